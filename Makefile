@@ -1,0 +1,54 @@
+# The commands of a developer's day. `make` alone lists them. Anything longer than a line lives in infra/setup.
+
+SHELL := bash
+.DEFAULT_GOAL := help
+.PHONY: help run test lint invoke bench-live bench-ingest event build fetch fetch-test tools
+# Cargo uses all cores by itself, and its lock makes two calls wait for each other.
+.NOTPARALLEL:
+
+# One build folder for every checkout: a second clone compiles only what differs.
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/analytics-engine/target
+
+local_cloud := $(CARGO_TARGET_DIR)/debug/local-cloud
+# Left unquoted where it is used: it holds any number of arguments.
+ARGS ?=
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: build ## Start the local cloud with real facts, Ctrl-C ends it (ARGS="--only read-series" leaves one function to a debugger)
+	@exec infra/setup/with-environment "$(local_cloud)" run $(ARGS)
+
+test: fetch-test lint build ## Check everything and run every test (TEST_DATABASE_URLS="postgres://..." adds servers to the suite)
+	@exec infra/setup/with-environment --tests infra/setup/run-tests
+
+lint: ## Check formatting, lints and dependencies (ARGS=--advisories adds known vulnerabilities)
+	@infra/setup/require-tools --lint
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	@infra/setup/check-dependencies $(ARGS)
+
+invoke: event build ## Send one event to one function: make invoke F=read-series E=events/read-series.json
+	@exec infra/setup/with-environment "$(local_cloud)" invoke "$(F)" "$(E)" $(ARGS)
+
+bench-live: build ## Measure commit to frame for many subscribers
+	@exec infra/setup/with-environment cargo run --quiet -p tests --bin bench-live -- $(ARGS)
+
+bench-ingest: build ## Measure events per second against a bare COPY
+	@exec infra/setup/with-environment cargo run --quiet -p tests --bin bench-ingest -- $(ARGS)
+
+event:
+	@[[ -n "$(F)" && -n "$(E)" ]] || { echo "error: name a function and an event: make invoke F=read-series E=events/read-series.json" >&2; exit 1; }
+
+build: fetch
+	cargo build --workspace --bins
+
+# Before the build: a missing network is told after seconds, not after minutes.
+fetch: tools
+	@infra/setup/with-environment true
+
+fetch-test: tools
+	@infra/setup/with-environment --tests true
+
+tools:
+	@infra/setup/require-tools

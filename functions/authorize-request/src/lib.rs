@@ -1,0 +1,147 @@
+//! `authorize-request`: an access token in, the caller out; for every HTTP route and for `$connect`.
+//!
+//! API Gateway asks in two forms and wants two answers. An HTTP API takes `isAuthorized` with a context, and answers 403 where it
+//! is false. A WebSocket API takes an IAM policy, and answers 401 when the function fails with the text `Unauthorized`.
+//! Which route the caller may use is for the functions behind the routes: they know what each permits.
+//!
+//! Tokens are never logged, and events, which hold them, neither.
+
+mod policy;
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+use identity::{Caller, TokenError, TokenUse, VerifyingKey};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use policy::Policy;
+
+/// What the function is built from at cold start.
+pub struct Context {
+    verifying_key: VerifyingKey,
+}
+
+impl Context {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// When `TOKEN_VERIFYING_KEY` is missing or no key.
+    pub fn from_environment() -> Result<Self> {
+        let pem = platform::environment::required("TOKEN_VERIFYING_KEY")?;
+        Self::new(&pem).context("read TOKEN_VERIFYING_KEY")
+    }
+
+    /// A context for a verifying key.
+    ///
+    /// # Errors
+    /// When the text is no such key.
+    pub fn new(verifying_pem: &str) -> Result<Self> {
+        Ok(Self {
+            verifying_key: VerifyingKey::from_pem(verifying_pem)?,
+        })
+    }
+}
+
+/// What API Gateway asks; of its many fields only those that matter here.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub enum Event {
+    /// A WebSocket API, for `$connect`.
+    WebSocket(WebSocketEvent),
+    /// An HTTP API, payload format 2.0.
+    Http(HttpEvent),
+}
+
+/// A `REQUEST` authorizer's event of a WebSocket API.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WebSocketEvent {
+    method_arn: String,
+    query_string_parameters: Option<BTreeMap<String, String>>,
+}
+
+/// A `REQUEST` authorizer's event of an HTTP API.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HttpEvent {
+    #[serde(rename = "routeArn")]
+    _route_arn: String,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+}
+
+/// The answer in the form that the event asks for.
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// To an HTTP API.
+    #[serde(rename_all = "camelCase")]
+    Http {
+        /// Whether the request goes on.
+        is_authorized: bool,
+        /// Who is calling.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        context: BTreeMap<&'static str, String>,
+    },
+    /// To a WebSocket API.
+    WebSocket(Policy),
+}
+
+/// The text that API Gateway turns into 401.
+const UNAUTHORIZED: &str = "Unauthorized";
+
+/// Answers one event.
+///
+/// # Errors
+/// `Unauthorized` when a WebSocket's token is not accepted, another text when API Gateway's event is not understood.
+pub fn authorize(context: &Context, event: &Event, now: Timestamp) -> Result<Answer, lambda_runtime::Error> {
+    match event {
+        Event::Http(event) => Ok(match caller(context, event.token(), now) {
+            Some(caller) => Answer::Http {
+                is_authorized: true,
+                context: caller.context(),
+            },
+            None => Answer::Http {
+                is_authorized: false,
+                context: BTreeMap::new(),
+            },
+        }),
+        Event::WebSocket(event) => {
+            let caller = caller(context, event.token(), now).ok_or(UNAUTHORIZED)?;
+            Ok(Answer::WebSocket(Policy::allow(&caller, &event.method_arn)?))
+        }
+    }
+}
+
+/// Whose token it is, or `None` with the reason in the log: the sender of a bad token is not told what was wrong with it.
+fn caller(context: &Context, token: Option<&str>, now: Timestamp) -> Option<Caller> {
+    let verified = token
+        .ok_or(TokenError::Malformed)
+        .and_then(|token| context.verifying_key.verify(token, TokenUse::Access, now));
+    match verified {
+        Ok(claims) => Some(Caller::from(&claims)),
+        Err(reason) => {
+            tracing::info!(%reason, "refused a token");
+            None
+        }
+    }
+}
+
+impl HttpEvent {
+    /// The token of `Authorization: Bearer ...`. API Gateway gives header names in lower case; schemes have no case.
+    fn token(&self) -> Option<&str> {
+        let (scheme, token) = self.headers.get("authorization")?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+    }
+}
+
+impl WebSocketEvent {
+    /// The token of `?token=...`: a browser can't set headers on a WebSocket.
+    fn token(&self) -> Option<&str> {
+        self.query_string_parameters.as_ref()?.get("token").map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests;

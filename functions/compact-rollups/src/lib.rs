@@ -1,0 +1,42 @@
+//! `compact-rollups`: upkeep of rollups every minute. Closed buckets move up on the Apache edition; what late events
+//! made stale is refreshed on the Community edition.
+
+use anyhow::Result;
+use database::{Database, compact};
+use lambda_runtime::LambdaEvent;
+use platform::{clock, environment};
+use serde::Serialize;
+
+/// What the function has from its environment.
+pub struct Context {
+    database: Database,
+}
+
+impl Context {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// When a variable is missing or malformed.
+    pub fn from_environment() -> Result<Self> {
+        Ok(Self { database: Database::new(&environment::required("DATABASE_URL")?, &environment::required("DATABASE_ROLE")?)? })
+    }
+}
+
+/// What a run did.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// Partial rows that were moved up.
+    pub moved: i64,
+    /// Stale ranges that were refreshed.
+    pub refreshed: u64,
+}
+
+/// Runs the upkeep once.
+///
+/// # Errors
+/// When the database fails; the next run goes on.
+pub async fn handle(context: &Context, _event: LambdaEvent<serde_json::Value>) -> Result<Report, lambda_runtime::Error> {
+    let upkeep = compact::run(&context.database, clock::now()).await?;
+    tracing::info!(moved = upkeep.moved, refreshed = upkeep.refreshed, "upkeep");
+    Ok(Report { moved: upkeep.moved, refreshed: upkeep.refreshed })
+}

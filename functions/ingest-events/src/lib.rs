@@ -1,0 +1,167 @@
+//! `ingest-events`: queued events into facts, partials and dead letters, one transaction per client and entity.
+//!
+//! An event that is refused for good becomes a dead letter; a message whose transaction fails goes back to the queue.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use api::QueuedEvents;
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use database::ingest::{self, Batch, Reject};
+use database::relation::Placed;
+use database::{Database, Error, definitions};
+use lambda_runtime::LambdaEvent;
+use platform::{clock, environment};
+use series::{Mapper, Rejection};
+use serde_json::Value;
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+/// Tries with a definition that is replaced while events are mapped by it.
+const MAX_DEFINITION_TRIES: usize = 3;
+
+/// Most clients whose definitions a process keeps.
+const MAX_KEPT: usize = 1_000;
+
+/// What the function has from its environment.
+pub struct Context {
+    database: Database,
+    /// Definitions by client and entity. The transaction checks their version, so an old one is only a try lost.
+    placed: Mutex<BTreeMap<(Uuid, String), Placed>>,
+}
+
+impl Context {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// When a variable is missing or malformed.
+    pub fn from_environment() -> Result<Self> {
+        let database = Database::new(&environment::required("DATABASE_URL")?, &environment::required("DATABASE_ROLE")?)?;
+        Ok(Self::new(database))
+    }
+
+    /// Over a database.
+    #[must_use]
+    pub fn new(database: Database) -> Self {
+        Self { database, placed: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// The definition of a client's entity, kept or loaded.
+    async fn placed(&self, client: Uuid, entity: &str, again: bool) -> Result<Option<Placed>, Error> {
+        let key = (client, entity.to_owned());
+        let mut kept = self.placed.lock().await;
+        if again {
+            kept.remove(&key);
+        }
+        if let Some(placed) = kept.get(&key) {
+            return Ok(Some(placed.clone()));
+        }
+        let loaded = definitions::load_one(&self.database, client).await?.and_then(|mut catalog| catalog.placed.remove(entity));
+        if let Some(placed) = &loaded {
+            if kept.len() >= MAX_KEPT {
+                kept.clear();
+            }
+            kept.insert(key, placed.clone());
+        }
+        Ok(loaded)
+    }
+}
+
+/// Takes a batch of messages.
+///
+/// # Errors
+/// Never: failures are reported per message.
+pub async fn handle(context: &Context, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, lambda_runtime::Error> {
+    let mut failed: Vec<String> = Vec::new();
+    let mut groups: BTreeMap<(Uuid, String), Vec<(String, QueuedEvents)>> = BTreeMap::new();
+    for message in event.payload.records {
+        let id = message.message_id.clone().unwrap_or_default();
+        match parse(&message) {
+            Ok(queued) => groups.entry((queued.client, queued.entity.clone())).or_default().push((id, queued)),
+            Err(error) => {
+                // Not of accept-events: it goes to the dead-letter queue after its last try.
+                tracing::error!(message = id, cause = format!("{error:#}"), "message can't be read");
+                failed.push(id);
+            }
+        }
+    }
+    for ((client, entity), messages) in groups {
+        if let Err(error) = ingest(context, client, &entity, &messages).await {
+            tracing::error!(%client, entity, cause = %error, "batch failed; it stays in the queue");
+            failed.extend(messages.into_iter().map(|(id, _)| id));
+        }
+    }
+    let mut response = SqsBatchResponse::default();
+    response.batch_item_failures = failed
+        .into_iter()
+        .map(|id| {
+            let mut failure = BatchItemFailure::default();
+            failure.item_identifier = id;
+            failure
+        })
+        .collect();
+    Ok(response)
+}
+
+fn parse(message: &SqsMessage) -> Result<QueuedEvents> {
+    Ok(serde_json::from_str(message.body.as_deref().unwrap_or_default())?)
+}
+
+async fn ingest(context: &Context, client: Uuid, entity: &str, messages: &[(String, QueuedEvents)]) -> Result<(), Error> {
+    let mut tries = 1;
+    loop {
+        let Some(placed) = context.placed(client, entity, tries > 1).await? else {
+            let batches: Vec<Batch> = messages.iter().map(|(_, queued)| unknown_entity(queued)).collect();
+            ingest::refuse(&context.database, client, entity, "events", &batches).await?;
+            return Ok(());
+        };
+        let mapper = Mapper::new(placed.entity.clone());
+        let batches: Vec<Batch> = messages.iter().map(|(_, queued)| batch(&mapper, queued)).collect();
+        match ingest::ingest(&context.database, client, &placed, "events", &batches).await {
+            Err(Error::DefinitionChanged(_)) if tries < MAX_DEFINITION_TRIES => tries += 1,
+            Err(error) => return Err(error),
+            Ok(outcomes) => {
+                let written: usize = outcomes.iter().map(|outcome| outcome.written).sum();
+                let duplicates = outcomes.iter().filter(|outcome| outcome.duplicate).count();
+                let rejected: usize = batches.iter().map(|batch| batch.rejects.len()).sum();
+                tracing::info!(%client, entity, batches = batches.len(), duplicates, written, rejected, "ingested");
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Maps the events of a message.
+#[must_use]
+pub fn batch(mapper: &Mapper, queued: &QueuedEvents) -> Batch {
+    let now = clock::now();
+    let mut batch = Batch { id: queued.batch_id, facts: Vec::with_capacity(queued.events.len()), rejects: Vec::new() };
+    for (position, event) in queued.events.iter().enumerate() {
+        match serde_json::from_str::<Value>(event.get()).map_err(|error| whole(format!("can't be read: {error}"))).and_then(|event| map(mapper, now, &event)) {
+            Ok(fact) => batch.facts.push(fact),
+            Err(rejection) => batch.rejects.push(reject(position, rejection, event.get())),
+        }
+    }
+    batch
+}
+
+fn map(mapper: &Mapper, now: jiff::Timestamp, event: &Value) -> Result<series::Fact, Rejection> {
+    match event {
+        Value::String(_) => Err(whole("the line is no JSON object".to_owned())),
+        event => mapper.json(now, event),
+    }
+}
+
+fn whole(reason: String) -> Rejection {
+    Rejection { field: String::new(), reason }
+}
+
+fn reject(position: usize, rejection: Rejection, original: &str) -> Reject {
+    Reject { position: i32::try_from(position).unwrap_or(i32::MAX), field: rejection.field, reason: rejection.reason, original: original.to_owned() }
+}
+
+fn unknown_entity(queued: &QueuedEvents) -> Batch {
+    let reason = format!("there is no entity {:?}: define it by POST /v1/entities, then replay this event", queued.entity);
+    let rejects = queued.events.iter().enumerate().map(|(position, event)| reject(position, whole(reason.clone()), event.get())).collect();
+    Batch { id: queued.batch_id, facts: Vec::new(), rejects }
+}

@@ -1,0 +1,11 @@
+//! Boots `load-files`.
+
+use lambda_runtime::service_fn;
+use load_files::{Context, handle};
+
+#[tokio::main]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    platform::init_logs();
+    let context = Context::from_environment().await?;
+    lambda_runtime::run(service_fn(|event| handle(&context, event))).await
+}

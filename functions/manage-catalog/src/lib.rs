@@ -1,0 +1,78 @@
+//! `manage-catalog`: entities and KPIs: create, replace, read, list. Owns the tables that entities generate.
+
+mod entities;
+mod kpis;
+mod refusals;
+
+use anyhow::Result;
+use axum::Router;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::routing::get;
+use database::definitions::{self, ClientCatalog};
+use database::Database;
+use platform::{Problem, environment};
+use uuid::Uuid;
+
+/// What the function has from its environment.
+#[derive(Clone)]
+pub struct Context {
+    database: Database,
+}
+
+impl Context {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// When a variable is missing or malformed.
+    pub fn from_environment() -> Result<Self> {
+        Ok(Self { database: Database::new(&environment::required("DATABASE_URL")?, &environment::required("DATABASE_ROLE")?)? })
+    }
+
+    async fn definitions(&self, client: Uuid) -> Result<ClientCatalog, Problem> {
+        let loaded = definitions::load_one(&self.database, client).await.map_err(anyhow::Error::from)?;
+        loaded.ok_or_else(|| Problem::unauthenticated("the token's client does not exist any more"))
+    }
+}
+
+/// The routes of this function.
+pub fn router(context: Context) -> Router {
+    Router::new()
+        .route("/v1/entities", get(entities::list).post(entities::create))
+        .route("/v1/entities/{code}", get(entities::read).put(entities::replace))
+        .route("/v1/kpis", get(kpis::list).post(kpis::create))
+        .route("/v1/kpis/{code}", get(kpis::read).put(kpis::replace))
+        .with_state(context)
+}
+
+/// A version as an `ETag` header.
+fn etag(version: i32) -> [(header::HeaderName, HeaderValue); 1] {
+    let value = HeaderValue::from_str(&format!("\"{version}\"")).unwrap_or(HeaderValue::from_static("\"0\""));
+    [(header::ETAG, value)]
+}
+
+/// The version that the caller replaces. It must say so: else two people would overwrite each other unseen.
+fn expected_version(headers: &HeaderMap) -> Result<Option<i32>, Problem> {
+    let Some(value) = headers.get(header::IF_MATCH) else {
+        return Err(Problem::new(
+            axum::http::StatusCode::PRECONDITION_REQUIRED,
+            "if-match-required",
+            "If-Match is required",
+            "a replacement names the version that it replaces",
+        )
+        .hint("read the definition and send its ETag as If-Match; `If-Match: *` replaces whatever is there"));
+    };
+    let text = value.to_str().unwrap_or_default().trim();
+    if text == "*" {
+        return Ok(None);
+    }
+    let version = text.strip_prefix("W/").unwrap_or(text).trim_matches('"').parse();
+    version.map(Some).map_err(|_| Problem::malformed(format!("If-Match is {text:?}, which is no ETag of this API")).hint("such as \"3\", or *"))
+}
+
+/// The code in the path and the one in the body must be the same.
+fn same_code(path: &str, body: &str) -> Result<(), Problem> {
+    if path == body {
+        return Ok(());
+    }
+    Err(Problem::invalid(format!("the path names {path:?} and the body {body:?}")).hint("a code can't be changed: create a new definition"))
+}

@@ -1,0 +1,3 @@
+//! Boots `manage-connections`.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Boots `manage-subscriptions`.
+
+fn main() {}

@@ -1,0 +1,140 @@
+//! Query strings of the two routes, parsed into what is asked.
+
+use std::collections::BTreeSet;
+
+use catalog::Level;
+use jiff::Timestamp;
+use platform::Problem;
+
+use crate::{Filters, period};
+
+/// Most dimensions that a filter or a grouping names, as in the live protocol.
+const MAX_DIMENSIONS: usize = 4;
+
+/// Most values of one dimension in a filter, as in the live protocol.
+const MAX_VALUES: usize = 50;
+
+/// What `/value` asks.
+#[derive(Debug)]
+pub(crate) struct ValueQuery {
+    pub(crate) period: Level,
+    pub(crate) at: Option<Timestamp>,
+    pub(crate) filter: Filters,
+}
+
+/// What `/series` asks.
+#[derive(Debug)]
+pub(crate) struct SeriesQuery {
+    pub(crate) period: Level,
+    pub(crate) from: Timestamp,
+    pub(crate) to: Timestamp,
+    pub(crate) filter: Filters,
+    pub(crate) by: Vec<String>,
+}
+
+pub(crate) fn value(pairs: &[(String, String)]) -> Result<ValueQuery, Problem> {
+    let mut pairs = Pairs::new(pairs)?;
+    let query = ValueQuery { period: period(pairs.required("period")?)?, at: pairs.time("at")?, filter: pairs.filter };
+    Pairs::finish(&pairs.rest)?;
+    Ok(query)
+}
+
+pub(crate) fn series(pairs: &[(String, String)]) -> Result<SeriesQuery, Problem> {
+    let mut pairs = Pairs::new(pairs)?;
+    let period = period(pairs.required("period")?)?;
+    let missing = |name: &str| Problem::malformed(format!("the query parameter {name:?} is missing")).hint("such as from=2026-01-01T00:00:00Z");
+    let from = pairs.time("from")?.ok_or_else(|| missing("from"))?;
+    let to = pairs.time("to")?.ok_or_else(|| missing("to"))?;
+    if from >= to {
+        return Err(Problem::malformed("`from` is not before `to`"));
+    }
+    let by: Vec<String> = pairs.take("by").map(|list| list.split(',').map(str::to_owned).collect()).unwrap_or_default();
+    if by.len() > MAX_DIMENSIONS || by.iter().collect::<BTreeSet<_>>().len() < by.len() {
+        return Err(Problem::malformed(format!("`by` takes up to {MAX_DIMENSIONS} different dimensions")));
+    }
+    Pairs::finish(&pairs.rest)?;
+    Ok(SeriesQuery { period, from, to, filter: pairs.filter, by })
+}
+
+/// A query string's pairs, each taken once; what is left over is refused, since a misspelt parameter would silently ask
+/// for something else.
+struct Pairs<'a> {
+    rest: Vec<(&'a str, &'a str)>,
+    filter: Filters,
+}
+
+impl<'a> Pairs<'a> {
+    fn new(pairs: &'a [(String, String)]) -> Result<Self, Problem> {
+        let mut filter = Filters::new();
+        let mut rest = Vec::new();
+        for (name, value) in pairs {
+            let Some(dimension) = name.strip_prefix("filter[").and_then(|name| name.strip_suffix(']')) else {
+                rest.push((name.as_str(), value.as_str()));
+                continue;
+            };
+            filter.entry(dimension.to_owned()).or_default().extend(value.split(',').map(str::to_owned));
+        }
+        if filter.len() > MAX_DIMENSIONS || filter.values().any(|values| values.len() > MAX_VALUES) {
+            return Err(Problem::malformed(format!("a filter takes up to {MAX_DIMENSIONS} dimensions with {MAX_VALUES} values each")));
+        }
+        Ok(Self { rest, filter })
+    }
+
+    fn take(&mut self, name: &str) -> Option<&'a str> {
+        let position = self.rest.iter().position(|(other, _)| *other == name)?;
+        Some(self.rest.remove(position).1)
+    }
+
+    fn required(&mut self, name: &str) -> Result<&'a str, Problem> {
+        self.take(name).ok_or_else(|| Problem::malformed(format!("the query parameter {name:?} is missing")))
+    }
+
+    fn time(&mut self, name: &str) -> Result<Option<Timestamp>, Problem> {
+        let Some(text) = self.take(name) else { return Ok(None) };
+        let parsed = text.parse().map_err(|_| {
+            Problem::malformed(format!("`{name}` is {text:?}, which is no RFC 3339 time")).hint("such as 2026-01-01T00:00:00Z; a + in an offset is written %2B")
+        })?;
+        Ok(Some(parsed))
+    }
+
+    fn finish(rest: &[(&str, &str)]) -> Result<(), Problem> {
+        match rest.first() {
+            None => Ok(()),
+            Some((name, _)) => Err(Problem::malformed(format!("there is no query parameter {name:?}")).hint("a dimension is filtered by filter[name]=value")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn pairs(text: &str) -> Vec<(String, String)> {
+        text.split('&').map(|pair| pair.split_once('=').unwrap()).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    #[test]
+    fn a_series_query_is_read() {
+        let query = series(&pairs("period=day&from=2001-01-01T00:00:00Z&to=2001-02-01T00:00:00Z&by=origin&filter[origin]=ORD,LAX")).unwrap();
+        assert_eq!(query.by, ["origin"]);
+        assert_eq!(query.filter["origin"], BTreeSet::from(["LAX".to_owned(), "ORD".to_owned()]));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let range = "from=2001-01-01T00:00:00Z&to=2001-02-01T00:00:00Z";
+        let cases = [
+            (range.to_owned(), "period"),
+            (format!("period=week&{range}"), "week"),
+            ("period=day&from=yesterday&to=2001-02-01T00:00:00Z".to_owned(), "yesterday"),
+            ("period=day&from=2001-02-01T00:00:00Z&to=2001-01-01T00:00:00Z".to_owned(), "before"),
+            (format!("period=day&{range}&orign=ORD"), "orign"),
+            (format!("period=day&{range}&by=a,a"), "different"),
+        ];
+        for (text, named) in cases {
+            let problem = series(&pairs(&text)).unwrap_err();
+            assert!(problem.detail.contains(named), "{text}: {}", problem.detail);
+        }
+    }
+}

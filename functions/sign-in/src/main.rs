@@ -1,0 +1,9 @@
+//! Boots `sign-in`.
+
+use sign_in::{Context, router};
+
+#[tokio::main]
+async fn main() -> Result<(), lambda_http::Error> {
+    platform::init_logs();
+    platform::http::serve(router(Context::from_environment()?)).await
+}

@@ -1,0 +1,65 @@
+//! `.local/cloud.json`: where a running cloud is, for scripts.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use serde::{Deserialize, Serialize};
+
+use crate::secrets::write_private;
+
+/// The name of the file in the state folder.
+const NAME: &str = "cloud.json";
+
+/// What scripts need to know. The demo's part is missing when there is no demo.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Note {
+    /// Base address of the HTTP API.
+    pub http: String,
+    /// Address of the WebSocket API, its stage included.
+    pub websocket: String,
+    /// The DynamoDB endpoint.
+    pub dynamodb: String,
+    /// The S3 endpoint.
+    pub s3: String,
+    /// The SQS endpoint.
+    pub sqs: String,
+    /// The Lambda endpoint.
+    pub lambda: String,
+    /// The database.
+    pub database_url: String,
+    /// The bucket whose objects are loaded.
+    pub incoming_bucket: Option<String>,
+    /// The demo's client.
+    pub client: Option<String>,
+    /// The demo's user.
+    pub email: Option<String>,
+    /// The user's password.
+    pub password: Option<String>,
+    /// An access token of the user; good for an hour.
+    pub token: Option<String>,
+}
+
+impl Note {
+    /// Writes the file, which is there whole or not at all.
+    pub(super) fn write(&self, state: &Path) -> anyhow::Result<PathBuf> {
+        let path = state.join(NAME);
+        write_private(&path, &serde_json::to_string_pretty(self)?)?;
+        Ok(path)
+    }
+
+    /// Reads the note of a running cloud.
+    ///
+    /// # Errors
+    /// One sentence when there is none.
+    pub fn read(state: &Path) -> anyhow::Result<Self> {
+        let path = state.join(NAME);
+        match std::fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| format!("{} is not the note of a cloud", path.display())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => bail!(NOT_RUNNING),
+            Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
+        }
+    }
+}
+
+/// What to say when nothing answers.
+pub const NOT_RUNNING: &str = "no local cloud is running: start one with `make run`";

@@ -1,0 +1,183 @@
+//! Stand-ins for functions in tests: a task that speaks the Runtime API, and a process that is this test binary.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::{FunctionsDir, Pool, PoolLimits};
+use crate::template::Function;
+
+/// What a fake function does with an event.
+pub(crate) enum Reply {
+    Answer(Value),
+    /// `errorType` and `errorMessage`.
+    Error(&'static str, &'static str),
+    /// Answers so late.
+    Late(Duration, Value),
+}
+
+/// A fake function and the events that it got.
+pub(crate) struct Fake {
+    events: Arc<Mutex<Vec<Value>>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Fake {
+    /// Answers the events of `name`, which becomes external.
+    pub(crate) fn new(pool: &Pool, name: &str, reply: impl Fn(&Value) -> Reply + Send + Sync + 'static) -> Self {
+        let address = pool.external(name).unwrap().runtime_api;
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&events);
+        let task = tokio::spawn(async move {
+            let runtime = Runtime::new(&address);
+            loop {
+                let Some((id, event)) = runtime.next().await else { return };
+                seen.lock().unwrap().push(event.clone());
+                match reply(&event) {
+                    Reply::Answer(answer) => runtime.answer(&id, &answer).await,
+                    Reply::Error(kind, message) => runtime.fail(&id, kind, message).await,
+                    Reply::Late(delay, answer) => {
+                        tokio::time::sleep(delay).await;
+                        runtime.answer(&id, &answer).await;
+                    }
+                }
+            }
+        });
+        Self { events, task }
+    }
+
+    pub(crate) fn events(&self) -> Vec<Value> {
+        self.events.lock().unwrap().clone()
+    }
+
+    /// Waits until `count` events came.
+    pub(crate) async fn wait_for(&self, count: usize) -> Vec<Value> {
+        for _ in 0..500 {
+            let events = self.events();
+            if events.len() >= count {
+                return events;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{} of {count} events after 5 s", self.events().len());
+    }
+}
+
+/// The client's side of the Runtime API.
+struct Runtime {
+    base: String,
+    client: reqwest::Client,
+}
+
+impl Runtime {
+    fn new(address: &str) -> Self {
+        Self { base: format!("http://{address}/2018-06-01/runtime"), client: reqwest::Client::new() }
+    }
+
+    async fn next(&self) -> Option<(String, Value)> {
+        let response = self.client.get(format!("{}/invocation/next", self.base)).send().await.ok()?;
+        let id = response.headers().get("lambda-runtime-aws-request-id")?.to_str().ok()?.to_owned();
+        let deadline = response.headers()["lambda-runtime-deadline-ms"].to_str().unwrap().parse::<i64>().unwrap();
+        assert!(deadline > jiff::Timestamp::now().as_millisecond());
+        Some((id, response.json().await.ok()?))
+    }
+
+    async fn answer(&self, id: &str, answer: &Value) {
+        let url = format!("{}/invocation/{id}/response", self.base);
+        let _ = self.client.post(url).json(answer).send().await;
+    }
+
+    async fn fail(&self, id: &str, kind: &str, message: &str) {
+        let url = format!("{}/invocation/{id}/error", self.base);
+        let body = json!({ "errorType": kind, "errorMessage": message });
+        let _ = self.client.post(url).json(&body).send().await;
+    }
+}
+
+pub(crate) fn function(name: &str) -> Function {
+    Function {
+        logical_id: name.to_owned(),
+        name: name.to_owned(),
+        timeout: Duration::from_secs(5),
+        memory_mb: 128,
+        environment: BTreeMap::new(),
+        reserved_concurrency: None,
+    }
+}
+
+/// A pool of functions without binaries, for [`Fake`]s.
+pub(crate) async fn pool(names: &[&str]) -> Pool {
+    let functions = names.iter().map(|name| function(name)).collect();
+    Pool::new(functions, FunctionsDir::new("/nowhere"), BTreeMap::new()).await.unwrap()
+}
+
+/// A folder with a binary for each function that starts [`child`]; removed when dropped.
+pub(crate) struct Binaries(PathBuf);
+
+impl Drop for Binaries {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A pool of functions whose processes are this test binary.
+pub(crate) async fn process_pool(functions: Vec<Function>, limits: PoolLimits) -> (Pool, Binaries) {
+    let folder = std::env::temp_dir().join(format!("local-cloud-{}", uuid::Uuid::new_v4()));
+    std::fs::create_dir(&folder).unwrap();
+    let this = std::env::current_exe().unwrap();
+    for function in &functions {
+        let path = folder.join(&function.name);
+        let test = "functions::testing::child";
+        let script = format!("#!/bin/sh\nexec '{}' --exact {test} --ignored --nocapture\n", this.display());
+        std::fs::write(&path, script).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let directory = FunctionsDir::new(&folder);
+    let pool = Pool::with(listener, functions, &directory, &BTreeMap::new(), &limits).unwrap();
+    (pool, Binaries(folder))
+}
+
+/// A function that does what the event's `do` says. Run by [`process_pool`] and not by `cargo test`.
+#[tokio::test]
+#[ignore = "the process of a fake function, started by other tests"]
+async fn child() {
+    let Ok(address) = std::env::var("AWS_LAMBDA_RUNTIME_API") else { return };
+    if std::env::var("FAIL_INIT").is_ok() {
+        let body = json!({ "errorType": "Config", "errorMessage": "no database" });
+        let url = format!("http://{address}/2018-06-01/runtime/init/error");
+        reqwest::Client::new().post(url).json(&body).send().await.unwrap();
+        std::process::exit(4);
+    }
+    let runtime = Runtime::new(&address);
+    while let Some((id, event)) = runtime.next().await {
+        match event["do"].as_str() {
+            Some("exit") => std::process::exit(3),
+            Some("hang") => std::future::pending().await,
+            Some("fail") => runtime.fail(&id, "Broken", "as asked").await,
+            Some("grow") => runtime.answer(&id, &json!("x".repeat(super::PAYLOAD_BYTES))).await,
+            Some("sleep") => {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                runtime.answer(&id, &json!(std::process::id())).await;
+            }
+            Some("env") => {
+                let variables: BTreeMap<String, String> = std::env::vars().collect();
+                runtime.answer(&id, &json!(variables)).await;
+            }
+            _ => runtime.answer(&id, &json!(std::process::id())).await,
+        }
+    }
+}

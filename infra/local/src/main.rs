@@ -1,0 +1,180 @@
+//! The command line of the local cloud: `run` and `invoke`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Parser, Subcommand};
+use local_cloud::cloud::{NOT_RUNNING, Note};
+use local_cloud::progress::Progress;
+use local_cloud::websocket::Limits;
+use local_cloud::{Cloud, Options, Ports};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Runs the functions of template.yaml on this machine.
+#[derive(Parser)]
+#[command(name = "local-cloud")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// Where secrets, objects and the database are kept.
+    #[arg(long, global = true, default_value = ".local", env = "STATE_DIR")]
+    state_dir: PathBuf,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Starts everything and stops it at Ctrl-C.
+    Run(Run),
+    /// Sends one event to one function of the running cloud.
+    Invoke {
+        /// The function's name.
+        function: String,
+        /// A JSON file.
+        event: PathBuf,
+    },
+}
+
+#[derive(Args)]
+struct Run {
+    /// Run all functions but this one, and print how to start it under a debugger; may be repeated.
+    #[arg(long, value_name = "FUNCTION")]
+    only: Vec<String>,
+    /// No demo client, facts and live events.
+    #[arg(long)]
+    no_demo: bool,
+    /// The checkout with template.yaml and infra/.
+    #[arg(long, default_value = ".")]
+    project: PathBuf,
+    /// Where the function binaries are; by default beside this program.
+    #[arg(long, env = "FUNCTIONS_DIR")]
+    functions_dir: Option<PathBuf>,
+    /// The Parquet file of real facts.
+    #[arg(long, env = "FACTS_FILE")]
+    facts: Option<PathBuf>,
+    /// A database to use instead of starting one.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    database_url: Option<String>,
+    #[arg(long, env = "HTTP_PORT", default_value_t = Ports::default().http)]
+    http_port: u16,
+    #[arg(long, env = "WEBSOCKET_PORT", default_value_t = Ports::default().websocket)]
+    websocket_port: u16,
+    /// 0 takes any free port.
+    #[arg(long, env = "POSTGRES_PORT", default_value_t = Ports::default().postgres)]
+    postgres_port: u16,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_env("LOCAL_CLOUD_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).init();
+    let arguments = Arguments::parse();
+    let outcome = match arguments.command {
+        Command::Run(run) => run.start(&arguments.state_dir).await,
+        Command::Invoke { function, event } => invoke(&arguments.state_dir, &function, &event).await,
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            Progress::new(false).line(&format!("\nerror: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Run {
+    async fn start(self, state_dir: &Path) -> anyhow::Result<()> {
+        let options = self.options(state_dir)?;
+        let mut signals = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let progress = Progress::new(options.quiet);
+        let Some(mut cloud) = Cloud::start_unless(&options, either(&mut signals)).await? else { return Ok(()) };
+        print_welcome(progress, &cloud);
+        let broken = tokio::select! {
+            () = either(&mut signals) => None,
+            reason = cloud.broken() => Some(reason),
+        };
+        progress.line("");
+        let step = progress.step("stopping");
+        cloud.shutdown().await;
+        step.done();
+        match broken {
+            Some(reason) => bail!(reason),
+            None => Ok(()),
+        }
+    }
+
+    fn options(self, state_dir: &Path) -> anyhow::Result<Options> {
+        let project = std::path::absolute(&self.project)?;
+        let functions_dir = match self.functions_dir {
+            Some(folder) => folder,
+            None => std::env::current_exe()?.parent().context("this program is in no folder")?.to_owned(),
+        };
+        Ok(Options {
+            template: project.join("template.yaml"),
+            functions_dir: std::path::absolute(functions_dir)?,
+            state_dir: std::path::absolute(state_dir)?,
+            // `make` exports variables that are empty.
+            database_url: self.database_url.filter(|url| !url.is_empty()),
+            facts: self.facts.filter(|file| !file.as_os_str().is_empty()),
+            ports: Ports { http: self.http_port, websocket: self.websocket_port, postgres: self.postgres_port },
+            only: self.only,
+            demo: !self.no_demo,
+            visibility: None,
+            websocket_limits: Limits::default(),
+            quiet: false,
+            project,
+        })
+    }
+}
+
+/// Resolves at Ctrl-C and when asked to end.
+async fn either((interrupt, terminate): &mut (Signal, Signal)) {
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+fn print_welcome(progress: Progress, cloud: &Cloud) {
+    let note = &cloud.note;
+    for external in &cloud.external {
+        progress.line(&format!("\nEvents for {} wait for the process that you start:\n\n{external}", external.name));
+    }
+    progress.line(&format!("\nready\n  HTTP API       {}\n  WebSocket API  {}\n  database       {}", note.http, note.websocket, without_password(&note.database_url)));
+    progress.line(&format!("  DynamoDB       {}\n  S3             {}\n  SQS            {}", note.dynamodb, note.s3, note.sqs));
+    if let Some(token) = &note.token {
+        let (http, live) = (&note.http, &note.websocket);
+        progress.line(&format!("\n  TOKEN={token}\n\ntry"));
+        progress.line(&format!("  curl -s -H \"authorization: Bearer $TOKEN\" '{http}/v1/kpis/ON_TIME_RATE/value?period=day'"));
+        progress.line(&format!(
+            "  curl -s -H \"authorization: Bearer $TOKEN\" -H 'content-type: application/json' {http}/v1/events/Flight \\\n    \
+             -d '[{{\"date\":\"'$(date -u +%FT%TZ)'\",\"delay\":7,\"distance\":733,\"origin\":\"ORD\",\"destination\":\"LGA\"}}]'"
+        ));
+        progress.line(&format!("  python3 -m websockets \"{live}?token=$TOKEN&kpi=FLIGHTS&period=minute\""));
+    }
+    progress.line("\nCtrl-C stops everything");
+}
+
+/// The password of a database stays out of terminals and their logs.
+fn without_password(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if at > scheme => {
+            let user = &url[scheme + 3..at];
+            let user = user.split(':').next().unwrap_or(user);
+            format!("{}://{user}{}", &url[..scheme], &url[at..])
+        }
+        _ => url.to_owned(),
+    }
+}
+
+async fn invoke(state_dir: &Path, function: &str, event: &Path) -> anyhow::Result<()> {
+    let body = std::fs::read(event).with_context(|| format!("{} cannot be read", event.display()))?;
+    let note = Note::read(state_dir)?;
+    let url = format!("{}/2015-03-31/functions/{function}/invocations", note.lambda);
+    let response = reqwest::Client::new().post(url).body(body).send().await.map_err(|_| anyhow::anyhow!(NOT_RUNNING))?;
+    let failed = response.headers().contains_key("x-amz-function-error") || !response.status().is_success();
+    let answer = response.text().await.context("the answer broke off")?;
+    Progress::new(false).line(&answer);
+    if failed { bail!("function {function} failed") } else { Ok(()) }
+}

@@ -1,0 +1,106 @@
+//! SQS over AWS JSON 1.0, as the SDKs speak it: a POST whose `x-amz-target` names the operation.
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode, header};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::queue::ReceiptError;
+use super::{Queues, operations};
+
+/// A batch of 1 MiB of which every byte is escaped in JSON as `\u0000`, and the envelope.
+const BODY_BYTES: usize = 6 * 1_048_576 + 65_536;
+
+/// An error of the protocol: the JSON type, the code that SDKs match on, and a sentence.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    kind: &'static str,
+    code: &'static str,
+    message: String,
+}
+
+impl Refusal {
+    pub(super) fn new(kind: &'static str, code: &'static str, message: impl Into<String>) -> Self {
+        Self { kind, code, message: message.into() }
+    }
+
+    pub(super) fn invalid(message: impl Into<String>) -> Self {
+        Self::new("InvalidParameterValue", "InvalidParameterValue", message)
+    }
+
+    pub(super) fn no_such_queue(name: &str) -> Self {
+        Self::new(
+            "QueueDoesNotExist",
+            "AWS.SimpleQueueService.NonExistentQueue",
+            format!("the specified queue does not exist: {name:?}"),
+        )
+    }
+
+    pub(super) const fn code(&self) -> &'static str {
+        self.code
+    }
+
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl From<ReceiptError> for Refusal {
+    fn from(error: ReceiptError) -> Self {
+        match error {
+            ReceiptError::Invalid => Self::new("ReceiptHandleIsInvalid", "ReceiptHandleIsInvalid", error.to_string()),
+            ReceiptError::NotInFlight => {
+                Self::new("MessageNotInflight", "AWS.SimpleQueueService.MessageNotInflight", error.to_string())
+            }
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let body = json!({"__type": format!("com.amazonaws.sqs#{}", self.kind), "message": self.message});
+        let headers = [
+            (header::CONTENT_TYPE, "application/x-amz-json-1.0".to_owned()),
+            (header::HeaderName::from_static("x-amzn-query-error"), format!("{};Sender", self.code)),
+        ];
+        (StatusCode::BAD_REQUEST, headers, body.to_string()).into_response()
+    }
+}
+
+/// The endpoint; every path is the same, since a request names its queue in the body.
+pub(super) fn router(queues: Queues) -> Router {
+    Router::new().fallback(handle).layer(DefaultBodyLimit::max(BODY_BYTES)).with_state(queues)
+}
+
+async fn handle(State(queues): State<Queues>, headers: HeaderMap, body: Bytes) -> Response {
+    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    match dispatch(&queues, target.strip_prefix("AmazonSQS.").unwrap_or(target), &body).await {
+        Ok(answer) => ([(header::CONTENT_TYPE, "application/x-amz-json-1.0")], answer.to_string()).into_response(),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn dispatch(queues: &Queues, operation: &str, body: &[u8]) -> Result<Value, Refusal> {
+    match operation {
+        "SendMessage" => operations::send_message(queues, parse(body)?),
+        "SendMessageBatch" => operations::send_message_batch(queues, parse(body)?),
+        "ReceiveMessage" => operations::receive_message(queues, parse(body)?).await,
+        "DeleteMessage" => operations::delete_message(queues, parse(body)?),
+        "DeleteMessageBatch" => operations::delete_message_batch(queues, parse(body)?),
+        "ChangeMessageVisibility" => operations::change_message_visibility(queues, parse(body)?),
+        "GetQueueAttributes" => operations::get_queue_attributes(queues, parse(body)?),
+        "GetQueueUrl" => operations::get_queue_url(queues, parse(body)?),
+        _ => Err(Refusal::new(
+            "UnsupportedOperation",
+            "AWS.SimpleQueueService.UnsupportedOperation",
+            format!("the local cloud does not know the queue operation {operation:?}"),
+        )),
+    }
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|error| Refusal::new("MissingParameter", "MissingParameter", error.to_string()))
+}

@@ -1,0 +1,175 @@
+//! Tables and objects as the AWS clients see them.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_s3::presigning::PresigningConfig;
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::invoker::Invoker;
+use crate::tasks::Tasks;
+use crate::template::{AttributeDefinition, BucketNotification, KeyElement, Table};
+
+/// A folder of its own, gone with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        Self(std::env::temp_dir().join(format!("local-cloud-s3-{}", uuid::Uuid::new_v4())))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+type Events = Arc<Mutex<Vec<Value>>>;
+
+async fn start(folder: &Folder) -> (Tasks, Client, Events) {
+    let mut tasks = Tasks::default();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let objects = ObjectStore::start(&mut tasks, listener, &folder.0, sender).unwrap();
+    objects.create_bucket("incoming").unwrap();
+    let events = Events::default();
+    let seen = Arc::clone(&events);
+    let invoker = Invoker::new(move |_, payload| {
+        let event: Value = serde_json::from_slice(&payload).unwrap();
+        seen.lock().unwrap().push(event["Records"][0].clone());
+        async { Ok(Bytes::new()) }
+    });
+    let destination = BucketNotification {
+        bucket: "incoming".to_owned(),
+        events: vec!["s3:ObjectCreated:*".to_owned()],
+        prefix: None,
+        suffix: None,
+        function: "load-files".to_owned(),
+    };
+    tasks.spawn(notify(receiver, vec![destination], invoker));
+    let config = aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "test"))
+        .endpoint_url(endpoint)
+        .force_path_style(true)
+        .build();
+    (tasks, Client::from_conf(config), events)
+}
+
+/// The name, key, size and whether there is a tag, of so many events.
+async fn seen(events: &Events, count: usize) -> Vec<(String, String, u64)> {
+    for _ in 0..200 {
+        if events.lock().unwrap().len() >= count {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let events = events.lock().unwrap();
+    let mut seen: Vec<_> = events
+        .iter()
+        .map(|record| {
+            let object = &record["s3"]["object"];
+            assert!(object["eTag"].as_str().is_some_and(|tag| tag.len() >= 32), "{record}");
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            (text(&record["eventName"]), text(&object["key"]), object["size"].as_u64().unwrap())
+        })
+        .collect();
+    seen.sort();
+    seen
+}
+
+#[tokio::test]
+async fn every_way_to_create_an_object_is_notified() {
+    let folder = Folder::new();
+    let (tasks, client, events) = start(&folder).await;
+    client.put_object().bucket("incoming").key("a b/plain.csv").body(Bytes::from_static(b"abc").into()).send().await.unwrap();
+
+    let presigned = PresigningConfig::expires_in(Duration::from_secs(60)).unwrap();
+    let request = client.put_object().bucket("incoming").key("signed.csv").presigned(presigned).await.unwrap();
+    let answer = reqwest::Client::new().put(request.uri()).body("abcd").send().await.unwrap();
+    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    let tampered = request.uri().replace("signed.csv", "other.csv");
+    assert_eq!(reqwest::Client::new().put(tampered).body("abcd").send().await.unwrap().status(), 403);
+
+    client.copy_object().bucket("incoming").key("copy.csv").copy_source("incoming/signed.csv").send().await.unwrap();
+
+    let upload = client.create_multipart_upload().bucket("incoming").key("parts.csv").send().await.unwrap();
+    let upload_id = upload.upload_id().unwrap();
+    let part = client.upload_part().bucket("incoming").key("parts.csv").upload_id(upload_id).part_number(1);
+    let part = part.body(Bytes::from_static(b"abcde").into()).send().await.unwrap();
+    let part = CompletedPart::builder().part_number(1).set_e_tag(part.e_tag().map(str::to_owned)).build();
+    let parts = CompletedMultipartUpload::builder().parts(part).build();
+    let complete = client.complete_multipart_upload().bucket("incoming").key("parts.csv").upload_id(upload_id);
+    complete.multipart_upload(parts).send().await.unwrap();
+
+    let expected = [
+        ("ObjectCreated:CompleteMultipartUpload", "parts.csv", 5),
+        ("ObjectCreated:Copy", "copy.csv", 4),
+        ("ObjectCreated:Put", "a+b/plain.csv", 3),
+        ("ObjectCreated:Put", "signed.csv", 4),
+    ]
+    .map(|(event, key, size)| (event.to_owned(), key.to_owned(), size));
+    assert_eq!(seen(&events, 4).await, expected);
+    tasks.shutdown().await;
+}
+
+#[tokio::test]
+async fn objects_survive_a_restart() {
+    let folder = Folder::new();
+    let (tasks, client, _) = start(&folder).await;
+    client.put_object().bucket("incoming").key("kept.csv").body(Bytes::from_static(b"abc").into()).send().await.unwrap();
+    tasks.shutdown().await;
+    let (tasks, client, _) = start(&folder).await;
+    let object = client.get_object().bucket("incoming").key("kept.csv").send().await.unwrap();
+    assert_eq!(object.body.collect().await.unwrap().into_bytes(), "abc");
+    tasks.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_table_of_the_template_takes_items() {
+    let mut tasks = Tasks::default();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let tables = Tables::start(&mut tasks, listener).unwrap();
+    let key = |name: &str, kind: &str| KeyElement { attribute_name: name.to_owned(), key_type: kind.to_owned() };
+    let attribute = |name: &str| AttributeDefinition { attribute_name: name.to_owned(), attribute_type: "S".to_owned() };
+    let table = Table {
+        logical_id: "Registry".to_owned(),
+        name: "registry".to_owned(),
+        key_schema: vec![key("pk", "HASH"), key("sk", "RANGE")],
+        attributes: vec![attribute("pk"), attribute("sk")],
+        indexes: Vec::new(),
+        ttl_attribute: Some("expires_at".to_owned()),
+    };
+    tables.create(&table).unwrap();
+
+    let call = |operation: &str, body: Value| {
+        let request = reqwest::Client::new().post(&endpoint).header("x-amz-target", format!("DynamoDB_20120810.{operation}"));
+        let signed = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0";
+        request
+            .header("content-type", "application/x-amz-json-1.0")
+            .header("authorization", signed)
+            .header("x-amz-date", "20260101T000000Z")
+            .body(body.to_string())
+            .send()
+    };
+    let item = json!({"pk": {"S": "a"}, "sk": {"S": "b"}, "expires_at": {"N": "1"}});
+    let put = call("PutItem", json!({"TableName": "registry", "Item": item})).await.unwrap();
+    assert!(put.status().is_success(), "{}", put.text().await.unwrap());
+    let time_to_live = call("DescribeTimeToLive", json!({"TableName": "registry"})).await.unwrap().text().await.unwrap();
+    assert!(time_to_live.contains("expires_at") && time_to_live.contains("ENABLED"), "{time_to_live}");
+    assert_eq!(tables.sweep().unwrap(), 1);
+    tasks.shutdown().await;
+}

@@ -1,0 +1,18 @@
+,
+{{level}}_touched AS (
+    SELECT DISTINCT client_id, time_bucket('1 {{level}}', bucket) AS bucket FROM moved
+), {{level}}_before AS (
+    DELETE FROM {{rows}} AS kept USING {{level}}_touched AS touched
+    WHERE kept.client_id = touched.client_id AND kept.bucket = touched.bucket
+        AND kept.bucket >= time_bucket('1 {{level}}', $1::timestamptz) AND kept.bucket < $2
+    RETURNING kept.*
+), {{level}}_after AS (
+    INSERT INTO {{rows}} (client_id, bucket, {{dimension_names}} facts{{state_names}})
+    SELECT client_id, bucket, {{dimension_names}} sum(facts){{merges}}
+    FROM (
+        SELECT client_id, time_bucket('1 {{level}}', bucket) AS bucket, {{dimension_names}} facts{{state_names}} FROM moved
+        UNION ALL
+        SELECT client_id, bucket, {{dimension_names}} facts{{state_names}} FROM {{level}}_before
+    ) AS both_parts
+    GROUP BY {{group}}
+)

@@ -1,0 +1,13 @@
+-- One level of a rollup on the Community edition: a real-time continuous aggregate over the level below. What lies below
+-- its watermark and changed since its last refresh is named in core.stale_ranges and read from the partials.
+CREATE MATERIALIZED VIEW {{rollup}}
+WITH (timescaledb.continuous, timescaledb.materialized_only = false) AS
+SELECT client_id, time_bucket('1 {{level}}', bucket) AS bucket, {{dimension_names}} sum(facts)::bigint AS facts{{merges}}
+FROM {{below}}
+GROUP BY client_id, time_bucket('1 {{level}}', bucket){{dimension_group}}
+WITH NO DATA;
+GRANT SELECT ON {{rollup}} TO analytics_app;
+-- compact-rollups refreshes what changed every minute; this policy is the net below it.
+SELECT add_continuous_aggregate_policy('{{rollup}}', start_offset => interval '{{start_offset}}', end_offset => interval '1 {{level}}', schedule_interval => interval '1 hour');
+ALTER MATERIALIZED VIEW {{rollup}} SET (timescaledb.compress = true);
+SELECT add_compression_policy('{{rollup}}', compress_after => interval '{{compress_after}}');

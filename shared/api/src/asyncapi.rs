@@ -1,0 +1,53 @@
+//! The AsyncAPI 3 document of the live protocol, made from the Rust types of `live`.
+
+use serde_json::{Map, Value, json};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+/// The document.
+#[must_use]
+pub fn document() -> Value {
+    let mut schemas: Vec<(String, RefOr<Schema>)> = Vec::new();
+    live::ClientMessage::schemas(&mut schemas);
+    live::Frame::schemas(&mut schemas);
+    schemas.push(("ClientMessage".to_owned(), live::ClientMessage::schema()));
+    schemas.push(("Frame".to_owned(), live::Frame::schema()));
+    schemas.sort_by(|a, b| a.0.cmp(&b.0));
+    schemas.dedup_by(|a, b| a.0 == b.0);
+    let schemas: Map<String, Value> = schemas.into_iter().filter_map(|(name, schema)| Some((name, serde_json::to_value(schema).ok()?))).collect();
+    json!({
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Analytics Engine, live",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "KPI values as they change. A connection subscribes to topics; `subscribed` brings a snapshot and a channel \
+                number for each, `update` only rows that changed, `beat` how far the data reaches. Every data frame carries its place in the \
+                stream as (epoch, seq) and the seq of the one before it as prev: a client that sees a gap subscribes again with `resume`."
+        },
+        "channels": {
+            "live": {
+                "address": "/live",
+                "messages": {
+                    "clientMessage": { "$ref": "#/components/messages/clientMessage" },
+                    "frame": { "$ref": "#/components/messages/frame" }
+                },
+                "bindings": { "ws": { "query": { "type": "object", "required": ["token"], "properties": {
+                    "token": { "type": "string", "description": "Access token." },
+                    "kpi": { "type": "string", "description": "Subscribes to this KPI at once." },
+                    "period": { "type": "string", "enum": ["minute", "hour", "day"], "description": "Period of `kpi`; minute when absent." }
+                } } } }
+            }
+        },
+        "operations": {
+            "send": { "action": "receive", "channel": { "$ref": "#/channels/live" }, "messages": [{ "$ref": "#/channels/live/messages/clientMessage" }] },
+            "receive": { "action": "send", "channel": { "$ref": "#/channels/live" }, "messages": [{ "$ref": "#/channels/live/messages/frame" }] }
+        },
+        "components": {
+            "messages": {
+                "clientMessage": { "contentType": "application/json", "payload": { "$ref": "#/components/schemas/ClientMessage" } },
+                "frame": { "contentType": "application/json", "payload": { "$ref": "#/components/schemas/Frame" } }
+            },
+            "schemas": schemas
+        }
+    })
+}

@@ -1,0 +1,21 @@
+//! Messages between functions.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+/// What `accept-events` puts on the queue and `ingest-events` takes: the events of one request.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct QueuedEvents {
+    /// Identity of the batch: the same batch has its effect once.
+    pub batch_id: Uuid,
+    /// The client, from the token of the request.
+    pub client: Uuid,
+    /// Code of the entity.
+    pub entity: String,
+    /// When the request came.
+    pub received_at: Timestamp,
+    /// The events as they were sent. A line that was no JSON is here as a JSON text.
+    pub events: Vec<Box<RawValue>>,
+}

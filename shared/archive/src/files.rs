@@ -1,0 +1,167 @@
+//! Files of facts: chunks of rows, mapped and validated like events.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use series::{Fact, Mapper, Rejection};
+
+use crate::{table, text};
+
+/// Largest file, held in memory while it is read: a quarter of the loading function's 1,024 MB.
+pub const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Rows of one chunk, which is one transaction: large enough that COPY dominates, small enough to be held twice.
+pub const CHUNK_ROWS: usize = 50_000;
+
+/// Longest row of a text file that is kept in a dead letter.
+pub const MAX_ORIGINAL_BYTES: usize = 16 * 1024;
+
+/// Why a file, or the rest of it, can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The name's ending is none that is read.
+    #[error("{0:?} ends in none of .parquet, .csv, .ndjson")]
+    UnknownFormat(String),
+    /// Over [`MAX_FILE_BYTES`].
+    #[error("the file has {bytes} bytes, more than {MAX_FILE_BYTES}: split it")]
+    TooLarge {
+        /// Its size.
+        bytes: u64,
+    },
+    /// Not what its name says, or cut off.
+    #[error("the file can't be read as {format}: {cause}")]
+    Unreadable {
+        /// Format by its name.
+        format: &'static str,
+        /// Why.
+        cause: String,
+    },
+    /// A column that the entity does not have, or one that it needs is missing.
+    #[error("column {0}")]
+    Column(Rejection),
+    /// The bucket did not give it.
+    #[error("object {key:?} can't be read: {cause}")]
+    Storage {
+        /// Key.
+        key: String,
+        /// Why.
+        cause: String,
+    },
+}
+
+/// Format of a file, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Apache Parquet.
+    Parquet,
+    /// Comma-separated values with a header.
+    Csv,
+    /// One JSON object a line.
+    Ndjson,
+}
+
+impl Format {
+    /// Format of a file name.
+    ///
+    /// # Errors
+    /// When its ending is none that is read.
+    pub fn of(name: &str) -> Result<Self, FileError> {
+        match name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase()).as_deref() {
+            Some("parquet") => Ok(Self::Parquet),
+            Some("csv") => Ok(Self::Csv),
+            Some("ndjson" | "jsonl") => Ok(Self::Ndjson),
+            _ => Err(FileError::UnknownFormat(name.to_owned())),
+        }
+    }
+}
+
+/// A row that was refused.
+#[derive(Clone, Debug)]
+pub struct RefusedRow {
+    /// Position in the file, from 0, a header not counted.
+    pub position: usize,
+    /// Why.
+    pub rejection: Rejection,
+    /// The row as JSON or as its line.
+    pub original: String,
+}
+
+/// Rows of a file.
+#[derive(Clone, Debug, Default)]
+pub struct Chunk {
+    /// Rows that became facts.
+    pub facts: Vec<Fact>,
+    /// Rows that did not.
+    pub refused: Vec<RefusedRow>,
+}
+
+impl Chunk {
+    /// Adds a row's result.
+    pub(crate) fn add(&mut self, position: usize, result: Result<Fact, Rejection>, original: impl FnOnce() -> String) {
+        match result {
+            Ok(fact) => self.facts.push(fact),
+            Err(rejection) => {
+                let mut original = original();
+                if original.len() > MAX_ORIGINAL_BYTES {
+                    let end = (0..=MAX_ORIGINAL_BYTES).rev().find(|end| original.is_char_boundary(*end)).unwrap_or(0);
+                    original.truncate(end);
+                }
+                self.refused.push(RefusedRow { position, rejection, original });
+            }
+        }
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.facts.len() + self.refused.len()
+    }
+}
+
+/// The chunks of a file. After an error there is no further chunk; the chunks before it are good.
+pub enum Chunks<'a> {
+    /// Of a Parquet file.
+    Parquet(table::Rows<'a>),
+    /// Of a CSV file.
+    Csv(text::CsvRows<'a>),
+    /// Of an NDJSON file.
+    Ndjson(text::NdjsonRows<'a>),
+}
+
+impl<'a> Chunks<'a> {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// When it is not of its format, or its columns are not the entity's.
+    pub fn open(format: Format, bytes: Bytes, mapper: &'a Mapper, now: Timestamp) -> Result<Self, FileError> {
+        Ok(match format {
+            Format::Parquet => Self::Parquet(table::Rows::open(bytes, mapper, now)?),
+            Format::Csv => Self::Csv(text::CsvRows::open(bytes, mapper, now)?),
+            Format::Ndjson => Self::Ndjson(text::NdjsonRows::open(bytes, mapper, now)),
+        })
+    }
+}
+
+impl Iterator for Chunks<'_> {
+    type Item = Result<Chunk, FileError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Parquet(rows) => rows.next(),
+            Self::Csv(rows) => rows.next(),
+            Self::Ndjson(rows) => rows.next(),
+        }
+    }
+}
+
+/// Checks that a file's columns are fields of the entity, and that what every fact needs is among them.
+pub(crate) fn check_columns<'n>(mapper: &Mapper, columns: impl Iterator<Item = &'n str> + Clone) -> Result<(), FileError> {
+    for column in columns.clone() {
+        mapper.known(column).map_err(FileError::Column)?;
+    }
+    let definition = mapper.entity().definition();
+    let required = definition.attributes.iter().filter(|attribute| attribute.required && attribute.formula.is_none()).map(|attribute| attribute.name.as_str());
+    for name in std::iter::once(definition.time.as_str()).chain(required) {
+        if !columns.clone().any(|column| column == name) {
+            return Err(FileError::Column(Rejection { field: name.to_owned(), reason: format!("is required by {} and the file has none", definition.code) }));
+        }
+    }
+    Ok(())
+}

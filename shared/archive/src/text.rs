@@ -1,0 +1,97 @@
+//! CSV and NDJSON files as rows.
+
+use std::io::BufRead as _;
+
+use bytes::{Buf as _, Bytes};
+use jiff::Timestamp;
+use series::{Field, Mapper, Rejection};
+
+use crate::files::{CHUNK_ROWS, Chunk, FileError, check_columns};
+
+/// A CSV file's rows as facts.
+pub struct CsvRows<'a> {
+    reader: csv::Reader<bytes::buf::Reader<Bytes>>,
+    names: Vec<String>,
+    mapper: &'a Mapper,
+    now: Timestamp,
+    position: usize,
+}
+
+impl<'a> CsvRows<'a> {
+    pub(crate) fn open(bytes: Bytes, mapper: &'a Mapper, now: Timestamp) -> Result<Self, FileError> {
+        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes.reader());
+        let header = reader.headers().map_err(|error| FileError::Unreadable { format: "CSV", cause: error.to_string() })?;
+        let names: Vec<String> = header.iter().map(|name| name.trim().trim_start_matches('\u{feff}').to_owned()).collect();
+        check_columns(mapper, names.iter().map(String::as_str))?;
+        Ok(Self { reader, names, mapper, now, position: 0 })
+    }
+
+    pub(crate) fn next(&mut self) -> Option<Result<Chunk, FileError>> {
+        let mut chunk = Chunk::default();
+        let mut record = csv::ByteRecord::new();
+        while chunk.rows() < CHUNK_ROWS {
+            match self.reader.read_byte_record(&mut record) {
+                Ok(false) => break,
+                Ok(true) => chunk.add(self.position, self.fact(&record), || line(&record)),
+                Err(error) => return Some(Err(FileError::Unreadable { format: "CSV", cause: error.to_string() })),
+            }
+            self.position += 1;
+        }
+        (chunk.rows() > 0).then_some(Ok(chunk))
+    }
+
+    fn fact(&self, record: &csv::ByteRecord) -> Result<series::Fact, Rejection> {
+        if record.len() != self.names.len() {
+            return Err(whole(format!("the line has {} fields, the header has {}", record.len(), self.names.len())));
+        }
+        let text = csv::StringRecord::from_byte_record(record.clone()).map_err(|_| whole("the line is not UTF-8".to_owned()))?;
+        self.mapper.fact(self.now, |name| {
+            let column = self.names.iter().position(|column| column == name);
+            column.and_then(|column| text.get(column)).map_or(Field::Missing, |text| Field::Text { text, typed: false })
+        })
+    }
+}
+
+fn line(record: &csv::ByteRecord) -> String {
+    record.iter().map(String::from_utf8_lossy).collect::<Vec<_>>().join(",")
+}
+
+/// A rejection of a whole line.
+fn whole(reason: String) -> Rejection {
+    Rejection { field: String::new(), reason }
+}
+
+/// An NDJSON file's rows as facts.
+pub struct NdjsonRows<'a> {
+    reader: bytes::buf::Reader<Bytes>,
+    mapper: &'a Mapper,
+    now: Timestamp,
+    position: usize,
+}
+
+impl<'a> NdjsonRows<'a> {
+    pub(crate) fn open(bytes: Bytes, mapper: &'a Mapper, now: Timestamp) -> Self {
+        Self { reader: bytes.reader(), mapper, now, position: 0 }
+    }
+
+    pub(crate) fn next(&mut self) -> Option<Result<Chunk, FileError>> {
+        let mut chunk = Chunk::default();
+        let mut line = Vec::new();
+        while chunk.rows() < CHUNK_ROWS {
+            line.clear();
+            match self.reader.read_until(b'\n', &mut line) {
+                Ok(0) => break,
+                Ok(_) if line.trim_ascii().is_empty() => continue,
+                Ok(_) => chunk.add(self.position, self.fact(&line), || String::from_utf8_lossy(line.trim_ascii()).into_owned()),
+                Err(error) => return Some(Err(FileError::Unreadable { format: "NDJSON", cause: error.to_string() })),
+            }
+            self.position += 1;
+        }
+        (chunk.rows() > 0).then_some(Ok(chunk))
+    }
+
+    fn fact(&self, line: &[u8]) -> Result<series::Fact, Rejection> {
+        let event = serde_json::from_slice(line).map_err(|error| whole(format!("the line is no JSON: {error}")))?;
+        self.mapper.json(self.now, &event)
+    }
+}

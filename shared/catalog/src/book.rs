@@ -1,0 +1,248 @@
+//! The catalogue of one client: valid entities and KPIs that fit each other.
+
+use crate::definition::{EntityDefinition, GroupingDefinition};
+use crate::entity::Entity;
+use crate::kpi::{Kpi, KpiDefinition};
+use crate::level::Level;
+use crate::names::quoted;
+use crate::problem::Problem;
+use crate::{MAX_GROUPING_DIMENSIONS, MAX_GROUPINGS};
+use formula::{Attribute, Entities, Predicate};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Valid entities and KPIs by their codes. Cloning shares them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Catalog {
+    entities: BTreeMap<String, Arc<Entity>>,
+    kpis: BTreeMap<String, Arc<Kpi>>,
+}
+
+impl Entities for Catalog {
+    fn attributes(&self, entity: &str) -> Option<&[Attribute]> {
+        self.entities.get(entity).map(|entity| entity.attributes())
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.entities.keys().map(String::as_str).collect()
+    }
+}
+
+impl Catalog {
+    /// A catalogue of definitions that come together.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them, with pointers into `{"entities": […], "kpis": […]}`. KPIs are checked
+    /// against the entities that are valid.
+    pub fn new(entities: Vec<EntityDefinition>, kpis: Vec<KpiDefinition>) -> Result<Self, Vec<Problem>> {
+        let mut catalog = Self::default();
+        let mut problems = Vec::new();
+        for (index, definition) in entities.into_iter().enumerate() {
+            problems.extend(below(&format!("/entities/{index}"), catalog.add_entity(definition)));
+        }
+        for (index, definition) in kpis.into_iter().enumerate() {
+            problems.extend(below(&format!("/kpis/{index}"), catalog.add_kpi(definition)));
+        }
+        if problems.is_empty() {
+            Ok(catalog)
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// The entity of a code.
+    #[must_use]
+    pub fn entity(&self, code: &str) -> Option<&Arc<Entity>> {
+        self.entities.get(code)
+    }
+
+    /// All entities in the order of their codes.
+    pub fn entities(&self) -> impl Iterator<Item = &Arc<Entity>> {
+        self.entities.values()
+    }
+
+    /// The KPI of a code.
+    #[must_use]
+    pub fn kpi(&self, code: &str) -> Option<&Arc<Kpi>> {
+        self.kpis.get(code)
+    }
+
+    /// All KPIs in the order of their codes.
+    pub fn kpis(&self) -> impl Iterator<Item = &Arc<Kpi>> {
+        self.kpis.values()
+    }
+
+    /// Adds an entity.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, or that its code is taken. Then nothing is added.
+    pub fn add_entity(&mut self, definition: EntityDefinition) -> Result<Arc<Entity>, Vec<Problem>> {
+        let taken = self
+            .entities
+            .keys()
+            .find(|code| code.eq_ignore_ascii_case(&definition.code))
+            .map(|code| {
+                // Names of tables do not tell cases apart.
+                Problem::new("/code", format!("there is an entity {} already", quoted(code)))
+                    .with_hint("choose another code, or replace that entity")
+            });
+        let entity = with_problem(taken, definition.validate())?;
+        Ok(self.insert_entity(entity))
+    }
+
+    /// Puts an entity in the place of the one of the same code, or adds it. KPIs that read it must stay valid, and once
+    /// `facts_exist` only additions are accepted.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it. Then nothing is replaced.
+    pub fn replace_entity(
+        &mut self,
+        definition: EntityDefinition,
+        facts_exist: bool,
+    ) -> Result<Arc<Entity>, Vec<Problem>> {
+        let Some(old) = self.entities.get(&definition.code).cloned() else {
+            return self.add_entity(definition);
+        };
+        let new = definition.validate()?;
+        if facts_exist {
+            old.accepts_replacement(&new)?;
+        }
+        let mut trial = self.clone();
+        let new = trial.insert_entity(new);
+        let problems = trial.recompile(new.code());
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        *self = trial;
+        Ok(new)
+    }
+
+    /// Adds a KPI.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, or that its code is taken. Then nothing is added.
+    pub fn add_kpi(&mut self, definition: KpiDefinition) -> Result<Arc<Kpi>, Vec<Problem>> {
+        let taken = self.kpis.contains_key(&definition.code).then(|| {
+            let message = format!("there is a KPI {} already", quoted(&definition.code));
+            Problem::new("/code", message).with_hint("choose another code, or replace that KPI")
+        });
+        let kpi = with_problem(taken, definition.validate(self))?;
+        Ok(self.insert_kpi(kpi))
+    }
+
+    /// Puts a KPI in the place of the one of the same code, or adds it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it. Then nothing is replaced.
+    pub fn replace_kpi(&mut self, definition: KpiDefinition) -> Result<Arc<Kpi>, Vec<Problem>> {
+        let kpi = definition.validate(self)?;
+        Ok(self.insert_kpi(kpi))
+    }
+
+    /// The groupings that a KPI's filters need and that its entities lack, with the codes of the entities. Each set of
+    /// dimensions that one of its measures filters on needs a grouping that has them by minute; a grouping of exactly
+    /// that set counts at any period, because somebody chose it. Sets that are too large, and sets beyond the most that
+    /// an entity may have, are left to the facts themselves.
+    #[must_use]
+    pub fn missing_groupings(&self, kpi: &Kpi) -> Vec<(String, GroupingDefinition)> {
+        let mut missing: BTreeMap<&str, BTreeSet<BTreeSet<&str>>> = BTreeMap::new();
+        for measure in &kpi.formula.measures {
+            let Some(entity) = self.entities.get(&measure.entity) else {
+                continue;
+            };
+            let dimensions = measure.filter.as_ref().map(Predicate::dimensions).unwrap_or_default();
+            if dimensions.len() <= MAX_GROUPING_DIMENSIONS && !has_grouping(entity, &dimensions) {
+                missing.entry(entity.code()).or_default().insert(dimensions);
+            }
+        }
+        missing
+            .into_iter()
+            .flat_map(|(code, sets)| self.fitting(code, sets))
+            .collect()
+    }
+
+    /// As many of the new groupings as the entity has room for.
+    fn fitting(&self, code: &str, sets: BTreeSet<BTreeSet<&str>>) -> Vec<(String, GroupingDefinition)> {
+        let present = self.entities.get(code).map_or(0, |entity| entity.groupings().len());
+        let room = MAX_GROUPINGS.saturating_sub(present);
+        sets.into_iter()
+            .take(room)
+            .map(|dimensions| (code.to_owned(), GroupingDefinition::by_minute(dimensions)))
+            .collect()
+    }
+
+    fn insert_entity(&mut self, entity: Entity) -> Arc<Entity> {
+        let entity = Arc::new(entity);
+        self.entities.insert(entity.code().to_owned(), Arc::clone(&entity));
+        entity
+    }
+
+    fn insert_kpi(&mut self, kpi: Kpi) -> Arc<Kpi> {
+        let kpi = Arc::new(kpi);
+        self.kpis.insert(kpi.code().to_owned(), Arc::clone(&kpi));
+        kpi
+    }
+
+    /// Compiles the KPIs that read an entity again, and says which of them it breaks.
+    fn recompile(&mut self, entity: &str) -> Vec<Problem> {
+        let readers: Vec<Arc<Kpi>> = self
+            .kpis
+            .values()
+            .filter(|kpi| kpi.formula.entities().contains(entity))
+            .cloned()
+            .collect();
+        let mut problems = Vec::new();
+        for kpi in readers {
+            match formula::compile(&kpi.definition.formula, self) {
+                Ok(formula) => {
+                    self.insert_kpi(Kpi {
+                        definition: kpi.definition.clone(),
+                        formula,
+                    });
+                }
+                Err(diagnostics) => problems.extend(diagnostics.into_iter().map(|diagnostic| {
+                    let message = format!(
+                        "the KPI {} needs what this removes: {}",
+                        quoted(kpi.code()),
+                        diagnostic.message
+                    );
+                    Problem::new("/attributes", message).with_hint("change the KPI first")
+                })),
+            }
+        }
+        problems
+    }
+}
+
+fn has_grouping(entity: &Entity, dimensions: &BTreeSet<&str>) -> bool {
+    entity.groupings().iter().any(|grouping| {
+        let exact = grouping.dimensions.len() == dimensions.len();
+        grouping.covers(dimensions.iter().copied()) && (exact || grouping.finest == Level::Minute)
+    })
+}
+
+/// The result, or its problems and one more.
+fn with_problem<T>(problem: Option<Problem>, result: Result<T, Vec<Problem>>) -> Result<T, Vec<Problem>> {
+    match (problem, result) {
+        (None, result) => result,
+        (Some(problem), Ok(_)) => Err(vec![problem]),
+        (Some(problem), Err(mut problems)) => {
+            problems.insert(0, problem);
+            Err(problems)
+        }
+    }
+}
+
+/// The problems of a definition that is a part of a larger document.
+fn below<T>(parent: &str, result: Result<T, Vec<Problem>>) -> Vec<Problem> {
+    result
+        .err()
+        .unwrap_or_default()
+        .into_iter()
+        .map(|problem| problem.below(parent))
+        .collect()
+}
+
+#[cfg(test)]
+#[path = "book_tests.rs"]
+mod tests;

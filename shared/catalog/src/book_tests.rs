@@ -1,0 +1,213 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+use super::*;
+use crate::samples::{attribute, flight, kpi};
+use formula::AttributeType;
+
+const RATE: &str = "COUNT(Flight WHERE on_time) / COUNT(Flight)";
+
+fn catalog() -> Catalog {
+    Catalog::new(
+        vec![flight()],
+        vec![kpi("FLIGHTS", "COUNT(Flight)"), kpi("ON_TIME_RATE", RATE)],
+    )
+    .unwrap()
+}
+
+fn shown(problems: &[Problem]) -> Vec<String> {
+    let span = |problem: &Problem| {
+        problem
+            .span
+            .as_ref()
+            .map_or(String::new(), |span| format!(" {}..{}", span.start, span.end))
+    };
+    problems
+        .iter()
+        .map(|problem| format!("{}{}", problem.pointer, span(problem)))
+        .collect()
+}
+
+#[test]
+fn a_catalogue_finds_its_parts() {
+    let catalog = catalog();
+    assert_eq!(catalog.entity("Flight").unwrap().code(), "Flight");
+    assert_eq!(catalog.kpi("ON_TIME_RATE").unwrap().formula.measures.len(), 2);
+    assert_eq!(
+        catalog.kpis().map(|kpi| kpi.code()).collect::<Vec<_>>(),
+        ["FLIGHTS", "ON_TIME_RATE"]
+    );
+    assert_eq!(catalog.names(), ["Flight"]);
+    assert!(catalog.entity("flight").is_none() && catalog.kpi("flights").is_none());
+}
+
+#[test]
+fn problems_of_many_definitions_point_into_the_document() {
+    let mut broken = flight();
+    broken.code = "Leg".into();
+    broken.attributes[4].formula = Some("delay <".into());
+    let kpis = vec![
+        kpi("FLIGHTS", "COUNT(Flight)"),
+        kpi("FLIGHTS", "COUNT(Fligth)"),
+        kpi("legs", "COUNT(Leg)"),
+    ];
+    let problems = Catalog::new(vec![flight(), broken, flight()], kpis).unwrap_err();
+    let expected = [
+        "/entities/1/attributes/4/formula 7..7",
+        "/entities/2/code",
+        "/kpis/1/code",
+        "/kpis/1/formula 6..12",
+        "/kpis/2/code",
+        "/kpis/2/formula 6..9",
+    ];
+    assert_eq!(shown(&problems), expected);
+}
+
+#[test]
+fn kpis_are_checked() {
+    let long = |length: usize| "x".repeat(length);
+    let with = |change: fn(&mut KpiDefinition)| {
+        let mut definition = kpi("K", RATE);
+        change(&mut definition);
+        definition
+    };
+    for (name, definition, expected) in [
+        ("valid", kpi("K", RATE), vec![]),
+        ("code", kpi("rate", RATE), vec!["/code"]),
+        ("taken", kpi("FLIGHTS", RATE), vec!["/code"]),
+        ("no name", with(|kpi| kpi.name.clear()), vec!["/name"]),
+        (
+            "name",
+            KpiDefinition {
+                name: long(121),
+                ..kpi("K", RATE)
+            },
+            vec!["/name"],
+        ),
+        ("unit", with(|kpi| kpi.unit = "\u{7}".into()), vec!["/unit"]),
+        ("decimals", with(|kpi| kpi.decimals = 11), vec!["/decimals"]),
+        ("no formula", kpi("K", ""), vec!["/formula 0..0"]),
+        (
+            "formula",
+            kpi("K", "AVG(Flight.dealy) +"),
+            vec!["/formula 19..19", "/formula 11..16"],
+        ),
+        ("a long formula", kpi("K", &long(5000)), vec!["/formula 4096..5000"]),
+    ] {
+        let mut catalog = catalog();
+        let problems = catalog.add_kpi(definition).err().unwrap_or_default();
+        assert_eq!(shown(&problems), expected, "{name}");
+        assert_eq!(
+            catalog.kpis().count(),
+            if expected.is_empty() { 3 } else { 2 },
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn codes_that_differ_in_case_collide() {
+    let mut other = flight();
+    other.code = "FLIGHT".into();
+    assert_eq!(shown(&catalog().add_entity(other).unwrap_err()), ["/code"]);
+}
+
+#[test]
+fn a_replaced_entity_keeps_its_kpis_valid() {
+    let mut wider = flight();
+    wider.attributes.push(attribute("tail", AttributeType::Text));
+    let mut narrower = flight();
+    narrower.attributes.remove(4);
+    let mut looser = flight();
+    looser.attributes.remove(1);
+    for (name, definition, facts_exist, expected) in [
+        ("an addition", wider, true, vec![]),
+        (
+            "what a KPI reads is removed",
+            narrower.clone(),
+            false,
+            vec!["/attributes"],
+        ),
+        ("and facts exist", narrower, true, vec!["/attributes"]),
+        ("what nothing reads is removed", looser.clone(), false, vec![]),
+        ("what nothing reads but facts have", looser, true, vec!["/attributes"]),
+    ] {
+        let mut catalog = catalog();
+        let count = definition.attributes.len();
+        let result = catalog.replace_entity(definition, facts_exist);
+        assert_eq!(shown(&result.err().unwrap_or_default()), expected, "{name}");
+        let kept = catalog.entity("Flight").unwrap().attributes().len();
+        assert_eq!(kept, if expected.is_empty() { count } else { 5 }, "{name}");
+    }
+}
+
+#[test]
+fn a_replaced_kpi_is_the_new_one() {
+    let mut catalog = catalog();
+    catalog.replace_kpi(kpi("FLIGHTS", "COUNT(Flight) * 2")).unwrap();
+    catalog.replace_kpi(kpi("NEW", "COUNT(Flight)")).unwrap();
+    assert_eq!(catalog.kpi("FLIGHTS").unwrap().definition.formula, "COUNT(Flight) * 2");
+    assert_eq!(catalog.kpis().count(), 3);
+    assert!(catalog.replace_kpi(kpi("FLIGHTS", "COUNT(Leg)")).is_err());
+    assert_eq!(
+        catalog.kpi("FLIGHTS").unwrap().definition.formula,
+        "COUNT(Flight) * 2",
+        "an invalid one changes nothing"
+    );
+}
+
+#[test]
+fn missing_groupings_follow_from_filters() {
+    for (name, formula, expected) in [
+        ("no filter", "COUNT(Flight)", vec![]),
+        ("a known one", "COUNT(Flight WHERE origin = 'ORD')", vec![]),
+        ("a new one", RATE, vec!["Flight: on_time"]),
+        (
+            "a coarse one of exactly this set",
+            "COUNT(Flight WHERE origin = 'ORD' AND destination = 'LAX')",
+            vec![],
+        ),
+        (
+            "a coarse one of a larger set",
+            "COUNT(Flight WHERE destination = 'LAX')",
+            vec!["Flight: destination"],
+        ),
+        (
+            "one for each measure",
+            "COUNT(Flight WHERE on_time AND origin = 'A') / COUNT(Flight WHERE on_time)",
+            vec!["Flight: on_time", "Flight: on_time+origin"],
+        ),
+        (
+            "the same once",
+            "COUNT(Flight WHERE on_time) / COUNT(Flight WHERE NOT on_time)",
+            vec!["Flight: on_time"],
+        ),
+    ] {
+        let mut catalog = catalog();
+        let kpi = catalog.add_kpi(kpi("K", formula)).unwrap();
+        let missing: Vec<String> = catalog
+            .missing_groupings(&kpi)
+            .into_iter()
+            .map(|(code, grouping)| format!("{code}: {}", grouping.dimensions.join("+")))
+            .collect();
+        assert_eq!(missing, expected, "{name}");
+    }
+}
+
+#[test]
+fn missing_groupings_stop_where_the_entity_is_full() {
+    let mut wide = flight();
+    wide.groupings.clear();
+    let names: Vec<String> = (0..20).map(|n| format!("d{n}")).collect();
+    wide.attributes
+        .extend(names.iter().map(|name| crate::AttributeDefinition {
+            dimension: true,
+            ..attribute(name, AttributeType::Boolean)
+        }));
+    let formula = names
+        .iter()
+        .map(|name| format!("COUNT(Flight WHERE {name})"))
+        .collect::<Vec<_>>()
+        .join(" + ");
+    let mut catalog = Catalog::new(vec![wide], vec![]).unwrap();
+    let kpi = catalog.add_kpi(kpi("K", &formula)).unwrap();
+    assert_eq!(catalog.missing_groupings(&kpi).len(), MAX_GROUPINGS - 1);
+}

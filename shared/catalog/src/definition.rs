@@ -1,0 +1,114 @@
+//! What people write about entities. Nothing here is checked yet but its JSON.
+
+use crate::level::Level;
+use formula::AttributeType;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+
+/// A business object whose facts are collected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EntityDefinition {
+    /// The name in formulas and addresses, `Flight`: a capital, then letters and digits.
+    #[schema(pattern = "^[A-Z][A-Za-z0-9]{0,47}$", examples("Flight"))]
+    pub code: String,
+    /// The field of business it belongs to, `travel`: its facts live in the schema `travel_data`.
+    #[schema(pattern = "^[a-z][a-z0-9_]{0,30}$", examples("travel"))]
+    pub domain: String,
+    /// What it is, for people.
+    #[serde(default)]
+    pub description: String,
+    /// The field of an event that holds its time.
+    #[serde(default = "default_time")]
+    pub time: String,
+    /// What is known of a fact.
+    #[schema(max_items = 64)]
+    pub attributes: Vec<AttributeDefinition>,
+    /// The attributes that identify a fact: a later event with the same key replaces it. Without a key every event is a
+    /// new fact.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 8)]
+    pub key: Vec<String>,
+    /// The sets of dimensions by which facts are rolled up, besides the whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 16)]
+    pub groupings: Vec<GroupingDefinition>,
+}
+
+fn default_time() -> String {
+    "time".to_owned()
+}
+
+/// One attribute of an entity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AttributeDefinition {
+    /// The name in events and formulas, `delay`.
+    #[schema(pattern = "^[a-z][a-z0-9_]{0,39}$", examples("delay"))]
+    pub name: String,
+    /// The type of its values.
+    #[serde(rename = "type")]
+    #[schema(schema_with = attribute_type)]
+    pub kind: AttributeType,
+    /// The unit of its values, `min`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    /// Whether facts can be filtered and grouped by it; for attributes of few values.
+    #[serde(default)]
+    pub dimension: bool,
+    /// Whether an event without it is rejected.
+    #[serde(default)]
+    pub required: bool,
+    /// How it is computed from the other attributes, `delay < 15`; without a formula it is read from the event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(examples("delay < 15"))]
+    pub formula: Option<String>,
+    /// What it is, for people.
+    #[serde(default)]
+    pub description: String,
+}
+
+/// The schema of a type, which the formula language knows but does not describe.
+fn attribute_type() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(AttributeType::ALL.map(AttributeType::name)))
+        .description(Some("The type of its values."))
+        .build()
+}
+
+/// A set of dimensions by which facts are rolled up.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GroupingDefinition {
+    /// The names of the dimensions; their order means nothing.
+    #[schema(max_items = 8)]
+    pub dimensions: Vec<String>,
+    /// The finest rollup that is kept. A grouping that hardly shrinks the facts by minute is better kept by hour or day
+    /// only.
+    #[serde(default)]
+    pub finest: Level,
+}
+
+impl GroupingDefinition {
+    /// A grouping by minute; dimensions are put in order.
+    #[must_use]
+    pub fn by_minute<D: Into<String>>(dimensions: impl IntoIterator<Item = D>) -> Self {
+        let mut dimensions: Vec<String> = dimensions.into_iter().map(Into::into).collect();
+        dimensions.sort();
+        dimensions.dedup();
+        Self {
+            dimensions,
+            finest: Level::Minute,
+        }
+    }
+
+    /// Whether the groups of this grouping can be merged into groups of `dimensions`.
+    #[must_use]
+    pub fn covers<'a>(&self, dimensions: impl IntoIterator<Item = &'a str>) -> bool {
+        dimensions
+            .into_iter()
+            .all(|wanted| self.dimensions.iter().any(|dimension| dimension == wanted))
+    }
+}

@@ -1,0 +1,110 @@
+//! A valid entity and what follows from its definition.
+
+use crate::definition::{AttributeDefinition, EntityDefinition, GroupingDefinition};
+use formula::{Attribute, RowFormula, Value};
+
+/// An entity whose definition is valid. Rows of it hold one value for each attribute, derived ones included, in the
+/// order of the definition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entity {
+    pub(crate) definition: EntityDefinition,
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) derived: Vec<(usize, RowFormula)>,
+    pub(crate) groupings: Vec<GroupingDefinition>,
+}
+
+impl Entity {
+    /// The definition, with the dimensions of its groupings in order.
+    #[must_use]
+    pub fn definition(&self) -> &EntityDefinition {
+        &self.definition
+    }
+
+    /// The name in formulas and addresses.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        &self.definition.code
+    }
+
+    /// The schema of its tables.
+    #[must_use]
+    pub fn schema(&self) -> String {
+        format!("{}_data", self.definition.domain)
+    }
+
+    /// What is stored of a fact: all attributes, derived ones included.
+    #[must_use]
+    pub fn stored_attributes(&self) -> &[AttributeDefinition] {
+        &self.definition.attributes
+    }
+
+    /// The same attributes as the formula language knows them.
+    #[must_use]
+    pub fn attributes(&self) -> &[Attribute] {
+        &self.attributes
+    }
+
+    /// The place of an attribute in a row.
+    #[must_use]
+    pub fn index_of(&self, name: &str) -> Option<usize> {
+        self.attributes.iter().position(|attribute| attribute.name == name)
+    }
+
+    /// The attributes that are read from events, with their places in a row.
+    pub fn source_attributes(&self) -> impl Iterator<Item = (usize, &AttributeDefinition)> {
+        self.indexed(|attribute| attribute.formula.is_none())
+    }
+
+    /// The attributes that are computed, with their places in a row, each after those that it reads.
+    #[must_use]
+    pub fn derived(&self) -> &[(usize, RowFormula)] {
+        &self.derived
+    }
+
+    /// Computes the derived attributes of a row in place. A row that is too short is left as it is.
+    pub fn derive(&self, row: &mut [Value]) {
+        for (index, formula) in &self.derived {
+            let value = formula.evaluate(row);
+            if let Some(place) = row.get_mut(*index) {
+                *place = value;
+            }
+        }
+    }
+
+    /// The attributes that are summed in rollups, with their places in a row.
+    pub fn numeric_attributes(&self) -> impl Iterator<Item = (usize, &AttributeDefinition)> {
+        self.indexed(|attribute| attribute.kind.is_numeric())
+    }
+
+    /// The attributes that facts can be filtered and grouped by, with their places in a row.
+    pub fn dimensions(&self) -> impl Iterator<Item = (usize, &AttributeDefinition)> {
+        self.indexed(|attribute| attribute.dimension)
+    }
+
+    /// The places in a row of the attributes that identify a fact; empty when every event is a new fact.
+    #[must_use]
+    pub fn key(&self) -> Vec<usize> {
+        self.definition
+            .key
+            .iter()
+            .filter_map(|name| self.index_of(name))
+            .collect()
+    }
+
+    /// How facts are rolled up: as a whole first, which is always there by minute, then as defined.
+    #[must_use]
+    pub fn groupings(&self) -> &[GroupingDefinition] {
+        &self.groupings
+    }
+
+    fn indexed(
+        &self,
+        condition: fn(&AttributeDefinition) -> bool,
+    ) -> impl Iterator<Item = (usize, &AttributeDefinition)> {
+        self.definition
+            .attributes
+            .iter()
+            .enumerate()
+            .filter(move |(_, attribute)| condition(attribute))
+    }
+}

@@ -1,0 +1,133 @@
+//! KPIs: what people write about them, and the checked form.
+
+use crate::MAX_DECIMALS;
+use crate::names::{KPI_CODE, check_description, check_label, check_required_label};
+use crate::problem::{Problem, none_or};
+use formula::{Entities, Formula};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A key performance indicator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KpiDefinition {
+    /// The name in topics and addresses, `ON_TIME_RATE`.
+    #[schema(pattern = "^[A-Z][A-Z0-9_]{0,63}$", examples("ON_TIME_RATE"))]
+    pub code: String,
+    /// The name for people, `On-time rate`.
+    #[schema(max_length = 120)]
+    pub name: String,
+    /// What it says, for people.
+    #[serde(default)]
+    pub description: String,
+    /// How it is computed.
+    #[schema(max_length = 4096, examples("COUNT(Flight WHERE on_time) / COUNT(Flight)"))]
+    pub formula: String,
+    /// The unit of its values, `%`; empty for plain numbers.
+    #[serde(default)]
+    pub unit: String,
+    /// Which way is good.
+    #[serde(default)]
+    pub direction: Direction,
+    /// The module of the product it belongs to.
+    #[serde(default)]
+    pub module: String,
+    /// The part of the value chain it belongs to.
+    #[serde(default)]
+    pub value_chain: String,
+    /// How many decimals it is shown with.
+    #[serde(default = "default_decimals")]
+    #[schema(maximum = 10)]
+    pub decimals: u8,
+}
+
+/// Two decimals, as money has.
+fn default_decimals() -> u8 {
+    2
+}
+
+/// Which way is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// More is better: revenue.
+    HigherIsBetter,
+    /// Less is better: delay.
+    LowerIsBetter,
+    /// Neither: the number of flights.
+    #[default]
+    Neutral,
+}
+
+/// A KPI whose definition is valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kpi {
+    /// The definition.
+    pub definition: KpiDefinition,
+    /// Its formula, checked against the entities of the catalogue.
+    pub formula: Formula,
+}
+
+impl KpiDefinition {
+    /// A definition with a code and a name, no formula yet, and the defaults for the rest.
+    #[must_use]
+    pub fn named(code: impl Into<String>, name: impl Into<String>) -> Self {
+        Self {
+            code: code.into(),
+            name: name.into(),
+            description: String::new(),
+            formula: String::new(),
+            unit: String::new(),
+            direction: Direction::default(),
+            module: String::new(),
+            value_chain: String::new(),
+            decimals: default_decimals(),
+        }
+    }
+
+    /// Checks the definition against entities.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn validate(self, entities: &dyn Entities) -> Result<Kpi, Vec<Problem>> {
+        let mut problems = Vec::new();
+        KPI_CODE.check("/code", &self.code, &mut problems);
+        check_required_label("/name", &self.name, &mut problems);
+        check_description("/description", &self.description, &mut problems);
+        for (pointer, label) in [
+            ("/unit", &self.unit),
+            ("/module", &self.module),
+            ("/value_chain", &self.value_chain),
+        ] {
+            check_label(pointer, label, &mut problems);
+        }
+        if self.decimals > MAX_DECIMALS {
+            problems.push(Problem::new(
+                "/decimals",
+                format!("{} decimals, and {MAX_DECIMALS} are allowed", self.decimals),
+            ));
+        }
+        match formula::compile(&self.formula, entities) {
+            Ok(formula) => none_or(problems, || Kpi {
+                definition: self,
+                formula,
+            }),
+            Err(diagnostics) => {
+                problems.extend(
+                    diagnostics
+                        .into_iter()
+                        .map(|diagnostic| Problem::in_formula("/formula", diagnostic)),
+                );
+                Err(problems)
+            }
+        }
+    }
+}
+
+impl Kpi {
+    /// The name in topics and addresses.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        &self.definition.code
+    }
+}

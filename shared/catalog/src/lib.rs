@@ -1,0 +1,52 @@
+//! The catalogue: definitions of entities and KPIs, and what follows from them once they are valid.
+//!
+//! Definitions ([`EntityDefinition`], [`KpiDefinition`]) are what people write and what is stored. Validation turns
+//! them into an [`Entity`] and a [`Kpi`], which are known to be sound and are never checked again, or into the list of
+//! all their [`Problem`]s, each with a JSON pointer to the field, a message, a hint and, inside a formula, a span. A
+//! [`Catalog`] holds the valid ones of one client and keeps them fit for each other: a KPI's formula names only what
+//! its entities have.
+//!
+//! Pure: no I/O, no clock, and no knowledge of where definitions or facts are stored.
+
+mod book;
+mod definition;
+mod derived;
+mod entity;
+mod kpi;
+mod level;
+mod names;
+mod problem;
+mod replacement;
+#[cfg(test)]
+mod samples;
+mod validate;
+
+pub use book::Catalog;
+pub use definition::{AttributeDefinition, EntityDefinition, GroupingDefinition};
+pub use entity::Entity;
+pub use kpi::{Direction, Kpi, KpiDefinition};
+pub use level::Level;
+pub use names::{RESERVED_ATTRIBUTES, is_entity_code};
+pub use problem::Problem;
+
+/// The most attributes of an entity. A rollup row has 5 columns for each numeric one, and PostgreSQL allows 1,600
+/// columns.
+pub const MAX_ATTRIBUTES: usize = 64;
+
+/// The most attributes of a key: PostgreSQL allows 32 columns in an index, and wide keys make slow ones.
+pub const MAX_KEY: usize = 8;
+
+/// The most groupings of an entity, with the one that has no dimensions: a batch writes partials for each of them.
+pub const MAX_GROUPINGS: usize = 16;
+
+/// The most dimensions of a grouping: with 8 of 10 values each, groups outnumber facts long before this.
+pub const MAX_GROUPING_DIMENSIONS: usize = 8;
+
+/// The longest description, in characters: a page.
+pub const MAX_DESCRIPTION: usize = 2_000;
+
+/// The longest name, unit, module, value chain or source field, in characters: a line.
+pub const MAX_LABEL: usize = 120;
+
+/// The most decimals that a KPI is shown with.
+pub const MAX_DECIMALS: u8 = 10;

@@ -1,0 +1,248 @@
+//! From an entity's definition to a valid entity, or to everything that is wrong with it.
+
+use crate::definition::{AttributeDefinition, EntityDefinition, GroupingDefinition};
+use crate::entity::Entity;
+use crate::level::Level;
+use crate::names::{
+    ATTRIBUTE, DOMAIN, ENTITY_CODE, check_description, check_label, check_required_label, check_reserved, quoted,
+};
+use crate::problem::{Problem, none_or};
+use crate::{MAX_ATTRIBUTES, MAX_GROUPING_DIMENSIONS, MAX_GROUPINGS, MAX_KEY, derived};
+use formula::{Attribute, AttributeType, closest};
+
+impl EntityDefinition {
+    /// Checks the definition by itself.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn validate(mut self) -> Result<Entity, Vec<Problem>> {
+        let mut problems = Vec::new();
+        check_entity(&self, &mut problems);
+        if self.attributes.len() > MAX_ATTRIBUTES {
+            // What follows compares attributes with each other, and is not for unbounded lists.
+            problems.push(Problem::new(
+                "/attributes",
+                format!("{} attributes, and {MAX_ATTRIBUTES} are allowed", self.attributes.len()),
+            ));
+            return Err(problems);
+        }
+        check_attributes(&self, &mut problems);
+        check_key(&self, &mut problems);
+        let groupings = check_groupings(&mut self, &mut problems);
+        let attributes: Vec<Attribute> = self.attributes.iter().map(for_formulas).collect();
+        let derived = derived::compile(&self.attributes, &attributes, &mut problems);
+        none_or(problems, || Entity {
+            definition: self,
+            attributes,
+            derived,
+            groupings,
+        })
+    }
+
+    fn attribute(&self, name: &str) -> Option<&AttributeDefinition> {
+        self.attributes.iter().find(|attribute| attribute.name == name)
+    }
+}
+
+fn for_formulas(definition: &AttributeDefinition) -> Attribute {
+    Attribute {
+        name: definition.name.clone(),
+        kind: definition.kind,
+        dimension: definition.dimension,
+    }
+}
+
+fn check_entity(entity: &EntityDefinition, problems: &mut Vec<Problem>) {
+    ENTITY_CODE.check("/code", &entity.code, problems);
+    DOMAIN.check("/domain", &entity.domain, problems);
+    if entity.domain.starts_with("pg_") {
+        problems.push(
+            Problem::new("/domain", "schemas that start with `pg_` belong to the database")
+                .with_hint("choose another domain"),
+        );
+    }
+    check_description("/description", &entity.description, problems);
+    check_required_label("/time", &entity.time, problems);
+    if let Some(index) = entity
+        .attributes
+        .iter()
+        .position(|attribute| attribute.name == entity.time)
+    {
+        let message = format!(
+            "{} is the event's time, which every fact has already",
+            quoted(&entity.time)
+        );
+        problems.push(
+            Problem::new(format!("/attributes/{index}/name"), message)
+                .with_hint("remove the attribute, or read the time from another field"),
+        );
+    }
+}
+
+fn check_attributes(entity: &EntityDefinition, problems: &mut Vec<Problem>) {
+    for (index, attribute) in entity.attributes.iter().enumerate() {
+        let pointer = |field: &str| format!("/attributes/{index}/{field}");
+        ATTRIBUTE.check(&pointer("name"), &attribute.name, problems);
+        check_reserved(&pointer("name"), &attribute.name, problems);
+        if entity
+            .attributes
+            .iter()
+            .take(index)
+            .any(|earlier| earlier.name == attribute.name)
+        {
+            problems.push(Problem::new(
+                pointer("name"),
+                format!("there are two attributes {}", quoted(&attribute.name)),
+            ));
+        }
+        check_label(
+            &pointer("unit"),
+            attribute.unit.as_deref().unwrap_or_default(),
+            problems,
+        );
+        check_description(&pointer("description"), &attribute.description, problems);
+        if attribute.dimension && attribute.kind == AttributeType::Decimal {
+            let message = format!(
+                "{} is a decimal, which is measured and not grouped by",
+                quoted(&attribute.name)
+            );
+            problems.push(
+                Problem::new(pointer("dimension"), message)
+                    .with_hint("derive bands from it and make those the dimension"),
+            );
+        }
+        if attribute.required && attribute.formula.is_some() {
+            let message = format!("{} is computed, so no event can lack it", quoted(&attribute.name));
+            problems.push(
+                Problem::new(pointer("required"), message).with_hint("require the attributes that it is computed from"),
+            );
+        }
+    }
+}
+
+/// A key identifies facts, so each of its attributes is in every event.
+fn check_key(entity: &EntityDefinition, problems: &mut Vec<Problem>) {
+    if entity.key.len() > MAX_KEY {
+        problems.push(Problem::new(
+            "/key",
+            format!("{} attributes in the key, and {MAX_KEY} are allowed", entity.key.len()),
+        ));
+        return;
+    }
+    for (index, name) in entity.key.iter().enumerate() {
+        let pointer = format!("/key/{index}");
+        if entity.key.iter().take(index).any(|earlier| earlier == name) {
+            problems.push(Problem::new(&pointer, format!("{} is in the key twice", quoted(name))));
+        }
+        match entity.attribute(name) {
+            None => problems.push(no_such(&pointer, name, entity, |_| true)),
+            Some(attribute) if attribute.formula.is_some() => {
+                problems.push(Problem::new(
+                    &pointer,
+                    format!("{} is computed, and a key is read from the event", quoted(name)),
+                ));
+            }
+            Some(attribute) if !attribute.required => {
+                let message = format!("{} is in the key, so every event needs it", quoted(name));
+                problems.push(Problem::new(&pointer, message).with_hint("make the attribute required"));
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// Puts dimensions in order, and returns the groupings with the one without dimensions first.
+fn check_groupings(entity: &mut EntityDefinition, problems: &mut Vec<Problem>) -> Vec<GroupingDefinition> {
+    for grouping in &mut entity.groupings {
+        grouping.dimensions.sort();
+    }
+    let mut kept = vec![GroupingDefinition::default()];
+    let declared = entity
+        .groupings
+        .iter()
+        .filter(|grouping| !grouping.dimensions.is_empty())
+        .count();
+    if declared + 1 > MAX_GROUPINGS || entity.groupings.len() > MAX_GROUPINGS {
+        let message = format!(
+            "{} groupings, and {MAX_GROUPINGS} are allowed with the one that has no dimensions",
+            entity.groupings.len()
+        );
+        problems.push(Problem::new("/groupings", message));
+        return kept;
+    }
+    for (index, grouping) in entity.groupings.iter().enumerate() {
+        let pointer = format!("/groupings/{index}");
+        check_grouping(&pointer, grouping, entity, problems);
+        if entity
+            .groupings
+            .iter()
+            .take(index)
+            .any(|earlier| earlier.dimensions == grouping.dimensions)
+        {
+            problems.push(Problem::new(&pointer, "an earlier grouping has the same dimensions"));
+        } else if !grouping.dimensions.is_empty() {
+            kept.push(grouping.clone());
+        } else if grouping.finest != Level::Minute {
+            problems.push(Problem::new(
+                format!("{pointer}/finest"),
+                "the grouping without dimensions is always kept by minute",
+            ));
+        }
+    }
+    kept
+}
+
+fn check_grouping(
+    pointer: &str,
+    grouping: &GroupingDefinition,
+    entity: &EntityDefinition,
+    problems: &mut Vec<Problem>,
+) {
+    let pointer = format!("{pointer}/dimensions");
+    if grouping.dimensions.len() > MAX_GROUPING_DIMENSIONS {
+        let message = format!(
+            "{} dimensions, and {MAX_GROUPING_DIMENSIONS} are allowed",
+            grouping.dimensions.len()
+        );
+        problems.push(Problem::new(pointer, message));
+        return;
+    }
+    for (index, name) in grouping.dimensions.iter().enumerate() {
+        // Dimensions are in order by now, so a pointer to one of them would miss.
+        if index > 0 && grouping.dimensions.get(index - 1) == Some(name) {
+            problems.push(Problem::new(
+                &pointer,
+                format!("{} is in the grouping twice", quoted(name)),
+            ));
+            continue;
+        }
+        match entity.attribute(name) {
+            None => problems.push(no_such(&pointer, name, entity, |attribute| attribute.dimension)),
+            Some(attribute) if !attribute.dimension => {
+                let message = format!("{} is not a dimension", quoted(name));
+                problems.push(
+                    Problem::new(&pointer, message)
+                        .with_hint("set \"dimension\": true on the attribute, if it has few values"),
+                );
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+fn no_such(pointer: &str, name: &str, entity: &EntityDefinition, fits: fn(&AttributeDefinition) -> bool) -> Problem {
+    let problem = Problem::new(pointer, format!("there is no attribute {}", quoted(name)));
+    let candidates = entity
+        .attributes
+        .iter()
+        .filter(|attribute| fits(attribute))
+        .map(|attribute| attribute.name.as_str());
+    match closest(name, candidates) {
+        Some(near) => problem.with_hint(format!("did you mean `{near}`?")),
+        None => problem,
+    }
+}
+
+#[cfg(test)]
+#[path = "validate_tests.rs"]
+mod tests;

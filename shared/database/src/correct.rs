@@ -1,0 +1,208 @@
+//! Keyed entities: a fact replaces the one with its key, and the partials of the minutes that lost or gained a fact are
+//! recomputed from the facts, in the same transaction.
+//!
+//! The transaction is REPEATABLE READ, so that what is deleted and what is recomputed are of one snapshot: a batch that
+//! commits in between would else be counted twice. Writers of one client and entity take turns by an advisory lock, so
+//! that two batches can't both insert the same key.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use catalog::{Entity, GroupingDefinition, Level};
+use formula::Value;
+use jiff::Timestamp;
+use series::Fact;
+use series::calendar::floor_us;
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use crate::connect::{Database, Edition, Error, Isolation, Session, identifier};
+use crate::copy::{self, timestamp};
+use crate::definitions::writers_lock;
+use crate::ingest::{Batch, MAX_TRIES, Outcome, mark, outcomes, reject, tell, unchanged};
+use crate::relation::{Placed, level_name, levels, numeric_names, state_column};
+
+/// Writes batches of a keyed entity.
+pub(crate) async fn ingest(database: &Database, client: Uuid, placed: &Placed, source: &str, batches: &[Batch]) -> Result<Vec<Outcome>, Error> {
+    let mut tries = 1;
+    loop {
+        match once(database, client, placed, source, batches).await {
+            Err(error) if error.is_conflict() && tries < MAX_TRIES => tries += 1,
+            result => return result,
+        }
+    }
+}
+
+async fn once(database: &Database, client: Uuid, placed: &Placed, source: &str, batches: &[Batch]) -> Result<Vec<Outcome>, Error> {
+    let session = database.session().await?;
+    let edition = session.edition().await?;
+    let lock = writers_lock(client, &placed.relation);
+    // Taken before BEGIN: the snapshot must come after the lock.
+    session.execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", &[&lock]).await?;
+    session.begin(Some(client), Isolation::RepeatableRead).await?;
+    let result = replace(&session, edition, client, placed, source, batches).await;
+    let result = match result {
+        Ok(outcomes) => session.commit().await.map(|()| outcomes),
+        Err(error) => Err(error),
+    };
+    if result.is_ok() {
+        session.execute("SELECT pg_advisory_unlock(hashtextextended($1, 0))", &[&lock]).await?;
+        return result;
+    }
+    // Dropping the connection rolls back and gives the lock up.
+    session.finish(result).await
+}
+
+async fn replace(session: &Session, edition: Edition, client: Uuid, placed: &Placed, source: &str, batches: &[Batch]) -> Result<Vec<Outcome>, Error> {
+    unchanged(session, client, placed).await?;
+    let fresh = mark(session, client, placed.entity.code(), source, batches).await?;
+    let new: Vec<&Batch> = batches.iter().filter(|batch| fresh.contains(&batch.id)).collect();
+    let facts = newest(&placed.entity, &new);
+    if !facts.is_empty() {
+        let mut times: BTreeSet<i64> = delete(session, client, placed, &facts).await?;
+        times.extend(facts.iter().map(|fact| fact.time_us));
+        copy::facts(session, client, placed, &[&facts]).await?;
+        for grouping in placed.entity.groupings() {
+            recompute(session, edition, client, placed, grouping, &times).await?;
+        }
+        tell(session, edition, client, placed, times.into_iter()).await?;
+    }
+    reject(session, client, placed.entity.code(), &new).await?;
+    Ok(outcomes(batches, &fresh))
+}
+
+/// Positions of the key's attributes.
+fn key_positions(entity: &Entity) -> Vec<usize> {
+    let position = |name: &String| entity.stored_attributes().iter().position(|attribute| attribute.name == *name);
+    entity.definition().key.iter().filter_map(position).collect()
+}
+
+/// The last fact of each key, in the order of the batches.
+fn newest(entity: &Entity, batches: &[&Batch]) -> Vec<Fact> {
+    let positions = key_positions(entity);
+    let mut by_key: BTreeMap<Vec<String>, &Fact> = BTreeMap::new();
+    for fact in batches.iter().flat_map(|batch| &batch.facts) {
+        by_key.insert(positions.iter().map(|position| series::answer::text(&fact.values[*position])).collect(), fact);
+    }
+    by_key.into_values().cloned().collect()
+}
+
+/// Deletes the facts that have the keys of new ones and returns their times.
+async fn delete(session: &Session, client: Uuid, placed: &Placed, facts: &[Fact]) -> Result<BTreeSet<i64>, Error> {
+    let positions = key_positions(&placed.entity);
+    let text = |position: usize| -> Vec<Option<String>> {
+        facts
+            .iter()
+            .map(|fact| match &fact.values[position] {
+                Value::Null => None,
+                value => Some(series::answer::text(value)),
+            })
+            .collect()
+    };
+    let keys: Vec<Vec<Option<String>>> = positions.iter().map(|position| text(*position)).collect();
+    let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&client];
+    let mut arrays = Vec::new();
+    let mut matches = Vec::new();
+    for (number, (position, values)) in positions.iter().zip(&keys).enumerate() {
+        let attribute = &placed.entity.stored_attributes()[*position];
+        arrays.push(format!("${}::text[]", number + 2));
+        matches.push(format!("f.{} = k.k{number}::{}", identifier(&attribute.name), crate::relation::column_type(attribute.kind)));
+        parameters.push(values);
+    }
+    let names: Vec<String> = (0..positions.len()).map(|number| format!("k{number}")).collect();
+    let sql = format!(
+        "DELETE FROM {} f USING unnest({}) AS k ({}) WHERE f.client_id = $1 AND {} RETURNING f.time",
+        placed.relation.facts(),
+        arrays.join(", "),
+        names.join(", "),
+        matches.join(" AND ")
+    );
+    let rows = session.query(&sql, &parameters).await?;
+    Ok(rows.iter().map(|row| row.get::<_, Timestamp>(0).as_microsecond()).collect())
+}
+
+/// Replaces the partials of the touched buckets by what the facts say, and takes them out of the levels above.
+async fn recompute(session: &Session, edition: Edition, client: Uuid, placed: &Placed, grouping: &GroupingDefinition, times: &BTreeSet<i64>) -> Result<(), Error> {
+    let buckets = |level: Level| -> Vec<Timestamp> {
+        times.iter().map(|time_us| floor_us(level, *time_us)).collect::<BTreeSet<_>>().into_iter().map(timestamp).collect()
+    };
+    let finest = buckets(grouping.finest);
+    let partials = placed.relation.partials(grouping);
+    session.execute(&format!("DELETE FROM {partials} WHERE client_id = $1 AND bucket = ANY ($2)"), &[&client, &finest]).await?;
+    if edition == Edition::Apache {
+        for level in levels(grouping.finest) {
+            let rows = placed.relation.rows(grouping, level);
+            session.execute(&format!("DELETE FROM {rows} WHERE client_id = $1 AND bucket = ANY ($2)"), &[&client, &buckets(level)]).await?;
+            if level > grouping.finest {
+                let sql = rebuild_level(placed, grouping, level);
+                session.execute(&sql, &[&client, &buckets(level)]).await?;
+            }
+        }
+    }
+    let (from, to) = (bound(&finest, 0), bound(&finest, series::calendar::length_us(grouping.finest)));
+    let touched = format!("client_id = $1 AND time_bucket('1 {}', time) = ANY ($2) AND time >= $3 AND time < $4", level_name(grouping.finest));
+    session.execute(&from_facts(placed, grouping, &touched), &[&client, &finest, &from, &to]).await?;
+    Ok(())
+}
+
+/// First bucket, or the last plus a width.
+fn bound(buckets: &[Timestamp], width_us: i64) -> Timestamp {
+    let bucket = if width_us == 0 { buckets.first() } else { buckets.last() };
+    bucket.map_or(Timestamp::MIN, |bucket| timestamp(bucket.as_microsecond() + width_us))
+}
+
+/// Rebuilds buckets of a level from what was moved to the finest one; what is still in the partials is added on read.
+fn rebuild_level(placed: &Placed, grouping: &GroupingDefinition, level: Level) -> String {
+    let dimensions: String = grouping.dimensions.iter().map(|name| format!("{}, ", identifier(name))).collect();
+    let group: String = grouping.dimensions.iter().map(|name| format!(", {}", identifier(name))).collect();
+    let (mut names, mut merges) = (String::new(), String::new());
+    for attribute in numeric_names(&placed.entity) {
+        for (state, _, merge) in crate::relation::STATES {
+            let column = state_column(attribute, state);
+            names.push_str(&format!(", {column}"));
+            merges.push_str(&format!(", {merge}({column})"));
+        }
+    }
+    let name = level_name(level);
+    format!(
+        "INSERT INTO {} (client_id, bucket, {dimensions} facts{names})
+         SELECT client_id, time_bucket('1 {name}', bucket), {dimensions} sum(facts){merges} FROM {}
+         WHERE client_id = $1 AND time_bucket('1 {name}', bucket) = ANY ($2)
+         GROUP BY client_id, time_bucket('1 {name}', bucket){group}",
+        placed.relation.rows(grouping, level),
+        placed.relation.rows(grouping, grouping.finest)
+    )
+}
+
+/// Inserts the partials of the facts that fulfil a condition.
+pub(crate) fn from_facts(placed: &Placed, grouping: &GroupingDefinition, condition: &str) -> String {
+    let bucket = format!("time_bucket('1 {}', time)", level_name(grouping.finest));
+    let dimensions: String = grouping.dimensions.iter().map(|name| format!("{}, ", identifier(name))).collect();
+    let group: String = grouping.dimensions.iter().map(|name| format!(", {}", identifier(name))).collect();
+    let (mut names, mut states) = (String::new(), String::new());
+    for attribute in numeric_names(&placed.entity) {
+        for (state, _, _) in crate::relation::STATES {
+            names.push_str(&format!(", {}", state_column(attribute, state)));
+            states.push_str(&format!(", {}", state_of_facts(attribute, state)));
+        }
+    }
+    format!(
+        "INSERT INTO {} (client_id, bucket, {dimensions} facts{names})
+         SELECT client_id, {bucket}, {dimensions} count(*){states} FROM {} WHERE {condition} GROUP BY client_id, {bucket}{group}",
+        placed.relation.partials(grouping),
+        placed.relation.facts()
+    )
+}
+
+/// One state of an attribute, computed from facts in SQL.
+pub(crate) fn state_of_facts(attribute: &str, state: &str) -> String {
+    let column = identifier(attribute);
+    let pair = format!("ARRAY[(extract(epoch FROM time) * 1000000)::numeric, {column}::numeric]) FILTER (WHERE {column} IS NOT NULL)");
+    match state {
+        "count" => format!("count({column})"),
+        "sum" => format!("coalesce(sum({column}), 0)::numeric"),
+        "min" => format!("min({column})::numeric"),
+        "max" => format!("max({column})::numeric"),
+        "first" => format!("min({pair}"),
+        _ => format!("max({pair}"),
+    }
+}

@@ -1,0 +1,244 @@
+//! The check of a KPI formula: a tree and the entities it may name become measures and a finishing expression.
+
+use crate::MAX_MEASURES;
+use crate::diagnostic::{Diagnostic, quoted};
+use crate::finish::Finish;
+use crate::measure::{Aggregate, Formula, Measure};
+use crate::parser::{Parsed, parse};
+use crate::predicate::Predicate;
+use crate::suggest::hint_for;
+use crate::tree::{BinaryOperator, Call, Expr, Ident, Node, UnaryOperator};
+use crate::value::{Attribute, AttributeType, Entities};
+use std::ops::Range;
+
+/// Parses and checks a KPI formula.
+///
+/// # Errors
+/// Everything that is wrong with it: its form first, then the names and types it uses.
+pub fn compile(source: &str, entities: &dyn Entities) -> Result<Formula, Vec<Diagnostic>> {
+    check(&parse(source), entities)
+}
+
+/// Checks a parsed KPI formula.
+///
+/// # Errors
+/// Everything that is wrong with it: the diagnostics of the parse first, then those of the names and types it uses.
+pub fn check(parsed: &Parsed, entities: &dyn Entities) -> Result<Formula, Vec<Diagnostic>> {
+    let mut checker = Checker {
+        entities,
+        measures: Vec::new(),
+        diagnostics: Vec::new(),
+    };
+    let finish = checker.number(&parsed.tree);
+    let Checker {
+        measures,
+        diagnostics: mut found,
+        ..
+    } = checker;
+    found.sort_by_key(|diagnostic| diagnostic.span.start);
+    let mut diagnostics = parsed.diagnostics.clone();
+    diagnostics.append(&mut found);
+    match finish {
+        Some(finish) if diagnostics.is_empty() && !measures.is_empty() => return Ok(Formula { measures, finish }),
+        Some(_) if diagnostics.is_empty() => {
+            let diagnostic = Diagnostic::new(parsed.tree.span.clone(), "no-measure", "the formula reads no facts");
+            diagnostics.push(diagnostic.with_hint("a KPI needs an aggregate, as in COUNT(Order)"));
+        }
+        // Only a tree that does not come from `parse` has errors without a diagnostic.
+        None if diagnostics.is_empty() => {
+            diagnostics.push(Diagnostic::new(
+                parsed.tree.span.clone(),
+                "broken-tree",
+                "the formula could not be understood",
+            ));
+        }
+        _ => {}
+    }
+    Err(diagnostics)
+}
+
+struct Checker<'a> {
+    entities: &'a dyn Entities,
+    measures: Vec<Measure>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl<'a> Checker<'a> {
+    /// An expression outside of aggregates, where everything is a number; `None` where the trouble is already reported.
+    fn number(&mut self, expr: &Expr) -> Option<Finish> {
+        match &expr.node {
+            Node::Error => None,
+            Node::Number(number) => Some(Finish::Number(*number)),
+            Node::Call(call) => self.measure(call, &expr.span).map(Finish::Measure),
+            Node::Unary(UnaryOperator::Negate, operand) => {
+                self.number(operand).map(|operand| Finish::Negate(Box::new(operand)))
+            }
+            Node::Binary(BinaryOperator::Arithmetic(operator), left, right) => {
+                let (left, right) = (self.number(left), self.number(right));
+                Some(Finish::Calculate(*operator, Box::new(left?), Box::new(right?)))
+            }
+            Node::Name(name) => self.fail(self.bare_name(name, &expr.span)),
+            Node::Path(entity, attribute) => {
+                let message = format!(
+                    "{} has a value for each fact, and a KPI is one number",
+                    quoted(&expr.to_string())
+                );
+                let hint = format!("aggregate it, as in AVG({}.{})", entity.name, attribute.name);
+                self.fail(Diagnostic::new(expr.span.clone(), "not-aggregated", message).with_hint(hint))
+            }
+            Node::Text(_) | Node::Boolean(_) => {
+                let message = format!("a KPI is a number, and {} is not", quoted(&expr.to_string()));
+                self.fail(Diagnostic::new(expr.span.clone(), "not-a-number", message))
+            }
+            Node::Unary(UnaryOperator::Not, operand) => self.condition(expr, &[operand]),
+            Node::Binary(_, left, right) => self.condition(expr, &[left, right]),
+            Node::In { operand, .. } => self.condition(expr, &[operand]),
+        }
+    }
+
+    /// A condition where a number belongs. Its aggregates are checked for their own diagnostics.
+    fn condition(&mut self, expr: &Expr, operands: &[&Expr]) -> Option<Finish> {
+        let diagnostic = Diagnostic::new(
+            expr.span.clone(),
+            "condition-outside",
+            "a KPI is a number, and this is a condition",
+        );
+        self.diagnostics
+            .push(diagnostic.with_hint("conditions belong inside aggregates, as in COUNT(Order WHERE late)"));
+        for operand in operands.iter().filter(|operand| {
+            matches!(
+                operand.node,
+                Node::Call(_) | Node::Binary(BinaryOperator::Arithmetic(_), ..)
+            )
+        }) {
+            self.number(operand);
+        }
+        None
+    }
+
+    /// A name where a number belongs.
+    fn bare_name(&self, name: &str, span: &Range<usize>) -> Diagnostic {
+        let diagnostic = |message: String| Diagnostic::new(span.clone(), "not-aggregated", message);
+        if let Some(aggregate) = Aggregate::named(name) {
+            return diagnostic(format!("{} needs an entity in parentheses", quoted(name)))
+                .with_hint(format!("as in {aggregate}(…)"));
+        }
+        if self.entities.attributes(name).is_some() {
+            return diagnostic(format!("{} is an entity, and a KPI is a number", quoted(name)))
+                .with_hint(format!("write COUNT({name})"));
+        }
+        let has = |entity: &&str| {
+            self.entities
+                .attributes(entity)
+                .is_some_and(|attributes| attributes.iter().any(|a| a.name == name))
+        };
+        match self.entities.names().into_iter().find(has) {
+            Some(entity) => {
+                let message = format!("{} has a value for each fact, and a KPI is one number", quoted(name));
+                diagnostic(message).with_hint(format!("aggregate it, as in AVG({entity}.{name})"))
+            }
+            None => diagnostic(format!("{} is not a number", quoted(name)))
+                .with_hint("a KPI is arithmetic over aggregates, as in COUNT(Order)"),
+        }
+    }
+
+    /// The index of the measure of an aggregate; equal aggregates share one.
+    fn measure(&mut self, call: &Call, span: &Range<usize>) -> Option<usize> {
+        let Some(attributes) = self.entities.attributes(&call.entity.name) else {
+            let diagnostic = self.unknown_entity(&call.entity);
+            return self.fail(diagnostic);
+        };
+        let attribute = self.attribute(call, attributes, span);
+        let filter = match &call.filter {
+            None => Some(None),
+            Some(filter) => match Predicate::check(filter, &call.entity.name, attributes) {
+                Ok(predicate) => Some(Some(predicate)),
+                Err(mut diagnostics) => {
+                    self.diagnostics.append(&mut diagnostics);
+                    None
+                }
+            },
+        };
+        let measure = Measure {
+            entity: call.entity.name.clone(),
+            aggregate: call.aggregate,
+            attribute: attribute?,
+            filter: filter?,
+        };
+        if let Some(known) = self.measures.iter().position(|known| *known == measure) {
+            return Some(known);
+        }
+        if self.measures.len() == MAX_MEASURES {
+            let message = format!("the formula has more than {MAX_MEASURES} different aggregates");
+            return self.fail(
+                Diagnostic::new(span.clone(), "too-many-measures", message).with_hint("split it into several KPIs"),
+            );
+        }
+        self.measures.push(measure);
+        Some(self.measures.len() - 1)
+    }
+
+    /// The attribute of an aggregate. `Some(None)`: it counts facts and has none.
+    fn attribute(&mut self, call: &Call, attributes: &'a [Attribute], span: &Range<usize>) -> Option<Option<String>> {
+        let (entity, aggregate) = (&call.entity.name, call.aggregate);
+        let numeric: Vec<&str> = attributes
+            .iter()
+            .filter(|a| a.kind.is_numeric())
+            .map(|a| a.name.as_str())
+            .collect();
+        let Some(wanted) = &call.attribute else {
+            if aggregate == Aggregate::Count {
+                return Some(None);
+            }
+            let example = numeric
+                .first()
+                .map(|name| format!("as in {aggregate}({entity}.{name})"));
+            let message = format!("{aggregate} needs an attribute of {entity}");
+            return self.fail(Diagnostic::new(span.clone(), "missing-attribute", message).with_optional_hint(example));
+        };
+        let Some(found) = attributes.iter().find(|attribute| attribute.name == wanted.name) else {
+            let candidates = if aggregate == Aggregate::Count {
+                attributes.iter().map(|a| a.name.as_str()).collect()
+            } else {
+                numeric
+            };
+            let message = format!("{entity} has no attribute {}", quoted(&wanted.name));
+            let what = if aggregate == Aggregate::Count {
+                "its attributes are"
+            } else {
+                "its numbers are"
+            };
+            let hint = hint_for(&wanted.name, what, &candidates);
+            return self
+                .fail(Diagnostic::new(wanted.span.clone(), "unknown-attribute", message).with_optional_hint(hint));
+        };
+        if aggregate == Aggregate::Count || found.kind.is_numeric() {
+            return Some(Some(found.name.clone()));
+        }
+        let message = format!(
+            "{aggregate} needs a number, and {} is of type {}",
+            quoted(&found.name),
+            found.kind
+        );
+        let hint = match found.kind {
+            AttributeType::Boolean => format!("to count where it is true write COUNT({entity} WHERE {})", found.name),
+            _ => format!("to count where it has a value write COUNT({entity}.{})", found.name),
+        };
+        self.fail(Diagnostic::new(wanted.span.clone(), "not-a-number", message).with_hint(hint))
+    }
+
+    fn unknown_entity(&self, entity: &Ident) -> Diagnostic {
+        let message = format!("there is no entity {}", quoted(&entity.name));
+        let hint = hint_for(&entity.name, "the entities are", &self.entities.names());
+        Diagnostic::new(entity.span.clone(), "unknown-entity", message).with_optional_hint(hint)
+    }
+
+    fn fail<T>(&mut self, diagnostic: Diagnostic) -> Option<T> {
+        self.diagnostics.push(diagnostic);
+        None
+    }
+}
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;

@@ -1,0 +1,219 @@
+//! The finishing expression: exact arithmetic over the values of measures.
+
+use crate::tree::Arithmetic;
+use rust_decimal::Decimal;
+
+/// Arithmetic over measures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finish {
+    /// A number of the formula's text.
+    Number(Decimal),
+    /// The value of the measure with this index.
+    Measure(usize),
+    /// The operand with its sign changed.
+    Negate(Box<Finish>),
+    /// `left operator right`.
+    Calculate(Arithmetic, Box<Finish>, Box<Finish>),
+}
+
+impl Finish {
+    /// The value, or none if an operand has none, a divisor is zero, or a result does not fit a decimal.
+    #[must_use]
+    pub fn evaluate(&self, values: &[Option<Decimal>]) -> Option<Decimal> {
+        match self {
+            Finish::Number(number) => Some(*number),
+            Finish::Measure(index) => values.get(*index).copied().flatten(),
+            Finish::Negate(operand) => operand.evaluate(values).map(|value| -value),
+            Finish::Calculate(operator, left, right) => {
+                calculate(*operator, left.evaluate(values)?, right.evaluate(values)?)
+            }
+        }
+    }
+}
+
+/// Checked decimal arithmetic.
+pub(crate) fn calculate(operator: Arithmetic, left: Decimal, right: Decimal) -> Option<Decimal> {
+    match operator {
+        Arithmetic::Add => left.checked_add(right),
+        Arithmetic::Subtract => left.checked_sub(right),
+        Arithmetic::Multiply => left.checked_mul(right),
+        Arithmetic::Divide => left.checked_div(right),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::samples::{arithmetic, entities};
+    use proptest::prelude::*;
+
+    fn decimal(text: &str) -> Decimal {
+        Decimal::from_str_exact(text).unwrap()
+    }
+
+    #[test]
+    fn formulas_finish_to_values() {
+        let cases: &[(&str, &str, &[&str], Option<&str>)] = &[
+            ("a count", "COUNT(Flight)", &["3"], Some("3")),
+            (
+                "a rate",
+                "COUNT(Flight WHERE on_time) / COUNT(Flight)",
+                &["3", "4"],
+                Some("0.75"),
+            ),
+            (
+                "a percentage",
+                "100 * COUNT(Flight WHERE on_time) / COUNT(Flight)",
+                &["1", "8"],
+                Some("12.5"),
+            ),
+            ("precedence", "1 + 2 * SUM(Flight.delay)", &["5"], Some("11")),
+            ("parentheses", "(1 + 2) * SUM(Flight.delay)", &["5"], Some("15")),
+            ("left to right", "COUNT(Flight) - 2 - 3", &["10"], Some("5")),
+            ("minus", "-SUM(Flight.delay) - -1", &["5"], Some("-4")),
+            ("exact", "SUM(Flight.distance) + 0.1", &["0.2"], Some("0.3")),
+            (
+                "the same measure once",
+                "COUNT(Flight) * COUNT(Flight)",
+                &["7"],
+                Some("49"),
+            ),
+            (
+                "division by zero",
+                "COUNT(Flight WHERE on_time) / COUNT(Flight)",
+                &["0", "0"],
+                None,
+            ),
+            ("division by a literal zero", "COUNT(Flight) / 0", &["3"], None),
+            (
+                "zero divided",
+                "COUNT(Flight WHERE on_time) / COUNT(Flight)",
+                &["0", "4"],
+                Some("0"),
+            ),
+            (
+                "a missing operand",
+                "AVG(Flight.delay) + COUNT(Flight)",
+                &["", "3"],
+                None,
+            ),
+            ("a missing operand times zero", "0 * AVG(Flight.delay)", &[""], None),
+            ("too few values", "COUNT(Flight) + SUM(Flight.delay)", &["3"], None),
+            (
+                "overflow",
+                "SUM(Flight.delay) * SUM(Flight.delay)",
+                &["79228162514264337593543950335"],
+                None,
+            ),
+            (
+                "negative overflow",
+                "-SUM(Flight.delay) - 1",
+                &["79228162514264337593543950335"],
+                None,
+            ),
+        ];
+        for (name, source, values, expected) in cases {
+            let formula = crate::compile(source, &entities()).unwrap();
+            let values: Vec<Option<Decimal>> = values
+                .iter()
+                .map(|text| (!text.is_empty()).then(|| decimal(text)))
+                .collect();
+            assert_eq!(formula.finish(&values), expected.map(decimal), "{name}");
+        }
+    }
+
+    const MEASURES: usize = 4;
+
+    fn finishes() -> impl Strategy<Value = Finish> {
+        let leaf = prop_oneof![
+            (-1000_i64..1000, 0_u32..4).prop_map(|(digits, scale)| Finish::Number(Decimal::new(digits, scale))),
+            (0..MEASURES).prop_map(Finish::Measure),
+        ];
+        leaf.prop_recursive(5, 40, 2, |inner| {
+            prop_oneof![
+                inner.clone().prop_map(|operand| Finish::Negate(Box::new(operand))),
+                (arithmetic(), inner.clone(), inner).prop_map(|(operator, l, r)| Finish::Calculate(
+                    operator,
+                    Box::new(l),
+                    Box::new(r)
+                )),
+            ]
+        })
+    }
+
+    fn values() -> impl Strategy<Value = Vec<Option<Decimal>>> {
+        let small = (-1000_i64..1000).prop_map(Decimal::from);
+        let any_size = (any::<i64>(), 0_u32..10).prop_map(|(digits, scale)| Decimal::new(digits, scale));
+        let extreme = prop_oneof![Just(Decimal::MAX), Just(Decimal::MIN), Just(Decimal::new(1, 28))];
+        proptest::collection::vec(
+            proptest::option::weighted(0.9, prop_oneof![small, any_size, extreme]),
+            MEASURES,
+        )
+    }
+
+    /// The same expression with the operands of sums and products exchanged.
+    fn mirrored(finish: &Finish) -> Finish {
+        let boxed = |finish: &Finish| Box::new(mirrored(finish));
+        match finish {
+            Finish::Number(_) | Finish::Measure(_) => finish.clone(),
+            Finish::Negate(operand) => Finish::Negate(boxed(operand)),
+            Finish::Calculate(operator @ (Arithmetic::Add | Arithmetic::Multiply), l, r) => {
+                Finish::Calculate(*operator, boxed(r), boxed(l))
+            }
+            Finish::Calculate(operator, l, r) => Finish::Calculate(*operator, boxed(l), boxed(r)),
+        }
+    }
+
+    /// The same expression with its measures numbered backwards.
+    fn renumbered(finish: &Finish) -> Finish {
+        match finish {
+            Finish::Number(number) => Finish::Number(*number),
+            Finish::Measure(index) => Finish::Measure(MEASURES - 1 - index),
+            Finish::Negate(operand) => Finish::Negate(Box::new(renumbered(operand))),
+            Finish::Calculate(operator, l, r) => {
+                Finish::Calculate(*operator, Box::new(renumbered(l)), Box::new(renumbered(r)))
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn sums_and_products_commute(finish in finishes(), values in values()) {
+            prop_assert_eq!(finish.evaluate(&values), mirrored(&finish).evaluate(&values));
+        }
+
+        #[test]
+        fn the_order_of_measures_does_not_matter(finish in finishes(), values in values()) {
+            let backwards: Vec<Option<Decimal>> = values.iter().rev().copied().collect();
+            prop_assert_eq!(finish.evaluate(&values), renumbered(&finish).evaluate(&backwards));
+        }
+
+        #[test]
+        fn whole_numbers_add_up_in_any_order(numbers in proptest::collection::vec(any::<i64>(), 1..8), by in any::<prop::sample::Index>()) {
+            let sum = |numbers: &[i64]| {
+                let first = Finish::Number(Decimal::ZERO);
+                let add = |sum, number: &i64| {
+                    Finish::Calculate(Arithmetic::Add, Box::new(sum), Box::new(Finish::Number(Decimal::from(*number))))
+                };
+                numbers.iter().fold(first, add).evaluate(&[])
+            };
+            let mut rotated = numbers.clone();
+            rotated.rotate_left(by.index(numbers.len()));
+            prop_assert_eq!(sum(&numbers), sum(&rotated));
+        }
+
+        #[test]
+        fn a_value_needs_all_its_measures(finish in finishes()) {
+            fn reads(finish: &Finish) -> bool {
+                match finish {
+                    Finish::Number(_) => false,
+                    Finish::Measure(_) => true,
+                    Finish::Negate(operand) => reads(operand),
+                    Finish::Calculate(_, l, r) => reads(l) || reads(r),
+                }
+            }
+            prop_assert!(!reads(&finish) || finish.evaluate(&[None; MEASURES]).is_none());
+        }
+    }
+}

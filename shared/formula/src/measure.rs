@@ -1,0 +1,141 @@
+//! What a checked KPI formula consists of: measures that others compute, and how to finish their values.
+
+use crate::finish::Finish;
+use crate::predicate::Predicate;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// A checked KPI formula.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Formula {
+    /// The distinct aggregates, in the order of their first appearance.
+    pub measures: Vec<Measure>,
+    /// How their values make the KPI's value; it refers to measures by index.
+    pub finish: Finish,
+}
+
+/// One aggregate over the facts of one entity.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Measure {
+    /// The entity whose facts are aggregated.
+    pub entity: String,
+    /// The aggregate.
+    pub aggregate: Aggregate,
+    /// The attribute: numeric, or any for `COUNT`, which counts where it has a value. `COUNT` alone does without.
+    pub attribute: Option<String>,
+    /// The condition that facts must meet.
+    pub filter: Option<Predicate>,
+}
+
+/// How values of many facts become one. `First` and `Last` are by the facts' time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Aggregate {
+    /// How many facts, or how many with a value.
+    Count,
+    /// The total.
+    Sum,
+    /// The mean.
+    Avg,
+    /// The least.
+    Min,
+    /// The greatest.
+    Max,
+    /// The earliest.
+    First,
+    /// The latest.
+    Last,
+}
+
+impl Aggregate {
+    /// Every aggregate.
+    pub const ALL: [Aggregate; 7] = [
+        Aggregate::Count,
+        Aggregate::Sum,
+        Aggregate::Avg,
+        Aggregate::Min,
+        Aggregate::Max,
+        Aggregate::First,
+        Aggregate::Last,
+    ];
+
+    /// As it is written in formulas.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Aggregate::Count => "COUNT",
+            Aggregate::Sum => "SUM",
+            Aggregate::Avg => "AVG",
+            Aggregate::Min => "MIN",
+            Aggregate::Max => "MAX",
+            Aggregate::First => "FIRST",
+            Aggregate::Last => "LAST",
+        }
+    }
+
+    /// The aggregate of a name in upper or lower case.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|aggregate| aggregate.name().eq_ignore_ascii_case(name))
+    }
+}
+
+impl fmt::Display for Aggregate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Formula {
+    /// The entities whose facts the formula reads.
+    #[must_use]
+    pub fn entities(&self) -> BTreeSet<&str> {
+        self.measures.iter().map(|measure| measure.entity.as_str()).collect()
+    }
+
+    /// The dimensions of an entity that filters use, over all its measures.
+    #[must_use]
+    pub fn dimensions(&self, entity: &str) -> BTreeSet<&str> {
+        self.of(entity)
+            .filter_map(|measure| measure.filter.as_ref())
+            .flat_map(Predicate::dimensions)
+            .collect()
+    }
+
+    /// The attributes of an entity that are aggregated.
+    #[must_use]
+    pub fn attributes(&self, entity: &str) -> BTreeSet<&str> {
+        self.of(entity)
+            .filter_map(|measure| measure.attribute.as_deref())
+            .collect()
+    }
+
+    /// The KPI's value from the values of its measures, in their order. `None` is no value: a division by zero, a
+    /// missing operand, or a number too large.
+    #[must_use]
+    pub fn finish(&self, values: &[Option<Decimal>]) -> Option<Decimal> {
+        self.finish.evaluate(values)
+    }
+
+    fn of(&self, entity: &str) -> impl Iterator<Item = &Measure> {
+        self.measures.iter().filter(move |measure| measure.entity == entity)
+    }
+}
+
+/// Prints a measure in one way, whatever the spacing, case and parentheses of its source: fit for keys.
+impl fmt::Display for Measure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({}", self.aggregate, self.entity)?;
+        if let Some(attribute) = &self.attribute {
+            write!(f, ".{attribute}")?;
+        }
+        if let Some(filter) = &self.filter {
+            write!(f, " WHERE {filter}")?;
+        }
+        f.write_str(")")
+    }
+}

@@ -1,0 +1,143 @@
+//! Printing a tree back as text, with the parentheses it needs and no others. `parse(print(tree))` is the same tree but
+//! for spans.
+
+use crate::tree::{Arithmetic, BinaryOperator, Call, Comparison, Expr, Node, UnaryOperator, power};
+use std::fmt;
+
+impl fmt::Display for Expr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.node {
+            Node::Error => f.write_str("?"),
+            Node::Number(number) => write!(f, "{number}"),
+            Node::Text(text) => write!(f, "'{}'", text.replace('\'', "''")),
+            Node::Boolean(boolean) => f.write_str(if *boolean { "TRUE" } else { "FALSE" }),
+            Node::Name(name) => f.write_str(name),
+            Node::Path(entity, attribute) => write!(f, "{}.{}", entity.name, attribute.name),
+            Node::Call(call) => write!(f, "{call}"),
+            Node::Unary(operator, operand) => {
+                f.write_str(match operator {
+                    UnaryOperator::Not => "NOT ",
+                    UnaryOperator::Negate => "-",
+                })?;
+                print_operand(f, operand, operator.power())
+            }
+            Node::Binary(operator, left, right) => {
+                // Comparisons do not chain, so a comparison on the left needs parentheses too.
+                let chains = !matches!(operator, BinaryOperator::Compare(_));
+                print_operand(f, left, if chains { operator.power() } else { operator.power() + 1 })?;
+                write!(f, " {operator} ")?;
+                print_operand(f, right, operator.power() + 1)
+            }
+            Node::In {
+                operand,
+                items,
+                negated,
+            } => {
+                print_operand(f, operand, power::COMPARE + 1)?;
+                f.write_str(if *negated { " NOT IN (" } else { " IN (" })?;
+                for (index, item) in items.iter().enumerate() {
+                    let separator = if index == 0 { "" } else { ", " };
+                    write!(f, "{separator}{item}")?;
+                }
+                f.write_str(")")
+            }
+        }
+    }
+}
+
+/// Prints an operand, in parentheses if its operator binds looser than its place requires.
+fn print_operand(f: &mut fmt::Formatter<'_>, operand: &Expr, required: u8) -> fmt::Result {
+    if operand.power() < required {
+        write!(f, "({operand})")
+    } else {
+        write!(f, "{operand}")
+    }
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({}", self.aggregate, self.entity.name)?;
+        if let Some(attribute) = &self.attribute {
+            write!(f, ".{}", attribute.name)?;
+        }
+        if let Some(filter) = &self.filter {
+            write!(f, " WHERE {filter}")?;
+        }
+        f.write_str(")")
+    }
+}
+
+impl fmt::Display for BinaryOperator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BinaryOperator::Or => f.write_str("OR"),
+            BinaryOperator::And => f.write_str("AND"),
+            BinaryOperator::Compare(comparison) => write!(f, "{comparison}"),
+            BinaryOperator::Arithmetic(arithmetic) => write!(f, "{arithmetic}"),
+        }
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Comparison::Equal => "=",
+            Comparison::NotEqual => "!=",
+            Comparison::Less => "<",
+            Comparison::LessOrEqual => "<=",
+            Comparison::Greater => ">",
+            Comparison::GreaterOrEqual => ">=",
+        })
+    }
+}
+
+impl fmt::Display for Arithmetic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Arithmetic::Add => "+",
+            Arithmetic::Subtract => "-",
+            Arithmetic::Multiply => "*",
+            Arithmetic::Divide => "/",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::parser::parse;
+    use crate::samples::{trees, without_spans};
+    use proptest::prelude::*;
+
+    #[test]
+    fn printing_keeps_only_needed_parentheses() {
+        for (name, source, expected) in [
+            ("chains lean left", "((1 - 2) - 3)", "1 - 2 - 3"),
+            ("a right lean needs them", "1 - (2 - 3)", "1 - (2 - 3)"),
+            ("tighter operands do not", "(1 * 2) + (3)", "1 * 2 + 3"),
+            ("looser operands do", "(1 + 2) * 3", "(1 + 2) * 3"),
+            ("logic", "not (a and b) or (c)", "NOT (a AND b) OR c"),
+            ("comparison of comparisons", "(a = b) = (c = d)", "(a = b) = (c = d)"),
+            ("list", "a not in ( 'x' , 'it''s' )", "a NOT IN ('x', 'it''s')"),
+            (
+                "call",
+                "count( Flight . delay where on_time )",
+                "COUNT(Flight.delay WHERE on_time)",
+            ),
+            ("double minus", "1 - -2", "1 - -2"),
+        ] {
+            let parsed = parse(source);
+            assert!(parsed.diagnostics.is_empty(), "{name}: {:?}", parsed.diagnostics);
+            assert_eq!(parsed.tree.to_string(), expected, "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_printed_tree_parses_to_itself(tree in trees()) {
+            let printed = tree.to_string();
+            let parsed = parse(&printed);
+            prop_assert_eq!(&parsed.diagnostics, &vec![], "{}", printed);
+            prop_assert_eq!(without_spans(parsed.tree), tree, "{}", printed);
+        }
+    }
+}

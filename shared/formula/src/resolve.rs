@@ -1,0 +1,355 @@
+//! The check of what stands in one row: names become references to attributes, and operators get operands of their
+//! types.
+
+use crate::diagnostic::{Diagnostic, quoted};
+use crate::scalar::Scalar;
+use crate::suggest::hint_for;
+use crate::tree::{Arithmetic, BinaryOperator, Comparison, Expr, Node, UnaryOperator};
+use crate::value::{Attribute, AttributeType, Value};
+use rust_decimal::Decimal;
+use std::ops::Range;
+
+/// What names mean.
+pub(crate) trait Scope {
+    /// How a checked expression refers to an attribute.
+    type Reference;
+
+    /// The attribute of a name, or why there is none to use.
+    fn find(&self, name: &str, span: &Range<usize>) -> Result<(Self::Reference, AttributeType), Diagnostic>;
+}
+
+/// The dimensions of an entity, by name.
+pub(crate) struct FilterScope<'a> {
+    pub(crate) entity: &'a str,
+    pub(crate) attributes: &'a [Attribute],
+}
+
+impl Scope for FilterScope<'_> {
+    type Reference = String;
+
+    fn find(&self, name: &str, span: &Range<usize>) -> Result<(String, AttributeType), Diagnostic> {
+        let dimensions: Vec<&str> = self
+            .attributes
+            .iter()
+            .filter(|attribute| attribute.dimension)
+            .map(|attribute| attribute.name.as_str())
+            .collect();
+        let what = format!("the dimensions of {} are", self.entity);
+        match self.attributes.iter().find(|attribute| attribute.name == name) {
+            Some(attribute) if attribute.dimension => Ok((attribute.name.clone(), attribute.kind)),
+            Some(_) => {
+                let message = format!(
+                    "{} is not a dimension of {}, and filters use dimensions only",
+                    quoted(name),
+                    self.entity
+                );
+                let hint = match dimensions.as_slice() {
+                    [] => format!("declare it as a dimension of {}", self.entity),
+                    names => format!("declare it as one, or derive one from it; {what}: {}", names.join(", ")),
+                };
+                Err(Diagnostic::new(span.clone(), "not-a-dimension", message).with_hint(hint))
+            }
+            None => {
+                let message = format!("{} has no attribute {}", self.entity, quoted(name));
+                Err(unknown(span, message, hint_for(name, &what, &dimensions)))
+            }
+        }
+    }
+}
+
+/// The attributes of a row, by index.
+pub(crate) struct RowScope<'a> {
+    pub(crate) attributes: &'a [Attribute],
+}
+
+impl Scope for RowScope<'_> {
+    type Reference = usize;
+
+    fn find(&self, name: &str, span: &Range<usize>) -> Result<(usize, AttributeType), Diagnostic> {
+        let found = self
+            .attributes
+            .iter()
+            .enumerate()
+            .find(|(_, attribute)| attribute.name == name);
+        found.map(|(index, attribute)| (index, attribute.kind)).ok_or_else(|| {
+            let names: Vec<&str> = self
+                .attributes
+                .iter()
+                .map(|attribute| attribute.name.as_str())
+                .collect();
+            unknown(
+                span,
+                format!("there is no attribute {}", quoted(name)),
+                hint_for(name, "the attributes are", &names),
+            )
+        })
+    }
+}
+
+fn unknown(span: &Range<usize>, message: String, hint: Option<String>) -> Diagnostic {
+    let hint = hint.map(|hint| {
+        if hint.ends_with('?') {
+            hint
+        } else {
+            format!("{hint}; a text is written in single quotes")
+        }
+    });
+    Diagnostic::new(span.clone(), "unknown-attribute", message).with_optional_hint(hint)
+}
+
+/// Checks an expression of any type. The diagnostics may be empty when the tree has `Error` nodes.
+pub(crate) fn resolve_value<S: Scope>(
+    expr: &Expr,
+    scope: S,
+) -> Result<(Scalar<S::Reference>, AttributeType), Vec<Diagnostic>> {
+    let mut resolver = Resolver {
+        scope,
+        diagnostics: Vec::new(),
+    };
+    let resolved = resolver.value(expr);
+    resolved
+        .filter(|_| resolver.diagnostics.is_empty())
+        .ok_or(resolver.diagnostics)
+}
+
+/// Checks an expression that must be true or false. The diagnostics may be empty when the tree has `Error` nodes.
+pub(crate) fn resolve_condition<S: Scope>(expr: &Expr, scope: S) -> Result<Scalar<S::Reference>, Vec<Diagnostic>> {
+    let mut resolver = Resolver {
+        scope,
+        diagnostics: Vec::new(),
+    };
+    let resolved = resolver.condition(expr);
+    resolved
+        .filter(|_| resolver.diagnostics.is_empty())
+        .ok_or(resolver.diagnostics)
+}
+
+struct Resolver<S> {
+    scope: S,
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// A checked expression and its type; `None` where the trouble is already reported.
+type Typed<A> = Option<(Scalar<A>, AttributeType)>;
+
+/// How two conditions become one.
+type Combine<A> = fn(Box<Scalar<A>>, Box<Scalar<A>>) -> Scalar<A>;
+
+impl<S: Scope> Resolver<S> {
+    fn value(&mut self, expr: &Expr) -> Typed<S::Reference> {
+        match &expr.node {
+            Node::Error => None,
+            Node::Number(_) | Node::Text(_) | Node::Boolean(_) => {
+                let value = literal(expr)?;
+                let kind = value.kind()?;
+                Some((Scalar::Constant(value), kind))
+            }
+            Node::Name(name) => match self.scope.find(name, &expr.span) {
+                Ok((reference, kind)) => Some((Scalar::Attribute(reference), kind)),
+                Err(diagnostic) => self.fail(diagnostic),
+            },
+            Node::Path(_, attribute) => {
+                let diagnostic = Diagnostic::new(
+                    expr.span.clone(),
+                    "path-in-row",
+                    "an attribute is named without its entity here",
+                );
+                self.fail(diagnostic.with_hint(format!("write {}", attribute.name)))
+            }
+            Node::Call(_) => {
+                let diagnostic = Diagnostic::new(
+                    expr.span.clone(),
+                    "aggregate-in-row",
+                    "an aggregate reads many facts, and this is about one",
+                );
+                self.fail(diagnostic.with_hint("aggregates belong outside of WHERE, in the formula of a KPI"))
+            }
+            Node::Unary(UnaryOperator::Not, operand) => {
+                let operand = self.condition(operand)?;
+                Some((Scalar::Not(Box::new(operand)), AttributeType::Boolean))
+            }
+            Node::Unary(UnaryOperator::Negate, operand) => match literal(expr) {
+                Some(value) => value.kind().map(|kind| (Scalar::Constant(value), kind)),
+                None => self
+                    .number(operand)
+                    .map(|(operand, kind)| (Scalar::Negate(Box::new(operand)), kind)),
+            },
+            Node::Binary(BinaryOperator::And, left, right) => self.logic(Scalar::And, left, right),
+            Node::Binary(BinaryOperator::Or, left, right) => self.logic(Scalar::Or, left, right),
+            Node::Binary(BinaryOperator::Compare(operator), left, right) => {
+                self.comparison(*operator, &expr.span, left, right)
+            }
+            Node::Binary(BinaryOperator::Arithmetic(operator), left, right) => self.arithmetic(*operator, left, right),
+            Node::In {
+                operand,
+                items,
+                negated,
+            } => self.membership(operand, items, *negated),
+        }
+    }
+
+    /// An expression that must be true or false.
+    fn condition(&mut self, expr: &Expr) -> Option<Scalar<S::Reference>> {
+        let (scalar, kind) = self.value(expr)?;
+        if kind == AttributeType::Boolean {
+            return Some(scalar);
+        }
+        let text = expr.to_string();
+        let message = format!("expected a condition, and {} is {}", quoted(&text), a(kind));
+        let hint = if kind.is_numeric() {
+            format!("compare it with a value, as in {text} > 0")
+        } else {
+            format!("compare it with a value, as in {text} = 'x'")
+        };
+        self.fail(Diagnostic::new(expr.span.clone(), "not-a-condition", message).with_hint(hint))
+    }
+
+    /// An expression that must be a number.
+    fn number(&mut self, expr: &Expr) -> Typed<S::Reference> {
+        let (scalar, kind) = self.value(expr)?;
+        if kind.is_numeric() {
+            return Some((scalar, kind));
+        }
+        let message = format!("expected a number, and {} is {}", quoted(&expr.to_string()), a(kind));
+        self.fail(Diagnostic::new(expr.span.clone(), "not-a-number", message))
+    }
+
+    fn logic(&mut self, combine: Combine<S::Reference>, left: &Expr, right: &Expr) -> Typed<S::Reference> {
+        let (left, right) = (self.condition(left), self.condition(right));
+        Some((combine(Box::new(left?), Box::new(right?)), AttributeType::Boolean))
+    }
+
+    fn arithmetic(&mut self, operator: Arithmetic, left: &Expr, right: &Expr) -> Typed<S::Reference> {
+        let (left, right) = (self.number(left), self.number(right));
+        let ((left, left_kind), (right, right_kind)) = (left?, right?);
+        let whole = left_kind == AttributeType::Integer
+            && right_kind == AttributeType::Integer
+            && operator != Arithmetic::Divide;
+        let kind = if whole {
+            AttributeType::Integer
+        } else {
+            AttributeType::Decimal
+        };
+        Some((Scalar::Calculate(operator, Box::new(left), Box::new(right)), kind))
+    }
+
+    fn comparison(
+        &mut self,
+        operator: Comparison,
+        span: &Range<usize>,
+        left: &Expr,
+        right: &Expr,
+    ) -> Typed<S::Reference> {
+        let (left, right) = (self.value(left), self.value(right));
+        let ((left, left_kind), (right, right_kind)) = (left?, right?);
+        if !comparable(left_kind, right_kind) {
+            let message = format!("cannot compare {} with {}", a(left_kind), a(right_kind));
+            let hint = [(&left, right_kind), (&right, left_kind)]
+                .into_iter()
+                .find_map(|(side, other)| quotes_hint(side, other));
+            return self.fail(Diagnostic::new(span.clone(), "type-mismatch", message).with_optional_hint(hint));
+        }
+        if left_kind == AttributeType::Boolean && !matches!(operator, Comparison::Equal | Comparison::NotEqual) {
+            let diagnostic = Diagnostic::new(span.clone(), "no-order", "true and false have no order");
+            return self.fail(diagnostic.with_hint("compare with = or !="));
+        }
+        Some((
+            Scalar::Compare(operator, Box::new(left), Box::new(right)),
+            AttributeType::Boolean,
+        ))
+    }
+
+    fn membership(&mut self, operand: &Expr, items: &[Expr], negated: bool) -> Typed<S::Reference> {
+        let operand = self.value(operand);
+        let expected = operand.as_ref().map(|(_, kind)| *kind);
+        let values: Vec<Option<Value>> = items.iter().map(|item| self.item(item, expected)).collect();
+        let (operand, _) = operand?;
+        let items = values.into_iter().collect::<Option<Vec<Value>>>()?;
+        Some((
+            Scalar::In {
+                operand: Box::new(operand),
+                items,
+                negated,
+            },
+            AttributeType::Boolean,
+        ))
+    }
+
+    /// An item of a list: a literal of the operand's type, if that is known.
+    fn item(&mut self, item: &Expr, expected: Option<AttributeType>) -> Option<Value> {
+        if item.node == Node::Error {
+            return None;
+        }
+        let Some(value) = literal(item) else {
+            let message = format!(
+                "a list holds plain values, and {} is not one",
+                quoted(&item.to_string())
+            );
+            let diagnostic = Diagnostic::new(item.span.clone(), "not-a-literal", message);
+            return self
+                .fail(diagnostic.with_hint("join comparisons with OR instead; a text is written in single quotes"));
+        };
+        match (value.kind(), expected) {
+            (Some(kind), Some(expected)) if !comparable(kind, expected) => {
+                let message = format!("the list holds {}, and is compared with {}", a(kind), a(expected));
+                let hint = quotes_hint(&Scalar::<()>::Constant(value), expected);
+                self.fail(Diagnostic::new(item.span.clone(), "type-mismatch", message).with_optional_hint(hint))
+            }
+            _ => Some(value),
+        }
+    }
+
+    fn fail<T>(&mut self, diagnostic: Diagnostic) -> Option<T> {
+        self.diagnostics.push(diagnostic);
+        None
+    }
+}
+
+/// The value of a literal, with its sign if it has one. Whole numbers beyond 64 bits are decimals.
+fn literal(expr: &Expr) -> Option<Value> {
+    match &expr.node {
+        Node::Number(number) => Some(number_value(*number)),
+        Node::Text(text) => Some(Value::Text(text.clone())),
+        Node::Boolean(boolean) => Some(Value::Boolean(*boolean)),
+        Node::Unary(UnaryOperator::Negate, operand) => match operand.node {
+            Node::Number(number) => Some(number_value(-number)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn number_value(number: Decimal) -> Value {
+    match i64::try_from(number) {
+        Ok(whole) if number.scale() == 0 => Value::Integer(whole),
+        // Equal filters must print alike, so 1.50 is kept as 1.5.
+        _ => Value::Decimal(number.normalize()),
+    }
+}
+
+fn comparable(left: AttributeType, right: AttributeType) -> bool {
+    left == right || (left.is_numeric() && right.is_numeric())
+}
+
+/// What to do about the quotes of a literal that is compared with a value of another type.
+fn quotes_hint<A>(literal: &Scalar<A>, other: AttributeType) -> Option<String> {
+    match (literal, other) {
+        (Scalar::Constant(Value::Text(_)), AttributeType::Integer | AttributeType::Decimal) => {
+            Some("a number is written without quotes".into())
+        }
+        (Scalar::Constant(Value::Text(_)), AttributeType::Boolean) => Some("write TRUE or FALSE without quotes".into()),
+        (Scalar::Constant(Value::Integer(_) | Value::Decimal(_) | Value::Boolean(_)), AttributeType::Text) => {
+            Some("a text is written in single quotes".into())
+        }
+        _ => None,
+    }
+}
+
+/// A type in a sentence.
+fn a(kind: AttributeType) -> &'static str {
+    match kind {
+        AttributeType::Integer | AttributeType::Decimal => "a number",
+        AttributeType::Boolean => "true or false",
+        AttributeType::Text => "a text",
+    }
+}

@@ -1,0 +1,76 @@
+//! Derived attributes: a value of a row computed from its other values.
+
+use crate::diagnostic::Diagnostic;
+use crate::parser::parse;
+use crate::resolve::{RowScope, resolve_value};
+use crate::scalar::{Operand, Scalar};
+use crate::value::{Attribute, AttributeType, Value};
+use rust_decimal::Decimal;
+use std::collections::BTreeSet;
+
+/// A checked expression over a row. Attributes are resolved to indexes, and evaluating allocates only for a result that
+/// is a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowFormula {
+    expression: Scalar<usize>,
+    kind: AttributeType,
+}
+
+/// Compiles an expression over a row that has `attributes` in this order.
+///
+/// # Errors
+/// Everything that is wrong with the text: its form first, then the names and types it uses.
+pub fn compile_row(source: &str, attributes: &[Attribute]) -> Result<RowFormula, Vec<Diagnostic>> {
+    let parsed = parse(source);
+    let resolved = resolve_value(&parsed.tree, RowScope { attributes });
+    let mut diagnostics = parsed.diagnostics;
+    match resolved {
+        Ok((expression, kind)) if diagnostics.is_empty() => Ok(RowFormula { expression, kind }),
+        Ok(_) => Err(diagnostics),
+        Err(more) => {
+            diagnostics.extend(more);
+            Err(diagnostics)
+        }
+    }
+}
+
+impl RowFormula {
+    /// The type of the result.
+    #[must_use]
+    pub fn kind(&self) -> AttributeType {
+        self.kind
+    }
+
+    /// The same formula with results of type `kind`, if every result can be one: a whole number can be a decimal.
+    #[must_use]
+    pub fn into_kind(self, kind: AttributeType) -> Option<Self> {
+        let widens = self.kind == AttributeType::Integer && kind == AttributeType::Decimal;
+        (self.kind == kind || widens).then_some(Self { kind, ..self })
+    }
+
+    /// The result for a row in the order of the attributes: of the formula's type, or `Null`. A row that is too short,
+    /// and values of unexpected types, count as no value.
+    #[must_use]
+    pub fn evaluate(&self, row: &[Value]) -> Value {
+        let operand = self
+            .expression
+            .evaluate(&|index: &usize| row.get(*index).map_or(Operand::Null, Operand::from));
+        match (operand, self.kind) {
+            (Operand::Integer(integer), AttributeType::Decimal) => Value::Decimal(Decimal::from(integer)),
+            (operand, kind) => {
+                let value = Value::from(operand);
+                if value.kind() == Some(kind) { value } else { Value::Null }
+            }
+        }
+    }
+
+    /// The indexes of the attributes that the formula reads.
+    #[must_use]
+    pub fn inputs(&self) -> BTreeSet<usize> {
+        self.expression.attributes().into_iter().copied().collect()
+    }
+}
+
+#[cfg(test)]
+#[path = "row_tests.rs"]
+mod tests;

@@ -1,0 +1,188 @@
+//! The syntax tree. Every node knows the bytes of the source it stands for; what could not be understood is an `Error`
+//! node.
+
+use crate::measure::Aggregate;
+use rust_decimal::Decimal;
+use std::ops::Range;
+
+/// A node of the syntax tree with its place in the source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expr {
+    /// The bytes of the source, with the parentheses around it when it has any.
+    pub span: Range<usize>,
+    /// What stands there.
+    pub node: Node,
+}
+
+/// What a node is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Node {
+    /// Text that could not be understood, already reported.
+    Error,
+    /// A number without sign.
+    Number(Decimal),
+    /// A text in quotes, with its escapes resolved.
+    Text(String),
+    /// `TRUE` or `FALSE`.
+    Boolean(bool),
+    /// A bare name: an attribute of the row at hand.
+    Name(String),
+    /// `Entity.attribute` outside of an aggregate, where it has no meaning yet.
+    Path(Ident, Ident),
+    /// An aggregate over the facts of an entity.
+    Call(Box<Call>),
+    /// `NOT x` or `-x`.
+    Unary(UnaryOperator, Box<Expr>),
+    /// `x operator y`.
+    Binary(BinaryOperator, Box<Expr>, Box<Expr>),
+    /// `x IN (...)`, or `x NOT IN (...)` when negated.
+    In {
+        /// What is looked for.
+        operand: Box<Expr>,
+        /// Where it is looked for.
+        items: Vec<Expr>,
+        /// Whether `NOT` stands before `IN`.
+        negated: bool,
+    },
+}
+
+/// A name with its place in the source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ident {
+    /// The bytes of the source.
+    pub span: Range<usize>,
+    /// The name.
+    pub name: String,
+}
+
+/// `AGGREGATE(Entity.attribute WHERE filter)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The aggregate.
+    pub aggregate: Aggregate,
+    /// The entity whose facts are aggregated.
+    pub entity: Ident,
+    /// The attribute that is aggregated; only `COUNT` does without.
+    pub attribute: Option<Ident>,
+    /// The condition that facts must meet.
+    pub filter: Option<Expr>,
+}
+
+/// An operator with one operand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum UnaryOperator {
+    /// `NOT`
+    Not,
+    /// `-`
+    Negate,
+}
+
+/// An operator with two operands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BinaryOperator {
+    /// `OR`
+    Or,
+    /// `AND`
+    And,
+    /// `=` and its kin
+    Compare(Comparison),
+    /// `+` and its kin
+    Arithmetic(Arithmetic),
+}
+
+/// An operator that compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Comparison {
+    /// `=`
+    Equal,
+    /// `!=` or `<>`
+    NotEqual,
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterOrEqual,
+}
+
+/// An operator that calculates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Arithmetic {
+    /// `+`
+    Add,
+    /// `-`
+    Subtract,
+    /// `*`
+    Multiply,
+    /// `/`
+    Divide,
+}
+
+/// How tightly operators bind, loosest first. An operator's right operand is parsed one power tighter, so chains lean
+/// left.
+pub(crate) mod power {
+    pub(crate) const LOOSEST: u8 = 0;
+    pub(crate) const OR: u8 = 1;
+    pub(crate) const AND: u8 = 2;
+    pub(crate) const NOT: u8 = 3;
+    /// Comparisons and `IN`, which do not chain.
+    pub(crate) const COMPARE: u8 = 4;
+    pub(crate) const ADD: u8 = 5;
+    pub(crate) const MULTIPLY: u8 = 6;
+    pub(crate) const NEGATE: u8 = 7;
+    pub(crate) const OPERAND: u8 = 8;
+}
+
+impl BinaryOperator {
+    /// How tightly it binds.
+    pub(crate) fn power(self) -> u8 {
+        match self {
+            BinaryOperator::Or => power::OR,
+            BinaryOperator::And => power::AND,
+            BinaryOperator::Compare(_) => power::COMPARE,
+            BinaryOperator::Arithmetic(Arithmetic::Add | Arithmetic::Subtract) => power::ADD,
+            BinaryOperator::Arithmetic(Arithmetic::Multiply | Arithmetic::Divide) => power::MULTIPLY,
+        }
+    }
+}
+
+impl UnaryOperator {
+    /// How tightly it binds, and how tightly its operand is parsed.
+    pub(crate) fn power(self) -> u8 {
+        match self {
+            UnaryOperator::Not => power::NOT,
+            UnaryOperator::Negate => power::NEGATE,
+        }
+    }
+}
+
+impl Expr {
+    pub(crate) fn new(span: Range<usize>, node: Node) -> Self {
+        Self { span, node }
+    }
+
+    pub(crate) fn error(span: Range<usize>) -> Self {
+        Self {
+            span,
+            node: Node::Error,
+        }
+    }
+
+    /// How tightly the outermost operator binds.
+    pub(crate) fn power(&self) -> u8 {
+        match &self.node {
+            Node::Unary(operator, _) => operator.power(),
+            Node::Binary(operator, ..) => operator.power(),
+            Node::In { .. } => power::COMPARE,
+            Node::Error
+            | Node::Number(_)
+            | Node::Text(_)
+            | Node::Boolean(_)
+            | Node::Name(_)
+            | Node::Path(..)
+            | Node::Call(_) => power::OPERAND,
+        }
+    }
+}

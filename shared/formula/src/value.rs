@@ -1,0 +1,134 @@
+//! The values of a row, their types, and what the language needs to know of entities.
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// One value of a row. There are no floats, so sums of partial sums are exact.
+///
+/// The derived order is for keys of ordered maps; the language's own comparison never compares different types.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub enum Value {
+    /// No value: unknown or absent.
+    #[default]
+    Null,
+    /// True or false.
+    Boolean(bool),
+    /// A whole number.
+    Integer(i64),
+    /// An exact decimal number.
+    Decimal(Decimal),
+    /// A text.
+    Text(String),
+}
+
+impl Value {
+    /// The number that this value is, if it is one.
+    #[must_use]
+    pub fn as_decimal(&self) -> Option<Decimal> {
+        match self {
+            Value::Integer(integer) => Some(Decimal::from(*integer)),
+            Value::Decimal(decimal) => Some(*decimal),
+            Value::Null | Value::Boolean(_) | Value::Text(_) => None,
+        }
+    }
+
+    /// The type of this value; `Null` belongs to every type and has none of its own.
+    #[must_use]
+    pub fn kind(&self) -> Option<AttributeType> {
+        match self {
+            Value::Null => None,
+            Value::Boolean(_) => Some(AttributeType::Boolean),
+            Value::Integer(_) => Some(AttributeType::Integer),
+            Value::Decimal(_) => Some(AttributeType::Decimal),
+            Value::Text(_) => Some(AttributeType::Text),
+        }
+    }
+
+    /// Whether this is no value.
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        matches!(self, Value::Null)
+    }
+}
+
+/// Prints a value as a literal of the language (`NULL` is not one: no formula can contain it).
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Null => f.write_str("NULL"),
+            Value::Boolean(true) => f.write_str("TRUE"),
+            Value::Boolean(false) => f.write_str("FALSE"),
+            Value::Integer(integer) => write!(f, "{integer}"),
+            Value::Decimal(decimal) => write!(f, "{decimal}"),
+            Value::Text(text) => write!(f, "'{}'", text.replace('\'', "''")),
+        }
+    }
+}
+
+/// The type of an attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AttributeType {
+    /// A whole number of 64 bits.
+    Integer,
+    /// An exact decimal number.
+    Decimal,
+    /// True or false.
+    Boolean,
+    /// A text.
+    Text,
+}
+
+impl AttributeType {
+    /// Every type, in the order in which documentation lists them.
+    pub const ALL: [AttributeType; 4] = [
+        AttributeType::Integer,
+        AttributeType::Decimal,
+        AttributeType::Boolean,
+        AttributeType::Text,
+    ];
+
+    /// The name in JSON and in messages.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            AttributeType::Integer => "integer",
+            AttributeType::Decimal => "decimal",
+            AttributeType::Boolean => "boolean",
+            AttributeType::Text => "text",
+        }
+    }
+
+    /// Whether values of this type can be added up.
+    #[must_use]
+    pub fn is_numeric(self) -> bool {
+        matches!(self, AttributeType::Integer | AttributeType::Decimal)
+    }
+}
+
+impl fmt::Display for AttributeType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What the language needs to know of an attribute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attribute {
+    /// The name, compared byte by byte.
+    pub name: String,
+    /// The type of its values.
+    pub kind: AttributeType,
+    /// Whether a filter may use it.
+    pub dimension: bool,
+}
+
+/// The entities that formulas may name.
+pub trait Entities {
+    /// The attributes of an entity, or `None` if there is no such entity.
+    fn attributes(&self, entity: &str) -> Option<&[Attribute]>;
+
+    /// The names of all entities, for suggestions.
+    fn names(&self) -> Vec<&str>;
+}

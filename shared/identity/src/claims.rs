@@ -1,0 +1,89 @@
+//! What a token says.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{Caller, Role};
+
+/// Life of an access token: one hour. A withdrawn role is in force for at most this long.
+pub const ACCESS_TOKEN_SECONDS: i64 = 60 * 60;
+
+/// Life of a refresh token: 30 days. Each is redeemed once, for a new pair.
+pub const REFRESH_TOKEN_SECONDS: i64 = 30 * 24 * 60 * 60;
+
+/// Who issues tokens (`iss`).
+pub const ISSUER: &str = "analytics-engine";
+
+/// Whom tokens are for (`aud`).
+pub const AUDIENCE: &str = "analytics-engine";
+
+/// What a token is good for: one use must never pass for the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenUse {
+    /// Calls the API.
+    Access,
+    /// Gets a new pair of tokens.
+    Refresh,
+}
+
+impl TokenUse {
+    /// How long a token for this use lives.
+    #[must_use]
+    pub const fn seconds(self) -> i64 {
+        match self {
+            Self::Access => ACCESS_TOKEN_SECONDS,
+            Self::Refresh => REFRESH_TOKEN_SECONDS,
+        }
+    }
+}
+
+/// The body of a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// The user.
+    pub sub: Uuid,
+    /// The client organisation.
+    pub client: Uuid,
+    /// What the user may do.
+    pub role: Role,
+    /// What the token is good for (`use` in the token).
+    #[serde(rename = "use")]
+    pub token_use: TokenUse,
+    /// The token's own id, by which a refresh token is redeemed once.
+    pub jti: Uuid,
+    /// Issued at, seconds since the epoch.
+    pub iat: i64,
+    /// Expires at, seconds since the epoch; from this second on it is refused.
+    pub exp: i64,
+    /// Issuer.
+    pub iss: String,
+    /// Audience.
+    pub aud: String,
+}
+
+impl Claims {
+    /// Claims for a caller, from now until the end of life of this kind of token.
+    #[must_use]
+    pub fn new(caller: &Caller, token_use: TokenUse, jti: Uuid, now: Timestamp) -> Self {
+        let iat = now.as_second();
+        Self {
+            sub: caller.user,
+            client: caller.client,
+            role: caller.role,
+            token_use,
+            jti,
+            iat,
+            exp: iat.saturating_add(token_use.seconds()),
+            iss: ISSUER.to_owned(),
+            aud: AUDIENCE.to_owned(),
+        }
+    }
+
+    /// When the token stops being accepted.
+    #[must_use]
+    pub fn expires_at(&self) -> Timestamp {
+        Timestamp::from_second(self.exp).unwrap_or(Timestamp::MAX)
+    }
+}

@@ -1,0 +1,16 @@
+//! Who is asking: tokens, passwords, roles and what they may do.
+//!
+//! No I/O and no clock: keys come in as PEM text, the time as an argument. Refresh tokens that were already redeemed and
+//! sign-in attempts are counted elsewhere (`registry`); who may see which row is the database's affair.
+
+pub mod caller;
+pub mod claims;
+pub mod keys;
+pub mod password;
+pub mod role;
+
+pub use caller::Caller;
+pub use claims::{ACCESS_TOKEN_SECONDS, Claims, REFRESH_TOKEN_SECONDS, TokenUse};
+pub use keys::{KeyError, KeyPair, SigningKey, TokenError, VerifyingKey, generate_key_pair};
+pub use password::{PasswordError, hash_password, spend_verification, verify_password};
+pub use role::{Permission, Role};

@@ -1,0 +1,159 @@
+//! Roles and what they may do: one table, read by every function.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// What a user is within a client organisation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// May do everything within its organisation.
+    Admin,
+    /// Defines KPIs and brings in data.
+    Analyst,
+    /// Looks at KPIs.
+    Viewer,
+}
+
+/// One thing that an endpoint asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Permission {
+    /// Read entities and KPIs.
+    ReadCatalog,
+    /// Create and replace entities and KPIs.
+    WriteCatalog,
+    /// Send events and files.
+    WriteEvents,
+    /// Read values, fetched or pushed.
+    ReadSeries,
+    /// List what was rejected, with the originals.
+    ReadDeadLetters,
+    /// Send rejected events through ingestion again.
+    ReplayDeadLetters,
+    /// See which topics are watched.
+    ReadStreams,
+    /// Pin or pause a topic.
+    ControlStreams,
+}
+
+impl Role {
+    /// Every role, for tables and tests.
+    pub const ALL: [Self; 3] = [Self::Admin, Self::Analyst, Self::Viewer];
+
+    /// The role's name in tokens, requests and the database.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Analyst => "analyst",
+            Self::Viewer => "viewer",
+        }
+    }
+
+    /// Whether the role may do what the permission names.
+    #[must_use]
+    pub const fn may(self, permission: Permission) -> bool {
+        use Permission::{
+            ControlStreams, ReadCatalog, ReadDeadLetters, ReadSeries, ReadStreams, ReplayDeadLetters, WriteCatalog,
+            WriteEvents,
+        };
+        match permission {
+            ReadCatalog | ReadSeries | ReadStreams => true,
+            WriteCatalog | WriteEvents | ReadDeadLetters | ReplayDeadLetters => {
+                matches!(self, Self::Admin | Self::Analyst)
+            }
+            ControlStreams => matches!(self, Self::Admin),
+        }
+    }
+}
+
+impl Permission {
+    /// Every permission, for tables and tests.
+    pub const ALL: [Self; 8] = [
+        Self::ReadCatalog,
+        Self::WriteCatalog,
+        Self::WriteEvents,
+        Self::ReadSeries,
+        Self::ReadDeadLetters,
+        Self::ReplayDeadLetters,
+        Self::ReadStreams,
+        Self::ControlStreams,
+    ];
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// A sentence's end: "the role viewer may not ...".
+impl fmt::Display for Permission {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::ReadCatalog => "read entities and KPIs",
+            Self::WriteCatalog => "change entities and KPIs",
+            Self::WriteEvents => "send events",
+            Self::ReadSeries => "read KPI values",
+            Self::ReadDeadLetters => "read dead letters",
+            Self::ReplayDeadLetters => "replay dead letters",
+            Self::ReadStreams => "list streams",
+            Self::ControlStreams => "pin or pause streams",
+        })
+    }
+}
+
+/// The text names no role.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown role {0:?}: the roles are admin, analyst and viewer")]
+pub struct UnknownRole(pub String);
+
+impl FromStr for Role {
+    type Err = UnknownRole;
+
+    fn from_str(text: &str) -> Result<Self, UnknownRole> {
+        Self::ALL
+            .into_iter()
+            .find(|role| role.name() == text)
+            .ok_or_else(|| UnknownRole(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn each_role_may_exactly_what_the_table_says() {
+        use Permission::*;
+        let table = [
+            (ReadCatalog, [true, true, true]),
+            (WriteCatalog, [true, true, false]),
+            (WriteEvents, [true, true, false]),
+            (ReadSeries, [true, true, true]),
+            (ReadDeadLetters, [true, true, false]),
+            (ReplayDeadLetters, [true, true, false]),
+            (ReadStreams, [true, true, true]),
+            (ControlStreams, [true, false, false]),
+        ];
+        assert_eq!(table.map(|(permission, _)| permission), Permission::ALL);
+        for (permission, expected) in table {
+            assert_eq!(Role::ALL.map(|role| role.may(permission)), expected, "{permission}");
+        }
+    }
+
+    #[test]
+    fn names_read_back_and_match_json() {
+        for role in Role::ALL {
+            assert_eq!(role.name().parse::<Role>().unwrap(), role);
+            assert_eq!(serde_json::to_value(role).unwrap(), serde_json::json!(role.name()));
+        }
+        for wrong in ["", "Admin", "root", "admin "] {
+            assert!(wrong.parse::<Role>().is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Every limit of the live protocol, with its arithmetic.
+
+/// Topics in one `subscribe`. 200 short topics are about 20 KB, inside one 32 KB WebSocket frame of API Gateway; a dashboard of
+/// 100 KPIs subscribes at once.
+pub const MAX_TOPICS_PER_MESSAGE: usize = 200;
+
+/// Topics of one connection over all its messages: five full dashboards of 100.
+pub const MAX_TOPICS_PER_CONNECTION: usize = 500;
+
+/// Buckets a snapshot may show: a day of minutes. Longer history is fetched, not pushed.
+pub const MAX_BUCKETS: u16 = 1_440;
+
+/// Rows that the snapshots of one connection may have together: 166 charts of an hour of minutes, or 6 of a day. A row is about 35 bytes, so a full
+/// snapshot is 350 KB, three frames. A subscribe that alone asks for more is refused; over several messages the later
+/// topics are granted fewer buckets (never under one), and `subscribed` says how many.
+pub const MAX_ROWS_PER_CONNECTION: usize = 10_000;
+
+/// Dimensions in one filter. A rollup by more than four is about as large as the facts.
+pub const MAX_FILTERS: usize = 4;
+
+/// Values of one dimension in a filter.
+pub const MAX_FILTER_VALUES: usize = 50;
+
+/// Bytes of one filter value.
+pub const MAX_FILTER_VALUE_BYTES: usize = 200;
+
+/// Bytes of [`Topic::id`](crate::Topic::id): it is part of a DynamoDB sort key, which holds 1,024; the rest is left to prefixes.
+pub const MAX_TOPIC_ID_BYTES: usize = 900;
+
+/// Bytes of a client's request id: a UUID with a prefix.
+pub const MAX_REQUEST_ID_BYTES: usize = 64;
+
+/// Bytes of one frame. API Gateway refuses a message over 128 KB; 8 KB are left for what is between us and it.
+pub const MAX_FRAME_BYTES: usize = 120 * 1024;
+
+/// Bytes composed in one tick. A reconnect storm of 1,000 full snapshots would be 350 MB, most of a function's memory: what does not fit
+/// is composed in the next tick, in turn, and costs nothing meanwhile because nothing is queued.
+pub const MAX_TICK_BYTES: usize = 32 * 1024 * 1024;
+
+/// A connection hears of the watermark this often.
+pub const BEAT_INTERVAL_MS: i64 = 5_000;
+
+/// A post fails while `$connect` is still running: within this time of connecting, "gone" is retried.
+pub const CONNECT_GRACE_MS: i64 = 5_000;
+
+/// State of a topic that nobody watches any more is kept this long, and so are buckets past the window: a laptop that
+/// changes networks resumes without a snapshot. With a minute's period this is at most three buckets more.
+pub const RETAIN_MS: i64 = 120_000;
+
+/// First pause after a throttled or failed post.
+pub const BACKOFF_FIRST_MS: i64 = 250;
+
+/// Longest pause between two attempts: 250 ms doubled five times is 8 s, then this.
+pub const BACKOFF_LAST_MS: i64 = 10_000;

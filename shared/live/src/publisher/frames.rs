@@ -1,0 +1,190 @@
+//! What is sent in a tick: to each connection what changed after the last tick that arrived there.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::batch::Batch;
+use super::connections::{Channel, Connection, InFlight, Request};
+use super::topics::{TopicState, Topics};
+use super::{Counters, Outgoing, Publisher};
+use crate::{Beat, Frame, Position, Reason, Resync, Subscribed, TopicEcho, Update, Watermark};
+
+/// What composing needs to know beside the connection.
+struct View<'a> {
+    epoch: u64,
+    seq: u64,
+    now: Timestamp,
+    topics: &'a Topics,
+    watermark: Option<&'a Watermark>,
+}
+
+impl Publisher {
+    /// Ends the tick: what is to be posted. A connection whose last post has no report yet, or that must pause after a failure, is left out and gets
+    /// everything later.
+    pub fn frames(&mut self, now: Timestamp, watermarks: &BTreeMap<Uuid, Watermark>) -> Vec<Outgoing> {
+        let Publisher { epoch, seq, topics, connections, cursor, tick_bytes, counters, .. } = self;
+        let mut outgoing = Vec::new();
+        let mut bytes = 0;
+        let first = cursor.take();
+        let ranges = match &first {
+            Some(first) => vec![(Bound::Included(&**first), Bound::Unbounded), (Bound::Unbounded, Bound::Excluded(&**first))],
+            None => vec![(Bound::Unbounded, Bound::Unbounded)],
+        };
+        for range in ranges {
+            for (id, connection) in connections.range_mut::<str, _>(range).filter(|(_, connection)| connection.is_open(now)) {
+                if bytes > *tick_bytes {
+                    cursor.get_or_insert_with(|| id.clone());
+                    break;
+                }
+                let view = View { epoch: *epoch, seq: *seq, now, topics, watermark: watermarks.get(&connection.client) };
+                let frames = connection.compose(&view, counters);
+                bytes += frames.iter().map(String::len).sum::<usize>();
+                if !frames.is_empty() {
+                    outgoing.push(Outgoing { connection: String::from(&**id), seq: *seq, frames });
+                }
+            }
+        }
+        counters.count(&outgoing, bytes);
+        *seq += 1;
+        outgoing
+    }
+}
+
+impl Connection {
+    /// The frames of one tick; none when there is nothing to say.
+    fn compose(&mut self, view: &View<'_>, counters: &mut Counters) -> Vec<String> {
+        if self.channels.values().all(|channel| !channel.answered) {
+            // Nothing it has can be void.
+            self.resync = None;
+        } else if self.resync.is_none() && self.is_lagging(view) {
+            self.resync = Some(Reason::Lagging);
+        }
+        let mut batch = Batch::default();
+        let mut flight = InFlight { seq: view.seq, at: view.now, ..InFlight::default() };
+        let prev = if self.resync.is_some() { None } else { self.sent.map(|sent| sent.seq) };
+        let position = Position { epoch: view.epoch, seq: view.seq, prev, part: None, parts: None };
+        match self.resync {
+            Some(_) if !self.answered().all(|(_, channel)| is_ready(view.topics, channel)) => return Vec::new(),
+            Some(reason) => {
+                self.snapshot(Frame::Resync(Resync { position, reason, topics: Vec::new(), rows: Vec::new() }), view, &mut batch);
+                flight.resyncs = true;
+                counters.resyncs += 1;
+            }
+            None => flight.beats = self.changes(position, view, &mut batch),
+        }
+        flight.answers = self.answers(position, view, &mut batch, counters);
+        counters.rows += batch.rows;
+        let frames = batch.finish();
+        if !frames.is_empty() {
+            self.in_flight = Some(flight);
+        }
+        frames
+    }
+
+    fn answered(&self) -> impl Iterator<Item = (u32, &Channel)> {
+        self.channels.iter().filter(|(_, channel)| channel.answered).map(|(number, channel)| (*number, channel))
+    }
+
+    /// Whether a row that it needed left a window before it arrived.
+    fn is_lagging(&self, view: &View<'_>) -> bool {
+        let Some(sent) = self.sent else { return false };
+        self.answered().any(|(_, channel)| {
+            let Some(state) = view.topics.get(channel.topic) else { return false };
+            state.lost_since(sent.seq, || floor(view.topics, state, channel, sent.at))
+        })
+    }
+
+    /// A snapshot of everything.
+    fn snapshot(&self, head: Frame, view: &View<'_>, batch: &mut Batch) {
+        batch.open(head);
+        for (number, channel) in self.answered() {
+            if let Some(state) = view.topics.get(channel.topic) {
+                batch.topic(&echo(number, channel, state));
+                for tail in state.snapshot(view.topics.grid(&state.topic), channel.buckets, channel.mode) {
+                    batch.row(number, tail);
+                }
+            }
+        }
+    }
+
+    /// The rows that changed, or a beat; tells whether the beat that was due is in it.
+    fn changes(&self, position: Position, view: &View<'_>, batch: &mut Batch) -> bool {
+        let Some(sent) = self.sent else { return false };
+        let is_due = self.beat_at.is_none_or(|at| view.now >= at) && self.answered().next().is_some();
+        let watermark = is_due.then(|| view.watermark.cloned().unwrap_or_default());
+        let time = is_due.then_some(view.now);
+        let mut is_open = false;
+        for (number, channel) in self.answered() {
+            let Some(state) = view.topics.get(channel.topic).filter(|state| state.last_change() > sent.seq) else { continue };
+            for tail in state.rows_since(sent.seq, floor(view.topics, state, channel, sent.at), channel.mode) {
+                if !is_open {
+                    batch.open(Frame::Update(Update { position, time, watermark: watermark.clone(), rows: Vec::new() }));
+                    is_open = true;
+                }
+                batch.row(number, tail);
+            }
+        }
+        if let (false, Some(time), Some(watermark)) = (is_open, time, watermark) {
+            batch.open(Frame::Beat(Beat { position, time, watermark }));
+        }
+        is_due
+    }
+
+    /// The answers to subscribes whose topics are all there, in their order; tells the last one that is answered.
+    fn answers(&self, position: Position, view: &View<'_>, batch: &mut Batch, counters: &mut Counters) -> Option<u64> {
+        let mut last = None;
+        for request in &self.requests {
+            let channels: Vec<_> = self.states(request, view.topics).collect();
+            if !channels.iter().all(|(_, _, state)| state.is_ready()) {
+                break;
+            }
+            let resume = request.resume.filter(|resume| resume.epoch == view.epoch && resume.seq < view.seq);
+            let resume = resume.filter(|resume| channels.iter().all(|(_, _, state)| state.can_resume(*resume)));
+            let resumed = resume.is_some();
+            counters.resumed += u64::from(resumed);
+            batch.open(Frame::Subscribed(Subscribed { position, id: request.id.clone(), resumed, topics: Vec::new(), rows: Vec::new() }));
+            for (number, channel, state) in channels {
+                batch.topic(&echo(number, channel, state));
+                match resume {
+                    Some(resume) => state.rows_since(resume.seq, Timestamp::MIN, channel.mode).for_each(|tail| batch.row(number, tail)),
+                    None => {
+                        let rows = state.snapshot(view.topics.grid(&state.topic), channel.buckets, channel.mode);
+                        rows.for_each(|tail| batch.row(number, tail));
+                    }
+                }
+            }
+            last = Some(request.serial);
+        }
+        last
+    }
+
+    fn states<'a>(&'a self, request: &'a Request, topics: &'a Topics) -> impl Iterator<Item = (u32, &'a Channel, &'a TopicState)> {
+        request.channels.iter().filter_map(|number| {
+            let channel = self.channels.get(number)?;
+            Some((*number, channel, topics.get(channel.topic)?))
+        })
+    }
+}
+
+fn is_ready(topics: &Topics, channel: &Channel) -> bool {
+    topics.get(channel.topic).is_none_or(TopicState::is_ready)
+}
+
+/// Where the channel's window began when the last frame was put together.
+fn floor(topics: &Topics, state: &TopicState, channel: &Channel, at: Timestamp) -> Timestamp {
+    topics.grid(&state.topic).map_or(Timestamp::MIN, |grid| grid.floor(channel.buckets, at))
+}
+
+fn echo(number: u32, channel: &Channel, state: &TopicState) -> TopicEcho {
+    TopicEcho {
+        channel: number,
+        kpi: state.topic.kpi.clone(),
+        period: state.topic.period,
+        filter: state.topic.filter.clone(),
+        mode: channel.mode,
+        buckets: channel.buckets,
+    }
+}

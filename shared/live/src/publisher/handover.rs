@@ -1,0 +1,211 @@
+//! Passing the state from one invocation to the next, so that a hand-over costs no `resync`.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::Publisher;
+use super::connections::{Channel, Connection, Request, Sent};
+use super::topics::{TopicState, Topics};
+use crate::{Control, Mode, Reason, Resume, Topic, TopicError};
+
+/// Grows with every change of the saved form: a publisher of another release starts a new epoch.
+const FORMAT: u32 = 1;
+
+/// Why saved state cannot be continued; the answer is a new epoch.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// Not what [`Publisher::save`] wrote.
+    #[error("saved state is not readable: {0}")]
+    Unreadable(#[from] serde_json::Error),
+    /// Written by another release.
+    #[error("saved state has format {0}, not {FORMAT}")]
+    Format(u32),
+    /// A topic's id is none.
+    #[error("saved state has a wrong topic: {0}")]
+    Topic(#[from] TopicError),
+    /// A row's start or value cannot be.
+    #[error("saved state of topic {0} has a wrong row")]
+    Row(String),
+    /// A connection watches a topic that is not there.
+    #[error("saved state of connection {0} names a missing topic")]
+    Channel(String),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    format: u32,
+    epoch: u64,
+    seq: u64,
+    through: u64,
+    next_request: u64,
+    controls: Vec<(String, Control)>,
+    topics: Vec<SavedTopic>,
+    connections: Vec<SavedConnection>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedTopic {
+    id: String,
+    window: u16,
+    window_until: Timestamp,
+    idle_since: Option<Timestamp>,
+    head: Option<Timestamp>,
+    loaded_from: Option<Timestamp>,
+    known_since: u64,
+    evicted: Option<(Timestamp, u64)>,
+    rows: Vec<SavedRow>,
+}
+
+/// Start in seconds, value as text (its digits are read back exactly, which JSON numbers are not), facts, whether closed, tick of the last change.
+type SavedRow = (i64, Option<String>, u64, bool, u64);
+
+#[derive(Serialize, Deserialize)]
+struct SavedConnection {
+    id: String,
+    client: Uuid,
+    connected_at: Option<Timestamp>,
+    channels: Vec<SavedChannel>,
+    requests: Vec<(u64, Option<String>, Option<Resume>, Vec<u32>)>,
+    resync: Option<Reason>,
+    sent: Option<(u64, Timestamp)>,
+    failures: u32,
+    retry_at: Option<Timestamp>,
+    beat_at: Option<Timestamp>,
+}
+
+/// Channel, position of the topic, mode, buckets, whether answered.
+type SavedChannel = (u32, usize, Mode, u16, bool);
+
+impl Publisher {
+    /// The whole state, to be continued by exactly one successor; `through` is the last change of the change sequence that was applied. Posts without a
+    /// report count as failed: the successor sends their rows again, which clients take.
+    #[must_use]
+    pub fn save(&self, through: u64) -> Vec<u8> {
+        let keys: Vec<u32> = self.topics.states.keys().copied().collect();
+        let saved = Saved {
+            format: FORMAT,
+            epoch: self.epoch,
+            seq: self.seq,
+            through,
+            next_request: self.next_request,
+            controls: self.topics.controls.iter().map(|(topic, control)| (topic.id(), *control)).collect(),
+            topics: self.topics.states.values().map(SavedTopic::of).collect(),
+            connections: self.connections.values().map(|connection| SavedConnection::of(connection, &keys)).collect(),
+        };
+        crate::frame::to_json(&saved).into_bytes()
+    }
+
+    /// Continues what was saved, in the same epoch, and tells the last change that it knows. Only the direct successor may: state that was continued
+    /// once, or from which a later publisher has sent, would repeat its `seq`s with other rows. The first [`reads`](Publisher::reads) asks for
+    /// every window, since nobody listened in between.
+    ///
+    /// # Errors
+    /// The bytes are not such a state; start a new epoch.
+    pub fn restore(bytes: &[u8]) -> Result<(Publisher, u64), RestoreError> {
+        let saved: Saved = serde_json::from_slice(bytes)?;
+        if saved.format != FORMAT {
+            return Err(RestoreError::Format(saved.format));
+        }
+        let mut publisher = Publisher { seq: saved.seq, next_request: saved.next_request, ..Publisher::new(saved.epoch) };
+        for (id, control) in saved.controls {
+            publisher.topics.controls.insert(id.parse()?, control);
+        }
+        let states = saved.topics.into_iter().map(|topic| topic.state(&publisher.topics)).collect::<Result<Vec<_>, _>>()?;
+        let keys: Vec<u32> = states.into_iter().map(|state| publisher.topics.insert(state)).collect();
+        for saved in saved.connections {
+            let connection = saved.connection(&keys, &mut publisher.topics)?;
+            publisher.connections.insert(connection.id.clone(), connection);
+        }
+        Ok((publisher, saved.through))
+    }
+}
+
+impl SavedTopic {
+    fn of(state: &TopicState) -> SavedTopic {
+        let row = |(start, bucket): (&Timestamp, &super::topics::Bucket)| {
+            (start.as_second(), bucket.value.map(|value| value.to_string()), bucket.facts, bucket.closed, bucket.changed)
+        };
+        SavedTopic {
+            id: state.topic.id(),
+            window: state.window,
+            window_until: state.window_until,
+            idle_since: state.idle_since,
+            head: state.head,
+            loaded_from: state.loaded_from,
+            known_since: state.known_since,
+            evicted: state.evicted,
+            rows: state.buckets.iter().map(row).collect(),
+        }
+    }
+
+    fn state(self, topics: &Topics) -> Result<TopicState, RestoreError> {
+        let topic: Topic = self.id.parse()?;
+        let control = topics.controls.get(&topic).copied();
+        let mut state = TopicState {
+            window: self.window.clamp(1, crate::MAX_BUCKETS),
+            window_until: self.window_until,
+            idle_since: self.idle_since,
+            head: self.head,
+            loaded_from: self.loaded_from,
+            known_since: self.known_since,
+            evicted: self.evicted,
+            ..TopicState::new(Arc::new(topic), control)
+        };
+        for (start, value, facts, closed, changed) in self.rows {
+            let wrong = || RestoreError::Row(self.id.clone());
+            let start = Timestamp::from_second(start).map_err(|_| wrong())?;
+            let value = value.map(|value| value.parse::<f64>()).transpose().map_err(|_| wrong())?;
+            state.put(start, value, facts, closed, changed);
+        }
+        Ok(state)
+    }
+}
+
+impl SavedConnection {
+    /// `keys` are the topics in the order in which they are saved.
+    fn of(connection: &Connection, keys: &[u32]) -> SavedConnection {
+        let channel = |(number, channel): (&u32, &Channel)| {
+            let topic = keys.binary_search(&channel.topic).unwrap_or(usize::MAX);
+            (*number, topic, channel.mode, channel.buckets, channel.answered)
+        };
+        let request = |request: &Request| (request.serial, request.id.clone(), request.resume, request.channels.clone());
+        SavedConnection {
+            id: String::from(&*connection.id),
+            client: connection.client,
+            connected_at: connection.connected_at,
+            channels: connection.channels.iter().map(channel).collect(),
+            requests: connection.requests.iter().map(request).collect(),
+            resync: connection.resync,
+            sent: connection.sent.map(|sent| (sent.seq, sent.at)),
+            failures: connection.failures,
+            retry_at: connection.retry_at,
+            beat_at: connection.beat_at,
+        }
+    }
+
+    fn connection(self, keys: &[u32], topics: &mut Topics) -> Result<Connection, RestoreError> {
+        let id: Arc<str> = self.id.as_str().into();
+        let mut connection = Connection {
+            connected_at: self.connected_at,
+            resync: self.resync,
+            sent: self.sent.map(|(seq, at)| Sent { seq, at }),
+            failures: self.failures,
+            retry_at: self.retry_at,
+            beat_at: self.beat_at,
+            ..Connection::new(id.clone(), self.client)
+        };
+        for (number, topic, mode, buckets, answered) in self.channels {
+            let missing = || RestoreError::Channel(self.id.clone());
+            let topic = *keys.get(topic).ok_or_else(missing)?;
+            topics.states.get_mut(&topic).ok_or_else(missing)?.subscribers.insert((id.clone(), number), buckets);
+            connection.channels.insert(number, Channel { topic, mode, buckets, answered });
+        }
+        for (serial, id, resume, channels) in self.requests {
+            connection.requests.push_back(Request { serial, id, resume, channels });
+        }
+        Ok(connection)
+    }
+}

@@ -1,0 +1,263 @@
+//! The publisher's state machine: what is read in a tick, what is sent to whom, and what is made of the answers.
+//!
+//! One tick is [`reads`](Publisher::reads), the caller's reading, [`observe`](Publisher::observe) for each range that could be read,
+//! [`frames`](Publisher::frames), the caller's posting, and [`sent`](Publisher::sent) or [`failed`](Publisher::failed) for each
+//! connection, possibly ticks later. A range that could not be read is simply not observed: it is asked for again. Between
+//! ticks [`apply`](Publisher::apply) follows the change sequence.
+
+mod batch;
+mod connections;
+mod frames;
+mod grid;
+mod handover;
+mod reads;
+mod stats;
+mod topics;
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use catalog::Level;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::{Change, MAX_TICK_BYTES, Mode, Reason, Subscription, Topic};
+use connections::Connection;
+use topics::Topics;
+
+pub use handover::RestoreError;
+pub use stats::{Counters, Stats, TopicStats};
+
+/// Where buckets start. A day is the client's own, so this is the caller's to know.
+pub trait Calendar {
+    /// Start of the bucket that holds the instant.
+    fn start(&self, client: Uuid, period: Level, at: Timestamp) -> Timestamp;
+
+    /// Start of the bucket after the one that starts at `start`.
+    fn next(&self, client: Uuid, period: Level, start: Timestamp) -> Timestamp;
+
+    /// Whether facts of the entity can change the topic. When in doubt, yes: the topic is then read once more than needed.
+    fn uses(&self, topic: &Topic, entity: &str) -> bool {
+        let _ = (topic, entity);
+        true
+    }
+}
+
+/// A connection as the registry has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectionInfo {
+    /// Its id.
+    pub id: String,
+    /// Its tenant.
+    pub client: Uuid,
+    /// When it was accepted.
+    pub connected_at: Timestamp,
+}
+
+/// Facts that a commit brought, as far as it was notified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Touched {
+    /// Whose.
+    pub client: Uuid,
+    /// Of which entity; none is any.
+    pub entity: Option<String>,
+    /// Earliest time of a fact.
+    pub from: Timestamp,
+    /// Latest time of a fact, inclusive.
+    pub to: Timestamp,
+}
+
+/// A range of buckets to be read: `from` is the start of a bucket, `to` the end of one, exclusive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicRead {
+    /// The topic.
+    pub topic: Arc<Topic>,
+    /// Start of the first bucket.
+    pub from: Timestamp,
+    /// End of the last bucket.
+    pub to: Timestamp,
+}
+
+/// A bucket that was read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Observed {
+    /// Its start.
+    pub start: Timestamp,
+    /// The KPI's value, rounded to what is shown: a difference in a single bit is a change. What is not finite counts as none.
+    pub value: Option<f64>,
+    /// Facts that the value rests on.
+    pub facts: u64,
+}
+
+/// What is to be posted to one connection in this tick.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// The connection's id.
+    pub connection: String,
+    /// The tick, for [`Publisher::sent`].
+    pub seq: u64,
+    /// JSON texts, to be posted in this order; nearly always one. When a post fails, leave out the rest and report the failure.
+    pub frames: Vec<String>,
+}
+
+/// How a post failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// 410: there is no such connection (any more, or yet).
+    Gone,
+    /// 429: too many posts.
+    Throttled,
+    /// Anything else; the frame may or may not have arrived.
+    Other,
+}
+
+/// What is made of a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// What was to be sent is sent with what is newest later.
+    Retry,
+    /// The connection is forgotten: remove it from the registry.
+    Dropped,
+}
+
+/// The state machine.
+#[derive(Debug)]
+pub struct Publisher {
+    epoch: u64,
+    /// Number of the tick that is being put together: what is observed now is sent with it.
+    seq: u64,
+    topics: Topics,
+    connections: BTreeMap<Arc<str>, Connection>,
+    next_request: u64,
+    /// Where the next tick starts with composing, when the last one ran out of bytes.
+    cursor: Option<Arc<str>>,
+    /// [`MAX_TICK_BYTES`], but less in tests.
+    tick_bytes: usize,
+    counters: Counters,
+}
+
+impl Publisher {
+    /// A publisher that knows nothing. The epoch must be above every earlier one of these connections.
+    #[must_use]
+    pub fn new(epoch: u64) -> Publisher {
+        Publisher {
+            epoch,
+            seq: 1,
+            topics: Topics::default(),
+            connections: BTreeMap::new(),
+            next_request: 0,
+            cursor: None,
+            tick_bytes: MAX_TICK_BYTES,
+            counters: Counters::default(),
+        }
+    }
+
+    /// The epoch of all frames.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Whether there is nothing to do: no subscription and no pinned topic.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        !self.topics.any_pinned() && self.connections.values().all(|connection| connection.channels.is_empty())
+    }
+
+    /// Takes the registry's list for the whole truth: at the start of an epoch, or when the change sequence was lost. Connections
+    /// that have subscriptions unknown so far get a `resync`, because nobody knows what they were sent. Controls are not in the
+    /// list: apply them as [`Change::Control`].
+    pub fn load(&mut self, roster: Vec<(ConnectionInfo, Vec<Subscription>)>) {
+        let reason = if self.seq == 1 { Reason::Restarted } else { Reason::Reloaded };
+        let roster: BTreeMap<Arc<str>, _> = roster.into_iter().map(|(info, list)| (Arc::from(info.id.as_str()), (info, list))).collect();
+        let ended: Vec<_> = self.connections.keys().filter(|id| !roster.contains_key(*id)).cloned().collect();
+        for id in ended {
+            self.forget(&id);
+        }
+        for (id, (info, subscriptions)) in roster {
+            let connection = self.connections.entry(id.clone()).or_insert_with(|| Connection::new(id, info.client));
+            connection.connected_at = Some(info.connected_at);
+            let gone = connection.channels_without(&subscriptions);
+            connection.remove(&gone, &mut self.topics);
+            if !connection.add(subscriptions, true, &mut self.topics).is_empty() {
+                connection.void(reason);
+            }
+        }
+    }
+
+    /// Follows one change. Applying a change twice is applying it once.
+    pub fn apply(&mut self, change: Change) {
+        match change {
+            Change::Connected { connection, client } => {
+                self.connect(&connection, client);
+            }
+            Change::Disconnected { connection } => self.forget(&connection),
+            Change::Subscribed { connection, client, request, resume, subscriptions } => {
+                self.connect(&connection, client);
+                if let Some(state) = self.connections.get_mut(&*connection) {
+                    let channels = state.add(subscriptions, false, &mut self.topics);
+                    if !channels.is_empty() {
+                        self.next_request += 1;
+                        state.request(self.next_request, request, resume, channels);
+                    }
+                }
+            }
+            Change::Unsubscribed { connection, channels } => {
+                if let Some(state) = self.connections.get_mut(&*connection) {
+                    state.remove(&channels, &mut self.topics);
+                }
+            }
+            Change::Control { client, topic, control } => {
+                // An id that cannot be read names no topic that could be subscribed to.
+                if let Ok(topic) = topic.parse::<Topic>()
+                    && topic.client == client
+                {
+                    self.topics.control(topic, control);
+                }
+            }
+        }
+    }
+
+    /// All frames of the tick arrived at the connection.
+    pub fn sent(&mut self, connection: &str, seq: u64) {
+        if let Some(connection) = self.connections.get_mut(connection) {
+            connection.sent(seq);
+        }
+    }
+
+    /// A post to the connection failed. What was to be sent goes out with what is newest after a pause; a connection that is gone is forgotten.
+    pub fn failed(&mut self, connection: &str, failure: Failure, now: Timestamp) -> Verdict {
+        self.counters.failures += 1;
+        let Some(state) = self.connections.get_mut(connection) else { return Verdict::Dropped };
+        if failure == Failure::Gone && !state.is_connecting(now) {
+            self.forget(connection);
+            return Verdict::Dropped;
+        }
+        state.failed(failure, now);
+        Verdict::Retry
+    }
+
+    fn connect(&mut self, id: &str, client: Uuid) {
+        if !self.connections.contains_key(id) {
+            let id: Arc<str> = id.into();
+            self.connections.insert(id.clone(), Connection::new(id, client));
+        }
+    }
+
+    fn forget(&mut self, id: &str) {
+        if let Some(mut connection) = self.connections.remove(id) {
+            let all = connection.channels();
+            connection.remove(&all, &mut self.topics);
+        }
+    }
+}
+
+/// Whether a bucket's row is sent in this mode.
+fn is_sent(mode: Mode, closed: bool) -> bool {
+    closed || mode == Mode::Live
+}

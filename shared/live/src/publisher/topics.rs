@@ -1,0 +1,284 @@
+//! What is known of each topic: its window of buckets, each with the tick in which it last changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use catalog::Level;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::grid::{Grid, Span, later};
+use super::{Observed, is_sent};
+use crate::row::tail;
+use crate::{Control, MAX_BUCKETS, Mode, RETAIN_MS, Resume, Topic};
+
+/// All topics that are watched, pinned or not yet forgotten.
+#[derive(Debug, Default)]
+pub(super) struct Topics {
+    pub(super) states: BTreeMap<u32, TopicState>,
+    /// Where the state of a topic is. Connections hold the number, which is cheaper to compare.
+    pub(super) keys: BTreeMap<Arc<Topic>, u32>,
+    pub(super) next_key: u32,
+    pub(super) controls: BTreeMap<Topic, Control>,
+    pub(super) grids: BTreeMap<(Uuid, Level), Grid>,
+}
+
+/// One topic.
+#[derive(Debug)]
+pub(super) struct TopicState {
+    pub(super) topic: Arc<Topic>,
+    /// Connection and channel, with the buckets that are shown there.
+    pub(super) subscribers: BTreeMap<(Arc<str>, u32), u16>,
+    pub(super) control: Option<Control>,
+    /// Buckets that are kept; stays large for a while after the subscriber that needed it left.
+    pub(super) window: u16,
+    pub(super) window_until: Timestamp,
+    pub(super) idle_since: Option<Timestamp>,
+    /// Whether every change since the last reading of the whole window was read or is in `dirty`.
+    pub(super) current: bool,
+    /// What must be read.
+    pub(super) dirty: Option<Span>,
+    /// The bucket that was open at the last reading.
+    pub(super) head: Option<Timestamp>,
+    /// From where on absent buckets are known to be empty.
+    pub(super) loaded_from: Option<Timestamp>,
+    /// The tick since which every change from `loaded_from` on has its mark.
+    pub(super) known_since: u64,
+    pub(super) buckets: BTreeMap<Timestamp, Bucket>,
+    /// The buckets in the order of their last change.
+    pub(super) changes: BTreeSet<(u64, Timestamp)>,
+    /// Of the buckets that left the window, the newest start and the newest change.
+    pub(super) evicted: Option<(Timestamp, u64)>,
+}
+
+/// One bucket that has, or had, a row.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    pub(super) value: Option<f64>,
+    pub(super) facts: u64,
+    pub(super) closed: bool,
+    pub(super) changed: u64,
+    /// The row without its channel.
+    pub(super) tail: Box<str>,
+}
+
+impl Topics {
+    pub(super) fn get(&self, key: u32) -> Option<&TopicState> {
+        self.states.get(&key)
+    }
+
+    pub(super) fn grid(&self, topic: &Topic) -> Option<&Grid> {
+        self.grids.get(&(topic.client, topic.period))
+    }
+
+    pub(super) fn any_pinned(&self) -> bool {
+        self.controls.values().any(|control| *control == Control::Pinned)
+    }
+
+    pub(super) fn watch(&mut self, topic: Topic, connection: &Arc<str>, channel: u32, buckets: u16) -> u32 {
+        let key = self.key(topic);
+        if let Some(state) = self.states.get_mut(&key) {
+            state.subscribers.insert((connection.clone(), channel), buckets);
+        }
+        key
+    }
+
+    pub(super) fn unwatch(&mut self, key: u32, connection: &Arc<str>, channel: u32) {
+        if let Some(state) = self.states.get_mut(&key) {
+            state.subscribers.remove(&(connection.clone(), channel));
+        }
+    }
+
+    pub(super) fn control(&mut self, topic: Topic, control: Option<Control>) {
+        match control {
+            Some(control) => self.controls.insert(topic.clone(), control),
+            None => self.controls.remove(&topic),
+        };
+        if control == Some(Control::Pinned) {
+            self.key(topic.clone());
+        }
+        if let Some(state) = self.keys.get(&topic).and_then(|key| self.states.get_mut(key)) {
+            state.control = control;
+        }
+    }
+
+    fn key(&mut self, topic: Topic) -> u32 {
+        if let Some(key) = self.keys.get(&topic) {
+            return *key;
+        }
+        let control = self.controls.get(&topic).copied();
+        self.insert(TopicState::new(Arc::new(topic), control))
+    }
+
+    pub(super) fn insert(&mut self, state: TopicState) -> u32 {
+        let key = self.next_key;
+        self.next_key += 1;
+        self.keys.insert(state.topic.clone(), key);
+        self.states.insert(key, state);
+        key
+    }
+
+    /// Forgets what nobody has watched for a while.
+    pub(super) fn retire(&mut self, now: Timestamp) {
+        let (states, keys) = (&mut self.states, &mut self.keys);
+        states.retain(|_, state| {
+            let keep = !state.is_over(now);
+            if !keep {
+                keys.remove(&state.topic);
+            }
+            keep
+        });
+    }
+}
+
+impl TopicState {
+    pub(super) fn new(topic: Arc<Topic>, control: Option<Control>) -> TopicState {
+        TopicState {
+            topic,
+            subscribers: BTreeMap::new(),
+            control,
+            window: 1,
+            window_until: Timestamp::MIN,
+            idle_since: None,
+            current: false,
+            dirty: None,
+            head: None,
+            loaded_from: None,
+            known_since: 0,
+            buckets: BTreeMap::new(),
+            changes: BTreeSet::new(),
+            evicted: None,
+        }
+    }
+
+    /// Whether it is to be computed.
+    pub(super) fn is_active(&self) -> bool {
+        match self.control {
+            Some(Control::Paused) => false,
+            Some(Control::Pinned) => true,
+            None => !self.subscribers.is_empty(),
+        }
+    }
+
+    /// Whether a snapshot taken now tells all there is. Of a paused topic it tells what was there when it was paused.
+    pub(super) fn is_ready(&self) -> bool {
+        self.control == Some(Control::Paused) || (self.current && self.dirty.is_none())
+    }
+
+    fn is_over(&mut self, now: Timestamp) -> bool {
+        if !self.subscribers.is_empty() || self.control == Some(Control::Pinned) {
+            self.idle_since = None;
+            return false;
+        }
+        now >= later(*self.idle_since.get_or_insert(now), RETAIN_MS)
+    }
+
+    /// Buckets that the largest subscription shows.
+    pub(super) fn needed(&self) -> u16 {
+        self.subscribers.values().copied().max().unwrap_or(1).clamp(1, MAX_BUCKETS)
+    }
+
+    /// Adapts the window. It shrinks late: whoever needed the larger one may be about to resume.
+    pub(super) fn size(&mut self, now: Timestamp) {
+        let needed = self.needed();
+        if needed >= self.window {
+            self.window = needed;
+            self.window_until = later(now, RETAIN_MS);
+        } else if now >= self.window_until {
+            self.window = needed;
+        }
+    }
+
+    /// Drops the buckets before the window.
+    pub(super) fn evict(&mut self, floor: Timestamp, seq: u64) {
+        if let Some(from) = self.loaded_from {
+            self.loaded_from = Some(from.max(floor));
+        }
+        if self.buckets.first_key_value().is_none_or(|(start, _)| *start >= floor) {
+            return;
+        }
+        let kept = self.buckets.split_off(&floor);
+        for (start, bucket) in std::mem::replace(&mut self.buckets, kept) {
+            self.changes.remove(&(bucket.changed, start));
+            // A bucket that leaves before it was read as closed may have changed unseen: everyone who has it must be told.
+            let (start, changed) = if bucket.closed { (start, bucket.changed) } else { (Timestamp::MAX, seq) };
+            let before = self.evicted.unwrap_or((Timestamp::MIN, 0));
+            self.evicted = Some((before.0.max(start), before.1.max(changed)));
+        }
+    }
+
+    /// Takes what was read in a range; buckets that are not among the values are empty.
+    pub(super) fn observe(&mut self, span: Span, values: &[Observed], grid: &Grid, seq: u64) {
+        let inside = |start: Timestamp| span.from <= start && start < span.to && start <= grid.head();
+        let mut read: BTreeMap<Timestamp, (Option<f64>, u64)> = self.buckets.range(span.from..span.to).map(|(start, _)| (*start, (None, 0))).collect();
+        if inside(grid.head()) {
+            read.insert(grid.head(), (None, 0));
+        }
+        read.extend(values.iter().filter(|value| inside(value.start)).map(|value| (value.start, (finite(value.value), value.facts))));
+        for (start, (value, facts)) in read {
+            self.set(start, value, facts, grid.head(), seq);
+        }
+        if self.dirty.is_some_and(|dirty| span.holds(dirty)) {
+            self.dirty = None;
+            self.current = true;
+            self.head = Some(grid.head());
+            if self.loaded_from.is_none_or(|from| span.from < from) {
+                self.loaded_from = Some(span.from);
+                self.known_since = seq;
+            }
+        }
+    }
+
+    fn set(&mut self, start: Timestamp, value: Option<f64>, facts: u64, head: Timestamp, seq: u64) {
+        let before = self.buckets.get(&start);
+        if before.is_none() && value.is_none() && facts == 0 && start != head {
+            return;
+        }
+        let closed = start < head || before.is_some_and(|bucket| bucket.closed);
+        let bits = value.map(f64::to_bits);
+        if before.is_some_and(|bucket| (bucket.value.map(f64::to_bits), bucket.facts, bucket.closed) == (bits, facts, closed)) {
+            return;
+        }
+        self.put(start, value, facts, closed, seq);
+    }
+
+    pub(super) fn put(&mut self, start: Timestamp, value: Option<f64>, facts: u64, closed: bool, changed: u64) {
+        let tail = tail(start.as_second(), value, facts, closed);
+        if let Some(before) = self.buckets.insert(start, Bucket { value, facts, closed, changed, tail }) {
+            self.changes.remove(&(before.changed, start));
+        }
+        self.changes.insert((changed, start));
+    }
+
+    /// Rows that changed after a tick, from a bucket on.
+    pub(super) fn rows_since(&self, seq: u64, floor: Timestamp, mode: Mode) -> impl Iterator<Item = &str> {
+        let changed = self.changes.range((seq + 1, Timestamp::MIN)..).map(|(_, start)| *start).filter(move |start| *start >= floor);
+        changed.filter_map(move |start| self.buckets.get(&start).filter(|bucket| is_sent(mode, bucket.closed)).map(|bucket| &*bucket.tail))
+    }
+
+    /// The rows of a snapshot: the newest buckets, of which in closed mode the open one is none.
+    pub(super) fn snapshot(&self, grid: Option<&Grid>, buckets: u16, mode: Mode) -> impl Iterator<Item = &str> {
+        let back = if mode == Mode::Live { buckets.saturating_sub(1) } else { buckets };
+        let from = grid.map_or(Timestamp::MIN, |grid| grid.back(back));
+        self.buckets.range(from..).filter(move |(_, bucket)| is_sent(mode, bucket.closed)).map(|(_, bucket)| &*bucket.tail)
+    }
+
+    pub(super) fn last_change(&self) -> u64 {
+        self.changes.last().map_or(0, |(seq, _)| *seq)
+    }
+
+    /// Whether a bucket that changed after the tick left the window, for someone whose window began at `floor`.
+    pub(super) fn lost_since(&self, seq: u64, floor: impl FnOnce() -> Timestamp) -> bool {
+        self.evicted.is_some_and(|(start, changed)| changed > seq && start >= floor())
+    }
+
+    /// Whether all that changed after the client left is known.
+    pub(super) fn can_resume(&self, resume: Resume) -> bool {
+        self.loaded_from.is_some() && self.known_since <= resume.seq && !self.lost_since(resume.seq, || Timestamp::MIN)
+    }
+}
+
+/// A value as JSON can say it; zero has one sign.
+fn finite(value: Option<f64>) -> Option<f64> {
+    value.filter(|value| value.is_finite()).map(|value| value + 0.0)
+}

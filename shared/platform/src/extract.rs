@@ -1,0 +1,131 @@
+//! Parses a request into types at the edge: the caller, JSON bodies and query strings, with errors that name the input.
+
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use http::request::Parts;
+use identity::{Caller, Permission};
+use lambda_http::request::RequestContext;
+use serde::de::DeserializeOwned;
+
+use crate::Problem;
+use crate::problem::Issue;
+
+/// The caller that the authorizer put into the request's context.
+pub struct Authorized(pub Caller);
+
+impl Authorized {
+    /// The caller, when its role has the permission.
+    ///
+    /// # Errors
+    /// 403 naming the role and the permission.
+    pub fn with(self, permission: Permission) -> Result<Caller, Problem> {
+        if self.0.role.may(permission) {
+            return Ok(self.0);
+        }
+        Err(Problem::forbidden(format!("the role {:?} may not {permission}", self.0.role.name()))
+            .hint("ask an administrator of your organisation for another role"))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Authorized {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let Some(RequestContext::ApiGatewayV2(context)) = parts.extensions.get::<RequestContext>() else {
+            return Err(Problem::unauthenticated("the request did not come through the API"));
+        };
+        let fields = context.authorizer.as_ref().map(|authorizer| &authorizer.fields);
+        let text = |name: &str| fields.and_then(|fields| fields.get(name)).and_then(serde_json::Value::as_str);
+        Caller::from_context(text)
+            .map(Self)
+            .ok_or_else(|| Problem::unauthenticated("the token names no client").hint("sign in again"))
+    }
+}
+
+/// A JSON body, with the path to what is wrong in it.
+pub struct Json<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let bytes = Body::from_request(request, state).await?.0;
+        parse_json(&bytes).map(Self)
+    }
+}
+
+/// A body as bytes, at most [`crate::http::MAX_BODY_BYTES`].
+pub struct Body(pub axum::body::Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        axum::body::Bytes::from_request(request, state)
+            .await
+            .map(Self)
+            .map_err(|_| Problem::too_large(format!("the body is over {} bytes", crate::http::MAX_BODY_BYTES)))
+    }
+}
+
+/// Parses JSON, naming the place of the first error.
+///
+/// # Errors
+/// 400 with a pointer to the field and the position in the text.
+pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let pointer = pointer(&error.path().to_string());
+        let detail = error.inner().to_string();
+        Problem::malformed(format!("the body is not the JSON that this route takes: {detail}"))
+            .hint("the route's schema is in /openapi.json")
+            .issues(vec![Issue { pointer, detail, hint: None, span: None }])
+    })
+}
+
+/// A query string as a type.
+pub struct Query<T>(pub T);
+
+impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        axum::extract::Query::<T>::try_from_uri(&parts.uri)
+            .map(|query| Self(query.0))
+            .map_err(|error| Problem::malformed(format!("the query string is not what this route takes: {}", error.body_text())))
+    }
+}
+
+/// A path of serde (`attributes[2].name`) as a JSON pointer (`/attributes/2/name`).
+fn pointer(path: &str) -> String {
+    if path == "." {
+        return String::new();
+    }
+    let mut pointer = String::from("/");
+    for character in path.chars() {
+        match character {
+            '.' | '[' => pointer.push('/'),
+            ']' => {}
+            other => pointer.push(other),
+        }
+    }
+    pointer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_becomes_a_pointer() {
+        for (path, expected) in [(".", ""), ("name", "/name"), ("attributes[2].name", "/attributes/2/name")] {
+            assert_eq!(pointer(path), expected);
+        }
+    }
+
+    #[test]
+    fn the_first_error_is_named() {
+        let problem = parse_json::<Vec<u8>>(b"[1, \"x\"]").expect_err("text is no number");
+        assert_eq!(problem.status, 400);
+        assert_eq!(problem.issues[0].pointer, "/[1]".replace(['[', ']'], ""));
+    }
+}

@@ -1,0 +1,20 @@
+//! What every function needs and no domain knows: boot, environment, clock, logs, problem+json, and the edge of HTTP.
+//!
+//! Nothing here knows a KPI. The clock is read here and nowhere else.
+
+pub mod clock;
+pub mod environment;
+pub mod extract;
+pub mod http;
+pub mod logs;
+pub mod problem;
+#[cfg(feature = "queue")]
+pub mod queue;
+
+pub use logs::init_logs;
+pub use problem::Problem;
+
+/// Region, credentials and endpoints from the environment, as Lambda sets them.
+pub async fn aws_configuration() -> aws_config::SdkConfig {
+    aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await
+}

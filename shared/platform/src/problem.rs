@@ -1,0 +1,139 @@
+//! Errors to a caller: `application/problem+json` (RFC 9457) with a type, the input's name and a hint.
+
+use axum::response::{IntoResponse, Response};
+use http::{StatusCode, header};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// One thing that is wrong with the input, inside a [`Problem`].
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Issue {
+    /// JSON pointer to the input, such as `/attributes/2/formula`.
+    pub pointer: String,
+    /// What is wrong with it.
+    pub detail: String,
+    /// How to put it right.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// Where in the text of the input, in UTF-8 bytes from its start: `[from, to)`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub span: Option<[usize; 2]>,
+}
+
+/// A refusal that tells the caller what to do about it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// Stable name of the kind of problem, for programs.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind of problem, for people.
+    pub title: String,
+    /// HTTP status.
+    pub status: u16,
+    /// What is wrong, naming the input.
+    pub detail: String,
+    /// How to put it right.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// Each single thing that is wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub issues: Vec<Issue>,
+}
+
+impl Problem {
+    /// A problem of a kind: `name` ends its type URN, `title` is for people.
+    #[must_use]
+    pub fn new(status: StatusCode, name: &str, title: &str, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("urn:analytics-engine:problem:{name}"),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            detail: detail.into(),
+            hint: None,
+            issues: Vec::new(),
+        }
+    }
+
+    /// 400: the request can't be read.
+    #[must_use]
+    pub fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed-request", "The request can't be read", detail)
+    }
+
+    /// 422: the request can be read, and what it asks for is not valid.
+    #[must_use]
+    pub fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-input", "The input is not valid", detail)
+    }
+
+    /// 401: who asks is not known.
+    #[must_use]
+    pub fn unauthenticated(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "not-signed-in", "Not signed in", detail)
+    }
+
+    /// 403: who asks may not.
+    #[must_use]
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "not-allowed", "Not allowed", detail)
+    }
+
+    /// 404: there is no such thing for this client. The answer is the same for another client's thing.
+    #[must_use]
+    pub fn not_found(what: &str, name: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", "Not found", format!("there is no {what} {name:?}"))
+    }
+
+    /// 409: it exists, or was changed meanwhile.
+    #[must_use]
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "conflict", "Conflict", detail)
+    }
+
+    /// 413: more than a named limit allows.
+    #[must_use]
+    pub fn too_large(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Too large", detail)
+    }
+
+    /// 429: too many tries.
+    #[must_use]
+    pub fn too_many(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "Too many requests", detail)
+    }
+
+    /// 500: not the caller's fault. The cause goes to the log, not to the caller.
+    #[must_use]
+    pub fn internal(cause: &anyhow::Error) -> Self {
+        tracing::error!(cause = format!("{cause:#}"), "request failed");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error", "the request could not be carried out; nothing was changed")
+    }
+
+    /// Adds how to put it right.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds each single thing that is wrong.
+    #[must_use]
+    pub fn issues(mut self, issues: Vec<Issue>) -> Self {
+        self.issues = issues;
+        self
+    }
+}
+
+impl From<anyhow::Error> for Problem {
+    fn from(cause: anyhow::Error) -> Self {
+        Self::internal(&cause)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_string(&self).unwrap_or_default();
+        (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response()
+    }
+}

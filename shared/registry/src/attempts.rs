@@ -1,0 +1,121 @@
+//! Sign-in attempts: a few per quarter of an hour and key, so that passwords can't be guessed by trying.
+
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use jiff::Timestamp;
+
+use crate::item::{self, EXPIRES_AT, number};
+use crate::keys::Key;
+use crate::lease::changed;
+use crate::{Error, Registry, Result};
+
+/// Attempts allowed in one window.
+pub const MAX_ATTEMPTS_PER_WINDOW: u32 = 10;
+
+/// A window's length: 15 minutes from its first attempt.
+pub const ATTEMPT_WINDOW_SECONDS: i64 = 15 * 60;
+
+impl Registry {
+    /// Counts an attempt and says whether it may be made. Refused attempts do not prolong the window.
+    ///
+    /// The key says who tries, such as a hash of the e-mail address; it is hashed once more here, so no item holds an address.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer.
+    pub async fn allow_attempt(&self, key: &str, now: Timestamp) -> Result<bool> {
+        let key = Key::attempts(key);
+        // Once more when another attempt opened a window between the two writes.
+        Ok(self.count_attempt(&key, now).await?
+            || self.open_window(&key, now).await?
+            || self.count_attempt(&key, now).await?)
+    }
+
+    /// Counts within a window that is open and not full.
+    async fn count_attempt(&self, key: &Key, now: Timestamp) -> Result<bool> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", key.pk())
+            .key("sk", key.sk())
+            .update_expression("ADD attempt_count :one")
+            .condition_expression("expires_at > :now AND attempt_count < :limit")
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":now", number(now.as_second()))
+            .expression_attribute_values(":limit", number(MAX_ATTEMPTS_PER_WINDOW));
+        Ok(changed(update).await?.is_some())
+    }
+
+    /// Opens a window with this attempt as its first, unless one is open.
+    async fn open_window(&self, key: &Key, now: Timestamp) -> Result<bool> {
+        let mut item = item::keyed(key);
+        item.insert("attempt_count".to_owned(), number(1));
+        item.insert(
+            EXPIRES_AT.to_owned(),
+            number(now.as_second().saturating_add(ATTEMPT_WINDOW_SECONDS)),
+        );
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk) OR expires_at <= :now")
+            .expression_attribute_values(":now", number(now.as_second()))
+            .send()
+            .await;
+        match put {
+            Ok(_) => Ok(true),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                _ => Err(Error::service("count a sign-in attempt")(error)),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+    use super::{ATTEMPT_WINDOW_SECONDS, MAX_ATTEMPTS_PER_WINDOW};
+    use crate::testing::{at, registry};
+
+    #[tokio::test]
+    async fn attempts_are_limited_per_key_and_window() {
+        let registry = registry().await;
+        for attempt in 0..MAX_ATTEMPTS_PER_WINDOW {
+            assert!(
+                registry.allow_attempt("someone", at(i64::from(attempt))).await.unwrap(),
+                "attempt {attempt}"
+            );
+        }
+        let cases = [
+            ("someone", ATTEMPT_WINDOW_SECONDS - 1, false),
+            ("someone else", ATTEMPT_WINDOW_SECONDS - 1, true),
+            ("someone", ATTEMPT_WINDOW_SECONDS, true),
+            ("someone", ATTEMPT_WINDOW_SECONDS + 1, true),
+        ];
+        for (key, second, expected) in cases {
+            assert_eq!(
+                registry.allow_attempt(key, at(second)).await.unwrap(),
+                expected,
+                "{key} at {second}"
+            );
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn attempts_at_the_same_moment_are_all_counted() {
+        let registry = registry().await;
+        let tries: Vec<_> = (0..30)
+            .map(|_| {
+                let registry = registry.clone();
+                tokio::spawn(async move { registry.allow_attempt("someone", at(0)).await.unwrap() })
+            })
+            .collect();
+        let mut allowed = 0;
+        for attempt in tries {
+            allowed += u32::from(attempt.await.unwrap());
+        }
+        assert_eq!(allowed, MAX_ATTEMPTS_PER_WINDOW);
+    }
+}

@@ -1,0 +1,85 @@
+//! Why a call to the registry failed.
+
+/// The registry's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a call to the registry failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The connection was never made, has ended, or is past its life.
+    #[error("connection {connection:?} is gone")]
+    ConnectionGone {
+        /// Its id.
+        connection: String,
+    },
+    /// The connection would hold more topics than it may.
+    #[error("connection holds {held} topics and asks for {asked} more: at most {limit} are allowed")]
+    TooManyTopics {
+        /// How many it holds now.
+        held: usize,
+        /// How many it asked for.
+        asked: usize,
+        /// How many it may hold.
+        limit: usize,
+    },
+    /// The client would control more topics than it may.
+    #[error("more than {limit} topics are pinned or paused")]
+    TooManyControls {
+        /// How many it may control.
+        limit: usize,
+    },
+    /// What is to be stored fits no item.
+    #[error("{what} of {bytes} bytes is larger than {limit} bytes")]
+    TooLarge {
+        /// What it is.
+        what: &'static str,
+        /// Its size.
+        bytes: usize,
+        /// The largest that is stored.
+        limit: usize,
+    },
+    /// Others changed the same items each time that it was tried.
+    #[error("gave up on {action} after {attempts} attempts: others keep changing the same items")]
+    Contended {
+        /// What was tried.
+        action: &'static str,
+        /// How often.
+        attempts: u32,
+    },
+    /// An item is not what this version writes.
+    #[error("item {item:?} has no valid {attribute}")]
+    Malformed {
+        /// Its sort key.
+        item: String,
+        /// The attribute that can't be read.
+        attribute: &'static str,
+    },
+    /// A value has no JSON form.
+    #[error("{what} can't be stored as json")]
+    Unserializable {
+        /// What it is.
+        what: &'static str,
+        /// What the serializer says.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// DynamoDB did not do it, after the SDK's own retries.
+    #[error("dynamodb did not {action}")]
+    Service {
+        /// What it was asked to do.
+        action: &'static str,
+        /// What it answered.
+        #[source]
+        source: Box<aws_sdk_dynamodb::Error>,
+    },
+}
+
+impl Error {
+    /// Wraps what the SDK answered.
+    pub(crate) fn service<E: Into<aws_sdk_dynamodb::Error>>(action: &'static str) -> impl FnOnce(E) -> Self {
+        move |source| Self::Service {
+            action,
+            source: Box::new(source.into()),
+        }
+    }
+}

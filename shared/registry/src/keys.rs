@@ -1,0 +1,171 @@
+//! The keys of every item, in one place.
+//!
+//! ```text
+//! pk                 sk                                  what
+//! SHARD#0            CONNECTION#{id}#CARD                a connection
+//! SHARD#0            CONNECTION#{id}#TOPICS#{channel}    subscriptions made by one message
+//! SHARD#0            SEQUENCE                            the counter of changes
+//! SHARD#0            CHANGE#{number}                     one change
+//! SHARD#0            CONTROL#{client}#{topic}            a pinned or paused topic
+//! SHARD#0            LEASE                               who publishes for the shard, and where its handover is
+//! SHARD#0            HANDOVER#{id}#{part}                one part of a handover
+//! REFRESH#{jti}      TOKEN                               a refresh token
+//! ATTEMPTS#{hash}    WINDOW                              sign-in attempts
+//! ```
+//!
+//! Connection ids are API Gateway's own: base64, so never a `#`.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use uuid::Uuid;
+
+/// How many shards connections are spread over. One publisher per shard; one post per connection and second means that a shard
+/// is good for about 2,500 connections at 2,500 API Gateway requests a second.
+pub const SHARDS: u32 = 1;
+
+/// Every connection's items begin with it.
+pub(crate) const CONNECTIONS: &str = "CONNECTION#";
+/// Every control's item begins with it.
+pub(crate) const CONTROLS: &str = "CONTROL#";
+/// The counter of changes.
+pub(crate) const SEQUENCE: &str = "SEQUENCE";
+/// The shard's lease.
+pub(crate) const LEASE: &str = "LEASE";
+
+/// Digits of the largest `u64`: padded numbers sort as text.
+const NUMBER_DIGITS: usize = 20;
+/// Digits of the largest `u32`.
+const CHANNEL_DIGITS: usize = 10;
+
+/// The shard of a connection: the same in every process and version.
+#[must_use]
+pub fn shard_of(connection: &str) -> u32 {
+    let spread = stable_hash(connection).as_u128() % u128::from(SHARDS);
+    // Smaller than SHARDS, so it fits.
+    u32::try_from(spread).unwrap_or_default()
+}
+
+/// A hash for keys: same text, same hash, of fixed length. Not a secret.
+pub(crate) fn stable_hash(text: &str) -> Uuid {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes())
+}
+
+/// A full primary key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Key {
+    pub(crate) pk: String,
+    pub(crate) sk: String,
+}
+
+impl Key {
+    /// An item in a shard's partition.
+    pub(crate) fn in_shard(shard: u32, sk: impl Into<String>) -> Self {
+        Self {
+            pk: partition(shard),
+            sk: sk.into(),
+        }
+    }
+
+    pub(crate) fn refresh(token: Uuid) -> Self {
+        Self {
+            pk: format!("REFRESH#{token}"),
+            sk: "TOKEN".to_owned(),
+        }
+    }
+
+    pub(crate) fn attempts(key: &str) -> Self {
+        Self {
+            pk: format!("ATTEMPTS#{}", stable_hash(key)),
+            sk: "WINDOW".to_owned(),
+        }
+    }
+
+    pub(crate) fn pk(&self) -> AttributeValue {
+        AttributeValue::S(self.pk.clone())
+    }
+
+    pub(crate) fn sk(&self) -> AttributeValue {
+        AttributeValue::S(self.sk.clone())
+    }
+}
+
+/// The partition of a shard.
+pub(crate) fn partition(shard: u32) -> String {
+    format!("SHARD#{shard}")
+}
+
+pub(crate) fn card(connection: &str) -> String {
+    format!("{CONNECTIONS}{connection}#CARD")
+}
+
+/// What all subscriptions of a connection begin with.
+pub(crate) fn topics(connection: &str) -> String {
+    format!("{CONNECTIONS}{connection}#TOPICS#")
+}
+
+pub(crate) fn topics_from(connection: &str, first_channel: u32) -> String {
+    format!("{}{first_channel:0CHANNEL_DIGITS$}", topics(connection))
+}
+
+/// The connection's id in the sort key of its card or of its topics.
+pub(crate) fn connection_in(sk: &str) -> Option<&str> {
+    sk.strip_prefix(CONNECTIONS)?.split('#').next()
+}
+
+pub(crate) fn change(number: u64) -> String {
+    format!("CHANGE#{number:0NUMBER_DIGITS$}")
+}
+
+/// The number in the sort key of a change.
+pub(crate) fn change_number(sk: &str) -> Option<u64> {
+    sk.strip_prefix("CHANGE#")?.parse().ok()
+}
+
+/// What all controls of a client begin with.
+pub(crate) fn controls(client: Uuid) -> String {
+    format!("{CONTROLS}{client}#")
+}
+
+/// A sort key holds 1,024 bytes: 45 of prefix and a topic's id of at most 900.
+pub(crate) fn control(client: Uuid, topic: &str) -> String {
+    format!("{}{topic}", controls(client))
+}
+
+/// What all parts of one handover begin with.
+pub(crate) fn handover(id: Uuid) -> String {
+    format!("HANDOVER#{id}#")
+}
+
+pub(crate) fn handover_part(id: Uuid, part: usize) -> String {
+    format!("{}{part:04}", handover(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_sort_as_text() {
+        let numbers = [0, 1, 9, 10, 99, 100, u64::from(u32::MAX), u64::MAX];
+        let keys: Vec<String> = numbers.iter().map(|number| change(*number)).collect();
+        assert!(keys.is_sorted());
+        for (number, key) in numbers.iter().zip(&keys) {
+            assert_eq!(change_number(key), Some(*number));
+        }
+        assert!(topics_from("c", 9) < topics_from("c", 10));
+    }
+
+    #[test]
+    fn a_card_sorts_before_its_topics_and_both_name_the_connection() {
+        assert!(card("a+/=") < topics_from("a+/=", 1));
+        assert_eq!(connection_in(&card("a+/=")), Some("a+/="));
+        assert_eq!(connection_in(&topics_from("a+/=", 1)), Some("a+/="));
+        assert_eq!(connection_in(SEQUENCE), None);
+    }
+
+    #[test]
+    fn hashes_never_change() {
+        // Items outlive deployments: another hash would lose them.
+        assert_eq!(stable_hash("topic").to_string(), "2aaa93de-520a-5c97-9ce6-9a8c7c0f9fc0");
+        assert!((0..100).all(|number| shard_of(&number.to_string()) < SHARDS));
+    }
+}

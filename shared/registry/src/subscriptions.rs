@@ -1,0 +1,252 @@
+//! Subscriptions of a connection: one item for all topics of one message, so that a dashboard of a hundred KPIs is a
+//! transaction of three items. A message has at most 200 topics of at most 900 bytes: 180 KB, half of what an item takes.
+
+use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
+use jiff::Timestamp;
+use live::{Change, MAX_TOPICS_PER_CONNECTION, Resume, Subscription};
+
+use crate::changes::Draft;
+use crate::connections::Card;
+use crate::item::{self, EXPIRES_AT, Item, number, read_json, read_number, read_text, text};
+use crate::keys::{self, Key};
+use crate::transaction::{self, MAX_ATTEMPTS};
+use crate::{Connection, Error, Registry, Result, shard_of};
+
+/// Items rewritten by one transaction: of DynamoDB's 100, two are the connection and the change.
+const MAX_REWRITTEN_ITEMS: usize = 90;
+
+/// Bytes rewritten by one transaction: DynamoDB takes 4 MB in all; one more item of 350 KB and the change fit beside it.
+const MAX_REWRITTEN_BYTES: usize = 3 * 1024 * 1024;
+
+/// The topics of one item that go and that stay.
+struct Rewrite {
+    key: Key,
+    revision: u64,
+    bytes: usize,
+    removed: Vec<u32>,
+    kept: Vec<Subscription>,
+}
+
+impl Registry {
+    /// Subscribes a connection and gives each topic its channel, which no other topic of the connection ever had.
+    ///
+    /// All or nothing. An empty list does nothing and records no change.
+    ///
+    /// # Errors
+    /// When the connection is gone, would hold more than [`MAX_TOPICS_PER_CONNECTION`] topics, or DynamoDB does not answer.
+    pub async fn subscribe(
+        &self,
+        connection: &Connection,
+        request: Option<String>,
+        resume: Option<Resume>,
+        mut subscriptions: Vec<Subscription>,
+        now: Timestamp,
+    ) -> Result<Vec<Subscription>> {
+        if subscriptions.is_empty() {
+            return Ok(subscriptions);
+        }
+        let mut draft = Draft::new(shard_of(&connection.id), now);
+        for attempt in 0..MAX_ATTEMPTS {
+            let card = self.present(&connection.id, now).await?;
+            let next_channel = allot_channels(&card, &mut subscriptions)?;
+            let writes = vec![
+                self.count_more(&card, next_channel, subscriptions.len())?,
+                self.put_topics(&card, &subscriptions)?,
+            ];
+            let change = Change::Subscribed {
+                connection: connection.id.clone(),
+                client: connection.client,
+                request: request.clone(),
+                resume,
+                subscriptions: subscriptions.clone(),
+            };
+            if self.record(&mut draft, &change, writes).await? {
+                return Ok(subscriptions);
+            }
+            transaction::pause(attempt).await;
+        }
+        Err(Error::Contended {
+            action: "subscribe",
+            attempts: MAX_ATTEMPTS,
+        })
+    }
+
+    /// Ends subscriptions by their channels, and returns the channels that were there.
+    ///
+    /// # Errors
+    /// When the connection is gone, or DynamoDB does not answer. What was ended before the error stays so.
+    pub async fn unsubscribe(&self, connection: &str, channels: &[u32], now: Timestamp) -> Result<Vec<u32>> {
+        let mut ended = Vec::new();
+        let mut draft = Draft::new(shard_of(connection), now);
+        let mut attempt = 0;
+        while attempt < MAX_ATTEMPTS {
+            let card = self.present(connection, now).await?;
+            let rewrites = self.plan_rewrites(connection, channels).await?;
+            let removed: Vec<u32> = rewrites
+                .iter()
+                .flat_map(|rewrite| rewrite.removed.iter().copied())
+                .collect();
+            if removed.is_empty() {
+                return Ok(ended);
+            }
+            let mut writes = vec![self.count_fewer(&card, removed.len())?];
+            for rewrite in rewrites {
+                writes.push(self.rewrite(rewrite)?);
+            }
+            let change = Change::Unsubscribed {
+                connection: connection.to_owned(),
+                channels: removed.clone(),
+            };
+            if self.record(&mut draft, &change, writes).await? {
+                ended.extend(removed);
+                // Another look finds what one transaction could not hold.
+                draft = Draft::new(shard_of(connection), now);
+                attempt = 0;
+            } else {
+                transaction::pause(attempt).await;
+                attempt += 1;
+            }
+        }
+        Err(Error::Contended {
+            action: "unsubscribe",
+            attempts: MAX_ATTEMPTS,
+        })
+    }
+
+    async fn present(&self, connection: &str, now: Timestamp) -> Result<Card> {
+        let card = self.card(connection, now).await?;
+        card.ok_or_else(|| Error::ConnectionGone {
+            connection: connection.to_owned(),
+        })
+    }
+
+    /// The items that hold any of the channels, as many as one transaction takes.
+    async fn plan_rewrites(&self, connection: &str, channels: &[u32]) -> Result<Vec<Rewrite>> {
+        let mut planned = Vec::new();
+        let mut bytes = 0;
+        for item in self.query(shard_of(connection), &keys::topics(connection)).await? {
+            let rewrite = plan_rewrite(shard_of(connection), &item, channels)?;
+            if rewrite.removed.is_empty() {
+                continue;
+            }
+            bytes += rewrite.bytes;
+            planned.push(rewrite);
+            if planned.len() == MAX_REWRITTEN_ITEMS || bytes > MAX_REWRITTEN_BYTES {
+                break;
+            }
+        }
+        Ok(planned)
+    }
+
+    /// Counts new topics on the connection, on the condition that no other message did meanwhile.
+    fn count_more(&self, card: &Card, next_channel: u32, topics: usize) -> Result<TransactWriteItem> {
+        let key = Key::in_shard(shard_of(&card.connection.id), keys::card(&card.connection.id));
+        transaction::update(
+            Update::builder()
+                .table_name(&self.table)
+                .key("pk", key.pk())
+                .key("sk", key.sk())
+                .update_expression("SET next_channel = :next, topic_count = topic_count + :topics")
+                .condition_expression("next_channel = :first AND topic_count = :held")
+                .expression_attribute_values(":first", number(card.next_channel))
+                .expression_attribute_values(":held", number(card.topic_count))
+                .expression_attribute_values(":next", number(next_channel))
+                .expression_attribute_values(":topics", number(topics)),
+        )
+    }
+
+    fn count_fewer(&self, card: &Card, topics: usize) -> Result<TransactWriteItem> {
+        let key = Key::in_shard(shard_of(&card.connection.id), keys::card(&card.connection.id));
+        transaction::update(
+            Update::builder()
+                .table_name(&self.table)
+                .key("pk", key.pk())
+                .key("sk", key.sk())
+                .update_expression("SET topic_count = topic_count - :topics")
+                .condition_expression("attribute_exists(pk)")
+                .expression_attribute_values(":topics", number(topics)),
+        )
+    }
+
+    fn put_topics(&self, card: &Card, subscriptions: &[Subscription]) -> Result<TransactWriteItem> {
+        let id = &card.connection.id;
+        let mut item = item::keyed(&Key::in_shard(shard_of(id), keys::topics_from(id, card.next_channel)));
+        item.extend([
+            ("client".to_owned(), text(card.connection.client)),
+            ("body".to_owned(), item::json("subscriptions", &subscriptions)?),
+            ("revision".to_owned(), number(1)),
+            (EXPIRES_AT.to_owned(), number(card.expires_at)),
+        ]);
+        transaction::put(Put::builder().table_name(&self.table).set_item(Some(item)))
+    }
+
+    /// Writes what stays, on the condition that no other message rewrote the item meanwhile.
+    fn rewrite(&self, rewrite: Rewrite) -> Result<TransactWriteItem> {
+        let (pk, sk) = (rewrite.key.pk(), rewrite.key.sk());
+        if rewrite.kept.is_empty() {
+            return transaction::delete(
+                Delete::builder()
+                    .table_name(&self.table)
+                    .key("pk", pk)
+                    .key("sk", sk)
+                    .condition_expression("revision = :revision")
+                    .expression_attribute_values(":revision", number(rewrite.revision)),
+            );
+        }
+        transaction::update(
+            Update::builder()
+                .table_name(&self.table)
+                .key("pk", pk)
+                .key("sk", sk)
+                .update_expression("SET body = :kept, revision = revision + :one")
+                .condition_expression("revision = :revision")
+                .expression_attribute_values(":kept", item::json("subscriptions", &rewrite.kept)?)
+                .expression_attribute_values(":one", number(1))
+                .expression_attribute_values(":revision", number(rewrite.revision)),
+        )
+    }
+}
+
+/// Numbers the subscriptions and returns the channel after them.
+fn allot_channels(card: &Card, subscriptions: &mut [Subscription]) -> Result<u32> {
+    let (held, asked) = (card.topic_count, subscriptions.len());
+    let too_many = Error::TooManyTopics {
+        held,
+        asked,
+        limit: MAX_TOPICS_PER_CONNECTION,
+    };
+    if held.saturating_add(asked) > MAX_TOPICS_PER_CONNECTION {
+        return Err(too_many);
+    }
+    let mut channel = card.next_channel;
+    for subscription in subscriptions {
+        subscription.channel = channel;
+        // Four billion subscriptions do not happen in two hours.
+        let Some(next) = channel.checked_add(1) else {
+            return Err(too_many);
+        };
+        channel = next;
+    }
+    Ok(channel)
+}
+
+fn plan_rewrite(shard: u32, item: &Item, channels: &[u32]) -> Result<Rewrite> {
+    let (going, kept): (Vec<Subscription>, Vec<Subscription>) = read_topics(item)?
+        .into_iter()
+        .partition(|subscription| channels.contains(&subscription.channel));
+    Ok(Rewrite {
+        key: Key::in_shard(shard, read_text(item, "sk")?),
+        revision: read_number(item, "revision")?,
+        bytes: read_text(item, "body")?.len(),
+        removed: going.into_iter().map(|subscription| subscription.channel).collect(),
+        kept,
+    })
+}
+
+pub(crate) fn read_topics(item: &Item) -> Result<Vec<Subscription>> {
+    read_json(item, "body")
+}
+
+#[cfg(test)]
+#[path = "subscriptions_tests.rs"]
+mod tests;

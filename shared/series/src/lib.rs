@@ -1,0 +1,24 @@
+//! Buckets, facts, measure states and their merge, the planning of reads, and finishing to a value. Pure.
+//!
+//! Every route to a KPI's value (pushed, fetched, recomputed) goes through the same three steps of this crate: [`plan`]
+//! says what to read, the states that were read are merged ([`state`]), and [`answer`] finishes them. What batches write
+//! ([`partials`]) is made of the same states. That is what makes one KPI one number.
+//!
+//! Sums are exact decimals, and FIRST and LAST break ties of time by value, so a merge gives the same result in any
+//! order.
+
+pub mod answer;
+pub mod calendar;
+pub mod fact;
+pub mod mapping;
+pub mod partials;
+pub mod plan;
+pub mod state;
+
+pub use answer::{Point, SeriesKey, answer};
+pub use calendar::{Calendar, Range, floor};
+pub use fact::Fact;
+pub use mapping::{Field, Mapper, Rejection};
+pub use partials::Partials;
+pub use plan::{Question, Request, Source, plan};
+pub use state::{AttributeState, GroupState};

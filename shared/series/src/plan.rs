@@ -1,0 +1,109 @@
+//! What to read for a question: the smallest rollup that covers it, else the raw facts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use catalog::{Entity, Kpi, Level};
+
+use crate::calendar::{Calendar, Range};
+
+/// Most buckets of one answer: a week of minutes (10,080), or 27 years of days.
+pub const MAX_POINTS: usize = 10_080;
+
+/// A filter: for each dimension the values that count. An empty filter counts everything.
+pub type Filter = BTreeMap<String, BTreeSet<String>>;
+
+/// What is asked of one KPI.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// The KPI.
+    pub kpi: &'a Kpi,
+    /// Length of the answer's buckets.
+    pub period: Level,
+    /// Aligned range.
+    pub range: Range,
+    /// Facts that count.
+    pub filter: &'a Filter,
+    /// Dimensions to split the answer by.
+    pub by: &'a [String],
+}
+
+/// Where an answer is read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// The rollup of a grouping, by its position in the entity.
+    Rollup(usize),
+    /// The facts themselves: no rollup covers the question.
+    Raw,
+}
+
+/// One read of one entity for a request.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// The entity.
+    pub entity: Arc<Entity>,
+    /// Where from.
+    pub source: Source,
+    /// Length of the buckets that are read: the request's period, or what tiles it.
+    pub level: Level,
+    /// Range to read.
+    pub range: Range,
+    /// Dimensions by which the answer's rows are grouped, sorted.
+    pub dimensions: Vec<String>,
+    /// Numeric attributes whose states are needed, sorted.
+    pub attributes: Vec<String>,
+    /// Values that can be asked for in the database already; the answer filters again.
+    pub filter: Filter,
+}
+
+/// What to read for a request: one question per entity of the KPI's formula.
+///
+/// # Errors
+/// Names the dimension that an entity of the formula does not have.
+pub fn plan<'a>(request: &Request<'_>, calendar: &Calendar, entity: impl Fn(&str) -> Option<&'a Arc<Entity>>) -> Result<Vec<Question>, String> {
+    let level = calendar.tile(request.period, request.range);
+    let formula = &request.kpi.formula;
+    formula
+        .entities()
+        .into_iter()
+        .map(|code| {
+            let entity = entity(code).ok_or_else(|| format!("there is no entity {code:?}"))?;
+            let mut dimensions: BTreeSet<&str> = formula.dimensions(code);
+            dimensions.extend(request.filter.keys().map(String::as_str));
+            dimensions.extend(request.by.iter().map(String::as_str));
+            if let Some(unknown) = dimensions.iter().find(|name| !is_dimension(entity, name)) {
+                return Err(format!("{unknown:?} is no dimension of {code}, which has {}", names(entity)));
+            }
+            Ok(Question {
+                entity: Arc::clone(entity),
+                source: choose(entity, &dimensions, level),
+                level,
+                range: request.range,
+                dimensions: dimensions.into_iter().map(str::to_owned).collect(),
+                attributes: formula.attributes(code).into_iter().map(str::to_owned).collect(),
+                filter: request.filter.clone(),
+            })
+        })
+        .collect()
+}
+
+fn is_dimension(entity: &Entity, name: &str) -> bool {
+    entity.stored_attributes().iter().any(|attribute| attribute.dimension && attribute.name == *name)
+}
+
+fn names(entity: &Entity) -> String {
+    let names: Vec<&str> = entity.stored_attributes().iter().filter(|attribute| attribute.dimension).map(|attribute| attribute.name.as_str()).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// The grouping with the fewest dimensions that has all that are needed and is kept at the level.
+fn choose(entity: &Entity, needed: &BTreeSet<&str>, level: Level) -> Source {
+    let covers = |dimensions: &[String]| needed.iter().all(|name| dimensions.iter().any(|dimension| dimension == name));
+    entity
+        .groupings()
+        .iter()
+        .enumerate()
+        .filter(|(_, grouping)| grouping.finest <= level && covers(&grouping.dimensions))
+        .min_by_key(|(_, grouping)| grouping.dimensions.len())
+        .map_or(Source::Raw, |(index, _)| Source::Rollup(index))
+}

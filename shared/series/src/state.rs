@@ -1,0 +1,121 @@
+//! What a bucket knows of its facts: mergeable states.
+//!
+//! Merging is associative and commutative with the empty state as identity (property-tested), so partials of any batches
+//! in any order give the same state.
+
+use rust_decimal::Decimal;
+
+/// State of one numeric attribute over some facts; facts where it is missing don't count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AttributeState {
+    /// Number of facts that have the attribute.
+    pub count: i64,
+    /// Their exact sum. It can't overflow: see [`crate::mapping::MAX_DECIMAL`].
+    pub sum: Decimal,
+    /// Smallest value.
+    pub min: Option<Decimal>,
+    /// Largest value.
+    pub max: Option<Decimal>,
+    /// Value of the earliest fact with its time in microseconds; of several at that time, the smallest value.
+    pub first: Option<(i64, Decimal)>,
+    /// Value of the latest fact with its time in microseconds; of several at that time, the largest value.
+    pub last: Option<(i64, Decimal)>,
+}
+
+impl AttributeState {
+    /// Adds one fact's value.
+    pub fn add(&mut self, time_us: i64, value: Decimal) {
+        self.merge(&Self {
+            count: 1,
+            sum: value,
+            min: Some(value),
+            max: Some(value),
+            first: Some((time_us, value)),
+            last: Some((time_us, value)),
+        });
+    }
+
+    /// Adds what another state knows.
+    pub fn merge(&mut self, other: &Self) {
+        self.count += other.count;
+        self.sum = self.sum.saturating_add(other.sum);
+        self.min = pick(self.min, other.min, |a, b| b < a);
+        self.max = pick(self.max, other.max, |a, b| b > a);
+        self.first = pick(self.first, other.first, |a, b| b < a);
+        self.last = pick(self.last, other.last, |a, b| b > a);
+    }
+}
+
+/// The better of two, where either may be missing.
+fn pick<T: Copy>(current: Option<T>, other: Option<T>, better: impl Fn(T, T) -> bool) -> Option<T> {
+    match (current, other) {
+        (Some(a), Some(b)) => Some(if better(a, b) { b } else { a }),
+        (a, b) => a.or(b),
+    }
+}
+
+/// State of a group of facts: how many, and the state of each attribute that was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GroupState {
+    /// Number of facts.
+    pub facts: i64,
+    /// States in the order of the attributes that were asked for.
+    pub attributes: Vec<AttributeState>,
+}
+
+impl GroupState {
+    /// No facts, over a number of attributes.
+    #[must_use]
+    pub fn empty(attributes: usize) -> Self {
+        Self { facts: 0, attributes: vec![AttributeState::default(); attributes] }
+    }
+
+    /// Adds what another state of the same attributes knows.
+    pub fn merge(&mut self, other: &Self) {
+        self.facts += other.facts;
+        for (mine, theirs) in self.attributes.iter_mut().zip(&other.attributes) {
+            mine.merge(theirs);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn states() -> impl Strategy<Value = AttributeState> {
+        proptest::collection::vec((0i64..5, -1_000_000i64..1_000_000, 0u32..4), 0..6).prop_map(|facts| {
+            let mut state = AttributeState::default();
+            for (time_us, mantissa, scale) in facts {
+                state.add(time_us, Decimal::new(mantissa, scale));
+            }
+            state
+        })
+    }
+
+    fn merged(a: &AttributeState, b: &AttributeState) -> AttributeState {
+        let mut state = *a;
+        state.merge(b);
+        state
+    }
+
+    proptest! {
+        #[test]
+        fn merging_is_commutative_associative_and_has_an_identity(a in states(), b in states(), c in states()) {
+            prop_assert_eq!(merged(&a, &b), merged(&b, &a));
+            prop_assert_eq!(merged(&merged(&a, &b), &c), merged(&a, &merged(&b, &c)));
+            prop_assert_eq!(merged(&a, &AttributeState::default()), a);
+        }
+    }
+
+    #[test]
+    fn ties_of_time_are_broken_by_value() {
+        let mut state = AttributeState::default();
+        for value in [5, 3, 9] {
+            state.add(7, Decimal::from(value));
+        }
+        assert_eq!(state.first, Some((7, Decimal::from(3))));
+        assert_eq!(state.last, Some((7, Decimal::from(9))));
+    }
+}

@@ -2,8 +2,9 @@
 -- clients here; facts and rollups are hypertables, which can't have both it and continuous aggregates, so those are
 -- reachable only through queries that name a client.
 
--- Roles belong to the whole server, so another database may have made them already.
-DO $$ BEGIN CREATE ROLE analytics_owner NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+-- Roles belong to the whole server, so another database may have made them already. TimescaleDB's background jobs run as
+-- the owner of what they work on, which must be a role that may log in; it has no password, so nobody can.
+DO $$ BEGIN CREATE ROLE analytics_owner LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
 DO $$ BEGIN CREATE ROLE analytics_app NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
 DO $$ BEGIN
     EXECUTE format('GRANT analytics_owner, analytics_app TO %I', current_user);
@@ -166,3 +167,6 @@ CREATE FUNCTION core.catalogs(wanted uuid[])
     $$;
 REVOKE ALL ON FUNCTION core.catalogs FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION core.catalogs TO analytics_app;
+
+-- What follows is the migration runner's own bookkeeping, as the login.
+RESET ROLE;

@@ -1,1 +1,177 @@
-//! manage-connections
+//! `manage-connections`: a dashboard's connection from `$connect` to `$disconnect`.
+//!
+//! Who is at the other end comes from the authorizer and is remembered with the connection; later messages are judged by that.
+//! `$disconnect` is sent on best effort only, so nothing relies on it.
+
+mod answer;
+mod handshake;
+
+use anyhow::{Context as _, Result};
+use aws_lambda_events::apigw::{ApiGatewayWebsocketProxyRequest, ApiGatewayWebsocketProxyRequestContext};
+use database::{Database, definitions, notify};
+use identity::{Caller, Permission};
+use lambda_runtime::LambdaEvent;
+use live::Subscription;
+use platform::queue::Queue;
+use platform::{Problem, clock, environment};
+use registry::{Connection, Registry, shard_of};
+use serde_json::json;
+
+pub use answer::Answer;
+use handshake::Handshake;
+
+/// What the function has from its environment.
+pub struct Context {
+    database: Database,
+    registry: Registry,
+    wake_queue: Queue,
+}
+
+impl Context {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// When a variable is missing or malformed.
+    pub async fn from_environment() -> Result<Self> {
+        let database = Database::new(
+            &environment::required("DATABASE_URL")?,
+            &environment::required("DATABASE_ROLE")?,
+        )?;
+        let table = environment::required("REGISTRY_TABLE")?;
+        Ok(Self {
+            database,
+            registry: Registry::connect_to(&platform::aws_configuration().await, table),
+            wake_queue: Queue::from_environment("PUBLISHER_WAKE_QUEUE_URL").await?,
+        })
+    }
+}
+
+/// Takes one event. Any status but 2xx to `$connect` ends the handshake.
+///
+/// # Errors
+/// Never: what fails is logged and answered.
+pub async fn handle(
+    context: &Context,
+    event: LambdaEvent<ApiGatewayWebsocketProxyRequest>,
+) -> Result<Answer, lambda_runtime::Error> {
+    let request = event.payload;
+    let gateway = &request.request_context;
+    let answer = match (gateway.route_key.as_deref(), gateway.connection_id.as_deref()) {
+        (Some("$connect"), Some(id)) => connect(context, id, &request).await,
+        (Some("$disconnect"), Some(id)) => disconnect(context, id, gateway.disconnect_status_code).await,
+        (route, _) => Err(Problem::not_found("route", route.unwrap_or_default())),
+    };
+    Ok(answer.unwrap_or_else(|problem| {
+        let (status, detail) = (problem.status, &problem.detail);
+        tracing::info!(
+            connection = gateway.connection_id,
+            route = gateway.route_key,
+            status,
+            detail,
+            "refused"
+        );
+        Answer::problem(&problem)
+    }))
+}
+
+async fn connect(context: &Context, id: &str, request: &ApiGatewayWebsocketProxyRequest) -> Result<Answer, Problem> {
+    let caller = caller(&request.request_context)?;
+    let handshake = Handshake::read(request)?;
+    // Everything that can be refused is refused before anything is written.
+    let subscriptions = subscriptions(context, &caller, &handshake).await?;
+    let connection = Connection {
+        id: id.to_owned(),
+        client: caller.client,
+        user: caller.user,
+        role: caller.role.to_string(),
+        connected_at: clock::now(),
+    };
+    context
+        .registry
+        .connect(&connection)
+        .await
+        .context("remember a connection")?;
+    if let Err(error) = context
+        .registry
+        .subscribe(&connection, None, None, subscriptions, connection.connected_at)
+        .await
+    {
+        // A handshake that fails is followed by no $disconnect.
+        if let Err(cause) = context.registry.disconnect(id, clock::now()).await {
+            tracing::warn!(connection = id, %cause, "a connection that was not made is left to expire");
+        }
+        return Err(anyhow::Error::from(error).context("subscribe at once").into());
+    }
+    wake_publisher(context, shard_of(id)).await;
+    tracing::info!(connection = id, client = %caller.client, user = %caller.user, "connected");
+    Ok(Answer::accept(handshake.protocol))
+}
+
+async fn disconnect(context: &Context, id: &str, code: Option<i64>) -> Result<Answer, Problem> {
+    let known = context
+        .registry
+        .disconnect(id, clock::now())
+        .await
+        .context("forget a connection")?;
+    if known {
+        wake_publisher(context, shard_of(id)).await;
+    }
+    tracing::info!(connection = id, code, known, "disconnected");
+    Ok(Answer::accept(None))
+}
+
+/// Who the authorizer says is connecting.
+fn caller(gateway: &ApiGatewayWebsocketProxyRequestContext) -> Result<Caller, Problem> {
+    let fields = &gateway.authorizer.fields;
+    let caller = Caller::from_context(|name| fields.get(name)?.as_str())
+        .ok_or_else(|| Problem::unauthenticated("the token names no client").hint("sign in again"))?;
+    if !caller.role.may(Permission::ReadSeries) {
+        return Err(Problem::forbidden(format!(
+            "the role {} may not {}",
+            caller.role,
+            Permission::ReadSeries
+        )));
+    }
+    Ok(caller)
+}
+
+/// What the handshake subscribes to at once, checked against the client's catalogue.
+async fn subscriptions(
+    context: &Context,
+    caller: &Caller,
+    handshake: &Handshake,
+) -> Result<Vec<Subscription>, Problem> {
+    let Some(subscribe) = &handshake.subscribe else {
+        return Ok(Vec::new());
+    };
+    let subscriptions = subscribe.subscriptions(caller.client).map_err(handshake::refused)?;
+    let definitions = definitions::load_one(&context.database, caller.client)
+        .await
+        .context("load definitions")?;
+    let definitions =
+        definitions.ok_or_else(|| Problem::unauthenticated("the token's client does not exist any more"))?;
+    live::check_existence(&subscriptions, &definitions.catalog).map_err(handshake::refused)?;
+    Ok(subscriptions)
+}
+
+/// Tells the publisher of a change. What fails only delays it: to the publisher's next tick, or to the next schedule.
+async fn wake_publisher(context: &Context, shard: u32) {
+    if let Err(cause) = try_wake(context, shard).await {
+        tracing::warn!(
+            shard,
+            cause = format!("{cause:#}"),
+            "the publisher could not be told of a change"
+        );
+    }
+}
+
+async fn try_wake(context: &Context, shard: u32) -> Result<()> {
+    let (told, asleep) = tokio::join!(
+        notify::subscriptions_changed(&context.database, shard),
+        context.registry.needs_wake(shard, clock::now())
+    );
+    if asleep.context("read the publisher's lease")? {
+        context.wake_queue.send(json!({ "shard": shard }).to_string()).await?;
+    }
+    told.context("notify the publisher")
+}

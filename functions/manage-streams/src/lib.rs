@@ -1,1 +1,153 @@
-//! manage-streams
+//! `manage-streams`: which topics are watched, and by how many; pinning and pausing them.
+//!
+//! A topic is computed while somebody watches it. `start` has it computed even when nobody does, `stop` has it not computed even
+//! when somebody does; each undoes the other, and either twice is the same as once.
+
+mod streams;
+
+use anyhow::{Context as _, Result};
+use api::rest::{Stream, StreamRequest, Streams};
+use axum::extract::State;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use database::{Database, definitions, notify};
+use identity::Permission;
+use live::{Control, Topic};
+use platform::extract::{Authorized, Json as Body};
+use platform::queue::Queue;
+use platform::{Problem, clock, environment};
+use registry::{Error, Registry, SHARDS};
+use serde_json::json;
+use uuid::Uuid;
+
+/// What the function has from its environment.
+#[derive(Clone)]
+pub struct Context {
+    database: Database,
+    registry: Registry,
+    wake_queue: Queue,
+}
+
+impl Context {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// When a variable is missing or malformed.
+    pub async fn from_environment() -> Result<Self> {
+        let database = Database::new(
+            &environment::required("DATABASE_URL")?,
+            &environment::required("DATABASE_ROLE")?,
+        )?;
+        let table = environment::required("REGISTRY_TABLE")?;
+        Ok(Self {
+            database,
+            registry: Registry::connect_to(&platform::aws_configuration().await, table),
+            wake_queue: Queue::from_environment("PUBLISHER_WAKE_QUEUE_URL").await?,
+        })
+    }
+}
+
+/// The routes of this function.
+pub fn router(context: Context) -> Router {
+    Router::new()
+        .route("/v1/streams", get(list))
+        .route("/v1/streams/start", post(start))
+        .route("/v1/streams/stop", post(stop))
+        .with_state(context)
+}
+
+async fn list(State(context): State<Context>, authorized: Authorized) -> Result<Json<Streams>, Problem> {
+    let caller = authorized.with(Permission::ReadStreams)?;
+    let watched = context.registry.subscriber_counts(caller.client, clock::now()).await;
+    let controls = context
+        .registry
+        .controls(caller.client)
+        .await
+        .context("read controls")?;
+    let streams = streams::merged(watched.context("count subscribers")?, &controls).context("list streams")?;
+    Ok(Json(Streams { streams }))
+}
+
+async fn start(
+    State(context): State<Context>,
+    authorized: Authorized,
+    Body(request): Body<StreamRequest>,
+) -> Result<Json<Stream>, Problem> {
+    control(&context, authorized, request, Control::Pinned).await
+}
+
+async fn stop(
+    State(context): State<Context>,
+    authorized: Authorized,
+    Body(request): Body<StreamRequest>,
+) -> Result<Json<Stream>, Problem> {
+    control(&context, authorized, request, Control::Paused).await
+}
+
+async fn control(
+    context: &Context,
+    authorized: Authorized,
+    request: StreamRequest,
+    control: Control,
+) -> Result<Json<Stream>, Problem> {
+    let caller = authorized.with(Permission::ControlStreams)?;
+    let topic = topic(context, caller.client, request).await?;
+    let (id, now) = (topic.id(), clock::now());
+    context
+        .registry
+        .set_control(caller.client, &id, Some(control), now)
+        .await
+        .map_err(refused)?;
+    wake_publishers(context).await;
+    tracing::info!(client = %caller.client, user = %caller.user, topic = id, ?control, "controlled a stream");
+    let counts = context
+        .registry
+        .subscriber_counts(caller.client, now)
+        .await
+        .context("count subscribers")?;
+    let subscribers = counts.get(&id).map_or(0, |counted| counted.connections);
+    Ok(Json(streams::stream(topic, subscribers, Some(control))))
+}
+
+/// The topic that is asked for, checked like one that is subscribed to.
+async fn topic(context: &Context, client: Uuid, request: StreamRequest) -> Result<Topic, Problem> {
+    let subscription = streams::subscription(client, request).map_err(streams::refused)?;
+    let definitions = definitions::load_one(&context.database, client)
+        .await
+        .context("load definitions")?;
+    let definitions =
+        definitions.ok_or_else(|| Problem::unauthenticated("the token's client does not exist any more"))?;
+    live::check_existence(std::slice::from_ref(&subscription), &definitions.catalog).map_err(streams::refused)?;
+    Ok(subscription.topic)
+}
+
+fn refused(error: Error) -> Problem {
+    match error {
+        Error::TooManyControls { .. } => Problem::invalid(error.to_string()).hint("GET /v1/streams lists them"),
+        other => anyhow::Error::from(other).context("control a stream").into(),
+    }
+}
+
+/// Tells each shard's publisher of a change. What fails only delays it: to the publisher's next tick, or to the next schedule.
+async fn wake_publishers(context: &Context) {
+    for shard in 0..SHARDS {
+        if let Err(cause) = try_wake(context, shard).await {
+            tracing::warn!(
+                shard,
+                cause = format!("{cause:#}"),
+                "the publisher could not be told of a change"
+            );
+        }
+    }
+}
+
+async fn try_wake(context: &Context, shard: u32) -> Result<()> {
+    let (told, asleep) = tokio::join!(
+        notify::subscriptions_changed(&context.database, shard),
+        context.registry.needs_wake(shard, clock::now())
+    );
+    if asleep.context("read the publisher's lease")? {
+        context.wake_queue.send(json!({ "shard": shard }).to_string()).await?;
+    }
+    told.context("notify the publisher")
+}

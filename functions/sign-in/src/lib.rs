@@ -1,1 +1,57 @@
-//! sign-in
+//! `sign-in`: a password or a refresh token in, an access and a refresh token out.
+//!
+//! E-mail addresses, passwords and tokens are never logged. Neither the answer's text nor its time tells a stranger whether an
+//! address is known.
+
+mod password;
+mod refresh;
+mod session;
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use axum::Router;
+use axum::routing::post;
+use database::Database;
+use identity::{SigningKey, VerifyingKey};
+use platform::environment;
+use registry::Registry;
+
+/// What the function has from its environment.
+#[derive(Clone)]
+pub struct Context {
+    database: Database,
+    registry: Registry,
+    signing_key: Arc<SigningKey>,
+    verifying_key: VerifyingKey,
+}
+
+impl Context {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// When a variable is missing or malformed.
+    pub async fn from_environment() -> Result<Self> {
+        let database = Database::new(
+            &environment::required("DATABASE_URL")?,
+            &environment::required("DATABASE_ROLE")?,
+        )?;
+        let table = environment::required("REGISTRY_TABLE")?;
+        let signing_key = SigningKey::from_pem(&environment::required("TOKEN_SIGNING_KEY")?);
+        let verifying_key = VerifyingKey::from_pem(&environment::required("TOKEN_VERIFYING_KEY")?);
+        Ok(Self {
+            database,
+            registry: Registry::connect_to(&platform::aws_configuration().await, table),
+            signing_key: Arc::new(signing_key.context("read TOKEN_SIGNING_KEY")?),
+            verifying_key: verifying_key.context("read TOKEN_VERIFYING_KEY")?,
+        })
+    }
+}
+
+/// The routes of this function.
+pub fn router(context: Context) -> Router {
+    Router::new()
+        .route("/v1/sign-in", post(password::sign_in))
+        .route("/v1/refresh-token", post(refresh::refresh))
+        .with_state(context)
+}

@@ -32,8 +32,14 @@ struct Cached {
 
 #[derive(Debug, Clone)]
 enum Answer {
-    Simple { is_authorized: bool, context: Map<String, Value> },
-    Policy { statements: Vec<Statement>, context: Map<String, Value> },
+    Simple {
+        is_authorized: bool,
+        context: Map<String, Value>,
+    },
+    Policy {
+        statements: Vec<Statement>,
+        context: Map<String, Value>,
+    },
 }
 
 /// What an authorizer decided.
@@ -119,7 +125,11 @@ impl Authorizer {
     /// An authorizer with an empty cache.
     #[must_use]
     pub fn new(settings: template::Authorizer, pool: Pool) -> Self {
-        Self { settings, pool, cache: Mutex::default() }
+        Self {
+            settings,
+            pool,
+            cache: Mutex::default(),
+        }
     }
 
     /// The credentials of a request; `None` when one is missing or empty, which API Gateway answers with 401 without
@@ -134,7 +144,11 @@ impl Authorizer {
             IdentitySource::Header(name) => headers.get(name),
             IdentitySource::Query(name) => query.get(name),
         };
-        let found = self.settings.identity.iter().map(|source| value(source).filter(|text| !text.is_empty()).cloned());
+        let found = self
+            .settings
+            .identity
+            .iter()
+            .map(|source| value(source).filter(|text| !text.is_empty()).cloned());
         found.collect()
     }
 
@@ -168,7 +182,10 @@ impl Authorizer {
 
     fn remembered(&self, identity: &[String]) -> Option<Answer> {
         let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        cache.get(identity).filter(|cached| cached.until > Instant::now()).map(|cached| cached.answer.clone())
+        cache
+            .get(identity)
+            .filter(|cached| cached.until > Instant::now())
+            .map(|cached| cached.answer.clone())
     }
 
     fn remember(&self, identity: Vec<String>, answer: Answer) {
@@ -181,7 +198,13 @@ impl Authorizer {
             cache.retain(|_, cached| cached.until > now);
         }
         if cache.len() < CACHED_DECISIONS {
-            cache.insert(identity, Cached { until: now + self.settings.ttl, answer });
+            cache.insert(
+                identity,
+                Cached {
+                    until: now + self.settings.ttl,
+                    answer,
+                },
+            );
         }
     }
 }
@@ -192,7 +215,10 @@ impl Answer {
         match form {
             Form::Simple => {
                 let answer: SimpleAnswer = serde_json::from_slice(text).map_err(malformed)?;
-                Ok(Self::Simple { is_authorized: answer.is_authorized, context: answer.context.unwrap_or_default() })
+                Ok(Self::Simple {
+                    is_authorized: answer.is_authorized,
+                    context: answer.context.unwrap_or_default(),
+                })
             }
             Form::Policy => {
                 let answer: PolicyAnswer = serde_json::from_slice(text).map_err(malformed)?;
@@ -201,7 +227,10 @@ impl Answer {
                     context.insert(name.clone(), flat(&name, value)?);
                 }
                 context.insert("principalId".to_owned(), answer.principal_id.into());
-                Ok(Self::Policy { statements: answer.policy_document.statement.as_slice().to_vec(), context })
+                Ok(Self::Policy {
+                    statements: answer.policy_document.statement.as_slice().to_vec(),
+                    context,
+                })
             }
         }
     }
@@ -211,16 +240,20 @@ impl Answer {
             Self::Simple { is_authorized, context } => (*is_authorized, context),
             Self::Policy { statements, context } => (allows(statements, arn), context),
         };
-        if is_allowed { Decision::Allow(context.clone()) } else { Decision::Deny }
+        if is_allowed {
+            Decision::Allow(context.clone())
+        } else {
+            Decision::Deny
+        }
     }
 }
 
 /// The context of a policy holds texts, numbers and booleans; functions see all of them as text.
 fn flat(name: &str, value: Value) -> Result<Value, AuthorizerError> {
     match value {
-        Value::Array(_) | Value::Object(_) => {
-            Err(AuthorizerError::Malformed(format!("the context's {name} is neither text, number nor boolean")))
-        }
+        Value::Array(_) | Value::Object(_) => Err(AuthorizerError::Malformed(format!(
+            "the context's {name} is neither text, number nor boolean"
+        ))),
         Value::Number(_) | Value::Bool(_) => Ok(value.to_string().into()),
         text => Ok(text),
     }
@@ -229,10 +262,22 @@ fn flat(name: &str, value: Value) -> Result<Value, AuthorizerError> {
 /// IAM's rule: at least one statement allows, and none denies.
 fn allows(statements: &[Statement], arn: &str) -> bool {
     let applies = |statement: &&Statement| {
-        statement.action.as_slice().iter().any(|pattern| matches(pattern, "execute-api:Invoke"))
-            && statement.resource.as_slice().iter().any(|pattern| matches(pattern, arn))
+        statement
+            .action
+            .as_slice()
+            .iter()
+            .any(|pattern| matches(pattern, "execute-api:Invoke"))
+            && statement
+                .resource
+                .as_slice()
+                .iter()
+                .any(|pattern| matches(pattern, arn))
     };
-    let mut effects = statements.iter().filter(applies).map(|statement| statement.effect == "Allow").peekable();
+    let mut effects = statements
+        .iter()
+        .filter(applies)
+        .map(|statement| statement.effect == "Allow")
+        .peekable();
     effects.peek().is_some() && effects.all(|allows| allows)
 }
 
@@ -311,9 +356,16 @@ mod tests {
         let context = json!({ "client": "c", "age": "7", "old": "true", "principalId": "u" });
         assert_eq!(allowed, Decision::Allow(context.as_object().unwrap().clone()));
         for statements in [json!([deny]), json!([allow, deny]), json!([elsewhere]), json!([])] {
-            assert_eq!(decide(Form::Policy, &policy(&statements)).unwrap(), Decision::Deny, "{statements}");
+            assert_eq!(
+                decide(Form::Policy, &policy(&statements)).unwrap(),
+                Decision::Deny,
+                "{statements}"
+            );
         }
-        assert!(matches!(decide(Form::Policy, &policy(&allow)), Ok(Decision::Allow(_))), "a single statement");
+        assert!(
+            matches!(decide(Form::Policy, &policy(&allow)), Ok(Decision::Allow(_))),
+            "a single statement"
+        );
     }
 
     #[test]
@@ -322,7 +374,10 @@ mod tests {
         let answer = json!({ "isAuthorized": true, "context": context });
         let expected = Decision::Allow(context.as_object().unwrap().clone());
         assert_eq!(decide(Form::Simple, &answer).unwrap(), expected);
-        assert_eq!(decide(Form::Simple, &json!({ "isAuthorized": false })).unwrap(), Decision::Deny);
+        assert_eq!(
+            decide(Form::Simple, &json!({ "isAuthorized": false })).unwrap(),
+            Decision::Deny
+        );
     }
 
     #[test]
@@ -334,7 +389,10 @@ mod tests {
             (Form::Policy, json!({ "isAuthorized": true })),
             (Form::Policy, nested),
         ] {
-            assert!(matches!(decide(form, &answer), Err(AuthorizerError::Malformed(_))), "{answer}");
+            assert!(
+                matches!(decide(form, &answer), Err(AuthorizerError::Malformed(_))),
+                "{answer}"
+            );
         }
     }
 }

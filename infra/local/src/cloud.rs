@@ -111,7 +111,9 @@ impl Cloud {
     /// # Errors
     /// One sentence on what did not start; what had started is stopped.
     pub async fn start(options: &Options) -> anyhow::Result<Self> {
-        Self::start_unless(options, std::future::pending()).await?.context("the start was given up")
+        Self::start_unless(options, std::future::pending())
+            .await?
+            .context("the start was given up")
     }
 
     /// The same, but gives up when `stop` resolves: then there is no cloud, and nothing of it is left.
@@ -120,7 +122,12 @@ impl Cloud {
     /// As for [`Cloud::start`].
     pub async fn start_unless(options: &Options, stop: impl Future<Output = ()>) -> anyhow::Result<Option<Self>> {
         let lock = lock(&options.state_dir)?;
-        let mut parts = Parts { tasks: Tasks::default(), pool: None, postgres: None, _lock: lock };
+        let mut parts = Parts {
+            tasks: Tasks::default(),
+            pool: None,
+            postgres: None,
+            _lock: lock,
+        };
         let started = tokio::select! {
             started = parts.start(options) => started.map(Some),
             () = stop => Ok(None),
@@ -130,7 +137,13 @@ impl Cloud {
             None => Ok(None),
         });
         match noted {
-            Ok(Some((note_path, note, external, invoker))) => Ok(Some(Self { note, external, invoker, parts, note_path })),
+            Ok(Some((note_path, note, external, invoker))) => Ok(Some(Self {
+                note,
+                external,
+                invoker,
+                parts,
+                note_path,
+            })),
             Ok(None) => {
                 parts.shutdown().await;
                 Ok(None)
@@ -148,7 +161,9 @@ impl Cloud {
     /// When it fails, or its answer is not JSON.
     pub async fn invoke(&self, function: &str, event: &Value) -> anyhow::Result<Value> {
         let answer = self.invoker.invoke(function, Bytes::from(event.to_string())).await;
-        let answer = answer.map_err(anyhow::Error::msg).with_context(|| format!("function {function}"))?;
+        let answer = answer
+            .map_err(anyhow::Error::msg)
+            .with_context(|| format!("function {function}"))?;
         serde_json::from_slice(&answer).with_context(|| format!("function {function} does not answer with JSON"))
     }
 
@@ -179,12 +194,27 @@ impl Parts {
         secrets.set_database(&database_url)?;
         let template = read_template(options, &doors, &secrets)?;
         // Before anything of the template runs: a schedule that cannot be kept is found out now.
-        let schedules: Vec<Schedule> = template.schedules.iter().map(Schedule::try_from).collect::<Result<_, _>>()?;
+        let schedules: Vec<Schedule> = template
+            .schedules
+            .iter()
+            .map(Schedule::try_from)
+            .collect::<Result<_, _>>()?;
 
         let step = progress.step("starting queues, tables and buckets");
-        let (dynamodb, s3, sqs, lambda) =
-            (doors::url(&doors.dynamodb)?, doors::url(&doors.s3)?, doors::url(&doors.sqs)?, doors::url(&doors.lambda)?);
-        let Doors { http, websocket, dynamodb: dynamodb_listener, s3: s3_listener, sqs: sqs_listener, lambda: lambda_listener } = doors;
+        let (dynamodb, s3, sqs, lambda) = (
+            doors::url(&doors.dynamodb)?,
+            doors::url(&doors.s3)?,
+            doors::url(&doors.sqs)?,
+            doors::url(&doors.lambda)?,
+        );
+        let Doors {
+            http,
+            websocket,
+            dynamodb: dynamodb_listener,
+            s3: s3_listener,
+            sqs: sqs_listener,
+            lambda: lambda_listener,
+        } = doors;
         let mut note = Note {
             http: doors::url(&http)?,
             websocket: format!("ws://{}/{}", websocket.local_addr()?, template.live_stage),
@@ -193,7 +223,10 @@ impl Parts {
             sqs,
             lambda,
             database_url,
-            incoming_bucket: template.bucket_notifications.first().map(|notification| notification.bucket.clone()),
+            incoming_bucket: template
+                .bucket_notifications
+                .first()
+                .map(|notification| notification.bucket.clone()),
             client: None,
             email: None,
             password: None,
@@ -203,7 +236,10 @@ impl Parts {
         template.tables.iter().try_for_each(|table| tables.create(table))?;
         let (created, creations) = mpsc::unbounded_channel();
         let objects = ObjectStore::start(&mut self.tasks, s3_listener, &options.state_dir.join("s3"), created)?;
-        template.buckets.iter().try_for_each(|bucket| objects.create_bucket(&bucket.name))?;
+        template
+            .buckets
+            .iter()
+            .try_for_each(|bucket| objects.create_bucket(&bucket.name))?;
         let queues = Queues::start(&mut self.tasks, sqs_listener, &template, options.visibility)?;
         step.done();
 
@@ -211,22 +247,31 @@ impl Parts {
         let invoker = invoker(&pool);
         let step = progress.step("migrating the database");
         let migrated = invoker.invoke("migrate-database", Bytes::from_static(b"{}")).await;
-        migrated.map_err(anyhow::Error::msg).context("the database could not be migrated")?;
+        migrated
+            .map_err(anyhow::Error::msg)
+            .context("the database could not be migrated")?;
         step.done();
 
         let step = progress.step("opening the APIs");
-        self.tasks.serve(lambda_listener, lambda::router(pool.clone(), invoker.clone()));
+        self.tasks
+            .serve(lambda_listener, lambda::router(pool.clone(), invoker.clone()));
         for source in queues.sources(&template)? {
-            self.tasks.spawn_attentive(source.run(invoker.clone(), self.tasks.stopped()));
+            self.tasks
+                .spawn_attentive(source.run(invoker.clone(), self.tasks.stopped()));
         }
-        self.tasks.spawn(storage::notify(creations, template.bucket_notifications.clone(), invoker.clone()));
+        self.tasks.spawn(storage::notify(
+            creations,
+            template.bucket_notifications.clone(),
+            invoker.clone(),
+        ));
         for schedule in schedules {
             self.tasks.spawn(schedule.run(invoker.clone()));
         }
         self.open_apis(template, &pool, http, websocket, options.websocket_limits.clone());
         step.done();
         if options.demo {
-            self.start_demo(options, &mut secrets, &invoker, &mut note, progress).await?;
+            self.start_demo(options, &mut secrets, &invoker, &mut note, progress)
+                .await?;
         }
         Ok((note, external, invoker))
     }
@@ -261,19 +306,40 @@ impl Parts {
         note: &Note,
     ) -> anyhow::Result<(Pool, Vec<ExternalFunction>)> {
         let directory = FunctionsDir::new(&options.functions_dir);
-        for function in template.functions.iter().filter(|function| !options.only.contains(&function.name)) {
+        for function in template
+            .functions
+            .iter()
+            .filter(|function| !options.only.contains(&function.name))
+        {
             let binary = directory.binary(&function.name);
             if !binary.is_file() {
-                bail!("function {} has no binary {}: run `cargo build` first", function.name, binary.display());
+                bail!(
+                    "function {} has no binary {}: run `cargo build` first",
+                    function.name,
+                    binary.display()
+                );
             }
         }
-        let pool = Pool::new(template.functions.clone(), directory, endpoints(note)).await.context("no port for the Runtime API")?;
+        let pool = Pool::new(template.functions.clone(), directory, endpoints(note))
+            .await
+            .context("no port for the Runtime API")?;
         let pool = self.pool.insert(pool).clone();
-        let external = options.only.iter().map(|name| pool.external(name)).collect::<Result<_, _>>()?;
+        let external = options
+            .only
+            .iter()
+            .map(|name| pool.external(name))
+            .collect::<Result<_, _>>()?;
         Ok((pool, external))
     }
 
-    fn open_apis(&mut self, template: Template, pool: &Pool, http: TcpListener, websocket: TcpListener, limits: websocket::Limits) {
+    fn open_apis(
+        &mut self,
+        template: Template,
+        pool: &Pool,
+        http: TcpListener,
+        websocket: TcpListener,
+        limits: websocket::Limits,
+    ) {
         let template = Arc::new(template);
         let http = http_api::serve(http, Arc::clone(&template), pool.clone());
         self.tasks.spawn(async {
@@ -298,7 +364,13 @@ impl Parts {
         progress: Progress,
     ) -> anyhow::Result<()> {
         let (http, s3, incoming_bucket) = (note.http.clone(), note.s3.clone(), note.incoming_bucket.clone());
-        let stage = Stage { invoker, http: &http, s3: &s3, incoming_bucket: incoming_bucket.as_deref(), progress };
+        let stage = Stage {
+            invoker,
+            http: &http,
+            s3: &s3,
+            incoming_bucket: incoming_bucket.as_deref(),
+            progress,
+        };
         let demo = Demo::start(&stage, secrets.demo_password()?).await?;
         if let Some(facts) = &options.facts {
             // A cloud without facts is still a cloud: what went wrong is said, and the rest works.
@@ -338,8 +410,13 @@ fn lock(state: &Path) -> anyhow::Result<File> {
     let file = file.with_context(|| format!("{} cannot be opened", path.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => bail!("another local cloud runs with the folder {}: stop it first", state.display()),
-        Err(std::fs::TryLockError::Error(error)) => Err(error).with_context(|| format!("{} cannot be locked", path.display())),
+        Err(std::fs::TryLockError::WouldBlock) => bail!(
+            "another local cloud runs with the folder {}: stop it first",
+            state.display()
+        ),
+        Err(std::fs::TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("{} cannot be locked", path.display()))
+        }
     }
 }
 

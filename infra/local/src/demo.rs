@@ -62,8 +62,13 @@ impl Demo {
     pub async fn start(stage: &Stage<'_>, password: String) -> anyhow::Result<Self> {
         let step = stage.progress.step(format!("creating the client {NAME}"));
         let request = json!({"name": NAME, "time_zone": "UTC", "email": EMAIL, "password": password});
-        let answer = stage.invoker.invoke("provision-client", request.to_string().into()).await;
-        let answer = answer.map_err(anyhow::Error::msg).context("the demo's client could not be created")?;
+        let answer = stage
+            .invoker
+            .invoke("provision-client", request.to_string().into())
+            .await;
+        let answer = answer
+            .map_err(anyhow::Error::msg)
+            .context("the demo's client could not be created")?;
         let Provisioned { client: client_id } =
             serde_json::from_slice(&answer).context("provision-client answers without a client")?;
         let signed_in = Client::sign_in(stage.http, EMAIL, &password).await;
@@ -72,7 +77,12 @@ impl Demo {
         let step = stage.progress.step("defining an entity and six KPIs");
         catalog::define(&client).await?;
         step.done();
-        Ok(Self { client_id, email: EMAIL.to_owned(), password, client })
+        Ok(Self {
+            client_id,
+            email: EMAIL.to_owned(),
+            password,
+            client,
+        })
     }
 
     /// Loads the real facts unless they are loaded.
@@ -83,13 +93,22 @@ impl Demo {
         if facts::loaded(&self.client).await? >= facts::FLIGHTS {
             return Ok(());
         }
-        let Some(bucket) = stage.incoming_bucket else { bail!("the template has no bucket that a function watches") };
+        let Some(bucket) = stage.incoming_bucket else {
+            bail!("the template has no bucket that a function watches")
+        };
         let mut step = stage.progress.step("loading 3,000,000 flights");
-        let target = Target { endpoint: stage.s3, bucket, client: &self.client_id };
+        let target = Target {
+            endpoint: stage.s3,
+            bucket,
+            client: &self.client_id,
+        };
         facts::upload(file, &target).await?;
         let loaded = facts::wait(&self.client, &mut step).await?;
         if loaded < facts::FLIGHTS {
-            bail!("only {loaded} of {} flights are loaded, and no more come", facts::FLIGHTS);
+            bail!(
+                "only {loaded} of {} flights are loaded, and no more come",
+                facts::FLIGHTS
+            );
         }
         step.done();
         Ok(())

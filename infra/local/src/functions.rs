@@ -36,7 +36,11 @@ impl FunctionsDir {
     #[must_use]
     pub fn binary(&self, name: &str) -> PathBuf {
         let packaged = self.0.join(name).join("bootstrap");
-        if packaged.is_file() { packaged } else { self.0.join(name) }
+        if packaged.is_file() {
+            packaged
+        } else {
+            self.0.join(name)
+        }
     }
 
     /// The folder itself.

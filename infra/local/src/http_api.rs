@@ -59,7 +59,10 @@ async fn serve_within(
     integration_timeout: Duration,
 ) -> std::io::Result<()> {
     let gateway = Arc::new(Gateway {
-        authorizer: template.http_authorizer.clone().map(|settings| Authorizer::new(settings, pool.clone())),
+        authorizer: template
+            .http_authorizer
+            .clone()
+            .map(|settings| Authorizer::new(settings, pool.clone())),
         throttles: Throttles::new(template.http_throttle, template.routes.len()),
         routes: Routes::new(&template.routes),
         cors: template.cors.clone(),
@@ -97,7 +100,10 @@ async fn handle(
     let origin = cors::origin(request.headers());
     let mut response = match &gateway.cors {
         Some(rules) if request.method() == Method::OPTIONS => cors::preflight(rules),
-        _ => gateway.answer(peer, request).await.unwrap_or_else(Refusal::into_response),
+        _ => gateway
+            .answer(peer, request)
+            .await
+            .unwrap_or_else(Refusal::into_response),
     };
     if let Some(rules) = &gateway.cors {
         cors::apply(rules, origin.as_deref(), response.headers_mut());
@@ -108,7 +114,9 @@ async fn handle(
 impl Gateway {
     async fn answer(&self, peer: SocketAddr, request: Request) -> Result<Response, Refusal> {
         let (parts, body) = request.into_parts();
-        let Some(found) = self.routes.find(&parts.method, parts.uri.path()) else { return Err(NOT_FOUND) };
+        let Some(found) = self.routes.find(&parts.method, parts.uri.path()) else {
+            return Err(NOT_FOUND);
+        };
         if !self.throttles.admit(found.index) {
             return Err(TOO_MANY);
         }
@@ -128,8 +136,14 @@ impl Gateway {
     }
 
     /// The context for the function; empty when the route is open.
-    async fn authorize(&self, incoming: &Incoming<'_>, found: &Match<'_>) -> Result<Option<Map<String, Value>>, Refusal> {
-        let Some(authorizer) = self.authorizer.as_ref().filter(|_| found.route.authorized) else { return Ok(None) };
+    async fn authorize(
+        &self,
+        incoming: &Incoming<'_>,
+        found: &Match<'_>,
+    ) -> Result<Option<Map<String, Value>>, Refusal> {
+        let Some(authorizer) = self.authorizer.as_ref().filter(|_| found.route.authorized) else {
+            return Ok(None);
+        };
         let identity = authorizer.identity(&incoming.headers, &incoming.query);
         let identity = identity.ok_or(UNAUTHORIZED)?;
         let arn = incoming.route_arn();

@@ -27,7 +27,10 @@ impl Invoker {
         F: Fn(String, Bytes) -> R + Send + Sync + 'static,
         R: Future<Output = Result<Bytes, String>> + Send + 'static,
     {
-        Self { call: Arc::new(move |function, payload| Box::pin(call(function, payload))), retry_delays: RETRY_DELAYS }
+        Self {
+            call: Arc::new(move |function, payload| Box::pin(call(function, payload))),
+            retry_delays: RETRY_DELAYS,
+        }
     }
 
     /// The same with other pauses before the two retries of an asynchronous invocation.
@@ -48,7 +51,9 @@ impl Invoker {
     /// the log where the event came from.
     pub async fn deliver(&self, function: &str, payload: Bytes, source: &str) {
         for delay in self.retry_delays {
-            let Err(error) = self.invoke(function, payload.clone()).await else { return };
+            let Err(error) = self.invoke(function, payload.clone()).await else {
+                return;
+            };
             tracing::warn!(function, source, %error, retry_in_ms = delay.as_millis(), "an asynchronous event failed");
             tokio::time::sleep(delay).await;
         }
@@ -60,7 +65,10 @@ impl Invoker {
 
 impl fmt::Debug for Invoker {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Invoker").field("retry_delays", &self.retry_delays).finish_non_exhaustive()
+        formatter
+            .debug_struct("Invoker")
+            .field("retry_delays", &self.retry_delays)
+            .finish_non_exhaustive()
     }
 }
 
@@ -77,7 +85,13 @@ mod tests {
         let seen = Arc::clone(&count);
         let invoker = Invoker::new(move |_, payload| {
             let attempt = seen.fetch_add(1, Ordering::SeqCst);
-            async move { if attempt < failures { Err("no".to_owned()) } else { Ok(payload) } }
+            async move {
+                if attempt < failures {
+                    Err("no".to_owned())
+                } else {
+                    Ok(payload)
+                }
+            }
         });
         invoker.deliver("load-files", Bytes::from_static(b"{}"), "a test").await;
         count.load(Ordering::SeqCst)

@@ -27,10 +27,21 @@ pub fn router(pool: Pool, invoker: Invoker) -> Router {
 }
 
 async fn invoke(State(lambda): State<Lambda>, Path(name): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
-    let payload = if body.is_empty() { Bytes::from_static(b"{}") } else { body };
-    let kind = headers.get("x-amz-invocation-type").and_then(|kind| kind.to_str().ok()).unwrap_or("RequestResponse");
+    let payload = if body.is_empty() {
+        Bytes::from_static(b"{}")
+    } else {
+        body
+    };
+    let kind = headers
+        .get("x-amz-invocation-type")
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or("RequestResponse");
     if !lambda.pool.names().any(|known| known == name) {
-        return refuse(StatusCode::NOT_FOUND, "ResourceNotFoundException", &format!("there is no function {name}"));
+        return refuse(
+            StatusCode::NOT_FOUND,
+            "ResourceNotFoundException",
+            &format!("there is no function {name}"),
+        );
     }
     match kind {
         "DryRun" => StatusCode::NO_CONTENT.into_response(),
@@ -40,12 +51,16 @@ async fn invoke(State(lambda): State<Lambda>, Path(name): Path<String>, headers:
         }
         _ => match lambda.pool.invoke(&name, payload).await {
             Ok(answer) => ([(header::CONTENT_TYPE, "application/json")], answer).into_response(),
-            Err(InvocationError::Throttled) => {
-                refuse(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", &InvocationError::Throttled.to_string())
-            }
-            Err(error @ InvocationError::TooLarge { .. }) => {
-                refuse(StatusCode::PAYLOAD_TOO_LARGE, "RequestTooLargeException", &error.to_string())
-            }
+            Err(InvocationError::Throttled) => refuse(
+                StatusCode::TOO_MANY_REQUESTS,
+                "TooManyRequestsException",
+                &InvocationError::Throttled.to_string(),
+            ),
+            Err(error @ InvocationError::TooLarge { .. }) => refuse(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "RequestTooLargeException",
+                &error.to_string(),
+            ),
             Err(error) => failed(&error),
         },
     }
@@ -61,9 +76,19 @@ fn failed(error: &InvocationError) -> Response {
 }
 
 fn refuse(status: StatusCode, kind: &'static str, message: &str) -> Response {
-    answer(status, "x-amzn-errortype", kind, &json!({"Type": "User", "Message": message}))
+    answer(
+        status,
+        "x-amzn-errortype",
+        kind,
+        &json!({"Type": "User", "Message": message}),
+    )
 }
 
 fn answer(status: StatusCode, name: &'static str, value: &'static str, body: &Value) -> Response {
-    (status, [(header::CONTENT_TYPE.as_str(), "application/json"), (name, value)], body.to_string()).into_response()
+    (
+        status,
+        [(header::CONTENT_TYPE.as_str(), "application/json"), (name, value)],
+        body.to_string(),
+    )
+        .into_response()
 }

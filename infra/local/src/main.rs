@@ -68,7 +68,11 @@ struct Run {
 #[tokio::main]
 async fn main() -> ExitCode {
     let filter = EnvFilter::try_from_env("LOCAL_CLOUD_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_writer(std::io::stderr)
+        .init();
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         Command::Run(run) => run.start(&arguments.state_dir).await,
@@ -88,7 +92,9 @@ impl Run {
         let options = self.options(state_dir)?;
         let mut signals = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         let progress = Progress::new(options.quiet);
-        let Some(mut cloud) = Cloud::start_unless(&options, either(&mut signals)).await? else { return Ok(()) };
+        let Some(mut cloud) = Cloud::start_unless(&options, either(&mut signals)).await? else {
+            return Ok(());
+        };
         print_welcome(progress, &cloud);
         let broken = tokio::select! {
             () = either(&mut signals) => None,
@@ -108,7 +114,10 @@ impl Run {
         let project = std::path::absolute(&self.project)?;
         let functions_dir = match self.functions_dir {
             Some(folder) => folder,
-            None => std::env::current_exe()?.parent().context("this program is in no folder")?.to_owned(),
+            None => std::env::current_exe()?
+                .parent()
+                .context("this program is in no folder")?
+                .to_owned(),
         };
         Ok(Options {
             template: project.join("template.yaml"),
@@ -117,7 +126,11 @@ impl Run {
             // `make` exports variables that are empty.
             database_url: self.database_url.filter(|url| !url.is_empty()),
             facts: self.facts.filter(|file| !file.as_os_str().is_empty()),
-            ports: Ports { http: self.http_port, websocket: self.websocket_port, postgres: self.postgres_port },
+            ports: Ports {
+                http: self.http_port,
+                websocket: self.websocket_port,
+                postgres: self.postgres_port,
+            },
             only: self.only,
             demo: !self.no_demo,
             visibility: None,
@@ -139,19 +152,34 @@ async fn either((interrupt, terminate): &mut (Signal, Signal)) {
 fn print_welcome(progress: Progress, cloud: &Cloud) {
     let note = &cloud.note;
     for external in &cloud.external {
-        progress.line(&format!("\nEvents for {} wait for the process that you start:\n\n{external}", external.name));
+        progress.line(&format!(
+            "\nEvents for {} wait for the process that you start:\n\n{external}",
+            external.name
+        ));
     }
-    progress.line(&format!("\nready\n  HTTP API       {}\n  WebSocket API  {}\n  database       {}", note.http, note.websocket, without_password(&note.database_url)));
-    progress.line(&format!("  DynamoDB       {}\n  S3             {}\n  SQS            {}", note.dynamodb, note.s3, note.sqs));
+    progress.line(&format!(
+        "\nready\n  HTTP API       {}\n  WebSocket API  {}\n  database       {}",
+        note.http,
+        note.websocket,
+        without_password(&note.database_url)
+    ));
+    progress.line(&format!(
+        "  DynamoDB       {}\n  S3             {}\n  SQS            {}",
+        note.dynamodb, note.s3, note.sqs
+    ));
     if let Some(token) = &note.token {
         let (http, live) = (&note.http, &note.websocket);
         progress.line(&format!("\n  TOKEN={token}\n\ntry"));
-        progress.line(&format!("  curl -s -H \"authorization: Bearer $TOKEN\" '{http}/v1/kpis/ON_TIME_RATE/value?period=day'"));
+        progress.line(&format!(
+            "  curl -s -H \"authorization: Bearer $TOKEN\" '{http}/v1/kpis/ON_TIME_RATE/value?period=day'"
+        ));
         progress.line(&format!(
             "  curl -s -H \"authorization: Bearer $TOKEN\" -H 'content-type: application/json' {http}/v1/events/Flight \\\n    \
              -d '[{{\"date\":\"'$(date -u +%FT%TZ)'\",\"delay\":7,\"distance\":733,\"origin\":\"ORD\",\"destination\":\"LGA\"}}]'"
         ));
-        progress.line(&format!("  python3 -m websockets \"{live}?token=$TOKEN&kpi=FLIGHTS&period=minute\""));
+        progress.line(&format!(
+            "  python3 -m websockets \"{live}?token=$TOKEN&kpi=FLIGHTS&period=minute\""
+        ));
     }
     progress.line("\nCtrl-C stops everything");
 }
@@ -172,9 +200,18 @@ async fn invoke(state_dir: &Path, function: &str, event: &Path) -> anyhow::Resul
     let body = std::fs::read(event).with_context(|| format!("{} cannot be read", event.display()))?;
     let note = Note::read(state_dir)?;
     let url = format!("{}/2015-03-31/functions/{function}/invocations", note.lambda);
-    let response = reqwest::Client::new().post(url).body(body).send().await.map_err(|_| anyhow::anyhow!(NOT_RUNNING))?;
+    let response = reqwest::Client::new()
+        .post(url)
+        .body(body)
+        .send()
+        .await
+        .map_err(|_| anyhow::anyhow!(NOT_RUNNING))?;
     let failed = response.headers().contains_key("x-amz-function-error") || !response.status().is_success();
     let answer = response.text().await.context("the answer broke off")?;
     Progress::new(false).line(&answer);
-    if failed { bail!("function {function} failed") } else { Ok(()) }
+    if failed {
+        bail!("function {function} failed")
+    } else {
+        Ok(())
+    }
 }

@@ -48,13 +48,23 @@ impl Postgres {
     /// One sentence with host and port, never the password, when nothing answers there.
     pub async fn use_existing(url: &str) -> anyhow::Result<Self> {
         // The parser's own message may quote the text, and with it the password.
-        let Ok(config) = url.parse::<tokio_postgres::Config>() else { bail!("DATABASE_URL is not a PostgreSQL URL") };
+        let Ok(config) = url.parse::<tokio_postgres::Config>() else {
+            bail!("DATABASE_URL is not a PostgreSQL URL")
+        };
         let port = config.get_ports().first().copied().unwrap_or(5432);
-        let Some(Host::Tcp(host)) = config.get_hosts().first() else { bail!("DATABASE_URL names no host to connect to over TCP") };
+        let Some(Host::Tcp(host)) = config.get_hosts().first() else {
+            bail!("DATABASE_URL names no host to connect to over TCP")
+        };
         match timeout(CONNECT_LIMIT, TcpStream::connect((host.as_str(), port))).await {
-            Ok(Ok(_)) => Ok(Self { url: url.to_owned(), server: None }),
+            Ok(Ok(_)) => Ok(Self {
+                url: url.to_owned(),
+                server: None,
+            }),
             Ok(Err(error)) => bail!("the database of DATABASE_URL at {host}:{port} does not answer: {error}"),
-            Err(_) => bail!("the database of DATABASE_URL at {host}:{port} does not answer within {} s", CONNECT_LIMIT.as_secs()),
+            Err(_) => bail!(
+                "the database of DATABASE_URL at {host}:{port} does not answer within {} s",
+                CONNECT_LIMIT.as_secs()
+            ),
         }
     }
 
@@ -76,7 +86,10 @@ impl Postgres {
             .spawn()
             .with_context(|| format!("{} cannot be started", server.script.display()))?;
         let url = format!("postgres://postgres@127.0.0.1:{}/analytics", server.port);
-        let mut started = Self { url, server: Some(child) };
+        let mut started = Self {
+            url,
+            server: Some(child),
+        };
         started.wait_until_it_answers(server.log).await?;
         Ok(started)
     }
@@ -88,7 +101,11 @@ impl Postgres {
                 bail!("PostgreSQL did not start ({status}): {}", last_line(log));
             }
             if Instant::now() >= deadline {
-                bail!("PostgreSQL does not answer after {} s: {}", START_LIMIT.as_secs(), last_line(log));
+                bail!(
+                    "PostgreSQL does not answer after {} s: {}",
+                    START_LIMIT.as_secs(),
+                    last_line(log)
+                );
             }
             sleep(POLL_EVERY).await;
         }
@@ -124,7 +141,9 @@ pub fn free_port() -> anyhow::Result<u16> {
 }
 
 async fn answers(url: &str) -> bool {
-    let Ok(Ok((client, connection))) = timeout(CONNECT_LIMIT, tokio_postgres::connect(url, NoTls)).await else { return false };
+    let Ok(Ok((client, connection))) = timeout(CONNECT_LIMIT, tokio_postgres::connect(url, NoTls)).await else {
+        return false;
+    };
     // The connection ends as soon as its client is gone.
     drop(client);
     let _ = timeout(CONNECT_LIMIT, connection).await;
@@ -147,14 +166,20 @@ async fn stop(child: &mut Child) {
         interrupt(&format!("-{group}"));
     }
     if timeout(STOP_LIMIT, child.wait()).await.is_err() {
-        tracing::error!("PostgreSQL does not stop within {} s and is killed", STOP_LIMIT.as_secs());
+        tracing::error!(
+            "PostgreSQL does not stop within {} s and is killed",
+            STOP_LIMIT.as_secs()
+        );
         let _ = child.kill().await;
     }
 }
 
 /// Sends SIGINT. There is no safe call for it in the standard library; every Linux has the program, which takes milliseconds.
 fn interrupt(process: &str) {
-    let _ = std::process::Command::new("kill").args(["-s", "INT", "--", process]).stderr(Stdio::null()).status();
+    let _ = std::process::Command::new("kill")
+        .args(["-s", "INT", "--", process])
+        .stderr(Stdio::null())
+        .status();
 }
 
 /// A cloud that was killed leaves its server running. The state folder is locked by now, so it is nobody else's.
@@ -182,14 +207,23 @@ fn leftover(data: &Path) -> Option<u32> {
 
 fn last_line(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
-    let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it said nothing");
+    let line = text
+        .lines()
+        .rev()
+        .map(str::trim)
+        .find(|line| !line.is_empty())
+        .unwrap_or("it said nothing");
     line.strip_prefix("error: ").unwrap_or(line).to_owned()
 }
 
 /// Where the parts of a server of our own are, given the project and the state folder.
 #[must_use]
 pub fn paths(project: &Path, state: &Path) -> (PathBuf, PathBuf, PathBuf) {
-    (project.join("infra/database/start-postgres"), state.join("postgres-data"), state.join("postgres.log"))
+    (
+        project.join("infra/database/start-postgres"),
+        state.join("postgres-data"),
+        state.join("postgres.log"),
+    )
 }
 
 #[cfg(test)]
@@ -203,10 +237,16 @@ mod tests {
     #[tokio::test]
     async fn a_dead_database_is_one_sentence_without_the_password() {
         let port = free_port().unwrap();
-        let error = Postgres::use_existing(&format!("postgres://app:hunter2@127.0.0.1:{port}/analytics")).await.unwrap_err().to_string();
+        let error = Postgres::use_existing(&format!("postgres://app:hunter2@127.0.0.1:{port}/analytics"))
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(&format!("127.0.0.1:{port}")), "{error}");
         assert!(!error.contains("hunter2") && !error.contains('\n'), "{error}");
-        let error = Postgres::use_existing("mysql://app:hunter2@host/x").await.unwrap_err().to_string();
+        let error = Postgres::use_existing("mysql://app:hunter2@host/x")
+            .await
+            .unwrap_err()
+            .to_string();
         assert_eq!(error, "DATABASE_URL is not a PostgreSQL URL");
     }
 
@@ -218,7 +258,12 @@ mod tests {
         std::fs::write(&script, "#!/bin/sh\necho 'error: no disk' >&2\nexit 1\n").unwrap();
         std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
         let port = free_port().unwrap();
-        let server = Server { script: &script, data: &folder.join("data"), log: &log, port };
+        let server = Server {
+            script: &script,
+            data: &folder.join("data"),
+            log: &log,
+            port,
+        };
         let error = Postgres::start(&server).await.unwrap_err().to_string();
         assert!(error.ends_with("no disk"), "{error}");
         std::fs::remove_dir_all(&folder).unwrap();

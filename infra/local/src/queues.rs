@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 pub use message::{Attribute, MESSAGE_BYTES, Message};
-pub use queue::{Counts, Queue, Received, ReceiptError, Redrive, Want};
+pub use queue::{Counts, Queue, ReceiptError, Received, Redrive, Want};
 pub use source::{DEFAULT_CONCURRENCY, EventSource};
 use tokio::net::TcpListener;
 
@@ -38,21 +38,43 @@ impl Queues {
     ///
     /// # Errors
     /// When a redrive policy names a queue that is not there, or the listener has no address.
-    pub fn start(tasks: &mut Tasks, listener: TcpListener, template: &Template, visibility: Option<Duration>) -> anyhow::Result<Self> {
+    pub fn start(
+        tasks: &mut Tasks,
+        listener: TcpListener,
+        template: &Template,
+        visibility: Option<Duration>,
+    ) -> anyhow::Result<Self> {
         let mut by_id = BTreeMap::new();
         for queue in &template.queues {
             let visibility = visibility.unwrap_or(Duration::from_secs(queue.visibility_timeout_s));
-            by_id.insert(queue.logical_id.clone(), Arc::new(Queue::new(queue.name.clone(), visibility)));
+            by_id.insert(
+                queue.logical_id.clone(),
+                Arc::new(Queue::new(queue.name.clone(), visibility)),
+            );
         }
         for queue in &template.queues {
-            let Some((dead_letters, max_receives)) = &queue.redrive else { continue };
-            let target = by_id.get(dead_letters).with_context(|| format!("queue {} has no dead letters {dead_letters}", queue.name))?;
+            let Some((dead_letters, max_receives)) = &queue.redrive else {
+                continue;
+            };
+            let target = by_id
+                .get(dead_letters)
+                .with_context(|| format!("queue {} has no dead letters {dead_letters}", queue.name))?;
             if let Some(source) = by_id.get(&queue.logical_id) {
-                source.set_redrive(Redrive { queue: Arc::clone(target), max_receives: *max_receives });
+                source.set_redrive(Redrive {
+                    queue: Arc::clone(target),
+                    max_receives: *max_receives,
+                });
             }
         }
-        let by_name = by_id.values().map(|queue| (queue.name.clone(), Arc::clone(queue))).collect();
-        let queues = Self { address: listener.local_addr()?, by_id: Arc::new(by_id), by_name: Arc::new(by_name) };
+        let by_name = by_id
+            .values()
+            .map(|queue| (queue.name.clone(), Arc::clone(queue)))
+            .collect();
+        let queues = Self {
+            address: listener.local_addr()?,
+            by_id: Arc::new(by_id),
+            by_name: Arc::new(by_name),
+        };
         tasks.serve(listener, protocol::router(queues.clone()));
         Ok(queues)
     }
@@ -67,8 +89,11 @@ impl Queues {
             .iter()
             .map(|source| {
                 let queue = self.by_id.get(&source.queue);
-                let queue = queue.with_context(|| format!("function {} has no queue {}", source.function, source.queue))?;
-                let concurrency = source.max_concurrency.map_or(Ok(DEFAULT_CONCURRENCY), usize::try_from)?;
+                let queue =
+                    queue.with_context(|| format!("function {} has no queue {}", source.function, source.queue))?;
+                let concurrency = source
+                    .max_concurrency
+                    .map_or(Ok(DEFAULT_CONCURRENCY), usize::try_from)?;
                 Ok(EventSource {
                     queue: Arc::clone(queue),
                     function: source.function.clone(),

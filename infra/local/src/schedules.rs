@@ -42,7 +42,10 @@ pub fn parse_rate(expression: &str) -> Result<Duration, ExpressionError> {
         return Err(ExpressionError::Unsupported(expression.to_owned()));
     }
     let invalid = || ExpressionError::Invalid(expression.to_owned());
-    let inner = text.strip_prefix("rate(").and_then(|rest| rest.strip_suffix(')')).ok_or_else(invalid)?;
+    let inner = text
+        .strip_prefix("rate(")
+        .and_then(|rest| rest.strip_suffix(')'))
+        .ok_or_else(invalid)?;
     let (value, unit) = inner.trim().split_once(' ').ok_or_else(invalid)?;
     let value: u32 = value.parse().ok().filter(|value| *value > 0).ok_or_else(invalid)?;
     let seconds = match unit.trim() {
@@ -59,7 +62,11 @@ impl TryFrom<&template::Schedule> for Schedule {
 
     fn try_from(schedule: &template::Schedule) -> Result<Self, ExpressionError> {
         let every = parse_rate(&schedule.expression)?;
-        Ok(Self { function: schedule.function.clone(), every, input: schedule.input.clone() })
+        Ok(Self {
+            function: schedule.function.clone(),
+            every,
+            input: schedule.input.clone(),
+        })
     }
 }
 
@@ -107,14 +114,33 @@ mod tests {
 
     #[test]
     fn rates_are_read_and_the_rest_is_refused_by_name() {
-        for (expression, seconds) in [("rate(1 minute)", 60), ("rate(5 minutes)", 300), ("rate(2 hours)", 7_200), ("rate(1 day)", 86_400)] {
+        for (expression, seconds) in [
+            ("rate(1 minute)", 60),
+            ("rate(5 minutes)", 300),
+            ("rate(2 hours)", 7_200),
+            ("rate(1 day)", 86_400),
+        ] {
             assert_eq!(parse_rate(expression), Ok(Duration::from_secs(seconds)), "{expression}");
         }
-        for expression in ["rate(0 minutes)", "rate(-1 minutes)", "rate(1)", "rate(1 second)", "every minute", "", "rate(1 minute"] {
-            assert_eq!(parse_rate(expression), Err(ExpressionError::Invalid(expression.to_owned())));
+        for expression in [
+            "rate(0 minutes)",
+            "rate(-1 minutes)",
+            "rate(1)",
+            "rate(1 second)",
+            "every minute",
+            "",
+            "rate(1 minute",
+        ] {
+            assert_eq!(
+                parse_rate(expression),
+                Err(ExpressionError::Invalid(expression.to_owned()))
+            );
         }
         for expression in ["cron(0 12 * * ? *)", "at(2026-01-01T00:00:00)"] {
-            assert_eq!(parse_rate(expression), Err(ExpressionError::Unsupported(expression.to_owned())));
+            assert_eq!(
+                parse_rate(expression),
+                Err(ExpressionError::Unsupported(expression.to_owned()))
+            );
         }
     }
 
@@ -127,13 +153,27 @@ mod tests {
             async { Ok(Bytes::new()) }
         });
         let every = Duration::from_secs(60);
-        let schedule = Schedule { function: "push-updates".to_owned(), every, input: Some("{\"shard\": 0}".to_owned()) };
+        let schedule = Schedule {
+            function: "push-updates".to_owned(),
+            every,
+            input: Some("{\"shard\": 0}".to_owned()),
+        };
         let running = tokio::spawn(schedule.clone().run(invoker));
         tokio::time::sleep(Duration::from_secs(121)).await;
         running.abort();
-        assert_eq!(*payloads.lock().unwrap(), vec![Bytes::from_static(b"{\"shard\": 0}"); 3]);
+        assert_eq!(
+            *payloads.lock().unwrap(),
+            vec![Bytes::from_static(b"{\"shard\": 0}"); 3]
+        );
 
-        let own: serde_json::Value = serde_json::from_slice(&Schedule { input: None, ..schedule }.payload()).unwrap();
+        let own: serde_json::Value = serde_json::from_slice(
+            &Schedule {
+                input: None,
+                ..schedule
+            }
+            .payload(),
+        )
+        .unwrap();
         assert_eq!(own["source"], "aws.scheduler");
     }
 }

@@ -31,7 +31,10 @@ impl Stopped {
 
 impl Default for Tasks {
     fn default() -> Self {
-        Self { stop: watch::Sender::new(false), set: JoinSet::new() }
+        Self {
+            stop: watch::Sender::new(false),
+            set: JoinSet::new(),
+        }
     }
 }
 
@@ -57,7 +60,10 @@ impl Tasks {
     pub fn serve(&mut self, listener: TcpListener, router: Router) {
         let stopped = self.stopped();
         self.set.spawn(async move {
-            if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped.wait()).await {
+            if let Err(error) = axum::serve(listener, router)
+                .with_graceful_shutdown(stopped.wait())
+                .await
+            {
                 tracing::error!(%error, "a listener ended");
             }
         });

@@ -76,15 +76,13 @@ struct Gateway {
 ///
 /// # Errors
 /// When the listener fails.
-pub async fn serve(
-    listener: TcpListener,
-    template: Arc<Template>,
-    pool: Pool,
-    limits: Limits,
-) -> std::io::Result<()> {
+pub async fn serve(listener: TcpListener, template: Arc<Template>, pool: Pool, limits: Limits) -> std::io::Result<()> {
     let stage = template.live_stage.clone();
     let gateway = Arc::new(Gateway {
-        authorizer: template.live_authorizer.clone().map(|settings| Authorizer::new(settings, pool.clone())),
+        authorizer: template
+            .live_authorizer
+            .clone()
+            .map(|settings| Authorizer::new(settings, pool.clone())),
         throttles: Throttles::new(template.live_throttle, template.live_routes.len()),
         routes: template.live_routes.clone(),
         selector: template.live_selector.clone(),
@@ -95,7 +93,9 @@ pub async fn serve(
         limits,
     });
     let management = post(management::send).get(management::read).delete(management::close);
-    let mut router = Router::new().route("/", get(connect::handle)).fallback(connect::refuse_path);
+    let mut router = Router::new()
+        .route("/", get(connect::handle))
+        .fallback(connect::refuse_path);
     if !stage.is_empty() {
         router = router
             .route(&format!("/{stage}"), get(connect::handle))

@@ -29,7 +29,7 @@ pub enum Error {
     #[error("{}", describe(.0))]
     Statement(#[from] tokio_postgres::Error),
     /// A migration failed.
-    #[error("migration failed: {0}")]
+    #[error("migration failed: {}", chain(.0))]
     Migration(#[from] refinery::Error),
     /// A row holds what the code can't read; `place` names it.
     #[error("stored {place} can't be read: {cause}")]
@@ -56,6 +56,12 @@ fn describe(error: &tokio_postgres::Error) -> String {
         || error.to_string(),
         |db| format!("{} ({}{})", db.message(), db.code().code(), db.table().map(|table| format!(", table {table}")).unwrap_or_default()),
     )
+}
+
+/// An error with its causes: the migration runner's own text says only "db error".
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 impl Error {

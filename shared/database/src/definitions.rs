@@ -245,13 +245,13 @@ async fn create_tables(session: &Session, edition: Edition, relation: &Relation,
     Ok(())
 }
 
-/// The physical side of a definition: derived attributes are plain columns, nothing is required.
+/// The physical side of a definition: derived attributes are plain columns, nothing but the key is required.
 fn shape(entity: &Entity) -> EntityDefinition {
     let mut definition = entity.definition().clone();
     definition.groupings = entity.groupings().to_vec();
     for attribute in &mut definition.attributes {
         attribute.formula = None;
-        attribute.required = false;
+        attribute.required = definition.key.contains(&attribute.name);
     }
     definition
 }

@@ -41,6 +41,7 @@
 //! before a connection got it, that connection gets a `resync`.
 
 mod change;
+mod existence;
 mod frame;
 mod limits;
 mod message;
@@ -51,6 +52,7 @@ mod subscribe;
 mod topic;
 
 pub use change::{Change, Control};
+pub use existence::check_existence;
 pub use frame::{Beat, ErrorFrame, Frame, Pong, Position, Reason, Resync, Subscribed, TopicEcho, Unsubscribed, Update, Watermark};
 pub use limits::*;
 pub use message::{ClientMessage, FilterValue, Ping, Resume, Subscribe, TopicRequest, Unsubscribe};

@@ -27,7 +27,8 @@ pub struct Problem {
     #[serde(rename = "type")]
     pub kind: String,
     /// The kind of problem, for people.
-    pub title: String,
+    #[schema(value_type = String)]
+    pub title: &'static str,
     /// HTTP status.
     pub status: u16,
     /// What is wrong, naming the input.
@@ -43,10 +44,10 @@ pub struct Problem {
 impl Problem {
     /// A problem of a kind: `name` ends its type URN, `title` is for people.
     #[must_use]
-    pub fn new(status: StatusCode, name: &str, title: &str, detail: impl Into<String>) -> Self {
+    pub fn new(status: StatusCode, name: &str, title: &'static str, detail: impl Into<String>) -> Self {
         Self {
             kind: format!("urn:analytics-engine:problem:{name}"),
-            title: title.to_owned(),
+            title,
             status: status.as_u16(),
             detail: detail.into(),
             hint: None,

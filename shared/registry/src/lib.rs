@@ -27,6 +27,7 @@ pub mod subscriptions;
 #[cfg(test)]
 mod testing;
 mod transaction;
+pub mod wake;
 
 pub use changes::Changes;
 pub use connections::Connection;

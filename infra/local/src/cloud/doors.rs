@@ -20,13 +20,21 @@ pub struct Ports {
 
 impl Default for Ports {
     fn default() -> Self {
-        Self { http: 3000, websocket: 3001, postgres: 0 }
+        Self {
+            http: 3000,
+            websocket: 3001,
+            postgres: 0,
+        }
     }
 }
 
 impl Ports {
     /// Whatever is free, as tests want it.
-    pub const ANY: Self = Self { http: 0, websocket: 0, postgres: 0 };
+    pub const ANY: Self = Self {
+        http: 0,
+        websocket: 0,
+        postgres: 0,
+    };
 }
 
 /// Bound listeners with their addresses.
@@ -55,7 +63,11 @@ impl Doors {
 
     /// What the template needs to know of them.
     pub(super) fn addresses(&self) -> anyhow::Result<Addresses> {
-        Ok(Addresses { http: url(&self.http)?, websocket: url(&self.websocket)?, sqs: url(&self.sqs)? })
+        Ok(Addresses {
+            http: url(&self.http)?,
+            websocket: url(&self.websocket)?,
+            sqs: url(&self.sqs)?,
+        })
     }
 }
 
@@ -92,10 +104,34 @@ mod tests {
     async fn a_busy_port_names_the_variable_that_changes_it() {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = taken.local_addr().unwrap().port();
-        for (ports, variable) in [(Ports { http: port, ..Ports::ANY }, "HTTP_PORT"), (Ports { websocket: port, ..Ports::ANY }, "WEBSOCKET_PORT")] {
+        for (ports, variable) in [
+            (
+                Ports {
+                    http: port,
+                    ..Ports::ANY
+                },
+                "HTTP_PORT",
+            ),
+            (
+                Ports {
+                    websocket: port,
+                    ..Ports::ANY
+                },
+                "WEBSOCKET_PORT",
+            ),
+        ] {
             let error = Doors::open(ports).await.unwrap_err().to_string();
-            assert!(error.contains(&port.to_string()) && error.contains(variable) && !error.contains('\n'), "{error}");
+            assert!(
+                error.contains(&port.to_string()) && error.contains(variable) && !error.contains('\n'),
+                "{error}"
+            );
         }
-        assert!(postgres_port(port).await.unwrap_err().to_string().contains("POSTGRES_PORT"));
+        assert!(
+            postgres_port(port)
+                .await
+                .unwrap_err()
+                .to_string()
+                .contains("POSTGRES_PORT")
+        );
     }
 }

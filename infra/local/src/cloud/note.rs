@@ -54,7 +54,9 @@ impl Note {
     pub fn read(state: &Path) -> anyhow::Result<Self> {
         let path = state.join(NAME);
         match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| format!("{} is not the note of a cloud", path.display())),
+            Ok(bytes) => {
+                serde_json::from_slice(&bytes).with_context(|| format!("{} is not the note of a cloud", path.display()))
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => bail!(NOT_RUNNING),
             Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
         }

@@ -20,7 +20,10 @@ pub(super) async fn define(client: &Client) -> anyhow::Result<()> {
             let (status, answer) = client.post(path, &definition).await?;
             // It exists: a second run, or somebody has made their own, which is theirs to keep.
             if !status.is_success() && status != StatusCode::CONFLICT {
-                bail!("POST {path} refuses the definition {}: {status} {answer}", definition["code"]);
+                bail!(
+                    "POST {path} refuses the definition {}: {status} {answer}",
+                    definition["code"]
+                );
             }
         }
     }
@@ -39,7 +42,13 @@ mod tests {
 
     #[test]
     fn definitions_are_json_with_codes() {
-        let codes = |text| parse(text).unwrap().iter().map(|one| one["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+        let codes = |text| {
+            parse(text)
+                .unwrap()
+                .iter()
+                .map(|one| one["code"].as_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
         assert_eq!(codes(ENTITIES), ["Flight"]);
         assert_eq!(codes(KPIS).len(), 6);
     }

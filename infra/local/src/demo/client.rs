@@ -44,8 +44,17 @@ impl Client {
     /// # Errors
     /// When the API does not answer or refuses the password.
     pub async fn sign_in(base: &str, email: &str, password: &str) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder().timeout(ANSWER_LIMIT).build().context("no HTTP client")?;
-        let session = open(&http, base, "/v1/sign-in", &json!({"email": email, "password": password})).await?;
+        let http = reqwest::Client::builder()
+            .timeout(ANSWER_LIMIT)
+            .build()
+            .context("no HTTP client")?;
+        let session = open(
+            &http,
+            base,
+            "/v1/sign-in",
+            &json!({"email": email, "password": password}),
+        )
+        .await?;
         Ok(Self {
             http,
             base: base.to_owned(),
@@ -94,18 +103,34 @@ impl Client {
     }
 
     async fn attempt(&self, method: &Method, path: &str, body: Option<&Value>) -> anyhow::Result<(StatusCode, Value)> {
-        let mut request = self.http.request(method.clone(), format!("{}{path}", self.base)).bearer_auth(self.token().await?);
+        let mut request = self
+            .http
+            .request(method.clone(), format!("{}{path}", self.base))
+            .bearer_auth(self.token().await?);
         if let Some(body) = body {
             request = request.json(body);
         }
-        let response = request.send().await.with_context(|| format!("{method} {path} has no answer"))?;
+        let response = request
+            .send()
+            .await
+            .with_context(|| format!("{method} {path} has no answer"))?;
         let status = response.status();
-        let bytes = response.bytes().await.with_context(|| format!("the answer to {method} {path} broke off"))?;
+        let bytes = response
+            .bytes()
+            .await
+            .with_context(|| format!("the answer to {method} {path} broke off"))?;
         Ok((status, serde_json::from_slice(&bytes).unwrap_or(Value::Null)))
     }
 
     async fn renew(&self, refresh: &str) -> anyhow::Result<Session> {
-        match open(&self.http, &self.base, "/v1/refresh-token", &json!({"refresh_token": refresh})).await {
+        match open(
+            &self.http,
+            &self.base,
+            "/v1/refresh-token",
+            &json!({"refresh_token": refresh}),
+        )
+        .await
+        {
             Ok(session) => Ok(session),
             // The registry forgets refresh tokens when the cloud restarts.
             Err(_) => {
@@ -117,12 +142,27 @@ impl Client {
 }
 
 async fn open(http: &reqwest::Client, base: &str, path: &str, body: &Value) -> anyhow::Result<Session> {
-    let response = http.post(format!("{base}{path}")).json(body).send().await.with_context(|| format!("POST {path} has no answer"))?;
+    let response = http
+        .post(format!("{base}{path}"))
+        .json(body)
+        .send()
+        .await
+        .with_context(|| format!("POST {path} has no answer"))?;
     let status = response.status();
     if !status.is_success() {
-        bail!("POST {path} answers {status}: {}", response.text().await.unwrap_or_default());
+        bail!(
+            "POST {path} answers {status}: {}",
+            response.text().await.unwrap_or_default()
+        );
     }
-    let tokens: Tokens = response.json().await.with_context(|| format!("POST {path} answers without tokens"))?;
+    let tokens: Tokens = response
+        .json()
+        .await
+        .with_context(|| format!("POST {path} answers without tokens"))?;
     let renew_at = Instant::now() + Duration::from_secs(tokens.expires_in).saturating_sub(RENEW_EARLY);
-    Ok(Session { access: tokens.access_token, refresh: tokens.refresh_token, renew_at })
+    Ok(Session {
+        access: tokens.access_token,
+        refresh: tokens.refresh_token,
+        renew_at,
+    })
 }

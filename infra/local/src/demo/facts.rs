@@ -57,7 +57,9 @@ pub(super) async fn upload(file: &Path, target: &Target<'_>) -> anyhow::Result<(
         .endpoint_url(target.endpoint)
         .force_path_style(true)
         .build();
-    let body = ByteStream::from_path(file).await.with_context(|| format!("{} cannot be read", file.display()))?;
+    let body = ByteStream::from_path(file)
+        .await
+        .with_context(|| format!("{} cannot be read", file.display()))?;
     let put = aws_sdk_s3::Client::from_conf(config)
         .put_object()
         .bucket(target.bucket)
@@ -65,7 +67,8 @@ pub(super) async fn upload(file: &Path, target: &Target<'_>) -> anyhow::Result<(
         .body(body)
         .send()
         .await;
-    put.map(drop).with_context(|| format!("{} cannot be put on S3", file.display()))
+    put.map(drop)
+        .with_context(|| format!("{} cannot be put on S3", file.display()))
 }
 
 /// Waits until all facts are loaded, and shows the way there. Gives how many are.
@@ -89,7 +92,12 @@ pub(super) async fn wait(client: &Client, step: &mut Step) -> anyhow::Result<u64
 
 /// The facts that a series is made of: whole numbers, unlike its values.
 fn total(answer: &Value) -> u64 {
-    answer["points"].as_array().into_iter().flatten().filter_map(|point| point["facts"].as_u64()).sum()
+    answer["points"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|point| point["facts"].as_u64())
+        .sum()
 }
 
 #[cfg(test)]
@@ -103,7 +111,10 @@ mod tests {
     #[test]
     fn the_facts_of_a_series_are_summed() {
         let cases = [
-            (json!({"points": [{"value": 2.0, "facts": 2}, {"value": 3.0, "facts": 3}]}), 5),
+            (
+                json!({"points": [{"value": 2.0, "facts": 2}, {"value": 3.0, "facts": 3}]}),
+                5,
+            ),
             (json!({"points": []}), 0),
             (json!({"error": "none"}), 0),
         ];

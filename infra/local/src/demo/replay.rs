@@ -91,7 +91,10 @@ fn last_rows(file: &Path) -> anyhow::Result<Vec<Row>> {
             last.pop_front();
         }
     }
-    let mut rows: Vec<Row> = last.iter().flat_map(|batch| (0..batch.rows()).map(|row| batch.json(row))).collect();
+    let mut rows: Vec<Row> = last
+        .iter()
+        .flat_map(|batch| (0..batch.rows()).map(|row| batch.json(row)))
+        .collect();
     rows.drain(..rows.len().saturating_sub(ROWS_KEPT));
     Ok(rows)
 }
@@ -104,9 +107,20 @@ mod tests {
 
     #[test]
     fn rows_end_now_in_their_order() {
-        let row = |delay: i64| Map::from_iter([("date".to_owned(), json!("2001-06-30T23:00:00Z")), ("delay".to_owned(), json!(delay))]);
+        let row = |delay: i64| {
+            Map::from_iter([
+                ("date".to_owned(), json!("2001-06-30T23:00:00Z")),
+                ("delay".to_owned(), json!(delay)),
+            ])
+        };
         let moved = moved(&[row(1), row(2)], "2026-01-01T00:00:00Z".parse().unwrap());
-        assert_eq!(moved[0], Map::from_iter([("date".to_owned(), json!("2025-12-31T23:59:59.750Z")), ("delay".to_owned(), json!(1))]));
+        assert_eq!(
+            moved[0],
+            Map::from_iter([
+                ("date".to_owned(), json!("2025-12-31T23:59:59.750Z")),
+                ("delay".to_owned(), json!(1))
+            ])
+        );
         assert_eq!(moved[1]["date"], "2026-01-01T00:00:00.000Z");
     }
 }

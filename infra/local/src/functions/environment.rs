@@ -27,7 +27,11 @@ pub struct ExternalFunction {
 impl fmt::Display for ExternalFunction {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "env")?;
-        for (name, value) in self.environment.iter().filter(|(name, _)| !INHERITED.contains(&name.as_str())) {
+        for (name, value) in self
+            .environment
+            .iter()
+            .filter(|(name, _)| !INHERITED.contains(&name.as_str()))
+        {
             write!(formatter, " \\\n  {name}='{}'", value.replace('\'', r"'\''"))?;
         }
         write!(formatter, " \\\n  '{}'", self.binary.display())
@@ -35,11 +39,7 @@ impl fmt::Display for ExternalFunction {
 }
 
 /// The whole environment of a function. `extra` wins over Lambda's own variables, the template's over both.
-pub(super) fn of(
-    function: &Function,
-    runtime_api: &str,
-    extra: &BTreeMap<String, String>,
-) -> BTreeMap<String, String> {
+pub(super) fn of(function: &Function, runtime_api: &str, extra: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let name = &function.name;
     let lambda = [
         ("AWS_LAMBDA_RUNTIME_API", runtime_api.to_owned()),
@@ -55,7 +55,9 @@ pub(super) fn of(
         ("_HANDLER", "bootstrap".to_owned()),
         ("TZ", ":UTC".to_owned()),
     ];
-    let inherited = INHERITED.into_iter().filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)));
+    let inherited = INHERITED
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)));
     inherited
         .chain(lambda.into_iter().map(|(name, value)| (name.to_owned(), value)))
         .chain(extra.clone())

@@ -36,7 +36,7 @@ struct Inner {
 struct Slots {
     function: Function,
     binary: PathBuf,
-    /// `HOST:PORT` of the Runtime API.
+    /// The Runtime API's address. It has a scheme, which Lambda's own has not: only so may it have a path too.
     runtime_api: String,
     extra_environment: BTreeMap<String, String>,
     runtimes: Runtimes,
@@ -67,7 +67,13 @@ impl Pool {
         extra_environment: BTreeMap<String, String>,
     ) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        Self::with(listener, functions, &directory, &extra_environment, &PoolLimits::default())
+        Self::with(
+            listener,
+            functions,
+            &directory,
+            &extra_environment,
+            &PoolLimits::default(),
+        )
     }
 
     /// The same with the Runtime API on a given listener (an address that stays the same suits debuggers) and limits.
@@ -81,11 +87,13 @@ impl Pool {
         extra_environment: &BTreeMap<String, String>,
         limits: &PoolLimits,
     ) -> io::Result<Self> {
-        let runtime_api = listener.local_addr()?.to_string();
+        let runtime_api = format!("http://{}", listener.local_addr()?);
         let runtimes = Runtimes::default();
         let is_shut_down = Arc::new(AtomicBool::new(false));
         let slots = functions.into_iter().map(|function| {
-            let limit = function.reserved_concurrency.and_then(|limit| usize::try_from(limit).ok());
+            let limit = function
+                .reserved_concurrency
+                .and_then(|limit| usize::try_from(limit).ok());
             let slots = Slots {
                 binary: directory.binary(&function.name),
                 runtime_api: runtime_api.clone(),
@@ -110,7 +118,12 @@ impl Pool {
             }
         });
         let server = server.abort_handle();
-        let inner = Arc::new(Inner { functions, runtimes, is_shut_down, server });
+        let inner = Arc::new(Inner {
+            functions,
+            runtimes,
+            is_shut_down,
+            server,
+        });
         tokio::spawn(reap(Arc::downgrade(&inner), limits.idle_time));
         Ok(Self(inner))
     }
@@ -184,7 +197,10 @@ impl Pool {
     }
 
     fn slots(&self, name: &str) -> Result<&Arc<Slots>, InvocationError> {
-        self.0.functions.get(name).ok_or_else(|| InvocationError::Unknown { name: name.to_owned() })
+        self.0
+            .functions
+            .get(name)
+            .ok_or_else(|| InvocationError::Unknown { name: name.to_owned() })
     }
 }
 
@@ -213,7 +229,10 @@ impl Slots {
 
     async fn run(self: Arc<Self>, payload: Bytes, _permit: OwnedSemaphorePermit) -> Answer {
         if let Some(worker) = self.external.get() {
-            let patience = Patience { until_taken: self.limits.external, until_answered: self.limits.external };
+            let patience = Patience {
+                until_taken: self.limits.external,
+                until_answered: self.limits.external,
+            };
             return match worker.call(payload, patience).await {
                 Outcome::Answered(answer) => answer,
                 Outcome::Failed(error) | Outcome::NotTaken(error) => Err(error),
@@ -221,10 +240,16 @@ impl Slots {
         }
         loop {
             let (worker, is_new) = self.worker()?;
-            let patience = Patience { until_taken: self.limits.init, until_answered: self.function.timeout };
+            let patience = Patience {
+                until_taken: self.limits.init,
+                until_answered: self.function.timeout,
+            };
             match worker.call(payload.clone(), patience).await {
                 Outcome::Answered(answer) => {
-                    lock(&self.idle).push(Idle { worker, since: Instant::now() });
+                    lock(&self.idle).push(Idle {
+                        worker,
+                        since: Instant::now(),
+                    });
                     return answer;
                 }
                 // An idle process ended unnoticed: the event goes to the next one, at last to a new one.
@@ -281,7 +306,11 @@ impl Slots {
         let mut idle = lock(&self.idle);
         idle.retain(|idle| !idle.worker.has_exited());
         let surplus = idle.len().saturating_sub(self.limits.idle_kept);
-        let old = idle.iter().take(surplus).take_while(|idle| idle.since.elapsed() >= self.limits.idle_time).count();
+        let old = idle
+            .iter()
+            .take(surplus)
+            .take_while(|idle| idle.since.elapsed() >= self.limits.idle_time)
+            .count();
         for Idle { worker, .. } in idle.drain(..old) {
             worker.kill();
         }

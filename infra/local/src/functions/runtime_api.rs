@@ -54,8 +54,12 @@ pub(super) fn router(runtimes: Runtimes) -> Router {
 }
 
 async fn next(State(runtimes): State<Runtimes>, Path(id): Path<String>) -> Response {
-    let Some(worker) = runtimes.get(&id) else { return unknown_runtime(&id) };
-    let Some(event) = worker.next().await else { return unknown_runtime(&id) };
+    let Some(worker) = runtimes.get(&id) else {
+        return unknown_runtime(&id);
+    };
+    let Some(event) = worker.next().await else {
+        return unknown_runtime(&id);
+    };
     let headers = [
         ("lambda-runtime-aws-request-id", event.request_id),
         ("lambda-runtime-deadline-ms", event.deadline_ms.to_string()),
@@ -71,29 +75,38 @@ async fn response(
     Path((id, request)): Path<(String, String)>,
     body: Body,
 ) -> Response {
-    let Some(worker) = runtimes.get(&id) else { return unknown_runtime(&id) };
+    let Some(worker) = runtimes.get(&id) else {
+        return unknown_runtime(&id);
+    };
     match axum::body::to_bytes(body, PAYLOAD_BYTES).await {
         Ok(payload) => acknowledge(worker.answer(&request, Ok(payload)), &request),
         Err(_) => {
-            let answer = failed("Function.ResponseSizeTooLarge", &format!("more than {PAYLOAD_BYTES} bytes"));
+            let answer = failed(
+                "Function.ResponseSizeTooLarge",
+                &format!("more than {PAYLOAD_BYTES} bytes"),
+            );
             worker.answer(&request, answer);
-            problem(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", "the response is too large")
+            problem(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "RequestEntityTooLarge",
+                "the response is too large",
+            )
         }
     }
 }
 
-async fn error(
-    State(runtimes): State<Runtimes>,
-    Path((id, request)): Path<(String, String)>,
-    body: Body,
-) -> Response {
-    let Some(worker) = runtimes.get(&id) else { return unknown_runtime(&id) };
+async fn error(State(runtimes): State<Runtimes>, Path((id, request)): Path<(String, String)>, body: Body) -> Response {
+    let Some(worker) = runtimes.get(&id) else {
+        return unknown_runtime(&id);
+    };
     let body = axum::body::to_bytes(body, ERROR_BYTES).await.unwrap_or_default();
     acknowledge(worker.answer(&request, Err(function_error(&body))), &request)
 }
 
 async fn init_error(State(runtimes): State<Runtimes>, Path(id): Path<String>, body: Body) -> Response {
-    let Some(worker) = runtimes.get(&id) else { return unknown_runtime(&id) };
+    let Some(worker) = runtimes.get(&id) else {
+        return unknown_runtime(&id);
+    };
     let body = axum::body::to_bytes(body, ERROR_BYTES).await.unwrap_or_default();
     worker.fail_init(function_error(&body));
     acknowledge(true, "init")
@@ -108,38 +121,66 @@ struct Diagnostic {
 
 impl Default for Diagnostic {
     fn default() -> Self {
-        Self { error_type: "Unhandled".to_owned(), error_message: "the function sent no error document".to_owned() }
+        Self {
+            error_type: "Unhandled".to_owned(),
+            error_message: "the function sent no error document".to_owned(),
+        }
     }
 }
 
 fn function_error(body: &Bytes) -> InvocationError {
-    let Diagnostic { error_type, error_message } = serde_json::from_slice(body).unwrap_or_default();
-    InvocationError::Function { error_type, message: error_message }
+    let Diagnostic {
+        error_type,
+        error_message,
+    } = serde_json::from_slice(body).unwrap_or_default();
+    InvocationError::Function {
+        error_type,
+        message: error_message,
+    }
 }
 
 fn failed(error_type: &str, message: &str) -> Answer {
-    Err(InvocationError::Function { error_type: error_type.to_owned(), message: message.to_owned() })
+    Err(InvocationError::Function {
+        error_type: error_type.to_owned(),
+        message: message.to_owned(),
+    })
 }
 
 fn acknowledge(was_expected: bool, request: &str) -> Response {
     if was_expected {
         (StatusCode::ACCEPTED, axum::Json(json!({ "status": "OK" }))).into_response()
     } else {
-        problem(StatusCode::BAD_REQUEST, "InvalidRequestID", &format!("nobody waits for the answer to {request}"))
+        problem(
+            StatusCode::BAD_REQUEST,
+            "InvalidRequestID",
+            &format!("nobody waits for the answer to {request}"),
+        )
     }
 }
 
 fn unknown_runtime(id: &str) -> Response {
-    problem(StatusCode::FORBIDDEN, "InvalidRuntime", &format!("there is no runtime {id}"))
+    problem(
+        StatusCode::FORBIDDEN,
+        "InvalidRuntime",
+        &format!("there is no runtime {id}"),
+    )
 }
 
 fn problem(status: StatusCode, error_type: &str, message: &str) -> Response {
-    (status, axum::Json(json!({ "errorType": error_type, "errorMessage": message }))).into_response()
+    (
+        status,
+        axum::Json(json!({ "errorType": error_type, "errorMessage": message })),
+    )
+        .into_response()
 }
 
 /// An X-Ray header that says "not sampled".
 fn trace_id() -> String {
     let seconds = crate::clock::now().as_second();
     let random = Uuid::new_v4().simple().to_string();
-    format!("Root=1-{seconds:08x}-{};Parent={};Sampled=0", &random[..24], &random[..16])
+    format!(
+        "Root=1-{seconds:08x}-{};Parent={};Sampled=0",
+        &random[..24],
+        &random[..16]
+    )
 }

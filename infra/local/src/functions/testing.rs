@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -44,7 +43,9 @@ impl Fake {
         let task = tokio::spawn(async move {
             let runtime = Runtime::new(&address);
             loop {
-                let Some((id, event)) = runtime.next().await else { return };
+                let Some((id, event)) = runtime.next().await else {
+                    return;
+                };
                 seen.lock().unwrap().push(event.clone());
                 match reply(&event) {
                     Reply::Answer(answer) => runtime.answer(&id, &answer).await,
@@ -84,14 +85,31 @@ struct Runtime {
 
 impl Runtime {
     fn new(address: &str) -> Self {
-        Self { base: format!("http://{address}/2018-06-01/runtime"), client: reqwest::Client::new() }
+        Self {
+            base: format!("{address}/2018-06-01/runtime"),
+            client: reqwest::Client::new(),
+        }
     }
 
     async fn next(&self) -> Option<(String, Value)> {
-        let response = self.client.get(format!("{}/invocation/next", self.base)).send().await.ok()?;
-        let id = response.headers().get("lambda-runtime-aws-request-id")?.to_str().ok()?.to_owned();
-        let deadline = response.headers()["lambda-runtime-deadline-ms"].to_str().unwrap().parse::<i64>().unwrap();
-        assert!(deadline > jiff::Timestamp::now().as_millisecond());
+        let response = self
+            .client
+            .get(format!("{}/invocation/next", self.base))
+            .send()
+            .await
+            .ok()?;
+        let id = response
+            .headers()
+            .get("lambda-runtime-aws-request-id")?
+            .to_str()
+            .ok()?
+            .to_owned();
+        let deadline = response.headers()["lambda-runtime-deadline-ms"]
+            .to_str()
+            .unwrap()
+            .parse::<i64>()
+            .unwrap();
+        assert!(deadline > crate::clock::now().as_millisecond());
         Some((id, response.json().await.ok()?))
     }
 
@@ -121,7 +139,9 @@ pub(crate) fn function(name: &str) -> Function {
 /// A pool of functions without binaries, for [`Fake`]s.
 pub(crate) async fn pool(names: &[&str]) -> Pool {
     let functions = names.iter().map(|name| function(name)).collect();
-    Pool::new(functions, FunctionsDir::new("/nowhere"), BTreeMap::new()).await.unwrap()
+    Pool::new(functions, FunctionsDir::new("/nowhere"), BTreeMap::new())
+        .await
+        .unwrap()
 }
 
 /// A folder with a binary for each function that starts [`child`]; removed when dropped.
@@ -141,9 +161,19 @@ pub(crate) async fn process_pool(functions: Vec<Function>, limits: PoolLimits) -
     for function in &functions {
         let path = folder.join(&function.name);
         let test = "functions::testing::child";
-        let script = format!("#!/bin/sh\nexec '{}' --exact {test} --ignored --nocapture\n", this.display());
-        std::fs::write(&path, script).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let script = format!(
+            "#!/bin/sh\nexec '{}' --exact {test} --ignored --nocapture\n",
+            this.display()
+        );
+        // Written by a process of its own: were the file open for writing here, a process that another test forks at this
+        // moment would hold it open too, and the system refuses to run such a file ("text file busy").
+        let write = r#"printf %s "$1" > "$2" && chmod 755 "$2""#;
+        let written = std::process::Command::new("sh")
+            .args(["-c", write, "sh", &script])
+            .arg(&path)
+            .status()
+            .unwrap();
+        assert!(written.success());
     }
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let directory = FunctionsDir::new(&folder);
@@ -155,12 +185,27 @@ pub(crate) async fn process_pool(functions: Vec<Function>, limits: PoolLimits) -
 #[tokio::test]
 #[ignore = "the process of a fake function, started by other tests"]
 async fn child() {
-    let Ok(address) = std::env::var("AWS_LAMBDA_RUNTIME_API") else { return };
+    let Ok(address) = std::env::var("AWS_LAMBDA_RUNTIME_API") else {
+        return;
+    };
     if std::env::var("FAIL_INIT").is_ok() {
         let body = json!({ "errorType": "Config", "errorMessage": "no database" });
-        let url = format!("http://{address}/2018-06-01/runtime/init/error");
+        let url = format!("{address}/2018-06-01/runtime/init/error");
         reqwest::Client::new().post(url).json(&body).send().await.unwrap();
         std::process::exit(4);
+    }
+    if std::env::var("OFFICIAL_RUNTIME").is_ok() {
+        let handler = lambda_runtime::service_fn(|event: lambda_runtime::LambdaEvent<Value>| async move {
+            let context = event.context;
+            Ok::<_, lambda_runtime::Error>(json!({
+                "event": event.payload,
+                "deadline": context.deadline,
+                "arn": context.invoked_function_arn,
+                "memory": context.env_config.memory,
+            }))
+        });
+        lambda_runtime::run(handler).await.unwrap();
+        return;
     }
     let runtime = Runtime::new(&address);
     while let Some((id, event)) = runtime.next().await {

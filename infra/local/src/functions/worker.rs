@@ -102,7 +102,12 @@ impl Worker {
     pub(super) async fn call(&self, payload: Bytes, patience: Patience) -> Outcome {
         let (taken, was_taken) = oneshot::channel();
         let (answer, answered) = oneshot::channel();
-        let invocation = Invocation { payload, timeout: patience.until_answered, taken, answer };
+        let invocation = Invocation {
+            payload,
+            timeout: patience.until_answered,
+            taken,
+            answer,
+        };
         if self.outbox.try_send(invocation).is_err() {
             return Outcome::NotTaken(crashed("it still had an event to take"));
         }
@@ -138,17 +143,29 @@ impl Worker {
         lock(&self.handed_out).take();
         let mut inbox = self.inbox.lock().await;
         loop {
-            let Invocation { payload, timeout, taken, answer } = inbox.recv().await?;
+            let Invocation {
+                payload,
+                timeout,
+                taken,
+                answer,
+            } = inbox.recv().await?;
             if answer.is_closed() {
                 continue;
             }
             let request_id = Uuid::new_v4().to_string();
-            *lock(&self.handed_out) = Some(HandedOut { request_id: request_id.clone(), answer });
+            *lock(&self.handed_out) = Some(HandedOut {
+                request_id: request_id.clone(),
+                answer,
+            });
             // The caller may have given up meanwhile; then the answer goes nowhere, as on Lambda.
             let _ = taken.send(());
             let timeout_ms = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
             let deadline_ms = crate::clock::now().as_millisecond().saturating_add(timeout_ms);
-            return Some(Event { request_id, deadline_ms, payload });
+            return Some(Event {
+                request_id,
+                deadline_ms,
+                payload,
+            });
         }
     }
 
@@ -168,7 +185,9 @@ impl Worker {
 }
 
 fn crashed(status: &str) -> InvocationError {
-    InvocationError::Crashed { status: status.to_owned() }
+    InvocationError::Crashed {
+        status: status.to_owned(),
+    }
 }
 
 /// A poisoned lock means that a panic happened elsewhere; the data behind these locks is whole at every moment.

@@ -30,5 +30,9 @@ pub(crate) async fn read_at_most(body: Body, limit: usize) -> Result<Bytes, Body
             break;
         }
     }
-    if size > limit { Err(BodyError::TooLarge) } else { Ok(read.freeze()) }
+    if size > limit {
+        Err(BodyError::TooLarge)
+    } else {
+        Ok(read.freeze())
+    }
 }

@@ -24,7 +24,11 @@ pub(super) fn preflight(rules: &Cors) -> Response {
     set(headers, header::ACCESS_CONTROL_ALLOW_METHODS, &rules.methods.join(","));
     set(headers, header::ACCESS_CONTROL_ALLOW_HEADERS, &rules.headers.join(","));
     if let Some(seconds) = rules.max_age_s {
-        set(headers, HeaderName::from_static("access-control-max-age"), &seconds.to_string());
+        set(
+            headers,
+            HeaderName::from_static("access-control-max-age"),
+            &seconds.to_string(),
+        );
     }
     response
 }

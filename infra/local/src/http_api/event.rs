@@ -37,11 +37,18 @@ impl<'a> Incoming<'a> {
     pub(super) fn new(parts: &'a Parts, peer: SocketAddr, host: &'a str, found: &'a Match<'_>) -> Self {
         let mut headers = joined_headers(&parts.headers);
         let cookies = headers.remove("cookie");
-        let cookies = cookies.iter().flat_map(|text| text.split("; ")).map(str::to_owned).collect();
+        let cookies = cookies
+            .iter()
+            .flat_map(|text| text.split("; "))
+            .map(str::to_owned)
+            .collect();
         let source_ip = peer.ip().to_string();
         headers.insert("x-forwarded-for".to_owned(), source_ip.clone());
         headers.insert("x-forwarded-proto".to_owned(), "http".to_owned());
-        headers.insert("x-forwarded-port".to_owned(), host.rsplit(':').next().unwrap_or(host).to_owned());
+        headers.insert(
+            "x-forwarded-port".to_owned(),
+            host.rsplit(':').next().unwrap_or(host).to_owned(),
+        );
         Self {
             parts,
             host,

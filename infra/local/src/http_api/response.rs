@@ -31,7 +31,11 @@ struct Structured {
 pub(super) fn read(answer: &[u8], request_id: &str) -> Option<Response> {
     let value: Value = serde_json::from_slice(answer).ok()?;
     let has_status = value.get("statusCode").is_some();
-    let structured = if has_status { serde_json::from_value(value).ok()? } else { inferred(value) };
+    let structured = if has_status {
+        serde_json::from_value(value).ok()?
+    } else {
+        inferred(value)
+    };
     build(structured, request_id)
 }
 
@@ -42,16 +46,29 @@ fn inferred(value: Value) -> Structured {
         other => other.to_string(),
     };
     let headers = BTreeMap::from([("content-type".to_owned(), "application/json".into())]);
-    Structured { status_code: 200, headers: Some(headers), cookies: None, body: Some(body), is_base64_encoded: None }
+    Structured {
+        status_code: 200,
+        headers: Some(headers),
+        cookies: None,
+        body: Some(body),
+        is_base64_encoded: None,
+    }
 }
 
 fn build(answer: Structured, request_id: &str) -> Option<Response> {
     let body = answer.body.unwrap_or_default();
-    let body = if answer.is_base64_encoded == Some(true) { STANDARD.decode(body).ok()? } else { body.into_bytes() };
+    let body = if answer.is_base64_encoded == Some(true) {
+        STANDARD.decode(body).ok()?
+    } else {
+        body.into_bytes()
+    };
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::from_u16(answer.status_code).ok()?;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain;charset=UTF-8"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/plain;charset=UTF-8"),
+    );
     for (name, value) in answer.headers.unwrap_or_default() {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let name = HeaderName::try_from(name).ok()?;
@@ -87,11 +104,25 @@ mod tests {
             (r#""hello""#, 200, "application/json", "hello"),
             ("null", 200, "application/json", "null"),
             (r#"{"statusCode":204}"#, 204, "text/plain;charset=UTF-8", ""),
-            (r#"{"statusCode":200,"headers":{"Content-Type":"a/b","Content-Length":"99"},"body":"x"}"#, 200, "a/b", "x"),
-            (r#"{"statusCode":418,"body":"aGk=","isBase64Encoded":true}"#, 418, "text/plain;charset=UTF-8", "hi"),
+            (
+                r#"{"statusCode":200,"headers":{"Content-Type":"a/b","Content-Length":"99"},"body":"x"}"#,
+                200,
+                "a/b",
+                "x",
+            ),
+            (
+                r#"{"statusCode":418,"body":"aGk=","isBase64Encoded":true}"#,
+                418,
+                "text/plain;charset=UTF-8",
+                "hi",
+            ),
         ];
         for (answer, status, kind, body) in cases {
-            assert_eq!(text(answer).await, (status, kind.to_owned(), body.to_owned()), "{answer}");
+            assert_eq!(
+                text(answer).await,
+                (status, kind.to_owned(), body.to_owned()),
+                "{answer}"
+            );
         }
     }
 
@@ -104,7 +135,13 @@ mod tests {
 
     #[test]
     fn other_forms_are_refused() {
-        let cases = ["", "{", r#"{"statusCode":"x"}"#, r#"{"statusCode":20}"#, r#"{"statusCode":200,"body":{}}"#];
+        let cases = [
+            "",
+            "{",
+            r#"{"statusCode":"x"}"#,
+            r#"{"statusCode":20}"#,
+            r#"{"statusCode":200,"body":{}}"#,
+        ];
         for answer in cases {
             assert!(read(answer.as_bytes(), "id").is_none(), "{answer}");
         }

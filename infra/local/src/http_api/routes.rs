@@ -46,8 +46,13 @@ impl Match<'_> {
 
 impl Routes {
     pub(super) fn new(routes: &[HttpRoute]) -> Self {
-        let compile = |route: &HttpRoute| Compiled { route: route.clone(), segments: segments(&route.path) };
-        Self { routes: routes.iter().map(compile).collect() }
+        let compile = |route: &HttpRoute| Compiled {
+            route: route.clone(),
+            segments: segments(&route.path),
+        };
+        Self {
+            routes: routes.iter().map(compile).collect(),
+        }
     }
 
     pub(super) fn find(&self, method: &Method, path: &str) -> Option<Match<'_>> {
@@ -57,7 +62,11 @@ impl Routes {
             (is_exact(compiled) || compiled.route.method == "ANY").then_some((index, compiled, parameters))
         });
         let best = candidates.min_by_key(|(_, compiled, _)| (shape(&compiled.segments), !is_exact(compiled)));
-        best.map(|(index, compiled, parameters)| Match { index, route: &compiled.route, parameters })
+        best.map(|(index, compiled, parameters)| Match {
+            index,
+            route: &compiled.route,
+            parameters,
+        })
     }
 }
 
@@ -92,7 +101,9 @@ fn match_path(segments: &[Segment], path: &str) -> Option<BTreeMap<String, Strin
     for (position, segment) in segments.iter().enumerate() {
         match segment {
             Segment::Greedy(name) => {
-                let rest = given.get(position..).filter(|rest| name.is_empty() || !rest.is_empty())?;
+                let rest = given
+                    .get(position..)
+                    .filter(|rest| name.is_empty() || !rest.is_empty())?;
                 if !name.is_empty() {
                     parameters.insert(name.clone(), percent_decode(&rest.join("/")));
                 }
@@ -112,7 +123,9 @@ fn match_path(segments: &[Segment], path: &str) -> Option<BTreeMap<String, Strin
 
 /// Decodes `%41`; what is not UTF-8 when decoded stays as it is.
 fn percent_decode(text: &str) -> String {
-    percent_encoding::percent_decode_str(text).decode_utf8().map_or_else(|_| text.to_owned(), Cow::into_owned)
+    percent_encoding::percent_decode_str(text)
+        .decode_utf8()
+        .map_or_else(|_| text.to_owned(), Cow::into_owned)
 }
 
 #[cfg(test)]
@@ -125,15 +138,27 @@ mod tests {
         let parse = |key: &&str| {
             let (method, path) = key.split_once(' ').unwrap_or(("ANY", key));
             let function = "f".to_owned();
-            HttpRoute { method: method.to_owned(), path: path.to_owned(), function, authorized: false }
+            HttpRoute {
+                method: method.to_owned(),
+                path: path.to_owned(),
+                function,
+                authorized: false,
+            }
         };
         Routes::new(&keys.iter().map(parse).collect::<Vec<_>>())
     }
 
     #[test]
     fn the_most_specific_route_wins() {
-        let keys = ["GET /kpis", "GET /kpis/{code}", "GET /kpis/all", "ANY /kpis/{code}", "GET /files/{path+}",
-            "POST /kpis/{code}/series", "GET /{one}/{two}/{three}"];
+        let keys = [
+            "GET /kpis",
+            "GET /kpis/{code}",
+            "GET /kpis/all",
+            "ANY /kpis/{code}",
+            "GET /files/{path+}",
+            "POST /kpis/{code}/series",
+            "GET /{one}/{two}/{three}",
+        ];
         let cases = [
             ("GET", "/kpis", Some("GET /kpis")),
             ("GET", "/kpis/all", Some("GET /kpis/all")),
@@ -166,7 +191,13 @@ mod tests {
         let found = routes.find(&Method::GET, "/%41%20b/x/1/2%2F3").unwrap();
         assert_eq!(found.parameters["a"], "A b");
         assert_eq!(found.parameters["rest"], "1/2/3");
-        for (text, expected) in [("%", "%"), ("%4", "%4"), ("%zz", "%zz"), ("%ff", "%ff"), ("a%C3%A9", "aé")] {
+        for (text, expected) in [
+            ("%", "%"),
+            ("%4", "%4"),
+            ("%zz", "%zz"),
+            ("%ff", "%ff"),
+            ("a%C3%A9", "aé"),
+        ] {
             assert_eq!(percent_decode(text), expected);
         }
     }

@@ -17,12 +17,21 @@ struct Api {
 }
 
 fn route(method: &str, path: &str, authorized: bool) -> HttpRoute {
-    HttpRoute { method: method.into(), path: path.into(), function: "work".into(), authorized }
+    HttpRoute {
+        method: method.into(),
+        path: path.into(),
+        function: "work".into(),
+        authorized,
+    }
 }
 
 fn template() -> Template {
     Template {
-        routes: vec![route("GET", "/items/{code}", true), route("POST", "/open", false), route("GET", "/open", false)],
+        routes: vec![
+            route("GET", "/items/{code}", true),
+            route("POST", "/open", false),
+            route("GET", "/open", false),
+        ],
         http_authorizer: Some(Authorizer {
             function: "guard".into(),
             identity: vec![IdentitySource::Header("authorization".into())],
@@ -53,7 +62,7 @@ async fn serve(template: Template, reply: impl Fn(&Value) -> Reply + Send + Sync
     let (work, guard) = (Fake::new(&pool, "work", reply), Fake::new(&pool, "guard", guard));
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { serve_within(listener, &template, pool, Duration::from_millis(300)).await });
+    tokio::spawn(async move { serve_within(listener, &template, pool, Duration::from_secs(1)).await });
     Api { base, work, guard }
 }
 
@@ -70,7 +79,10 @@ impl Api {
 async fn outcome(request: RequestBuilder) -> (u16, Value) {
     let response = request.send().await.unwrap();
     let status = response.status().as_u16();
-    (status, serde_json::from_str(&response.text().await.unwrap()).unwrap_or_default())
+    (
+        status,
+        serde_json::from_str(&response.text().await.unwrap()).unwrap_or_default(),
+    )
 }
 
 fn ok(_: &Value) -> Reply {
@@ -80,13 +92,22 @@ fn ok(_: &Value) -> Reply {
 #[tokio::test]
 async fn a_function_gets_payload_format_two() {
     let api = serve(template(), ok).await;
-    let request = api.get("/items/a%20b?x=1&x=2&y=%26").header("authorization", "good").header("cookie", "a=1; b=2");
-    let request = request.header("x-many", "1").header("x-many", "2").header("user-agent", "test");
+    let request = api
+        .get("/items/a%20b?x=1&x=2&y=%26")
+        .header("authorization", "good")
+        .header("cookie", "a=1; b=2");
+    let request = request
+        .header("x-many", "1")
+        .header("x-many", "2")
+        .header("user-agent", "test");
     assert_eq!(outcome(request).await, (201, json!({})));
     let event = &api.work.events()[0];
     assert_eq!(event["version"], "2.0");
     assert_eq!(event["routeKey"], "GET /items/{code}");
-    assert_eq!((&event["rawPath"], &event["rawQueryString"]), (&json!("/items/a%20b"), &json!("x=1&x=2&y=%26")));
+    assert_eq!(
+        (&event["rawPath"], &event["rawQueryString"]),
+        (&json!("/items/a%20b"), &json!("x=1&x=2&y=%26"))
+    );
     assert_eq!(event["cookies"], json!(["a=1", "b=2"]));
     assert_eq!(event["headers"]["x-many"], "1,2");
     assert_eq!(event["queryStringParameters"], json!({ "x": "1,2", "y": "&" }));
@@ -94,9 +115,15 @@ async fn a_function_gets_payload_format_two() {
     assert_eq!(event["isBase64Encoded"], false);
     let context = &event["requestContext"];
     assert_eq!(context["authorizer"]["lambda"], json!({ "client": "c1" }));
-    assert_eq!((&context["stage"], &context["routeKey"]), (&json!("$default"), &event["routeKey"]));
+    assert_eq!(
+        (&context["stage"], &context["routeKey"]),
+        (&json!("$default"), &event["routeKey"])
+    );
     let http = &context["http"];
-    assert_eq!((&http["method"], &http["path"]), (&json!("GET"), &json!("/items/a%20b")));
+    assert_eq!(
+        (&http["method"], &http["path"]),
+        (&json!("GET"), &json!("/items/a%20b"))
+    );
     let peer = (&http["sourceIp"], &http["protocol"], &http["userAgent"]);
     assert_eq!(peer, (&json!("127.0.0.1"), &json!("HTTP/1.1"), &json!("test")));
     assert!(context["timeEpoch"].is_i64() && context["time"].is_string() && context["requestId"].is_string());
@@ -120,7 +147,10 @@ async fn bodies_are_text_or_base_64_by_their_type() {
         assert_eq!(outcome(request).await.0, 201);
     }
     for ((.., text, is_encoded), event) in cases.iter().zip(api.work.events()) {
-        assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!(text), &json!(is_encoded)));
+        assert_eq!(
+            (&event["body"], &event["isBase64Encoded"]),
+            (&json!(text), &json!(is_encoded))
+        );
     }
 }
 
@@ -129,7 +159,7 @@ async fn the_gateway_answers_for_itself_as_on_aws() {
     let api = serve(template(), |event| match event["rawQueryString"].as_str() {
         Some("fail") => Reply::Error("Broken", "x"),
         Some("odd") => Reply::Answer(json!({ "statusCode": "x" })),
-        Some("late") => Reply::Late(Duration::from_millis(600), json!({ "statusCode": 200 })),
+        Some("late") => Reply::Late(Duration::from_secs(2), json!({ "statusCode": 200 })),
         _ => ok(event),
     })
     .await;
@@ -139,17 +169,37 @@ async fn the_gateway_answers_for_itself_as_on_aws() {
         (api.get("/items/a"), 401, "Unauthorized"),
         (api.get("/items/a").header("authorization", ""), 401, "Unauthorized"),
         (api.get("/items/a").header("authorization", "bad"), 403, "Forbidden"),
-        (api.get("/items/a").header("authorization", "ugly"), 500, "Internal Server Error"),
+        (
+            api.get("/items/a").header("authorization", "ugly"),
+            500,
+            "Internal Server Error",
+        ),
         (api.get("/open?fail"), 500, "Internal Server Error"),
         (api.get("/open?odd"), 500, "Internal Server Error"),
         (api.get("/open?late"), 503, "Service Unavailable"),
-        (api.request(Method::POST, "/open").body(vec![0; BODY_BYTES + 1]), 413, "Request Entity Too Large"),
-        (api.request(Method::POST, "/open").body(vec![0; BODY_BYTES]), 413, "Request Entity Too Large"),
+        (
+            api.request(Method::POST, "/open").body(vec![0; BODY_BYTES + 1]),
+            413,
+            "Request Entity Too Large",
+        ),
+        (
+            api.request(Method::POST, "/open").body(vec![0; BODY_BYTES]),
+            413,
+            "Request Entity Too Large",
+        ),
     ];
     for (index, (request, status, message)) in cases.into_iter().enumerate() {
-        assert_eq!(outcome(request).await, (status, json!({ "message": message })), "case {index}");
+        assert_eq!(
+            outcome(request).await,
+            (status, json!({ "message": message })),
+            "case {index}"
+        );
     }
-    assert_eq!(api.guard.events().len(), 2, "without credentials the authorizer is not asked");
+    assert_eq!(
+        api.guard.events().len(),
+        2,
+        "without credentials the authorizer is not asked"
+    );
 }
 
 #[tokio::test]
@@ -157,10 +207,19 @@ async fn decisions_are_remembered_and_failures_are_not() {
     let api = serve(template(), ok).await;
     for _ in 0..3 {
         for (token, status) in [("good", 201), ("bad", 403), ("ugly", 500)] {
-            assert_eq!(outcome(api.get("/items/a").header("authorization", token)).await.0, status);
+            assert_eq!(
+                outcome(api.get("/items/a").header("authorization", token)).await.0,
+                status
+            );
         }
     }
-    let asked = |token: &str| api.guard.events().iter().filter(|event| event["identitySource"][0] == token).count();
+    let asked = |token: &str| {
+        api.guard
+            .events()
+            .iter()
+            .filter(|event| event["identitySource"][0] == token)
+            .count()
+    };
     assert_eq!((asked("good"), asked("bad"), asked("ugly")), (1, 1, 3));
     let event = &api.guard.events()[0];
     assert_eq!((&event["type"], &event["version"]), (&json!("REQUEST"), &json!("2.0")));
@@ -174,7 +233,10 @@ async fn decisions_are_forgotten_after_their_time() {
     template.http_authorizer.as_mut().unwrap().ttl = Duration::from_millis(50);
     let api = serve(template, ok).await;
     for _ in 0..2 {
-        assert_eq!(outcome(api.get("/items/a").header("authorization", "good")).await.0, 201);
+        assert_eq!(
+            outcome(api.get("/items/a").header("authorization", "good")).await.0,
+            201
+        );
         tokio::time::sleep(Duration::from_millis(80)).await;
     }
     assert_eq!(api.guard.events().len(), 2);
@@ -182,7 +244,13 @@ async fn decisions_are_forgotten_after_their_time() {
 
 #[tokio::test]
 async fn a_burst_is_throttled() {
-    let throttled = Template { http_throttle: Some(Throttle { rate: 0.001, burst: 2.0 }), ..template() };
+    let throttled = Template {
+        http_throttle: Some(Throttle {
+            rate: 0.001,
+            burst: 2.0,
+        }),
+        ..template()
+    };
     let api = serve(throttled, ok).await;
     let mut statuses = Vec::new();
     for _ in 0..3 {
@@ -198,7 +266,12 @@ async fn origins_are_the_gateways_matter() {
         Reply::Answer(json!({ "statusCode": 200, "headers": { "access-control-allow-origin": "http://mine" } }))
     })
     .await;
-    let preflight = api.request(Method::OPTIONS, "/items/a").header("origin", "http://x").send().await.unwrap();
+    let preflight = api
+        .request(Method::OPTIONS, "/items/a")
+        .header("origin", "http://x")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(preflight.status(), StatusCode::NO_CONTENT);
     assert_eq!(preflight.headers()["access-control-allow-methods"], "GET,POST");
     assert_eq!(preflight.headers()["access-control-allow-origin"], "*");

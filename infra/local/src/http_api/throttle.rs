@@ -21,13 +21,23 @@ impl Throttles {
     /// One full bucket for each of `routes` routes; without settings everything is admitted.
     pub(crate) fn new(settings: Option<Throttle>, routes: usize) -> Self {
         let tokens = settings.map_or(0.0, |settings| settings.burst);
-        let bucket = || Mutex::new(Bucket { tokens, filled: Instant::now() });
-        Self { settings, buckets: std::iter::repeat_with(bucket).take(routes).collect() }
+        let bucket = || {
+            Mutex::new(Bucket {
+                tokens,
+                filled: Instant::now(),
+            })
+        };
+        Self {
+            settings,
+            buckets: std::iter::repeat_with(bucket).take(routes).collect(),
+        }
     }
 
     /// Takes a token of the route's bucket, if there is one.
     pub(crate) fn admit(&self, route: usize) -> bool {
-        let (Some(settings), Some(bucket)) = (self.settings, self.buckets.get(route)) else { return true };
+        let (Some(settings), Some(bucket)) = (self.settings, self.buckets.get(route)) else {
+            return true;
+        };
         let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         let gained = now.duration_since(bucket.filled).as_secs_f64() * settings.rate;
@@ -50,7 +60,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_bucket_allows_a_burst_and_then_its_rate() {
         let throttles = Throttles::new(Some(Throttle { rate: 10.0, burst: 3.0 }), 2);
-        let admitted = |route| std::iter::repeat_with(|| throttles.admit(route)).take_while(|admitted| *admitted).count();
+        let admitted = |route| {
+            std::iter::repeat_with(|| throttles.admit(route))
+                .take_while(|admitted| *admitted)
+                .count()
+        };
         assert_eq!(admitted(0), 3);
         assert_eq!(admitted(1), 3, "each route has a bucket of its own");
         tokio::time::advance(Duration::from_millis(110)).await;

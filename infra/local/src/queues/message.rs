@@ -128,10 +128,12 @@ fn attributes_digest(attributes: &BTreeMap<String, Attribute>) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 #[cfg(test)]
@@ -145,7 +147,11 @@ mod tests {
         let mut message = Message::new("This is a test message".to_owned(), BTreeMap::new());
         assert_eq!(message.body_digest(), "fafb00f5732ab283681e124bf8747ed1");
         assert_eq!(message.attributes_digest(), None);
-        let attribute = Attribute { data_type: "String".to_owned(), string_value: Some("a".to_owned()), binary_value: None };
+        let attribute = Attribute {
+            data_type: "String".to_owned(),
+            string_value: Some("a".to_owned()),
+            binary_value: None,
+        };
         message.attributes.insert("name".to_owned(), attribute.clone());
         let encoded = [b"\0\0\0\x04name".as_slice(), b"\0\0\0\x06String", b"\x01\0\0\0\x01a"].concat();
         assert_eq!(message.attributes_digest(), Some(hex(&Md5::digest(encoded))));
@@ -155,7 +161,10 @@ mod tests {
     fn the_size_in_an_event_is_never_underestimated() {
         for body in ["plain", "{\"a\":\"b\\\\\"}", "line\nline\u{1}", "umlaut ü"] {
             let message = Message::new(body.to_owned(), BTreeMap::new());
-            assert!(message.event_bytes() >= serde_json::to_string(body).unwrap().len(), "{body}");
+            assert!(
+                message.event_bytes() >= serde_json::to_string(body).unwrap().len(),
+                "{body}"
+            );
         }
     }
 }

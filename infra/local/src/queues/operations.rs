@@ -121,7 +121,11 @@ pub(super) fn send_message_batch(queues: &Queues, request: Batch<SendEntry>) -> 
     }
     if total > MESSAGE_BYTES {
         let sentence = format!("the batch has {total} bytes, a request may have {MESSAGE_BYTES}");
-        return Err(Refusal::new("BatchRequestTooLong", "AWS.SimpleQueueService.BatchRequestTooLong", sentence));
+        return Err(Refusal::new(
+            "BatchRequestTooLong",
+            "AWS.SimpleQueueService.BatchRequestTooLong",
+            sentence,
+        ));
     }
     let (mut successful, mut failed) = (Vec::new(), Vec::new());
     for (id, message, delay) in messages {
@@ -142,17 +146,22 @@ pub(super) async fn receive_message(queues: &Queues, request: ReceiveMessage) ->
     let queue = named(queues, &request.queue_url)?;
     let messages = request.max_number_of_messages.unwrap_or(1);
     if !(1..=BATCH_ENTRIES).contains(&messages) {
-        return Err(Refusal::invalid(format!("MaxNumberOfMessages is {messages}, it may be 1 to {BATCH_ENTRIES}")));
+        return Err(Refusal::invalid(format!(
+            "MaxNumberOfMessages is {messages}, it may be 1 to {BATCH_ENTRIES}"
+        )));
     }
-    let visibility = seconds("VisibilityTimeout", request.visibility_timeout, VISIBILITY_SECONDS)?.unwrap_or(queue.visibility);
+    let visibility =
+        seconds("VisibilityTimeout", request.visibility_timeout, VISIBILITY_SECONDS)?.unwrap_or(queue.visibility);
     let wait = seconds("WaitTimeSeconds", request.wait_time_seconds, WAIT_SECONDS)?.unwrap_or_default();
     let received = queue.receive(Want::messages(messages, visibility), wait).await;
     if received.is_empty() {
         return Ok(json!({}));
     }
     let names = [request.attribute_names, request.message_system_attribute_names].concat();
-    let messages: Vec<Value> =
-        received.iter().map(|received| described(received, &names, &request.message_attribute_names)).collect();
+    let messages: Vec<Value> = received
+        .iter()
+        .map(|received| described(received, &names, &request.message_attribute_names))
+        .collect();
     Ok(json!({"Messages": messages}))
 }
 
@@ -176,7 +185,11 @@ pub(super) fn delete_message_batch(queues: &Queues, request: Batch<DeleteEntry>)
 
 pub(super) fn change_message_visibility(queues: &Queues, request: ChangeVisibility) -> Result<Value, Refusal> {
     let queue = named(queues, &request.queue_url)?;
-    let visibility = seconds("VisibilityTimeout", Some(request.visibility_timeout), VISIBILITY_SECONDS)?;
+    let visibility = seconds(
+        "VisibilityTimeout",
+        Some(request.visibility_timeout),
+        VISIBILITY_SECONDS,
+    )?;
     queue.change_visibility(&request.receipt_handle, visibility.unwrap_or_default())?;
     Ok(json!({}))
 }
@@ -193,10 +206,16 @@ pub(super) fn get_queue_attributes(queues: &Queues, request: QueueAttributes) ->
         ("MaximumMessageSize", MESSAGE_BYTES.to_string()),
     ]);
     if let Some(redrive) = queue.redrive() {
-        let policy = json!({"deadLetterTargetArn": super::arn(&redrive.queue.name), "maxReceiveCount": redrive.max_receives});
+        let policy =
+            json!({"deadLetterTargetArn": super::arn(&redrive.queue.name), "maxReceiveCount": redrive.max_receives});
         attributes.insert("RedrivePolicy", policy.to_string());
     }
-    attributes.retain(|name, _| request.attribute_names.iter().any(|wanted| wanted == "All" || wanted == name));
+    attributes.retain(|name, _| {
+        request
+            .attribute_names
+            .iter()
+            .any(|wanted| wanted == "All" || wanted == name)
+    });
     Ok(json!({"Attributes": attributes}))
 }
 
@@ -220,12 +239,14 @@ fn seconds(name: &str, value: Option<u64>, most: u64) -> Result<Option<Duration>
 
 fn checked(message: Message) -> Result<Message, Refusal> {
     match message.bytes() {
-        _ if message.body.is_empty() => {
-            Err(Refusal::new("MissingParameter", "MissingParameter", "the message body is empty"))
-        }
-        bytes if bytes > MESSAGE_BYTES => {
-            Err(Refusal::invalid(format!("the message has {bytes} bytes, a message may have {MESSAGE_BYTES}")))
-        }
+        _ if message.body.is_empty() => Err(Refusal::new(
+            "MissingParameter",
+            "MissingParameter",
+            "the message body is empty",
+        )),
+        bytes if bytes > MESSAGE_BYTES => Err(Refusal::invalid(format!(
+            "the message has {bytes} bytes, a message may have {MESSAGE_BYTES}"
+        ))),
         _ => Ok(message),
     }
 }
@@ -234,16 +255,28 @@ fn check_batch<'a>(ids: impl Iterator<Item = &'a str>) -> Result<(), Refusal> {
     let ids: Vec<&str> = ids.collect();
     let refuse = |kind, code, message: String| Err(Refusal::new(kind, code, message));
     if ids.is_empty() {
-        return refuse("EmptyBatchRequest", "AWS.SimpleQueueService.EmptyBatchRequest", "the batch has no entries".to_owned());
+        return refuse(
+            "EmptyBatchRequest",
+            "AWS.SimpleQueueService.EmptyBatchRequest",
+            "the batch has no entries".to_owned(),
+        );
     }
     if ids.len() > BATCH_ENTRIES {
         let sentence = format!("the batch has {} entries, it may have {BATCH_ENTRIES}", ids.len());
-        return refuse("TooManyEntriesInBatchRequest", "AWS.SimpleQueueService.TooManyEntriesInBatchRequest", sentence);
+        return refuse(
+            "TooManyEntriesInBatchRequest",
+            "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
+            sentence,
+        );
     }
     let distinct: BTreeSet<&str> = ids.iter().copied().collect();
     if distinct.len() < ids.len() {
         let sentence = "two entries of the batch have the same id".to_owned();
-        return refuse("BatchEntryIdsNotDistinct", "AWS.SimpleQueueService.BatchEntryIdsNotDistinct", sentence);
+        return refuse(
+            "BatchEntryIdsNotDistinct",
+            "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
+            sentence,
+        );
     }
     Ok(())
 }
@@ -284,7 +317,13 @@ fn described(received: &Received, system_names: &[String], attribute_names: &[St
     let mut attributes = message.attributes.clone();
     attributes.retain(|name, _| wanted(attribute_names, name));
     if !attributes.is_empty() {
-        answer["MD5OfMessageAttributes"] = json!(Message { attributes: attributes.clone(), ..message.clone() }.attributes_digest());
+        answer["MD5OfMessageAttributes"] = json!(
+            Message {
+                attributes: attributes.clone(),
+                ..message.clone()
+            }
+            .attributes_digest()
+        );
         answer["MessageAttributes"] = json!(attributes);
     }
     answer

@@ -24,7 +24,11 @@ pub(super) struct Refusal {
 
 impl Refusal {
     pub(super) fn new(kind: &'static str, code: &'static str, message: impl Into<String>) -> Self {
-        Self { kind, code, message: message.into() }
+        Self {
+            kind,
+            code,
+            message: message.into(),
+        }
     }
 
     pub(super) fn invalid(message: impl Into<String>) -> Self {
@@ -52,9 +56,11 @@ impl From<ReceiptError> for Refusal {
     fn from(error: ReceiptError) -> Self {
         match error {
             ReceiptError::Invalid => Self::new("ReceiptHandleIsInvalid", "ReceiptHandleIsInvalid", error.to_string()),
-            ReceiptError::NotInFlight => {
-                Self::new("MessageNotInflight", "AWS.SimpleQueueService.MessageNotInflight", error.to_string())
-            }
+            ReceiptError::NotInFlight => Self::new(
+                "MessageNotInflight",
+                "AWS.SimpleQueueService.MessageNotInflight",
+                error.to_string(),
+            ),
         }
     }
 }
@@ -64,7 +70,10 @@ impl IntoResponse for Refusal {
         let body = json!({"__type": format!("com.amazonaws.sqs#{}", self.kind), "message": self.message});
         let headers = [
             (header::CONTENT_TYPE, "application/x-amz-json-1.0".to_owned()),
-            (header::HeaderName::from_static("x-amzn-query-error"), format!("{};Sender", self.code)),
+            (
+                header::HeaderName::from_static("x-amzn-query-error"),
+                format!("{};Sender", self.code),
+            ),
         ];
         (StatusCode::BAD_REQUEST, headers, body.to_string()).into_response()
     }
@@ -72,13 +81,23 @@ impl IntoResponse for Refusal {
 
 /// The endpoint; every path is the same, since a request names its queue in the body.
 pub(super) fn router(queues: Queues) -> Router {
-    Router::new().fallback(handle).layer(DefaultBodyLimit::max(BODY_BYTES)).with_state(queues)
+    Router::new()
+        .fallback(handle)
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .with_state(queues)
 }
 
 async fn handle(State(queues): State<Queues>, headers: HeaderMap, body: Bytes) -> Response {
-    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    let target = headers
+        .get("x-amz-target")
+        .and_then(|target| target.to_str().ok())
+        .unwrap_or_default();
     match dispatch(&queues, target.strip_prefix("AmazonSQS.").unwrap_or(target), &body).await {
-        Ok(answer) => ([(header::CONTENT_TYPE, "application/x-amz-json-1.0")], answer.to_string()).into_response(),
+        Ok(answer) => (
+            [(header::CONTENT_TYPE, "application/x-amz-json-1.0")],
+            answer.to_string(),
+        )
+            .into_response(),
         Err(refusal) => refusal.into_response(),
     }
 }
@@ -102,5 +121,6 @@ async fn dispatch(queues: &Queues, operation: &str, body: &[u8]) -> Result<Value
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(|error| Refusal::new("MissingParameter", "MissingParameter", error.to_string()))
+    serde_json::from_slice(body)
+        .map_err(|error| Refusal::new("MissingParameter", "MissingParameter", error.to_string()))
 }

@@ -36,7 +36,12 @@ impl Want {
     /// So many messages, whatever their size.
     #[must_use]
     pub const fn messages(messages: usize, visibility: Duration) -> Self {
-        Self { messages, visibility, event_bytes: usize::MAX, bytes_taken: 0 }
+        Self {
+            messages,
+            visibility,
+            event_bytes: usize::MAX,
+            bytes_taken: 0,
+        }
     }
 }
 
@@ -112,7 +117,13 @@ impl Queue {
     /// An empty queue.
     #[must_use]
     pub fn new(name: String, visibility: Duration) -> Self {
-        Self { name, visibility, redrive: OnceLock::new(), arrived: Notify::new(), state: Mutex::default() }
+        Self {
+            name,
+            visibility,
+            redrive: OnceLock::new(),
+            arrived: Notify::new(),
+            state: Mutex::default(),
+        }
     }
 
     /// Sets the dead-letter queue; later calls change nothing.
@@ -131,7 +142,14 @@ impl Queue {
         let mut state = self.lock();
         let sequence = state.next;
         state.next += 1;
-        state.messages.insert(sequence, Held { message, hidden_until: None, receipt: None });
+        state.messages.insert(
+            sequence,
+            Held {
+                message,
+                hidden_until: None,
+                receipt: None,
+            },
+        );
         if delay.is_zero() {
             state.ready.insert(sequence);
         } else {
@@ -186,7 +204,11 @@ impl Queue {
         let mut state = self.lock();
         state.reveal(now);
         let sequence = state.receipts.get(receipt).copied().ok_or(ReceiptError::NotInFlight)?;
-        let hidden_until = state.messages.get(&sequence).and_then(|held| held.hidden_until).ok_or(ReceiptError::NotInFlight)?;
+        let hidden_until = state
+            .messages
+            .get(&sequence)
+            .and_then(|held| held.hidden_until)
+            .ok_or(ReceiptError::NotInFlight)?;
         state.hidden.remove(&(hidden_until, sequence));
         state.hide(sequence, now + visibility);
         drop(state);
@@ -205,21 +227,36 @@ impl Queue {
             .iter()
             .filter(|(_, sequence)| state.messages.get(sequence).is_some_and(|held| held.receipt.is_some()))
             .count();
-        Counts { visible: state.ready.len(), in_flight, delayed: state.hidden.len() - in_flight }
+        Counts {
+            visible: state.ready.len(),
+            in_flight,
+            delayed: state.hidden.len() - in_flight,
+        }
     }
 
     fn look(&self, want: Want, now: Instant) -> Look {
         let mut state = self.lock();
         state.reveal(now);
-        let mut look = Look { received: Vec::new(), dead: Vec::new(), full: want.messages == 0, next_visible: None };
+        let mut look = Look {
+            received: Vec::new(),
+            dead: Vec::new(),
+            full: want.messages == 0,
+            next_visible: None,
+        };
         let mut bytes = want.bytes_taken;
         while look.received.len() < want.messages {
-            let Some(sequence) = state.ready.first().copied() else { break };
+            let Some(sequence) = state.ready.first().copied() else {
+                break;
+            };
             let Some(held) = state.messages.get(&sequence) else {
                 state.ready.remove(&sequence);
                 continue;
             };
-            if self.redrive.get().is_some_and(|redrive| held.message.receives >= redrive.max_receives) {
+            if self
+                .redrive
+                .get()
+                .is_some_and(|redrive| held.message.receives >= redrive.max_receives)
+            {
                 look.dead.extend(state.remove(sequence));
                 continue;
             }
@@ -241,7 +278,14 @@ impl Queue {
         let Some(redrive) = self.redrive.get() else { return };
         tracing::warn!(queue = self.name, message = %message.id, receives = message.receives, dead_letters = redrive.queue.name,
             "a message was received too often and moves to the dead letters");
-        redrive.queue.send(Message { receives: 0, first_received_ms: None, ..message }, Duration::ZERO);
+        redrive.queue.send(
+            Message {
+                receives: 0,
+                first_received_ms: None,
+                ..message
+            },
+            Duration::ZERO,
+        );
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -274,7 +318,9 @@ impl State {
         let receipt = Uuid::new_v4().to_string();
         let held = self.messages.get_mut(&sequence)?;
         held.message.receives += 1;
-        held.message.first_received_ms.get_or_insert_with(|| crate::clock::now().as_millisecond());
+        held.message
+            .first_received_ms
+            .get_or_insert_with(|| crate::clock::now().as_millisecond());
         let message = held.message.clone();
         if let Some(previous) = held.receipt.replace(receipt.clone()) {
             self.receipts.remove(&previous);
@@ -327,7 +373,14 @@ mod tests {
         let first = receive(&queue).await;
         assert_eq!((first.len(), first[0].message.receives), (1, 1));
         assert!(receive(&queue).await.is_empty());
-        assert_eq!(queue.counts(), Counts { visible: 0, in_flight: 1, delayed: 0 });
+        assert_eq!(
+            queue.counts(),
+            Counts {
+                visible: 0,
+                in_flight: 1,
+                delayed: 0
+            }
+        );
 
         tokio::time::advance(VISIBILITY).await;
         let second = receive(&queue).await;
@@ -348,7 +401,10 @@ mod tests {
         send(&queue, "a");
         let received = receive(&queue).await;
         tokio::time::advance(VISIBILITY).await;
-        assert_eq!(queue.change_visibility(&received[0].receipt, SECOND), Err(ReceiptError::NotInFlight));
+        assert_eq!(
+            queue.change_visibility(&received[0].receipt, SECOND),
+            Err(ReceiptError::NotInFlight)
+        );
         queue.delete(&received[0].receipt).unwrap();
         assert_eq!(queue.counts(), Counts::default());
     }
@@ -357,7 +413,10 @@ mod tests {
     async fn a_message_received_too_often_moves_to_the_dead_letters() {
         let dead = Arc::new(queue());
         let queue = queue();
-        queue.set_redrive(Redrive { queue: Arc::clone(&dead), max_receives: 2 });
+        queue.set_redrive(Redrive {
+            queue: Arc::clone(&dead),
+            max_receives: 2,
+        });
         send(&queue, "poison");
         for receives in 1..=2 {
             assert_eq!(receive(&queue).await[0].message.receives, receives);
@@ -372,7 +431,12 @@ mod tests {
     async fn a_long_poll_ends_with_the_message_the_visibility_or_the_wait() {
         let queue = Arc::new(queue());
         let started = Instant::now();
-        assert!(queue.receive(Want::messages(1, VISIBILITY), SECOND * 20).await.is_empty());
+        assert!(
+            queue
+                .receive(Want::messages(1, VISIBILITY), SECOND * 20)
+                .await
+                .is_empty()
+        );
         assert_eq!(started.elapsed().as_secs(), 20);
 
         let (sender, started) = (Arc::clone(&queue), Instant::now());
@@ -384,14 +448,25 @@ mod tests {
         assert_eq!(started.elapsed().as_secs(), 3);
 
         assert_eq!(queue.receive(Want::messages(1, VISIBILITY), SECOND * 60).await.len(), 1);
-        assert_eq!(started.elapsed().as_secs(), 33, "visible again 30 s after it was received");
+        assert_eq!(
+            started.elapsed().as_secs(),
+            33,
+            "visible again 30 s after it was received"
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_delayed_message_is_hidden_until_then() {
         let queue = queue();
         queue.send(Message::new("later".to_owned(), BTreeMap::new()), SECOND * 5);
-        assert_eq!(queue.counts(), Counts { visible: 0, in_flight: 0, delayed: 1 });
+        assert_eq!(
+            queue.counts(),
+            Counts {
+                visible: 0,
+                in_flight: 0,
+                delayed: 1
+            }
+        );
         tokio::time::advance(SECOND * 5).await;
         assert_eq!(receive(&queue).await.len(), 1);
     }
@@ -402,9 +477,35 @@ mod tests {
         for _ in 0..3 {
             send(&queue, &"x".repeat(10_000));
         }
-        let want = Want { event_bytes: 25_000, ..Want::messages(10, VISIBILITY) };
+        let want = Want {
+            event_bytes: 25_000,
+            ..Want::messages(10, VISIBILITY)
+        };
         assert_eq!(queue.receive(want, Duration::ZERO).await.len(), 2);
-        assert!(queue.receive(Want { bytes_taken: 20_000, ..want }, SECOND).await.is_empty());
-        assert_eq!(queue.receive(Want { event_bytes: 5_000, ..want }, Duration::ZERO).await.len(), 1);
+        assert!(
+            queue
+                .receive(
+                    Want {
+                        bytes_taken: 20_000,
+                        ..want
+                    },
+                    SECOND
+                )
+                .await
+                .is_empty()
+        );
+        assert_eq!(
+            queue
+                .receive(
+                    Want {
+                        event_bytes: 5_000,
+                        ..want
+                    },
+                    Duration::ZERO
+                )
+                .await
+                .len(),
+            1
+        );
     }
 }

@@ -44,8 +44,12 @@ impl EventSource {
     /// Polls and invokes until the cloud stops.
     pub async fn run(self, invoker: Invoker, stopped: Stopped) {
         if self.window.is_zero() && self.batch_size > BATCH_WITHOUT_WINDOW {
-            tracing::warn!(queue = self.queue.name, function = self.function, batch_size = self.batch_size,
-                "a batch size over 10 needs a batching window of at least 1 s; CloudFormation refuses it, here batches have 10");
+            tracing::warn!(
+                queue = self.queue.name,
+                function = self.function,
+                batch_size = self.batch_size,
+                "a batch size over 10 needs a batching window of at least 1 s; CloudFormation refuses it, here batches have 10"
+            );
         }
         let source = Arc::new(self);
         let slots = Arc::new(Semaphore::new(source.max_concurrency.max(1)));
@@ -70,8 +74,16 @@ impl EventSource {
 
     /// Waits for a first message and gathers what else fits into the batch.
     async fn gather(&self) -> Vec<Received> {
-        let limit = if self.window.is_zero() { self.batch_size.min(BATCH_WITHOUT_WINDOW) } else { self.batch_size }.max(1);
-        let mut want = Want { event_bytes: PAYLOAD_BYTES, ..Want::messages(limit, self.queue.visibility) };
+        let limit = if self.window.is_zero() {
+            self.batch_size.min(BATCH_WITHOUT_WINDOW)
+        } else {
+            self.batch_size
+        }
+        .max(1);
+        let mut want = Want {
+            event_bytes: PAYLOAD_BYTES,
+            ..Want::messages(limit, self.queue.visibility)
+        };
         let mut batch = Vec::new();
         while batch.is_empty() {
             batch = self.queue.receive(want, LONG_POLL).await;
@@ -102,18 +114,31 @@ impl EventSource {
         };
         match failed {
             Ok(failed) => {
-                for received in batch.iter().filter(|received| !failed.contains(&received.message.id.to_string())) {
+                for received in batch
+                    .iter()
+                    .filter(|received| !failed.contains(&received.message.id.to_string()))
+                {
                     if let Err(error) = self.queue.delete(&received.receipt) {
                         tracing::error!(queue = self.queue.name, message = %received.message.id, %error, "a message stays");
                     }
                 }
                 if !failed.is_empty() {
-                    tracing::warn!(queue = self.queue.name, function = self.function, failed = failed.len(), of = batch.len(),
-                        "messages failed and will be tried again");
+                    tracing::warn!(
+                        queue = self.queue.name,
+                        function = self.function,
+                        failed = failed.len(),
+                        of = batch.len(),
+                        "messages failed and will be tried again"
+                    );
                 }
             }
-            Err(error) => tracing::warn!(queue = self.queue.name, function = self.function, messages = batch.len(), error,
-                "a batch failed and will be tried again"),
+            Err(error) => tracing::warn!(
+                queue = self.queue.name,
+                function = self.function,
+                messages = batch.len(),
+                error,
+                "a batch failed and will be tried again"
+            ),
         }
     }
 }
@@ -123,7 +148,8 @@ fn failures(response: &[u8], batch: &[Received]) -> Result<BTreeSet<String>, Str
     if response.iter().all(u8::is_ascii_whitespace) {
         return Ok(BTreeSet::new());
     }
-    let response: Value = serde_json::from_slice(response).map_err(|error| format!("the response is not JSON: {error}"))?;
+    let response: Value =
+        serde_json::from_slice(response).map_err(|error| format!("the response is not JSON: {error}"))?;
     let items = match response.get("batchItemFailures") {
         None | Some(Value::Null) => return Ok(BTreeSet::new()),
         Some(Value::Array(items)) => items,
@@ -164,7 +190,11 @@ fn record(queue: &str, Received { message, receipt }: &Received) -> Value {
 }
 
 fn message_attributes(message: &Message) -> Value {
-    let attribute = |Attribute { data_type, string_value, binary_value }: &Attribute| {
+    let attribute = |Attribute {
+                         data_type,
+                         string_value,
+                         binary_value,
+                     }: &Attribute| {
         let mut value = json!({"dataType": data_type, "stringListValues": [], "binaryListValues": []});
         if let Some(text) = string_value {
             value["stringValue"] = text.as_str().into();
@@ -174,7 +204,11 @@ fn message_attributes(message: &Message) -> Value {
         }
         value
     };
-    message.attributes.iter().map(|(name, value)| (name.clone(), attribute(value))).collect()
+    message
+        .attributes
+        .iter()
+        .map(|(name, value)| (name.clone(), attribute(value)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -202,7 +236,9 @@ mod tests {
 
     fn send(source: &EventSource, count: usize) {
         for number in 0..count {
-            source.queue.send(Message::new(number.to_string(), BTreeMap::new()), Duration::ZERO);
+            source
+                .queue
+                .send(Message::new(number.to_string(), BTreeMap::new()), Duration::ZERO);
         }
     }
 
@@ -212,7 +248,11 @@ mod tests {
         let seen = Arc::clone(&batches);
         let invoker = Invoker::new(move |_, payload| {
             let event: Value = serde_json::from_slice(&payload).unwrap();
-            let bodies = event["Records"].as_array().unwrap().iter().map(|record| record["body"].as_str().unwrap().to_owned());
+            let bodies = event["Records"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|record| record["body"].as_str().unwrap().to_owned());
             seen.lock().unwrap().push(bodies.collect());
             let answer = answer(&event).map(|answer| Bytes::from(answer.to_string()));
             async move { answer }
@@ -226,12 +266,21 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn batches_keep_their_size_and_what_succeeds_is_deleted() {
-        for (batch_size, window, sizes) in [(1, 0, vec![1; 12]), (100, 0, vec![10, 2]), (100, 1, vec![12]), (5, 1, vec![5, 5, 2])] {
+        for (batch_size, window, sizes) in [
+            (1, 0, vec![1; 12]),
+            (100, 0, vec![10, 2]),
+            (100, 1, vec![12]),
+            (5, 1, vec![5, 5, 2]),
+        ] {
             let source = source(batch_size, window, false);
             let queue = Arc::clone(&source.queue);
             send(&source, 12);
             let batches = run(source, 120, |_| Ok(Value::Null)).await;
-            assert_eq!(batches.iter().map(Vec::len).collect::<Vec<_>>(), sizes, "size {batch_size}, window {window}");
+            assert_eq!(
+                batches.iter().map(Vec::len).collect::<Vec<_>>(),
+                sizes,
+                "size {batch_size}, window {window}"
+            );
             assert_eq!(queue.counts().in_flight + queue.counts().visible, 0);
         }
     }
@@ -242,8 +291,12 @@ mod tests {
         send(&source, 3);
         let batches = run(source, 45, |event| {
             let records = event["Records"].as_array().unwrap();
-            let failed = records.iter().filter(|record| record["body"] == "1" && record["attributes"]["ApproximateReceiveCount"] == "1");
-            Ok(json!({"batchItemFailures": failed.map(|record| json!({"itemIdentifier": record["messageId"]})).collect::<Vec<_>>()}))
+            let failed = records
+                .iter()
+                .filter(|record| record["body"] == "1" && record["attributes"]["ApproximateReceiveCount"] == "1");
+            Ok(
+                json!({"batchItemFailures": failed.map(|record| json!({"itemIdentifier": record["messageId"]})).collect::<Vec<_>>()}),
+            )
         });
         assert_eq!(batches.await, vec![vec!["0", "1", "2"], vec!["1"]]);
     }
@@ -265,11 +318,21 @@ mod tests {
 
     #[test]
     fn a_record_has_what_lambda_gives() {
-        let binary = Attribute { data_type: "Binary".to_owned(), string_value: None, binary_value: Some("AQI=".to_owned()) };
+        let binary = Attribute {
+            data_type: "Binary".to_owned(),
+            string_value: None,
+            binary_value: Some("AQI=".to_owned()),
+        };
         let mut message = Message::new("{\"a\":1}".to_owned(), BTreeMap::from([("b".to_owned(), binary)]));
         message.receives = 1;
         message.first_received_ms = Some(1);
-        let record = record("events", &Received { message, receipt: "r".to_owned() });
+        let record = record(
+            "events",
+            &Received {
+                message,
+                receipt: "r".to_owned(),
+            },
+        );
         assert_eq!(record["eventSourceARN"], "arn:aws:sqs:us-east-1:000000000000:events");
         assert_eq!(record["attributes"]["ApproximateReceiveCount"], "1");
         assert_eq!(record["messageAttributes"]["b"]["binaryValue"], "AQI=");

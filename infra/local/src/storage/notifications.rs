@@ -11,7 +11,13 @@ use crate::invoker::Invoker;
 use crate::template::{ACCOUNT, BucketNotification, REGION};
 
 /// S3 encodes keys as a form does, but leaves the slashes.
-const KEY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b'/').remove(b' ');
+const KEY: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'*')
+    .remove(b'/')
+    .remove(b' ');
 
 fn wants(destination: &BucketNotification, created: &Created) -> bool {
     let event = destination.events.iter().any(|pattern| {
@@ -80,13 +86,29 @@ mod tests {
     use super::*;
 
     fn created(key: &str) -> Created {
-        Created { event: "ObjectCreated:Put", bucket: "in".to_owned(), key: key.to_owned(), size: 3, e_tag: "t".to_owned() }
+        Created {
+            event: "ObjectCreated:Put",
+            bucket: "in".to_owned(),
+            key: key.to_owned(),
+            size: 3,
+            e_tag: "t".to_owned(),
+        }
     }
 
     #[test]
     fn keys_are_encoded_as_in_a_form_but_for_slashes() {
-        for (key, encoded) in [("a/b.csv", "a/b.csv"), ("a b", "a+b"), ("a+b", "a%2Bb"), ("ü*", "%C3%BC*"), ("50%", "50%25")] {
-            assert_eq!(event(&created(key))["Records"][0]["s3"]["object"]["key"], encoded, "{key}");
+        for (key, encoded) in [
+            ("a/b.csv", "a/b.csv"),
+            ("a b", "a+b"),
+            ("a+b", "a%2Bb"),
+            ("ü*", "%C3%BC*"),
+            ("50%", "50%25"),
+        ] {
+            assert_eq!(
+                event(&created(key))["Records"][0]["s3"]["object"]["key"],
+                encoded,
+                "{key}"
+            );
         }
     }
 
@@ -102,12 +124,49 @@ mod tests {
         let object = created("a/b.csv");
         assert!(wants(&all, &object));
         let cases = [
-            (BucketNotification { events: vec!["s3:ObjectCreated:Put".to_owned()], ..all.clone() }, true),
-            (BucketNotification { events: vec!["s3:ObjectCreated:Copy".to_owned()], ..all.clone() }, false),
-            (BucketNotification { events: vec!["s3:ObjectRemoved:*".to_owned()], ..all.clone() }, false),
-            (BucketNotification { bucket: "out".to_owned(), ..all.clone() }, false),
-            (BucketNotification { prefix: Some("a/".to_owned()), suffix: Some(".csv".to_owned()), ..all.clone() }, true),
-            (BucketNotification { suffix: Some(".parquet".to_owned()), ..all.clone() }, false),
+            (
+                BucketNotification {
+                    events: vec!["s3:ObjectCreated:Put".to_owned()],
+                    ..all.clone()
+                },
+                true,
+            ),
+            (
+                BucketNotification {
+                    events: vec!["s3:ObjectCreated:Copy".to_owned()],
+                    ..all.clone()
+                },
+                false,
+            ),
+            (
+                BucketNotification {
+                    events: vec!["s3:ObjectRemoved:*".to_owned()],
+                    ..all.clone()
+                },
+                false,
+            ),
+            (
+                BucketNotification {
+                    bucket: "out".to_owned(),
+                    ..all.clone()
+                },
+                false,
+            ),
+            (
+                BucketNotification {
+                    prefix: Some("a/".to_owned()),
+                    suffix: Some(".csv".to_owned()),
+                    ..all.clone()
+                },
+                true,
+            ),
+            (
+                BucketNotification {
+                    suffix: Some(".parquet".to_owned()),
+                    ..all.clone()
+                },
+                false,
+            ),
         ];
         for (destination, expected) in cases {
             assert_eq!(wants(&destination, &object), expected, "{destination:?}");

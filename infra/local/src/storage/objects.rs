@@ -60,12 +60,26 @@ impl ObjectStore {
     ///
     /// # Errors
     /// When the folder cannot be made or opened.
-    pub fn start(tasks: &mut Tasks, listener: TcpListener, root: &Path, created: UnboundedSender<Created>) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(root).with_context(|| format!("the folder of objects {} cannot be made", root.display()))?;
-        let open = || FileSystem::new(root).map_err(|error| anyhow::anyhow!("the folder of objects {} cannot be opened: {error:?}", root.display()));
+    pub fn start(
+        tasks: &mut Tasks,
+        listener: TcpListener,
+        root: &Path,
+        created: UnboundedSender<Created>,
+    ) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(root)
+            .with_context(|| format!("the folder of objects {} cannot be made", root.display()))?;
+        let open = || {
+            FileSystem::new(root).map_err(|error| {
+                anyhow::anyhow!("the folder of objects {} cannot be opened: {error:?}", root.display())
+            })
+        };
         let mut builder = S3ServiceBuilder::new(open()?);
         builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
-        let state = Listener { service: builder.build(), files: Arc::new(open()?), created };
+        let state = Listener {
+            service: builder.build(),
+            files: Arc::new(open()?),
+            created,
+        };
         tasks.serve(listener, Router::new().fallback(handle).with_state(state));
         Ok(Self { root: root.to_owned() })
     }
@@ -102,16 +116,27 @@ fn creates(method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<(&'static 
     if bucket.is_empty() || key.is_empty() {
         return None;
     }
-    let names = || uri.query().unwrap_or_default().split('&').map(|pair| pair.split('=').next().unwrap_or_default());
+    let names = || {
+        uri.query()
+            .unwrap_or_default()
+            .split('&')
+            .map(|pair| pair.split('=').next().unwrap_or_default())
+    };
     // `x-id` only names the operation for logs; `X-Amz-*` are a presigned URL's signature. Any other name is a sub-resource.
-    let plain = names().all(|name| name.is_empty() || name == "x-id" || name.to_ascii_lowercase().starts_with("x-amz-"));
+    let plain =
+        names().all(|name| name.is_empty() || name == "x-id" || name.to_ascii_lowercase().starts_with("x-amz-"));
     let event = match *method {
         Method::PUT if plain && headers.contains_key("x-amz-copy-source") => "ObjectCreated:Copy",
         Method::PUT if plain => "ObjectCreated:Put",
         Method::POST if names().any(|name| name == "uploadId") => "ObjectCreated:CompleteMultipartUpload",
         _ => return None,
     };
-    let decode = |text: &str| percent_decode_str(text).decode_utf8().map(|text| text.into_owned()).ok();
+    let decode = |text: &str| {
+        percent_decode_str(text)
+            .decode_utf8()
+            .map(|text| text.into_owned())
+            .ok()
+    };
     Some((event, decode(bucket)?, decode(key)?))
 }
 
@@ -132,13 +157,23 @@ async fn describe(files: &FileSystem, event: &'static str, bucket: String, key: 
         service: None,
         trailing_headers: None,
     };
-    let head = files.head_object(request).await.map_err(|error| anyhow::anyhow!("object {bucket}/{key}: {error:?}"))?.output;
+    let head = files
+        .head_object(request)
+        .await
+        .map_err(|error| anyhow::anyhow!("object {bucket}/{key}: {error:?}"))?
+        .output;
     let e_tag = match head.e_tag {
         Some(ETag::Strong(tag) | ETag::Weak(tag)) => tag,
         None => String::new(),
     };
     let size = u64::try_from(head.content_length.unwrap_or_default()).unwrap_or_default();
-    Ok(Created { event, bucket, key, size, e_tag })
+    Ok(Created {
+        event,
+        bucket,
+        key,
+        size,
+        e_tag,
+    })
 }
 
 #[cfg(test)]
@@ -149,14 +184,37 @@ mod tests {
 
     #[test]
     fn only_three_requests_create_objects() {
-        let copy = HeaderMap::from_iter([(http::HeaderName::from_static("x-amz-copy-source"), http::HeaderValue::from_static("a/b"))]);
+        let copy = HeaderMap::from_iter([(
+            http::HeaderName::from_static("x-amz-copy-source"),
+            http::HeaderValue::from_static("a/b"),
+        )]);
         let none = HeaderMap::new();
         let cases = [
             (Method::PUT, "/in/a/b.csv", &none, Some("ObjectCreated:Put")),
-            (Method::PUT, "/in/a/b.csv?x-id=PutObject", &none, Some("ObjectCreated:Put")),
-            (Method::PUT, "/in/b.csv?X-Amz-Signature=1&X-Amz-Date=2", &none, Some("ObjectCreated:Put")),
-            (Method::PUT, "/in/b.csv?x-id=CopyObject", &copy, Some("ObjectCreated:Copy")),
-            (Method::POST, "/in/b.csv?uploadId=1", &none, Some("ObjectCreated:CompleteMultipartUpload")),
+            (
+                Method::PUT,
+                "/in/a/b.csv?x-id=PutObject",
+                &none,
+                Some("ObjectCreated:Put"),
+            ),
+            (
+                Method::PUT,
+                "/in/b.csv?X-Amz-Signature=1&X-Amz-Date=2",
+                &none,
+                Some("ObjectCreated:Put"),
+            ),
+            (
+                Method::PUT,
+                "/in/b.csv?x-id=CopyObject",
+                &copy,
+                Some("ObjectCreated:Copy"),
+            ),
+            (
+                Method::POST,
+                "/in/b.csv?uploadId=1",
+                &none,
+                Some("ObjectCreated:CompleteMultipartUpload"),
+            ),
             (Method::PUT, "/in/b.csv?partNumber=1&uploadId=1", &none, None),
             (Method::PUT, "/in/b.csv?partNumber=1&uploadId=1", &copy, None),
             (Method::PUT, "/in/b.csv?tagging", &none, None),

@@ -43,12 +43,17 @@ impl Tables {
     /// When the engine refuses it.
     pub fn create(&self, table: &Table) -> anyhow::Result<()> {
         let name = &table.name;
-        let request = serde_json::from_value(create_request(table)).with_context(|| format!("table {name} is not complete"))?;
-        self.database.create_table(request).with_context(|| format!("table {name} cannot be created"))?;
+        let request =
+            serde_json::from_value(create_request(table)).with_context(|| format!("table {name} is not complete"))?;
+        self.database
+            .create_table(request)
+            .with_context(|| format!("table {name} cannot be created"))?;
         if let Some(attribute) = &table.ttl_attribute {
             let specification = json!({"AttributeName": attribute, "Enabled": true});
             let request = serde_json::from_value(json!({"TableName": name, "TimeToLiveSpecification": specification}))?;
-            self.database.update_time_to_live(request).with_context(|| format!("table {name} cannot expire items"))?;
+            self.database
+                .update_time_to_live(request)
+                .with_context(|| format!("table {name} cannot expire items"))?;
         }
         Ok(())
     }
@@ -78,7 +83,10 @@ impl Tables {
 /// What `CreateTable` takes.
 fn create_request(table: &Table) -> Value {
     let keys = |elements: &[KeyElement]| -> Vec<Value> {
-        elements.iter().map(|key| json!({"AttributeName": key.attribute_name, "KeyType": key.key_type})).collect()
+        elements
+            .iter()
+            .map(|key| json!({"AttributeName": key.attribute_name, "KeyType": key.key_type}))
+            .collect()
     };
     let attributes: Vec<Value> = table
         .attributes

@@ -83,7 +83,11 @@ async fn seen(events: &Events, count: usize) -> Vec<(String, String, u64)> {
             let object = &record["s3"]["object"];
             assert!(object["eTag"].as_str().is_some_and(|tag| tag.len() >= 32), "{record}");
             let text = |value: &Value| value.as_str().unwrap().to_owned();
-            (text(&record["eventName"]), text(&object["key"]), object["size"].as_u64().unwrap())
+            (
+                text(&record["eventName"]),
+                text(&object["key"]),
+                object["size"].as_u64().unwrap(),
+            )
         })
         .collect();
     seen.sort();
@@ -94,24 +98,76 @@ async fn seen(events: &Events, count: usize) -> Vec<(String, String, u64)> {
 async fn every_way_to_create_an_object_is_notified() {
     let folder = Folder::new();
     let (tasks, client, events) = start(&folder).await;
-    client.put_object().bucket("incoming").key("a b/plain.csv").body(Bytes::from_static(b"abc").into()).send().await.unwrap();
+    client
+        .put_object()
+        .bucket("incoming")
+        .key("a b/plain.csv")
+        .body(Bytes::from_static(b"abc").into())
+        .send()
+        .await
+        .unwrap();
 
     let presigned = PresigningConfig::expires_in(Duration::from_secs(60)).unwrap();
-    let request = client.put_object().bucket("incoming").key("signed.csv").presigned(presigned).await.unwrap();
-    let answer = reqwest::Client::new().put(request.uri()).body("abcd").send().await.unwrap();
+    let request = client
+        .put_object()
+        .bucket("incoming")
+        .key("signed.csv")
+        .presigned(presigned)
+        .await
+        .unwrap();
+    let answer = reqwest::Client::new()
+        .put(request.uri())
+        .body("abcd")
+        .send()
+        .await
+        .unwrap();
     assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
     let tampered = request.uri().replace("signed.csv", "other.csv");
-    assert_eq!(reqwest::Client::new().put(tampered).body("abcd").send().await.unwrap().status(), 403);
+    assert_eq!(
+        reqwest::Client::new()
+            .put(tampered)
+            .body("abcd")
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        403
+    );
 
-    client.copy_object().bucket("incoming").key("copy.csv").copy_source("incoming/signed.csv").send().await.unwrap();
+    client
+        .copy_object()
+        .bucket("incoming")
+        .key("copy.csv")
+        .copy_source("incoming/signed.csv")
+        .send()
+        .await
+        .unwrap();
 
-    let upload = client.create_multipart_upload().bucket("incoming").key("parts.csv").send().await.unwrap();
+    let upload = client
+        .create_multipart_upload()
+        .bucket("incoming")
+        .key("parts.csv")
+        .send()
+        .await
+        .unwrap();
     let upload_id = upload.upload_id().unwrap();
-    let part = client.upload_part().bucket("incoming").key("parts.csv").upload_id(upload_id).part_number(1);
+    let part = client
+        .upload_part()
+        .bucket("incoming")
+        .key("parts.csv")
+        .upload_id(upload_id)
+        .part_number(1);
     let part = part.body(Bytes::from_static(b"abcde").into()).send().await.unwrap();
-    let part = CompletedPart::builder().part_number(1).set_e_tag(part.e_tag().map(str::to_owned)).build();
+    let part = CompletedPart::builder()
+        .part_number(1)
+        .set_e_tag(part.e_tag().map(str::to_owned))
+        .build();
     let parts = CompletedMultipartUpload::builder().parts(part).build();
-    let complete = client.complete_multipart_upload().bucket("incoming").key("parts.csv").upload_id(upload_id);
+    let complete = client
+        .complete_multipart_upload()
+        .bucket("incoming")
+        .key("parts.csv")
+        .upload_id(upload_id);
     complete.multipart_upload(parts).send().await.unwrap();
 
     let expected = [
@@ -129,10 +185,23 @@ async fn every_way_to_create_an_object_is_notified() {
 async fn objects_survive_a_restart() {
     let folder = Folder::new();
     let (tasks, client, _) = start(&folder).await;
-    client.put_object().bucket("incoming").key("kept.csv").body(Bytes::from_static(b"abc").into()).send().await.unwrap();
+    client
+        .put_object()
+        .bucket("incoming")
+        .key("kept.csv")
+        .body(Bytes::from_static(b"abc").into())
+        .send()
+        .await
+        .unwrap();
     tasks.shutdown().await;
     let (tasks, client, _) = start(&folder).await;
-    let object = client.get_object().bucket("incoming").key("kept.csv").send().await.unwrap();
+    let object = client
+        .get_object()
+        .bucket("incoming")
+        .key("kept.csv")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(object.body.collect().await.unwrap().into_bytes(), "abc");
     tasks.shutdown().await;
 }
@@ -143,8 +212,14 @@ async fn a_table_of_the_template_takes_items() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let tables = Tables::start(&mut tasks, listener).unwrap();
-    let key = |name: &str, kind: &str| KeyElement { attribute_name: name.to_owned(), key_type: kind.to_owned() };
-    let attribute = |name: &str| AttributeDefinition { attribute_name: name.to_owned(), attribute_type: "S".to_owned() };
+    let key = |name: &str, kind: &str| KeyElement {
+        attribute_name: name.to_owned(),
+        key_type: kind.to_owned(),
+    };
+    let attribute = |name: &str| AttributeDefinition {
+        attribute_name: name.to_owned(),
+        attribute_type: "S".to_owned(),
+    };
     let table = Table {
         logical_id: "Registry".to_owned(),
         name: "registry".to_owned(),
@@ -156,7 +231,9 @@ async fn a_table_of_the_template_takes_items() {
     tables.create(&table).unwrap();
 
     let call = |operation: &str, body: Value| {
-        let request = reqwest::Client::new().post(&endpoint).header("x-amz-target", format!("DynamoDB_20120810.{operation}"));
+        let request = reqwest::Client::new()
+            .post(&endpoint)
+            .header("x-amz-target", format!("DynamoDB_20120810.{operation}"));
         let signed = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0";
         request
             .header("content-type", "application/x-amz-json-1.0")
@@ -166,10 +243,20 @@ async fn a_table_of_the_template_takes_items() {
             .send()
     };
     let item = json!({"pk": {"S": "a"}, "sk": {"S": "b"}, "expires_at": {"N": "1"}});
-    let put = call("PutItem", json!({"TableName": "registry", "Item": item})).await.unwrap();
+    let put = call("PutItem", json!({"TableName": "registry", "Item": item}))
+        .await
+        .unwrap();
     assert!(put.status().is_success(), "{}", put.text().await.unwrap());
-    let time_to_live = call("DescribeTimeToLive", json!({"TableName": "registry"})).await.unwrap().text().await.unwrap();
-    assert!(time_to_live.contains("expires_at") && time_to_live.contains("ENABLED"), "{time_to_live}");
+    let time_to_live = call("DescribeTimeToLive", json!({"TableName": "registry"}))
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    assert!(
+        time_to_live.contains("expires_at") && time_to_live.contains("ENABLED"),
+        "{time_to_live}"
+    );
     assert_eq!(tables.sweep().unwrap(), 1);
     tasks.shutdown().await;
 }

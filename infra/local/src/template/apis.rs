@@ -6,8 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{
-    Authorizer, Cors, IdentitySource, LiveRoute, Properties, Reader, Template, TemplateError, Throttle,
-    function_of_arn,
+    Authorizer, Cors, IdentitySource, LiveRoute, Properties, Reader, Template, TemplateError, Throttle, function_of_arn,
 };
 
 /// What API Gateway takes for an authorizer of a WebSocket API.
@@ -79,7 +78,10 @@ struct RouteSettings {
 
 impl RouteSettings {
     fn throttle(&self) -> Option<Throttle> {
-        Some(Throttle { rate: self.throttling_rate_limit?, burst: self.throttling_burst_limit? })
+        Some(Throttle {
+            rate: self.throttling_rate_limit?,
+            burst: self.throttling_burst_limit?,
+        })
     }
 }
 
@@ -138,8 +140,12 @@ struct RouteProperties {
 }
 
 impl Properties for RouteProperties {
-    const NAMES: &'static [&'static str] =
-        &["RouteKey", "Target", "AuthorizationType", "RouteResponseSelectionExpression"];
+    const NAMES: &'static [&'static str] = &[
+        "RouteKey",
+        "Target",
+        "AuthorizationType",
+        "RouteResponseSelectionExpression",
+    ];
 }
 
 #[derive(Deserialize)]
@@ -166,15 +172,31 @@ pub(super) fn read_http(reader: &Reader<'_>, template: &mut Template) -> Result<
         max_age_s: cors.max_age,
         credentials: cors.allow_credentials,
     });
-    let Some(auth) = api.auth else { return allow_all(template) };
-    let Some(name) = auth.default_authorizer else { return allow_all(template) };
+    let Some(auth) = api.auth else {
+        return allow_all(template);
+    };
+    let Some(name) = auth.default_authorizer else {
+        return allow_all(template);
+    };
     let authorizer = auth.authorizers.get(&name);
     let authorizer = authorizer.ok_or_else(|| TemplateError::invalid(&id, format!("no authorizer {name}")))?;
     if authorizer.authorizer_payload_format_version != "2.0" || !authorizer.enable_simple_responses {
-        return Err(TemplateError::invalid(&id, "an authorizer here has payload format 2.0 and simple responses"));
+        return Err(TemplateError::invalid(
+            &id,
+            "an authorizer here has payload format 2.0 and simple responses",
+        ));
     }
-    let headers = authorizer.identity.headers.iter().map(|name| IdentitySource::Header(name.to_lowercase()));
-    let queries = authorizer.identity.query_strings.iter().cloned().map(IdentitySource::Query);
+    let headers = authorizer
+        .identity
+        .headers
+        .iter()
+        .map(|name| IdentitySource::Header(name.to_lowercase()));
+    let queries = authorizer
+        .identity
+        .query_strings
+        .iter()
+        .cloned()
+        .map(IdentitySource::Query);
     template.http_authorizer = Some(Authorizer {
         function: function_of_arn(&id, &authorizer.function_arn)?.to_owned(),
         identity: headers.chain(queries).collect(),
@@ -197,7 +219,10 @@ pub(super) fn read_live(reader: &Reader<'_>, template: &mut Template) -> Result<
         return Ok(());
     };
     if api.protocol_type != "WEBSOCKET" {
-        return Err(TemplateError::invalid(&id, "an AWS::ApiGatewayV2::Api here has the protocol WEBSOCKET"));
+        return Err(TemplateError::invalid(
+            &id,
+            "an AWS::ApiGatewayV2::Api here has the protocol WEBSOCKET",
+        ));
     }
     let selector = api.route_selection_expression.strip_prefix("$request.body.");
     let selector = selector.filter(|field| !field.is_empty() && !field.contains(['.', '$', ' ']));
@@ -220,27 +245,44 @@ fn live_authorizer(id: &str, authorizer: &LiveAuthorizerProperties) -> Result<Au
         } else if let Some(name) = text.strip_prefix("route.request.header.") {
             Ok(IdentitySource::Header(name.to_lowercase()))
         } else {
-            Err(TemplateError::invalid(id, format!("the identity source {text} is not known here")))
+            Err(TemplateError::invalid(
+                id,
+                format!("the identity source {text} is not known here"),
+            ))
         }
     };
-    let ttl_s = authorizer.authorizer_result_ttl_in_seconds.unwrap_or(DEFAULT_LIVE_TTL_S);
+    let ttl_s = authorizer
+        .authorizer_result_ttl_in_seconds
+        .unwrap_or(DEFAULT_LIVE_TTL_S);
     Ok(Authorizer {
         function: function_of_arn(id, &authorizer.authorizer_uri)?.to_owned(),
-        identity: authorizer.identity_source.iter().map(source).collect::<Result<_, _>>()?,
+        identity: authorizer
+            .identity_source
+            .iter()
+            .map(source)
+            .collect::<Result<_, _>>()?,
         ttl: Duration::from_secs(ttl_s),
     })
 }
 
 fn read_live_routes(reader: &Reader<'_>, template: &mut Template) -> Result<(), TemplateError> {
-    let integrations: BTreeMap<String, IntegrationProperties> =
-        reader.resources("AWS::ApiGatewayV2::Integration")?.into_iter().collect();
+    let integrations: BTreeMap<String, IntegrationProperties> = reader
+        .resources("AWS::ApiGatewayV2::Integration")?
+        .into_iter()
+        .collect();
     let responses: Vec<(String, RouteResponseProperties)> = reader.resources("AWS::ApiGatewayV2::RouteResponse")?;
     for (id, route) in reader.resources::<RouteProperties>("AWS::ApiGatewayV2::Route")? {
-        let integration = route.target.strip_prefix("integrations/").and_then(|name| integrations.get(name));
+        let integration = route
+            .target
+            .strip_prefix("integrations/")
+            .and_then(|name| integrations.get(name));
         let integration =
             integration.ok_or_else(|| TemplateError::invalid(&id, format!("no integration {}", route.target)))?;
         if integration.integration_type != "AWS_PROXY" {
-            return Err(TemplateError::invalid(&id, "an integration here has the type AWS_PROXY"));
+            return Err(TemplateError::invalid(
+                &id,
+                "an integration here has the type AWS_PROXY",
+            ));
         }
         // API Gateway sends a response only when the route both selects one and has one.
         let has_response = responses.iter().any(|(_, response)| response.route_id == id);
@@ -252,7 +294,10 @@ fn read_live_routes(reader: &Reader<'_>, template: &mut Template) -> Result<(), 
         });
     }
     if template.live_routes.iter().any(|route| route.authorized) && template.live_authorizer.is_none() {
-        return Err(TemplateError::invalid("the WebSocket API", "a route asks for an authorizer, but there is none"));
+        return Err(TemplateError::invalid(
+            "the WebSocket API",
+            "a route asks for an authorizer, but there is none",
+        ));
     }
     Ok(())
 }
@@ -261,9 +306,10 @@ fn read_live_routes(reader: &Reader<'_>, template: &mut Template) -> Result<(), 
 fn only<P>(mut resources: Vec<(String, P)>) -> Result<Option<(String, P)>, TemplateError> {
     let first = resources.pop();
     match (resources.pop(), &first) {
-        (Some((second, _)), Some((first, _))) => {
-            Err(TemplateError::invalid(&second, format!("the local cloud runs one of these, and there is {first}")))
-        }
+        (Some((second, _)), Some((first, _))) => Err(TemplateError::invalid(
+            &second,
+            format!("the local cloud runs one of these, and there is {first}"),
+        )),
         _ => Ok(first),
     }
 }

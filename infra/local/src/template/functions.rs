@@ -31,8 +31,14 @@ struct FunctionProperties {
 }
 
 impl Properties for FunctionProperties {
-    const NAMES: &'static [&'static str] =
-        &["CodeUri", "Timeout", "MemorySize", "ReservedConcurrentExecutions", "Environment", "Events"];
+    const NAMES: &'static [&'static str] = &[
+        "CodeUri",
+        "Timeout",
+        "MemorySize",
+        "ReservedConcurrentExecutions",
+        "Environment",
+        "Events",
+    ];
 }
 
 #[derive(Deserialize, Default)]
@@ -132,7 +138,10 @@ pub(super) fn read(
 ) -> Result<(), TemplateError> {
     let globals = read_globals(reader)?;
     for (id, properties) in reader.resources::<FunctionProperties>("AWS::Serverless::Function")? {
-        let name = reader.resolver.physical_name(&id, 0).map_err(|source| unresolved(&id, source))?;
+        let name = reader
+            .resolver
+            .physical_name(&id, 0)
+            .map_err(|source| unresolved(&id, source))?;
         if properties.code_uri.is_empty() {
             return Err(TemplateError::invalid(&id, "a function needs a CodeUri"));
         }
@@ -142,7 +151,10 @@ pub(super) fn read(
         let timeout_s = properties.timeout.or(globals.timeout).unwrap_or(DEFAULT_TIMEOUT_S);
         template.functions.push(Function {
             timeout: Duration::from_secs(timeout_s),
-            memory_mb: properties.memory_size.or(globals.memory_size).unwrap_or(DEFAULT_MEMORY_MB),
+            memory_mb: properties
+                .memory_size
+                .or(globals.memory_size)
+                .unwrap_or(DEFAULT_MEMORY_MB),
             environment: environment(reader, &name, &globals, &properties, secrets)?,
             reserved_concurrency: properties.reserved_concurrent_executions,
             logical_id: id,
@@ -155,7 +167,11 @@ pub(super) fn read(
 fn read_globals(reader: &Reader<'_>) -> Result<FunctionProperties, TemplateError> {
     let mut properties = serde_json::Map::new();
     for name in ["Timeout", "MemorySize", "Environment"] {
-        if let Some(value) = reader.resolver.global(name).map_err(|source| unresolved("Globals", source))? {
+        if let Some(value) = reader
+            .resolver
+            .global(name)
+            .map_err(|source| unresolved("Globals", source))?
+        {
             properties.insert(name.to_owned(), value);
         }
     }
@@ -210,7 +226,10 @@ fn fill_secrets(
         };
         let parts: Vec<&str> = from[SECRET_OPEN.len()..end].split(':').collect();
         let ["secretsmanager", name, "SecretString", key] = parts.as_slice() else {
-            return Err(TemplateError::invalid(&place(), "only secretsmanager:NAME:SecretString:KEY is known here"));
+            return Err(TemplateError::invalid(
+                &place(),
+                "only secretsmanager:NAME:SecretString:KEY is known here",
+            ));
         };
         let secret = secrets(name, key).ok_or_else(|| TemplateError::MissingSecret {
             function: function.to_owned(),
@@ -238,9 +257,18 @@ fn read_event(
     match event.kind.as_str() {
         "HttpApi" => {
             let HttpEvent { method, path, auth } = decode(place, properties)?;
-            let method = if method == "*" { "ANY".to_owned() } else { method.to_uppercase() };
+            let method = if method == "*" {
+                "ANY".to_owned()
+            } else {
+                method.to_uppercase()
+            };
             let authorized = auth.and_then(|auth| auth.authorizer).is_none_or(|name| name != "NONE");
-            template.routes.push(HttpRoute { method, path, function, authorized });
+            template.routes.push(HttpRoute {
+                method,
+                path,
+                function,
+                authorized,
+            });
         }
         "SQS" => {
             let event: QueueEvent = decode(place, properties)?;
@@ -250,15 +278,32 @@ fn read_event(
                 batch_size: event.batch_size.unwrap_or(DEFAULT_BATCH_SIZE),
                 window_s: event.maximum_batching_window_in_seconds,
                 max_concurrency: event.scaling_config.and_then(|config| config.maximum_concurrency),
-                report_item_failures: event.function_response_types.iter().any(|kind| kind == "ReportBatchItemFailures"),
+                report_item_failures: event
+                    .function_response_types
+                    .iter()
+                    .any(|kind| kind == "ReportBatchItemFailures"),
             });
         }
-        "S3" => template.bucket_notifications.push(notification(decode(place, properties)?, function)),
+        "S3" => template
+            .bucket_notifications
+            .push(notification(decode(place, properties)?, function)),
         "Schedule" | "ScheduleV2" => {
-            let ScheduleEvent { schedule_expression: expression, input } = decode(place, properties)?;
-            template.schedules.push(Schedule { function, expression, input });
+            let ScheduleEvent {
+                schedule_expression: expression,
+                input,
+            } = decode(place, properties)?;
+            template.schedules.push(Schedule {
+                function,
+                expression,
+                input,
+            });
         }
-        other => return Err(TemplateError::invalid(place, format!("events of type {other} are not known here"))),
+        other => {
+            return Err(TemplateError::invalid(
+                place,
+                format!("events of type {other} are not known here"),
+            ));
+        }
     }
     Ok(())
 }
@@ -285,7 +330,10 @@ fn notification(event: BucketEvent, function: String) -> BucketNotification {
 pub(super) fn queue_of_arn(reader: &Reader<'_>, place: &str, arn: &str) -> Result<String, TemplateError> {
     let name = arn.rsplit(':').next().unwrap_or(arn);
     for (id, kind) in reader.resolver.resources() {
-        let physical = reader.resolver.physical_name(id, 0).map_err(|source| unresolved(id, source))?;
+        let physical = reader
+            .resolver
+            .physical_name(id, 0)
+            .map_err(|source| unresolved(id, source))?;
         if kind == "AWS::SQS::Queue" && physical == name {
             return Ok(id.to_owned());
         }

@@ -78,21 +78,39 @@ impl<'a> Resolver<'a> {
             let kind = body.get("Type").and_then(Yaml::as_str);
             let kind = kind.ok_or_else(|| TemplateError::invalid(&id, "a resource needs a Type"))?;
             let condition = body.get("Condition").and_then(Yaml::as_str);
-            resources.insert(id, Resource { kind, condition, properties: body.get("Properties") });
+            resources.insert(
+                id,
+                Resource {
+                    kind,
+                    condition,
+                    properties: body.get("Properties"),
+                },
+            );
         }
         let mut parameters = BTreeMap::new();
         for (name, body) in section(document, "Parameters") {
             let given = overrides.get(&name).map(String::as_str);
             let default = body.get("Default").and_then(scalar_text);
             let text = given.map(str::to_owned).or(default);
-            let text = text.ok_or_else(|| TemplateError::invalid(&name, "the parameter has no default and no value"))?;
+            let text =
+                text.ok_or_else(|| TemplateError::invalid(&name, "the parameter has no default and no value"))?;
             let is_list = body.get("Type").and_then(Yaml::as_str) == Some("CommaDelimitedList");
-            let value: Value = if is_list { text.split(',').map(str::trim).collect() } else { text.into() };
+            let value: Value = if is_list {
+                text.split(',').map(str::trim).collect()
+            } else {
+                text.into()
+            };
             parameters.insert(name, value);
         }
         let conditions = section(document, "Conditions").collect();
         let globals = document.get("Globals").and_then(|globals| globals.get("Function"));
-        Ok(Self { globals, parameters, conditions, resources, addresses })
+        Ok(Self {
+            globals,
+            parameters,
+            conditions,
+            resources,
+            addresses,
+        })
     }
 
     /// Logical ids and types in the order of the ids.
@@ -156,7 +174,10 @@ impl<'a> Resolver<'a> {
     }
 
     fn list(&self, items: &[Yaml], depth: usize) -> Resolved<Vec<Value>> {
-        items.iter().filter_map(|item| self.resolve(item, depth + 1).transpose()).collect()
+        items
+            .iter()
+            .filter_map(|item| self.resolve(item, depth + 1).transpose())
+            .collect()
     }
 
     fn mapping(&self, mapping: &Mapping, depth: usize) -> Resolved<Map<String, Value>> {
@@ -170,7 +191,10 @@ impl<'a> Resolver<'a> {
     }
 
     fn intrinsic(&self, name: &str, argument: &Yaml, depth: usize) -> Resolved<Option<Value>> {
-        let malformed = |problem| ResolveError::Malformed { intrinsic: name.to_owned(), problem };
+        let malformed = |problem| ResolveError::Malformed {
+            intrinsic: name.to_owned(),
+            problem,
+        };
         let operands = || argument.as_sequence().ok_or_else(|| malformed("needs a list"));
         match name {
             "Ref" => self.reference(argument.as_str().ok_or_else(|| malformed("needs a name"))?, depth),
@@ -216,13 +240,19 @@ impl<'a> Resolver<'a> {
         let condition = condition.ok_or_else(|| ResolveError::UnknownReference(name.to_owned()))?;
         match self.resolve(condition, depth + 1)? {
             Some(Value::Bool(flag)) => Ok(flag),
-            _ => Err(ResolveError::Malformed { intrinsic: name.to_owned(), problem: "is not a condition" }),
+            _ => Err(ResolveError::Malformed {
+                intrinsic: name.to_owned(),
+                problem: "is not a condition",
+            }),
         }
     }
 
     fn join(&self, separator: &str, list: &Yaml, depth: usize) -> Resolved<String> {
         let Some(Value::Array(items)) = self.resolve(list, depth)? else {
-            return Err(ResolveError::Malformed { intrinsic: "Join".to_owned(), problem: "needs a list" });
+            return Err(ResolveError::Malformed {
+                intrinsic: "Join".to_owned(),
+                problem: "needs a list",
+            });
         };
         let texts: Vec<String> = items.iter().map(value_text).collect();
         Ok(texts.join(separator))
@@ -236,7 +266,10 @@ impl<'a> Resolver<'a> {
             let (before, from) = rest.split_at(start);
             result.push_str(before);
             let Some(end) = from.find('}') else {
-                return Err(ResolveError::Malformed { intrinsic: "Sub".to_owned(), problem: "has an open ${" });
+                return Err(ResolveError::Malformed {
+                    intrinsic: "Sub".to_owned(),
+                    problem: "has an open ${",
+                });
             };
             let name = &from[2..end];
             rest = &from[end + 1..];
@@ -284,7 +317,10 @@ impl<'a> Resolver<'a> {
             ("AWS::SQS::Queue", "QueueName") => Ok(name),
             ("AWS::DynamoDB::Table", "Arn") => Ok(format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}")),
             ("AWS::S3::Bucket", "Arn") => Ok(format!("arn:aws:s3:::{name}")),
-            _ => Err(ResolveError::UnknownAttribute { resource: resource.to_owned(), attribute: attribute.to_owned() }),
+            _ => Err(ResolveError::UnknownAttribute {
+                resource: resource.to_owned(),
+                attribute: attribute.to_owned(),
+            }),
         }
     }
 
@@ -298,7 +334,9 @@ impl<'a> Resolver<'a> {
             _ => return Ok(id.to_owned()),
         };
         let value = self.property_at(id, property, depth + 1)?;
-        let Some(text) = value.as_ref().and_then(Value::as_str) else { return Ok(id.to_owned()) };
+        let Some(text) = value.as_ref().and_then(Value::as_str) else {
+            return Ok(id.to_owned());
+        };
         let last = text.trim_end_matches('/').rsplit('/').next().unwrap_or(text);
         Ok(if property == "CodeUri" { last } else { text }.to_owned())
     }
@@ -307,14 +345,21 @@ impl<'a> Resolver<'a> {
 /// The entries of a top-level section.
 fn section<'a>(document: &'a Yaml, name: &str) -> impl Iterator<Item = (String, &'a Yaml)> + use<'a> {
     let entries = document.get(name).and_then(Yaml::as_mapping);
-    entries.into_iter().flatten().filter_map(|(key, value)| Some((key.as_str()?.to_owned(), value)))
+    entries
+        .into_iter()
+        .flatten()
+        .filter_map(|(key, value)| Some((key.as_str()?.to_owned(), value)))
 }
 
 /// `{ Ref: X }` and `{ "Fn::Sub": X }`, the forms of intrinsics without a tag.
 fn long_form(mapping: &Mapping) -> Option<(&str, &Yaml)> {
     let (key, argument) = mapping.iter().next().filter(|_| mapping.len() == 1)?;
     let key = key.as_str()?;
-    if key == "Ref" { Some((key, argument)) } else { Some((key.strip_prefix("Fn::")?, argument)) }
+    if key == "Ref" {
+        Some((key, argument))
+    } else {
+        Some((key.strip_prefix("Fn::")?, argument))
+    }
 }
 
 fn attribute_path(argument: &Yaml) -> Option<(String, String)> {

@@ -40,8 +40,12 @@ struct TableProperties {
 }
 
 impl Properties for TableProperties {
-    const NAMES: &'static [&'static str] =
-        &["KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "TimeToLiveSpecification"];
+    const NAMES: &'static [&'static str] = &[
+        "KeySchema",
+        "AttributeDefinitions",
+        "GlobalSecondaryIndexes",
+        "TimeToLiveSpecification",
+    ];
 }
 
 #[derive(Deserialize)]
@@ -60,16 +64,27 @@ impl Properties for BucketProperties {
 
 /// Reads the queues, tables and buckets.
 pub(super) fn read(reader: &Reader<'_>, template: &mut Template) -> Result<(), TemplateError> {
-    let name = |id: &str| reader.resolver.physical_name(id, 0).map_err(|source| unresolved(id, source));
+    let name = |id: &str| {
+        reader
+            .resolver
+            .physical_name(id, 0)
+            .map_err(|source| unresolved(id, source))
+    };
     for (id, properties) in reader.resources::<QueueProperties>("AWS::SQS::Queue")? {
         let redrive = match properties.redrive_policy {
-            Some(policy) => {
-                Some((queue_of_arn(reader, &id, &policy.dead_letter_target_arn)?, policy.max_receive_count))
-            }
+            Some(policy) => Some((
+                queue_of_arn(reader, &id, &policy.dead_letter_target_arn)?,
+                policy.max_receive_count,
+            )),
             None => None,
         };
         let visibility_timeout_s = properties.visibility_timeout.unwrap_or(DEFAULT_VISIBILITY_TIMEOUT_S);
-        template.queues.push(Queue { name: name(&id)?, visibility_timeout_s, redrive, logical_id: id });
+        template.queues.push(Queue {
+            name: name(&id)?,
+            visibility_timeout_s,
+            redrive,
+            logical_id: id,
+        });
     }
     for (id, properties) in reader.resources::<TableProperties>("AWS::DynamoDB::Table")? {
         let ttl = properties.time_to_live_specification.filter(|ttl| ttl.enabled);
@@ -83,7 +98,10 @@ pub(super) fn read(reader: &Reader<'_>, template: &mut Template) -> Result<(), T
         });
     }
     for (id, BucketProperties {}) in reader.resources("AWS::S3::Bucket")? {
-        template.buckets.push(Bucket { name: name(&id)?, logical_id: id });
+        template.buckets.push(Bucket {
+            name: name(&id)?,
+            logical_id: id,
+        });
     }
     Ok(())
 }

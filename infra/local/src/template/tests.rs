@@ -16,7 +16,9 @@ fn addresses() -> Addresses {
 }
 
 fn parse(text: &str) -> Result<Template, TemplateError> {
-    Template::parse(text, &addresses(), &BTreeMap::new(), &|name, key| Some(format!("<{name} {key}>")))
+    Template::parse(text, &addresses(), &BTreeMap::new(), &|name, key| {
+        Some(format!("<{name} {key}>"))
+    })
 }
 
 fn function<'a>(template: &'a Template, name: &str) -> &'a Function {
@@ -31,8 +33,14 @@ fn the_projects_own_template_is_understood() {
     assert_eq!(publisher.memory_mb, 512);
     assert_eq!(publisher.environment["STAGE"], "dev");
     assert_eq!(publisher.environment["REGISTRY_TABLE"], "analytics-engine-registry-dev");
-    assert_eq!(publisher.environment["CONNECTIONS_ENDPOINT"], "http://127.0.0.1:3001/live");
-    assert_eq!(publisher.environment["DATABASE_URL"], "<analytics-engine/dev/database app_url>");
+    assert_eq!(
+        publisher.environment["CONNECTIONS_ENDPOINT"],
+        "http://127.0.0.1:3001/live"
+    );
+    assert_eq!(
+        publisher.environment["DATABASE_URL"],
+        "<analytics-engine/dev/database app_url>"
+    );
     let accept = function(&template, "accept-events");
     assert_eq!(accept.timeout, Duration::from_secs(10));
     let queue_url = "http://127.0.0.1:3002/000000000000/analytics-engine-events-dev";
@@ -43,9 +51,17 @@ fn the_projects_own_template_is_understood() {
 #[test]
 fn the_projects_apis_are_understood() {
     let template = parse(REAL).unwrap();
-    let sign_in = template.routes.iter().find(|route| route.path == "/v1/sign-in").unwrap();
+    let sign_in = template
+        .routes
+        .iter()
+        .find(|route| route.path == "/v1/sign-in")
+        .unwrap();
     assert_eq!((sign_in.method.as_str(), sign_in.authorized), ("POST", false));
-    let value = template.routes.iter().find(|route| route.path == "/v1/kpis/{code}/value").unwrap();
+    let value = template
+        .routes
+        .iter()
+        .find(|route| route.path == "/v1/kpis/{code}/value")
+        .unwrap();
     assert_eq!((value.function.as_str(), value.authorized), ("read-series", true));
     let authorizer = template.http_authorizer.as_ref().unwrap();
     assert_eq!(authorizer.function, "authorize-request");
@@ -54,8 +70,15 @@ fn the_projects_apis_are_understood() {
     let live = template.live_authorizer.as_ref().unwrap();
     assert_eq!(live.identity, [IdentitySource::Query("token".into())]);
     assert_eq!(live.ttl, Duration::from_secs(300));
-    assert_eq!((template.live_stage.as_str(), template.live_selector.as_str()), ("live", "action"));
-    let keys: Vec<_> = template.live_routes.iter().map(|route| (route.key.as_str(), route.responds)).collect();
+    assert_eq!(
+        (template.live_stage.as_str(), template.live_selector.as_str()),
+        ("live", "action")
+    );
+    let keys: Vec<_> = template
+        .live_routes
+        .iter()
+        .map(|route| (route.key.as_str(), route.responds))
+        .collect();
     assert!(keys.contains(&("$connect", false)) && keys.contains(&("subscribe", true)));
     assert!(template.http_throttle.is_some() && template.live_throttle.is_some() && template.cors.is_some());
 }
@@ -63,11 +86,22 @@ fn the_projects_apis_are_understood() {
 #[test]
 fn the_projects_queues_tables_buckets_and_schedules_are_understood() {
     let template = parse(REAL).unwrap();
-    let events = template.queues.iter().find(|queue| queue.logical_id == "EventsQueue").unwrap();
+    let events = template
+        .queues
+        .iter()
+        .find(|queue| queue.logical_id == "EventsQueue")
+        .unwrap();
     assert_eq!(events.redrive, Some(("EventsDeadLetterQueue".into(), 5)));
     assert_eq!(events.visibility_timeout_s, 180);
-    let source = template.queue_sources.iter().find(|source| source.queue == "EventsQueue").unwrap();
-    assert_eq!((source.function.as_str(), source.batch_size, source.max_concurrency), ("ingest-events", 100, Some(4)));
+    let source = template
+        .queue_sources
+        .iter()
+        .find(|source| source.queue == "EventsQueue")
+        .unwrap();
+    assert_eq!(
+        (source.function.as_str(), source.batch_size, source.max_concurrency),
+        ("ingest-events", 100, Some(4))
+    );
     assert!(source.report_item_failures);
     let table = &template.tables[0];
     assert_eq!(table.ttl_attribute.as_deref(), Some("expires_at"));
@@ -75,8 +109,15 @@ fn the_projects_queues_tables_buckets_and_schedules_are_understood() {
     assert_eq!(template.buckets[0].name, "analytics-engine-incoming-dev-000000000000");
     assert_eq!(template.bucket_notifications[0].events, ["s3:ObjectCreated:*"]);
     assert_eq!(template.bucket_notifications[0].bucket, template.buckets[0].name);
-    let publisher = template.schedules.iter().find(|schedule| schedule.function == "push-updates").unwrap();
-    assert_eq!((publisher.expression.as_str(), publisher.input.as_deref()), ("rate(1 minute)", Some(r#"{"shard": 0}"#)));
+    let publisher = template
+        .schedules
+        .iter()
+        .find(|schedule| schedule.function == "push-updates")
+        .unwrap();
+    assert_eq!(
+        (publisher.expression.as_str(), publisher.input.as_deref()),
+        ("rate(1 minute)", Some(r#"{"shard": 0}"#))
+    );
 }
 
 #[test]
@@ -88,9 +129,14 @@ fn parameters_can_be_overridden() {
 
 #[test]
 fn a_missing_secret_names_the_function_and_the_variable() {
-    let error = Template::parse(REAL, &addresses(), &BTreeMap::new(), &|_, _| None).unwrap_err().to_string();
+    let error = Template::parse(REAL, &addresses(), &BTreeMap::new(), &|_, _| None)
+        .unwrap_err()
+        .to_string();
     assert!(error.starts_with("function "), "{error}");
-    assert!(error.contains("variable") && error.contains("analytics-engine/dev/"), "{error}");
+    assert!(
+        error.contains("variable") && error.contains("analytics-engine/dev/"),
+        "{error}"
+    );
 }
 
 /// One variable of one function, resolved.
@@ -118,8 +164,14 @@ fn intrinsics_are_resolved() {
         ("!GetAtt Items.Arn", "arn:aws:sqs:us-east-1:000000000000:items"),
         ("!Ref Items", "http://127.0.0.1:3002/000000000000/items"),
         ("{ Ref: Work }", "work"),
-        ("{ 'Fn::Sub': '${Work.Arn}' }", "arn:aws:lambda:us-east-1:000000000000:function:work"),
-        ("!Sub 'wss://${Live}.execute-api.${AWS::Region}.amazonaws.com/s'", "ws://127.0.0.1:3001/s"),
+        (
+            "{ 'Fn::Sub': '${Work.Arn}' }",
+            "arn:aws:lambda:us-east-1:000000000000:function:work",
+        ),
+        (
+            "!Sub 'wss://${Live}.execute-api.${AWS::Region}.amazonaws.com/s'",
+            "ws://127.0.0.1:3001/s",
+        ),
         ("'a {{resolve:secretsmanager:n/x:SecretString:k}} b'", "a <n/x k> b"),
         ("17", "17"),
     ];

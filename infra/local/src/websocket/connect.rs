@@ -16,8 +16,8 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use super::connections::{Client, Connection};
 use super::events::{self, Place};
 use super::{Gateway, IntegrationError, session};
-use crate::clock;
 use crate::authorizer::{AuthorizerError, Decision, Form};
+use crate::clock;
 use crate::http_api::event::{joined_headers, joined_query, short_id};
 
 /// Why there is no connection: a status and API Gateway's word for it.
@@ -30,7 +30,12 @@ struct Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let Self { status, message, connection_id, request_id } = self;
+        let Self {
+            status,
+            message,
+            connection_id,
+            request_id,
+        } = self;
         let body = json!({ "message": message, "connectionId": connection_id, "requestId": request_id });
         (status, axum::Json(body)).into_response()
     }
@@ -66,7 +71,9 @@ fn websocket_key(parts: &Parts) -> Option<String> {
     let text = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let is_upgrade = text(header::UPGRADE)?.eq_ignore_ascii_case("websocket");
     let is_current = text(header::SEC_WEBSOCKET_VERSION)? == "13";
-    text(header::SEC_WEBSOCKET_KEY).filter(|_| is_upgrade && is_current).map(str::to_owned)
+    text(header::SEC_WEBSOCKET_KEY)
+        .filter(|_| is_upgrade && is_current)
+        .map(str::to_owned)
 }
 
 fn accept(key: &str, protocol: Option<&HeaderValue>) -> Response {
@@ -86,7 +93,10 @@ fn accept(key: &str, protocol: Option<&HeaderValue>) -> Response {
 
 impl Gateway {
     pub(super) fn place(&self) -> Place<'_> {
-        Place { host: &self.host, stage: &self.stage }
+        Place {
+            host: &self.host,
+            stage: &self.stage,
+        }
     }
 
     /// Opens a connection, or says why not. The result is the subprotocol that `$connect` chose.
@@ -96,7 +106,10 @@ impl Gateway {
         peer: SocketAddr,
         upgrade: OnUpgrade,
     ) -> Result<Option<HeaderValue>, Refusal> {
-        let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+        let user_agent = parts
+            .headers
+            .get(header::USER_AGENT)
+            .and_then(|value| value.to_str().ok());
         let mut client = Client {
             id: short_id(),
             connected_at: clock::now(),
@@ -106,7 +119,12 @@ impl Gateway {
         };
         let protocol = self.admit(&mut client, parts).await.map_err(|(status, message)| {
             tracing::debug!(status = status.as_u16(), "a connection was refused");
-            Refusal { status, message, connection_id: client.id.clone(), request_id: short_id() }
+            Refusal {
+                status,
+                message,
+                connection_id: client.id.clone(),
+                request_id: short_id(),
+            }
         })?;
         let (connection, outbound) = Connection::new(client, self.limits.outbound_messages);
         self.connections.add(Arc::clone(&connection));
@@ -120,7 +138,9 @@ impl Gateway {
         client: &mut Client,
         parts: &Parts,
     ) -> Result<Option<HeaderValue>, (StatusCode, &'static str)> {
-        let Some((index, route)) = self.route("$connect") else { return Ok(None) };
+        let Some((index, route)) = self.route("$connect") else {
+            return Ok(None);
+        };
         if !self.throttles.admit(index) {
             return Err((StatusCode::TOO_MANY_REQUESTS, "Too Many Requests"));
         }
@@ -137,11 +157,16 @@ impl Gateway {
 
     async fn authorize(&self, client: &mut Client, parts: &Parts) -> Result<(), (StatusCode, &'static str)> {
         let unauthorized = (StatusCode::UNAUTHORIZED, "Unauthorized");
-        let Some(authorizer) = &self.authorizer else { return Ok(()) };
+        let Some(authorizer) = &self.authorizer else {
+            return Ok(());
+        };
         let (headers, query) = (joined_headers(&parts.headers), joined_query(&parts.uri));
         let identity = authorizer.identity(&headers, &query).ok_or(unauthorized)?;
         let event = events::authorize(self.place(), client, parts);
-        match authorizer.decide(Form::Policy, identity, &self.place().connect_arn(), &event).await {
+        match authorizer
+            .decide(Form::Policy, identity, &self.place().connect_arn(), &event)
+            .await
+        {
             Ok(Decision::Allow(context)) => {
                 client.authorizer = Some(context);
                 Ok(())
@@ -171,9 +196,15 @@ fn read_answer(answer: &[u8]) -> Result<Option<HeaderValue>, (StatusCode, &'stat
     let status = StatusCode::from_u16(answer.status_code).map_err(|_| malformed)?;
     if !status.is_success() {
         let is_error = status.is_client_error() || status.is_server_error();
-        return Err(if is_error { (status, status.canonical_reason().unwrap_or("Forbidden")) } else { malformed });
+        return Err(if is_error {
+            (status, status.canonical_reason().unwrap_or("Forbidden"))
+        } else {
+            malformed
+        });
     }
     let headers = answer.headers.unwrap_or_default();
-    let protocol = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-protocol"));
+    let protocol = headers
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-protocol"));
     Ok(protocol.and_then(|(_, value)| HeaderValue::from_str(value.as_str()?).ok()))
 }

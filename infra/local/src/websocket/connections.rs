@@ -72,12 +72,14 @@ impl Connection {
     }
 
     pub(super) fn touch(&self) {
-        self.last_active_ms.store(clock::now().as_millisecond(), Ordering::Relaxed);
+        self.last_active_ms
+            .store(clock::now().as_millisecond(), Ordering::Relaxed);
     }
 
     pub(super) fn last_active_at(&self) -> Timestamp {
         let last_active_ms = self.last_active_ms.load(Ordering::Relaxed);
-        Timestamp::from_millisecond(last_active_ms).unwrap_or(self.connected_at)
+        // Counted in milliseconds, so it could seem to lie before the moment of connecting.
+        Timestamp::from_millisecond(last_active_ms).map_or(self.connected_at, |time| time.max(self.connected_at))
     }
 
     pub(super) fn idle_for(&self) -> Duration {
@@ -91,7 +93,10 @@ pub(super) struct Connections(Mutex<HashMap<String, Arc<Connection>>>);
 
 impl Connections {
     pub(super) fn add(&self, connection: Arc<Connection>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(connection.id.clone(), connection);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(connection.id.clone(), connection);
     }
 
     pub(super) fn get(&self, id: &str) -> Option<Arc<Connection>> {

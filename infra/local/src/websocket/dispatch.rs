@@ -47,9 +47,7 @@ impl Gateway {
             Err(IntegrationError::TimedOut) => {
                 Some(problem("Endpoint request timed out", connection, &event.request_id))
             }
-            Err(IntegrationError::Failed) => {
-                Some(problem("Internal server error", connection, &event.request_id))
-            }
+            Err(IntegrationError::Failed) => Some(problem("Internal server error", connection, &event.request_id)),
         }
     }
 
@@ -85,8 +83,14 @@ struct Answer {
 
 /// The body to send, if the answer has one; the status says nothing to a WebSocket.
 fn read_answer(answer: &[u8]) -> Result<Option<Bytes>, serde_json::Error> {
-    let Answer { body, is_base64_encoded, .. } = serde_json::from_slice(answer)?;
-    let Some(body) = body.filter(|body| !body.is_empty()) else { return Ok(None) };
+    let Answer {
+        body,
+        is_base64_encoded,
+        ..
+    } = serde_json::from_slice(answer)?;
+    let Some(body) = body.filter(|body| !body.is_empty()) else {
+        return Ok(None);
+    };
     if is_base64_encoded == Some(true) {
         let decoded = STANDARD.decode(body).map_err(serde::de::Error::custom)?;
         return Ok(Some(Bytes::from(decoded)));

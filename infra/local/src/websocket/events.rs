@@ -25,7 +25,10 @@ pub(super) struct Place<'a> {
 impl Place<'_> {
     /// What an authorizer's policy has to allow.
     pub(super) fn connect_arn(self) -> String {
-        format!("arn:aws:execute-api:{REGION}:{ACCOUNT}:{API_ID}/{}/$connect", self.stage)
+        format!(
+            "arn:aws:execute-api:{REGION}:{ACCOUNT}:{API_ID}/{}/$connect",
+            self.stage
+        )
     }
 }
 
@@ -48,7 +51,10 @@ pub(super) fn connect(place: Place<'_>, client: &Client, parts: &Parts) -> Event
     let mut body = handshake(parts, &client.source_ip, place);
     body.insert("requestContext".to_owned(), context);
     body.insert("isBase64Encoded".to_owned(), false.into());
-    Event { body: body.into(), request_id }
+    Event {
+        body: body.into(),
+        request_id,
+    }
 }
 
 pub(super) fn authorize(place: Place<'_>, client: &Client, parts: &Parts) -> Value {
@@ -65,7 +71,10 @@ pub(super) fn authorize(place: Place<'_>, client: &Client, parts: &Parts) -> Val
 pub(super) fn message(place: Place<'_>, connection: &Connection, route_key: &str, text: &str) -> Event {
     let (mut context, request_id) = Context::of(place, connection).build(route_key, "MESSAGE");
     context["messageId"] = short_id().into();
-    Event { body: json!({ "requestContext": context, "body": text, "isBase64Encoded": false }), request_id }
+    Event {
+        body: json!({ "requestContext": context, "body": text, "isBase64Encoded": false }),
+        request_id,
+    }
 }
 
 pub(super) fn disconnect(place: Place<'_>, connection: &Connection, code: u16, reason: &str) -> Value {
@@ -136,7 +145,11 @@ impl<'a> Context<'a> {
 fn handshake(parts: &Parts, source_ip: &str, place: Place<'_>) -> Map<String, Value> {
     let mut headers = many(header_pairs(&parts.headers));
     let port = place.host.rsplit(':').next().unwrap_or_default();
-    for (name, value) in [("X-Forwarded-For", source_ip), ("X-Forwarded-Port", port), ("X-Forwarded-Proto", "http")] {
+    for (name, value) in [
+        ("X-Forwarded-For", source_ip),
+        ("X-Forwarded-Port", port),
+        ("X-Forwarded-Proto", "http"),
+    ] {
         headers.insert(name.to_owned(), vec![value.to_owned()]);
     }
     let mut event = Map::new();
@@ -160,14 +173,22 @@ fn many(pairs: Vec<(String, String)>) -> BTreeMap<String, Vec<String>> {
 
 /// Of a repeated name, the single-value form has the last.
 fn last(values: &BTreeMap<String, Vec<String>>) -> BTreeMap<&str, &str> {
-    values.iter().filter_map(|(name, values)| Some((name.as_str(), values.last()?.as_str()))).collect()
+    values
+        .iter()
+        .filter_map(|(name, values)| Some((name.as_str(), values.last()?.as_str())))
+        .collect()
 }
 
 fn header_pairs(headers: &HeaderMap) -> Vec<(String, String)> {
     let is_forwarded = |name: &header::HeaderName| *name != header::CONNECTION && *name != header::UPGRADE;
     let forwarded = headers.iter().filter(|(name, _)| is_forwarded(name));
     forwarded
-        .map(|(name, value)| (canonical(name.as_str()), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .map(|(name, value)| {
+            (
+                canonical(name.as_str()),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
+        })
         .collect()
 }
 
@@ -189,7 +210,11 @@ mod tests {
 
     #[test]
     fn header_names_are_written_as_browsers_do() {
-        let cases = [("host", "Host"), ("sec-websocket-protocol", "Sec-WebSocket-Protocol"), ("x--y", "X--Y")];
+        let cases = [
+            ("host", "Host"),
+            ("sec-websocket-protocol", "Sec-WebSocket-Protocol"),
+            ("x--y", "X--Y"),
+        ];
         for (name, expected) in cases {
             assert_eq!(canonical(name), expected);
         }

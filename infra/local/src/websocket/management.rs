@@ -34,7 +34,12 @@ pub(super) async fn send(State(gateway): State<Arc<Gateway>>, Path(id): Path<Str
     let Ok(message) = read_at_most(body, limit).await else {
         let message = format!("a message has at most {limit} bytes");
         let kind = "PayloadTooLargeException";
-        return Problem { status: StatusCode::PAYLOAD_TOO_LARGE, kind, message }.into_response();
+        return Problem {
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            kind,
+            message,
+        }
+        .into_response();
     };
     match find(&gateway, &id) {
         Ok(connection) => match connection.try_send(message) {
@@ -42,7 +47,12 @@ pub(super) async fn send(State(gateway): State<Arc<Gateway>>, Path(id): Path<Str
             Err(_) => {
                 let message = format!("the client of {id} does not read");
                 let kind = "LimitExceededException";
-                Problem { status: StatusCode::TOO_MANY_REQUESTS, kind, message }.into_response()
+                Problem {
+                    status: StatusCode::TOO_MANY_REQUESTS,
+                    kind,
+                    message,
+                }
+                .into_response()
             }
         },
         Err(problem) => problem.into_response(),
@@ -82,7 +92,11 @@ pub(super) async fn close(State(gateway): State<Arc<Gateway>>, Path(id): Path<St
 fn find(gateway: &Gateway, id: &str) -> Result<Arc<Connection>, Problem> {
     if URL_SAFE.decode(id).is_err() {
         let message = format!("Invalid connectionId: {id}");
-        return Err(Problem { status: StatusCode::BAD_REQUEST, kind: "BadRequestException", message });
+        return Err(Problem {
+            status: StatusCode::BAD_REQUEST,
+            kind: "BadRequestException",
+            message,
+        });
     }
     gateway.connections.get(id).ok_or_else(|| Problem {
         status: StatusCode::GONE,

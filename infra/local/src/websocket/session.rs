@@ -40,11 +40,19 @@ struct End {
 
 impl End {
     fn ours(code: u16, reason: &str) -> Self {
-        Self { code, reason: reason.to_owned(), is_ours: true }
+        Self {
+            code,
+            reason: reason.to_owned(),
+            is_ours: true,
+        }
     }
 
     fn theirs(code: u16, reason: &str) -> Self {
-        Self { code, reason: reason.to_owned(), is_ours: false }
+        Self {
+            code,
+            reason: reason.to_owned(),
+            is_ours: false,
+        }
     }
 
     fn abnormal() -> Self {
@@ -66,7 +74,14 @@ impl End {
             None => Self::theirs(1005, "Client-side close frame status not set"),
             Some(frame) if frame.reason.is_empty() => {
                 let code = u16::from(frame.code);
-                Self::theirs(code, if code == 1001 { "Going away" } else { "Connection Closed Normally" })
+                Self::theirs(
+                    code,
+                    if code == 1001 {
+                        "Going away"
+                    } else {
+                        "Connection Closed Normally"
+                    },
+                )
             }
             Some(frame) => Self::theirs(u16::from(frame.code), &frame.reason),
         }
@@ -108,7 +123,7 @@ async fn converse(
     let (stop, stopped) = oneshot::channel();
     let (is_writing, broken) = oneshot::channel();
     let writing = write(sink, outbound, Arc::clone(connection), limits.frame_bytes, stopped);
-    let writer = tokio::spawn(async move {
+    let mut writer = tokio::spawn(async move {
         let _is_writing: oneshot::Sender<()> = is_writing;
         writing.await
     });
@@ -119,12 +134,17 @@ async fn converse(
     // From here on the connection is gone for everybody else.
     gateway.connections.remove(&connection.id);
     drop(inbound);
-    let _ = stop.send(());
-    if let Ok(Ok(Some(sink))) = tokio::time::timeout(CLOSING, writer).await
-        && let Ok(socket) = sink.reunite(stream)
-    {
-        // What is not said in time is not said: the client does not listen.
-        let _ = tokio::time::timeout(CLOSING, close(socket, &end)).await;
+    let _ = stop.send(end.is_ours);
+    let farewell = async {
+        if let Ok(sink) = (&mut writer).await
+            && let Ok(socket) = sink.reunite(stream)
+        {
+            close(socket, &end).await;
+        }
+    };
+    if tokio::time::timeout(CLOSING, farewell).await.is_err() {
+        // The client does not listen: the socket is dropped with whatever was still to be said.
+        writer.abort();
     }
     // What the client sent before it went is still worked on, and before `$disconnect`.
     let _ = dispatcher.await;
@@ -171,38 +191,49 @@ async fn read(
     }
 }
 
-/// Writes queued messages until told to stop; gives the socket's half back unless it is broken.
+/// Writes queued messages until told to stop, or until the socket is broken. A farewell of ours (`true`) comes after what
+/// was posted before it; to a client that has said goodbye nothing more can be sent.
 async fn write(
     mut sink: Sink,
     mut outbound: mpsc::Receiver<Bytes>,
     connection: Arc<Connection>,
     frame_bytes: usize,
-    mut stopped: oneshot::Receiver<()>,
-) -> Option<Sink> {
+    mut stopped: oneshot::Receiver<bool>,
+) -> Sink {
     loop {
         let message = tokio::select! {
             biased;
-            _ = &mut stopped => return Some(sink),
-            message = outbound.recv() => message?,
+            is_farewell_ours = &mut stopped => {
+                while let (Ok(true), Ok(message)) = (&is_farewell_ours, outbound.try_recv()) {
+                    // An error means that the client is gone, and then so is the rest of its messages.
+                    let _ = send(&mut sink, message, frame_bytes).await;
+                }
+                return sink;
+            }
+            message = outbound.recv() => message,
         };
-        let sent = tokio::select! {
-            sent = send(&mut sink, message, frame_bytes) => sent,
-            _ = &mut stopped => return Some(sink),
-        };
-        sent.ok()?;
+        let Some(message) = message else { return sink };
+        if send(&mut sink, message, frame_bytes).await.is_err() {
+            return sink;
+        }
         connection.touch();
     }
 }
 
 /// Sends one message in frames of at most `frame_bytes`, as API Gateway does.
 async fn send(sink: &mut Sink, message: Bytes, frame_bytes: usize) -> Result<(), Error> {
-    let first = if std::str::from_utf8(&message).is_ok() { Data::Text } else { Data::Binary };
+    let first = if std::str::from_utf8(&message).is_ok() {
+        Data::Text
+    } else {
+        Data::Binary
+    };
     let mut rest = message;
     let mut kind = first;
     loop {
         let frame = rest.split_to(rest.len().min(frame_bytes));
         let is_last = rest.is_empty();
-        sink.feed(Message::Frame(Frame::message(frame, OpCode::Data(kind), is_last))).await?;
+        sink.feed(Message::Frame(Frame::message(frame, OpCode::Data(kind), is_last)))
+            .await?;
         if is_last {
             return sink.flush().await;
         }
@@ -216,7 +247,12 @@ async fn close(mut socket: Socket, end: &End) {
     if end.is_ours {
         let reason = Utf8Bytes::from(end.reason.as_str());
         // An error means that the client is gone.
-        let _ = socket.close(Some(CloseFrame { code: CloseCode::from(end.code), reason })).await;
+        let _ = socket
+            .close(Some(CloseFrame {
+                code: CloseCode::from(end.code),
+                reason,
+            }))
+            .await;
     } else {
         let _ = socket.flush().await;
     }

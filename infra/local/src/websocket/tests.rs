@@ -78,7 +78,7 @@ fn door(event: &Value) -> Reply {
     match event["queryStringParameters"]["door"].as_str() {
         Some("fail") => Reply::Error("Error", "x"),
         Some("null") => Reply::Answer(Value::Null),
-        Some("late") => Reply::Late(Duration::from_millis(600), json!({ "statusCode": 200 })),
+        Some("late") => Reply::Late(Duration::from_secs(2), json!({ "statusCode": 200 })),
         Some("protocol") => {
             Reply::Answer(json!({ "statusCode": 200, "headers": { "Sec-WebSocket-Protocol": "kpi.v1" } }))
         }
@@ -96,13 +96,16 @@ fn work(event: &Value) -> Reply {
         Some("odd") => Reply::Answer(json!({ "hello": 1 })),
         Some("nothing") => Reply::Answer(json!({ "statusCode": 200 })),
         Some("encoded") => Reply::Answer(json!({ "statusCode": 200, "body": "aGk=", "isBase64Encoded": true })),
-        Some("late") => Reply::Late(Duration::from_millis(600), json!({ "statusCode": 200 })),
+        Some("late") => Reply::Late(Duration::from_secs(2), json!({ "statusCode": 200 })),
         _ => Reply::Answer(json!({ "statusCode": 200, "body": text })),
     }
 }
 
 fn quick() -> Limits {
-    Limits { integration: Duration::from_millis(300), ..Limits::default() }
+    Limits {
+        integration: Duration::from_secs(1),
+        ..Limits::default()
+    }
 }
 
 async fn start(template: Template, limits: Limits) -> Api {
@@ -112,7 +115,12 @@ async fn start(template: Template, limits: Limits) -> Api {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let host = listener.local_addr().unwrap().to_string();
     tokio::spawn(serve(listener, Arc::new(template), pool, limits));
-    Api { host, guard, door, work }
+    Api {
+        host,
+        guard,
+        door,
+        work,
+    }
 }
 
 impl Api {
@@ -141,7 +149,10 @@ impl Api {
         let before = self.connects().len();
         let (socket, _) = self.try_connect("/live?token=good").await.unwrap();
         let event = self.connects()[before].clone();
-        (socket, event["requestContext"]["connectionId"].as_str().unwrap().to_owned())
+        (
+            socket,
+            event["requestContext"]["connectionId"].as_str().unwrap().to_owned(),
+        )
     }
 
     fn connects(&self) -> Vec<Value> {
@@ -153,7 +164,10 @@ impl Api {
     async fn disconnect(&self) -> Value {
         for _ in 0..500 {
             let events = self.door.events();
-            if let Some(event) = events.iter().find(|event| event["requestContext"]["eventType"] == "DISCONNECT") {
+            if let Some(event) = events
+                .iter()
+                .find(|event| event["requestContext"]["eventType"] == "DISCONNECT")
+            {
                 return event["requestContext"].clone();
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -169,7 +183,9 @@ async fn say(socket: &mut Socket, text: &str) {
 /// The next text frame.
 async fn hear(socket: &mut Socket) -> String {
     loop {
-        let message = tokio::time::timeout(Duration::from_secs(5), socket.next()).await.expect("a frame within 5 s");
+        let message = tokio::time::timeout(Duration::from_secs(5), socket.next())
+            .await
+            .expect("a frame within 5 s");
         match message.unwrap().unwrap() {
             Message::Text(text) => return text.to_string(),
             Message::Ping(_) | Message::Pong(_) => {}
@@ -181,7 +197,9 @@ async fn hear(socket: &mut Socket) -> String {
 /// The code of the close frame that ends the connection.
 async fn close_code(socket: &mut Socket) -> u16 {
     loop {
-        let message = tokio::time::timeout(Duration::from_secs(5), socket.next()).await.expect("a close within 5 s");
+        let message = tokio::time::timeout(Duration::from_secs(5), socket.next())
+            .await
+            .expect("a close within 5 s");
         match message {
             Some(Ok(Message::Close(Some(frame)))) => return frame.code.into(),
             Some(Ok(_)) => {}
@@ -211,13 +229,22 @@ async fn a_handshake_fails_as_on_aws() {
     for (path, status) in cases {
         assert_eq!(api.refusal(path).await, status, "{path}");
     }
-    assert_eq!(reqwest::get(format!("http://{}/live", api.host)).await.unwrap().status(), 426);
+    assert_eq!(
+        reqwest::get(format!("http://{}/live", api.host))
+            .await
+            .unwrap()
+            .status(),
+        426
+    );
 }
 
 #[tokio::test]
 async fn connect_gets_the_handshake_and_the_authorizers_context() {
     let api = start(template(), quick()).await;
-    let (_socket, headers) = api.try_connect("/live?token=good&kpi=A%20B&kpi=C&door=protocol").await.unwrap();
+    let (_socket, headers) = api
+        .try_connect("/live?token=good&kpi=A%20B&kpi=C&door=protocol")
+        .await
+        .unwrap();
     assert_eq!(headers["sec-websocket-protocol"], "kpi.v1");
     let event = &api.connects()[0];
     assert_eq!(event["queryStringParameters"]["kpi"], "C");
@@ -225,8 +252,14 @@ async fn connect_gets_the_handshake_and_the_authorizers_context() {
     assert_eq!(event["headers"]["Sec-WebSocket-Protocol"], "kpi.v1, kpi.v2");
     assert_eq!(event["isBase64Encoded"], false);
     let context = &event["requestContext"];
-    assert_eq!(context["authorizer"], json!({ "principalId": "user-1", "client": "c1" }));
-    assert_eq!(context["identity"], json!({ "sourceIp": "127.0.0.1", "userAgent": "test" }));
+    assert_eq!(
+        context["authorizer"],
+        json!({ "principalId": "user-1", "client": "c1" })
+    );
+    assert_eq!(
+        context["identity"],
+        json!({ "sourceIp": "127.0.0.1", "userAgent": "test" })
+    );
     for (name, value) in [("routeKey", "$connect"), ("stage", "live"), ("messageDirection", "IN")] {
         assert_eq!(context[name], value);
     }
@@ -256,8 +289,18 @@ async fn without_an_offered_subprotocol_none_is_chosen() {
 
 #[tokio::test]
 async fn handshakes_are_throttled() {
-    let live_throttle = Some(Throttle { rate: 0.001, burst: 1.0 });
-    let api = start(Template { live_throttle, ..template() }, quick()).await;
+    let live_throttle = Some(Throttle {
+        rate: 0.001,
+        burst: 1.0,
+    });
+    let api = start(
+        Template {
+            live_throttle,
+            ..template()
+        },
+        quick(),
+    )
+    .await;
     let (mut socket, _) = api.connect().await;
     assert_eq!(api.refusal("/live?token=good").await, 429);
     say(&mut socket, "{}").await;
@@ -279,9 +322,16 @@ async fn an_api_without_authorizer_and_connect_lets_everybody_in() {
 
 #[tokio::test]
 async fn a_client_that_hangs_up_during_connect_is_disconnected() {
-    let patient = Limits { integration: Duration::from_secs(5), ..Limits::default() };
+    let patient = Limits {
+        integration: Duration::from_secs(5),
+        ..Limits::default()
+    };
     let api = start(template(), patient).await;
     let handshake = api.try_connect("/live?token=good&door=late");
-    assert!(tokio::time::timeout(Duration::from_millis(200), handshake).await.is_err());
+    assert!(
+        tokio::time::timeout(Duration::from_millis(200), handshake)
+            .await
+            .is_err()
+    );
     assert_eq!(api.disconnect().await["disconnectStatusCode"], 1006);
 }

@@ -50,6 +50,9 @@ pub(super) struct Request {
     pub(super) id: Option<String>,
     pub(super) resume: Option<Resume>,
     pub(super) channels: Vec<u32>,
+    /// Whether an answer was handed out, and so may have arrived although it was reported as failed. The client then counts
+    /// these topics to what it has, and no step may leave them out.
+    pub(super) attempted: bool,
 }
 
 /// What arrived.
@@ -131,7 +134,7 @@ impl Connection {
     }
 
     pub(super) fn request(&mut self, serial: u64, id: Option<String>, resume: Option<Resume>, channels: Vec<u32>) {
-        self.requests.push_back(Request { serial, id, resume, channels });
+        self.requests.push_back(Request { serial, id, resume, channels, attempted: false });
     }
 
     /// What it has does not count any more; neither does what is on its way.

@@ -62,12 +62,14 @@ impl Connection {
         } else if self.resync.is_none() && self.is_lagging(view) {
             self.resync = Some(Reason::Lagging);
         }
+        if !self.is_ready(view.topics) {
+            return Vec::new();
+        }
         let mut batch = Batch::default();
         let mut flight = InFlight { seq: view.seq, at: view.now, ..InFlight::default() };
         let prev = if self.resync.is_some() { None } else { self.sent.map(|sent| sent.seq) };
         let position = Position { epoch: view.epoch, seq: view.seq, prev, part: None, parts: None };
         match self.resync {
-            Some(_) if !self.answered().all(|(_, channel)| is_ready(view.topics, channel)) => return Vec::new(),
             Some(reason) => {
                 self.snapshot(Frame::Resync(Resync { position, reason, topics: Vec::new(), rows: Vec::new() }), view, &mut batch);
                 flight.resyncs = true;
@@ -76,12 +78,23 @@ impl Connection {
             None => flight.beats = self.changes(position, view, &mut batch),
         }
         flight.answers = self.answers(position, view, &mut batch, counters);
+        for request in self.requests.iter_mut().take_while(|request| Some(request.serial) <= flight.answers) {
+            request.attempted = true;
+        }
         counters.rows += batch.rows;
         let frames = batch.finish();
         if !frames.is_empty() {
             self.in_flight = Some(flight);
         }
         frames
+    }
+
+    /// Whether what must be in the next step is there: all topics when they are to be sent anew, those of answers that may have arrived.
+    fn is_ready(&self, topics: &Topics) -> bool {
+        let is_ready = |channel: &Channel| topics.get(channel.topic).is_none_or(TopicState::is_ready);
+        let attempted = self.requests.iter().filter(|request| request.attempted).flat_map(|request| &request.channels);
+        (self.resync.is_none() || self.answered().all(|(_, channel)| is_ready(channel)))
+            && attempted.filter_map(|number| self.channels.get(number)).all(is_ready)
     }
 
     fn answered(&self) -> impl Iterator<Item = (u32, &Channel)> {
@@ -167,10 +180,6 @@ impl Connection {
             Some((*number, channel, topics.get(channel.topic)?))
         })
     }
-}
-
-fn is_ready(topics: &Topics, channel: &Channel) -> bool {
-    topics.get(channel.topic).is_none_or(TopicState::is_ready)
 }
 
 /// Where the channel's window began when the last frame was put together.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::Publisher;
 use super::connections::{Channel, Connection, Request, Sent};
-use super::topics::{TopicState, Topics};
+use super::topics::{Bucket, TopicState, Topics};
 use crate::{Control, Mode, Reason, Resume, Topic, TopicError};
 
 /// Grows with every change of the saved form: a publisher of another release starts a new epoch.
@@ -56,11 +56,13 @@ struct SavedTopic {
     loaded_from: Option<Timestamp>,
     known_since: u64,
     evicted: Option<(Timestamp, u64)>,
+    finished: u64,
     rows: Vec<SavedRow>,
 }
 
-/// Start in seconds, value as text (its digits are read back exactly, which JSON numbers are not), facts, whether closed, tick of the last change.
-type SavedRow = (i64, Option<String>, u64, bool, u64);
+/// Start in seconds, value as text (its digits are read back exactly, which JSON numbers are not), facts, whether closed, tick that closed it,
+/// tick of the last change.
+type SavedRow = (i64, Option<String>, u64, bool, u64, u64);
 
 #[derive(Serialize, Deserialize)]
 struct SavedConnection {
@@ -68,7 +70,7 @@ struct SavedConnection {
     client: Uuid,
     connected_at: Option<Timestamp>,
     channels: Vec<SavedChannel>,
-    requests: Vec<(u64, Option<String>, Option<Resume>, Vec<u32>)>,
+    requests: Vec<SavedRequest>,
     resync: Option<Reason>,
     sent: Option<(u64, Timestamp)>,
     failures: u32,
@@ -78,6 +80,9 @@ struct SavedConnection {
 
 /// Channel, position of the topic, mode, buckets, whether answered.
 type SavedChannel = (u32, usize, Mode, u16, bool);
+
+/// Serial, id, what the client has, channels, whether an answer may have arrived.
+type SavedRequest = (u64, Option<String>, Option<Resume>, Vec<u32>, bool);
 
 impl Publisher {
     /// The whole state, to be continued by exactly one successor; `through` is the last change of the change sequence that was applied. Posts without a
@@ -125,8 +130,8 @@ impl Publisher {
 
 impl SavedTopic {
     fn of(state: &TopicState) -> SavedTopic {
-        let row = |(start, bucket): (&Timestamp, &super::topics::Bucket)| {
-            (start.as_second(), bucket.value.map(|value| value.to_string()), bucket.facts, bucket.closed, bucket.changed)
+        let row = |(start, bucket): (&Timestamp, &Bucket)| {
+            (start.as_second(), bucket.value.map(|value| value.to_string()), bucket.facts, bucket.closed, bucket.finished, bucket.changed)
         };
         SavedTopic {
             id: state.topic.id(),
@@ -137,6 +142,7 @@ impl SavedTopic {
             loaded_from: state.loaded_from,
             known_since: state.known_since,
             evicted: state.evicted,
+            finished: state.finished,
             rows: state.buckets.iter().map(row).collect(),
         }
     }
@@ -152,13 +158,14 @@ impl SavedTopic {
             loaded_from: self.loaded_from,
             known_since: self.known_since,
             evicted: self.evicted,
+            finished: self.finished,
             ..TopicState::new(Arc::new(topic), control)
         };
-        for (start, value, facts, closed, changed) in self.rows {
+        for (start, value, facts, closed, finished, changed) in self.rows {
             let wrong = || RestoreError::Row(self.id.clone());
             let start = Timestamp::from_second(start).map_err(|_| wrong())?;
             let value = value.map(|value| value.parse::<f64>()).transpose().map_err(|_| wrong())?;
-            state.put(start, value, facts, closed, changed);
+            state.put(start, Bucket::new(start, value, facts, closed, finished, changed));
         }
         Ok(state)
     }
@@ -171,7 +178,7 @@ impl SavedConnection {
             let topic = keys.binary_search(&channel.topic).unwrap_or(usize::MAX);
             (*number, topic, channel.mode, channel.buckets, channel.answered)
         };
-        let request = |request: &Request| (request.serial, request.id.clone(), request.resume, request.channels.clone());
+        let request = |request: &Request| (request.serial, request.id.clone(), request.resume, request.channels.clone(), request.attempted);
         SavedConnection {
             id: String::from(&*connection.id),
             client: connection.client,
@@ -203,8 +210,8 @@ impl SavedConnection {
             topics.states.get_mut(&topic).ok_or_else(missing)?.subscribers.insert((id.clone(), number), buckets);
             connection.channels.insert(number, Channel { topic, mode, buckets, answered });
         }
-        for (serial, id, resume, channels) in self.requests {
-            connection.requests.push_back(Request { serial, id, resume, channels });
+        for (serial, id, resume, channels, attempted) in self.requests {
+            connection.requests.push_back(Request { serial, id, resume, channels, attempted });
         }
         Ok(connection)
     }

@@ -49,6 +49,8 @@ pub(super) struct TopicState {
     pub(super) changes: BTreeSet<(u64, Timestamp)>,
     /// Of the buckets that left the window, the newest start and the newest change.
     pub(super) evicted: Option<(Timestamp, u64)>,
+    /// Of the buckets that left the window, the last tick that closed one.
+    pub(super) finished: u64,
 }
 
 /// One bucket that has, or had, a row.
@@ -57,6 +59,8 @@ pub(super) struct Bucket {
     pub(super) value: Option<f64>,
     pub(super) facts: u64,
     pub(super) closed: bool,
+    /// The tick that closed it, when it was known as open before.
+    pub(super) finished: u64,
     pub(super) changed: u64,
     /// The row without its channel.
     pub(super) tail: Box<str>,
@@ -148,6 +152,7 @@ impl TopicState {
             buckets: BTreeMap::new(),
             changes: BTreeSet::new(),
             evicted: None,
+            finished: 0,
         }
     }
 
@@ -200,10 +205,10 @@ impl TopicState {
         let kept = self.buckets.split_off(&floor);
         for (start, bucket) in std::mem::replace(&mut self.buckets, kept) {
             self.changes.remove(&(bucket.changed, start));
-            // A bucket that leaves before it was read as closed may have changed unseen: everyone who has it must be told.
-            let (start, changed) = if bucket.closed { (start, bucket.changed) } else { (Timestamp::MAX, seq) };
             let before = self.evicted.unwrap_or((Timestamp::MIN, 0));
-            self.evicted = Some((before.0.max(start), before.1.max(changed)));
+            self.evicted = Some((before.0.max(start), before.1.max(bucket.changed)));
+            // One that leaves before it was read as closed may have changed unseen: everyone who has it must be told.
+            self.finished = self.finished.max(if bucket.closed { bucket.finished } else { seq });
         }
     }
 
@@ -239,21 +244,24 @@ impl TopicState {
         if before.is_some_and(|bucket| (bucket.value.map(f64::to_bits), bucket.facts, bucket.closed) == (bits, facts, closed)) {
             return;
         }
-        self.put(start, value, facts, closed, seq);
+        let finished = before.map_or(0, |bucket| if closed && !bucket.closed { seq } else { bucket.finished });
+        self.put(start, Bucket::new(start, value, facts, closed, finished, seq));
     }
 
-    pub(super) fn put(&mut self, start: Timestamp, value: Option<f64>, facts: u64, closed: bool, changed: u64) {
-        let tail = tail(start.as_second(), value, facts, closed);
-        if let Some(before) = self.buckets.insert(start, Bucket { value, facts, closed, changed, tail }) {
+    pub(super) fn put(&mut self, start: Timestamp, bucket: Bucket) {
+        if let Some(before) = self.buckets.get(&start) {
             self.changes.remove(&(before.changed, start));
         }
-        self.changes.insert((changed, start));
+        self.changes.insert((bucket.changed, start));
+        self.buckets.insert(start, bucket);
     }
 
-    /// Rows that changed after a tick, from a bucket on.
+    /// Rows that changed after a tick, from a bucket on; and of earlier buckets those that were shown as open and closed since, because a
+    /// window moves on also while nothing can be read.
     pub(super) fn rows_since(&self, seq: u64, floor: Timestamp, mode: Mode) -> impl Iterator<Item = &str> {
-        let changed = self.changes.range((seq + 1, Timestamp::MIN)..).map(|(_, start)| *start).filter(move |start| *start >= floor);
-        changed.filter_map(move |start| self.buckets.get(&start).filter(|bucket| is_sent(mode, bucket.closed)).map(|bucket| &*bucket.tail))
+        let changed = self.changes.range((seq + 1, Timestamp::MIN)..).filter_map(|(_, start)| self.buckets.get_key_value(start));
+        let needed = changed.filter(move |(start, bucket)| is_sent(mode, bucket.closed) && (**start >= floor || bucket.finished > seq));
+        needed.map(|(_, bucket)| &*bucket.tail)
     }
 
     /// The rows of a snapshot: the newest buckets, of which in closed mode the open one is none.
@@ -269,12 +277,18 @@ impl TopicState {
 
     /// Whether a bucket that changed after the tick left the window, for someone whose window began at `floor`.
     pub(super) fn lost_since(&self, seq: u64, floor: impl FnOnce() -> Timestamp) -> bool {
-        self.evicted.is_some_and(|(start, changed)| changed > seq && start >= floor())
+        self.finished > seq || self.evicted.is_some_and(|(start, changed)| changed > seq && start >= floor())
     }
 
     /// Whether all that changed after the client left is known.
     pub(super) fn can_resume(&self, resume: Resume) -> bool {
         self.loaded_from.is_some() && self.known_since <= resume.seq && !self.lost_since(resume.seq, || Timestamp::MIN)
+    }
+}
+
+impl Bucket {
+    pub(super) fn new(start: Timestamp, value: Option<f64>, facts: u64, closed: bool, finished: u64, changed: u64) -> Bucket {
+        Bucket { value, facts, closed, finished, changed, tail: tail(start.as_second(), value, facts, closed) }
     }
 }
 

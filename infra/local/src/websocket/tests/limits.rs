@@ -53,24 +53,41 @@ async fn binary_messages_close_with_1003() {
 
 #[tokio::test]
 async fn an_idle_connection_is_closed_and_activity_keeps_it() {
-    let idle = Duration::from_millis(400);
-    let api = start(template(), Limits { idle, ..Limits::default() }).await;
+    let idle = Duration::from_millis(800);
+    let api = start(
+        template(),
+        Limits {
+            idle,
+            ..Limits::default()
+        },
+    )
+    .await;
     let (mut socket, _) = api.connect().await;
     for _ in 0..4 {
-        tokio::time::sleep(idle / 2).await;
+        tokio::time::sleep(idle * 3 / 8).await;
         say(&mut socket, "still here").await;
         assert_eq!(hear(&mut socket).await, "still here");
     }
     assert_eq!(close_code(&mut socket).await, 1001);
     let context = api.disconnect().await;
-    assert_eq!((&context["disconnectStatusCode"], &context["disconnectReason"]), (&json!(1001), &json!("Going away")));
+    assert_eq!(
+        (&context["disconnectStatusCode"], &context["disconnectReason"]),
+        (&json!(1001), &json!("Going away"))
+    );
 }
 
 #[tokio::test]
 async fn a_connection_ends_after_its_life_in_any_case() {
-    let api = start(template(), Limits { life: Duration::from_millis(500), ..Limits::default() }).await;
+    let api = start(
+        template(),
+        Limits {
+            life: Duration::from_millis(1200),
+            ..Limits::default()
+        },
+    )
+    .await;
     let (mut socket, _) = api.connect().await;
-    tokio::time::sleep(Duration::from_millis(350)).await;
+    tokio::time::sleep(Duration::from_millis(600)).await;
     say(&mut socket, "still here").await;
     assert_eq!(hear(&mut socket).await, "still here");
     assert_eq!(close_code(&mut socket).await, 1001);
@@ -81,6 +98,8 @@ async fn pings_are_answered() {
     let api = start(template(), quick()).await;
     let (mut socket, _) = api.connect().await;
     socket.send(Message::Ping("x".into())).await.unwrap();
-    let pong = tokio::time::timeout(Duration::from_secs(5), socket.next()).await.unwrap();
+    let pong = tokio::time::timeout(Duration::from_secs(5), socket.next())
+        .await
+        .unwrap();
     assert_eq!(pong.unwrap().unwrap(), Message::Pong("x".into()));
 }

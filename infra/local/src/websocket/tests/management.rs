@@ -49,11 +49,25 @@ async fn a_connection_can_be_read_and_deleted() {
     assert!(found.connected_at().unwrap() <= found.last_active_at().unwrap());
     assert_eq!(found.identity().unwrap().source_ip(), Some("127.0.0.1"));
     assert_eq!(found.identity().unwrap().user_agent(), Some("test"));
+    post(&client, &id, "goodbye").await.unwrap();
     client.delete_connection().connection_id(&id).send().await.unwrap();
+    assert_eq!(hear(&mut socket).await, "goodbye");
     assert_eq!(close_code(&mut socket).await, 1000);
-    let error = client.get_connection().connection_id(&id).send().await.unwrap_err().into_service_error();
+    let error = client
+        .get_connection()
+        .connection_id(&id)
+        .send()
+        .await
+        .unwrap_err()
+        .into_service_error();
     assert!(error.is_gone_exception(), "{error:?}");
-    let error = client.delete_connection().connection_id(&id).send().await.unwrap_err().into_service_error();
+    let error = client
+        .delete_connection()
+        .connection_id(&id)
+        .send()
+        .await
+        .unwrap_err()
+        .into_service_error();
     assert!(error.is_gone_exception(), "{error:?}");
 }
 
@@ -65,14 +79,22 @@ async fn a_gone_connection_answers_410_and_nonsense_400() {
     drop(socket);
     api.disconnect().await;
     assert!(post(&client, &id, "x").await.unwrap_err().is_gone_exception());
-    assert!(post(&client, "e-PTIeSAvHcCIhw=", "x").await.unwrap_err().is_gone_exception());
+    assert!(
+        post(&client, "e-PTIeSAvHcCIhw=", "x")
+            .await
+            .unwrap_err()
+            .is_gone_exception()
+    );
     let error = post(&client, "nonsense!", "x").await.unwrap_err();
     assert_eq!(error.meta().code(), Some("BadRequestException"), "{error:?}");
 }
 
 #[tokio::test]
 async fn a_post_during_connect_answers_410() {
-    let patient = Limits { integration: Duration::from_secs(5), ..Limits::default() };
+    let patient = Limits {
+        integration: Duration::from_secs(5),
+        ..Limits::default()
+    };
     let api = start(template(), patient).await;
     let client = client(&api);
     let early = async {
@@ -89,7 +111,14 @@ async fn a_post_during_connect_answers_410() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_is_reported_and_bounded() {
-    let api = start(template(), Limits { outbound_messages: 4, ..Limits::default() }).await;
+    let api = start(
+        template(),
+        Limits {
+            outbound_messages: 4,
+            ..Limits::default()
+        },
+    )
+    .await;
     let (_socket, id) = api.connect().await;
     let client = client(&api);
     // The kernel's buffers take some megabytes before the queue begins to fill.

@@ -19,7 +19,10 @@ async fn the_selector_chooses_the_route() {
         say(&mut socket, text).await;
     }
     for (event, (text, route)) in api.work.wait_for(cases.len()).await.iter().zip(cases) {
-        assert_eq!((&event["body"], &event["requestContext"]["routeKey"]), (&json!(text), &json!(route)));
+        assert_eq!(
+            (&event["body"], &event["requestContext"]["routeKey"]),
+            (&json!(text), &json!(route))
+        );
         assert_eq!(event["requestContext"]["eventType"], "MESSAGE");
         assert_eq!(event["requestContext"]["authorizer"]["client"], "c1");
         assert!(event["requestContext"]["messageId"].is_string());
@@ -34,7 +37,12 @@ async fn the_selector_chooses_the_route() {
 async fn only_a_body_of_a_route_with_a_response_is_sent() {
     let api = start(template(), quick()).await;
     let (mut socket, _) = api.connect().await;
-    for text in [r#"{"action":"silent"}"#, r#"{"do":"nothing"}"#, r#"{"do":"encoded"}"#, "end"] {
+    for text in [
+        r#"{"action":"silent"}"#,
+        r#"{"do":"nothing"}"#,
+        r#"{"do":"encoded"}"#,
+        "end",
+    ] {
         say(&mut socket, text).await;
     }
     assert_eq!(hear(&mut socket).await, "hi");
@@ -48,13 +56,17 @@ async fn problems_are_frames_and_the_connection_lives() {
     let cases = [
         (r#"{"do":"fail"}"#, "Internal server error"),
         (r#"{"do":"odd"}"#, "Internal server error"),
-        (r#"{"do":"late"}"#, "Endpoint request timed out"),
         (r#"{"action":"silent","do":"fail"}"#, "Internal server error"),
+        (r#"{"do":"late"}"#, "Endpoint request timed out"),
     ];
     for (text, message) in cases {
         say(&mut socket, text).await;
         let frame: Value = serde_json::from_str(&hear(&mut socket).await).unwrap();
-        assert_eq!((&frame["message"], &frame["connectionId"]), (&json!(message), &json!(id)), "{text}");
+        assert_eq!(
+            (&frame["message"], &frame["connectionId"]),
+            (&json!(message), &json!(id)),
+            "{text}"
+        );
         assert!(frame["requestId"].is_string());
     }
 }
@@ -67,7 +79,10 @@ async fn without_a_default_route_a_message_is_forbidden() {
     let (mut socket, id) = api.connect().await;
     say(&mut socket, "?").await;
     let frame: Value = serde_json::from_str(&hear(&mut socket).await).unwrap();
-    assert_eq!((&frame["message"], &frame["connectionId"]), (&json!("Forbidden"), &json!(id)));
+    assert_eq!(
+        (&frame["message"], &frame["connectionId"]),
+        (&json!("Forbidden"), &json!(id))
+    );
 }
 
 #[tokio::test]
@@ -92,7 +107,10 @@ async fn what_was_sent_before_leaving_is_worked_on_before_disconnect() {
     socket.close(None).await.unwrap();
     let context = api.disconnect().await;
     assert_eq!(api.work.events().len(), 20);
-    assert_eq!((&context["connectionId"], &context["disconnectStatusCode"]), (&json!(id), &json!(1005)));
+    assert_eq!(
+        (&context["connectionId"], &context["disconnectStatusCode"]),
+        (&json!(id), &json!(1005))
+    );
     assert_eq!(context["disconnectReason"], "Client-side close frame status not set");
     assert_eq!(context["authorizer"]["client"], "c1");
 }

@@ -1,0 +1,163 @@
+//! Streams as the API shows them, made of what the registry knows.
+
+use std::collections::BTreeMap;
+
+use api::rest::{Stream, StreamRequest};
+use live::{
+    Control, FilterValue, Mode, Refusal, RefusalKind, Subscribe, Subscription, Topic, TopicError, TopicRequest,
+};
+use platform::Problem;
+use platform::problem::Issue;
+use registry::Subscribers;
+use uuid::Uuid;
+
+/// Everything that is watched, pinned or paused, by topic id.
+pub(crate) fn merged(
+    watched: BTreeMap<String, Subscribers>,
+    controls: &BTreeMap<String, Control>,
+) -> Result<Vec<Stream>, TopicError> {
+    let mut streams: BTreeMap<String, Stream> = BTreeMap::new();
+    for (id, control) in controls {
+        streams.insert(id.clone(), stream(id.parse()?, 0, Some(*control)));
+    }
+    for (id, Subscribers { topic, connections }) in watched {
+        streams.entry(id).or_insert_with(|| stream(topic, 0, None)).subscribers = connections;
+    }
+    Ok(streams.into_values().collect())
+}
+
+/// One stream.
+pub(crate) fn stream(topic: Topic, subscribers: usize, control: Option<Control>) -> Stream {
+    Stream {
+        topic: topic.id(),
+        kpi: topic.kpi,
+        period: topic.period,
+        filter: topic
+            .filter
+            .into_iter()
+            .map(|(name, values)| (name, values.into_iter().collect()))
+            .collect(),
+        subscribers,
+        control: control.map(|control| name(control).to_owned()),
+    }
+}
+
+fn name(control: Control) -> &'static str {
+    match control {
+        Control::Pinned => "pinned",
+        Control::Paused => "paused",
+    }
+}
+
+/// What is asked for as a subscription, so that the same limits hold and the topic gets the same id.
+pub(crate) fn subscription(client: Uuid, request: StreamRequest) -> Result<Subscription, Refusal> {
+    let filter = request
+        .filter
+        .into_iter()
+        .map(|(name, values)| (name, FilterValue::Many(values)))
+        .collect();
+    let topic = TopicRequest {
+        kpi: request.kpi,
+        period: request.period,
+        filter,
+        mode: Mode::Live,
+        buckets: 1,
+    };
+    let mut subscriptions = Subscribe {
+        id: None,
+        topics: vec![topic],
+        resume: None,
+    }
+    .subscriptions(client)?;
+    subscriptions
+        .pop()
+        .ok_or_else(|| Refusal::new(RefusalKind::InvalidField, "the request makes no topic"))
+}
+
+/// A refusal of the live protocol as a problem; the request's body is the only topic of its message.
+pub(crate) fn refused(refusal: Refusal) -> Problem {
+    let pointer = refusal.pointer.unwrap_or_default();
+    let pointer = pointer.strip_prefix("/topics/0").unwrap_or(&pointer).to_owned();
+    let problem = Problem::invalid(refusal.detail.clone());
+    let problem = match &refusal.hint {
+        Some(hint) => problem.hint(hint),
+        None => problem,
+    };
+    problem.issues(vec![Issue {
+        pointer,
+        detail: refusal.detail,
+        hint: refusal.hint,
+        span: None,
+    }])
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+    use catalog::Level;
+
+    use super::*;
+
+    const CLIENT: Uuid = Uuid::from_u128(0xC);
+
+    fn request(kpi: &str, filter: &[(&str, &[&str])]) -> StreamRequest {
+        let values = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect();
+        StreamRequest {
+            kpi: kpi.to_owned(),
+            period: Level::Minute,
+            filter: filter
+                .iter()
+                .map(|(name, list)| ((*name).to_owned(), values(list)))
+                .collect(),
+        }
+    }
+
+    fn topic(kpi: &str) -> Topic {
+        subscription(CLIENT, request(kpi, &[])).unwrap().topic
+    }
+
+    #[test]
+    fn watched_and_controlled_topics_are_one_list() {
+        let watched = [("A", 2), ("B", 1)].map(|(kpi, connections)| {
+            (
+                topic(kpi).id(),
+                Subscribers {
+                    topic: topic(kpi),
+                    connections,
+                },
+            )
+        });
+        let controls =
+            [("B", Control::Paused), ("C", Control::Pinned)].map(|(kpi, control)| (topic(kpi).id(), control));
+        let streams = merged(watched.into(), &controls.into()).unwrap();
+        let seen: Vec<_> = streams
+            .iter()
+            .map(|stream| (stream.kpi.as_str(), stream.subscribers, stream.control.as_deref()))
+            .collect();
+        assert_eq!(
+            seen,
+            [("A", 2, None), ("B", 1, Some("paused")), ("C", 0, Some("pinned"))]
+        );
+        assert!(streams.iter().all(|stream| stream.topic.parse::<Topic>().is_ok()));
+    }
+
+    #[test]
+    fn equal_requests_are_one_topic() {
+        let one = subscription(CLIENT, request("A", &[("origin", &["ORD", "LAX"])])).unwrap();
+        let other = subscription(CLIENT, request("A", &[("origin", &["LAX", "ORD", "LAX"])])).unwrap();
+        assert_eq!(one.topic.id(), other.topic.id());
+    }
+
+    #[test]
+    fn problems_point_into_the_body() {
+        let cases: [(StreamRequest, &str); 2] = [
+            (request("a kpi", &[]), "/kpi"),
+            (request("A", &[("origin", &[])]), "/filter/origin"),
+        ];
+        for (request, pointer) in cases {
+            let problem = refused(subscription(CLIENT, request).unwrap_err());
+            assert_eq!((problem.status, problem.issues[0].pointer.as_str()), (422, pointer));
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! `POST /v1/sign-in`.
+
+use anyhow::Context as _;
+use api::rest::SignIn;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use database::clients::{self, User};
+use identity::{Caller, spend_verification, verify_password};
+use platform::extract::Json;
+use platform::{Problem, clock};
+use registry::attempts::{ATTEMPT_WINDOW_SECONDS, MAX_ATTEMPTS_PER_WINDOW};
+
+use crate::{Context, session};
+
+/// Longest e-mail address: 256 bytes of a path in SMTP less its two brackets.
+const MAX_EMAIL_BYTES: usize = 254;
+
+pub(crate) async fn sign_in(
+    State(context): State<Context>,
+    Json(SignIn { email, password }): Json<SignIn>,
+) -> Result<Response, Problem> {
+    // What can't be an address is nobody's, and needs no counting.
+    let email = canonical(&email).ok_or_else(wrong)?;
+    let now = clock::now();
+    if !context
+        .registry
+        .allow_attempt(&email, now)
+        .await
+        .context("count a sign-in attempt")?
+    {
+        tracing::warn!("too many sign-in attempts for one address");
+        return Ok(too_many());
+    }
+    let user = clients::user_for_sign_in(&context.database, &email)
+        .await
+        .context("look up a user")?;
+    let Some(user) = verified(user, password).await? else {
+        tracing::info!("sign-in refused");
+        return Err(wrong());
+    };
+    let role = user.role.parse().context("read a user's role")?;
+    let caller = Caller {
+        client: user.client,
+        user: user.id,
+        role,
+    };
+    tracing::info!(client = %caller.client, user = %caller.user, "signed in");
+    session::open(&context, &caller, now).await
+}
+
+/// The user, if the password is theirs. It takes as long when there is no user.
+async fn verified(user: Option<User>, password: String) -> anyhow::Result<Option<User>> {
+    // argon2 takes tens of milliseconds on purpose.
+    let verifying = tokio::task::spawn_blocking(move || match user {
+        Some(user) => verify_password(&password, &user.password_hash).then_some(user),
+        None => {
+            spend_verification(&password);
+            None
+        }
+    });
+    verifying.await.context("verify a password")
+}
+
+/// The address as it is stored and counted; `None` for what is no address.
+fn canonical(email: &str) -> Option<String> {
+    let email = email.trim().to_lowercase();
+    let is_address = email.len() <= MAX_EMAIL_BYTES && email.contains('@') && !email.contains(char::is_control);
+    is_address.then_some(email)
+}
+
+/// One text for an unknown address and for a wrong password.
+fn wrong() -> Problem {
+    Problem::unauthenticated("the e-mail address or the password is wrong")
+}
+
+fn too_many() -> Response {
+    let minutes = ATTEMPT_WINDOW_SECONDS / 60;
+    let detail =
+        format!("more than {MAX_ATTEMPTS_PER_WINDOW} attempts to sign in to this account within {minutes} minutes");
+    let problem = Problem::too_many(detail).hint(format!("wait {minutes} minutes, then try again"));
+    ([(header::RETRY_AFTER, ATTEMPT_WINDOW_SECONDS.to_string())], problem).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+    use identity::hash_password;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn an_address_is_counted_and_looked_up_in_one_form() {
+        let long = format!("{}@example.com", "x".repeat(MAX_EMAIL_BYTES));
+        let cases = [
+            ("Ada@Example.com ", Some("ada@example.com")),
+            ("ada@example.com", Some("ada@example.com")),
+            ("", None),
+            ("ada", None),
+            // PostgreSQL has no such text.
+            ("ada\0@example.com", None),
+            (&long, None),
+        ];
+        for (email, expected) in cases {
+            assert_eq!(canonical(email).as_deref(), expected, "{email:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_the_own_password_verifies() {
+        let (id, client) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let password_hash = hash_password("correct horse").unwrap();
+        let user = User {
+            id,
+            client,
+            password_hash,
+            role: "viewer".to_owned(),
+        };
+        let cases = [
+            (Some(user.clone()), "correct horse", Some(id)),
+            (Some(user), "battery staple", None),
+            (None, "correct horse", None),
+        ];
+        for (user, password, expected) in cases {
+            assert_eq!(
+                verified(user, password.to_owned()).await.unwrap().map(|user| user.id),
+                expected,
+                "{password}"
+            );
+        }
+    }
+
+    #[test]
+    fn too_many_attempts_say_when_to_come_back() {
+        let response = too_many();
+        assert_eq!(response.status(), 429);
+        assert_eq!(response.headers()[header::RETRY_AFTER], "900");
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
+    }
+}

@@ -1,0 +1,165 @@
+//! Whether what is asked for exists: the catalogue's half of checking a `subscribe`.
+
+use catalog::{Catalog, Kpi};
+
+use crate::message::escaped;
+use crate::{Refusal, RefusalKind, Subscription};
+
+/// Checks that each KPI is one of the catalogue and that its entities have the dimensions of the filter. A subscription's
+/// place in the slice is its place in the message's `topics`.
+///
+/// # Errors
+/// The first KPI or dimension that does not exist, with the nearest name that does.
+pub fn check_existence(subscriptions: &[Subscription], catalog: &Catalog) -> Result<(), Refusal> {
+    for (index, Subscription { topic, .. }) in subscriptions.iter().enumerate() {
+        let place = format!("/topics/{index}");
+        let kpi = catalog
+            .kpi(&topic.kpi)
+            .ok_or_else(|| unknown_kpi(&topic.kpi, &place, catalog))?;
+        for name in topic.filter.keys() {
+            check_dimension(name, kpi, &place, catalog)?;
+        }
+    }
+    Ok(())
+}
+
+/// A filter applies to all facts of a formula, so each of its entities must have the dimension.
+fn check_dimension(name: &str, kpi: &Kpi, place: &str, catalog: &Catalog) -> Result<(), Refusal> {
+    for code in kpi.formula.entities() {
+        let dimensions = catalog.entity(code).into_iter().flat_map(|entity| entity.dimensions());
+        let names: Vec<&str> = dimensions.map(|(_, attribute)| attribute.name.as_str()).collect();
+        if !names.contains(&name) {
+            return Err(unknown_dimension(name, code, &names, place));
+        }
+    }
+    Ok(())
+}
+
+fn unknown_kpi(code: &str, place: &str, catalog: &Catalog) -> Refusal {
+    let refusal = Refusal::new(RefusalKind::UnknownKpi, format!("there is no KPI {code:?}")).at(format!("{place}/kpi"));
+    match formula::closest(code, catalog.kpis().map(|kpi| kpi.code())) {
+        Some(near) => refusal.hint(format!("did you mean {near}?")),
+        None => refusal.hint("GET /v1/kpis lists them"),
+    }
+}
+
+fn unknown_dimension(name: &str, entity: &str, names: &[&str], place: &str) -> Refusal {
+    let refusal = Refusal::new(
+        RefusalKind::UnknownDimension,
+        format!("{name:?} is no dimension of {entity}"),
+    )
+    .at(format!("{place}/filter/{}", escaped(name)));
+    match formula::closest(name, names.iter().copied()) {
+        Some(near) => refusal.hint(format!("did you mean {near}?")),
+        None if names.is_empty() => refusal.hint(format!("{entity} has no dimensions")),
+        None => refusal.hint(format!("the dimensions of {entity} are {}", names.join(", "))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+    use catalog::{KpiDefinition, Level};
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{Mode, Topic};
+
+    fn catalog() -> Catalog {
+        let entity = |code: &str, dimensions: &[&str]| {
+            let mut attributes = vec![json!({"name": "amount", "type": "integer"})];
+            attributes.extend(
+                dimensions
+                    .iter()
+                    .map(|name| json!({"name": name, "type": "text", "dimension": true})),
+            );
+            serde_json::from_value(json!({"code": code, "domain": "aviation", "attributes": attributes})).unwrap()
+        };
+        let kpi = |code: &str, formula: &str| -> KpiDefinition {
+            serde_json::from_value(json!({"code": code, "name": code, "formula": formula})).unwrap()
+        };
+        let entities = vec![entity("Flight", &["origin", "carrier"]), entity("Order", &["carrier"])];
+        let kpis = vec![
+            kpi("FLIGHTS", "COUNT(Flight)"),
+            kpi("RATIO", "COUNT(Flight) / COUNT(Order)"),
+        ];
+        Catalog::new(entities, kpis).unwrap()
+    }
+
+    fn subscription(kpi: &str, dimensions: &[&str]) -> Subscription {
+        let filter = dimensions
+            .iter()
+            .map(|name| ((*name).to_owned(), ["x".to_owned()].into()))
+            .collect();
+        let topic = Topic {
+            client: Uuid::nil(),
+            kpi: kpi.to_owned(),
+            period: Level::Minute,
+            filter,
+        };
+        Subscription {
+            channel: 0,
+            topic,
+            mode: Mode::Live,
+            buckets: 1,
+        }
+    }
+
+    #[test]
+    fn what_exists_passes() {
+        let subscriptions = [
+            subscription("FLIGHTS", &["origin", "carrier"]),
+            subscription("RATIO", &["carrier"]),
+        ];
+        assert_eq!(check_existence(&subscriptions, &catalog()), Ok(()));
+    }
+
+    #[test]
+    fn what_does_not_exist_is_named_with_what_does() {
+        use RefusalKind::{UnknownDimension, UnknownKpi};
+        let cases = [
+            ("FLIGTHS", "", UnknownKpi, "/topics/1/kpi", "did you mean FLIGHTS?"),
+            (
+                "COSTS_OF_FUEL",
+                "",
+                UnknownKpi,
+                "/topics/1/kpi",
+                "GET /v1/kpis lists them",
+            ),
+            (
+                "FLIGHTS",
+                "orgin",
+                UnknownDimension,
+                "/topics/1/filter/orgin",
+                "did you mean origin?",
+            ),
+            (
+                "FLIGHTS",
+                "amount",
+                UnknownDimension,
+                "/topics/1/filter/amount",
+                "the dimensions of Flight are origin, carrier",
+            ),
+            (
+                "RATIO",
+                "origin",
+                UnknownDimension,
+                "/topics/1/filter/origin",
+                "the dimensions of Order are carrier",
+            ),
+        ];
+        for (kpi, dimension, kind, pointer, hint) in cases {
+            let dimensions: Vec<&str> = [dimension].into_iter().filter(|name| !name.is_empty()).collect();
+            let subscriptions = [subscription("FLIGHTS", &[]), subscription(kpi, &dimensions)];
+            let refusal = check_existence(&subscriptions, &catalog()).unwrap_err();
+            assert_eq!(
+                (refusal.kind, refusal.pointer.as_deref()),
+                (kind, Some(pointer)),
+                "{refusal}"
+            );
+            assert_eq!(refusal.hint.as_deref(), Some(hint), "{refusal}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! One suite, identical answers on every edition: rollups equal the facts at every commit.
+//!
+//! Each scenario runs against every server of `TEST_DATABASE_URLS`. After every step all KPIs are asked for all periods,
+//! with and without filters and groups, and compared with plain SQL over the facts.
+
+mod oracle;
+mod scenarios;
+mod shop;

@@ -1,0 +1,80 @@
+//! Plain SQL over the facts, sharing nothing with what it checks but the database.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use catalog::Level;
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive as _;
+use series::plan::Filter;
+use uuid::Uuid;
+
+use super::shop::{KPIS, Shop, range};
+
+/// What is asked of every KPI and period: a filter and dimensions to split by.
+fn questions() -> Vec<(Filter, Vec<String>)> {
+    let filter = |name: &str, values: &[&str]| Filter::from([(name.to_owned(), values.iter().map(|value| (*value).to_owned()).collect::<BTreeSet<_>>())]);
+    let by = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    vec![
+        (Filter::new(), by(&[])),
+        (Filter::new(), by(&["region"])),
+        (filter("region", &["north"]), by(&[])),
+        (filter("big", &["true"]), by(&["region"])),
+        (filter("region", &["south", ""]), by(&[])),
+        // No grouping has the till: these go to the facts.
+        (filter("till", &["1"]), by(&["till"])),
+    ]
+}
+
+/// Asks everything both ways, compares, and returns the answers, which must be alike on every edition.
+pub(super) async fn check(shop: &Shop, client: Uuid, zone: &str, step: &str) -> Vec<String> {
+    let plain = shop.database.plain().await.unwrap();
+    let mut answers = Vec::new();
+    for (code, _, sql) in KPIS {
+        for period in Level::ALL {
+            for (filter, by) in questions() {
+                let told = shop.ask(client, code, period, range(), &filter, &by).await;
+                let expected = expected(&plain, client, zone, sql, period, &filter, &by).await;
+                let place = format!("{step}: {code} by {} {by:?} {filter:?}", period.name());
+                assert_eq!(told.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "{place}: buckets");
+                for (key, (value, facts)) in expected {
+                    let point = told[&key];
+                    assert_eq!(point.facts, facts, "{place} {key:?}: facts");
+                    assert_eq!(point.value, value, "{place} {key:?}: value");
+                    answers.push(format!("{place} {key:?} {point:?}"));
+                }
+            }
+        }
+    }
+    answers
+}
+
+type Expected = BTreeMap<(Timestamp, Vec<String>), (Option<f64>, i64)>;
+
+async fn expected(plain: &tokio_postgres::Client, client: Uuid, zone: &str, sql: &str, period: Level, filter: &Filter, by: &[String]) -> Expected {
+    // Minutes and hours are those of UTC; a day is the client's own.
+    let zone = if period == Level::Day { zone } else { "UTC" };
+    let bucket = format!("date_trunc('{}', time, '{zone}')", period.name());
+    let groups: String = by.iter().map(|name| format!(", coalesce({name}::text, '') AS {name}_text")).collect();
+    let conditions: String = filter
+        .iter()
+        .map(|(name, values)| {
+            let values: Vec<String> = values.iter().map(|value| format!("'{value}'")).collect();
+            format!(" AND coalesce({name}::text, '') IN ({})", values.join(", "))
+        })
+        .collect();
+    let order: String = by.iter().map(|name| format!(", {name}_text")).collect();
+    let text = format!(
+        "SELECT {bucket} AS bucket, ({sql})::numeric AS value, count(*) AS facts{groups} FROM shop_data.sale
+         WHERE client_id = '{client}' AND time >= $1 AND time < $2{conditions} GROUP BY bucket{order}"
+    );
+    let range = series::Calendar::of(zone).unwrap().align(period, range());
+    let rows = plain.query(&text, &[&range.from, &range.to]).await.unwrap_or_else(|error| panic!("{text}: {error:?}"));
+    rows.iter()
+        .map(|row| {
+            let group = (0..by.len()).map(|position| row.get(3 + position)).collect();
+            let value: Option<Decimal> = row.get(1);
+            ((row.get(0), group), (value.and_then(|value| value.round_dp(10).normalize().to_f64()), row.get(2)))
+        })
+        .collect()
+}

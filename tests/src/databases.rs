@@ -1,0 +1,85 @@
+//! Fresh databases on the servers that are given.
+
+use anyhow::{Context as _, Result};
+use database::Database;
+use database::connect::LOGIN_ROLE;
+use tokio_postgres::NoTls;
+use uuid::Uuid;
+
+/// Addresses of the servers to test against: `TEST_DATABASE_URLS`, separated by white space or commas.
+#[must_use]
+pub fn servers() -> Vec<String> {
+    let urls = crate::required("TEST_DATABASE_URLS");
+    urls.split([' ', ',', '\n']).filter(|url| !url.is_empty()).map(str::to_owned).collect()
+}
+
+/// A migrated database of its own, which [`TestDatabase::drop_it`] takes away.
+pub struct TestDatabase {
+    /// Address.
+    pub url: String,
+    /// As the functions that own tables see it.
+    pub owner: Database,
+    /// As the other functions see it.
+    pub app: Database,
+    server: String,
+    name: String,
+}
+
+impl TestDatabase {
+    /// Creates and migrates one.
+    ///
+    /// # Errors
+    /// When the server can't be used.
+    pub async fn create(server: &str) -> Result<Self> {
+        let name = format!("test_{}", Uuid::now_v7().simple());
+        admin(server, &format!("CREATE DATABASE {name}")).await?;
+        let url = with_database(server, &name)?;
+        database::migrate::run(&Database::new(&url, LOGIN_ROLE)?).await?;
+        Ok(Self {
+            owner: Database::new(&url, "analytics_owner")?,
+            app: Database::new(&url, "analytics_app")?,
+            url,
+            server: server.to_owned(),
+            name,
+        })
+    }
+
+    /// A bare connection, for oracles that must not share code with what they check.
+    ///
+    /// # Errors
+    /// When the server can't be reached.
+    pub async fn plain(&self) -> Result<tokio_postgres::Client> {
+        connect(&self.url).await
+    }
+
+    /// Drops the database.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn drop_it(self) -> Result<()> {
+        let Self { owner, app, server, name, .. } = self;
+        drop((owner, app));
+        admin(&server, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await
+    }
+}
+
+/// A connection without pool, role or product code.
+///
+/// # Errors
+/// When the server can't be reached.
+pub async fn connect(url: &str) -> Result<tokio_postgres::Client> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.context("connect")?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+async fn admin(server: &str, sql: &str) -> Result<()> {
+    connect(server).await?.batch_execute(sql).await.with_context(|| sql.to_owned())
+}
+
+/// The address with another database's name; options after `?` stay.
+fn with_database(url: &str, name: &str) -> Result<String> {
+    let (address, options) = url.split_once('?').map_or((url, String::new()), |(address, options)| (address, format!("?{options}")));
+    let (base, _) = address.rsplit_once('/').context("the address names no database")?;
+    Ok(format!("{base}/{name}{options}"))
+}

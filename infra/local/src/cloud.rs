@@ -2,12 +2,12 @@
 
 mod doors;
 mod note;
+mod options;
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use self::doors::Doors;
 pub use self::doors::Ports;
 pub use self::note::{NOT_RUNNING, Note};
+pub use self::options::Options;
 use crate::demo::{Demo, Stage};
 use crate::functions::{ExternalFunction, FunctionsDir, Pool};
 use crate::invoker::Invoker;
@@ -33,56 +34,6 @@ use crate::{http_api, lambda, websocket};
 
 /// The stage that the template's parameter `Stage` has by default, and that secrets are named after.
 const STAGE: &str = "dev";
-
-/// How to start a cloud.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The checkout: where `infra/database/start-postgres` is.
-    pub project: PathBuf,
-    /// `template.yaml`.
-    pub template: PathBuf,
-    /// Where the function binaries are.
-    pub functions_dir: PathBuf,
-    /// Where secrets, objects and the database are kept; one cloud at a time.
-    pub state_dir: PathBuf,
-    /// A database to use instead of a server of our own.
-    pub database_url: Option<String>,
-    /// Where to listen.
-    pub ports: Ports,
-    /// Functions that somebody else runs, under a debugger.
-    pub only: Vec<String>,
-    /// Whether to make the demo's client, load its facts and replay them.
-    pub demo: bool,
-    /// The Parquet file of real facts; without it the demo has definitions only.
-    pub facts: Option<PathBuf>,
-    /// Replaces the visibility timeout of every queue, so that a test need not wait for it.
-    pub visibility: Option<Duration>,
-    /// Limits of the WebSocket API; API Gateway's by default.
-    pub websocket_limits: websocket::Limits,
-    /// Print nothing.
-    pub quiet: bool,
-}
-
-impl Options {
-    /// A cloud for a test: any ports, no demo, quiet.
-    #[must_use]
-    pub fn quiet(project: &Path, functions_dir: &Path, state_dir: &Path) -> Self {
-        Self {
-            project: project.to_owned(),
-            template: project.join("template.yaml"),
-            functions_dir: functions_dir.to_owned(),
-            state_dir: state_dir.to_owned(),
-            database_url: None,
-            ports: Ports::ANY,
-            only: Vec::new(),
-            demo: false,
-            facts: None,
-            visibility: None,
-            websocket_limits: websocket::Limits::default(),
-            quiet: true,
-        }
-    }
-}
 
 /// A running cloud. [`Cloud::shutdown`] stops it in order; dropping it stops everything as well, but does not wait.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ use crate::template::REGION;
 
 /// Flights in `flights-3m.parquet`, January to June 2001.
 pub(super) const FLIGHTS: u64 = 3_000_000;
-const COUNT_PATH: &str = "/v1/kpis/FLIGHTS/series?period=day&from=2001-01-01T00:00:00Z&to=2001-07-01T00:00:00Z";
+const COUNT_PATH: &str = "/v1/kpis/FLIGHTS/series?period=day&from=2001-01-01T00:00:00Z&to=2001-07-02T00:00:00Z";
 const FILE_NAME: &str = "flights-3m.parquet";
 const POLL_EVERY: Duration = Duration::from_millis(500);
 /// Loading shows progress every second or so: silence this long means that it failed, and the log says why.

@@ -1,0 +1,164 @@
+//! Visibility, receive counts, delays and dead letters, on a clock that the tests move.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+
+use super::*;
+
+const VISIBILITY: Duration = Duration::from_secs(30);
+const SECOND: Duration = Duration::from_secs(1);
+
+fn queue() -> Queue {
+    Queue::new("events".to_owned(), VISIBILITY)
+}
+
+fn send(queue: &Queue, body: &str) {
+    queue.send(Message::new(body.to_owned(), BTreeMap::new()), Duration::ZERO);
+}
+
+async fn receive(queue: &Queue) -> Vec<Received> {
+    queue.receive(Want::messages(10, VISIBILITY), Duration::ZERO).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_is_hidden_for_the_visibility_timeout_and_counted() {
+    let queue = queue();
+    send(&queue, "a");
+    let first = receive(&queue).await;
+    assert_eq!((first.len(), first[0].message.receives), (1, 1));
+    assert!(receive(&queue).await.is_empty());
+    assert_eq!(
+        queue.counts(),
+        Counts {
+            visible: 0,
+            in_flight: 1,
+            delayed: 0
+        }
+    );
+
+    tokio::time::advance(VISIBILITY).await;
+    let second = receive(&queue).await;
+    assert_eq!(second[0].message.receives, 2);
+    assert_ne!(second[0].receipt, first[0].receipt);
+    assert_eq!(second[0].message.first_received_ms, first[0].message.first_received_ms);
+
+    queue.delete(&first[0].receipt).unwrap();
+    assert_eq!(queue.counts().in_flight, 1, "an old receipt deletes nothing");
+    queue.delete(&second[0].receipt).unwrap();
+    assert_eq!(queue.counts(), Counts::default());
+    assert_eq!(queue.delete("never a receipt"), Err(ReceiptError::Invalid));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_receipt_deletes_a_message_that_is_visible_again() {
+    let queue = queue();
+    send(&queue, "a");
+    let received = receive(&queue).await;
+    tokio::time::advance(VISIBILITY).await;
+    assert_eq!(
+        queue.change_visibility(&received[0].receipt, SECOND),
+        Err(ReceiptError::NotInFlight)
+    );
+    queue.delete(&received[0].receipt).unwrap();
+    assert_eq!(queue.counts(), Counts::default());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_received_too_often_moves_to_the_dead_letters() {
+    let dead = Arc::new(queue());
+    let queue = queue();
+    queue.set_redrive(Redrive {
+        queue: Arc::clone(&dead),
+        max_receives: 2,
+    });
+    send(&queue, "poison");
+    for receives in 1..=2 {
+        assert_eq!(receive(&queue).await[0].message.receives, receives);
+        tokio::time::advance(VISIBILITY).await;
+    }
+    assert!(receive(&queue).await.is_empty());
+    assert_eq!(queue.counts(), Counts::default());
+    assert_eq!(&*receive(&dead).await[0].message.body, "poison");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_poll_ends_with_the_message_the_visibility_or_the_wait() {
+    let queue = Arc::new(queue());
+    let started = Instant::now();
+    assert!(
+        queue
+            .receive(Want::messages(1, VISIBILITY), SECOND * 20)
+            .await
+            .is_empty()
+    );
+    assert_eq!(started.elapsed().as_secs(), 20);
+
+    let (sender, started) = (Arc::clone(&queue), Instant::now());
+    tokio::spawn(async move {
+        tokio::time::sleep(SECOND * 3).await;
+        send(&sender, "a");
+    });
+    assert_eq!(queue.receive(Want::messages(1, VISIBILITY), SECOND * 20).await.len(), 1);
+    assert_eq!(started.elapsed().as_secs(), 3);
+
+    assert_eq!(queue.receive(Want::messages(1, VISIBILITY), SECOND * 60).await.len(), 1);
+    assert_eq!(
+        started.elapsed().as_secs(),
+        33,
+        "visible again 30 s after it was received"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delayed_message_is_hidden_until_then() {
+    let queue = queue();
+    queue.send(Message::new("later".to_owned(), BTreeMap::new()), SECOND * 5);
+    assert_eq!(
+        queue.counts(),
+        Counts {
+            visible: 0,
+            in_flight: 0,
+            delayed: 1
+        }
+    );
+    tokio::time::advance(SECOND * 5).await;
+    assert_eq!(receive(&queue).await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_stops_at_its_bytes_but_takes_one_message_of_any_size() {
+    let queue = queue();
+    for _ in 0..3 {
+        send(&queue, &"x".repeat(10_000));
+    }
+    let want = Want {
+        event_bytes: 25_000,
+        ..Want::messages(10, VISIBILITY)
+    };
+    assert_eq!(queue.receive(want, Duration::ZERO).await.len(), 2);
+    assert!(
+        queue
+            .receive(
+                Want {
+                    bytes_taken: 20_000,
+                    ..want
+                },
+                SECOND
+            )
+            .await
+            .is_empty()
+    );
+    assert_eq!(
+        queue
+            .receive(
+                Want {
+                    event_bytes: 5_000,
+                    ..want
+                },
+                Duration::ZERO
+            )
+            .await
+            .len(),
+        1
+    );
+}

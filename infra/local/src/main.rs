@@ -1,7 +1,9 @@
 //! The command line of the local cloud: `run` and `invoke`.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
@@ -10,7 +12,12 @@ use local_cloud::progress::Progress;
 use local_cloud::websocket::Limits;
 use local_cloud::{Cloud, Options, Ports};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
+
+/// A log that has grown over 16 MB is begun anew at the next start.
+const LOG_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Runs the functions of template.yaml on this machine.
 #[derive(Parser)]
@@ -67,12 +74,6 @@ struct Run {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let filter = EnvFilter::try_from_env("LOCAL_CLOUD_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_target(false)
-        .with_writer(std::io::stderr)
-        .init();
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         Command::Run(run) => run.start(&arguments.state_dir).await,
@@ -90,12 +91,13 @@ async fn main() -> ExitCode {
 impl Run {
     async fn start(self, state_dir: &Path) -> anyhow::Result<()> {
         let options = self.options(state_dir)?;
+        let log = start_log(state_dir)?;
         let mut signals = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         let progress = Progress::new(options.quiet);
         let Some(mut cloud) = Cloud::start_unless(&options, either(&mut signals)).await? else {
             return Ok(());
         };
-        print_welcome(progress, &cloud);
+        print_welcome(progress, &cloud, &log);
         let broken = tokio::select! {
             () = either(&mut signals) => None,
             reason = cloud.broken() => Some(reason),
@@ -141,6 +143,30 @@ impl Run {
     }
 }
 
+/// Warnings go to the terminal; what functions print goes with them to a file, which would otherwise bury everything else.
+fn start_log(state_dir: &Path) -> anyhow::Result<PathBuf> {
+    std::fs::create_dir_all(state_dir).with_context(|| format!("{} cannot be made", state_dir.display()))?;
+    let path = state_dir.join("cloud.log");
+    // Not emptied at each start: another cloud may be running here, which is found out later.
+    if std::fs::metadata(&path).is_ok_and(|log| log.len() > LOG_BYTES) {
+        std::fs::remove_file(&path).with_context(|| format!("{} cannot be removed", path.display()))?;
+    }
+    let file = File::options().create(true).append(true).open(&path);
+    let file = file.with_context(|| format!("{} cannot be written", path.display()))?;
+    let file = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .with_target(false)
+        .with_writer(Arc::new(file))
+        .with_filter(EnvFilter::new("info"));
+    let wanted = EnvFilter::try_from_env("LOCAL_CLOUD_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let terminal = tracing_subscriber::fmt::layer()
+        .with_target(false)
+        .with_writer(std::io::stderr)
+        .with_filter(wanted);
+    tracing_subscriber::registry().with(file).with(terminal).init();
+    Ok(path)
+}
+
 /// Resolves at Ctrl-C and when asked to end.
 async fn either((interrupt, terminate): &mut (Signal, Signal)) {
     tokio::select! {
@@ -149,14 +175,8 @@ async fn either((interrupt, terminate): &mut (Signal, Signal)) {
     }
 }
 
-fn print_welcome(progress: Progress, cloud: &Cloud) {
+fn print_welcome(progress: Progress, cloud: &Cloud, log: &Path) {
     let note = &cloud.note;
-    for external in &cloud.external {
-        progress.line(&format!(
-            "\nEvents for {} wait for the process that you start:\n\n{external}",
-            external.name
-        ));
-    }
     progress.line(&format!(
         "\nready\n  HTTP API       {}\n  WebSocket API  {}\n  database       {}",
         note.http,
@@ -164,8 +184,11 @@ fn print_welcome(progress: Progress, cloud: &Cloud) {
         without_password(&note.database_url)
     ));
     progress.line(&format!(
-        "  DynamoDB       {}\n  S3             {}\n  SQS            {}",
-        note.dynamodb, note.s3, note.sqs
+        "  DynamoDB       {}\n  S3             {}\n  SQS            {}\n  log            {}",
+        note.dynamodb,
+        note.s3,
+        note.sqs,
+        log.display()
     ));
     if let Some(token) = &note.token {
         let (http, live) = (&note.http, &note.websocket);

@@ -29,6 +29,7 @@ mod parser;
 mod predicate;
 mod print;
 mod resolve;
+mod restrict;
 mod row;
 #[cfg(test)]
 mod samples;
@@ -44,6 +45,7 @@ pub use lexer::is_keyword;
 pub use measure::{Aggregate, Formula, Measure};
 pub use parser::{Parsed, parse};
 pub use predicate::Predicate;
+pub use restrict::Restrictions;
 pub use row::{RowFormula, compile_row};
 pub use scalar::Scalar;
 pub use suggest::closest;

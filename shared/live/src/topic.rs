@@ -200,7 +200,6 @@ mod tests {
             form("A/minute?o=%zz"),
             form("A/minute?o=%e9"),
             form("A/minute?o=B,A"),
-            form("A/minute?"),
             form("A/minute?b=1&a=1"),
             form("A/minute?o=A,A"),
             format!("{}/A/minute", CLIENT.to_uppercase()),

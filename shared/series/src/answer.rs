@@ -34,11 +34,11 @@ pub type SeriesKey = (Timestamp, Vec<String>);
 pub struct Point {
     /// The value; `None` where the formula has none, as in a division by zero.
     pub value: Option<f64>,
-    /// Number of facts in the bucket that passed the filter.
+    /// Number of facts that the value rests on: they passed the filter and at least one measure of the formula counts them.
     pub facts: i64,
 }
 
-/// Finishes what was read for each question of a request: a point for every bucket that has facts.
+/// Finishes what was read for each question of a request: a point for every bucket that has facts which count.
 #[must_use]
 pub fn answer(request: &Request<'_>, calendar: &Calendar, read: &[(&Question, &[Row])]) -> BTreeMap<SeriesKey, Point> {
     let measures = &request.kpi.formula.measures;
@@ -55,13 +55,16 @@ pub fn answer(request: &Request<'_>, calendar: &Calendar, read: &[(&Question, &[
             if !passes(request, &lookup) {
                 continue;
             }
+            let counts = |measure: &Measure| measure.filter.as_ref().is_none_or(|filter| filter.matches(&lookup));
+            let counted: Vec<_> = mine.iter().filter(|(_, measure, _)| counts(measure)).collect();
+            if counted.is_empty() {
+                continue;
+            }
             let key = (calendar.start(request.period, row.bucket), request.by.iter().map(|name| text(&lookup(name))).collect());
             let cell = cells.entry(key).or_insert_with(|| Cell::new(measures.len()));
             cell.facts += row.state.facts;
-            for (index, measure, attribute) in &mine {
-                if measure.filter.as_ref().is_none_or(|filter| filter.matches(&lookup)) {
-                    cell.measures[*index].add(&row.state, *attribute);
-                }
+            for (index, _, attribute) in counted {
+                cell.measures[*index].add(&row.state, *attribute);
             }
         }
     }

@@ -81,10 +81,19 @@ pub fn plan<'a>(request: &Request<'_>, calendar: &Calendar, entity: impl Fn(&str
                 range: request.range,
                 dimensions: dimensions.into_iter().map(str::to_owned).collect(),
                 attributes: formula.attributes(code).into_iter().map(str::to_owned).collect(),
-                filter: request.filter.clone(),
+                filter: restricted(request.filter, &formula.restrictions(code)),
             })
         })
         .collect()
+}
+
+/// What the request counts, and beside it what the formula counts by itself.
+fn restricted(filter: &Filter, restrictions: &formula::Restrictions<'_>) -> Filter {
+    let mut filter = filter.clone();
+    for (name, values) in restrictions {
+        filter.entry((*name).to_owned()).or_insert_with(|| values.iter().map(|value| (*value).to_owned()).collect());
+    }
+    filter
 }
 
 fn is_dimension(entity: &Entity, name: &str) -> bool {

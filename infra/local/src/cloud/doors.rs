@@ -42,10 +42,16 @@ impl Ports {
 pub(super) struct Doors {
     pub(super) http: TcpListener,
     pub(super) websocket: TcpListener,
+    pub(super) lambda: TcpListener,
+    pub(super) state: StateDoors,
+}
+
+/// The listeners of what functions keep things in.
+#[derive(Debug)]
+pub(super) struct StateDoors {
     pub(super) dynamodb: TcpListener,
     pub(super) s3: TcpListener,
     pub(super) sqs: TcpListener,
-    pub(super) lambda: TcpListener,
 }
 
 impl Doors {
@@ -54,10 +60,12 @@ impl Doors {
         Ok(Self {
             http: bind(ports.http, "HTTP_PORT").await?,
             websocket: bind(ports.websocket, "WEBSOCKET_PORT").await?,
-            dynamodb: bind(0, "").await?,
-            s3: bind(0, "").await?,
-            sqs: bind(0, "").await?,
             lambda: bind(0, "").await?,
+            state: StateDoors {
+                dynamodb: bind(0, "").await?,
+                s3: bind(0, "").await?,
+                sqs: bind(0, "").await?,
+            },
         })
     }
 
@@ -66,7 +74,7 @@ impl Doors {
         Ok(Addresses {
             http: url(&self.http)?,
             websocket: url(&self.websocket)?,
-            sqs: url(&self.sqs)?,
+            sqs: url(&self.state.sqs)?,
         })
     }
 }

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 
+use super::doors::{Doors, url};
 use crate::secrets::write_private;
+use crate::template::Template;
 
 /// The name of the file in the state folder.
 const NAME: &str = "cloud.json";
@@ -40,6 +42,25 @@ pub struct Note {
 }
 
 impl Note {
+    /// The addresses of what is behind `doors`; there is no demo yet.
+    pub(super) fn new(doors: &Doors, template: &Template, database_url: String) -> anyhow::Result<Self> {
+        let watched = template.bucket_notifications.first();
+        Ok(Self {
+            http: url(&doors.http)?,
+            websocket: format!("ws://{}/{}", doors.websocket.local_addr()?, template.live_stage),
+            dynamodb: url(&doors.state.dynamodb)?,
+            s3: url(&doors.state.s3)?,
+            sqs: url(&doors.state.sqs)?,
+            lambda: url(&doors.lambda)?,
+            database_url,
+            incoming_bucket: watched.map(|notification| notification.bucket.clone()),
+            client: None,
+            email: None,
+            password: None,
+            token: None,
+        })
+    }
+
     /// Writes the file, which is there whole or not at all.
     pub(super) fn write(&self, state: &Path) -> anyhow::Result<PathBuf> {
         let path = state.join(NAME);

@@ -29,8 +29,6 @@ fn function<'a>(template: &'a Template, name: &str) -> &'a Function {
 fn the_projects_own_template_is_understood() {
     let template = parse(REAL).unwrap();
     let publisher = function(&template, "push-updates");
-    assert_eq!(publisher.timeout, Duration::from_secs(120));
-    assert_eq!(publisher.memory_mb, 512);
     assert_eq!(publisher.environment["STAGE"], "dev");
     assert_eq!(publisher.environment["REGISTRY_TABLE"], "analytics-engine-registry-dev");
     assert_eq!(
@@ -42,7 +40,6 @@ fn the_projects_own_template_is_understood() {
         "<analytics-engine/dev/database app_url>"
     );
     let accept = function(&template, "accept-events");
-    assert_eq!(accept.timeout, Duration::from_secs(10));
     let queue_url = "http://127.0.0.1:3002/000000000000/analytics-engine-events-dev";
     assert_eq!(accept.environment["EVENTS_QUEUE_URL"], queue_url);
     assert_eq!(function(&template, "compact-rollups").reserved_concurrency, Some(1));
@@ -66,10 +63,8 @@ fn the_projects_apis_are_understood() {
     let authorizer = template.http_authorizer.as_ref().unwrap();
     assert_eq!(authorizer.function, "authorize-request");
     assert_eq!(authorizer.identity, [IdentitySource::Header("authorization".into())]);
-    assert_eq!(authorizer.ttl, Duration::from_secs(60));
     let live = template.live_authorizer.as_ref().unwrap();
     assert_eq!(live.identity, [IdentitySource::Query("token".into())]);
-    assert_eq!(live.ttl, Duration::from_secs(300));
     assert_eq!(
         (template.live_stage.as_str(), template.live_selector.as_str()),
         ("live", "action")
@@ -91,18 +86,16 @@ fn the_projects_queues_tables_buckets_and_schedules_are_understood() {
         .iter()
         .find(|queue| queue.logical_id == "EventsQueue")
         .unwrap();
-    assert_eq!(events.redrive, Some(("EventsDeadLetterQueue".into(), 5)));
-    assert_eq!(events.visibility_timeout_s, 180);
+    assert_eq!(
+        events.redrive.as_ref().map(|(queue, _)| queue.as_str()),
+        Some("EventsDeadLetterQueue")
+    );
     let source = template
         .queue_sources
         .iter()
         .find(|source| source.queue == "EventsQueue")
         .unwrap();
-    assert_eq!(
-        (source.function.as_str(), source.batch_size, source.max_concurrency),
-        ("ingest-events", 100, Some(4))
-    );
-    assert!(source.report_item_failures);
+    assert!(source.function == "ingest-events" && source.report_item_failures);
     let table = &template.tables[0];
     assert_eq!(table.ttl_attribute.as_deref(), Some("expires_at"));
     assert_eq!(table.key_schema.len(), 2);
@@ -118,6 +111,57 @@ fn the_projects_queues_tables_buckets_and_schedules_are_understood() {
         (publisher.expression.as_str(), publisher.input.as_deref()),
         ("rate(1 minute)", Some(r#"{"shard": 0}"#))
     );
+}
+
+/// Limits come from the function, else from `Globals`, else they are AWS's defaults.
+#[test]
+fn limits_are_read() {
+    let text = r#"
+Globals: { Function: { Timeout: 7, Environment: { Variables: { A: globe, B: globe } } } }
+Resources:
+  Dead: { Type: AWS::SQS::Queue, Properties: { QueueName: dead } }
+  Items:
+    Type: AWS::SQS::Queue
+    Properties:
+      QueueName: items
+      VisibilityTimeout: 180
+      RedrivePolicy: { deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 5 }
+  Plain: { Type: AWS::Serverless::Function, Properties: { CodeUri: target/lambda/plain/ } }
+  Tuned:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: target/lambda/tuned
+      Timeout: 120
+      MemorySize: 512
+      ReservedConcurrentExecutions: 1
+      Environment: { Variables: { B: own } }
+      Events:
+        Queue:
+          Type: SQS
+          Properties:
+            Queue: !GetAtt Items.Arn
+            BatchSize: 100
+            MaximumBatchingWindowInSeconds: 2
+            ScalingConfig: { MaximumConcurrency: 4 }
+"#;
+    let template = parse(text).unwrap();
+    let limits = |name| {
+        let function = function(&template, name);
+        (function.timeout, function.memory_mb, function.reserved_concurrency)
+    };
+    assert_eq!(limits("plain"), (Duration::from_secs(7), 128, None));
+    assert_eq!(limits("tuned"), (Duration::from_secs(120), 512, Some(1)));
+    let environment = BTreeMap::from([("A".to_owned(), "globe".to_owned()), ("B".to_owned(), "own".to_owned())]);
+    assert_eq!(function(&template, "tuned").environment, environment);
+    let queue = |queue: &super::Queue| (queue.visibility_timeout_s, queue.redrive.clone());
+    let queues: Vec<_> = template.queues.iter().map(queue).collect();
+    assert_eq!(queues, [(30, None), (180, Some(("Dead".to_owned(), 5)))]);
+    let source = &template.queue_sources[0];
+    assert_eq!(
+        (source.batch_size, source.window_s, source.max_concurrency),
+        (100, 2, Some(4))
+    );
+    assert!(!source.report_item_failures);
 }
 
 #[test]

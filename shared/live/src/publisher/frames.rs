@@ -154,7 +154,8 @@ impl Connection {
             if !channels.iter().all(|(_, _, state)| state.is_ready()) {
                 break;
             }
-            let resume = request.resume.filter(|resume| resume.epoch == view.epoch && resume.seq < view.seq);
+            // Beside a `resync` nothing counts that the client has.
+            let resume = request.resume.filter(|_| self.resync.is_none()).filter(|resume| resume.epoch == view.epoch && resume.seq < view.seq);
             let resume = resume.filter(|resume| channels.iter().all(|(_, _, state)| state.can_resume(*resume)));
             let resumed = resume.is_some();
             counters.resumed += u64::from(resumed);

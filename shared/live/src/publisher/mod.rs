@@ -26,7 +26,7 @@ use catalog::Level;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::{Change, MAX_TICK_BYTES, Mode, Reason, Subscription, Topic};
+use crate::{Change, Control, MAX_TICK_BYTES, Mode, Reason, Subscription, Topic};
 use connections::Connection;
 use topics::Topics;
 
@@ -171,7 +171,7 @@ impl Publisher {
 
     /// Takes the registry's list for the whole truth: at the start of an epoch, or when the change sequence was lost. Connections
     /// that have subscriptions unknown so far get a `resync`, because nobody knows what they were sent. Controls are not in the
-    /// list: apply them as [`Change::Control`].
+    /// list: see [`load_controls`](Publisher::load_controls).
     pub fn load(&mut self, roster: Vec<(ConnectionInfo, Vec<Subscription>)>) {
         let reason = if self.seq == 1 { Reason::Restarted } else { Reason::Reloaded };
         let roster: BTreeMap<Arc<str>, _> = roster.into_iter().map(|(info, list)| (Arc::from(info.id.as_str()), (info, list))).collect();
@@ -187,6 +187,17 @@ impl Publisher {
             if !connection.add(subscriptions, true, &mut self.topics).is_empty() {
                 connection.void(reason);
             }
+        }
+    }
+
+    /// Takes these for all the controls there are (tenant, [`Topic::id`] and what holds), beside [`load`](Publisher::load).
+    pub fn load_controls(&mut self, controls: impl IntoIterator<Item = (Uuid, String, Control)>) {
+        let ended: Vec<Topic> = self.topics.controls.keys().cloned().collect();
+        for topic in ended {
+            self.topics.control(topic, None);
+        }
+        for (client, topic, control) in controls {
+            self.apply(Change::Control { client, topic, control: Some(control) });
         }
     }
 

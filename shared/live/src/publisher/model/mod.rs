@@ -31,7 +31,9 @@ enum Op {
     HandOver { milliseconds: i64 },
     /// The publisher vanishes.
     Crash,
-    /// The change sequence was lost.
+    /// From now on changes do not reach the publisher.
+    LoseChanges,
+    /// The publisher reads the registry's list again.
     Reload,
     Control { kpi: usize, period: Level, control: Option<Control> },
     /// What was posted long ago arrives after all.
@@ -107,7 +109,8 @@ fn op() -> impl Strategy<Value = Op> {
         4 => client.prop_map(|client| Op::Reconnect { client }),
         1 => wait().prop_map(|milliseconds| Op::HandOver { milliseconds }),
         1 => Just(Op::Crash),
-        1 => Just(Op::Reload),
+        1 => Just(Op::LoseChanges),
+        2 => Just(Op::Reload),
         1 => (0..KPIS.len(), period(), control).prop_map(|(kpi, period, control)| Op::Control { kpi, period, control }),
         1 => Just(Op::LateArrivals),
         2 => any::<bool>().prop_map(|sent| Op::Reports { sent }),

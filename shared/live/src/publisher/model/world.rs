@@ -74,8 +74,16 @@ pub(super) struct World {
     reads: BTreeMap<(String, Level), LastRead>,
     registry: BTreeMap<String, (ConnectionInfo, Vec<Subscription>)>,
     controls: BTreeMap<String, Control>,
+    /// Topics that were paused and not read since: what is shown of them is from before.
+    behind: BTreeSet<String>,
     clients: Vec<Client>,
     connections: usize,
+    /// The number of the next channel; none is used twice.
+    channels: u32,
+    /// Whether the publisher does not hear of changes, until it reads the registry's list again.
+    is_deaf: bool,
+    /// Connections to which something was reported as sent that did not arrive.
+    vanished: BTreeSet<String>,
     late: Vec<(usize, String, String)>,
     unreported: Vec<Outgoing>,
 }
@@ -92,8 +100,12 @@ impl World {
             reads: BTreeMap::new(),
             registry: BTreeMap::new(),
             controls: BTreeMap::new(),
+            behind: BTreeSet::new(),
             clients: (0..CLIENTS).map(|_| Client::default()).collect(),
             connections: 0,
+            channels: 1,
+            is_deaf: false,
+            vanished: BTreeSet::new(),
             late: Vec::new(),
             unreported: Vec::new(),
         };
@@ -112,7 +124,8 @@ impl World {
             Op::Reconnect { client } => self.reconnect(client),
             Op::HandOver { milliseconds } => self.hand_over(milliseconds),
             Op::Crash => self.crash(),
-            Op::Reload => self.publisher.load(self.registry.values().cloned().collect()),
+            Op::LoseChanges => self.is_deaf = true,
+            Op::Reload => self.load(),
             Op::Control { kpi, period, control } => self.control(kpi, period, control),
             Op::LateArrivals => self.late_arrivals(),
             Op::Reports { sent } => self.reports(sent),
@@ -141,7 +154,7 @@ impl World {
         let touched = std::mem::take(&mut self.touched);
         let reads = self.publisher.reads(self.now, trusted.then_some(&touched[..]), &ClientsOwn);
         for (index, read) in reads.iter().enumerate() {
-            assert_ne!(self.controls.get(&read.topic.id()), Some(&Control::Paused), "a paused topic is read");
+            assert!(self.is_deaf || !self.is_paused(&read.topic.kpi, read.topic.period), "a paused topic is read");
             if failing >> (index % 8) & 1 == 0 {
                 self.read(read);
             }
@@ -160,6 +173,9 @@ impl World {
         let values: Vec<_> = cells.iter().filter(|(_, (_, facts))| *facts > 0).collect();
         let values: Vec<_> = values.into_iter().map(|(start, (value, facts))| Observed { start: instant(*start), value: *value, facts: *facts }).collect();
         self.publisher.observe(read, &values);
+        if !self.is_paused(kpi, period) {
+            self.behind.remove(&read.topic.id());
+        }
         let last = self.reads.entry((kpi.clone(), period)).or_default();
         last.cells.extend(cells);
         last.head = period_start(period, self.now.as_second());
@@ -197,7 +213,10 @@ impl World {
             Post::Fails { throttled } => {
                 self.publisher.failed(&id, if throttled { Failure::Throttled } else { Failure::Other }, self.now);
             }
-            Post::Vanishes => self.publisher.sent(&id, seq),
+            Post::Vanishes => {
+                self.publisher.sent(&id, seq);
+                self.vanished.insert(id);
+            }
         }
     }
 
@@ -208,6 +227,8 @@ impl World {
                 Received::Applied if timely => self.check_against_reads(client, text),
                 Received::Applied => {}
                 Received::Hole => {
+                    let connection = self.clients[client].connection.as_ref().unwrap();
+                    assert!(self.vanished.contains(connection), "a hole where nothing vanished: {text} for {:?}", self.clients[client]);
                     self.break_off(client, false);
                     self.reconnect(client);
                     return;
@@ -245,32 +266,42 @@ impl World {
     fn subscribe(&mut self, client: usize, keys: Vec<Key>, resume: Option<Resume>) {
         let connection = self.clients[client].connection.clone().unwrap();
         let (_, registered) = self.registry.get_mut(&connection).unwrap();
-        let first = registered.last().map_or(1, |last| last.channel + 1);
-        let subscriptions: Vec<_> = (first..).zip(keys).map(|(channel, key)| subscription(channel, key)).collect();
+        let subscriptions: Vec<_> = (self.channels..).zip(keys).map(|(channel, key)| subscription(channel, key)).collect();
+        self.channels += 100;
         registered.extend(subscriptions.iter().cloned());
         let change = Change::Subscribed { connection, client: TENANT, request: None, resume, subscriptions };
-        let text = serde_json::to_string(&change).unwrap();
-        self.publisher.apply(serde_json::from_str(&text).unwrap());
-        self.publisher.apply(change);
+        self.tell(change);
+    }
+
+    /// The publisher follows a change, perhaps twice.
+    fn tell(&mut self, change: Change) {
+        if !self.is_deaf {
+            let text = serde_json::to_string(&change).unwrap();
+            self.publisher.apply(serde_json::from_str(&text).unwrap());
+            self.publisher.apply(change);
+        }
+    }
+
+    fn load(&mut self) {
+        self.is_deaf = false;
+        self.publisher.load(self.registry.values().cloned().collect());
+        self.publisher.load_controls(self.controls.iter().map(|(topic, control)| (TENANT, topic.clone(), *control)));
     }
 
     fn unsubscribe(&mut self, client: usize, nth: usize) {
         let Some(connection) = self.clients[client].connection.clone() else { return };
         if let Some(channel) = self.clients[client].channels.keys().copied().nth(nth) {
             self.clients[client].give_up(channel);
-            // The number of a channel is not used again: the registry's last one stays to count from.
             let (_, registered) = self.registry.get_mut(&connection).unwrap();
-            if registered.last().is_none_or(|last| last.channel != channel) {
-                registered.retain(|subscription| subscription.channel != channel);
-            }
-            self.publisher.apply(Change::Unsubscribed { connection, channels: vec![channel] });
+            registered.retain(|subscription| subscription.channel != channel);
+            self.tell(Change::Unsubscribed { connection, channels: vec![channel] });
         }
     }
 
     fn break_off(&mut self, client: usize, noticed: bool) {
         if let Some(connection) = self.clients[client].connection.clone().filter(|_| noticed) {
             self.registry.remove(&connection);
-            self.publisher.apply(Change::Disconnected { connection });
+            self.tell(Change::Disconnected { connection });
         }
         self.clients[client].leave();
     }
@@ -283,7 +314,7 @@ impl World {
         let id = format!("connection-{}", self.connections);
         let info = ConnectionInfo { id: id.clone(), client: TENANT, connected_at: self.now };
         self.registry.insert(id.clone(), (info, Vec::new()));
-        self.publisher.apply(Change::Connected { connection: id.clone(), client: TENANT });
+        self.tell(Change::Connected { connection: id.clone(), client: TENANT });
         self.clients[client].connection = Some(id);
         for (at, keys) in self.clients[client].subscribes() {
             self.subscribe(client, keys, at.map(|(epoch, seq)| Resume { epoch, seq }));
@@ -307,25 +338,28 @@ impl World {
         self.publisher.tick_bytes = self.tick_bytes;
         self.unreported.clear();
         self.touched.clear();
-        self.publisher.load(self.registry.values().cloned().collect());
-        for (topic, control) in self.controls.clone() {
-            self.publisher.apply(Change::Control { client: TENANT, topic, control: Some(control) });
-        }
+        self.load();
     }
 
     fn control(&mut self, kpi: usize, period: Level, control: Option<Control>) {
         let topic = topic(KPIS[kpi], period).id();
+        if control == Some(Control::Paused) {
+            self.behind.insert(topic.clone());
+        }
         match control {
             Some(control) => self.controls.insert(topic.clone(), control),
             None => self.controls.remove(&topic),
         };
-        self.publisher.apply(Change::Control { client: TENANT, topic, control });
+        self.tell(Change::Control { client: TENANT, topic, control });
     }
 
     /// The network and the database work from now on; clients that see a hole or lost their connection come back.
     pub(super) fn calm_down(&mut self) {
         self.late_arrivals();
         self.reports(true);
+        if self.is_deaf {
+            self.load();
+        }
         for _ in 0..16 {
             (0..CLIENTS).for_each(|client| self.reconnect(client));
             for _ in 0..2 * CLIENTS {
@@ -340,7 +374,7 @@ impl World {
 
     pub(super) fn check_against_facts(&self) {
         for client in &self.clients {
-            for key in client.wanted.iter().filter(|key| !self.is_paused(key)) {
+            for key in client.wanted.iter().filter(|(kpi, period, ..)| !self.is_paused(kpi, *period)) {
                 let (kpi, period, ..) = key;
                 let head = period_start(*period, self.now.as_second());
                 assert!(client.channels.values().any(|channel| channel == key), "{key:?} was never answered: {client:?}");
@@ -352,7 +386,7 @@ impl World {
     /// What a client shows after a step is what was last read.
     fn check_against_reads(&self, client: usize, text: &str) {
         let client = &self.clients[client];
-        for key in client.channels.values().filter(|key| !self.is_paused(key)) {
+        for key in client.channels.values().filter(|(kpi, period, ..)| !self.behind.contains(&topic(kpi, *period).id())) {
             let Some(last) = self.reads.get(&(key.0.clone(), key.1)) else { panic!("{key:?} was answered before it was read") };
             self.check(client, key, last.head, text, |start| last.cells.get(&start).copied().unwrap_or((None, 0)));
         }
@@ -373,8 +407,8 @@ impl World {
         }
     }
 
-    fn is_paused(&self, key: &Key) -> bool {
-        self.controls.get(&topic(&key.0, key.1).id()) == Some(&Control::Paused)
+    fn is_paused(&self, kpi: &str, period: Level) -> bool {
+        self.controls.get(&topic(kpi, period).id()) == Some(&Control::Paused)
     }
 }
 

@@ -14,11 +14,19 @@ use tests::databases::{TestDatabase, servers};
 /// KPIs of the demo, the same in SQL, and which facts they rest on.
 const KPIS: [(&str, &str, &str); 6] = [
     ("FLIGHTS", "count(*)", "true"),
-    ("ON_TIME_RATE", "(count(*) FILTER (WHERE delay < 15))::numeric / count(*) * 100", "true"),
+    (
+        "ON_TIME_RATE",
+        "(count(*) FILTER (WHERE delay < 15))::numeric / count(*) * 100",
+        "true",
+    ),
     ("AVERAGE_DELAY", "avg(delay)", "true"),
     ("LONGEST_DELAY", "max(delay)", "true"),
     ("DISTANCE_FLOWN", "sum(distance)", "true"),
-    ("ON_TIME_RATE_ORD", "(count(*) FILTER (WHERE delay < 15))::numeric / count(*) * 100", "origin = 'ORD'"),
+    (
+        "ON_TIME_RATE_ORD",
+        "(count(*) FILTER (WHERE delay < 15))::numeric / count(*) * 100",
+        "origin = 'ORD'",
+    ),
 ];
 
 const FROM: &str = "2001-01-01T00:00:00Z";
@@ -51,7 +59,10 @@ async fn every_bucket_of_every_kpi_equals_plain_sql() {
         }
     }
     println!("{buckets} buckets compared");
-    assert!(buckets > 1_000_000, "six KPIs have over 200,000 minutes each, but one: {buckets}");
+    assert!(
+        buckets > 1_000_000,
+        "six KPIs have over 200,000 minutes each, but one: {buckets}"
+    );
     cloud.shutdown().await;
     database.drop_it().await.unwrap();
     std::fs::remove_dir_all(state).unwrap();
@@ -66,7 +77,9 @@ async fn expected(plain: &tokio_postgres::Client, sql: &str, counted: &str, peri
     );
     let rows = plain.query(&text, &[]).await.unwrap();
     let value = |value: Option<Decimal>| value.and_then(|value| value.round_dp(10).normalize().to_f64());
-    rows.iter().map(|row| (row.get(0), (value(row.get(1)), row.get(2)))).collect()
+    rows.iter()
+        .map(|row| (row.get(0), (value(row.get(1)), row.get(2))))
+        .collect()
 }
 
 async fn told(http: &str, token: &str, code: &str, period: &str, days: i64) -> Buckets {
@@ -77,7 +90,11 @@ async fn told(http: &str, token: &str, code: &str, period: &str, days: i64) -> B
         let to = (from + (days * 24).hours()).min(end);
         let url = format!("{http}/v1/kpis/{code}/series?period={period}&from={from}&to={to}");
         let answer = client.get(url).bearer_auth(token).send().await.unwrap();
-        assert!(answer.status().is_success(), "{code} {period} from {from}: {}", answer.text().await.unwrap());
+        assert!(
+            answer.status().is_success(),
+            "{code} {period} from {from}: {}",
+            answer.text().await.unwrap()
+        );
         let answer: Value = answer.json().await.unwrap();
         for point in answer["points"].as_array().unwrap() {
             let bucket = point["bucket"].as_str().unwrap().parse().unwrap();

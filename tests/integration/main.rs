@@ -11,4 +11,8 @@
 )]
 
 mod conformance;
+mod documents;
 mod facts;
+mod flows;
+mod live;
+mod tidy;

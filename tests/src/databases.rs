@@ -10,7 +10,10 @@ use uuid::Uuid;
 #[must_use]
 pub fn servers() -> Vec<String> {
     let urls = crate::required("TEST_DATABASE_URLS");
-    urls.split([' ', ',', '\n']).filter(|url| !url.is_empty()).map(str::to_owned).collect()
+    urls.split([' ', ',', '\n'])
+        .filter(|url| !url.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// A migrated database of its own, which [`TestDatabase::drop_it`] takes away.
@@ -57,7 +60,13 @@ impl TestDatabase {
     /// # Errors
     /// When the server refuses.
     pub async fn drop_it(self) -> Result<()> {
-        let Self { owner, app, server, name, .. } = self;
+        let Self {
+            owner,
+            app,
+            server,
+            name,
+            ..
+        } = self;
         drop((owner, app));
         admin(&server, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await
     }
@@ -74,12 +83,18 @@ pub async fn connect(url: &str) -> Result<tokio_postgres::Client> {
 }
 
 async fn admin(server: &str, sql: &str) -> Result<()> {
-    connect(server).await?.batch_execute(sql).await.with_context(|| sql.to_owned())
+    connect(server)
+        .await?
+        .batch_execute(sql)
+        .await
+        .with_context(|| sql.to_owned())
 }
 
 /// The address with another database's name; options after `?` stay.
 fn with_database(url: &str, name: &str) -> Result<String> {
-    let (address, options) = url.split_once('?').map_or((url, String::new()), |(address, options)| (address, format!("?{options}")));
+    let (address, options) = url.split_once('?').map_or((url, String::new()), |(address, options)| {
+        (address, format!("?{options}"))
+    });
     let (base, _) = address.rsplit_once('/').context("the address names no database")?;
     Ok(format!("{base}/{name}{options}"))
 }

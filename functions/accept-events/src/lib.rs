@@ -38,13 +38,17 @@ impl Context {
     /// # Errors
     /// When a variable is missing.
     pub async fn from_environment() -> Result<Self> {
-        Ok(Self { queue: Queue::from_environment("EVENTS_QUEUE_URL").await? })
+        Ok(Self {
+            queue: Queue::from_environment("EVENTS_QUEUE_URL").await?,
+        })
     }
 }
 
 /// The routes of this function.
 pub fn router(context: Context) -> Router {
-    Router::new().route("/v1/events/{entity}", post(accept)).with_state(context)
+    Router::new()
+        .route("/v1/events/{entity}", post(accept))
+        .with_state(context)
 }
 
 async fn accept(
@@ -56,18 +60,32 @@ async fn accept(
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
     let caller = authorized.with(Permission::WriteEvents)?;
     if !catalog::is_entity_code(&entity) {
-        return Err(Problem::not_found("entity", &entity).hint("an entity's code begins with a capital letter, such as Flight"));
+        return Err(
+            Problem::not_found("entity", &entity).hint("an entity's code begins with a capital letter, such as Flight")
+        );
     }
     let events = parse(&headers, &body)?;
     let batch_id = batch_id(&headers, caller.client, &entity)?;
     let count = events.len();
-    let queued = QueuedEvents { batch_id, client: caller.client, entity, received_at: clock::now(), events };
+    let queued = QueuedEvents {
+        batch_id,
+        client: caller.client,
+        entity,
+        received_at: clock::now(),
+        events,
+    };
     let message = serde_json::to_string(&queued).map_err(anyhow::Error::from)?;
     if message.len() > MAX_MESSAGE_BYTES {
         return Err(body_too_large(message.len()));
     }
     context.queue.send(message).await?;
-    Ok((StatusCode::ACCEPTED, Json(Accepted { batch_id, events: count })))
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(Accepted {
+            batch_id,
+            events: count,
+        }),
+    ))
 }
 
 /// The events of a body: a JSON list, or lines when it says that it is NDJSON.
@@ -75,23 +93,37 @@ fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Vec<Box<RawValue>>, Problem
     if body.len() > MAX_BODY_BYTES {
         return Err(body_too_large(body.len()));
     }
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let events = if kind.starts_with("application/x-ndjson") { lines(body)? } else { list(body)? };
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or_default();
+    let events = if kind.starts_with("application/x-ndjson") {
+        lines(body)?
+    } else {
+        list(body)?
+    };
     if events.is_empty() {
         return Err(Problem::invalid("the body has no events"));
     }
     if events.len() > MAX_EVENTS {
-        return Err(Problem::too_large(format!("the body has {} events, more than {MAX_EVENTS}", events.len())).hint("send several requests, or a file"));
+        return Err(
+            Problem::too_large(format!("the body has {} events, more than {MAX_EVENTS}", events.len()))
+                .hint("send several requests, or a file"),
+        );
     }
     if let Some(position) = events.iter().position(|event| event.get().len() > MAX_EVENT_BYTES) {
-        return Err(Problem::too_large(format!("event {position} has {} bytes, more than {MAX_EVENT_BYTES}", events[position].get().len()))
-            .hint("nothing of this request was queued: leave the event out or shorten it"));
+        return Err(Problem::too_large(format!(
+            "event {position} has {} bytes, more than {MAX_EVENT_BYTES}",
+            events[position].get().len()
+        ))
+        .hint("nothing of this request was queued: leave the event out or shorten it"));
     }
     Ok(events)
 }
 
 fn body_too_large(bytes: usize) -> Problem {
-    Problem::too_large(format!("the events have {bytes} bytes, more than {MAX_BODY_BYTES}")).hint("send several requests, or drop a file on the incoming bucket")
+    Problem::too_large(format!("the events have {bytes} bytes, more than {MAX_BODY_BYTES}"))
+        .hint("send several requests, or drop a file on the incoming bucket")
 }
 
 fn list(body: &[u8]) -> Result<Vec<Box<RawValue>>, Problem> {
@@ -103,22 +135,30 @@ fn list(body: &[u8]) -> Result<Vec<Box<RawValue>>, Problem> {
 
 /// Each line as an event; a line that is no JSON goes on as a JSON text, so that it becomes a dead letter by itself.
 fn lines(body: &[u8]) -> Result<Vec<Box<RawValue>>, Problem> {
-    let text = std::str::from_utf8(body).map_err(|error| Problem::malformed(format!("the body is not UTF-8: {error}")))?;
+    let text =
+        std::str::from_utf8(body).map_err(|error| Problem::malformed(format!("the body is not UTF-8: {error}")))?;
     text.lines()
         .map(str::trim)
         .filter(|line| !line.is_empty())
         .map(|line| match serde_json::from_str::<Box<RawValue>>(line) {
             Ok(event) => Ok(event),
-            Err(_) => serde_json::value::to_raw_value(line).map_err(|error| Problem::internal(&anyhow::Error::from(error))),
+            Err(_) => {
+                serde_json::value::to_raw_value(line).map_err(|error| Problem::internal(&anyhow::Error::from(error)))
+            }
         })
         .collect()
 }
 
 /// The identity of the batch: new, or made from the client's key, so that a repeated request has its effect once.
 fn batch_id(headers: &HeaderMap, client: Uuid, entity: &str) -> Result<Uuid, Problem> {
-    let Some(key) = headers.get("idempotency-key") else { return Ok(Uuid::now_v7()) };
+    let Some(key) = headers.get("idempotency-key") else {
+        return Ok(Uuid::now_v7());
+    };
     if key.is_empty() || key.len() > MAX_KEY_BYTES {
-        return Err(Problem::malformed(format!("the Idempotency-Key has {} bytes: it needs 1 to {MAX_KEY_BYTES}", key.len())));
+        return Err(Problem::malformed(format!(
+            "the Idempotency-Key has {} bytes: it needs 1 to {MAX_KEY_BYTES}",
+            key.len()
+        )));
     }
     let name = [entity.as_bytes(), b"/", key.as_bytes()].concat();
     Ok(Uuid::new_v5(&client, &name))
@@ -136,25 +176,51 @@ mod tests {
     #[test]
     fn a_malformed_line_stays_an_event_of_its_own() {
         let events = parse(&ndjson(), b"{\"a\":1}\n\n{oops\n").unwrap();
-        assert_eq!(events.iter().map(|event| event.get()).collect::<Vec<_>>(), ["{\"a\":1}", "\"{oops\""]);
+        assert_eq!(
+            events.iter().map(|event| event.get()).collect::<Vec<_>>(),
+            ["{\"a\":1}", "\"{oops\""]
+        );
     }
 
     #[test]
     fn refusals_name_the_limit() {
         let long = format!("[{{\"text\":\"{}\"}}]", "x".repeat(MAX_EVENT_BYTES));
         let many = format!("[{}]", vec!["{}"; MAX_EVENTS + 1].join(","));
-        let cases: [(&[u8], u16); 5] = [(b"[]", 422), (b"{", 400), (b"{\"a\":1}", 400), (long.as_bytes(), 413), (many.as_bytes(), 413)];
+        let cases: [(&[u8], u16); 5] = [
+            (b"[]", 422),
+            (b"{", 400),
+            (b"{\"a\":1}", 400),
+            (long.as_bytes(), 413),
+            (many.as_bytes(), 413),
+        ];
         for (body, status) in cases {
-            assert_eq!(parse(&HeaderMap::new(), body).unwrap_err().status, status, "{}", String::from_utf8_lossy(&body[..body.len().min(40)]));
+            assert_eq!(
+                parse(&HeaderMap::new(), body).unwrap_err().status,
+                status,
+                "{}",
+                String::from_utf8_lossy(&body[..body.len().min(40)])
+            );
         }
     }
 
     #[test]
     fn a_key_names_one_batch_of_a_client_and_entity() {
-        let headers = HeaderMap::from_iter([("idempotency-key".parse::<header::HeaderName>().unwrap(), "k".parse().unwrap())]);
+        let headers = HeaderMap::from_iter([(
+            "idempotency-key".parse::<header::HeaderName>().unwrap(),
+            "k".parse().unwrap(),
+        )]);
         let (a, b) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        assert_eq!(batch_id(&headers, a, "Flight").unwrap(), batch_id(&headers, a, "Flight").unwrap());
-        assert_ne!(batch_id(&headers, a, "Flight").unwrap(), batch_id(&headers, b, "Flight").unwrap());
-        assert_ne!(batch_id(&headers, a, "Flight").unwrap(), batch_id(&headers, a, "Order").unwrap());
+        assert_eq!(
+            batch_id(&headers, a, "Flight").unwrap(),
+            batch_id(&headers, a, "Flight").unwrap()
+        );
+        assert_ne!(
+            batch_id(&headers, a, "Flight").unwrap(),
+            batch_id(&headers, b, "Flight").unwrap()
+        );
+        assert_ne!(
+            batch_id(&headers, a, "Flight").unwrap(),
+            batch_id(&headers, a, "Order").unwrap()
+        );
     }
 }

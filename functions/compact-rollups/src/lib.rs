@@ -18,7 +18,12 @@ impl Context {
     /// # Errors
     /// When a variable is missing or malformed.
     pub fn from_environment() -> Result<Self> {
-        Ok(Self { database: Database::new(&environment::required("DATABASE_URL")?, &environment::required("DATABASE_ROLE")?)? })
+        Ok(Self {
+            database: Database::new(
+                &environment::required("DATABASE_URL")?,
+                &environment::required("DATABASE_ROLE")?,
+            )?,
+        })
     }
 }
 
@@ -35,8 +40,14 @@ pub struct Report {
 ///
 /// # Errors
 /// When the database fails; the next run goes on.
-pub async fn handle(context: &Context, _event: LambdaEvent<serde_json::Value>) -> Result<Report, lambda_runtime::Error> {
+pub async fn handle(
+    context: &Context,
+    _event: LambdaEvent<serde_json::Value>,
+) -> Result<Report, lambda_runtime::Error> {
     let upkeep = compact::run(&context.database, clock::now()).await?;
     tracing::info!(moved = upkeep.moved, refreshed = upkeep.refreshed, "upkeep");
-    Ok(Report { moved: upkeep.moved, refreshed: upkeep.refreshed })
+    Ok(Report {
+        moved: upkeep.moved,
+        refreshed: upkeep.refreshed,
+    })
 }

@@ -1,7 +1,7 @@
 //! Boots `compact-rollups`.
 
-use lambda_runtime::service_fn;
 use compact_rollups::{Context, handle};
+use lambda_runtime::service_fn;
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {

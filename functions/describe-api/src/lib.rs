@@ -7,7 +7,9 @@ use platform::Problem;
 
 /// The routes of this function.
 pub fn router() -> Router {
-    Router::new().route("/openapi.json", get(openapi)).route("/asyncapi.json", get(async || Json(api::asyncapi::document())))
+    Router::new()
+        .route("/openapi.json", get(openapi))
+        .route("/asyncapi.json", get(async || Json(api::asyncapi::document())))
 }
 
 async fn openapi() -> Result<Response, Problem> {

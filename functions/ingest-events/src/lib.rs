@@ -12,8 +12,8 @@ use database::relation::Placed;
 use database::{Database, Error, definitions};
 use lambda_runtime::LambdaEvent;
 use platform::{clock, environment};
-use series::{Mapper, Rejection};
 use serde_json::Value;
+use series::{Mapper, Rejection};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
@@ -36,14 +36,20 @@ impl Context {
     /// # Errors
     /// When a variable is missing or malformed.
     pub fn from_environment() -> Result<Self> {
-        let database = Database::new(&environment::required("DATABASE_URL")?, &environment::required("DATABASE_ROLE")?)?;
+        let database = Database::new(
+            &environment::required("DATABASE_URL")?,
+            &environment::required("DATABASE_ROLE")?,
+        )?;
         Ok(Self::new(database))
     }
 
     /// Over a database.
     #[must_use]
     pub fn new(database: Database) -> Self {
-        Self { database, placed: Mutex::new(BTreeMap::new()) }
+        Self {
+            database,
+            placed: Mutex::new(BTreeMap::new()),
+        }
     }
 
     /// The definition of a client's entity, kept or loaded.
@@ -56,7 +62,9 @@ impl Context {
         if let Some(placed) = kept.get(&key) {
             return Ok(Some(placed.clone()));
         }
-        let loaded = definitions::load_one(&self.database, client).await?.and_then(|mut catalog| catalog.placed.remove(entity));
+        let loaded = definitions::load_one(&self.database, client)
+            .await?
+            .and_then(|mut catalog| catalog.placed.remove(entity));
         if let Some(placed) = &loaded {
             if kept.len() >= MAX_KEPT {
                 kept.clear();
@@ -71,13 +79,19 @@ impl Context {
 ///
 /// # Errors
 /// Never: failures are reported per message.
-pub async fn handle(context: &Context, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, lambda_runtime::Error> {
+pub async fn handle(
+    context: &Context,
+    event: LambdaEvent<SqsEvent>,
+) -> Result<SqsBatchResponse, lambda_runtime::Error> {
     let mut failed: Vec<String> = Vec::new();
     let mut groups: BTreeMap<(Uuid, String), Vec<(String, QueuedEvents)>> = BTreeMap::new();
     for message in event.payload.records {
         let id = message.message_id.clone().unwrap_or_default();
         match parse(&message) {
-            Ok(queued) => groups.entry((queued.client, queued.entity.clone())).or_default().push((id, queued)),
+            Ok(queued) => groups
+                .entry((queued.client, queued.entity.clone()))
+                .or_default()
+                .push((id, queued)),
             Err(error) => {
                 // Not of accept-events: it goes to the dead-letter queue after its last try.
                 tracing::error!(message = id, cause = format!("{error:#}"), "message can't be read");
@@ -107,7 +121,12 @@ fn parse(message: &SqsMessage) -> Result<QueuedEvents> {
     Ok(serde_json::from_str(message.body.as_deref().unwrap_or_default())?)
 }
 
-async fn ingest(context: &Context, client: Uuid, entity: &str, messages: &[(String, QueuedEvents)]) -> Result<(), Error> {
+async fn ingest(
+    context: &Context,
+    client: Uuid,
+    entity: &str,
+    messages: &[(String, QueuedEvents)],
+) -> Result<(), Error> {
     let mut tries = 1;
     loop {
         let Some(placed) = context.placed(client, entity, tries > 1).await? else {
@@ -135,9 +154,16 @@ async fn ingest(context: &Context, client: Uuid, entity: &str, messages: &[(Stri
 #[must_use]
 pub fn batch(mapper: &Mapper, queued: &QueuedEvents) -> Batch {
     let now = clock::now();
-    let mut batch = Batch { id: queued.batch_id, facts: Vec::with_capacity(queued.events.len()), rejects: Vec::new() };
+    let mut batch = Batch {
+        id: queued.batch_id,
+        facts: Vec::with_capacity(queued.events.len()),
+        rejects: Vec::new(),
+    };
     for (position, event) in queued.events.iter().enumerate() {
-        match serde_json::from_str::<Value>(event.get()).map_err(|error| whole(format!("can't be read: {error}"))).and_then(|event| map(mapper, now, &event)) {
+        match serde_json::from_str::<Value>(event.get())
+            .map_err(|error| whole(format!("can't be read: {error}")))
+            .and_then(|event| map(mapper, now, &event))
+        {
             Ok(fact) => batch.facts.push(fact),
             Err(rejection) => batch.rejects.push(reject(position, rejection, event.get())),
         }
@@ -153,15 +179,35 @@ fn map(mapper: &Mapper, now: jiff::Timestamp, event: &Value) -> Result<series::F
 }
 
 fn whole(reason: String) -> Rejection {
-    Rejection { field: String::new(), reason }
+    Rejection {
+        field: String::new(),
+        reason,
+    }
 }
 
 fn reject(position: usize, rejection: Rejection, original: &str) -> Reject {
-    Reject { position: i32::try_from(position).unwrap_or(i32::MAX), field: rejection.field, reason: rejection.reason, original: original.to_owned() }
+    Reject {
+        position: i32::try_from(position).unwrap_or(i32::MAX),
+        field: rejection.field,
+        reason: rejection.reason,
+        original: original.to_owned(),
+    }
 }
 
 fn unknown_entity(queued: &QueuedEvents) -> Batch {
-    let reason = format!("there is no entity {:?}: define it by POST /v1/entities, then replay this event", queued.entity);
-    let rejects = queued.events.iter().enumerate().map(|(position, event)| reject(position, whole(reason.clone()), event.get())).collect();
-    Batch { id: queued.batch_id, facts: Vec::new(), rejects }
+    let reason = format!(
+        "there is no entity {:?}: define it by POST /v1/entities, then replay this event",
+        queued.entity
+    );
+    let rejects = queued
+        .events
+        .iter()
+        .enumerate()
+        .map(|(position, event)| reject(position, whole(reason.clone()), event.get()))
+        .collect();
+    Batch {
+        id: queued.batch_id,
+        facts: Vec::new(),
+        rejects,
+    }
 }

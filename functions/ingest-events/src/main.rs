@@ -1,7 +1,7 @@
 //! Boots `ingest-events`.
 
-use lambda_runtime::service_fn;
 use ingest_events::{Context, handle};
+use lambda_runtime::service_fn;
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {

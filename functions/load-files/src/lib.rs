@@ -12,8 +12,8 @@ use database::relation::Placed;
 use database::{Database, Error, definitions};
 use lambda_runtime::LambdaEvent;
 use platform::{clock, environment};
-use series::Mapper;
 use serde::Serialize;
+use series::Mapper;
 use uuid::Uuid;
 
 /// What the function has from its environment.
@@ -28,8 +28,14 @@ impl Context {
     /// # Errors
     /// When a variable is missing or malformed.
     pub async fn from_environment() -> Result<Self> {
-        let database = Database::new(&environment::required("DATABASE_URL")?, &environment::required("DATABASE_ROLE")?)?;
-        Ok(Self { database, store: Store::new(&platform::aws_configuration().await) })
+        let database = Database::new(
+            &environment::required("DATABASE_URL")?,
+            &environment::required("DATABASE_ROLE")?,
+        )?;
+        Ok(Self {
+            database,
+            store: Store::new(&platform::aws_configuration().await),
+        })
     }
 }
 
@@ -50,8 +56,15 @@ pub async fn handle(context: &Context, event: LambdaEvent<S3Event>) -> Result<Ve
     let mut loaded = Vec::new();
     for record in event.payload.records {
         let bucket = record.s3.bucket.name.unwrap_or_default();
-        let key = record.s3.object.url_decoded_key.or(record.s3.object.key).unwrap_or_default();
-        let report = load(context, &bucket, &key).await.with_context(|| format!("load {key}"))?;
+        let key = record
+            .s3
+            .object
+            .url_decoded_key
+            .or(record.s3.object.key)
+            .unwrap_or_default();
+        let report = load(context, &bucket, &key)
+            .await
+            .with_context(|| format!("load {key}"))?;
         tracing::info!(key, accepted = report.accepted, rejected = report.rejected, "loaded");
         loaded.push(report);
     }
@@ -69,14 +82,19 @@ fn address(key: &str) -> Result<Address<'_>> {
     let (Some(client), Some(entity), Some(_name)) = (parts.next(), parts.next(), parts.next()) else {
         bail!("the key {key:?} is not of the form client/Entity/name");
     };
-    let client = client.parse().with_context(|| format!("the key {key:?} does not begin with a client's id"))?;
+    let client = client
+        .parse()
+        .with_context(|| format!("the key {key:?} does not begin with a client's id"))?;
     Ok(Address { client, entity })
 }
 
 async fn load(context: &Context, bucket: &str, key: &str) -> Result<Loaded> {
     let Ok(Address { client, entity }) = address(key) else {
         // There is no client to tell; a repeated try would fail alike.
-        tracing::error!(key, "the key is not of the form client/Entity/name: the file is left alone");
+        tracing::error!(
+            key,
+            "the key is not of the form client/Entity/name: the file is left alone"
+        );
         return Ok(Loaded::default());
     };
     let Some(mut catalog) = definitions::load_one(&context.database, client).await? else {
@@ -85,13 +103,29 @@ async fn load(context: &Context, bucket: &str, key: &str) -> Result<Loaded> {
     };
     let (bytes, version) = match context.store.get(bucket, key).await {
         Ok(object) => object,
-        Err(error @ FileError::TooLarge { .. }) => return refuse(context, client, entity, key, "too-large", &error.to_string()).await,
+        Err(error @ FileError::TooLarge { .. }) => {
+            return refuse(context, client, entity, key, "too-large", &error.to_string()).await;
+        }
         Err(error) => return Err(error.into()),
     };
     let Some(placed) = catalog.placed.remove(entity) else {
-        return refuse(context, client, entity, key, &version, &format!("there is no entity {entity:?}")).await;
+        return refuse(
+            context,
+            client,
+            entity,
+            key,
+            &version,
+            &format!("there is no entity {entity:?}"),
+        )
+        .await;
     };
-    let file = File { context, client, key, version: &version, placed };
+    let file = File {
+        context,
+        client,
+        key,
+        version: &version,
+        placed,
+    };
     let mapper = Mapper::new(file.placed.entity.clone());
     match Format::of(key).and_then(|format| Chunks::open(format, bytes, &mapper, clock::now())) {
         Ok(chunks) => file.load(chunks).await,
@@ -115,11 +149,22 @@ impl File<'_> {
                 Ok(chunk) => {
                     loaded.accepted += chunk.facts.len();
                     loaded.rejected += chunk.refused.len();
-                    let batch = batch(batch_id(self.client, self.key, self.version, &number.to_string()), chunk);
+                    let batch = batch(
+                        batch_id(self.client, self.key, self.version, &number.to_string()),
+                        chunk,
+                    );
                     ingest::ingest(&self.context.database, self.client, &self.placed, self.key, &[batch]).await?;
                 }
                 Err(error) => {
-                    let rest = refuse(self.context, self.client, self.placed.entity.code(), self.key, self.version, &format!("after {} rows: {error}", loaded.accepted + loaded.rejected)).await?;
+                    let rest = refuse(
+                        self.context,
+                        self.client,
+                        self.placed.entity.code(),
+                        self.key,
+                        self.version,
+                        &format!("after {} rows: {error}", loaded.accepted + loaded.rejected),
+                    )
+                    .await?;
                     loaded.rejected += rest.rejected;
                     break;
                 }
@@ -144,13 +189,38 @@ fn batch(id: Uuid, chunk: Chunk) -> Batch {
             original: row.original,
         })
         .collect();
-    Batch { id, facts: chunk.facts, rejects }
+    Batch {
+        id,
+        facts: chunk.facts,
+        rejects,
+    }
 }
 
 /// A file, or the rest of one, that can't be read is one dead letter with its key.
-async fn refuse(context: &Context, client: Uuid, entity: &str, key: &str, version: &str, reason: &str) -> Result<Loaded, anyhow::Error> {
-    let reject = Reject { position: 0, field: String::new(), reason: reason.to_owned(), original: key.to_owned() };
-    let batch = Batch { id: batch_id(client, key, version, "refused"), facts: Vec::new(), rejects: vec![reject] };
-    ingest::refuse(&context.database, client, entity, key, &[batch]).await.map_err(|error: Error| anyhow::Error::from(error))?;
-    Ok(Loaded { accepted: 0, rejected: 1 })
+async fn refuse(
+    context: &Context,
+    client: Uuid,
+    entity: &str,
+    key: &str,
+    version: &str,
+    reason: &str,
+) -> Result<Loaded, anyhow::Error> {
+    let reject = Reject {
+        position: 0,
+        field: String::new(),
+        reason: reason.to_owned(),
+        original: key.to_owned(),
+    };
+    let batch = Batch {
+        id: batch_id(client, key, version, "refused"),
+        facts: Vec::new(),
+        rejects: vec![reject],
+    };
+    ingest::refuse(&context.database, client, entity, key, &[batch])
+        .await
+        .map_err(|error: Error| anyhow::Error::from(error))?;
+    Ok(Loaded {
+        accepted: 0,
+        rejected: 1,
+    })
 }

@@ -17,29 +17,61 @@ use crate::{Context, etag, expected_version, same_code};
 
 const WHAT: &str = "entity";
 
-pub(crate) async fn create(State(context): State<Context>, authorized: Authorized, Body(definition): Body<EntityDefinition>) -> Result<Response, Problem> {
+pub(crate) async fn create(
+    State(context): State<Context>,
+    authorized: Authorized,
+    Body(definition): Body<EntityDefinition>,
+) -> Result<Response, Problem> {
     let caller = authorized.with(Permission::WriteCatalog)?;
     let code = definition.code.clone();
-    let entity = definition.clone().validate().map_err(|problems| invalid(WHAT, &code, problems))?;
-    let written = definitions::create_entity(&context.database, caller.client, &entity).await.context("create entity")?;
+    let entity = definition
+        .clone()
+        .validate()
+        .map_err(|problems| invalid(WHAT, &code, problems))?;
+    let written = definitions::create_entity(&context.database, caller.client, &entity)
+        .await
+        .context("create entity")?;
     let version = version(written, WHAT, &code)?;
     let location = [(header::LOCATION, format!("/v1/entities/{code}"))];
     let definition = entity.definition().clone();
-    Ok((StatusCode::CREATED, etag(version), location, Json(Entity { definition, version })).into_response())
+    Ok((
+        StatusCode::CREATED,
+        etag(version),
+        location,
+        Json(Entity { definition, version }),
+    )
+        .into_response())
 }
 
 pub(crate) async fn list(State(context): State<Context>, authorized: Authorized) -> Result<Json<Entities>, Problem> {
     let caller = authorized.with(Permission::ReadCatalog)?;
     let definitions = context.definitions(caller.client).await?;
-    let entities = definitions.placed.values().map(|placed| Entity { definition: placed.entity.definition().clone(), version: placed.version }).collect();
+    let entities = definitions
+        .placed
+        .values()
+        .map(|placed| Entity {
+            definition: placed.entity.definition().clone(),
+            version: placed.version,
+        })
+        .collect();
     Ok(Json(Entities { entities }))
 }
 
-pub(crate) async fn read(State(context): State<Context>, authorized: Authorized, Path(code): Path<String>) -> Result<Response, Problem> {
+pub(crate) async fn read(
+    State(context): State<Context>,
+    authorized: Authorized,
+    Path(code): Path<String>,
+) -> Result<Response, Problem> {
     let caller = authorized.with(Permission::ReadCatalog)?;
     let definitions = context.definitions(caller.client).await?;
-    let placed = definitions.placed.get(&code).ok_or_else(|| Problem::not_found(WHAT, &code))?;
-    let body = Entity { definition: placed.entity.definition().clone(), version: placed.version };
+    let placed = definitions
+        .placed
+        .get(&code)
+        .ok_or_else(|| Problem::not_found(WHAT, &code))?;
+    let body = Entity {
+        definition: placed.entity.definition().clone(),
+        version: placed.version,
+    };
     Ok((etag(placed.version), Json(body)).into_response())
 }
 
@@ -54,10 +86,26 @@ pub(crate) async fn replace(
     same_code(&code, &definition.code)?;
     let expected = expected_version(&headers)?;
     let mut known = context.definitions(caller.client).await?;
-    let old = known.placed.get(&code).cloned().ok_or_else(|| Problem::not_found(WHAT, &code))?;
+    let old = known
+        .placed
+        .get(&code)
+        .cloned()
+        .ok_or_else(|| Problem::not_found(WHAT, &code))?;
     // Whether facts exist is asked under the lock; here only additions are allowed, facts or not, since tables exist.
-    let entity = known.catalog.replace_entity(definition, true).map_err(|problems| invalid(WHAT, &code, problems))?;
-    let written = definitions::replace_entity(&context.database, caller.client, &old, &entity, expected).await.context("replace entity")?;
+    let entity = known
+        .catalog
+        .replace_entity(definition, true)
+        .map_err(|problems| invalid(WHAT, &code, problems))?;
+    let written = definitions::replace_entity(&context.database, caller.client, &old, &entity, expected)
+        .await
+        .context("replace entity")?;
     let version = version(written, WHAT, &code)?;
-    Ok((etag(version), Json(Entity { definition: entity.definition().clone(), version })).into_response())
+    Ok((
+        etag(version),
+        Json(Entity {
+            definition: entity.definition().clone(),
+            version,
+        }),
+    )
+        .into_response())
 }

@@ -17,34 +17,72 @@ use crate::{Context, etag, expected_version, same_code};
 
 const WHAT: &str = "KPI";
 
-pub(crate) async fn create(State(context): State<Context>, authorized: Authorized, Body(definition): Body<KpiDefinition>) -> Result<Response, Problem> {
+pub(crate) async fn create(
+    State(context): State<Context>,
+    authorized: Authorized,
+    Body(definition): Body<KpiDefinition>,
+) -> Result<Response, Problem> {
     let caller = authorized.with(Permission::WriteCatalog)?;
     let code = definition.code.clone();
     let known = context.definitions(caller.client).await?;
     if known.catalog.kpi(&code).is_some() {
         return Err(Problem::conflict(format!("KPI {code:?} exists already")).hint("PUT replaces it"));
     }
-    let kpi = definition.validate(&known.catalog).map_err(|problems| invalid(WHAT, &code, problems))?;
-    let written = definitions::create_kpi(&context.database, caller.client, &kpi.definition).await.context("create KPI")?;
+    let kpi = definition
+        .validate(&known.catalog)
+        .map_err(|problems| invalid(WHAT, &code, problems))?;
+    let written = definitions::create_kpi(&context.database, caller.client, &kpi.definition)
+        .await
+        .context("create KPI")?;
     let version = version(written, WHAT, &code)?;
     let location = [(header::LOCATION, format!("/v1/kpis/{code}"))];
-    Ok((StatusCode::CREATED, etag(version), location, Json(Kpi { definition: kpi.definition, version })).into_response())
+    Ok((
+        StatusCode::CREATED,
+        etag(version),
+        location,
+        Json(Kpi {
+            definition: kpi.definition,
+            version,
+        }),
+    )
+        .into_response())
 }
 
 pub(crate) async fn list(State(context): State<Context>, authorized: Authorized) -> Result<Json<Kpis>, Problem> {
     let caller = authorized.with(Permission::ReadCatalog)?;
     let known = context.definitions(caller.client).await?;
     let version = |code: &str| known.kpi_versions.get(code).copied().unwrap_or_default();
-    let kpis = known.catalog.kpis().map(|kpi| Kpi { definition: kpi.definition.clone(), version: version(kpi.code()) }).collect();
+    let kpis = known
+        .catalog
+        .kpis()
+        .map(|kpi| Kpi {
+            definition: kpi.definition.clone(),
+            version: version(kpi.code()),
+        })
+        .collect();
     Ok(Json(Kpis { kpis }))
 }
 
-pub(crate) async fn read(State(context): State<Context>, authorized: Authorized, Path(code): Path<String>) -> Result<Response, Problem> {
+pub(crate) async fn read(
+    State(context): State<Context>,
+    authorized: Authorized,
+    Path(code): Path<String>,
+) -> Result<Response, Problem> {
     let caller = authorized.with(Permission::ReadCatalog)?;
     let known = context.definitions(caller.client).await?;
-    let kpi = known.catalog.kpi(&code).ok_or_else(|| Problem::not_found(WHAT, &code))?;
+    let kpi = known
+        .catalog
+        .kpi(&code)
+        .ok_or_else(|| Problem::not_found(WHAT, &code))?;
     let version = known.kpi_versions.get(&code).copied().unwrap_or_default();
-    Ok((etag(version), Json(Kpi { definition: kpi.definition.clone(), version })).into_response())
+    Ok((
+        etag(version),
+        Json(Kpi {
+            definition: kpi.definition.clone(),
+            version,
+        }),
+    )
+        .into_response())
 }
 
 pub(crate) async fn replace(
@@ -58,9 +96,23 @@ pub(crate) async fn replace(
     same_code(&code, &definition.code)?;
     let expected = expected_version(&headers)?;
     let known = context.definitions(caller.client).await?;
-    known.catalog.kpi(&code).ok_or_else(|| Problem::not_found(WHAT, &code))?;
-    let kpi = definition.validate(&known.catalog).map_err(|problems| invalid(WHAT, &code, problems))?;
-    let written = definitions::replace_kpi(&context.database, caller.client, &kpi.definition, expected).await.context("replace KPI")?;
+    known
+        .catalog
+        .kpi(&code)
+        .ok_or_else(|| Problem::not_found(WHAT, &code))?;
+    let kpi = definition
+        .validate(&known.catalog)
+        .map_err(|problems| invalid(WHAT, &code, problems))?;
+    let written = definitions::replace_kpi(&context.database, caller.client, &kpi.definition, expected)
+        .await
+        .context("replace KPI")?;
     let version = version(written, WHAT, &code)?;
-    Ok((etag(version), Json(Kpi { definition: kpi.definition, version })).into_response())
+    Ok((
+        etag(version),
+        Json(Kpi {
+            definition: kpi.definition,
+            version,
+        }),
+    )
+        .into_response())
 }

@@ -8,8 +8,8 @@ use anyhow::Result;
 use axum::Router;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::routing::get;
-use database::definitions::{self, ClientCatalog};
 use database::Database;
+use database::definitions::{self, ClientCatalog};
 use platform::{Problem, environment};
 use uuid::Uuid;
 
@@ -25,11 +25,18 @@ impl Context {
     /// # Errors
     /// When a variable is missing or malformed.
     pub fn from_environment() -> Result<Self> {
-        Ok(Self { database: Database::new(&environment::required("DATABASE_URL")?, &environment::required("DATABASE_ROLE")?)? })
+        Ok(Self {
+            database: Database::new(
+                &environment::required("DATABASE_URL")?,
+                &environment::required("DATABASE_ROLE")?,
+            )?,
+        })
     }
 
     async fn definitions(&self, client: Uuid) -> Result<ClientCatalog, Problem> {
-        let loaded = definitions::load_one(&self.database, client).await.map_err(anyhow::Error::from)?;
+        let loaded = definitions::load_one(&self.database, client)
+            .await
+            .map_err(anyhow::Error::from)?;
         loaded.ok_or_else(|| Problem::unauthenticated("the token's client does not exist any more"))
     }
 }
@@ -66,7 +73,9 @@ fn expected_version(headers: &HeaderMap) -> Result<Option<i32>, Problem> {
         return Ok(None);
     }
     let version = text.strip_prefix("W/").unwrap_or(text).trim_matches('"').parse();
-    version.map(Some).map_err(|_| Problem::malformed(format!("If-Match is {text:?}, which is no ETag of this API")).hint("such as \"3\", or *"))
+    version.map(Some).map_err(|_| {
+        Problem::malformed(format!("If-Match is {text:?}, which is no ETag of this API")).hint("such as \"3\", or *")
+    })
 }
 
 /// The code in the path and the one in the body must be the same.
@@ -74,5 +83,8 @@ fn same_code(path: &str, body: &str) -> Result<(), Problem> {
     if path == body {
         return Ok(());
     }
-    Err(Problem::invalid(format!("the path names {path:?} and the body {body:?}")).hint("a code can't be changed: create a new definition"))
+    Err(
+        Problem::invalid(format!("the path names {path:?} and the body {body:?}"))
+            .hint("a code can't be changed: create a new definition"),
+    )
 }

@@ -16,7 +16,10 @@ pub(crate) fn invalid(what: &str, code: &str, problems: Vec<catalog::Problem>) -
             span: problem.span.map(|span| [span.start, span.end]),
         })
         .collect();
-    let first = issues.first().map(|issue| format!(": {} {}", issue.pointer, issue.detail)).unwrap_or_default();
+    let first = issues
+        .first()
+        .map(|issue| format!(": {} {}", issue.pointer, issue.detail))
+        .unwrap_or_default();
     Problem::invalid(format!("{what} {code:?} is not valid{first}")).issues(issues)
 }
 
@@ -38,7 +41,9 @@ pub(crate) fn version(written: Written, what: &str, code: &str) -> Result<i32, P
             dimensions.join(", ")
         ))
         .hint("what the grouping does not answer is read from the facts; define a new entity for another level")),
-        Written::DerivedTooLate => Err(Problem::conflict(format!("{what} {code:?} has facts, which would lack the new derived attribute"))
-            .hint("define a new entity and load the facts into it")),
+        Written::DerivedTooLate => Err(Problem::conflict(format!(
+            "{what} {code:?} has facts, which would lack the new derived attribute"
+        ))
+        .hint("define a new entity and load the facts into it")),
     }
 }

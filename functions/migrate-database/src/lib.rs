@@ -19,7 +19,9 @@ impl Context {
     /// When a variable is missing or malformed.
     pub fn from_environment() -> Result<Self> {
         // As the login itself: the roles are what the first migration creates.
-        Ok(Self { database: Database::new(&environment::required("DATABASE_URL")?, LOGIN_ROLE)? })
+        Ok(Self {
+            database: Database::new(&environment::required("DATABASE_URL")?, LOGIN_ROLE)?,
+        })
     }
 }
 
@@ -36,9 +38,19 @@ pub struct Report {
 ///
 /// # Errors
 /// When the server can't be used or a migration fails.
-pub async fn handle(context: &Context, _event: LambdaEvent<serde_json::Value>) -> Result<Report, lambda_runtime::Error> {
+pub async fn handle(
+    context: &Context,
+    _event: LambdaEvent<serde_json::Value>,
+) -> Result<Report, lambda_runtime::Error> {
     let migrated = migrate::run(&context.database).await?;
-    let edition = if migrated.edition == Edition::Community { "community" } else { "apache" };
+    let edition = if migrated.edition == Edition::Community {
+        "community"
+    } else {
+        "apache"
+    };
     tracing::info!(applied = migrated.applied.len(), edition, "migrated");
-    Ok(Report { applied: migrated.applied, edition })
+    Ok(Report {
+        applied: migrated.applied,
+        edition,
+    })
 }

@@ -1,8 +1,8 @@
 //! `provision-client`: creates a client with its first administrator, or another user of it; invoked by an operator.
 
 use anyhow::{Context as _, Result};
-use database::clients::{self, NewClient};
 use database::Database;
+use database::clients::{self, NewClient};
 use identity::{Role, hash_password};
 use lambda_runtime::LambdaEvent;
 use platform::environment;
@@ -20,7 +20,12 @@ impl Context {
     /// # Errors
     /// When a variable is missing or malformed.
     pub fn from_environment() -> Result<Self> {
-        Ok(Self { database: Database::new(&environment::required("DATABASE_URL")?, &environment::required("DATABASE_ROLE")?)? })
+        Ok(Self {
+            database: Database::new(
+                &environment::required("DATABASE_URL")?,
+                &environment::required("DATABASE_ROLE")?,
+            )?,
+        })
     }
 }
 
@@ -79,19 +84,46 @@ pub async fn handle(context: &Context, event: LambdaEvent<Request>) -> Result<An
 
 async fn provision(context: &Context, request: Request) -> Result<Answer> {
     match request {
-        Request::Client { name, time_zone, email, password } => {
+        Request::Client {
+            name,
+            time_zone,
+            email,
+            password,
+        } => {
             check_email(&email)?;
-            anyhow::ensure!(series::Calendar::of(&time_zone).is_some(), "{time_zone:?} is no IANA time zone, such as Europe/Berlin");
+            anyhow::ensure!(
+                series::Calendar::of(&time_zone).is_some(),
+                "{time_zone:?} is no IANA time zone, such as Europe/Berlin"
+            );
             let password_hash = hash(password).await?;
-            let new = NewClient { name: &name, time_zone: &time_zone, email: &email, password_hash: &password_hash, role: Role::Admin.name() };
+            let new = NewClient {
+                name: &name,
+                time_zone: &time_zone,
+                email: &email,
+                password_hash: &password_hash,
+                role: Role::Admin.name(),
+            };
             let provisioned = clients::provision(&context.database, &new).await?;
-            Ok(Answer { client: provisioned.client, user: Some(provisioned.user), created: provisioned.created })
+            Ok(Answer {
+                client: provisioned.client,
+                user: Some(provisioned.user),
+                created: provisioned.created,
+            })
         }
-        Request::User { client, email, password, role } => {
+        Request::User {
+            client,
+            email,
+            password,
+            role,
+        } => {
             check_email(&email)?;
             let password_hash = hash(password).await?;
             let created = clients::add_user(&context.database, client, &email, &password_hash, role.name()).await?;
-            Ok(Answer { client, user: None, created })
+            Ok(Answer {
+                client,
+                user: None,
+                created,
+            })
         }
     }
 }
@@ -101,12 +133,22 @@ const MAX_EMAIL_BYTES: usize = 254;
 
 fn check_email(email: &str) -> Result<()> {
     let parts = email.split_once('@');
-    let plausible = parts.is_some_and(|(name, host)| !name.is_empty() && !host.is_empty()) && email.len() <= MAX_EMAIL_BYTES;
-    anyhow::ensure!(plausible && !email.chars().any(|character| character.is_whitespace() || character.is_control()), "{email:?} is no e-mail address");
+    let plausible =
+        parts.is_some_and(|(name, host)| !name.is_empty() && !host.is_empty()) && email.len() <= MAX_EMAIL_BYTES;
+    anyhow::ensure!(
+        plausible
+            && !email
+                .chars()
+                .any(|character| character.is_whitespace() || character.is_control()),
+        "{email:?} is no e-mail address"
+    );
     Ok(())
 }
 
 /// Hashing takes tens of milliseconds of processor: off the async threads.
 async fn hash(password: String) -> Result<String> {
-    tokio::task::spawn_blocking(move || hash_password(&password)).await.context("hash password")?.context("password")
+    tokio::task::spawn_blocking(move || hash_password(&password))
+        .await
+        .context("hash password")?
+        .context("password")
 }

@@ -21,7 +21,11 @@ impl Catalogs {
     /// # Errors
     /// When the statement fails.
     pub async fn load(&mut self, session: &Session, wanted: &BTreeSet<Uuid>) -> Result<(), Error> {
-        let missing: Vec<Uuid> = wanted.iter().filter(|client| !self.clients.contains_key(*client)).copied().collect();
+        let missing: Vec<Uuid> = wanted
+            .iter()
+            .filter(|client| !self.clients.contains_key(*client))
+            .copied()
+            .collect();
         if !missing.is_empty() {
             self.clients.extend(definitions::load(session, &missing).await?);
         }
@@ -47,7 +51,8 @@ impl Catalogs {
     }
 
     fn calendar(&self, client: Uuid) -> series::Calendar {
-        self.client(client).map_or_else(series::Calendar::utc, |catalog| catalog.calendar.clone())
+        self.client(client)
+            .map_or_else(series::Calendar::utc, |catalog| catalog.calendar.clone())
     }
 }
 
@@ -61,6 +66,7 @@ impl live::Calendar for Catalogs {
     }
 
     fn uses(&self, topic: &Topic, entity: &str) -> bool {
-        self.kpi(topic).is_none_or(|(_, kpi)| kpi.formula.entities().contains(entity))
+        self.kpi(topic)
+            .is_none_or(|(_, kpi)| kpi.formula.entities().contains(entity))
     }
 }

@@ -40,7 +40,10 @@ impl Context {
     pub async fn from_environment() -> Result<Self> {
         let configuration = platform::aws_configuration().await;
         Ok(Self {
-            database: Database::new(&environment::required("DATABASE_URL")?, &environment::required("DATABASE_ROLE")?)?,
+            database: Database::new(
+                &environment::required("DATABASE_URL")?,
+                &environment::required("DATABASE_ROLE")?,
+            )?,
             registry: Registry::connect_to(&configuration, environment::required("REGISTRY_TABLE")?),
             poster: Poster::new(&configuration, &environment::required("CONNECTIONS_ENDPOINT")?),
         })
@@ -60,13 +63,24 @@ pub async fn handle(context: &Context, event: LambdaEvent<Value>) -> Result<Repo
 
 /// The shard of a schedule's input or of a queued wake-up.
 fn request(event: &Value) -> Result<(u32, Wake)> {
-    let shard = |value: &Value| value.get("shard").and_then(Value::as_u64).and_then(|shard| u32::try_from(shard).ok());
+    let shard = |value: &Value| {
+        value
+            .get("shard")
+            .and_then(Value::as_u64)
+            .and_then(|shard| u32::try_from(shard).ok())
+    };
     if let Some(shard) = shard(event) {
         return Ok((shard, Wake::Schedule));
     }
-    let body = event.pointer("/Records/0/body").and_then(Value::as_str).context("the event is neither {\"shard\": n} nor a queued one")?;
+    let body = event
+        .pointer("/Records/0/body")
+        .and_then(Value::as_str)
+        .context("the event is neither {\"shard\": n} nor a queued one")?;
     let body: Value = serde_json::from_str(body).context("the queued wake-up can't be read")?;
-    Ok((shard(&body).context("the queued wake-up names no shard")?, Wake::Subscription))
+    Ok((
+        shard(&body).context("the queued wake-up names no shard")?,
+        Wake::Subscription,
+    ))
 }
 
 #[cfg(test)]

@@ -20,7 +20,11 @@ impl Merged {
     pub fn add(&mut self, client: Uuid, relation: &Relation, question: Question) -> usize {
         let place = (relation.clone(), question.source, question.level);
         let candidates = self.by_place.entry(place).or_default();
-        let found = candidates.iter().copied().find(|position| self.reads.get(*position).is_some_and(|read| fits(&read.question, &question)));
+        let found = candidates.iter().copied().find(|position| {
+            self.reads
+                .get(*position)
+                .is_some_and(|read| fits(&read.question, &question))
+        });
         if let Some(position) = found {
             if let Some(read) = self.reads.get_mut(position) {
                 widen(read, client, question);
@@ -29,7 +33,11 @@ impl Merged {
         }
         let position = self.reads.len();
         candidates.push(position);
-        self.reads.push(Read { clients: vec![client], relation: relation.clone(), question });
+        self.reads.push(Read {
+            clients: vec![client],
+            relation: relation.clone(),
+            question,
+        });
         position
     }
 
@@ -43,7 +51,8 @@ impl Merged {
 /// Whether one read can answer both: entities are defined alike, and facts themselves are grouped alike, since more
 /// dimensions would mean more groups, up to one for each fact.
 fn fits(read: &Question, question: &Question) -> bool {
-    let same_entity = std::sync::Arc::ptr_eq(&read.entity, &question.entity) || read.entity.definition() == question.entity.definition();
+    let same_entity = std::sync::Arc::ptr_eq(&read.entity, &question.entity)
+        || read.entity.definition() == question.entity.definition();
     same_entity && (read.source != Source::Raw || read.dimensions == question.dimensions)
 }
 

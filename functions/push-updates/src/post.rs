@@ -47,14 +47,21 @@ impl Poster {
             .retry_config(RetryConfig::disabled())
             .timeout_config(TimeoutConfig::builder().operation_timeout(POST_TIMEOUT).build())
             .build();
-        Self { client: Client::from_conf(configuration), places: Arc::new(Semaphore::new(MAX_POSTS)) }
+        Self {
+            client: Client::from_conf(configuration),
+            places: Arc::new(Semaphore::new(MAX_POSTS)),
+        }
     }
 
     /// Posts the frames of one connection in their order, in the background.
     pub fn post(&self, tasks: &mut JoinSet<Posted>, outgoing: Outgoing) {
         let poster = self.clone();
         tasks.spawn(async move {
-            let Outgoing { connection, seq, frames } = outgoing;
+            let Outgoing {
+                connection,
+                seq,
+                frames,
+            } = outgoing;
             let mut result = Ok(());
             for frame in frames {
                 result = poster.one(&connection, frame).await;
@@ -62,13 +69,25 @@ impl Poster {
                     break;
                 }
             }
-            Posted { connection, seq, result }
+            Posted {
+                connection,
+                seq,
+                result,
+            }
         });
     }
 
     async fn one(&self, connection: &str, frame: String) -> Result<(), Failure> {
-        let Ok(_place) = self.places.acquire().await else { return Err(Failure::Other) };
-        let sent = self.client.post_to_connection().connection_id(connection).data(Blob::new(frame.into_bytes())).send().await;
+        let Ok(_place) = self.places.acquire().await else {
+            return Err(Failure::Other);
+        };
+        let sent = self
+            .client
+            .post_to_connection()
+            .connection_id(connection)
+            .data(Blob::new(frame.into_bytes()))
+            .send()
+            .await;
         sent.map(|_| ()).map_err(|error| match error.into_service_error() {
             PostToConnectionError::GoneException(_) => Failure::Gone,
             PostToConnectionError::LimitExceededException(_) => Failure::Throttled,

@@ -78,7 +78,9 @@ pub struct Report {
 /// # Errors
 /// When the registry fails before the loop began.
 pub async fn run(context: &Context, shard: u32, wake: Wake, deadline: Timestamp) -> Result<Report> {
-    let Some(lease) = take_lease(context, shard, wake).await? else { return Ok(Report::default()) };
+    let Some(lease) = take_lease(context, shard, wake).await? else {
+        return Ok(Report::default());
+    };
     let mut turn = Turn::begin(context, lease).await?;
     turn.publish(deadline.saturating_sub(RESERVE)?).await;
     turn.end().await
@@ -144,7 +146,13 @@ impl<'a> Turn<'a> {
             Some(inherited) => inherited,
             None => fresh(context, &lease).await?,
         };
-        tracing::info!(shard = lease.shard, epoch = publisher.epoch(), fence = lease.fence, through, "publishing");
+        tracing::info!(
+            shard = lease.shard,
+            epoch = publisher.epoch(),
+            fence = lease.fence,
+            through,
+            "publishing"
+        );
         let now = Instant::now();
         Ok(Turn {
             context,
@@ -155,7 +163,10 @@ impl<'a> Turn<'a> {
             listener,
             watermarks: BTreeMap::new(),
             posts: JoinSet::new(),
-            report: Report { published: true, ..Report::default() },
+            report: Report {
+                published: true,
+                ..Report::default()
+            },
             started: now,
             renewed: now,
             listened: now,
@@ -166,7 +177,11 @@ impl<'a> Turn<'a> {
 
     /// Ticks until it is time to stop.
     async fn publish(&mut self, until: Timestamp) {
-        let mut news = News { subscriptions: true, unsure: true, ..News::default() };
+        let mut news = News {
+            subscriptions: true,
+            unsure: true,
+            ..News::default()
+        };
         loop {
             let ticked = Instant::now();
             self.follow_subscriptions(&news).await;
@@ -283,7 +298,11 @@ impl<'a> Turn<'a> {
         let database = &self.context.database;
         let before = database.statements();
         let now = clock::now();
-        let touched = if news.unsure { None } else { Some(news.touched.as_slice()) };
+        let touched = if news.unsure {
+            None
+        } else {
+            Some(news.touched.as_slice())
+        };
         if let Err(error) = tick::observe(database, &mut self.catalogs, &mut self.publisher, now, touched).await {
             tracing::error!(cause = %error, "buckets can't be read; trying again");
         }
@@ -313,7 +332,14 @@ impl<'a> Turn<'a> {
     }
 
     async fn report_post(&mut self, posted: Result<Posted, tokio::task::JoinError>) {
-        let Ok(Posted { connection, seq, result }) = posted else { return };
+        let Ok(Posted {
+            connection,
+            seq,
+            result,
+        }) = posted
+        else {
+            return;
+        };
         let Err(failure) = result else {
             self.publisher.sent(&connection, seq);
             return;
@@ -344,7 +370,12 @@ impl<'a> Turn<'a> {
             Err(error) => {
                 tracing::error!(cause = %error, "the lease can't be renewed");
                 // A margin before the end, so that two never publish at once.
-                clock::now() < self.lease.expires_at.saturating_sub(SignedDuration::from_secs(3)).unwrap_or(Timestamp::MIN)
+                clock::now()
+                    < self
+                        .lease
+                        .expires_at
+                        .saturating_sub(SignedDuration::from_secs(3))
+                        .unwrap_or(Timestamp::MIN)
             }
         }
     }
@@ -355,11 +386,24 @@ impl<'a> Turn<'a> {
             self.report_post(posted).await;
         }
         let saved = self.publisher.save(self.through);
-        if !self.context.registry.save_handover(&self.lease, &saved, clock::now()).await? {
-            tracing::warn!(fence = self.lease.fence, "another publisher took over; nothing was handed over");
+        if !self
+            .context
+            .registry
+            .save_handover(&self.lease, &saved, clock::now())
+            .await?
+        {
+            tracing::warn!(
+                fence = self.lease.fence,
+                "another publisher took over; nothing was handed over"
+            );
         }
         self.context.registry.release(&self.lease).await?;
-        tracing::info!(ticks = self.report.ticks, frames = self.report.frames, bytes = self.report.bytes, "published");
+        tracing::info!(
+            ticks = self.report.ticks,
+            frames = self.report.frames,
+            bytes = self.report.bytes,
+            "published"
+        );
         // A subscription that came while the lease was still held found a publisher at work, and woke none.
         let newest = self.context.registry.sequence(self.lease.shard).await?;
         if self.publisher.is_idle() && newest > self.through {
@@ -390,7 +434,9 @@ async fn listen(context: &Context) -> Option<Listener> {
 
 /// What the direct predecessor handed over, if it did.
 async fn inherited(context: &Context, lease: &Lease) -> Result<Option<(Publisher, u64)>> {
-    let Some((fence, saved)) = context.registry.load_handover(lease.shard, clock::now()).await? else { return Ok(None) };
+    let Some((fence, saved)) = context.registry.load_handover(lease.shard, clock::now()).await? else {
+        return Ok(None);
+    };
     if fence + 1 != lease.fence {
         return Ok(None);
     }
@@ -409,17 +455,30 @@ async fn fresh(context: &Context, lease: &Lease) -> Result<(Publisher, u64)> {
     let roster = context.registry.roster(lease.shard, now).await?;
     let mut publisher = Publisher::new(lease.fence);
     for (client, topic, control) in context.registry.all_controls(lease.shard).await? {
-        publisher.apply(live::Change::Control { client, topic, control: Some(control) });
+        publisher.apply(live::Change::Control {
+            client,
+            topic,
+            control: Some(control),
+        });
     }
     publisher.load(connections(roster.connections));
     Ok((publisher, roster.sequence))
 }
 
-fn connections(roster: Vec<(registry::Connection, Vec<live::Subscription>)>) -> Vec<(ConnectionInfo, Vec<live::Subscription>)> {
+fn connections(
+    roster: Vec<(registry::Connection, Vec<live::Subscription>)>,
+) -> Vec<(ConnectionInfo, Vec<live::Subscription>)> {
     roster
         .into_iter()
         .map(|(connection, subscriptions)| {
-            (ConnectionInfo { id: connection.id, client: connection.client, connected_at: connection.connected_at }, subscriptions)
+            (
+                ConnectionInfo {
+                    id: connection.id,
+                    client: connection.client,
+                    connected_at: connection.connected_at,
+                },
+                subscriptions,
+            )
         })
         .collect()
 }

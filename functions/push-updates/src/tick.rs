@@ -19,13 +19,27 @@ use crate::merge::Merged;
 ///
 /// # Errors
 /// When a statement fails: nothing was observed then, and the publisher asks again.
-pub async fn observe(database: &Database, catalogs: &mut Catalogs, publisher: &mut Publisher, now: Timestamp, touched: Option<&[Touched]>) -> Result<(), Error> {
-    let clients: BTreeSet<Uuid> = publisher.stats().topics.iter().map(|topic| topic.topic.client).collect();
+pub async fn observe(
+    database: &Database,
+    catalogs: &mut Catalogs,
+    publisher: &mut Publisher,
+    now: Timestamp,
+    touched: Option<&[Touched]>,
+) -> Result<(), Error> {
+    let clients: BTreeSet<Uuid> = publisher
+        .stats()
+        .topics
+        .iter()
+        .map(|topic| topic.topic.client)
+        .collect();
     let session = database.session().await?;
     catalogs.load(&session, &clients).await?;
     let reads = publisher.reads(now, touched, catalogs);
     let mut merged = Merged::default();
-    let planned: Vec<Planned> = reads.into_iter().map(|read| plan(catalogs, &mut merged, read)).collect();
+    let planned: Vec<Planned> = reads
+        .into_iter()
+        .map(|read| plan(catalogs, &mut merged, read))
+        .collect();
     let answers = read(&session, merged.reads()).await?;
     drop(session);
     let rows: Vec<BTreeMap<Uuid, Vec<Row>>> = answers.into_iter().map(by_client).collect();
@@ -46,8 +60,17 @@ fn plan(catalogs: &Catalogs, merged: &mut Merged, read: TopicRead) -> Planned {
     let filter: &Filter = &read.topic.filter;
     let mut positions = Vec::new();
     if let Some((client, kpi)) = catalogs.kpi(&read.topic) {
-        let range = Range { from: read.from, to: read.to };
-        let request = Request { kpi, period: read.topic.period, range, filter, by: &[] };
+        let range = Range {
+            from: read.from,
+            to: read.to,
+        };
+        let request = Request {
+            kpi,
+            period: read.topic.period,
+            range,
+            filter,
+            by: &[],
+        };
         match series::plan(&request, &client.calendar, |code| client.catalog.entity(code)) {
             Ok(questions) => {
                 for question in questions {
@@ -74,21 +97,39 @@ fn by_client(rows: Vec<(Uuid, Row)>) -> BTreeMap<Uuid, Vec<Row>> {
 /// A topic's buckets, finished from the rows of its client. The read may have brought more than the topic asked for.
 fn values(catalogs: &Catalogs, merged: &Merged, rows: &[BTreeMap<Uuid, Vec<Row>>], planned: &Planned) -> Vec<Observed> {
     let topic = &planned.read.topic;
-    let Some((client, kpi)) = catalogs.kpi(topic) else { return Vec::new() };
-    let range = Range { from: planned.read.from, to: planned.read.to };
-    let request = Request { kpi, period: topic.period, range, filter: &topic.filter, by: &[] };
+    let Some((client, kpi)) = catalogs.kpi(topic) else {
+        return Vec::new();
+    };
+    let range = Range {
+        from: planned.read.from,
+        to: planned.read.to,
+    };
+    let request = Request {
+        kpi,
+        period: topic.period,
+        range,
+        filter: &topic.filter,
+        by: &[],
+    };
     let read: Vec<(&Question, &[Row])> = planned
         .positions
         .iter()
         .filter_map(|position| {
             let question = &merged.reads().get(*position)?.question;
-            Some((question, rows.get(*position)?.get(&topic.client).map_or(&[][..], Vec::as_slice)))
+            Some((
+                question,
+                rows.get(*position)?.get(&topic.client).map_or(&[][..], Vec::as_slice),
+            ))
         })
         .collect();
     series::answer(&request, &client.calendar, &read)
         .into_iter()
         .filter(|((bucket, _), _)| *bucket >= range.from && *bucket < range.to)
-        .map(|((start, _), point)| Observed { start, value: point.value, facts: u64::try_from(point.facts).unwrap_or(0) })
+        .map(|((start, _), point)| Observed {
+            start,
+            value: point.value,
+            facts: u64::try_from(point.facts).unwrap_or(0),
+        })
         .collect()
 }
 
@@ -97,7 +138,12 @@ fn values(catalogs: &Catalogs, merged: &Merged, rows: &[BTreeMap<Uuid, Vec<Row>>
 /// # Errors
 /// When the statement fails.
 pub async fn watermarks(database: &Database, publisher: &Publisher) -> Result<BTreeMap<Uuid, Watermark>, Error> {
-    let clients: BTreeSet<Uuid> = publisher.stats().topics.iter().map(|topic| topic.topic.client).collect();
+    let clients: BTreeSet<Uuid> = publisher
+        .stats()
+        .topics
+        .iter()
+        .map(|topic| topic.topic.client)
+        .collect();
     let mut watermarks: BTreeMap<Uuid, Watermark> = BTreeMap::new();
     if clients.is_empty() {
         return Ok(watermarks);

@@ -17,8 +17,8 @@ use identity::Permission;
 use jiff::Timestamp;
 use platform::extract::{Authorized, Query};
 use platform::{Problem, clock, environment};
-use series::plan::{Filter, MAX_POINTS};
 use series::answer::Row;
+use series::plan::{Filter, MAX_POINTS};
 use series::{Point, Question, Range, Request, SeriesKey, Source};
 use uuid::Uuid;
 
@@ -34,13 +34,21 @@ impl Context {
     /// # Errors
     /// When a variable is missing or malformed.
     pub fn from_environment() -> Result<Self> {
-        Ok(Self { database: Database::new(&environment::required("DATABASE_URL")?, &environment::required("DATABASE_ROLE")?)? })
+        Ok(Self {
+            database: Database::new(
+                &environment::required("DATABASE_URL")?,
+                &environment::required("DATABASE_ROLE")?,
+            )?,
+        })
     }
 }
 
 /// The routes of this function.
 pub fn router(context: Context) -> Router {
-    Router::new().route("/v1/kpis/{code}/value", get(value)).route("/v1/kpis/{code}/series", get(series)).with_state(context)
+    Router::new()
+        .route("/v1/kpis/{code}/value", get(value))
+        .route("/v1/kpis/{code}/series", get(series))
+        .with_state(context)
 }
 
 async fn value(
@@ -55,10 +63,22 @@ async fn value(
     let definitions = load(&context.database, caller.client).await?;
     let kpi = kpi(&definitions, &code)?;
     let from = definitions.calendar.start(asked.period, asked.at.unwrap_or(now));
-    let range = Range { from, to: definitions.calendar.next(asked.period, from) };
-    let request = Request { kpi, period: asked.period, range, filter: &asked.filter, by: &[] };
+    let range = Range {
+        from,
+        to: definitions.calendar.next(asked.period, from),
+    };
+    let request = Request {
+        kpi,
+        period: asked.period,
+        range,
+        filter: &asked.filter,
+        by: &[],
+    };
     let (points, _) = ask(&context.database, caller.client, &definitions, &request).await?;
-    let point = points.get(&(from, Vec::new())).copied().unwrap_or_else(|| series::answer::empty(&request));
+    let point = points
+        .get(&(from, Vec::new()))
+        .copied()
+        .unwrap_or_else(|| series::answer::empty(&request));
     Ok(Json(KpiValue {
         kpi: code,
         name: kpi.definition.name.clone(),
@@ -82,14 +102,31 @@ async fn series(
     let asked = query::series(&pairs)?;
     let definitions = load(&context.database, caller.client).await?;
     let kpi = kpi(&definitions, &code)?;
-    let range = definitions.calendar.align(asked.period, Range { from: asked.from, to: asked.to });
+    let range = definitions.calendar.align(
+        asked.period,
+        Range {
+            from: asked.from,
+            to: asked.to,
+        },
+    );
     if definitions.calendar.count(asked.period, range, MAX_POINTS) > MAX_POINTS {
-        return Err(Problem::invalid(format!("the range has more than {MAX_POINTS} {}s", asked.period.name()))
-            .hint("ask a shorter range or a longer period"));
+        return Err(
+            Problem::invalid(format!("the range has more than {MAX_POINTS} {}s", asked.period.name()))
+                .hint("ask a shorter range or a longer period"),
+        );
     }
-    let request = Request { kpi, period: asked.period, range, filter: &asked.filter, by: &asked.by };
+    let request = Request {
+        kpi,
+        period: asked.period,
+        range,
+        filter: &asked.filter,
+        by: &asked.by,
+    };
     let (points, plan) = ask(&context.database, caller.client, &definitions, &request).await?;
-    let points = points.into_iter().map(|((bucket, group), point)| series_point(&asked.by, bucket, group, point)).collect();
+    let points = points
+        .into_iter()
+        .map(|((bucket, group), point)| series_point(&asked.by, bucket, group, point))
+        .collect();
     Ok(Json(Series {
         kpi: code,
         name: kpi.definition.name.clone(),
@@ -103,11 +140,18 @@ async fn series(
 }
 
 fn series_point(by: &[String], bucket: Timestamp, group: Vec<String>, point: Point) -> SeriesPoint {
-    SeriesPoint { bucket, group: by.iter().cloned().zip(group).collect(), value: point.value, facts: point.facts }
+    SeriesPoint {
+        bucket,
+        group: by.iter().cloned().zip(group).collect(),
+        value: point.value,
+        facts: point.facts,
+    }
 }
 
 async fn load(database: &Database, client: Uuid) -> Result<ClientCatalog, Problem> {
-    let loaded = definitions::load_one(database, client).await.map_err(anyhow::Error::from)?;
+    let loaded = definitions::load_one(database, client)
+        .await
+        .map_err(anyhow::Error::from)?;
     loaded.ok_or_else(|| Problem::unauthenticated("the token's client does not exist any more"))
 }
 
@@ -126,20 +170,37 @@ fn kpi<'a>(definitions: &'a ClientCatalog, code: &str) -> Result<&'a Kpi, Proble
 type Answer = (BTreeMap<SeriesKey, Point>, Vec<PlanStep>);
 
 /// Plans, reads and finishes a request.
-async fn ask(database: &Database, client: Uuid, definitions: &ClientCatalog, request: &Request<'_>) -> Result<Answer, Problem> {
-    let questions = series::plan(request, &definitions.calendar, |code| definitions.catalog.entity(code)).map_err(Problem::invalid)?;
+async fn ask(
+    database: &Database,
+    client: Uuid,
+    definitions: &ClientCatalog,
+    request: &Request<'_>,
+) -> Result<Answer, Problem> {
+    let questions = series::plan(request, &definitions.calendar, |code| definitions.catalog.entity(code))
+        .map_err(Problem::invalid)?;
     let reads: Vec<Read> = questions
         .into_iter()
         .filter_map(|question| {
             let relation = definitions.placed.get(question.entity.code())?.relation.clone();
-            Some(Read { clients: vec![client], relation, question })
+            Some(Read {
+                clients: vec![client],
+                relation,
+                question,
+            })
         })
         .collect();
     let session = database.session().await.map_err(anyhow::Error::from)?;
     let answers = read::read(&session, &reads).await.map_err(refused)?;
     let plan = reads.iter().map(step).collect();
-    let rows: Vec<Vec<Row>> = answers.into_iter().map(|rows| rows.into_iter().map(|(_, row)| row).collect()).collect();
-    let read: Vec<(&Question, &[Row])> = reads.iter().zip(&rows).map(|(read, rows)| (&read.question, rows.as_slice())).collect();
+    let rows: Vec<Vec<Row>> = answers
+        .into_iter()
+        .map(|rows| rows.into_iter().map(|(_, row)| row).collect())
+        .collect();
+    let read: Vec<(&Question, &[Row])> = reads
+        .iter()
+        .zip(&rows)
+        .map(|(read, rows)| (&read.question, rows.as_slice()))
+        .collect();
     Ok((series::answer(request, &definitions.calendar, &read), plan))
 }
 
@@ -157,8 +218,16 @@ fn step(read: &Read) -> PlanStep {
         Source::Rollup(index) => question.entity.groupings().get(index),
         Source::Raw => None,
     };
-    let relation = rollup.map_or_else(|| read.relation.facts(), |grouping| read.relation.rollup(grouping, question.level));
-    PlanStep { entity: question.entity.code().to_owned(), relation: relation.replace('"', ""), raw: rollup.is_none(), level: question.level }
+    let relation = rollup.map_or_else(
+        || read.relation.facts(),
+        |grouping| read.relation.rollup(grouping, question.level),
+    );
+    PlanStep {
+        entity: question.entity.code().to_owned(),
+        relation: relation.replace('"', ""),
+        raw: rollup.is_none(),
+        level: question.level,
+    }
 }
 
 /// A filter by dimension.

@@ -34,7 +34,11 @@ pub(crate) struct SeriesQuery {
 
 pub(crate) fn value(pairs: &[(String, String)]) -> Result<ValueQuery, Problem> {
     let mut pairs = Pairs::new(pairs)?;
-    let query = ValueQuery { period: period(pairs.required("period")?)?, at: pairs.time("at")?, filter: pairs.filter };
+    let query = ValueQuery {
+        period: period(pairs.required("period")?)?,
+        at: pairs.time("at")?,
+        filter: pairs.filter,
+    };
     Pairs::finish(&pairs.rest)?;
     Ok(query)
 }
@@ -42,18 +46,31 @@ pub(crate) fn value(pairs: &[(String, String)]) -> Result<ValueQuery, Problem> {
 pub(crate) fn series(pairs: &[(String, String)]) -> Result<SeriesQuery, Problem> {
     let mut pairs = Pairs::new(pairs)?;
     let period = period(pairs.required("period")?)?;
-    let missing = |name: &str| Problem::malformed(format!("the query parameter {name:?} is missing")).hint("such as from=2026-01-01T00:00:00Z");
+    let missing = |name: &str| {
+        Problem::malformed(format!("the query parameter {name:?} is missing")).hint("such as from=2026-01-01T00:00:00Z")
+    };
     let from = pairs.time("from")?.ok_or_else(|| missing("from"))?;
     let to = pairs.time("to")?.ok_or_else(|| missing("to"))?;
     if from >= to {
         return Err(Problem::malformed("`from` is not before `to`"));
     }
-    let by: Vec<String> = pairs.take("by").map(|list| list.split(',').map(str::to_owned).collect()).unwrap_or_default();
+    let by: Vec<String> = pairs
+        .take("by")
+        .map(|list| list.split(',').map(str::to_owned).collect())
+        .unwrap_or_default();
     if by.len() > MAX_DIMENSIONS || by.iter().collect::<BTreeSet<_>>().len() < by.len() {
-        return Err(Problem::malformed(format!("`by` takes up to {MAX_DIMENSIONS} different dimensions")));
+        return Err(Problem::malformed(format!(
+            "`by` takes up to {MAX_DIMENSIONS} different dimensions"
+        )));
     }
     Pairs::finish(&pairs.rest)?;
-    Ok(SeriesQuery { period, from, to, filter: pairs.filter, by })
+    Ok(SeriesQuery {
+        period,
+        from,
+        to,
+        filter: pairs.filter,
+        by,
+    })
 }
 
 /// A query string's pairs, each taken once; what is left over is refused, since a misspelt parameter would silently ask
@@ -72,10 +89,15 @@ impl<'a> Pairs<'a> {
                 rest.push((name.as_str(), value.as_str()));
                 continue;
             };
-            filter.entry(dimension.to_owned()).or_default().extend(value.split(',').map(str::to_owned));
+            filter
+                .entry(dimension.to_owned())
+                .or_default()
+                .extend(value.split(',').map(str::to_owned));
         }
         if filter.len() > MAX_DIMENSIONS || filter.values().any(|values| values.len() > MAX_VALUES) {
-            return Err(Problem::malformed(format!("a filter takes up to {MAX_DIMENSIONS} dimensions with {MAX_VALUES} values each")));
+            return Err(Problem::malformed(format!(
+                "a filter takes up to {MAX_DIMENSIONS} dimensions with {MAX_VALUES} values each"
+            )));
         }
         Ok(Self { rest, filter })
     }
@@ -86,13 +108,15 @@ impl<'a> Pairs<'a> {
     }
 
     fn required(&mut self, name: &str) -> Result<&'a str, Problem> {
-        self.take(name).ok_or_else(|| Problem::malformed(format!("the query parameter {name:?} is missing")))
+        self.take(name)
+            .ok_or_else(|| Problem::malformed(format!("the query parameter {name:?} is missing")))
     }
 
     fn time(&mut self, name: &str) -> Result<Option<Timestamp>, Problem> {
         let Some(text) = self.take(name) else { return Ok(None) };
         let parsed = text.parse().map_err(|_| {
-            Problem::malformed(format!("`{name}` is {text:?}, which is no RFC 3339 time")).hint("such as 2026-01-01T00:00:00Z; a + in an offset is written %2B")
+            Problem::malformed(format!("`{name}` is {text:?}, which is no RFC 3339 time"))
+                .hint("such as 2026-01-01T00:00:00Z; a + in an offset is written %2B")
         })?;
         Ok(Some(parsed))
     }
@@ -100,7 +124,8 @@ impl<'a> Pairs<'a> {
     fn finish(rest: &[(&str, &str)]) -> Result<(), Problem> {
         match rest.first() {
             None => Ok(()),
-            Some((name, _)) => Err(Problem::malformed(format!("there is no query parameter {name:?}")).hint("a dimension is filtered by filter[name]=value")),
+            Some((name, _)) => Err(Problem::malformed(format!("there is no query parameter {name:?}"))
+                .hint("a dimension is filtered by filter[name]=value")),
         }
     }
 }
@@ -111,14 +136,23 @@ mod tests {
     use super::*;
 
     fn pairs(text: &str) -> Vec<(String, String)> {
-        text.split('&').map(|pair| pair.split_once('=').unwrap()).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        text.split('&')
+            .map(|pair| pair.split_once('=').unwrap())
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
     }
 
     #[test]
     fn a_series_query_is_read() {
-        let query = series(&pairs("period=day&from=2001-01-01T00:00:00Z&to=2001-02-01T00:00:00Z&by=origin&filter[origin]=ORD,LAX")).unwrap();
+        let query = series(&pairs(
+            "period=day&from=2001-01-01T00:00:00Z&to=2001-02-01T00:00:00Z&by=origin&filter[origin]=ORD,LAX",
+        ))
+        .unwrap();
         assert_eq!(query.by, ["origin"]);
-        assert_eq!(query.filter["origin"], BTreeSet::from(["LAX".to_owned(), "ORD".to_owned()]));
+        assert_eq!(
+            query.filter["origin"],
+            BTreeSet::from(["LAX".to_owned(), "ORD".to_owned()])
+        );
     }
 
     #[test]
@@ -127,8 +161,14 @@ mod tests {
         let cases = [
             (range.to_owned(), "period"),
             (format!("period=week&{range}"), "week"),
-            ("period=day&from=yesterday&to=2001-02-01T00:00:00Z".to_owned(), "yesterday"),
-            ("period=day&from=2001-02-01T00:00:00Z&to=2001-01-01T00:00:00Z".to_owned(), "before"),
+            (
+                "period=day&from=yesterday&to=2001-02-01T00:00:00Z".to_owned(),
+                "yesterday",
+            ),
+            (
+                "period=day&from=2001-02-01T00:00:00Z&to=2001-01-01T00:00:00Z".to_owned(),
+                "before",
+            ),
             (format!("period=day&{range}&orign=ORD"), "orign"),
             (format!("period=day&{range}&by=a,a"), "different"),
         ];

@@ -28,8 +28,14 @@ impl Context {
     /// # Errors
     /// When a variable is missing or malformed.
     pub async fn from_environment() -> Result<Self> {
-        let database = Database::new(&environment::required("DATABASE_URL")?, &environment::required("DATABASE_ROLE")?)?;
-        let registry = Registry::connect_to(&platform::aws_configuration().await, environment::required("REGISTRY_TABLE")?);
+        let database = Database::new(
+            &environment::required("DATABASE_URL")?,
+            &environment::required("DATABASE_ROLE")?,
+        )?;
+        let registry = Registry::connect_to(
+            &platform::aws_configuration().await,
+            environment::required("REGISTRY_TABLE")?,
+        );
         Ok(Self { database, registry })
     }
 }
@@ -45,34 +51,62 @@ async fn read(State(context): State<Context>) -> (StatusCode, Json<Health>) {
         ("registry".to_owned(), registry(&context).await),
     ]);
     let ok = checks.values().all(|check| check.ok);
-    let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Health { status: if ok { "ok" } else { "failing" }.to_owned(), checks }))
+    let status = if ok {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (
+        status,
+        Json(Health {
+            status: if ok { "ok" } else { "failing" }.to_owned(),
+            checks,
+        }),
+    )
 }
 
 async fn database(context: &Context) -> HealthCheck {
     match health::check(&context.database).await {
         Ok(seen) if seen.failed_jobs == 0 => HealthCheck {
             ok: true,
-            detail: format!("TimescaleDB {} ({}), {} stale ranges", seen.timescaledb, seen.edition, seen.stale_ranges),
+            detail: format!(
+                "TimescaleDB {} ({}), {} stale ranges",
+                seen.timescaledb, seen.edition, seen.stale_ranges
+            ),
         },
         Ok(seen) => HealthCheck {
             ok: false,
-            detail: format!("TimescaleDB {} ({}): {} failures of background jobs, see timescaledb_information.job_stats", seen.timescaledb, seen.edition, seen.failed_jobs),
+            detail: format!(
+                "TimescaleDB {} ({}): {} failures of background jobs, see timescaledb_information.job_stats",
+                seen.timescaledb, seen.edition, seen.failed_jobs
+            ),
         },
         Err(error) => {
             tracing::error!(cause = %error, "database check failed");
-            HealthCheck { ok: false, detail: "no answer; the function's log has the cause".to_owned() }
+            HealthCheck {
+                ok: false,
+                detail: "no answer; the function's log has the cause".to_owned(),
+            }
         }
     }
 }
 
 async fn registry(context: &Context) -> HealthCheck {
     match context.registry.lease(SHARD, clock::now()).await {
-        Ok(Some(_)) => HealthCheck { ok: true, detail: "a publisher is at work".to_owned() },
-        Ok(None) => HealthCheck { ok: true, detail: "no publisher is at work, as when nobody watches".to_owned() },
+        Ok(Some(_)) => HealthCheck {
+            ok: true,
+            detail: "a publisher is at work".to_owned(),
+        },
+        Ok(None) => HealthCheck {
+            ok: true,
+            detail: "no publisher is at work, as when nobody watches".to_owned(),
+        },
         Err(error) => {
             tracing::error!(cause = %error, "registry check failed");
-            HealthCheck { ok: false, detail: "no answer; the function's log has the cause".to_owned() }
+            HealthCheck {
+                ok: false,
+                detail: "no answer; the function's log has the cause".to_owned(),
+            }
         }
     }
 }

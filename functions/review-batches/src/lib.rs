@@ -29,8 +29,14 @@ impl Context {
     /// # Errors
     /// When a variable is missing or malformed.
     pub async fn from_environment() -> Result<Self> {
-        let database = Database::new(&environment::required("DATABASE_URL")?, &environment::required("DATABASE_ROLE")?)?;
-        Ok(Self { database, queue: Queue::from_environment("EVENTS_QUEUE_URL").await? })
+        let database = Database::new(
+            &environment::required("DATABASE_URL")?,
+            &environment::required("DATABASE_ROLE")?,
+        )?;
+        Ok(Self {
+            database,
+            queue: Queue::from_environment("EVENTS_QUEUE_URL").await?,
+        })
     }
 }
 
@@ -44,14 +50,23 @@ pub fn router(context: Context) -> Router {
 }
 
 fn id(kind: &str, text: &str) -> Result<Uuid, Problem> {
-    text.parse().map_err(|_| Problem::not_found(kind, text).hint("an id is a UUID"))
+    text.parse()
+        .map_err(|_| Problem::not_found(kind, text).hint("an id is a UUID"))
 }
 
-async fn batch(State(context): State<Context>, authorized: Authorized, Path(text): Path<String>) -> Result<Json<Batch>, Problem> {
+async fn batch(
+    State(context): State<Context>,
+    authorized: Authorized,
+    Path(text): Path<String>,
+) -> Result<Json<Batch>, Problem> {
     let caller = authorized.with(Permission::ReadDeadLetters)?;
     let id = id("batch", &text)?;
-    let report = letters::batch(&context.database, caller.client, id).await.context("read batch")?;
-    let report = report.ok_or_else(|| Problem::not_found("finished batch", &text).hint("it may still be queued: ask again in a second"))?;
+    let report = letters::batch(&context.database, caller.client, id)
+        .await
+        .context("read batch")?;
+    let report = report.ok_or_else(|| {
+        Problem::not_found("finished batch", &text).hint("it may still be queued: ask again in a second")
+    })?;
     Ok(Json(Batch {
         id,
         entity: report.entity,
@@ -70,16 +85,34 @@ struct Page {
     limit: Option<i64>,
 }
 
-async fn list(State(context): State<Context>, authorized: Authorized, Query(page): Query<Page>) -> Result<Json<DeadLetters>, Problem> {
+async fn list(
+    State(context): State<Context>,
+    authorized: Authorized,
+    Query(page): Query<Page>,
+) -> Result<Json<DeadLetters>, Problem> {
     let caller = authorized.with(Permission::ReadDeadLetters)?;
     let limit = page.limit.unwrap_or(50);
     if !(1..=letters::MAX_PAGE).contains(&limit) {
-        return Err(Problem::malformed(format!("`limit` is {limit}: it goes from 1 to {}", letters::MAX_PAGE)));
+        return Err(Problem::malformed(format!(
+            "`limit` is {limit}: it goes from 1 to {}",
+            letters::MAX_PAGE
+        )));
     }
-    let found = letters::list(&context.database, caller.client, page.entity.as_deref(), page.before, limit).await.context("list dead letters")?;
+    let found = letters::list(
+        &context.database,
+        caller.client,
+        page.entity.as_deref(),
+        page.before,
+        limit,
+    )
+    .await
+    .context("list dead letters")?;
     let full = i64::try_from(found.len()).is_ok_and(|count| count == limit);
     let next_before = found.last().filter(|_| full).map(|letter| letter.id);
-    Ok(Json(DeadLetters { dead_letters: found.into_iter().map(described).collect(), next_before }))
+    Ok(Json(DeadLetters {
+        dead_letters: found.into_iter().map(described).collect(),
+        next_before,
+    }))
 }
 
 fn described(letter: letters::DeadLetter) -> DeadLetter {
@@ -99,17 +132,35 @@ fn described(letter: letters::DeadLetter) -> DeadLetter {
 
 /// Sends the original through ingestion again. The batch's identity is made from the letter's, so however often this is
 /// called, and wherever it is cut off, the event takes effect once.
-async fn replay(State(context): State<Context>, authorized: Authorized, Path(text): Path<String>) -> Result<(StatusCode, Json<Accepted>), Problem> {
+async fn replay(
+    State(context): State<Context>,
+    authorized: Authorized,
+    Path(text): Path<String>,
+) -> Result<(StatusCode, Json<Accepted>), Problem> {
     let caller = authorized.with(Permission::ReplayDeadLetters)?;
     let id = id("dead letter", &text)?;
     let batch_id = Uuid::new_v5(&id, b"replay");
-    let letter = letters::find(&context.database, caller.client, id).await.context("read dead letter")?;
+    let letter = letters::find(&context.database, caller.client, id)
+        .await
+        .context("read dead letter")?;
     let letter = letter.ok_or_else(|| Problem::not_found("dead letter", &text))?;
     let event = RawValue::from_string(letter.original.clone()).map_err(|_| {
-        Problem::invalid("the original is no JSON event: it is a broken line or a file's key").hint("send the corrected event or drop the corrected file instead")
+        Problem::invalid("the original is no JSON event: it is a broken line or a file's key")
+            .hint("send the corrected event or drop the corrected file instead")
     })?;
-    let queued = QueuedEvents { batch_id, client: caller.client, entity: letter.entity, received_at: clock::now(), events: vec![event] };
-    context.queue.send(serde_json::to_string(&queued).context("write message")?).await?;
-    letters::mark_replayed(&context.database, caller.client, id, batch_id).await.context("mark dead letter")?;
+    let queued = QueuedEvents {
+        batch_id,
+        client: caller.client,
+        entity: letter.entity,
+        received_at: clock::now(),
+        events: vec![event],
+    };
+    context
+        .queue
+        .send(serde_json::to_string(&queued).context("write message")?)
+        .await?;
+    letters::mark_replayed(&context.database, caller.client, id, batch_id)
+        .await
+        .context("mark dead letter")?;
     Ok((StatusCode::ACCEPTED, Json(Accepted { batch_id, events: 1 })))
 }

@@ -1,8 +1,7 @@
 //! The database: one that `DATABASE_URL` names, or a server of our own that ends with the cloud.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -68,10 +67,10 @@ impl Postgres {
         }
     }
 
-    /// Starts a server and waits until it takes connections.
+    /// Starts a server, which is to be [waited for](Postgres::ready).
     ///
     /// # Errors
-    /// One sentence from the script or the server when it does not start.
+    /// When its script cannot be run, or a server that an earlier run left behind does not stop.
     pub async fn start(server: &Server<'_>) -> anyhow::Result<Self> {
         stop_leftover(server.data).await?;
         let log = File::create(server.log).with_context(|| format!("{} cannot be written", server.log.display()))?;
@@ -86,15 +85,17 @@ impl Postgres {
             .spawn()
             .with_context(|| format!("{} cannot be started", server.script.display()))?;
         let url = format!("postgres://postgres@127.0.0.1:{}/analytics", server.port);
-        let mut started = Self {
+        Ok(Self {
             url,
             server: Some(child),
-        };
-        started.wait_until_it_answers(server.log).await?;
-        Ok(started)
+        })
     }
 
-    async fn wait_until_it_answers(&mut self, log: &Path) -> anyhow::Result<()> {
+    /// Waits until it takes connections. `log` is the one that it writes.
+    ///
+    /// # Errors
+    /// One sentence from the script or the server when it does not start.
+    pub async fn ready(&mut self, log: &Path) -> anyhow::Result<()> {
         let deadline = Instant::now() + START_LIMIT;
         while !answers(&self.url).await {
             if let Some(status) = self.server.as_mut().map(Child::try_wait).transpose()?.flatten() {
@@ -129,15 +130,6 @@ impl Postgres {
             None => std::future::pending().await,
         }
     }
-}
-
-/// A port that is free now, for a server that cannot be asked to choose one.
-///
-/// # Errors
-/// When the machine has none.
-pub fn free_port() -> anyhow::Result<u16> {
-    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port for PostgreSQL")?;
-    Ok(listener.local_addr().map(|address: SocketAddr| address.port())?)
 }
 
 async fn answers(url: &str) -> bool {
@@ -216,16 +208,6 @@ fn last_line(log: &Path) -> String {
     line.strip_prefix("error: ").unwrap_or(line).to_owned()
 }
 
-/// Where the parts of a server of our own are, given the project and the state folder.
-#[must_use]
-pub fn paths(project: &Path, state: &Path) -> (PathBuf, PathBuf, PathBuf) {
-    (
-        project.join("infra/database/start-postgres"),
-        state.join("postgres-data"),
-        state.join("postgres.log"),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
@@ -234,9 +216,18 @@ mod tests {
 
     use super::*;
 
+    /// A port on which nothing listens.
+    fn free_port() -> u16 {
+        std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port()
+    }
+
     #[tokio::test]
     async fn a_dead_database_is_one_sentence_without_the_password() {
-        let port = free_port().unwrap();
+        let port = free_port();
         let error = Postgres::use_existing(&format!("postgres://app:hunter2@127.0.0.1:{port}/analytics"))
             .await
             .unwrap_err()
@@ -257,14 +248,20 @@ mod tests {
         let (script, log) = (folder.join("start"), folder.join("log"));
         std::fs::write(&script, "#!/bin/sh\necho 'error: no disk' >&2\nexit 1\n").unwrap();
         std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
-        let port = free_port().unwrap();
+        let port = free_port();
         let server = Server {
             script: &script,
             data: &folder.join("data"),
             log: &log,
             port,
         };
-        let error = Postgres::start(&server).await.unwrap_err().to_string();
+        let error = Postgres::start(&server)
+            .await
+            .unwrap()
+            .ready(&log)
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(error.ends_with("no disk"), "{error}");
         std::fs::remove_dir_all(&folder).unwrap();
     }

@@ -1,6 +1,7 @@
 //! Secrets Manager as a file: `{{resolve:secretsmanager:NAME:SecretString:KEY}}` finds its value here.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -42,12 +43,10 @@ impl Secrets {
             values,
         };
         let tokens = secrets.name("tokens");
-        if !secrets.values.contains_key(&tokens) {
+        if let Entry::Vacant(place) = secrets.values.entry(tokens) {
             let (signing_key, verifying_key) = key_pair()?;
             let keys = [("signing_key", signing_key), ("verifying_key", verifying_key)];
-            secrets
-                .values
-                .insert(tokens, keys.map(|(key, value)| (key.to_owned(), value)).into());
+            place.insert(keys.map(|(key, value)| (key.to_owned(), value)).into());
             secrets.save()?;
         }
         Ok(secrets)

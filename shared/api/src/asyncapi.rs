@@ -14,7 +14,10 @@ pub fn document() -> Value {
     schemas.push(("Frame".to_owned(), live::Frame::schema()));
     schemas.sort_by(|a, b| a.0.cmp(&b.0));
     schemas.dedup_by(|a, b| a.0 == b.0);
-    let schemas: Map<String, Value> = schemas.into_iter().filter_map(|(name, schema)| Some((name, serde_json::to_value(schema).ok()?))).collect();
+    let schemas: Map<String, Value> = schemas
+        .into_iter()
+        .filter_map(|(name, schema)| Some((name, serde_json::to_value(schema).ok()?)))
+        .collect();
     json!({
         "asyncapi": "3.0.0",
         "info": {

@@ -1,5 +1,6 @@
 //! The OpenAPI 3.1 document, made from [`crate::routes`] and the Rust types.
 
+use utoipa::ToSchema;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::path::{OperationBuilder, ParameterBuilder, PathItemBuilder, PathsBuilder};
 use utoipa::openapi::request_body::RequestBodyBuilder;
@@ -7,7 +8,6 @@ use utoipa::openapi::response::{ResponseBuilder, ResponsesBuilder};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required, Schema};
-use utoipa::ToSchema;
 
 use crate::rest;
 use crate::routes::{Body, Route, routes};
@@ -16,19 +16,36 @@ use crate::routes::{Body, Route, routes};
 #[must_use]
 pub fn document() -> OpenApi {
     let mut paths = PathsBuilder::new();
-    let mut components = ComponentsBuilder::new().security_scheme("token", SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build()));
+    let mut components = ComponentsBuilder::new().security_scheme(
+        "token",
+        SecurityScheme::Http(
+            HttpBuilder::new()
+                .scheme(HttpAuthScheme::Bearer)
+                .bearer_format("JWT")
+                .build(),
+        ),
+    );
     for route in routes() {
         for body in route.request.iter().chain(&route.response) {
             components = components.schema(body.name, (body.schema)());
         }
-        let item = PathItemBuilder::new().operation(route.method.clone(), operation(&route).build()).build();
+        let item = PathItemBuilder::new()
+            .operation(route.method.clone(), operation(&route).build())
+            .build();
         paths = paths.path(route.path, item);
     }
     let mut schemas: Vec<(String, RefOr<Schema>)> = Vec::new();
     collect(&mut schemas);
     components = components.schemas_from_iter(schemas).schema("Problem", problem());
-    let info = InfoBuilder::new().title("Analytics Engine").version(env!("CARGO_PKG_VERSION")).description(Some("One KPI, one number: define KPIs, send facts, ask for values."));
-    OpenApiBuilder::new().info(info.build()).paths(paths.build()).components(Some(components.build())).build()
+    let info = InfoBuilder::new()
+        .title("Analytics Engine")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some("One KPI, one number: define KPIs, send facts, ask for values."));
+    OpenApiBuilder::new()
+        .info(info.build())
+        .paths(paths.build())
+        .components(Some(components.build()))
+        .build()
 }
 
 /// The types that bodies refer to.
@@ -50,9 +67,15 @@ fn reference(body: &Body) -> Ref {
 }
 
 fn operation(route: &Route) -> OperationBuilder {
-    let mut operation = OperationBuilder::new().operation_id(Some(route.operation)).summary(Some(route.summary));
+    let mut operation = OperationBuilder::new()
+        .operation_id(Some(route.operation))
+        .summary(Some(route.summary));
     for parameter in &route.parameters {
-        let required = if parameter.required { Required::True } else { Required::False };
+        let required = if parameter.required {
+            Required::True
+        } else {
+            Required::False
+        };
         operation = operation.parameter(
             ParameterBuilder::new()
                 .name(parameter.name)
@@ -64,16 +87,34 @@ fn operation(route: &Route) -> OperationBuilder {
     }
     if let Some(body) = &route.request {
         let content = ContentBuilder::new().schema(Some(reference(body))).build();
-        operation = operation.request_body(Some(RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True)).build()));
+        operation = operation.request_body(Some(
+            RequestBodyBuilder::new()
+                .content("application/json", content)
+                .required(Some(Required::True))
+                .build(),
+        ));
     }
     let mut success = ResponseBuilder::new().description(route.summary);
     if let Some(body) = &route.response {
-        success = success.content("application/json", ContentBuilder::new().schema(Some(reference(body))).build());
+        success = success.content(
+            "application/json",
+            ContentBuilder::new().schema(Some(reference(body))).build(),
+        );
     }
     let refused = ResponseBuilder::new()
         .description("The request was refused; the body says why and what would be right.")
-        .content("application/problem+json", ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build());
-    operation = operation.responses(ResponsesBuilder::new().response(route.status, success.build()).response("default", refused.build()).build());
+        .content(
+            "application/problem+json",
+            ContentBuilder::new()
+                .schema(Some(Ref::from_schema_name("Problem")))
+                .build(),
+        );
+    operation = operation.responses(
+        ResponsesBuilder::new()
+            .response(route.status, success.build())
+            .response("default", refused.build())
+            .build(),
+    );
     if route.open {
         return operation;
     }
@@ -87,7 +128,10 @@ fn problem() -> RefOr<Schema> {
         .property("pointer", text().description(Some("JSON pointer to the input.")))
         .property("detail", text())
         .property("hint", text())
-        .property("span", utoipa::openapi::schema::ArrayBuilder::new().items(ObjectBuilder::new().schema_type(Type::Integer)))
+        .property(
+            "span",
+            utoipa::openapi::schema::ArrayBuilder::new().items(ObjectBuilder::new().schema_type(Type::Integer)),
+        )
         .required("pointer")
         .required("detail");
     let problem = ObjectBuilder::new()

@@ -18,7 +18,10 @@ pub struct Body {
 
 macro_rules! body {
     ($kind:ty, $name:literal) => {
-        Some(Body { name: $name, schema: <$kind as PartialSchema>::schema })
+        Some(Body {
+            name: $name,
+            schema: <$kind as PartialSchema>::schema,
+        })
     };
 }
 
@@ -57,23 +60,52 @@ pub struct Route {
 }
 
 const fn path(name: &'static str, description: &'static str) -> Parameter {
-    Parameter { name, place: ParameterIn::Path, required: true, description }
+    Parameter {
+        name,
+        place: ParameterIn::Path,
+        required: true,
+        description,
+    }
 }
 
 const fn query(name: &'static str, required: bool, description: &'static str) -> Parameter {
-    Parameter { name, place: ParameterIn::Query, required, description }
+    Parameter {
+        name,
+        place: ParameterIn::Query,
+        required,
+        description,
+    }
 }
 
 const fn header(name: &'static str, required: bool, description: &'static str) -> Parameter {
-    Parameter { name, place: ParameterIn::Header, required, description }
+    Parameter {
+        name,
+        place: ParameterIn::Header,
+        required,
+        description,
+    }
 }
 
 fn route(method: HttpMethod, path: &'static str, operation: &'static str, summary: &'static str) -> Route {
-    Route { method, path, operation, summary, open: false, parameters: Vec::new(), request: None, status: "200", response: None }
+    Route {
+        method,
+        path,
+        operation,
+        summary,
+        open: false,
+        parameters: Vec::new(),
+        request: None,
+        status: "200",
+        response: None,
+    }
 }
 
 fn filter() -> Parameter {
-    query("filter[DIMENSION]", false, "Values of a dimension that count, separated by commas: `filter[origin]=ORD,LAX`.")
+    query(
+        "filter[DIMENSION]",
+        false,
+        "Values of a dimension that count, separated by commas: `filter[origin]=ORD,LAX`.",
+    )
 }
 
 fn if_match() -> Parameter {
@@ -94,40 +126,149 @@ pub fn routes() -> Vec<Route> {
 
 fn tokens() -> Vec<Route> {
     vec![
-        Route { open: true, request: body!(rest::SignIn, "SignIn"), response: body!(rest::Tokens, "Tokens"), ..route(HttpMethod::Post, "/v1/sign-in", "signIn", "Password in, tokens out.") },
-        Route { open: true, request: body!(rest::Refresh, "Refresh"), response: body!(rest::Tokens, "Tokens"), ..route(HttpMethod::Post, "/v1/refresh-token", "refreshToken", "Refresh token in, new tokens out. It can be used once.") },
+        Route {
+            open: true,
+            request: body!(rest::SignIn, "SignIn"),
+            response: body!(rest::Tokens, "Tokens"),
+            ..route(HttpMethod::Post, "/v1/sign-in", "signIn", "Password in, tokens out.")
+        },
+        Route {
+            open: true,
+            request: body!(rest::Refresh, "Refresh"),
+            response: body!(rest::Tokens, "Tokens"),
+            ..route(
+                HttpMethod::Post,
+                "/v1/refresh-token",
+                "refreshToken",
+                "Refresh token in, new tokens out. It can be used once.",
+            )
+        },
     ]
 }
 
 fn catalog() -> Vec<Route> {
     let code = || path("code", "Code of the definition.");
     vec![
-        Route { request: body!(EntityDefinition, "EntityDefinition"), response: body!(rest::Entity, "Entity"), status: "201", ..route(HttpMethod::Post, "/v1/entities", "createEntity", "Defines an entity and creates its tables.") },
-        Route { response: body!(rest::Entities, "Entities"), ..route(HttpMethod::Get, "/v1/entities", "listEntities", "All entities.") },
-        Route { parameters: vec![code()], response: body!(rest::Entity, "Entity"), ..route(HttpMethod::Get, "/v1/entities/{code}", "readEntity", "One entity with its ETag.") },
-        Route { parameters: vec![code(), if_match()], request: body!(EntityDefinition, "EntityDefinition"), response: body!(rest::Entity, "Entity"), ..route(HttpMethod::Put, "/v1/entities/{code}", "replaceEntity", "Replaces an entity's definition; with facts, only by additions.") },
-        Route { request: body!(KpiDefinition, "KpiDefinition"), response: body!(rest::Kpi, "Kpi"), status: "201", ..route(HttpMethod::Post, "/v1/kpis", "createKpi", "Defines a KPI.") },
-        Route { response: body!(rest::Kpis, "Kpis"), ..route(HttpMethod::Get, "/v1/kpis", "listKpis", "All KPIs.") },
-        Route { parameters: vec![code()], response: body!(rest::Kpi, "Kpi"), ..route(HttpMethod::Get, "/v1/kpis/{code}", "readKpi", "One KPI with its ETag.") },
-        Route { parameters: vec![code(), if_match()], request: body!(KpiDefinition, "KpiDefinition"), response: body!(rest::Kpi, "Kpi"), ..route(HttpMethod::Put, "/v1/kpis/{code}", "replaceKpi", "Replaces a KPI's definition.") },
+        Route {
+            request: body!(EntityDefinition, "EntityDefinition"),
+            response: body!(rest::Entity, "Entity"),
+            status: "201",
+            ..route(
+                HttpMethod::Post,
+                "/v1/entities",
+                "createEntity",
+                "Defines an entity and creates its tables.",
+            )
+        },
+        Route {
+            response: body!(rest::Entities, "Entities"),
+            ..route(HttpMethod::Get, "/v1/entities", "listEntities", "All entities.")
+        },
+        Route {
+            parameters: vec![code()],
+            response: body!(rest::Entity, "Entity"),
+            ..route(
+                HttpMethod::Get,
+                "/v1/entities/{code}",
+                "readEntity",
+                "One entity with its ETag.",
+            )
+        },
+        Route {
+            parameters: vec![code(), if_match()],
+            request: body!(EntityDefinition, "EntityDefinition"),
+            response: body!(rest::Entity, "Entity"),
+            ..route(
+                HttpMethod::Put,
+                "/v1/entities/{code}",
+                "replaceEntity",
+                "Replaces an entity's definition; with facts, only by additions.",
+            )
+        },
+        Route {
+            request: body!(KpiDefinition, "KpiDefinition"),
+            response: body!(rest::Kpi, "Kpi"),
+            status: "201",
+            ..route(HttpMethod::Post, "/v1/kpis", "createKpi", "Defines a KPI.")
+        },
+        Route {
+            response: body!(rest::Kpis, "Kpis"),
+            ..route(HttpMethod::Get, "/v1/kpis", "listKpis", "All KPIs.")
+        },
+        Route {
+            parameters: vec![code()],
+            response: body!(rest::Kpi, "Kpi"),
+            ..route(HttpMethod::Get, "/v1/kpis/{code}", "readKpi", "One KPI with its ETag.")
+        },
+        Route {
+            parameters: vec![code(), if_match()],
+            request: body!(KpiDefinition, "KpiDefinition"),
+            response: body!(rest::Kpi, "Kpi"),
+            ..route(
+                HttpMethod::Put,
+                "/v1/kpis/{code}",
+                "replaceKpi",
+                "Replaces a KPI's definition.",
+            )
+        },
     ]
 }
 
 fn facts() -> Vec<Route> {
     vec![
         Route {
-            parameters: vec![path("entity", "Code of the entity."), header("Idempotency-Key", false, "The same key has its effect once, however often it is sent.")],
+            parameters: vec![
+                path("entity", "Code of the entity."),
+                header(
+                    "Idempotency-Key",
+                    false,
+                    "The same key has its effect once, however often it is sent.",
+                ),
+            ],
             response: body!(rest::Accepted, "Accepted"),
             status: "202",
-            ..route(HttpMethod::Post, "/v1/events/{entity}", "acceptEvents", "Queues events: a JSON list of objects, or one object a line as application/x-ndjson.")
+            ..route(
+                HttpMethod::Post,
+                "/v1/events/{entity}",
+                "acceptEvents",
+                "Queues events: a JSON list of objects, or one object a line as application/x-ndjson.",
+            )
         },
-        Route { parameters: vec![path("id", "The batch.")], response: body!(rest::Batch, "Batch"), ..route(HttpMethod::Get, "/v1/batches/{id}", "readBatch", "What became of accepted events; 404 while they are queued.") },
         Route {
-            parameters: vec![query("entity", false, "Only of this entity."), query("before", false, "`next_before` of the page before."), query("limit", false, "Most letters, up to 200.")],
-            response: body!(rest::DeadLetters, "DeadLetters"),
-            ..route(HttpMethod::Get, "/v1/dead-letters", "listDeadLetters", "Events that were refused, newest first.")
+            parameters: vec![path("id", "The batch.")],
+            response: body!(rest::Batch, "Batch"),
+            ..route(
+                HttpMethod::Get,
+                "/v1/batches/{id}",
+                "readBatch",
+                "What became of accepted events; 404 while they are queued.",
+            )
         },
-        Route { parameters: vec![path("id", "The dead letter.")], response: body!(rest::Accepted, "Accepted"), status: "202", ..route(HttpMethod::Post, "/v1/dead-letters/{id}/replay", "replayDeadLetter", "Sends a refused event through ingestion again; it takes effect once.") },
+        Route {
+            parameters: vec![
+                query("entity", false, "Only of this entity."),
+                query("before", false, "`next_before` of the page before."),
+                query("limit", false, "Most letters, up to 200."),
+            ],
+            response: body!(rest::DeadLetters, "DeadLetters"),
+            ..route(
+                HttpMethod::Get,
+                "/v1/dead-letters",
+                "listDeadLetters",
+                "Events that were refused, newest first.",
+            )
+        },
+        Route {
+            parameters: vec![path("id", "The dead letter.")],
+            response: body!(rest::Accepted, "Accepted"),
+            status: "202",
+            ..route(
+                HttpMethod::Post,
+                "/v1/dead-letters/{id}/replay",
+                "replayDeadLetter",
+                "Sends a refused event through ingestion again; it takes effect once.",
+            )
+        },
     ]
 }
 
@@ -135,9 +276,19 @@ fn values() -> Vec<Route> {
     let period = || query("period", true, "`minute`, `hour` or `day`; a day is the client's own.");
     vec![
         Route {
-            parameters: vec![path("code", "Code of the KPI."), period(), query("at", false, "An instant inside the bucket; now when absent."), filter()],
+            parameters: vec![
+                path("code", "Code of the KPI."),
+                period(),
+                query("at", false, "An instant inside the bucket; now when absent."),
+                filter(),
+            ],
             response: body!(rest::KpiValue, "KpiValue"),
-            ..route(HttpMethod::Get, "/v1/kpis/{code}/value", "readValue", "A KPI's value over the current bucket.")
+            ..route(
+                HttpMethod::Get,
+                "/v1/kpis/{code}/value",
+                "readValue",
+                "A KPI's value over the current bucket.",
+            )
         },
         Route {
             parameters: vec![
@@ -149,23 +300,74 @@ fn values() -> Vec<Route> {
                 filter(),
             ],
             response: body!(rest::Series, "Series"),
-            ..route(HttpMethod::Get, "/v1/kpis/{code}/series", "readSeries", "A KPI's values over a range.")
+            ..route(
+                HttpMethod::Get,
+                "/v1/kpis/{code}/series",
+                "readSeries",
+                "A KPI's values over a range.",
+            )
         },
     ]
 }
 
 fn streams() -> Vec<Route> {
     vec![
-        Route { response: body!(rest::Streams, "Streams"), ..route(HttpMethod::Get, "/v1/streams", "listStreams", "Topics with the number of their subscribers.") },
-        Route { request: body!(rest::StreamRequest, "StreamRequest"), response: body!(rest::Stream, "Stream"), ..route(HttpMethod::Post, "/v1/streams/start", "startStream", "Computes a topic even without subscribers.") },
-        Route { request: body!(rest::StreamRequest, "StreamRequest"), response: body!(rest::Stream, "Stream"), ..route(HttpMethod::Post, "/v1/streams/stop", "stopStream", "Pauses a topic; starting it again resumes.") },
+        Route {
+            response: body!(rest::Streams, "Streams"),
+            ..route(
+                HttpMethod::Get,
+                "/v1/streams",
+                "listStreams",
+                "Topics with the number of their subscribers.",
+            )
+        },
+        Route {
+            request: body!(rest::StreamRequest, "StreamRequest"),
+            response: body!(rest::Stream, "Stream"),
+            ..route(
+                HttpMethod::Post,
+                "/v1/streams/start",
+                "startStream",
+                "Computes a topic even without subscribers.",
+            )
+        },
+        Route {
+            request: body!(rest::StreamRequest, "StreamRequest"),
+            response: body!(rest::Stream, "Stream"),
+            ..route(
+                HttpMethod::Post,
+                "/v1/streams/stop",
+                "stopStream",
+                "Pauses a topic; starting it again resumes.",
+            )
+        },
     ]
 }
 
 fn about() -> Vec<Route> {
     vec![
-        Route { open: true, response: body!(rest::Health, "Health"), ..route(HttpMethod::Get, "/v1/health", "readHealth", "What works and what does not; 503 when something does not.") },
-        Route { open: true, ..route(HttpMethod::Get, "/openapi.json", "openApi", "This document.") },
-        Route { open: true, ..route(HttpMethod::Get, "/asyncapi.json", "asyncApi", "The live protocol as AsyncAPI 3.") },
+        Route {
+            open: true,
+            response: body!(rest::Health, "Health"),
+            ..route(
+                HttpMethod::Get,
+                "/v1/health",
+                "readHealth",
+                "What works and what does not; 503 when something does not.",
+            )
+        },
+        Route {
+            open: true,
+            ..route(HttpMethod::Get, "/openapi.json", "openApi", "This document.")
+        },
+        Route {
+            open: true,
+            ..route(
+                HttpMethod::Get,
+                "/asyncapi.json",
+                "asyncApi",
+                "The live protocol as AsyncAPI 3.",
+            )
+        },
     ]
 }

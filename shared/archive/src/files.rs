@@ -65,7 +65,11 @@ impl Format {
     /// # Errors
     /// When its ending is none that is read.
     pub fn of(name: &str) -> Result<Self, FileError> {
-        match name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase()).as_deref() {
+        match name
+            .rsplit_once('.')
+            .map(|(_, ending)| ending.to_ascii_lowercase())
+            .as_deref()
+        {
             Some("parquet") => Ok(Self::Parquet),
             Some("csv") => Ok(Self::Csv),
             Some("ndjson" | "jsonl") => Ok(Self::Ndjson),
@@ -102,10 +106,17 @@ impl Chunk {
             Err(rejection) => {
                 let mut original = original();
                 if original.len() > MAX_ORIGINAL_BYTES {
-                    let end = (0..=MAX_ORIGINAL_BYTES).rev().find(|end| original.is_char_boundary(*end)).unwrap_or(0);
+                    let end = (0..=MAX_ORIGINAL_BYTES)
+                        .rev()
+                        .find(|end| original.is_char_boundary(*end))
+                        .unwrap_or(0);
                     original.truncate(end);
                 }
-                self.refused.push(RefusedRow { position, rejection, original });
+                self.refused.push(RefusedRow {
+                    position,
+                    rejection,
+                    original,
+                });
             }
         }
     }
@@ -152,15 +163,25 @@ impl Iterator for Chunks<'_> {
 }
 
 /// Checks that a file's columns are fields of the entity, and that what every fact needs is among them.
-pub(crate) fn check_columns<'n>(mapper: &Mapper, columns: impl Iterator<Item = &'n str> + Clone) -> Result<(), FileError> {
+pub(crate) fn check_columns<'n>(
+    mapper: &Mapper,
+    columns: impl Iterator<Item = &'n str> + Clone,
+) -> Result<(), FileError> {
     for column in columns.clone() {
         mapper.known(column).map_err(FileError::Column)?;
     }
     let definition = mapper.entity().definition();
-    let required = definition.attributes.iter().filter(|attribute| attribute.required && attribute.formula.is_none()).map(|attribute| attribute.name.as_str());
+    let required = definition
+        .attributes
+        .iter()
+        .filter(|attribute| attribute.required && attribute.formula.is_none())
+        .map(|attribute| attribute.name.as_str());
     for name in std::iter::once(definition.time.as_str()).chain(required) {
         if !columns.clone().any(|column| column == name) {
-            return Err(FileError::Column(Rejection { field: name.to_owned(), reason: format!("is required by {} and the file has none", definition.code) }));
+            return Err(FileError::Column(Rejection {
+                field: name.to_owned(),
+                reason: format!("is required by {} and the file has none", definition.code),
+            }));
         }
     }
     Ok(())

@@ -15,7 +15,10 @@ use series::{Field, Mapper};
 use crate::files::{CHUNK_ROWS, Chunk, FileError, check_columns};
 
 fn unreadable(cause: &impl ToString) -> FileError {
-    FileError::Unreadable { format: "Parquet", cause: cause.to_string() }
+    FileError::Unreadable {
+        format: "Parquet",
+        cause: cause.to_string(),
+    }
 }
 
 /// A Parquet file's rows, a batch at a time.
@@ -31,8 +34,16 @@ impl Table {
     /// When it is no Parquet file, or cut off.
     pub fn open(bytes: Bytes, rows: usize) -> Result<Self, FileError> {
         let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(|error| unreadable(&error))?;
-        let names = builder.schema().fields().iter().map(|field| field.name().clone()).collect();
-        let reader = builder.with_batch_size(rows).build().map_err(|error| unreadable(&error))?;
+        let names = builder
+            .schema()
+            .fields()
+            .iter()
+            .map(|field| field.name().clone())
+            .collect();
+        let reader = builder
+            .with_batch_size(rows)
+            .build()
+            .map_err(|error| unreadable(&error))?;
         Ok(Self { reader, names })
     }
 
@@ -48,7 +59,11 @@ impl Iterator for Table {
 
     fn next(&mut self) -> Option<Self::Item> {
         let batch = self.reader.next()?;
-        Some(batch.map_err(|error| unreadable(&error)).and_then(|batch| Batch::new(&batch)))
+        Some(
+            batch
+                .map_err(|error| unreadable(&error))
+                .and_then(|batch| Batch::new(&batch)),
+        )
     }
 }
 
@@ -61,9 +76,22 @@ pub struct Batch {
 
 impl Batch {
     fn new(batch: &RecordBatch) -> Result<Self, FileError> {
-        let names = batch.schema().fields().iter().map(|field| field.name().clone()).collect();
-        let columns = batch.columns().iter().map(|column| plain(column)).collect::<Result<_, _>>()?;
-        Ok(Self { names, columns, rows: batch.num_rows() })
+        let names = batch
+            .schema()
+            .fields()
+            .iter()
+            .map(|field| field.name().clone())
+            .collect();
+        let columns = batch
+            .columns()
+            .iter()
+            .map(|column| plain(column))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            names,
+            columns,
+            rows: batch.num_rows(),
+        })
     }
 
     /// Number of rows.
@@ -75,13 +103,20 @@ impl Batch {
     /// A field of a row, by its column's name.
     #[must_use]
     pub fn field(&self, row: usize, name: &str) -> Field<'_> {
-        self.names.iter().position(|column| column == name).map_or(Field::Missing, |column| field(&self.columns[column], row))
+        self.names
+            .iter()
+            .position(|column| column == name)
+            .map_or(Field::Missing, |column| field(&self.columns[column], row))
     }
 
     /// A row as JSON, times as RFC 3339.
     #[must_use]
     pub fn json(&self, row: usize) -> Map<String, Value> {
-        self.names.iter().zip(&self.columns).map(|(name, column)| (name.clone(), json(&field(column, row)))).collect()
+        self.names
+            .iter()
+            .zip(&self.columns)
+            .map(|(name, column)| (name.clone(), json(&field(column, row))))
+            .collect()
     }
 }
 
@@ -93,8 +128,16 @@ fn plain(column: &ArrayRef) -> Result<ArrayRef, FileError> {
         DataType::Float16 | DataType::Float32 | DataType::Float64 => DataType::Float64,
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => DataType::LargeUtf8,
         DataType::Timestamp(_, _) | DataType::Date64 => microseconds,
-        DataType::Date32 => return cast(&cast(column, &DataType::Date64).map_err(|error| unreadable(&error))?, &microseconds).map_err(|error| unreadable(&error)),
-        DataType::Dictionary(_, values) if matches!(**values, DataType::Utf8 | DataType::LargeUtf8) => DataType::LargeUtf8,
+        DataType::Date32 => {
+            return cast(
+                &cast(column, &DataType::Date64).map_err(|error| unreadable(&error))?,
+                &microseconds,
+            )
+            .map_err(|error| unreadable(&error));
+        }
+        DataType::Dictionary(_, values) if matches!(**values, DataType::Utf8 | DataType::LargeUtf8) => {
+            DataType::LargeUtf8
+        }
         _ => return Ok(Arc::clone(column)),
     };
     cast(column, &target).map_err(|error| unreadable(&error))
@@ -108,11 +151,18 @@ fn field(column: &ArrayRef, row: usize) -> Field<'_> {
         DataType::Int64 => Field::Integer(column.as_primitive::<Int64Type>().value(row)),
         DataType::Float64 => Field::Float(column.as_primitive::<Float64Type>().value(row)),
         DataType::Boolean => Field::Boolean(column.as_boolean().value(row)),
-        DataType::LargeUtf8 => Field::Text { text: column.as_string::<i64>().value(row), typed: true },
-        DataType::Timestamp(TimeUnit::Microsecond, _) => Field::Time(column.as_primitive::<TimestampMicrosecondType>().value(row)),
+        DataType::LargeUtf8 => Field::Text {
+            text: column.as_string::<i64>().value(row),
+            typed: true,
+        },
+        DataType::Timestamp(TimeUnit::Microsecond, _) => {
+            Field::Time(column.as_primitive::<TimestampMicrosecondType>().value(row))
+        }
         DataType::Decimal128(_, scale) => u32::try_from(*scale)
             .ok()
-            .and_then(|scale| Decimal::try_from_i128_with_scale(column.as_primitive::<Decimal128Type>().value(row), scale).ok())
+            .and_then(|scale| {
+                Decimal::try_from_i128_with_scale(column.as_primitive::<Decimal128Type>().value(row), scale).ok()
+            })
             .map_or(Field::Other("a decimal beyond 28 digits"), Field::Decimal),
         _ => Field::Other("a column of a type that no attribute has"),
     }
@@ -125,9 +175,13 @@ fn json(field: &Field<'_>) -> Value {
         Field::Integer(integer) => Value::from(*integer),
         Field::Decimal(decimal) => Value::from(decimal.to_string()),
         // JSON has no NaN or infinity; a dead letter shows them as text.
-        Field::Float(float) => serde_json::Number::from_f64(*float).map_or_else(|| Value::from(float.to_string()), Value::Number),
+        Field::Float(float) => {
+            serde_json::Number::from_f64(*float).map_or_else(|| Value::from(float.to_string()), Value::Number)
+        }
         Field::Text { text, .. } => Value::from(*text),
-        Field::Time(time_us) => Timestamp::from_microsecond(*time_us).map_or(Value::Null, |time| Value::from(time.to_string())),
+        Field::Time(time_us) => {
+            Timestamp::from_microsecond(*time_us).map_or(Value::Null, |time| Value::from(time.to_string()))
+        }
         Field::Other(name) => Value::from(*name),
     }
 }
@@ -145,7 +199,13 @@ impl<'a> Rows<'a> {
     pub(crate) fn open(bytes: Bytes, mapper: &'a Mapper, now: Timestamp) -> Result<Self, FileError> {
         let table = Table::open(bytes, CHUNK_ROWS)?;
         check_columns(mapper, table.names().iter().map(String::as_str))?;
-        Ok(Self { table, mapper, now, position: 0, failed: false })
+        Ok(Self {
+            table,
+            mapper,
+            now,
+            position: 0,
+            failed: false,
+        })
     }
 
     pub(crate) fn next(&mut self) -> Option<Result<Chunk, FileError>> {

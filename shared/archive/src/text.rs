@@ -20,10 +20,22 @@ pub struct CsvRows<'a> {
 impl<'a> CsvRows<'a> {
     pub(crate) fn open(bytes: Bytes, mapper: &'a Mapper, now: Timestamp) -> Result<Self, FileError> {
         let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes.reader());
-        let header = reader.headers().map_err(|error| FileError::Unreadable { format: "CSV", cause: error.to_string() })?;
-        let names: Vec<String> = header.iter().map(|name| name.trim().trim_start_matches('\u{feff}').to_owned()).collect();
+        let header = reader.headers().map_err(|error| FileError::Unreadable {
+            format: "CSV",
+            cause: error.to_string(),
+        })?;
+        let names: Vec<String> = header
+            .iter()
+            .map(|name| name.trim().trim_start_matches('\u{feff}').to_owned())
+            .collect();
         check_columns(mapper, names.iter().map(String::as_str))?;
-        Ok(Self { reader, names, mapper, now, position: 0 })
+        Ok(Self {
+            reader,
+            names,
+            mapper,
+            now,
+            position: 0,
+        })
     }
 
     pub(crate) fn next(&mut self) -> Option<Result<Chunk, FileError>> {
@@ -33,7 +45,12 @@ impl<'a> CsvRows<'a> {
             match self.reader.read_byte_record(&mut record) {
                 Ok(false) => break,
                 Ok(true) => chunk.add(self.position, self.fact(&record), || line(&record)),
-                Err(error) => return Some(Err(FileError::Unreadable { format: "CSV", cause: error.to_string() })),
+                Err(error) => {
+                    return Some(Err(FileError::Unreadable {
+                        format: "CSV",
+                        cause: error.to_string(),
+                    }));
+                }
             }
             self.position += 1;
         }
@@ -42,12 +59,19 @@ impl<'a> CsvRows<'a> {
 
     fn fact(&self, record: &csv::ByteRecord) -> Result<series::Fact, Rejection> {
         if record.len() != self.names.len() {
-            return Err(whole(format!("the line has {} fields, the header has {}", record.len(), self.names.len())));
+            return Err(whole(format!(
+                "the line has {} fields, the header has {}",
+                record.len(),
+                self.names.len()
+            )));
         }
-        let text = csv::StringRecord::from_byte_record(record.clone()).map_err(|_| whole("the line is not UTF-8".to_owned()))?;
+        let text = csv::StringRecord::from_byte_record(record.clone())
+            .map_err(|_| whole("the line is not UTF-8".to_owned()))?;
         self.mapper.fact(self.now, |name| {
             let column = self.names.iter().position(|column| column == name);
-            column.and_then(|column| text.get(column)).map_or(Field::Missing, |text| Field::Text { text, typed: false })
+            column
+                .and_then(|column| text.get(column))
+                .map_or(Field::Missing, |text| Field::Text { text, typed: false })
         })
     }
 }
@@ -58,7 +82,10 @@ fn line(record: &csv::ByteRecord) -> String {
 
 /// A rejection of a whole line.
 fn whole(reason: String) -> Rejection {
-    Rejection { field: String::new(), reason }
+    Rejection {
+        field: String::new(),
+        reason,
+    }
 }
 
 /// An NDJSON file's rows as facts.
@@ -71,7 +98,12 @@ pub struct NdjsonRows<'a> {
 
 impl<'a> NdjsonRows<'a> {
     pub(crate) fn open(bytes: Bytes, mapper: &'a Mapper, now: Timestamp) -> Self {
-        Self { reader: bytes.reader(), mapper, now, position: 0 }
+        Self {
+            reader: bytes.reader(),
+            mapper,
+            now,
+            position: 0,
+        }
     }
 
     pub(crate) fn next(&mut self) -> Option<Result<Chunk, FileError>> {
@@ -82,8 +114,15 @@ impl<'a> NdjsonRows<'a> {
             match self.reader.read_until(b'\n', &mut line) {
                 Ok(0) => break,
                 Ok(_) if line.trim_ascii().is_empty() => continue,
-                Ok(_) => chunk.add(self.position, self.fact(&line), || String::from_utf8_lossy(line.trim_ascii()).into_owned()),
-                Err(error) => return Some(Err(FileError::Unreadable { format: "NDJSON", cause: error.to_string() })),
+                Ok(_) => chunk.add(self.position, self.fact(&line), || {
+                    String::from_utf8_lossy(line.trim_ascii()).into_owned()
+                }),
+                Err(error) => {
+                    return Some(Err(FileError::Unreadable {
+                        format: "NDJSON",
+                        cause: error.to_string(),
+                    }));
+                }
             }
             self.position += 1;
         }

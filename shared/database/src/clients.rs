@@ -24,8 +24,18 @@ pub struct User {
 /// When the statement fails.
 pub async fn user_for_sign_in(database: &Database, email: &str) -> Result<Option<User>, Error> {
     let session = database.session().await?;
-    let rows = session.query("SELECT id, client_id, password_hash, role FROM core.user_for_sign_in($1)", &[&email]).await?;
-    Ok(rows.first().map(|row| User { id: row.get(0), client: row.get(1), password_hash: row.get(2), role: row.get(3) }))
+    let rows = session
+        .query(
+            "SELECT id, client_id, password_hash, role FROM core.user_for_sign_in($1)",
+            &[&email],
+        )
+        .await?;
+    Ok(rows.first().map(|row| User {
+        id: row.get(0),
+        client: row.get(1),
+        password_hash: row.get(2),
+        role: row.get(3),
+    }))
 }
 
 /// The role that a user has now; `None` when the user is gone.
@@ -35,7 +45,12 @@ pub async fn user_for_sign_in(database: &Database, email: &str) -> Result<Option
 pub async fn role_of(database: &Database, client: Uuid, user: Uuid) -> Result<Option<String>, Error> {
     let session = database.session().await?;
     session.begin(Some(client), Isolation::ReadCommitted).await?;
-    let result = session.query("SELECT role FROM core.users WHERE client_id = $1 AND id = $2", &[&client, &user]).await;
+    let result = session
+        .query(
+            "SELECT role FROM core.users WHERE client_id = $1 AND id = $2",
+            &[&client, &user],
+        )
+        .await;
     let rows = session.finish(result).await?;
     Ok(rows.first().map(|row| row.get(0)))
 }
@@ -74,21 +89,41 @@ pub async fn provision(database: &Database, new: &NewClient<'_>) -> Result<Provi
     let session = database.session().await?;
     session.begin(None, Isolation::ReadCommitted).await?;
     let result = async {
-        session.execute("SELECT pg_advisory_xact_lock(hashtextextended('provision-client', 0))", &[]).await?;
+        session
+            .execute(
+                "SELECT pg_advisory_xact_lock(hashtextextended('provision-client', 0))",
+                &[],
+            )
+            .await?;
         let email = new.email.to_lowercase();
-        let rows = session.query("SELECT client_id, id FROM core.users WHERE email = $1", &[&email]).await?;
+        let rows = session
+            .query("SELECT client_id, id FROM core.users WHERE email = $1", &[&email])
+            .await?;
         if let Some(row) = rows.first() {
-            return Ok(Provisioned { client: row.get(0), user: row.get(1), created: false });
+            return Ok(Provisioned {
+                client: row.get(0),
+                user: row.get(1),
+                created: false,
+            });
         }
         let (client, user) = (Uuid::now_v7(), Uuid::now_v7());
-        session.execute("INSERT INTO core.clients (id, name, time_zone) VALUES ($1, $2, $3)", &[&client, &new.name, &new.time_zone]).await?;
+        session
+            .execute(
+                "INSERT INTO core.clients (id, name, time_zone) VALUES ($1, $2, $3)",
+                &[&client, &new.name, &new.time_zone],
+            )
+            .await?;
         session
             .execute(
                 "INSERT INTO core.users (id, client_id, email, password_hash, role) VALUES ($1, $2, $3, $4, $5)",
                 &[&user, &client, &email, &new.password_hash, &new.role],
             )
             .await?;
-        Ok(Provisioned { client, user, created: true })
+        Ok(Provisioned {
+            client,
+            user,
+            created: true,
+        })
     }
     .await;
     let provisioned = session.finish(result).await?;
@@ -101,7 +136,13 @@ pub async fn provision(database: &Database, new: &NewClient<'_>) -> Result<Provi
 ///
 /// # Errors
 /// When the statement fails.
-pub async fn add_user(database: &Database, client: Uuid, email: &str, password_hash: &str, role: &str) -> Result<bool, Error> {
+pub async fn add_user(
+    database: &Database,
+    client: Uuid,
+    email: &str,
+    password_hash: &str,
+    role: &str,
+) -> Result<bool, Error> {
     let session = database.session().await?;
     let added = session
         .execute(

@@ -34,7 +34,13 @@ pub struct Upkeep {
 pub async fn run(database: &Database, now: Timestamp) -> Result<Upkeep, Error> {
     let session = database.session().await?;
     // One run at a time: a second one returns at once.
-    let locked: bool = session.query("SELECT pg_try_advisory_lock(hashtextextended('compact-rollups', 0))", &[]).await?[0].get(0);
+    let locked: bool = session
+        .query(
+            "SELECT pg_try_advisory_lock(hashtextextended('compact-rollups', 0))",
+            &[],
+        )
+        .await?[0]
+        .get(0);
     if !locked {
         return Ok(Upkeep::default());
     }
@@ -42,7 +48,9 @@ pub async fn run(database: &Database, now: Timestamp) -> Result<Upkeep, Error> {
         Edition::Apache => move_up(&session, now).await.map(|moved| Upkeep { moved, refreshed: 0 }),
         Edition::Community => refresh(&session).await.map(|refreshed| Upkeep { moved: 0, refreshed }),
     };
-    session.query("SELECT pg_advisory_unlock(hashtextextended('compact-rollups', 0))", &[]).await?;
+    session
+        .query("SELECT pg_advisory_unlock(hashtextextended('compact-rollups', 0))", &[])
+        .await?;
     result
 }
 
@@ -50,15 +58,29 @@ async fn move_up(session: &Session, now: Timestamp) -> Result<i64, Error> {
     let mut moved = 0;
     for stored in definitions::relations(session).await? {
         for grouping in &stored.groupings {
-            moved += move_grouping(session, &stored, grouping, floor_us(grouping.finest, now.as_microsecond())).await?;
+            moved += move_grouping(
+                session,
+                &stored,
+                grouping,
+                floor_us(grouping.finest, now.as_microsecond()),
+            )
+            .await?;
         }
     }
     Ok(moved)
 }
 
-async fn move_grouping(session: &Session, stored: &Stored, grouping: &GroupingDefinition, closed_us: i64) -> Result<i64, Error> {
+async fn move_grouping(
+    session: &Session,
+    stored: &Stored,
+    grouping: &GroupingDefinition,
+    closed_us: i64,
+) -> Result<i64, Error> {
     let sql = ddl::compact(&stored.relation, &stored.entity, grouping);
-    let oldest = format!("SELECT min(bucket) FROM {} WHERE bucket < $1", stored.relation.partials(grouping));
+    let oldest = format!(
+        "SELECT min(bucket) FROM {} WHERE bucket < $1",
+        stored.relation.partials(grouping)
+    );
     let mut moved = 0;
     for _ in 0..MAX_SLICES {
         let from: Option<Timestamp> = session.query(&oldest, &[&timestamp(closed_us)]).await?[0].get(0);
@@ -74,32 +96,57 @@ async fn move_grouping(session: &Session, stored: &Stored, grouping: &GroupingDe
 /// Refreshes the aggregates over all stale ranges, then forgets those that were there before the refresh began. A range
 /// that a batch adds meanwhile stays: whether the refresh saw its rows is not known.
 async fn refresh(session: &Session) -> Result<u64, Error> {
-    let rows = session.query("SELECT id, schema_name, relation_name, from_time, to_time FROM core.stale_ranges", &[]).await?;
+    let rows = session
+        .query(
+            "SELECT id, schema_name, relation_name, from_time, to_time FROM core.stale_ranges",
+            &[],
+        )
+        .await?;
     let mut ids: Vec<i64> = Vec::with_capacity(rows.len());
     let mut hulls: BTreeMap<Relation, (i64, i64)> = BTreeMap::new();
     for row in rows {
         ids.push(row.get(0));
         let (from, to): (Timestamp, Timestamp) = (row.get(3), row.get(4));
-        let hull = hulls.entry(Relation { schema: row.get(1), name: row.get(2) }).or_insert((i64::MAX, i64::MIN));
+        let hull = hulls
+            .entry(Relation {
+                schema: row.get(1),
+                name: row.get(2),
+            })
+            .or_insert((i64::MAX, i64::MIN));
         *hull = (hull.0.min(from.as_microsecond()), hull.1.max(to.as_microsecond()));
     }
     for stored in definitions::relations(session).await? {
-        let Some((from_us, to_us)) = hulls.get(&stored.relation) else { continue };
+        let Some((from_us, to_us)) = hulls.get(&stored.relation) else {
+            continue;
+        };
         for grouping in &stored.groupings {
             for level in levels(grouping.finest) {
                 refresh_level(session, &stored.relation, grouping, level, *from_us, *to_us).await?;
             }
         }
     }
-    session.execute("DELETE FROM core.stale_ranges WHERE id = ANY ($1)", &[&ids]).await
+    session
+        .execute("DELETE FROM core.stale_ranges WHERE id = ANY ($1)", &[&ids])
+        .await
 }
 
 /// TimescaleDB refreshes only what was invalidated inside the window, so a wide window over two far ends costs little.
-async fn refresh_level(session: &Session, relation: &Relation, grouping: &GroupingDefinition, level: Level, from_us: i64, to_us: i64) -> Result<(), Error> {
+async fn refresh_level(
+    session: &Session,
+    relation: &Relation,
+    grouping: &GroupingDefinition,
+    level: Level,
+    from_us: i64,
+    to_us: i64,
+) -> Result<(), Error> {
     let from = timestamp(floor_us(level, from_us));
     let to = timestamp(floor_us(level, to_us + length_us(level) - 1));
     let name = relation.rollup(grouping, level).replace('\'', "''");
     tracing::debug!(rollup = name, level = level_name(level), "refresh");
     // A CALL that commits inside takes no bind parameters in a transaction of its own; timestamps have no quotes.
-    session.batch(&format!("CALL refresh_continuous_aggregate('{name}', '{from}'::timestamptz, '{to}'::timestamptz)")).await
+    session
+        .batch(&format!(
+            "CALL refresh_continuous_aggregate('{name}', '{from}'::timestamptz, '{to}'::timestamptz)"
+        ))
+        .await
 }

@@ -54,7 +54,14 @@ pub enum Error {
 fn describe(error: &tokio_postgres::Error) -> String {
     error.as_db_error().map_or_else(
         || error.to_string(),
-        |db| format!("{} ({}{})", db.message(), db.code().code(), db.table().map(|table| format!(", table {table}")).unwrap_or_default()),
+        |db| {
+            format!(
+                "{} ({}{})",
+                db.message(),
+                db.code().code(),
+                db.table().map(|table| format!(", table {table}")).unwrap_or_default()
+            )
+        },
     )
 }
 
@@ -69,7 +76,10 @@ impl Error {
     #[must_use]
     pub fn is_conflict(&self) -> bool {
         let Self::Statement(error) = self else { return false };
-        matches!(error.code().map(tokio_postgres::error::SqlState::code), Some("40001" | "40P01"))
+        matches!(
+            error.code().map(tokio_postgres::error::SqlState::code),
+            Some("40001" | "40P01")
+        )
     }
 
     /// Whether a row with this key exists already.
@@ -106,14 +116,21 @@ impl Database {
     /// When the URL can't be read.
     pub fn new(url: &str, role: &str) -> Result<Self, Error> {
         let mut config = Config::from_str(url).map_err(|error| Error::Address(error.to_string()))?;
-        config.application_name(role).connect_timeout(std::time::Duration::from_secs(5));
+        config
+            .application_name(role)
+            .connect_timeout(std::time::Duration::from_secs(5));
         // A frozen sandbox leaves dead sockets behind: the pool asks a connection for a sign of life before use.
-        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Verified };
+        let recycling = ManagerConfig {
+            recycling_method: RecyclingMethod::Verified,
+        };
         let manager = match config.get_ssl_mode() {
             tokio_postgres::config::SslMode::Disable => Manager::from_config(config.clone(), NoTls, recycling),
             _ => Manager::from_config(config.clone(), tls(), recycling),
         };
-        let pool = Pool::builder(manager).max_size(1).build().map_err(|error| Error::Address(error.to_string()))?;
+        let pool = Pool::builder(manager)
+            .max_size(1)
+            .build()
+            .map_err(|error| Error::Address(error.to_string()))?;
         Ok(Self {
             pool,
             config: Arc::new(config),
@@ -128,11 +145,20 @@ impl Database {
     /// # Errors
     /// When the server can't be reached or the login may not take the role.
     pub async fn session(&self) -> Result<Session, Error> {
-        let object = self.pool.get().await.map_err(|error| Error::Unreachable { place: self.place(), cause: cause_of(&error) })?;
+        let object = self.pool.get().await.map_err(|error| Error::Unreachable {
+            place: self.place(),
+            cause: cause_of(&error),
+        })?;
         if self.role.as_ref() != LOGIN_ROLE {
-            object.batch_execute(&format!("SET ROLE {}", identifier(&self.role))).await?;
+            object
+                .batch_execute(&format!("SET ROLE {}", identifier(&self.role)))
+                .await?;
         }
-        Ok(Session { object, edition: Arc::clone(&self.edition), statements: Arc::clone(&self.statements) })
+        Ok(Session {
+            object,
+            edition: Arc::clone(&self.edition),
+            statements: Arc::clone(&self.statements),
+        })
     }
 
     /// Statements sent by sessions of this database so far; transaction control is not counted.
@@ -144,10 +170,13 @@ impl Database {
     /// Host and port, for messages; never the password.
     #[must_use]
     pub fn place(&self) -> String {
-        let host = self.config.get_hosts().first().map_or_else(|| "localhost".to_owned(), |host| match host {
-            tokio_postgres::config::Host::Tcp(name) => name.clone(),
-            tokio_postgres::config::Host::Unix(path) => path.display().to_string(),
-        });
+        let host = self.config.get_hosts().first().map_or_else(
+            || "localhost".to_owned(),
+            |host| match host {
+                tokio_postgres::config::Host::Tcp(name) => name.clone(),
+                tokio_postgres::config::Host::Unix(path) => path.display().to_string(),
+            },
+        );
         format!("{host}:{}", self.config.get_ports().first().copied().unwrap_or(5432))
     }
 
@@ -166,16 +195,23 @@ pub const LOGIN_ROLE: &str = "login";
 /// The cause behind the pool's own words.
 fn cause_of(error: &deadpool_postgres::PoolError) -> String {
     match error {
-        deadpool_postgres::PoolError::Backend(inner) => {
-            inner.as_db_error().map_or_else(|| std::error::Error::source(inner).map_or_else(|| inner.to_string(), ToString::to_string), |db| db.message().to_owned())
-        }
+        deadpool_postgres::PoolError::Backend(inner) => inner.as_db_error().map_or_else(
+            || std::error::Error::source(inner).map_or_else(|| inner.to_string(), ToString::to_string),
+            |db| db.message().to_owned(),
+        ),
         other => other.to_string(),
     }
 }
 
 pub(crate) fn tls() -> MakeRustlsConnect {
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    MakeRustlsConnect::new(rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
+    let roots = rustls::RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
+    MakeRustlsConnect::new(
+        rustls::ClientConfig::builder()
+            .with_root_certificates(roots)
+            .with_no_client_auth(),
+    )
 }
 
 /// A name quoted for SQL text.
@@ -199,11 +235,16 @@ impl Session {
     pub async fn edition(&self) -> Result<Edition, Error> {
         self.edition
             .get_or_try_init(|| async {
-                let row = self.object.query_one("SELECT current_setting('timescaledb.license', true)", &[]).await?;
+                let row = self
+                    .object
+                    .query_one("SELECT current_setting('timescaledb.license', true)", &[])
+                    .await?;
                 match row.get::<_, Option<&str>>(0) {
                     Some("timescale") => Ok(Edition::Community),
                     Some(_) => Ok(Edition::Apache),
-                    None => Err(Error::Server("it has no TimescaleDB: install the extension and preload it".to_owned())),
+                    None => Err(Error::Server(
+                        "it has no TimescaleDB: install the extension and preload it".to_owned(),
+                    )),
                 }
             })
             .await
@@ -217,7 +258,11 @@ impl Session {
     }
 
     /// Runs a statement whose text is made for one use, in one round trip.
-    pub(crate) async fn query_once(&self, sql: &str, parameters: &[(&(dyn ToSql + Sync), Type)]) -> Result<Vec<Row>, Error> {
+    pub(crate) async fn query_once(
+        &self,
+        sql: &str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<Row>, Error> {
         self.count();
         Ok(self.object.query_typed(sql, parameters).await?)
     }
@@ -255,8 +300,13 @@ impl Session {
             Isolation::RepeatableRead => "REPEATABLE READ",
         };
         // A UUID has no character that could end the literal.
-        let setting = client.map(|client| format!("; SET LOCAL app.client_id = '{client}'")).unwrap_or_default();
-        Ok(self.object.batch_execute(&format!("BEGIN ISOLATION LEVEL {level}{setting}")).await?)
+        let setting = client
+            .map(|client| format!("; SET LOCAL app.client_id = '{client}'"))
+            .unwrap_or_default();
+        Ok(self
+            .object
+            .batch_execute(&format!("BEGIN ISOLATION LEVEL {level}{setting}"))
+            .await?)
     }
 
     /// Commits.

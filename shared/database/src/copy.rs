@@ -56,7 +56,11 @@ pub(crate) fn timestamp(time_us: i64) -> Timestamp {
 pub(crate) async fn facts(session: &Session, client: Uuid, placed: &Placed, batches: &[&[Fact]]) -> Result<(), Error> {
     let attributes = placed.entity.stored_attributes();
     let names: Vec<String> = attributes.iter().map(|attribute| identifier(&attribute.name)).collect();
-    let sql = format!("COPY {} (client_id, time, {}) FROM STDIN (FORMAT binary)", placed.relation.facts(), names.join(", "));
+    let sql = format!(
+        "COPY {} (client_id, time, {}) FROM STDIN (FORMAT binary)",
+        placed.relation.facts(),
+        names.join(", ")
+    );
     let mut types = vec![Type::UUID, Type::TIMESTAMPTZ];
     types.extend(attributes.iter().map(|attribute| sql_type(attribute.kind)));
     let sink = session.copy_client().copy_in(&sql).await?;
@@ -65,7 +69,9 @@ pub(crate) async fn facts(session: &Session, client: Uuid, placed: &Placed, batc
         let time = timestamp(fact.time_us);
         let cells: Vec<Cell<'_>> = fact.values.iter().map(Cell).collect();
         let head: [&(dyn ToSql + Sync); 2] = [&client, &time];
-        let row = head.into_iter().chain(cells.iter().map(|cell| cell as &(dyn ToSql + Sync)));
+        let row = head
+            .into_iter()
+            .chain(cells.iter().map(|cell| cell as &(dyn ToSql + Sync)));
         writer.as_mut().write_raw(Exact(row, cells.len() + 2)).await?;
     }
     writer.finish().await?;
@@ -91,10 +97,20 @@ impl<I: Iterator> Iterator for Exact<I> {
 impl<I: Iterator> ExactSizeIterator for Exact<I> {}
 
 /// Copies a grouping's partials.
-pub(crate) async fn partials(session: &Session, client: Uuid, placed: &Placed, grouping: &GroupingDefinition, rows: &[PartialRow]) -> Result<(), Error> {
+pub(crate) async fn partials(
+    session: &Session,
+    client: Uuid,
+    placed: &Placed,
+    grouping: &GroupingDefinition,
+    rows: &[PartialRow],
+) -> Result<(), Error> {
     let numeric = numeric_names(&placed.entity);
     let (columns, types) = partial_columns(placed, grouping, &numeric);
-    let sql = format!("COPY {} ({}) FROM STDIN (FORMAT binary)", placed.relation.partials(grouping), columns.join(", "));
+    let sql = format!(
+        "COPY {} ({}) FROM STDIN (FORMAT binary)",
+        placed.relation.partials(grouping),
+        columns.join(", ")
+    );
     let sink = session.copy_client().copy_in(&sql).await?;
     let mut writer = std::pin::pin!(BinaryCopyInWriter::new(sink, &types));
     for row in rows {
@@ -106,7 +122,14 @@ pub(crate) async fn partials(session: &Session, client: Uuid, placed: &Placed, g
         values.extend(cells.iter().map(|cell| cell as &(dyn ToSql + Sync)));
         values.push(&row.state.facts);
         for state in &states {
-            values.extend([&state.count as &(dyn ToSql + Sync), &state.sum, &state.min, &state.max, &state.first, &state.last]);
+            values.extend([
+                &state.count as &(dyn ToSql + Sync),
+                &state.sum,
+                &state.min,
+                &state.max,
+                &state.first,
+                &state.last,
+            ]);
         }
         writer.as_mut().write(&values).await?;
     }
@@ -127,7 +150,14 @@ struct StateCells {
 impl StateCells {
     fn of(state: &AttributeState) -> Self {
         let pair = |(time_us, value): (i64, Decimal)| vec![Decimal::from(time_us), value];
-        Self { count: state.count, sum: state.sum, min: state.min, max: state.max, first: state.first.map(pair), last: state.last.map(pair) }
+        Self {
+            count: state.count,
+            sum: state.sum,
+            min: state.min,
+            max: state.max,
+            first: state.first.map(pair),
+            last: state.last.map(pair),
+        }
     }
 }
 
@@ -136,7 +166,12 @@ fn partial_columns(placed: &Placed, grouping: &GroupingDefinition, numeric: &[&s
     let mut types = vec![Type::UUID, Type::TIMESTAMPTZ];
     for name in &grouping.dimensions {
         columns.push(identifier(name));
-        let kind = placed.entity.stored_attributes().iter().find(|attribute| attribute.name == *name).map_or(AttributeType::Text, |attribute| attribute.kind);
+        let kind = placed
+            .entity
+            .stored_attributes()
+            .iter()
+            .find(|attribute| attribute.name == *name)
+            .map_or(AttributeType::Text, |attribute| attribute.kind);
         types.push(sql_type(kind));
     }
     columns.push("facts".to_owned());

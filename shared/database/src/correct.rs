@@ -22,7 +22,13 @@ use crate::ingest::{Batch, MAX_TRIES, Outcome, mark, outcomes, reject, tell, unc
 use crate::relation::{Placed, level_name, levels, numeric_names, state_column};
 
 /// Writes batches of a keyed entity.
-pub(crate) async fn ingest(database: &Database, client: Uuid, placed: &Placed, source: &str, batches: &[Batch]) -> Result<Vec<Outcome>, Error> {
+pub(crate) async fn ingest(
+    database: &Database,
+    client: Uuid,
+    placed: &Placed,
+    source: &str,
+    batches: &[Batch],
+) -> Result<Vec<Outcome>, Error> {
     let mut tries = 1;
     loop {
         match once(database, client, placed, source, batches).await {
@@ -32,12 +38,20 @@ pub(crate) async fn ingest(database: &Database, client: Uuid, placed: &Placed, s
     }
 }
 
-async fn once(database: &Database, client: Uuid, placed: &Placed, source: &str, batches: &[Batch]) -> Result<Vec<Outcome>, Error> {
+async fn once(
+    database: &Database,
+    client: Uuid,
+    placed: &Placed,
+    source: &str,
+    batches: &[Batch],
+) -> Result<Vec<Outcome>, Error> {
     let session = database.session().await?;
     let edition = session.edition().await?;
     let lock = writers_lock(client, &placed.relation);
     // Taken before BEGIN: the snapshot must come after the lock.
-    session.execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", &[&lock]).await?;
+    session
+        .execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", &[&lock])
+        .await?;
     session.begin(Some(client), Isolation::RepeatableRead).await?;
     let result = replace(&session, edition, client, placed, source, batches).await;
     let result = match result {
@@ -45,14 +59,23 @@ async fn once(database: &Database, client: Uuid, placed: &Placed, source: &str, 
         Err(error) => Err(error),
     };
     if result.is_ok() {
-        session.execute("SELECT pg_advisory_unlock(hashtextextended($1, 0))", &[&lock]).await?;
+        session
+            .execute("SELECT pg_advisory_unlock(hashtextextended($1, 0))", &[&lock])
+            .await?;
         return result;
     }
     // Dropping the connection rolls back and gives the lock up.
     session.finish(result).await
 }
 
-async fn replace(session: &Session, edition: Edition, client: Uuid, placed: &Placed, source: &str, batches: &[Batch]) -> Result<Vec<Outcome>, Error> {
+async fn replace(
+    session: &Session,
+    edition: Edition,
+    client: Uuid,
+    placed: &Placed,
+    source: &str,
+    batches: &[Batch],
+) -> Result<Vec<Outcome>, Error> {
     unchanged(session, client, placed).await?;
     let fresh = mark(session, client, placed.entity.code(), source, batches).await?;
     let new: Vec<&Batch> = batches.iter().filter(|batch| fresh.contains(&batch.id)).collect();
@@ -72,7 +95,12 @@ async fn replace(session: &Session, edition: Edition, client: Uuid, placed: &Pla
 
 /// Positions of the key's attributes.
 fn key_positions(entity: &Entity) -> Vec<usize> {
-    let position = |name: &String| entity.stored_attributes().iter().position(|attribute| attribute.name == *name);
+    let position = |name: &String| {
+        entity
+            .stored_attributes()
+            .iter()
+            .position(|attribute| attribute.name == *name)
+    };
     entity.definition().key.iter().filter_map(position).collect()
 }
 
@@ -81,7 +109,13 @@ fn newest(entity: &Entity, batches: &[&Batch]) -> Vec<Fact> {
     let positions = key_positions(entity);
     let mut by_key: BTreeMap<Vec<String>, &Fact> = BTreeMap::new();
     for fact in batches.iter().flat_map(|batch| &batch.facts) {
-        by_key.insert(positions.iter().map(|position| series::answer::text(&fact.values[*position])).collect(), fact);
+        by_key.insert(
+            positions
+                .iter()
+                .map(|position| series::answer::text(&fact.values[*position]))
+                .collect(),
+            fact,
+        );
     }
     by_key.into_values().cloned().collect()
 }
@@ -105,7 +139,11 @@ async fn delete(session: &Session, client: Uuid, placed: &Placed, facts: &[Fact]
     for (number, (position, values)) in positions.iter().zip(&keys).enumerate() {
         let attribute = &placed.entity.stored_attributes()[*position];
         arrays.push(format!("${}::text[]", number + 2));
-        matches.push(format!("f.{} = k.k{number}::{}", identifier(&attribute.name), crate::relation::column_type(attribute.kind)));
+        matches.push(format!(
+            "f.{} = k.k{number}::{}",
+            identifier(&attribute.name),
+            crate::relation::column_type(attribute.kind)
+        ));
         parameters.push(values);
     }
     let names: Vec<String> = (0..positions.len()).map(|number| format!("k{number}")).collect();
@@ -117,30 +155,64 @@ async fn delete(session: &Session, client: Uuid, placed: &Placed, facts: &[Fact]
         matches.join(" AND ")
     );
     let rows = session.query(&sql, &parameters).await?;
-    Ok(rows.iter().map(|row| row.get::<_, Timestamp>(0).as_microsecond()).collect())
+    Ok(rows
+        .iter()
+        .map(|row| row.get::<_, Timestamp>(0).as_microsecond())
+        .collect())
 }
 
 /// Replaces the partials of the touched buckets by what the facts say, and takes them out of the levels above.
-async fn recompute(session: &Session, edition: Edition, client: Uuid, placed: &Placed, grouping: &GroupingDefinition, times: &BTreeSet<i64>) -> Result<(), Error> {
+async fn recompute(
+    session: &Session,
+    edition: Edition,
+    client: Uuid,
+    placed: &Placed,
+    grouping: &GroupingDefinition,
+    times: &BTreeSet<i64>,
+) -> Result<(), Error> {
     let buckets = |level: Level| -> Vec<Timestamp> {
-        times.iter().map(|time_us| floor_us(level, *time_us)).collect::<BTreeSet<_>>().into_iter().map(timestamp).collect()
+        times
+            .iter()
+            .map(|time_us| floor_us(level, *time_us))
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .map(timestamp)
+            .collect()
     };
     let finest = buckets(grouping.finest);
     let partials = placed.relation.partials(grouping);
-    session.execute(&format!("DELETE FROM {partials} WHERE client_id = $1 AND bucket = ANY ($2)"), &[&client, &finest]).await?;
+    session
+        .execute(
+            &format!("DELETE FROM {partials} WHERE client_id = $1 AND bucket = ANY ($2)"),
+            &[&client, &finest],
+        )
+        .await?;
     if edition == Edition::Apache {
         for level in levels(grouping.finest) {
             let rows = placed.relation.rows(grouping, level);
-            session.execute(&format!("DELETE FROM {rows} WHERE client_id = $1 AND bucket = ANY ($2)"), &[&client, &buckets(level)]).await?;
+            session
+                .execute(
+                    &format!("DELETE FROM {rows} WHERE client_id = $1 AND bucket = ANY ($2)"),
+                    &[&client, &buckets(level)],
+                )
+                .await?;
             if level > grouping.finest {
                 let sql = rebuild_level(placed, grouping, level);
                 session.execute(&sql, &[&client, &buckets(level)]).await?;
             }
         }
     }
-    let (from, to) = (bound(&finest, 0), bound(&finest, series::calendar::length_us(grouping.finest)));
-    let touched = format!("client_id = $1 AND time_bucket('1 {}', time) = ANY ($2) AND time >= $3 AND time < $4", level_name(grouping.finest));
-    session.execute(&from_facts(placed, grouping, &touched), &[&client, &finest, &from, &to]).await?;
+    let (from, to) = (
+        bound(&finest, 0),
+        bound(&finest, series::calendar::length_us(grouping.finest)),
+    );
+    let touched = format!(
+        "client_id = $1 AND time_bucket('1 {}', time) = ANY ($2) AND time >= $3 AND time < $4",
+        level_name(grouping.finest)
+    );
+    session
+        .execute(&from_facts(placed, grouping, &touched), &[&client, &finest, &from, &to])
+        .await?;
     Ok(())
 }
 
@@ -152,8 +224,16 @@ fn bound(buckets: &[Timestamp], width_us: i64) -> Timestamp {
 
 /// Rebuilds buckets of a level from what was moved to the finest one; what is still in the partials is added on read.
 fn rebuild_level(placed: &Placed, grouping: &GroupingDefinition, level: Level) -> String {
-    let dimensions: String = grouping.dimensions.iter().map(|name| format!("{}, ", identifier(name))).collect();
-    let group: String = grouping.dimensions.iter().map(|name| format!(", {}", identifier(name))).collect();
+    let dimensions: String = grouping
+        .dimensions
+        .iter()
+        .map(|name| format!("{}, ", identifier(name)))
+        .collect();
+    let group: String = grouping
+        .dimensions
+        .iter()
+        .map(|name| format!(", {}", identifier(name)))
+        .collect();
     let (mut names, mut merges) = (String::new(), String::new());
     for attribute in numeric_names(&placed.entity) {
         for (state, _, merge) in crate::relation::STATES {
@@ -176,8 +256,16 @@ fn rebuild_level(placed: &Placed, grouping: &GroupingDefinition, level: Level) -
 /// Inserts the partials of the facts that fulfil a condition.
 pub(crate) fn from_facts(placed: &Placed, grouping: &GroupingDefinition, condition: &str) -> String {
     let bucket = format!("time_bucket('1 {}', time)", level_name(grouping.finest));
-    let dimensions: String = grouping.dimensions.iter().map(|name| format!("{}, ", identifier(name))).collect();
-    let group: String = grouping.dimensions.iter().map(|name| format!(", {}", identifier(name))).collect();
+    let dimensions: String = grouping
+        .dimensions
+        .iter()
+        .map(|name| format!("{}, ", identifier(name)))
+        .collect();
+    let group: String = grouping
+        .dimensions
+        .iter()
+        .map(|name| format!(", {}", identifier(name)))
+        .collect();
     let (mut names, mut states) = (String::new(), String::new());
     for attribute in numeric_names(&placed.entity) {
         for (state, _, _) in crate::relation::STATES {
@@ -196,7 +284,9 @@ pub(crate) fn from_facts(placed: &Placed, grouping: &GroupingDefinition, conditi
 /// One state of an attribute, computed from facts in SQL.
 pub(crate) fn state_of_facts(attribute: &str, state: &str) -> String {
     let column = identifier(attribute);
-    let pair = format!("ARRAY[(extract(epoch FROM time) * 1000000)::numeric, {column}::numeric]) FILTER (WHERE {column} IS NOT NULL)");
+    let pair = format!(
+        "ARRAY[(extract(epoch FROM time) * 1000000)::numeric, {column}::numeric]) FILTER (WHERE {column} IS NOT NULL)"
+    );
     match state {
         "count" => format!("count({column})"),
         "sum" => format!("coalesce(sum({column}), 0)::numeric"),

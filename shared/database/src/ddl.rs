@@ -16,19 +16,35 @@ const COMMUNITY_LEVEL: &str = include_str!("../../../migrations/rollups/communit
 
 /// Fills `{{name}}` in a template.
 fn fill(template: &str, values: &[(&str, &str)]) -> String {
-    values.iter().fold(template.to_owned(), |text, (name, value)| text.replace(&format!("{{{{{name}}}}}"), value))
+    values.iter().fold(template.to_owned(), |text, (name, value)| {
+        text.replace(&format!("{{{{{name}}}}}"), value)
+    })
 }
 
 /// Creates the facts' hypertable.
 #[must_use]
 pub fn facts(relation: &Relation, entity: &Entity) -> String {
-    let columns: Vec<String> =
-        entity.stored_attributes().iter().map(|attribute| format!("{} {}", identifier(&attribute.name), column_type(attribute.kind))).collect();
-    let mut sql = fill(HYPERTABLE, &[("schema", &relation.schema()), ("facts", &relation.facts()), ("columns", &columns.join(",\n    "))]);
+    let columns: Vec<String> = entity
+        .stored_attributes()
+        .iter()
+        .map(|attribute| format!("{} {}", identifier(&attribute.name), column_type(attribute.kind)))
+        .collect();
+    let mut sql = fill(
+        HYPERTABLE,
+        &[
+            ("schema", &relation.schema()),
+            ("facts", &relation.facts()),
+            ("columns", &columns.join(",\n    ")),
+        ],
+    );
     let key = &entity.definition().key;
     if !key.is_empty() {
         let columns: Vec<String> = key.iter().map(|name| identifier(name)).collect();
-        sql.push_str(&format!("CREATE INDEX ON {} (client_id, {});\n", relation.facts(), columns.join(", ")));
+        sql.push_str(&format!(
+            "CREATE INDEX ON {} (client_id, {});\n",
+            relation.facts(),
+            columns.join(", ")
+        ));
     }
     sql
 }
@@ -51,8 +67,10 @@ pub fn rebuild(edition: Edition, relation: &Relation, entity: &Entity, grouping:
         Edition::Apache => "VIEW",
         Edition::Community => "MATERIALIZED VIEW",
     };
-    let mut sql: String =
-        levels(grouping.finest).rev().map(|level| format!("DROP {kind} {};\n", relation.rollup(grouping, level))).collect();
+    let mut sql: String = levels(grouping.finest)
+        .rev()
+        .map(|level| format!("DROP {kind} {};\n", relation.rollup(grouping, level)))
+        .collect();
     sql.push_str(&level_relations(edition, &parts));
     sql
 }
@@ -60,13 +78,26 @@ pub fn rebuild(edition: Edition, relation: &Relation, entity: &Entity, grouping:
 /// Adds the columns of new attributes to the facts and to a grouping's tables.
 #[must_use]
 pub fn add_columns(edition: Edition, relation: &Relation, old: &[String], entity: &Entity) -> String {
-    let new = || entity.stored_attributes().iter().filter(|attribute| !old.contains(&attribute.name));
+    let new = || {
+        entity
+            .stored_attributes()
+            .iter()
+            .filter(|attribute| !old.contains(&attribute.name))
+    };
     let mut sql = String::new();
     for attribute in new() {
-        sql.push_str(&format!("ALTER TABLE {} ADD COLUMN {} {};\n", relation.facts(), identifier(&attribute.name), column_type(attribute.kind)));
+        sql.push_str(&format!(
+            "ALTER TABLE {} ADD COLUMN {} {};\n",
+            relation.facts(),
+            identifier(&attribute.name),
+            column_type(attribute.kind)
+        ));
     }
     let numeric = numeric_names(entity);
-    let added: Vec<&str> = new().map(|attribute| attribute.name.as_str()).filter(|name| numeric.contains(name)).collect();
+    let added: Vec<&str> = new()
+        .map(|attribute| attribute.name.as_str())
+        .filter(|name| numeric.contains(name))
+        .collect();
     if added.is_empty() {
         return sql;
     }
@@ -78,8 +109,15 @@ pub fn add_columns(edition: Edition, relation: &Relation, old: &[String], entity
         for table in tables {
             for name in &added {
                 for (state, kind, _) in STATES {
-                    let default = if matches!(state, "count" | "sum") { " NOT NULL DEFAULT 0" } else { "" };
-                    sql.push_str(&format!("ALTER TABLE {table} ADD COLUMN {} {kind}{default};\n", state_column(name, state)));
+                    let default = if matches!(state, "count" | "sum") {
+                        " NOT NULL DEFAULT 0"
+                    } else {
+                        ""
+                    };
+                    sql.push_str(&format!(
+                        "ALTER TABLE {table} ADD COLUMN {} {kind}{default};\n",
+                        state_column(name, state)
+                    ));
                 }
             }
         }
@@ -91,21 +129,32 @@ pub fn add_columns(edition: Edition, relation: &Relation, old: &[String], entity
 #[must_use]
 pub fn compact(relation: &Relation, entity: &Entity, grouping: &GroupingDefinition) -> String {
     let parts = Parts::new(relation, entity, grouping);
-    let levels: String = levels(grouping.finest).map(|level| parts.fill(APACHE_COMPACT_LEVEL, level).trim_end().to_owned()).collect();
+    let levels: String = levels(grouping.finest)
+        .map(|level| parts.fill(APACHE_COMPACT_LEVEL, level).trim_end().to_owned())
+        .collect();
     fill(&parts.fill(APACHE_COMPACT, grouping.finest), &[("levels", &levels)])
 }
 
 /// The view of ready-made KPI values at a level.
 #[must_use]
 pub fn kpi_values(relation: &Relation, grouping: &GroupingDefinition, level: Level) -> String {
-    fill(KPI_VALUES, &[("schema", &relation.schema()), ("level", level_name(level)), ("rollup", &relation.rollup(grouping, level))])
+    fill(
+        KPI_VALUES,
+        &[
+            ("schema", &relation.schema()),
+            ("level", level_name(level)),
+            ("rollup", &relation.rollup(grouping, level)),
+        ],
+    )
 }
 
 fn level_tables(edition: Edition, parts: &Parts<'_>) -> String {
     if edition == Edition::Community {
         return String::new();
     }
-    levels(parts.grouping.finest).map(|level| parts.fill(APACHE_LEVEL, level)).collect()
+    levels(parts.grouping.finest)
+        .map(|level| parts.fill(APACHE_LEVEL, level))
+        .collect()
 }
 
 fn level_relations(edition: Edition, parts: &Parts<'_>) -> String {
@@ -113,7 +162,9 @@ fn level_relations(edition: Edition, parts: &Parts<'_>) -> String {
         Edition::Apache => APACHE_VIEW,
         Edition::Community => COMMUNITY_LEVEL,
     };
-    levels(parts.grouping.finest).map(|level| parts.fill(template, level)).collect()
+    levels(parts.grouping.finest)
+        .map(|level| parts.fill(template, level))
+        .collect()
 }
 
 /// The column lists of one grouping, as SQL.
@@ -129,14 +180,24 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn new(relation: &'a Relation, entity: &'a Entity, grouping: &'a GroupingDefinition) -> Self {
-        let kind = |name: &str| entity.stored_attributes().iter().find(|attribute| attribute.name == name).map_or("text", |attribute| column_type(attribute.kind));
+        let kind = |name: &str| {
+            entity
+                .stored_attributes()
+                .iter()
+                .find(|attribute| attribute.name == name)
+                .map_or("text", |attribute| column_type(attribute.kind))
+        };
         let mut states = Vec::new();
         let mut state_names = String::new();
         let mut merges = String::new();
         for attribute in numeric_names(entity) {
             for (state, kind, merge) in STATES {
                 let column = state_column(attribute, state);
-                let not_null = if matches!(state, "count" | "sum") { " NOT NULL" } else { "" };
+                let not_null = if matches!(state, "count" | "sum") {
+                    " NOT NULL"
+                } else {
+                    ""
+                };
                 states.push(format!("{column} {kind}{not_null}"));
                 state_names.push_str(&format!(", {column}"));
                 // The sum of bigints is numeric; counts stay bigints.
@@ -145,12 +206,24 @@ impl<'a> Parts<'a> {
             }
         }
         // The marker keeps the statement valid for an entity without numbers.
-        let states = if states.is_empty() { "CHECK (facts > 0)".to_owned() } else { states.join(",\n    ") };
+        let states = if states.is_empty() {
+            "CHECK (facts > 0)".to_owned()
+        } else {
+            states.join(",\n    ")
+        };
         Self {
             relation,
             grouping,
-            dimensions: grouping.dimensions.iter().map(|name| format!("{} {},\n    ", identifier(name), kind(name))).collect(),
-            dimension_names: grouping.dimensions.iter().map(|name| format!("{}, ", identifier(name))).collect(),
+            dimensions: grouping
+                .dimensions
+                .iter()
+                .map(|name| format!("{} {},\n    ", identifier(name), kind(name)))
+                .collect(),
+            dimension_names: grouping
+                .dimensions
+                .iter()
+                .map(|name| format!("{}, ", identifier(name)))
+                .collect(),
             states,
             state_names,
             merges,
@@ -159,7 +232,12 @@ impl<'a> Parts<'a> {
 
     fn fill(&self, template: &str, level: Level) -> String {
         let (relation, grouping) = (self.relation, self.grouping);
-        let group: String = self.grouping.dimensions.iter().map(|name| format!(", {}", identifier(name))).collect();
+        let group: String = self
+            .grouping
+            .dimensions
+            .iter()
+            .map(|name| format!(", {}", identifier(name)))
+            .collect();
         let below = levels(grouping.finest).take_while(|below| *below < level).last();
         let below = below.map_or_else(|| relation.partials(grouping), |below| relation.rollup(grouping, below));
         let (chunk, start_offset, compress_after) = match level {

@@ -50,8 +50,20 @@ pub struct Stored {
 /// # Errors
 /// When the statement fails or a stored definition can't be read.
 pub async fn load(session: &Session, clients: &[Uuid]) -> Result<BTreeMap<Uuid, ClientCatalog>, Error> {
-    let rows = session.query("SELECT client_id, time_zone, entities, kpis FROM core.catalogs($1)", &[&clients]).await?;
-    rows.iter().map(|row| Ok((row.get(0), client_catalog(row.get(0), row.get(1), row.get(2), row.get(3))?))).collect()
+    let rows = session
+        .query(
+            "SELECT client_id, time_zone, entities, kpis FROM core.catalogs($1)",
+            &[&clients],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok((
+                row.get(0),
+                client_catalog(row.get(0), row.get(1), row.get(2), row.get(3))?,
+            ))
+        })
+        .collect()
 }
 
 /// Loads the catalogue of one client; `None` when there is no such client.
@@ -76,23 +88,71 @@ struct KpiRow {
     version: i32,
 }
 
-fn client_catalog(client: Uuid, zone: &str, entities: serde_json::Value, kpis: serde_json::Value) -> Result<ClientCatalog, Error> {
-    let unreadable = |what: &str, cause: String| Error::Stored { place: format!("{what} of client {client}"), cause };
-    let entities: Vec<EntityRow> = serde_json::from_value(entities).map_err(|error| unreadable("entities", error.to_string()))?;
+fn client_catalog(
+    client: Uuid,
+    zone: &str,
+    entities: serde_json::Value,
+    kpis: serde_json::Value,
+) -> Result<ClientCatalog, Error> {
+    let unreadable = |what: &str, cause: String| Error::Stored {
+        place: format!("{what} of client {client}"),
+        cause,
+    };
+    let entities: Vec<EntityRow> =
+        serde_json::from_value(entities).map_err(|error| unreadable("entities", error.to_string()))?;
     let kpis: Vec<KpiRow> = serde_json::from_value(kpis).map_err(|error| unreadable("KPIs", error.to_string()))?;
-    let kpi_versions = kpis.iter().map(|kpi| (kpi.definition.code.clone(), kpi.version)).collect();
+    let kpi_versions = kpis
+        .iter()
+        .map(|kpi| (kpi.definition.code.clone(), kpi.version))
+        .collect();
     let places: Vec<(String, Relation, i32)> = entities
         .iter()
-        .map(|row| (row.definition.code.clone(), Relation { schema: row.schema.clone(), name: row.relation.clone() }, row.version))
+        .map(|row| {
+            (
+                row.definition.code.clone(),
+                Relation {
+                    schema: row.schema.clone(),
+                    name: row.relation.clone(),
+                },
+                row.version,
+            )
+        })
         .collect();
-    let catalog = Catalog::new(entities.into_iter().map(|row| row.definition).collect(), kpis.into_iter().map(|row| row.definition).collect())
-        .map_err(|problems| unreadable("catalogue", problems.iter().map(|problem| format!("{}: {}", problem.pointer, problem.message)).collect::<Vec<_>>().join("; ")))?;
+    let catalog = Catalog::new(
+        entities.into_iter().map(|row| row.definition).collect(),
+        kpis.into_iter().map(|row| row.definition).collect(),
+    )
+    .map_err(|problems| {
+        unreadable(
+            "catalogue",
+            problems
+                .iter()
+                .map(|problem| format!("{}: {}", problem.pointer, problem.message))
+                .collect::<Vec<_>>()
+                .join("; "),
+        )
+    })?;
     let placed = places
         .into_iter()
-        .filter_map(|(code, relation, version)| Some((code.clone(), Placed { entity: Arc::clone(catalog.entity(&code)?), relation, version })))
+        .filter_map(|(code, relation, version)| {
+            Some((
+                code.clone(),
+                Placed {
+                    entity: Arc::clone(catalog.entity(&code)?),
+                    relation,
+                    version,
+                },
+            ))
+        })
         .collect();
-    let calendar = Calendar::of(zone).ok_or_else(|| unreadable("time zone", format!("{zone:?} is no IANA time zone")))?;
-    Ok(ClientCatalog { calendar, catalog, placed, kpi_versions })
+    let calendar =
+        Calendar::of(zone).ok_or_else(|| unreadable("time zone", format!("{zone:?} is no IANA time zone")))?;
+    Ok(ClientCatalog {
+        calendar,
+        catalog,
+        placed,
+        kpi_versions,
+    })
 }
 
 /// How a write of a definition ended.
@@ -146,7 +206,13 @@ pub async fn create_entity(database: &Database, client: Uuid, entity: &Entity) -
 ///
 /// # Errors
 /// When a statement fails; nothing is changed then.
-pub async fn replace_entity(database: &Database, client: Uuid, old: &Placed, entity: &Entity, expected: Option<i32>) -> Result<Written, Error> {
+pub async fn replace_entity(
+    database: &Database,
+    client: Uuid,
+    old: &Placed,
+    entity: &Entity,
+    expected: Option<i32>,
+) -> Result<Written, Error> {
     let session = database.session().await?;
     let edition = session.edition().await?;
     session.begin(None, Isolation::ReadCommitted).await?;
@@ -154,29 +220,75 @@ pub async fn replace_entity(database: &Database, client: Uuid, old: &Placed, ent
     session.finish(result).await
 }
 
-async fn replace_in_transaction(session: &Session, edition: Edition, client: Uuid, old: &Placed, entity: &Entity, expected: Option<i32>) -> Result<Written, Error> {
+async fn replace_in_transaction(
+    session: &Session,
+    edition: Edition,
+    client: Uuid,
+    old: &Placed,
+    entity: &Entity,
+    expected: Option<i32>,
+) -> Result<Written, Error> {
     lock_definitions(session).await?;
     // Waits for batches that run, and makes those that come wait, so that none is written by the old definition.
-    session.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", &[&writers_lock(client, &old.relation)]).await?;
-    let rows = session.query("SELECT version FROM core.entities WHERE client_id = $1 AND code = $2", &[&client, &entity.code()]).await?;
-    let Some(version) = rows.first().map(|row| row.get::<_, i32>(0)) else { return Ok(Written::Missing) };
+    session
+        .execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
+            &[&writers_lock(client, &old.relation)],
+        )
+        .await?;
+    let rows = session
+        .query(
+            "SELECT version FROM core.entities WHERE client_id = $1 AND code = $2",
+            &[&client, &entity.code()],
+        )
+        .await?;
+    let Some(version) = rows.first().map(|row| row.get::<_, i32>(0)) else {
+        return Ok(Written::Missing);
+    };
     if version != expected.unwrap_or(version) || version != old.version {
         return Ok(Written::Stale(version));
     }
-    let has_facts = !session.query(&format!("SELECT 1 FROM {} WHERE client_id = $1 LIMIT 1", old.relation.facts()), &[&client]).await?.is_empty();
-    let old_names: Vec<&str> = old.entity.stored_attributes().iter().map(|attribute| attribute.name.as_str()).collect();
-    let adds_derived = entity.stored_attributes().iter().any(|attribute| attribute.formula.is_some() && !old_names.contains(&attribute.name.as_str()));
+    let has_facts = !session
+        .query(
+            &format!("SELECT 1 FROM {} WHERE client_id = $1 LIMIT 1", old.relation.facts()),
+            &[&client],
+        )
+        .await?
+        .is_empty();
+    let old_names: Vec<&str> = old
+        .entity
+        .stored_attributes()
+        .iter()
+        .map(|attribute| attribute.name.as_str())
+        .collect();
+    let adds_derived = entity
+        .stored_attributes()
+        .iter()
+        .any(|attribute| attribute.formula.is_some() && !old_names.contains(&attribute.name.as_str()));
     if has_facts && adds_derived {
         return Ok(Written::DerivedTooLate);
     }
     let stored = stored(session, &old.relation).await?;
-    let refined = |new: &&GroupingDefinition| stored.groupings.iter().any(|old| old.dimensions == new.dimensions && old.finest != new.finest);
+    let refined = |new: &&GroupingDefinition| {
+        stored
+            .groupings
+            .iter()
+            .any(|old| old.dimensions == new.dimensions && old.finest != new.finest)
+    };
     if let Some(grouping) = entity.groupings().iter().find(refined) {
         return Ok(Written::FinestFixed(grouping.dimensions.clone()));
     }
     extend(session, edition, &stored, entity).await?;
-    let placed = Placed { entity: Arc::new(entity.clone()), relation: old.relation.clone(), version: version + 1 };
-    for grouping in entity.groupings().iter().filter(|grouping| !old.entity.groupings().contains(grouping)) {
+    let placed = Placed {
+        entity: Arc::new(entity.clone()),
+        relation: old.relation.clone(),
+        version: version + 1,
+    };
+    for grouping in entity
+        .groupings()
+        .iter()
+        .filter(|grouping| !old.entity.groupings().contains(grouping))
+    {
         backfill(session, edition, client, &placed, grouping).await?;
     }
     let definition = json(entity.definition())?;
@@ -196,41 +308,79 @@ pub(crate) fn writers_lock(client: Uuid, relation: &Relation) -> String {
 }
 
 async fn lock_definitions(session: &Session) -> Result<(), Error> {
-    session.execute("SELECT pg_advisory_xact_lock(hashtextextended('definitions', 0))", &[]).await?;
+    session
+        .execute("SELECT pg_advisory_xact_lock(hashtextextended('definitions', 0))", &[])
+        .await?;
     Ok(())
 }
 
 async fn changed(session: &Session, client: Uuid) -> Result<(), Error> {
-    session.execute("SELECT pg_notify('catalog', $1)", &[&client.to_string()]).await?;
+    session
+        .execute("SELECT pg_notify('catalog', $1)", &[&client.to_string()])
+        .await?;
     Ok(())
 }
 
 fn json(definition: &impl serde::Serialize) -> Result<serde_json::Value, Error> {
-    serde_json::to_value(definition).map_err(|error| Error::Stored { place: "definition".to_owned(), cause: error.to_string() })
+    serde_json::to_value(definition).map_err(|error| Error::Stored {
+        place: "definition".to_owned(),
+        cause: error.to_string(),
+    })
 }
 
 /// Finds tables that fit the entity and extends them, or creates new ones.
 async fn place(session: &Session, edition: Edition, entity: &Entity) -> Result<Relation, Error> {
     let schema = format!("{}_data", entity.definition().domain);
-    let rows = session.query("SELECT name FROM core.relations WHERE schema_name = $1 AND code = $2 ORDER BY name", &[&schema, &entity.code()]).await?;
+    let rows = session
+        .query(
+            "SELECT name FROM core.relations WHERE schema_name = $1 AND code = $2 ORDER BY name",
+            &[&schema, &entity.code()],
+        )
+        .await?;
     for row in &rows {
-        let stored = stored(session, &Relation { schema: schema.clone(), name: row.get(0) }).await?;
+        let stored = stored(
+            session,
+            &Relation {
+                schema: schema.clone(),
+                name: row.get(0),
+            },
+        )
+        .await?;
         if fits(&stored.entity, entity) {
             extend(session, edition, &stored, entity).await?;
             return Ok(stored.relation);
         }
     }
     for variant in rows.len() + 1..MAX_VARIANTS {
-        let base = if entity.code() == KPI_VALUE { "kpi_raw_data".to_owned() } else { snake_case(entity.code()) };
-        let name = if variant == 1 { base } else { format!("{base}_{variant}") };
-        let relation = Relation { schema: schema.clone(), name };
-        let taken = session.query("SELECT 1 FROM core.relations WHERE schema_name = $1 AND name = $2", &[&relation.schema, &relation.name]).await?;
+        let base = if entity.code() == KPI_VALUE {
+            "kpi_raw_data".to_owned()
+        } else {
+            snake_case(entity.code())
+        };
+        let name = if variant == 1 {
+            base
+        } else {
+            format!("{base}_{variant}")
+        };
+        let relation = Relation {
+            schema: schema.clone(),
+            name,
+        };
+        let taken = session
+            .query(
+                "SELECT 1 FROM core.relations WHERE schema_name = $1 AND name = $2",
+                &[&relation.schema, &relation.name],
+            )
+            .await?;
         if taken.is_empty() {
             create_tables(session, edition, &relation, entity).await?;
             return Ok(relation);
         }
     }
-    Err(Error::Server(format!("there are {MAX_VARIANTS} variants of entity {} in {schema}", entity.code())))
+    Err(Error::Server(format!(
+        "there are {MAX_VARIANTS} variants of entity {} in {schema}",
+        entity.code()
+    )))
 }
 
 async fn create_tables(session: &Session, edition: Edition, relation: &Relation, entity: &Entity) -> Result<(), Error> {
@@ -240,7 +390,10 @@ async fn create_tables(session: &Session, edition: Edition, relation: &Relation,
     }
     let shape = json(&shape(entity))?;
     session
-        .execute("INSERT INTO core.relations (schema_name, name, code, shape) VALUES ($1, $2, $3, $4)", &[&relation.schema, &relation.name, &entity.code(), &shape])
+        .execute(
+            "INSERT INTO core.relations (schema_name, name, code, shape) VALUES ($1, $2, $3, $4)",
+            &[&relation.schema, &relation.name, &entity.code(), &shape],
+        )
         .await?;
     Ok(())
 }
@@ -259,30 +412,49 @@ fn shape(entity: &Entity) -> EntityDefinition {
 /// Whether an entity can live in existing tables: the same key, and common attributes have the same type.
 fn fits(stored: &Entity, entity: &Entity) -> bool {
     let same_type = |attribute: &catalog::AttributeDefinition| {
-        stored.stored_attributes().iter().all(|column| column.name != attribute.name || column.kind == attribute.kind)
+        stored
+            .stored_attributes()
+            .iter()
+            .all(|column| column.name != attribute.name || column.kind == attribute.kind)
     };
     stored.definition().key == entity.definition().key
         && entity.stored_attributes().iter().all(same_type)
-        && entity.groupings().iter().all(|new| stored.groupings().iter().all(|old| old.dimensions != new.dimensions || old.finest == new.finest))
+        && entity.groupings().iter().all(|new| {
+            stored
+                .groupings()
+                .iter()
+                .all(|old| old.dimensions != new.dimensions || old.finest == new.finest)
+        })
 }
 
 /// Adds the columns and groupings that tables lack.
 async fn extend(session: &Session, edition: Edition, stored: &Stored, entity: &Entity) -> Result<(), Error> {
     let mut union = shape(&stored.entity);
-    let old: Vec<String> = union.attributes.iter().map(|attribute| attribute.name.clone()).collect();
+    let old: Vec<String> = union
+        .attributes
+        .iter()
+        .map(|attribute| attribute.name.clone())
+        .collect();
     for attribute in shape(entity).attributes {
         match union.attributes.iter_mut().find(|column| column.name == attribute.name) {
             Some(column) => column.dimension |= attribute.dimension,
             None => union.attributes.push(attribute),
         }
     }
-    let new: Vec<GroupingDefinition> = entity.groupings().iter().filter(|grouping| !union.groupings.contains(grouping)).cloned().collect();
+    let new: Vec<GroupingDefinition> = entity
+        .groupings()
+        .iter()
+        .filter(|grouping| !union.groupings.contains(grouping))
+        .cloned()
+        .collect();
     let widened = validated(union.clone())?;
     let columns = ddl::add_columns(edition, &stored.relation, &old, &widened);
     if !columns.is_empty() {
         session.batch(&columns).await?;
         for grouping in &stored.groupings {
-            session.batch(&ddl::rebuild(edition, &stored.relation, &widened, grouping)).await?;
+            session
+                .batch(&ddl::rebuild(edition, &stored.relation, &widened, grouping))
+                .await?;
         }
         if edition == Edition::Community {
             all_stale(session, &stored.relation).await?;
@@ -291,10 +463,15 @@ async fn extend(session: &Session, edition: Edition, stored: &Stored, entity: &E
     union.groupings.extend(new.iter().cloned());
     let widened = validated(union)?;
     for grouping in &new {
-        session.batch(&ddl::rollup(edition, &stored.relation, &widened, grouping)).await?;
+        session
+            .batch(&ddl::rollup(edition, &stored.relation, &widened, grouping))
+            .await?;
     }
     session
-        .execute("UPDATE core.relations SET shape = $3 WHERE schema_name = $1 AND name = $2", &[&stored.relation.schema, &stored.relation.name, &json(&shape(&widened))?])
+        .execute(
+            "UPDATE core.relations SET shape = $3 WHERE schema_name = $1 AND name = $2",
+            &[&stored.relation.schema, &stored.relation.name, &json(&shape(&widened))?],
+        )
         .await?;
     Ok(())
 }
@@ -315,15 +492,25 @@ async fn all_stale(session: &Session, relation: &Relation) -> Result<(), Error> 
 }
 
 /// Fills a grouping that a client begins to use from the facts that it has.
-async fn backfill(session: &Session, edition: Edition, client: Uuid, placed: &Placed, grouping: &GroupingDefinition) -> Result<(), Error> {
+async fn backfill(
+    session: &Session,
+    edition: Edition,
+    client: Uuid,
+    placed: &Placed,
+    grouping: &GroupingDefinition,
+) -> Result<(), Error> {
     let mut tables = vec![placed.relation.partials(grouping)];
     if edition == Edition::Apache {
         tables.extend(levels(grouping.finest).map(|level| placed.relation.rows(grouping, level)));
     }
     for table in tables {
-        session.execute(&format!("DELETE FROM {table} WHERE client_id = $1"), &[&client]).await?;
+        session
+            .execute(&format!("DELETE FROM {table} WHERE client_id = $1"), &[&client])
+            .await?;
     }
-    session.execute(&from_facts(placed, grouping, "client_id = $1"), &[&client]).await?;
+    session
+        .execute(&from_facts(placed, grouping, "client_id = $1"), &[&client])
+        .await?;
     if edition == Edition::Community {
         all_stale(session, &placed.relation).await?;
     }
@@ -332,19 +519,41 @@ async fn backfill(session: &Session, edition: Edition, client: Uuid, placed: &Pl
 
 fn validated(definition: EntityDefinition) -> Result<Entity, Error> {
     let place = format!("shape of {}", definition.code);
-    definition.validate().map_err(|problems| Error::Stored { place, cause: problems.iter().map(|problem| problem.message.clone()).collect::<Vec<_>>().join("; ") })
+    definition.validate().map_err(|problems| Error::Stored {
+        place,
+        cause: problems
+            .iter()
+            .map(|problem| problem.message.clone())
+            .collect::<Vec<_>>()
+            .join("; "),
+    })
 }
 
 async fn stored(session: &Session, relation: &Relation) -> Result<Stored, Error> {
-    let rows = session.query("SELECT shape FROM core.relations WHERE schema_name = $1 AND name = $2", &[&relation.schema, &relation.name]).await?;
-    let row = rows.first().ok_or_else(|| Error::Stored { place: relation.facts(), cause: "is not registered".to_owned() })?;
+    let rows = session
+        .query(
+            "SELECT shape FROM core.relations WHERE schema_name = $1 AND name = $2",
+            &[&relation.schema, &relation.name],
+        )
+        .await?;
+    let row = rows.first().ok_or_else(|| Error::Stored {
+        place: relation.facts(),
+        cause: "is not registered".to_owned(),
+    })?;
     from_shape(relation.clone(), row.get(0))
 }
 
 fn from_shape(relation: Relation, shape: serde_json::Value) -> Result<Stored, Error> {
-    let definition: EntityDefinition = serde_json::from_value(shape).map_err(|error| Error::Stored { place: relation.facts(), cause: error.to_string() })?;
+    let definition: EntityDefinition = serde_json::from_value(shape).map_err(|error| Error::Stored {
+        place: relation.facts(),
+        cause: error.to_string(),
+    })?;
     let entity = validated(definition)?;
-    Ok(Stored { relation, groupings: entity.groupings().to_vec(), entity })
+    Ok(Stored {
+        relation,
+        groupings: entity.groupings().to_vec(),
+        entity,
+    })
 }
 
 /// All tables that entities generated.
@@ -352,8 +561,23 @@ fn from_shape(relation: Relation, shape: serde_json::Value) -> Result<Stored, Er
 /// # Errors
 /// When the statement fails or a stored shape can't be read.
 pub async fn relations(session: &Session) -> Result<Vec<Stored>, Error> {
-    let rows = session.query("SELECT schema_name, name, shape FROM core.relations ORDER BY schema_name, name", &[]).await?;
-    rows.iter().map(|row| from_shape(Relation { schema: row.get(0), name: row.get(1) }, row.get(2))).collect()
+    let rows = session
+        .query(
+            "SELECT schema_name, name, shape FROM core.relations ORDER BY schema_name, name",
+            &[],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            from_shape(
+                Relation {
+                    schema: row.get(0),
+                    name: row.get(1),
+                },
+                row.get(2),
+            )
+        })
+        .collect()
 }
 
 /// `OrderLine` as `order_line`.
@@ -381,7 +605,10 @@ pub fn built_in() -> Result<Entity, Error> {
         ],
         "groupings": [{ "dimensions": ["kpi_code"] }]
     });
-    validated(serde_json::from_value(definition).map_err(|error| Error::Stored { place: KPI_VALUE.to_owned(), cause: error.to_string() })?)
+    validated(serde_json::from_value(definition).map_err(|error| Error::Stored {
+        place: KPI_VALUE.to_owned(),
+        cause: error.to_string(),
+    })?)
 }
 
 /// Creates the tables and views of the built-in entity where they are missing.
@@ -391,13 +618,21 @@ pub fn built_in() -> Result<Entity, Error> {
 pub async fn ensure_built_in(session: &Session) -> Result<(), Error> {
     let entity = built_in()?;
     let edition = session.edition().await?;
-    let exists = session.query("SELECT 1 FROM core.relations WHERE code = $1", &[&KPI_VALUE]).await?;
+    let exists = session
+        .query("SELECT 1 FROM core.relations WHERE code = $1", &[&KPI_VALUE])
+        .await?;
     if !exists.is_empty() {
         return Ok(());
     }
     let relation = place(session, edition, &entity).await?;
-    let grouping = entity.groupings().iter().find(|grouping| !grouping.dimensions.is_empty());
-    for (grouping, level) in grouping.into_iter().flat_map(|grouping| levels(grouping.finest).map(move |level| (grouping, level))) {
+    let grouping = entity
+        .groupings()
+        .iter()
+        .find(|grouping| !grouping.dimensions.is_empty());
+    for (grouping, level) in grouping
+        .into_iter()
+        .flat_map(|grouping| levels(grouping.finest).map(move |level| (grouping, level)))
+    {
         session.batch(&ddl::kpi_values(&relation, grouping, level)).await?;
     }
     Ok(())
@@ -412,10 +647,17 @@ pub async fn create_kpi(database: &Database, client: Uuid, kpi: &KpiDefinition) 
     session.begin(None, Isolation::ReadCommitted).await?;
     let result = async {
         let inserted = session
-            .execute("INSERT INTO core.kpis (client_id, code, definition) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", &[&client, &kpi.code, &json(kpi)?])
+            .execute(
+                "INSERT INTO core.kpis (client_id, code, definition) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+                &[&client, &kpi.code, &json(kpi)?],
+            )
             .await?;
         changed(&session, client).await?;
-        Ok(if inserted == 1 { Written::Stored(1) } else { Written::Exists })
+        Ok(if inserted == 1 {
+            Written::Stored(1)
+        } else {
+            Written::Exists
+        })
     }
     .await;
     session.finish(result).await
@@ -425,7 +667,12 @@ pub async fn create_kpi(database: &Database, client: Uuid, kpi: &KpiDefinition) 
 ///
 /// # Errors
 /// When a statement fails.
-pub async fn replace_kpi(database: &Database, client: Uuid, kpi: &KpiDefinition, expected: Option<i32>) -> Result<Written, Error> {
+pub async fn replace_kpi(
+    database: &Database,
+    client: Uuid,
+    kpi: &KpiDefinition,
+    expected: Option<i32>,
+) -> Result<Written, Error> {
     let session = database.session().await?;
     session.begin(None, Isolation::ReadCommitted).await?;
     let result = async {
@@ -450,7 +697,11 @@ mod tests {
 
     #[test]
     fn codes_become_table_names() {
-        for (code, name) in [("Flight", "flight"), ("OrderLine", "order_line"), ("KPIValue", "k_p_i_value")] {
+        for (code, name) in [
+            ("Flight", "flight"),
+            ("OrderLine", "order_line"),
+            ("KPIValue", "k_p_i_value"),
+        ] {
             assert_eq!(snake_case(code), name);
         }
     }

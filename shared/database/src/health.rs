@@ -26,7 +26,9 @@ pub struct Health {
 pub async fn check(database: &Database) -> Result<Health, Error> {
     let session = database.session().await?;
     let edition = session.edition().await?;
-    let version = session.query("SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'", &[]).await?;
+    let version = session
+        .query("SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'", &[])
+        .await?;
     let timescaledb = version.first().map_or_else(String::new, |row| row.get(0));
     let (failed_jobs, stale_ranges) = match edition {
         Edition::Apache => (0, 0),
@@ -41,6 +43,15 @@ pub async fn check(database: &Database) -> Result<Health, Error> {
             (rows[0].get(0), rows[0].get(1))
         }
     };
-    let edition = if edition == Edition::Community { "community" } else { "apache" };
-    Ok(Health { timescaledb, edition, failed_jobs, stale_ranges })
+    let edition = if edition == Edition::Community {
+        "community"
+    } else {
+        "apache"
+    };
+    Ok(Health {
+        timescaledb,
+        edition,
+        failed_jobs,
+        stale_ranges,
+    })
 }

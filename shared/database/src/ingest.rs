@@ -6,9 +6,9 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use series::calendar::{MINUTE_US, floor_us};
 use series::{Fact, Partials};
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::connect::{Database, Edition, Error, Isolation, Session};
@@ -73,7 +73,13 @@ pub struct Committed {
 ///
 /// # Errors
 /// When the transaction can't be committed; nothing of the batches has had an effect then.
-pub async fn ingest(database: &Database, client: Uuid, placed: &Placed, source: &str, batches: &[Batch]) -> Result<Vec<Outcome>, Error> {
+pub async fn ingest(
+    database: &Database,
+    client: Uuid,
+    placed: &Placed,
+    source: &str,
+    batches: &[Batch],
+) -> Result<Vec<Outcome>, Error> {
     if !placed.entity.definition().key.is_empty() {
         return crate::correct::ingest(database, client, placed, source, batches).await;
     }
@@ -84,8 +90,20 @@ pub async fn ingest(database: &Database, client: Uuid, placed: &Placed, source: 
     session.finish(result).await
 }
 
-async fn append(session: &Session, edition: Edition, client: Uuid, placed: &Placed, source: &str, batches: &[Batch]) -> Result<Vec<Outcome>, Error> {
-    session.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))", &[&writers_lock(client, &placed.relation)]).await?;
+async fn append(
+    session: &Session,
+    edition: Edition,
+    client: Uuid,
+    placed: &Placed,
+    source: &str,
+    batches: &[Batch],
+) -> Result<Vec<Outcome>, Error> {
+    session
+        .execute(
+            "SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))",
+            &[&writers_lock(client, &placed.relation)],
+        )
+        .await?;
     unchanged(session, client, placed).await?;
     let fresh = mark(session, client, placed.entity.code(), source, batches).await?;
     let new: Vec<&Batch> = batches.iter().filter(|batch| fresh.contains(&batch.id)).collect();
@@ -94,12 +112,24 @@ async fn append(session: &Session, edition: Edition, client: Uuid, placed: &Plac
         copy::facts(session, client, placed, &facts).await?;
         let all: Vec<Fact>;
         // One batch, the common case of a file, is not copied.
-        let together: &[Fact] = if let [only] = facts.as_slice() { only } else { all = facts.concat(); &all };
+        let together: &[Fact] = if let [only] = facts.as_slice() {
+            only
+        } else {
+            all = facts.concat();
+            &all
+        };
         let partials = Partials::of(&placed.entity, together);
         for (grouping, rows) in placed.entity.groupings().iter().zip(&partials.groupings) {
             copy::partials(session, client, placed, grouping, rows).await?;
         }
-        tell(session, edition, client, placed, together.iter().map(|fact| fact.time_us)).await?;
+        tell(
+            session,
+            edition,
+            client,
+            placed,
+            together.iter().map(|fact| fact.time_us),
+        )
+        .await?;
     }
     reject(session, client, placed.entity.code(), &new).await?;
     Ok(outcomes(batches, &fresh))
@@ -109,7 +139,12 @@ async fn append(session: &Session, edition: Edition, client: Uuid, placed: &Plac
 /// that does not know a new grouping would leave a hole in it.
 pub(crate) async fn unchanged(session: &Session, client: Uuid, placed: &Placed) -> Result<(), Error> {
     let code = placed.entity.code();
-    let rows = session.query("SELECT version FROM core.entities WHERE client_id = $1 AND code = $2", &[&client, &code]).await?;
+    let rows = session
+        .query(
+            "SELECT version FROM core.entities WHERE client_id = $1 AND code = $2",
+            &[&client, &code],
+        )
+        .await?;
     if rows.first().map(|row| row.get::<_, i32>(0)) == Some(placed.version) {
         return Ok(());
     }
@@ -121,17 +156,29 @@ pub(crate) fn outcomes(batches: &[Batch], fresh: &BTreeSet<Uuid>) -> Vec<Outcome
         .iter()
         .map(|batch| {
             let duplicate = !fresh.contains(&batch.id);
-            Outcome { batch: batch.id, written: if duplicate { 0 } else { batch.facts.len() }, duplicate }
+            Outcome {
+                batch: batch.id,
+                written: if duplicate { 0 } else { batch.facts.len() },
+                duplicate,
+            }
         })
         .collect()
 }
 
 /// Marks batches as having had their effect and returns those that had not before.
-pub(crate) async fn mark(session: &Session, client: Uuid, entity: &str, source: &str, batches: &[Batch]) -> Result<BTreeSet<Uuid>, Error> {
+pub(crate) async fn mark(
+    session: &Session,
+    client: Uuid,
+    entity: &str,
+    source: &str,
+    batches: &[Batch],
+) -> Result<BTreeSet<Uuid>, Error> {
     let ids: Vec<Uuid> = batches.iter().map(|batch| batch.id).collect();
     let accepted: Vec<i32> = batches.iter().map(|batch| count(batch.facts.len())).collect();
     let rejected: Vec<i32> = batches.iter().map(|batch| count(batch.rejects.len())).collect();
-    let bounds = |pick: fn(&Batch) -> Option<i64>| -> Vec<Option<Timestamp>> { batches.iter().map(|batch| pick(batch).map(copy::timestamp)).collect() };
+    let bounds = |pick: fn(&Batch) -> Option<i64>| -> Vec<Option<Timestamp>> {
+        batches.iter().map(|batch| pick(batch).map(copy::timestamp)).collect()
+    };
     let earliest = bounds(|batch| batch.facts.iter().map(|fact| fact.time_us).min());
     let latest = bounds(|batch| batch.facts.iter().map(|fact| fact.time_us).max());
     let rows = session
@@ -152,16 +199,27 @@ fn count(length: usize) -> i32 {
 
 /// Tells readers what the transaction touched: on the Community edition that the aggregates lag there, and the publisher
 /// by one NOTIFY, which takes effect at the commit.
-pub(crate) async fn tell(session: &Session, edition: Edition, client: Uuid, placed: &Placed, times: impl Iterator<Item = i64>) -> Result<(), Error> {
+pub(crate) async fn tell(
+    session: &Session,
+    edition: Edition,
+    client: Uuid,
+    placed: &Placed,
+    times: impl Iterator<Item = i64>,
+) -> Result<(), Error> {
     let mut facts = 0;
     let mut minutes = BTreeSet::new();
     for time_us in times {
         facts += 1;
         minutes.insert(floor_us(catalog::Level::Minute, time_us));
     }
-    let (Some(first), Some(last)) = (minutes.first().copied(), minutes.last().copied()) else { return Ok(()) };
+    let (Some(first), Some(last)) = (minutes.first().copied(), minutes.last().copied()) else {
+        return Ok(());
+    };
     if edition == Edition::Community {
-        let (from, to): (Vec<_>, Vec<_>) = ranges(&minutes).into_iter().map(|(from, to)| (copy::timestamp(from), copy::timestamp(to))).unzip();
+        let (from, to): (Vec<_>, Vec<_>) = ranges(&minutes)
+            .into_iter()
+            .map(|(from, to)| (copy::timestamp(from), copy::timestamp(to)))
+            .unzip();
         session
             .execute(
                 "INSERT INTO core.stale_ranges (schema_name, relation_name, client_id, from_time, to_time)
@@ -170,8 +228,17 @@ pub(crate) async fn tell(session: &Session, edition: Edition, client: Uuid, plac
             )
             .await?;
     }
-    let committed = Committed { client, entity: placed.entity.code().to_owned(), from_us: first, to_us: last + MINUTE_US, facts };
-    let payload = serde_json::to_string(&committed).map_err(|error| Error::Stored { place: "notification".to_owned(), cause: error.to_string() })?;
+    let committed = Committed {
+        client,
+        entity: placed.entity.code().to_owned(),
+        from_us: first,
+        to_us: last + MINUTE_US,
+        facts,
+    };
+    let payload = serde_json::to_string(&committed).map_err(|error| Error::Stored {
+        place: "notification".to_owned(),
+        cause: error.to_string(),
+    })?;
     session.execute("SELECT pg_notify('facts', $1)", &[&payload]).await?;
     Ok(())
 }
@@ -190,7 +257,10 @@ fn ranges(minutes: &BTreeSet<i64>) -> Vec<(i64, i64)> {
 
 /// Writes dead letters.
 pub(crate) async fn reject(session: &Session, client: Uuid, entity: &str, batches: &[&Batch]) -> Result<(), Error> {
-    let rejects: Vec<(Uuid, &Reject)> = batches.iter().flat_map(|batch| batch.rejects.iter().map(|reject| (batch.id, reject))).collect();
+    let rejects: Vec<(Uuid, &Reject)> = batches
+        .iter()
+        .flat_map(|batch| batch.rejects.iter().map(|reject| (batch.id, reject)))
+        .collect();
     if rejects.is_empty() {
         return Ok(());
     }
@@ -200,7 +270,10 @@ pub(crate) async fn reject(session: &Session, client: Uuid, entity: &str, batche
     let fields: Vec<&str> = rejects.iter().map(|(_, reject)| reject.field.as_str()).collect();
     let reasons: Vec<&str> = rejects.iter().map(|(_, reject)| reject.reason.as_str()).collect();
     // PostgreSQL's text has no U+0000.
-    let originals: Vec<String> = rejects.iter().map(|(_, reject)| reject.original.replace('\0', "\u{fffd}")).collect();
+    let originals: Vec<String> = rejects
+        .iter()
+        .map(|(_, reject)| reject.original.replace('\0', "\u{fffd}"))
+        .collect();
     session
         .execute(
             "INSERT INTO core.dead_letters (id, client_id, entity, batch_id, position, field, reason, original)
@@ -216,7 +289,13 @@ pub(crate) async fn reject(session: &Session, client: Uuid, entity: &str, batche
 ///
 /// # Errors
 /// When the transaction can't be committed.
-pub async fn refuse(database: &Database, client: Uuid, entity: &str, source: &str, batches: &[Batch]) -> Result<Vec<Outcome>, Error> {
+pub async fn refuse(
+    database: &Database,
+    client: Uuid,
+    entity: &str,
+    source: &str,
+    batches: &[Batch],
+) -> Result<Vec<Outcome>, Error> {
     let session = database.session().await?;
     session.begin(Some(client), Isolation::ReadCommitted).await?;
     let result = async {
@@ -237,6 +316,9 @@ mod tests {
     fn near_minutes_become_one_range() {
         let minutes = |list: &[i64]| list.iter().map(|minute| minute * MINUTE_US).collect::<BTreeSet<_>>();
         assert_eq!(ranges(&minutes(&[0, 1, 30])), [(0, 31 * MINUTE_US)]);
-        assert_eq!(ranges(&minutes(&[0, 62])), [(0, MINUTE_US), (62 * MINUTE_US, 63 * MINUTE_US)]);
+        assert_eq!(
+            ranges(&minutes(&[0, 62])),
+            [(0, MINUTE_US), (62 * MINUTE_US, 63 * MINUTE_US)]
+        );
     }
 }

@@ -55,9 +55,20 @@ pub struct DeadLetter {
 pub async fn batch(database: &Database, client: Uuid, id: Uuid) -> Result<Option<BatchReport>, Error> {
     let session = database.session().await?;
     session.begin(Some(client), Isolation::ReadCommitted).await?;
-    let result = session.query("SELECT entity, source, accepted, rejected, finished_at FROM core.batches WHERE client_id = $1 AND id = $2", &[&client, &id]).await;
+    let result = session
+        .query(
+            "SELECT entity, source, accepted, rejected, finished_at FROM core.batches WHERE client_id = $1 AND id = $2",
+            &[&client, &id],
+        )
+        .await;
     let rows = session.finish(result).await?;
-    Ok(rows.first().map(|row| BatchReport { entity: row.get(0), source: row.get(1), accepted: row.get(2), rejected: row.get(3), finished_at: row.get(4) }))
+    Ok(rows.first().map(|row| BatchReport {
+        entity: row.get(0),
+        source: row.get(1),
+        accepted: row.get(2),
+        rejected: row.get(3),
+        finished_at: row.get(4),
+    }))
 }
 
 const COLUMNS: &str = "id, entity, batch_id, position, field, reason, original, received_at, replayed_at, replay_batch";
@@ -81,14 +92,22 @@ fn letter(row: &tokio_postgres::Row) -> DeadLetter {
 ///
 /// # Errors
 /// When the statement fails.
-pub async fn list(database: &Database, client: Uuid, entity: Option<&str>, before: Option<Uuid>, limit: i64) -> Result<Vec<DeadLetter>, Error> {
+pub async fn list(
+    database: &Database,
+    client: Uuid,
+    entity: Option<&str>,
+    before: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<DeadLetter>, Error> {
     let session = database.session().await?;
     session.begin(Some(client), Isolation::ReadCommitted).await?;
     let sql = format!(
         "SELECT {COLUMNS} FROM core.dead_letters WHERE client_id = $1 AND ($2::text IS NULL OR entity = $2) AND ($3::uuid IS NULL OR id < $3)
          ORDER BY id DESC LIMIT $4"
     );
-    let result = session.query(&sql, &[&client, &entity, &before, &limit.clamp(1, MAX_PAGE)]).await;
+    let result = session
+        .query(&sql, &[&client, &entity, &before, &limit.clamp(1, MAX_PAGE)])
+        .await;
     Ok(session.finish(result).await?.iter().map(letter).collect())
 }
 

@@ -23,16 +23,27 @@ pub struct Migrated {
 /// When the server can't be used or a migration fails; a failed one is rolled back.
 pub async fn run(database: &Database) -> Result<Migrated, Error> {
     let mut session = database.session().await?;
-    session.execute("SELECT pg_advisory_lock(hashtextextended('migrate-database', 0))", &[]).await?;
+    session
+        .execute("SELECT pg_advisory_lock(hashtextextended('migrate-database', 0))", &[])
+        .await?;
     let result = locked(&mut session).await;
-    session.execute("SELECT pg_advisory_unlock(hashtextextended('migrate-database', 0))", &[]).await?;
+    session
+        .execute(
+            "SELECT pg_advisory_unlock(hashtextextended('migrate-database', 0))",
+            &[],
+        )
+        .await?;
     result
 }
 
 async fn locked(session: &mut Session) -> Result<Migrated, Error> {
-    let report = core_migrations::migrations::runner().run_async(session.client()).await?;
+    let report = core_migrations::migrations::runner()
+        .run_async(session.client())
+        .await?;
     // Loads the extension's library, and with it its settings, into this connection.
-    session.batch("SELECT FROM pg_extension; SET ROLE analytics_owner").await?;
+    session
+        .batch("SELECT FROM pg_extension; SET ROLE analytics_owner")
+        .await?;
     let edition = session.edition().await?;
     session.begin(None, Isolation::ReadCommitted).await?;
     let result = definitions::ensure_built_in(session).await;
@@ -44,5 +55,8 @@ async fn locked(session: &mut Session) -> Result<Migrated, Error> {
         }
     }
     session.batch("RESET ROLE").await?;
-    Ok(Migrated { applied: report.applied_migrations().iter().map(ToString::to_string).collect(), edition })
+    Ok(Migrated {
+        applied: report.applied_migrations().iter().map(ToString::to_string).collect(),
+        edition,
+    })
 }

@@ -54,13 +54,22 @@ impl Listener {
                 (client, tokio::spawn(follow(connection, sender, Arc::clone(&sound))))
             }
         };
-        client.batch_execute(&format!("SET ROLE {}; LISTEN facts; LISTEN subscriptions; LISTEN catalog", identifier(database.role()))).await?;
+        client
+            .batch_execute(&format!(
+                "SET ROLE {}; LISTEN facts; LISTEN subscriptions; LISTEN catalog",
+                identifier(database.role())
+            ))
+            .await?;
         // The connection lives as long as its client: the task keeps it.
         let keeper = tokio::spawn(async move {
             let _client = client;
             task.await.ok();
         });
-        Ok(Self { notices, sound, task: keeper })
+        Ok(Self {
+            notices,
+            sound,
+            task: keeper,
+        })
     }
 
     /// The next notice; `None` once the connection is gone.
@@ -86,14 +95,19 @@ impl Drop for Listener {
     }
 }
 
-async fn follow<S, T>(mut connection: tokio_postgres::Connection<S, T>, sender: mpsc::Sender<Notice>, sound: Arc<AtomicBool>)
-where
+async fn follow<S, T>(
+    mut connection: tokio_postgres::Connection<S, T>,
+    sender: mpsc::Sender<Notice>,
+    sound: Arc<AtomicBool>,
+) where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
     T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
 {
     let mut messages = futures::stream::poll_fn(move |context| connection.poll_message(context));
     while let Some(Ok(message)) = messages.next().await {
-        let AsyncMessage::Notification(notification) = message else { continue };
+        let AsyncMessage::Notification(notification) = message else {
+            continue;
+        };
         let notice = match notification.channel() {
             "facts" => serde_json::from_str(notification.payload()).ok().map(Notice::Facts),
             "subscriptions" if notification.payload() == HANDOVER => Some(Notice::Handover),
@@ -113,7 +127,11 @@ where
 /// # Errors
 /// When the statement fails.
 pub async fn subscriptions_changed(database: &Database, shard: u32) -> Result<(), Error> {
-    database.session().await?.execute("SELECT pg_notify('subscriptions', $1)", &[&shard.to_string()]).await?;
+    database
+        .session()
+        .await?
+        .execute("SELECT pg_notify('subscriptions', $1)", &[&shard.to_string()])
+        .await?;
     Ok(())
 }
 
@@ -122,7 +140,11 @@ pub async fn subscriptions_changed(database: &Database, shard: u32) -> Result<()
 /// # Errors
 /// When the statement fails.
 pub async fn ask_for_handover(database: &Database) -> Result<(), Error> {
-    database.session().await?.execute("SELECT pg_notify('subscriptions', $1)", &[&HANDOVER]).await?;
+    database
+        .session()
+        .await?
+        .execute("SELECT pg_notify('subscriptions', $1)", &[&HANDOVER])
+        .await?;
     Ok(())
 }
 
@@ -130,7 +152,12 @@ pub async fn ask_for_handover(database: &Database) -> Result<(), Error> {
 ///
 /// # Errors
 /// When the statement fails.
-pub async fn watermarks(session: &Session, clients: &[uuid::Uuid]) -> Result<Vec<(uuid::Uuid, String, jiff::Timestamp)>, Error> {
-    let rows = session.query("SELECT client_id, entity, latest FROM core.watermarks($1)", &[&clients]).await?;
+pub async fn watermarks(
+    session: &Session,
+    clients: &[uuid::Uuid],
+) -> Result<Vec<(uuid::Uuid, String, jiff::Timestamp)>, Error> {
+    let rows = session
+        .query("SELECT client_id, entity, latest FROM core.watermarks($1)", &[&clients])
+        .await?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
 }

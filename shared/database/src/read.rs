@@ -52,19 +52,35 @@ pub async fn read(session: &Session, reads: &[Read]) -> Result<Vec<Vec<(Uuid, Ro
         return Ok(answers);
     }
     if reads.len() > MAX_BRANCHES {
-        return Err(Error::TooMuch(format!("{} questions at once are more than {MAX_BRANCHES}", reads.len())));
+        return Err(Error::TooMuch(format!(
+            "{} questions at once are more than {MAX_BRANCHES}",
+            reads.len()
+        )));
     }
     let edition = session.edition().await?;
     let mut statement = Statement::default();
-    let branches: Vec<String> = reads.iter().enumerate().map(|(number, read)| statement.branch(edition, number, read)).collect();
-    let sql = format!("{}{} LIMIT {}", statement.stale(reads, edition), branches.join("\nUNION ALL\n"), MAX_ROWS + 1);
+    let branches: Vec<String> = reads
+        .iter()
+        .enumerate()
+        .map(|(number, read)| statement.branch(edition, number, read))
+        .collect();
+    let sql = format!(
+        "{}{} LIMIT {}",
+        statement.stale(reads, edition),
+        branches.join("\nUNION ALL\n"),
+        MAX_ROWS + 1
+    );
     let rows = session.query_once(&sql, &statement.parameters()).await?;
     if rows.len() > MAX_ROWS {
-        return Err(Error::TooMuch(format!("an answer of more than {MAX_ROWS} rows: ask a shorter range, a longer period or fewer dimensions")));
+        return Err(Error::TooMuch(format!(
+            "an answer of more than {MAX_ROWS} rows: ask a shorter range, a longer period or fewer dimensions"
+        )));
     }
     for row in rows {
         let number = usize::try_from(row.get::<_, i32>(0)).unwrap_or(usize::MAX);
-        let (Some(read), Some(answer)) = (reads.get(number), answers.get_mut(number)) else { continue };
+        let (Some(read), Some(answer)) = (reads.get(number), answers.get_mut(number)) else {
+            continue;
+        };
         answer.push((row.get(1), decode(&read.question, &row)?));
     }
     Ok(answers)
@@ -105,9 +121,21 @@ impl Statement {
 
     fn parameters(&self) -> Vec<(&(dyn ToSql + Sync), Type)> {
         let mut placed: BTreeMap<usize, (&(dyn ToSql + Sync), Type)> = BTreeMap::new();
-        placed.extend(self.uuids.iter().map(|(place, value)| (*place, (value as &(dyn ToSql + Sync), Type::UUID_ARRAY))));
-        placed.extend(self.times.iter().map(|(place, value)| (*place, (value as &(dyn ToSql + Sync), Type::TIMESTAMPTZ))));
-        placed.extend(self.texts.iter().map(|(place, value)| (*place, (value as &(dyn ToSql + Sync), Type::TEXT_ARRAY))));
+        placed.extend(
+            self.uuids
+                .iter()
+                .map(|(place, value)| (*place, (value as &(dyn ToSql + Sync), Type::UUID_ARRAY))),
+        );
+        placed.extend(
+            self.times
+                .iter()
+                .map(|(place, value)| (*place, (value as &(dyn ToSql + Sync), Type::TIMESTAMPTZ))),
+        );
+        placed.extend(
+            self.texts
+                .iter()
+                .map(|(place, value)| (*place, (value as &(dyn ToSql + Sync), Type::TEXT_ARRAY))),
+        );
         placed.into_values().collect()
     }
 
@@ -134,7 +162,11 @@ impl Statement {
             to: self.time(question.range.to),
             filter: self.filter(question),
         };
-        let dimensions: String = question.dimensions.iter().map(|name| format!(", {}", identifier(name))).collect();
+        let dimensions: String = question
+            .dimensions
+            .iter()
+            .map(|name| format!(", {}", identifier(name)))
+            .collect();
         let parts = match question.source {
             Source::Raw => vec![raw(read, &scope)],
             Source::Rollup(index) => match question.entity.groupings().get(index) {
@@ -143,8 +175,16 @@ impl Statement {
                 None => vec![raw(read, &scope)],
             },
         };
-        let texts: Vec<String> = question.dimensions.iter().map(|name| format!("{}::text", identifier(name))).collect();
-        let merges: Vec<String> = question.attributes.iter().flat_map(|attribute| merged(attribute)).collect();
+        let texts: Vec<String> = question
+            .dimensions
+            .iter()
+            .map(|name| format!("{}::text", identifier(name)))
+            .collect();
+        let merges: Vec<String> = question
+            .attributes
+            .iter()
+            .flat_map(|attribute| merged(attribute))
+            .collect();
         format!(
             "(SELECT {number}::int, client_id, bucket, ARRAY[{}]::text[], sum(facts)::bigint, ARRAY[{}]::numeric[]
              FROM ({}) AS parts GROUP BY client_id, bucket{dimensions})",
@@ -158,7 +198,14 @@ impl Statement {
     fn filter(&mut self, question: &Question) -> String {
         let mut sql = String::new();
         for (name, values) in &question.filter {
-            let Some(attribute) = question.entity.stored_attributes().iter().find(|attribute| attribute.name == *name) else { continue };
+            let Some(attribute) = question
+                .entity
+                .stored_attributes()
+                .iter()
+                .find(|attribute| attribute.name == *name)
+            else {
+                continue;
+            };
             // A missing value is written as the empty text, which has no counterpart in the column; only text columns are
             // compared here, since a value like "abc" can't be cast to the others.
             if attribute.kind == AttributeType::Text && !values.contains("") {
@@ -180,17 +227,28 @@ struct Scope {
 impl Scope {
     /// The condition on a column of bucket or event times. It names the client: there is no other form.
     fn condition(&self, column: &str) -> String {
-        format!("client_id = ANY ({}) AND {column} >= {} AND {column} < {}{}", self.clients, self.from, self.to, self.filter)
+        format!(
+            "client_id = ANY ({}) AND {column} >= {} AND {column} < {}{}",
+            self.clients, self.from, self.to, self.filter
+        )
     }
 }
 
 /// The columns of a part: client, bucket, dimensions, facts, states.
 fn columns(question: &Question, bucket: &str) -> String {
-    let dimensions: String = question.dimensions.iter().map(|name| format!("{}, ", identifier(name))).collect();
+    let dimensions: String = question
+        .dimensions
+        .iter()
+        .map(|name| format!("{}, ", identifier(name)))
+        .collect();
     let states: String = question
         .attributes
         .iter()
-        .flat_map(|attribute| STATES.iter().map(move |(state, _, _)| format!(", {}", state_column(attribute, state))))
+        .flat_map(|attribute| {
+            STATES
+                .iter()
+                .map(move |(state, _, _)| format!(", {}", state_column(attribute, state)))
+        })
         .collect();
     format!("client_id, {bucket} AS bucket, {dimensions} facts{states}")
 }
@@ -218,13 +276,27 @@ fn bucket_of(level: Level, column: &str) -> String {
 fn raw(read: &Read, scope: &Scope) -> String {
     let question = &read.question;
     let bucket = bucket_of(question.level, "time");
-    let dimensions: String = question.dimensions.iter().map(|name| format!("{}, ", identifier(name))).collect();
-    let group: String = question.dimensions.iter().map(|name| format!(", {}", identifier(name))).collect();
+    let dimensions: String = question
+        .dimensions
+        .iter()
+        .map(|name| format!("{}, ", identifier(name)))
+        .collect();
+    let group: String = question
+        .dimensions
+        .iter()
+        .map(|name| format!(", {}", identifier(name)))
+        .collect();
     let states: String = question
         .attributes
         .iter()
         .flat_map(|attribute| {
-            STATES.iter().map(move |(state, _, _)| format!(", {} AS {}", state_of_facts(attribute, state), state_column(attribute, state)))
+            STATES.iter().map(move |(state, _, _)| {
+                format!(
+                    ", {} AS {}",
+                    state_of_facts(attribute, state),
+                    state_column(attribute, state)
+                )
+            })
         })
         .collect();
     format!(
@@ -237,7 +309,12 @@ fn raw(read: &Read, scope: &Scope) -> String {
 fn apache(read: &Read, grouping: &GroupingDefinition, scope: &Scope) -> Vec<String> {
     let (question, level) = (&read.question, read.question.level);
     vec![
-        format!("SELECT {} FROM {} WHERE {}", columns(question, "bucket"), read.relation.rows(grouping, level), scope.condition("bucket")),
+        format!(
+            "SELECT {} FROM {} WHERE {}",
+            columns(question, "bucket"),
+            read.relation.rows(grouping, level),
+            scope.condition("bucket")
+        ),
         format!(
             "SELECT {} FROM {} WHERE {}",
             columns(question, &bucket_of(level, "bucket")),
@@ -289,12 +366,24 @@ fn decode(question: &Question, row: &tokio_postgres::Row) -> Result<Row, Error> 
         .iter()
         .zip(texts)
         .map(|(name, text)| {
-            let kind = question.entity.stored_attributes().iter().find(|attribute| attribute.name == *name).map_or(AttributeType::Text, |attribute| attribute.kind);
+            let kind = question
+                .entity
+                .stored_attributes()
+                .iter()
+                .find(|attribute| attribute.name == *name)
+                .map_or(AttributeType::Text, |attribute| attribute.kind);
             text.map_or(Ok(Value::Null), |text| value_of(kind, text))
         })
         .collect::<Result<Vec<_>, _>>()?;
     let attributes = numbers.chunks_exact(8).map(attribute_state).collect();
-    Ok(Row { bucket: row.try_get(2)?, dimensions, state: GroupState { facts: row.try_get(4)?, attributes } })
+    Ok(Row {
+        bucket: row.try_get(2)?,
+        dimensions,
+        state: GroupState {
+            facts: row.try_get(4)?,
+            attributes,
+        },
+    })
 }
 
 fn attribute_state(numbers: &[Option<Decimal>]) -> AttributeState {
@@ -311,11 +400,20 @@ fn attribute_state(numbers: &[Option<Decimal>]) -> AttributeState {
 
 /// A dimension's text as the server writes it, back to a value.
 fn value_of(kind: AttributeType, text: String) -> Result<Value, Error> {
-    let unreadable = |cause: String| Error::Stored { place: format!("{} dimension {text:?}", column_type(kind)), cause };
+    let unreadable = |cause: String| Error::Stored {
+        place: format!("{} dimension {text:?}", column_type(kind)),
+        cause,
+    };
     match kind {
         AttributeType::Text => Ok(Value::Text(text)),
         AttributeType::Boolean => Ok(Value::Boolean(text == "true")),
-        AttributeType::Integer => text.parse().map(Value::Integer).map_err(|error: std::num::ParseIntError| unreadable(error.to_string())),
-        AttributeType::Decimal => text.parse().map(Value::Decimal).map_err(|error: rust_decimal::Error| unreadable(error.to_string())),
+        AttributeType::Integer => text
+            .parse()
+            .map(Value::Integer)
+            .map_err(|error: std::num::ParseIntError| unreadable(error.to_string())),
+        AttributeType::Decimal => text
+            .parse()
+            .map(Value::Decimal)
+            .map_err(|error: rust_decimal::Error| unreadable(error.to_string())),
     }
 }

@@ -76,7 +76,9 @@ impl Relation {
         if base.len() <= MAX_BASE_BYTES && !ambiguous {
             return base;
         }
-        let hash = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, grouping.dimensions.join(",").as_bytes()).simple().to_string();
+        let hash = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, grouping.dimensions.join(",").as_bytes())
+            .simple()
+            .to_string();
         let short: String = base.chars().take(MAX_BASE_BYTES - 9).collect();
         format!("{short}_{}", &hash[..8])
     }
@@ -130,5 +132,8 @@ pub fn state_column(attribute: &str, state: &str) -> String {
 /// Names of the numeric attributes among a relation's columns.
 #[must_use]
 pub fn numeric_names(entity: &Entity) -> Vec<&str> {
-    series::partials::numeric_attributes(entity).into_iter().map(|index| entity.stored_attributes()[index].name.as_str()).collect()
+    series::partials::numeric_attributes(entity)
+        .into_iter()
+        .map(|index| entity.stored_attributes()[index].name.as_str())
+        .collect()
 }

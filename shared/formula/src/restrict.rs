@@ -55,10 +55,16 @@ fn collect<'a>(condition: &'a Scalar<String>, found: &mut Restrictions<'a>) {
         }
         Scalar::Compare(Comparison::Equal, left, right) => match (&**left, &**right) {
             (Scalar::Attribute(name), Scalar::Constant(Value::Text(text)))
-            | (Scalar::Constant(Value::Text(text)), Scalar::Attribute(name)) => restrict(found, name, std::iter::once(text.as_str())),
+            | (Scalar::Constant(Value::Text(text)), Scalar::Attribute(name)) => {
+                restrict(found, name, std::iter::once(text.as_str()))
+            }
             _ => {}
         },
-        Scalar::In { operand, items, negated: false } => {
+        Scalar::In {
+            operand,
+            items,
+            negated: false,
+        } => {
             let texts: Option<Vec<&str>> = items
                 .iter()
                 .map(|item| match item {
@@ -96,8 +102,14 @@ mod tests {
         for (formula, expected) in [
             ("COUNT(Flight WHERE origin = 'ORD')", "origin: ORD"),
             ("COUNT(Flight WHERE on_time AND 'ORD' = origin)", "origin: ORD"),
-            ("COUNT(Flight WHERE origin IN ('ORD', 'LAX') AND origin = 'LAX')", "origin: LAX"),
-            ("COUNT(Flight WHERE origin = 'ORD') / COUNT(Flight WHERE origin = 'LAX')", "origin: LAX ORD"),
+            (
+                "COUNT(Flight WHERE origin IN ('ORD', 'LAX') AND origin = 'LAX')",
+                "origin: LAX",
+            ),
+            (
+                "COUNT(Flight WHERE origin = 'ORD') / COUNT(Flight WHERE origin = 'LAX')",
+                "origin: LAX ORD",
+            ),
             ("COUNT(Flight WHERE origin = 'ORD') / COUNT(Flight)", ""),
             ("COUNT(Flight WHERE origin = 'ORD' OR on_time)", ""),
             ("COUNT(Flight WHERE NOT origin = 'ORD')", ""),

@@ -254,25 +254,55 @@ mod tests {
 
     #[test]
     fn frames_look_as_documented() {
-        let position = Position { epoch: 7, seq: 121, prev: None, part: None, parts: None };
-        let row = Row { channel: 3, bucket: 60, value: Some(1.5), facts: 2, closed: true };
+        let position = Position {
+            epoch: 7,
+            seq: 121,
+            prev: None,
+            part: None,
+            parts: None,
+        };
+        let row = Row {
+            channel: 3,
+            bucket: 60,
+            value: Some(1.5),
+            facts: 2,
+            closed: true,
+        };
         let time: Timestamp = "2026-11-21T10:00:00Z".parse().unwrap();
         let cases = [
             (
-                Frame::Update(Update { position, time: None, watermark: None, rows: vec![row] }),
+                Frame::Update(Update {
+                    position,
+                    time: None,
+                    watermark: None,
+                    rows: vec![row],
+                }),
                 r#"{"type":"update","epoch":7,"seq":121,"prev":null,"rows":[[3,60,1.5,2,1]]}"#,
             ),
             (
-                Frame::Beat(Beat { position, time, watermark: BTreeMap::from([("Flight".to_owned(), time)]) }),
+                Frame::Beat(Beat {
+                    position,
+                    time,
+                    watermark: BTreeMap::from([("Flight".to_owned(), time)]),
+                }),
                 r#"{"type":"beat","epoch":7,"seq":121,"prev":null,"time":"2026-11-21T10:00:00Z","watermark":{"Flight":"2026-11-21T10:00:00Z"}}"#,
             ),
             (
-                Refusal::new(RefusalKind::UnknownKpi, "no KPI \"X\"").at("/topics/0/kpi").answering(Some("1".into())).into(),
+                Refusal::new(RefusalKind::UnknownKpi, "no KPI \"X\"")
+                    .at("/topics/0/kpi")
+                    .answering(Some("1".into()))
+                    .into(),
                 r#"{"type":"error","id":"1","problem":"unknown-kpi","title":"The KPI is unknown","detail":"no KPI \"X\"","pointer":"/topics/0/kpi"}"#,
             ),
-            (Frame::Pong(Pong { id: None, time }), r#"{"type":"pong","time":"2026-11-21T10:00:00Z"}"#),
             (
-                Frame::Unsubscribed(Unsubscribed { id: Some("2".into()), channels: vec![3] }),
+                Frame::Pong(Pong { id: None, time }),
+                r#"{"type":"pong","time":"2026-11-21T10:00:00Z"}"#,
+            ),
+            (
+                Frame::Unsubscribed(Unsubscribed {
+                    id: Some("2".into()),
+                    channels: vec![3],
+                }),
                 r#"{"type":"unsubscribed","id":"2","channels":[3]}"#,
             ),
         ];

@@ -53,11 +53,14 @@ mod topic;
 
 pub use change::{Change, Control};
 pub use existence::check_existence;
-pub use frame::{Beat, ErrorFrame, Frame, Pong, Position, Reason, Resync, Subscribed, TopicEcho, Unsubscribed, Update, Watermark};
+pub use frame::{
+    Beat, ErrorFrame, Frame, Pong, Position, Reason, Resync, Subscribed, TopicEcho, Unsubscribed, Update, Watermark,
+};
 pub use limits::*;
 pub use message::{ClientMessage, FilterValue, Ping, Resume, Subscribe, TopicRequest, Unsubscribe};
 pub use publisher::{
-    Calendar, ConnectionInfo, Counters, Failure, Observed, Outgoing, Publisher, RestoreError, Stats, TopicRead, TopicStats, Touched, Verdict,
+    Calendar, ConnectionInfo, Counters, Failure, Observed, Outgoing, Publisher, RestoreError, Stats, TopicRead,
+    TopicStats, Touched, Verdict,
 };
 pub use refusal::{Refusal, RefusalKind};
 pub use row::Row;

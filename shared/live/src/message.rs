@@ -107,10 +107,16 @@ impl ClientMessage {
     /// # Errors
     /// What is wrong and where, ready to be sent as an `error` frame.
     pub fn parse(text: &str) -> Result<ClientMessage, Refusal> {
-        let malformed = |detail: String| Refusal::new(RefusalKind::MalformedMessage, detail).hint(r#"send {"action":"ping"}, for example"#);
-        let value: Value = serde_json::from_str(text).map_err(|error| malformed(format!("the message is not JSON: {error}")))?;
+        let malformed = |detail: String| {
+            Refusal::new(RefusalKind::MalformedMessage, detail).hint(r#"send {"action":"ping"}, for example"#)
+        };
+        let value: Value =
+            serde_json::from_str(text).map_err(|error| malformed(format!("the message is not JSON: {error}")))?;
         let Value::Object(mut fields) = value else {
-            return Err(malformed(format!("the message is {}, not an object", kind_name(&value))));
+            return Err(malformed(format!(
+                "the message is {}, not an object",
+                kind_name(&value)
+            )));
         };
         let id = fields.get("id").and_then(Value::as_str).map(str::to_owned);
         let action = fields.remove("action");
@@ -137,7 +143,11 @@ impl ClientMessage {
 fn read<T: DeserializeOwned>(fields: serde_json::Map<String, Value>) -> Result<T, Refusal> {
     serde_path_to_error::deserialize(Value::Object(fields)).map_err(|error| {
         let pointer = pointer(error.path());
-        let place = if pointer.is_empty() { "the message".to_owned() } else { pointer.clone() };
+        let place = if pointer.is_empty() {
+            "the message".to_owned()
+        } else {
+            pointer.clone()
+        };
         Refusal::new(RefusalKind::InvalidField, format!("{place}: {}", error.inner())).at(pointer)
     })
 }
@@ -145,15 +155,24 @@ fn read<T: DeserializeOwned>(fields: serde_json::Map<String, Value>) -> Result<T
 fn checked(message: ClientMessage) -> Result<ClientMessage, Refusal> {
     let length = message.id().map_or(0, str::len);
     if length > crate::MAX_REQUEST_ID_BYTES {
-        let detail = format!("the id has {length} bytes, at most {} are repeated", crate::MAX_REQUEST_ID_BYTES);
+        let detail = format!(
+            "the id has {length} bytes, at most {} are repeated",
+            crate::MAX_REQUEST_ID_BYTES
+        );
         return Err(Refusal::new(RefusalKind::LimitExceeded, detail).at("/id"));
     }
     match &message {
         ClientMessage::Unsubscribe(Unsubscribe { channels, .. }) if channels.is_empty() => {
             Err(Refusal::new(RefusalKind::InvalidField, "channels is empty").at("/channels"))
         }
-        ClientMessage::Unsubscribe(Unsubscribe { channels, .. }) if channels.len() > crate::MAX_TOPICS_PER_CONNECTION => {
-            let detail = format!("{} channels in one message, at most {}", channels.len(), crate::MAX_TOPICS_PER_CONNECTION);
+        ClientMessage::Unsubscribe(Unsubscribe { channels, .. })
+            if channels.len() > crate::MAX_TOPICS_PER_CONNECTION =>
+        {
+            let detail = format!(
+                "{} channels in one message, at most {}",
+                channels.len(),
+                crate::MAX_TOPICS_PER_CONNECTION
+            );
             Err(Refusal::new(RefusalKind::LimitExceeded, detail).at("/channels"))
         }
         _ => Ok(message),
@@ -166,13 +185,19 @@ fn unknown_action(action: Option<&Value>) -> Refusal {
         Some(Value::String(action)) => format!("action {:?} is unknown", shortened(action)),
         Some(other) => format!("action is {}, not a text", kind_name(other)),
     };
-    Refusal::new(RefusalKind::UnknownAction, detail).at("/action").hint("the actions are subscribe, unsubscribe and ping")
+    Refusal::new(RefusalKind::UnknownAction, detail)
+        .at("/action")
+        .hint("the actions are subscribe, unsubscribe and ping")
 }
 
 /// An input as it is repeated in an error: what is long is cut.
 pub(crate) fn shortened(input: &str) -> String {
     const SHOWN: usize = 64;
-    if input.chars().count() <= SHOWN { input.to_owned() } else { input.chars().take(SHOWN).chain(['…']).collect() }
+    if input.chars().count() <= SHOWN {
+        input.to_owned()
+    } else {
+        input.chars().take(SHOWN).chain(['…']).collect()
+    }
 }
 
 fn kind_name(value: &Value) -> &'static str {
@@ -279,17 +304,44 @@ mod tests {
         let expected = Subscribe {
             id: Some("1".into()),
             topics: vec![
-                TopicRequest { kpi: "FLIGHTS".into(), period: Level::Minute, filter, mode: Mode::Closed, buckets: 30 },
-                TopicRequest { kpi: "DELAY".into(), period: Level::Day, filter: BTreeMap::new(), mode: Mode::Live, buckets: 1 },
+                TopicRequest {
+                    kpi: "FLIGHTS".into(),
+                    period: Level::Minute,
+                    filter,
+                    mode: Mode::Closed,
+                    buckets: 30,
+                },
+                TopicRequest {
+                    kpi: "DELAY".into(),
+                    period: Level::Day,
+                    filter: BTreeMap::new(),
+                    mode: Mode::Live,
+                    buckets: 1,
+                },
             ],
             resume: Some(Resume { epoch: 7, seq: 120 }),
         };
-        assert_eq!(ClientMessage::parse(text).unwrap(), ClientMessage::Subscribe(expected.clone()));
+        assert_eq!(
+            ClientMessage::parse(text).unwrap(),
+            ClientMessage::Subscribe(expected.clone())
+        );
         let again = serde_json::to_string(&ClientMessage::Subscribe(expected)).unwrap();
-        assert_eq!(ClientMessage::parse(&again).unwrap(), ClientMessage::parse(text).unwrap());
-        let unsubscribe = ClientMessage::Unsubscribe(Unsubscribe { id: Some("2".into()), channels: vec![3] });
-        assert_eq!(ClientMessage::parse(r#"{"action":"unsubscribe","id":"2","channels":[3]}"#).unwrap(), unsubscribe);
-        assert_eq!(ClientMessage::parse(r#"{"action":"ping"}"#).unwrap(), ClientMessage::Ping(Ping { id: None }));
+        assert_eq!(
+            ClientMessage::parse(&again).unwrap(),
+            ClientMessage::parse(text).unwrap()
+        );
+        let unsubscribe = ClientMessage::Unsubscribe(Unsubscribe {
+            id: Some("2".into()),
+            channels: vec![3],
+        });
+        assert_eq!(
+            ClientMessage::parse(r#"{"action":"unsubscribe","id":"2","channels":[3]}"#).unwrap(),
+            unsubscribe
+        );
+        assert_eq!(
+            ClientMessage::parse(r#"{"action":"ping"}"#).unwrap(),
+            ClientMessage::Ping(Ping { id: None })
+        );
     }
 
     #[test]
@@ -302,24 +354,93 @@ mod tests {
             ("{\"action\":", MalformedMessage, None, "not JSON"),
             ("{}", UnknownAction, Some("/action"), "missing"),
             (r#"{"action":7}"#, UnknownAction, Some("/action"), "a number"),
-            (r#"{"action":"subscrbe"}"#, UnknownAction, Some("/action"), "\"subscrbe\""),
-            (r#"{"action":"ping","extra":1}"#, InvalidField, Some("/extra"), "unknown field `extra`"),
-            (r#"{"action":"ping","id":1}"#, InvalidField, Some("/id"), "expected a string"),
+            (
+                r#"{"action":"subscrbe"}"#,
+                UnknownAction,
+                Some("/action"),
+                "\"subscrbe\"",
+            ),
+            (
+                r#"{"action":"ping","extra":1}"#,
+                InvalidField,
+                Some("/extra"),
+                "unknown field `extra`",
+            ),
+            (
+                r#"{"action":"ping","id":1}"#,
+                InvalidField,
+                Some("/id"),
+                "expected a string",
+            ),
             (&long, LimitExceeded, Some("/id"), "65 bytes"),
-            (r#"{"action":"subscribe"}"#, InvalidField, Some(""), "missing field `topics`"),
-            (r#"{"action":"subscribe","topics":[{"kpi":"A"}]}"#, InvalidField, Some("/topics/0"), "missing field `period`"),
-            (r#"{"action":"subscribe","topics":[{"kpi":"A","period":"second"}]}"#, InvalidField, Some("/topics/0/period"), "unknown variant `second`"),
-            (r#"{"action":"subscribe","topics":[{"kpi":"A","period":"day","mode":"dead"}]}"#, InvalidField, Some("/topics/0/mode"), "`live` or `closed`"),
-            (r#"{"action":"subscribe","topics":[{"kpi":"A","period":"day","buckets":-1}]}"#, InvalidField, Some("/topics/0/buckets"), "`-1`"),
-            (r#"{"action":"subscribe","topics":[{"kpi":"A","period":"day","filter":{"a/b":{}}}]}"#, InvalidField, Some("/topics/0/filter/a~1b"), "expected a text"),
-            (r#"{"action":"subscribe","topics":[{"kpi":"A","period":"day","filter":{"a":["x",1.5]}}]}"#, InvalidField, Some("/topics/0/filter/a/1"), "`1.5`"),
-            (r#"{"action":"subscribe","topics":[],"resume":{"epoch":1}}"#, InvalidField, Some("/resume"), "missing field `seq`"),
-            (r#"{"action":"unsubscribe","channels":["3"]}"#, InvalidField, Some("/channels/0"), "expected u32"),
-            (r#"{"action":"unsubscribe","channels":[]}"#, InvalidField, Some("/channels"), "empty"),
+            (
+                r#"{"action":"subscribe"}"#,
+                InvalidField,
+                Some(""),
+                "missing field `topics`",
+            ),
+            (
+                r#"{"action":"subscribe","topics":[{"kpi":"A"}]}"#,
+                InvalidField,
+                Some("/topics/0"),
+                "missing field `period`",
+            ),
+            (
+                r#"{"action":"subscribe","topics":[{"kpi":"A","period":"second"}]}"#,
+                InvalidField,
+                Some("/topics/0/period"),
+                "unknown variant `second`",
+            ),
+            (
+                r#"{"action":"subscribe","topics":[{"kpi":"A","period":"day","mode":"dead"}]}"#,
+                InvalidField,
+                Some("/topics/0/mode"),
+                "`live` or `closed`",
+            ),
+            (
+                r#"{"action":"subscribe","topics":[{"kpi":"A","period":"day","buckets":-1}]}"#,
+                InvalidField,
+                Some("/topics/0/buckets"),
+                "`-1`",
+            ),
+            (
+                r#"{"action":"subscribe","topics":[{"kpi":"A","period":"day","filter":{"a/b":{}}}]}"#,
+                InvalidField,
+                Some("/topics/0/filter/a~1b"),
+                "expected a text",
+            ),
+            (
+                r#"{"action":"subscribe","topics":[{"kpi":"A","period":"day","filter":{"a":["x",1.5]}}]}"#,
+                InvalidField,
+                Some("/topics/0/filter/a/1"),
+                "`1.5`",
+            ),
+            (
+                r#"{"action":"subscribe","topics":[],"resume":{"epoch":1}}"#,
+                InvalidField,
+                Some("/resume"),
+                "missing field `seq`",
+            ),
+            (
+                r#"{"action":"unsubscribe","channels":["3"]}"#,
+                InvalidField,
+                Some("/channels/0"),
+                "expected u32",
+            ),
+            (
+                r#"{"action":"unsubscribe","channels":[]}"#,
+                InvalidField,
+                Some("/channels"),
+                "empty",
+            ),
         ];
         for (text, kind, pointer, part) in cases {
             let refusal = ClientMessage::parse(text).unwrap_err();
-            assert_eq!((refusal.kind, refusal.pointer.as_deref()), (kind, pointer), "{text}: {refusal}");
+            assert_eq!(
+                (refusal.kind, refusal.pointer.as_deref()),
+                (kind, pointer),
+                "{text}: {refusal}"
+            );
             assert!(refusal.detail.contains(part), "{text}: {refusal}");
         }
     }

@@ -61,24 +61,39 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal without hint or place.
     pub fn new(kind: RefusalKind, detail: impl Into<String>) -> Refusal {
-        Refusal { id: None, kind, detail: detail.into(), hint: None, pointer: None }
+        Refusal {
+            id: None,
+            kind,
+            detail: detail.into(),
+            hint: None,
+            pointer: None,
+        }
     }
 
     /// With the place in the message, a JSON pointer.
     #[must_use]
     pub fn at(self, pointer: impl Into<String>) -> Refusal {
-        Refusal { pointer: Some(pointer.into()), ..self }
+        Refusal {
+            pointer: Some(pointer.into()),
+            ..self
+        }
     }
 
     /// With what would be right.
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Refusal {
-        Refusal { hint: Some(hint.into()), ..self }
+        Refusal {
+            hint: Some(hint.into()),
+            ..self
+        }
     }
 
     /// As the answer to the message with this id.
     #[must_use]
     pub fn answering(self, id: Option<String>) -> Refusal {
-        Refusal { id: id.or(self.id), ..self }
+        Refusal {
+            id: id.or(self.id),
+            ..self
+        }
     }
 }

@@ -31,7 +31,9 @@ pub(crate) fn tail(bucket: i64, value: Option<f64>, facts: u64, closed: bool) ->
     match value {
         None => format!("{bucket},null,{facts}{closed}]").into(),
         // Plain digits are shortest for what people measure; 1e300 would be 300 of them.
-        Some(value) if value == 0.0 || (1e-5..1e16).contains(&value.abs()) => format!("{bucket},{value},{facts}{closed}]").into(),
+        Some(value) if value == 0.0 || (1e-5..1e16).contains(&value.abs()) => {
+            format!("{bucket},{value},{facts}{closed}]").into()
+        }
         Some(value) => format!("{bucket},{value:e},{facts}{closed}]").into(),
     }
 }
@@ -86,11 +88,16 @@ impl PartialSchema for Row {
         };
         let integer = || SchemaType::new(Type::Integer);
         ArrayBuilder::new()
-            .description(Some("[channel, bucket, value, facts], and a fifth element 1 once the bucket is closed"))
+            .description(Some(
+                "[channel, bucket, value, facts], and a fifth element 1 once the bucket is closed",
+            ))
             .prefix_items([
                 element(integer(), "channel"),
                 element(integer(), "start of the bucket, seconds since 1970"),
-                element(SchemaType::from_iter([Type::Number, Type::Null]), "value of the KPI, null where it has none"),
+                element(
+                    SchemaType::from_iter([Type::Number, Type::Null]),
+                    "value of the KPI, null where it has none",
+                ),
                 element(integer(), "facts that the value rests on"),
                 element(integer(), "1 once the bucket is closed, else absent"),
             ])
@@ -124,7 +131,16 @@ mod tests {
         ];
         for (value, facts, closed, text) in cases {
             assert_eq!(format!("[3,{}", tail(60, value, facts, closed)), text);
-            assert_eq!(serde_json::from_str::<Row>(text).unwrap(), Row { channel: 3, bucket: 60, value, facts, closed });
+            assert_eq!(
+                serde_json::from_str::<Row>(text).unwrap(),
+                Row {
+                    channel: 3,
+                    bucket: 60,
+                    value,
+                    facts,
+                    closed
+                }
+            );
         }
     }
 

@@ -74,7 +74,13 @@ impl Topic {
 
 impl fmt::Display for Topic {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}/{}/{}", self.client, Escaped(&self.kpi), period_name(self.period))?;
+        write!(
+            out,
+            "{}/{}/{}",
+            self.client,
+            Escaped(&self.kpi),
+            period_name(self.period)
+        )?;
         for (index, (name, values)) in self.filter.iter().enumerate() {
             write!(out, "{}{}", if index == 0 { '?' } else { '&' }, Escaped(name))?;
             // A name without "=" is an empty set (which matches nothing): "=" alone is the set of the empty text.
@@ -91,15 +97,22 @@ impl FromStr for Topic {
 
     fn from_str(text: &str) -> Result<Topic, TopicError> {
         let form = || TopicError::Form(text.to_owned());
-        let (path, query) = text.split_once('?').map_or((text, None), |(path, query)| (path, Some(query)));
+        let (path, query) = text
+            .split_once('?')
+            .map_or((text, None), |(path, query)| (path, Some(query)));
         let mut path = path.split('/');
         let (Some(client), Some(kpi), Some(period), None) = (path.next(), path.next(), path.next(), path.next()) else {
             return Err(form());
         };
         let mut filter = BTreeMap::new();
         for pair in query.into_iter().flat_map(|query| query.split('&')) {
-            let (name, values) = pair.split_once('=').map_or((pair, None), |(name, values)| (name, Some(values)));
-            let values = values.into_iter().flat_map(|values| values.split(',')).map(|value| unescape(value).ok_or_else(form));
+            let (name, values) = pair
+                .split_once('=')
+                .map_or((pair, None), |(name, values)| (name, Some(values)));
+            let values = values
+                .into_iter()
+                .flat_map(|values| values.split(','))
+                .map(|value| unescape(value).ok_or_else(form));
             filter.insert(unescape(name).ok_or_else(form)?, values.collect::<Result<_, _>>()?);
         }
         let topic = Topic {
@@ -109,7 +122,11 @@ impl FromStr for Topic {
             filter,
         };
         let id = topic.id();
-        if id == text { Ok(topic) } else { Err(TopicError::NotCanonical(text.to_owned(), id)) }
+        if id == text {
+            Ok(topic)
+        } else {
+            Err(TopicError::NotCanonical(text.to_owned(), id))
+        }
     }
 }
 
@@ -122,7 +139,9 @@ fn period_name(period: Level) -> &'static str {
 }
 
 fn period_from(name: &str) -> Option<Level> {
-    [Level::Minute, Level::Hour, Level::Day].into_iter().find(|period| period_name(*period) == name)
+    [Level::Minute, Level::Hour, Level::Day]
+        .into_iter()
+        .find(|period| period_name(*period) == name)
 }
 
 /// Writes a part of an id with its delimiters, spaces and control characters as `%XX`.
@@ -133,7 +152,9 @@ impl fmt::Display for Escaped<'_> {
         use fmt::Write as _;
         for character in self.0.chars() {
             match character {
-                '%' | ',' | '&' | '=' | '?' | '/' | '#' | ' ' | '\0'..='\x1f' | '\x7f' => write!(out, "%{:02X}", u32::from(character))?,
+                '%' | ',' | '&' | '=' | '?' | '/' | '#' | ' ' | '\0'..='\x1f' | '\x7f' => {
+                    write!(out, "%{:02X}", u32::from(character))?
+                }
                 _ => out.write_char(character)?,
             }
         }
@@ -168,7 +189,10 @@ mod tests {
             client: Uuid::parse_str(CLIENT).unwrap(),
             kpi: "ON_TIME".into(),
             period: Level::Minute,
-            filter: filter.iter().map(|(name, list)| ((*name).to_owned(), values(list))).collect(),
+            filter: filter
+                .iter()
+                .map(|(name, list)| ((*name).to_owned(), values(list)))
+                .collect(),
         }
     }
 
@@ -177,8 +201,14 @@ mod tests {
         let cases: [(&[(&str, &[&str])], &str); 5] = [
             (&[], "ON_TIME/minute"),
             (&[("origin", &["ORD", "LAX"])], "ON_TIME/minute?origin=LAX,ORD"),
-            (&[("origin", &["ORD"]), ("destination", &["JFK"])], "ON_TIME/minute?destination=JFK&origin=ORD"),
-            (&[("name", &["a,b&c=d/e?f%g h", "é"])], "ON_TIME/minute?name=a%2Cb%26c%3Dd%2Fe%3Ff%25g%20h,é"),
+            (
+                &[("origin", &["ORD"]), ("destination", &["JFK"])],
+                "ON_TIME/minute?destination=JFK&origin=ORD",
+            ),
+            (
+                &[("name", &["a,b&c=d/e?f%g h", "é"])],
+                "ON_TIME/minute?name=a%2Cb%26c%3Dd%2Fe%3Ff%25g%20h,é",
+            ),
             (&[("empty", &[]), ("text", &[""])], "ON_TIME/minute?empty&text="),
         ];
         for (filter, expected) in cases {

@@ -7,7 +7,9 @@ use anyhow::{Context as _, Result};
 /// # Errors
 /// When the variable is unset or empty; the text names it.
 pub fn required(name: &str) -> Result<String> {
-    optional(name).with_context(|| format!("environment variable {name} is not set: template.yaml should give it to this function"))
+    optional(name).with_context(|| {
+        format!("environment variable {name} is not set: template.yaml should give it to this function")
+    })
 }
 
 /// The value of a variable, or `None` when it is unset or empty.

@@ -21,8 +21,10 @@ impl Authorized {
         if self.0.role.may(permission) {
             return Ok(self.0);
         }
-        Err(Problem::forbidden(format!("the role {:?} may not {permission}", self.0.role.name()))
-            .hint("ask an administrator of your organisation for another role"))
+        Err(
+            Problem::forbidden(format!("the role {:?} may not {permission}", self.0.role.name()))
+                .hint("ask an administrator of your organisation for another role"),
+        )
     }
 }
 
@@ -34,7 +36,11 @@ impl<S: Sync> FromRequestParts<S> for Authorized {
             return Err(Problem::unauthenticated("the request did not come through the API"));
         };
         let fields = context.authorizer.as_ref().map(|authorizer| &authorizer.fields);
-        let text = |name: &str| fields.and_then(|fields| fields.get(name)).and_then(serde_json::Value::as_str);
+        let text = |name: &str| {
+            fields
+                .and_then(|fields| fields.get(name))
+                .and_then(serde_json::Value::as_str)
+        };
         Caller::from_context(text)
             .map(Self)
             .ok_or_else(|| Problem::unauthenticated("the token names no client").hint("sign in again"))
@@ -78,7 +84,12 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         let detail = error.inner().to_string();
         Problem::malformed(format!("the body is not the JSON that this route takes: {detail}"))
             .hint("the route's schema is in /openapi.json")
-            .issues(vec![Issue { pointer, detail, hint: None, span: None }])
+            .issues(vec![Issue {
+                pointer,
+                detail,
+                hint: None,
+                span: None,
+            }])
     })
 }
 
@@ -91,7 +102,12 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
         axum::extract::Query::<T>::try_from_uri(&parts.uri)
             .map(|query| Self(query.0))
-            .map_err(|error| Problem::malformed(format!("the query string is not what this route takes: {}", error.body_text())))
+            .map_err(|error| {
+                Problem::malformed(format!(
+                    "the query string is not what this route takes: {}",
+                    error.body_text()
+                ))
+            })
     }
 }
 
@@ -117,7 +133,11 @@ mod tests {
 
     #[test]
     fn a_path_becomes_a_pointer() {
-        for (path, expected) in [(".", ""), ("name", "/name"), ("attributes[2].name", "/attributes/2/name")] {
+        for (path, expected) in [
+            (".", ""),
+            ("name", "/name"),
+            ("attributes[2].name", "/attributes/2/name"),
+        ] {
             assert_eq!(pointer(path), expected);
         }
     }

@@ -58,13 +58,23 @@ impl Problem {
     /// 400: the request can't be read.
     #[must_use]
     pub fn malformed(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "malformed-request", "The request can't be read", detail)
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "malformed-request",
+            "The request can't be read",
+            detail,
+        )
     }
 
     /// 422: the request can be read, and what it asks for is not valid.
     #[must_use]
     pub fn invalid(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-input", "The input is not valid", detail)
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid-input",
+            "The input is not valid",
+            detail,
+        )
     }
 
     /// 401: who asks is not known.
@@ -82,7 +92,12 @@ impl Problem {
     /// 404: there is no such thing for this client. The answer is the same for another client's thing.
     #[must_use]
     pub fn not_found(what: &str, name: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not-found", "Not found", format!("there is no {what} {name:?}"))
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not-found",
+            "Not found",
+            format!("there is no {what} {name:?}"),
+        )
     }
 
     /// 409: it exists, or was changed meanwhile.
@@ -100,14 +115,24 @@ impl Problem {
     /// 429: too many tries.
     #[must_use]
     pub fn too_many(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "Too many requests", detail)
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too-many-requests",
+            "Too many requests",
+            detail,
+        )
     }
 
     /// 500: not the caller's fault. The cause goes to the log, not to the caller.
     #[must_use]
     pub fn internal(cause: &anyhow::Error) -> Self {
         tracing::error!(cause = format!("{cause:#}"), "request failed");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error", "the request could not be carried out; nothing was changed")
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Internal error",
+            "the request could not be carried out; nothing was changed",
+        )
     }
 
     /// Adds how to put it right.

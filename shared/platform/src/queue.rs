@@ -20,7 +20,10 @@ impl Queue {
     pub async fn from_environment(variable: &str) -> Result<Self> {
         let url = crate::environment::required(variable)?;
         let config = crate::aws_configuration().await;
-        Ok(Self { client: aws_sdk_sqs::Client::new(&config), url })
+        Ok(Self {
+            client: aws_sdk_sqs::Client::new(&config),
+            url,
+        })
     }
 
     /// Sends one message; when this returns, the queue has it.
@@ -28,7 +31,13 @@ impl Queue {
     /// # Errors
     /// When SQS does not take it after the SDK's own retries.
     pub async fn send(&self, body: String) -> Result<()> {
-        self.client.send_message().queue_url(&self.url).message_body(body).send().await.context("send to queue")?;
+        self.client
+            .send_message()
+            .queue_url(&self.url)
+            .message_body(body)
+            .send()
+            .await
+            .context("send to queue")?;
         Ok(())
     }
 }

@@ -60,7 +60,10 @@ pub fn answer(request: &Request<'_>, calendar: &Calendar, read: &[(&Question, &[
             if counted.is_empty() {
                 continue;
             }
-            let key = (calendar.start(request.period, row.bucket), request.by.iter().map(|name| text(&lookup(name))).collect());
+            let key = (
+                calendar.start(request.period, row.bucket),
+                request.by.iter().map(|name| text(&lookup(name))).collect(),
+            );
             let cell = cells.entry(key).or_insert_with(|| Cell::new(measures.len()));
             cell.facts += row.state.facts;
             for (index, _, attribute) in counted {
@@ -68,7 +71,10 @@ pub fn answer(request: &Request<'_>, calendar: &Calendar, read: &[(&Question, &[
             }
         }
     }
-    cells.into_iter().map(|(key, cell)| (key, finish(request, &cell))).collect()
+    cells
+        .into_iter()
+        .map(|(key, cell)| (key, finish(request, &cell)))
+        .collect()
 }
 
 /// The value of a bucket without facts: a count is zero, anything else has no value.
@@ -85,7 +91,10 @@ struct Cell {
 
 impl Cell {
     fn new(measures: usize) -> Self {
-        Self { facts: 0, measures: vec![MeasureState::default(); measures] }
+        Self {
+            facts: 0,
+            measures: vec![MeasureState::default(); measures],
+        }
     }
 }
 
@@ -120,9 +129,20 @@ impl MeasureState {
 
 fn finish(request: &Request<'_>, cell: &Cell) -> Point {
     let formula = &request.kpi.formula;
-    let values: Vec<Option<Decimal>> = formula.measures.iter().zip(&cell.measures).map(|(measure, state)| state.value(measure)).collect();
-    let value = formula.finish(&values).map(|value| value.round_dp(VALUE_SCALE).normalize()).and_then(|value| value.to_f64());
-    Point { value, facts: cell.facts }
+    let values: Vec<Option<Decimal>> = formula
+        .measures
+        .iter()
+        .zip(&cell.measures)
+        .map(|(measure, state)| state.value(measure))
+        .collect();
+    let value = formula
+        .finish(&values)
+        .map(|value| value.round_dp(VALUE_SCALE).normalize())
+        .and_then(|value| value.to_f64());
+    Point {
+        value,
+        facts: cell.facts,
+    }
 }
 
 fn attribute_position(question: &Question, measure: &Measure) -> Option<usize> {
@@ -141,7 +161,10 @@ fn dimension(question: &Question, row: &Row, name: &str) -> Value {
 }
 
 fn passes(request: &Request<'_>, lookup: &dyn Fn(&str) -> Value) -> bool {
-    request.filter.iter().all(|(name, values): (&String, &BTreeSet<String>)| values.contains(&text(&lookup(name))))
+    request
+        .filter
+        .iter()
+        .all(|(name, values): (&String, &BTreeSet<String>)| values.contains(&text(&lookup(name))))
 }
 
 /// A dimension's value as filters and answers write it; a missing one is the empty text.

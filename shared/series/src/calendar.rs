@@ -75,7 +75,10 @@ impl Calendar {
     pub fn start(&self, period: Level, time: Timestamp) -> Timestamp {
         match period {
             Level::Minute | Level::Hour => floor(period, time),
-            Level::Day => self.local(time).start_of_day().map_or(Timestamp::MIN, |zoned| zoned.timestamp()),
+            Level::Day => self
+                .local(time)
+                .start_of_day()
+                .map_or(Timestamp::MIN, |zoned| zoned.timestamp()),
         }
     }
 
@@ -86,7 +89,11 @@ impl Calendar {
             Level::Minute | Level::Hour => {
                 Timestamp::from_microsecond(start.as_microsecond() + length_us(period)).unwrap_or(Timestamp::MAX)
             }
-            Level::Day => self.local(start).tomorrow().and_then(|day| day.start_of_day()).map_or(Timestamp::MAX, |day| day.timestamp()),
+            Level::Day => self
+                .local(start)
+                .tomorrow()
+                .and_then(|day| day.start_of_day())
+                .map_or(Timestamp::MAX, |day| day.timestamp()),
         }
     }
 
@@ -95,11 +102,15 @@ impl Calendar {
     pub fn back(&self, period: Level, start: Timestamp, count: u16) -> Timestamp {
         match period {
             Level::Minute | Level::Hour => {
-                Timestamp::from_microsecond(start.as_microsecond() - length_us(period) * i64::from(count)).unwrap_or(Timestamp::MIN)
+                Timestamp::from_microsecond(start.as_microsecond() - length_us(period) * i64::from(count))
+                    .unwrap_or(Timestamp::MIN)
             }
             Level::Day => {
                 let days = jiff::Span::new().days(i64::from(count));
-                self.local(start).checked_sub(days).and_then(|day| day.start_of_day()).map_or(Timestamp::MIN, |day| day.timestamp())
+                self.local(start)
+                    .checked_sub(days)
+                    .and_then(|day| day.start_of_day())
+                    .map_or(Timestamp::MIN, |day| day.timestamp())
             }
         }
     }
@@ -109,7 +120,11 @@ impl Calendar {
     pub fn align(&self, period: Level, range: Range) -> Range {
         let from = self.start(period, range.from);
         let last = self.start(period, range.to);
-        let to = if last == range.to { last } else { self.next(period, last) };
+        let to = if last == range.to {
+            last
+        } else {
+            self.next(period, last)
+        };
         Range { from, to }
     }
 
@@ -153,14 +168,19 @@ impl Calendar {
     /// The bucket's start as people of this zone write it.
     #[must_use]
     pub fn describe(&self, start: Timestamp) -> String {
-        self.local(start).round(Unit::Second).map_or_else(|_| start.to_string(), |zoned| zoned.datetime().to_string())
+        self.local(start)
+            .round(Unit::Second)
+            .map_or_else(|_| start.to_string(), |zoned| zoned.datetime().to_string())
     }
 }
 
 /// The coarsest level whose buckets begin at the instant.
 fn alignment(time: Timestamp) -> Level {
     let time_us = time.as_microsecond();
-    [Level::Day, Level::Hour].into_iter().find(|level| floor_us(*level, time_us) == time_us).unwrap_or(Level::Minute)
+    [Level::Day, Level::Hour]
+        .into_iter()
+        .find(|level| floor_us(*level, time_us) == time_us)
+        .unwrap_or(Level::Minute)
 }
 
 #[cfg(test)]
@@ -176,10 +196,30 @@ mod tests {
     fn a_day_is_the_clients_own() {
         let cases = [
             // zone, instant, start of its day, start of the next
-            ("UTC", "2026-03-29T12:00:00Z", "2026-03-29T00:00:00Z", "2026-03-30T00:00:00Z"),
-            ("Europe/Berlin", "2026-03-29T12:00:00Z", "2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z"),
-            ("Asia/Kolkata", "2026-03-29T12:00:00Z", "2026-03-28T18:30:00Z", "2026-03-29T18:30:00Z"),
-            ("America/New_York", "2026-11-01T12:00:00Z", "2026-11-01T04:00:00Z", "2026-11-02T05:00:00Z"),
+            (
+                "UTC",
+                "2026-03-29T12:00:00Z",
+                "2026-03-29T00:00:00Z",
+                "2026-03-30T00:00:00Z",
+            ),
+            (
+                "Europe/Berlin",
+                "2026-03-29T12:00:00Z",
+                "2026-03-28T23:00:00Z",
+                "2026-03-29T22:00:00Z",
+            ),
+            (
+                "Asia/Kolkata",
+                "2026-03-29T12:00:00Z",
+                "2026-03-28T18:30:00Z",
+                "2026-03-29T18:30:00Z",
+            ),
+            (
+                "America/New_York",
+                "2026-11-01T12:00:00Z",
+                "2026-11-01T04:00:00Z",
+                "2026-11-02T05:00:00Z",
+            ),
         ];
         for (zone, instant, start, next) in cases {
             let calendar = Calendar::of(zone).unwrap();
@@ -191,25 +231,48 @@ mod tests {
 
     #[test]
     fn days_are_tiled_by_what_fits() {
-        let range = Range { from: at("2026-01-10T00:00:00Z"), to: at("2026-01-12T00:00:00Z") };
-        for (zone, level) in [("UTC", Level::Day), ("Europe/Berlin", Level::Hour), ("Asia/Kolkata", Level::Minute)] {
+        let range = Range {
+            from: at("2026-01-10T00:00:00Z"),
+            to: at("2026-01-12T00:00:00Z"),
+        };
+        for (zone, level) in [
+            ("UTC", Level::Day),
+            ("Europe/Berlin", Level::Hour),
+            ("Asia/Kolkata", Level::Minute),
+        ] {
             let calendar = Calendar::of(zone).unwrap();
-            assert_eq!(calendar.tile(Level::Day, calendar.align(Level::Day, range)), level, "{zone}");
+            assert_eq!(
+                calendar.tile(Level::Day, calendar.align(Level::Day, range)),
+                level,
+                "{zone}"
+            );
         }
     }
 
     #[test]
     fn an_aligned_range_stays() {
         let calendar = Calendar::utc();
-        let range = Range { from: at("2026-01-10T00:00:01Z"), to: at("2026-01-10T00:02:00Z") };
+        let range = Range {
+            from: at("2026-01-10T00:00:01Z"),
+            to: at("2026-01-10T00:02:00Z"),
+        };
         let aligned = calendar.align(Level::Minute, range);
-        assert_eq!(aligned, Range { from: at("2026-01-10T00:00:00Z"), to: at("2026-01-10T00:02:00Z") });
+        assert_eq!(
+            aligned,
+            Range {
+                from: at("2026-01-10T00:00:00Z"),
+                to: at("2026-01-10T00:02:00Z")
+            }
+        );
         assert_eq!(calendar.align(Level::Minute, aligned), aligned);
         assert_eq!(calendar.count(Level::Minute, aligned, 100), 2);
     }
 
     #[test]
     fn before_1970_buckets_still_begin_before_their_instants() {
-        assert_eq!(floor(Level::Hour, at("1969-12-31T23:30:00Z")), at("1969-12-31T23:00:00Z"));
+        assert_eq!(
+            floor(Level::Hour, at("1969-12-31T23:30:00Z")),
+            at("1969-12-31T23:00:00Z")
+        );
     }
 }

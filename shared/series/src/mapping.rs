@@ -79,7 +79,9 @@ impl Mapper {
     /// A mapper for an entity.
     #[must_use]
     pub fn new(entity: Arc<Entity>) -> Self {
-        let given = (0..entity.stored_attributes().len()).filter(|index| entity.stored_attributes()[*index].formula.is_none()).collect();
+        let given = (0..entity.stored_attributes().len())
+            .filter(|index| entity.stored_attributes()[*index].formula.is_none())
+            .collect();
         Self { entity, given }
     }
 
@@ -91,8 +93,11 @@ impl Mapper {
 
     /// Names of the fields that a sender may give, the time first.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(self.entity.definition().time.as_str())
-            .chain(self.given.iter().map(|index| self.entity.stored_attributes()[*index].name.as_str()))
+        std::iter::once(self.entity.definition().time.as_str()).chain(
+            self.given
+                .iter()
+                .map(|index| self.entity.stored_attributes()[*index].name.as_str()),
+        )
     }
 
     /// Maps one event whose fields are looked up by name.
@@ -101,15 +106,23 @@ impl Mapper {
     /// The first field that is missing, of the wrong type or out of limits.
     pub fn fact<'a>(&self, now: Timestamp, mut field: impl FnMut(&str) -> Field<'a>) -> Result<Fact, Rejection> {
         let time_name = &self.entity.definition().time;
-        let time_us = time_us(field(time_name), now).map_err(|reason| Rejection { field: time_name.clone(), reason })?;
+        let time_us = time_us(field(time_name), now).map_err(|reason| Rejection {
+            field: time_name.clone(),
+            reason,
+        })?;
         let attributes = self.entity.stored_attributes();
         let mut values = vec![Value::Null; attributes.len()];
         for index in &self.given {
             let attribute = &attributes[*index];
-            let value = value(attribute.kind, field(&attribute.name))
-                .map_err(|reason| Rejection { field: attribute.name.clone(), reason })?;
+            let value = value(attribute.kind, field(&attribute.name)).map_err(|reason| Rejection {
+                field: attribute.name.clone(),
+                reason,
+            })?;
             if attribute.required && value == Value::Null {
-                return Err(Rejection { field: attribute.name.clone(), reason: "is required and missing".to_owned() });
+                return Err(Rejection {
+                    field: attribute.name.clone(),
+                    reason: "is required and missing".to_owned(),
+                });
             }
             values[*index] = value;
         }
@@ -125,7 +138,10 @@ impl Mapper {
     /// As [`Self::fact`], or an event that is no object, or an unknown or derived field.
     pub fn json(&self, now: Timestamp, event: &Json) -> Result<Fact, Rejection> {
         let Json::Object(object) = event else {
-            return Err(Rejection { field: String::new(), reason: format!("an event is a JSON object, not {}", kind_of(event)) });
+            return Err(Rejection {
+                field: String::new(),
+                reason: format!("an event is a JSON object, not {}", kind_of(event)),
+            });
         };
         for name in object.keys() {
             self.known(name)?;
@@ -141,14 +157,25 @@ impl Mapper {
         if self.fields().any(|field| field == name) {
             return Ok(());
         }
-        let derived = self.entity.stored_attributes().iter().any(|attribute| attribute.name == name);
+        let derived = self
+            .entity
+            .stored_attributes()
+            .iter()
+            .any(|attribute| attribute.name == name);
         let reason = if derived {
             "is derived by its formula and can't be sent".to_owned()
         } else {
             let fields: Vec<&str> = self.fields().collect();
-            format!("is no attribute of {}, which has {}", self.entity.code(), fields.join(", "))
+            format!(
+                "is no attribute of {}, which has {}",
+                self.entity.code(),
+                fields.join(", ")
+            )
         };
-        Err(Rejection { field: name.to_owned(), reason })
+        Err(Rejection {
+            field: name.to_owned(),
+            reason,
+        })
     }
 }
 
@@ -167,9 +194,9 @@ fn json_field(value: &Json) -> Field<'_> {
     match value {
         Json::Null => Field::Missing,
         Json::Bool(boolean) => Field::Boolean(*boolean),
-        Json::Number(number) => {
-            number.as_i64().map_or_else(|| Field::Float(number.as_f64().unwrap_or(f64::NAN)), Field::Integer)
-        }
+        Json::Number(number) => number
+            .as_i64()
+            .map_or_else(|| Field::Float(number.as_f64().unwrap_or(f64::NAN)), Field::Integer),
         Json::String(text) => Field::Text { text, typed: true },
         Json::Array(_) => Field::Other("a list"),
         Json::Object(_) => Field::Other("an object"),
@@ -182,8 +209,17 @@ fn time_us(field: Field<'_>, now: Timestamp) -> Result<i64, String> {
         Field::Time(time_us) => time_us,
         Field::Integer(epoch_ms) => epoch_ms.checked_mul(1000).ok_or("is out of range")?,
         Field::Text { text, .. } => parse_time(text)?,
-        Field::Missing => return Err("is required and missing: the time of the event, as RFC 3339 text or epoch milliseconds".to_owned()),
-        other => return Err(format!("must be RFC 3339 text or epoch milliseconds, not {}", describe(&other))),
+        Field::Missing => {
+            return Err(
+                "is required and missing: the time of the event, as RFC 3339 text or epoch milliseconds".to_owned(),
+            );
+        }
+        other => {
+            return Err(format!(
+                "must be RFC 3339 text or epoch milliseconds, not {}",
+                describe(&other)
+            ));
+        }
     };
     if time_us < EARLIEST_S * 1_000_000 {
         return Err("is before 1990: is it in seconds? send RFC 3339 text or epoch milliseconds".to_owned());
@@ -199,8 +235,13 @@ fn parse_time(text: &str) -> Result<i64, String> {
         return Ok(instant.as_microsecond());
     }
     // Without an offset it is UTC.
-    let civil = text.parse::<DateTime>().map_err(|_| format!("{text:?} is no time: send RFC 3339 such as 2026-01-31T12:00:00Z"))?;
-    civil.to_zoned(jiff::tz::TimeZone::UTC).map(|zoned| zoned.timestamp().as_microsecond()).map_err(|_| format!("{text:?} is out of range"))
+    let civil = text
+        .parse::<DateTime>()
+        .map_err(|_| format!("{text:?} is no time: send RFC 3339 such as 2026-01-31T12:00:00Z"))?;
+    civil
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .map(|zoned| zoned.timestamp().as_microsecond())
+        .map_err(|_| format!("{text:?} is out of range"))
 }
 
 /// A field as a value of the attribute's type.
@@ -214,16 +255,18 @@ fn value(kind: AttributeType, field: Field<'_>) -> Result<Value, String> {
             _ => Err(format!("{text:?} is no boolean: write true or false")),
         },
         (AttributeType::Integer, Field::Integer(integer)) => bounded_integer(integer),
-        (AttributeType::Integer, Field::Text { text, typed: false }) => {
-            text.parse().map_err(|_| format!("{text:?} is no integer")).and_then(bounded_integer)
-        }
+        (AttributeType::Integer, Field::Text { text, typed: false }) => text
+            .parse()
+            .map_err(|_| format!("{text:?} is no integer"))
+            .and_then(bounded_integer),
         (AttributeType::Integer, Field::Float(float)) => whole(float).and_then(bounded_integer),
         (AttributeType::Decimal, Field::Integer(integer)) => bounded_decimal(Decimal::from(integer)),
         (AttributeType::Decimal, Field::Decimal(decimal)) => bounded_decimal(decimal),
         (AttributeType::Decimal, Field::Float(float)) => exact(float).and_then(bounded_decimal),
-        (AttributeType::Decimal, Field::Text { text, .. }) => {
-            text.parse().map_err(|_| format!("{text:?} is no number")).and_then(bounded_decimal)
-        }
+        (AttributeType::Decimal, Field::Text { text, .. }) => text
+            .parse()
+            .map_err(|_| format!("{text:?} is no number"))
+            .and_then(bounded_decimal),
         (AttributeType::Text, Field::Text { text, .. }) => bounded_text(text),
         (kind, other) => Err(format!("must be {}, not {}", kind_name(kind), describe(&other))),
     }
@@ -242,7 +285,9 @@ fn bounded_decimal(decimal: Decimal) -> Result<Value, String> {
         return Err(format!("{decimal} is beyond {MAX_DECIMAL}"));
     }
     if decimal.scale() > MAX_SCALE {
-        return Err(format!("{decimal} has more than {MAX_SCALE} digits after the point: round it"));
+        return Err(format!(
+            "{decimal} has more than {MAX_SCALE} digits after the point: round it"
+        ));
     }
     Ok(Value::Decimal(decimal))
 }
@@ -276,7 +321,9 @@ fn exact(float: f64) -> Result<Decimal, String> {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
     let decimal: Decimal = text.parse().map_err(|_| format!("{float} is out of range"))?;
     if digits > 16 && decimal.scale() > 0 {
-        return Err(format!("{float} has more digits than a JSON number keeps: send it as a text"));
+        return Err(format!(
+            "{float} has more digits than a JSON number keeps: send it as a text"
+        ));
     }
     Ok(decimal)
 }

@@ -40,8 +40,15 @@ impl Partials {
                 let dimensions = positions(entity, &grouping.dimensions);
                 let mut groups: HashMap<(i64, Vec<&Value>), GroupState> = HashMap::new();
                 for fact in facts {
-                    let key = (floor_us(grouping.finest, fact.time_us), dimensions.iter().map(|index| &fact.values[*index]).collect());
-                    add(groups.entry(key).or_insert_with(|| GroupState::empty(numeric.len())), &numeric, fact);
+                    let key = (
+                        floor_us(grouping.finest, fact.time_us),
+                        dimensions.iter().map(|index| &fact.values[*index]).collect(),
+                    );
+                    add(
+                        groups.entry(key).or_insert_with(|| GroupState::empty(numeric.len())),
+                        &numeric,
+                        fact,
+                    );
                 }
                 sorted(groups)
             })
@@ -54,12 +61,22 @@ impl Partials {
 #[must_use]
 pub fn numeric_attributes(entity: &Entity) -> Vec<usize> {
     let numeric = |kind| matches!(kind, AttributeType::Integer | AttributeType::Decimal);
-    (0..entity.stored_attributes().len()).filter(|index| numeric(entity.stored_attributes()[*index].kind)).collect()
+    (0..entity.stored_attributes().len())
+        .filter(|index| numeric(entity.stored_attributes()[*index].kind))
+        .collect()
 }
 
 /// Positions of named attributes.
 fn positions(entity: &Entity, names: &[String]) -> Vec<usize> {
-    names.iter().filter_map(|name| entity.stored_attributes().iter().position(|attribute| attribute.name == *name)).collect()
+    names
+        .iter()
+        .filter_map(|name| {
+            entity
+                .stored_attributes()
+                .iter()
+                .position(|attribute| attribute.name == *name)
+        })
+        .collect()
 }
 
 fn add(state: &mut GroupState, numeric: &[usize], fact: &Fact) {
@@ -85,7 +102,11 @@ fn sorted(groups: HashMap<(i64, Vec<&Value>), GroupState>) -> Vec<PartialRow> {
     #[allow(clippy::iter_over_hash_type, reason = "sorted right below")]
     let mut rows: Vec<PartialRow> = groups
         .into_iter()
-        .map(|((bucket_us, dimensions), state)| PartialRow { bucket_us, dimensions: dimensions.into_iter().cloned().collect(), state })
+        .map(|((bucket_us, dimensions), state)| PartialRow {
+            bucket_us,
+            dimensions: dimensions.into_iter().cloned().collect(),
+            state,
+        })
         .collect();
     rows.sort_by_key(|row| row.bucket_us);
     rows

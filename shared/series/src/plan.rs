@@ -60,7 +60,11 @@ pub struct Question {
 ///
 /// # Errors
 /// Names the dimension that an entity of the formula does not have.
-pub fn plan<'a>(request: &Request<'_>, calendar: &Calendar, entity: impl Fn(&str) -> Option<&'a Arc<Entity>>) -> Result<Vec<Question>, String> {
+pub fn plan<'a>(
+    request: &Request<'_>,
+    calendar: &Calendar,
+    entity: impl Fn(&str) -> Option<&'a Arc<Entity>>,
+) -> Result<Vec<Question>, String> {
     let level = calendar.tile(request.period, request.range);
     let formula = &request.kpi.formula;
     formula
@@ -72,7 +76,10 @@ pub fn plan<'a>(request: &Request<'_>, calendar: &Calendar, entity: impl Fn(&str
             dimensions.extend(request.filter.keys().map(String::as_str));
             dimensions.extend(request.by.iter().map(String::as_str));
             if let Some(unknown) = dimensions.iter().find(|name| !is_dimension(entity, name)) {
-                return Err(format!("{unknown:?} is no dimension of {code}, which has {}", names(entity)));
+                return Err(format!(
+                    "{unknown:?} is no dimension of {code}, which has {}",
+                    names(entity)
+                ));
             }
             Ok(Question {
                 entity: Arc::clone(entity),
@@ -91,23 +98,41 @@ pub fn plan<'a>(request: &Request<'_>, calendar: &Calendar, entity: impl Fn(&str
 fn restricted(filter: &Filter, restrictions: &formula::Restrictions<'_>) -> Filter {
     let mut filter = filter.clone();
     for (name, values) in restrictions {
-        filter.entry((*name).to_owned()).or_insert_with(|| values.iter().map(|value| (*value).to_owned()).collect());
+        filter
+            .entry((*name).to_owned())
+            .or_insert_with(|| values.iter().map(|value| (*value).to_owned()).collect());
     }
     filter
 }
 
 fn is_dimension(entity: &Entity, name: &str) -> bool {
-    entity.stored_attributes().iter().any(|attribute| attribute.dimension && attribute.name == *name)
+    entity
+        .stored_attributes()
+        .iter()
+        .any(|attribute| attribute.dimension && attribute.name == *name)
 }
 
 fn names(entity: &Entity) -> String {
-    let names: Vec<&str> = entity.stored_attributes().iter().filter(|attribute| attribute.dimension).map(|attribute| attribute.name.as_str()).collect();
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+    let names: Vec<&str> = entity
+        .stored_attributes()
+        .iter()
+        .filter(|attribute| attribute.dimension)
+        .map(|attribute| attribute.name.as_str())
+        .collect();
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    }
 }
 
 /// The grouping with the fewest dimensions that has all that are needed and is kept at the level.
 fn choose(entity: &Entity, needed: &BTreeSet<&str>, level: Level) -> Source {
-    let covers = |dimensions: &[String]| needed.iter().all(|name| dimensions.iter().any(|dimension| dimension == name));
+    let covers = |dimensions: &[String]| {
+        needed
+            .iter()
+            .all(|name| dimensions.iter().any(|dimension| dimension == name))
+    };
     entity
         .groupings()
         .iter()

@@ -67,7 +67,10 @@ impl GroupState {
     /// No facts, over a number of attributes.
     #[must_use]
     pub fn empty(attributes: usize) -> Self {
-        Self { facts: 0, attributes: vec![AttributeState::default(); attributes] }
+        Self {
+            facts: 0,
+            attributes: vec![AttributeState::default(); attributes],
+        }
     }
 
     /// Adds what another state of the same attributes knows.

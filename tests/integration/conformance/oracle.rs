@@ -13,7 +13,12 @@ use super::shop::{KPIS, Shop, range};
 
 /// What is asked of every KPI and period: a filter and dimensions to split by.
 fn questions() -> Vec<(Filter, Vec<String>)> {
-    let filter = |name: &str, values: &[&str]| Filter::from([(name.to_owned(), values.iter().map(|value| (*value).to_owned()).collect::<BTreeSet<_>>())]);
+    let filter = |name: &str, values: &[&str]| {
+        Filter::from([(
+            name.to_owned(),
+            values.iter().map(|value| (*value).to_owned()).collect::<BTreeSet<_>>(),
+        )])
+    };
     let by = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     vec![
         (Filter::new(), by(&[])),
@@ -36,7 +41,11 @@ pub(super) async fn check(shop: &Shop, client: Uuid, zone: &str, step: &str) -> 
                 let told = shop.ask(client, code, period, range(), &filter, &by).await;
                 let expected = expected(&plain, client, zone, sql, period, &filter, &by).await;
                 let place = format!("{step}: {code} by {} {by:?} {filter:?}", period.name());
-                assert_eq!(told.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "{place}: buckets");
+                assert_eq!(
+                    told.keys().collect::<Vec<_>>(),
+                    expected.keys().collect::<Vec<_>>(),
+                    "{place}: buckets"
+                );
                 for (key, (value, facts)) in expected {
                     let point = told[&key];
                     assert_eq!(point.facts, facts, "{place} {key:?}: facts");
@@ -51,11 +60,22 @@ pub(super) async fn check(shop: &Shop, client: Uuid, zone: &str, step: &str) -> 
 
 type Expected = BTreeMap<(Timestamp, Vec<String>), (Option<f64>, i64)>;
 
-async fn expected(plain: &tokio_postgres::Client, client: Uuid, zone: &str, sql: &str, period: Level, filter: &Filter, by: &[String]) -> Expected {
+async fn expected(
+    plain: &tokio_postgres::Client,
+    client: Uuid,
+    zone: &str,
+    sql: &str,
+    period: Level,
+    filter: &Filter,
+    by: &[String],
+) -> Expected {
     // Minutes and hours are those of UTC; a day is the client's own.
     let zone = if period == Level::Day { zone } else { "UTC" };
     let bucket = format!("date_trunc('{}', time, '{zone}')", period.name());
-    let groups: String = by.iter().map(|name| format!(", coalesce({name}::text, '') AS {name}_text")).collect();
+    let groups: String = by
+        .iter()
+        .map(|name| format!(", coalesce({name}::text, '') AS {name}_text"))
+        .collect();
     let conditions: String = filter
         .iter()
         .map(|(name, values)| {
@@ -65,18 +85,31 @@ async fn expected(plain: &tokio_postgres::Client, client: Uuid, zone: &str, sql:
         .collect();
     let order: String = by.iter().map(|name| format!(", {name}_text")).collect();
     // The one KPI all of whose measures restrict the region rests on that region's facts only.
-    let counted = if sql.contains("'north'") { " AND region = 'north'" } else { "" };
+    let counted = if sql.contains("'north'") {
+        " AND region = 'north'"
+    } else {
+        ""
+    };
     let text = format!(
         "SELECT {bucket} AS bucket, ({sql})::numeric AS value, count(*) AS facts{groups} FROM shop_data.sale
          WHERE client_id = '{client}' AND time >= $1 AND time < $2{conditions}{counted} GROUP BY bucket{order}"
     );
     let range = series::Calendar::of(zone).unwrap().align(period, range());
-    let rows = plain.query(&text, &[&range.from, &range.to]).await.unwrap_or_else(|error| panic!("{text}: {error:?}"));
+    let rows = plain
+        .query(&text, &[&range.from, &range.to])
+        .await
+        .unwrap_or_else(|error| panic!("{text}: {error:?}"));
     rows.iter()
         .map(|row| {
             let group = (0..by.len()).map(|position| row.get(3 + position)).collect();
             let value: Option<Decimal> = row.get(1);
-            ((row.get(0), group), (value.and_then(|value| value.round_dp(10).normalize().to_f64()), row.get(2)))
+            (
+                (row.get(0), group),
+                (
+                    value.and_then(|value| value.round_dp(10).normalize().to_f64()),
+                    row.get(2),
+                ),
+            )
         })
         .collect()
 }

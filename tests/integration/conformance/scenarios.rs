@@ -13,8 +13,18 @@ fn a_day() -> Vec<Value> {
     let mut sales: Vec<Value> = (0..60)
         .map(|number| {
             let minute = number * 3;
-            let at = format!("2026-03-28T{:02}:{:02}:{:02}Z", 9 + minute / 60, minute % 60, number % 60);
-            sale(&format!("r{number}"), &at, &format!("{}.{:02}", number * 7 % 190, number), number % 5 + 1)
+            let at = format!(
+                "2026-03-28T{:02}:{:02}:{:02}Z",
+                9 + minute / 60,
+                minute % 60,
+                number % 60
+            );
+            sale(
+                &format!("r{number}"),
+                &at,
+                &format!("{}.{:02}", number * 7 % 190, number),
+                number % 5 + 1,
+            )
         })
         .collect();
     sales.push(sale("edge of an hour", "2026-03-28T10:00:00Z", "100.00", 1));
@@ -23,7 +33,14 @@ fn a_day() -> Vec<Value> {
     let mut without = sale("no amount", "2026-03-28T09:00:30Z", "0", 2);
     without["amount"] = Value::Null;
     sales.push(without);
-    sales.extend(["a", "b"].map(|receipt| sale(receipt, "2026-03-28T12:00:00.5Z", if receipt == "a" { "5" } else { "3" }, 1)));
+    sales.extend(["a", "b"].map(|receipt| {
+        sale(
+            receipt,
+            "2026-03-28T12:00:00.5Z",
+            if receipt == "a" { "5" } else { "3" },
+            1,
+        )
+    }));
     sales
 }
 
@@ -51,7 +68,14 @@ async fn rollups_equal_facts_before_and_after_upkeep_and_with_late_events() {
         answers.extend(check(&shop, shop.ours, "UTC", "half a day is closed").await);
         shop.compact("2026-04-01T00:00:00Z").await;
         answers.extend(check(&shop, shop.ours, "UTC", "all is closed").await);
-        shop.sell(shop.ours, &[sale("late", "2026-03-28T09:00:01Z", "1.5", 9), sale("earlier than all", "2026-03-27T23:00:00Z", "250", 1)]).await;
+        shop.sell(
+            shop.ours,
+            &[
+                sale("late", "2026-03-28T09:00:01Z", "1.5", 9),
+                sale("earlier than all", "2026-03-27T23:00:00Z", "250", 1),
+            ],
+        )
+        .await;
         answers.extend(check(&shop, shop.ours, "UTC", "late events").await);
         shop.compact("2026-04-01T00:00:00Z").await;
         shop.compact("2026-04-01T00:00:00Z").await;
@@ -158,13 +182,29 @@ async fn a_keyed_fact_replaces_the_one_before() {
         // Another amount, another time, another group, and twice in one batch: the last one counts.
         let mut moved = sale("r7", "2026-03-30T01:02:03Z", "500", 3);
         moved["region"] = "west".into();
-        shop.sell(shop.ours, &[sale("r5", "2026-03-28T09:15:05Z", "0.01", 1), sale("r6", "2026-03-28T09:18:06Z", "1", 1), sale("r6", "2026-03-28T09:18:06Z", "2", 2), moved]).await;
+        shop.sell(
+            shop.ours,
+            &[
+                sale("r5", "2026-03-28T09:15:05Z", "0.01", 1),
+                sale("r6", "2026-03-28T09:18:06Z", "1", 1),
+                sale("r6", "2026-03-28T09:18:06Z", "2", 2),
+                moved,
+            ],
+        )
+        .await;
         answers.extend(check(&shop, shop.ours, "UTC", "corrected").await);
         shop.compact("2026-04-01T00:00:00Z").await;
         answers.extend(check(&shop, shop.ours, "UTC", "corrected, upkeep").await);
         answers.extend(check(&shop, shop.theirs, "UTC", "the other client's keys").await);
         let plain = shop.database.plain().await.unwrap();
-        let count: i64 = plain.query_one("SELECT count(*) FROM shop_data.sale WHERE client_id = $1", &[&shop.ours]).await.unwrap().get(0);
+        let count: i64 = plain
+            .query_one(
+                "SELECT count(*) FROM shop_data.sale WHERE client_id = $1",
+                &[&shop.ours],
+            )
+            .await
+            .unwrap()
+            .get(0);
         assert_eq!(count, i64::try_from(a_day().len()).unwrap(), "no key twice");
         shop.database.drop_it().await.unwrap();
         answers
@@ -178,11 +218,27 @@ async fn concurrent_corrections_of_one_key_leave_one_fact() {
         let shop = Shop::open(server, &["receipt"]).await;
         let corrections = (0..12).map(|number| {
             let shop = &shop;
-            async move { shop.sell(shop.ours, &[sale("same", "2026-03-28T09:15:05Z", &number.to_string(), 1), sale(&format!("other {number}"), "2026-03-28T09:15:06Z", "1", 1)]).await }
+            async move {
+                shop.sell(
+                    shop.ours,
+                    &[
+                        sale("same", "2026-03-28T09:15:05Z", &number.to_string(), 1),
+                        sale(&format!("other {number}"), "2026-03-28T09:15:06Z", "1", 1),
+                    ],
+                )
+                .await
+            }
         });
         futures::future::join_all(corrections).await;
         let plain = shop.database.plain().await.unwrap();
-        let count: i64 = plain.query_one("SELECT count(*) FROM shop_data.sale WHERE client_id = $1", &[&shop.ours]).await.unwrap().get(0);
+        let count: i64 = plain
+            .query_one(
+                "SELECT count(*) FROM shop_data.sale WHERE client_id = $1",
+                &[&shop.ours],
+            )
+            .await
+            .unwrap()
+            .get(0);
         assert_eq!(count, 13);
         check(&shop, shop.ours, "UTC", "corrected at once").await;
         shop.database.drop_it().await.unwrap();
@@ -201,17 +257,33 @@ async fn new_attributes_and_groupings_cover_old_facts() {
         let mut known = shop.definitions(shop.ours).await;
         let old = known.placed["Sale"].clone();
         let mut definition = old.entity.definition().clone();
-        definition.attributes.push(serde_json::from_value(serde_json::json!({ "name": "discount", "type": "decimal" })).unwrap());
-        definition.groupings.push(serde_json::from_value(serde_json::json!({ "dimensions": ["till"] })).unwrap());
+        definition
+            .attributes
+            .push(serde_json::from_value(serde_json::json!({ "name": "discount", "type": "decimal" })).unwrap());
+        definition
+            .groupings
+            .push(serde_json::from_value(serde_json::json!({ "dimensions": ["till"] })).unwrap());
         let entity = known.catalog.replace_entity(definition, true).unwrap();
-        let written = database::definitions::replace_entity(&shop.database.owner, shop.ours, &old, &entity, Some(1)).await.unwrap();
+        let written = database::definitions::replace_entity(&shop.database.owner, shop.ours, &old, &entity, Some(1))
+            .await
+            .unwrap();
         assert_eq!(written, database::definitions::Written::Stored(2));
         let mut answers = check(&shop, shop.ours, "UTC", "till is a grouping now").await;
-        shop.sell(shop.ours, &[sale("after", "2026-03-28T09:00:01Z", "77", 1)]).await;
-        shop.sell(shop.theirs, &[sale("theirs after", "2026-03-28T09:00:01Z", "78", 1)]).await;
+        shop.sell(shop.ours, &[sale("after", "2026-03-28T09:00:01Z", "77", 1)])
+            .await;
+        shop.sell(shop.theirs, &[sale("theirs after", "2026-03-28T09:00:01Z", "78", 1)])
+            .await;
         shop.compact("2026-04-01T00:00:00Z").await;
         answers.extend(check(&shop, shop.ours, "UTC", "after").await);
-        answers.extend(check(&shop, shop.theirs, "UTC", "the other client still has the old definition").await);
+        answers.extend(
+            check(
+                &shop,
+                shop.theirs,
+                "UTC",
+                "the other client still has the old definition",
+            )
+            .await,
+        );
         shop.database.drop_it().await.unwrap();
         answers
     })

@@ -7,10 +7,10 @@ use database::definitions::{self, ClientCatalog};
 use database::ingest::{self, Batch, Outcome};
 use database::read::{self, Read};
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use series::answer::Row;
 use series::plan::Filter;
 use series::{Mapper, Point, Question, Range, Request, SeriesKey};
-use serde_json::{Value, json};
 use tests::databases::TestDatabase;
 use uuid::Uuid;
 
@@ -21,9 +21,21 @@ pub(super) const KPIS: [(&str, &str, &str); 9] = [
     ("AVERAGE", "AVG(Sale.amount)", "avg(amount)"),
     ("SMALLEST", "MIN(Sale.amount)", "min(amount)"),
     ("LARGEST", "MAX(Sale.items)", "max(items)"),
-    ("OPENING", "FIRST(Sale.amount)", "(min(ARRAY[extract(epoch from time)::numeric, amount]) FILTER (WHERE amount IS NOT NULL))[2]"),
-    ("CLOSING", "LAST(Sale.amount)", "(max(ARRAY[extract(epoch from time)::numeric, amount]) FILTER (WHERE amount IS NOT NULL))[2]"),
-    ("BIG_SHARE", "COUNT(Sale WHERE big) / COUNT(Sale) * 100", "(count(*) FILTER (WHERE big))::numeric / nullif(count(*), 0) * 100"),
+    (
+        "OPENING",
+        "FIRST(Sale.amount)",
+        "(min(ARRAY[extract(epoch from time)::numeric, amount]) FILTER (WHERE amount IS NOT NULL))[2]",
+    ),
+    (
+        "CLOSING",
+        "LAST(Sale.amount)",
+        "(max(ARRAY[extract(epoch from time)::numeric, amount]) FILTER (WHERE amount IS NOT NULL))[2]",
+    ),
+    (
+        "BIG_SHARE",
+        "COUNT(Sale WHERE big) / COUNT(Sale) * 100",
+        "(count(*) FILTER (WHERE big))::numeric / nullif(count(*), 0) * 100",
+    ),
     (
         "NORTH_PER_ITEM",
         "SUM(Sale.amount WHERE region = 'north') / SUM(Sale.items WHERE region = 'north')",
@@ -48,10 +60,21 @@ impl Shop {
         let mut clients = Vec::new();
         for name in ["ours", "theirs"] {
             let email = format!("{name}@example.com");
-            let new = database::clients::NewClient { name, time_zone: zone, email: &email, password_hash: "none", role: "admin" };
-            let client = database::clients::provision(&database.owner, &new).await.unwrap().client;
+            let new = database::clients::NewClient {
+                name,
+                time_zone: zone,
+                email: &email,
+                password_hash: "none",
+                role: "admin",
+            };
+            let client = database::clients::provision(&database.owner, &new)
+                .await
+                .unwrap()
+                .client;
             let entity = entity(key).validate().unwrap();
-            definitions::create_entity(&database.owner, client, &entity).await.unwrap();
+            definitions::create_entity(&database.owner, client, &entity)
+                .await
+                .unwrap();
             for (code, formula, _) in KPIS {
                 let mut kpi = KpiDefinition::named(code, code);
                 kpi.formula = formula.to_owned();
@@ -59,11 +82,18 @@ impl Shop {
             }
             clients.push(client);
         }
-        Self { database, ours: clients[0], theirs: clients[1] }
+        Self {
+            database,
+            ours: clients[0],
+            theirs: clients[1],
+        }
     }
 
     pub(super) async fn definitions(&self, client: Uuid) -> ClientCatalog {
-        definitions::load_one(&self.database.app, client).await.unwrap().unwrap()
+        definitions::load_one(&self.database.app, client)
+            .await
+            .unwrap()
+            .unwrap()
     }
 
     /// Ingests events as one batch, as the functions do.
@@ -77,26 +107,69 @@ impl Shop {
         let mapper = Mapper::new(placed.entity.clone());
         let now = platform::clock::now();
         let facts = events.iter().map(|event| mapper.json(now, event).unwrap()).collect();
-        let batch = Batch { id, facts, rejects: Vec::new() };
-        ingest::ingest(&self.database.app, client, placed, "test", &[batch]).await.unwrap()[0]
+        let batch = Batch {
+            id,
+            facts,
+            rejects: Vec::new(),
+        };
+        ingest::ingest(&self.database.app, client, placed, "test", &[batch])
+            .await
+            .unwrap()[0]
     }
 
     pub(super) async fn compact(&self, now: &str) {
-        database::compact::run(&self.database.owner, now.parse().unwrap()).await.unwrap();
+        database::compact::run(&self.database.owner, now.parse().unwrap())
+            .await
+            .unwrap();
     }
 
     /// Asks as `read-series` does.
-    pub(super) async fn ask(&self, client: Uuid, code: &str, period: Level, range: Range, filter: &Filter, by: &[String]) -> BTreeMap<SeriesKey, Point> {
+    pub(super) async fn ask(
+        &self,
+        client: Uuid,
+        code: &str,
+        period: Level,
+        range: Range,
+        filter: &Filter,
+        by: &[String],
+    ) -> BTreeMap<SeriesKey, Point> {
         let definitions = self.definitions(client).await;
         let kpi = definitions.catalog.kpi(code).unwrap();
         let range = definitions.calendar.align(period, range);
-        let request = Request { kpi, period, range, filter, by };
+        let request = Request {
+            kpi,
+            period,
+            range,
+            filter,
+            by,
+        };
         let questions = series::plan(&request, &definitions.calendar, |code| definitions.catalog.entity(code)).unwrap();
         let relation = |question: &Question| definitions.placed[question.entity.code()].relation.clone();
-        let reads: Vec<Read> = questions.into_iter().map(|question| Read { clients: vec![client], relation: relation(&question), question }).collect();
-        let answers = read::read(&self.database.app.session().await.unwrap(), &reads).await.unwrap();
-        let rows: Vec<Vec<Row>> = answers.into_iter().map(|rows| rows.into_iter().inspect(|(owner, _)| assert_eq!(*owner, client)).map(|(_, row)| row).collect()).collect();
-        let read: Vec<(&Question, &[Row])> = reads.iter().zip(&rows).map(|(read, rows)| (&read.question, rows.as_slice())).collect();
+        let reads: Vec<Read> = questions
+            .into_iter()
+            .map(|question| Read {
+                clients: vec![client],
+                relation: relation(&question),
+                question,
+            })
+            .collect();
+        let answers = read::read(&self.database.app.session().await.unwrap(), &reads)
+            .await
+            .unwrap();
+        let rows: Vec<Vec<Row>> = answers
+            .into_iter()
+            .map(|rows| {
+                rows.into_iter()
+                    .inspect(|(owner, _)| assert_eq!(*owner, client))
+                    .map(|(_, row)| row)
+                    .collect()
+            })
+            .collect();
+        let read: Vec<(&Question, &[Row])> = reads
+            .iter()
+            .zip(&rows)
+            .map(|(read, rows)| (&read.question, rows.as_slice()))
+            .collect();
         series::answer(&request, &definitions.calendar, &read)
     }
 }
@@ -131,7 +204,10 @@ pub(super) fn sale(receipt: &str, at: &str, amount: &str, items: i64) -> Value {
 
 /// The range in which the scenarios happen.
 pub(super) fn range() -> Range {
-    Range { from: at("2026-03-27T00:00:00Z"), to: at("2026-04-02T00:00:00Z") }
+    Range {
+        from: at("2026-03-27T00:00:00Z"),
+        to: at("2026-04-02T00:00:00Z"),
+    }
 }
 
 pub(super) fn at(text: &str) -> Timestamp {

@@ -110,26 +110,24 @@ impl Parts {
     }
 
     async fn start_database(&mut self, options: &Options, progress: Progress) -> anyhow::Result<String> {
-        let postgres = if let Some(url) = &options.database_url {
+        if let Some(url) = &options.database_url {
             let step = progress.step("reaching the database of DATABASE_URL");
             let postgres = Postgres::use_existing(url).await?;
             step.done();
-            postgres
-        } else {
-            let step = progress.step("starting PostgreSQL");
-            let server = Server {
-                script: &options.project.join("infra/database/start-postgres"),
-                data: &options.state_dir.join("postgres-data"),
-                log: &options.state_dir.join("postgres.log"),
-                port: doors::postgres_port(options.ports.postgres).await?,
-            };
-            let postgres = Postgres::start(&server).await?;
-            step.done_with(&format!("(port {})", server.port));
-            postgres
+            return Ok(self.postgres.insert(postgres).url.clone());
+        }
+        let step = progress.step("starting PostgreSQL");
+        let server = Server {
+            script: &options.project.join("infra/database/start-postgres"),
+            data: &options.state_dir.join("postgres-data"),
+            log: &options.state_dir.join("postgres.log"),
+            port: doors::postgres_port(options.ports.postgres).await?,
         };
-        let url = postgres.url.clone();
-        self.postgres = Some(postgres);
-        Ok(url)
+        // Ours before it answers: a start that is given up has to stop it.
+        let postgres = self.postgres.insert(Postgres::start(&server).await?);
+        postgres.ready(server.log).await?;
+        step.done_with(&format!("(port {})", server.port));
+        Ok(postgres.url.clone())
     }
 
     /// Queues, tables and buckets: what functions keep things in.

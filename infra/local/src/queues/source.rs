@@ -221,6 +221,8 @@ mod tests {
     use super::*;
     use crate::tasks::Tasks;
 
+    type Answer = fn(&Value) -> Result<Value, String>;
+
     const VISIBILITY: Duration = Duration::from_secs(30);
 
     fn source(batch_size: usize, window_s: u64, report: bool) -> EventSource {
@@ -243,7 +245,7 @@ mod tests {
     }
 
     /// Runs the source against a function that answers with `answer`; gives the bodies of each batch it saw.
-    async fn run(source: EventSource, seconds: u64, answer: fn(&Value) -> Result<Value, String>) -> Vec<Vec<String>> {
+    async fn run(source: EventSource, seconds: u64, answer: Answer) -> Vec<Vec<String>> {
         let batches = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&batches);
         let invoker = Invoker::new(move |_, payload| {
@@ -303,7 +305,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_unknown_id_a_crash_and_nonsense_fail_the_whole_batch() {
-        let answers: [fn(&Value) -> Result<Value, String>; 4] = [
+        let answers: [Answer; 4] = [
             |_| Ok(json!({"batchItemFailures": [{"itemIdentifier": "unknown"}]})),
             |_| Ok(json!({"batchItemFailures": [{"id": ""}]})),
             |_| Ok(json!({"batchItemFailures": "all"})),

@@ -32,7 +32,12 @@ impl Batch {
     /// Starts a frame; its lists are empty and filled by what follows.
     pub(super) fn open(&mut self, head: Frame) {
         let head_bytes = to_json(&head).len() + NUMBERS_BYTES;
-        self.parts.push(Part { head, head_bytes, topics: String::new(), rows: String::new() });
+        self.parts.push(Part {
+            head,
+            head_bytes,
+            topics: String::new(),
+            rows: String::new(),
+        });
     }
 
     pub(super) fn topic(&mut self, topic: &TopicEcho) {
@@ -68,7 +73,11 @@ impl Batch {
     /// The texts, in their order.
     pub(super) fn finish(self) -> Vec<String> {
         let parts = u32::try_from(self.parts.len()).ok().filter(|parts| *parts > 1);
-        self.parts.into_iter().zip(1..).map(|(part, number)| part.text(parts.map(|parts| (number, parts)))).collect()
+        self.parts
+            .into_iter()
+            .zip(1..)
+            .map(|(part, number)| part.text(parts.map(|parts| (number, parts))))
+            .collect()
     }
 }
 
@@ -106,25 +115,53 @@ mod tests {
     use catalog::Level;
 
     use super::*;
+    use crate::Reason;
     use crate::row::tail;
     use crate::{Mode, Position, Resync, Row, Subscribed, Update};
-    use crate::Reason;
 
     fn position() -> Position {
-        Position { epoch: 7, seq: 9, prev: Some(8), part: None, parts: None }
+        Position {
+            epoch: 7,
+            seq: 9,
+            prev: Some(8),
+            part: None,
+            parts: None,
+        }
     }
 
     #[test]
     fn texts_are_the_frames() {
         let mut batch = Batch::default();
-        batch.open(Frame::Update(Update { position: position(), time: None, watermark: None, rows: Vec::new() }));
+        batch.open(Frame::Update(Update {
+            position: position(),
+            time: None,
+            watermark: None,
+            rows: Vec::new(),
+        }));
         batch.row(3, &tail(60, Some(1.5), 2, true));
         batch.row(4, &tail(60, None, 0, false));
         let rows = vec![
-            Row { channel: 3, bucket: 60, value: Some(1.5), facts: 2, closed: true },
-            Row { channel: 4, bucket: 60, value: None, facts: 0, closed: false },
+            Row {
+                channel: 3,
+                bucket: 60,
+                value: Some(1.5),
+                facts: 2,
+                closed: true,
+            },
+            Row {
+                channel: 4,
+                bucket: 60,
+                value: None,
+                facts: 0,
+                closed: false,
+            },
         ];
-        let frame = Frame::Update(Update { position: position(), time: None, watermark: None, rows });
+        let frame = Frame::Update(Update {
+            position: position(),
+            time: None,
+            watermark: None,
+            rows,
+        });
         let texts = batch.finish();
         assert_eq!(texts.len(), 1);
         assert_eq!(serde_json::from_str::<Frame>(&texts[0]).unwrap(), frame);
@@ -136,18 +173,35 @@ mod tests {
             channel,
             kpi: "K".repeat(64),
             period: Level::Minute,
-            filter: BTreeMap::from([("name".to_owned(), (0..50).map(|value| format!("{value}\u{1}\"")).collect())]),
+            filter: BTreeMap::from([(
+                "name".to_owned(),
+                (0..50).map(|value| format!("{value}\u{1}\"")).collect(),
+            )]),
             mode: Mode::Live,
             buckets: 50,
         };
         let mut batch = Batch::default();
-        batch.open(Frame::Resync(Resync { position: position(), reason: Reason::Lagging, topics: Vec::new(), rows: Vec::new() }));
+        batch.open(Frame::Resync(Resync {
+            position: position(),
+            reason: Reason::Lagging,
+            topics: Vec::new(),
+            rows: Vec::new(),
+        }));
         let id = Some("\u{1}".repeat(64));
-        batch.open(Frame::Subscribed(Subscribed { position: position(), id, resumed: false, topics: Vec::new(), rows: Vec::new() }));
+        batch.open(Frame::Subscribed(Subscribed {
+            position: position(),
+            id,
+            resumed: false,
+            topics: Vec::new(),
+            rows: Vec::new(),
+        }));
         for channel in 0..200 {
             batch.topic(&echo(channel));
             for bucket in 0..50 {
-                batch.row(channel, &tail(1_700_000_000 + bucket * 60, Some(-f64::MAX), u64::MAX, true));
+                batch.row(
+                    channel,
+                    &tail(1_700_000_000 + bucket * 60, Some(-f64::MAX), u64::MAX, true),
+                );
             }
         }
         let texts = batch.finish();
@@ -157,7 +211,10 @@ mod tests {
             assert!(text.len() <= MAX_FRAME_BYTES, "{} bytes", text.len());
             let frame = serde_json::from_str::<Frame>(text).unwrap();
             let position = frame.position().unwrap();
-            assert_eq!((position.part, position.parts.map(|parts| parts as usize)), (Some(number), Some(texts.len())));
+            assert_eq!(
+                (position.part, position.parts.map(|parts| parts as usize)),
+                (Some(number), Some(texts.len()))
+            );
             if let Frame::Subscribed(frame) = frame {
                 topics += frame.topics.len();
                 rows += frame.rows.len();

@@ -9,7 +9,10 @@ use uuid::Uuid;
 use super::Failure;
 use super::grid::later;
 use super::topics::Topics;
-use crate::{BACKOFF_FIRST_MS, BACKOFF_LAST_MS, BEAT_INTERVAL_MS, CONNECT_GRACE_MS, MAX_ROWS_PER_CONNECTION, Mode, Reason, Resume, Subscription};
+use crate::{
+    BACKOFF_FIRST_MS, BACKOFF_LAST_MS, BEAT_INTERVAL_MS, CONNECT_GRACE_MS, MAX_ROWS_PER_CONNECTION, Mode, Reason,
+    Resume, Subscription,
+};
 
 /// One connection.
 #[derive(Debug)]
@@ -97,15 +100,30 @@ impl Connection {
         let mut rows: usize = self.channels.values().map(|channel| usize::from(channel.buckets)).sum();
         let mut added = Vec::new();
         for subscription in subscriptions {
-            let Subscription { channel, topic, mode, buckets } = subscription;
+            let Subscription {
+                channel,
+                topic,
+                mode,
+                buckets,
+            } = subscription;
             if topic.client != self.client || self.channels.contains_key(&channel) {
                 continue;
             }
             let left = MAX_ROWS_PER_CONNECTION.saturating_sub(rows);
-            let buckets = buckets.min(u16::try_from(left).unwrap_or(u16::MAX)).clamp(1, crate::MAX_BUCKETS);
+            let buckets = buckets
+                .min(u16::try_from(left).unwrap_or(u16::MAX))
+                .clamp(1, crate::MAX_BUCKETS);
             rows += usize::from(buckets);
             let topic = topics.watch(topic, &self.id, channel, buckets);
-            self.channels.insert(channel, Channel { topic, mode, buckets, answered });
+            self.channels.insert(
+                channel,
+                Channel {
+                    topic,
+                    mode,
+                    buckets,
+                    answered,
+                },
+            );
             added.push(channel);
         }
         added
@@ -130,11 +148,21 @@ impl Connection {
     /// Its channels that are not among the subscriptions.
     pub(super) fn channels_without(&self, subscriptions: &[Subscription]) -> Vec<u32> {
         let listed: BTreeSet<u32> = subscriptions.iter().map(|subscription| subscription.channel).collect();
-        self.channels.keys().copied().filter(|number| !listed.contains(number)).collect()
+        self.channels
+            .keys()
+            .copied()
+            .filter(|number| !listed.contains(number))
+            .collect()
     }
 
     pub(super) fn request(&mut self, serial: u64, id: Option<String>, resume: Option<Resume>, channels: Vec<u32>) {
-        self.requests.push_back(Request { serial, id, resume, channels, attempted: false });
+        self.requests.push_back(Request {
+            serial,
+            id,
+            resume,
+            channels,
+            attempted: false,
+        });
     }
 
     /// What it has does not count any more; neither does what is on its way.
@@ -156,7 +184,9 @@ impl Connection {
     }
 
     pub(super) fn sent(&mut self, seq: u64) {
-        let Some(arrived) = self.in_flight.take_if(|in_flight| in_flight.seq == seq) else { return };
+        let Some(arrived) = self.in_flight.take_if(|in_flight| in_flight.seq == seq) else {
+            return;
+        };
         self.sent = Some(Sent { seq, at: arrived.at });
         (self.failures, self.retry_at) = (0, None);
         if arrived.resyncs {
@@ -165,7 +195,10 @@ impl Connection {
         if arrived.beats {
             self.beat_at = Some(later(arrived.at, BEAT_INTERVAL_MS));
         }
-        while let Some(request) = self.requests.pop_front_if(|request| Some(request.serial) <= arrived.answers) {
+        while let Some(request) = self
+            .requests
+            .pop_front_if(|request| Some(request.serial) <= arrived.answers)
+        {
             for number in request.channels {
                 if let Some(channel) = self.channels.get_mut(&number) {
                     channel.answered = true;
@@ -179,7 +212,10 @@ impl Connection {
         if failure == Failure::Gone {
             return;
         }
-        let pause = BACKOFF_FIRST_MS.checked_shl(self.failures.min(16)).unwrap_or(BACKOFF_LAST_MS).min(BACKOFF_LAST_MS);
+        let pause = BACKOFF_FIRST_MS
+            .checked_shl(self.failures.min(16))
+            .unwrap_or(BACKOFF_LAST_MS)
+            .min(BACKOFF_LAST_MS);
         self.failures = self.failures.saturating_add(1);
         self.retry_at = Some(later(now, pause + spread(&self.id, pause / 2)));
     }
@@ -187,6 +223,8 @@ impl Connection {
 
 /// A share of the range that differs from connection to connection: those throttled together must not come back together.
 fn spread(id: &str, range: i64) -> i64 {
-    let hash = id.bytes().fold(5_381_u32, |hash, byte| hash.wrapping_mul(33) ^ u32::from(byte));
+    let hash = id
+        .bytes()
+        .fold(5_381_u32, |hash, byte| hash.wrapping_mul(33) ^ u32::from(byte));
     i64::from(hash) % range.max(1)
 }

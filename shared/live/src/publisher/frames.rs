@@ -25,25 +25,50 @@ impl Publisher {
     /// Ends the tick: what is to be posted. A connection whose last post has no report yet, or that must pause after a failure, is left out and gets
     /// everything later.
     pub fn frames(&mut self, now: Timestamp, watermarks: &BTreeMap<Uuid, Watermark>) -> Vec<Outgoing> {
-        let Publisher { epoch, seq, topics, connections, cursor, tick_bytes, counters, .. } = self;
+        let Publisher {
+            epoch,
+            seq,
+            topics,
+            connections,
+            cursor,
+            tick_bytes,
+            counters,
+            ..
+        } = self;
         let mut outgoing = Vec::new();
         let mut bytes = 0;
         let first = cursor.take();
         let ranges = match &first {
-            Some(first) => vec![(Bound::Included(&**first), Bound::Unbounded), (Bound::Unbounded, Bound::Excluded(&**first))],
+            Some(first) => vec![
+                (Bound::Included(&**first), Bound::Unbounded),
+                (Bound::Unbounded, Bound::Excluded(&**first)),
+            ],
             None => vec![(Bound::Unbounded, Bound::Unbounded)],
         };
         for range in ranges {
-            for (id, connection) in connections.range_mut::<str, _>(range).filter(|(_, connection)| connection.is_open(now)) {
+            for (id, connection) in connections
+                .range_mut::<str, _>(range)
+                .filter(|(_, connection)| connection.is_open(now))
+            {
                 if bytes > *tick_bytes {
                     cursor.get_or_insert_with(|| id.clone());
                     break;
                 }
-                let view = View { epoch: *epoch, seq: *seq, now, topics, watermark: watermarks.get(&connection.client) };
+                let view = View {
+                    epoch: *epoch,
+                    seq: *seq,
+                    now,
+                    topics,
+                    watermark: watermarks.get(&connection.client),
+                };
                 let frames = connection.compose(&view, counters);
                 bytes += frames.iter().map(String::len).sum::<usize>();
                 if !frames.is_empty() {
-                    outgoing.push(Outgoing { connection: String::from(&**id), seq: *seq, frames });
+                    outgoing.push(Outgoing {
+                        connection: String::from(&**id),
+                        seq: *seq,
+                        frames,
+                    });
                 }
             }
         }
@@ -66,19 +91,46 @@ impl Connection {
             return Vec::new();
         }
         let mut batch = Batch::default();
-        let mut flight = InFlight { seq: view.seq, at: view.now, ..InFlight::default() };
-        let prev = if self.resync.is_some() { None } else { self.sent.map(|sent| sent.seq) };
-        let position = Position { epoch: view.epoch, seq: view.seq, prev, part: None, parts: None };
+        let mut flight = InFlight {
+            seq: view.seq,
+            at: view.now,
+            ..InFlight::default()
+        };
+        let prev = if self.resync.is_some() {
+            None
+        } else {
+            self.sent.map(|sent| sent.seq)
+        };
+        let position = Position {
+            epoch: view.epoch,
+            seq: view.seq,
+            prev,
+            part: None,
+            parts: None,
+        };
         match self.resync {
             Some(reason) => {
-                self.snapshot(Frame::Resync(Resync { position, reason, topics: Vec::new(), rows: Vec::new() }), view, &mut batch);
+                self.snapshot(
+                    Frame::Resync(Resync {
+                        position,
+                        reason,
+                        topics: Vec::new(),
+                        rows: Vec::new(),
+                    }),
+                    view,
+                    &mut batch,
+                );
                 flight.resyncs = true;
                 counters.resyncs += 1;
             }
             None => flight.beats = self.changes(position, view, &mut batch),
         }
         flight.answers = self.answers(position, view, &mut batch, counters);
-        for request in self.requests.iter_mut().take_while(|request| Some(request.serial) <= flight.answers) {
+        for request in self
+            .requests
+            .iter_mut()
+            .take_while(|request| Some(request.serial) <= flight.answers)
+        {
             request.attempted = true;
         }
         counters.rows += batch.rows;
@@ -92,20 +144,29 @@ impl Connection {
     /// Whether what must be in the next step is there: all topics when they are to be sent anew, those of answers that may have arrived.
     fn is_ready(&self, topics: &Topics) -> bool {
         let is_ready = |channel: &Channel| topics.get(channel.topic).is_none_or(TopicState::is_ready);
-        let attempted = self.requests.iter().filter(|request| request.attempted).flat_map(|request| &request.channels);
+        let attempted = self
+            .requests
+            .iter()
+            .filter(|request| request.attempted)
+            .flat_map(|request| &request.channels);
         (self.resync.is_none() || self.answered().all(|(_, channel)| is_ready(channel)))
             && attempted.filter_map(|number| self.channels.get(number)).all(is_ready)
     }
 
     fn answered(&self) -> impl Iterator<Item = (u32, &Channel)> {
-        self.channels.iter().filter(|(_, channel)| channel.answered).map(|(number, channel)| (*number, channel))
+        self.channels
+            .iter()
+            .filter(|(_, channel)| channel.answered)
+            .map(|(number, channel)| (*number, channel))
     }
 
     /// Whether a row that it needed left a window before it arrived.
     fn is_lagging(&self, view: &View<'_>) -> bool {
         let Some(sent) = self.sent else { return false };
         self.answered().any(|(_, channel)| {
-            let Some(state) = view.topics.get(channel.topic) else { return false };
+            let Some(state) = view.topics.get(channel.topic) else {
+                return false;
+            };
             state.lost_since(sent.seq, || floor(view.topics, state, channel, sent.at))
         })
     }
@@ -131,17 +192,32 @@ impl Connection {
         let time = is_due.then_some(view.now);
         let mut is_open = false;
         for (number, channel) in self.answered() {
-            let Some(state) = view.topics.get(channel.topic).filter(|state| state.last_change() > sent.seq) else { continue };
+            let Some(state) = view
+                .topics
+                .get(channel.topic)
+                .filter(|state| state.last_change() > sent.seq)
+            else {
+                continue;
+            };
             for tail in state.rows_since(sent.seq, floor(view.topics, state, channel, sent.at), channel.mode) {
                 if !is_open {
-                    batch.open(Frame::Update(Update { position, time, watermark: watermark.clone(), rows: Vec::new() }));
+                    batch.open(Frame::Update(Update {
+                        position,
+                        time,
+                        watermark: watermark.clone(),
+                        rows: Vec::new(),
+                    }));
                     is_open = true;
                 }
                 batch.row(number, tail);
             }
         }
         if let (false, Some(time), Some(watermark)) = (is_open, time, watermark) {
-            batch.open(Frame::Beat(Beat { position, time, watermark }));
+            batch.open(Frame::Beat(Beat {
+                position,
+                time,
+                watermark,
+            }));
         }
         is_due
     }
@@ -155,15 +231,26 @@ impl Connection {
                 break;
             }
             // Beside a `resync` nothing counts that the client has.
-            let resume = request.resume.filter(|_| self.resync.is_none()).filter(|resume| resume.epoch == view.epoch && resume.seq < view.seq);
+            let resume = request
+                .resume
+                .filter(|_| self.resync.is_none())
+                .filter(|resume| resume.epoch == view.epoch && resume.seq < view.seq);
             let resume = resume.filter(|resume| channels.iter().all(|(_, _, state)| state.can_resume(*resume)));
             let resumed = resume.is_some();
             counters.resumed += u64::from(resumed);
-            batch.open(Frame::Subscribed(Subscribed { position, id: request.id.clone(), resumed, topics: Vec::new(), rows: Vec::new() }));
+            batch.open(Frame::Subscribed(Subscribed {
+                position,
+                id: request.id.clone(),
+                resumed,
+                topics: Vec::new(),
+                rows: Vec::new(),
+            }));
             for (number, channel, state) in channels {
                 batch.topic(&echo(number, channel, state));
                 match resume {
-                    Some(resume) => state.rows_since(resume.seq, Timestamp::MIN, channel.mode).for_each(|tail| batch.row(number, tail)),
+                    Some(resume) => state
+                        .rows_since(resume.seq, Timestamp::MIN, channel.mode)
+                        .for_each(|tail| batch.row(number, tail)),
                     None => {
                         let rows = state.snapshot(view.topics.grid(&state.topic), channel.buckets, channel.mode);
                         rows.for_each(|tail| batch.row(number, tail));
@@ -175,7 +262,11 @@ impl Connection {
         last
     }
 
-    fn states<'a>(&'a self, request: &'a Request, topics: &'a Topics) -> impl Iterator<Item = (u32, &'a Channel, &'a TopicState)> {
+    fn states<'a>(
+        &'a self,
+        request: &'a Request,
+        topics: &'a Topics,
+    ) -> impl Iterator<Item = (u32, &'a Channel, &'a TopicState)> {
         request.channels.iter().filter_map(|number| {
             let channel = self.channels.get(number)?;
             Some((*number, channel, topics.get(channel.topic)?))
@@ -185,7 +276,9 @@ impl Connection {
 
 /// Where the channel's window began when the last frame was put together.
 fn floor(topics: &Topics, state: &TopicState, channel: &Channel, at: Timestamp) -> Timestamp {
-    topics.grid(&state.topic).map_or(Timestamp::MIN, |grid| grid.floor(channel.buckets, at))
+    topics
+        .grid(&state.topic)
+        .map_or(Timestamp::MIN, |grid| grid.floor(channel.buckets, at))
 }
 
 fn echo(number: u32, channel: &Channel, state: &TopicState) -> TopicEcho {

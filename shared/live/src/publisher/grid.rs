@@ -17,7 +17,10 @@ pub(super) struct Span {
 impl Span {
     /// The smallest range that holds both.
     pub(super) fn hull(self, other: Option<Span>) -> Span {
-        other.map_or(self, |other| Span { from: self.from.min(other.from), to: self.to.max(other.to) })
+        other.map_or(self, |other| Span {
+            from: self.from.min(other.from),
+            to: self.to.max(other.to),
+        })
     }
 
     pub(super) fn holds(self, other: Span) -> bool {
@@ -26,7 +29,10 @@ impl Span {
 
     /// What both have in common, if anything.
     pub(super) fn common(self, other: Span) -> Option<Span> {
-        let common = Span { from: self.from.max(other.from), to: self.to.min(other.to) };
+        let common = Span {
+            from: self.from.max(other.from),
+            to: self.to.min(other.to),
+        };
         (common.from < common.to).then_some(common)
     }
 }
@@ -49,7 +55,9 @@ impl Grid {
         let far = later(now, -2 * RETAIN_MS);
         let (mut starts, mut oldest) = (vec![head], head);
         while (starts.len() < Grid::length(buckets) || oldest > far) && starts.len() < MAX_STARTS {
-            let Ok(before) = oldest.checked_sub(SignedDuration::from_nanos(1)) else { break };
+            let Ok(before) = oldest.checked_sub(SignedDuration::from_nanos(1)) else {
+                break;
+            };
             let start = calendar.start(client, period, before);
             if start >= oldest {
                 break;
@@ -58,7 +66,10 @@ impl Grid {
             oldest = start;
         }
         starts.reverse();
-        Grid { starts, end: calendar.next(client, period, head) }
+        Grid {
+            starts,
+            end: calendar.next(client, period, head),
+        }
     }
 
     /// Whether it still tells the buckets of now, and enough of them.
@@ -93,13 +104,20 @@ impl Grid {
     pub(super) fn floor(&self, buckets: u16, at: Timestamp) -> Timestamp {
         let counted = self.index(at).and_then(|index| index.checked_sub(usize::from(buckets)));
         let retained = self.index(later(at, -RETAIN_MS));
-        counted.zip(retained).and_then(|(counted, retained)| self.starts.get(counted.min(retained)).copied()).unwrap_or(Timestamp::MIN)
+        counted
+            .zip(retained)
+            .and_then(|(counted, retained)| self.starts.get(counted.min(retained)).copied())
+            .unwrap_or(Timestamp::MIN)
     }
 
     /// Whole buckets from the one that holds the first instant to the one that holds the last.
     pub(super) fn buckets(&self, first: Timestamp, last: Timestamp) -> Span {
         let from = self.index(first).map_or(Timestamp::MIN, |index| self.starts[index]);
-        let to = self.starts.get(self.starts.partition_point(|start| *start <= last)).copied().unwrap_or(self.end);
+        let to = self
+            .starts
+            .get(self.starts.partition_point(|start| *start <= last))
+            .copied()
+            .unwrap_or(self.end);
         Span { from, to }
     }
 
@@ -111,7 +129,8 @@ impl Grid {
 
 /// An instant so many milliseconds later (or earlier), at most the end of time.
 pub(super) fn later(at: Timestamp, milliseconds: i64) -> Timestamp {
-    at.saturating_add(SignedDuration::from_millis(milliseconds)).unwrap_or(at)
+    at.saturating_add(SignedDuration::from_millis(milliseconds))
+        .unwrap_or(at)
 }
 
 #[cfg(test)]
@@ -152,7 +171,10 @@ mod tests {
     #[test]
     fn windows_are_counted_back() {
         let grid = Grid::new(&Minutes, Uuid::nil(), Level::Minute, second(6_030), 5);
-        assert_eq!((grid.back(0), grid.back(4), grid.end()), (second(6_000), second(5_760), second(6_060)));
+        assert_eq!(
+            (grid.back(0), grid.back(4), grid.end()),
+            (second(6_000), second(5_760), second(6_060))
+        );
         let cases = [
             // (buckets, at, floor): five buckets and the one that closed last; never less than what is retained.
             (5, 6_030, 5_700),
@@ -162,11 +184,27 @@ mod tests {
             (5, 5_700, i64::MIN),
         ];
         for (buckets, at, floor) in cases {
-            let floor = if floor == i64::MIN { Timestamp::MIN } else { second(floor) };
+            let floor = if floor == i64::MIN {
+                Timestamp::MIN
+            } else {
+                second(floor)
+            };
             assert_eq!(grid.floor(buckets, second(at)), floor, "{buckets} at {at}");
         }
-        assert_eq!(grid.buckets(second(5_970), second(6_000)), Span { from: second(5_940), to: second(6_060) });
-        assert_eq!(grid.buckets(second(5_940), second(5_999)), Span { from: second(5_940), to: second(6_000) });
+        assert_eq!(
+            grid.buckets(second(5_970), second(6_000)),
+            Span {
+                from: second(5_940),
+                to: second(6_060)
+            }
+        );
+        assert_eq!(
+            grid.buckets(second(5_940), second(5_999)),
+            Span {
+                from: second(5_940),
+                to: second(6_000)
+            }
+        );
         assert!(grid.serves(second(6_059), 5) && !grid.serves(second(6_060), 5) && !grid.serves(second(6_059), 9));
     }
 

@@ -96,9 +96,18 @@ impl Publisher {
             seq: self.seq,
             through,
             next_request: self.next_request,
-            controls: self.topics.controls.iter().map(|(topic, control)| (topic.id(), *control)).collect(),
+            controls: self
+                .topics
+                .controls
+                .iter()
+                .map(|(topic, control)| (topic.id(), *control))
+                .collect(),
             topics: self.topics.states.values().map(SavedTopic::of).collect(),
-            connections: self.connections.values().map(|connection| SavedConnection::of(connection, &keys)).collect(),
+            connections: self
+                .connections
+                .values()
+                .map(|connection| SavedConnection::of(connection, &keys))
+                .collect(),
         };
         crate::frame::to_json(&saved).into_bytes()
     }
@@ -114,11 +123,19 @@ impl Publisher {
         if saved.format != FORMAT {
             return Err(RestoreError::Format(saved.format));
         }
-        let mut publisher = Publisher { seq: saved.seq, next_request: saved.next_request, ..Publisher::new(saved.epoch) };
+        let mut publisher = Publisher {
+            seq: saved.seq,
+            next_request: saved.next_request,
+            ..Publisher::new(saved.epoch)
+        };
         for (id, control) in saved.controls {
             publisher.topics.controls.insert(id.parse()?, control);
         }
-        let states = saved.topics.into_iter().map(|topic| topic.state(&publisher.topics)).collect::<Result<Vec<_>, _>>()?;
+        let states = saved
+            .topics
+            .into_iter()
+            .map(|topic| topic.state(&publisher.topics))
+            .collect::<Result<Vec<_>, _>>()?;
         let keys: Vec<u32> = states.into_iter().map(|state| publisher.topics.insert(state)).collect();
         for saved in saved.connections {
             let connection = saved.connection(&keys, &mut publisher.topics)?;
@@ -131,7 +148,14 @@ impl Publisher {
 impl SavedTopic {
     fn of(state: &TopicState) -> SavedTopic {
         let row = |(start, bucket): (&Timestamp, &Bucket)| {
-            (start.as_second(), bucket.value.map(|value| value.to_string()), bucket.facts, bucket.closed, bucket.finished, bucket.changed)
+            (
+                start.as_second(),
+                bucket.value.map(|value| value.to_string()),
+                bucket.facts,
+                bucket.closed,
+                bucket.finished,
+                bucket.changed,
+            )
         };
         SavedTopic {
             id: state.topic.id(),
@@ -164,7 +188,10 @@ impl SavedTopic {
         for (start, value, facts, closed, finished, changed) in self.rows {
             let wrong = || RestoreError::Row(self.id.clone());
             let start = Timestamp::from_second(start).map_err(|_| wrong())?;
-            let value = value.map(|value| value.parse::<f64>()).transpose().map_err(|_| wrong())?;
+            let value = value
+                .map(|value| value.parse::<f64>())
+                .transpose()
+                .map_err(|_| wrong())?;
             state.put(start, Bucket::new(start, value, facts, closed, finished, changed));
         }
         Ok(state)
@@ -178,7 +205,15 @@ impl SavedConnection {
             let topic = keys.binary_search(&channel.topic).unwrap_or(usize::MAX);
             (*number, topic, channel.mode, channel.buckets, channel.answered)
         };
-        let request = |request: &Request| (request.serial, request.id.clone(), request.resume, request.channels.clone(), request.attempted);
+        let request = |request: &Request| {
+            (
+                request.serial,
+                request.id.clone(),
+                request.resume,
+                request.channels.clone(),
+                request.attempted,
+            )
+        };
         SavedConnection {
             id: String::from(&*connection.id),
             client: connection.client,
@@ -207,11 +242,30 @@ impl SavedConnection {
         for (number, topic, mode, buckets, answered) in self.channels {
             let missing = || RestoreError::Channel(self.id.clone());
             let topic = *keys.get(topic).ok_or_else(missing)?;
-            topics.states.get_mut(&topic).ok_or_else(missing)?.subscribers.insert((id.clone(), number), buckets);
-            connection.channels.insert(number, Channel { topic, mode, buckets, answered });
+            topics
+                .states
+                .get_mut(&topic)
+                .ok_or_else(missing)?
+                .subscribers
+                .insert((id.clone(), number), buckets);
+            connection.channels.insert(
+                number,
+                Channel {
+                    topic,
+                    mode,
+                    buckets,
+                    answered,
+                },
+            );
         }
         for (serial, id, resume, channels, attempted) in self.requests {
-            connection.requests.push_back(Request { serial, id, resume, channels, attempted });
+            connection.requests.push_back(Request {
+                serial,
+                id,
+                resume,
+                channels,
+                attempted,
+            });
         }
         Ok(connection)
     }

@@ -166,21 +166,40 @@ impl Publisher {
     /// Whether there is nothing to do: no subscription and no pinned topic.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        !self.topics.any_pinned() && self.connections.values().all(|connection| connection.channels.is_empty())
+        !self.topics.any_pinned()
+            && self
+                .connections
+                .values()
+                .all(|connection| connection.channels.is_empty())
     }
 
     /// Takes the registry's list for the whole truth: at the start of an epoch, or when the change sequence was lost. Connections
     /// that have subscriptions unknown so far get a `resync`, because nobody knows what they were sent. Controls are not in the
     /// list: see [`load_controls`](Publisher::load_controls).
     pub fn load(&mut self, roster: Vec<(ConnectionInfo, Vec<Subscription>)>) {
-        let reason = if self.seq == 1 { Reason::Restarted } else { Reason::Reloaded };
-        let roster: BTreeMap<Arc<str>, _> = roster.into_iter().map(|(info, list)| (Arc::from(info.id.as_str()), (info, list))).collect();
-        let ended: Vec<_> = self.connections.keys().filter(|id| !roster.contains_key(*id)).cloned().collect();
+        let reason = if self.seq == 1 {
+            Reason::Restarted
+        } else {
+            Reason::Reloaded
+        };
+        let roster: BTreeMap<Arc<str>, _> = roster
+            .into_iter()
+            .map(|(info, list)| (Arc::from(info.id.as_str()), (info, list)))
+            .collect();
+        let ended: Vec<_> = self
+            .connections
+            .keys()
+            .filter(|id| !roster.contains_key(*id))
+            .cloned()
+            .collect();
         for id in ended {
             self.forget(&id);
         }
         for (id, (info, subscriptions)) in roster {
-            let connection = self.connections.entry(id.clone()).or_insert_with(|| Connection::new(id, info.client));
+            let connection = self
+                .connections
+                .entry(id.clone())
+                .or_insert_with(|| Connection::new(id, info.client));
             connection.connected_at = Some(info.connected_at);
             let gone = connection.channels_without(&subscriptions);
             connection.remove(&gone, &mut self.topics);
@@ -197,7 +216,11 @@ impl Publisher {
             self.topics.control(topic, None);
         }
         for (client, topic, control) in controls {
-            self.apply(Change::Control { client, topic, control: Some(control) });
+            self.apply(Change::Control {
+                client,
+                topic,
+                control: Some(control),
+            });
         }
     }
 
@@ -208,7 +231,13 @@ impl Publisher {
                 self.connect(&connection, client);
             }
             Change::Disconnected { connection } => self.forget(&connection),
-            Change::Subscribed { connection, client, request, resume, subscriptions } => {
+            Change::Subscribed {
+                connection,
+                client,
+                request,
+                resume,
+                subscriptions,
+            } => {
                 self.connect(&connection, client);
                 if let Some(state) = self.connections.get_mut(&*connection) {
                     let channels = state.add(subscriptions, false, &mut self.topics);
@@ -244,7 +273,9 @@ impl Publisher {
     /// A post to the connection failed. What was to be sent goes out with what is newest after a pause; a connection that is gone is forgotten.
     pub fn failed(&mut self, connection: &str, failure: Failure, now: Timestamp) -> Verdict {
         self.counters.failures += 1;
-        let Some(state) = self.connections.get_mut(connection) else { return Verdict::Dropped };
+        let Some(state) = self.connections.get_mut(connection) else {
+            return Verdict::Dropped;
+        };
         if failure == Failure::Gone && !state.is_connecting(now) {
             self.forget(connection);
             return Verdict::Dropped;

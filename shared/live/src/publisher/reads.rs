@@ -28,7 +28,9 @@ impl Publisher {
         let Topics { states, grids, .. } = &mut self.topics;
         let mut reads = Vec::new();
         for state in states.values_mut() {
-            let Some(grid) = grids.get(&(state.topic.client, state.topic.period)) else { continue };
+            let Some(grid) = grids.get(&(state.topic.client, state.topic.period)) else {
+                continue;
+            };
             if !state.is_active() {
                 // It is not followed from here on: when it is again, its window is read as a whole.
                 (state.current, state.dirty) = (false, None);
@@ -37,7 +39,11 @@ impl Publisher {
             let floor = grid.floor(state.window, now);
             state.evict(floor, self.seq);
             state.dirty = state.due(floor, grid, ranges.as_ref(), calendar);
-            reads.extend(state.dirty.map(|span| TopicRead { topic: state.topic.clone(), from: span.from, to: span.to }));
+            reads.extend(state.dirty.map(|span| TopicRead {
+                topic: state.topic.clone(),
+                from: span.from,
+                to: span.to,
+            }));
         }
         reads
     }
@@ -45,10 +51,20 @@ impl Publisher {
     /// What was read of a range that [`reads`](Publisher::reads) asked for in this tick. A bucket of the range that is not among the
     /// values is empty.
     pub fn observe(&mut self, read: &TopicRead, values: &[Observed]) {
-        let Topics { states, keys, grids, .. } = &mut self.topics;
+        let Topics {
+            states, keys, grids, ..
+        } = &mut self.topics;
         let state = keys.get(&read.topic).and_then(|key| states.get_mut(key));
         if let (Some(state), Some(grid)) = (state, grids.get(&(read.topic.client, read.topic.period))) {
-            state.observe(Span { from: read.from, to: read.to }, values, grid, self.seq);
+            state.observe(
+                Span {
+                    from: read.from,
+                    to: read.to,
+                },
+                values,
+                grid,
+                self.seq,
+            );
         }
     }
 }
@@ -56,8 +72,15 @@ impl Publisher {
 fn ranges(touched: &[Touched]) -> TouchedRanges<'_> {
     let mut ranges = TouchedRanges::new();
     for touched in touched {
-        let range = Span { from: touched.from, to: touched.to };
-        let known = ranges.entry(touched.client).or_default().entry(touched.entity.as_deref()).or_insert(range);
+        let range = Span {
+            from: touched.from,
+            to: touched.to,
+        };
+        let known = ranges
+            .entry(touched.client)
+            .or_default()
+            .entry(touched.entity.as_deref())
+            .or_insert(range);
         *known = known.hull(Some(range));
     }
     ranges
@@ -78,9 +101,13 @@ impl Topics {
         }
         self.grids.retain(|key, _| wanted.contains_key(key));
         for ((client, period), buckets) in wanted {
-            let grid = self.grids.get(&(client, period)).filter(|grid| grid.serves(now, buckets));
+            let grid = self
+                .grids
+                .get(&(client, period))
+                .filter(|grid| grid.serves(now, buckets));
             if grid.is_none() {
-                self.grids.insert((client, period), Grid::new(calendar, client, period, now, buckets));
+                self.grids
+                    .insert((client, period), Grid::new(calendar, client, period, now, buckets));
             }
         }
     }
@@ -88,18 +115,37 @@ impl Topics {
 
 impl TopicState {
     /// The range that must be read now.
-    fn due(&self, floor: Timestamp, grid: &Grid, touched: Option<&TouchedRanges<'_>>, calendar: &dyn Calendar) -> Option<Span> {
-        let window = Span { from: floor, to: grid.end() };
+    fn due(
+        &self,
+        floor: Timestamp,
+        grid: &Grid,
+        touched: Option<&TouchedRanges<'_>>,
+        calendar: &dyn Calendar,
+    ) -> Option<Span> {
+        let window = Span {
+            from: floor,
+            to: grid.end(),
+        };
         let grown = self.loaded_from.is_none_or(|from| floor < from);
-        let Some(touched) = touched.filter(|_| self.current && !grown) else { return Some(window) };
+        let Some(touched) = touched.filter(|_| self.current && !grown) else {
+            return Some(window);
+        };
         let mut due = self.dirty.and_then(|dirty| dirty.common(window));
         for (entity, range) in touched.get(&self.topic.client).into_iter().flatten() {
-            if range.to >= window.from && range.from < window.to && entity.is_none_or(|entity| calendar.uses(&self.topic, entity)) {
+            if range.to >= window.from
+                && range.from < window.to
+                && entity.is_none_or(|entity| calendar.uses(&self.topic, entity))
+            {
                 due = grid.buckets(range.from, range.to).hull(due).common(window);
             }
         }
         if let Some(head) = self.head.filter(|head| *head < grid.head()) {
-            due = Span { from: head, to: grid.end() }.hull(due).common(window);
+            due = Span {
+                from: head,
+                to: grid.end(),
+            }
+            .hull(due)
+            .common(window);
         }
         due
     }

@@ -55,7 +55,10 @@ pub struct Counters {
 impl Counters {
     pub(super) fn count(&mut self, outgoing: &[Outgoing], bytes: usize) {
         self.ticks += 1;
-        self.frames += outgoing.iter().map(|outgoing| outgoing.frames.len() as u64).sum::<u64>();
+        self.frames += outgoing
+            .iter()
+            .map(|outgoing| outgoing.frames.len() as u64)
+            .sum::<u64>();
         self.bytes += bytes as u64;
     }
 }
@@ -72,8 +75,16 @@ impl Publisher {
         });
         Stats {
             connections: self.connections.len(),
-            pausing: self.connections.values().filter(|connection| connection.retry_at.is_some()).count(),
-            subscriptions: self.connections.values().map(|connection| connection.channels.len()).sum(),
+            pausing: self
+                .connections
+                .values()
+                .filter(|connection| connection.retry_at.is_some())
+                .count(),
+            subscriptions: self
+                .connections
+                .values()
+                .map(|connection| connection.channels.len())
+                .sum(),
             topics: topics.collect(),
             counters: self.counters,
         }

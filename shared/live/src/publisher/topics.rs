@@ -180,7 +180,12 @@ impl TopicState {
 
     /// Buckets that the largest subscription shows.
     pub(super) fn needed(&self) -> u16 {
-        self.subscribers.values().copied().max().unwrap_or(1).clamp(1, MAX_BUCKETS)
+        self.subscribers
+            .values()
+            .copied()
+            .max()
+            .unwrap_or(1)
+            .clamp(1, MAX_BUCKETS)
     }
 
     /// Adapts the window. It shrinks late: whoever needed the larger one may be about to resume.
@@ -215,11 +220,20 @@ impl TopicState {
     /// Takes what was read in a range; buckets that are not among the values are empty.
     pub(super) fn observe(&mut self, span: Span, values: &[Observed], grid: &Grid, seq: u64) {
         let inside = |start: Timestamp| span.from <= start && start < span.to && start <= grid.head();
-        let mut read: BTreeMap<Timestamp, (Option<f64>, u64)> = self.buckets.range(span.from..span.to).map(|(start, _)| (*start, (None, 0))).collect();
+        let mut read: BTreeMap<Timestamp, (Option<f64>, u64)> = self
+            .buckets
+            .range(span.from..span.to)
+            .map(|(start, _)| (*start, (None, 0)))
+            .collect();
         if inside(grid.head()) {
             read.insert(grid.head(), (None, 0));
         }
-        read.extend(values.iter().filter(|value| inside(value.start)).map(|value| (value.start, (finite(value.value), value.facts))));
+        read.extend(
+            values
+                .iter()
+                .filter(|value| inside(value.start))
+                .map(|value| (value.start, (finite(value.value), value.facts))),
+        );
         for (start, (value, facts)) in read {
             self.set(start, value, facts, grid.head(), seq);
         }
@@ -241,7 +255,9 @@ impl TopicState {
         }
         let closed = start < head || before.is_some_and(|bucket| bucket.closed);
         let bits = value.map(f64::to_bits);
-        if before.is_some_and(|bucket| (bucket.value.map(f64::to_bits), bucket.facts, bucket.closed) == (bits, facts, closed)) {
+        if before.is_some_and(|bucket| {
+            (bucket.value.map(f64::to_bits), bucket.facts, bucket.closed) == (bits, facts, closed)
+        }) {
             return;
         }
         let finished = before.map_or(0, |bucket| if closed && !bucket.closed { seq } else { bucket.finished });
@@ -259,16 +275,27 @@ impl TopicState {
     /// Rows that changed after a tick, from a bucket on; and of earlier buckets those that were shown as open and closed since, because a
     /// window moves on also while nothing can be read.
     pub(super) fn rows_since(&self, seq: u64, floor: Timestamp, mode: Mode) -> impl Iterator<Item = &str> {
-        let changed = self.changes.range((seq + 1, Timestamp::MIN)..).filter_map(|(_, start)| self.buckets.get_key_value(start));
-        let needed = changed.filter(move |(start, bucket)| is_sent(mode, bucket.closed) && (**start >= floor || bucket.finished > seq));
+        let changed = self
+            .changes
+            .range((seq + 1, Timestamp::MIN)..)
+            .filter_map(|(_, start)| self.buckets.get_key_value(start));
+        let needed = changed
+            .filter(move |(start, bucket)| is_sent(mode, bucket.closed) && (**start >= floor || bucket.finished > seq));
         needed.map(|(_, bucket)| &*bucket.tail)
     }
 
     /// The rows of a snapshot: the newest buckets, of which in closed mode the open one is none.
     pub(super) fn snapshot(&self, grid: Option<&Grid>, buckets: u16, mode: Mode) -> impl Iterator<Item = &str> {
-        let back = if mode == Mode::Live { buckets.saturating_sub(1) } else { buckets };
+        let back = if mode == Mode::Live {
+            buckets.saturating_sub(1)
+        } else {
+            buckets
+        };
         let from = grid.map_or(Timestamp::MIN, |grid| grid.back(back));
-        self.buckets.range(from..).filter(move |(_, bucket)| is_sent(mode, bucket.closed)).map(|(_, bucket)| &*bucket.tail)
+        self.buckets
+            .range(from..)
+            .filter(move |(_, bucket)| is_sent(mode, bucket.closed))
+            .map(|(_, bucket)| &*bucket.tail)
     }
 
     pub(super) fn last_change(&self) -> u64 {
@@ -277,7 +304,10 @@ impl TopicState {
 
     /// Whether a bucket that changed after the tick left the window, for someone whose window began at `floor`.
     pub(super) fn lost_since(&self, seq: u64, floor: impl FnOnce() -> Timestamp) -> bool {
-        self.finished > seq || self.evicted.is_some_and(|(start, changed)| changed > seq && start >= floor())
+        self.finished > seq
+            || self
+                .evicted
+                .is_some_and(|(start, changed)| changed > seq && start >= floor())
     }
 
     /// Whether all that changed after the client left is known.
@@ -287,8 +317,22 @@ impl TopicState {
 }
 
 impl Bucket {
-    pub(super) fn new(start: Timestamp, value: Option<f64>, facts: u64, closed: bool, finished: u64, changed: u64) -> Bucket {
-        Bucket { value, facts, closed, finished, changed, tail: tail(start.as_second(), value, facts, closed) }
+    pub(super) fn new(
+        start: Timestamp,
+        value: Option<f64>,
+        facts: u64,
+        closed: bool,
+        finished: u64,
+        changed: u64,
+    ) -> Bucket {
+        Bucket {
+            value,
+            facts,
+            closed,
+            finished,
+            changed,
+            tail: tail(start.as_second(), value, facts, closed),
+        }
     }
 }
 

@@ -44,14 +44,17 @@ impl Client {
         let position = *frame.position().expect("a publisher's frame has a position");
         let at = (position.epoch, position.seq);
         // Old.
-        if self.have.is_some_and(|have| at <= have) || self.held.first().is_some_and(|(held, _)| at < (held.epoch, held.seq)) {
+        if self.have.is_some_and(|have| at <= have)
+            || self.held.first().is_some_and(|(held, _)| at < (held.epoch, held.seq))
+        {
             return Received::Ignored;
         }
         // Parts.
         let (part, parts) = (position.part.unwrap_or(1), position.parts.unwrap_or(1));
         if part == 1 {
             self.held.clear();
-        } else if self.held.len() + 1 != part as usize || self.held.iter().any(|(held, _)| (held.epoch, held.seq) != at) {
+        } else if self.held.len() + 1 != part as usize || self.held.iter().any(|(held, _)| (held.epoch, held.seq) != at)
+        {
             return Received::Hole;
         }
         self.held.push((position, frame));
@@ -59,7 +62,10 @@ impl Client {
             return Received::Held;
         }
         // Hole.
-        let is_known = |prev: u64| self.have.is_some_and(|(epoch, seq)| epoch == position.epoch && prev <= seq);
+        let is_known = |prev: u64| {
+            self.have
+                .is_some_and(|(epoch, seq)| epoch == position.epoch && prev <= seq)
+        };
         if position.prev.is_some_and(|prev| !is_known(prev)) {
             return Received::Hole;
         }
@@ -103,7 +109,10 @@ impl Client {
         let key = (topic.kpi.clone(), topic.period, topic.mode, topic.buckets);
         assert!(self.wanted.contains(&key), "{key:?} was not asked for");
         if resumed {
-            assert!(self.shown.get(&key).is_some_and(|shown| shown.at.is_some()), "{key:?} is resumed by a client that has nothing of it");
+            assert!(
+                self.shown.get(&key).is_some_and(|shown| shown.at.is_some()),
+                "{key:?} is resumed by a client that has nothing of it"
+            );
         } else {
             self.shown.insert(key.clone(), Shown::default());
         }
@@ -130,7 +139,10 @@ impl Client {
     pub(super) fn subscribes(&self) -> BTreeMap<Option<At>, Vec<Key>> {
         let mut messages: BTreeMap<Option<At>, Vec<Key>> = BTreeMap::new();
         for key in &self.wanted {
-            messages.entry(self.shown.get(key).and_then(|shown| shown.at)).or_default().push(key.clone());
+            messages
+                .entry(self.shown.get(key).and_then(|shown| shown.at))
+                .or_default()
+                .push(key.clone());
         }
         messages
     }

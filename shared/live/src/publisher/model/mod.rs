@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod calendar;
 mod client;
 mod world;
 
@@ -19,27 +20,56 @@ use world::World;
 #[derive(Debug, Clone)]
 enum Op {
     /// Facts of a KPI in a minute, counted back from now, become so many; none are retracted ones.
-    Facts { kpi: usize, minutes_back: i64, facts: u64 },
-    Wait { milliseconds: i64 },
-    Tick { trusted: bool, failing: u8, posts: Vec<Post> },
-    Subscribe { client: usize, keys: Vec<Key> },
-    Unsubscribe { client: usize, nth: usize },
+    Facts {
+        kpi: usize,
+        minutes_back: i64,
+        facts: u64,
+    },
+    Wait {
+        milliseconds: i64,
+    },
+    Tick {
+        trusted: bool,
+        failing: u8,
+        posts: Vec<Post>,
+    },
+    Subscribe {
+        client: usize,
+        keys: Vec<Key>,
+    },
+    Unsubscribe {
+        client: usize,
+        nth: usize,
+    },
     /// The connection breaks; the registry may hear of it.
-    Break { client: usize, noticed: bool },
-    Reconnect { client: usize },
+    Break {
+        client: usize,
+        noticed: bool,
+    },
+    Reconnect {
+        client: usize,
+    },
     /// The publisher passes its state on and is away for a while.
-    HandOver { milliseconds: i64 },
+    HandOver {
+        milliseconds: i64,
+    },
     /// The publisher vanishes.
     Crash,
     /// From now on changes do not reach the publisher.
     LoseChanges,
     /// The publisher reads the registry's list again.
     Reload,
-    Control { kpi: usize, period: Level, control: Option<Control> },
+    Control {
+        kpi: usize,
+        period: Level,
+        control: Option<Control>,
+    },
     /// What was posted long ago arrives after all.
     LateArrivals,
     /// The outstanding reports come in.
-    Reports { sent: bool },
+    Reports {
+        sent: bool,
+    },
 }
 
 /// What becomes of what is posted to a connection in a tick.
@@ -55,7 +85,9 @@ enum Post {
     /// Is reported as failed and arrives later.
     ArrivesLate,
     /// Does not arrive.
-    Fails { throttled: bool },
+    Fails {
+        throttled: bool,
+    },
     /// Does not arrive and is reported as sent.
     Vanishes,
 }
@@ -69,7 +101,12 @@ fn period() -> impl Strategy<Value = Level> {
 
 fn key() -> impl Strategy<Value = Key> {
     let mode = prop_oneof![3 => Just(Mode::Live), 1 => Just(Mode::Closed)];
-    (0..KPIS.len(), period(), mode, prop_oneof![Just(1_u16), Just(3), Just(8)])
+    (
+        0..KPIS.len(),
+        period(),
+        mode,
+        prop_oneof![Just(1_u16), Just(3), Just(8)],
+    )
         .prop_map(|(kpi, period, mode, buckets)| (KPIS[kpi].to_owned(), period, mode, buckets))
 }
 
@@ -91,8 +128,16 @@ fn wait() -> impl Strategy<Value = i64> {
 
 fn tick() -> impl Strategy<Value = Op> {
     let failing = prop_oneof![4 => Just(0_u8), 1 => any::<u8>()];
-    (proptest::bool::weighted(0.9), failing, proptest::collection::vec(post(), 1..4))
-        .prop_map(|(trusted, failing, posts)| Op::Tick { trusted, failing, posts })
+    (
+        proptest::bool::weighted(0.9),
+        failing,
+        proptest::collection::vec(post(), 1..4),
+    )
+        .prop_map(|(trusted, failing, posts)| Op::Tick {
+            trusted,
+            failing,
+            posts,
+        })
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -118,7 +163,7 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4_000, ..ProptestConfig::default() })]
 
     #[test]
     fn never_a_silent_hole(tick_bytes in prop_oneof![2 => Just(1 << 20), 1 => Just(300_usize)], ops in proptest::collection::vec(op(), 1..120)) {

@@ -6,52 +6,14 @@ use catalog::Level;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::calendar::{ClientsOwn, instant, period_seconds, period_start};
 use super::client::{Client, Key, Received};
 use super::{CLIENTS, KPIS, Op, Post};
 use crate::publisher::grid::later;
-use crate::publisher::{Calendar, ConnectionInfo, Failure, Observed, Outgoing, Publisher, TopicRead, Touched, Verdict};
+use crate::publisher::{ConnectionInfo, Failure, Observed, Outgoing, Publisher, TopicRead, Touched, Verdict};
 use crate::{Change, Control, Mode, Resume, Subscription, Topic};
 
 const TENANT: Uuid = Uuid::from_u128(7);
-
-/// Days start at half past five: no bucket of a day may be taken for one of UTC.
-const MIDNIGHT_SECONDS: i64 = 5 * 3_600 + 1_800;
-
-struct ClientsOwn;
-
-fn period_start(period: Level, second: i64) -> i64 {
-    match period {
-        Level::Minute => second.div_euclid(60) * 60,
-        Level::Hour => second.div_euclid(3_600) * 3_600,
-        Level::Day => (second - MIDNIGHT_SECONDS).div_euclid(86_400) * 86_400 + MIDNIGHT_SECONDS,
-    }
-}
-
-fn period_seconds(period: Level) -> i64 {
-    match period {
-        Level::Minute => 60,
-        Level::Hour => 3_600,
-        Level::Day => 86_400,
-    }
-}
-
-fn instant(second: i64) -> Timestamp {
-    Timestamp::from_second(second).unwrap()
-}
-
-impl Calendar for ClientsOwn {
-    fn start(&self, _: Uuid, period: Level, at: Timestamp) -> Timestamp {
-        instant(period_start(period, at.as_nanosecond().div_euclid(1_000_000_000) as i64))
-    }
-
-    fn next(&self, _: Uuid, period: Level, start: Timestamp) -> Timestamp {
-        instant(start.as_second() + period_seconds(period))
-    }
-
-    fn uses(&self, topic: &Topic, entity: &str) -> bool {
-        topic.kpi == entity
-    }
-}
 
 /// Value and facts.
 type Cell = (Option<f64>, u64);
@@ -115,9 +77,17 @@ impl World {
 
     pub(super) fn happen(&mut self, op: Op) {
         match op {
-            Op::Facts { kpi, minutes_back, facts } => self.set_facts(kpi, minutes_back, facts),
+            Op::Facts {
+                kpi,
+                minutes_back,
+                facts,
+            } => self.set_facts(kpi, minutes_back, facts),
             Op::Wait { milliseconds } => self.now = later(self.now, milliseconds),
-            Op::Tick { trusted, failing, posts } => self.tick(trusted, failing, &posts),
+            Op::Tick {
+                trusted,
+                failing,
+                posts,
+            } => self.tick(trusted, failing, &posts),
             Op::Subscribe { client, keys } => self.subscribe_new(client, keys),
             Op::Unsubscribe { client, nth } => self.unsubscribe(client, nth),
             Op::Break { client, noticed } => self.break_off(client, noticed),
@@ -140,26 +110,44 @@ impl World {
             self.facts[kpi].insert(period_start(Level::Minute, second), facts);
         }
         let (from, to) = (instant(second), instant(second));
-        self.touched.push(Touched { client: TENANT, entity: Some(KPIS[kpi].to_owned()), from, to });
+        self.touched.push(Touched {
+            client: TENANT,
+            entity: Some(KPIS[kpi].to_owned()),
+            from,
+            to,
+        });
     }
 
     /// What the database answers for one bucket.
     fn cell(&self, kpi: &str, period: Level, start: i64) -> Cell {
         let kpi = KPIS.iter().position(|known| *known == kpi).unwrap();
-        let facts: u64 = self.facts[kpi].range(start..start + period_seconds(period)).map(|(_, facts)| facts).sum();
+        let facts: u64 = self.facts[kpi]
+            .range(start..start + period_seconds(period))
+            .map(|(_, facts)| facts)
+            .sum();
         ((facts > 0).then_some(facts as f64 / 4.0), facts)
     }
 
     fn tick(&mut self, trusted: bool, failing: u8, posts: &[Post]) {
         let touched = std::mem::take(&mut self.touched);
-        let reads = self.publisher.reads(self.now, trusted.then_some(&touched[..]), &ClientsOwn);
+        let reads = self
+            .publisher
+            .reads(self.now, trusted.then_some(&touched[..]), &ClientsOwn);
         for (index, read) in reads.iter().enumerate() {
-            assert!(self.is_deaf || !self.is_paused(&read.topic.kpi, read.topic.period), "a paused topic is read");
+            assert!(
+                self.is_deaf || !self.is_paused(&read.topic.kpi, read.topic.period),
+                "a paused topic is read"
+            );
             if failing >> (index % 8) & 1 == 0 {
                 self.read(read);
             }
         }
-        for (index, outgoing) in self.publisher.frames(self.now, &BTreeMap::new()).into_iter().enumerate() {
+        for (index, outgoing) in self
+            .publisher
+            .frames(self.now, &BTreeMap::new())
+            .into_iter()
+            .enumerate()
+        {
             self.post(outgoing, posts[index % posts.len()]);
         }
     }
@@ -167,11 +155,22 @@ impl World {
     fn read(&mut self, read: &TopicRead) {
         let (kpi, period) = (&read.topic.kpi, read.topic.period);
         let (from, to) = (read.from.as_second(), read.to.as_second());
-        assert_eq!((period_start(period, from), period_start(period, to)), (from, to), "{read:?} is not aligned");
+        assert_eq!(
+            (period_start(period, from), period_start(period, to)),
+            (from, to),
+            "{read:?} is not aligned"
+        );
         let starts = (from..to).step_by(usize::try_from(period_seconds(period)).unwrap());
         let cells: BTreeMap<i64, Cell> = starts.map(|start| (start, self.cell(kpi, period, start))).collect();
         let values: Vec<_> = cells.iter().filter(|(_, (_, facts))| *facts > 0).collect();
-        let values: Vec<_> = values.into_iter().map(|(start, (value, facts))| Observed { start: instant(*start), value: *value, facts: *facts }).collect();
+        let values: Vec<_> = values
+            .into_iter()
+            .map(|(start, (value, facts))| Observed {
+                start: instant(*start),
+                value: *value,
+                facts: *facts,
+            })
+            .collect();
         self.publisher.observe(read, &values);
         if !self.is_paused(kpi, period) {
             self.behind.remove(&read.topic.id());
@@ -183,7 +182,11 @@ impl World {
 
     fn post(&mut self, outgoing: Outgoing, post: Post) {
         let (id, seq) = (outgoing.connection.clone(), outgoing.seq);
-        let Some(client) = self.clients.iter().position(|client| client.connection.as_ref() == Some(&id)) else {
+        let Some(client) = self
+            .clients
+            .iter()
+            .position(|client| client.connection.as_ref() == Some(&id))
+        else {
             if self.publisher.failed(&id, Failure::Gone, self.now) == Verdict::Dropped {
                 self.registry.remove(&id);
             }
@@ -207,11 +210,16 @@ impl World {
                 self.publisher.failed(&id, Failure::Other, self.now);
             }
             Post::ArrivesLate => {
-                self.late.extend(outgoing.frames.into_iter().map(|text| (client, id.clone(), text)));
+                self.late
+                    .extend(outgoing.frames.into_iter().map(|text| (client, id.clone(), text)));
                 self.publisher.failed(&id, Failure::Other, self.now);
             }
             Post::Fails { throttled } => {
-                self.publisher.failed(&id, if throttled { Failure::Throttled } else { Failure::Other }, self.now);
+                self.publisher.failed(
+                    &id,
+                    if throttled { Failure::Throttled } else { Failure::Other },
+                    self.now,
+                );
             }
             Post::Vanishes => {
                 self.publisher.sent(&id, seq);
@@ -228,7 +236,11 @@ impl World {
                 Received::Applied => {}
                 Received::Hole => {
                     let connection = self.clients[client].connection.as_ref().unwrap();
-                    assert!(self.vanished.contains(connection), "a hole where nothing vanished: {text} for {:?}", self.clients[client]);
+                    assert!(
+                        self.vanished.contains(connection),
+                        "a hole where nothing vanished: {text} for {:?}",
+                        self.clients[client]
+                    );
                     self.break_off(client, false);
                     self.reconnect(client);
                     return;
@@ -250,13 +262,17 @@ impl World {
             if sent {
                 self.publisher.sent(&outgoing.connection, outgoing.seq);
             } else {
-                self.publisher.failed(&outgoing.connection, Failure::Throttled, self.now);
+                self.publisher
+                    .failed(&outgoing.connection, Failure::Throttled, self.now);
             }
         }
     }
 
     fn subscribe_new(&mut self, client: usize, keys: Vec<Key>) {
-        let keys: BTreeSet<Key> = keys.into_iter().filter(|key| !self.clients[client].wanted.contains(key)).collect();
+        let keys: BTreeSet<Key> = keys
+            .into_iter()
+            .filter(|key| !self.clients[client].wanted.contains(key))
+            .collect();
         self.clients[client].wanted.extend(keys.iter().cloned());
         if self.clients[client].connection.is_some() && !keys.is_empty() {
             self.subscribe(client, keys.into_iter().collect(), None);
@@ -266,10 +282,19 @@ impl World {
     fn subscribe(&mut self, client: usize, keys: Vec<Key>, resume: Option<Resume>) {
         let connection = self.clients[client].connection.clone().unwrap();
         let (_, registered) = self.registry.get_mut(&connection).unwrap();
-        let subscriptions: Vec<_> = (self.channels..).zip(keys).map(|(channel, key)| subscription(channel, key)).collect();
+        let subscriptions: Vec<_> = (self.channels..)
+            .zip(keys)
+            .map(|(channel, key)| subscription(channel, key))
+            .collect();
         self.channels += 100;
         registered.extend(subscriptions.iter().cloned());
-        let change = Change::Subscribed { connection, client: TENANT, request: None, resume, subscriptions };
+        let change = Change::Subscribed {
+            connection,
+            client: TENANT,
+            request: None,
+            resume,
+            subscriptions,
+        };
         self.tell(change);
     }
 
@@ -285,16 +310,25 @@ impl World {
     fn load(&mut self) {
         self.is_deaf = false;
         self.publisher.load(self.registry.values().cloned().collect());
-        self.publisher.load_controls(self.controls.iter().map(|(topic, control)| (TENANT, topic.clone(), *control)));
+        self.publisher.load_controls(
+            self.controls
+                .iter()
+                .map(|(topic, control)| (TENANT, topic.clone(), *control)),
+        );
     }
 
     fn unsubscribe(&mut self, client: usize, nth: usize) {
-        let Some(connection) = self.clients[client].connection.clone() else { return };
+        let Some(connection) = self.clients[client].connection.clone() else {
+            return;
+        };
         if let Some(channel) = self.clients[client].channels.keys().copied().nth(nth) {
             self.clients[client].give_up(channel);
             let (_, registered) = self.registry.get_mut(&connection).unwrap();
             registered.retain(|subscription| subscription.channel != channel);
-            self.tell(Change::Unsubscribed { connection, channels: vec![channel] });
+            self.tell(Change::Unsubscribed {
+                connection,
+                channels: vec![channel],
+            });
         }
     }
 
@@ -312,9 +346,16 @@ impl World {
         }
         self.connections += 1;
         let id = format!("connection-{}", self.connections);
-        let info = ConnectionInfo { id: id.clone(), client: TENANT, connected_at: self.now };
+        let info = ConnectionInfo {
+            id: id.clone(),
+            client: TENANT,
+            connected_at: self.now,
+        };
         self.registry.insert(id.clone(), (info, Vec::new()));
-        self.tell(Change::Connected { connection: id.clone(), client: TENANT });
+        self.tell(Change::Connected {
+            connection: id.clone(),
+            client: TENANT,
+        });
         self.clients[client].connection = Some(id);
         for (at, keys) in self.clients[client].subscribes() {
             self.subscribe(client, keys, at.map(|(epoch, seq)| Resume { epoch, seq }));
@@ -350,7 +391,11 @@ impl World {
             Some(control) => self.controls.insert(topic.clone(), control),
             None => self.controls.remove(&topic),
         };
-        self.tell(Change::Control { client: TENANT, topic, control });
+        self.tell(Change::Control {
+            client: TENANT,
+            topic,
+            control,
+        });
     }
 
     /// The network and the database work from now on; clients that see a hole or lost their connection come back.
@@ -374,10 +419,17 @@ impl World {
 
     pub(super) fn check_against_facts(&self) {
         for client in &self.clients {
-            for key in client.wanted.iter().filter(|(kpi, period, ..)| !self.is_paused(kpi, *period)) {
+            for key in client
+                .wanted
+                .iter()
+                .filter(|(kpi, period, ..)| !self.is_paused(kpi, *period))
+            {
                 let (kpi, period, ..) = key;
                 let head = period_start(*period, self.now.as_second());
-                assert!(client.channels.values().any(|channel| channel == key), "{key:?} was never answered: {client:?}");
+                assert!(
+                    client.channels.values().any(|channel| channel == key),
+                    "{key:?} was never answered: {client:?}"
+                );
                 self.check(client, key, head, "the facts", |start| self.cell(kpi, *period, start));
             }
         }
@@ -386,9 +438,17 @@ impl World {
     /// What a client shows after a step is what was last read.
     fn check_against_reads(&self, client: usize, text: &str) {
         let client = &self.clients[client];
-        for key in client.channels.values().filter(|(kpi, period, ..)| !self.behind.contains(&topic(kpi, *period).id())) {
-            let Some(last) = self.reads.get(&(key.0.clone(), key.1)) else { panic!("{key:?} was answered before it was read") };
-            self.check(client, key, last.head, text, |start| last.cells.get(&start).copied().unwrap_or((None, 0)));
+        for key in client
+            .channels
+            .values()
+            .filter(|(kpi, period, ..)| !self.behind.contains(&topic(kpi, *period).id()))
+        {
+            let Some(last) = self.reads.get(&(key.0.clone(), key.1)) else {
+                panic!("{key:?} was answered before it was read")
+            };
+            self.check(client, key, last.head, text, |start| {
+                last.cells.get(&start).copied().unwrap_or((None, 0))
+            });
         }
     }
 
@@ -399,11 +459,24 @@ impl World {
         for back in newest..newest + i64::from(*buckets) {
             let start = head - back * period_seconds(*period);
             let shown = rows.get(&start).map_or((None, 0), |row| (row.value, row.facts));
-            assert_eq!(shown, cell(start), "{key:?} at {start} against {what} at {}: {client:?}", self.now);
+            assert_eq!(
+                shown,
+                cell(start),
+                "{key:?} at {start} against {what} at {}: {client:?}",
+                self.now
+            );
         }
-        assert!(*mode == Mode::Closed || rows.contains_key(&head), "{key:?} has no open bucket {head}: {client:?}");
+        assert!(
+            *mode == Mode::Closed || rows.contains_key(&head),
+            "{key:?} has no open bucket {head}: {client:?}"
+        );
         for row in rows.values() {
-            assert_eq!(row.closed, row.bucket < head, "{key:?} shows a bucket as open that closed, against {what} at {}: {row:?}", self.now);
+            assert_eq!(
+                row.closed,
+                row.bucket < head,
+                "{key:?} shows a bucket as open that closed, against {what} at {}: {row:?}",
+                self.now
+            );
         }
     }
 
@@ -413,9 +486,19 @@ impl World {
 }
 
 fn topic(kpi: &str, period: Level) -> Topic {
-    Topic { client: TENANT, kpi: kpi.to_owned(), period, filter: BTreeMap::new() }
+    Topic {
+        client: TENANT,
+        kpi: kpi.to_owned(),
+        period,
+        filter: BTreeMap::new(),
+    }
 }
 
 fn subscription(channel: u32, (kpi, period, mode, buckets): Key) -> Subscription {
-    Subscription { channel, topic: topic(&kpi, period), mode, buckets }
+    Subscription {
+        channel,
+        topic: topic(&kpi, period),
+        mode,
+        buckets,
+    }
 }

@@ -1,0 +1,164 @@
+//! What is read, and what is made of it.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::{Bench, CLIENT, Minutes, row, rows, second, topic};
+use crate::publisher::Touched;
+use crate::{Change, Control, Frame, Mode, RETAIN_MS};
+
+#[test]
+fn only_what_may_have_changed_is_read() {
+    let mut bench = Bench::new();
+    bench.subscribe("a", 1, Mode::Live, 5, None);
+    let mut read = |now: i64, touched: Option<&[Touched]>| {
+        let reads = bench.publisher.reads(second(now), touched, &Minutes);
+        let ranges = reads
+            .iter()
+            .map(|read| (read.from.as_second(), read.to.as_second()))
+            .collect::<Vec<_>>();
+        reads.iter().for_each(|read| bench.publisher.observe(read, &[]));
+        bench.publisher.frames(second(now), &BTreeMap::new());
+        ranges
+    };
+    let touched = |client: Uuid, entity: &str, from: i64, to: i64| {
+        [Touched {
+            client,
+            entity: Some(entity.to_owned()),
+            from: second(from),
+            to: second(to),
+        }]
+    };
+    assert_eq!(read(6_030, Some(&[])), [(5_700, 6_060)], "a new topic's window");
+    assert_eq!(read(6_031, Some(&[])), [], "nothing happened");
+    assert_eq!(
+        read(6_032, Some(&touched(CLIENT, "Flight", 6_001, 6_031))),
+        [(6_000, 6_060)]
+    );
+    assert_eq!(
+        read(6_033, Some(&touched(CLIENT, "Flight", 0, 5_770))),
+        [(5_700, 5_820)],
+        "clipped to the window"
+    );
+    assert_eq!(
+        read(6_034, Some(&touched(CLIENT, "Flight", 0, 60))),
+        [],
+        "before the window"
+    );
+    assert_eq!(
+        read(6_034, Some(&touched(CLIENT, "Flight", 9_000, 9_001))),
+        [],
+        "after the window"
+    );
+    assert_eq!(
+        read(6_035, Some(&touched(CLIENT, "Order", 6_001, 6_031))),
+        [],
+        "another entity"
+    );
+    assert_eq!(
+        read(6_036, Some(&touched(Uuid::nil(), "Flight", 6_001, 6_031))),
+        [],
+        "another client"
+    );
+    assert_eq!(read(6_060, Some(&[])), [(6_000, 6_120)], "a bucket closed");
+    assert_eq!(read(6_061, None), [(5_760, 6_120)], "notifications were missed");
+}
+
+#[test]
+fn what_could_not_be_read_is_asked_for_again() {
+    let mut bench = Bench::new();
+    bench.subscribe("a", 1, Mode::Live, 1, None);
+    bench.arrive(&[]);
+    let touched = bench.facts(6_000, 4.0);
+    assert!(matches!(bench.arrive_reading(&[], &touched)[..], [Frame::Beat(_)]));
+    assert_eq!(rows(&bench.arrive(&[])[0]), [row(1, 6_000, 4.0, false)]);
+}
+
+#[test]
+fn a_bucket_that_was_open_is_finished_also_when_it_left_the_window_meanwhile() {
+    let mut bench = Bench::new();
+    bench.subscribe("a", 1, Mode::Live, 1, None);
+    bench.subscribe("b", 1, Mode::Live, 8, None);
+    bench.arrive(&[]);
+    bench.wait(200_000);
+    assert!(
+        bench
+            .arrive_reading(&[], &[])
+            .iter()
+            .all(|frame| matches!(frame, Frame::Beat(_)))
+    );
+    let updates = bench.arrive(&[]);
+    assert_eq!(updates.len(), 2);
+    assert!(
+        updates.iter().all(|update| rows(update)[0] == row(1, 6_000, 3.0, true)),
+        "{updates:?}"
+    );
+}
+
+#[test]
+fn unwatched_and_paused_topics_are_not_read_and_pinned_ones_are() {
+    let mut bench = Bench::new();
+    bench.subscribe("a", 1, Mode::Live, 1, None);
+    bench.arrive(&[]);
+    let reads = |bench: &mut Bench| bench.publisher.reads(bench.now, None, &Minutes).len();
+    let control = |bench: &mut Bench, control| {
+        bench.publisher.apply(Change::Control {
+            client: CLIENT,
+            topic: topic("FLIGHTS").id(),
+            control,
+        })
+    };
+    assert_eq!(reads(&mut bench), 1);
+    control(&mut bench, Some(Control::Paused));
+    assert_eq!(reads(&mut bench), 0);
+    control(&mut bench, None);
+    assert_eq!(reads(&mut bench), 1);
+    bench.publisher.apply(Change::Disconnected { connection: "a".into() });
+    assert!(bench.publisher.is_idle());
+    assert_eq!(reads(&mut bench), 0);
+    control(&mut bench, Some(Control::Pinned));
+    assert!(!bench.publisher.is_idle());
+    assert_eq!(reads(&mut bench), 1);
+    assert_eq!(bench.publisher.stats().topics[0].subscribers, 0);
+    control(&mut bench, None);
+    reads(&mut bench);
+    bench.wait(RETAIN_MS);
+    reads(&mut bench);
+    assert!(bench.publisher.stats().topics.is_empty(), "forgotten after a while");
+    bench.publisher.apply(Change::Control {
+        client: Uuid::nil(),
+        topic: topic("FLIGHTS").id(),
+        control: Some(Control::Pinned),
+    });
+    assert!(bench.publisher.is_idle(), "another client's control");
+}
+
+#[test]
+fn a_topic_is_read_once_for_all_who_watch_it() {
+    let mut bench = Bench::new();
+    for index in 0..50 {
+        bench.subscribe(&format!("connection-{index}"), 1, Mode::Live, 1 + index % 5, None);
+    }
+    assert_eq!(bench.arrive(&[]).len(), 50);
+    assert_eq!(bench.statements, 1);
+    let touched = bench.facts(6_000, 4.0);
+    assert_eq!(bench.arrive(&touched).len(), 50);
+    assert_eq!(bench.statements, 2);
+}
+
+#[test]
+fn what_json_cannot_say_is_no_value() {
+    let mut bench = Bench::new();
+    bench.subscribe("a", 1, Mode::Live, 1, None);
+    bench.arrive(&[]);
+    bench.arrive(&[]);
+    for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let touched = bench.facts(6_000, value);
+        let frames = bench.arrive(&touched);
+        assert!(frames.iter().all(|frame| rows(frame)[0].value.is_none()), "{frames:?}");
+    }
+    let (zero, minus) = (bench.facts(6_000, 0.0), bench.facts(6_000, -0.0));
+    assert_eq!(bench.arrive(&zero).len(), 1);
+    assert!(bench.arrive(&minus).is_empty(), "zero has one sign");
+}

@@ -1,0 +1,69 @@
+//! House rules that are worth keeping, each with its reason. They only read files.
+
+mod crates;
+mod repository;
+mod sources;
+mod template;
+
+use std::path::{Path, PathBuf};
+
+/// The top of the repository.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Names of a folder's entries, sorted.
+fn names(folder: &str) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(root().join(folder))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// All files below a folder, what was fetched left out.
+fn files(folder: &str) -> Vec<PathBuf> {
+    let (mut found, mut folders) = (Vec::new(), vec![root().join(folder)]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let fetched = path
+                .file_name()
+                .is_some_and(|name| name == "node_modules" || name == "target");
+            match (path.is_dir(), fetched) {
+                (_, true) => {}
+                (true, false) => folders.push(path),
+                (false, false) => found.push(path),
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn rust_files(folders: &[&str]) -> Vec<PathBuf> {
+    folders
+        .iter()
+        .flat_map(|folder| files(folder))
+        .filter(|path| path.extension().is_some_and(|ending| ending == "rs"))
+        .collect()
+}
+
+/// A path as it is written in the repository.
+fn shown(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap_or(path).display().to_string()
+}
+
+/// Fails with the rule, its reason, and what breaks it.
+fn require_none(rule: &str, reason: &str, found: Vec<String>) {
+    assert!(
+        found.is_empty(),
+        "rule: {rule}\nreason: {reason}\nbroken by:\n  {}",
+        found.join("\n  ")
+    );
+}

@@ -1,0 +1,198 @@
+//! `template.yaml` is the map of the running system: functions, sample events, alarms and permissions agree with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use super::{names, read, require_none, root};
+
+/// The template; `!Ref X` is `{"!Ref": "X"}`.
+pub(crate) fn template() -> Value {
+    plain(yaml_serde::from_str(&read(&root().join("template.yaml"))).unwrap())
+}
+
+fn plain(value: yaml_serde::Value) -> Value {
+    match value {
+        yaml_serde::Value::Tagged(tagged) => json!({ tagged.tag.to_string(): plain(tagged.value) }),
+        yaml_serde::Value::Sequence(list) => list.into_iter().map(plain).collect(),
+        yaml_serde::Value::Mapping(map) => {
+            let entry = |(key, value): (yaml_serde::Value, _)| (key.as_str().unwrap().to_owned(), plain(value));
+            Value::Object(map.into_iter().map(entry).collect::<Map<_, _>>())
+        }
+        other => serde_json::to_value(other).unwrap(),
+    }
+}
+
+/// Functions by name, each with its logical id and properties.
+pub(crate) fn functions(template: &Value) -> BTreeMap<String, (String, Value)> {
+    let functions = resources(template, "AWS::Serverless::Function");
+    let named = functions.map(|(id, properties)| {
+        let folder = properties["CodeUri"].as_str().unwrap_or_default().trim_end_matches('/');
+        (
+            folder.rsplit('/').next().unwrap_or_default().to_owned(),
+            (id, properties),
+        )
+    });
+    named.collect()
+}
+
+/// Name of the function that a sample event is for: `read-series.value.json` is for `read-series`.
+pub(crate) fn function_of_event(file: &str) -> &str {
+    file.split('.').next().unwrap_or_default()
+}
+
+fn resources<'a>(template: &'a Value, kind: &'a str) -> impl Iterator<Item = (String, Value)> + 'a {
+    let all = template["Resources"].as_object().unwrap().iter();
+    all.filter(move |(_, resource)| resource["Type"] == kind)
+        .map(|(id, resource)| (id.clone(), resource["Properties"].clone()))
+}
+
+/// Routes of a function: method, path, whether they work without a token.
+pub(crate) fn http_routes(properties: &Value) -> Vec<(String, String, bool)> {
+    let events = properties["Events"].as_object().into_iter().flat_map(Map::values);
+    let routes = events
+        .filter(|event| event["Type"] == "HttpApi")
+        .map(|event| &event["Properties"]);
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    routes
+        .map(|route| {
+            (
+                text(&route["Method"]),
+                text(&route["Path"]),
+                route["Auth"]["Authorizer"] == "NONE",
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn functions_are_in_the_template() {
+    let template = template();
+    let known: BTreeSet<String> = functions(&template).into_keys().collect();
+    let folders: BTreeSet<String> = names("functions").into_iter().collect();
+    require_none(
+        "each folder of functions/ is a function of template.yaml by its CodeUri, and each of those is a folder",
+        "what is not in the template does not run, here or on AWS",
+        known.symmetric_difference(&folders).cloned().collect(),
+    );
+    let elsewhere = functions(&template)
+        .into_iter()
+        .filter(|(name, (_, function))| function["CodeUri"] != format!("target/lambda/{name}/"));
+    require_none(
+        "CodeUri is target/lambda/NAME/",
+        "that is where `cargo lambda build` puts what it builds",
+        elsewhere.map(|(name, _)| name).collect(),
+    );
+}
+
+#[test]
+fn functions_have_sample_events() {
+    let functions = names("functions");
+    let events = names("events");
+    let mut found: Vec<String> = Vec::new();
+    let without = functions
+        .iter()
+        .filter(|name| !events.iter().any(|event| function_of_event(event) == *name));
+    found.extend(without.map(|name| format!("events/{name}.json is missing")));
+    let strays = events
+        .iter()
+        .filter(|event| !event.ends_with(".json") || !functions.iter().any(|name| name == function_of_event(event)));
+    found.extend(strays.map(|event| format!("events/{event} is of no function")));
+    require_none(
+        "each function has a sample event, events/NAME.json or events/NAME.CASE.json, and each event a function",
+        "`make invoke` sends them, and they say what a function is given",
+        found,
+    );
+}
+
+#[test]
+fn functions_have_alarms() {
+    let template = template();
+    let watched: BTreeSet<String> = resources(&template, "AWS::CloudWatch::Alarm")
+        .filter(|(_, alarm)| alarm["MetricName"] == "Errors" && !alarm["AlarmActions"].is_null())
+        .filter_map(|(_, alarm)| {
+            alarm
+                .pointer("/Dimensions/0/Value/!Ref")
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        })
+        .collect();
+    let unwatched = functions(&template)
+        .into_iter()
+        .filter(|(_, (id, _))| !watched.contains(id));
+    require_none(
+        "each function has an alarm on its errors",
+        "a worker that fails has no caller who would notice",
+        unwatched.map(|(name, _)| name).collect(),
+    );
+}
+
+#[test]
+fn permissions_are_least() {
+    let template = template();
+    let mut found = Vec::new();
+    let shared = &template["Globals"]["Function"];
+    if ["Role", "Policies"].iter().any(|name| !shared[name].is_null()) {
+        found.push("Globals gives all functions the same permissions".to_owned());
+    }
+    for (name, (_, function)) in functions(&template) {
+        if !function["Role"].is_null() {
+            found.push(format!(
+                "{name} takes a role from elsewhere; SAM makes one for each function"
+            ));
+        }
+        for policy in function["Policies"].as_array().into_iter().flatten() {
+            let Some(statements) = policy["Statement"].as_array() else {
+                found.push(format!("{name}: a policy without statements of its own: {policy}"));
+                continue;
+            };
+            found.extend(
+                statements
+                    .iter()
+                    .filter(|statement| is_wide(statement))
+                    .map(|statement| format!("{name}: {statement}")),
+            );
+        }
+    }
+    require_none(
+        "a function has its own statements, without a wildcard among actions and without the resource *",
+        "what a function never does, whoever takes it over can't do either",
+        found,
+    );
+}
+
+/// Whether a statement allows more than it names.
+fn is_wide(statement: &Value) -> bool {
+    let any = |value: &Value, test: fn(&str) -> bool| match value {
+        Value::String(text) => test(text),
+        Value::Array(list) => list.is_empty() || list.iter().any(|item| item.as_str().is_some_and(test)),
+        Value::Object(_) => false,
+        _ => true,
+    };
+    any(&statement["Action"], |action| action.contains('*')) || any(&statement["Resource"], |resource| resource == "*")
+}
+
+#[test]
+fn described_routes_are_the_templates() {
+    let template = template();
+    let real: BTreeSet<(String, String, bool)> = functions(&template)
+        .values()
+        .flat_map(|(_, function)| http_routes(function))
+        .collect();
+    let described = api::routes::routes().into_iter().map(|route| {
+        let method = serde_json::to_value(&route.method)
+            .unwrap()
+            .as_str()
+            .unwrap()
+            .to_uppercase();
+        (method, route.path.to_owned(), route.open)
+    });
+    let described: BTreeSet<(String, String, bool)> = described.collect();
+    require_none(
+        "the routes of api::routes are the HttpApi routes of template.yaml, and open where those ask for no token",
+        "OpenAPI is made from the one and the API from the other",
+        real.symmetric_difference(&described)
+            .map(|(method, path, open)| format!("{method} {path} (open: {open})"))
+            .collect(),
+    );
+}

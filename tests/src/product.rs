@@ -1,0 +1,264 @@
+//! A running product for a test: the local cloud over a fresh database, with two clients that are signed in.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use local_cloud::cloud::{Cloud, Options};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::databases::{TestDatabase, servers};
+
+/// Password of all users.
+pub const PASSWORD: &str = "correct horse battery";
+
+const ENTITIES: &str = include_str!("../../infra/local/demo/entities.json");
+const KPIS: &str = include_str!("../../infra/local/demo/kpis.json");
+
+/// Longest wait for something that happens in the background.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The running product.
+pub struct Product {
+    /// Its database.
+    pub database: TestDatabase,
+    /// The cloud.
+    pub cloud: Cloud,
+    /// The first client's administrator.
+    pub ours: Account,
+    /// Another client's administrator.
+    pub theirs: Account,
+    state: PathBuf,
+}
+
+/// A signed-in user.
+#[derive(Clone)]
+pub struct Account {
+    /// Client.
+    pub client: Uuid,
+    /// E-mail address.
+    pub email: String,
+    /// Access token.
+    pub token: String,
+    /// Refresh token.
+    pub refresh_token: String,
+    /// Base address of the HTTP API.
+    pub http: String,
+}
+
+/// An answer: status, headers, and the body as JSON (null when it is none).
+pub struct Answer {
+    /// Status.
+    pub status: u16,
+    /// Entity tag.
+    pub etag: Option<String>,
+    /// Body.
+    pub body: Value,
+}
+
+impl Product {
+    /// Starts one, with the demo's definitions for the first client.
+    ///
+    /// # Errors
+    /// When anything of it does not start.
+    pub async fn start() -> Result<Self> {
+        let server = servers()
+            .into_iter()
+            .next()
+            .context("TEST_DATABASE_URLS names no server")?;
+        let database = TestDatabase::create(&server).await?;
+        let state = std::env::temp_dir().join(format!("analytics-engine-{}", Uuid::now_v7().simple()));
+        std::fs::create_dir(&state)?;
+        let project = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .parent()
+            .context("the tests are in the project")?;
+        let mut options = Options::quiet(project, Path::new(&crate::required("FUNCTIONS_DIR")), &state);
+        options.database_url = Some(database.url.clone());
+        let cloud = Cloud::start(&options).await?;
+        let ours = provision(&cloud, "ours").await?;
+        let theirs = provision(&cloud, "theirs").await?;
+        let product = Self {
+            database,
+            cloud,
+            ours,
+            theirs,
+            state,
+        };
+        product.define().await?;
+        Ok(product)
+    }
+
+    async fn define(&self) -> Result<()> {
+        for (path, definitions) in [("/v1/entities", ENTITIES), ("/v1/kpis", KPIS)] {
+            for definition in serde_json::from_str::<Vec<Value>>(definitions)? {
+                self.ours.post(path, &definition).await?.expect(201)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a user of the first client and signs it in.
+    ///
+    /// # Errors
+    /// When that fails.
+    pub async fn user(&self, role: &str) -> Result<Account> {
+        let email = format!("{role}@ours.example.com");
+        let event = json!({ "client": self.ours.client, "email": email, "password": PASSWORD, "role": role });
+        self.cloud.invoke("provision-client", &event).await?;
+        sign_in(&self.cloud.note.http, self.ours.client, &email).await
+    }
+
+    /// Ends it and leaves nothing behind.
+    ///
+    /// # Errors
+    /// When the database can't be dropped.
+    pub async fn stop(self) -> Result<()> {
+        self.cloud.shutdown().await;
+        std::fs::remove_dir_all(&self.state)?;
+        self.database.drop_it().await
+    }
+}
+
+async fn provision(cloud: &Cloud, name: &str) -> Result<Account> {
+    let email = format!("admin@{name}.example.com");
+    let event = json!({ "name": name, "time_zone": "UTC", "email": email, "password": PASSWORD });
+    let answer = cloud.invoke("provision-client", &event).await?;
+    let client = answer["client"]
+        .as_str()
+        .context("provision-client names no client")?
+        .parse()?;
+    sign_in(&cloud.note.http, client, &email).await
+}
+
+async fn sign_in(http: &str, client: Uuid, email: &str) -> Result<Account> {
+    let nobody = Account {
+        client,
+        email: email.to_owned(),
+        token: String::new(),
+        refresh_token: String::new(),
+        http: http.to_owned(),
+    };
+    let answer = nobody
+        .post("/v1/sign-in", &json!({ "email": email, "password": PASSWORD }))
+        .await?
+        .expect(200)?;
+    let text = |name: &str| {
+        answer.body[name]
+            .as_str()
+            .map(str::to_owned)
+            .with_context(|| format!("no {name}"))
+    };
+    Ok(Account {
+        token: text("access_token")?,
+        refresh_token: text("refresh_token")?,
+        ..nobody
+    })
+}
+
+impl Account {
+    /// GET.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn get(&self, path: &str) -> Result<Answer> {
+        self.send(Method::GET, path, &[], None).await
+    }
+
+    /// POST of JSON.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Answer> {
+        self.send(
+            Method::POST,
+            path,
+            &[("content-type", "application/json")],
+            Some(body.to_string()),
+        )
+        .await
+    }
+
+    /// Any request.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<String>,
+    ) -> Result<Answer> {
+        let mut request = reqwest::Client::new().request(method, format!("{}{path}", self.http));
+        if !self.token.is_empty() {
+            request = request.bearer_auth(&self.token);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.body(body);
+        }
+        let response = request.send().await?;
+        let status = response.status().as_u16();
+        let etag = response
+            .headers()
+            .get("etag")
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned);
+        let body = serde_json::from_slice(&response.bytes().await?).unwrap_or(Value::Null);
+        Ok(Answer { status, etag, body })
+    }
+
+    /// Posts events and waits for what became of them: accepted and rejected.
+    ///
+    /// # Errors
+    /// When they are refused, or nothing becomes of them in time.
+    pub async fn ingest(&self, entity: &str, events: &Value) -> Result<(i64, i64)> {
+        let accepted = self.post(&format!("/v1/events/{entity}"), events).await?.expect(202)?;
+        self.outcome(&accepted).await
+    }
+
+    /// Waits for what became of an accepted batch.
+    ///
+    /// # Errors
+    /// When nothing becomes of it in time.
+    pub async fn outcome(&self, accepted: &Answer) -> Result<(i64, i64)> {
+        let path = format!(
+            "/v1/batches/{}",
+            accepted.body["batch_id"].as_str().context("no batch_id")?
+        );
+        let until = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let answer = self.get(&path).await?;
+            if answer.status == 200 {
+                let count = |name: &str| answer.body[name].as_i64().context("no count");
+                return Ok((count("accepted")?, count("rejected")?));
+            }
+            if tokio::time::Instant::now() > until {
+                bail!("{path} still answers {}: {}", answer.status, answer.body);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+impl Answer {
+    /// The answer, when it has the status.
+    ///
+    /// # Errors
+    /// When it has another, with its body.
+    pub fn expect(self, status: u16) -> Result<Self> {
+        if self.status != status {
+            bail!(
+                "{} instead of {}: {}",
+                self.status,
+                StatusCode::from_u16(status)?,
+                self.body
+            );
+        }
+        Ok(self)
+    }
+}

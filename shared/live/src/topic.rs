@@ -181,9 +181,12 @@ mod tests {
 
     use super::*;
 
+    /// Dimensions with their values.
+    type Filter<'a> = &'a [(&'a str, &'a [&'a str])];
+
     const CLIENT: &str = "6f1c2a52-0c55-4d5e-9a53-0f9d6b0c7a11";
 
-    fn topic(filter: &[(&str, &[&str])]) -> Topic {
+    fn topic(filter: Filter<'_>) -> Topic {
         let values = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect();
         Topic {
             client: Uuid::parse_str(CLIENT).unwrap(),
@@ -198,7 +201,7 @@ mod tests {
 
     #[test]
     fn ids_are_stable() {
-        let cases: [(&[(&str, &[&str])], &str); 5] = [
+        let cases: [(Filter<'_>, &str); 5] = [
             (&[], "ON_TIME/minute"),
             (&[("origin", &["ORD", "LAX"])], "ON_TIME/minute?origin=LAX,ORD"),
             (

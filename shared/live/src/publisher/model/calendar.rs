@@ -34,10 +34,7 @@ pub(super) fn instant(second: i64) -> Timestamp {
 
 impl Calendar for ClientsOwn {
     fn start(&self, _: Uuid, period: Level, at: Timestamp) -> Timestamp {
-        instant(period_start(
-            period,
-            at.as_nanosecond().div_euclid(1_000_000_000) as i64,
-        ))
+        instant(period_start(period, at.as_second()))
     }
 
     fn next(&self, _: Uuid, period: Level, start: Timestamp) -> Timestamp {

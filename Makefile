@@ -28,7 +28,7 @@ lint: ## Check formatting, lints and dependencies (ARGS=--advisories adds known 
 	cargo clippy --workspace --all-targets -- -D warnings
 	@infra/setup/check-dependencies $(ARGS)
 
-invoke: event build ## Send one event to one function: make invoke F=read-series E=events/read-series.json
+invoke: event build ## Send one event to one function: make invoke F=read-series E=events/read-series.value.json
 	@exec infra/setup/with-environment "$(local_cloud)" invoke "$(F)" "$(E)" $(ARGS)
 
 bench-live: build ## Measure commit to frame for many subscribers
@@ -38,7 +38,7 @@ bench-ingest: build ## Measure events per second against a bare COPY
 	@exec infra/setup/with-environment cargo run --quiet -p tests --bin bench-ingest -- $(ARGS)
 
 event:
-	@[[ -n "$(F)" && -n "$(E)" ]] || { echo "error: name a function and an event: make invoke F=read-series E=events/read-series.json" >&2; exit 1; }
+	@[[ -n "$(F)" && -n "$(E)" ]] || { echo "error: name a function and an event: make invoke F=read-series E=events/read-series.value.json" >&2; exit 1; }
 
 build: fetch
 	cargo build --workspace --bins

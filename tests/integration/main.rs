@@ -10,6 +10,7 @@
     reason = "a test fails by panicking, and prints what it skips"
 )]
 
+mod access;
 mod conformance;
 mod documents;
 mod facts;

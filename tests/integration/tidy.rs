@@ -3,21 +3,21 @@
 mod crates;
 mod repository;
 mod sources;
-mod template;
+pub(crate) mod template;
 
 use std::path::{Path, PathBuf};
 
 /// The top of the repository.
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-fn read(path: &Path) -> String {
+pub(crate) fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// Names of a folder's entries, sorted.
-fn names(folder: &str) -> Vec<String> {
+pub(crate) fn names(folder: &str) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(root().join(folder))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -27,7 +27,7 @@ fn names(folder: &str) -> Vec<String> {
 }
 
 /// All files below a folder, what was fetched left out.
-fn files(folder: &str) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &str) -> Vec<PathBuf> {
     let (mut found, mut folders) = (Vec::new(), vec![root().join(folder)]);
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -46,7 +46,7 @@ fn files(folder: &str) -> Vec<PathBuf> {
     found
 }
 
-fn rust_files(folders: &[&str]) -> Vec<PathBuf> {
+pub(crate) fn rust_files(folders: &[&str]) -> Vec<PathBuf> {
     folders
         .iter()
         .flat_map(|folder| files(folder))
@@ -55,12 +55,12 @@ fn rust_files(folders: &[&str]) -> Vec<PathBuf> {
 }
 
 /// A path as it is written in the repository.
-fn shown(path: &Path) -> String {
+pub(crate) fn shown(path: &Path) -> String {
     path.strip_prefix(root()).unwrap_or(path).display().to_string()
 }
 
 /// Fails with the rule, its reason, and what breaks it.
-fn require_none(rule: &str, reason: &str, found: Vec<String>) {
+pub(crate) fn require_none(rule: &str, reason: &str, found: Vec<String>) {
     assert!(
         found.is_empty(),
         "rule: {rule}\nreason: {reason}\nbroken by:\n  {}",

@@ -4,7 +4,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use identity::SigningKey;
 use local_cloud::cloud::{Cloud, Options};
+use local_cloud::secrets::Secrets;
+use local_cloud::storage::{ACCESS_KEY, SECRET_KEY};
+use local_cloud::template::REGION;
+use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -54,6 +60,8 @@ pub struct Answer {
     pub status: u16,
     /// Entity tag.
     pub etag: Option<String>,
+    /// All headers.
+    pub headers: HeaderMap,
     /// Body.
     pub body: Value,
 }
@@ -110,6 +118,51 @@ impl Product {
         sign_in(&self.cloud.note.http, self.ours.client, &email).await
     }
 
+    /// Drops a file on the bucket that is watched; `name` is what follows the client in its key, which is returned.
+    ///
+    /// # Errors
+    /// When S3 refuses it.
+    pub async fn drop_file(&self, account: &Account, name: &str, bytes: Vec<u8>) -> Result<String> {
+        let key = format!("{}/{name}", account.client);
+        self.put_object(&key, bytes).await?;
+        Ok(key)
+    }
+
+    /// Puts an object on the bucket that is watched.
+    ///
+    /// # Errors
+    /// When S3 refuses it.
+    pub async fn put_object(&self, key: &str, bytes: Vec<u8>) -> Result<()> {
+        let bucket = self.cloud.note.incoming_bucket.as_deref();
+        let config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(REGION))
+            .credentials_provider(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "tests"))
+            .endpoint_url(&self.cloud.note.s3)
+            .force_path_style(true)
+            .build();
+        aws_sdk_s3::Client::from_conf(config)
+            .put_object()
+            .bucket(bucket.context("no bucket is watched")?)
+            .key(key)
+            .body(bytes.into())
+            .send()
+            .await
+            .with_context(|| format!("{key} can't be put on S3"))?;
+        Ok(())
+    }
+
+    /// The key that the product signs its tokens with.
+    ///
+    /// # Errors
+    /// When the cloud has none.
+    pub fn signing_key(&self) -> Result<SigningKey> {
+        let secrets = Secrets::open(&self.state.join("secrets.json"), "dev")?;
+        let keys = secrets.values().get("analytics-engine/dev/tokens");
+        let pem = keys.and_then(|keys| keys.get("signing_key")).context("no signing key")?;
+        Ok(SigningKey::from_pem(pem)?)
+    }
+
     /// Ends it and leaves nothing behind.
     ///
     /// # Errors
@@ -163,7 +216,7 @@ impl Account {
     /// # Errors
     /// When there is no answer.
     pub async fn get(&self, path: &str) -> Result<Answer> {
-        self.send(Method::GET, path, &[], None).await
+        self.send(Method::GET, path, &[], None::<String>).await
     }
 
     /// POST of JSON.
@@ -180,6 +233,27 @@ impl Account {
         .await
     }
 
+    /// PUT of JSON, over the version that `if_match` names.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn put(&self, path: &str, if_match: Option<&str>, body: &Value) -> Result<Answer> {
+        let headers: Vec<(&str, &str)> = [("content-type", "application/json")]
+            .into_iter()
+            .chain(if_match.map(|etag| ("if-match", etag)))
+            .collect();
+        self.send(Method::PUT, path, &headers, Some(body.to_string())).await
+    }
+
+    /// The same user with another token; without one when it is empty.
+    #[must_use]
+    pub fn with_token(&self, token: &str) -> Self {
+        Self {
+            token: token.to_owned(),
+            ..self.clone()
+        }
+    }
+
     /// Any request.
     ///
     /// # Errors
@@ -189,7 +263,7 @@ impl Account {
         method: Method,
         path: &str,
         headers: &[(&str, &str)],
-        body: Option<String>,
+        body: Option<impl Into<reqwest::Body>>,
     ) -> Result<Answer> {
         let mut request = reqwest::Client::new().request(method, format!("{}{path}", self.http));
         if !self.token.is_empty() {
@@ -203,13 +277,18 @@ impl Account {
         }
         let response = request.send().await?;
         let status = response.status().as_u16();
-        let etag = response
-            .headers()
+        let headers = response.headers().clone();
+        let etag = headers
             .get("etag")
             .and_then(|value| value.to_str().ok())
             .map(str::to_owned);
         let body = serde_json::from_slice(&response.bytes().await?).unwrap_or(Value::Null);
-        Ok(Answer { status, etag, body })
+        Ok(Answer {
+            status,
+            etag,
+            headers,
+            body,
+        })
     }
 
     /// Posts events and waits for what became of them: accepted and rejected.
@@ -226,10 +305,16 @@ impl Account {
     /// # Errors
     /// When nothing becomes of it in time.
     pub async fn outcome(&self, accepted: &Answer) -> Result<(i64, i64)> {
-        let path = format!(
-            "/v1/batches/{}",
-            accepted.body["batch_id"].as_str().context("no batch_id")?
-        );
+        self.wait_for_batch(accepted.body["batch_id"].as_str().context("no batch_id")?)
+            .await
+    }
+
+    /// Waits for what became of a batch: accepted and rejected.
+    ///
+    /// # Errors
+    /// When nothing becomes of it in time.
+    pub async fn wait_for_batch(&self, id: &str) -> Result<(i64, i64)> {
+        let path = format!("/v1/batches/{id}");
         let until = tokio::time::Instant::now() + PATIENCE;
         loop {
             let answer = self.get(&path).await?;

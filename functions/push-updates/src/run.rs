@@ -282,15 +282,23 @@ impl<'a> Turn<'a> {
                     self.through = number;
                 }
             }
-            Ok(Changes::Lost) => match self.context.registry.roster(self.lease.shard, now).await {
-                Ok(roster) => {
-                    self.through = roster.sequence;
-                    self.publisher.load(connections(roster.connections));
+            Ok(Changes::Lost) => {
+                if let Err(error) = self.read_roster(now).await {
+                    tracing::error!(cause = %error, "the roster can't be read; trying again");
                 }
-                Err(error) => tracing::error!(cause = %error, "the roster can't be read; trying again"),
-            },
+            }
             Err(error) => tracing::error!(cause = %error, "changes of subscriptions can't be read; trying again"),
         }
+    }
+
+    async fn read_roster(&mut self, now: Timestamp) -> Result<()> {
+        let shard = self.lease.shard;
+        let roster = self.context.registry.roster(shard, now).await?;
+        let controls = self.context.registry.all_controls(shard).await?;
+        self.through = roster.sequence;
+        self.publisher.load(connections(roster.connections));
+        self.publisher.load_controls(controls);
+        Ok(())
     }
 
     /// One turn: read, observe, send.
@@ -450,18 +458,24 @@ async fn inherited(context: &Context, lease: &Lease) -> Result<Option<(Publisher
 }
 
 /// A new epoch, numbered by the lease's fence, which only grows.
+///
+/// Where the change sequence still reaches back to its beginning it is followed from there, so that a subscribe that woke
+/// this publisher is answered as one; otherwise the roster says who is there, and everybody gets a `resync`.
 async fn fresh(context: &Context, lease: &Lease) -> Result<(Publisher, u64)> {
     let now = clock::now();
-    let roster = context.registry.roster(lease.shard, now).await?;
     let mut publisher = Publisher::new(lease.fence);
-    for (client, topic, control) in context.registry.all_controls(lease.shard).await? {
-        publisher.apply(live::Change::Control {
-            client,
-            topic,
-            control: Some(control),
-        });
+    if let Changes::Since(changes) = context.registry.changes(lease.shard, 0, now).await?
+        && let Some((through, _)) = changes.last()
+    {
+        let through = *through;
+        for (_, change) in changes {
+            publisher.apply(change);
+        }
+        return Ok((publisher, through));
     }
+    let roster = context.registry.roster(lease.shard, now).await?;
     publisher.load(connections(roster.connections));
+    publisher.load_controls(context.registry.all_controls(lease.shard).await?);
     Ok((publisher, roster.sequence))
 }
 

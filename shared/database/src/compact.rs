@@ -9,7 +9,7 @@ use series::calendar::{DAY_US, floor_us, length_us};
 use crate::connect::{Database, Edition, Error, Session};
 use crate::copy::timestamp;
 use crate::ddl;
-use crate::definitions::{self, Stored};
+use crate::tables::{self, Stored};
 use crate::relation::{Relation, level_name, levels};
 
 /// Length of the slices that one statement moves, so that a statement's memory is bounded after a large load.
@@ -56,7 +56,7 @@ pub async fn run(database: &Database, now: Timestamp) -> Result<Upkeep, Error> {
 
 async fn move_up(session: &Session, now: Timestamp) -> Result<i64, Error> {
     let mut moved = 0;
-    for stored in definitions::relations(session).await? {
+    for stored in tables::relations(session).await? {
         for grouping in &stored.groupings {
             moved += move_grouping(
                 session,
@@ -115,7 +115,7 @@ async fn refresh(session: &Session) -> Result<u64, Error> {
             .or_insert((i64::MAX, i64::MIN));
         *hull = (hull.0.min(from.as_microsecond()), hull.1.max(to.as_microsecond()));
     }
-    for stored in definitions::relations(session).await? {
+    for stored in tables::relations(session).await? {
         let Some((from_us, to_us)) = hulls.get(&stored.relation) else {
             continue;
         };

@@ -3,7 +3,7 @@
 //! Ordinary tables (clients, definitions, batches, dead letters) are isolated by row-level security; facts and rollups
 //! are reachable only through the functions here, none of which has a form without a client.
 //!
-//! - [`connect`]: pool, roles, TLS; [`migrate`]: schema; [`relation`], [`ddl`]: the tables that entities generate
+//! - [`connect`]: pool, roles, TLS; [`migrate`]: schema; [`relation`], [`ddl`], [`tables`]: the tables that entities generate
 //! - [`ingest`], [`correct`], [`copy`]: facts, partials, rejects and the batch's mark in one transaction
 //! - [`read`]: states of buckets for [`series::Question`]s, many in one statement; [`compact`]: upkeep of rollups
 //! - [`definitions`], [`clients`], [`letters`], [`notify`], [`health`]: the rest, one table each
@@ -22,5 +22,6 @@ pub mod migrate;
 pub mod notify;
 pub mod read;
 pub mod relation;
+pub mod tables;
 
 pub use connect::{Database, Edition, Error, Session};

@@ -42,6 +42,7 @@
 
 mod change;
 mod existence;
+mod filter;
 mod frame;
 mod limits;
 mod message;
@@ -53,11 +54,12 @@ mod topic;
 
 pub use change::{Change, Control};
 pub use existence::check_existence;
+pub use filter::FilterValue;
 pub use frame::{
     Beat, ErrorFrame, Frame, Pong, Position, Reason, Resync, Subscribed, TopicEcho, Unsubscribed, Update, Watermark,
 };
 pub use limits::*;
-pub use message::{ClientMessage, FilterValue, Ping, Resume, Subscribe, TopicRequest, Unsubscribe};
+pub use message::{ClientMessage, Ping, Resume, Subscribe, TopicRequest, Unsubscribe};
 pub use publisher::{
     Calendar, ConnectionInfo, Counters, Failure, Observed, Outgoing, Publisher, RestoreError, Stats, TopicRead,
     TopicStats, Touched, Verdict,

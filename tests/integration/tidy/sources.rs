@@ -111,11 +111,7 @@ fn product_lines(folders: &[&str]) -> Vec<Line> {
         while let Some((number, line)) = rest.next() {
             if line.trim() == "#[cfg(test)]" {
                 let indent = line.len() - line.trim_start().len();
-                let item = rest
-                    .by_ref()
-                    .map(|(_, line)| line)
-                    .find(|line| !line.trim_start().starts_with("#["));
-                tests.extend(item.and_then(|item| skip_item(item, indent, &mut rest, &path)));
+                tests.extend(skip_item(indent, &mut rest, &path));
             } else if !line.trim_start().starts_with("//") {
                 lines.push(Line {
                     path: path.clone(),
@@ -133,30 +129,34 @@ fn product_lines(folders: &[&str]) -> Vec<Line> {
     lines
 }
 
-/// Skips an item's lines; gives the module that it names in another file, as a path without extension.
-fn skip_item<'a>(
-    item: &str,
-    indent: usize,
-    rest: &mut impl Iterator<Item = (usize, &'a str)>,
-    path: &Path,
-) -> Option<PathBuf> {
-    if let Some(declared) = item.trim_end().strip_suffix(';') {
+/// Skips the item of a `#[cfg(test)]`; gives the file or folder of a module that it names, as a path without extension.
+fn skip_item<'a>(indent: usize, rest: &mut impl Iterator<Item = (usize, &'a str)>, path: &Path) -> Option<PathBuf> {
+    let folder = path.parent()?;
+    let mut lines = rest.map(|(_, line)| line);
+    let mut elsewhere = None;
+    let item = loop {
+        let line = lines.next()?.trim();
+        if let Some(attribute) = line.strip_prefix("#[path = \"") {
+            elsewhere = Some(folder.join(attribute.split('"').next()?).with_extension(""));
+        } else if !line.starts_with("#[") {
+            break line;
+        }
+    };
+    if let Some(declared) = item.strip_suffix(';') {
         let name = declared.rsplit(' ').next()?;
-        let folder = path.parent()?;
         let is_root = ["lib", "main", "mod"]
             .iter()
             .any(|root| path.file_stem().is_some_and(|stem| stem == *root));
-        return Some(if is_root {
+        let beside = if is_root {
             folder.join(name)
         } else {
             path.with_extension("").join(name)
-        });
+        };
+        return Some(elsewhere.unwrap_or(beside));
     }
     // Formatted code ends an item at its own indentation.
-    if !item.trim_end().ends_with('}') {
-        rest.find(|(_, line)| {
-            line.len() - line.trim_start().len() == indent && (line.trim() == "}" || line.trim() == "};")
-        });
+    if !item.ends_with('}') {
+        lines.find(|line| line.len() - line.trim_start().len() == indent && ["}", "};"].contains(&line.trim()));
     }
     None
 }

@@ -6,7 +6,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod calendar;
+mod checks;
 mod client;
+mod registry;
 mod world;
 
 use catalog::Level;

@@ -1,5 +1,10 @@
 //! What a user does over HTTP, and what a hostile or clumsy one does.
 
+mod definitions;
+mod events;
+mod files;
+mod gateway;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::product::{Account, Answer, Product};
@@ -16,6 +21,20 @@ async fn flights(account: &Account) -> (Option<f64>, i64) {
         .expect(200)
         .unwrap();
     (answer.body["value"].as_f64(), answer.body["facts"].as_i64().unwrap())
+}
+
+/// The dead letters of a batch, by position.
+async fn letters(account: &Account, batch: &str) -> Vec<Value> {
+    let newest = account
+        .get("/v1/dead-letters?limit=200")
+        .await
+        .unwrap()
+        .expect(200)
+        .unwrap();
+    let mut letters = newest.body["dead_letters"].as_array().unwrap().clone();
+    letters.retain(|letter| letter["batch_id"] == batch);
+    letters.sort_by_key(|letter| letter["position"].as_i64());
+    letters
 }
 
 fn detail(answer: &Answer) -> String {

@@ -159,7 +159,9 @@ impl Product {
     pub fn signing_key(&self) -> Result<SigningKey> {
         let secrets = Secrets::open(&self.state.join("secrets.json"), "dev")?;
         let keys = secrets.values().get("analytics-engine/dev/tokens");
-        let pem = keys.and_then(|keys| keys.get("signing_key")).context("no signing key")?;
+        let pem = keys
+            .and_then(|keys| keys.get("signing_key"))
+            .context("no signing key")?;
         Ok(SigningKey::from_pem(pem)?)
     }
 
@@ -327,6 +329,21 @@ impl Account {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+}
+
+/// Asks until there is an answer.
+///
+/// # Panics
+/// When there is none in time: `what` did not come true.
+pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let until = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(tokio::time::Instant::now() < until, "not within {PATIENCE:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 

@@ -9,8 +9,8 @@ use series::calendar::{DAY_US, floor_us, length_us};
 use crate::connect::{Database, Edition, Error, Session};
 use crate::copy::timestamp;
 use crate::ddl;
-use crate::tables::{self, Stored};
 use crate::relation::{Relation, level_name, levels};
+use crate::tables::{self, Stored};
 
 /// Length of the slices that one statement moves, so that a statement's memory is bounded after a large load.
 const SLICE_US: i64 = 31 * DAY_US;

@@ -1,6 +1,11 @@
 //! `make bench-ingest`: events a second of `ingest-events` against a bare binary COPY of the same rows into a hypertable of
 //! the same shape, in turns in the same run.
-#![allow(clippy::print_stdout, clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a bench prints figures, none of which is near 2^52")]
+#![allow(
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "a bench prints figures, none of which is near 2^52"
+)]
 
 use std::time::{Duration, Instant};
 
@@ -28,12 +33,24 @@ const ENTITIES: &str = include_str!("../../../infra/local/demo/entities.json");
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let server = servers().into_iter().next().context("TEST_DATABASE_URLS names no server")?;
+    let server = servers()
+        .into_iter()
+        .next()
+        .context("TEST_DATABASE_URLS names no server")?;
     let database = TestDatabase::create(&server).await?;
-    let new = database::clients::NewClient { name: "bench", time_zone: "UTC", email: "bench@example.com", password_hash: "none", role: "admin" };
+    let new = database::clients::NewClient {
+        name: "bench",
+        time_zone: "UTC",
+        email: "bench@example.com",
+        password_hash: "none",
+        role: "admin",
+    };
     let client = database::clients::provision(&database.owner, &new).await?.client;
     let mut definitions: Vec<catalog::EntityDefinition> = serde_json::from_str(ENTITIES)?;
-    let entity = definitions.remove(0).validate().map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
+    let entity = definitions
+        .remove(0)
+        .validate()
+        .map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
     database::definitions::create_entity(&database.owner, client, &entity).await?;
     let mapper = Mapper::new(std::sync::Arc::new(entity));
     let bytes = Bytes::from(std::fs::read(tests::required("FACTS_FILE"))?);
@@ -48,13 +65,25 @@ async fn main() -> Result<()> {
         .await?;
     let context = ingest_events::Context::new(database.app.clone());
     let per_round = INVOCATIONS * MESSAGES * EVENTS;
-    println!("{ROUNDS} rounds of {per_round} real flights, {} to an invocation or COPY", MESSAGES * EVENTS);
+    println!(
+        "{ROUNDS} rounds of {per_round} real flights, {} to an invocation or COPY",
+        MESSAGES * EVENTS
+    );
     let mut ratios = Vec::new();
     for (round, events) in events.chunks_exact(per_round).take(ROUNDS).enumerate() {
-        let (ours, bare) = (ingest(&context, client, events).await?, copy(&plain, client, &mapper, events).await?);
+        let (ours, bare) = (
+            ingest(&context, client, events).await?,
+            copy(&plain, client, &mapper, events).await?,
+        );
         let rate = |took: Duration| per_round as f64 / took.as_secs_f64();
         ratios.push(rate(ours) / rate(bare));
-        println!("round {}: ingest-events {:.0} events/s, bare COPY {:.0} rows/s, ratio {:.2}", round + 1, rate(ours), rate(bare), rate(ours) / rate(bare));
+        println!(
+            "round {}: ingest-events {:.0} events/s, bare COPY {:.0} rows/s, ratio {:.2}",
+            round + 1,
+            rate(ours),
+            rate(bare),
+            rate(ours) / rate(bare)
+        );
     }
     ratios.sort_by(f64::total_cmp);
     println!("median ratio {:.2} (target: at least 0.5)", ratios[ratios.len() / 2]);
@@ -77,10 +106,17 @@ fn events(bytes: Bytes) -> Result<Vec<serde_json::Value>> {
 
 /// The function's own handler, from the queue's messages to the commit.
 async fn ingest(context: &ingest_events::Context, client: Uuid, events: &[serde_json::Value]) -> Result<Duration> {
-    let invocations: Vec<SqsEvent> = events.chunks(MESSAGES * EVENTS).map(|events| invocation(client, events)).collect();
+    let invocations: Vec<SqsEvent> = events
+        .chunks(MESSAGES * EVENTS)
+        .map(|events| invocation(client, events))
+        .collect();
     let started = Instant::now();
     for invocation in invocations {
-        let answer = ingest_events::handle(context, LambdaEvent::new(invocation, lambda_runtime::Context::default())).await;
+        let answer = ingest_events::handle(
+            context,
+            LambdaEvent::new(invocation, lambda_runtime::Context::default()),
+        )
+        .await;
         let failures = answer.map_err(|error| anyhow::anyhow!("{error}"))?.batch_item_failures;
         anyhow::ensure!(failures.is_empty(), "messages failed");
     }
@@ -103,18 +139,44 @@ fn invocation(client: Uuid, events: &[serde_json::Value]) -> SqsEvent {
 }
 
 /// The least that storing the same rows costs: no parsing, no checks, no partials.
-async fn copy(plain: &tokio_postgres::Client, client: Uuid, mapper: &Mapper, events: &[serde_json::Value]) -> Result<Duration> {
+async fn copy(
+    plain: &tokio_postgres::Client,
+    client: Uuid,
+    mapper: &Mapper,
+    events: &[serde_json::Value],
+) -> Result<Duration> {
     let now = platform::clock::now();
-    let facts: Vec<Fact> = events.iter().map(|event| mapper.json(now, event).map_err(|rejection| anyhow::anyhow!("{rejection}"))).collect::<Result<_>>()?;
-    let types = [Type::UUID, Type::TIMESTAMPTZ, Type::INT8, Type::INT8, Type::TEXT, Type::TEXT, Type::BOOL];
+    let facts: Vec<Fact> = events
+        .iter()
+        .map(|event| {
+            mapper
+                .json(now, event)
+                .map_err(|rejection| anyhow::anyhow!("{rejection}"))
+        })
+        .collect::<Result<_>>()?;
+    let types = [
+        Type::UUID,
+        Type::TIMESTAMPTZ,
+        Type::INT8,
+        Type::INT8,
+        Type::TEXT,
+        Type::TEXT,
+        Type::BOOL,
+    ];
     let started = Instant::now();
     for facts in facts.chunks(MESSAGES * EVENTS) {
         let sink = plain.copy_in("COPY public.bare FROM STDIN (FORMAT binary)").await?;
         let mut writer = std::pin::pin!(BinaryCopyInWriter::new(sink, &types));
         for fact in facts {
             let time = Timestamp::from_microsecond(fact.time_us)?;
-            let (Value::Integer(delay), Value::Integer(distance)) = (&fact.values[0], &fact.values[1]) else { anyhow::bail!("no flight") };
-            let (Value::Text(origin), Value::Text(destination), Value::Boolean(on_time)) = (&fact.values[2], &fact.values[3], &fact.values[4]) else { anyhow::bail!("no flight") };
+            let (Value::Integer(delay), Value::Integer(distance)) = (&fact.values[0], &fact.values[1]) else {
+                anyhow::bail!("no flight")
+            };
+            let (Value::Text(origin), Value::Text(destination), Value::Boolean(on_time)) =
+                (&fact.values[2], &fact.values[3], &fact.values[4])
+            else {
+                anyhow::bail!("no flight")
+            };
             let row: [&(dyn ToSql + Sync); 7] = [&client, &time, delay, distance, origin, destination, on_time];
             writer.as_mut().write(&row).await?;
         }

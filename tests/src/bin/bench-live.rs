@@ -3,7 +3,12 @@
 //!
 //! A commit is what `LISTEN facts` tells this bench; its frame, on each connection, is the first whose row of the counting KPI holds at
 //! least the facts committed so far.
-#![allow(clippy::print_stdout, clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a bench prints figures, none of which is near 2^52")]
+#![allow(
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "a bench prints figures, none of which is near 2^52"
+)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,14 +41,24 @@ async fn main() -> Result<()> {
     let mut dashboards = Vec::new();
     for _ in 0..CONNECTIONS {
         let url = format!("{}?token={}", product.cloud.note.websocket, product.ours.token);
-        dashboards.push(tokio::spawn(watch_frames(url, committed.clone(), Arc::clone(&measured))));
+        dashboards.push(tokio::spawn(watch_frames(
+            url,
+            committed.clone(),
+            Arc::clone(&measured),
+        )));
     }
     while measured.subscribed.load(Ordering::Relaxed) < CONNECTIONS as u64 {
-        anyhow::ensure!(!dashboards.iter().any(tokio::task::JoinHandle::is_finished), "a dashboard ended before it was subscribed");
+        anyhow::ensure!(
+            !dashboards.iter().any(tokio::task::JoinHandle::is_finished),
+            "a dashboard ended before it was subscribed"
+        );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     measured.reset();
-    println!("{CONNECTIONS} connections x {TOPICS} topics, {} events/s for {SECONDS} s", REQUESTS * EVENTS as u64);
+    println!(
+        "{CONNECTIONS} connections x {TOPICS} topics, {} events/s for {SECONDS} s",
+        REQUESTS * EVENTS as u64
+    );
     post(&product).await?;
     tokio::time::sleep(Duration::from_secs(2)).await;
     counter.abort();
@@ -69,18 +84,40 @@ impl Measured {
     }
 
     fn print(&self) -> Result<()> {
-        let mut latencies = self.latencies_us.lock().map_err(|_| anyhow::anyhow!("a dashboard panicked"))?.clone();
+        let mut latencies = self
+            .latencies_us
+            .lock()
+            .map_err(|_| anyhow::anyhow!("a dashboard panicked"))?
+            .clone();
         latencies.sort_unstable();
         anyhow::ensure!(!latencies.is_empty(), "no frame showed a commit");
         let at = |share: usize| latencies[(latencies.len() - 1) * share / 100] as f64 / 1_000.0;
-        println!("commit to frame over {} observations: p50 {:.0} ms, p95 {:.0} ms, p99 {:.0} ms (target: p99 under 250 ms)", latencies.len(), at(50), at(95), at(99));
-        let (frames, bytes, rows) = (self.frames.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed), self.rows.load(Ordering::Relaxed));
+        println!(
+            "commit to frame over {} observations: p50 {:.0} ms, p95 {:.0} ms, p99 {:.0} ms (target: p99 under 250 ms)",
+            latencies.len(),
+            at(50),
+            at(95),
+            at(99)
+        );
+        let (frames, bytes, rows) = (
+            self.frames.load(Ordering::Relaxed),
+            self.bytes.load(Ordering::Relaxed),
+            self.rows.load(Ordering::Relaxed),
+        );
         let per = (CONNECTIONS as u64 * SECONDS) as f64;
-        println!("per connection and second: {:.1} frames, {:.0} bytes, {:.1} rows", frames as f64 / per, bytes as f64 / per, rows as f64 / per);
+        println!(
+            "per connection and second: {:.1} frames, {:.0} bytes, {:.1} rows",
+            frames as f64 / per,
+            bytes as f64 / per,
+            rows as f64 / per
+        );
         // The baseline tells every subscribed topic in full with each of the same frames.
         let full = json!({ "kpi": "ON_TIME_RATE", "name": "On-time rate", "unit": "%", "period": "minute", "bucket": "2026-11-21T04:58:00Z", "value": 85.0107066381, "facts": 467, "client": uuid::Uuid::nil(), "filter": { "origin": "ORD" }, "timestamp": "2026-11-21T04:58:22.842Z" });
         let baseline = frames * TOPICS as u64 * full.to_string().len() as u64;
-        println!("bytes against one full JSON object per KPI and frame: {:.3} ({bytes} of {baseline})", bytes as f64 / baseline as f64);
+        println!(
+            "bytes against one full JSON object per KPI and frame: {:.3} ({bytes} of {baseline})",
+            bytes as f64 / baseline as f64
+        );
         Ok(())
     }
 }
@@ -98,17 +135,32 @@ async fn count_commits(database: database::Database, commits: watch::Sender<Comm
 }
 
 fn topics() -> Vec<Value> {
-    let kpis = ["FLIGHTS", "ON_TIME_RATE", "AVERAGE_DELAY", "LONGEST_DELAY", "DISTANCE_FLOWN"];
+    let kpis = [
+        "FLIGHTS",
+        "ON_TIME_RATE",
+        "AVERAGE_DELAY",
+        "LONGEST_DELAY",
+        "DISTANCE_FLOWN",
+    ];
     let mut topics = vec![json!({ "kpi": "FLIGHTS", "period": "day" })];
-    topics.extend(kpis.iter().flat_map(|kpi| ["minute", "hour"].map(|period| json!({ "kpi": kpi, "period": period }))));
-    topics.extend((0..TOPICS - topics.len()).map(|number| json!({ "kpi": "ON_TIME_RATE", "period": "hour", "filter": { "origin": format!("A{number:02}") } })));
+    topics.extend(
+        kpis.iter()
+            .flat_map(|kpi| ["minute", "hour"].map(|period| json!({ "kpi": kpi, "period": period }))),
+    );
+    topics.extend((0..TOPICS - topics.len()).map(
+        |number| json!({ "kpi": "ON_TIME_RATE", "period": "hour", "filter": { "origin": format!("A{number:02}") } }),
+    ));
     topics
 }
 
 /// One dashboard: notes for each commit when its facts are shown.
 async fn watch_frames(url: String, committed: watch::Receiver<Commits>, measured: Arc<Measured>) -> Result<()> {
     let mut socket = tokio_tungstenite::connect_async(url).await?.0;
-    socket.send(Message::text(json!({ "action": "subscribe", "topics": topics() }).to_string())).await?;
+    socket
+        .send(Message::text(
+            json!({ "action": "subscribe", "topics": topics() }).to_string(),
+        ))
+        .await?;
     let mut next = 0;
     while let Some(message) = socket.next().await {
         let Message::Text(text) = message? else { continue };
@@ -117,15 +169,30 @@ async fn watch_frames(url: String, committed: watch::Receiver<Commits>, measured
         if frame["type"] == "subscribed" {
             measured.subscribed.fetch_add(1, Ordering::Relaxed);
         }
-        let rows = frame["rows"].as_array().context("a frame with rows").map(Vec::as_slice).unwrap_or_default();
+        let rows = frame["rows"]
+            .as_array()
+            .context("a frame with rows")
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         measured.frames.fetch_add(1, Ordering::Relaxed);
         measured.bytes.fetch_add(text.len() as u64, Ordering::Relaxed);
         measured.rows.fetch_add(rows.len() as u64, Ordering::Relaxed);
         // Channel 1 counts the facts of the day, which are all of them.
-        let Some(shown) = rows.iter().filter(|row| row[0] == 1).filter_map(|row| row[3].as_u64()).max() else { continue };
+        let Some(shown) = rows
+            .iter()
+            .filter(|row| row[0] == 1)
+            .filter_map(|row| row[3].as_u64())
+            .max()
+        else {
+            continue;
+        };
         let seen: Vec<u64> = {
             let commits = committed.borrow();
-            let new: Vec<u64> = commits[next..].iter().take_while(|(_, facts)| *facts <= shown).map(|(at, _)| arrived.saturating_duration_since(*at).as_micros() as u64).collect();
+            let new: Vec<u64> = commits[next..]
+                .iter()
+                .take_while(|(_, facts)| *facts <= shown)
+                .map(|(at, _)| arrived.saturating_duration_since(*at).as_micros() as u64)
+                .collect();
             next += new.len();
             new
         };
@@ -145,7 +212,13 @@ async fn post(product: &Product) -> Result<()> {
             .map(|event| json!({ "date": now, "delay": (number as usize + event) % 40, "distance": 100 + event, "origin": format!("A{:02}", event % 20), "destination": "LGA" }))
             .collect();
         let account = product.ours.clone();
-        tokio::spawn(async move { account.post("/v1/events/Flight", &Value::Array(events)).await.and_then(|answer| answer.expect(202)).map(drop) });
+        tokio::spawn(async move {
+            account
+                .post("/v1/events/Flight", &Value::Array(events))
+                .await
+                .and_then(|answer| answer.expect(202))
+                .map(drop)
+        });
     }
     Ok(())
 }

@@ -64,7 +64,7 @@ async fn accept(
             Problem::not_found("entity", &entity).hint("an entity's code begins with a capital letter, such as Flight")
         );
     }
-    let events = parse(&headers, &body)?;
+    let Parsed { events, broken } = parse(&headers, &body)?;
     let batch_id = batch_id(&headers, caller.client, &entity)?;
     let count = events.len();
     let queued = QueuedEvents {
@@ -73,6 +73,7 @@ async fn accept(
         entity,
         received_at: clock::now(),
         events,
+        broken,
     };
     let message = serde_json::to_string(&queued).map_err(anyhow::Error::from)?;
     if message.len() > MAX_MESSAGE_BYTES {
@@ -88,8 +89,15 @@ async fn accept(
     ))
 }
 
+/// The events of a body, and the positions of those that are lines without JSON.
+#[derive(Debug, Default)]
+struct Parsed {
+    events: Vec<Box<RawValue>>,
+    broken: Vec<usize>,
+}
+
 /// The events of a body: a JSON list, or lines when it says that it is NDJSON.
-fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Vec<Box<RawValue>>, Problem> {
+fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Parsed, Problem> {
     if body.len() > MAX_BODY_BYTES {
         return Err(body_too_large(body.len()));
     }
@@ -97,11 +105,15 @@ fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Vec<Box<RawValue>>, Problem
         .get(header::CONTENT_TYPE)
         .and_then(|kind| kind.to_str().ok())
         .unwrap_or_default();
-    let events = if kind.starts_with("application/x-ndjson") {
+    let parsed = if kind.starts_with("application/x-ndjson") {
         lines(body)?
     } else {
-        list(body)?
+        Parsed {
+            events: list(body)?,
+            broken: Vec::new(),
+        }
     };
+    let events = &parsed.events;
     if events.is_empty() {
         return Err(Problem::invalid("the body has no events"));
     }
@@ -118,7 +130,7 @@ fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Vec<Box<RawValue>>, Problem
         ))
         .hint("nothing of this request was queued: leave the event out or shorten it"));
     }
-    Ok(events)
+    Ok(parsed)
 }
 
 fn body_too_large(bytes: usize) -> Problem {
@@ -134,19 +146,20 @@ fn list(body: &[u8]) -> Result<Vec<Box<RawValue>>, Problem> {
 }
 
 /// Each line as an event; a line that is no JSON goes on as a JSON text, so that it becomes a dead letter by itself.
-fn lines(body: &[u8]) -> Result<Vec<Box<RawValue>>, Problem> {
+fn lines(body: &[u8]) -> Result<Parsed, Problem> {
     let text =
         std::str::from_utf8(body).map_err(|error| Problem::malformed(format!("the body is not UTF-8: {error}")))?;
-    text.lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .map(|line| match serde_json::from_str::<Box<RawValue>>(line) {
-            Ok(event) => Ok(event),
-            Err(_) => {
-                serde_json::value::to_raw_value(line).map_err(|error| Problem::internal(&anyhow::Error::from(error)))
-            }
-        })
-        .collect()
+    let mut parsed = Parsed::default();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let event = if let Ok(event) = serde_json::from_str::<Box<RawValue>>(line) {
+            event
+        } else {
+            parsed.broken.push(parsed.events.len());
+            serde_json::value::to_raw_value(line).map_err(anyhow::Error::from)?
+        };
+        parsed.events.push(event);
+    }
+    Ok(parsed)
 }
 
 /// The identity of the batch: new, or made from the client's key, so that a repeated request has its effect once.
@@ -175,9 +188,10 @@ mod tests {
 
     #[test]
     fn a_malformed_line_stays_an_event_of_its_own() {
-        let events = parse(&ndjson(), b"{\"a\":1}\n\n{oops\n").unwrap();
+        let parsed = parse(&ndjson(), b"{\"a\":1}\n\n{oops\n").unwrap();
+        assert_eq!(parsed.broken, [1]);
         assert_eq!(
-            events.iter().map(|event| event.get()).collect::<Vec<_>>(),
+            parsed.events.iter().map(|event| event.get()).collect::<Vec<_>>(),
             ["{\"a\":1}", "\"{oops\""]
         );
     }

@@ -12,7 +12,7 @@ use database::relation::Placed;
 use database::{Database, Error, definitions};
 use lambda_runtime::LambdaEvent;
 use platform::{clock, environment};
-use serde_json::Value;
+use serde::de::IgnoredAny;
 use series::{Mapper, Rejection};
 use tokio::sync::Mutex;
 use uuid::Uuid;
@@ -160,22 +160,30 @@ pub fn batch(mapper: &Mapper, queued: &QueuedEvents) -> Batch {
         rejects: Vec::new(),
     };
     for (position, event) in queued.events.iter().enumerate() {
-        match serde_json::from_str::<Value>(event.get())
-            .map_err(|error| whole(format!("can't be read: {error}")))
-            .and_then(|event| map(mapper, now, &event))
-        {
+        let mapped = match broken_line(queued, position) {
+            Some(line) => Err(reject(position, no_json(&line), &line)),
+            None => serde_json::from_str(event.get())
+                .map_err(|error| whole(format!("can't be read: {error}")))
+                .and_then(|event| mapper.json(now, &event))
+                .map_err(|rejection| reject(position, rejection, event.get())),
+        };
+        match mapped {
             Ok(fact) => batch.facts.push(fact),
-            Err(rejection) => batch.rejects.push(reject(position, rejection, event.get())),
+            Err(reject) => batch.rejects.push(reject),
         }
     }
     batch
 }
 
-fn map(mapper: &Mapper, now: jiff::Timestamp, event: &Value) -> Result<series::Fact, Rejection> {
-    match event {
-        Value::String(_) => Err(whole("the line is no JSON object".to_owned())),
-        event => mapper.json(now, event),
-    }
+/// The text of a line that was no JSON.
+fn broken_line(queued: &QueuedEvents, position: usize) -> Option<String> {
+    queued.broken.binary_search(&position).ok()?;
+    serde_json::from_str(queued.events.get(position)?.get()).ok()
+}
+
+fn no_json(line: &str) -> Rejection {
+    let cause = serde_json::from_str::<IgnoredAny>(line).err();
+    whole(cause.map_or_else(String::new, |error| format!("the line is no JSON: {error}")))
 }
 
 fn whole(reason: String) -> Rejection {
@@ -203,7 +211,10 @@ fn unknown_entity(queued: &QueuedEvents) -> Batch {
         .events
         .iter()
         .enumerate()
-        .map(|(position, event)| reject(position, whole(reason.clone()), event.get()))
+        .map(|(position, event)| match broken_line(queued, position) {
+            Some(line) => reject(position, no_json(&line), &line),
+            None => reject(position, whole(reason.clone()), event.get()),
+        })
         .collect();
     Batch {
         id: queued.batch_id,

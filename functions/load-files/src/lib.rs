@@ -11,6 +11,7 @@ use database::ingest::{self, Batch, Reject};
 use database::relation::Placed;
 use database::{Database, Error, definitions};
 use lambda_runtime::LambdaEvent;
+use percent_encoding::percent_decode_str;
 use platform::{clock, environment};
 use serde::Serialize;
 use series::Mapper;
@@ -56,12 +57,7 @@ pub async fn handle(context: &Context, event: LambdaEvent<S3Event>) -> Result<Ve
     let mut loaded = Vec::new();
     for record in event.payload.records {
         let bucket = record.s3.bucket.name.unwrap_or_default();
-        let key = record
-            .s3
-            .object
-            .url_decoded_key
-            .or(record.s3.object.key)
-            .unwrap_or_default();
+        let key = decoded(&record.s3.object.key.unwrap_or_default());
         let report = load(context, &bucket, &key)
             .await
             .with_context(|| format!("load {key}"))?;
@@ -69,6 +65,12 @@ pub async fn handle(context: &Context, event: LambdaEvent<S3Event>) -> Result<Ve
         loaded.push(report);
     }
     Ok(loaded)
+}
+
+/// An object's key: S3 writes it into its events as forms do, a space as a plus.
+fn decoded(key: &str) -> String {
+    let spaced = key.replace('+', " ");
+    percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
 }
 
 /// The parts of an object's key.

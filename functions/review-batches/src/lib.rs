@@ -98,6 +98,9 @@ async fn list(
             letters::MAX_PAGE
         )));
     }
+    if page.entity.as_deref().is_some_and(|entity| entity.contains('\0')) {
+        return Err(Problem::malformed("`entity` contains the character U+0000"));
+    }
     let found = letters::list(
         &context.database,
         caller.client,
@@ -154,6 +157,7 @@ async fn replay(
         entity: letter.entity,
         received_at: clock::now(),
         events: vec![event],
+        broken: Vec::new(),
     };
     context
         .queue

@@ -18,4 +18,7 @@ pub struct QueuedEvents {
     pub received_at: Timestamp,
     /// The events as they were sent. A line that was no JSON is here as a JSON text.
     pub events: Vec<Box<RawValue>>,
+    /// Positions of the lines that were no JSON.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub broken: Vec<usize>,
 }

@@ -1,5 +1,7 @@
 //! Files of facts: chunks of rows, mapped and validated like events.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use series::{Fact, Mapper, Rejection};
@@ -167,8 +169,15 @@ pub(crate) fn check_columns<'n>(
     mapper: &Mapper,
     columns: impl Iterator<Item = &'n str> + Clone,
 ) -> Result<(), FileError> {
+    let mut seen = BTreeSet::new();
     for column in columns.clone() {
         mapper.known(column).map_err(FileError::Column)?;
+        if !seen.insert(column) {
+            return Err(FileError::Column(Rejection {
+                field: column.to_owned(),
+                reason: "is there twice".to_owned(),
+            }));
+        }
     }
     let definition = mapper.entity().definition();
     let required = definition

@@ -76,8 +76,13 @@ impl<'a> CsvRows<'a> {
     }
 }
 
+/// A record as a line, quoted where it needs to be: corrected, it can be loaded again.
 fn line(record: &csv::ByteRecord) -> String {
-    record.iter().map(String::from_utf8_lossy).collect::<Vec<_>>().join(",")
+    let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
+    // Writing to memory does not fail.
+    let _ = writer.write_byte_record(record);
+    let bytes = writer.into_inner().unwrap_or_default();
+    String::from_utf8_lossy(bytes.trim_ascii_end()).into_owned()
 }
 
 /// A rejection of a whole line.

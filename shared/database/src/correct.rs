@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::connect::{Database, Edition, Error, Isolation, Session, identifier};
 use crate::copy::{self, timestamp};
 use crate::definitions::writers_lock;
-use crate::ingest::{Batch, MAX_TRIES, Outcome, mark, outcomes, reject, tell, unchanged};
+use crate::ingest::{Batch, MAX_TRIES, Outcome, first_of_each, mark, outcomes, reject, tell, unchanged};
 use crate::relation::{Placed, level_name, levels, numeric_names, state_column};
 
 /// Writes batches of a keyed entity.
@@ -78,7 +78,7 @@ async fn replace(
 ) -> Result<Vec<Outcome>, Error> {
     unchanged(session, client, placed).await?;
     let fresh = mark(session, client, placed.entity.code(), source, batches).await?;
-    let new: Vec<&Batch> = batches.iter().filter(|batch| fresh.contains(&batch.id)).collect();
+    let new = first_of_each(batches, &fresh);
     let facts = newest(&placed.entity, &new);
     if !facts.is_empty() {
         let mut times: BTreeSet<i64> = delete(session, client, placed, &facts).await?;

@@ -106,7 +106,7 @@ async fn append(
         .await?;
     unchanged(session, client, placed).await?;
     let fresh = mark(session, client, placed.entity.code(), source, batches).await?;
-    let new: Vec<&Batch> = batches.iter().filter(|batch| fresh.contains(&batch.id)).collect();
+    let new = first_of_each(batches, &fresh);
     let facts: Vec<&[Fact]> = new.iter().map(|batch| batch.facts.as_slice()).collect();
     if facts.iter().any(|facts| !facts.is_empty()) {
         copy::facts(session, client, placed, &facts).await?;
@@ -151,11 +151,18 @@ pub(crate) async fn unchanged(session: &Session, client: Uuid, placed: &Placed) 
     Err(Error::DefinitionChanged(code.to_owned()))
 }
 
+/// The batches that have their effect now. SQS may deliver a message twice, in one call too: the first counts.
+pub(crate) fn first_of_each<'b>(batches: &'b [Batch], fresh: &BTreeSet<Uuid>) -> Vec<&'b Batch> {
+    let mut left = fresh.clone();
+    batches.iter().filter(|batch| left.remove(&batch.id)).collect()
+}
+
 pub(crate) fn outcomes(batches: &[Batch], fresh: &BTreeSet<Uuid>) -> Vec<Outcome> {
+    let mut left = fresh.clone();
     batches
         .iter()
         .map(|batch| {
-            let duplicate = !fresh.contains(&batch.id);
+            let duplicate = !left.remove(&batch.id);
             Outcome {
                 batch: batch.id,
                 written: if duplicate { 0 } else { batch.facts.len() },
@@ -267,13 +274,14 @@ pub(crate) async fn reject(session: &Session, client: Uuid, entity: &str, batche
     let ids: Vec<Uuid> = rejects.iter().map(|_| Uuid::now_v7()).collect();
     let batch_ids: Vec<Uuid> = rejects.iter().map(|(batch, _)| *batch).collect();
     let positions: Vec<i32> = rejects.iter().map(|(_, reject)| reject.position).collect();
-    let fields: Vec<&str> = rejects.iter().map(|(_, reject)| reject.field.as_str()).collect();
-    let reasons: Vec<&str> = rejects.iter().map(|(_, reject)| reject.reason.as_str()).collect();
-    // PostgreSQL's text has no U+0000.
-    let originals: Vec<String> = rejects
-        .iter()
-        .map(|(_, reject)| reject.original.replace('\0', "\u{fffd}"))
-        .collect();
+    // PostgreSQL's text has no U+0000, which a sender may write anywhere, in a field's name too.
+    let texts = |pick: fn(&Reject) -> &str| -> Vec<String> {
+        let stored = |reject| pick(reject).replace('\0', "\u{fffd}");
+        rejects.iter().map(|(_, reject)| stored(reject)).collect()
+    };
+    let fields = texts(|reject| &reject.field);
+    let reasons = texts(|reject| &reject.reason);
+    let originals = texts(|reject| &reject.original);
     session
         .execute(
             "INSERT INTO core.dead_letters (id, client_id, entity, batch_id, position, field, reason, original)
@@ -300,7 +308,7 @@ pub async fn refuse(
     session.begin(Some(client), Isolation::ReadCommitted).await?;
     let result = async {
         let fresh = mark(&session, client, entity, source, batches).await?;
-        let new: Vec<&Batch> = batches.iter().filter(|batch| fresh.contains(&batch.id)).collect();
+        let new = first_of_each(batches, &fresh);
         reject(&session, client, entity, &new).await?;
         Ok(outcomes(batches, &fresh))
     }

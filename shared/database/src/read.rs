@@ -107,15 +107,18 @@ impl Statement {
         format!("${place}")
     }
 
+    /// An instant. PostgreSQL's calendar begins in 4713 BC, later than ours; no fact is before 1990.
     fn time(&mut self, time: Timestamp) -> String {
         let place = self.place();
-        self.times.push((place, time));
+        self.times.push((place, time.max(Timestamp::UNIX_EPOCH)));
         format!("${place}")
     }
 
+    /// Texts to compare with. One with U+0000 is in no fact, and PostgreSQL can't even be asked for it.
     fn values(&mut self, values: &BTreeSet<String>) -> String {
         let place = self.place();
-        self.texts.push((place, values.iter().cloned().collect()));
+        let possible = values.iter().filter(|value| !value.contains('\0'));
+        self.texts.push((place, possible.cloned().collect()));
         format!("${place}")
     }
 

@@ -224,6 +224,10 @@ impl<'a> Lexer<'a> {
             let diagnostic = Diagnostic::new(span, "unclosed-text", "the text is never closed");
             self.diagnostics
                 .push(diagnostic.with_hint("end it with ', and write a ' inside it twice"));
+        } else if text.contains('\0') {
+            // No attribute has such a text, and the database could not even be asked for it.
+            let diagnostic = Diagnostic::new(span, "unexpected-character", "the text contains the character U+0000");
+            self.diagnostics.push(diagnostic.with_hint("remove it"));
         } else if open != '\'' {
             let message = format!("{} is in the wrong quotes", excerpt(self.source, &span));
             let hint = format!("write '{}'", text.replace('\'', "''"));

@@ -104,6 +104,11 @@ fn mistakes_have_a_span_a_code_and_a_hint() {
             "délai",
             "1..3 unexpected-character names are written with the letters a to z, digits and _",
         ),
+        (
+            "no text of the database",
+            "'a\0b'",
+            "0..5 unexpected-character remove it",
+        ),
         ("a run is one", "a ;;; b", "2..5 unexpected-character"),
     ] {
         let (_, diagnostics) = lex(source);

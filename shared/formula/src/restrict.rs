@@ -94,7 +94,6 @@ fn restrict<'a>(found: &mut Restrictions<'a>, name: &'a str, values: impl Iterat
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use super::*;
     use crate::samples::entities;
 
     #[test]

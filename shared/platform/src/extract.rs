@@ -116,7 +116,7 @@ fn pointer(path: &str) -> String {
     if path == "." {
         return String::new();
     }
-    let mut pointer = String::from("/");
+    let mut pointer = String::from(if path.starts_with('[') { "" } else { "/" });
     for character in path.chars() {
         match character {
             '.' | '[' => pointer.push('/'),
@@ -136,6 +136,7 @@ mod tests {
         for (path, expected) in [
             (".", ""),
             ("name", "/name"),
+            ("[1].name", "/1/name"),
             ("attributes[2].name", "/attributes/2/name"),
         ] {
             assert_eq!(pointer(path), expected);
@@ -146,6 +147,6 @@ mod tests {
     fn the_first_error_is_named() {
         let problem = parse_json::<Vec<u8>>(b"[1, \"x\"]").expect_err("text is no number");
         assert_eq!(problem.status, 400);
-        assert_eq!(problem.issues[0].pointer, "/[1]".replace(['[', ']'], ""));
+        assert_eq!(problem.issues[0].pointer, "/1");
     }
 }

@@ -186,7 +186,7 @@ async fn letters_come_in_pages_newest_first(ours: &Account) {
         ("before=now", 400),
         ("enitty=Page", 400),
         ("entity='%20OR%20true%20--", 200),
-        ("entity=%00", 200),
+        ("entity=%00", 400),
     ] {
         let answer = ours.get(&format!("/v1/dead-letters?{query}")).await.unwrap();
         assert_eq!(answer.status, status, "{query}: {}", answer.body);
@@ -253,6 +253,7 @@ async fn a_replay_before_its_time_is_a_letter_again(ours: &Account) {
 }
 
 async fn questions_are_only_data(ours: &Account) {
+    let many = (0..60).map(|number| number.to_string()).collect::<Vec<_>>().join(",");
     let day = "period=day&from=2026-03-28T00:00:00Z&to=2026-03-29T00:00:00Z";
     for (path, status, told) in [
         (
@@ -261,7 +262,7 @@ async fn questions_are_only_data(ours: &Account) {
             "",
         ),
         (format!("FLIGHTS/series?{day}&filter[origin]=%00"), 200, ""),
-        (format!("FLIGHTS/series?{day}&filter[origin]=%F0%9F%A6%80,,"), 200, ""),
+        (format!("FLIGHTS/series?{day}&filter[origin]=%F0%9F%A6%80"), 200, ""),
         (format!("FLIGHTS/series?{day}&filter[origin%22]=a"), 422, "origin"),
         (format!("FLIGHTS/series?{day}&by=origin%22;--"), 422, "origin"),
         (format!("FLIGHTS/series?{day}&by="), 422, ""),
@@ -283,12 +284,12 @@ async fn questions_are_only_data(ours: &Account) {
             "from",
         ),
         (
-            "FLIGHTS/series?period=day&from=-009999-01-02T00:00:00Z&to=9999-12-30T22:00:00Z".to_owned(),
+            "FLIGHTS/series?period=day&from=-009999-01-03T00:00:00Z&to=9999-12-30T22:00:00Z".to_owned(),
             422,
             "10080",
         ),
         (
-            "FLIGHTS/series?period=day&from=-009999-01-02T00:00:00Z&to=-009999-01-05T00:00:00Z".to_owned(),
+            "FLIGHTS/series?period=day&from=-009999-01-03T00:00:00Z&to=-009999-01-05T00:00:00Z".to_owned(),
             200,
             "",
         ),
@@ -304,7 +305,7 @@ async fn questions_are_only_data(ours: &Account) {
             "",
         ),
         (
-            "FLIGHTS/value?period=day&at=2026-03-28T12:00:00%2B25:00".to_owned(),
+            "FLIGHTS/value?period=day&at=2026-03-28T12:00:00%2B26:00".to_owned(),
             400,
             "at",
         ),
@@ -314,11 +315,7 @@ async fn questions_are_only_data(ours: &Account) {
             400,
             "4",
         ),
-        (
-            format!("FLIGHTS/value?period=day&filter[origin]={}", "A,".repeat(60)),
-            400,
-            "50",
-        ),
+        (format!("FLIGHTS/value?period=day&filter[origin]={many}"), 400, "50"),
         (
             "%27%3B%20DROP%20TABLE%20core.kpis%3B%20--/value?period=day".to_owned(),
             404,
@@ -330,7 +327,7 @@ async fn questions_are_only_data(ours: &Account) {
         assert_eq!(answer.status, status, "{path}: {}", answer.body);
         assert!(detail(&answer).contains(told), "{path}: {}", answer.body);
         if status == 200 {
-            let nothing = &answer.body["points"] == &json!([]) || answer.body["facts"] == 0;
+            let nothing = answer.body["points"] == json!([]) || answer.body["facts"] == 0;
             assert!(nothing, "{path}: {}", answer.body);
         }
     }

@@ -153,7 +153,7 @@ async fn the_same_file_again_changes_nothing(product: &Product, total: i64) {
     product.drop_file(&product.ours, mixed.name, mixed.bytes).await.unwrap();
     let line = flight(3, 0, "ORD").to_string();
     let key = product
-        .drop_file(&product.ours, "Flight/after it.ndjson", line.into_bytes())
+        .drop_file(&product.ours, "Flight/after é+%20 it.ndjson", line.into_bytes())
         .await
         .unwrap();
     outcome(product, &key).await;

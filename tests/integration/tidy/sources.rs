@@ -54,8 +54,8 @@ struct Line {
 fn sql_lives_in_database() {
     let elsewhere = product_lines(&["functions", "shared"]).into_iter().filter(|line| {
         let literal =
-            |start: &&str| line.text.contains(&format!("\"{start}")) || line.text.trim_start().starts_with(start);
-        !shown(&line.path).starts_with("shared/database/") && SQL.iter().any(|start| literal(&start))
+            |start: &str| line.text.contains(&format!("\"{start}")) || line.text.trim_start().starts_with(start);
+        !shown(&line.path).starts_with("shared/database/") && SQL.iter().any(|start| literal(start))
     });
     require_none(
         "SQL is in shared/database only",

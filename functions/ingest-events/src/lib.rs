@@ -162,9 +162,8 @@ pub fn batch(mapper: &Mapper, queued: &QueuedEvents) -> Batch {
     for (position, event) in queued.events.iter().enumerate() {
         let mapped = match broken_line(queued, position) {
             Some(line) => Err(reject(position, no_json(&line), &line)),
-            None => serde_json::from_str(event.get())
-                .map_err(|error| whole(format!("can't be read: {error}")))
-                .and_then(|event| mapper.json(now, &event))
+            None => mapper
+                .json(now, event.get())
                 .map_err(|rejection| reject(position, rejection, event.get())),
         };
         match mapped {

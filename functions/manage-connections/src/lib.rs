@@ -8,14 +8,13 @@ mod handshake;
 
 use anyhow::{Context as _, Result};
 use aws_lambda_events::apigw::{ApiGatewayWebsocketProxyRequest, ApiGatewayWebsocketProxyRequestContext};
-use database::{Database, definitions, notify};
+use database::{Database, definitions};
 use identity::{Caller, Permission};
 use lambda_runtime::LambdaEvent;
 use live::Subscription;
-use platform::queue::Queue;
+use platform::publishers::Publishers;
 use platform::{Problem, clock, environment};
 use registry::{Connection, Registry, shard_of};
-use serde_json::json;
 
 pub use answer::Answer;
 use handshake::Handshake;
@@ -24,7 +23,7 @@ use handshake::Handshake;
 pub struct Context {
     database: Database,
     registry: Registry,
-    wake_queue: Queue,
+    publishers: Publishers,
 }
 
 impl Context {
@@ -38,10 +37,11 @@ impl Context {
             &environment::required("DATABASE_ROLE")?,
         )?;
         let table = environment::required("REGISTRY_TABLE")?;
+        let registry = Registry::connect_to(&platform::aws_configuration().await, table);
         Ok(Self {
+            publishers: Publishers::from_environment(&database, &registry).await?,
             database,
-            registry: Registry::connect_to(&platform::aws_configuration().await, table),
-            wake_queue: Queue::from_environment("PUBLISHER_WAKE_QUEUE_URL").await?,
+            registry,
         })
     }
 }
@@ -102,7 +102,7 @@ async fn connect(context: &Context, id: &str, request: &ApiGatewayWebsocketProxy
         }
         return Err(anyhow::Error::from(error).context("subscribe at once").into());
     }
-    wake_publisher(context, shard_of(id)).await;
+    context.publishers.tell(shard_of(id)).await;
     tracing::info!(connection = id, client = %caller.client, user = %caller.user, "connected");
     Ok(Answer::accept(handshake.protocol))
 }
@@ -114,7 +114,7 @@ async fn disconnect(context: &Context, id: &str, code: Option<i64>) -> Result<An
         .await
         .context("forget a connection")?;
     if known {
-        wake_publisher(context, shard_of(id)).await;
+        context.publishers.tell(shard_of(id)).await;
     }
     tracing::info!(connection = id, code, known, "disconnected");
     Ok(Answer::accept(None))
@@ -152,26 +152,4 @@ async fn subscriptions(
         definitions.ok_or_else(|| Problem::unauthenticated("the token's client does not exist any more"))?;
     live::check_existence(&subscriptions, &definitions.catalog).map_err(handshake::refused)?;
     Ok(subscriptions)
-}
-
-/// Tells the publisher of a change. What fails only delays it: to the publisher's next tick, or to the next schedule.
-async fn wake_publisher(context: &Context, shard: u32) {
-    if let Err(cause) = try_wake(context, shard).await {
-        tracing::warn!(
-            shard,
-            cause = format!("{cause:#}"),
-            "the publisher could not be told of a change"
-        );
-    }
-}
-
-async fn try_wake(context: &Context, shard: u32) -> Result<()> {
-    let (told, asleep) = tokio::join!(
-        notify::subscriptions_changed(&context.database, shard),
-        context.registry.needs_wake(shard, clock::now())
-    );
-    if asleep.context("read the publisher's lease")? {
-        context.wake_queue.send(json!({ "shard": shard }).to_string()).await?;
-    }
-    told.context("notify the publisher")
 }

@@ -10,14 +10,13 @@ use api::rest::{Stream, StreamRequest, Streams};
 use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use database::{Database, definitions, notify};
+use database::{Database, definitions};
 use identity::Permission;
 use live::{Control, Topic};
 use platform::extract::{Authorized, Json as Body};
-use platform::queue::Queue;
+use platform::publishers::Publishers;
 use platform::{Problem, clock, environment};
-use registry::{Error, Registry, SHARDS};
-use serde_json::json;
+use registry::{Error, Registry};
 use uuid::Uuid;
 
 /// What the function has from its environment.
@@ -25,7 +24,7 @@ use uuid::Uuid;
 pub struct Context {
     database: Database,
     registry: Registry,
-    wake_queue: Queue,
+    publishers: Publishers,
 }
 
 impl Context {
@@ -39,10 +38,11 @@ impl Context {
             &environment::required("DATABASE_ROLE")?,
         )?;
         let table = environment::required("REGISTRY_TABLE")?;
+        let registry = Registry::connect_to(&platform::aws_configuration().await, table);
         Ok(Self {
+            publishers: Publishers::from_environment(&database, &registry).await?,
             database,
-            registry: Registry::connect_to(&platform::aws_configuration().await, table),
-            wake_queue: Queue::from_environment("PUBLISHER_WAKE_QUEUE_URL").await?,
+            registry,
         })
     }
 }
@@ -98,7 +98,7 @@ async fn control(
         .set_control(caller.client, &id, Some(control), now)
         .await
         .map_err(refused)?;
-    wake_publishers(context).await;
+    context.publishers.tell_all().await;
     tracing::info!(client = %caller.client, user = %caller.user, topic = id, ?control, "controlled a stream");
     let counts = context
         .registry
@@ -126,28 +126,4 @@ fn refused(error: Error) -> Problem {
         Error::TooManyControls { .. } => Problem::invalid(error.to_string()).hint("GET /v1/streams lists them"),
         other => anyhow::Error::from(other).context("control a stream").into(),
     }
-}
-
-/// Tells each shard's publisher of a change. What fails only delays it: to the publisher's next tick, or to the next schedule.
-async fn wake_publishers(context: &Context) {
-    for shard in 0..SHARDS {
-        if let Err(cause) = try_wake(context, shard).await {
-            tracing::warn!(
-                shard,
-                cause = format!("{cause:#}"),
-                "the publisher could not be told of a change"
-            );
-        }
-    }
-}
-
-async fn try_wake(context: &Context, shard: u32) -> Result<()> {
-    let (told, asleep) = tokio::join!(
-        notify::subscriptions_changed(&context.database, shard),
-        context.registry.needs_wake(shard, clock::now())
-    );
-    if asleep.context("read the publisher's lease")? {
-        context.wake_queue.send(json!({ "shard": shard }).to_string()).await?;
-    }
-    told.context("notify the publisher")
 }

@@ -6,16 +6,15 @@
 
 use anyhow::{Context as _, Result};
 use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
-use database::{Database, definitions, notify};
+use database::{Database, definitions};
 use identity::{Permission, Role};
 use jiff::Timestamp;
 use lambda_runtime::LambdaEvent;
 use live::{ClientMessage, Frame, Ping, Pong, Refusal, Subscribe, Subscription, Unsubscribe, Unsubscribed};
-use platform::queue::Queue;
+use platform::publishers::Publishers;
 use platform::{clock, environment};
 use registry::{Connection, Registry, shard_of};
 use serde::Serialize;
-use serde_json::json;
 use uuid::Uuid;
 
 mod refusals;
@@ -24,7 +23,7 @@ mod refusals;
 pub struct Context {
     database: Database,
     registry: Registry,
-    wake_queue: Queue,
+    publishers: Publishers,
 }
 
 impl Context {
@@ -38,10 +37,11 @@ impl Context {
             &environment::required("DATABASE_ROLE")?,
         )?;
         let table = environment::required("REGISTRY_TABLE")?;
+        let registry = Registry::connect_to(&platform::aws_configuration().await, table);
         Ok(Self {
+            publishers: Publishers::from_environment(&database, &registry).await?,
             database,
-            registry: Registry::connect_to(&platform::aws_configuration().await, table),
-            wake_queue: Queue::from_environment("PUBLISHER_WAKE_QUEUE_URL").await?,
+            registry,
         })
     }
 }
@@ -105,7 +105,7 @@ async fn subscribe(context: &Context, connection: &str, message: Subscribe, now:
         .subscribe(&connection, message.id, message.resume, subscriptions, now)
         .await;
     let topics = subscribed.map_err(refusals::registry)?.len();
-    wake_publisher(context, shard_of(&connection.id)).await;
+    context.publishers.tell(shard_of(&connection.id)).await;
     tracing::info!(connection = connection.id, client = %connection.client, topics, "subscribed");
     Ok(())
 }
@@ -145,7 +145,7 @@ async fn unsubscribe(
         .await
         .map_err(refusals::registry)?;
     if !ended.is_empty() {
-        wake_publisher(context, shard_of(connection)).await;
+        context.publishers.tell(shard_of(connection)).await;
     }
     Ok(Frame::Unsubscribed(Unsubscribed { id, channels: ended }))
 }
@@ -164,33 +164,12 @@ async fn ping(context: &Context, connection: &str, Ping { id }: Ping, now: Times
     }
 }
 
-/// Tells the publisher of a change. What fails only delays it: to the publisher's next tick, or to the next schedule.
-async fn wake_publisher(context: &Context, shard: u32) {
-    if let Err(cause) = try_wake(context, shard).await {
-        tracing::warn!(
-            shard,
-            cause = format!("{cause:#}"),
-            "the publisher could not be told of a change"
-        );
-    }
-}
-
-async fn try_wake(context: &Context, shard: u32) -> Result<()> {
-    let (told, asleep) = tokio::join!(
-        notify::subscriptions_changed(&context.database, shard),
-        context.registry.needs_wake(shard, clock::now())
-    );
-    if asleep.context("read the publisher's lease")? {
-        context.wake_queue.send(json!({ "shard": shard }).to_string()).await?;
-    }
-    told.context("notify the publisher")
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
     use live::RefusalKind;
+    use serde_json::json;
 
     use super::*;
 

@@ -13,10 +13,12 @@ pub mod run;
 pub mod tick;
 
 use anyhow::{Context as _, Result};
+use api::QueuedWake;
 use database::Database;
 use lambda_runtime::LambdaEvent;
 use platform::environment;
 use registry::Registry;
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use crate::post::Poster;
@@ -63,24 +65,15 @@ pub async fn handle(context: &Context, event: LambdaEvent<Value>) -> Result<Repo
 
 /// The shard of a schedule's input or of a queued wake-up.
 fn request(event: &Value) -> Result<(u32, Wake)> {
-    let shard = |value: &Value| {
-        value
-            .get("shard")
-            .and_then(Value::as_u64)
-            .and_then(|shard| u32::try_from(shard).ok())
-    };
-    if let Some(shard) = shard(event) {
+    if let Ok(QueuedWake { shard }) = QueuedWake::deserialize(event) {
         return Ok((shard, Wake::Schedule));
     }
     let body = event
         .pointer("/Records/0/body")
         .and_then(Value::as_str)
         .context("the event is neither {\"shard\": n} nor a queued one")?;
-    let body: Value = serde_json::from_str(body).context("the queued wake-up can't be read")?;
-    Ok((
-        shard(&body).context("the queued wake-up names no shard")?,
-        Wake::Subscription,
-    ))
+    let QueuedWake { shard } = serde_json::from_str(body).context("the queued wake-up can't be read")?;
+    Ok((shard, Wake::Subscription))
 }
 
 #[cfg(test)]

@@ -22,3 +22,10 @@ pub struct QueuedEvents {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub broken: Vec<usize>,
 }
+
+/// What wakes a shard's publisher when none is at work: on the wake-up queue, and as the input of its schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueuedWake {
+    /// The shard.
+    pub shard: u32,
+}

@@ -9,4 +9,4 @@ pub mod openapi;
 pub mod rest;
 pub mod routes;
 
-pub use events::QueuedEvents;
+pub use events::{QueuedEvents, QueuedWake};

@@ -1,7 +1,5 @@
 //! Files of facts: chunks of rows, mapped and validated like events.
 
-use std::collections::BTreeSet;
-
 use bytes::Bytes;
 use jiff::Timestamp;
 use series::{Fact, Mapper, Rejection};
@@ -164,17 +162,15 @@ impl Iterator for Chunks<'_> {
     }
 }
 
-/// Checks that a file's columns are fields of the entity, and that what every fact needs is among them.
-pub(crate) fn check_columns<'n>(
-    mapper: &Mapper,
-    columns: impl Iterator<Item = &'n str> + Clone,
-) -> Result<(), FileError> {
-    let mut seen = BTreeSet::new();
-    for column in columns.clone() {
-        mapper.known(column).map_err(FileError::Column)?;
-        if !seen.insert(column) {
+/// By a field's place in the mapper, its column. A file's columns are fields of the entity, and what every fact needs is
+/// among them.
+pub(crate) fn columns_of(mapper: &Mapper, columns: &[String]) -> Result<Vec<Option<usize>>, FileError> {
+    let mut places: Vec<Option<usize>> = mapper.fields().map(|_| None).collect();
+    for (column, name) in columns.iter().enumerate() {
+        let place = mapper.place(name).map_err(FileError::Column)?;
+        if places[place].replace(column).is_some() {
             return Err(FileError::Column(Rejection {
-                field: column.to_owned(),
+                field: name.clone(),
                 reason: "is there twice".to_owned(),
             }));
         }
@@ -186,12 +182,12 @@ pub(crate) fn check_columns<'n>(
         .filter(|attribute| attribute.required && attribute.formula.is_none())
         .map(|attribute| attribute.name.as_str());
     for name in std::iter::once(definition.time.as_str()).chain(required) {
-        if !columns.clone().any(|column| column == name) {
+        if !columns.iter().any(|column| column == name) {
             return Err(FileError::Column(Rejection {
                 field: name.to_owned(),
                 reason: format!("is required by {} and the file has none", definition.code),
             }));
         }
     }
-    Ok(())
+    Ok(places)
 }

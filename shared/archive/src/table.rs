@@ -12,7 +12,7 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 use series::{Field, Mapper};
 
-use crate::files::{CHUNK_ROWS, Chunk, FileError, check_columns};
+use crate::files::{CHUNK_ROWS, Chunk, FileError, columns_of};
 
 fn unreadable(cause: &impl ToString) -> FileError {
     FileError::Unreadable {
@@ -100,13 +100,9 @@ impl Batch {
         self.rows
     }
 
-    /// A field of a row, by its column's name.
-    #[must_use]
-    pub fn field(&self, row: usize, name: &str) -> Field<'_> {
-        self.names
-            .iter()
-            .position(|column| column == name)
-            .map_or(Field::Missing, |column| field(&self.columns[column], row))
+    /// A field of a row, by its column's place.
+    fn field(&self, row: usize, column: Option<usize>) -> Field<'_> {
+        column.map_or(Field::Missing, |column| field(&self.columns[column], row))
     }
 
     /// A row as JSON, times as RFC 3339.
@@ -152,7 +148,7 @@ fn field(column: &ArrayRef, row: usize) -> Field<'_> {
         DataType::Float64 => Field::Float(column.as_primitive::<Float64Type>().value(row)),
         DataType::Boolean => Field::Boolean(column.as_boolean().value(row)),
         DataType::LargeUtf8 => Field::Text {
-            text: column.as_string::<i64>().value(row),
+            text: column.as_string::<i64>().value(row).into(),
             typed: true,
         },
         DataType::Timestamp(TimeUnit::Microsecond, _) => {
@@ -178,7 +174,7 @@ fn json(field: &Field<'_>) -> Value {
         Field::Float(float) => {
             serde_json::Number::from_f64(*float).map_or_else(|| Value::from(float.to_string()), Value::Number)
         }
-        Field::Text { text, .. } => Value::from(*text),
+        Field::Text { text, .. } => Value::from(text.as_ref()),
         Field::Time(time_us) => {
             Timestamp::from_microsecond(*time_us).map_or(Value::Null, |time| Value::from(time.to_string()))
         }
@@ -189,6 +185,8 @@ fn json(field: &Field<'_>) -> Value {
 /// A Parquet file's rows as facts.
 pub struct Rows<'a> {
     table: Table,
+    /// By a field's place in the mapper, its column.
+    columns: Vec<Option<usize>>,
     mapper: &'a Mapper,
     now: Timestamp,
     position: usize,
@@ -198,8 +196,8 @@ pub struct Rows<'a> {
 impl<'a> Rows<'a> {
     pub(crate) fn open(bytes: Bytes, mapper: &'a Mapper, now: Timestamp) -> Result<Self, FileError> {
         let table = Table::open(bytes, CHUNK_ROWS)?;
-        check_columns(mapper, table.names().iter().map(String::as_str))?;
         Ok(Self {
+            columns: columns_of(mapper, table.names())?,
             table,
             mapper,
             now,
@@ -221,7 +219,9 @@ impl<'a> Rows<'a> {
         };
         let mut chunk = Chunk::default();
         for row in 0..batch.rows() {
-            let fact = self.mapper.fact(self.now, |name| batch.field(row, name));
+            let fact = self
+                .mapper
+                .fact(self.now, |place| batch.field(row, self.columns[place]));
             chunk.add(self.position + row, fact, || Value::Object(batch.json(row)).to_string());
         }
         self.position += batch.rows();

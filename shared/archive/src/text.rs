@@ -6,12 +6,14 @@ use bytes::{Buf as _, Bytes};
 use jiff::Timestamp;
 use series::{Field, Mapper, Rejection};
 
-use crate::files::{CHUNK_ROWS, Chunk, FileError, check_columns};
+use crate::files::{CHUNK_ROWS, Chunk, FileError, columns_of};
 
 /// A CSV file's rows as facts.
 pub struct CsvRows<'a> {
     reader: csv::Reader<bytes::buf::Reader<Bytes>>,
-    names: Vec<String>,
+    width: usize,
+    /// By a field's place in the mapper, its column.
+    columns: Vec<Option<usize>>,
     mapper: &'a Mapper,
     now: Timestamp,
     position: usize,
@@ -28,10 +30,10 @@ impl<'a> CsvRows<'a> {
             .iter()
             .map(|name| name.trim().trim_start_matches('\u{feff}').to_owned())
             .collect();
-        check_columns(mapper, names.iter().map(String::as_str))?;
         Ok(Self {
             reader,
-            names,
+            width: names.len(),
+            columns: columns_of(mapper, &names)?,
             mapper,
             now,
             position: 0,
@@ -58,20 +60,22 @@ impl<'a> CsvRows<'a> {
     }
 
     fn fact(&self, record: &csv::ByteRecord) -> Result<series::Fact, Rejection> {
-        if record.len() != self.names.len() {
+        if record.len() != self.width {
             return Err(whole(format!(
                 "the line has {} fields, the header has {}",
                 record.len(),
-                self.names.len()
+                self.width
             )));
         }
         let text = csv::StringRecord::from_byte_record(record.clone())
             .map_err(|_| whole("the line is not UTF-8".to_owned()))?;
-        self.mapper.fact(self.now, |name| {
-            let column = self.names.iter().position(|column| column == name);
-            column
+        self.mapper.fact(self.now, |place| {
+            self.columns[place]
                 .and_then(|column| text.get(column))
-                .map_or(Field::Missing, |text| Field::Text { text, typed: false })
+                .map_or(Field::Missing, |text| Field::Text {
+                    text: text.into(),
+                    typed: false,
+                })
         })
     }
 }
@@ -135,7 +139,7 @@ impl<'a> NdjsonRows<'a> {
     }
 
     fn fact(&self, line: &[u8]) -> Result<series::Fact, Rejection> {
-        let event = serde_json::from_slice(line).map_err(|error| whole(format!("the line is no JSON: {error}")))?;
-        self.mapper.json(self.now, &event)
+        let text = std::str::from_utf8(line).map_err(|_| whole("the line is not UTF-8".to_owned()))?;
+        self.mapper.json(self.now, text)
     }
 }

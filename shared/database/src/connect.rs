@@ -1,15 +1,20 @@
 //! Connections: one per function process, its role, its edition, and a count of statements.
 
+use std::pin::Pin;
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
 use tokio::sync::OnceCell;
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Config, NoTls, Row};
+use tokio_postgres::{Config, NoTls, Row, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use uuid::Uuid;
+
+/// Most statements that a connection keeps prepared; their texts are per entity, and one client more could bring any number.
+const MAX_PREPARED: usize = 512;
 
 /// What can go wrong between a function and its database.
 #[derive(Debug, thiserror::Error)]
@@ -150,9 +155,12 @@ impl Database {
             cause: cause_of(&error),
         })?;
         if self.role.as_ref() != LOGIN_ROLE {
-            object
-                .batch_execute(&format!("SET ROLE {}", identifier(&self.role)))
-                .await?;
+            // Statements are kept prepared, but planned for the buckets that are asked for: a plan for any would visit every chunk.
+            let set = format!(
+                "SET ROLE {}; SET plan_cache_mode = force_custom_plan",
+                identifier(&self.role)
+            );
+            object.batch_execute(&set).await?;
         }
         Ok(Session {
             object,
@@ -254,7 +262,8 @@ impl Session {
     /// Runs a statement and returns its rows.
     pub(crate) async fn query(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
         self.count();
-        Ok(self.object.query(sql, parameters).await?)
+        let statement = self.prepared(sql).await?;
+        Ok(self.object.query(&statement, parameters).await?)
     }
 
     /// Runs a statement whose text is made for one use, in one round trip.
@@ -270,7 +279,8 @@ impl Session {
     /// Runs a statement and returns the number of rows it touched.
     pub(crate) async fn execute(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
         self.count();
-        Ok(self.object.execute(sql, parameters).await?)
+        let statement = self.prepared(sql).await?;
+        Ok(self.object.execute(&statement, parameters).await?)
     }
 
     /// Runs SQL text without parameters, possibly several statements.
@@ -284,9 +294,20 @@ impl Session {
         &mut self.object
     }
 
-    pub(crate) fn copy_client(&self) -> &tokio_postgres::Client {
+    /// Begins a binary COPY of columns of the given types.
+    pub(crate) async fn copy_in(&self, sql: &str, types: &[Type]) -> Result<Pin<Box<BinaryCopyInWriter>>, Error> {
         self.count();
-        &self.object
+        let statement = self.prepared(sql).await?;
+        let sink = self.object.copy_in(&statement).await?;
+        Ok(Box::pin(BinaryCopyInWriter::new(sink, types)))
+    }
+
+    /// The statement as the server keeps it for this connection: parsed once, used by every later event.
+    async fn prepared(&self, sql: &str) -> Result<Statement, Error> {
+        if self.object.statement_cache.size() >= MAX_PREPARED {
+            self.object.statement_cache.clear();
+        }
+        Ok(self.object.prepare_cached(sql).await?)
     }
 
     fn count(&self) {

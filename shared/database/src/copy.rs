@@ -1,6 +1,7 @@
 //! Binary COPY of facts and partials.
 
 use std::error::Error as StdError;
+use std::pin::Pin;
 
 use bytes::BytesMut;
 use catalog::GroupingDefinition;
@@ -52,8 +53,19 @@ pub(crate) fn timestamp(time_us: i64) -> Timestamp {
     Timestamp::from_microsecond(time_us).unwrap_or(Timestamp::MAX)
 }
 
-/// Copies facts into the entity's hypertable.
-pub(crate) async fn facts(session: &Session, client: Uuid, placed: &Placed, batches: &[&[Fact]]) -> Result<(), Error> {
+/// Rows on their way: the server may still be at work on them.
+pub(crate) struct Copying(Pin<Box<BinaryCopyInWriter>>);
+
+impl Copying {
+    /// Waits for the server to have taken all of them.
+    pub(crate) async fn finish(mut self) -> Result<(), Error> {
+        self.0.as_mut().finish().await?;
+        Ok(())
+    }
+}
+
+/// Sends facts to the entity's hypertable.
+pub(crate) async fn facts(session: &Session, client: Uuid, placed: &Placed, facts: &[&Fact]) -> Result<Copying, Error> {
     let attributes = placed.entity.stored_attributes();
     let names: Vec<String> = attributes.iter().map(|attribute| identifier(&attribute.name)).collect();
     let sql = format!(
@@ -63,9 +75,8 @@ pub(crate) async fn facts(session: &Session, client: Uuid, placed: &Placed, batc
     );
     let mut types = vec![Type::UUID, Type::TIMESTAMPTZ];
     types.extend(attributes.iter().map(|attribute| sql_type(attribute.kind)));
-    let sink = session.copy_client().copy_in(&sql).await?;
-    let mut writer = std::pin::pin!(BinaryCopyInWriter::new(sink, &types));
-    for fact in batches.iter().flat_map(|facts| facts.iter()) {
+    let mut writer = session.copy_in(&sql, &types).await?;
+    for fact in facts {
         let time = timestamp(fact.time_us);
         let cells: Vec<Cell<'_>> = fact.values.iter().map(Cell).collect();
         let head: [&(dyn ToSql + Sync); 2] = [&client, &time];
@@ -74,8 +85,7 @@ pub(crate) async fn facts(session: &Session, client: Uuid, placed: &Placed, batc
             .chain(cells.iter().map(|cell| cell as &(dyn ToSql + Sync)));
         writer.as_mut().write_raw(Exact(row, cells.len() + 2)).await?;
     }
-    writer.finish().await?;
-    Ok(())
+    Ok(Copying(writer))
 }
 
 /// A chained iterator with the length that the writer asks for.
@@ -111,8 +121,7 @@ pub(crate) async fn partials(
         placed.relation.partials(grouping),
         columns.join(", ")
     );
-    let sink = session.copy_client().copy_in(&sql).await?;
-    let mut writer = std::pin::pin!(BinaryCopyInWriter::new(sink, &types));
+    let mut writer = session.copy_in(&sql, &types).await?;
     for row in rows {
         let bucket = timestamp(row.bucket_us);
         let cells: Vec<Cell<'_>> = row.dimensions.iter().map(Cell).collect();
@@ -133,8 +142,7 @@ pub(crate) async fn partials(
         }
         writer.as_mut().write(&values).await?;
     }
-    writer.finish().await?;
-    Ok(())
+    Copying(writer).finish().await
 }
 
 /// The states of one attribute as column values, in the order of [`STATES`].

@@ -83,7 +83,7 @@ async fn replace(
     if !facts.is_empty() {
         let mut times: BTreeSet<i64> = delete(session, client, placed, &facts).await?;
         times.extend(facts.iter().map(|fact| fact.time_us));
-        copy::facts(session, client, placed, &[&facts]).await?;
+        copy::facts(session, client, placed, &facts).await?.finish().await?;
         for grouping in placed.entity.groupings() {
             recompute(session, edition, client, placed, grouping, &times).await?;
         }
@@ -93,21 +93,10 @@ async fn replace(
     Ok(outcomes(batches, &fresh))
 }
 
-/// Positions of the key's attributes.
-fn key_positions(entity: &Entity) -> Vec<usize> {
-    let position = |name: &String| {
-        entity
-            .stored_attributes()
-            .iter()
-            .position(|attribute| attribute.name == *name)
-    };
-    entity.definition().key.iter().filter_map(position).collect()
-}
-
 /// The last fact of each key, in the order of the batches.
-fn newest(entity: &Entity, batches: &[&Batch]) -> Vec<Fact> {
-    let positions = key_positions(entity);
-    let mut by_key: BTreeMap<Vec<String>, &Fact> = BTreeMap::new();
+fn newest<'b>(entity: &Entity, batches: &[&'b Batch]) -> Vec<&'b Fact> {
+    let positions = entity.key();
+    let mut by_key: BTreeMap<Vec<String>, &'b Fact> = BTreeMap::new();
     for fact in batches.iter().flat_map(|batch| &batch.facts) {
         by_key.insert(
             positions
@@ -117,12 +106,12 @@ fn newest(entity: &Entity, batches: &[&Batch]) -> Vec<Fact> {
             fact,
         );
     }
-    by_key.into_values().cloned().collect()
+    by_key.into_values().collect()
 }
 
 /// Deletes the facts that have the keys of new ones and returns their times.
-async fn delete(session: &Session, client: Uuid, placed: &Placed, facts: &[Fact]) -> Result<BTreeSet<i64>, Error> {
-    let positions = key_positions(&placed.entity);
+async fn delete(session: &Session, client: Uuid, placed: &Placed, facts: &[&Fact]) -> Result<BTreeSet<i64>, Error> {
+    let positions = placed.entity.key();
     let text = |position: usize| -> Vec<Option<String>> {
         facts
             .iter()

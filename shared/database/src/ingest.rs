@@ -107,29 +107,16 @@ async fn append(
     unchanged(session, client, placed).await?;
     let fresh = mark(session, client, placed.entity.code(), source, batches).await?;
     let new = first_of_each(batches, &fresh);
-    let facts: Vec<&[Fact]> = new.iter().map(|batch| batch.facts.as_slice()).collect();
-    if facts.iter().any(|facts| !facts.is_empty()) {
-        copy::facts(session, client, placed, &facts).await?;
-        let all: Vec<Fact>;
-        // One batch, the common case of a file, is not copied.
-        let together: &[Fact] = if let [only] = facts.as_slice() {
-            only
-        } else {
-            all = facts.concat();
-            &all
-        };
-        let partials = Partials::of(&placed.entity, together);
+    let facts: Vec<&Fact> = new.iter().flat_map(|batch| &batch.facts).collect();
+    if !facts.is_empty() {
+        let copying = copy::facts(session, client, placed, &facts).await?;
+        // Summed up while the server is at work on the facts.
+        let partials = Partials::of(&placed.entity, &facts);
+        copying.finish().await?;
         for (grouping, rows) in placed.entity.groupings().iter().zip(&partials.groupings) {
             copy::partials(session, client, placed, grouping, rows).await?;
         }
-        tell(
-            session,
-            edition,
-            client,
-            placed,
-            together.iter().map(|fact| fact.time_us),
-        )
-        .await?;
+        tell(session, edition, client, placed, facts.iter().map(|fact| fact.time_us)).await?;
     }
     reject(session, client, placed.entity.code(), &new).await?;
     Ok(outcomes(batches, &fresh))

@@ -132,8 +132,8 @@ pub fn state_column(attribute: &str, state: &str) -> String {
 /// Names of the numeric attributes among a relation's columns.
 #[must_use]
 pub fn numeric_names(entity: &Entity) -> Vec<&str> {
-    series::partials::numeric_attributes(entity)
-        .into_iter()
-        .map(|index| entity.stored_attributes()[index].name.as_str())
+    entity
+        .numeric_attributes()
+        .map(|(_, attribute)| attribute.name.as_str())
         .collect()
 }

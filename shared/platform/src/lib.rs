@@ -8,6 +8,8 @@ pub mod extract;
 pub mod http;
 pub mod logs;
 pub mod problem;
+#[cfg(feature = "publishers")]
+pub mod publishers;
 #[cfg(feature = "queue")]
 pub mod queue;
 

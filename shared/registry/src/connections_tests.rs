@@ -7,7 +7,11 @@ use crate::Changes;
 use crate::testing::{at, connection, registry, topics};
 
 async fn changes(registry: &Registry) -> Vec<Change> {
-    let Changes::Since(changes) = registry.changes(0, 0, at(1)).await.unwrap() else {
+    changes_at(registry, at(1)).await
+}
+
+async fn changes_at(registry: &Registry, now: Timestamp) -> Vec<Change> {
+    let Changes::Since(changes) = registry.changes(0, 0, now).await.unwrap() else {
         panic!("lost")
     };
     changes.into_iter().map(|(_, change)| change).collect()
@@ -121,5 +125,6 @@ async fn of_a_disconnect_and_a_prune_at_once_one_tells() {
     registry.connect(&connection("alice")).await.unwrap();
     let (disconnected, pruned) = tokio::join!(registry.disconnect("alice", at(1)), registry.prune("alice", at(1)));
     assert!(disconnected.unwrap() ^ pruned.unwrap());
-    assert_eq!(changes(&registry).await.len(), 2);
+    // The one that lost may have left its number as a hole, which is closed by then.
+    assert_eq!(changes_at(&registry, at(1) + crate::changes::GAP_WAIT).await.len(), 2);
 }

@@ -10,6 +10,8 @@
 pub mod answer;
 pub mod calendar;
 pub mod fact;
+pub mod field;
+mod json;
 pub mod mapping;
 pub mod partials;
 pub mod plan;
@@ -18,7 +20,8 @@ pub mod state;
 pub use answer::{Point, SeriesKey, answer};
 pub use calendar::{Calendar, Range, floor};
 pub use fact::Fact;
-pub use mapping::{Field, Mapper, Rejection};
+pub use field::Field;
+pub use mapping::{Mapper, Rejection};
 pub use partials::Partials;
 pub use plan::{Question, Request, Source, plan};
 pub use state::{AttributeState, GroupState};

@@ -1,9 +1,10 @@
 //! The partials of a batch: its facts summed up per grouping, bucket and group, in memory, before they are written.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 
-use catalog::Entity;
-use formula::{AttributeType, Value};
+use catalog::{Entity, GroupingDefinition};
+use formula::Value;
 use rust_decimal::Decimal;
 
 use crate::calendar::floor_us;
@@ -31,83 +32,92 @@ pub struct Partials {
 impl Partials {
     /// Sums up a batch of facts.
     #[must_use]
-    pub fn of(entity: &Entity, facts: &[Fact]) -> Self {
-        let numeric = numeric_attributes(entity);
+    pub fn of(entity: &Entity, facts: &[&Fact]) -> Self {
+        let mut batch = Batch::new(entity, facts);
         let groupings = entity
             .groupings()
             .iter()
-            .map(|grouping| {
-                let dimensions = positions(entity, &grouping.dimensions);
-                let mut groups: HashMap<(i64, Vec<&Value>), GroupState> = HashMap::new();
-                for fact in facts {
-                    let key = (
-                        floor_us(grouping.finest, fact.time_us),
-                        dimensions.iter().map(|index| &fact.values[*index]).collect(),
-                    );
-                    add(
-                        groups.entry(key).or_insert_with(|| GroupState::empty(numeric.len())),
-                        &numeric,
-                        fact,
-                    );
-                }
-                sorted(groups)
-            })
+            .map(|grouping| batch.rows(entity, grouping))
             .collect();
         Self { groupings }
     }
 }
 
-/// Positions of the entity's numeric attributes, whose states every partial keeps.
-#[must_use]
-pub fn numeric_attributes(entity: &Entity) -> Vec<usize> {
-    let numeric = |kind| matches!(kind, AttributeType::Integer | AttributeType::Decimal);
-    (0..entity.stored_attributes().len())
-        .filter(|index| numeric(entity.stored_attributes()[*index].kind))
-        .collect()
+/// A batch, with what several groupings ask of it worked out once.
+struct Batch<'f> {
+    facts: &'f [&'f Fact],
+    /// For each fact its numeric attributes, one fact after the other.
+    numbers: Vec<Option<Decimal>>,
+    /// Numeric attributes of a fact.
+    width: usize,
+    /// By an attribute's place: for each fact the number of its value, equal for equal values.
+    codes: HashMap<usize, Vec<usize>>,
 }
 
-/// Positions of named attributes.
-fn positions(entity: &Entity, names: &[String]) -> Vec<usize> {
-    names
-        .iter()
-        .filter_map(|name| {
-            entity
-                .stored_attributes()
-                .iter()
-                .position(|attribute| attribute.name == *name)
-        })
-        .collect()
-}
-
-fn add(state: &mut GroupState, numeric: &[usize], fact: &Fact) {
-    state.facts += 1;
-    for (slot, index) in state.attributes.iter_mut().zip(numeric) {
-        if let Some(number) = number(&fact.values[*index]) {
-            slot.add(fact.time_us, number);
+impl<'f> Batch<'f> {
+    fn new(entity: &Entity, facts: &'f [&'f Fact]) -> Self {
+        let numeric: Vec<usize> = entity.numeric_attributes().map(|(index, _)| index).collect();
+        let numbers = facts
+            .iter()
+            .flat_map(|fact| numeric.iter().map(|index| fact.values[*index].as_decimal()))
+            .collect();
+        Self {
+            facts,
+            numbers,
+            width: numeric.len(),
+            codes: HashMap::new(),
         }
     }
-}
 
-/// A numeric value, if it is one.
-#[must_use]
-pub fn number(value: &Value) -> Option<Decimal> {
-    match value {
-        Value::Integer(integer) => Some(Decimal::from(*integer)),
-        Value::Decimal(decimal) => Some(*decimal),
-        Value::Null | Value::Boolean(_) | Value::Text(_) => None,
+    fn rows(&mut self, entity: &Entity, grouping: &GroupingDefinition) -> Vec<PartialRow> {
+        let dimensions: Vec<usize> = grouping
+            .dimensions
+            .iter()
+            .filter_map(|name| entity.index_of(name))
+            .collect();
+        let mut rows: Vec<PartialRow> = Vec::new();
+        for (position, group) in self.groups(grouping, &dimensions).into_iter().enumerate() {
+            let fact = self.facts[position];
+            // Groups are numbered as they first appear.
+            if group == rows.len() {
+                rows.push(PartialRow {
+                    bucket_us: floor_us(grouping.finest, fact.time_us),
+                    dimensions: dimensions.iter().map(|index| fact.values[*index].clone()).collect(),
+                    state: GroupState::empty(self.width),
+                });
+            }
+            let numbers = &self.numbers[position * self.width..(position + 1) * self.width];
+            rows[group].state.add(fact.time_us, numbers);
+        }
+        rows.sort_by_key(|row| row.bucket_us);
+        rows
+    }
+
+    /// The number of each fact's group: by bucket, then split by one dimension after the other.
+    fn groups(&mut self, grouping: &GroupingDefinition, dimensions: &[usize]) -> Vec<usize> {
+        let mut groups = numbered(self.facts.iter().map(|fact| floor_us(grouping.finest, fact.time_us)));
+        for index in dimensions {
+            let facts = self.facts;
+            let codes = self
+                .codes
+                .entry(*index)
+                .or_insert_with(|| numbered(facts.iter().map(|fact| &fact.values[*index])));
+            groups = numbered(groups.into_iter().zip(codes.iter().copied()));
+        }
+        groups
     }
 }
 
-fn sorted(groups: HashMap<(i64, Vec<&Value>), GroupState>) -> Vec<PartialRow> {
-    #[allow(clippy::iter_over_hash_type, reason = "sorted right below")]
-    let mut rows: Vec<PartialRow> = groups
-        .into_iter()
-        .map(|((bucket_us, dimensions), state)| PartialRow {
-            bucket_us,
-            dimensions: dimensions.into_iter().cloned().collect(),
-            state,
-        })
-        .collect();
-    rows.sort_by_key(|row| row.bucket_us);
-    rows
+/// Each key's number, in the order in which keys first appear.
+fn numbered<K: Hash + Eq>(keys: impl Iterator<Item = K>) -> Vec<usize> {
+    let mut numbers: HashMap<K, usize> = HashMap::new();
+    keys.map(|key| {
+        let next = numbers.len();
+        *numbers.entry(key).or_insert(next)
+    })
+    .collect()
 }
+
+#[cfg(test)]
+#[path = "partials_tests.rs"]
+mod tests;

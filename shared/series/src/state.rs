@@ -25,14 +25,13 @@ pub struct AttributeState {
 impl AttributeState {
     /// Adds one fact's value.
     pub fn add(&mut self, time_us: i64, value: Decimal) {
-        self.merge(&Self {
-            count: 1,
-            sum: value,
-            min: Some(value),
-            max: Some(value),
-            first: Some((time_us, value)),
-            last: Some((time_us, value)),
-        });
+        self.count += 1;
+        self.sum = self.sum.saturating_add(value);
+        self.min = Some(self.min.map_or(value, |min| min.min(value)));
+        self.max = Some(self.max.map_or(value, |max| max.max(value)));
+        let pair = (time_us, value);
+        self.first = Some(self.first.map_or(pair, |first| first.min(pair)));
+        self.last = Some(self.last.map_or(pair, |last| last.max(pair)));
     }
 
     /// Adds what another state knows.
@@ -73,6 +72,16 @@ impl GroupState {
         }
     }
 
+    /// Adds one fact with its values of the attributes.
+    pub fn add(&mut self, time_us: i64, values: &[Option<Decimal>]) {
+        self.facts += 1;
+        for (state, value) in self.attributes.iter_mut().zip(values) {
+            if let Some(value) = value {
+                state.add(time_us, *value);
+            }
+        }
+    }
+
     /// Adds what another state of the same attributes knows.
     pub fn merge(&mut self, other: &Self) {
         self.facts += other.facts;
@@ -109,6 +118,19 @@ mod tests {
             prop_assert_eq!(merged(&a, &b), merged(&b, &a));
             prop_assert_eq!(merged(&merged(&a, &b), &c), merged(&a, &merged(&b, &c)));
             prop_assert_eq!(merged(&a, &AttributeState::default()), a);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn adding_a_fact_is_merging_its_state(state in states(), time_us in 0i64..5, mantissa in -1_000i64..1_000) {
+            let value = Decimal::new(mantissa, 1);
+            let mut alone = AttributeState::default();
+            alone.add(time_us, value);
+            let mut added = state;
+            added.add(time_us, value);
+            prop_assert_eq!(added, merged(&state, &alone));
+            prop_assert_eq!((alone.count, alone.min, alone.last), (1, Some(value), Some((time_us, value))));
         }
     }
 

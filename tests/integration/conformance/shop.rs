@@ -106,7 +106,10 @@ impl Shop {
         let placed = &definitions.placed["Sale"];
         let mapper = Mapper::new(placed.entity.clone());
         let now = platform::clock::now();
-        let facts = events.iter().map(|event| mapper.json(now, event).unwrap()).collect();
+        let facts = events
+            .iter()
+            .map(|event| mapper.json(now, &event.to_string()).unwrap())
+            .collect();
         let batch = Batch {
             id,
             facts,

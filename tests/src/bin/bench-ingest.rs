@@ -150,7 +150,7 @@ async fn copy(
         .iter()
         .map(|event| {
             mapper
-                .json(now, event)
+                .json(now, &event.to_string())
                 .map_err(|rejection| anyhow::anyhow!("{rejection}"))
         })
         .collect::<Result<_>>()?;

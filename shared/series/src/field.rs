@@ -1,0 +1,195 @@
+//! One field of an event as its sender wrote it, and its way to a value: types and limits.
+
+use std::borrow::Cow;
+
+use formula::{AttributeType, Value};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use rust_decimal::Decimal;
+
+/// Largest magnitude of an integer attribute. Sums are 96-bit decimals (7.9e28): 7.9e13 facts of this size fit.
+pub const MAX_INTEGER: i64 = 1_000_000_000_000_000;
+/// Largest magnitude of a decimal attribute. With [`MAX_SCALE`] digits a value is at most 1e18 units: 7.9e10 facts fit.
+pub const MAX_DECIMAL: i64 = 1_000_000_000_000;
+/// Most digits after the point of a decimal attribute.
+pub const MAX_SCALE: u32 = 6;
+/// Longest text of an attribute in bytes; dimensions are names and codes, not documents.
+pub const MAX_TEXT_BYTES: usize = 512;
+/// Earliest event time, 1990-01-01. Seconds sent as milliseconds land in January 1970, so they are caught here.
+pub const EARLIEST_S: i64 = 631_152_000;
+/// How far ahead of the clock an event may be: a day, for senders who mean local time by UTC.
+pub const MAX_AHEAD_S: i64 = 24 * 3600;
+
+/// A value as its sender wrote it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Field<'a> {
+    /// Not there, or null.
+    Missing,
+    /// A boolean.
+    Boolean(bool),
+    /// A whole number.
+    Integer(i64),
+    /// An exact number.
+    Decimal(Decimal),
+    /// A binary floating-point number.
+    Float(f64),
+    /// Text; `typed` is false where the format has nothing but text (CSV), and numbers are read from it.
+    Text {
+        /// The text.
+        text: Cow<'a, str>,
+        /// Whether the format could have said another type.
+        typed: bool,
+    },
+    /// An instant in microseconds since 1970.
+    Time(i64),
+    /// Something that no attribute can be, such as a list; named for the reason.
+    Other(&'static str),
+}
+
+/// The instant of an event, within limits.
+pub(crate) fn time_us(field: Field<'_>, now: Timestamp) -> Result<i64, String> {
+    let time_us = match field {
+        Field::Time(time_us) => time_us,
+        Field::Integer(epoch_ms) => epoch_ms.checked_mul(1000).ok_or("is out of range")?,
+        Field::Text { text, .. } => parse_time(&text)?,
+        Field::Missing => {
+            return Err(
+                "is required and missing: the time of the event, as RFC 3339 text or epoch milliseconds".to_owned(),
+            );
+        }
+        other => {
+            return Err(format!(
+                "must be RFC 3339 text or epoch milliseconds, not {}",
+                describe(&other)
+            ));
+        }
+    };
+    if time_us < EARLIEST_S * 1_000_000 {
+        return Err("is before 1990: is it in seconds? send RFC 3339 text or epoch milliseconds".to_owned());
+    }
+    if time_us > now.as_microsecond() + MAX_AHEAD_S * 1_000_000 {
+        return Err("is more than a day in the future".to_owned());
+    }
+    Ok(time_us)
+}
+
+fn parse_time(text: &str) -> Result<i64, String> {
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Ok(instant.as_microsecond());
+    }
+    // Without an offset it is UTC.
+    let civil = text
+        .parse::<DateTime>()
+        .map_err(|_| format!("{text:?} is no time: send RFC 3339 such as 2026-01-31T12:00:00Z"))?;
+    civil
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .map(|zoned| zoned.timestamp().as_microsecond())
+        .map_err(|_| format!("{text:?} is out of range"))
+}
+
+/// A field as a value of the attribute's type.
+pub(crate) fn value(kind: AttributeType, field: Field<'_>) -> Result<Value, String> {
+    match (kind, field) {
+        (_, Field::Missing) => Ok(Value::Null),
+        (_, Field::Text { text, typed: false }) if text.is_empty() => Ok(Value::Null),
+        (AttributeType::Boolean, Field::Boolean(boolean)) => Ok(Value::Boolean(boolean)),
+        (AttributeType::Boolean, Field::Text { text, typed: false }) => match text.as_ref() {
+            "true" | "t" | "1" => Ok(Value::Boolean(true)),
+            "false" | "f" | "0" => Ok(Value::Boolean(false)),
+            _ => Err(format!("{text:?} is no boolean: write true or false")),
+        },
+        (AttributeType::Integer, Field::Integer(integer)) => bounded_integer(integer),
+        (AttributeType::Integer, Field::Text { text, typed: false }) => text
+            .parse()
+            .map_err(|_| format!("{text:?} is no integer"))
+            .and_then(bounded_integer),
+        (AttributeType::Integer, Field::Float(float)) => whole(float).and_then(bounded_integer),
+        (AttributeType::Decimal, Field::Integer(integer)) => bounded_decimal(Decimal::from(integer)),
+        (AttributeType::Decimal, Field::Decimal(decimal)) => bounded_decimal(decimal),
+        (AttributeType::Decimal, Field::Float(float)) => exact(float).and_then(bounded_decimal),
+        (AttributeType::Decimal, Field::Text { text, .. }) => text
+            .parse()
+            .map_err(|_| format!("{text:?} is no number"))
+            .and_then(bounded_decimal),
+        (AttributeType::Text, Field::Text { text, .. }) => bounded_text(text.into_owned()),
+        (kind, other) => Err(format!("must be {}, not {}", kind_name(kind), describe(&other))),
+    }
+}
+
+fn bounded_integer(integer: i64) -> Result<Value, String> {
+    if integer.unsigned_abs() > MAX_INTEGER.unsigned_abs() {
+        return Err(format!("{integer} is beyond {MAX_INTEGER}"));
+    }
+    Ok(Value::Integer(integer))
+}
+
+fn bounded_decimal(decimal: Decimal) -> Result<Value, String> {
+    let decimal = decimal.normalize();
+    if decimal.abs() > Decimal::from(MAX_DECIMAL) {
+        return Err(format!("{decimal} is beyond {MAX_DECIMAL}"));
+    }
+    if decimal.scale() > MAX_SCALE {
+        return Err(format!(
+            "{decimal} has more than {MAX_SCALE} digits after the point: round it"
+        ));
+    }
+    Ok(Value::Decimal(decimal))
+}
+
+fn bounded_text(text: String) -> Result<Value, String> {
+    if text.len() > MAX_TEXT_BYTES {
+        return Err(format!("is {} bytes long, more than {MAX_TEXT_BYTES}", text.len()));
+    }
+    if text.contains('\0') {
+        return Err("contains the character U+0000".to_owned());
+    }
+    Ok(Value::Text(text))
+}
+
+/// A float that is a whole number.
+fn whole(float: f64) -> Result<i64, String> {
+    // 2^53: beyond it, floats skip integers.
+    if !float.is_finite() || float.fract() != 0.0 || float.abs() > 9_007_199_254_740_992.0 {
+        return Err(format!("{float} is no integer"));
+    }
+    #[allow(clippy::cast_possible_truncation, reason = "checked to be whole and below 2^53")]
+    Ok(float as i64)
+}
+
+/// A float as the shortest decimal that reads back as it, which is what its sender wrote when that had up to 15 digits.
+fn exact(float: f64) -> Result<Decimal, String> {
+    if !float.is_finite() {
+        return Err(format!("{float} is no number"));
+    }
+    let text = float.to_string();
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    let decimal: Decimal = text.parse().map_err(|_| format!("{float} is out of range"))?;
+    if digits > 16 && decimal.scale() > 0 {
+        return Err(format!(
+            "{float} has more digits than a JSON number keeps: send it as a text"
+        ));
+    }
+    Ok(decimal)
+}
+
+fn kind_name(kind: AttributeType) -> &'static str {
+    match kind {
+        AttributeType::Integer => "an integer",
+        AttributeType::Decimal => "a number",
+        AttributeType::Boolean => "a boolean",
+        AttributeType::Text => "a text",
+    }
+}
+
+fn describe(field: &Field<'_>) -> String {
+    match field {
+        Field::Missing => "missing".to_owned(),
+        Field::Boolean(boolean) => format!("the boolean {boolean}"),
+        Field::Integer(integer) => format!("the number {integer}"),
+        Field::Decimal(decimal) => format!("the number {decimal}"),
+        Field::Float(float) => format!("the number {float}"),
+        Field::Text { text, .. } => format!("the text {:?}", text.chars().take(40).collect::<String>()),
+        Field::Time(_) => "a time".to_owned(),
+        Field::Other(name) => (*name).to_owned(),
+    }
+}

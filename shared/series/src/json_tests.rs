@@ -1,0 +1,151 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+use std::sync::Arc;
+
+use catalog::EntityDefinition;
+use formula::Value;
+use proptest::prelude::*;
+use rust_decimal::Decimal;
+
+use super::*;
+
+fn mapper() -> Mapper {
+    let definition: EntityDefinition = serde_json::from_value(serde_json::json!({
+        "code": "Sale", "domain": "retail", "time": "at",
+        "attributes": [
+            { "name": "amount", "type": "decimal", "required": true },
+            { "name": "items", "type": "integer" },
+            { "name": "region", "type": "text", "dimension": true },
+            { "name": "paid", "type": "boolean", "dimension": true },
+            { "name": "big", "type": "boolean", "dimension": true, "formula": "amount > 100" }
+        ]
+    }))
+    .unwrap();
+    Mapper::new(Arc::new(definition.validate().unwrap()))
+}
+
+fn now() -> Timestamp {
+    "2026-11-21T12:00:00Z".parse().unwrap()
+}
+
+#[test]
+fn an_event_becomes_a_fact_with_its_derived_attributes() {
+    let text = r#" {"region": "n\u00f6rd", "at": "2026-11-21T10:00:00.000001+01:00", "amount": 100.5, "items": 3.0, "paid": null} "#;
+    let fact = mapper().json(now(), text).unwrap();
+    let time: Timestamp = "2026-11-21T09:00:00.000001Z".parse().unwrap();
+    assert_eq!(fact.time_us, time.as_microsecond());
+    assert_eq!(
+        fact.values,
+        [
+            Value::Decimal(Decimal::new(1005, 1)),
+            Value::Integer(3),
+            Value::Text("n\u{f6}rd".to_owned()),
+            Value::Null,
+            Value::Boolean(true),
+        ]
+    );
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_field() {
+    let cases = [
+        ("", "", "is no JSON"),
+        ("{", "", "is no JSON"),
+        (r#"{"at": 1} x"#, "", "is no JSON"),
+        (r#"{"amount": NaN}"#, "", "is no JSON"),
+        (r#"{"region": "\ud800"}"#, "", "is no JSON"),
+        ("[1, 2]", "", "not a list"),
+        ("7", "", "not a number"),
+        ("\"text\"", "", "not a text"),
+        ("null", "", "not null"),
+        (r#"{"amount": 1}"#, "at", "is required and missing"),
+        (r#"{"at": null, "amount": 1}"#, "at", "is required and missing"),
+        (r#"{"at": true, "amount": 1}"#, "at", "not the boolean true"),
+        (r#"{"at": 1795262400, "amount": 1}"#, "at", "is it in seconds"),
+        (r#"{"at": "2027-01-01T00:00:00Z", "amount": 1}"#, "at", "in the future"),
+        (r#"{"at": 9223372036854775807, "amount": 1}"#, "at", "out of range"),
+        (r#"{"at": 1795262400000}"#, "amount", "is required and missing"),
+        (r#"{"at": 1795262400000, "amount": 1e400}"#, "", "is no JSON"),
+        (r#"{"at": 1795262400000, "amount": 1e300}"#, "amount", "out of range"),
+        (
+            r#"{"at": 1795262400000, "amount": 0.1234567}"#,
+            "amount",
+            "more than 6 digits",
+        ),
+        (r#"{"at": 1795262400000, "amount": "abc"}"#, "amount", "is no number"),
+        (r#"{"at": 1795262400000, "amount": []}"#, "amount", "not a list"),
+        (
+            r#"{"at": 1795262400000, "amount": 1, "items": 1.5}"#,
+            "items",
+            "is no integer",
+        ),
+        (
+            r#"{"at": 1795262400000, "amount": 1, "items": 18446744073709551615}"#,
+            "items",
+            "is no integer",
+        ),
+        (
+            r#"{"at": 1795262400000, "amount": 1, "items": "1"}"#,
+            "items",
+            "not the text",
+        ),
+        (
+            r#"{"at": 1795262400000, "amount": 1, "region": {"a": 1}}"#,
+            "region",
+            "not an object",
+        ),
+        (
+            r#"{"at": 1795262400000, "amount": 1, "region": "\u0000"}"#,
+            "region",
+            "U+0000",
+        ),
+        (
+            r#"{"at": 1795262400000, "amount": 1, "colour": "red"}"#,
+            "colour",
+            "is no attribute of Sale",
+        ),
+        (
+            r#"{"at": 1795262400000, "amount": 1, "big": true}"#,
+            "big",
+            "is derived",
+        ),
+        (
+            r#"{"at": 1795262400000, "amount": 1, "amount": 2}"#,
+            "amount",
+            "is there twice",
+        ),
+    ];
+    let mapper = mapper();
+    for (text, field, reason) in cases {
+        let rejection = mapper.json(now(), text).unwrap_err();
+        assert_eq!(rejection.field, field, "{text}: {rejection}");
+        assert!(rejection.reason.contains(reason), "{text}: {rejection}");
+    }
+}
+
+proptest! {
+    /// The same event is the same fact, whatever the order and the spelling of its text.
+    #[test]
+    fn order_and_escapes_of_a_text_do_not_matter(
+        mut pairs in Just(vec![("at", serde_json::json!(1_795_262_400_000_i64)), ("amount", serde_json::json!(12.25)), ("region", serde_json::json!("a\"b\\"))]).prop_shuffle(),
+        items in -1_000_000_000_000_000_i64..=1_000_000_000_000_000,
+    ) {
+        pairs.push(("items", serde_json::json!(items)));
+        let text = |name: fn(&str) -> String| {
+            let fields: Vec<String> = pairs.iter().map(|(key, value)| format!("{}:{value}", name(key))).collect();
+            format!("{{{}}}", fields.join(","))
+        };
+        let plain = mapper().json(now(), &text(|key| format!("\"{key}\""))).unwrap();
+        let escaped = mapper().json(now(), &text(|key| {
+            let units: String = key.chars().map(|letter| format!("\\u{:04x}", u32::from(letter))).collect();
+            format!("\"{units}\"")
+        })).unwrap();
+        prop_assert_eq!(&plain, &escaped);
+        prop_assert_eq!(&plain.values[1], &Value::Integer(items));
+    }
+
+    /// No text makes it panic.
+    #[test]
+    fn any_text_is_taken_or_refused(text in "\\PC{0,40}|\\{(\"(at|amount|items|x)\":[0-9eE.+-]{0,12},?){0,4}\\}") {
+        let _ = mapper().json(now(), &text);
+    }
+}

@@ -87,7 +87,8 @@ async fn replace(
         for grouping in placed.entity.groupings() {
             recompute(session, edition, client, placed, grouping, &times).await?;
         }
-        tell(session, edition, client, placed, times.into_iter()).await?;
+        let minutes: BTreeSet<i64> = times.iter().map(|time_us| floor_us(Level::Minute, *time_us)).collect();
+        tell(session, edition, client, placed, times.len(), &minutes).await?;
     }
     reject(session, client, placed.entity.code(), &new).await?;
     Ok(outcomes(batches, &fresh))

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use series::calendar::{MINUTE_US, floor_us};
+use series::calendar::MINUTE_US;
 use series::{Fact, Partials};
 use uuid::Uuid;
 
@@ -116,7 +116,8 @@ async fn append(
         for (grouping, rows) in placed.entity.groupings().iter().zip(&partials.groupings) {
             copy::partials(session, client, placed, grouping, rows).await?;
         }
-        tell(session, edition, client, placed, facts.iter().map(|fact| fact.time_us)).await?;
+        let minutes: BTreeSet<i64> = partials.minutes().collect();
+        tell(session, edition, client, placed, facts.len(), &minutes).await?;
     }
     reject(session, client, placed.entity.code(), &new).await?;
     Ok(outcomes(batches, &fresh))
@@ -198,19 +199,14 @@ pub(crate) async fn tell(
     edition: Edition,
     client: Uuid,
     placed: &Placed,
-    times: impl Iterator<Item = i64>,
+    facts: usize,
+    minutes: &BTreeSet<i64>,
 ) -> Result<(), Error> {
-    let mut facts = 0;
-    let mut minutes = BTreeSet::new();
-    for time_us in times {
-        facts += 1;
-        minutes.insert(floor_us(catalog::Level::Minute, time_us));
-    }
     let (Some(first), Some(last)) = (minutes.first().copied(), minutes.last().copied()) else {
         return Ok(());
     };
     if edition == Edition::Community {
-        let (from, to): (Vec<_>, Vec<_>) = ranges(&minutes)
+        let (from, to): (Vec<_>, Vec<_>) = ranges(minutes)
             .into_iter()
             .map(|(from, to)| (copy::timestamp(from), copy::timestamp(to)))
             .unzip();

@@ -41,6 +41,12 @@ impl Partials {
             .collect();
         Self { groupings }
     }
+
+    /// The minutes that the facts touch, in microseconds since 1970: the whole entity is always kept by minute, as its first
+    /// grouping.
+    pub fn minutes(&self) -> impl Iterator<Item = i64> {
+        self.groupings.first().into_iter().flatten().map(|row| row.bucket_us)
+    }
 }
 
 /// A batch, with what several groupings ask of it worked out once.

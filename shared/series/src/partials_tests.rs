@@ -73,6 +73,8 @@ proptest! {
         let facts: Vec<&Fact> = facts.iter().collect();
         let partials = Partials::of(&entity, &facts);
         prop_assert_eq!(partials.groupings.len(), entity.groupings().len());
+        let minutes: std::collections::BTreeSet<i64> = facts.iter().map(|fact| floor_us(catalog::Level::Minute, fact.time_us)).collect();
+        prop_assert!(partials.minutes().eq(minutes));
         for (grouping, rows) in entity.groupings().iter().zip(&partials.groupings) {
             prop_assert!(rows.is_sorted_by_key(|row| row.bucket_us));
             let expected = by_definition(&entity, grouping, &facts);

@@ -178,6 +178,7 @@ fn json(field: &Field<'_>) -> Value {
         Field::Time(time_us) => {
             Timestamp::from_microsecond(*time_us).map_or(Value::Null, |time| Value::from(time.to_string()))
         }
+        Field::Digits(digits) => Value::from(*digits),
         Field::Other(name) => Value::from(*name),
     }
 }

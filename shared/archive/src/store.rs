@@ -45,10 +45,10 @@ impl Store {
             .content_length()
             .and_then(|length| u64::try_from(length).ok())
             .unwrap_or(0);
-        if length > MAX_FILE_BYTES {
-            return Err(FileError::TooLarge { bytes: length });
-        }
         let etag = object.e_tag().unwrap_or_default().trim_matches('"').to_owned();
+        if length > MAX_FILE_BYTES {
+            return Err(FileError::TooLarge { bytes: length, etag });
+        }
         let bytes = object
             .body
             .collect()

@@ -201,9 +201,8 @@ impl Parts {
             let stopped = self.tasks.stopped();
             self.tasks.spawn_attentive(source.run(invoker.clone(), stopped));
         }
-        let destinations = template.bucket_notifications.clone();
-        self.tasks
-            .spawn(storage::notify(sources.creations, destinations, invoker.clone()));
+        let destinations = sources.queues.destinations(template)?;
+        self.tasks.spawn(storage::notify(sources.creations, destinations));
         for schedule in sources.schedules {
             self.tasks.spawn(schedule.run(invoker.clone()));
         }

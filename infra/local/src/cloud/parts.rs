@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use super::doors::{self, Doors};
-use super::{Note, Options};
+use super::{Note, Options, note};
 use crate::demo::{Demo, Stage};
 use crate::functions::{ExternalFunction, FunctionsDir, Pool};
 use crate::invoker::Invoker;
@@ -262,6 +262,8 @@ impl Parts {
         note.email = Some(demo.email.clone());
         note.password = Some(demo.password.clone());
         note.token = Some(demo.client.token().await?);
+        let kept = note::keep_token(Arc::clone(&demo.client), options.state_dir.clone(), note::LOOK_EVERY);
+        self.tasks.spawn(kept);
         if let Some(facts) = options.facts.clone() {
             self.tasks.spawn(demo.replay(facts));
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
@@ -169,6 +170,56 @@ async fn every_way_to_create_an_object_is_notified() {
     ]
     .map(|(event, key, size)| (event.to_owned(), key.to_owned(), size));
     assert_eq!(seen(&queue, 4).await, expected);
+    tasks.shutdown().await;
+}
+
+/// The engine answers all of these with an internal error.
+#[tokio::test]
+async fn keys_that_are_no_names_of_files_are_refused_and_not_found() {
+    let folder = Folder::new();
+    let (tasks, client, _) = start(&folder).await;
+    let put = |key: &str| {
+        let object = client.put_object().bucket("incoming").key(key);
+        object.body(Bytes::from_static(b"abc").into()).send()
+    };
+    put("a/b.csv").await.unwrap();
+    // As long as the folder can take it: 255 bytes less 30, less 11 for the bucket, are 160 of the key in base64.
+    put(&"k".repeat(160)).await.unwrap();
+    let (long, name) = ("k".repeat(161), "n".repeat(256));
+    let odd = [
+        "a",
+        "a/b.csv/c.csv",
+        "a//b.csv",
+        "a/./b.csv",
+        "a/../b.csv",
+        "../../b.csv",
+        &long,
+        &name,
+    ];
+    for key in odd {
+        let refused = put(key).await.unwrap_err();
+        assert_eq!(refused.code(), Some("NotImplemented"), "PUT {key}: {refused:?}");
+        let parts = client
+            .create_multipart_upload()
+            .bucket("incoming")
+            .key(key)
+            .send()
+            .await;
+        assert_eq!(parts.unwrap_err().code(), Some("NotImplemented"), "POST {key}");
+        let found = client.get_object().bucket("incoming").key(key).send().await;
+        assert_eq!(found.unwrap_err().code(), Some("NoSuchKey"), "GET {key}");
+        let head = client.head_object().bucket("incoming").key(key).send().await;
+        assert!(head.unwrap_err().into_service_error().is_not_found(), "HEAD {key}");
+        client.delete_object().bucket("incoming").key(key).send().await.unwrap();
+    }
+    let kept = client
+        .get_object()
+        .bucket("incoming")
+        .key("a/b.csv")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(kept.body.collect().await.unwrap().into_bytes(), "abc");
     tasks.shutdown().await;
 }
 

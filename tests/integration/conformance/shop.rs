@@ -48,7 +48,7 @@ pub(super) const KPIS: [(&str, &str, &str); 9] = [
 ];
 
 /// Between two runs of an upkeep that goes on beside writers.
-const UPKEEP_PAUSE: Duration = Duration::from_millis(20);
+const UPKEEP_PAUSE: Duration = Duration::from_millis(100);
 
 /// A shop's database with two clients that define the entity alike.
 pub(super) struct Shop {

@@ -92,12 +92,12 @@ fn sample_events_are_what_their_triggers_send() {
             "authorize-request" => check::<ApiGatewayCustomAuthorizerRequestTypeRequest>(&file, &event),
             "manage-connections" | "manage-subscriptions" => check::<ApiGatewayWebsocketProxyRequest>(&file, &event),
             "load-files" => {
-                check::<S3Event>(&file, &event);
-                let key = event
-                    .pointer("/Records/0/s3/object/key")
-                    .and_then(Value::as_str)
-                    .unwrap();
-                assert_eq!(key.split('/').count(), 3, "{file}: {key} is not client/Entity/name");
+                let told = parse::<Value>(&file, queued(&file, &event));
+                if told["Event"] != "s3:TestEvent" {
+                    check::<S3Event>(&file, &told);
+                    let key = told["Records"][0]["s3"]["object"]["key"].as_str().unwrap();
+                    assert_eq!(key.split('/').count(), 3, "{file}: {key} is not client/Entity/name");
+                }
             }
             "ingest-events" => drop(parse::<api::QueuedEvents>(&file, queued(&file, &event))),
             "push-updates" if event["Records"].is_array() => {

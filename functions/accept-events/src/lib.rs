@@ -75,7 +75,7 @@ async fn accept(
         events,
         broken,
     };
-    let message = serde_json::to_string(&queued).map_err(anyhow::Error::from)?;
+    let message = queued.message().map_err(anyhow::Error::from)?;
     if message.len() > MAX_MESSAGE_BYTES {
         return Err(body_too_large(message.len()));
     }

@@ -159,10 +159,7 @@ async fn replay(
         events: vec![event],
         broken: Vec::new(),
     };
-    context
-        .queue
-        .send(serde_json::to_string(&queued).context("write message")?)
-        .await?;
+    context.queue.send(queued.message().context("write message")?).await?;
     letters::mark_replayed(&context.database, caller.client, id, batch_id)
         .await
         .context("mark dead letter")?;

@@ -229,3 +229,7 @@ impl<'a> Rows<'a> {
         Some(Ok(chunk))
     }
 }
+
+#[cfg(test)]
+#[path = "table_tests.rs"]
+mod tests;

@@ -128,6 +128,59 @@ fn functions_have_alarms() {
 }
 
 #[test]
+fn queues_of_functions_lose_nothing_unseen() {
+    let template = template();
+    let mut found = Vec::new();
+    let queues: BTreeMap<String, Value> = resources(&template, "AWS::SQS::Queue").collect();
+    let default_timeout = template["Globals"]["Function"]["Timeout"].as_u64().unwrap();
+    for (name, (_, function)) in functions(&template) {
+        let timeout = function["Timeout"].as_u64().unwrap_or(default_timeout);
+        let events = function["Events"].as_object().into_iter().flat_map(Map::values);
+        for source in events
+            .filter(|event| event["Type"] == "SQS")
+            .map(|event| &event["Properties"])
+        {
+            let queue = source["Queue"]["!GetAtt"].as_str().unwrap().trim_end_matches(".Arn");
+            if queues[queue]["VisibilityTimeout"].as_u64() < Some(6 * timeout) {
+                found.push(format!(
+                    "{queue} hides messages for less than six times the timeout of {name}"
+                ));
+            }
+            if source["ScalingConfig"]["MaximumConcurrency"].is_null() {
+                found.push(format!("{queue} invokes {name} without a limit"));
+            }
+        }
+    }
+    let watched: BTreeSet<String> = resources(&template, "AWS::CloudWatch::Alarm")
+        .filter(|(_, alarm)| {
+            alarm["MetricName"] == "ApproximateNumberOfMessagesVisible" && !alarm["AlarmActions"].is_null()
+        })
+        .filter_map(|(_, alarm)| {
+            alarm
+                .pointer("/Dimensions/0/Value/!GetAtt")
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        })
+        .collect();
+    for (name, queue) in &queues {
+        let dead = queue
+            .pointer("/RedrivePolicy/deadLetterTargetArn/!GetAtt")
+            .and_then(Value::as_str);
+        let Some(dead) = dead.map(|dead| dead.trim_end_matches(".Arn")) else {
+            continue;
+        };
+        if !watched.contains(&format!("{dead}.QueueName")) {
+            found.push(format!("{dead}, where messages of {name} end, has no alarm"));
+        }
+    }
+    require_none(
+        "a queue hides what a function has for six times its timeout, limits it, and an alarm watches where messages end",
+        "a message that comes back too early is worked on twice, and one that nobody looks at is lost",
+        found,
+    );
+}
+
+#[test]
 fn permissions_are_least() {
     let template = template();
     let mut found = Vec::new();

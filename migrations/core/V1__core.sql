@@ -81,7 +81,8 @@ CREATE TABLE core.batches (
     finished_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (client_id, id)
 );
-CREATE INDEX batches_by_time ON core.batches (client_id, entity, finished_at DESC) INCLUDE (latest);
+-- The greatest `latest` of an entity is at the end of its part: a watermark is one step backwards in this index.
+CREATE INDEX batches_by_latest ON core.batches (client_id, entity, latest);
 
 CREATE TABLE core.dead_letters (
     id            uuid PRIMARY KEY,
@@ -135,7 +136,8 @@ CREATE FUNCTION core.user_for_sign_in(wanted text)
 REVOKE ALL ON FUNCTION core.user_for_sign_in FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION core.user_for_sign_in TO analytics_app;
 
--- How far the data of some clients has come, for the publisher's beats: one statement for all of them.
+-- How far the data of some clients has come, for the publisher's beats: one statement for all of them. It only grows: a batch
+-- of late corrections does not take it back.
 CREATE FUNCTION core.watermarks(wanted uuid[])
     RETURNS TABLE (client_id uuid, entity text, latest timestamptz)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -145,7 +147,7 @@ CREATE FUNCTION core.watermarks(wanted uuid[])
         CROSS JOIN LATERAL (
             SELECT b.latest FROM core.batches b
             WHERE b.client_id = e.client_id AND b.entity = e.code AND b.latest IS NOT NULL
-            ORDER BY b.finished_at DESC LIMIT 1
+            ORDER BY b.latest DESC LIMIT 1
         ) b
         WHERE e.client_id = ANY (wanted)
     $$;

@@ -103,6 +103,7 @@ async fn roles_decide(product: &Product) {
         ("/v1/entities", json!({})),
         ("/v1/events/Flight", json!([{}])),
         ("/v1/streams/start", json!({ "kpi": "FLIGHTS", "period": "minute" })),
+        ("/v1/streams/clear", json!({ "kpi": "FLIGHTS", "period": "minute" })),
     ] {
         let answer = viewer.post(path, &body).await.unwrap();
         // Whoever may not, and sends nonsense, is told one or the other.

@@ -232,7 +232,9 @@ fn check_body(file: &str, key: &str, body: &str) {
             assert_eq!(problems, None, "events/{file}");
         }
         "POST /v1/kpis" | "PUT /v1/kpis/{code}" => drop(parse::<KpiDefinition>(file, body)),
-        "POST /v1/streams/start" | "POST /v1/streams/stop" => drop(parse::<api::rest::StreamRequest>(file, body)),
+        "POST /v1/streams/start" | "POST /v1/streams/stop" | "POST /v1/streams/clear" => {
+            drop(parse::<api::rest::StreamRequest>(file, body));
+        }
         "POST /v1/events/{entity}" => assert!(!parse::<Vec<Value>>(file, body).is_empty(), "events/{file}"),
         other => panic!("events/{file} has a body, and {other} is not known here"),
     }

@@ -242,7 +242,7 @@ pub struct Streams {
     pub streams: Vec<Stream>,
 }
 
-/// `POST /v1/streams/start` and `/stop`.
+/// `POST /v1/streams/start`, `/stop` and `/clear`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StreamRequest {

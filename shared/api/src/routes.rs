@@ -328,7 +328,7 @@ fn streams() -> Vec<Route> {
                 HttpMethod::Post,
                 "/v1/streams/start",
                 "startStream",
-                "Computes a topic even without subscribers.",
+                "Computes a topic even without subscribers; lets a stopped one go on.",
             )
         },
         Route {
@@ -338,7 +338,17 @@ fn streams() -> Vec<Route> {
                 HttpMethod::Post,
                 "/v1/streams/stop",
                 "stopStream",
-                "Pauses a topic; starting it again resumes.",
+                "Pauses a topic, of which its subscribers are told; lets go of a started one.",
+            )
+        },
+        Route {
+            request: body!(rest::StreamRequest, "StreamRequest"),
+            response: body!(rest::Stream, "Stream"),
+            ..route(
+                HttpMethod::Post,
+                "/v1/streams/clear",
+                "clearStream",
+                "Computes a topic while it has subscribers: neither started nor stopped.",
             )
         },
     ]

@@ -25,7 +25,7 @@ pub use book::Catalog;
 pub use definition::{AttributeDefinition, EntityDefinition, GroupingDefinition};
 pub use entity::Entity;
 pub use kpi::{Direction, Kpi, KpiDefinition};
-pub use level::Level;
+pub use level::{Level, UnknownLevel};
 pub use names::{RESERVED_ATTRIBUTES, is_entity_code};
 pub use problem::Problem;
 

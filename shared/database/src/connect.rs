@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
 use tokio::sync::OnceCell;
@@ -15,6 +16,32 @@ use uuid::Uuid;
 
 /// Most statements that a connection keeps prepared; their texts are per entity, and one client more could bring any number.
 const MAX_PREPARED: usize = 512;
+
+/// How long the server lets a session wait. What takes longer fails with an error that says so, and the session goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For one statement as a whole.
+    pub statement: Duration,
+    /// For one lock, such as on a table that is being altered.
+    pub lock: Duration,
+}
+
+impl Timeouts {
+    /// For functions that answer a request within Lambda's 10 s of the template's defaults: an error arrives while there is still time to
+    /// tell it.
+    pub const REQUEST: Self = Self {
+        statement: Duration::from_secs(8),
+        lock: Duration::from_secs(4),
+    };
+
+    fn settings(self) -> String {
+        format!(
+            "; SET statement_timeout = {}; SET lock_timeout = {}",
+            self.statement.as_millis(),
+            self.lock.as_millis()
+        )
+    }
+}
 
 /// What can go wrong between a function and its database.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +114,21 @@ impl Error {
         )
     }
 
+    /// Whether the statement itself failed, and not the server or the way to it: another statement may succeed. So it is with too many rows, a
+    /// timeout, a lock that another has, a table that is not as expected.
+    #[must_use]
+    pub fn is_of_statement(&self) -> bool {
+        /// Connection lost; resources exhausted; operator intervention other than a timeout (57014); system and internal errors.
+        const OF_SERVER: [&str; 5] = ["08", "53", "57P", "58", "XX"];
+        match self {
+            Self::TooMuch(_) | Self::Stored { .. } => true,
+            Self::Statement(error) => error
+                .code()
+                .is_some_and(|code| !OF_SERVER.iter().any(|class| code.code().starts_with(class))),
+            _ => false,
+        }
+    }
+
     /// Whether a row with this key exists already.
     #[must_use]
     pub fn is_duplicate(&self) -> bool {
@@ -110,6 +152,7 @@ pub struct Database {
     pool: Pool,
     config: Arc<Config>,
     role: Arc<str>,
+    timeouts: Option<Timeouts>,
     edition: Arc<OnceCell<Edition>>,
     statements: Arc<AtomicU64>,
 }
@@ -121,9 +164,7 @@ impl Database {
     /// When the URL can't be read.
     pub fn new(url: &str, role: &str) -> Result<Self, Error> {
         let mut config = Config::from_str(url).map_err(|error| Error::Address(error.to_string()))?;
-        config
-            .application_name(role)
-            .connect_timeout(std::time::Duration::from_secs(5));
+        config.application_name(role).connect_timeout(Duration::from_secs(5));
         // A frozen sandbox leaves dead sockets behind: the pool asks a connection for a sign of life before use.
         let recycling = ManagerConfig {
             recycling_method: RecyclingMethod::Verified,
@@ -140,9 +181,19 @@ impl Database {
             pool,
             config: Arc::new(config),
             role: Arc::from(role),
+            timeouts: None,
             edition: Arc::new(OnceCell::new()),
             statements: Arc::new(AtomicU64::new(0)),
         })
+    }
+
+    /// The same database, whose sessions wait no longer than this. Without it they wait as long as the server is set to.
+    #[must_use]
+    pub fn with_timeouts(self, timeouts: Timeouts) -> Self {
+        Self {
+            timeouts: Some(timeouts),
+            ..self
+        }
     }
 
     /// The connection, in the role of this database and with no client set.
@@ -157,8 +208,9 @@ impl Database {
         if self.role.as_ref() != LOGIN_ROLE {
             // Statements are kept prepared, but planned for the buckets that are asked for: a plan for any would visit every chunk.
             let set = format!(
-                "SET ROLE {}; SET plan_cache_mode = force_custom_plan",
-                identifier(&self.role)
+                "SET ROLE {}; SET plan_cache_mode = force_custom_plan{}",
+                identifier(&self.role),
+                self.timeouts.map(Timeouts::settings).unwrap_or_default()
             );
             object.batch_execute(&set).await?;
         }

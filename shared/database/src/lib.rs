@@ -24,4 +24,4 @@ pub mod read;
 pub mod relation;
 pub mod tables;
 
-pub use connect::{Database, Edition, Error, Session};
+pub use connect::{Database, Edition, Error, Session, Timeouts};

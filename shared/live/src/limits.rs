@@ -52,3 +52,10 @@ pub const BACKOFF_FIRST_MS: i64 = 250;
 
 /// Longest pause between two attempts: 250 ms doubled five times is 8 s, then this.
 pub const BACKOFF_LAST_MS: i64 = 10_000;
+
+/// First pause after a topic could not be read; each further failure doubles it. A table that is being altered is free again by then.
+pub const UNREADABLE_FIRST_MS: i64 = 5_000;
+
+/// Longest pause between two readings of a topic that can't be read. One of too many rows costs the database a second or two each time: a fortieth
+/// of this.
+pub const UNREADABLE_LAST_MS: i64 = 80_000;

@@ -10,9 +10,10 @@ use api::rest::{Stream, StreamRequest, Streams};
 use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use database::{Database, definitions};
+use database::Database;
 use identity::Permission;
 use live::{Control, Topic};
+use platform::database::client_catalog;
 use platform::extract::{Authorized, Json as Body};
 use platform::publishers::Publishers;
 use platform::{Problem, clock, environment};
@@ -33,10 +34,7 @@ impl Context {
     /// # Errors
     /// When a variable is missing or malformed.
     pub async fn from_environment() -> Result<Self> {
-        let database = Database::new(
-            &environment::required("DATABASE_URL")?,
-            &environment::required("DATABASE_ROLE")?,
-        )?;
+        let database = platform::database::from_environment()?;
         let table = environment::required("REGISTRY_TABLE")?;
         let registry = Registry::connect_to(&platform::aws_configuration().await, table);
         Ok(Self {
@@ -112,11 +110,7 @@ async fn control(
 /// The topic that is asked for, checked like one that is subscribed to.
 async fn topic(context: &Context, client: Uuid, request: StreamRequest) -> Result<Topic, Problem> {
     let subscription = streams::subscription(client, request).map_err(streams::refused)?;
-    let definitions = definitions::load_one(&context.database, client)
-        .await
-        .context("load definitions")?;
-    let definitions =
-        definitions.ok_or_else(|| Problem::unauthenticated("the token's client does not exist any more"))?;
+    let definitions = client_catalog(&context.database, client).await?;
     live::check_existence(std::slice::from_ref(&subscription), &definitions.catalog).map_err(streams::refused)?;
     Ok(subscription.topic)
 }

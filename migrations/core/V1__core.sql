@@ -31,7 +31,7 @@ CREATE TABLE core.clients (
 CREATE TABLE core.users (
     id             uuid PRIMARY KEY,
     client_id      uuid NOT NULL REFERENCES core.clients,
-    email          text NOT NULL CHECK (email = lower(email)),
+    email          text NOT NULL,
     password_hash  text NOT NULL,
     role           text NOT NULL CHECK (role IN ('admin', 'analyst', 'viewer')),
     created_at     timestamptz NOT NULL DEFAULT now(),
@@ -68,18 +68,20 @@ CREATE TABLE core.kpis (
     PRIMARY KEY (client_id, code)
 );
 
--- A row is written in the transaction of the batch's facts: a batch that is here has had its effect, once.
+-- A row is written in the transaction of the batch's facts: a batch that is here has had its effect, once. A sender's
+-- idempotency key is the first batch's that came with it.
 CREATE TABLE core.batches (
     client_id    uuid NOT NULL REFERENCES core.clients,
     id           uuid NOT NULL,
     entity       text NOT NULL,
     source       text NOT NULL,
+    key          uuid,
     accepted     integer NOT NULL,
     rejected     integer NOT NULL,
-    earliest     timestamptz,
     latest       timestamptz,
     finished_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (client_id, id)
+    PRIMARY KEY (client_id, id),
+    UNIQUE (client_id, key)
 );
 -- The greatest `latest` of an entity is at the end of its part: a watermark is one step backwards in this index.
 CREATE INDEX batches_by_latest ON core.batches (client_id, entity, latest);
@@ -98,6 +100,7 @@ CREATE TABLE core.dead_letters (
     replay_batch  uuid
 );
 CREATE INDEX dead_letters_by_client ON core.dead_letters (client_id, id DESC);
+CREATE INDEX dead_letters_by_batch ON core.dead_letters (client_id, batch_id);
 
 -- Ranges whose continuous aggregates lag behind the partials (Community edition). A reader takes them from the partials.
 CREATE TABLE core.stale_ranges (
@@ -132,7 +135,7 @@ GRANT INSERT ON core.stale_ranges TO analytics_app;
 CREATE FUNCTION core.user_for_sign_in(wanted text)
     RETURNS TABLE (id uuid, client_id uuid, password_hash text, role text)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-    AS $$ SELECT u.id, u.client_id, u.password_hash, u.role FROM core.users u WHERE u.email = lower(wanted) $$;
+    AS $$ SELECT u.id, u.client_id, u.password_hash, u.role FROM core.users u WHERE u.email = wanted $$;
 REVOKE ALL ON FUNCTION core.user_for_sign_in FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION core.user_for_sign_in TO analytics_app;
 

@@ -74,6 +74,7 @@ impl Airline {
         };
         let batch = Batch {
             id: Uuid::now_v7(),
+            key: None,
             facts: origins.iter().map(flight).collect(),
             rejects: Vec::new(),
         };
@@ -151,7 +152,7 @@ impl Airline {
 }
 
 async fn provision(database: &TestDatabase, name: &str) -> Uuid {
-    let email = format!("{name}@example.com");
+    let email = format!("{name}@example.com").parse().unwrap();
     let new = clients::NewClient {
         name,
         time_zone: "Europe/Berlin",

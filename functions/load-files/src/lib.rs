@@ -16,8 +16,8 @@ use database::relation::Placed;
 use database::{Database, Error, definitions};
 use lambda_runtime::LambdaEvent;
 use percent_encoding::percent_decode_str;
+use platform::clock;
 use platform::queue::Queue;
-use platform::{clock, environment};
 use serde::Deserialize;
 use series::Mapper;
 use uuid::Uuid;
@@ -51,10 +51,7 @@ impl Context {
     /// # Errors
     /// When a variable is missing or malformed.
     pub async fn from_environment() -> Result<Self> {
-        let database = Database::new(
-            &environment::required("DATABASE_URL")?,
-            &environment::required("DATABASE_ROLE")?,
-        )?;
+        let database = platform::database::from_environment()?;
         Ok(Self {
             database,
             store: Store::new(&platform::aws_configuration().await),
@@ -296,6 +293,7 @@ fn batch(id: Uuid, chunk: Chunk) -> Batch {
         .collect();
     Batch {
         id,
+        key: None,
         facts: chunk.facts,
         rejects,
     }
@@ -318,6 +316,7 @@ async fn refuse(
     };
     let batch = Batch {
         id: batch_id(client, key, version, REFUSED),
+        key: None,
         facts: Vec::new(),
         rejects: vec![reject],
     };

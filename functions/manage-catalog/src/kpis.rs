@@ -3,14 +3,14 @@
 use anyhow::Context as _;
 use api::rest::{Kpi, Kpis};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use catalog::KpiDefinition;
 use database::definitions;
 use identity::Permission;
 use platform::Problem;
-use platform::extract::{Authorized, Json as Body};
+use platform::extract::{Authorized, Json as Body, Path};
 
 use crate::refusals::{invalid, version};
 use crate::{Context, etag, expected_version, same_code};

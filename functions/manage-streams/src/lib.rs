@@ -11,9 +11,10 @@ use api::rest::{Stream, StreamRequest, Streams};
 use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use database::{Database, Timeouts, definitions};
+use database::{Database, Timeouts};
 use identity::Permission;
 use live::Topic;
+use platform::database::client_catalog;
 use platform::extract::{Authorized, Json as Body};
 use platform::publishers::Publishers;
 use platform::{Problem, clock, environment};
@@ -35,11 +36,7 @@ impl Context {
     /// # Errors
     /// When a variable is missing or malformed.
     pub async fn from_environment() -> Result<Self> {
-        let database = Database::new(
-            &environment::required("DATABASE_URL")?,
-            &environment::required("DATABASE_ROLE")?,
-        )?
-        .with_timeouts(Timeouts::REQUEST);
+        let database = platform::database::from_environment()?.with_timeouts(Timeouts::REQUEST);
         let table = environment::required("REGISTRY_TABLE")?;
         let registry = Registry::connect_to(&platform::aws_configuration().await, table);
         Ok(Self {
@@ -133,11 +130,7 @@ async fn topic(context: &Context, client: Uuid, request: StreamRequest, order: O
     if order == Order::Clear {
         return Ok(subscription.topic);
     }
-    let definitions = definitions::load_one(&context.database, client)
-        .await
-        .context("load definitions")?;
-    let definitions =
-        definitions.ok_or_else(|| Problem::unauthenticated("the token's client does not exist any more"))?;
+    let definitions = client_catalog(&context.database, client).await?;
     live::check_existence(std::slice::from_ref(&subscription), &definitions.catalog).map_err(streams::refused)?;
     Ok(subscription.topic)
 }

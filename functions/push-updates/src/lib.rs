@@ -43,11 +43,7 @@ impl Context {
     pub async fn from_environment() -> Result<Self> {
         let configuration = platform::aws_configuration().await;
         Ok(Self {
-            database: Database::new(
-                &environment::required("DATABASE_URL")?,
-                &environment::required("DATABASE_ROLE")?,
-            )?
-            .with_timeouts(run::TIMEOUTS),
+            database: platform::database::from_environment()?.with_timeouts(run::TIMEOUTS),
             registry: Registry::connect_to(&configuration, environment::required("REGISTRY_TABLE")?),
             poster: Poster::new(&configuration, &environment::required("CONNECTIONS_ENDPOINT")?),
         })

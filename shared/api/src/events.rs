@@ -1,6 +1,5 @@
 //! Messages between functions.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -14,8 +13,11 @@ pub struct QueuedEvents {
     pub client: Uuid,
     /// Code of the entity.
     pub entity: String,
-    /// When the request came.
-    pub received_at: Timestamp,
+    /// How they came.
+    pub source: EventSource,
+    /// Identity of the sender's `Idempotency-Key`, which is good for one batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Uuid>,
     /// The events as they were sent. A line that was no JSON is here as a JSON text.
     pub events: Vec<Box<RawValue>>,
     /// Positions of the lines that were no JSON.
@@ -37,6 +39,27 @@ impl QueuedEvents {
             }
         }
         Ok(text)
+    }
+}
+
+/// How events came to the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EventSource {
+    /// Sent to `/v1/events`.
+    Events,
+    /// A dead letter that was replayed.
+    Replay,
+}
+
+impl EventSource {
+    /// Its name in a batch's report.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Events => "events",
+            Self::Replay => "replay",
+        }
     }
 }
 
@@ -62,7 +85,8 @@ mod tests {
             batch_id: Uuid::nil(),
             client: Uuid::nil(),
             entity: "Flight".to_owned(),
-            received_at: Timestamp::UNIX_EPOCH,
+            source: EventSource::Events,
+            key: None,
             events: events
                 .iter()
                 .map(|event| RawValue::from_string((*event).to_owned()).unwrap())

@@ -9,4 +9,4 @@ pub mod openapi;
 pub mod rest;
 pub mod routes;
 
-pub use events::{QueuedEvents, QueuedWake};
+pub use events::{EventSource, QueuedEvents, QueuedWake};

@@ -222,7 +222,7 @@ fn facts() -> Vec<Route> {
                 header(
                     "Idempotency-Key",
                     false,
-                    "The same key has its effect once, however often it is sent.",
+                    "The same key and body have their effect once, however often they are sent. With another body the events become dead letters that say so.",
                 ),
             ],
             response: body!(rest::Accepted, "Accepted"),
@@ -248,7 +248,11 @@ fn facts() -> Vec<Route> {
             parameters: vec![
                 query("entity", false, "Only of this entity."),
                 query("before", false, "`next_before` of the page before."),
-                query("limit", false, "Most letters, up to 200."),
+                query(
+                    "limit",
+                    false,
+                    "Most letters, up to 200; a page of long ones ends earlier.",
+                ),
             ],
             response: body!(rest::DeadLetters, "DeadLetters"),
             ..route(
@@ -266,7 +270,7 @@ fn facts() -> Vec<Route> {
                 HttpMethod::Post,
                 "/v1/dead-letters/{id}/replay",
                 "replayDeadLetter",
-                "Sends a refused event through ingestion again; it takes effect once.",
+                "Sends a refused event through ingestion again; it takes effect once. 409 when the replay was refused again: its own dead letter is replayed then.",
             )
         },
     ]

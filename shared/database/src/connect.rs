@@ -146,6 +146,17 @@ pub enum Edition {
     Community,
 }
 
+impl Edition {
+    /// Its name in answers and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Apache => "apache",
+            Self::Community => "community",
+        }
+    }
+}
+
 /// A database with its pool of one connection, which is what a function that handles one event at a time can use.
 #[derive(Clone)]
 pub struct Database {

@@ -77,8 +77,8 @@ async fn replace(
     batches: &[Batch],
 ) -> Result<Vec<Outcome>, Error> {
     unchanged(session, client, placed).await?;
-    let fresh = mark(session, client, placed.entity.code(), source, batches).await?;
-    let new = first_of_each(batches, &fresh);
+    let marked = mark(session, client, placed.entity.code(), source, batches).await?;
+    let new = first_of_each(batches, &marked);
     let facts = newest(&placed.entity, &new);
     if !facts.is_empty() {
         let mut times: BTreeSet<i64> = delete(session, client, placed, &facts).await?;
@@ -91,7 +91,7 @@ async fn replace(
         tell(session, edition, client, placed, times.len(), &minutes).await?;
     }
     reject(session, client, placed.entity.code(), &new).await?;
-    Ok(outcomes(batches, &fresh))
+    Ok(outcomes(batches, &marked))
 }
 
 /// The last fact of each key, in the order of the batches.

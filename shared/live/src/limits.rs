@@ -15,11 +15,8 @@ pub const MAX_BUCKETS: u16 = 1_440;
 /// topics are granted fewer buckets (never under one), and `subscribed` says how many.
 pub const MAX_ROWS_PER_CONNECTION: usize = 10_000;
 
-/// Dimensions in one filter. A rollup by more than four is about as large as the facts.
-pub const MAX_FILTERS: usize = 4;
-
-/// Values of one dimension in a filter.
-pub const MAX_FILTER_VALUES: usize = 50;
+/// A topic filters as any other question does.
+pub use series::plan::{MAX_FILTER_VALUES, MAX_FILTERS};
 
 /// Bytes of one filter value.
 pub const MAX_FILTER_VALUE_BYTES: usize = 200;

@@ -62,7 +62,7 @@ impl Shop {
         let database = TestDatabase::create(server).await.unwrap();
         let mut clients = Vec::new();
         for name in ["ours", "theirs"] {
-            let email = format!("{name}@example.com");
+            let email = format!("{name}@example.com").parse().unwrap();
             let new = database::clients::NewClient {
                 name,
                 time_zone: zone,
@@ -135,6 +135,7 @@ impl Shop {
             .collect();
         let batch = Batch {
             id,
+            key: None,
             facts,
             rejects: Vec::new(),
         };

@@ -29,7 +29,7 @@ fn function<'a>(template: &'a Template, name: &str) -> &'a Function {
 fn the_projects_own_template_is_understood() {
     let template = parse(REAL).unwrap();
     let publisher = function(&template, "push-updates");
-    assert_eq!(publisher.environment["STAGE"], "dev");
+    assert_eq!(publisher.environment["LOG_LEVEL"], "info");
     assert_eq!(publisher.environment["REGISTRY_TABLE"], "analytics-engine-registry-dev");
     assert_eq!(
         publisher.environment["CONNECTIONS_ENDPOINT"],

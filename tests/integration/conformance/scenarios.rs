@@ -263,7 +263,7 @@ async fn new_attributes_and_groupings_cover_old_facts() {
         definition
             .groupings
             .push(serde_json::from_value(serde_json::json!({ "dimensions": ["till"] })).unwrap());
-        let entity = known.catalog.replace_entity(definition, true).unwrap();
+        let entity = known.catalog.replace_entity(definition).unwrap();
         let written = database::definitions::replace_entity(&shop.database.owner, shop.ours, &old, &entity, Some(1))
             .await
             .unwrap();

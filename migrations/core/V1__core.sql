@@ -58,6 +58,8 @@ CREATE TABLE core.entities (
     PRIMARY KEY (client_id, code),
     FOREIGN KEY (schema_name, relation_name) REFERENCES core.relations
 );
+-- Codes that differ only in case make names of tables that don't differ.
+CREATE UNIQUE INDEX entities_by_code_in_any_case ON core.entities (client_id, lower(code));
 
 CREATE TABLE core.kpis (
     client_id   uuid NOT NULL REFERENCES core.clients,

@@ -25,7 +25,6 @@ pub(crate) async fn create(
     let caller = authorized.with(Permission::WriteCatalog)?;
     let code = definition.code.clone();
     let entity = definition
-        .clone()
         .validate()
         .map_err(|problems| invalid(WHAT, &code, problems))?;
     let written = definitions::create_entity(&context.database, caller.client, &entity)
@@ -91,10 +90,9 @@ pub(crate) async fn replace(
         .get(&code)
         .cloned()
         .ok_or_else(|| Problem::not_found(WHAT, &code))?;
-    // Whether facts exist is asked under the lock; here only additions are allowed, facts or not, since tables exist.
     let entity = known
         .catalog
-        .replace_entity(definition, true)
+        .replace_entity(definition)
         .map_err(|problems| invalid(WHAT, &code, problems))?;
     let written = definitions::replace_entity(&context.database, caller.client, &old, &entity, expected)
         .await

@@ -24,14 +24,7 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let caller = authorized.with(Permission::WriteCatalog)?;
     let code = definition.code.clone();
-    let known = context.definitions(caller.client).await?;
-    if known.catalog.kpi(&code).is_some() {
-        return Err(Problem::conflict(format!("KPI {code:?} exists already")).hint("PUT replaces it"));
-    }
-    let kpi = definition
-        .validate(&known.catalog)
-        .map_err(|problems| invalid(WHAT, &code, problems))?;
-    let written = definitions::create_kpi(&context.database, caller.client, &kpi.definition)
+    let written = definitions::create_kpi(&context.database, caller.client, &definition)
         .await
         .context("create KPI")?;
     let version = version(written, WHAT, &code)?;
@@ -40,10 +33,7 @@ pub(crate) async fn create(
         StatusCode::CREATED,
         etag(version),
         location,
-        Json(Kpi {
-            definition: kpi.definition,
-            version,
-        }),
+        Json(Kpi { definition, version }),
     )
         .into_response())
 }
@@ -103,7 +93,7 @@ pub(crate) async fn replace(
     let kpi = definition
         .validate(&known.catalog)
         .map_err(|problems| invalid(WHAT, &code, problems))?;
-    let written = definitions::replace_kpi(&context.database, caller.client, &kpi.definition, expected)
+    let written = definitions::replace_kpi(&context.database, caller.client, &kpi, expected)
         .await
         .context("replace KPI")?;
     let version = version(written, WHAT, &code)?;

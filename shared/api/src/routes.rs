@@ -182,7 +182,7 @@ fn catalog() -> Vec<Route> {
                 HttpMethod::Put,
                 "/v1/entities/{code}",
                 "replaceEntity",
-                "Replaces an entity's definition; with facts, only by additions.",
+                "Replaces an entity's definition, by additions only: attributes and groupings.",
             )
         },
         Route {

@@ -129,11 +129,11 @@ impl Error {
         }
     }
 
-    /// Whether a row with this key exists already.
+    /// Whether the server gave a statement up because it took longer than its session allows.
     #[must_use]
-    pub fn is_duplicate(&self) -> bool {
+    pub fn is_out_of_time(&self) -> bool {
         let Self::Statement(error) = self else { return false };
-        error.code() == Some(&tokio_postgres::error::SqlState::UNIQUE_VIOLATION)
+        error.code() == Some(&tokio_postgres::error::SqlState::QUERY_CANCELED)
     }
 }
 
@@ -396,6 +396,11 @@ impl Session {
     /// Commits.
     pub(crate) async fn commit(&self) -> Result<(), Error> {
         Ok(self.object.batch_execute("COMMIT").await?)
+    }
+
+    /// Closes the connection, with all that was set in it and all locks that it has: it does not go back to the pool.
+    pub(crate) fn close(self) {
+        drop(Object::take(self.object));
     }
 
     /// Ends a transaction by its result: commits what went well, rolls back what did not.

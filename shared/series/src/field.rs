@@ -204,7 +204,7 @@ fn shifted(decimal: Decimal, exponent: i32) -> Option<Decimal> {
     if decimal.is_zero() {
         return Some(decimal);
     }
-    let zeros = u32::try_from(scale.min(0).unsigned_abs()).ok()?;
+    let zeros = scale.min(0).unsigned_abs();
     let mantissa = decimal.mantissa().checked_mul(10_i128.checked_pow(zeros)?)?;
     Decimal::try_from_i128_with_scale(mantissa, u32::try_from(scale.max(0)).ok()?).ok()
 }

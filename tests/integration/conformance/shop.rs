@@ -160,7 +160,7 @@ impl Shop {
         definition.attributes.push(serde_json::from_value(attribute).unwrap());
         let grouping = json!({ "dimensions": [dimension] });
         definition.groupings.push(serde_json::from_value(grouping).unwrap());
-        let entity = known.catalog.replace_entity(definition, true).unwrap();
+        let entity = known.catalog.replace_entity(definition).unwrap();
         (old, entity)
     }
 

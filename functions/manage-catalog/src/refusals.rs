@@ -47,7 +47,7 @@ pub(crate) fn version(written: Written, what: &str, code: &str) -> Result<i32, P
         Written::Full(most) => Problem::conflict(format!(
             "there are {most} definitions of this kind, which are the most, so {what} {code:?} can't be added"
         ))
-        .hint("replace one that is not needed any more"),
+        .hint("change one that is not needed any more with PUT; definitions are not deleted, because facts stay"),
         Written::BuiltIn => Problem::conflict(format!("{what} {code:?} is built in and can't be replaced"))
             .hint("define an entity of your own for other attributes"),
         Written::DerivedTooLate => Problem::conflict(format!(

@@ -107,7 +107,8 @@ fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Parsed, Problem> {
         .get(header::CONTENT_TYPE)
         .and_then(|kind| kind.to_str().ok())
         .unwrap_or_default();
-    let parsed = if kind.starts_with("application/x-ndjson") {
+    let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
+    let parsed = if kind.to_ascii_lowercase().starts_with("application/x-ndjson") {
         lines(body)?
     } else {
         Parsed {

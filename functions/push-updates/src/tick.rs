@@ -108,8 +108,8 @@ impl Round {
                     refuse(publisher, &topic.read, now, &error.to_string());
                 }
             } else if !mine().any(|outcome| matches!(outcome, Outcome::Later)) {
-                let values = values(catalogs, &self.merged, &outcomes, &topic);
-                publisher.observe(&topic.read, &values);
+                let (values, empty) = values(catalogs, &self.merged, &outcomes, &topic);
+                publisher.observe(&topic.read, &values, empty);
             }
         }
         alone
@@ -180,11 +180,17 @@ fn by_client(rows: Vec<(Uuid, Row)>) -> BTreeMap<Uuid, Vec<Row>> {
     clients
 }
 
-/// A topic's buckets, finished from the rows of its client. The read may have brought more than the topic asked for.
-fn values(catalogs: &Catalogs, merged: &Merged, outcomes: &[Outcome], planned: &Planned) -> Vec<Observed> {
+/// A topic's buckets that have facts, finished from the rows of its client, and the value of one that has none. The read may
+/// have brought more than the topic asked for.
+fn values(
+    catalogs: &Catalogs,
+    merged: &Merged,
+    outcomes: &[Outcome],
+    planned: &Planned,
+) -> (Vec<Observed>, Option<f64>) {
     let topic = &planned.read.topic;
     let Some((client, kpi)) = catalogs.kpi(topic) else {
-        return Vec::new();
+        return (Vec::new(), None);
     };
     let range = Range {
         from: planned.read.from,
@@ -210,7 +216,7 @@ fn values(catalogs: &Catalogs, merged: &Merged, outcomes: &[Outcome], planned: &
             ))
         })
         .collect();
-    series::answer(&request, &client.calendar, &read)
+    let observed = series::answer(&request, &client.calendar, &read)
         .into_iter()
         .filter(|((bucket, _), _)| *bucket >= range.from && *bucket < range.to)
         .map(|((start, _), point)| Observed {
@@ -218,7 +224,8 @@ fn values(catalogs: &Catalogs, merged: &Merged, outcomes: &[Outcome], planned: &
             value: point.value,
             facts: u64::try_from(point.facts).unwrap_or(0),
         })
-        .collect()
+        .collect();
+    (observed, series::answer::empty(&request).value)
 }
 
 /// How far the data of the watching clients has come.

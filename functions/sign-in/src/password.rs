@@ -36,6 +36,9 @@ pub(crate) async fn sign_in(
         tracing::info!("sign-in refused");
         return Err(wrong());
     };
+    if let Err(error) = context.registry.forgive_attempt(email.as_str(), now).await {
+        tracing::warn!(cause = %error, "an attempt that succeeded stays counted");
+    }
     let role = user.role.parse().context("read a user's role")?;
     let caller = Caller {
         client: user.client,

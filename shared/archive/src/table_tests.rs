@@ -1,7 +1,7 @@
 //! Small Parquet files, written here, as facts and refused rows.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-use arrow::array::{Date32Array, Float64Array, StringArray, TimestampMillisecondArray, UInt8Array};
+use arrow::array::{Date32Array, Float32Array, StringArray, TimestampMillisecondArray, UInt8Array, UInt64Array};
 use catalog::EntityDefinition;
 use formula::Value as Stored;
 use parquet::arrow::ArrowWriter;
@@ -51,7 +51,7 @@ fn floats_that_are_no_numbers_are_refused_row_by_row() {
     let floats = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1.5].map(Some);
     let floats: ArrayRef = Arc::new(Float64Array::from_iter(floats.into_iter().chain([None])));
     for kind in [DataType::Float64, DataType::Float32, DataType::Float16] {
-        let chunk = load(file(vec![("level", cast(&floats, &kind).unwrap())])).unwrap();
+        let chunk = load(file(vec![("level", converted(&floats, &kind).unwrap())])).unwrap();
         let facts: Vec<&Stored> = chunk.facts.iter().map(|fact| &fact.values[0]).collect();
         assert_eq!(facts, [&Stored::Decimal(Decimal::new(15, 1)), &Stored::Null], "{kind}");
         let refused: Vec<(usize, &str)> = chunk
@@ -130,4 +130,24 @@ fn columns_are_brought_to_the_types_of_attributes() {
         (chunk.facts.len(), chunk.refused[0].rejection.field.as_str()),
         (0, "count")
     );
+}
+
+#[test]
+fn no_number_is_lost_or_changed_on_the_way() {
+    let counts: ArrayRef = Arc::new(UInt64Array::from(vec![1, (1 << 63) + 5, u64::MAX]));
+    let chunk = load(file(vec![("count", counts)])).unwrap();
+    assert_eq!(chunk.facts[0].values[1], Stored::Integer(1));
+    let refused: Vec<&str> = chunk.refused.iter().map(|row| row.rejection.field.as_str()).collect();
+    assert_eq!(refused, ["count", "count"], "{chunk:?}");
+
+    let levels: ArrayRef = Arc::new(Float32Array::from(vec![0.1, 12.75]));
+    let chunk = load(file(vec![("level", levels)])).unwrap();
+    let facts: Vec<&Stored> = chunk.facts.iter().map(|fact| &fact.values[0]).collect();
+    let decimal = |mantissa, scale| Stored::Decimal(Decimal::new(mantissa, scale));
+    assert_eq!(facts, [&decimal(1, 1), &decimal(1275, 2)], "{chunk:?}");
+
+    let late: ArrayRef = Arc::new(arrow::array::TimestampSecondArray::from(vec![i64::MAX / 1000]));
+    let batch = RecordBatch::try_from_iter([("at", late)]).unwrap();
+    let error = load(written(&batch)).unwrap_err();
+    assert!(error.to_string().contains("verflow"), "{error}");
 }

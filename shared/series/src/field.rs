@@ -126,6 +126,9 @@ pub(crate) fn value(kind: AttributeType, field: Field<'_>) -> Result<Value, Stri
             .map_err(|_| format!("{:?} is no integer", shown(&text)))
             .and_then(bounded_integer),
         (AttributeType::Integer, Field::Digits(digits)) => whole_digits(digits).and_then(bounded_integer),
+        (AttributeType::Integer, Field::Decimal(decimal)) => whole_decimal(decimal)
+            .ok_or_else(|| format!("{decimal} is no integer"))
+            .and_then(bounded_integer),
         (AttributeType::Integer, Field::Float(float)) => whole(float).and_then(bounded_integer),
         (AttributeType::Decimal, Field::Integer(integer)) => bounded_decimal(Decimal::from(integer)),
         (AttributeType::Decimal, Field::Decimal(decimal)) => bounded_decimal(decimal),
@@ -214,9 +217,11 @@ fn whole_digits(digits: &str) -> Result<i64, String> {
     if let Ok(integer) = digits.parse() {
         return Ok(integer);
     }
-    let decimal = exact_digits(digits)?;
-    let whole = decimal.is_integer().then(|| decimal.to_i64()).flatten();
-    whole.ok_or_else(|| format!("{} is no integer", shown(digits)))
+    whole_decimal(exact_digits(digits)?).ok_or_else(|| format!("{} is no integer", shown(digits)))
+}
+
+fn whole_decimal(decimal: Decimal) -> Option<i64> {
+    decimal.is_integer().then(|| decimal.to_i64()).flatten()
 }
 
 /// The beginning of a text, for a reason: a sender may have written megabytes.

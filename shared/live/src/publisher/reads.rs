@@ -49,8 +49,8 @@ impl Publisher {
     }
 
     /// What was read of a range that [`reads`](Publisher::reads) asked for in this tick. A bucket of the range that is not among the
-    /// values is empty.
-    pub fn observe(&mut self, read: &TopicRead, values: &[Observed]) {
+    /// values has no facts; `empty` is the KPI's value then, 0 for a count.
+    pub fn observe(&mut self, read: &TopicRead, values: &[Observed], empty: Option<f64>) {
         let Topics {
             states, keys, grids, ..
         } = &mut self.topics;
@@ -62,6 +62,7 @@ impl Publisher {
                     to: read.to,
                 },
                 values,
+                empty,
                 grid,
                 self.seq,
             );

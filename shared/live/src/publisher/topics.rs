@@ -263,16 +263,16 @@ impl TopicState {
         }
     }
 
-    /// Takes what was read in a range; buckets that are not among the values are empty.
-    pub(super) fn observe(&mut self, span: Span, values: &[Observed], grid: &Grid, seq: u64) {
+    /// Takes what was read in a range; buckets that are not among the values are without facts, with the value `empty`.
+    pub(super) fn observe(&mut self, span: Span, values: &[Observed], empty: Option<f64>, grid: &Grid, seq: u64) {
         let inside = |start: Timestamp| span.from <= start && start < span.to && start <= grid.head();
         let mut read: BTreeMap<Timestamp, (Option<f64>, u64)> = self
             .buckets
             .range(span.from..span.to)
-            .map(|(start, _)| (*start, (None, 0)))
+            .map(|(start, _)| (*start, (empty, 0)))
             .collect();
         if inside(grid.head()) {
-            read.insert(grid.head(), (None, 0));
+            read.insert(grid.head(), (empty, 0));
         }
         read.extend(
             values
@@ -299,7 +299,7 @@ impl TopicState {
 
     fn set(&mut self, start: Timestamp, value: Option<f64>, facts: u64, head: Timestamp, seq: u64) {
         let before = self.buckets.get(&start);
-        if before.is_none() && value.is_none() && facts == 0 && start != head {
+        if before.is_none() && facts == 0 && start != head {
             return;
         }
         let closed = start < head || before.is_some_and(|bucket| bucket.closed);

@@ -176,7 +176,7 @@ impl World {
                 facts: *facts,
             })
             .collect();
-        self.publisher.observe(read, &values);
+        self.publisher.observe(read, &values, None);
         if !self.is_paused(kpi, period) {
             self.behind.remove(&read.topic.id());
         }

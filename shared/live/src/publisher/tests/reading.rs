@@ -9,6 +9,25 @@ use crate::publisher::Touched;
 use crate::{Change, Control, Frame, Mode, RETAIN_MS, Silence, SilentChannel, UNREADABLE_FIRST_MS};
 
 #[test]
+fn the_open_bucket_has_the_value_of_no_facts() {
+    let mut bench = Bench::new();
+    bench.subscribe("a", 1, Mode::Live, 5, None);
+    for read in bench.publisher.reads(second(6_030), Some(&[]), &Minutes) {
+        bench.publisher.observe(&read, &[], Some(0.0));
+    }
+    let frames = super::frames(&bench.publisher.frames(second(6_030), &BTreeMap::new()));
+    let open = crate::Row {
+        facts: 0,
+        ..row(1, 6_000, 0.0, false)
+    };
+    assert_eq!(
+        frames.iter().flat_map(rows).collect::<Vec<_>>(),
+        [open],
+        "a count without facts is 0"
+    );
+}
+
+#[test]
 fn only_what_may_have_changed_is_read() {
     let mut bench = Bench::new();
     bench.subscribe("a", 1, Mode::Live, 5, None);
@@ -18,7 +37,7 @@ fn only_what_may_have_changed_is_read() {
             .iter()
             .map(|read| (read.from.as_second(), read.to.as_second()))
             .collect::<Vec<_>>();
-        reads.iter().for_each(|read| bench.publisher.observe(read, &[]));
+        reads.iter().for_each(|read| bench.publisher.observe(read, &[], None));
         bench.publisher.frames(second(now), &BTreeMap::new());
         ranges
     };

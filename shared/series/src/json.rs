@@ -5,7 +5,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::fact::Fact;
@@ -112,7 +112,7 @@ impl<'de> Deserialize<'de> for Typed<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = <&'de RawValue>::deserialize(deserializer)?.get();
         let field = match raw.as_bytes().first() {
-            Some(b'"') => text(raw).map_err(D::Error::custom)?,
+            Some(b'"') => text(raw),
             Some(b'n') => Field::Missing,
             Some(b't') => Field::Boolean(true),
             Some(b'f') => Field::Boolean(false),
@@ -124,15 +124,18 @@ impl<'de> Deserialize<'de> for Typed<'de> {
     }
 }
 
-/// A JSON string, borrowed unless it has escapes.
-fn text(raw: &str) -> Result<Field<'_>, serde_json::Error> {
+/// A JSON string, borrowed unless it has escapes. They can say half a surrogate pair, which no text can hold.
+fn text(raw: &str) -> Field<'_> {
     let plain = raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default();
     let text = if plain.contains('\\') {
-        Cow::Owned(serde_json::from_str(raw)?)
+        match serde_json::from_str(raw) {
+            Ok(text) => Cow::Owned(text),
+            Err(_) => return Field::Other("a text with half a character"),
+        }
     } else {
         Cow::Borrowed(plain)
     };
-    Ok(Field::Text { text, typed: true })
+    Field::Text { text, typed: true }
 }
 
 #[cfg(test)]

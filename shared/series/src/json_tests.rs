@@ -52,7 +52,11 @@ fn what_is_wrong_is_named_with_its_field() {
         ("{", "", "is no JSON"),
         (r#"{"at": 1} x"#, "", "is no JSON"),
         (r#"{"amount": NaN}"#, "", "is no JSON"),
-        (r#"{"region": "\ud800"}"#, "", "is no JSON"),
+        (
+            r#"{"at": 1795262400000, "amount": 1, "region": "\ud800"}"#,
+            "region",
+            "half a character",
+        ),
         ("[1, 2]", "", "not a list"),
         ("7", "", "not a number"),
         ("\"text\"", "", "not a text"),

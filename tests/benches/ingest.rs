@@ -32,7 +32,7 @@ const ROUNDS: usize = 5;
 /// Live events come at this rate: so long is the time that an invocation's events span.
 const LIVE_EVENTS_PER_SECOND: i64 = 1_000;
 
-const ENTITIES: &str = include_str!("../../../infra/local/demo/entities.json");
+const ENTITIES: &str = include_str!("../../infra/local/demo/entities.json");
 
 #[tokio::main]
 async fn main() -> Result<()> {

@@ -13,6 +13,7 @@ use local_cloud::template::REGION;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tracing_subscriber::EnvFilter;
 use uuid::Uuid;
 
 use crate::databases::{TestDatabase, servers};
@@ -66,12 +67,22 @@ pub struct Answer {
     pub body: Value,
 }
 
+/// Warnings and errors of the product go to stderr, which a failed test shows. A second product of one process finds it done.
+fn log_to_stderr() {
+    let wanted = EnvFilter::try_from_env("LOCAL_CLOUD_LOG").unwrap_or_else(|_| EnvFilter::new("warn,dynoxide=error"));
+    let log = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(wanted);
+    drop(log.try_init());
+}
+
 impl Product {
     /// Starts one, with the demo's definitions for the first client.
     ///
     /// # Errors
     /// When anything of it does not start.
     pub async fn start() -> Result<Self> {
+        log_to_stderr();
         let server = servers()
             .into_iter()
             .next()

@@ -8,7 +8,7 @@ mod handshake;
 
 use anyhow::{Context as _, Result};
 use aws_lambda_events::apigw::{ApiGatewayWebsocketProxyRequest, ApiGatewayWebsocketProxyRequestContext};
-use database::Database;
+use database::{Database, Timeouts};
 use identity::{Caller, Permission};
 use lambda_runtime::LambdaEvent;
 use live::Subscription;
@@ -33,7 +33,7 @@ impl Context {
     /// # Errors
     /// When a variable is missing or malformed.
     pub async fn from_environment() -> Result<Self> {
-        let database = platform::database::from_environment()?;
+        let database = platform::database::from_environment()?.with_timeouts(Timeouts::REQUEST);
         let table = environment::required("REGISTRY_TABLE")?;
         let registry = Registry::connect_to(&platform::aws_configuration().await, table);
         Ok(Self {

@@ -6,7 +6,7 @@
 
 use anyhow::{Context as _, Result};
 use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
-use database::{Database, definitions};
+use database::{Database, Timeouts, definitions};
 use identity::{Permission, Role};
 use jiff::Timestamp;
 use lambda_runtime::LambdaEvent;
@@ -32,7 +32,7 @@ impl Context {
     /// # Errors
     /// When a variable is missing or malformed.
     pub async fn from_environment() -> Result<Self> {
-        let database = platform::database::from_environment()?;
+        let database = platform::database::from_environment()?.with_timeouts(Timeouts::REQUEST);
         let table = environment::required("REGISTRY_TABLE")?;
         let registry = Registry::connect_to(&platform::aws_configuration().await, table);
         Ok(Self {

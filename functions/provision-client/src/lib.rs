@@ -2,11 +2,15 @@
 
 use anyhow::{Context as _, Result};
 use database::Database;
-use database::clients::{self, NewClient};
+use database::clients;
 use identity::{Email, Role, hash_password};
 use lambda_runtime::LambdaEvent;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
+
+/// Most characters of an organisation's name.
+const MAX_NAME: usize = 120;
 
 /// What the function has from its environment.
 pub struct Context {
@@ -25,33 +29,55 @@ impl Context {
     }
 }
 
-/// What is asked.
+/// What is asked: with a `client` a user of it, else a new client.
 #[derive(Deserialize)]
-#[serde(untagged, deny_unknown_fields)]
+#[serde(try_from = "Value")]
 pub enum Request {
     /// A new client with its administrator.
-    Client {
-        /// Name of the organisation.
-        name: String,
-        /// IANA time zone of its days.
-        #[serde(default = "utc")]
-        time_zone: String,
-        /// E-mail address of the administrator.
-        email: String,
-        /// Password of the administrator.
-        password: String,
-    },
+    Client(NewClient),
     /// Another user of a client.
-    User {
-        /// The client.
-        client: Uuid,
-        /// E-mail address.
-        email: String,
-        /// Password.
-        password: String,
-        /// Role.
-        role: Role,
-    },
+    User(NewUser),
+}
+
+/// A new client with its administrator.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewClient {
+    /// Name of the organisation.
+    pub name: String,
+    /// IANA time zone of its days.
+    #[serde(default = "utc")]
+    pub time_zone: String,
+    /// E-mail address of the administrator.
+    pub email: String,
+    /// Password of the administrator.
+    pub password: String,
+}
+
+/// Another user of a client.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewUser {
+    /// The client.
+    pub client: Uuid,
+    /// E-mail address.
+    pub email: String,
+    /// Password.
+    pub password: String,
+    /// Role.
+    pub role: Role,
+}
+
+impl TryFrom<Value> for Request {
+    type Error = serde_json::Error;
+
+    /// Not left to an untagged enum, which would not say what is wrong.
+    fn try_from(event: Value) -> Result<Self, Self::Error> {
+        if event.get("client").is_some() {
+            return serde_json::from_value(event).map(Self::User);
+        }
+        serde_json::from_value(event).map(Self::Client)
+    }
 }
 
 fn utc() -> String {
@@ -75,53 +101,64 @@ pub struct Answer {
 /// # Errors
 /// When the input is not valid or the database fails; nothing is created then.
 pub async fn handle(context: &Context, event: LambdaEvent<Request>) -> Result<Answer, lambda_runtime::Error> {
-    Ok(provision(context, event.payload).await?)
+    let result = match event.payload {
+        Request::Client(new) => provision(context, new).await,
+        Request::User(new) => add_user(context, new).await,
+    };
+    // With its causes: the operator sees this text only.
+    result.map_err(|error| format!("{error:#}").into())
 }
 
-async fn provision(context: &Context, request: Request) -> Result<Answer> {
-    match request {
-        Request::Client {
-            name,
-            time_zone,
-            email,
-            password,
-        } => {
-            let email = self::email(&email)?;
-            anyhow::ensure!(
-                series::Calendar::of(&time_zone).is_some(),
-                "{time_zone:?} is no IANA time zone, such as Europe/Berlin"
-            );
-            let password_hash = hash(password).await?;
-            let new = NewClient {
-                name: &name,
-                time_zone: &time_zone,
-                email: &email,
-                password_hash: &password_hash,
-                role: Role::Admin.name(),
-            };
-            let provisioned = clients::provision(&context.database, &new).await?;
-            Ok(Answer {
-                client: provisioned.client,
-                user: Some(provisioned.user),
-                created: provisioned.created,
-            })
-        }
-        Request::User {
-            client,
-            email,
-            password,
-            role,
-        } => {
-            let email = self::email(&email)?;
-            let password_hash = hash(password).await?;
-            let created = clients::add_user(&context.database, client, &email, &password_hash, role.name()).await?;
-            Ok(Answer {
-                client,
-                user: None,
-                created,
-            })
-        }
-    }
+async fn provision(context: &Context, new: NewClient) -> Result<Answer> {
+    let NewClient {
+        name,
+        time_zone,
+        email,
+        password,
+    } = new;
+    let email = self::email(&email)?;
+    let name = name.trim();
+    let length = name.chars().count();
+    anyhow::ensure!(
+        (1..=MAX_NAME).contains(&length) && !name.chars().any(char::is_control),
+        "the field `name`: {name:?} is no line of 1 to {MAX_NAME} characters"
+    );
+    anyhow::ensure!(
+        series::Calendar::of(&time_zone).is_some(),
+        "the field `time_zone`: {time_zone:?} is no IANA time zone, such as Europe/Berlin"
+    );
+    let password_hash = hash(password).await?;
+    let new = clients::NewClient {
+        name,
+        time_zone: &time_zone,
+        email: &email,
+        password_hash: &password_hash,
+        role: Role::Admin.name(),
+    };
+    let provisioned = clients::provision(&context.database, &new).await?;
+    Ok(Answer {
+        client: provisioned.client,
+        user: Some(provisioned.user),
+        created: provisioned.created,
+    })
+}
+
+async fn add_user(context: &Context, new: NewUser) -> Result<Answer> {
+    let NewUser {
+        client,
+        email,
+        password,
+        role,
+    } = new;
+    let email = self::email(&email)?;
+    let password_hash = hash(password).await?;
+    let added = clients::add_user(&context.database, client, &email, &password_hash, role.name()).await?;
+    let created = added.with_context(|| format!("the field `client`: there is no client {client}"))?;
+    Ok(Answer {
+        client,
+        user: None,
+        created,
+    })
 }
 
 /// The address, refused here before a password is hashed for it.
@@ -134,5 +171,5 @@ async fn hash(password: String) -> Result<String> {
     tokio::task::spawn_blocking(move || hash_password(&password))
         .await
         .context("hash password")?
-        .context("password")
+        .context("the field `password`")
 }

@@ -3,6 +3,7 @@
 mod query;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::Result;
 use api::rest::{KpiValue, PlanStep, Series, SeriesPoint};
@@ -12,7 +13,7 @@ use axum::{Json, Router};
 use catalog::{Kpi, Level};
 use database::definitions::ClientCatalog;
 use database::read::{self, Read};
-use database::{Database, Error};
+use database::{Database, Error, Timeouts};
 use identity::Permission;
 use jiff::Timestamp;
 use platform::database::client_catalog;
@@ -22,6 +23,12 @@ use series::answer::Row;
 use series::plan::{Filter, MAX_GROUPED_POINTS, MAX_POINTS};
 use series::{Point, Question, Range, Request, SeriesKey, Source};
 use uuid::Uuid;
+
+/// Within the 29 s of the template, which are those of API Gateway: an error arrives while there is still time to tell it.
+const TIMEOUTS: Timeouts = Timeouts {
+    statement: Duration::from_secs(25),
+    lock: Duration::from_secs(5),
+};
 
 /// What the function has from its environment.
 #[derive(Clone)]
@@ -36,7 +43,7 @@ impl Context {
     /// When a variable is missing or malformed.
     pub fn from_environment() -> Result<Self> {
         Ok(Self {
-            database: platform::database::from_environment()?,
+            database: platform::database::from_environment()?.with_timeouts(TIMEOUTS),
         })
     }
 }
@@ -206,7 +213,7 @@ async fn ask(
 fn refused(error: Error) -> Problem {
     match error {
         Error::TooMuch(detail) => Problem::invalid(detail),
-        other => Problem::internal(&other.into()),
+        other => anyhow::Error::from(other).into(),
     }
 }
 

@@ -84,10 +84,7 @@ impl<'a> Pairs<'a> {
                 rest.push((name.as_str(), value.as_str()));
                 continue;
             };
-            filter
-                .entry(dimension.to_owned())
-                .or_default()
-                .extend(value.split(',').map(str::to_owned));
+            filter.entry(dimension.to_owned()).or_default().extend(listed(value));
         }
         if filter.len() > MAX_FILTERS || filter.values().any(|values| values.len() > MAX_FILTER_VALUES) {
             return Err(Problem::malformed(format!(
@@ -125,6 +122,22 @@ impl<'a> Pairs<'a> {
     }
 }
 
+/// The values of a list: separated by commas. A value's own comma, and its own backslash, follow a backslash.
+fn listed(list: &str) -> Vec<String> {
+    let (mut values, mut value) = (Vec::new(), String::new());
+    let mut characters = list.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            ',' => values.push(std::mem::take(&mut value)),
+            // A last backslash stands for itself.
+            '\\' => value.push(characters.next().unwrap_or('\\')),
+            other => value.push(other),
+        }
+    }
+    values.push(value);
+    values
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -148,6 +161,21 @@ mod tests {
             query.filter["origin"],
             BTreeSet::from(["LAX".to_owned(), "ORD".to_owned()])
         );
+    }
+
+    #[test]
+    fn a_list_takes_every_value() {
+        let cases: [(&str, &[&str]); 6] = [
+            ("ORD", &["ORD"]),
+            ("ORD,LAX", &["ORD", "LAX"]),
+            (r"Smith\, Jones,LAX", &["Smith, Jones", "LAX"]),
+            (r"a\\,b", &[r"a\", "b"]),
+            (r"a\", &[r"a\"]),
+            ("", &[""]),
+        ];
+        for (list, values) in cases {
+            assert_eq!(listed(list), values, "{list}");
+        }
     }
 
     #[test]

@@ -8,8 +8,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
-use database::Database;
 use database::health::{self, Health, Jobs};
+use database::{Database, Timeouts};
 use platform::{clock, environment};
 use registry::Registry;
 
@@ -29,7 +29,7 @@ impl Context {
     /// # Errors
     /// When a variable is missing or malformed.
     pub async fn from_environment() -> Result<Self> {
-        let database = platform::database::from_environment()?;
+        let database = platform::database::from_environment()?.with_timeouts(Timeouts::REQUEST);
         let registry = Registry::connect_to(
             &platform::aws_configuration().await,
             environment::required("REGISTRY_TABLE")?,

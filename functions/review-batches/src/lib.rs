@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use database::{Database, letters};
+use database::{Database, Timeouts, letters};
 use identity::Permission;
 use platform::Problem;
 use platform::extract::{Authorized, Path, Query};
@@ -33,7 +33,7 @@ impl Context {
     /// # Errors
     /// When a variable is missing or malformed.
     pub async fn from_environment() -> Result<Self> {
-        let database = platform::database::from_environment()?;
+        let database = platform::database::from_environment()?.with_timeouts(Timeouts::REQUEST);
         Ok(Self {
             database,
             queue: Queue::from_environment("EVENTS_QUEUE_URL").await?,

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use axum::Router;
 use axum::routing::post;
-use database::Database;
+use database::{Database, Timeouts};
 use identity::{SigningKey, VerifyingKey};
 use platform::environment;
 use registry::Registry;
@@ -32,7 +32,7 @@ impl Context {
     /// # Errors
     /// When a variable is missing or malformed.
     pub async fn from_environment() -> Result<Self> {
-        let database = platform::database::from_environment()?;
+        let database = platform::database::from_environment()?.with_timeouts(Timeouts::REQUEST);
         let table = environment::required("REGISTRY_TABLE")?;
         let signing_key = SigningKey::from_pem(&environment::required("TOKEN_SIGNING_KEY")?);
         let verifying_key = VerifyingKey::from_pem(&environment::required("TOKEN_VERIFYING_KEY")?);

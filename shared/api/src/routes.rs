@@ -104,7 +104,7 @@ fn filter() -> Parameter {
     query(
         "filter[DIMENSION]",
         false,
-        "Values of a dimension that count, separated by commas: `filter[origin]=ORD,LAX`.",
+        r"Values of a dimension that count, separated by commas: `filter[origin]=ORD,LAX`. A value's own comma is written `\,`.",
     )
 }
 

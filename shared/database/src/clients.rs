@@ -133,7 +133,7 @@ pub async fn provision(database: &Database, new: &NewClient<'_>) -> Result<Provi
     Ok(provisioned)
 }
 
-/// Adds a user to a client; with an e-mail address that exists, nothing changes and `false` is returned.
+/// Adds a user to a client; with an e-mail address that exists, nothing changes and `false` is returned. `None` when there is no such client.
 ///
 /// # Errors
 /// When the statement fails.
@@ -143,13 +143,17 @@ pub async fn add_user(
     email: &Email,
     password_hash: &str,
     role: &str,
-) -> Result<bool, Error> {
+) -> Result<Option<bool>, Error> {
     let session = database.session().await?;
-    let added = session
-        .execute(
-            "INSERT INTO core.users (id, client_id, email, password_hash, role) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+    let rows = session
+        .query(
+            "WITH added AS (
+                 INSERT INTO core.users (id, client_id, email, password_hash, role)
+                 SELECT $1, id, $3, $4, $5 FROM core.clients WHERE id = $2 ON CONFLICT DO NOTHING RETURNING id
+             )
+             SELECT EXISTS (SELECT FROM added) FROM core.clients WHERE id = $2",
             &[&Uuid::now_v7(), &client, &email.as_str(), &password_hash, &role],
         )
         .await?;
-    Ok(added == 1)
+    Ok(rows.first().map(|row| row.get(0)))
 }

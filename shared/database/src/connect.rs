@@ -129,11 +129,12 @@ impl Error {
         }
     }
 
-    /// Whether the server gave a statement up because it took longer than its session allows.
+    /// Whether the server gave a statement up because it, or a lock that it waited for, took longer than its session allows.
     #[must_use]
     pub fn is_out_of_time(&self) -> bool {
+        use tokio_postgres::error::SqlState;
         let Self::Statement(error) = self else { return false };
-        error.code() == Some(&tokio_postgres::error::SqlState::QUERY_CANCELED)
+        matches!(error.code(), Some(code) if [SqlState::QUERY_CANCELED, SqlState::LOCK_NOT_AVAILABLE].contains(code))
     }
 }
 

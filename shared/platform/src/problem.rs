@@ -135,6 +135,19 @@ impl Problem {
         )
     }
 
+    /// 503: it took longer than it may, and nothing was changed. The cause goes to the log.
+    #[cfg(feature = "database")]
+    fn took_too_long(cause: &anyhow::Error) -> Self {
+        tracing::warn!(cause = format!("{cause:#}"), "request took too long");
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "took-too-long",
+            "Took too long",
+            "the database took longer than a request may",
+        )
+        .hint("try again when less is going on, or ask for less: a shorter range, a longer period, fewer groups")
+    }
+
     /// Adds how to put it right.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -152,6 +165,13 @@ impl Problem {
 
 impl From<anyhow::Error> for Problem {
     fn from(cause: anyhow::Error) -> Self {
+        #[cfg(feature = "database")]
+        if cause
+            .downcast_ref::<database::Error>()
+            .is_some_and(database::Error::is_out_of_time)
+        {
+            return Self::took_too_long(&cause);
+        }
         Self::internal(&cause)
     }
 }

@@ -1,7 +1,7 @@
 //! Definitions: everything wrong with one is told at once, with its place and the way out.
 
 use serde_json::{Value, json};
-use tests::product::{Account, Product};
+use tests::product::{Account, Answer, Product};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn definitions_are_checked_versioned_and_kept_apart() {
@@ -187,16 +187,26 @@ async fn replacing_needs_the_version_that_is_replaced(ours: &Account) {
 
 async fn only_one_of_many_writers_wins(ours: &Account) {
     let created = kpi("RACE", "COUNT(Flight)");
-    let statuses = futures::future::join_all((0..5).map(|_| ours.post("/v1/kpis", &created))).await;
-    let mut statuses: Vec<u16> = statuses.into_iter().map(|answer| answer.unwrap().status).collect();
-    statuses.sort_unstable();
-    assert_eq!(statuses, [201, 409, 409, 409, 409]);
+    let answers = futures::future::join_all((0..5).map(|_| ours.post("/v1/kpis", &created))).await;
+    assert_eq!(statuses(answers), [201, 409, 409, 409, 409]);
     let etag = ours.get("/v1/kpis/RACE").await.unwrap().etag.unwrap();
     let writers = (0..5).map(|_| ours.put("/v1/kpis/RACE", Some(&etag), &created));
-    let statuses = futures::future::join_all(writers).await;
-    let mut statuses: Vec<u16> = statuses.into_iter().map(|answer| answer.unwrap().status).collect();
+    assert_eq!(
+        statuses(futures::future::join_all(writers).await),
+        [200, 412, 412, 412, 412]
+    );
+}
+
+/// The statuses in order; a failure of ours is told with its text.
+fn statuses(answers: Vec<anyhow::Result<Answer>>) -> Vec<u16> {
+    let status = |answer: anyhow::Result<Answer>| {
+        let answer = answer.unwrap();
+        assert!(answer.status < 500, "{}", answer.body);
+        answer.status
+    };
+    let mut statuses: Vec<u16> = answers.into_iter().map(status).collect();
     statuses.sort_unstable();
-    assert_eq!(statuses, [200, 412, 412, 412, 412]);
+    statuses
 }
 
 async fn an_entity_grows_under_its_facts(ours: &Account) {

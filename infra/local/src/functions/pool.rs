@@ -160,7 +160,7 @@ impl Pool {
     pub fn external(&self, name: &str) -> Result<ExternalFunction, InvocationError> {
         let slots = self.slots(name)?;
         let worker = slots.external.get_or_init(|| {
-            let worker = Arc::new(Worker::new(name.to_owned(), function_arn(name), None));
+            let worker = Arc::new(Worker::new(name.to_owned(), function_arn(name)));
             slots.runtimes.add(Arc::clone(&worker));
             worker
         });
@@ -279,11 +279,17 @@ impl Slots {
         }
         let id = format!("{name}-{}", self.started.fetch_add(1, Ordering::Relaxed));
         let environment = environment::of(&self.function, &self.address(&id), &self.extra_environment);
-        let process = Process::start(name, &self.binary, &environment).map_err(|error| InvocationError::Crashed {
-            status: format!("{} could not be started: {error}", self.binary.display()),
-        })?;
-        let worker = Arc::new(Worker::new(id, function_arn(name), Some(process)));
+        let worker = Arc::new(Worker::new(id, function_arn(name)));
+        // Before the process is there: on a busy machine it may ask for its event before this thread goes on.
         self.runtimes.add(Arc::clone(&worker));
+        match Process::start(name, &self.binary, &environment) {
+            Ok(process) => worker.started(process),
+            Err(error) => {
+                self.runtimes.remove(&worker.id);
+                let status = format!("{} could not be started: {error}", self.binary.display());
+                return Err(InvocationError::Crashed { status });
+            }
+        }
         if self.is_shut_down.load(Ordering::Acquire) {
             // The shutdown may have looked for processes just before this one was there.
             worker.kill();

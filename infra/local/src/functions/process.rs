@@ -84,6 +84,21 @@ async fn forward(name: String, output: impl AsyncRead + Unpin) {
     let mut lines = BufReader::new(output).lines();
     while let Ok(Some(line)) = lines.next_line().await {
         let end = line.floor_char_boundary(LINE_BYTES);
-        tracing::info!(target: "function", "{name}: {}", &line[..end]);
+        let text = &line[..end];
+        match level(&line).as_deref() {
+            Some("ERROR") => tracing::error!(target: "function", "{name}: {text}"),
+            Some("WARN") => tracing::warn!(target: "function", "{name}: {text}"),
+            _ => tracing::info!(target: "function", "{name}: {text}"),
+        }
     }
+}
+
+/// The level that a function gave its line; a panic's message has none.
+fn level(line: &str) -> Option<String> {
+    /// The part of a line that matters here.
+    #[derive(serde::Deserialize)]
+    struct Line {
+        level: String,
+    }
+    serde_json::from_str(line).map(|line: Line| line.level).ok()
 }

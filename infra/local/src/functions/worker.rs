@@ -1,6 +1,6 @@
 //! One runtime: something that asks for events over the Runtime API, one at a time.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,8 +16,8 @@ pub(super) type Answer = Result<Bytes, InvocationError>;
 pub(super) struct Worker {
     pub(super) id: String,
     pub(super) function_arn: String,
-    /// `None` for a process that somebody else starts.
-    process: Option<Process>,
+    /// Not set before it is started, and never for one that somebody else starts.
+    process: OnceLock<Process>,
     outbox: mpsc::Sender<Invocation>,
     inbox: AsyncMutex<mpsc::Receiver<Invocation>>,
     handed_out: Mutex<Option<HandedOut>>,
@@ -62,12 +62,13 @@ pub(super) struct Patience {
 }
 
 impl Worker {
-    pub(super) fn new(id: String, function_arn: String, process: Option<Process>) -> Self {
+    /// Its process comes after it: a runtime must be known before it can ask.
+    pub(super) fn new(id: String, function_arn: String) -> Self {
         let (outbox, inbox) = mpsc::channel(1);
         Self {
             id,
             function_arn,
-            process,
+            process: OnceLock::new(),
             outbox,
             inbox: AsyncMutex::new(inbox),
             handed_out: Mutex::new(None),
@@ -75,27 +76,34 @@ impl Worker {
         }
     }
 
+    /// From now on it is this process; called once.
+    pub(super) fn started(&self, process: Process) {
+        if let Err(second) = self.process.set(process) {
+            second.kill();
+        }
+    }
+
     /// Ends the process, if it is ours.
     pub(super) fn kill(&self) {
-        if let Some(process) = &self.process {
+        if let Some(process) = self.process.get() {
             process.kill();
         }
     }
 
     /// Resolves with the exit status; never for an external process.
     pub(super) async fn exited(&self) -> String {
-        match &self.process {
+        match self.process.get() {
             Some(process) => process.exited().await,
             None => std::future::pending().await,
         }
     }
 
     pub(super) fn is_external(&self) -> bool {
-        self.process.is_none()
+        self.process.get().is_none()
     }
 
     pub(super) fn has_exited(&self) -> bool {
-        self.process.as_ref().is_some_and(Process::has_exited)
+        self.process.get().is_some_and(Process::has_exited)
     }
 
     /// Gives the runtime one event and waits for its answer.

@@ -51,7 +51,22 @@ async fn events_become_values_and_everything_bad_is_told() {
     an_unknown_entity_is_a_dead_letter_that_can_be_replayed(ours).await;
     series_split_filter_and_explain(ours).await;
     clients_do_not_see_each_other(&product).await;
+    a_request_that_waits_too_long_is_told(&product).await;
     product.stop().await.unwrap();
+}
+
+async fn a_request_that_waits_too_long_is_told(product: &Product) {
+    let other = product.database.plain().await.unwrap();
+    other
+        .batch_execute("BEGIN; LOCK TABLE core.kpis IN ACCESS EXCLUSIVE MODE")
+        .await
+        .unwrap();
+    let path = "/v1/kpis/FLIGHTS/value?period=day";
+    let waited = product.ours.get(path).await.unwrap();
+    assert_eq!(waited.status, 503, "{}", waited.body);
+    assert!(detail(&waited).contains("longer"), "{}", waited.body);
+    other.batch_execute("ROLLBACK").await.unwrap();
+    product.ours.get(path).await.unwrap().expect(200).unwrap();
 }
 
 async fn good_events_count_once(ours: &Account) {

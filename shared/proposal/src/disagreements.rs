@@ -22,7 +22,7 @@
 //!    exists. It is included in both cases: no line of its own.
 //! 9. **Five years of archive "for compliance"** are less than what HIPAA (6) and SOX (7) ask for, and six years are no option. The archive is
 //!    lengthened to the shortest option that, with the time in the active database, is long enough: seven years for both unless
-//!     the active database holds the data for the rest: six years are also one active and five archived.
+//!    the active database holds the data for the rest: six years are also one active and five archived.
 //! 10. **Unit of retention.** Periods are called days, and have a unit of months or years beside them; the cost function ignores the unit. Every
 //!     period here is days; a year has 365, as in the options.
 //! 11. **Detail that is kept.** All five levels are ticked, three are recommended. The ticked ones are the default.

@@ -1,9 +1,9 @@
 //! What the catalogue refuses, as problems.
 
-use axum::http::StatusCode;
 use database::definitions::Written;
 use platform::Problem;
 use platform::problem::Issue;
+use platform::versions::changed_meanwhile;
 
 /// Everything that is wrong with a definition, each with its place and hint.
 pub(crate) fn invalid(what: &str, code: &str, problems: Vec<catalog::Problem>) -> Problem {
@@ -29,13 +29,7 @@ pub(crate) fn version(written: Written, what: &str, code: &str) -> Result<i32, P
         Written::Stored(version) => Ok(version),
         Written::Exists => Err(Problem::conflict(format!("{what} {code:?} exists already")).hint("PUT replaces it")),
         Written::Missing => Err(Problem::not_found(what, code)),
-        Written::Stale(version) => Err(Problem::new(
-            StatusCode::PRECONDITION_FAILED,
-            "changed-meanwhile",
-            "Changed meanwhile",
-            format!("{what} {code:?} is at version {version} now"),
-        )
-        .hint("read it again, apply your change to it, and send its new ETag")),
+        Written::Stale(version) => Err(changed_meanwhile(what, code, version)),
         Written::FinestFixed(dimensions) => Err(Problem::conflict(format!(
             "the grouping [{}] of {what} {code:?} is kept from another level on, which can't be changed",
             dimensions.join(", ")

@@ -6,7 +6,7 @@
 //! - [`connect`]: pool, roles, TLS; [`migrate`]: schema; [`relation`], [`ddl`], [`tables`]: the tables that entities generate
 //! - [`ingest`], [`correct`], [`copy`]: facts, partials, rejects and the batch's mark in one transaction
 //! - [`read`]: states of buckets for [`series::Question`]s, many in one statement; [`compact`]: upkeep of rollups
-//! - [`definitions`], [`clients`], [`letters`], [`notify`], [`health`]: the rest, one table each
+//! - [`definitions`], [`clients`], [`letters`], [`proposals`], [`notify`], [`health`]: the rest, one table each
 
 pub mod clients;
 pub mod compact;
@@ -20,6 +20,7 @@ pub mod ingest;
 pub mod letters;
 pub mod migrate;
 pub mod notify;
+pub mod proposals;
 pub mod read;
 pub mod relation;
 pub mod tables;

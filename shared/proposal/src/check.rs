@@ -80,6 +80,17 @@ fn typed<T: DeserializeOwned>(checked: Value) -> Result<T, Problem> {
     serde_json::from_value(checked).map_err(|error| Problem::new("", format!("the answers can't be read: {error}")))
 }
 
+/// The name of a project, trimmed.
+///
+/// # Errors
+/// When it is no line of 1 to [`catalog::MAX_LABEL`] characters.
+pub fn checked_name(name: &str) -> Result<String, Problem> {
+    match text(&name.into(), catalog::MAX_LABEL) {
+        Ok(_) => Ok(name.trim().to_owned()),
+        Err((message, hint)) => Err(Problem::new("/name", message).with_hint(hint)),
+    }
+}
+
 /// The questions that are still to be answered before a quote is complete.
 #[must_use]
 pub fn missing(questionnaire: &Questionnaire, answers: &Answers, required: &RequiredObjects) -> Vec<Missing> {

@@ -26,7 +26,7 @@ pub use answers::{
     Term,
 };
 pub use book::{BookError, PriceBook};
-pub use check::{Missing, missing};
+pub use check::{Missing, checked_name, missing};
 pub use pricing::quote;
 pub use questionnaire::{AnswerKind, Choice, ChoicePrice, Condition, ForEach, Question, Questionnaire, Step, StepKey};
 pub use quote::{Line, Notice, Period, Quote, Range, Section, Totals};

@@ -19,8 +19,9 @@ help: ## List these commands
 run: build ## Start the local cloud with real facts, Ctrl-C ends it (ARGS="--only read-series" leaves one function to a debugger)
 	@exec infra/setup/with-environment "$(local_cloud)" run $(ARGS)
 
-test: fetch-test lint build ## Check everything and run every test (TEST_DATABASE_URLS="postgres://..." adds servers to the suite)
-	@exec infra/setup/with-environment --tests infra/setup/run-tests
+test: fetch-test lint ## Check everything and run every test (TEST_DATABASE_URLS="postgres://..." names the servers to test against)
+	cargo build --workspace --bins --tests
+	@exec infra/setup/with-environment --tests infra/setup/with-test-database infra/setup/run-tests
 
 lint: ## Check formatting, lints and dependencies (ARGS=--advisories adds known vulnerabilities)
 	@infra/setup/require-tools --lint
@@ -32,10 +33,10 @@ invoke: event build ## Send one event to one function: make invoke F=read-series
 	@exec infra/setup/with-environment "$(local_cloud)" invoke "$(F)" "$(E)" $(ARGS)
 
 bench-live: build ## Measure commit to frame for many subscribers
-	@exec infra/setup/with-environment cargo run --quiet -p tests --bin bench-live -- $(ARGS)
+	@exec infra/setup/with-environment infra/setup/with-test-database cargo bench --workspace --profile dev --bench live
 
 bench-ingest: build ## Measure events per second against a bare COPY
-	@exec infra/setup/with-environment cargo run --quiet -p tests --bin bench-ingest -- $(ARGS)
+	@exec infra/setup/with-environment infra/setup/with-test-database cargo bench --workspace --profile dev --bench ingest
 
 event:
 	@[[ -n "$(F)" && -n "$(E)" ]] || { echo "error: name a function and an event: make invoke F=read-series E=events/read-series.value.json" >&2; exit 1; }

@@ -31,7 +31,7 @@ CREATE TABLE core.clients (
 CREATE TABLE core.users (
     id             uuid PRIMARY KEY,
     client_id      uuid NOT NULL REFERENCES core.clients,
-    email          text NOT NULL CHECK (email = lower(email)),
+    email          text NOT NULL,
     password_hash  text NOT NULL,
     role           text NOT NULL CHECK (role IN ('admin', 'analyst', 'viewer')),
     created_at     timestamptz NOT NULL DEFAULT now(),
@@ -58,6 +58,8 @@ CREATE TABLE core.entities (
     PRIMARY KEY (client_id, code),
     FOREIGN KEY (schema_name, relation_name) REFERENCES core.relations
 );
+-- Codes that differ only in case make names of tables that don't differ.
+CREATE UNIQUE INDEX entities_by_code_in_any_case ON core.entities (client_id, lower(code));
 
 CREATE TABLE core.kpis (
     client_id   uuid NOT NULL REFERENCES core.clients,
@@ -68,20 +70,23 @@ CREATE TABLE core.kpis (
     PRIMARY KEY (client_id, code)
 );
 
--- A row is written in the transaction of the batch's facts: a batch that is here has had its effect, once.
+-- A row is written in the transaction of the batch's facts: a batch that is here has had its effect, once. A sender's
+-- idempotency key is the first batch's that came with it.
 CREATE TABLE core.batches (
     client_id    uuid NOT NULL REFERENCES core.clients,
     id           uuid NOT NULL,
     entity       text NOT NULL,
     source       text NOT NULL,
+    key          uuid,
     accepted     integer NOT NULL,
     rejected     integer NOT NULL,
-    earliest     timestamptz,
     latest       timestamptz,
     finished_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (client_id, id)
+    PRIMARY KEY (client_id, id),
+    UNIQUE (client_id, key)
 );
-CREATE INDEX batches_by_time ON core.batches (client_id, entity, finished_at DESC) INCLUDE (latest);
+-- The greatest `latest` of an entity is at the end of its part: a watermark is one step backwards in this index.
+CREATE INDEX batches_by_latest ON core.batches (client_id, entity, latest);
 
 CREATE TABLE core.dead_letters (
     id            uuid PRIMARY KEY,
@@ -97,6 +102,7 @@ CREATE TABLE core.dead_letters (
     replay_batch  uuid
 );
 CREATE INDEX dead_letters_by_client ON core.dead_letters (client_id, id DESC);
+CREATE INDEX dead_letters_by_batch ON core.dead_letters (client_id, batch_id);
 
 -- Service proposals: the answers so far, and the price book that they were begun with and are priced by.
 CREATE TABLE core.proposals (
@@ -144,11 +150,12 @@ GRANT INSERT ON core.stale_ranges TO analytics_app;
 CREATE FUNCTION core.user_for_sign_in(wanted text)
     RETURNS TABLE (id uuid, client_id uuid, password_hash text, role text)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-    AS $$ SELECT u.id, u.client_id, u.password_hash, u.role FROM core.users u WHERE u.email = lower(wanted) $$;
+    AS $$ SELECT u.id, u.client_id, u.password_hash, u.role FROM core.users u WHERE u.email = wanted $$;
 REVOKE ALL ON FUNCTION core.user_for_sign_in FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION core.user_for_sign_in TO analytics_app;
 
--- How far the data of some clients has come, for the publisher's beats: one statement for all of them.
+-- How far the data of some clients has come, for the publisher's beats: one statement for all of them. It only grows: a batch
+-- of late corrections does not take it back.
 CREATE FUNCTION core.watermarks(wanted uuid[])
     RETURNS TABLE (client_id uuid, entity text, latest timestamptz)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -158,7 +165,7 @@ CREATE FUNCTION core.watermarks(wanted uuid[])
         CROSS JOIN LATERAL (
             SELECT b.latest FROM core.batches b
             WHERE b.client_id = e.client_id AND b.entity = e.code AND b.latest IS NOT NULL
-            ORDER BY b.finished_at DESC LIMIT 1
+            ORDER BY b.latest DESC LIMIT 1
         ) b
         WHERE e.client_id = ANY (wanted)
     $$;

@@ -3,8 +3,7 @@ CREATE SCHEMA IF NOT EXISTS {{schema}};
 GRANT USAGE ON SCHEMA {{schema}} TO analytics_app;
 CREATE TABLE {{facts}} (
     client_id  uuid NOT NULL,
-    time       timestamptz NOT NULL,
-    {{columns}}
+    time       timestamptz NOT NULL{{columns}}
 );
 SELECT create_hypertable('{{facts}}', 'time', chunk_time_interval => interval '7 days', create_default_indexes => false);
 CREATE INDEX ON {{facts}} (client_id, time);

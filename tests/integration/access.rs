@@ -1,5 +1,8 @@
 //! Who may do what: tokens, roles, guarded definitions, and what is open to all.
 
+use std::collections::BTreeSet;
+
+use identity::{Permission, Role};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::product::{Account, PASSWORD, Product};
@@ -92,47 +95,105 @@ async fn tokens_are_checked(product: &Product) {
 }
 
 async fn roles_decide(product: &Product) {
-    let viewer = product.user("viewer").await.unwrap();
-    assert_eq!(viewer.get("/v1/kpis").await.unwrap().status, 200);
-    assert_eq!(
-        viewer.get("/v1/kpis/FLIGHTS/value?period=day").await.unwrap().status,
-        200
-    );
-    for (path, body) in [
-        ("/v1/kpis", json!({})),
-        ("/v1/entities", json!({})),
-        ("/v1/events/Flight", json!([{}])),
-        ("/v1/streams/start", json!({ "kpi": "FLIGHTS", "period": "minute" })),
-    ] {
-        let answer = viewer.post(path, &body).await.unwrap();
-        // Whoever may not, and sends nonsense, is told one or the other.
-        assert!(
-            matches!(answer.status, 400 | 403),
-            "{path}: {} {}",
-            answer.status,
-            answer.body
-        );
+    let ours = &product.ours;
+    let accepted = ours.post("/v1/events/Unknown", &json!([{}])).await.unwrap();
+    let batch = accepted.body["batch_id"].as_str().unwrap().to_owned();
+    assert_eq!(ours.outcome(&accepted).await.unwrap(), (0, 1));
+    let letters = ours.get("/v1/dead-letters?entity=Unknown").await.unwrap().body;
+    let letter = letters["dead_letters"][0]["id"].as_str().unwrap();
+    let routes = guarded_routes(&batch, letter);
+    let listed: BTreeSet<(String, &str)> = routes.iter().map(|route| (route.0.to_string(), route.1)).collect();
+    let described = api::routes::routes();
+    let guarded = described.iter().filter(|route| !route.open).map(|route| {
+        let method = serde_json::to_value(&route.method).unwrap();
+        (method.as_str().unwrap().to_uppercase(), route.path)
+    });
+    assert_eq!(listed, guarded.collect(), "each route that asks for a token is tried");
+    for role in Role::ALL {
+        let account = match role {
+            Role::Admin => ours.clone(),
+            other => product.user(other.name()).await.unwrap(),
+        };
+        for (method, route, path, body, permission) in &routes {
+            let headers = [("content-type", "application/json"), ("if-match", "\"77\"")];
+            let body = body.as_ref().map(Value::to_string);
+            let answer = account.send(method.clone(), path, &headers, body).await.unwrap();
+            let refused = answer.status == 403;
+            assert_eq!(
+                refused,
+                !role.may(*permission),
+                "{role}: {method} {route}: {}",
+                answer.body
+            );
+            if refused {
+                assert_eq!(answer.body["type"], "urn:analytics-engine:problem:not-allowed");
+                let detail = answer.body["detail"].as_str().unwrap();
+                assert!(
+                    detail.contains(&permission.to_string()),
+                    "{role}: {method} {route}: {detail}"
+                );
+            } else {
+                assert!(
+                    !matches!(answer.status, 400 | 401 | 500..),
+                    "{role}: {method} {route}: {}",
+                    answer.body
+                );
+            }
+        }
     }
+}
+
+/// Method, route, a path of it, a body that is valid, and the permission that it takes.
+type GuardedRoute = (Method, &'static str, String, Option<Value>, Permission);
+
+/// Every route that asks for a token, with a request that only a role can be the reason to refuse.
+fn guarded_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
+    use Permission::{
+        ControlStreams, ReadCatalog, ReadDeadLetters, ReadSeries, ReadStreams, ReplayDeadLetters, WriteCatalog,
+        WriteEvents,
+    };
+    let entity = json!({ "code": "Mine", "domain": "test", "attributes": [{ "name": "weight", "type": "decimal" }] });
     let kpi = json!({ "code": "MINE", "name": "Mine", "formula": "COUNT(Flight)" });
-    assert_eq!(viewer.post("/v1/kpis", &kpi).await.unwrap().status, 403);
-    assert_eq!(
-        viewer
-            .post("/v1/events/Flight", &json!([{ "date": 1 }]))
-            .await
-            .unwrap()
-            .status,
-        403
-    );
-    let analyst = product.user("analyst").await.unwrap();
-    assert_eq!(analyst.post("/v1/kpis", &kpi).await.unwrap().status, 201);
-    assert_eq!(
-        analyst
-            .post("/v1/streams/start", &json!({ "kpi": "FLIGHTS", "period": "minute" }))
-            .await
-            .unwrap()
-            .status,
-        403
-    );
+    let stream = json!({ "kpi": "FLIGHTS", "period": "minute" });
+    let event = json!([{ "date": "2026-03-28T10:00:00Z" }]);
+    let day = "period=day&from=2026-03-28T00:00:00Z&to=2026-03-29T00:00:00Z";
+    let routes: [(Method, &'static str, &str, Option<&Value>, Permission); 18] = [
+        (Method::GET, "/v1/entities", "", None, ReadCatalog),
+        (Method::POST, "/v1/entities", "", Some(&entity), WriteCatalog),
+        (Method::GET, "/v1/entities/{code}", "Flight", None, ReadCatalog),
+        (Method::PUT, "/v1/entities/{code}", "Mine", Some(&entity), WriteCatalog),
+        (Method::GET, "/v1/kpis", "", None, ReadCatalog),
+        (Method::POST, "/v1/kpis", "", Some(&kpi), WriteCatalog),
+        (Method::GET, "/v1/kpis/{code}", "FLIGHTS", None, ReadCatalog),
+        (Method::PUT, "/v1/kpis/{code}", "MINE", Some(&kpi), WriteCatalog),
+        (Method::GET, "/v1/kpis/{code}/value", "FLIGHTS", None, ReadSeries),
+        (Method::GET, "/v1/kpis/{code}/series", "FLIGHTS", None, ReadSeries),
+        (Method::POST, "/v1/events/{entity}", "Flight", Some(&event), WriteEvents),
+        (Method::GET, "/v1/batches/{id}", batch, None, ReadDeadLetters),
+        (Method::GET, "/v1/dead-letters", "", None, ReadDeadLetters),
+        (
+            Method::POST,
+            "/v1/dead-letters/{id}/replay",
+            letter,
+            None,
+            ReplayDeadLetters,
+        ),
+        (Method::GET, "/v1/streams", "", None, ReadStreams),
+        (Method::POST, "/v1/streams/start", "", Some(&stream), ControlStreams),
+        (Method::POST, "/v1/streams/stop", "", Some(&stream), ControlStreams),
+        (Method::POST, "/v1/streams/clear", "", Some(&stream), ControlStreams),
+    ];
+    routes
+        .into_iter()
+        .map(|(method, route, name, body, permission)| {
+            let path = ["{code}", "{entity}", "{id}"]
+                .iter()
+                .fold(route.to_owned(), |path, parameter| path.replace(parameter, name));
+            let query = if permission == ReadSeries { day } else { "" };
+            let query = if route.ends_with("/value") { "period=day" } else { query };
+            (method, route, format!("{path}?{query}"), body.cloned(), permission)
+        })
+        .collect()
 }
 
 async fn definitions_are_guarded(ours: &Account) {

@@ -43,6 +43,16 @@ impl Dashboard {
             .unwrap_or_else(|_| panic!("no {kinds:?} within 15 s"))
     }
 
+    /// What the next update that speaks of silent channels says.
+    async fn silent(&mut self) -> Value {
+        loop {
+            let frame = self.next("update").await;
+            if !frame["silent"].is_null() {
+                return frame["silent"].clone();
+            }
+        }
+    }
+
     /// Waits for a row of a channel with a number of facts.
     async fn row(&mut self, channel: u64, facts: i64) -> (Value, Value) {
         loop {
@@ -214,16 +224,36 @@ async fn streams_are_counted_paused_and_pruned(product: &Product) {
         .expect(200)
         .unwrap();
     assert_eq!(subscribers().await, Some((1, "paused".into())));
+    let silent = dashboard.silent().await;
+    assert_eq!(silent, json!([{ "channel": 1, "why": "paused" }]), "a pause is told");
     ours.post("/v1/streams/start", &topic)
         .await
         .unwrap()
         .expect(200)
         .unwrap();
+    assert_eq!(
+        subscribers().await,
+        Some((1, Value::Null)),
+        "started again, it is as it was"
+    );
+    assert_eq!(dashboard.silent().await, json!([{ "channel": 1, "why": null }]));
+    for (order, control) in [("start", "pinned".into()), ("clear", Value::Null)] {
+        ours.post(&format!("/v1/streams/{order}"), &topic)
+            .await
+            .unwrap()
+            .expect(200)
+            .unwrap();
+        assert_eq!(subscribers().await, Some((1, control)), "{order}");
+    }
     let mut late = now_flight("ORD");
     late["delay"] = 999.into();
     ours.ingest("Flight", &json!([late])).await.unwrap();
-    let update = dashboard.next("update").await;
-    assert_eq!(update["rows"][0][2].as_f64(), Some(999.0), "{update}");
+    loop {
+        let update = dashboard.next("update").await;
+        if update["rows"][0][2].as_f64() == Some(999.0) {
+            break;
+        }
+    }
     drop(dashboard);
     for _ in 0..100 {
         if subscribers().await.is_none_or(|(count, _)| count == 0) {

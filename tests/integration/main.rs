@@ -16,4 +16,5 @@ mod documents;
 mod facts;
 mod flows;
 mod live;
+mod publisher;
 mod tidy;

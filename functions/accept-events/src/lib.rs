@@ -1,16 +1,16 @@
 //! `accept-events`: checks size and syntax of events and queues them. What they mean is checked by `ingest-events`.
 
 use anyhow::Result;
-use api::QueuedEvents;
 use api::rest::Accepted;
-use axum::extract::{Path, State};
+use api::{EventSource, QueuedEvents};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::post;
 use axum::{Json, Router};
 use identity::Permission;
-use platform::extract::{Authorized, Body};
+use platform::Problem;
+use platform::extract::{Authorized, Body, Path};
 use platform::queue::{MAX_MESSAGE_BYTES, Queue};
-use platform::{Problem, clock};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -65,17 +65,19 @@ async fn accept(
         );
     }
     let Parsed { events, broken } = parse(&headers, &body)?;
-    let batch_id = batch_id(&headers, caller.client, &entity)?;
+    let key = key(&headers, caller.client, &entity)?;
+    let batch_id = batch_id(key, &body);
     let count = events.len();
     let queued = QueuedEvents {
         batch_id,
         client: caller.client,
         entity,
-        received_at: clock::now(),
+        source: EventSource::Events,
+        key,
         events,
         broken,
     };
-    let message = serde_json::to_string(&queued).map_err(anyhow::Error::from)?;
+    let message = queued.message().map_err(anyhow::Error::from)?;
     if message.len() > MAX_MESSAGE_BYTES {
         return Err(body_too_large(message.len()));
     }
@@ -105,7 +107,8 @@ fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Parsed, Problem> {
         .get(header::CONTENT_TYPE)
         .and_then(|kind| kind.to_str().ok())
         .unwrap_or_default();
-    let parsed = if kind.starts_with("application/x-ndjson") {
+    let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
+    let parsed = if kind.to_ascii_lowercase().starts_with("application/x-ndjson") {
         lines(body)?
     } else {
         Parsed {
@@ -162,10 +165,16 @@ fn lines(body: &[u8]) -> Result<Parsed, Problem> {
     Ok(parsed)
 }
 
-/// The identity of the batch: new, or made from the client's key, so that a repeated request has its effect once.
-fn batch_id(headers: &HeaderMap, client: Uuid, entity: &str) -> Result<Uuid, Problem> {
+/// The identity of a batch: new, or made from the sender's key and the body, so that a repeated request has its effect once. The same
+/// key with another body is another batch: `ingest-events`, which knows the keys that were used, refuses its events one by one.
+fn batch_id(key: Option<Uuid>, body: &[u8]) -> Uuid {
+    key.map_or_else(Uuid::now_v7, |key| Uuid::new_v5(&key, body))
+}
+
+/// The identity of the sender's idempotency key, if there is one: a key is of one client and entity.
+fn key(headers: &HeaderMap, client: Uuid, entity: &str) -> Result<Option<Uuid>, Problem> {
     let Some(key) = headers.get("idempotency-key") else {
-        return Ok(Uuid::now_v7());
+        return Ok(None);
     };
     if key.is_empty() || key.len() > MAX_KEY_BYTES {
         return Err(Problem::malformed(format!(
@@ -174,7 +183,7 @@ fn batch_id(headers: &HeaderMap, client: Uuid, entity: &str) -> Result<Uuid, Pro
         )));
     }
     let name = [entity.as_bytes(), b"/", key.as_bytes()].concat();
-    Ok(Uuid::new_v5(&client, &name))
+    Ok(Some(Uuid::new_v5(&client, &name)))
 }
 
 #[cfg(test)]
@@ -218,23 +227,22 @@ mod tests {
     }
 
     #[test]
-    fn a_key_names_one_batch_of_a_client_and_entity() {
+    fn a_key_and_a_body_name_one_batch_of_a_client_and_entity() {
         let headers = HeaderMap::from_iter([(
             "idempotency-key".parse::<header::HeaderName>().unwrap(),
             "k".parse().unwrap(),
         )]);
         let (a, b) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        assert_eq!(
-            batch_id(&headers, a, "Flight").unwrap(),
-            batch_id(&headers, a, "Flight").unwrap()
-        );
-        assert_ne!(
-            batch_id(&headers, a, "Flight").unwrap(),
-            batch_id(&headers, b, "Flight").unwrap()
-        );
-        assert_ne!(
-            batch_id(&headers, a, "Flight").unwrap(),
-            batch_id(&headers, a, "Order").unwrap()
-        );
+        let id = |client, entity, body: &str| batch_id(key(&headers, client, entity).unwrap(), body.as_bytes());
+        assert_eq!(id(a, "Flight", "[1]"), id(a, "Flight", "[1]"));
+        for (other, name) in [
+            (id(b, "Flight", "[1]"), "client"),
+            (id(a, "Order", "[1]"), "entity"),
+            (id(a, "Flight", "[2]"), "body"),
+        ] {
+            assert_ne!(id(a, "Flight", "[1]"), other, "{name}");
+        }
+        let none = key(&HeaderMap::new(), a, "Flight").unwrap();
+        assert_ne!(batch_id(none, b"[1]"), batch_id(none, b"[1]"), "without a key");
     }
 }

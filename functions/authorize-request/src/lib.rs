@@ -91,6 +91,23 @@ pub enum Answer {
 /// The text that API Gateway turns into 401.
 const UNAUTHORIZED: &str = "Unauthorized";
 
+/// Takes one event, and logs what is no refusal as an error: the function's alarm counts these lines, since to Lambda a refusal is an
+/// error like any other.
+///
+/// # Errors
+/// As [`authorize`], or when API Gateway's event is not understood.
+pub fn handle(context: &Context, event: serde_json::Value, now: Timestamp) -> Result<Answer, lambda_runtime::Error> {
+    let answered = serde_json::from_value(event)
+        .map_err(|error| format!("the event is of no authorizer: {error}").into())
+        .and_then(|event| authorize(context, &event, now));
+    if let Err(cause) = &answered
+        && cause.to_string() != UNAUTHORIZED
+    {
+        tracing::error!(%cause, "could not authorize");
+    }
+    answered
+}
+
 /// Answers one event.
 ///
 /// # Errors

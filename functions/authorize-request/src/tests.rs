@@ -156,6 +156,9 @@ fn an_event_of_another_kind_is_not_taken_for_either() {
         json!({"Records": []}),
         json!({"headers": {"authorization": "Bearer x"}}),
     ] {
-        assert!(serde_json::from_value::<Event>(event).is_err());
+        assert!(serde_json::from_value::<Event>(event.clone()).is_err());
+        let context = Context::new(&generate_key_pair().unwrap().verifying_pem).unwrap();
+        let error = handle(&context, event, now()).unwrap_err().to_string();
+        assert!(error != UNAUTHORIZED && !error.contains("Bearer x"), "{error}");
     }
 }

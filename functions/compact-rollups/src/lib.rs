@@ -4,7 +4,7 @@
 use anyhow::Result;
 use database::{Database, compact};
 use lambda_runtime::LambdaEvent;
-use platform::{clock, environment};
+use platform::clock;
 use serde::Serialize;
 
 /// What the function has from its environment.
@@ -19,10 +19,7 @@ impl Context {
     /// When a variable is missing or malformed.
     pub fn from_environment() -> Result<Self> {
         Ok(Self {
-            database: Database::new(
-                &environment::required("DATABASE_URL")?,
-                &environment::required("DATABASE_ROLE")?,
-            )?,
+            database: platform::database::from_environment()?,
         })
     }
 }

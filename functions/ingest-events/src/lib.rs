@@ -5,13 +5,13 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use api::QueuedEvents;
+use api::{EventSource, QueuedEvents};
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use database::ingest::{self, Batch, Reject};
+use database::ingest::{self, Batch, Outcome, Reject};
 use database::relation::Placed;
 use database::{Database, Error, definitions};
 use lambda_runtime::LambdaEvent;
-use platform::{clock, environment};
+use platform::clock;
 use serde::de::IgnoredAny;
 use series::{Mapper, Rejection};
 use tokio::sync::Mutex;
@@ -36,10 +36,7 @@ impl Context {
     /// # Errors
     /// When a variable is missing or malformed.
     pub fn from_environment() -> Result<Self> {
-        let database = Database::new(
-            &environment::required("DATABASE_URL")?,
-            &environment::required("DATABASE_ROLE")?,
-        )?;
+        let database = platform::database::from_environment()?;
         Ok(Self::new(database))
     }
 
@@ -84,12 +81,12 @@ pub async fn handle(
     event: LambdaEvent<SqsEvent>,
 ) -> Result<SqsBatchResponse, lambda_runtime::Error> {
     let mut failed: Vec<String> = Vec::new();
-    let mut groups: BTreeMap<(Uuid, String), Vec<(String, QueuedEvents)>> = BTreeMap::new();
+    let mut groups: BTreeMap<(Uuid, String, EventSource), Vec<(String, QueuedEvents)>> = BTreeMap::new();
     for message in event.payload.records {
         let id = message.message_id.clone().unwrap_or_default();
         match parse(&message) {
             Ok(queued) => groups
-                .entry((queued.client, queued.entity.clone()))
+                .entry((queued.client, queued.entity.clone(), queued.source))
                 .or_default()
                 .push((id, queued)),
             Err(error) => {
@@ -99,8 +96,8 @@ pub async fn handle(
             }
         }
     }
-    for ((client, entity), messages) in groups {
-        if let Err(error) = ingest(context, client, &entity, &messages).await {
+    for ((client, entity, source), messages) in groups {
+        if let Err(error) = ingest(context, client, &entity, source, &messages).await {
             tracing::error!(%client, entity, cause = %error, "batch failed; it stays in the queue");
             failed.extend(messages.into_iter().map(|(id, _)| id));
         }
@@ -125,18 +122,39 @@ async fn ingest(
     context: &Context,
     client: Uuid,
     entity: &str,
+    source: EventSource,
     messages: &[(String, QueuedEvents)],
 ) -> Result<(), Error> {
+    let outcomes = write(context, client, entity, source, messages).await?;
+    let messages = messages.iter().map(|(_, queued)| queued).zip(&outcomes);
+    let second: Vec<Batch> = messages
+        .filter(|(_, outcome)| outcome.key_taken)
+        .map(|(queued, _)| used_key(queued))
+        .collect();
+    if !second.is_empty() {
+        // A transaction of its own: when it fails the message comes again, and nothing of it was written.
+        ingest::refuse(&context.database, client, entity, source.name(), &second).await?;
+        tracing::warn!(%client, entity, batches = second.len(), "an Idempotency-Key was used again with another body");
+    }
+    Ok(())
+}
+
+async fn write(
+    context: &Context,
+    client: Uuid,
+    entity: &str,
+    source: EventSource,
+    messages: &[(String, QueuedEvents)],
+) -> Result<Vec<Outcome>, Error> {
     let mut tries = 1;
     loop {
         let Some(placed) = context.placed(client, entity, tries > 1).await? else {
             let batches: Vec<Batch> = messages.iter().map(|(_, queued)| unknown_entity(queued)).collect();
-            ingest::refuse(&context.database, client, entity, "events", &batches).await?;
-            return Ok(());
+            return ingest::refuse(&context.database, client, entity, source.name(), &batches).await;
         };
         let mapper = Mapper::new(placed.entity.clone());
         let batches: Vec<Batch> = messages.iter().map(|(_, queued)| batch(&mapper, queued)).collect();
-        match ingest::ingest(&context.database, client, &placed, "events", &batches).await {
+        match ingest::ingest(&context.database, client, &placed, source.name(), &batches).await {
             Err(Error::DefinitionChanged(_)) if tries < MAX_DEFINITION_TRIES => tries += 1,
             Err(error) => return Err(error),
             Ok(outcomes) => {
@@ -144,7 +162,7 @@ async fn ingest(
                 let duplicates = outcomes.iter().filter(|outcome| outcome.duplicate).count();
                 let rejected: usize = batches.iter().map(|batch| batch.rejects.len()).sum();
                 tracing::info!(%client, entity, batches = batches.len(), duplicates, written, rejected, "ingested");
-                return Ok(());
+                return Ok(outcomes);
             }
         }
     }
@@ -156,6 +174,7 @@ pub fn batch(mapper: &Mapper, queued: &QueuedEvents) -> Batch {
     let now = clock::now();
     let mut batch = Batch {
         id: queued.batch_id,
+        key: queued.key,
         facts: Vec::with_capacity(queued.events.len()),
         rejects: Vec::new(),
     };
@@ -206,17 +225,29 @@ fn unknown_entity(queued: &QueuedEvents) -> Batch {
         "there is no entity {:?}: define it by POST /v1/entities, then replay this event",
         queued.entity
     );
+    refused(queued, queued.key, &reason)
+}
+
+/// A batch whose key another one used. It has no claim on the key, so that it can be marked as what it is.
+fn used_key(queued: &QueuedEvents) -> Batch {
+    let reason = "Idempotency-Key was used before with another body: if this event is meant to count, replay it";
+    refused(queued, None, reason)
+}
+
+/// A batch whose events are all refused for one reason, but for the lines that have their own.
+fn refused(queued: &QueuedEvents, key: Option<Uuid>, reason: &str) -> Batch {
     let rejects = queued
         .events
         .iter()
         .enumerate()
         .map(|(position, event)| match broken_line(queued, position) {
             Some(line) => reject(position, no_json(&line), &line),
-            None => reject(position, whole(reason.clone()), event.get()),
+            None => reject(position, whole(reason.to_owned()), event.get()),
         })
         .collect();
     Batch {
         id: queued.batch_id,
+        key,
         facts: Vec::new(),
         rejects,
     }

@@ -1,26 +1,48 @@
 //! `load-files`: CSV, NDJSON and Parquet files dropped on S3 take the path of events.
 //!
-//! A file's key is `{client}/{Entity}/{name}`. Each chunk of it is a batch of its own, named after the object's version
-//! and the chunk's number, so a run that is repeated goes on where the first one stopped.
+//! S3 tells a queue of each object, and a message of that queue is done when its file is loaded or refused. A file's key is
+//! `{client}/{Entity}/{name}`. Each chunk of it is a batch of its own, named after the object's version and the chunk's
+//! number, so a run that is repeated goes on where the first one stopped.
+
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use archive::store::Store;
 use archive::{Chunk, Chunks, FileError, Format};
-use aws_lambda_events::s3::S3Event;
+use aws_lambda_events::s3::S3EventRecord;
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use database::ingest::{self, Batch, Reject};
 use database::relation::Placed;
 use database::{Database, Error, definitions};
 use lambda_runtime::LambdaEvent;
 use percent_encoding::percent_decode_str;
-use platform::{clock, environment};
-use serde::Serialize;
+use platform::clock;
+use platform::queue::Queue;
+use serde::Deserialize;
 use series::Mapper;
 use uuid::Uuid;
+
+/// What S3 calls the message by which it tries a queue.
+const TEST_EVENT: &str = "s3:TestEvent";
+
+/// After the first failure of a file it is tried again so soon.
+const FIRST_PAUSE: Duration = Duration::from_secs(20);
+
+/// Each pause is so many times the one before.
+const PAUSE_FACTOR: u32 = 6;
+
+/// The pause grows so many times: 20 s x 6^3 is 72 minutes, and SQS hides a message for twelve hours at most.
+const MAX_PAUSE_STEPS: u32 = 3;
+
+/// Names the batch of what is refused of a file as a whole; chunks are named by their number.
+const REFUSED: &str = "refused";
 
 /// What the function has from its environment.
 pub struct Context {
     database: Database,
     store: Store,
+    /// Where the messages come from.
+    queue: Queue,
 }
 
 impl Context {
@@ -29,42 +51,118 @@ impl Context {
     /// # Errors
     /// When a variable is missing or malformed.
     pub async fn from_environment() -> Result<Self> {
-        let database = Database::new(
-            &environment::required("DATABASE_URL")?,
-            &environment::required("DATABASE_ROLE")?,
-        )?;
+        let database = platform::database::from_environment()?;
         Ok(Self {
             database,
             store: Store::new(&platform::aws_configuration().await),
+            queue: Queue::from_environment("FILES_QUEUE_URL").await?,
         })
     }
 }
 
 /// What became of a file.
-#[derive(Debug, Default, Serialize)]
-pub struct Loaded {
+#[derive(Debug, Default)]
+struct Loaded {
     /// Rows that became facts, in this run or one before.
-    pub accepted: usize,
+    accepted: usize,
     /// Rows that became dead letters.
-    pub rejected: usize,
+    rejected: usize,
 }
 
-/// Takes the notification of dropped objects.
+/// Takes messages of the files' queue, each of which tells of dropped objects.
 ///
 /// # Errors
-/// When the database or the bucket fails: Lambda tries again, and what was loaded stays loaded.
-pub async fn handle(context: &Context, event: LambdaEvent<S3Event>) -> Result<Vec<Loaded>, lambda_runtime::Error> {
-    let mut loaded = Vec::new();
-    for record in event.payload.records {
-        let bucket = record.s3.bucket.name.unwrap_or_default();
-        let key = decoded(&record.s3.object.key.unwrap_or_default());
-        let report = load(context, &bucket, &key)
+/// Never: failures are reported per message. What was loaded of a file stays loaded, and its message comes back.
+pub async fn handle(
+    context: &Context,
+    event: LambdaEvent<SqsEvent>,
+) -> Result<SqsBatchResponse, lambda_runtime::Error> {
+    let mut response = SqsBatchResponse::default();
+    for message in event.payload.records {
+        if let Err(error) = load_all(context, &message).await {
+            let id = message.message_id.clone().unwrap_or_default();
+            let tries = receives(&message);
+            tracing::error!(
+                message = id,
+                tries,
+                cause = format!("{error:#}"),
+                "a file is not loaded; it stays in the queue"
+            );
+            if let Err(error) = context
+                .queue
+                .return_after(message.receipt_handle.as_deref().unwrap_or_default(), pause(tries))
+                .await
+            {
+                tracing::warn!(
+                    message = id,
+                    cause = format!("{error:#}"),
+                    "the file is tried again only after the queue's own timeout"
+                );
+            }
+            response.add_failure(id);
+        }
+    }
+    Ok(response)
+}
+
+async fn load_all(context: &Context, message: &SqsMessage) -> Result<()> {
+    for Dropped { bucket, key } in dropped(message.body.as_deref().unwrap_or_default())? {
+        let loaded = load(context, &bucket, &key)
             .await
             .with_context(|| format!("load {key}"))?;
-        tracing::info!(key, accepted = report.accepted, rejected = report.rejected, "loaded");
-        loaded.push(report);
+        tracing::info!(key, accepted = loaded.accepted, rejected = loaded.rejected, "loaded");
     }
-    Ok(loaded)
+    Ok(())
+}
+
+/// How often a message was received, this time included.
+fn receives(message: &SqsMessage) -> u32 {
+    let count = message.attributes.get("ApproximateReceiveCount");
+    count.and_then(|count| count.parse().ok()).unwrap_or(1)
+}
+
+/// How long a file waits that failed so many times: 20 s, 2 min, 12 min, 72 min. The queue gives five tries, so the database
+/// may be gone for almost an hour and a half before a file is given up.
+fn pause(tries: u32) -> Duration {
+    FIRST_PAUSE * PAUSE_FACTOR.saturating_pow(tries.saturating_sub(1).min(MAX_PAUSE_STEPS))
+}
+
+/// An object that was put on the bucket.
+#[derive(Debug, PartialEq, Eq)]
+struct Dropped {
+    bucket: String,
+    key: String,
+}
+
+/// The body of a message from S3.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Notification {
+    /// Only of the message by which S3 tries the queue when notifications are set up.
+    event: Option<String>,
+    #[serde(default)]
+    records: Vec<S3EventRecord>,
+}
+
+/// The objects that a message tells of; none in S3's test of the queue.
+fn dropped(body: &str) -> Result<Vec<Dropped>> {
+    let notification: Notification = serde_json::from_str(body).context("the message is no notification of S3")?;
+    if notification.event.as_deref() == Some(TEST_EVENT) {
+        tracing::info!("S3 has tried the queue of files");
+        return Ok(Vec::new());
+    }
+    if notification.records.is_empty() {
+        bail!("the message tells of no objects");
+    }
+    let object = |record: S3EventRecord| {
+        let bucket = record.s3.bucket.name.context("the message names no bucket")?;
+        let key = record.s3.object.key.context("the message names no key")?;
+        Ok(Dropped {
+            bucket,
+            key: decoded(&key),
+        })
+    };
+    notification.records.into_iter().map(object).collect()
 }
 
 /// An object's key: S3 writes it into its events as forms do, a space as a plus.
@@ -105,10 +203,12 @@ async fn load(context: &Context, bucket: &str, key: &str) -> Result<Loaded> {
     };
     let (bytes, version) = match context.store.get(bucket, key).await {
         Ok(object) => object,
-        Err(error @ FileError::TooLarge { .. }) => {
-            return refuse(context, client, entity, key, "too-large", &error.to_string()).await;
+        Err(error) => {
+            let FileError::TooLarge { etag, .. } = &error else {
+                return Err(error.into());
+            };
+            return refuse(context, client, entity, key, etag, &error.to_string()).await;
         }
-        Err(error) => return Err(error.into()),
     };
     let Some(placed) = catalog.placed.remove(entity) else {
         return refuse(
@@ -193,6 +293,7 @@ fn batch(id: Uuid, chunk: Chunk) -> Batch {
         .collect();
     Batch {
         id,
+        key: None,
         facts: chunk.facts,
         rejects,
     }
@@ -214,7 +315,8 @@ async fn refuse(
         original: key.to_owned(),
     };
     let batch = Batch {
-        id: batch_id(client, key, version, "refused"),
+        id: batch_id(client, key, version, REFUSED),
+        key: None,
         facts: Vec::new(),
         rejects: vec![reject],
     };
@@ -226,3 +328,7 @@ async fn refuse(
         rejected: 1,
     })
 }
+
+#[cfg(test)]
+#[path = "lib_tests.rs"]
+mod tests;

@@ -3,14 +3,14 @@
 use anyhow::Context as _;
 use api::rest::{Entities, Entity};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use catalog::EntityDefinition;
 use database::definitions;
 use identity::Permission;
 use platform::Problem;
-use platform::extract::{Authorized, Json as Body};
+use platform::extract::{Authorized, Json as Body, Path};
 use platform::versions::{etag, expected_version};
 
 use crate::refusals::{invalid, version};
@@ -26,7 +26,6 @@ pub(crate) async fn create(
     let caller = authorized.with(Permission::WriteCatalog)?;
     let code = definition.code.clone();
     let entity = definition
-        .clone()
         .validate()
         .map_err(|problems| invalid(WHAT, &code, problems))?;
     let written = definitions::create_entity(&context.database, caller.client, &entity)
@@ -92,10 +91,9 @@ pub(crate) async fn replace(
         .get(&code)
         .cloned()
         .ok_or_else(|| Problem::not_found(WHAT, &code))?;
-    // Whether facts exist is asked under the lock; here only additions are allowed, facts or not, since tables exist.
     let entity = known
         .catalog
-        .replace_entity(definition, true)
+        .replace_entity(definition)
         .map_err(|problems| invalid(WHAT, &code, problems))?;
     let written = definitions::replace_entity(&context.database, caller.client, &old, &entity, expected)
         .await

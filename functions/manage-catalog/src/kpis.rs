@@ -3,14 +3,14 @@
 use anyhow::Context as _;
 use api::rest::{Kpi, Kpis};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use catalog::KpiDefinition;
 use database::definitions;
 use identity::Permission;
 use platform::Problem;
-use platform::extract::{Authorized, Json as Body};
+use platform::extract::{Authorized, Json as Body, Path};
 use platform::versions::{etag, expected_version};
 
 use crate::refusals::{invalid, version};
@@ -25,14 +25,7 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let caller = authorized.with(Permission::WriteCatalog)?;
     let code = definition.code.clone();
-    let known = context.definitions(caller.client).await?;
-    if known.catalog.kpi(&code).is_some() {
-        return Err(Problem::conflict(format!("KPI {code:?} exists already")).hint("PUT replaces it"));
-    }
-    let kpi = definition
-        .validate(&known.catalog)
-        .map_err(|problems| invalid(WHAT, &code, problems))?;
-    let written = definitions::create_kpi(&context.database, caller.client, &kpi.definition)
+    let written = definitions::create_kpi(&context.database, caller.client, &definition)
         .await
         .context("create KPI")?;
     let version = version(written, WHAT, &code)?;
@@ -41,10 +34,7 @@ pub(crate) async fn create(
         StatusCode::CREATED,
         etag(version),
         location,
-        Json(Kpi {
-            definition: kpi.definition,
-            version,
-        }),
+        Json(Kpi { definition, version }),
     )
         .into_response())
 }
@@ -104,7 +94,7 @@ pub(crate) async fn replace(
     let kpi = definition
         .validate(&known.catalog)
         .map_err(|problems| invalid(WHAT, &code, problems))?;
-    let written = definitions::replace_kpi(&context.database, caller.client, &kpi.definition, expected)
+    let written = definitions::replace_kpi(&context.database, caller.client, &kpi, expected)
         .await
         .context("replace KPI")?;
     let version = version(written, WHAT, &code)?;

@@ -8,8 +8,8 @@ use anyhow::Result;
 use axum::Router;
 use axum::routing::get;
 use database::Database;
-use database::definitions::{self, ClientCatalog};
-use platform::{Problem, environment};
+use database::definitions::ClientCatalog;
+use platform::Problem;
 use uuid::Uuid;
 
 /// What the function has from its environment.
@@ -25,18 +25,12 @@ impl Context {
     /// When a variable is missing or malformed.
     pub fn from_environment() -> Result<Self> {
         Ok(Self {
-            database: Database::new(
-                &environment::required("DATABASE_URL")?,
-                &environment::required("DATABASE_ROLE")?,
-            )?,
+            database: platform::database::from_environment()?,
         })
     }
 
     async fn definitions(&self, client: Uuid) -> Result<ClientCatalog, Problem> {
-        let loaded = definitions::load_one(&self.database, client)
-            .await
-            .map_err(anyhow::Error::from)?;
-        loaded.ok_or_else(|| Problem::unauthenticated("the token's client does not exist any more"))
+        platform::database::client_catalog(&self.database, client).await
     }
 }
 

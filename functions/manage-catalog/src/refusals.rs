@@ -1,5 +1,7 @@
 //! What the catalogue refuses, as problems.
 
+use axum::http::StatusCode;
+use database::change::MAX_CHANGE_MS;
 use database::definitions::Written;
 use platform::Problem;
 use platform::problem::Issue;
@@ -25,19 +27,41 @@ pub(crate) fn invalid(what: &str, code: &str, problems: Vec<catalog::Problem>) -
 
 /// How a write ended, as the version or a problem.
 pub(crate) fn version(written: Written, what: &str, code: &str) -> Result<i32, Problem> {
-    match written {
-        Written::Stored(version) => Ok(version),
-        Written::Exists => Err(Problem::conflict(format!("{what} {code:?} exists already")).hint("PUT replaces it")),
-        Written::Missing => Err(Problem::not_found(what, code)),
-        Written::Stale(version) => Err(changed_meanwhile(what, code, version)),
-        Written::FinestFixed(dimensions) => Err(Problem::conflict(format!(
-            "the grouping [{}] of {what} {code:?} is kept from another level on, which can't be changed",
-            dimensions.join(", ")
+    Err(match written {
+        Written::Stored(version) => return Ok(version),
+        Written::Stale(version) => changed_meanwhile(what, code, version),
+        Written::Exists(taken) if taken == code => {
+            Problem::conflict(format!("{what} {code:?} exists already")).hint("PUT replaces it")
+        }
+        Written::Exists(taken) => Problem::conflict(format!(
+            "{what} {code:?} can't be told apart from {taken:?}, which exists already"
         ))
-        .hint("what the grouping does not answer is read from the facts; define a new entity for another level")),
-        Written::DerivedTooLate => Err(Problem::conflict(format!(
+        .hint("choose another code, or replace that one with PUT"),
+        Written::Missing => Problem::not_found(what, code),
+        Written::Invalid(problems) => invalid(what, code, problems),
+        Written::Full(most) => Problem::conflict(format!(
+            "there are {most} definitions of this kind, which are the most, so {what} {code:?} can't be added"
+        ))
+        .hint("change one that is not needed any more with PUT; definitions are not deleted, because facts stay"),
+        Written::BuiltIn => Problem::conflict(format!("{what} {code:?} is built in and can't be replaced"))
+            .hint("define an entity of your own for other attributes"),
+        Written::DerivedTooLate => Problem::conflict(format!(
             "{what} {code:?} has facts, which would lack the new derived attribute"
         ))
-        .hint("define a new entity and load the facts into it")),
-    }
+        .hint("define a new entity and load the facts into it"),
+        Written::Misfit(reason) => Problem::conflict(format!(
+            "{what} {code:?} has facts in tables that can't take this change: {reason}"
+        ))
+        .hint("name the attribute differently, or define a new entity and load the facts into it"),
+        Written::TooLong => Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "took-too-long",
+            "Took too long",
+            format!(
+                "the change of {what} {code:?} took more than {} s and was undone",
+                MAX_CHANGE_MS / 1_000
+            ),
+        )
+        .hint("try again when less is going on; where a new grouping has too many facts to sum up, define a new entity that has it from the start and load the facts into it"),
+    })
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
-use catalog::Level;
+use catalog::{Level, UnknownLevel};
 use live::{Mode, Refusal, Subscribe, TopicRequest};
 use platform::Problem;
 
@@ -99,7 +99,8 @@ fn subscribe<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Opti
 }
 
 fn read_period(name: &str) -> Result<Level, Problem> {
-    Level::named(name).ok_or_else(|| Problem::malformed(format!("the period {name:?} is none of minute, hour, day")))
+    name.parse()
+        .map_err(|unknown: UnknownLevel| Problem::malformed(unknown.to_string()))
 }
 
 fn read_mode(name: &str) -> Result<Mode, Problem> {

@@ -8,10 +8,11 @@ mod handshake;
 
 use anyhow::{Context as _, Result};
 use aws_lambda_events::apigw::{ApiGatewayWebsocketProxyRequest, ApiGatewayWebsocketProxyRequestContext};
-use database::{Database, definitions};
+use database::Database;
 use identity::{Caller, Permission};
 use lambda_runtime::LambdaEvent;
 use live::Subscription;
+use platform::database::client_catalog;
 use platform::publishers::Publishers;
 use platform::{Problem, clock, environment};
 use registry::{Connection, Registry, shard_of};
@@ -32,10 +33,7 @@ impl Context {
     /// # Errors
     /// When a variable is missing or malformed.
     pub async fn from_environment() -> Result<Self> {
-        let database = Database::new(
-            &environment::required("DATABASE_URL")?,
-            &environment::required("DATABASE_ROLE")?,
-        )?;
+        let database = platform::database::from_environment()?;
         let table = environment::required("REGISTRY_TABLE")?;
         let registry = Registry::connect_to(&platform::aws_configuration().await, table);
         Ok(Self {
@@ -145,11 +143,7 @@ async fn subscriptions(
         return Ok(Vec::new());
     };
     let subscriptions = subscribe.subscriptions(caller.client).map_err(handshake::refused)?;
-    let definitions = definitions::load_one(&context.database, caller.client)
-        .await
-        .context("load definitions")?;
-    let definitions =
-        definitions.ok_or_else(|| Problem::unauthenticated("the token's client does not exist any more"))?;
+    let definitions = client_catalog(&context.database, caller.client).await?;
     live::check_existence(&subscriptions, &definitions.catalog).map_err(handshake::refused)?;
     Ok(subscriptions)
 }

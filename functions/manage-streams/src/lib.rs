@@ -1,7 +1,8 @@
 //! `manage-streams`: which topics are watched, and by how many; pinning and pausing them.
 //!
 //! A topic is computed while somebody watches it. `start` has it computed even when nobody does, `stop` has it not computed even
-//! when somebody does; each undoes the other, and either twice is the same as once.
+//! when somebody does, and each first undoes the other: what was stopped and started again is as it was, and is not computed for ever. `clear` undoes
+//! either.
 
 mod streams;
 
@@ -10,13 +11,15 @@ use api::rest::{Stream, StreamRequest, Streams};
 use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use database::{Database, definitions};
+use database::{Database, Timeouts};
 use identity::Permission;
-use live::{Control, Topic};
+use live::Topic;
+use platform::database::client_catalog;
 use platform::extract::{Authorized, Json as Body};
 use platform::publishers::Publishers;
 use platform::{Problem, clock, environment};
 use registry::{Error, Registry};
+use streams::Order;
 use uuid::Uuid;
 
 /// What the function has from its environment.
@@ -33,10 +36,7 @@ impl Context {
     /// # Errors
     /// When a variable is missing or malformed.
     pub async fn from_environment() -> Result<Self> {
-        let database = Database::new(
-            &environment::required("DATABASE_URL")?,
-            &environment::required("DATABASE_ROLE")?,
-        )?;
+        let database = platform::database::from_environment()?.with_timeouts(Timeouts::REQUEST);
         let table = environment::required("REGISTRY_TABLE")?;
         let registry = Registry::connect_to(&platform::aws_configuration().await, table);
         Ok(Self {
@@ -53,6 +53,7 @@ pub fn router(context: Context) -> Router {
         .route("/v1/streams", get(list))
         .route("/v1/streams/start", post(start))
         .route("/v1/streams/stop", post(stop))
+        .route("/v1/streams/clear", post(clear))
         .with_state(context)
 }
 
@@ -73,7 +74,7 @@ async fn start(
     authorized: Authorized,
     Body(request): Body<StreamRequest>,
 ) -> Result<Json<Stream>, Problem> {
-    control(&context, authorized, request, Control::Pinned).await
+    control(&context, authorized, request, Order::Start).await
 }
 
 async fn stop(
@@ -81,42 +82,55 @@ async fn stop(
     authorized: Authorized,
     Body(request): Body<StreamRequest>,
 ) -> Result<Json<Stream>, Problem> {
-    control(&context, authorized, request, Control::Paused).await
+    control(&context, authorized, request, Order::Stop).await
+}
+
+async fn clear(
+    State(context): State<Context>,
+    authorized: Authorized,
+    Body(request): Body<StreamRequest>,
+) -> Result<Json<Stream>, Problem> {
+    control(&context, authorized, request, Order::Clear).await
 }
 
 async fn control(
     context: &Context,
     authorized: Authorized,
     request: StreamRequest,
-    control: Control,
+    order: Order,
 ) -> Result<Json<Stream>, Problem> {
     let caller = authorized.with(Permission::ControlStreams)?;
-    let topic = topic(context, caller.client, request).await?;
+    let topic = topic(context, caller.client, request, order).await?;
     let (id, now) = (topic.id(), clock::now());
+    let before = context
+        .registry
+        .controls(caller.client)
+        .await
+        .context("read controls")?;
+    let control = order.applied(before.get(&id).copied());
     context
         .registry
-        .set_control(caller.client, &id, Some(control), now)
+        .set_control(caller.client, &id, control, now)
         .await
         .map_err(refused)?;
     context.publishers.tell_all().await;
-    tracing::info!(client = %caller.client, user = %caller.user, topic = id, ?control, "controlled a stream");
+    tracing::info!(client = %caller.client, user = %caller.user, topic = id, ?order, ?control, "controlled a stream");
     let counts = context
         .registry
         .subscriber_counts(caller.client, now)
         .await
         .context("count subscribers")?;
     let subscribers = counts.get(&id).map_or(0, |counted| counted.connections);
-    Ok(Json(streams::stream(topic, subscribers, Some(control))))
+    Ok(Json(streams::stream(topic, subscribers, control)))
 }
 
-/// The topic that is asked for, checked like one that is subscribed to.
-async fn topic(context: &Context, client: Uuid, request: StreamRequest) -> Result<Topic, Problem> {
+/// The topic that is asked for, checked like one that is subscribed to. A control can be cleared also after its KPI or dimension is gone.
+async fn topic(context: &Context, client: Uuid, request: StreamRequest, order: Order) -> Result<Topic, Problem> {
     let subscription = streams::subscription(client, request).map_err(streams::refused)?;
-    let definitions = definitions::load_one(&context.database, client)
-        .await
-        .context("load definitions")?;
-    let definitions =
-        definitions.ok_or_else(|| Problem::unauthenticated("the token's client does not exist any more"))?;
+    if order == Order::Clear {
+        return Ok(subscription.topic);
+    }
+    let definitions = client_catalog(&context.database, client).await?;
     live::check_existence(std::slice::from_ref(&subscription), &definitions.catalog).map_err(streams::refused)?;
     Ok(subscription.topic)
 }

@@ -11,6 +11,28 @@ use platform::problem::Issue;
 use registry::Subscribers;
 use uuid::Uuid;
 
+/// What an administrator asks of a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Compute it: go on with a paused one, pin any other.
+    Start,
+    /// Do not compute it: let go of a pinned one, pause any other.
+    Stop,
+    /// Compute it while somebody watches.
+    Clear,
+}
+
+impl Order {
+    /// What holds after it. The way from pinned to paused and back leads over the ordinary, one step for each order.
+    pub(crate) fn applied(self, before: Option<Control>) -> Option<Control> {
+        match (self, before) {
+            (Order::Start, None | Some(Control::Pinned)) => Some(Control::Pinned),
+            (Order::Stop, None | Some(Control::Paused)) => Some(Control::Paused),
+            (Order::Start, Some(Control::Paused)) | (Order::Stop, Some(Control::Pinned)) | (Order::Clear, _) => None,
+        }
+    }
+}
+
 /// Everything that is watched, pinned or paused, by topic id.
 pub(crate) fn merged(
     watched: BTreeMap<String, Subscribers>,
@@ -140,6 +162,25 @@ mod tests {
             [("A", 2, None), ("B", 1, Some("paused")), ("C", 0, Some("pinned"))]
         );
         assert!(streams.iter().all(|stream| stream.topic.parse::<Topic>().is_ok()));
+    }
+
+    #[test]
+    fn start_and_stop_undo_each_other_and_clear_undoes_both() {
+        use Order::{Clear, Start, Stop};
+        let cases: [(&[Order], Option<Control>); 8] = [
+            (&[Start], Some(Control::Pinned)),
+            (&[Stop], Some(Control::Paused)),
+            (&[Start, Start], Some(Control::Pinned)),
+            (&[Stop, Stop], Some(Control::Paused)),
+            (&[Stop, Start], None),
+            (&[Start, Stop], None),
+            (&[Start, Clear], None),
+            (&[Stop, Clear, Clear], None),
+        ];
+        for (orders, expected) in cases {
+            let after = orders.iter().fold(None, |control, order| order.applied(control));
+            assert_eq!(after, expected, "{orders:?}");
+        }
     }
 
     #[test]

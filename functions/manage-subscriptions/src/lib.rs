@@ -32,10 +32,7 @@ impl Context {
     /// # Errors
     /// When a variable is missing or malformed.
     pub async fn from_environment() -> Result<Self> {
-        let database = Database::new(
-            &environment::required("DATABASE_URL")?,
-            &environment::required("DATABASE_ROLE")?,
-        )?;
+        let database = platform::database::from_environment()?;
         let table = environment::required("REGISTRY_TABLE")?;
         let registry = Registry::connect_to(&platform::aws_configuration().await, table);
         Ok(Self {

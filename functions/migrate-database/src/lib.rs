@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use database::connect::LOGIN_ROLE;
-use database::{Database, Edition, migrate};
+use database::{Database, migrate};
 use lambda_runtime::LambdaEvent;
 use platform::environment;
 use serde::Serialize;
@@ -43,11 +43,7 @@ pub async fn handle(
     _event: LambdaEvent<serde_json::Value>,
 ) -> Result<Report, lambda_runtime::Error> {
     let migrated = migrate::run(&context.database).await?;
-    let edition = if migrated.edition == Edition::Community {
-        "community"
-    } else {
-        "apache"
-    };
+    let edition = migrated.edition.name();
     tracing::info!(applied = migrated.applied.len(), edition, "migrated");
     Ok(Report {
         applied: migrated.applied,

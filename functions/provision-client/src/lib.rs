@@ -3,9 +3,8 @@
 use anyhow::{Context as _, Result};
 use database::Database;
 use database::clients::{self, NewClient};
-use identity::{Role, hash_password};
+use identity::{Email, Role, hash_password};
 use lambda_runtime::LambdaEvent;
-use platform::environment;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -21,10 +20,7 @@ impl Context {
     /// When a variable is missing or malformed.
     pub fn from_environment() -> Result<Self> {
         Ok(Self {
-            database: Database::new(
-                &environment::required("DATABASE_URL")?,
-                &environment::required("DATABASE_ROLE")?,
-            )?,
+            database: platform::database::from_environment()?,
         })
     }
 }
@@ -90,7 +86,7 @@ async fn provision(context: &Context, request: Request) -> Result<Answer> {
             email,
             password,
         } => {
-            check_email(&email)?;
+            let email = self::email(&email)?;
             anyhow::ensure!(
                 series::Calendar::of(&time_zone).is_some(),
                 "{time_zone:?} is no IANA time zone, such as Europe/Berlin"
@@ -116,7 +112,7 @@ async fn provision(context: &Context, request: Request) -> Result<Answer> {
             password,
             role,
         } => {
-            check_email(&email)?;
+            let email = self::email(&email)?;
             let password_hash = hash(password).await?;
             let created = clients::add_user(&context.database, client, &email, &password_hash, role.name()).await?;
             Ok(Answer {
@@ -128,21 +124,9 @@ async fn provision(context: &Context, request: Request) -> Result<Answer> {
     }
 }
 
-/// Longest e-mail address (RFC 5321).
-const MAX_EMAIL_BYTES: usize = 254;
-
-fn check_email(email: &str) -> Result<()> {
-    let parts = email.split_once('@');
-    let plausible =
-        parts.is_some_and(|(name, host)| !name.is_empty() && !host.is_empty()) && email.len() <= MAX_EMAIL_BYTES;
-    anyhow::ensure!(
-        plausible
-            && !email
-                .chars()
-                .any(|character| character.is_whitespace() || character.is_control()),
-        "{email:?} is no e-mail address"
-    );
-    Ok(())
+/// The address, refused here before a password is hashed for it.
+fn email(text: &str) -> Result<Email> {
+    text.parse().context("the field `email`")
 }
 
 /// Hashing takes tens of milliseconds of processor: off the async threads.

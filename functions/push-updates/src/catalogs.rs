@@ -12,11 +12,13 @@ use uuid::Uuid;
 /// The definitions.
 #[derive(Default)]
 pub struct Catalogs {
-    clients: BTreeMap<Uuid, ClientCatalog>,
+    /// `None` where they can't be read: they are not asked for again until they change.
+    clients: BTreeMap<Uuid, Option<ClientCatalog>>,
 }
 
 impl Catalogs {
-    /// Loads the definitions of clients that are not known, in one statement; none when all are.
+    /// Loads the definitions of clients that are not known, in one statement; none when all are. A client whose
+    /// definitions can't be read is logged and left out; the others are served.
     ///
     /// # Errors
     /// When the statement fails.
@@ -27,7 +29,12 @@ impl Catalogs {
             .copied()
             .collect();
         if !missing.is_empty() {
-            self.clients.extend(definitions::load(session, &missing).await?);
+            for (client, loaded) in definitions::load(session, &missing).await? {
+                if let Err(cause) = &loaded {
+                    tracing::error!(%client, %cause, "a client's definitions can't be read; its topics are left out");
+                }
+                self.clients.insert(client, loaded.ok());
+            }
         }
         Ok(())
     }
@@ -40,7 +47,7 @@ impl Catalogs {
     /// A client's definitions.
     #[must_use]
     pub fn client(&self, client: Uuid) -> Option<&ClientCatalog> {
-        self.clients.get(&client)
+        self.clients.get(&client)?.as_ref()
     }
 
     /// A topic's KPI with its client's definitions.

@@ -3,13 +3,14 @@
 //!
 //! What is sent to whom is decided by [`live::Publisher`], which is pure; this crate reads, posts and keeps time.
 //!
-//! - [`run`]: lease, hand-over, the loop; [`tick`]: what one turn reads; [`merge`]: many topics, few questions;
-//!   [`post`]: frames to connections; [`catalogs`]: definitions of the clients that watch
+//! - [`run`]: lease, hand-over, the loop; `start`: what it starts from; [`tick`]: what one turn reads; [`merge`]: many
+//!   topics, few questions; [`post`]: frames to connections; [`catalogs`]: definitions of the clients that watch
 
 pub mod catalogs;
 pub mod merge;
 pub mod post;
 pub mod run;
+mod start;
 pub mod tick;
 
 use anyhow::{Context as _, Result};
@@ -42,10 +43,7 @@ impl Context {
     pub async fn from_environment() -> Result<Self> {
         let configuration = platform::aws_configuration().await;
         Ok(Self {
-            database: Database::new(
-                &environment::required("DATABASE_URL")?,
-                &environment::required("DATABASE_ROLE")?,
-            )?,
+            database: platform::database::from_environment()?.with_timeouts(run::TIMEOUTS),
             registry: Registry::connect_to(&configuration, environment::required("REGISTRY_TABLE")?),
             poster: Poster::new(&configuration, &environment::required("CONNECTIONS_ENDPOINT")?),
         })

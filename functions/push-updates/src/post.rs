@@ -1,5 +1,7 @@
 //! Frames to connections: in the background, bounded, with what became of each reported back.
 
+use std::collections::HashMap;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,13 +13,14 @@ use aws_sdk_apigatewaymanagement::operation::post_to_connection::PostToConnectio
 use aws_sdk_apigatewaymanagement::primitives::Blob;
 use live::{Failure, Outgoing};
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::Instant;
 
 /// Posts under way at once. At 10 ms each this is 6,400 a second, most of an account's 10,000.
 const MAX_POSTS: usize = 64;
 
 /// Longest wait for one post; a slower connection is tried again with newer values.
-const POST_TIMEOUT: Duration = Duration::from_secs(3);
+pub const POST_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What became of the frames of one connection.
 #[derive(Debug)]
@@ -28,6 +31,52 @@ pub struct Posted {
     pub seq: u64,
     /// Whether all its frames were taken.
     pub result: Result<(), Failure>,
+}
+
+/// Posts under way. Every one is reported, also one whose task panicked: a connection without a report would get no frame ever again.
+#[derive(Default)]
+pub struct Posts {
+    tasks: JoinSet<Result<(), Failure>>,
+    /// Connection and tick of each.
+    about: HashMap<Id, (String, u64)>,
+}
+
+impl Posts {
+    /// Starts a post.
+    pub fn start(
+        &mut self,
+        connection: String,
+        seq: u64,
+        post: impl Future<Output = Result<(), Failure>> + Send + 'static,
+    ) {
+        let task = self.tasks.spawn(post);
+        self.about.insert(task.id(), (connection, seq));
+    }
+
+    /// The next report; `None` when nothing is under way. Cancelling it loses none.
+    pub async fn next(&mut self) -> Option<Posted> {
+        let joined = self.tasks.join_next_with_id().await?;
+        self.report(joined)
+    }
+
+    /// A report that is there already.
+    pub fn try_next(&mut self) -> Option<Posted> {
+        let joined = self.tasks.try_join_next_with_id()?;
+        self.report(joined)
+    }
+
+    fn report(&mut self, joined: Result<(Id, Result<(), Failure>), JoinError>) -> Option<Posted> {
+        let (id, result) = joined.unwrap_or_else(|error| {
+            tracing::error!(cause = %error, "a post ended without a result; its connection is tried again");
+            (error.id(), Err(Failure::Other))
+        });
+        let (connection, seq) = self.about.remove(&id)?;
+        Some(Posted {
+            connection,
+            seq,
+            result,
+        })
+    }
 }
 
 /// Posts frames.
@@ -53,34 +102,31 @@ impl Poster {
         }
     }
 
-    /// Posts the frames of one connection in their order, in the background.
-    pub fn post(&self, tasks: &mut JoinSet<Posted>, outgoing: Outgoing) {
+    /// Posts the frames of one connection in their order, in the background. None is begun after `until`, when another publisher may have taken over:
+    /// that counts as a failure.
+    pub fn post(&self, posts: &mut Posts, outgoing: Outgoing, until: Instant) {
         let poster = self.clone();
-        tasks.spawn(async move {
-            let Outgoing {
-                connection,
-                seq,
-                frames,
-            } = outgoing;
-            let mut result = Ok(());
+        let Outgoing {
+            connection,
+            seq,
+            frames,
+        } = outgoing;
+        posts.start(connection.clone(), seq, async move {
             for frame in frames {
-                result = poster.one(&connection, frame).await;
-                if result.is_err() {
-                    break;
-                }
+                poster.one(&connection, frame, until).await?;
             }
-            Posted {
-                connection,
-                seq,
-                result,
-            }
+            Ok(())
         });
     }
 
-    async fn one(&self, connection: &str, frame: String) -> Result<(), Failure> {
+    async fn one(&self, connection: &str, frame: String, until: Instant) -> Result<(), Failure> {
         let Ok(_place) = self.places.acquire().await else {
             return Err(Failure::Other);
         };
+        if Instant::now() >= until {
+            tracing::warn!(connection, "a post came too late to be begun under this lease");
+            return Err(Failure::Other);
+        }
         let sent = self
             .client
             .post_to_connection()
@@ -96,5 +142,31 @@ impl Poster {
                 Failure::Other
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn every_post_is_reported_also_one_that_panics() {
+        let mut posts = Posts::default();
+        posts.start("a".to_owned(), 1, async { Ok(()) });
+        posts.start("b".to_owned(), 1, async { panic!("a bug") });
+        posts.start("c".to_owned(), 2, async { Err(Failure::Throttled) });
+        let mut reports = BTreeMap::new();
+        while let Some(posted) = posts.next().await {
+            reports.insert(posted.connection, (posted.seq, posted.result));
+        }
+        let expected = [
+            ("a", (1, Ok(()))),
+            ("b", (1, Err(Failure::Other))),
+            ("c", (2, Err(Failure::Throttled))),
+        ];
+        assert_eq!(reports, expected.map(|(name, report)| (name.to_owned(), report)).into());
+        assert!(posts.about.is_empty());
     }
 }

@@ -7,20 +7,21 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use database::Timeouts;
 use database::notify::{self, Listener, Notice};
 use jiff::{SignedDuration, Timestamp};
-use live::{ConnectionInfo, Failure, Publisher, Touched, Verdict, Watermark};
+use live::{Failure, Publisher, Touched, Verdict, Watermark};
 use platform::clock;
 use registry::{Changes, Lease};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::Context;
 use crate::catalogs::Catalogs;
-use crate::post::Posted;
+use crate::post::{POST_TIMEOUT, Posted, Posts};
+use crate::start;
 use crate::tick;
 
 /// Least time between two ticks: commits within it are told in one frame. Ten posts a second to a connection at most.
@@ -32,6 +33,22 @@ const TICK_MAX: Duration = Duration::from_secs(1);
 /// How long a lease lasts without renewal, and how often it is renewed: three renewals may fail before it ends.
 const LEASE: SignedDuration = SignedDuration::from_secs(15);
 const RENEW_EVERY: Duration = Duration::from_secs(4);
+
+/// No statement of a tick is begun after this, and none lasts longer, so that a tick's reading ends while the lease lasts.
+const READ_FOR: Duration = Duration::from_secs(6);
+
+/// What the server lets a statement and a lock wait. A table that is being altered must not hold up everybody's values: its topics are refused after
+/// this.
+pub const TIMEOUTS: Timeouts = Timeouts {
+    statement: READ_FOR,
+    lock: Duration::from_secs(1),
+};
+
+/// The longest that a tick reads even when the server does not answer: twice [`READ_FOR`], below [`LEASE`].
+const READ_LIMIT: Duration = Duration::from_secs(12);
+
+/// How long before the end of its lease a publisher stops: for the difference of two clocks, so that two never publish at once.
+const LEASE_MARGIN: Duration = Duration::from_secs(3);
 
 /// How long before Lambda's limit a run ends, to hand over in peace.
 const RESERVE: SignedDuration = SignedDuration::from_secs(10);
@@ -78,22 +95,23 @@ pub struct Report {
 /// # Errors
 /// When the registry fails before the loop began.
 pub async fn run(context: &Context, shard: u32, wake: Wake, deadline: Timestamp) -> Result<Report> {
-    let Some(lease) = take_lease(context, shard, wake).await? else {
+    let Some((lease, taken)) = take_lease(context, shard, wake).await? else {
         return Ok(Report::default());
     };
-    let mut turn = Turn::begin(context, lease).await?;
+    let mut turn = Turn::begin(context, lease, taken).await?;
     turn.publish(deadline.saturating_sub(RESERVE)?).await;
     turn.end().await
 }
 
-/// The lease of the shard; `None` when there is nobody to publish for, or another publisher is at work.
-async fn take_lease(context: &Context, shard: u32, wake: Wake) -> Result<Option<Lease>> {
+/// The lease of the shard, and when it was asked for; `None` when there is nobody to publish for, or another publisher is at work.
+async fn take_lease(context: &Context, shard: u32, wake: Wake) -> Result<Option<(Lease, Instant)>> {
     let holder = Uuid::now_v7();
     let give_up = Instant::now() + WAIT;
     let mut asked = false;
     loop {
+        let asking = Instant::now();
         if let Some(lease) = context.registry.acquire(shard, holder, clock::now(), LEASE).await? {
-            return Ok(Some(lease));
+            return Ok(Some((lease, asking)));
         }
         if wake == Wake::Subscription || Instant::now() >= give_up {
             return Ok(None);
@@ -118,7 +136,7 @@ struct Turn<'a> {
     catalogs: Catalogs,
     listener: Option<Listener>,
     watermarks: BTreeMap<Uuid, Watermark>,
-    posts: JoinSet<Posted>,
+    posts: Posts,
     report: Report,
     started: Instant,
     renewed: Instant,
@@ -139,12 +157,12 @@ struct News {
 
 impl<'a> Turn<'a> {
     /// Continues what the predecessor handed over, or starts a new epoch from the roster.
-    async fn begin(context: &'a Context, lease: Lease) -> Result<Turn<'a>> {
+    async fn begin(context: &'a Context, lease: Lease, taken: Instant) -> Result<Turn<'a>> {
         // The listener comes first: what is committed after the first read must be told.
         let listener = listen(context).await;
-        let (publisher, through) = match inherited(context, &lease).await? {
+        let (publisher, through) = match start::inherited(context, &lease).await? {
             Some(inherited) => inherited,
-            None => fresh(context, &lease).await?,
+            None => start::fresh(context, &lease).await?,
         };
         tracing::info!(
             shard = lease.shard,
@@ -162,13 +180,13 @@ impl<'a> Turn<'a> {
             catalogs: Catalogs::default(),
             listener,
             watermarks: BTreeMap::new(),
-            posts: JoinSet::new(),
+            posts: Posts::default(),
             report: Report {
                 published: true,
                 ..Report::default()
             },
             started: now,
-            renewed: now,
+            renewed: taken,
             listened: now,
             watermarked: None,
             idle_since: None,
@@ -185,8 +203,13 @@ impl<'a> Turn<'a> {
         loop {
             let ticked = Instant::now();
             self.follow_subscriptions(&news).await;
-            self.tick(&news).await;
-            if !self.keep_lease().await || self.is_done(&news, until) {
+            self.read(&news).await;
+            // Reading takes as long as the database does: whether the lease still holds is known only now.
+            if !self.keep_lease().await {
+                return;
+            }
+            self.send();
+            if self.is_done(&news, until) {
                 return;
             }
             let handover = news.handover;
@@ -223,14 +246,14 @@ impl<'a> Turn<'a> {
                     }
                     break;
                 }
-                Some(posted) = self.posts.join_next() => self.report_post(posted).await,
+                Some(posted) = self.posts.next() => self.report_post(posted).await,
             }
         }
         tokio::time::sleep_until(ticked + TICK_MIN).await;
         while let Some(notice) = self.listener.as_mut().and_then(Listener::try_next) {
             self.note(&mut news, notice);
         }
-        while let Some(posted) = self.posts.try_join_next() {
+        while let Some(posted) = self.posts.try_next() {
             self.report_post(posted).await;
         }
         self.mend_listener(&mut news).await;
@@ -256,13 +279,14 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// A listener that lost notices is replaced; what it missed is found by reading everything once.
+    /// A listener that lost notices is replaced; what it missed is found by reading everything once, definitions included.
     async fn mend_listener(&mut self, news: &mut News) {
         if self.listener.as_ref().is_some_and(Listener::is_sound) {
             return;
         }
         news.unsure = true;
         news.subscriptions = true;
+        self.catalogs = Catalogs::default();
         self.listener = None;
         if self.listened.elapsed() >= RELISTEN_EVERY {
             self.listened = Instant::now();
@@ -296,32 +320,53 @@ impl<'a> Turn<'a> {
         let roster = self.context.registry.roster(shard, now).await?;
         let controls = self.context.registry.all_controls(shard).await?;
         self.through = roster.sequence;
-        self.publisher.load(connections(roster.connections));
+        self.publisher.load(start::connections(roster.connections));
         self.publisher.load_controls(controls);
         Ok(())
     }
 
-    /// One turn: read, observe, send.
-    async fn tick(&mut self, news: &News) {
-        let database = &self.context.database;
-        let before = database.statements();
-        let now = clock::now();
+    /// Reads what may have changed, and how far the data has come.
+    async fn read(&mut self, news: &News) {
+        let before = self.context.database.statements();
+        let reading = tokio::time::timeout(READ_LIMIT, async {
+            self.observe(news).await;
+            self.refresh_watermarks().await;
+        });
+        if reading.await.is_err() {
+            tracing::error!("the database did not answer within {READ_LIMIT:?}; trying again");
+        }
+        let statements = self.context.database.statements() - before;
+        self.report.most_statements = self.report.most_statements.max(statements);
+        self.report.ticks += 1;
+    }
+
+    async fn observe(&mut self, news: &News) {
         let touched = if news.unsure {
             None
         } else {
             Some(news.touched.as_slice())
         };
-        if let Err(error) = tick::observe(database, &mut self.catalogs, &mut self.publisher, now, touched).await {
+        let observed = tick::observe(
+            &self.context.database,
+            &mut self.catalogs,
+            &mut self.publisher,
+            clock::now(),
+            touched,
+            Instant::now() + READ_FOR,
+        );
+        if let Err(error) = observed.await {
             tracing::error!(cause = %error, "buckets can't be read; trying again");
         }
-        self.refresh_watermarks().await;
-        let statements = database.statements() - before;
-        self.report.most_statements = self.report.most_statements.max(statements);
-        self.report.ticks += 1;
+    }
+
+    /// Ends the tick: what changed goes to those who watch it.
+    fn send(&mut self) {
+        // A post that has to wait for its place must not begin when a successor may be at work.
+        let until = self.renewed + LEASE.unsigned_abs() - LEASE_MARGIN - POST_TIMEOUT;
         for outgoing in self.publisher.frames(clock::now(), &self.watermarks) {
             self.report.frames += outgoing.frames.len() as u64;
             self.report.bytes += outgoing.frames.iter().map(|frame| frame.len() as u64).sum::<u64>();
-            self.context.poster.post(&mut self.posts, outgoing);
+            self.context.poster.post(&mut self.posts, outgoing, until);
         }
     }
 
@@ -339,15 +384,12 @@ impl<'a> Turn<'a> {
         }
     }
 
-    async fn report_post(&mut self, posted: Result<Posted, tokio::task::JoinError>) {
-        let Ok(Posted {
+    async fn report_post(&mut self, posted: Posted) {
+        let Posted {
             connection,
             seq,
             result,
-        }) = posted
-        else {
-            return;
-        };
+        } = posted;
         let Err(failure) = result else {
             self.publisher.sent(&connection, seq);
             return;
@@ -365,10 +407,11 @@ impl<'a> Turn<'a> {
         if self.renewed.elapsed() < RENEW_EVERY {
             return true;
         }
+        let asking = Instant::now();
         match self.context.registry.renew(&self.lease, clock::now(), LEASE).await {
             Ok(Some(lease)) => {
                 self.lease = lease;
-                self.renewed = Instant::now();
+                self.renewed = asking;
                 true
             }
             Ok(None) => {
@@ -377,20 +420,14 @@ impl<'a> Turn<'a> {
             }
             Err(error) => {
                 tracing::error!(cause = %error, "the lease can't be renewed");
-                // A margin before the end, so that two never publish at once.
-                clock::now()
-                    < self
-                        .lease
-                        .expires_at
-                        .saturating_sub(SignedDuration::from_secs(3))
-                        .unwrap_or(Timestamp::MIN)
+                self.renewed.elapsed() + LEASE_MARGIN < LEASE.unsigned_abs()
             }
         }
     }
 
     /// Waits for posts under way, hands the state over and gives the lease up.
     async fn end(mut self) -> Result<Report> {
-        while let Some(posted) = self.posts.join_next().await {
+        while let Some(posted) = self.posts.next().await {
             self.report_post(posted).await;
         }
         let saved = self.publisher.save(self.through);
@@ -410,6 +447,7 @@ impl<'a> Turn<'a> {
             ticks = self.report.ticks,
             frames = self.report.frames,
             bytes = self.report.bytes,
+            most_statements = self.report.most_statements,
             "published"
         );
         // A subscription that came while the lease was still held found a publisher at work, and woke none.
@@ -438,61 +476,4 @@ async fn listen(context: &Context) -> Option<Listener> {
             None
         }
     }
-}
-
-/// What the direct predecessor handed over, if it did.
-async fn inherited(context: &Context, lease: &Lease) -> Result<Option<(Publisher, u64)>> {
-    let Some((fence, saved)) = context.registry.load_handover(lease.shard, clock::now()).await? else {
-        return Ok(None);
-    };
-    if fence + 1 != lease.fence {
-        return Ok(None);
-    }
-    match Publisher::restore(&saved) {
-        Ok(inherited) => Ok(Some(inherited)),
-        Err(error) => {
-            tracing::warn!(cause = %error, "what was handed over can't be read: starting a new epoch");
-            Ok(None)
-        }
-    }
-}
-
-/// A new epoch, numbered by the lease's fence, which only grows.
-///
-/// Where the change sequence still reaches back to its beginning it is followed from there, so that a subscribe that woke
-/// this publisher is answered as one; otherwise the roster says who is there, and everybody gets a `resync`.
-async fn fresh(context: &Context, lease: &Lease) -> Result<(Publisher, u64)> {
-    let now = clock::now();
-    let mut publisher = Publisher::new(lease.fence);
-    if let Changes::Since(changes) = context.registry.changes(lease.shard, 0, now).await?
-        && let Some((through, _)) = changes.last()
-    {
-        let through = *through;
-        for (_, change) in changes {
-            publisher.apply(change);
-        }
-        return Ok((publisher, through));
-    }
-    let roster = context.registry.roster(lease.shard, now).await?;
-    publisher.load(connections(roster.connections));
-    publisher.load_controls(context.registry.all_controls(lease.shard).await?);
-    Ok((publisher, roster.sequence))
-}
-
-fn connections(
-    roster: Vec<(registry::Connection, Vec<live::Subscription>)>,
-) -> Vec<(ConnectionInfo, Vec<live::Subscription>)> {
-    roster
-        .into_iter()
-        .map(|(connection, subscriptions)| {
-            (
-                ConnectionInfo {
-                    id: connection.id,
-                    client: connection.client,
-                    connected_at: connection.connected_at,
-                },
-                subscriptions,
-            )
-        })
-        .collect()
 }

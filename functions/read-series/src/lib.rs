@@ -6,19 +6,20 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use api::rest::{KpiValue, PlanStep, Series, SeriesPoint};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use catalog::{Kpi, Level};
-use database::definitions::{self, ClientCatalog};
+use database::definitions::ClientCatalog;
 use database::read::{self, Read};
 use database::{Database, Error};
 use identity::Permission;
 use jiff::Timestamp;
-use platform::extract::{Authorized, Query};
-use platform::{Problem, clock, environment};
+use platform::database::client_catalog;
+use platform::extract::{Authorized, Path, Query};
+use platform::{Problem, clock};
 use series::answer::Row;
-use series::plan::{Filter, MAX_POINTS};
+use series::plan::{Filter, MAX_GROUPED_POINTS, MAX_POINTS};
 use series::{Point, Question, Range, Request, SeriesKey, Source};
 use uuid::Uuid;
 
@@ -35,10 +36,7 @@ impl Context {
     /// When a variable is missing or malformed.
     pub fn from_environment() -> Result<Self> {
         Ok(Self {
-            database: Database::new(
-                &environment::required("DATABASE_URL")?,
-                &environment::required("DATABASE_ROLE")?,
-            )?,
+            database: platform::database::from_environment()?,
         })
     }
 }
@@ -60,7 +58,7 @@ async fn value(
     let caller = authorized.with(Permission::ReadSeries)?;
     let asked = query::value(&pairs)?;
     let now = clock::now();
-    let definitions = load(&context.database, caller.client).await?;
+    let definitions = client_catalog(&context.database, caller.client).await?;
     let kpi = kpi(&definitions, &code)?;
     let from = definitions.calendar.start(asked.period, asked.at.unwrap_or(now));
     let range = Range {
@@ -100,7 +98,7 @@ async fn series(
 ) -> Result<Json<Series>, Problem> {
     let caller = authorized.with(Permission::ReadSeries)?;
     let asked = query::series(&pairs)?;
-    let definitions = load(&context.database, caller.client).await?;
+    let definitions = client_catalog(&context.database, caller.client).await?;
     let kpi = kpi(&definitions, &code)?;
     let range = definitions.calendar.align(
         asked.period,
@@ -123,6 +121,13 @@ async fn series(
         by: &asked.by,
     };
     let (points, plan) = ask(&context.database, caller.client, &definitions, &request).await?;
+    if points.len() > MAX_GROUPED_POINTS {
+        return Err(Problem::invalid(format!(
+            "the series has {} points over all groups, more than {MAX_GROUPED_POINTS}",
+            points.len()
+        ))
+        .hint("ask a shorter range, a longer period or fewer dimensions, or filter"));
+    }
     let points = points
         .into_iter()
         .map(|((bucket, group), point)| series_point(&asked.by, bucket, group, point))
@@ -146,13 +151,6 @@ fn series_point(by: &[String], bucket: Timestamp, group: Vec<String>, point: Poi
         value: point.value,
         facts: point.facts,
     }
-}
-
-async fn load(database: &Database, client: Uuid) -> Result<ClientCatalog, Problem> {
-    let loaded = definitions::load_one(database, client)
-        .await
-        .map_err(anyhow::Error::from)?;
-    loaded.ok_or_else(|| Problem::unauthenticated("the token's client does not exist any more"))
 }
 
 fn kpi<'a>(definitions: &'a ClientCatalog, code: &str) -> Result<&'a Kpi, Problem> {

@@ -5,14 +5,9 @@ use std::collections::BTreeSet;
 use catalog::Level;
 use jiff::Timestamp;
 use platform::Problem;
+use series::plan::{MAX_FILTER_VALUES, MAX_FILTERS};
 
 use crate::{Filters, period};
-
-/// Most dimensions that a filter or a grouping names, as in the live protocol.
-const MAX_DIMENSIONS: usize = 4;
-
-/// Most values of one dimension in a filter, as in the live protocol.
-const MAX_VALUES: usize = 50;
 
 /// What `/value` asks.
 #[derive(Debug)]
@@ -58,9 +53,9 @@ pub(crate) fn series(pairs: &[(String, String)]) -> Result<SeriesQuery, Problem>
         .take("by")
         .map(|list| list.split(',').map(str::to_owned).collect())
         .unwrap_or_default();
-    if by.len() > MAX_DIMENSIONS || by.iter().collect::<BTreeSet<_>>().len() < by.len() {
+    if by.len() > MAX_FILTERS || by.iter().collect::<BTreeSet<_>>().len() < by.len() {
         return Err(Problem::malformed(format!(
-            "`by` takes up to {MAX_DIMENSIONS} different dimensions"
+            "`by` takes up to {MAX_FILTERS} different dimensions"
         )));
     }
     Pairs::finish(&pairs.rest)?;
@@ -94,9 +89,9 @@ impl<'a> Pairs<'a> {
                 .or_default()
                 .extend(value.split(',').map(str::to_owned));
         }
-        if filter.len() > MAX_DIMENSIONS || filter.values().any(|values| values.len() > MAX_VALUES) {
+        if filter.len() > MAX_FILTERS || filter.values().any(|values| values.len() > MAX_FILTER_VALUES) {
             return Err(Problem::malformed(format!(
-                "a filter takes up to {MAX_DIMENSIONS} dimensions with {MAX_VALUES} values each"
+                "a filter takes up to {MAX_FILTERS} dimensions with {MAX_FILTER_VALUES} values each"
             )));
         }
         Ok(Self { rest, filter })

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use api::rest::{Health, HealthCheck};
+use api::rest::{self, HealthCheck};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
-use database::{Database, health};
+use database::Database;
+use database::health::{self, Health, Jobs};
 use platform::{clock, environment};
 use registry::Registry;
 
@@ -28,10 +29,7 @@ impl Context {
     /// # Errors
     /// When a variable is missing or malformed.
     pub async fn from_environment() -> Result<Self> {
-        let database = Database::new(
-            &environment::required("DATABASE_URL")?,
-            &environment::required("DATABASE_ROLE")?,
-        )?;
+        let database = platform::database::from_environment()?;
         let registry = Registry::connect_to(
             &platform::aws_configuration().await,
             environment::required("REGISTRY_TABLE")?,
@@ -45,7 +43,7 @@ pub fn router(context: Context) -> Router {
     Router::new().route("/v1/health", get(read)).with_state(context)
 }
 
-async fn read(State(context): State<Context>) -> (StatusCode, Json<Health>) {
+async fn read(State(context): State<Context>) -> (StatusCode, Json<rest::Health>) {
     let checks = BTreeMap::from([
         ("database".to_owned(), database(&context).await),
         ("registry".to_owned(), registry(&context).await),
@@ -58,7 +56,7 @@ async fn read(State(context): State<Context>) -> (StatusCode, Json<Health>) {
     };
     (
         status,
-        Json(Health {
+        Json(rest::Health {
             status: if ok { "ok" } else { "failing" }.to_owned(),
             checks,
         }),
@@ -67,20 +65,7 @@ async fn read(State(context): State<Context>) -> (StatusCode, Json<Health>) {
 
 async fn database(context: &Context) -> HealthCheck {
     match health::check(&context.database).await {
-        Ok(seen) if seen.failed_jobs == 0 => HealthCheck {
-            ok: true,
-            detail: format!(
-                "TimescaleDB {} ({}), {} stale ranges",
-                seen.timescaledb, seen.edition, seen.stale_ranges
-            ),
-        },
-        Ok(seen) => HealthCheck {
-            ok: false,
-            detail: format!(
-                "TimescaleDB {} ({}): {} failures of background jobs, see timescaledb_information.job_stats",
-                seen.timescaledb, seen.edition, seen.failed_jobs
-            ),
-        },
+        Ok(seen) => described(&seen),
         Err(error) => {
             tracing::error!(cause = %error, "database check failed");
             HealthCheck {
@@ -88,6 +73,25 @@ async fn database(context: &Context) -> HealthCheck {
                 detail: "no answer; the function's log has the cause".to_owned(),
             }
         }
+    }
+}
+
+fn described(seen: &Health) -> HealthCheck {
+    let Jobs {
+        failing,
+        failures_so_far,
+    } = seen.jobs;
+    let advice = if failing == 0 {
+        ""
+    } else {
+        ": see timescaledb_information.job_errors"
+    };
+    HealthCheck {
+        ok: failing == 0,
+        detail: format!(
+            "TimescaleDB {} ({}), {} stale ranges, {failing} background jobs failed in their last run{advice} ({failures_so_far} failed runs so far)",
+            seen.timescaledb, seen.edition, seen.stale_ranges
+        ),
     }
 }
 
@@ -107,6 +111,33 @@ async fn registry(context: &Context) -> HealthCheck {
                 ok: false,
                 detail: "no answer; the function's log has the cause".to_owned(),
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_that_works_again_is_healthy() {
+        for (failing, failures_so_far, ok) in [(0, 0, true), (0, 7, true), (1, 1, false)] {
+            let seen = Health {
+                timescaledb: "2.0".to_owned(),
+                edition: "community",
+                jobs: Jobs {
+                    failing,
+                    failures_so_far,
+                },
+                stale_ranges: 0,
+            };
+            let check = described(&seen);
+            assert_eq!(check.ok, ok, "{}", check.detail);
+            assert!(
+                check.detail.contains(&format!("{failures_so_far} failed runs")),
+                "{}",
+                check.detail
+            );
         }
     }
 }

@@ -1,20 +1,24 @@
 //! `review-batches`: what became of accepted events; dead letters and their replay.
 
 use anyhow::{Context as _, Result};
-use api::QueuedEvents;
 use api::rest::{Accepted, Batch, DeadLetter, DeadLetters};
-use axum::extract::{Path, State};
+use api::{EventSource, QueuedEvents};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use database::{Database, letters};
 use identity::Permission;
-use platform::extract::{Authorized, Query};
+use platform::Problem;
+use platform::extract::{Authorized, Path, Query};
+use platform::http::{MAX_ANSWER_BYTES, payload_bytes};
 use platform::queue::Queue;
-use platform::{Problem, clock, environment};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
+
+/// Most bytes of a page, as Lambda's answer counts them. The longest single letter, 16 KB in which every byte is escaped twice, has 112 KB.
+const MAX_PAGE_BYTES: usize = MAX_ANSWER_BYTES - 1024 * 1024;
 
 /// What the function has from its environment.
 #[derive(Clone)]
@@ -29,10 +33,7 @@ impl Context {
     /// # Errors
     /// When a variable is missing or malformed.
     pub async fn from_environment() -> Result<Self> {
-        let database = Database::new(
-            &environment::required("DATABASE_URL")?,
-            &environment::required("DATABASE_ROLE")?,
-        )?;
+        let database = platform::database::from_environment()?;
         Ok(Self {
             database,
             queue: Queue::from_environment("EVENTS_QUEUE_URL").await?,
@@ -110,12 +111,27 @@ async fn list(
     )
     .await
     .context("list dead letters")?;
-    let full = i64::try_from(found.len()).is_ok_and(|count| count == limit);
-    let next_before = found.last().filter(|_| full).map(|letter| letter.id);
-    Ok(Json(DeadLetters {
-        dead_letters: found.into_iter().map(described).collect(),
+    Ok(Json(page_of(found.into_iter().map(described).collect(), limit)?))
+}
+
+/// As many of the letters as fit a page, and where the next one begins: after the last of these, when there may be more.
+fn page_of(found: Vec<DeadLetter>, limit: i64) -> Result<DeadLetters> {
+    let mut more = i64::try_from(found.len()).is_ok_and(|count| count >= limit);
+    let mut bytes = 0;
+    let mut dead_letters: Vec<DeadLetter> = Vec::new();
+    for letter in found {
+        bytes += payload_bytes(&serde_json::to_vec(&letter).context("write a dead letter")?);
+        if bytes > MAX_PAGE_BYTES && !dead_letters.is_empty() {
+            more = true;
+            break;
+        }
+        dead_letters.push(letter);
+    }
+    let next_before = dead_letters.last().filter(|_| more).map(|letter| letter.id);
+    Ok(DeadLetters {
+        dead_letters,
         next_before,
-    }))
+    })
 }
 
 fn described(letter: letters::DeadLetter) -> DeadLetter {
@@ -134,7 +150,8 @@ fn described(letter: letters::DeadLetter) -> DeadLetter {
 }
 
 /// Sends the original through ingestion again. The batch's identity is made from the letter's, so however often this is
-/// called, and wherever it is cut off, the event takes effect once.
+/// called, and wherever it is cut off, the event takes effect once. For the same reason a replay that was refused is not
+/// repeated: it left a dead letter of its own, and that one is replayed.
 async fn replay(
     State(context): State<Context>,
     authorized: Authorized,
@@ -147,6 +164,17 @@ async fn replay(
         .await
         .context("read dead letter")?;
     let letter = letter.ok_or_else(|| Problem::not_found("dead letter", &text))?;
+    let refused_again = letters::of_batch(&context.database, caller.client, batch_id)
+        .await
+        .context("look for the replay's dead letter")?;
+    if let Some(newer) = refused_again {
+        return Err(Problem::conflict(format!(
+            "the event was replayed already and refused again: that replay is dead letter {newer}"
+        ))
+        .hint(format!(
+            "mend what its reason says, then POST /v1/dead-letters/{newer}/replay"
+        )));
+    }
     let event = RawValue::from_string(letter.original.clone()).map_err(|_| {
         Problem::invalid("the original is no JSON event: it is a broken line or a file's key")
             .hint("send the corrected event or drop the corrected file instead")
@@ -155,16 +183,57 @@ async fn replay(
         batch_id,
         client: caller.client,
         entity: letter.entity,
-        received_at: clock::now(),
+        source: EventSource::Replay,
+        key: None,
         events: vec![event],
         broken: Vec::new(),
     };
-    context
-        .queue
-        .send(serde_json::to_string(&queued).context("write message")?)
-        .await?;
+    context.queue.send(queued.message().context("write message")?).await?;
     letters::mark_replayed(&context.database, caller.client, id, batch_id)
         .await
         .context("mark dead letter")?;
     Ok((StatusCode::ACCEPTED, Json(Accepted { batch_id, events: 1 })))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn letter(id: u128, original: &str) -> DeadLetter {
+        DeadLetter {
+            id: Uuid::from_u128(id),
+            entity: "Flight".to_owned(),
+            batch_id: Uuid::nil(),
+            position: 0,
+            field: String::new(),
+            reason: "no".to_owned(),
+            original: original.to_owned(),
+            received_at: jiff::Timestamp::UNIX_EPOCH,
+            replayed_at: None,
+            replay_batch_id: None,
+        }
+    }
+
+    #[test]
+    fn a_page_ends_by_count_and_by_bytes() {
+        // 16 KB as an event may have, short and long once Lambda has escaped it.
+        let (plain, quotes, controls) = ("x".repeat(16_384), "\"".repeat(16_384), "\u{1}".repeat(16_384));
+        for (count, original, limit, fewer, more) in [
+            (2, "{}", 3, false, false),
+            (3, "{}", 3, false, true),
+            (200, plain.as_str(), 200, false, true),
+            (200, quotes.as_str(), 200, true, true),
+            (60, controls.as_str(), 200, true, true),
+            (1, controls.as_str(), 200, false, false),
+        ] {
+            let found: Vec<DeadLetter> = (1..=count).map(|id| letter(id, original)).collect();
+            let page = page_of(found, limit).unwrap();
+            let shown = page.dead_letters.len();
+            assert_eq!(u128::try_from(shown).unwrap() < count, fewer, "{shown} of {count}");
+            assert_eq!(page.next_before.is_some(), more, "{shown} of {count}");
+            assert!(!more || page.next_before == page.dead_letters.last().map(|letter| letter.id));
+            assert!(payload_bytes(&serde_json::to_vec(&page).unwrap()) <= MAX_ANSWER_BYTES);
+        }
+    }
 }

@@ -32,10 +32,7 @@ impl Context {
     /// # Errors
     /// When a variable is missing or malformed.
     pub async fn from_environment() -> Result<Self> {
-        let database = Database::new(
-            &environment::required("DATABASE_URL")?,
-            &environment::required("DATABASE_ROLE")?,
-        )?;
+        let database = platform::database::from_environment()?;
         let table = environment::required("REGISTRY_TABLE")?;
         let signing_key = SigningKey::from_pem(&environment::required("TOKEN_SIGNING_KEY")?);
         let verifying_key = VerifyingKey::from_pem(&environment::required("TOKEN_VERIFYING_KEY")?);

@@ -19,6 +19,10 @@ use tracing_subscriber::{EnvFilter, Layer as _};
 /// A log that has grown over 16 MB is begun anew at the next start.
 const LOG_BYTES: u64 = 16 * 1024 * 1024;
 
+/// The embedded DynamoDB warns of each request that it refuses, without saying why. Most are writes whose condition does not
+/// hold, which is how functions take turns; what they did not expect they log themselves.
+const QUIET: &str = "dynoxide=error";
+
 /// Runs the functions of template.yaml on this machine.
 #[derive(Parser)]
 #[command(name = "local-cloud")]
@@ -157,8 +161,8 @@ fn start_log(state_dir: &Path) -> anyhow::Result<PathBuf> {
         .with_ansi(false)
         .with_target(false)
         .with_writer(Arc::new(file))
-        .with_filter(EnvFilter::new("info"));
-    let wanted = EnvFilter::try_from_env("LOCAL_CLOUD_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+        .with_filter(EnvFilter::new(format!("info,{QUIET}")));
+    let wanted = EnvFilter::try_from_env("LOCAL_CLOUD_LOG").unwrap_or_else(|_| EnvFilter::new(format!("warn,{QUIET}")));
     let terminal = tracing_subscriber::fmt::layer()
         .with_target(false)
         .with_writer(std::io::stderr)
@@ -220,12 +224,12 @@ fn without_password(url: &str) -> String {
 }
 
 async fn invoke(state_dir: &Path, function: &str, event: &Path) -> anyhow::Result<()> {
-    let body = std::fs::read(event).with_context(|| format!("{} cannot be read", event.display()))?;
+    let event = std::fs::read_to_string(event).with_context(|| format!("{} cannot be read", event.display()))?;
     let note = Note::read(state_dir)?;
     let url = format!("{}/2015-03-31/functions/{function}/invocations", note.lambda);
     let response = reqwest::Client::new()
         .post(url)
-        .body(body)
+        .body(note.fill_in(&event))
         .send()
         .await
         .map_err(|_| anyhow::anyhow!(NOT_RUNNING))?;

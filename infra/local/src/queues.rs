@@ -22,7 +22,7 @@ pub use source::{DEFAULT_CONCURRENCY, EventSource};
 use tokio::net::TcpListener;
 
 use crate::tasks::Tasks;
-use crate::template::{ACCOUNT, REGION, Template};
+use crate::template::{ACCOUNT, BucketNotification, REGION, Template};
 
 /// All queues of a cloud; cheap to clone.
 #[derive(Debug, Clone)]
@@ -47,9 +47,10 @@ impl Queues {
         let mut by_id = BTreeMap::new();
         for queue in &template.queues {
             let visibility = visibility.unwrap_or(Duration::from_secs(queue.visibility_timeout_s));
+            let retention = Duration::from_secs(queue.retention_s);
             by_id.insert(
                 queue.logical_id.clone(),
-                Arc::new(Queue::new(queue.name.clone(), visibility)),
+                Arc::new(Queue::new(queue.name.clone(), visibility, retention)),
             );
         }
         for queue in &template.queues {
@@ -104,6 +105,20 @@ impl Queues {
                 })
             })
             .collect()
+    }
+
+    /// The queues that hear of created objects, each with what it wants to hear of.
+    ///
+    /// # Errors
+    /// When a notification names a queue that is not there.
+    pub fn destinations(&self, template: &Template) -> anyhow::Result<Vec<(BucketNotification, Arc<Queue>)>> {
+        let notifications = template.bucket_notifications.iter().map(|notification| {
+            let queue = self.by_id.get(&notification.queue);
+            let queue =
+                queue.with_context(|| format!("bucket {} has no queue {}", notification.bucket, notification.queue))?;
+            Ok((notification.clone(), Arc::clone(queue)))
+        });
+        notifications.collect()
     }
 
     /// The queue of this name.

@@ -3,6 +3,7 @@
 //! Tables live in memory: what is in them (connections, subscriptions, leases, spent tokens) belongs to one run. Objects live
 //! in the state folder, so that a second run finds the files that were loaded.
 
+mod keys;
 mod notifications;
 mod objects;
 mod tables;

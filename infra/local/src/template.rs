@@ -25,12 +25,13 @@ use self::resolver::Resolver;
 pub use self::resolver::{ACCOUNT, REGION, ResolveError, function_arn};
 
 /// Resource types that have no counterpart on a developer's machine.
-const IGNORED_TYPES: [&str; 8] = [
+const IGNORED_TYPES: [&str; 9] = [
     "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::Dashboard",
     "AWS::IAM::Role",
     "AWS::Lambda::Permission",
     "AWS::Logs::LogGroup",
+    "AWS::Logs::MetricFilter",
     "AWS::SNS::Topic",
     "AWS::SNS::TopicPolicy",
     "AWS::SQS::QueuePolicy",

@@ -24,8 +24,10 @@ pub fn document() -> Value {
             "title": "Analytics Engine, live",
             "version": env!("CARGO_PKG_VERSION"),
             "description": "KPI values as they change. A connection subscribes to topics; `subscribed` brings a snapshot and a channel \
-                number for each, `update` only rows that changed, `beat` how far the data reaches. Every data frame carries its place in the \
-                stream as (epoch, seq) and the seq of the one before it as prev: a client that sees a gap subscribes again with `resume`."
+                number for each, `update` only rows that changed, `beat` how far the data reaches. Every frame of these, and `resync`, carries its \
+                place in the stream as (epoch, seq) and the seq of the one before it as prev: a client that sees a gap subscribes again with `resume`. \
+                `pong`, `unsubscribed` and `error` answer a message directly, beside the stream: they have no place in it. A topic whose rows are not \
+                kept up says so with `silent`."
         },
         "channels": {
             "live": {
@@ -34,11 +36,21 @@ pub fn document() -> Value {
                     "clientMessage": { "$ref": "#/components/messages/clientMessage" },
                     "frame": { "$ref": "#/components/messages/frame" }
                 },
-                "bindings": { "ws": { "query": { "type": "object", "required": ["token"], "properties": {
-                    "token": { "type": "string", "description": "Access token." },
-                    "kpi": { "type": "string", "description": "Subscribes to this KPI at once." },
-                    "period": { "type": "string", "enum": ["minute", "hour", "day"], "description": "Period of `kpi`; minute when absent." }
-                } } } }
+                "bindings": { "ws": { "query": {
+                    "type": "object",
+                    "description": "`?token=TOKEN&kpi=CODE&period=minute` subscribes to one topic at once. Filters go into a `subscribe` message. \
+                        Any other parameter is refused.",
+                    "required": ["token"],
+                    "additionalProperties": false,
+                    "properties": {
+                        "token": { "type": "string", "description": "Access token." },
+                        "kpi": { "type": "string", "description": "Subscribes to this KPI at once; `period` must be there too." },
+                        "period": { "type": "string", "enum": catalog::Level::ALL, "description": "Length of a bucket; required with `kpi`." },
+                        "mode": { "type": "string", "enum": ["live", "closed"], "default": "live", "description": "When rows are sent." },
+                        "buckets": { "type": "integer", "minimum": 1, "maximum": live::MAX_BUCKETS, "default": 1, "description": "Buckets of the snapshot, the newest ones." }
+                    },
+                    "dependencies": { "kpi": ["period"], "period": ["kpi"], "mode": ["kpi"], "buckets": ["kpi"] }
+                } } }
             }
         },
         "operations": {

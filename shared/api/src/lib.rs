@@ -10,4 +10,4 @@ pub mod proposals;
 pub mod rest;
 pub mod routes;
 
-pub use events::{QueuedEvents, QueuedWake};
+pub use events::{EventSource, QueuedEvents, QueuedWake};

@@ -79,7 +79,7 @@ pub struct DeadLetter {
     /// Batch that it came with.
     #[schema(value_type = String, format = "uuid")]
     pub batch_id: Uuid,
-    /// Position in the batch, from 0.
+    /// Position among the events that were sent, or row of the file, from 0.
     pub position: i32,
     /// Field that was wrong; empty where it is the whole event.
     pub field: String,
@@ -242,7 +242,7 @@ pub struct Streams {
     pub streams: Vec<Stream>,
 }
 
-/// `POST /v1/streams/start` and `/stop`.
+/// `POST /v1/streams/start`, `/stop` and `/clear`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StreamRequest {

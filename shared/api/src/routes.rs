@@ -183,7 +183,7 @@ fn catalog() -> Vec<Route> {
                 HttpMethod::Put,
                 "/v1/entities/{code}",
                 "replaceEntity",
-                "Replaces an entity's definition; with facts, only by additions.",
+                "Replaces an entity's definition, by additions only: attributes and groupings.",
             )
         },
         Route {
@@ -223,7 +223,7 @@ fn facts() -> Vec<Route> {
                 header(
                     "Idempotency-Key",
                     false,
-                    "The same key has its effect once, however often it is sent.",
+                    "The same key and body have their effect once, however often they are sent. With another body the events become dead letters that say so.",
                 ),
             ],
             response: body!(rest::Accepted, "Accepted"),
@@ -249,7 +249,11 @@ fn facts() -> Vec<Route> {
             parameters: vec![
                 query("entity", false, "Only of this entity."),
                 query("before", false, "`next_before` of the page before."),
-                query("limit", false, "Most letters, up to 200."),
+                query(
+                    "limit",
+                    false,
+                    "Most letters, up to 200; a page of long ones ends earlier.",
+                ),
             ],
             response: body!(rest::DeadLetters, "DeadLetters"),
             ..route(
@@ -267,7 +271,7 @@ fn facts() -> Vec<Route> {
                 HttpMethod::Post,
                 "/v1/dead-letters/{id}/replay",
                 "replayDeadLetter",
-                "Sends a refused event through ingestion again; it takes effect once.",
+                "Sends a refused event through ingestion again; it takes effect once. 409 when the replay was refused again: its own dead letter is replayed then.",
             )
         },
     ]
@@ -329,7 +333,7 @@ fn streams() -> Vec<Route> {
                 HttpMethod::Post,
                 "/v1/streams/start",
                 "startStream",
-                "Computes a topic even without subscribers.",
+                "Computes a topic even without subscribers; lets a stopped one go on.",
             )
         },
         Route {
@@ -339,7 +343,17 @@ fn streams() -> Vec<Route> {
                 HttpMethod::Post,
                 "/v1/streams/stop",
                 "stopStream",
-                "Pauses a topic; starting it again resumes.",
+                "Pauses a topic, of which its subscribers are told; lets go of a started one.",
+            )
+        },
+        Route {
+            request: body!(rest::StreamRequest, "StreamRequest"),
+            response: body!(rest::Stream, "Stream"),
+            ..route(
+                HttpMethod::Post,
+                "/v1/streams/clear",
+                "clearStream",
+                "Computes a topic while it has subscribers: neither started nor stopped.",
             )
         },
     ]

@@ -26,6 +26,8 @@ pub enum FileError {
     TooLarge {
         /// Its size.
         bytes: u64,
+        /// Its `ETag`: another file under the same key is another refusal.
+        etag: String,
     },
     /// Not what its name says, or cut off.
     #[error("the file can't be read as {format}: {cause}")]

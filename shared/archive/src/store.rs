@@ -45,10 +45,10 @@ impl Store {
             .content_length()
             .and_then(|length| u64::try_from(length).ok())
             .unwrap_or(0);
-        if length > MAX_FILE_BYTES {
-            return Err(FileError::TooLarge { bytes: length });
-        }
         let etag = object.e_tag().unwrap_or_default().trim_matches('"').to_owned();
+        if length > MAX_FILE_BYTES {
+            return Err(FileError::TooLarge { bytes: length, etag });
+        }
         let bytes = object
             .body
             .collect()
@@ -56,5 +56,49 @@ impl Store {
             .map_err(|error| storage(error.to_string()))?
             .into_bytes();
         Ok((bytes, etag))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+    use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A store that answers once, with the head of an object of this size.
+    async fn store(bytes: u64, etag: &str) -> Store {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let configuration = aws_config::SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+                "a", "b", None, None, "test",
+            )))
+            .endpoint_url(format!("http://{}", listener.local_addr().unwrap()))
+            .build();
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {bytes}\r\netag: \"{etag}\"\r\n\r\n");
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _ = stream.read(&mut [0; 4096]).await.unwrap();
+            stream.write_all(head.as_bytes()).await.unwrap();
+            // Open until the store hangs up: it must not wait for the body.
+            let _ = stream.read(&mut [0; 1]).await;
+        });
+        Store::new(&configuration)
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_too_large_is_known_by_its_version_before_a_byte_is_read() {
+        for version in ["one", "two"] {
+            let refused = store(MAX_FILE_BYTES + 1, version).await.get("in", "a.csv").await;
+            let Err(FileError::TooLarge { bytes, etag }) = refused else {
+                panic!("{refused:?}")
+            };
+            assert_eq!((bytes, etag.as_str()), (MAX_FILE_BYTES + 1, version));
+        }
     }
 }

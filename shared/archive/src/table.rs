@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{
+    DataType, Decimal128Type, Float32Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+};
 use bytes::Bytes;
 use jiff::Timestamp;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
@@ -120,23 +122,39 @@ impl Batch {
 fn plain(column: &ArrayRef) -> Result<ArrayRef, FileError> {
     let microseconds = DataType::Timestamp(TimeUnit::Microsecond, None);
     let target = match column.data_type() {
+        // Wider than a fact's integer: what does not fit is refused by its digits.
+        DataType::UInt64 => DataType::Decimal128(20, 0),
         kind if kind.is_integer() => DataType::Int64,
-        DataType::Float16 | DataType::Float32 | DataType::Float64 => DataType::Float64,
+        DataType::Float16 => return plain(&converted(column, &DataType::Float32)?),
+        DataType::Float32 => return Ok(widened(column)),
+        DataType::Float64 => DataType::Float64,
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => DataType::LargeUtf8,
         DataType::Timestamp(_, _) | DataType::Date64 => microseconds,
         DataType::Date32 => {
-            return cast(
-                &cast(column, &DataType::Date64).map_err(|error| unreadable(&error))?,
-                &microseconds,
-            )
-            .map_err(|error| unreadable(&error));
+            return converted(&converted(column, &DataType::Date64)?, &microseconds);
         }
         DataType::Dictionary(_, values) if matches!(**values, DataType::Utf8 | DataType::LargeUtf8) => {
             DataType::LargeUtf8
         }
         _ => return Ok(Arc::clone(column)),
     };
-    cast(column, &target).map_err(|error| unreadable(&error))
+    converted(column, &target)
+}
+
+/// A value that does not fit is an error here; by itself the library would make it a missing one.
+fn converted(column: &ArrayRef, target: &DataType) -> Result<ArrayRef, FileError> {
+    let options = CastOptions {
+        safe: false,
+        ..CastOptions::default()
+    };
+    cast_with_options(column, target, &options).map_err(|error| unreadable(&error))
+}
+
+/// Short floats as the numbers that they are written as: 0.1 stays 0.1, which the nearest longer float of it would not.
+fn widened(column: &ArrayRef) -> ArrayRef {
+    let short = column.as_primitive::<Float32Type>();
+    let long: Float64Array = short.unary(|value| value.to_string().parse().unwrap_or(f64::from(value)));
+    Arc::new(long)
 }
 
 fn field(column: &ArrayRef, row: usize) -> Field<'_> {
@@ -178,6 +196,7 @@ fn json(field: &Field<'_>) -> Value {
         Field::Time(time_us) => {
             Timestamp::from_microsecond(*time_us).map_or(Value::Null, |time| Value::from(time.to_string()))
         }
+        Field::Digits(digits) => Value::from(*digits),
         Field::Other(name) => Value::from(*name),
     }
 }
@@ -228,3 +247,7 @@ impl<'a> Rows<'a> {
         Some(Ok(chunk))
     }
 }
+
+#[cfg(test)]
+#[path = "table_tests.rs"]
+mod tests;

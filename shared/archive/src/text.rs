@@ -10,6 +10,7 @@ use crate::files::{CHUNK_ROWS, Chunk, FileError, columns_of};
 
 /// A CSV file's rows as facts.
 pub struct CsvRows<'a> {
+    bytes: Bytes,
     reader: csv::Reader<bytes::buf::Reader<Bytes>>,
     width: usize,
     /// By a field's place in the mapper, its column.
@@ -21,7 +22,9 @@ pub struct CsvRows<'a> {
 
 impl<'a> CsvRows<'a> {
     pub(crate) fn open(bytes: Bytes, mapper: &'a Mapper, now: Timestamp) -> Result<Self, FileError> {
-        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes.reader());
+        let mut reader = csv::ReaderBuilder::new()
+            .flexible(true)
+            .from_reader(bytes.clone().reader());
         let header = reader.headers().map_err(|error| FileError::Unreadable {
             format: "CSV",
             cause: error.to_string(),
@@ -31,6 +34,7 @@ impl<'a> CsvRows<'a> {
             .map(|name| name.trim().trim_start_matches('\u{feff}').to_owned())
             .collect();
         Ok(Self {
+            bytes,
             reader,
             width: names.len(),
             columns: columns_of(mapper, &names)?,
@@ -46,6 +50,10 @@ impl<'a> CsvRows<'a> {
         while chunk.rows() < CHUNK_ROWS {
             match self.reader.read_byte_record(&mut record) {
                 Ok(false) => break,
+                Ok(true) if self.is_unclosed(&record) => {
+                    let reason = "a quote that opens here is never closed, so the rest of the file is part of it";
+                    chunk.add(self.position, Err(whole(reason.to_owned())), || line(&record));
+                }
                 Ok(true) => chunk.add(self.position, self.fact(&record), || line(&record)),
                 Err(error) => {
                     return Some(Err(FileError::Unreadable {
@@ -57,6 +65,13 @@ impl<'a> CsvRows<'a> {
             self.position += 1;
         }
         (chunk.rows() > 0).then_some(Ok(chunk))
+    }
+
+    /// Whether the file ends within quotes of this record. The library takes all that follows as one field then.
+    fn is_unclosed(&self, record: &csv::ByteRecord) -> bool {
+        let start = record.position().and_then(|start| usize::try_from(start.byte()).ok());
+        let rest = start.and_then(|start| self.bytes.get(start..));
+        self.reader.position().byte() == self.bytes.len() as u64 && rest.is_some_and(ends_in_quotes)
     }
 
     fn fact(&self, record: &csv::ByteRecord) -> Result<series::Fact, Rejection> {
@@ -80,6 +95,22 @@ impl<'a> CsvRows<'a> {
     }
 }
 
+/// Whether a text of CSV ends within quotes. A quote means something only where a field begins.
+fn ends_in_quotes(text: &[u8]) -> bool {
+    let (mut begins, mut quoted) = (true, false);
+    let mut bytes = text.iter().peekable();
+    while let Some(byte) = bytes.next() {
+        if quoted {
+            // Two are one quote of the text.
+            quoted = *byte != b'"' || bytes.next_if_eq(&&b'"').is_some();
+        } else {
+            quoted = begins && *byte == b'"';
+        }
+        begins = !quoted && matches!(byte, b',' | b'\n' | b'\r');
+    }
+    quoted
+}
+
 /// A record as a line, quoted where it needs to be: corrected, it can be loaded again.
 fn line(record: &csv::ByteRecord) -> String {
     let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
@@ -97,6 +128,15 @@ fn whole(reason: String) -> Rejection {
     }
 }
 
+/// A text without the byte order mark that some programs begin it with.
+fn without_mark(bytes: Bytes) -> Bytes {
+    if bytes.starts_with("\u{feff}".as_bytes()) {
+        bytes.slice(3..)
+    } else {
+        bytes
+    }
+}
+
 /// An NDJSON file's rows as facts.
 pub struct NdjsonRows<'a> {
     reader: bytes::buf::Reader<Bytes>,
@@ -108,7 +148,7 @@ pub struct NdjsonRows<'a> {
 impl<'a> NdjsonRows<'a> {
     pub(crate) fn open(bytes: Bytes, mapper: &'a Mapper, now: Timestamp) -> Self {
         Self {
-            reader: bytes.reader(),
+            reader: without_mark(bytes).reader(),
             mapper,
             now,
             position: 0,
@@ -143,3 +183,7 @@ impl<'a> NdjsonRows<'a> {
         self.mapper.json(self.now, text)
     }
 }
+
+#[cfg(test)]
+#[path = "text_tests.rs"]
+mod tests;

@@ -1,14 +1,12 @@
 //! The catalogue of one client: valid entities and KPIs that fit each other.
 
-use crate::definition::{EntityDefinition, GroupingDefinition};
+use crate::definition::EntityDefinition;
 use crate::entity::Entity;
 use crate::kpi::{Kpi, KpiDefinition};
-use crate::level::Level;
 use crate::names::quoted;
 use crate::problem::Problem;
-use crate::{MAX_GROUPING_DIMENSIONS, MAX_GROUPINGS};
-use formula::{Attribute, Entities, Predicate};
-use std::collections::{BTreeMap, BTreeSet};
+use formula::{Attribute, Entities};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Valid entities and KPIs by their codes. Cloning shares them.
@@ -56,6 +54,15 @@ impl Catalog {
         self.entities.get(code)
     }
 
+    /// The entity that has a code in any case. There is at most one: codes that differ only in case are hard to tell
+    /// apart for people, and can't be told apart in names of tables.
+    #[must_use]
+    pub fn entity_in_any_case(&self, code: &str) -> Option<&Arc<Entity>> {
+        self.entities
+            .values()
+            .find(|entity| entity.code().eq_ignore_ascii_case(code))
+    }
+
     /// All entities in the order of their codes.
     pub fn entities(&self) -> impl Iterator<Item = &Arc<Entity>> {
         self.entities.values()
@@ -77,36 +84,25 @@ impl Catalog {
     /// # Errors
     /// Everything that is wrong with it, or that its code is taken. Then nothing is added.
     pub fn add_entity(&mut self, definition: EntityDefinition) -> Result<Arc<Entity>, Vec<Problem>> {
-        let taken = self
-            .entities
-            .keys()
-            .find(|code| code.eq_ignore_ascii_case(&definition.code))
-            .map(|code| {
-                // Names of tables do not tell cases apart.
-                Problem::new("/code", format!("there is an entity {} already", quoted(code)))
-                    .with_hint("choose another code, or replace that entity")
-            });
+        let taken = self.entity_in_any_case(&definition.code).map(|taken| {
+            Problem::new("/code", format!("there is an entity {} already", quoted(taken.code())))
+                .with_hint("choose another code, or replace that entity")
+        });
         let entity = with_problem(taken, definition.validate())?;
         Ok(self.insert_entity(entity))
     }
 
-    /// Puts an entity in the place of the one of the same code, or adds it. KPIs that read it must stay valid, and once
-    /// `facts_exist` only additions are accepted.
+    /// Puts an entity in the place of the one of the same code, or adds it. Only additions are accepted, because an
+    /// entity has tables from the start.
     ///
     /// # Errors
     /// Everything that is wrong with it. Then nothing is replaced.
-    pub fn replace_entity(
-        &mut self,
-        definition: EntityDefinition,
-        facts_exist: bool,
-    ) -> Result<Arc<Entity>, Vec<Problem>> {
+    pub fn replace_entity(&mut self, definition: EntityDefinition) -> Result<Arc<Entity>, Vec<Problem>> {
         let Some(old) = self.entities.get(&definition.code).cloned() else {
             return self.add_entity(definition);
         };
         let new = definition.validate()?;
-        if facts_exist {
-            old.accepts_replacement(&new)?;
-        }
+        old.accepts_replacement(&new)?;
         let mut trial = self.clone();
         let new = trial.insert_entity(new);
         let problems = trial.recompile(new.code());
@@ -128,47 +124,6 @@ impl Catalog {
         });
         let kpi = with_problem(taken, definition.validate(self))?;
         Ok(self.insert_kpi(kpi))
-    }
-
-    /// Puts a KPI in the place of the one of the same code, or adds it.
-    ///
-    /// # Errors
-    /// Everything that is wrong with it. Then nothing is replaced.
-    pub fn replace_kpi(&mut self, definition: KpiDefinition) -> Result<Arc<Kpi>, Vec<Problem>> {
-        let kpi = definition.validate(self)?;
-        Ok(self.insert_kpi(kpi))
-    }
-
-    /// The groupings that a KPI's filters need and that its entities lack, with the codes of the entities. Each set of
-    /// dimensions that one of its measures filters on needs a grouping that has them by minute; a grouping of exactly
-    /// that set counts at any period, because somebody chose it. Sets that are too large, and sets beyond the most that
-    /// an entity may have, are left to the facts themselves.
-    #[must_use]
-    pub fn missing_groupings(&self, kpi: &Kpi) -> Vec<(String, GroupingDefinition)> {
-        let mut missing: BTreeMap<&str, BTreeSet<BTreeSet<&str>>> = BTreeMap::new();
-        for measure in &kpi.formula.measures {
-            let Some(entity) = self.entities.get(&measure.entity) else {
-                continue;
-            };
-            let dimensions = measure.filter.as_ref().map(Predicate::dimensions).unwrap_or_default();
-            if dimensions.len() <= MAX_GROUPING_DIMENSIONS && !has_grouping(entity, &dimensions) {
-                missing.entry(entity.code()).or_default().insert(dimensions);
-            }
-        }
-        missing
-            .into_iter()
-            .flat_map(|(code, sets)| self.fitting(code, sets))
-            .collect()
-    }
-
-    /// As many of the new groupings as the entity has room for.
-    fn fitting(&self, code: &str, sets: BTreeSet<BTreeSet<&str>>) -> Vec<(String, GroupingDefinition)> {
-        let present = self.entities.get(code).map_or(0, |entity| entity.groupings().len());
-        let room = MAX_GROUPINGS.saturating_sub(present);
-        sets.into_iter()
-            .take(room)
-            .map(|dimensions| (code.to_owned(), GroupingDefinition::by_minute(dimensions)))
-            .collect()
     }
 
     fn insert_entity(&mut self, entity: Entity) -> Arc<Entity> {
@@ -212,13 +167,6 @@ impl Catalog {
         }
         problems
     }
-}
-
-fn has_grouping(entity: &Entity, dimensions: &BTreeSet<&str>) -> bool {
-    entity.groupings().iter().any(|grouping| {
-        let exact = grouping.dimensions.len() == dimensions.len();
-        grouping.covers(dimensions.iter().copied()) && (exact || grouping.finest == Level::Minute)
-    })
 }
 
 /// The result, or its problems and one more.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::str::FromStr;
 use utoipa::ToSchema;
 
 /// How coarse a rollup is, finest first.
@@ -45,6 +46,19 @@ impl Level {
             Level::Hour => 3_600,
             Level::Day => 86_400,
         }
+    }
+}
+
+/// A text that names no period.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the period {0:?} is none of minute, hour, day")]
+pub struct UnknownLevel(pub String);
+
+impl FromStr for Level {
+    type Err = UnknownLevel;
+
+    fn from_str(name: &str) -> Result<Self, UnknownLevel> {
+        Self::named(name).ok_or_else(|| UnknownLevel(name.to_owned()))
     }
 }
 

@@ -25,11 +25,18 @@ pub use book::Catalog;
 pub use definition::{AttributeDefinition, EntityDefinition, GroupingDefinition};
 pub use entity::Entity;
 pub use kpi::{Direction, Kpi, KpiDefinition};
-pub use level::Level;
-pub use names::{RESERVED_ATTRIBUTES, is_entity_code};
+pub use level::{Level, UnknownLevel};
+pub use names::is_entity_code;
 pub use problem::Problem;
 
-/// The most attributes of an entity. A rollup row has 5 columns for each numeric one, and PostgreSQL allows 1,600
+/// The most entities of a client. Each has a hypertable and at least one rollup, which every upkeep visits, and a process
+/// that serves the client holds all of them.
+pub const MAX_ENTITIES: usize = 200;
+
+/// The most KPIs of a client: ten for each entity, all of which a process that serves the client has compiled.
+pub const MAX_KPIS: usize = 2_000;
+
+/// The most attributes of an entity. A rollup row has 6 columns for each numeric one, and PostgreSQL allows 1,600
 /// columns.
 pub const MAX_ATTRIBUTES: usize = 64;
 

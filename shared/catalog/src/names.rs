@@ -3,8 +3,22 @@
 use crate::problem::Problem;
 use crate::{MAX_DESCRIPTION, MAX_LABEL};
 
-/// The names of columns that every table of facts or rollups has of its own.
-pub const RESERVED_ATTRIBUTES: [&str; 6] = ["client_id", "time", "bucket", "facts", "batch_id", "event_key"];
+/// The names of columns that every table of facts or rollups has of its own; PostgreSQL gives it the last six.
+const RESERVED_ATTRIBUTES: [&str; 10] = [
+    "client_id",
+    "time",
+    "bucket",
+    "facts",
+    "ctid",
+    "tableoid",
+    "xmin",
+    "xmax",
+    "cmin",
+    "cmax",
+];
+
+/// What the columns of a numeric attribute's states end in: `delay_sum` holds the sums of `delay` in rollups.
+pub(crate) const STATE_SUFFIXES: [&str; 6] = ["count", "sum", "min", "max", "first", "last"];
 
 /// A pattern of names: a first character, then more of them, up to a length.
 pub(crate) struct Pattern {
@@ -14,7 +28,7 @@ pub(crate) struct Pattern {
     hint: &'static str,
 }
 
-/// Codes of entities. A table's name is made of one; with a prefix and suffix it stays within PostgreSQL's 63 bytes.
+/// Codes of entities. A table's name is made of one, shortened where PostgreSQL's 63 bytes need it.
 pub(crate) const ENTITY_CODE: Pattern = Pattern {
     first: |c| c.is_ascii_uppercase(),
     more: |c| c.is_ascii_alphanumeric(),
@@ -30,7 +44,8 @@ pub(crate) const DOMAIN: Pattern = Pattern {
     hint: "a small letter, then small letters, digits and _, at most 31: travel",
 };
 
-/// Names of attributes. A rollup's columns are made of one, with a suffix.
+/// Names of attributes. Columns of facts are called so, and those of rollups with a suffix: `_count` makes 46 bytes of
+/// the 63 that PostgreSQL allows.
 pub(crate) const ATTRIBUTE: Pattern = Pattern {
     first: |c| c.is_ascii_lowercase(),
     more: |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_',

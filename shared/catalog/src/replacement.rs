@@ -1,4 +1,5 @@
-//! Which changes an entity can take once facts of it are stored: those that leave every stored fact and rollup true.
+//! Which changes an entity can take once it has tables: those that leave every stored fact and rollup true. Whether facts
+//! are stored is not asked, so that what a change needs does not depend on when it comes.
 
 use crate::definition::{AttributeDefinition, GroupingDefinition};
 use crate::entity::Entity;
@@ -6,8 +7,8 @@ use crate::names::quoted;
 use crate::problem::{Problem, none_or};
 
 impl Entity {
-    /// Whether `new` can take this entity's place although facts are stored. Attributes, groupings and finer rollups
-    /// may be added, descriptions may change, requirements may be dropped, and an attribute may become a dimension.
+    /// Whether `new` can take this entity's place. Attributes and groupings may be added, descriptions may change,
+    /// requirements may be dropped, and an attribute may become a dimension.
     ///
     /// # Errors
     /// Every change that is not of that kind; pointers are into the new definition.
@@ -22,7 +23,7 @@ impl Entity {
         ];
         for (pointer, _) in fixed.into_iter().filter(|(_, same)| !same) {
             problems.push(
-                Problem::new(pointer, "this cannot change while facts are stored").with_hint("define a new entity"),
+                Problem::new(pointer, "this cannot change once the entity exists").with_hint("define a new entity"),
             );
         }
         for attribute in &old.attributes {
@@ -43,7 +44,7 @@ fn compare_attribute(old: &AttributeDefinition, replacement: &Entity, problems: 
     let Some((index, new)) = found else {
         problems.push(Problem::new(
             "/attributes",
-            format!("{name} cannot be removed while facts are stored"),
+            format!("{name} cannot be removed once the entity exists"),
         ));
         return;
     };
@@ -53,17 +54,17 @@ fn compare_attribute(old: &AttributeDefinition, replacement: &Entity, problems: 
         ("unit", old.unit != new.unit, "unit"),
     ];
     for (field, _, what) in changes.into_iter().filter(|(_, changed, _)| *changed) {
-        let message = format!("the {what} of {name} cannot change while facts are stored");
+        let message = format!("the {what} of {name} cannot change once the entity exists");
         problems.push(Problem::new(format!("/attributes/{index}/{field}"), message).with_hint("add a new attribute"));
     }
     if old.dimension && !new.dimension {
         problems.push(Problem::new(
             format!("/attributes/{index}/dimension"),
-            format!("{name} must stay a dimension while facts are stored"),
+            format!("{name} must stay a dimension"),
         ));
     }
     if !old.required && new.required {
-        let message = format!("{name} cannot become required, because stored facts may lack it");
+        let message = format!("{name} cannot become required, because facts may lack it");
         problems.push(Problem::new(format!("/attributes/{index}/required"), message));
     }
 }
@@ -77,14 +78,17 @@ fn compare_grouping(old: &GroupingDefinition, replacement: &Entity, problems: &m
     {
         None => problems.push(Problem::new(
             "/groupings",
-            format!("the grouping by {dimensions} cannot be removed while facts are stored"),
+            format!("the grouping by {dimensions} cannot be removed once the entity exists"),
         )),
-        Some(new) if new.finest > old.finest => {
+        Some(new) if new.finest != old.finest => {
             let message = format!(
-                "the grouping by {dimensions} cannot become coarser than {} while facts are stored",
+                "the grouping by {dimensions} is kept from the {} on, which cannot change",
                 old.finest
             );
-            problems.push(Problem::new("/groupings", message));
+            problems.push(
+                Problem::new("/groupings", message)
+                    .with_hint("what the grouping does not answer is read from the facts"),
+            );
         }
         Some(_) => {}
     }
@@ -121,7 +125,11 @@ mod tests {
                 |new| new.groupings.push(GroupingDefinition::by_minute(["on_time"])),
                 &[],
             ),
-            ("a finer rollup", |new| new.groupings[1].finest = Level::Minute, &[]),
+            (
+                "a finer rollup",
+                |new| new.groupings[1].finest = Level::Minute,
+                &["/groupings"],
+            ),
             ("a requirement dropped", |new| new.attributes[0].required = false, &[]),
             ("code", |new| new.code = "Leg".into(), &["/code"]),
             (

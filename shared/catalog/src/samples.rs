@@ -17,7 +17,7 @@ pub(crate) fn attribute(name: &str, kind: AttributeType) -> AttributeDefinition 
     }
 }
 
-fn dimension(name: &str, kind: AttributeType) -> AttributeDefinition {
+pub(crate) fn dimension(name: &str, kind: AttributeType) -> AttributeDefinition {
     AttributeDefinition {
         dimension: true,
         ..attribute(name, kind)

@@ -4,7 +4,8 @@ use crate::definition::{AttributeDefinition, EntityDefinition, GroupingDefinitio
 use crate::entity::Entity;
 use crate::level::Level;
 use crate::names::{
-    ATTRIBUTE, DOMAIN, ENTITY_CODE, check_description, check_label, check_required_label, check_reserved, quoted,
+    ATTRIBUTE, DOMAIN, ENTITY_CODE, STATE_SUFFIXES, check_description, check_label, check_required_label,
+    check_reserved, quoted,
 };
 use crate::problem::{Problem, none_or};
 use crate::{MAX_ATTRIBUTES, MAX_GROUPING_DIMENSIONS, MAX_GROUPINGS, MAX_KEY, derived};
@@ -95,6 +96,7 @@ fn check_attributes(entity: &EntityDefinition, problems: &mut Vec<Problem>) {
                 format!("there are two attributes {}", quoted(&attribute.name)),
             ));
         }
+        check_state_name(&pointer("name"), attribute, entity, problems);
         check_label(
             &pointer("unit"),
             attribute.unit.as_deref().unwrap_or_default(),
@@ -117,6 +119,29 @@ fn check_attributes(entity: &EntityDefinition, problems: &mut Vec<Problem>) {
                 Problem::new(pointer("required"), message).with_hint("require the attributes that it is computed from"),
             );
         }
+    }
+}
+
+/// A rollup has its dimensions beside the states of numeric attributes, so a dimension can't be called like one of those.
+fn check_state_name(
+    pointer: &str,
+    attribute: &AttributeDefinition,
+    entity: &EntityDefinition,
+    problems: &mut Vec<Problem>,
+) {
+    let measured = attribute
+        .name
+        .rsplit_once('_')
+        .filter(|(_, suffix)| attribute.dimension && STATE_SUFFIXES.contains(suffix))
+        .and_then(|(measured, _)| entity.attribute(measured))
+        .filter(|measured| measured.kind.is_numeric());
+    if let Some(measured) = measured {
+        let message = format!(
+            "{} is what rollups call a column of the number {}, so it cannot be a dimension",
+            quoted(&attribute.name),
+            quoted(&measured.name)
+        );
+        problems.push(Problem::new(pointer, message).with_hint("choose another name"));
     }
 }
 

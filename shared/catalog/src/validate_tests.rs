@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 use super::*;
-use crate::samples::{attribute, flight};
+use crate::samples::{attribute, dimension, flight};
 use formula::Value;
 use proptest::prelude::*;
 
@@ -75,8 +75,28 @@ fn every_problem_has_a_pointer() {
         ),
         (
             "a reserved name",
-            |e| e.attributes[1].name = "batch_id".into(),
+            |e| e.attributes[1].name = "facts".into(),
             &["/attributes/1/name"],
+        ),
+        (
+            "a name of the database's own",
+            |e| e.attributes[1].name = "xmin".into(),
+            &["/attributes/1/name"],
+        ),
+        (
+            "a dimension called like a state",
+            |e| e.attributes[3] = dimension("delay_sum", AttributeType::Integer),
+            &["/attributes/3/name", "/groupings/1/dimensions"],
+        ),
+        (
+            "a number called like a state",
+            |e| e.attributes[1].name = "delay_max".into(),
+            &[],
+        ),
+        (
+            "a dimension called like a state of no number",
+            |e| e.attributes.push(dimension("origin_count", AttributeType::Integer)),
+            &[],
         ),
         (
             "a word of the language",

@@ -1,5 +1,6 @@
 //! Clients and their users.
 
+use identity::Email;
 use uuid::Uuid;
 
 use crate::connect::{Database, Error, Isolation};
@@ -22,12 +23,12 @@ pub struct User {
 ///
 /// # Errors
 /// When the statement fails.
-pub async fn user_for_sign_in(database: &Database, email: &str) -> Result<Option<User>, Error> {
+pub async fn user_for_sign_in(database: &Database, email: &Email) -> Result<Option<User>, Error> {
     let session = database.session().await?;
     let rows = session
         .query(
             "SELECT id, client_id, password_hash, role FROM core.user_for_sign_in($1)",
-            &[&email],
+            &[&email.as_str()],
         )
         .await?;
     Ok(rows.first().map(|row| User {
@@ -63,7 +64,7 @@ pub struct NewClient<'a> {
     /// IANA time zone of its days.
     pub time_zone: &'a str,
     /// E-mail address of the administrator.
-    pub email: &'a str,
+    pub email: &'a Email,
     /// Password hash of the administrator.
     pub password_hash: &'a str,
     /// Role of the user.
@@ -95,7 +96,7 @@ pub async fn provision(database: &Database, new: &NewClient<'_>) -> Result<Provi
                 &[],
             )
             .await?;
-        let email = new.email.to_lowercase();
+        let email = new.email.as_str();
         let rows = session
             .query("SELECT client_id, id FROM core.users WHERE email = $1", &[&email])
             .await?;
@@ -139,15 +140,15 @@ pub async fn provision(database: &Database, new: &NewClient<'_>) -> Result<Provi
 pub async fn add_user(
     database: &Database,
     client: Uuid,
-    email: &str,
+    email: &Email,
     password_hash: &str,
     role: &str,
 ) -> Result<bool, Error> {
     let session = database.session().await?;
     let added = session
         .execute(
-            "INSERT INTO core.users (id, client_id, email, password_hash, role) VALUES ($1, $2, lower($3), $4, $5) ON CONFLICT DO NOTHING",
-            &[&Uuid::now_v7(), &client, &email, &password_hash, &role],
+            "INSERT INTO core.users (id, client_id, email, password_hash, role) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+            &[&Uuid::now_v7(), &client, &email.as_str(), &password_hash, &role],
         )
         .await?;
     Ok(added == 1)

@@ -9,6 +9,7 @@ use series::calendar::{DAY_US, floor_us, length_us};
 use crate::connect::{Database, Edition, Error, Session};
 use crate::copy::timestamp;
 use crate::ddl;
+use crate::ingest::MAX_TRIES;
 use crate::relation::{Relation, level_name, levels};
 use crate::tables::{self, Stored};
 
@@ -87,7 +88,14 @@ async fn move_grouping(
         let Some(from) = from else { break };
         // Slices end at a full day, so that a coarser bucket is touched by one slice.
         let end_us = floor_us(Level::Day, from.as_microsecond() + SLICE_US).min(closed_us);
-        let rows = session.query(&sql, &[&from, &timestamp(end_us)]).await?;
+        let mut tries = 1;
+        let rows = loop {
+            match session.query(&sql, &[&from, &timestamp(end_us)]).await {
+                // A correction takes rows out of the same levels, in another order.
+                Err(error) if error.is_conflict() && tries < MAX_TRIES => tries += 1,
+                result => break result?,
+            }
+        };
         moved += rows[0].get::<_, i64>(0);
     }
     Ok(moved)

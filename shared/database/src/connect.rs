@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
 use tokio::sync::OnceCell;
@@ -15,6 +16,32 @@ use uuid::Uuid;
 
 /// Most statements that a connection keeps prepared; their texts are per entity, and one client more could bring any number.
 const MAX_PREPARED: usize = 512;
+
+/// How long the server lets a session wait. What takes longer fails with an error that says so, and the session goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For one statement as a whole.
+    pub statement: Duration,
+    /// For one lock, such as on a table that is being altered.
+    pub lock: Duration,
+}
+
+impl Timeouts {
+    /// For functions that answer a request within Lambda's 10 s of the template's defaults: an error arrives while there is still time to
+    /// tell it.
+    pub const REQUEST: Self = Self {
+        statement: Duration::from_secs(8),
+        lock: Duration::from_secs(4),
+    };
+
+    fn settings(self) -> String {
+        format!(
+            "; SET statement_timeout = {}; SET lock_timeout = {}",
+            self.statement.as_millis(),
+            self.lock.as_millis()
+        )
+    }
+}
 
 /// What can go wrong between a function and its database.
 #[derive(Debug, thiserror::Error)]
@@ -87,11 +114,26 @@ impl Error {
         )
     }
 
-    /// Whether a row with this key exists already.
+    /// Whether the statement itself failed, and not the server or the way to it: another statement may succeed. So it is with too many rows, a
+    /// timeout, a lock that another has, a table that is not as expected.
     #[must_use]
-    pub fn is_duplicate(&self) -> bool {
+    pub fn is_of_statement(&self) -> bool {
+        /// Connection lost; resources exhausted; operator intervention other than a timeout (57014); system and internal errors.
+        const OF_SERVER: [&str; 5] = ["08", "53", "57P", "58", "XX"];
+        match self {
+            Self::TooMuch(_) | Self::Stored { .. } => true,
+            Self::Statement(error) => error
+                .code()
+                .is_some_and(|code| !OF_SERVER.iter().any(|class| code.code().starts_with(class))),
+            _ => false,
+        }
+    }
+
+    /// Whether the server gave a statement up because it took longer than its session allows.
+    #[must_use]
+    pub fn is_out_of_time(&self) -> bool {
         let Self::Statement(error) = self else { return false };
-        error.code() == Some(&tokio_postgres::error::SqlState::UNIQUE_VIOLATION)
+        error.code() == Some(&tokio_postgres::error::SqlState::QUERY_CANCELED)
     }
 }
 
@@ -104,12 +146,24 @@ pub enum Edition {
     Community,
 }
 
+impl Edition {
+    /// Its name in answers and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Apache => "apache",
+            Self::Community => "community",
+        }
+    }
+}
+
 /// A database with its pool of one connection, which is what a function that handles one event at a time can use.
 #[derive(Clone)]
 pub struct Database {
     pool: Pool,
     config: Arc<Config>,
     role: Arc<str>,
+    timeouts: Option<Timeouts>,
     edition: Arc<OnceCell<Edition>>,
     statements: Arc<AtomicU64>,
 }
@@ -121,9 +175,7 @@ impl Database {
     /// When the URL can't be read.
     pub fn new(url: &str, role: &str) -> Result<Self, Error> {
         let mut config = Config::from_str(url).map_err(|error| Error::Address(error.to_string()))?;
-        config
-            .application_name(role)
-            .connect_timeout(std::time::Duration::from_secs(5));
+        config.application_name(role).connect_timeout(Duration::from_secs(5));
         // A frozen sandbox leaves dead sockets behind: the pool asks a connection for a sign of life before use.
         let recycling = ManagerConfig {
             recycling_method: RecyclingMethod::Verified,
@@ -140,9 +192,19 @@ impl Database {
             pool,
             config: Arc::new(config),
             role: Arc::from(role),
+            timeouts: None,
             edition: Arc::new(OnceCell::new()),
             statements: Arc::new(AtomicU64::new(0)),
         })
+    }
+
+    /// The same database, whose sessions wait no longer than this. Without it they wait as long as the server is set to.
+    #[must_use]
+    pub fn with_timeouts(self, timeouts: Timeouts) -> Self {
+        Self {
+            timeouts: Some(timeouts),
+            ..self
+        }
     }
 
     /// The connection, in the role of this database and with no client set.
@@ -157,8 +219,9 @@ impl Database {
         if self.role.as_ref() != LOGIN_ROLE {
             // Statements are kept prepared, but planned for the buckets that are asked for: a plan for any would visit every chunk.
             let set = format!(
-                "SET ROLE {}; SET plan_cache_mode = force_custom_plan",
-                identifier(&self.role)
+                "SET ROLE {}; SET plan_cache_mode = force_custom_plan{}",
+                identifier(&self.role),
+                self.timeouts.map(Timeouts::settings).unwrap_or_default()
             );
             object.batch_execute(&set).await?;
         }
@@ -333,6 +396,11 @@ impl Session {
     /// Commits.
     pub(crate) async fn commit(&self) -> Result<(), Error> {
         Ok(self.object.batch_execute("COMMIT").await?)
+    }
+
+    /// Closes the connection, with all that was set in it and all locks that it has: it does not go back to the pool.
+    pub(crate) fn close(self) {
+        drop(Object::take(self.object));
     }
 
     /// Ends a transaction by its result: commits what went well, rolls back what did not.

@@ -67,11 +67,13 @@ impl Copying {
 /// Sends facts to the entity's hypertable.
 pub(crate) async fn facts(session: &Session, client: Uuid, placed: &Placed, facts: &[&Fact]) -> Result<Copying, Error> {
     let attributes = placed.entity.stored_attributes();
-    let names: Vec<String> = attributes.iter().map(|attribute| identifier(&attribute.name)).collect();
+    let names: String = attributes
+        .iter()
+        .map(|attribute| format!(", {}", identifier(&attribute.name)))
+        .collect();
     let sql = format!(
-        "COPY {} (client_id, time, {}) FROM STDIN (FORMAT binary)",
-        placed.relation.facts(),
-        names.join(", ")
+        "COPY {} (client_id, time{names}) FROM STDIN (FORMAT binary)",
+        placed.relation.facts()
     );
     let mut types = vec![Type::UUID, Type::TIMESTAMPTZ];
     types.extend(attributes.iter().map(|attribute| sql_type(attribute.kind)));

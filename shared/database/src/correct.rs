@@ -19,7 +19,7 @@ use crate::connect::{Database, Edition, Error, Isolation, Session, identifier};
 use crate::copy::{self, timestamp};
 use crate::definitions::writers_lock;
 use crate::ingest::{Batch, MAX_TRIES, Outcome, first_of_each, mark, outcomes, reject, tell, unchanged};
-use crate::relation::{Placed, level_name, levels, numeric_names, state_column};
+use crate::relation::{Columns, Placed, level_name, levels};
 
 /// Writes batches of a keyed entity.
 pub(crate) async fn ingest(
@@ -77,8 +77,8 @@ async fn replace(
     batches: &[Batch],
 ) -> Result<Vec<Outcome>, Error> {
     unchanged(session, client, placed).await?;
-    let fresh = mark(session, client, placed.entity.code(), source, batches).await?;
-    let new = first_of_each(batches, &fresh);
+    let marked = mark(session, client, placed.entity.code(), source, batches).await?;
+    let new = first_of_each(batches, &marked);
     let facts = newest(&placed.entity, &new);
     if !facts.is_empty() {
         let mut times: BTreeSet<i64> = delete(session, client, placed, &facts).await?;
@@ -91,7 +91,7 @@ async fn replace(
         tell(session, edition, client, placed, times.len(), &minutes).await?;
     }
     reject(session, client, placed.entity.code(), &new).await?;
-    Ok(outcomes(batches, &fresh))
+    Ok(outcomes(batches, &marked))
 }
 
 /// The last fact of each key, in the order of the batches.
@@ -214,60 +214,35 @@ fn bound(buckets: &[Timestamp], width_us: i64) -> Timestamp {
 
 /// Rebuilds buckets of a level from what was moved to the finest one; what is still in the partials is added on read.
 fn rebuild_level(placed: &Placed, grouping: &GroupingDefinition, level: Level) -> String {
-    let dimensions: String = grouping
-        .dimensions
-        .iter()
-        .map(|name| format!("{}, ", identifier(name)))
-        .collect();
-    let group: String = grouping
-        .dimensions
-        .iter()
-        .map(|name| format!(", {}", identifier(name)))
-        .collect();
-    let (mut names, mut merges) = (String::new(), String::new());
-    for attribute in numeric_names(&placed.entity) {
-        for (state, _, merge) in crate::relation::STATES {
-            let column = state_column(attribute, state);
-            names.push_str(&format!(", {column}"));
-            merges.push_str(&format!(", {merge}({column})"));
-        }
-    }
+    let columns = Columns::of(&placed.entity, grouping);
     let name = level_name(level);
     format!(
-        "INSERT INTO {} (client_id, bucket, {dimensions} facts{names})
-         SELECT client_id, time_bucket('1 {name}', bucket), {dimensions} sum(facts){merges} FROM {}
+        "INSERT INTO {} (client_id, bucket, {first} facts{})
+         SELECT client_id, time_bucket('1 {name}', bucket), {first} sum(facts){} FROM {}
          WHERE client_id = $1 AND time_bucket('1 {name}', bucket) = ANY ($2)
-         GROUP BY client_id, time_bucket('1 {name}', bucket){group}",
+         GROUP BY client_id, time_bucket('1 {name}', bucket){}",
         placed.relation.rows(grouping, level),
-        placed.relation.rows(grouping, grouping.finest)
+        columns.states(),
+        columns.merges(),
+        placed.relation.rows(grouping, grouping.finest),
+        columns.last,
+        first = columns.first
     )
 }
 
 /// Inserts the partials of the facts that fulfil a condition.
 pub(crate) fn from_facts(placed: &Placed, grouping: &GroupingDefinition, condition: &str) -> String {
     let bucket = format!("time_bucket('1 {}', time)", level_name(grouping.finest));
-    let dimensions: String = grouping
-        .dimensions
-        .iter()
-        .map(|name| format!("{}, ", identifier(name)))
-        .collect();
-    let group: String = grouping
-        .dimensions
-        .iter()
-        .map(|name| format!(", {}", identifier(name)))
-        .collect();
-    let (mut names, mut states) = (String::new(), String::new());
-    for attribute in numeric_names(&placed.entity) {
-        for (state, _, _) in crate::relation::STATES {
-            names.push_str(&format!(", {}", state_column(attribute, state)));
-            states.push_str(&format!(", {}", state_of_facts(attribute, state)));
-        }
-    }
+    let columns = Columns::of(&placed.entity, grouping);
     format!(
-        "INSERT INTO {} (client_id, bucket, {dimensions} facts{names})
-         SELECT client_id, {bucket}, {dimensions} count(*){states} FROM {} WHERE {condition} GROUP BY client_id, {bucket}{group}",
+        "INSERT INTO {} (client_id, bucket, {first} facts{})
+         SELECT client_id, {bucket}, {first} count(*){} FROM {} WHERE {condition} GROUP BY client_id, {bucket}{}",
         placed.relation.partials(grouping),
-        placed.relation.facts()
+        columns.states(),
+        columns.computed(state_of_facts),
+        placed.relation.facts(),
+        columns.last,
+        first = columns.first
     )
 }
 

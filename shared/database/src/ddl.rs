@@ -1,9 +1,9 @@
 //! The statements that create what an entity needs, filled into the templates of `migrations/`.
 
-use catalog::{Entity, GroupingDefinition, Level};
+use catalog::{AttributeDefinition, Entity, GroupingDefinition, Level};
 
 use crate::connect::{Edition, identifier};
-use crate::relation::{Relation, STATES, column_type, level_name, levels, numeric_names, state_column};
+use crate::relation::{Columns, Relation, STATES, column_type, level_name, levels, numeric_names, state_column};
 
 const HYPERTABLE: &str = include_str!("../../../migrations/facts/hypertable.sql");
 const KPI_VALUES: &str = include_str!("../../../migrations/facts/kpi_values.sql");
@@ -24,17 +24,17 @@ fn fill(template: &str, values: &[(&str, &str)]) -> String {
 /// Creates the facts' hypertable.
 #[must_use]
 pub fn facts(relation: &Relation, entity: &Entity) -> String {
-    let columns: Vec<String> = entity
+    let columns: String = entity
         .stored_attributes()
         .iter()
-        .map(|attribute| format!("{} {}", identifier(&attribute.name), column_type(attribute.kind)))
+        .map(|attribute| format!(",\n    {} {}", identifier(&attribute.name), column_type(attribute.kind)))
         .collect();
     let mut sql = fill(
         HYPERTABLE,
         &[
             ("schema", &relation.schema()),
             ("facts", &relation.facts()),
-            ("columns", &columns.join(",\n    ")),
+            ("columns", &columns),
         ],
     );
     let key = &entity.definition().key;
@@ -75,54 +75,47 @@ pub fn rebuild(edition: Edition, relation: &Relation, entity: &Entity, grouping:
     sql
 }
 
-/// Adds the columns of new attributes to the facts and to a grouping's tables.
+/// Adds the columns of new attributes to the facts and to the tables of the groupings that there are; empty when there
+/// is nothing to add.
 #[must_use]
-pub fn add_columns(edition: Edition, relation: &Relation, old: &[String], entity: &Entity) -> String {
-    let new = || {
-        entity
-            .stored_attributes()
-            .iter()
-            .filter(|attribute| !old.contains(&attribute.name))
-    };
-    let mut sql = String::new();
-    for attribute in new() {
-        sql.push_str(&format!(
-            "ALTER TABLE {} ADD COLUMN {} {};\n",
-            relation.facts(),
-            identifier(&attribute.name),
-            column_type(attribute.kind)
-        ));
-    }
-    let numeric = numeric_names(entity);
-    let added: Vec<&str> = new()
-        .map(|attribute| attribute.name.as_str())
-        .filter(|name| numeric.contains(name))
+pub fn add_columns(edition: Edition, relation: &Relation, old: &Entity, new: &Entity) -> String {
+    let added: Vec<&AttributeDefinition> = new
+        .stored_attributes()
+        .iter()
+        .filter(|attribute| old.index_of(&attribute.name).is_none())
         .collect();
-    if added.is_empty() {
-        return sql;
-    }
-    for grouping in entity.groupings() {
+    let facts = added.iter().map(|attribute| {
+        add_column(
+            &relation.facts(),
+            &identifier(&attribute.name),
+            column_type(attribute.kind),
+        )
+    });
+    let mut sql: String = facts.collect();
+    for grouping in old.groupings() {
         let mut tables = vec![relation.partials(grouping)];
         if edition == Edition::Apache {
             tables.extend(levels(grouping.finest).map(|level| relation.rows(grouping, level)));
         }
         for table in tables {
-            for name in &added {
+            for attribute in added.iter().filter(|attribute| attribute.kind.is_numeric()) {
                 for (state, kind, _) in STATES {
-                    let default = if matches!(state, "count" | "sum") {
-                        " NOT NULL DEFAULT 0"
-                    } else {
-                        ""
-                    };
-                    sql.push_str(&format!(
-                        "ALTER TABLE {table} ADD COLUMN {} {kind}{default};\n",
-                        state_column(name, state)
-                    ));
+                    let kind = format!("{kind}{}", if is_total(state) { " NOT NULL DEFAULT 0" } else { "" });
+                    sql.push_str(&add_column(&table, &state_column(&attribute.name, state), &kind));
                 }
             }
         }
     }
     sql
+}
+
+fn add_column(table: &str, column: &str, kind: &str) -> String {
+    format!("ALTER TABLE {table} ADD COLUMN {column} {kind};\n")
+}
+
+/// Whether a state is a number for no facts too, namely 0.
+fn is_total(state: &str) -> bool {
+    matches!(state, "count" | "sum")
 }
 
 /// The statement that moves closed buckets of a grouping up (Apache edition).
@@ -167,15 +160,15 @@ fn level_relations(edition: Edition, parts: &Parts<'_>) -> String {
         .collect()
 }
 
-/// The column lists of one grouping, as SQL.
+/// What the templates of one grouping are filled with.
 struct Parts<'a> {
     relation: &'a Relation,
     grouping: &'a GroupingDefinition,
+    columns: Columns<'a>,
+    /// Definitions of the dimensions' columns.
     dimensions: String,
-    dimension_names: String,
+    /// Definitions of the states' columns.
     states: String,
-    state_names: String,
-    merges: String,
 }
 
 impl<'a> Parts<'a> {
@@ -188,21 +181,10 @@ impl<'a> Parts<'a> {
                 .map_or("text", |attribute| column_type(attribute.kind))
         };
         let mut states = Vec::new();
-        let mut state_names = String::new();
-        let mut merges = String::new();
         for attribute in numeric_names(entity) {
-            for (state, kind, merge) in STATES {
-                let column = state_column(attribute, state);
-                let not_null = if matches!(state, "count" | "sum") {
-                    " NOT NULL"
-                } else {
-                    ""
-                };
-                states.push(format!("{column} {kind}{not_null}"));
-                state_names.push_str(&format!(", {column}"));
-                // The sum of bigints is numeric; counts stay bigints.
-                let cast = if state == "count" { "::bigint" } else { "" };
-                merges.push_str(&format!(", {merge}({column}){cast} AS {column}"));
+            for (state, kind, _) in STATES {
+                let not_null = if is_total(state) { " NOT NULL" } else { "" };
+                states.push(format!("{} {kind}{not_null}", state_column(attribute, state)));
             }
         }
         // The marker keeps the statement valid for an entity without numbers.
@@ -214,30 +196,18 @@ impl<'a> Parts<'a> {
         Self {
             relation,
             grouping,
+            columns: Columns::of(entity, grouping),
             dimensions: grouping
                 .dimensions
                 .iter()
                 .map(|name| format!("{} {},\n    ", identifier(name), kind(name)))
                 .collect(),
-            dimension_names: grouping
-                .dimensions
-                .iter()
-                .map(|name| format!("{}, ", identifier(name)))
-                .collect(),
             states,
-            state_names,
-            merges,
         }
     }
 
     fn fill(&self, template: &str, level: Level) -> String {
         let (relation, grouping) = (self.relation, self.grouping);
-        let group: String = self
-            .grouping
-            .dimensions
-            .iter()
-            .map(|name| format!(", {}", identifier(name)))
-            .collect();
         let below = levels(grouping.finest).take_while(|below| *below < level).last();
         let below = below.map_or_else(|| relation.partials(grouping), |below| relation.rollup(grouping, below));
         let (chunk, start_offset, compress_after) = match level {
@@ -257,12 +227,12 @@ impl<'a> Parts<'a> {
                 ("start_offset", start_offset),
                 ("compress_after", compress_after),
                 ("dimensions", &self.dimensions),
-                ("dimension_names", &self.dimension_names),
-                ("dimension_group", &group),
-                ("group", &format!("client_id, bucket{group}")),
+                ("dimension_names", &self.columns.first),
+                ("dimension_group", &self.columns.last),
+                ("group", &format!("client_id, bucket{}", self.columns.last)),
                 ("states", &self.states),
-                ("state_names", &self.state_names),
-                ("merges", &self.merges),
+                ("state_names", &self.columns.states()),
+                ("merges", &self.columns.merges()),
             ],
         )
     }

@@ -6,14 +6,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use catalog::{Catalog, Entity, EntityDefinition, GroupingDefinition, KpiDefinition};
+use catalog::{Catalog, Entity, EntityDefinition, Kpi, KpiDefinition, MAX_ENTITIES, MAX_KPIS, Problem};
 use series::Calendar;
 use uuid::Uuid;
 
-use crate::connect::{Database, Edition, Error, Isolation, Session};
+use crate::change::{Change, bound};
+use crate::connect::{Database, Error, Session};
 use crate::ddl;
 use crate::relation::{Placed, Relation, levels};
-use crate::tables::{backfill, extend, place, stored, validated};
+use crate::tables::{backfill, extend, place, stored, union, validated};
 
 /// Code of the built-in entity of ready-made KPI values.
 pub const KPI_VALUE: &str = "KpiValue";
@@ -31,33 +32,36 @@ pub struct ClientCatalog {
     pub kpi_versions: BTreeMap<String, i32>,
 }
 
-/// Loads the catalogues of some clients in one statement.
+/// Loads the catalogues of some clients in one statement. One that can't be read is an error by itself, so that it
+/// troubles its own client only; a client that does not exist is not there.
 ///
 /// # Errors
-/// When the statement fails or a stored definition can't be read.
-pub async fn load(session: &Session, clients: &[Uuid]) -> Result<BTreeMap<Uuid, ClientCatalog>, Error> {
+/// When the statement fails.
+pub async fn load(session: &Session, clients: &[Uuid]) -> Result<BTreeMap<Uuid, Result<ClientCatalog, Error>>, Error> {
     let rows = session
         .query(
             "SELECT client_id, time_zone, entities, kpis FROM core.catalogs($1)",
             &[&clients],
         )
         .await?;
-    rows.iter()
+    Ok(rows
+        .iter()
         .map(|row| {
-            Ok((
-                row.get(0),
-                client_catalog(row.get(0), row.get(1), row.get(2), row.get(3))?,
-            ))
+            let catalog = client_catalog(row.get(0), row.get(1), row.get(2), row.get(3));
+            (row.get(0), catalog)
         })
-        .collect()
+        .collect())
 }
 
 /// Loads the catalogue of one client; `None` when there is no such client.
 ///
 /// # Errors
-/// As [`load`].
+/// When the statement fails or a stored definition can't be read.
 pub async fn load_one(database: &Database, client: Uuid) -> Result<Option<ClientCatalog>, Error> {
-    Ok(load(&database.session().await?, &[client]).await?.remove(&client))
+    load(&database.session().await?, &[client])
+        .await?
+        .remove(&client)
+        .transpose()
 }
 
 #[derive(serde::Deserialize)]
@@ -141,21 +145,29 @@ fn client_catalog(
     })
 }
 
-/// How a write of a definition ended.
+/// How a write of a definition ended. Nothing was changed but by [`Written::Stored`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Written {
     /// Stored with this version.
     Stored(i32),
-    /// A definition of this code exists already.
-    Exists,
+    /// A definition exists already whose code, this one, can't be told apart from the new one's.
+    Exists(String),
     /// The version that the caller knew is not the stored one, which is this.
     Stale(i32),
     /// There is none to replace.
     Missing,
+    /// It does not fit what the client has defined otherwise.
+    Invalid(Vec<Problem>),
+    /// The client has this many, which are the most.
+    Full(usize),
+    /// It is the built-in entity's, which views stand on.
+    BuiltIn,
     /// The client has facts of the entity, so a derived attribute can't be added any more: old facts would lack it.
     DerivedTooLate,
-    /// The grouping of these dimensions is kept from another level on; its tables can't change that.
-    FinestFixed(Vec<String>),
+    /// The client has facts of the entity in tables that can't take the change, for this reason.
+    Misfit(String),
+    /// It took longer than [`crate::change::MAX_CHANGE_MS`].
+    TooLong,
 }
 
 /// Creates an entity with its tables.
@@ -163,28 +175,32 @@ pub enum Written {
 /// # Errors
 /// When a statement fails; nothing is created then.
 pub async fn create_entity(database: &Database, client: Uuid, entity: &Entity) -> Result<Written, Error> {
-    let session = database.session().await?;
-    let edition = session.edition().await?;
-    session.begin(None, Isolation::ReadCommitted).await?;
-    let result = async {
-        lock_definitions(&session).await?;
-        let exists = session.query("SELECT 1 FROM core.entities WHERE client_id = $1 AND code = $2", &[&client, &entity.code()]).await?;
-        if !exists.is_empty() {
-            return Ok(Written::Exists);
-        }
-        let relation = place(&session, edition, entity).await?;
-        let definition = json(entity.definition())?;
-        session
-            .execute(
-                "INSERT INTO core.entities (client_id, code, schema_name, relation_name, definition) VALUES ($1, $2, $3, $4, $5)",
-                &[&client, &entity.code(), &relation.schema, &relation.name, &definition],
-            )
-            .await?;
-        changed(&session, client).await?;
-        Ok(Written::Stored(1))
+    let change = Change::begin(database, client).await?;
+    let result = create_in_transaction(&change, entity).await;
+    change.end(result).await
+}
+
+async fn create_in_transaction(change: &Change, entity: &Entity) -> Result<Written, Error> {
+    let Change { session, client, .. } = change;
+    let mut known = change.known().await?;
+    if let Some(taken) = known.entity_in_any_case(entity.code()) {
+        return Ok(Written::Exists(taken.code().to_owned()));
     }
-    .await;
-    session.finish(result).await
+    if known.entities().count() >= MAX_ENTITIES {
+        return Ok(Written::Full(MAX_ENTITIES));
+    }
+    if let Err(problems) = known.add_entity(entity.definition().clone()) {
+        return Ok(Written::Invalid(problems));
+    }
+    change.lock_tables().await?;
+    let relation = place(session, change.edition, entity).await?;
+    session
+        .execute(
+            "INSERT INTO core.entities (client_id, code, schema_name, relation_name, definition) VALUES ($1, $2, $3, $4, $5)",
+            &[client, &entity.code(), &relation.schema, &relation.name, &json(entity.definition())?],
+        )
+        .await?;
+    Ok(Written::Stored(1))
 }
 
 /// Replaces an entity's definition; new attributes and groupings get their columns and tables, and groupings are filled
@@ -199,33 +215,27 @@ pub async fn replace_entity(
     entity: &Entity,
     expected: Option<i32>,
 ) -> Result<Written, Error> {
-    let session = database.session().await?;
-    let edition = session.edition().await?;
-    session.begin(None, Isolation::ReadCommitted).await?;
-    let result = replace_in_transaction(&session, edition, client, old, entity, expected).await;
-    session.finish(result).await
+    if entity.code() == KPI_VALUE {
+        return Ok(Written::BuiltIn);
+    }
+    let change = Change::begin(database, client).await?;
+    let result = replace_in_transaction(&change, old, entity, expected).await;
+    change.end(result).await
 }
 
 async fn replace_in_transaction(
-    session: &Session,
-    edition: Edition,
-    client: Uuid,
+    change: &Change,
     old: &Placed,
     entity: &Entity,
     expected: Option<i32>,
 ) -> Result<Written, Error> {
-    lock_definitions(session).await?;
-    // Waits for batches that run, and makes those that come wait, so that none is written by the old definition.
-    session
-        .execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
-            &[&writers_lock(client, &old.relation)],
-        )
-        .await?;
+    let Change { session, client, .. } = change;
+    change.lock_tables().await?;
+    change.lock_writers(&old.relation).await?;
     let rows = session
         .query(
             "SELECT version FROM core.entities WHERE client_id = $1 AND code = $2",
-            &[&client, &entity.code()],
+            &[client, &entity.code()],
         )
         .await?;
     let Some(version) = rows.first().map(|row| row.get::<_, i32>(0)) else {
@@ -234,77 +244,73 @@ async fn replace_in_transaction(
     if version != expected.unwrap_or(version) || version != old.version {
         return Ok(Written::Stale(version));
     }
-    let has_facts = !session
-        .query(
-            &format!("SELECT 1 FROM {} WHERE client_id = $1 LIMIT 1", old.relation.facts()),
-            &[&client],
-        )
-        .await?
-        .is_empty();
-    let old_names: Vec<&str> = old
-        .entity
-        .stored_attributes()
-        .iter()
-        .map(|attribute| attribute.name.as_str())
-        .collect();
-    let adds_derived = entity
-        .stored_attributes()
-        .iter()
-        .any(|attribute| attribute.formula.is_some() && !old_names.contains(&attribute.name.as_str()));
-    if has_facts && adds_derived {
+    let has_facts = has_facts(session, *client, &old.relation).await?;
+    if has_facts && adds_derived(&old.entity, entity) {
         return Ok(Written::DerivedTooLate);
     }
     let stored = stored(session, &old.relation).await?;
-    let refined = |new: &&GroupingDefinition| {
-        stored
-            .groupings
-            .iter()
-            .any(|old| old.dimensions == new.dimensions && old.finest != new.finest)
+    let relation = match union(&stored.entity, entity) {
+        Ok(union) => {
+            extend(session, change.edition, &stored, &union).await?;
+            old.relation.clone()
+        }
+        // Other clients' columns are in the way. Without facts the client moves to tables that fit.
+        Err(_) if !has_facts => place(session, change.edition, entity).await?,
+        Err(reason) => return Ok(Written::Misfit(reason)),
     };
-    if let Some(grouping) = entity.groupings().iter().find(refined) {
-        return Ok(Written::FinestFixed(grouping.dimensions.clone()));
-    }
-    extend(session, edition, &stored, entity).await?;
     let placed = Placed {
         entity: Arc::new(entity.clone()),
-        relation: old.relation.clone(),
+        relation,
         version: version + 1,
     };
-    for grouping in entity
-        .groupings()
-        .iter()
-        .filter(|grouping| !old.entity.groupings().contains(grouping))
-    {
-        backfill(session, edition, client, &placed, grouping).await?;
+    if has_facts {
+        fill(change, &old.entity, &placed).await?;
     }
-    let definition = json(entity.definition())?;
     session
         .execute(
-            "UPDATE core.entities SET definition = $3, version = version + 1, updated_at = now() WHERE client_id = $1 AND code = $2",
-            &[&client, &entity.code(), &definition],
+            "UPDATE core.entities SET definition = $3, schema_name = $4, relation_name = $5, version = $6, updated_at = now()
+             WHERE client_id = $1 AND code = $2",
+            &[
+                client,
+                &entity.code(),
+                &json(entity.definition())?,
+                &placed.relation.schema,
+                &placed.relation.name,
+                &placed.version,
+            ],
         )
         .await?;
-    changed(session, client).await?;
-    Ok(Written::Stored(version + 1))
+    Ok(Written::Stored(placed.version))
+}
+
+/// Fills the groupings that an entity did not have before.
+async fn fill(change: &Change, old: &Entity, placed: &Placed) -> Result<(), Error> {
+    let new = placed
+        .entity
+        .groupings()
+        .iter()
+        .filter(|new| !old.groupings().contains(new));
+    for grouping in new {
+        bound(&change.session).await?;
+        backfill(&change.session, change.edition, change.client, placed, grouping).await?;
+    }
+    Ok(())
+}
+
+async fn has_facts(session: &Session, client: Uuid, relation: &Relation) -> Result<bool, Error> {
+    let sql = format!("SELECT 1 FROM {} WHERE client_id = $1 LIMIT 1", relation.facts());
+    Ok(!session.query(&sql, &[&client]).await?.is_empty())
+}
+
+fn adds_derived(old: &Entity, new: &Entity) -> bool {
+    new.stored_attributes()
+        .iter()
+        .any(|attribute| attribute.formula.is_some() && old.index_of(&attribute.name).is_none())
 }
 
 /// The lock that batches of a client and entity share, and that a change of its definition takes alone.
 pub(crate) fn writers_lock(client: Uuid, relation: &Relation) -> String {
     format!("{client}/{}", relation.facts())
-}
-
-async fn lock_definitions(session: &Session) -> Result<(), Error> {
-    session
-        .execute("SELECT pg_advisory_xact_lock(hashtextextended('definitions', 0))", &[])
-        .await?;
-    Ok(())
-}
-
-async fn changed(session: &Session, client: Uuid) -> Result<(), Error> {
-    session
-        .execute("SELECT pg_notify('catalog', $1)", &[&client.to_string()])
-        .await?;
-    Ok(())
 }
 
 pub(crate) fn json(definition: &impl serde::Serialize) -> Result<serde_json::Value, Error> {
@@ -360,55 +366,76 @@ pub async fn ensure_built_in(session: &Session) -> Result<(), Error> {
     Ok(())
 }
 
-/// Creates a KPI.
+/// Creates a KPI, when it fits the client's entities.
 ///
 /// # Errors
-/// When a statement fails.
+/// When a statement fails; nothing is created then.
 pub async fn create_kpi(database: &Database, client: Uuid, kpi: &KpiDefinition) -> Result<Written, Error> {
-    let session = database.session().await?;
-    session.begin(None, Isolation::ReadCommitted).await?;
-    let result = async {
-        let inserted = session
-            .execute(
-                "INSERT INTO core.kpis (client_id, code, definition) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-                &[&client, &kpi.code, &json(kpi)?],
-            )
-            .await?;
-        changed(&session, client).await?;
-        Ok(if inserted == 1 {
-            Written::Stored(1)
-        } else {
-            Written::Exists
-        })
+    let change = Change::begin(database, client).await?;
+    let result = create_kpi_in_transaction(&change, kpi).await;
+    change.end(result).await
+}
+
+async fn create_kpi_in_transaction(change: &Change, kpi: &KpiDefinition) -> Result<Written, Error> {
+    let mut known = change.known().await?;
+    if known.kpi(&kpi.code).is_some() {
+        return Ok(Written::Exists(kpi.code.clone()));
     }
-    .await;
-    session.finish(result).await
+    if known.kpis().count() >= MAX_KPIS {
+        return Ok(Written::Full(MAX_KPIS));
+    }
+    if let Err(problems) = known.add_kpi(kpi.clone()) {
+        return Ok(Written::Invalid(problems));
+    }
+    change
+        .session
+        .execute(
+            "INSERT INTO core.kpis (client_id, code, definition) VALUES ($1, $2, $3)",
+            &[&change.client, &kpi.code, &json(kpi)?],
+        )
+        .await?;
+    Ok(Written::Stored(1))
 }
 
 /// Replaces a KPI when its version is still the expected one.
 ///
 /// # Errors
-/// When a statement fails.
+/// When a statement fails; nothing is changed then.
 pub async fn replace_kpi(
     database: &Database,
     client: Uuid,
+    kpi: &Kpi,
+    expected: Option<i32>,
+) -> Result<Written, Error> {
+    let change = Change::begin(database, client).await?;
+    let result = replace_kpi_in_transaction(&change, &kpi.definition, expected).await;
+    change.end(result).await
+}
+
+async fn replace_kpi_in_transaction(
+    change: &Change,
     kpi: &KpiDefinition,
     expected: Option<i32>,
 ) -> Result<Written, Error> {
-    let session = database.session().await?;
-    session.begin(None, Isolation::ReadCommitted).await?;
-    let result = async {
-        let rows = session.query("SELECT version FROM core.kpis WHERE client_id = $1 AND code = $2 FOR UPDATE", &[&client, &kpi.code]).await?;
-        let Some(version) = rows.first().map(|row| row.get::<_, i32>(0)) else { return Ok(Written::Missing) };
-        if version != expected.unwrap_or(version) {
-            return Ok(Written::Stale(version));
-        }
-        session
-            .execute("UPDATE core.kpis SET definition = $3, version = version + 1, updated_at = now() WHERE client_id = $1 AND code = $2", &[&client, &kpi.code, &json(kpi)?])
-            .await?;
-        changed(&session, client).await?;
-        Ok(Written::Stored(version + 1))
+    let Change { session, client, .. } = change;
+    bound(session).await?;
+    let rows = session
+        .query(
+            "SELECT version FROM core.kpis WHERE client_id = $1 AND code = $2 FOR UPDATE",
+            &[client, &kpi.code],
+        )
+        .await?;
+    let Some(version) = rows.first().map(|row| row.get::<_, i32>(0)) else {
+        return Ok(Written::Missing);
+    };
+    if version != expected.unwrap_or(version) {
+        return Ok(Written::Stale(version));
     }
-    .await;
-    session.finish(result).await
+    session
+        .execute(
+            "UPDATE core.kpis SET definition = $3, version = version + 1, updated_at = now() WHERE client_id = $1 AND code = $2",
+            &[client, &kpi.code, &json(kpi)?],
+        )
+        .await?;
+    Ok(Written::Stored(version + 1))
 }

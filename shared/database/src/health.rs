@@ -9,14 +9,23 @@ use crate::connect::{Database, Edition, Error};
 pub struct Health {
     /// Version of TimescaleDB.
     pub timescaledb: String,
-    /// Edition, `apache` or `community`.
+    /// Edition of TimescaleDB.
     pub edition: &'static str,
-    /// Failures of our background jobs so far (Community edition; those below 1000 are TimescaleDB's own, of which telemetry
-    /// and the like fail on every server); anything but 0 is a fault even when the data
-    /// looks right.
-    pub failed_jobs: i64,
+    /// Background jobs of ours; none on the Apache edition.
+    pub jobs: Jobs,
     /// Stale ranges that wait for a refresh (Community edition).
     pub stale_ranges: i64,
+}
+
+/// Our background jobs (Community edition); those below 1000 are TimescaleDB's own, of which telemetry and the like fail on
+/// every server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Jobs {
+    /// Jobs whose last run failed; anything but 0 is a fault even when the data looks right. A job that works again
+    /// is none.
+    pub failing: i64,
+    /// Failed runs of all jobs so far, for people: each may be long mended.
+    pub failures_so_far: i64,
 }
 
 /// Asks the database how it is.
@@ -30,28 +39,26 @@ pub async fn check(database: &Database) -> Result<Health, Error> {
         .query("SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'", &[])
         .await?;
     let timescaledb = version.first().map_or_else(String::new, |row| row.get(0));
-    let (failed_jobs, stale_ranges) = match edition {
-        Edition::Apache => (0, 0),
-        Edition::Community => {
-            let rows = session
-                .query(
-                    "SELECT (SELECT coalesce(sum(total_failures), 0)::bigint FROM timescaledb_information.job_stats WHERE job_id >= 1000),
-                            (SELECT count(*) FROM core.stale_ranges)",
-                    &[],
-                )
-                .await?;
-            (rows[0].get(0), rows[0].get(1))
-        }
-    };
-    let edition = if edition == Edition::Community {
-        "community"
-    } else {
-        "apache"
-    };
-    Ok(Health {
+    let mut health = Health {
         timescaledb,
-        edition,
-        failed_jobs,
-        stale_ranges,
-    })
+        edition: edition.name(),
+        jobs: Jobs::default(),
+        stale_ranges: 0,
+    };
+    if edition == Edition::Community {
+        let rows = session
+            .query(
+                "SELECT count(*) FILTER (WHERE last_run_status = 'Failed'), coalesce(sum(total_failures), 0)::bigint,
+                        (SELECT count(*) FROM core.stale_ranges)
+                 FROM timescaledb_information.job_stats WHERE job_id >= 1000",
+                &[],
+            )
+            .await?;
+        health.jobs = Jobs {
+            failing: rows[0].get(0),
+            failures_so_far: rows[0].get(1),
+        };
+        health.stale_ranges = rows[0].get(2);
+    }
+    Ok(health)
 }

@@ -22,7 +22,7 @@ pub(crate) const MAX_TRIES: usize = 5;
 /// An event that was refused.
 #[derive(Clone, Debug)]
 pub struct Reject {
-    /// Position of the event in its batch.
+    /// Position of the event in its batch, or its row in the file.
     pub position: i32,
     /// Field that was wrong.
     pub field: String,
@@ -37,6 +37,8 @@ pub struct Reject {
 pub struct Batch {
     /// Identity; the same batch has its effect once.
     pub id: Uuid,
+    /// Identity of the sender's idempotency key, which only the first batch that comes with it may use.
+    pub key: Option<Uuid>,
     /// Events that became facts.
     pub facts: Vec<Fact>,
     /// Events that did not.
@@ -52,6 +54,8 @@ pub struct Outcome {
     pub written: usize,
     /// Whether it had had its effect before.
     pub duplicate: bool,
+    /// Whether another batch used its key before: nothing of this one was written, and the caller refuses its events.
+    pub key_taken: bool,
 }
 
 /// What `NOTIFY facts` tells of a commit.
@@ -105,8 +109,8 @@ async fn append(
         )
         .await?;
     unchanged(session, client, placed).await?;
-    let fresh = mark(session, client, placed.entity.code(), source, batches).await?;
-    let new = first_of_each(batches, &fresh);
+    let marked = mark(session, client, placed.entity.code(), source, batches).await?;
+    let new = first_of_each(batches, &marked);
     let facts: Vec<&Fact> = new.iter().flat_map(|batch| &batch.facts).collect();
     if !facts.is_empty() {
         let copying = copy::facts(session, client, placed, &facts).await?;
@@ -120,7 +124,7 @@ async fn append(
         tell(session, edition, client, placed, facts.len(), &minutes).await?;
     }
     reject(session, client, placed.entity.code(), &new).await?;
-    Ok(outcomes(batches, &fresh))
+    Ok(outcomes(batches, &marked))
 }
 
 /// Checks under the writers' lock that the definition by which the facts were mapped is still the stored one: a batch
@@ -140,52 +144,88 @@ pub(crate) async fn unchanged(session: &Session, client: Uuid, placed: &Placed) 
 }
 
 /// The batches that have their effect now. SQS may deliver a message twice, in one call too: the first counts.
-pub(crate) fn first_of_each<'b>(batches: &'b [Batch], fresh: &BTreeSet<Uuid>) -> Vec<&'b Batch> {
-    let mut left = fresh.clone();
+pub(crate) fn first_of_each<'b>(batches: &'b [Batch], marked: &Marked) -> Vec<&'b Batch> {
+    let mut left = marked.fresh.clone();
     batches.iter().filter(|batch| left.remove(&batch.id)).collect()
 }
 
-pub(crate) fn outcomes(batches: &[Batch], fresh: &BTreeSet<Uuid>) -> Vec<Outcome> {
-    let mut left = fresh.clone();
+pub(crate) fn outcomes(batches: &[Batch], marked: &Marked) -> Vec<Outcome> {
+    let mut left = marked.fresh.clone();
     batches
         .iter()
         .map(|batch| {
-            let duplicate = !left.remove(&batch.id);
+            let fresh = left.remove(&batch.id);
+            let key_taken = marked.key_taken.contains(&batch.id);
             Outcome {
                 batch: batch.id,
-                written: if duplicate { 0 } else { batch.facts.len() },
-                duplicate,
+                written: if fresh { batch.facts.len() } else { 0 },
+                duplicate: !fresh && !key_taken,
+                key_taken,
             }
         })
         .collect()
 }
 
-/// Marks batches as having had their effect and returns those that had not before.
+/// Which batches of a call have their effect now; those that are in neither set had it before.
+pub(crate) struct Marked {
+    fresh: BTreeSet<Uuid>,
+    key_taken: BTreeSet<Uuid>,
+}
+
+/// Marks batches as having had their effect, those that had not before and whose keys no other batch used.
 pub(crate) async fn mark(
     session: &Session,
     client: Uuid,
     entity: &str,
     source: &str,
     batches: &[Batch],
-) -> Result<BTreeSet<Uuid>, Error> {
+) -> Result<Marked, Error> {
     let ids: Vec<Uuid> = batches.iter().map(|batch| batch.id).collect();
+    let keys: Vec<Option<Uuid>> = batches.iter().map(|batch| batch.key).collect();
     let accepted: Vec<i32> = batches.iter().map(|batch| count(batch.facts.len())).collect();
     let rejected: Vec<i32> = batches.iter().map(|batch| count(batch.rejects.len())).collect();
-    let bounds = |pick: fn(&Batch) -> Option<i64>| -> Vec<Option<Timestamp>> {
-        batches.iter().map(|batch| pick(batch).map(copy::timestamp)).collect()
-    };
-    let earliest = bounds(|batch| batch.facts.iter().map(|fact| fact.time_us).min());
-    let latest = bounds(|batch| batch.facts.iter().map(|fact| fact.time_us).max());
+    let latest: Vec<Option<Timestamp>> = batches
+        .iter()
+        .map(|batch| batch.facts.iter().map(|fact| fact.time_us).max().map(copy::timestamp))
+        .collect();
     let rows = session
         .query(
-            "INSERT INTO core.batches (client_id, id, entity, source, accepted, rejected, earliest, latest)
-             SELECT $1, b.id, $2, $3, b.accepted, b.rejected, b.earliest, b.latest
-             FROM unnest($4::uuid[], $5::int[], $6::int[], $7::timestamptz[], $8::timestamptz[]) AS b (id, accepted, rejected, earliest, latest)
+            "INSERT INTO core.batches (client_id, id, entity, source, key, accepted, rejected, latest)
+             SELECT $1, b.id, $2, $3, b.key, b.accepted, b.rejected, b.latest
+             FROM unnest($4::uuid[], $5::uuid[], $6::int[], $7::int[], $8::timestamptz[]) AS b (id, key, accepted, rejected, latest)
              ON CONFLICT DO NOTHING RETURNING id",
-            &[&client, &entity, &source, &ids, &accepted, &rejected, &earliest, &latest],
+            &[&client, &entity, &source, &ids, &keys, &accepted, &rejected, &latest],
         )
         .await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
+    let fresh: BTreeSet<Uuid> = rows.iter().map(|row| row.get(0)).collect();
+    let key_taken = key_taken(session, client, batches, &fresh).await?;
+    Ok(Marked { fresh, key_taken })
+}
+
+/// Of the batches that could not be marked, those that are not there: it was their key that is.
+async fn key_taken(
+    session: &Session,
+    client: Uuid,
+    batches: &[Batch],
+    fresh: &BTreeSet<Uuid>,
+) -> Result<BTreeSet<Uuid>, Error> {
+    let repeated = batches
+        .iter()
+        .filter(|batch| batch.key.is_some() && !fresh.contains(&batch.id));
+    let mut left: BTreeSet<Uuid> = repeated.map(|batch| batch.id).collect();
+    if !left.is_empty() {
+        let ids: Vec<Uuid> = left.iter().copied().collect();
+        let rows = session
+            .query(
+                "SELECT id FROM core.batches WHERE client_id = $1 AND id = ANY ($2)",
+                &[&client, &ids],
+            )
+            .await?;
+        for row in rows {
+            left.remove(&row.get(0));
+        }
+    }
+    Ok(left)
 }
 
 fn count(length: usize) -> i32 {
@@ -290,10 +330,10 @@ pub async fn refuse(
     let session = database.session().await?;
     session.begin(Some(client), Isolation::ReadCommitted).await?;
     let result = async {
-        let fresh = mark(&session, client, entity, source, batches).await?;
-        let new = first_of_each(batches, &fresh);
+        let marked = mark(&session, client, entity, source, batches).await?;
+        let new = first_of_each(batches, &marked);
         reject(&session, client, entity, &new).await?;
-        Ok(outcomes(batches, &fresh))
+        Ok(outcomes(batches, &marked))
     }
     .await;
     session.finish(result).await

@@ -32,7 +32,7 @@ pub struct DeadLetter {
     pub entity: String,
     /// Batch it came with.
     pub batch: Uuid,
-    /// Position in the batch.
+    /// Position in the batch, or row of the file it came with.
     pub position: i32,
     /// Field that was wrong.
     pub field: String,
@@ -121,6 +121,22 @@ pub async fn find(database: &Database, client: Uuid, id: Uuid) -> Result<Option<
     let sql = format!("SELECT {COLUMNS} FROM core.dead_letters WHERE client_id = $1 AND id = $2");
     let result = session.query(&sql, &[&client, &id]).await;
     Ok(session.finish(result).await?.first().map(letter))
+}
+
+/// The first dead letter of a batch, by its identity; `None` when there is none, or not yet.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn of_batch(database: &Database, client: Uuid, batch: Uuid) -> Result<Option<Uuid>, Error> {
+    let session = database.session().await?;
+    session.begin(Some(client), Isolation::ReadCommitted).await?;
+    let result = session
+        .query(
+            "SELECT id FROM core.dead_letters WHERE client_id = $1 AND batch_id = $2 ORDER BY position LIMIT 1",
+            &[&client, &batch],
+        )
+        .await;
+    Ok(session.finish(result).await?.first().map(|row| row.get(0)))
 }
 
 /// Marks a dead letter as sent through again by a batch; the first time counts.

@@ -6,8 +6,9 @@
 //! - [`connect`]: pool, roles, TLS; [`migrate`]: schema; [`relation`], [`ddl`], [`tables`]: the tables that entities generate
 //! - [`ingest`], [`correct`], [`copy`]: facts, partials, rejects and the batch's mark in one transaction
 //! - [`read`]: states of buckets for [`series::Question`]s, many in one statement; [`compact`]: upkeep of rollups
-//! - [`definitions`], [`clients`], [`letters`], [`proposals`], [`notify`], [`health`]: the rest, one table each
+//! - [`definitions`] with [`change`], [`clients`], [`letters`], [`proposals`], [`notify`], [`health`]: the rest, one table each
 
+pub mod change;
 pub mod clients;
 pub mod compact;
 pub mod connect;
@@ -25,4 +26,4 @@ pub mod read;
 pub mod relation;
 pub mod tables;
 
-pub use connect::{Database, Edition, Error, Session};
+pub use connect::{Database, Edition, Error, Session, Timeouts};

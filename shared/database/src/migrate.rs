@@ -23,20 +23,16 @@ pub struct Migrated {
 /// When the server can't be used or a migration fails; a failed one is rolled back.
 pub async fn run(database: &Database) -> Result<Migrated, Error> {
     let mut session = database.session().await?;
-    session
-        .execute("SELECT pg_advisory_lock(hashtextextended('migrate-database', 0))", &[])
-        .await?;
     let result = locked(&mut session).await;
-    session
-        .execute(
-            "SELECT pg_advisory_unlock(hashtextextended('migrate-database', 0))",
-            &[],
-        )
-        .await?;
+    // However it ended, nobody gets a connection that has the lock or another role.
+    session.close();
     result
 }
 
 async fn locked(session: &mut Session) -> Result<Migrated, Error> {
+    session
+        .execute("SELECT pg_advisory_lock(hashtextextended('migrate-database', 0))", &[])
+        .await?;
     let report = core_migrations::migrations::runner()
         .run_async(session.client())
         .await?;
@@ -46,15 +42,8 @@ async fn locked(session: &mut Session) -> Result<Migrated, Error> {
         .await?;
     let edition = session.edition().await?;
     session.begin(None, Isolation::ReadCommitted).await?;
-    let result = definitions::ensure_built_in(session).await;
-    match result {
-        Ok(()) => session.commit().await?,
-        Err(error) => {
-            session.batch("ROLLBACK").await?;
-            return Err(error);
-        }
-    }
-    session.batch("RESET ROLE").await?;
+    definitions::ensure_built_in(session).await?;
+    session.commit().await?;
     Ok(Migrated {
         applied: report.applied_migrations().iter().map(ToString::to_string).collect(),
         edition,

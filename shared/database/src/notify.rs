@@ -148,7 +148,8 @@ pub async fn ask_for_handover(database: &Database) -> Result<(), Error> {
     Ok(())
 }
 
-/// How far the facts of some clients have come: for each client and entity the latest time that the last batch brought.
+/// How far the facts of some clients have come: for each client and entity the latest time of any fact. It never goes back:
+/// a late correction leaves it where it is.
 ///
 /// # Errors
 /// When the statement fails.

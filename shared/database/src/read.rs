@@ -9,6 +9,7 @@
 //!   below, and so on down to the partials of the touched minutes themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use catalog::{GroupingDefinition, Level};
 use formula::{AttributeType, Value};
@@ -17,6 +18,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
 use series::answer::Row;
 use series::{AttributeState, GroupState, Question, Source};
+use tokio::time::Instant;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
@@ -24,12 +26,14 @@ use crate::connect::{Edition, Error, Session, identifier};
 use crate::correct::state_of_facts;
 use crate::relation::{Relation, STATES, column_type, level_name, levels, state_column};
 
-/// Most branches of one statement; more questions than this are refused. A publisher with 20 relations at three levels,
-/// some of them split by window, stays far below it.
+/// Most branches of one statement. A publisher with 20 relations at three levels, each asked with five combinations of dimensions and filters, has 300.
 pub const MAX_BRANCHES: usize = 512;
 
 /// Most rows of one statement: 10,080 buckets of 50 groups.
 pub const MAX_ROWS: usize = 504_000;
+
+/// Rows after which [`read_each`] leaves the rest for later: with those of one more statement it never holds more than half again [`MAX_ROWS`].
+const MAX_ROWS_TOGETHER: usize = MAX_ROWS / 2;
 
 /// A question about some clients' facts.
 #[derive(Clone, Debug)]
@@ -82,6 +86,56 @@ pub async fn read(session: &Session, reads: &[Read]) -> Result<Vec<Vec<(Uuid, Ro
             continue;
         };
         answer.push((row.get(1), decode(&read.question, &row)?));
+    }
+    Ok(answers)
+}
+
+/// What became of one question of [`read_each`].
+#[derive(Debug)]
+pub enum Answer {
+    /// Its rows.
+    Rows(Vec<(Uuid, Row)>),
+    /// It can't be answered, whatever else is asked.
+    Refused(Error),
+    /// There was no time, or no room, left for it.
+    Later,
+}
+
+/// Reads questions that have nothing to do with each other, so that one which can't be answered is refused alone. It is one statement for every
+/// [`MAX_BRANCHES`] questions; one that fails is asked again in halves until the question at fault stands alone. After `until` no further statement is
+/// begun.
+///
+/// # Errors
+/// When the server can't be reached, or fails by itself.
+pub async fn read_each(session: &Session, reads: &[Read], until: Instant) -> Result<Vec<Answer>, Error> {
+    let mut answers: Vec<Answer> = reads.iter().map(|_| Answer::Later).collect();
+    // What is still to be asked, the next one last.
+    let mut spans: Vec<Range<usize>> = (0..reads.len())
+        .step_by(MAX_BRANCHES)
+        .map(|from| from..reads.len().min(from + MAX_BRANCHES))
+        .rev()
+        .collect();
+    let (mut rows, mut is_first) = (0, true);
+    while let Some(span) = spans.pop() {
+        if !is_first && (rows > MAX_ROWS_TOGETHER || Instant::now() >= until) {
+            break;
+        }
+        is_first = false;
+        match read(session, &reads[span.clone()]).await {
+            Ok(found) => {
+                for (answer, found) in answers[span].iter_mut().zip(found) {
+                    rows += found.len();
+                    *answer = Answer::Rows(found);
+                }
+            }
+            Err(error) if !error.is_of_statement() => return Err(error),
+            Err(error) if span.len() == 1 => answers[span.start] = Answer::Refused(error),
+            Err(error) => {
+                tracing::warn!(questions = span.len(), cause = %error, "a read failed; asking in halves");
+                let middle = span.start + span.len() / 2;
+                spans.extend([middle..span.end, span.start..middle]);
+            }
+        }
     }
     Ok(answers)
 }

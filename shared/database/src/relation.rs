@@ -6,8 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::connect::identifier;
 
-/// Longest base name, so that PostgreSQL's 63 bytes hold it with every suffix (`_partials`, `_minute_rows`).
-const MAX_BASE_BYTES: usize = 50;
+/// Longest name of facts, without the number of a variant (`_999`).
+const MAX_FACTS_BYTES: usize = 40;
+
+/// Longest base name of a grouping: PostgreSQL's 63 bytes less the longest suffix (`_minute_rows`).
+const MAX_BASE_BYTES: usize = 51;
+
+/// Digits of the hash in a shortened name: 48 bits.
+const HASH_DIGITS: usize = 12;
 
 /// The physical place of an entity.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -64,28 +70,62 @@ impl Relation {
         self.qualified(&format!("{}_{}_rows", self.base(grouping), level_name(level)))
     }
 
-    /// Base name of a grouping: `flight_total`, `flight_by_on_time_origin`, or a hash where that is too long.
+    /// Base name of a grouping: `flight__total`, `flight__by_origin`, `flight__by2_on_time_ori_0e9d5a7c41b2`. Names of facts
+    /// have no two underscores in a row before a word, so no grouping of one entity is called like the facts of another.
+    /// Several dimensions can join to one name (`a_b` and `a`, `b`), so there a hash tells the sets apart.
     fn base(&self, grouping: &GroupingDefinition) -> String {
-        let base = if grouping.dimensions.is_empty() {
-            format!("{}_total", self.name)
-        } else {
-            format!("{}_by_{}", self.name, grouping.dimensions.join("_"))
+        let plain = match grouping.dimensions.as_slice() {
+            [] => return format!("{}__total", self.name),
+            [one] => format!("{}__by_{one}", self.name),
+            _ => String::new(),
         };
-        // Two sets of dimensions can join to one name (`a_b` and `a`, `b`): a hash of the set tells them apart.
-        let ambiguous = grouping.dimensions.len() > 1 && grouping.dimensions.iter().any(|name| name.contains('_'));
-        if base.len() <= MAX_BASE_BYTES && !ambiguous {
-            return base;
+        if !plain.is_empty() && plain.len() <= MAX_BASE_BYTES {
+            return plain;
         }
-        let hash = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, grouping.dimensions.join(",").as_bytes())
-            .simple()
-            .to_string();
-        let short: String = base.chars().take(MAX_BASE_BYTES - 9).collect();
-        format!("{short}_{}", &hash[..8])
+        let joined = grouping.dimensions.join(",");
+        let readable = format!(
+            "{}__by{}_{}",
+            self.name,
+            grouping.dimensions.len(),
+            grouping.dimensions.join("_")
+        );
+        shortened(
+            &readable,
+            "_",
+            &format!("{}.{}:{joined}", self.schema, self.name),
+            MAX_BASE_BYTES,
+        )
     }
 
     fn qualified(&self, name: &str) -> String {
         format!("{}.{}", self.schema(), identifier(name))
     }
+}
+
+/// Name of the facts of an entity: `order_line` for `OrderLine`. It has an underscore only before a letter that was a
+/// capital; one that is shortened has two before its hash.
+pub(crate) fn facts_name(code: &str) -> String {
+    let mut name = String::with_capacity(code.len() + 4);
+    for (position, character) in code.chars().enumerate() {
+        if character.is_ascii_uppercase() && position > 0 {
+            name.push('_');
+        }
+        name.push(character.to_ascii_lowercase());
+    }
+    if name.len() <= MAX_FACTS_BYTES {
+        return name;
+    }
+    shortened(&name, "__", code, MAX_FACTS_BYTES)
+}
+
+/// As much of a name as fits before a hash of what it stands for.
+fn shortened(name: &str, separator: &str, whole: &str, max_bytes: usize) -> String {
+    let hash = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, whole.as_bytes())
+        .simple()
+        .to_string();
+    let room = max_bytes - HASH_DIGITS - separator.len();
+    let short: String = name.chars().take(room).collect();
+    format!("{short}{separator}{}", &hash[..HASH_DIGITS])
 }
 
 /// An entity where it lives.
@@ -137,3 +177,69 @@ pub fn numeric_names(entity: &Entity) -> Vec<&str> {
         .map(|(_, attribute)| attribute.name.as_str())
         .collect()
 }
+
+/// The column lists of rows by dimensions with states of numeric attributes, as SQL.
+pub struct Columns<'a> {
+    attributes: Vec<&'a str>,
+    /// The dimensions as the beginning of a list: `"on_time", "origin", `.
+    pub first: String,
+    /// The dimensions as the end of a list: `, "on_time", "origin"`.
+    pub last: String,
+}
+
+impl<'a> Columns<'a> {
+    /// The columns of a rollup, with the states of all of the entity's numbers.
+    #[must_use]
+    pub fn of(entity: &'a Entity, grouping: &'a GroupingDefinition) -> Self {
+        Self::new(&grouping.dimensions, numeric_names(entity))
+    }
+
+    /// Columns by dimensions, with the states of some numeric attributes.
+    pub fn new(dimensions: &[String], attributes: impl IntoIterator<Item = &'a str>) -> Self {
+        let quoted: Vec<String> = dimensions.iter().map(|name| identifier(name)).collect();
+        Self {
+            attributes: attributes.into_iter().collect(),
+            first: quoted.iter().map(|name| format!("{name}, ")).collect(),
+            last: quoted.iter().map(|name| format!(", {name}")).collect(),
+        }
+    }
+
+    /// The states as the end of a list: `, "delay_count", "delay_sum", …`.
+    #[must_use]
+    pub fn states(&self) -> String {
+        self.each(|column, _, _, _| column.to_owned())
+    }
+
+    /// The merged states of rows that are grouped, as the end of a list: `, sum("delay_count")::bigint AS "delay_count", …`.
+    #[must_use]
+    pub fn merges(&self) -> String {
+        self.each(|column, _, state, merge| {
+            // The sum of bigints is numeric; counts stay bigints.
+            let cast = if state == "count" { "::bigint" } else { "" };
+            format!("{merge}({column}){cast} AS {column}")
+        })
+    }
+
+    /// The states of facts that are grouped, as the end of a list, each computed by `of_facts` from an attribute and a
+    /// state: `, count("delay") AS "delay_count", …`.
+    #[must_use]
+    pub fn computed(&self, of_facts: fn(&str, &str) -> String) -> String {
+        self.each(|column, attribute, state, _| format!("{} AS {column}", of_facts(attribute, state)))
+    }
+
+    /// A list of what is written for each state's column, attribute, name and merge.
+    fn each(&self, write: impl Fn(&str, &str, &str, &str) -> String) -> String {
+        let mut list = String::new();
+        for attribute in &self.attributes {
+            for (state, _, merge) in STATES {
+                list.push_str(", ");
+                list.push_str(&write(&state_column(attribute, state), attribute, state, merge));
+            }
+        }
+        list
+    }
+}
+
+#[cfg(test)]
+#[path = "relation_tests.rs"]
+mod tests;

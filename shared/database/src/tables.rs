@@ -1,15 +1,19 @@
 //! The tables of entities: found, created, widened, and filled for groupings that a client begins to use.
 
-use catalog::{Entity, EntityDefinition, GroupingDefinition};
+use catalog::{Entity, EntityDefinition, GroupingDefinition, Problem};
 use uuid::Uuid;
 
+use crate::change::bound;
 use crate::connect::{Edition, Error, Session};
 use crate::correct::from_facts;
 use crate::ddl;
 use crate::definitions::{KPI_VALUE, json};
-use crate::relation::{Placed, Relation, levels};
+use crate::relation::{Placed, Relation, facts_name, levels};
 
-/// Most clients that define an entity of one code and domain in ways that can't share tables.
+/// Name of the facts of the built-in entity, by which people know them.
+const KPI_VALUE_FACTS: &str = "kpi_raw_data";
+
+/// Most ways of defining an entity of one code and domain that can't share tables.
 const MAX_VARIANTS: usize = 1_000;
 
 /// The tables of an entity: the union of what clients defined.
@@ -23,9 +27,9 @@ pub struct Stored {
     pub groupings: Vec<GroupingDefinition>,
 }
 
-/// Finds tables that fit the entity and extends them, or creates new ones.
+/// Finds tables that can hold the entity beside what they hold and extends them, or creates new ones.
 pub(crate) async fn place(session: &Session, edition: Edition, entity: &Entity) -> Result<Relation, Error> {
-    let schema = format!("{}_data", entity.definition().domain);
+    let schema = entity.schema();
     let rows = session
         .query(
             "SELECT name FROM core.relations WHERE schema_name = $1 AND code = $2 ORDER BY name",
@@ -33,41 +37,35 @@ pub(crate) async fn place(session: &Session, edition: Edition, entity: &Entity) 
         )
         .await?;
     for row in &rows {
-        let stored = stored(
-            session,
-            &Relation {
-                schema: schema.clone(),
-                name: row.get(0),
-            },
-        )
-        .await?;
-        if fits(&stored.entity, entity) {
-            extend(session, edition, &stored, entity).await?;
-            return Ok(stored.relation);
-        }
-    }
-    for variant in rows.len() + 1..MAX_VARIANTS {
-        let base = if entity.code() == KPI_VALUE {
-            "kpi_raw_data".to_owned()
-        } else {
-            snake_case(entity.code())
-        };
-        let name = if variant == 1 {
-            base
-        } else {
-            format!("{base}_{variant}")
-        };
         let relation = Relation {
             schema: schema.clone(),
-            name,
+            name: row.get(0),
         };
-        let taken = session
-            .query(
-                "SELECT 1 FROM core.relations WHERE schema_name = $1 AND name = $2",
-                &[&relation.schema, &relation.name],
-            )
-            .await?;
-        if taken.is_empty() {
+        let stored = stored(session, &relation).await?;
+        if let Ok(union) = union(&stored.entity, entity) {
+            extend(session, edition, &stored, &union).await?;
+            return Ok(relation);
+        }
+    }
+    let name = match entity.code() {
+        KPI_VALUE => KPI_VALUE_FACTS.to_owned(),
+        code => facts_name(code),
+    };
+    for variant in rows.len() + 1..=MAX_VARIANTS {
+        let relation = Relation {
+            schema: schema.clone(),
+            name: if variant == 1 {
+                name.clone()
+            } else {
+                format!("{name}_{variant}")
+            },
+        };
+        // Asked of the server, which knows of views too.
+        let taken: bool = session
+            .query("SELECT to_regclass($1) IS NOT NULL", &[&relation.facts()])
+            .await?[0]
+            .get(0);
+        if !taken {
             create_tables(session, edition, &relation, entity).await?;
             return Ok(relation);
         }
@@ -93,94 +91,106 @@ async fn create_tables(session: &Session, edition: Edition, relation: &Relation,
     Ok(())
 }
 
-/// The physical side of a definition: derived attributes are plain columns, nothing but the key is required.
+/// The physical side of a definition: derived attributes are plain columns, nothing but the key is required, and what one
+/// client says of its attributes is not kept where others share them.
 fn shape(entity: &Entity) -> EntityDefinition {
     let mut definition = entity.definition().clone();
+    definition.description.clear();
+    // A column of this name is in all tables, so no client's attribute is called so.
+    "time".clone_into(&mut definition.time);
     definition.groupings = entity.groupings().to_vec();
     for attribute in &mut definition.attributes {
+        attribute.description.clear();
+        attribute.unit = None;
         attribute.formula = None;
         attribute.required = definition.key.contains(&attribute.name);
     }
     definition
 }
 
-/// Whether an entity can live in existing tables: the same key, and common attributes have the same type.
-fn fits(stored: &Entity, entity: &Entity) -> bool {
-    let same_type = |attribute: &catalog::AttributeDefinition| {
-        stored
-            .stored_attributes()
-            .iter()
-            .all(|column| column.name != attribute.name || column.kind == attribute.kind)
-    };
-    stored.definition().key == entity.definition().key
-        && entity.stored_attributes().iter().all(same_type)
-        && entity.groupings().iter().all(|new| {
-            stored
-                .groupings()
-                .iter()
-                .all(|old| old.dimensions != new.dimensions || old.finest == new.finest)
-        })
+/// What tables become when they hold an entity too: all columns and groupings of both.
+///
+/// # Errors
+/// Why one set of tables can't hold both, as the end of a sentence: another key, a type or a level that contradicts, or
+/// more in all than one entity may have.
+pub(crate) fn union(stored: &Entity, entity: &Entity) -> Result<Entity, String> {
+    let mut union = shape(stored);
+    let new = shape(entity);
+    if union.key != new.key {
+        return Err(format!("they are keyed by [{}]", union.key.join(", ")));
+    }
+    for attribute in new.attributes {
+        match union.attributes.iter_mut().find(|column| column.name == attribute.name) {
+            None => union.attributes.push(attribute),
+            Some(column) if column.kind == attribute.kind => column.dimension |= attribute.dimension,
+            Some(column) => return Err(format!("they hold `{}` as {}", column.name, column.kind)),
+        }
+    }
+    for grouping in new.groupings {
+        match union.groupings.iter().find(|old| old.dimensions == grouping.dimensions) {
+            None => union.groupings.push(grouping),
+            Some(old) if old.finest == grouping.finest => {}
+            Some(old) => {
+                let dimensions = old.dimensions.join(", ");
+                return Err(format!(
+                    "they keep the grouping [{dimensions}] from the {} on",
+                    old.finest
+                ));
+            }
+        }
+    }
+    union
+        .validate()
+        .map_err(|problems| format!("they would have too much: {}", messages(&problems)))
 }
 
-/// Adds the columns and groupings that tables lack.
-pub(crate) async fn extend(session: &Session, edition: Edition, stored: &Stored, entity: &Entity) -> Result<(), Error> {
-    let mut union = shape(&stored.entity);
-    let old: Vec<String> = union
-        .attributes
-        .iter()
-        .map(|attribute| attribute.name.clone())
-        .collect();
-    for attribute in shape(entity).attributes {
-        match union.attributes.iter_mut().find(|column| column.name == attribute.name) {
-            Some(column) => column.dimension |= attribute.dimension,
-            None => union.attributes.push(attribute),
-        }
-    }
-    let new: Vec<GroupingDefinition> = entity
-        .groupings()
-        .iter()
-        .filter(|grouping| !union.groupings.contains(grouping))
-        .cloned()
-        .collect();
-    let widened = validated(union.clone())?;
-    let columns = ddl::add_columns(edition, &stored.relation, &old, &widened);
+fn messages(problems: &[Problem]) -> String {
+    let messages: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
+    messages.join("; ")
+}
+
+/// Adds the columns and groupings that tables lack to become the union.
+pub(crate) async fn extend(session: &Session, edition: Edition, stored: &Stored, union: &Entity) -> Result<(), Error> {
+    let relation = &stored.relation;
+    let columns = ddl::add_columns(edition, relation, &stored.entity, union);
     if !columns.is_empty() {
+        bound(session).await?;
         session.batch(&columns).await?;
         for grouping in &stored.groupings {
-            session
-                .batch(&ddl::rebuild(edition, &stored.relation, &widened, grouping))
-                .await?;
+            bound(session).await?;
+            session.batch(&ddl::rebuild(edition, relation, union, grouping)).await?;
         }
         if edition == Edition::Community {
-            all_stale(session, &stored.relation).await?;
+            bound(session).await?;
+            stale(session, relation, None).await?;
         }
     }
-    union.groupings.extend(new.iter().cloned());
-    let widened = validated(union)?;
-    for grouping in &new {
-        session
-            .batch(&ddl::rollup(edition, &stored.relation, &widened, grouping))
-            .await?;
+    let new = union.groupings().iter().filter(|new| !stored.groupings.contains(new));
+    for grouping in new {
+        bound(session).await?;
+        session.batch(&ddl::rollup(edition, relation, union, grouping)).await?;
     }
     session
         .execute(
             "UPDATE core.relations SET shape = $3 WHERE schema_name = $1 AND name = $2",
-            &[&stored.relation.schema, &stored.relation.name, &json(&shape(&widened))?],
+            &[&relation.schema, &relation.name, &json(&shape(union))?],
         )
         .await?;
     Ok(())
 }
 
-/// A rebuilt aggregate is empty: everything is read from the partials until it was refreshed.
-async fn all_stale(session: &Session, relation: &Relation) -> Result<(), Error> {
+/// Has the rollups of a client, or of all when they were rebuilt and are empty, read from the partials until they were
+/// refreshed.
+async fn stale(session: &Session, relation: &Relation, client: Option<Uuid>) -> Result<(), Error> {
     session
         .execute(
             &format!(
                 "INSERT INTO core.stale_ranges (schema_name, relation_name, client_id, from_time, to_time)
-                 SELECT $1, $2, client_id, min(time), max(time) + interval '1 minute' FROM {} GROUP BY client_id",
+                 SELECT $1, $2, client_id, min(time), max(time) + interval '1 minute' FROM {}
+                 WHERE client_id = $3 OR $3 IS NULL GROUP BY client_id",
                 relation.facts()
             ),
-            &[&relation.schema, &relation.name],
+            &[&relation.schema, &relation.name, &client],
         )
         .await?;
     Ok(())
@@ -207,7 +217,7 @@ pub(crate) async fn backfill(
         .execute(&from_facts(placed, grouping, "client_id = $1"), &[&client])
         .await?;
     if edition == Edition::Community {
-        all_stale(session, &placed.relation).await?;
+        stale(session, &placed.relation, Some(client)).await?;
     }
     Ok(())
 }
@@ -216,11 +226,7 @@ pub(crate) fn validated(definition: EntityDefinition) -> Result<Entity, Error> {
     let place = format!("shape of {}", definition.code);
     definition.validate().map_err(|problems| Error::Stored {
         place,
-        cause: problems
-            .iter()
-            .map(|problem| problem.message.clone())
-            .collect::<Vec<_>>()
-            .join("; "),
+        cause: messages(&problems),
     })
 }
 
@@ -275,30 +281,6 @@ pub async fn relations(session: &Session) -> Result<Vec<Stored>, Error> {
         .collect()
 }
 
-/// `OrderLine` as `order_line`.
-fn snake_case(code: &str) -> String {
-    let mut name = String::with_capacity(code.len() + 4);
-    for (position, character) in code.chars().enumerate() {
-        if character.is_ascii_uppercase() && position > 0 {
-            name.push('_');
-        }
-        name.push(character.to_ascii_lowercase());
-    }
-    name
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn codes_become_table_names() {
-        for (code, name) in [
-            ("Flight", "flight"),
-            ("OrderLine", "order_line"),
-            ("KPIValue", "k_p_i_value"),
-        ] {
-            assert_eq!(snake_case(code), name);
-        }
-    }
-}
+#[path = "tables_tests.rs"]
+mod tests;

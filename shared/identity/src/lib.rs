@@ -5,12 +5,14 @@
 
 pub mod caller;
 pub mod claims;
+pub mod email;
 pub mod keys;
 pub mod password;
 pub mod role;
 
 pub use caller::Caller;
 pub use claims::{ACCESS_TOKEN_SECONDS, Claims, REFRESH_TOKEN_SECONDS, TokenUse};
+pub use email::{Email, InvalidEmail};
 pub use keys::{KeyError, KeyPair, SigningKey, TokenError, VerifyingKey, generate_key_pair};
 pub use password::{PasswordError, hash_password, spend_verification, verify_password};
 pub use role::{Permission, Role};

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Mode, Refusal, RefusalKind, Row, Subscription};
+use crate::{Mode, Refusal, RefusalKind, Row};
 
 /// For each entity, up to when its facts are in.
 pub type Watermark = BTreeMap<String, Timestamp>;
@@ -81,8 +81,31 @@ pub struct Update {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<BTreeMap<String, String>>)]
     pub watermark: Option<Watermark>,
+    /// Channels whose values stop or go on here; absent when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub silent: Vec<SilentChannel>,
     /// The rows.
     pub rows: Vec<Row>,
+}
+
+/// A channel that falls silent, or is told of again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SilentChannel {
+    /// The channel.
+    pub channel: u32,
+    /// Why its rows are not kept up from here on; null when they are again.
+    #[schema(required)]
+    pub why: Option<Silence>,
+}
+
+/// Why a topic's rows are not kept up, although it is subscribed to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Silence {
+    /// An administrator paused it.
+    Paused,
+    /// It can't be read now: it needs too many rows or too long, or its KPI does not fit its filter any more. It is tried again by itself.
+    Unreadable,
 }
 
 /// `resync`: forget everything and take this.
@@ -181,19 +204,9 @@ pub struct TopicEcho {
     pub mode: Mode,
     /// Buckets that a snapshot shows; fewer than asked when the connection's rows are used up.
     pub buckets: u16,
-}
-
-impl From<&Subscription> for TopicEcho {
-    fn from(subscription: &Subscription) -> TopicEcho {
-        TopicEcho {
-            channel: subscription.channel,
-            kpi: subscription.topic.kpi.clone(),
-            period: subscription.topic.period,
-            filter: subscription.topic.filter.clone(),
-            mode: subscription.mode,
-            buckets: subscription.buckets,
-        }
-    }
+    /// Why its rows are not kept up; absent when they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silent: Option<Silence>,
 }
 
 impl From<Refusal> for Frame {
@@ -275,9 +288,26 @@ mod tests {
                     position,
                     time: None,
                     watermark: None,
+                    silent: Vec::new(),
                     rows: vec![row],
                 }),
                 r#"{"type":"update","epoch":7,"seq":121,"prev":null,"rows":[[3,60,1.5,2,1]]}"#,
+            ),
+            (
+                Frame::Update(Update {
+                    position,
+                    time: None,
+                    watermark: None,
+                    silent: vec![
+                        SilentChannel {
+                            channel: 3,
+                            why: Some(Silence::Paused),
+                        },
+                        SilentChannel { channel: 4, why: None },
+                    ],
+                    rows: Vec::new(),
+                }),
+                r#"{"type":"update","epoch":7,"seq":121,"prev":null,"silent":[{"channel":3,"why":"paused"},{"channel":4,"why":null}],"rows":[]}"#,
             ),
             (
                 Frame::Beat(Beat {

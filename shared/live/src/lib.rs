@@ -13,6 +13,12 @@
 //! `resync` is a fresh snapshot of everything the connection subscribes to; what was had before is void, and a `subscribe` that
 //! had no answer yet, and whose channels it lists, is answered by it.
 //!
+//! A topic that is not kept up says so, so that its silence is not taken for freshness: `silent` beside it in `subscribed` and `resync`, and `silent` in an `update`
+//! when that changes, with the reason ([`Silence`]) or null once its rows are kept up again; what changed meanwhile comes with or after that. A beat's
+//! watermark says nothing about silent topics.
+//!
+//! `pong`, `unsubscribed` and `error` answer a message directly, beside the stream: they have no position, and a client takes them as they come.
+//!
 //! ## Position: `(epoch, seq)` and `prev`
 //!
 //! An epoch is one unbroken life of the publisher's state; `seq` counts its ticks. After a frame with `seq` 120 the client has
@@ -56,7 +62,8 @@ pub use change::{Change, Control};
 pub use existence::check_existence;
 pub use filter::FilterValue;
 pub use frame::{
-    Beat, ErrorFrame, Frame, Pong, Position, Reason, Resync, Subscribed, TopicEcho, Unsubscribed, Update, Watermark,
+    Beat, ErrorFrame, Frame, Pong, Position, Reason, Resync, Silence, SilentChannel, Subscribed, TopicEcho,
+    Unsubscribed, Update, Watermark,
 };
 pub use limits::*;
 pub use message::{ClientMessage, Ping, Resume, Subscribe, TopicRequest, Unsubscribe};

@@ -15,11 +15,8 @@ pub const MAX_BUCKETS: u16 = 1_440;
 /// topics are granted fewer buckets (never under one), and `subscribed` says how many.
 pub const MAX_ROWS_PER_CONNECTION: usize = 10_000;
 
-/// Dimensions in one filter. A rollup by more than four is about as large as the facts.
-pub const MAX_FILTERS: usize = 4;
-
-/// Values of one dimension in a filter.
-pub const MAX_FILTER_VALUES: usize = 50;
+/// A topic filters as any other question does.
+pub use series::plan::{MAX_FILTER_VALUES, MAX_FILTERS};
 
 /// Bytes of one filter value.
 pub const MAX_FILTER_VALUE_BYTES: usize = 200;
@@ -52,3 +49,10 @@ pub const BACKOFF_FIRST_MS: i64 = 250;
 
 /// Longest pause between two attempts: 250 ms doubled five times is 8 s, then this.
 pub const BACKOFF_LAST_MS: i64 = 10_000;
+
+/// First pause after a topic could not be read; each further failure doubles it. A table that is being altered is free again by then.
+pub const UNREADABLE_FIRST_MS: i64 = 5_000;
+
+/// Longest pause between two readings of a topic that can't be read. One of too many rows costs the database a second or two each time: a fortieth
+/// of this.
+pub const UNREADABLE_LAST_MS: i64 = 80_000;

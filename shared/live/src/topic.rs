@@ -74,13 +74,7 @@ impl Topic {
 
 impl fmt::Display for Topic {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            out,
-            "{}/{}/{}",
-            self.client,
-            Escaped(&self.kpi),
-            period_name(self.period)
-        )?;
+        write!(out, "{}/{}/{}", self.client, Escaped(&self.kpi), self.period)?;
         for (index, (name, values)) in self.filter.iter().enumerate() {
             write!(out, "{}{}", if index == 0 { '?' } else { '&' }, Escaped(name))?;
             // A name without "=" is an empty set (which matches nothing): "=" alone is the set of the empty text.
@@ -118,7 +112,7 @@ impl FromStr for Topic {
         let topic = Topic {
             client: Uuid::parse_str(client).map_err(|_| TopicError::Client(client.to_owned()))?,
             kpi: unescape(kpi).ok_or_else(form)?,
-            period: period_from(period).ok_or_else(|| TopicError::Period(period.to_owned()))?,
+            period: Level::named(period).ok_or_else(|| TopicError::Period(period.to_owned()))?,
             filter,
         };
         let id = topic.id();
@@ -128,20 +122,6 @@ impl FromStr for Topic {
             Err(TopicError::NotCanonical(text.to_owned(), id))
         }
     }
-}
-
-fn period_name(period: Level) -> &'static str {
-    match period {
-        Level::Minute => "minute",
-        Level::Hour => "hour",
-        Level::Day => "day",
-    }
-}
-
-fn period_from(name: &str) -> Option<Level> {
-    [Level::Minute, Level::Hour, Level::Day]
-        .into_iter()
-        .find(|period| period_name(*period) == name)
 }
 
 /// Writes a part of an id with its delimiters, spaces and control characters as `%XX`.

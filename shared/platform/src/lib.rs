@@ -3,6 +3,8 @@
 //! Nothing here knows a KPI. The clock is read here and nowhere else.
 
 pub mod clock;
+#[cfg(feature = "database")]
+pub mod database;
 pub mod environment;
 pub mod extract;
 pub mod http;

@@ -131,7 +131,7 @@ impl Problem {
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
             "Internal error",
-            "the request could not be carried out; nothing was changed",
+            "the request could not be carried out",
         )
     }
 

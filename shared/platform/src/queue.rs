@@ -1,4 +1,6 @@
-//! Sends to one SQS queue.
+//! One SQS queue: sends to it, and says when a message is due again.
+
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
@@ -38,6 +40,23 @@ impl Queue {
             .send()
             .await
             .context("send to queue")?;
+        Ok(())
+    }
+
+    /// Lets a received message come back after `pause`, whatever the queue's own visibility timeout. `receipt` is its receipt
+    /// handle; SQS counts whole seconds, twelve hours at most.
+    ///
+    /// # Errors
+    /// When SQS does not do so after the SDK's own retries, or the message is not in flight.
+    pub async fn return_after(&self, receipt: &str, pause: Duration) -> Result<()> {
+        self.client
+            .change_message_visibility()
+            .queue_url(&self.url)
+            .receipt_handle(receipt)
+            .visibility_timeout(i32::try_from(pause.as_secs())?)
+            .send()
+            .await
+            .context("change a message's visibility")?;
         Ok(())
     }
 }

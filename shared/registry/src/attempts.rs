@@ -29,6 +29,27 @@ impl Registry {
             || self.count_attempt(&key, now).await?)
     }
 
+    /// Takes an attempt out of the count again: it succeeded. Only failures are guesses.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer.
+    pub async fn forgive_attempt(&self, key: &str, now: Timestamp) -> Result<()> {
+        let key = Key::attempts(key);
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", key.pk())
+            .key("sk", key.sk())
+            .update_expression("ADD attempt_count :less")
+            .condition_expression("expires_at > :now AND attempt_count > :none")
+            .expression_attribute_values(":less", number(-1))
+            .expression_attribute_values(":now", number(now.as_second()))
+            .expression_attribute_values(":none", number(0));
+        changed(update).await?;
+        Ok(())
+    }
+
     /// Counts within a window that is open and not full.
     async fn count_attempt(&self, key: &Key, now: Timestamp) -> Result<bool> {
         let update = self
@@ -100,6 +121,21 @@ mod tests {
                 expected,
                 "{key} at {second}"
             );
+        }
+    }
+
+    #[tokio::test]
+    async fn an_attempt_that_succeeded_does_not_count() {
+        let registry = registry().await;
+        for second in 0..3 * i64::from(MAX_ATTEMPTS_PER_WINDOW) {
+            assert!(registry.allow_attempt("someone", at(second)).await.unwrap(), "{second}");
+            registry.forgive_attempt("someone", at(second)).await.unwrap();
+        }
+        // Forgiving more than was counted gives no credit.
+        registry.forgive_attempt("someone", at(60)).await.unwrap();
+        for attempt in 0..=MAX_ATTEMPTS_PER_WINDOW {
+            let allowed = registry.allow_attempt("someone", at(61)).await.unwrap();
+            assert_eq!(allowed, attempt < MAX_ATTEMPTS_PER_WINDOW, "{attempt}");
         }
     }
 

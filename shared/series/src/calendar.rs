@@ -5,7 +5,7 @@
 
 use catalog::Level;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, Unit, Zoned};
+use jiff::{Timestamp, Zoned};
 
 /// Microseconds, the resolution of PostgreSQL's `timestamptz`.
 pub const MINUTE_US: i64 = 60_000_000;
@@ -163,14 +163,6 @@ impl Calendar {
 
     fn local(&self, time: Timestamp) -> Zoned {
         time.to_zoned(self.zone.clone())
-    }
-
-    /// The bucket's start as people of this zone write it.
-    #[must_use]
-    pub fn describe(&self, start: Timestamp) -> String {
-        self.local(start)
-            .round(Unit::Second)
-            .map_or_else(|_| start.to_string(), |zoned| zoned.datetime().to_string())
     }
 }
 

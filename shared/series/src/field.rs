@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use formula::{AttributeType, Value};
-use jiff::Timestamp;
 use jiff::civil::DateTime;
+use jiff::{Timestamp, Zoned};
 use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive as _;
 
 /// Largest magnitude of an integer attribute. Sums are 96-bit decimals (7.9e28): 7.9e13 facts of this size fit.
 pub const MAX_INTEGER: i64 = 1_000_000_000_000_000;
@@ -20,6 +21,9 @@ pub const EARLIEST_S: i64 = 631_152_000;
 /// How far ahead of the clock an event may be: a day, for senders who mean local time by UTC.
 pub const MAX_AHEAD_S: i64 = 24 * 3600;
 
+/// Most of a sender's text that a reason repeats.
+const MAX_SHOWN_BYTES: usize = 60;
+
 /// A value as its sender wrote it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Field<'a> {
@@ -33,6 +37,8 @@ pub enum Field<'a> {
     Decimal(Decimal),
     /// A binary floating-point number.
     Float(f64),
+    /// A number in the digits of its sender, as JSON writes it: `-12`, `0.50`, `1e3`.
+    Digits(&'a str),
     /// Text; `typed` is false where the format has nothing but text (CSV), and numbers are read from it.
     Text {
         /// The text.
@@ -50,7 +56,8 @@ pub enum Field<'a> {
 pub(crate) fn time_us(field: Field<'_>, now: Timestamp) -> Result<i64, String> {
     let time_us = match field {
         Field::Time(time_us) => time_us,
-        Field::Integer(epoch_ms) => epoch_ms.checked_mul(1000).ok_or("is out of range")?,
+        Field::Integer(epoch_ms) => epoch_us(epoch_ms)?,
+        Field::Digits(digits) => whole_digits(digits).and_then(epoch_us)?,
         Field::Text { text, .. } => parse_time(&text)?,
         Field::Missing => {
             return Err(
@@ -73,18 +80,33 @@ pub(crate) fn time_us(field: Field<'_>, now: Timestamp) -> Result<i64, String> {
     Ok(time_us)
 }
 
+fn epoch_us(epoch_ms: i64) -> Result<i64, String> {
+    epoch_ms.checked_mul(1000).ok_or_else(|| "is out of range".to_owned())
+}
+
 fn parse_time(text: &str) -> Result<i64, String> {
     if let Ok(instant) = text.parse::<Timestamp>() {
         return Ok(instant.as_microsecond());
     }
+    let no_time = || {
+        format!(
+            "{:?} is no time: send RFC 3339 such as 2026-01-31T12:00:00Z",
+            shown(text)
+        )
+    };
+    // With a zone, such as 2026-01-31T12:00:00[Europe/Berlin].
+    if text.contains('[') {
+        return text
+            .parse::<Zoned>()
+            .map(|zoned| zoned.timestamp().as_microsecond())
+            .map_err(|_| no_time());
+    }
     // Without an offset it is UTC.
-    let civil = text
-        .parse::<DateTime>()
-        .map_err(|_| format!("{text:?} is no time: send RFC 3339 such as 2026-01-31T12:00:00Z"))?;
+    let civil = text.parse::<DateTime>().map_err(|_| no_time())?;
     civil
         .to_zoned(jiff::tz::TimeZone::UTC)
         .map(|zoned| zoned.timestamp().as_microsecond())
-        .map_err(|_| format!("{text:?} is out of range"))
+        .map_err(|_| format!("{:?} is out of range", shown(text)))
 }
 
 /// A field as a value of the attribute's type.
@@ -96,21 +118,23 @@ pub(crate) fn value(kind: AttributeType, field: Field<'_>) -> Result<Value, Stri
         (AttributeType::Boolean, Field::Text { text, typed: false }) => match text.as_ref() {
             "true" | "t" | "1" => Ok(Value::Boolean(true)),
             "false" | "f" | "0" => Ok(Value::Boolean(false)),
-            _ => Err(format!("{text:?} is no boolean: write true or false")),
+            _ => Err(format!("{:?} is no boolean: write true or false", shown(&text))),
         },
         (AttributeType::Integer, Field::Integer(integer)) => bounded_integer(integer),
         (AttributeType::Integer, Field::Text { text, typed: false }) => text
             .parse()
-            .map_err(|_| format!("{text:?} is no integer"))
+            .map_err(|_| format!("{:?} is no integer", shown(&text)))
+            .and_then(bounded_integer),
+        (AttributeType::Integer, Field::Digits(digits)) => whole_digits(digits).and_then(bounded_integer),
+        (AttributeType::Integer, Field::Decimal(decimal)) => whole_decimal(decimal)
+            .ok_or_else(|| format!("{decimal} is no integer"))
             .and_then(bounded_integer),
         (AttributeType::Integer, Field::Float(float)) => whole(float).and_then(bounded_integer),
         (AttributeType::Decimal, Field::Integer(integer)) => bounded_decimal(Decimal::from(integer)),
         (AttributeType::Decimal, Field::Decimal(decimal)) => bounded_decimal(decimal),
         (AttributeType::Decimal, Field::Float(float)) => exact(float).and_then(bounded_decimal),
-        (AttributeType::Decimal, Field::Text { text, .. }) => text
-            .parse()
-            .map_err(|_| format!("{text:?} is no number"))
-            .and_then(bounded_decimal),
+        (AttributeType::Decimal, Field::Digits(digits)) => exact_digits(digits).and_then(bounded_decimal),
+        (AttributeType::Decimal, Field::Text { text, .. }) => exact_digits(&text).and_then(bounded_decimal),
         (AttributeType::Text, Field::Text { text, .. }) => bounded_text(text.into_owned()),
         (kind, other) => Err(format!("must be {}, not {}", kind_name(kind), describe(&other))),
     }
@@ -144,6 +168,65 @@ fn bounded_text(text: String) -> Result<Value, String> {
         return Err("contains the character U+0000".to_owned());
     }
     Ok(Value::Text(text))
+}
+
+/// A derived value as it is stored: rounded to [`MAX_SCALE`] digits, half to even, and no value beyond the limits of a given
+/// one, so that sums fit whatever a formula computes.
+pub(crate) fn bounded(value: Value) -> Value {
+    match value {
+        Value::Integer(integer) => bounded_integer(integer).unwrap_or(Value::Null),
+        Value::Decimal(decimal) => bounded_decimal(decimal.round_dp(MAX_SCALE)).unwrap_or(Value::Null),
+        other => other,
+    }
+}
+
+/// Digits as exactly the number that they are. What can't be kept exactly is refused, never rounded.
+fn exact_digits(digits: &str) -> Result<Decimal, String> {
+    let no_number = || format!("{:?} is no number", shown(digits));
+    let (mantissa, exponent) = match digits.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().map_err(|_| no_number())?),
+        None => (digits, 0),
+    };
+    // The library also reads 1_000.
+    if !mantissa
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.'))
+    {
+        return Err(no_number());
+    }
+    let decimal = Decimal::from_str_exact(mantissa).map_err(|error| match error {
+        rust_decimal::Error::ErrorString(_) => no_number(),
+        _ => format!("{} has more digits than a number keeps", shown(digits)),
+    })?;
+    shifted(decimal.normalize(), exponent).ok_or_else(|| format!("{} is out of range", shown(digits)))
+}
+
+/// A number times a power of ten, exactly.
+fn shifted(decimal: Decimal, exponent: i32) -> Option<Decimal> {
+    let scale = i32::try_from(decimal.scale()).ok()?.checked_sub(exponent)?;
+    if decimal.is_zero() {
+        return Some(decimal);
+    }
+    let zeros = scale.min(0).unsigned_abs();
+    let mantissa = decimal.mantissa().checked_mul(10_i128.checked_pow(zeros)?)?;
+    Decimal::try_from_i128_with_scale(mantissa, u32::try_from(scale.max(0)).ok()?).ok()
+}
+
+/// Digits that are a whole number: `3`, `3.0`, `3e2`.
+fn whole_digits(digits: &str) -> Result<i64, String> {
+    if let Ok(integer) = digits.parse() {
+        return Ok(integer);
+    }
+    whole_decimal(exact_digits(digits)?).ok_or_else(|| format!("{} is no integer", shown(digits)))
+}
+
+fn whole_decimal(decimal: Decimal) -> Option<i64> {
+    decimal.is_integer().then(|| decimal.to_i64()).flatten()
+}
+
+/// The beginning of a text, for a reason: a sender may have written megabytes.
+pub(crate) fn shown(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_SHOWN_BYTES)]
 }
 
 /// A float that is a whole number.
@@ -188,7 +271,8 @@ fn describe(field: &Field<'_>) -> String {
         Field::Integer(integer) => format!("the number {integer}"),
         Field::Decimal(decimal) => format!("the number {decimal}"),
         Field::Float(float) => format!("the number {float}"),
-        Field::Text { text, .. } => format!("the text {:?}", text.chars().take(40).collect::<String>()),
+        Field::Digits(digits) => format!("the number {}", shown(digits)),
+        Field::Text { text, .. } => format!("the text {:?}", shown(text)),
         Field::Time(_) => "a time".to_owned(),
         Field::Other(name) => (*name).to_owned(),
     }

@@ -4,10 +4,12 @@ use std::borrow::Cow;
 use std::fmt;
 
 use jiff::Timestamp;
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 use crate::fact::Fact;
-use crate::field::Field;
+use crate::field::{Field, shown};
 use crate::mapping::{Mapper, Rejection};
 
 impl Mapper {
@@ -71,7 +73,7 @@ impl<'de> Visitor<'de> for Fields<'_, 'de> {
                 Ok(place) if self.given[place].is_none() => self.given[place] = Some(map.next_value::<Typed<'de>>()?.0),
                 Ok(_) => {
                     refused.get_or_insert(Rejection {
-                        field: name.into_owned(),
+                        field: shown(&name).to_owned(),
                         reason: "is there twice".to_owned(),
                     });
                     map.next_value::<IgnoredAny>()?;
@@ -87,19 +89,11 @@ impl<'de> Visitor<'de> for Fields<'_, 'de> {
 }
 
 /// A name, borrowed unless it has escapes.
-struct Name<'de>(Cow<'de, str>);
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-impl<'de> Deserialize<'de> for Name<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Typed::deserialize(deserializer)?.0 {
-            Field::Text { text, .. } => Ok(Self(text)),
-            // A name in JSON is a string.
-            _ => Ok(Self(Cow::Borrowed(""))),
-        }
-    }
-}
-
-/// A value as a field.
+/// A value as a field. Numbers are taken by their digits, which a float would change.
 struct Typed<'de>(Field<'de>);
 
 impl Typed<'_> {
@@ -107,72 +101,41 @@ impl Typed<'_> {
         match self.0 {
             Field::Missing => "null",
             Field::Boolean(_) => "a boolean",
-            Field::Integer(_) | Field::Decimal(_) | Field::Float(_) | Field::Time(_) => "a number",
             Field::Text { .. } => "a text",
             Field::Other(name) => name,
+            _ => "a number",
         }
     }
 }
 
 impl<'de> Deserialize<'de> for Typed<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TypedVisitor).map(Self)
+        let raw = <&'de RawValue>::deserialize(deserializer)?.get();
+        let field = match raw.as_bytes().first() {
+            Some(b'"') => text(raw),
+            Some(b'n') => Field::Missing,
+            Some(b't') => Field::Boolean(true),
+            Some(b'f') => Field::Boolean(false),
+            Some(b'[') => Field::Other("a list"),
+            Some(b'{') => Field::Other("an object"),
+            _ => Field::Digits(raw),
+        };
+        Ok(Self(field))
     }
 }
 
-struct TypedVisitor;
-
-impl<'de> Visitor<'de> for TypedVisitor {
-    type Value = Field<'de>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Field::Missing)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
-        Ok(Field::Boolean(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
-        Ok(Field::Integer(value))
-    }
-
-    #[allow(clippy::cast_precision_loss, reason = "beyond i64 it is refused by its magnitude")]
-    fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
-        Ok(i64::try_from(value).map_or(Field::Float(value as f64), Field::Integer))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
-        Ok(Field::Float(value))
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Field::Text {
-            text: Cow::Borrowed(text),
-            typed: true,
-        })
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Field::Text {
-            text: Cow::Owned(text.to_owned()),
-            typed: true,
-        })
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Field::Other("a list"))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Value, A::Error> {
-        while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Field::Other("an object"))
-    }
+/// A JSON string, borrowed unless it has escapes. They can say half a surrogate pair, which no text can hold.
+fn text(raw: &str) -> Field<'_> {
+    let plain = raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default();
+    let text = if plain.contains('\\') {
+        match serde_json::from_str(raw) {
+            Ok(text) => Cow::Owned(text),
+            Err(_) => return Field::Other("a text with half a character"),
+        }
+    } else {
+        Cow::Borrowed(plain)
+    };
+    Field::Text { text, typed: true }
 }
 
 #[cfg(test)]

@@ -52,7 +52,11 @@ fn what_is_wrong_is_named_with_its_field() {
         ("{", "", "is no JSON"),
         (r#"{"at": 1} x"#, "", "is no JSON"),
         (r#"{"amount": NaN}"#, "", "is no JSON"),
-        (r#"{"region": "\ud800"}"#, "", "is no JSON"),
+        (
+            r#"{"at": 1795262400000, "amount": 1, "region": "\ud800"}"#,
+            "region",
+            "half a character",
+        ),
         ("[1, 2]", "", "not a list"),
         ("7", "", "not a number"),
         ("\"text\"", "", "not a text"),
@@ -64,8 +68,41 @@ fn what_is_wrong_is_named_with_its_field() {
         (r#"{"at": "2027-01-01T00:00:00Z", "amount": 1}"#, "at", "in the future"),
         (r#"{"at": 9223372036854775807, "amount": 1}"#, "at", "out of range"),
         (r#"{"at": 1795262400000}"#, "amount", "is required and missing"),
-        (r#"{"at": 1795262400000, "amount": 1e400}"#, "", "is no JSON"),
-        (r#"{"at": 1795262400000, "amount": 1e300}"#, "amount", "out of range"),
+        (r#"{"at": 1795262400000, "amount": 1e400}"#, "amount", "out of range"),
+        (r#"{"at": 1795262400000, "amount": 1e-400}"#, "amount", "out of range"),
+        (
+            r#"{"at": 1795262400000, "amount": 1e99999999999}"#,
+            "amount",
+            "is no number",
+        ),
+        (r#"{"at": 1795262400000, "amount": 1e13}"#, "amount", "is beyond"),
+        (
+            r#"{"at": 1795262400000, "amount": 123456789.0000000001}"#,
+            "amount",
+            "more than 6 digits",
+        ),
+        (
+            r#"{"at": 1795262400000, "amount": 99999999999.9999951}"#,
+            "amount",
+            "more than 6 digits",
+        ),
+        (
+            r#"{"at": 1795262400000, "amount": "1.00000000000000000000000000000000000001"}"#,
+            "amount",
+            "more digits",
+        ),
+        (r#"{"at": 1795262400000, "amount": "1_000"}"#, "amount", "is no number"),
+        (r#"{"at": 1795262400000, "amount": ""}"#, "amount", "is no number"),
+        (
+            r#"{"at": 1795262400000, "amount": 1, "items": 1000000000000001}"#,
+            "items",
+            "is beyond",
+        ),
+        (
+            r#"{"at": "2026-11-21T10:00:00[Mars/Olympus]", "amount": 1}"#,
+            "at",
+            "is no time",
+        ),
         (
             r#"{"at": 1795262400000, "amount": 0.1234567}"#,
             "amount",
@@ -119,6 +156,71 @@ fn what_is_wrong_is_named_with_its_field() {
         let rejection = mapper.json(now(), text).unwrap_err();
         assert_eq!(rejection.field, field, "{text}: {rejection}");
         assert!(rejection.reason.contains(reason), "{text}: {rejection}");
+    }
+}
+
+#[test]
+fn numbers_and_times_are_what_was_written() {
+    let decimal = |text: &str| Value::Decimal(Decimal::from_str_exact(text).unwrap());
+    let cases = [
+        ("0.1", decimal("0.1")),
+        ("-0.0", decimal("0")),
+        ("100.50", decimal("100.5")),
+        ("12e-1", decimal("1.2")),
+        ("1.5E+3", decimal("1500")),
+        ("0e999", decimal("0")),
+        ("999999999999.999999", decimal("999999999999.999999")),
+        ("\"0.000001\"", decimal("0.000001")),
+    ];
+    for (digits, amount) in cases {
+        let text = format!(r#"{{"at": "2026-11-21T10:00:00[Europe/Berlin]", "amount": {digits}}}"#);
+        let fact = mapper()
+            .json(now(), &text)
+            .unwrap_or_else(|rejection| panic!("{digits}: {rejection}"));
+        let time: Timestamp = "2026-11-21T09:00:00Z".parse().unwrap();
+        assert_eq!(
+            (fact.time_us, &fact.values[0]),
+            (time.as_microsecond(), &amount),
+            "{digits}"
+        );
+    }
+}
+
+#[test]
+fn a_derived_value_beyond_the_limits_is_no_value() {
+    let definition: EntityDefinition = serde_json::from_value(serde_json::json!({
+        "code": "Power", "domain": "retail", "time": "at",
+        "attributes": [
+            { "name": "v", "type": "decimal" },
+            { "name": "m", "type": "decimal", "formula": "v * v * v * v" },
+            { "name": "third", "type": "decimal", "formula": "v / 3" }
+        ]
+    }))
+    .unwrap();
+    let mapper = Mapper::new(Arc::new(definition.validate().unwrap()));
+    let fact = |v: &str| {
+        mapper
+            .json(now(), &format!(r#"{{"at": 1795262400000, "v": {v}}}"#))
+            .unwrap()
+    };
+    assert_eq!(fact("16000000").values[1], Value::Null);
+    assert_eq!(fact("2").values[1], Value::Decimal(Decimal::from(16)));
+    assert_eq!(fact("2").values[2], Value::Decimal(Decimal::new(666_667, 6)));
+}
+
+#[test]
+fn a_reason_repeats_only_the_beginning_of_a_long_text() {
+    let long = "\u{1f600}".repeat(5_000);
+    let events = [
+        format!(r#"{{"at": "{long}"}}"#),
+        format!(r#"{{"at": 1795262400000, "amount": "{long}"}}"#),
+        format!(r#"{{"at": 1795262400000, "amount": 1, "items": "{long}"}}"#),
+        format!(r#"{{"at": 1795262400000, "amount": {}}}"#, "9".repeat(9_000)),
+        format!(r#"{{"{long}": 1}}"#),
+    ];
+    for event in events {
+        let rejection = mapper().json(now(), &event).unwrap_err();
+        assert!(rejection.field.len() + rejection.reason.len() < 600, "{rejection}");
     }
 }
 

@@ -80,6 +80,9 @@ impl Mapper {
             values[*index] = value;
         }
         self.entity.derive(&mut values);
+        for (index, _) in self.entity.derived() {
+            values[*index] = field::bounded(std::mem::take(&mut values[*index]));
+        }
         Ok(Fact { time_us, values })
     }
 
@@ -107,7 +110,7 @@ impl Mapper {
             )
         };
         Err(Rejection {
-            field: name.to_owned(),
+            field: field::shown(name).to_owned(),
             reason,
         })
     }

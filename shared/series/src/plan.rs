@@ -10,6 +10,17 @@ use crate::calendar::{Calendar, Range};
 /// Most buckets of one answer: a week of minutes (10,080), or 27 years of days.
 pub const MAX_POINTS: usize = 10_080;
 
+/// Most points of one answer over all its buckets and groups. Lambda answers with at most 6 MB, in which every quote of the body is
+/// escaped: a point with a group of four short dimensions takes 180 bytes there, so that 30,000 make 5.4 MB. Longer names and values
+/// are up to the edge, which counts bytes.
+pub const MAX_GROUPED_POINTS: usize = 30_000;
+
+/// Most dimensions that a filter or a grouping names. A rollup by more than four is about as large as the facts.
+pub const MAX_FILTERS: usize = 4;
+
+/// Most values of one dimension in a filter.
+pub const MAX_FILTER_VALUES: usize = 50;
+
 /// A filter: for each dimension the values that count. An empty filter counts everything.
 pub type Filter = BTreeMap<String, BTreeSet<String>>;
 

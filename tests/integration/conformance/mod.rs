@@ -3,6 +3,9 @@
 //! Each scenario runs against every server of `TEST_DATABASE_URLS`. After every step all KPIs are asked for all periods,
 //! with and without filters and groups, and compared with plain SQL over the facts.
 
+mod definitions;
+mod health;
+mod keys;
 mod oracle;
 mod scenarios;
 mod shop;

@@ -1,11 +1,15 @@
 //! What happens to facts.
 
+use database::{Error, definitions};
 use serde_json::Value;
 use tests::databases::servers;
 use uuid::Uuid;
 
 use super::oracle::check;
 use super::shop::{Shop, at, sale};
+
+/// Writers at once, each with a connection of its own.
+const WRITERS: usize = 6;
 
 /// A day of sales over three hours, with several facts to a minute, a sale on the edge of a bucket, one without an amount,
 /// and hours without any.
@@ -44,11 +48,19 @@ fn a_day() -> Vec<Value> {
     sales
 }
 
-/// Runs a scenario on every server and holds the answers of all against those of the first.
-async fn on_every_server<F: AsyncFn(&str) -> Vec<String>>(scenario: F) {
+/// Runs a scenario in a shop of its own on every server, and holds the answers of all against those of the first. The
+/// entity has the attributes `key` as its key.
+async fn in_every_shop<F: AsyncFn(&Shop) -> Vec<String>>(key: &[&str], scenario: F) {
+    in_every_shop_of("UTC", key, scenario).await;
+}
+
+/// The same with clients in a time zone.
+async fn in_every_shop_of<F: AsyncFn(&Shop) -> Vec<String>>(zone: &str, key: &[&str], scenario: F) {
     let mut first: Option<Vec<String>> = None;
     for server in servers() {
-        let answers = scenario(&server).await;
+        let shop = Shop::open(&server, zone, key).await;
+        let answers = scenario(&shop).await;
+        shop.database.drop_it().await.unwrap();
         assert!(!answers.is_empty(), "nothing was asked");
         match &first {
             None => first = Some(answers),
@@ -57,17 +69,23 @@ async fn on_every_server<F: AsyncFn(&str) -> Vec<String>>(scenario: F) {
     }
 }
 
+/// A sale's receipt with the amount to which writer `number` corrects it.
+fn correction(receipt: usize, number: usize) -> Value {
+    let minute = receipt * 3;
+    let at = format!("2026-03-28T{:02}:{:02}:10Z", 9 + minute / 60, minute % 60);
+    sale(&format!("r{receipt}"), &at, &format!("{}.5", number * 31 % 190), 1)
+}
+
 #[tokio::test]
 async fn rollups_equal_facts_before_and_after_upkeep_and_with_late_events() {
-    on_every_server(async |server| {
-        let shop = Shop::open(server, &[]).await;
+    in_every_shop(&[], async |shop| {
         shop.sell(shop.ours, &a_day()).await;
         shop.sell(shop.theirs, &a_day()[..7]).await;
-        let mut answers = check(&shop, shop.ours, "UTC", "fresh").await;
+        let mut answers = check(shop, shop.ours, "UTC", "fresh").await;
         shop.compact("2026-03-28T10:30:30Z").await;
-        answers.extend(check(&shop, shop.ours, "UTC", "half a day is closed").await);
+        answers.extend(check(shop, shop.ours, "UTC", "half a day is closed").await);
         shop.compact("2026-04-01T00:00:00Z").await;
-        answers.extend(check(&shop, shop.ours, "UTC", "all is closed").await);
+        answers.extend(check(shop, shop.ours, "UTC", "all is closed").await);
         shop.sell(
             shop.ours,
             &[
@@ -76,12 +94,11 @@ async fn rollups_equal_facts_before_and_after_upkeep_and_with_late_events() {
             ],
         )
         .await;
-        answers.extend(check(&shop, shop.ours, "UTC", "late events").await);
+        answers.extend(check(shop, shop.ours, "UTC", "late events").await);
         shop.compact("2026-04-01T00:00:00Z").await;
         shop.compact("2026-04-01T00:00:00Z").await;
-        answers.extend(check(&shop, shop.ours, "UTC", "late events, upkeep twice").await);
-        answers.extend(check(&shop, shop.theirs, "UTC", "the other client").await);
-        shop.database.drop_it().await.unwrap();
+        answers.extend(check(shop, shop.ours, "UTC", "late events, upkeep twice").await);
+        answers.extend(check(shop, shop.theirs, "UTC", "the other client").await);
         answers
     })
     .await;
@@ -89,13 +106,11 @@ async fn rollups_equal_facts_before_and_after_upkeep_and_with_late_events() {
 
 #[tokio::test]
 async fn a_client_without_data_has_no_buckets() {
-    on_every_server(async |server| {
-        let shop = Shop::open(server, &[]).await;
+    in_every_shop(&[], async |shop| {
         shop.sell(shop.ours, &a_day()).await;
         shop.compact("2026-04-01T00:00:00Z").await;
-        let answers = check(&shop, shop.theirs, "UTC", "no data").await;
+        let answers = check(shop, shop.theirs, "UTC", "no data").await;
         assert!(answers.is_empty());
-        shop.database.drop_it().await.unwrap();
         vec!["no buckets".to_owned()]
     })
     .await;
@@ -103,31 +118,27 @@ async fn a_client_without_data_has_no_buckets() {
 
 #[tokio::test]
 async fn days_are_those_of_the_clients_zone() {
-    on_every_server(async |server| {
-        let mut answers = Vec::new();
-        // Full hours, half hours, and a day of 23 hours in Berlin on 2026-03-29.
-        for zone in ["Europe/Berlin", "Asia/Kolkata"] {
-            let shop = Shop::in_zone(server, &[], zone).await;
+    // Full hours, half hours, and a day of 23 hours in Berlin on 2026-03-29.
+    for zone in ["Europe/Berlin", "Asia/Kolkata"] {
+        in_every_shop_of(zone, &[], async |shop| {
             let mut sales = a_day();
             sales.push(sale("evening before", "2026-03-28T18:29:59Z", "10", 1));
             sales.push(sale("evening after", "2026-03-28T18:30:00Z", "20", 1));
             sales.push(sale("night", "2026-03-29T21:59:59Z", "30", 1));
             sales.push(sale("next night", "2026-03-29T22:00:00Z", "40", 1));
             shop.sell(shop.ours, &sales).await;
-            answers.extend(check(&shop, shop.ours, zone, "fresh").await);
+            let mut answers = check(shop, shop.ours, zone, "fresh").await;
             shop.compact("2026-04-01T00:00:00Z").await;
-            answers.extend(check(&shop, shop.ours, zone, "closed").await);
-            shop.database.drop_it().await.unwrap();
-        }
-        answers
-    })
-    .await;
+            answers.extend(check(shop, shop.ours, zone, "closed").await);
+            answers
+        })
+        .await;
+    }
 }
 
 #[tokio::test]
 async fn a_batch_has_its_effect_once() {
-    on_every_server(async |server| {
-        let shop = Shop::open(server, &[]).await;
+    in_every_shop(&[], async |shop| {
         let id = Uuid::now_v7();
         let first = shop.sell_as(id, shop.ours, &a_day()).await;
         let again = shop.sell_as(id, shop.ours, &a_day()).await;
@@ -135,37 +146,55 @@ async fn a_batch_has_its_effect_once() {
         assert_eq!((again.written, again.duplicate), (0, true));
         // The same id of another client is another batch.
         assert!(!shop.sell_as(id, shop.theirs, &a_day()).await.duplicate);
-        let answers = check(&shop, shop.ours, "UTC", "twice").await;
-        shop.database.drop_it().await.unwrap();
-        answers
+        check(shop, shop.ours, "UTC", "twice").await
     })
     .await;
 }
 
 #[tokio::test]
 async fn batches_at_once_and_upkeep_meanwhile_lose_nothing() {
-    on_every_server(async |server| {
-        let shop = Shop::open(server, &[]).await;
-        let one_after_another = |part: usize| {
-            let shop = &shop;
-            async move {
-                let pool = tests::databases::connect(&shop.database.url).await;
-                drop(pool);
-                for sale in a_day().chunks(8).skip(part).step_by(2) {
-                    shop.sell(shop.ours, sale).await;
+    in_every_shop(&[], async |shop| {
+        let writers = (0..WRITERS).map(async |part| {
+            let database = shop.connect();
+            for sale in a_day().chunks(2).skip(part).step_by(WRITERS) {
+                shop.sell_through(&database, shop.ours, sale).await.unwrap();
+            }
+        });
+        let writers = futures::future::join_all(writers);
+        shop.with_upkeep_until_done(writers).await;
+        let answers = check(shop, shop.ours, "UTC", "at once").await;
+        shop.compact("2026-04-01T00:00:00Z").await;
+        check(shop, shop.ours, "UTC", "at once, then upkeep").await;
+        answers
+    })
+    .await;
+}
+
+/// A batch that was mapped by the old definition must not commit after the new grouping was filled from the facts.
+#[tokio::test]
+async fn a_grouping_that_is_added_while_batches_come_has_no_hole() {
+    in_every_shop(&[], async |shop| {
+        let writers = (0..WRITERS).map(async |part| {
+            let database = shop.connect();
+            for sale in a_day().chunks(1).skip(part).step_by(WRITERS) {
+                while let Err(error) = shop.sell_through(&database, shop.ours, sale).await {
+                    assert!(matches!(error, Error::DefinitionChanged(_)), "{error}");
                 }
             }
-        };
-        let upkeep = async {
-            for _ in 0..6 {
-                shop.compact("2026-04-01T00:00:00Z").await;
+        });
+        let replacement = async {
+            // Some batches come before, most after.
+            while shop.count().await < 5 {
+                tokio::task::yield_now().await;
             }
+            let (old, entity) = shop.with_grouping(shop.ours, "till").await;
+            let written = definitions::replace_entity(&shop.database.owner, shop.ours, &old, &entity, Some(1));
+            assert_eq!(written.await.unwrap(), definitions::Written::Stored(2));
         };
-        tokio::join!(one_after_another(0), one_after_another(1), upkeep);
-        let answers = check(&shop, shop.ours, "UTC", "at once").await;
+        tokio::join!(futures::future::join_all(writers), replacement);
+        let mut answers = check(shop, shop.ours, "UTC", "till is a grouping now").await;
         shop.compact("2026-04-01T00:00:00Z").await;
-        check(&shop, shop.ours, "UTC", "at once, then upkeep").await;
-        shop.database.drop_it().await.unwrap();
+        answers.extend(check(shop, shop.ours, "UTC", "and upkeep").await);
         answers
     })
     .await;
@@ -173,12 +202,11 @@ async fn batches_at_once_and_upkeep_meanwhile_lose_nothing() {
 
 #[tokio::test]
 async fn a_keyed_fact_replaces_the_one_before() {
-    on_every_server(async |server| {
-        let shop = Shop::open(server, &["receipt"]).await;
+    in_every_shop(&["receipt"], async |shop| {
         shop.sell(shop.ours, &a_day()).await;
         shop.sell(shop.theirs, &a_day()).await;
         shop.compact("2026-04-01T00:00:00Z").await;
-        let mut answers = check(&shop, shop.ours, "UTC", "before").await;
+        let mut answers = check(shop, shop.ours, "UTC", "before").await;
         // Another amount, another time, another group, and twice in one batch: the last one counts.
         let mut moved = sale("r7", "2026-03-30T01:02:03Z", "500", 3);
         moved["region"] = "west".into();
@@ -192,21 +220,11 @@ async fn a_keyed_fact_replaces_the_one_before() {
             ],
         )
         .await;
-        answers.extend(check(&shop, shop.ours, "UTC", "corrected").await);
+        answers.extend(check(shop, shop.ours, "UTC", "corrected").await);
         shop.compact("2026-04-01T00:00:00Z").await;
-        answers.extend(check(&shop, shop.ours, "UTC", "corrected, upkeep").await);
-        answers.extend(check(&shop, shop.theirs, "UTC", "the other client's keys").await);
-        let plain = shop.database.plain().await.unwrap();
-        let count: i64 = plain
-            .query_one(
-                "SELECT count(*) FROM shop_data.sale WHERE client_id = $1",
-                &[&shop.ours],
-            )
-            .await
-            .unwrap()
-            .get(0);
-        assert_eq!(count, i64::try_from(a_day().len()).unwrap(), "no key twice");
-        shop.database.drop_it().await.unwrap();
+        answers.extend(check(shop, shop.ours, "UTC", "corrected, upkeep").await);
+        answers.extend(check(shop, shop.theirs, "UTC", "the other client's keys").await);
+        assert_eq!(shop.count().await, a_day().len(), "no key twice");
         answers
     })
     .await;
@@ -214,77 +232,76 @@ async fn a_keyed_fact_replaces_the_one_before() {
 
 #[tokio::test]
 async fn concurrent_corrections_of_one_key_leave_one_fact() {
-    on_every_server(async |server| {
-        let shop = Shop::open(server, &["receipt"]).await;
-        let corrections = (0..12).map(|number| {
-            let shop = &shop;
-            async move {
-                shop.sell(
-                    shop.ours,
-                    &[
-                        sale("same", "2026-03-28T09:15:05Z", &number.to_string(), 1),
-                        sale(&format!("other {number}"), "2026-03-28T09:15:06Z", "1", 1),
-                    ],
-                )
-                .await
-            }
+    in_every_shop(&["receipt"], async |shop| {
+        let corrections = (0..12).map(async |number| {
+            let sales = [
+                sale("same", "2026-03-28T09:15:05Z", &number.to_string(), 1),
+                sale(&format!("other {number}"), "2026-03-28T09:15:06Z", "1", 1),
+            ];
+            let written = shop.sell_through(&shop.connect(), shop.ours, &sales).await;
+            written.unwrap();
         });
         futures::future::join_all(corrections).await;
-        let plain = shop.database.plain().await.unwrap();
-        let count: i64 = plain
-            .query_one(
-                "SELECT count(*) FROM shop_data.sale WHERE client_id = $1",
-                &[&shop.ours],
-            )
-            .await
-            .unwrap()
-            .get(0);
-        assert_eq!(count, 13);
-        check(&shop, shop.ours, "UTC", "corrected at once").await;
-        shop.database.drop_it().await.unwrap();
+        assert_eq!(shop.count().await, 13);
+        check(shop, shop.ours, "UTC", "corrected at once").await;
         vec!["13".to_owned()]
+    })
+    .await;
+}
+
+/// What a correction deletes and what it recomputes are of one snapshot, whatever the upkeep moves in between.
+#[tokio::test]
+async fn corrections_during_upkeep_count_every_fact_once() {
+    in_every_shop(&["receipt"], async |shop| {
+        let writers = (0..WRITERS).map(async |number| {
+            let database = shop.connect();
+            for receipt in (number..60).step_by(WRITERS).chain(0..4) {
+                let sales = [correction(receipt, number)];
+                // One that loses too often against the upkeep goes back to the queue, which brings it again.
+                while let Err(error) = shop.sell_through(&database, shop.ours, &sales).await {
+                    assert!(error.is_conflict(), "{error}");
+                }
+            }
+        });
+        let writers = futures::future::join_all(writers);
+        shop.with_upkeep_until_done(writers).await;
+        assert_eq!(shop.count().await, 60);
+        check(shop, shop.ours, "UTC", "corrected during upkeep").await;
+        shop.compact("2026-04-01T00:00:00Z").await;
+        check(shop, shop.ours, "UTC", "corrected during upkeep, then upkeep").await;
+        // Which writer comes last differs from run to run; what is asked is compared with the facts above.
+        vec!["60".to_owned()]
     })
     .await;
 }
 
 #[tokio::test]
 async fn new_attributes_and_groupings_cover_old_facts() {
-    on_every_server(async |server| {
-        let shop = Shop::open(server, &[]).await;
+    in_every_shop(&[], async |shop| {
         shop.sell(shop.ours, &a_day()).await;
         shop.sell(shop.theirs, &a_day()[..9]).await;
         shop.compact("2026-03-28T11:00:00Z").await;
-        let mut known = shop.definitions(shop.ours).await;
-        let old = known.placed["Sale"].clone();
-        let mut definition = old.entity.definition().clone();
-        definition
-            .attributes
-            .push(serde_json::from_value(serde_json::json!({ "name": "discount", "type": "decimal" })).unwrap());
-        definition
-            .groupings
-            .push(serde_json::from_value(serde_json::json!({ "dimensions": ["till"] })).unwrap());
-        let entity = known.catalog.replace_entity(definition, true).unwrap();
-        let written = database::definitions::replace_entity(&shop.database.owner, shop.ours, &old, &entity, Some(1))
+        let (old, entity) = shop.with_grouping(shop.ours, "till").await;
+        let written = definitions::replace_entity(&shop.database.owner, shop.ours, &old, &entity, Some(1))
             .await
             .unwrap();
-        assert_eq!(written, database::definitions::Written::Stored(2));
-        let mut answers = check(&shop, shop.ours, "UTC", "till is a grouping now").await;
+        assert_eq!(written, definitions::Written::Stored(2));
+        let mut answers = check(shop, shop.ours, "UTC", "till is a grouping now").await;
         shop.sell(shop.ours, &[sale("after", "2026-03-28T09:00:01Z", "77", 1)])
             .await;
         shop.sell(shop.theirs, &[sale("theirs after", "2026-03-28T09:00:01Z", "78", 1)])
             .await;
         shop.compact("2026-04-01T00:00:00Z").await;
-        answers.extend(check(&shop, shop.ours, "UTC", "after").await);
+        answers.extend(check(shop, shop.ours, "UTC", "after").await);
         answers.extend(
             check(
-                &shop,
+                shop,
                 shop.theirs,
                 "UTC",
                 "the other client still has the old definition",
             )
             .await,
         );
-        shop.database.drop_it().await.unwrap();
         answers
     })
     .await;
@@ -292,15 +309,14 @@ async fn new_attributes_and_groupings_cover_old_facts() {
 
 #[tokio::test]
 async fn ready_made_values_have_their_views() {
-    on_every_server(async |server| {
-        let shop = Shop::open(server, &[]).await;
-        let definitions = shop.definitions(shop.ours).await;
-        let placed = &definitions.placed["KpiValue"];
+    in_every_shop(&[], async |shop| {
+        let known = shop.definitions(shop.ours).await;
+        let placed = &known.placed["KpiValue"];
         let mapper = series::Mapper::new(placed.entity.clone());
         let event = |time: &str, value: f64| serde_json::json!({ "time": time, "kpi_code": "CHURN", "value": value });
         let events = [event("2026-03-28T09:00:01Z", 1.5), event("2026-03-28T09:00:59Z", 2.5), event("2026-03-28T10:00:00Z", 8.0)];
         let facts = events.iter().map(|event| mapper.json(at("2026-04-01T00:00:00Z"), &event.to_string()).unwrap()).collect();
-        let batch = database::ingest::Batch { id: Uuid::now_v7(), facts, rejects: Vec::new() };
+        let batch = database::ingest::Batch { id: Uuid::now_v7(), key: None, facts, rejects: Vec::new() };
         database::ingest::ingest(&shop.database.app, shop.ours, placed, "test", &[batch]).await.unwrap();
         shop.compact("2026-04-01T00:00:00Z").await;
         let plain = shop.database.plain().await.unwrap();
@@ -311,7 +327,6 @@ async fn ready_made_values_have_their_views() {
         }
         assert_eq!(answers.len(), 5, "{answers:?}");
         assert!(answers[4].contains("CHURN 4.0000 1.5 8 3"), "{answers:?}");
-        shop.database.drop_it().await.unwrap();
         answers
     })
     .await;

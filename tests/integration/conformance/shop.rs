@@ -1,11 +1,15 @@
 //! A shop with two clients: what the scenarios write and ask.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
-use catalog::{EntityDefinition, KpiDefinition, Level};
+use catalog::{Entity, EntityDefinition, KpiDefinition, Level};
 use database::definitions::{self, ClientCatalog};
 use database::ingest::{self, Batch, Outcome};
 use database::read::{self, Read};
+use database::relation::Placed;
+use database::{Database, Error};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use series::answer::Row;
@@ -43,6 +47,9 @@ pub(super) const KPIS: [(&str, &str, &str); 9] = [
     ),
 ];
 
+/// Between two runs of an upkeep that goes on beside writers.
+const UPKEEP_PAUSE: Duration = Duration::from_millis(100);
+
 /// A shop's database with two clients that define the entity alike.
 pub(super) struct Shop {
     pub(super) database: TestDatabase,
@@ -51,15 +58,11 @@ pub(super) struct Shop {
 }
 
 impl Shop {
-    pub(super) async fn open(server: &str, key: &[&str]) -> Self {
-        Self::in_zone(server, key, "UTC").await
-    }
-
-    pub(super) async fn in_zone(server: &str, key: &[&str], zone: &str) -> Self {
+    pub(super) async fn open(server: &str, zone: &str, key: &[&str]) -> Self {
         let database = TestDatabase::create(server).await.unwrap();
         let mut clients = Vec::new();
         for name in ["ours", "theirs"] {
-            let email = format!("{name}@example.com");
+            let email = format!("{name}@example.com").parse().unwrap();
             let new = database::clients::NewClient {
                 name,
                 time_zone: zone,
@@ -102,7 +105,27 @@ impl Shop {
     }
 
     pub(super) async fn sell_as(&self, id: Uuid, client: Uuid, events: &[Value]) -> Outcome {
-        let definitions = self.definitions(client).await;
+        let sold = self.write(&self.database.app, id, client, events).await;
+        sold.unwrap()
+    }
+
+    /// Another function process: a [`Database`] has one connection, on which transactions only follow each other.
+    pub(super) fn connect(&self) -> Database {
+        Database::new(&self.database.url, "analytics_app").unwrap()
+    }
+
+    /// Ingests events as one batch through a connection of the caller's own.
+    pub(super) async fn sell_through(
+        &self,
+        database: &Database,
+        client: Uuid,
+        events: &[Value],
+    ) -> Result<Outcome, Error> {
+        self.write(database, Uuid::now_v7(), client, events).await
+    }
+
+    async fn write(&self, database: &Database, id: Uuid, client: Uuid, events: &[Value]) -> Result<Outcome, Error> {
+        let definitions = definitions::load_one(database, client).await?.unwrap();
         let placed = &definitions.placed["Sale"];
         let mapper = Mapper::new(placed.entity.clone());
         let now = platform::clock::now();
@@ -112,12 +135,53 @@ impl Shop {
             .collect();
         let batch = Batch {
             id,
+            key: None,
             facts,
             rejects: Vec::new(),
         };
-        ingest::ingest(&self.database.app, client, placed, "test", &[batch])
-            .await
-            .unwrap()[0]
+        let outcomes = ingest::ingest(database, client, placed, "test", &[batch]).await?;
+        Ok(outcomes[0])
+    }
+
+    /// Facts of the first client.
+    pub(super) async fn count(&self) -> usize {
+        let plain = self.database.plain().await.unwrap();
+        let sql = "SELECT count(*) FROM shop_data.sale WHERE client_id = $1";
+        let count: i64 = plain.query_one(sql, &[&self.ours]).await.unwrap().get(0);
+        usize::try_from(count).unwrap()
+    }
+
+    /// The entity as it is stored, and with one more attribute and a grouping by `dimension`.
+    pub(super) async fn with_grouping(&self, client: Uuid, dimension: &str) -> (Placed, Arc<Entity>) {
+        let mut known = self.definitions(client).await;
+        let old = known.placed["Sale"].clone();
+        let mut definition = old.entity.definition().clone();
+        let attribute = json!({ "name": "discount", "type": "decimal" });
+        definition.attributes.push(serde_json::from_value(attribute).unwrap());
+        let grouping = json!({ "dimensions": [dimension] });
+        definition.groupings.push(serde_json::from_value(grouping).unwrap());
+        let entity = known.catalog.replace_entity(definition).unwrap();
+        (old, entity)
+    }
+
+    /// Runs the upkeep over and over, at times that close more and more buckets, until `work` is done.
+    pub(super) async fn with_upkeep_until_done<T>(&self, work: impl Future<Output = T>) -> T {
+        let upkeep = async {
+            loop {
+                for hour in 9..13 {
+                    for minute in [0, 20, 40] {
+                        self.compact(&format!("2026-03-28T{hour:02}:{minute:02}:00Z")).await;
+                        // Really it runs once a minute: without a pause corrections would do little but lose against it.
+                        tokio::time::sleep(UPKEEP_PAUSE).await;
+                    }
+                }
+                self.compact("2026-04-01T00:00:00Z").await;
+            }
+        };
+        tokio::select! {
+            done = work => done,
+            () = upkeep => unreachable!("the upkeep goes on"),
+        }
     }
 
     pub(super) async fn compact(&self, now: &str) {

@@ -13,6 +13,7 @@ async fn definitions_are_checked_versioned_and_kept_apart() {
     replacing_needs_the_version_that_is_replaced(ours).await;
     only_one_of_many_writers_wins(ours).await;
     an_entity_grows_under_its_facts(ours).await;
+    codes_in_another_case_and_the_built_in_entity_are_refused(ours).await;
     hostile_texts_are_only_texts(ours).await;
     product.stop().await.unwrap();
 }
@@ -229,6 +230,31 @@ async fn an_entity_grows_under_its_facts(ours: &Account) {
         refused.body
     );
     assert!(refused.body.to_string().contains("distance"), "{}", refused.body);
+}
+
+async fn codes_in_another_case_and_the_built_in_entity_are_refused(ours: &Account) {
+    let capitals = json!({ "code": "FLIGHT", "domain": "travel", "attributes": [] });
+    let refused = ours.post("/v1/entities", &capitals).await.unwrap().expect(409).unwrap();
+    assert!(
+        refused.body["detail"].as_str().unwrap().contains("Flight"),
+        "{}",
+        refused.body
+    );
+    let read = ours.get("/v1/entities/KpiValue").await.unwrap().expect(200).unwrap();
+    let mut entity = read.body;
+    entity.as_object_mut().unwrap().remove("version");
+    let weight = json!({ "name": "weight", "type": "decimal" });
+    entity["attributes"].as_array_mut().unwrap().push(weight);
+    let refused = ours
+        .put("/v1/entities/KpiValue", read.etag.as_deref(), &entity)
+        .await
+        .unwrap();
+    let refused = refused.expect(409).unwrap();
+    assert!(
+        refused.body["detail"].as_str().unwrap().contains("built in"),
+        "{}",
+        refused.body
+    );
 }
 
 async fn hostile_texts_are_only_texts(ours: &Account) {

@@ -13,6 +13,7 @@ async fn whatever_is_sent_counts_once_or_is_told() {
     let ours = &product.ours;
     a_repeated_batch_counts_once_however_it_comes(&product).await;
     a_keyed_batch_counts_once_however_it_comes(&product).await;
+    a_key_that_is_used_again_with_another_body_is_told(ours).await;
     hostile_events_are_letters_and_nothing_else(ours).await;
     broken_lines_are_kept_as_they_were_sent(ours).await;
     letters_come_in_pages_newest_first(ours).await;
@@ -49,7 +50,7 @@ async fn a_repeated_batch_counts_once_however_it_comes(product: &Product) {
 async fn deliver_twice(product: &Product, entity: &str, batch: Uuid, events: &Value) {
     let queued = json!({
         "batch_id": batch, "client": product.ours.client, "entity": entity,
-        "received_at": platform::clock::now(), "events": events,
+        "source": "events", "events": events,
     });
     let message = json!({ "messageId": Uuid::new_v4(), "body": queued.to_string(), "eventSource": "aws:sqs" });
     let event = json!({ "Records": [message, message] });
@@ -83,6 +84,32 @@ async fn a_keyed_batch_counts_once_however_it_comes(product: &Product) {
     );
 }
 
+async fn a_key_that_is_used_again_with_another_body_is_told(ours: &Account) {
+    let headers = [("content-type", "application/json"), ("idempotency-key", "twice")];
+    let (_, before) = flights(ours).await;
+    let mut batches = Vec::new();
+    for (events, outcome) in [
+        (json!([flight(2, 0, "ORD")]), (1, 0)),
+        (json!([flight(2, 0, "LAX"), flight(2, 0, "JFK")]), (0, 2)),
+        (json!([flight(2, 0, "ORD")]), (1, 0)),
+    ] {
+        let body = Some(events.to_string());
+        let accepted = ours.send(Method::POST, "/v1/events/Flight", &headers, body).await;
+        let accepted = accepted.unwrap().expect(202).unwrap();
+        assert_eq!(ours.outcome(&accepted).await.unwrap(), outcome, "{events}");
+        batches.push(accepted.body["batch_id"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(batches[0], batches[2], "the same body is the same batch");
+    let told = letters(ours, &batches[1]).await;
+    assert_eq!(told.len(), 2);
+    assert!(
+        told[0]["reason"].as_str().unwrap().contains("another body"),
+        "{}",
+        told[0]
+    );
+    assert_eq!(flights(ours).await.1, before + 1);
+}
+
 async fn hostile_events_are_letters_and_nothing_else(ours: &Account) {
     let (_, before) = flights(ours).await;
     let with = |origin: &str| flight(3, 0, "x").to_string().replace("\"x\"", origin);
@@ -90,10 +117,10 @@ async fn hostile_events_are_letters_and_nothing_else(ours: &Account) {
     let cases = [
         (r#"{"a\u0000b": 1}"#.to_owned(), "no attribute"),
         (with(r#""a\u0000b""#), "U+0000"),
-        (with(r#""\ud800""#), "can't be read"),
+        (with(r#""\ud800""#), "half a character"),
         (with("1e400"), ""),
         (with(&format!("\"{}\"", "x".repeat(600))), "512"),
-        (deep, "can't be read"),
+        (deep, "not a list"),
         (format!("{{\"{}\": 1}}", "x".repeat(10_000)), "no attribute"),
         ("null".to_owned(), "object"),
         (
@@ -234,6 +261,23 @@ async fn a_replay_before_its_time_is_a_letter_again(ours: &Account) {
     assert_eq!(outcome, (0, 1), "there is still no such entity");
     let second = letters(ours, &batch).await.remove(0);
     assert_eq!(second["original"], first["original"]);
+    let path = format!("/v1/dead-letters/{}/replay", first["id"].as_str().unwrap());
+    let again = ours.post(&path, &json!({})).await.unwrap().expect(409).unwrap();
+    assert!(
+        again.body["hint"]
+            .as_str()
+            .unwrap()
+            .contains(second["id"].as_str().unwrap()),
+        "{}",
+        again.body
+    );
+    let report = ours
+        .get(&format!("/v1/batches/{batch}"))
+        .await
+        .unwrap()
+        .expect(200)
+        .unwrap();
+    assert_eq!(report.body["source"], "replay");
     let entity = json!({ "code": "Crate", "domain": "post", "attributes": [{ "name": "weight", "type": "decimal" }] });
     ours.post("/v1/entities", &entity).await.unwrap().expect(201).unwrap();
     let kpi = json!({ "code": "CRATES", "name": "Crates", "formula": "COUNT(Crate)" });
@@ -322,6 +366,7 @@ async fn questions_are_only_data(ours: &Account) {
             "DROP",
         ),
         ("%00/value?period=day".to_owned(), 404, ""),
+        ("%FF/value?period=day".to_owned(), 400, "path"),
     ] {
         let answer = ours.get(&format!("/v1/kpis/{path}")).await.unwrap();
         assert_eq!(answer.status, status, "{path}: {}", answer.body);

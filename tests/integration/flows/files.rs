@@ -90,7 +90,7 @@ fn cases() -> Vec<Case> {
             name: "Flight/bytes.ndjson",
             bytes: [flight(2, 0, "ORD").to_string().as_bytes(), b"\n\xff\xfe\0\n"].concat(),
             accepted: 1,
-            refused: vec![(1, "", "no JSON")],
+            refused: vec![(1, "", "not UTF-8")],
         },
         whole(
             "Flight/unknown.csv",

@@ -1,10 +1,11 @@
 //! `template.yaml` is the map of the running system: functions, sample events, alarms and permissions agree with it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
-use super::{names, read, require_none, root};
+use super::{names, read, require_none, root, rust_files};
 
 /// The template; `!Ref X` is `{"!Ref": "X"}`.
 pub(crate) fn template() -> Value {
@@ -119,11 +120,135 @@ fn functions_have_alarms() {
         .collect();
     let unwatched = functions(&template)
         .into_iter()
-        .filter(|(_, (id, _))| !watched.contains(id));
+        .filter(|(_, (id, function))| !watched.contains(id) && !is_watched_by_its_log(&template, function));
     require_none(
         "each function has an alarm on its errors",
         "a worker that fails has no caller who would notice",
         unwatched.map(|(name, _)| name).collect(),
+    );
+}
+
+/// Whether an alarm is on a metric that is made of the function's own log group.
+fn is_watched_by_its_log(template: &Value, function: &Value) -> bool {
+    let group = &function["LoggingConfig"]["LogGroup"];
+    resources(template, "AWS::Logs::MetricFilter")
+        .filter(|(_, filter)| !group.is_null() && filter["LogGroupName"] == *group)
+        .any(|(_, filter)| {
+            let metric = &filter["MetricTransformations"][0];
+            resources(template, "AWS::CloudWatch::Alarm").any(|(_, alarm)| {
+                alarm["MetricName"] == metric["MetricName"]
+                    && alarm["Namespace"] == metric["MetricNamespace"]
+                    && !alarm["AlarmActions"].is_null()
+            })
+        })
+}
+
+#[test]
+fn functions_are_given_the_variables_they_ask_for() {
+    let template = template();
+    let given = |properties: &Value| -> BTreeSet<String> {
+        let variables = properties["Environment"]["Variables"].as_object();
+        variables.into_iter().flat_map(Map::keys).cloned().collect()
+    };
+    let shared = given(&template["Globals"]["Function"]);
+    let logs = asked(&[root().join("shared/platform/src/logs.rs")]);
+    let mut found: Vec<String> = shared
+        .symmetric_difference(&logs)
+        .map(|variable| format!("Globals: {variable}"))
+        .collect();
+    for (name, (_, function)) in functions(&template) {
+        let asked = asked(&rust_files(&[&format!("functions/{name}/src")]));
+        found.extend(
+            asked
+                .symmetric_difference(&given(&function))
+                .map(|variable| format!("{name}: {variable}")),
+        );
+    }
+    require_none(
+        "a function is given exactly the variables that its sources and the helpers they call ask for, and Globals what all do",
+        "one that is missing ends every cold start; one that is never read is a secret or a setting too many",
+        found,
+    );
+}
+
+/// Helpers that ask for variables themselves, by the words that call them.
+const ASKING: [(&str, &str); 2] = [
+    ("database::from_environment", "shared/platform/src/database.rs"),
+    ("Publishers::from_environment", "shared/platform/src/publishers.rs"),
+];
+
+/// Names of the variables that sources ask for.
+fn asked(sources: &[PathBuf]) -> BTreeSet<String> {
+    let mut asked = BTreeSet::new();
+    for source in sources {
+        let text: String = read(source).split_whitespace().collect();
+        for call in [
+            "environment::required(\"",
+            "environment::optional(\"",
+            "Queue::from_environment(\"",
+        ] {
+            let calls = text.split(call).skip(1);
+            asked.extend(calls.filter_map(|rest| rest.split('"').next()).map(str::to_owned));
+        }
+        for (call, helper) in ASKING {
+            if text.contains(call) {
+                asked.extend(self::asked(&[root().join(helper)]));
+            }
+        }
+    }
+    asked
+}
+
+#[test]
+fn queues_of_functions_lose_nothing_unseen() {
+    let template = template();
+    let mut found = Vec::new();
+    let queues: BTreeMap<String, Value> = resources(&template, "AWS::SQS::Queue").collect();
+    let default_timeout = template["Globals"]["Function"]["Timeout"].as_u64().unwrap();
+    for (name, (_, function)) in functions(&template) {
+        let timeout = function["Timeout"].as_u64().unwrap_or(default_timeout);
+        let events = function["Events"].as_object().into_iter().flat_map(Map::values);
+        for source in events
+            .filter(|event| event["Type"] == "SQS")
+            .map(|event| &event["Properties"])
+        {
+            let queue = source["Queue"]["!GetAtt"].as_str().unwrap().trim_end_matches(".Arn");
+            if queues[queue]["VisibilityTimeout"].as_u64() < Some(6 * timeout) {
+                found.push(format!(
+                    "{queue} hides messages for less than six times the timeout of {name}"
+                ));
+            }
+            if source["ScalingConfig"]["MaximumConcurrency"].is_null() {
+                found.push(format!("{queue} invokes {name} without a limit"));
+            }
+        }
+    }
+    let watched: BTreeSet<String> = resources(&template, "AWS::CloudWatch::Alarm")
+        .filter(|(_, alarm)| {
+            alarm["MetricName"] == "ApproximateNumberOfMessagesVisible" && !alarm["AlarmActions"].is_null()
+        })
+        .filter_map(|(_, alarm)| {
+            alarm
+                .pointer("/Dimensions/0/Value/!GetAtt")
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        })
+        .collect();
+    for (name, queue) in &queues {
+        let dead = queue
+            .pointer("/RedrivePolicy/deadLetterTargetArn/!GetAtt")
+            .and_then(Value::as_str);
+        let Some(dead) = dead.map(|dead| dead.trim_end_matches(".Arn")) else {
+            continue;
+        };
+        if !watched.contains(&format!("{dead}.QueueName")) {
+            found.push(format!("{dead}, where messages of {name} end, has no alarm"));
+        }
+    }
+    require_none(
+        "a queue hides what a function has for six times its timeout, limits it, and an alarm watches where messages end",
+        "a message that comes back too early is worked on twice, and one that nobody looks at is lost",
+        found,
     );
 }
 

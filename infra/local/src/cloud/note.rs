@@ -1,16 +1,26 @@
 //! `.local/cloud.json`: where a running cloud is, for scripts.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 
 use super::doors::{Doors, url};
+use crate::demo::Client;
 use crate::secrets::write_private;
 use crate::template::Template;
 
 /// The name of the file in the state folder.
 const NAME: &str = "cloud.json";
+
+/// What sample events call their client and token; in a running cloud they stand for the demo's.
+const SAMPLE_CLIENT: &str = "018f4e2a-7c1b-7d3e-9a52-3f6f1c2a5201";
+const SAMPLE_TOKEN: &str = "not-a-real-token";
+
+/// How often [`keep_token`] looks whether the token is still good.
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(30);
 
 /// What scripts need to know. The demo's part is missing when there is no demo.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -37,7 +47,7 @@ pub struct Note {
     pub email: Option<String>,
     /// The user's password.
     pub password: Option<String>,
-    /// An access token of the user; good for an hour.
+    /// An access token of the user. It is good for an hour; the cloud puts a new one here before that.
     pub token: Option<String>,
 }
 
@@ -68,6 +78,18 @@ impl Note {
         Ok(path)
     }
 
+    /// A sample event with the demo's client and token in the place of the sample's.
+    #[must_use]
+    pub fn fill_in(&self, event: &str) -> String {
+        let mut event = event.to_owned();
+        for (sample, own) in [(SAMPLE_CLIENT, &self.client), (SAMPLE_TOKEN, &self.token)] {
+            if let Some(own) = own {
+                event = event.replace(sample, own);
+            }
+        }
+        event
+    }
+
     /// Reads the note of a running cloud.
     ///
     /// # Errors
@@ -84,5 +106,36 @@ impl Note {
     }
 }
 
+/// Puts each new token of `client` into the note, so that a script finds one that is good. Looks `every` so often.
+pub(super) async fn keep_token(client: Arc<Client>, state: PathBuf, every: Duration) {
+    loop {
+        tokio::time::sleep(every).await;
+        let renewed = match client.token().await {
+            Ok(token) => renew_token(&state, token),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = renewed {
+            tracing::warn!(error = format!("{error:#}"), "the token in {NAME} is not renewed");
+        }
+    }
+}
+
+/// Writes a token into the note if it is another one. Without a note the cloud is starting or stopping: it stays so.
+fn renew_token(state: &Path, token: String) -> anyhow::Result<()> {
+    if !state.join(NAME).exists() {
+        return Ok(());
+    }
+    let mut note = Note::read(state)?;
+    if note.token.as_ref() != Some(&token) {
+        note.token = Some(token);
+        note.write(state)?;
+    }
+    Ok(())
+}
+
 /// What to say when nothing answers.
 pub const NOT_RUNNING: &str = "no local cloud is running: start one with `make run`";
+
+#[cfg(test)]
+#[path = "note_tests.rs"]
+mod tests;

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use super::doors::{self, Doors};
-use super::{Note, Options};
+use super::{Note, Options, note};
 use crate::demo::{Demo, Stage};
 use crate::functions::{ExternalFunction, FunctionsDir, Pool};
 use crate::invoker::Invoker;
@@ -201,9 +201,8 @@ impl Parts {
             let stopped = self.tasks.stopped();
             self.tasks.spawn_attentive(source.run(invoker.clone(), stopped));
         }
-        let destinations = template.bucket_notifications.clone();
-        self.tasks
-            .spawn(storage::notify(sources.creations, destinations, invoker.clone()));
+        let destinations = sources.queues.destinations(template)?;
+        self.tasks.spawn(storage::notify(sources.creations, destinations));
         for schedule in sources.schedules {
             self.tasks.spawn(schedule.run(invoker.clone()));
         }
@@ -263,6 +262,8 @@ impl Parts {
         note.email = Some(demo.email.clone());
         note.password = Some(demo.password.clone());
         note.token = Some(demo.client.token().await?);
+        let kept = note::keep_token(Arc::clone(&demo.client), options.state_dir.clone(), note::LOOK_EVERY);
+        self.tasks.spawn(kept);
         if let Some(facts) = options.facts.clone() {
             self.tasks.spawn(demo.replay(facts));
         }

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest as _, Md5};
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 /// The largest message and the largest batch: 1 MiB, body and attributes together.
@@ -42,6 +43,8 @@ pub struct Message {
     pub attributes: BTreeMap<String, Attribute>,
     /// When it was sent, in milliseconds of the Unix epoch.
     pub sent_ms: i64,
+    /// The same on the clock that timeouts are measured by.
+    pub sent_at: Instant,
     /// How often it was received from the queue it is in.
     pub receives: u32,
     /// When it was received first, in milliseconds of the Unix epoch.
@@ -57,6 +60,7 @@ impl Message {
             body: body.into(),
             attributes,
             sent_ms: crate::clock::now().as_millisecond(),
+            sent_at: Instant::now(),
             receives: 0,
             first_received_ms: None,
         }

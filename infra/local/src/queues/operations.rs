@@ -203,6 +203,7 @@ pub(super) fn get_queue_attributes(queues: &Queues, request: QueueAttributes) ->
         ("ApproximateNumberOfMessagesDelayed", counts.delayed.to_string()),
         ("QueueArn", super::arn(&queue.name)),
         ("VisibilityTimeout", queue.visibility.as_secs().to_string()),
+        ("MessageRetentionPeriod", queue.retention.as_secs().to_string()),
         ("MaximumMessageSize", MESSAGE_BYTES.to_string()),
     ]);
     if let Some(redrive) = queue.redrive() {
@@ -247,8 +248,23 @@ fn checked(message: Message) -> Result<Message, Refusal> {
         bytes if bytes > MESSAGE_BYTES => Err(Refusal::invalid(format!(
             "the message has {bytes} bytes, a message may have {MESSAGE_BYTES}"
         ))),
-        _ => Ok(message),
+        _ => match message.body.chars().find(|character| !is_text(*character)) {
+            Some(character) => Err(Refusal::new(
+                "InvalidMessageContents",
+                "InvalidMessageContents",
+                format!(
+                    "the message has the character {}, which SQS does not take",
+                    character.escape_unicode()
+                ),
+            )),
+            None => Ok(message),
+        },
     }
+}
+
+/// The characters of XML 1.0, which are all that SQS takes.
+fn is_text(character: char) -> bool {
+    matches!(character, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
 }
 
 fn check_batch<'a>(ids: impl Iterator<Item = &'a str>) -> Result<(), Refusal> {

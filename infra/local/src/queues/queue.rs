@@ -86,24 +86,28 @@ pub struct Queue {
     pub name: String,
     /// The visibility timeout of a receive that does not say another.
     pub visibility: Duration,
+    /// A message that is neither deleted nor moved so long after it was sent is dropped.
+    pub retention: Duration,
     redrive: OnceLock<Redrive>,
     arrived: Notify,
     state: Mutex<State>,
 }
 
-/// `ready` and `hidden` hold the sequence numbers of `messages`, each in exactly one of the two.
+/// `ready` and `hidden` hold the sequence numbers of `messages`, each in exactly one of the two; `expiring` holds all.
 #[derive(Debug, Default)]
 struct State {
     next: u64,
     messages: HashMap<u64, Held>,
     ready: BTreeSet<u64>,
     hidden: BTreeSet<(Instant, u64)>,
+    expiring: BTreeSet<(Instant, u64)>,
     receipts: HashMap<String, u64>,
 }
 
 #[derive(Debug)]
 struct Held {
     message: Message,
+    expires: Instant,
     hidden_until: Option<Instant>,
     receipt: Option<String>,
 }
@@ -119,10 +123,11 @@ struct Look {
 impl Queue {
     /// An empty queue.
     #[must_use]
-    pub fn new(name: String, visibility: Duration) -> Self {
+    pub fn new(name: String, visibility: Duration, retention: Duration) -> Self {
         Self {
             name,
             visibility,
+            retention,
             redrive: OnceLock::new(),
             arrived: Notify::new(),
             state: Mutex::default(),
@@ -145,10 +150,13 @@ impl Queue {
         let mut state = self.lock();
         let sequence = state.next;
         state.next += 1;
+        let expires = message.sent_at + self.retention;
+        state.expiring.insert((expires, sequence));
         state.messages.insert(
             sequence,
             Held {
                 message,
+                expires,
                 hidden_until: None,
                 receipt: None,
             },
@@ -205,7 +213,7 @@ impl Queue {
         Uuid::parse_str(receipt).map_err(|_| ReceiptError::Invalid)?;
         let now = Instant::now();
         let mut state = self.lock();
-        state.reveal(now);
+        self.bring_to(&mut state, now);
         let sequence = state.receipts.get(receipt).copied().ok_or(ReceiptError::NotInFlight)?;
         let hidden_until = state
             .messages
@@ -224,7 +232,7 @@ impl Queue {
     #[must_use]
     pub fn counts(&self) -> Counts {
         let mut state = self.lock();
-        state.reveal(Instant::now());
+        self.bring_to(&mut state, Instant::now());
         let in_flight = state
             .hidden
             .iter()
@@ -239,7 +247,7 @@ impl Queue {
 
     fn look(&self, want: Want, now: Instant) -> Look {
         let mut state = self.lock();
-        state.reveal(now);
+        self.bring_to(&mut state, now);
         let mut look = Look {
             received: Vec::new(),
             dead: Vec::new(),
@@ -275,6 +283,17 @@ impl Queue {
         }
         look.next_visible = state.hidden.first().map(|(visible, _)| *visible);
         look
+    }
+
+    /// Drops what is too old and makes visible what was hidden until now.
+    fn bring_to(&self, state: &mut State, now: Instant) {
+        while let Some((_, sequence)) = state.expiring.first().copied().filter(|(expires, _)| *expires <= now) {
+            // Not a warning: it is what the retention period asks for, and wake-ups grow old whenever the publisher is awake.
+            if let Some(message) = state.remove(sequence) {
+                tracing::info!(queue = self.name, message = %message.id, "a message is older than the retention period and is dropped");
+            }
+        }
+        state.reveal(now);
     }
 
     fn bury(&self, message: Message) {
@@ -335,6 +354,7 @@ impl State {
 
     fn remove(&mut self, sequence: u64) -> Option<Message> {
         let held = self.messages.remove(&sequence)?;
+        self.expiring.remove(&(held.expires, sequence));
         self.ready.remove(&sequence);
         if let Some(until) = held.hidden_until {
             self.hidden.remove(&(until, sequence));

@@ -227,7 +227,11 @@ mod tests {
 
     fn source(batch_size: usize, window_s: u64, report: bool) -> EventSource {
         EventSource {
-            queue: Arc::new(Queue::new("events".to_owned(), VISIBILITY)),
+            queue: Arc::new(Queue::new(
+                "events".to_owned(),
+                VISIBILITY,
+                Duration::from_secs(345_600),
+            )),
             function: "ingest-events".to_owned(),
             batch_size,
             window: Duration::from_secs(window_s),

@@ -24,6 +24,7 @@ async fn fixture() -> Fixture {
         logical_id: logical_id.to_owned(),
         name: logical_id.to_lowercase(),
         visibility_timeout_s: 1,
+        retention_s: 345_600,
         redrive,
     };
     let template = Template {
@@ -258,6 +259,21 @@ async fn what_is_wrong_is_refused_with_the_codes_of_sqs() {
         .await
         .unwrap_err();
     assert!(refused.into_service_error().is_too_many_entries_in_batch_request());
+    for body in ["nul \0", "\u{b}", "\u{1f}", "last of the plane \u{fffe}", "\u{ffff}"] {
+        let refused = client.send_message().queue_url(&url).message_body(body).send().await;
+        let refused = refused.unwrap_err().into_service_error();
+        assert!(refused.is_invalid_message_contents(), "{body:?}: {refused:?}");
+    }
+    let mixed = batch(vec![
+        entry("a", "\t\r\n \u{7f}\u{d7ff}\u{e000}\u{fffd}\u{10ffff}"),
+        entry("b", "\u{ffff}"),
+    ]);
+    let mixed = mixed.await.unwrap();
+    assert_eq!(mixed.successful()[0].id(), "a");
+    assert_eq!(
+        (mixed.failed()[0].id(), mixed.failed()[0].code()),
+        ("b", "InvalidMessageContents")
+    );
     let never = uuid::Uuid::new_v4().to_string();
     let refused = client
         .change_message_visibility()

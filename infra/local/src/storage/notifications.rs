@@ -1,13 +1,15 @@
-//! S3 event notifications: from a created object to the functions that the template names.
+//! S3 event notifications: from a created object to the queues that the template names.
 
-use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::task::JoinSet;
 
 use super::Created;
-use crate::invoker::Invoker;
+use crate::queues::{Message, Queue};
 use crate::template::{ACCOUNT, BucketNotification, REGION};
 
 /// S3 encodes keys as a form does, but leaves the slashes.
@@ -20,32 +22,27 @@ const KEY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b' ');
 
 fn wants(destination: &BucketNotification, created: &Created) -> bool {
-    let event = destination.events.iter().any(|pattern| {
-        let pattern = pattern.strip_prefix("s3:").unwrap_or(pattern);
-        match pattern.strip_suffix('*') {
-            Some(beginning) => created.event.starts_with(beginning),
-            None => created.event == pattern,
-        }
-    });
+    let wanted = destination.event.strip_prefix("s3:").unwrap_or(&destination.event);
+    let event = match wanted.strip_suffix('*') {
+        Some(beginning) => created.event.starts_with(beginning),
+        None => created.event == wanted,
+    };
     let prefix = destination.prefix.as_deref().unwrap_or_default();
     let suffix = destination.suffix.as_deref().unwrap_or_default();
     event && destination.bucket == created.bucket && created.key.starts_with(prefix) && created.key.ends_with(suffix)
 }
 
-/// Delivers until the sender of created objects is gone; every destination that matches gets the event. Deliveries run side
-/// by side, as Lambda's do.
-pub async fn notify(mut created: UnboundedReceiver<Created>, destinations: Vec<BucketNotification>, invoker: Invoker) {
-    let mut deliveries = JoinSet::new();
+/// Sends until the sender of created objects is gone; every destination that matches gets the event.
+pub async fn notify(mut created: UnboundedReceiver<Created>, destinations: Vec<(BucketNotification, Arc<Queue>)>) {
     while let Some(created) = created.recv().await {
-        let event = Bytes::from(event(&created).to_string());
-        for destination in destinations.iter().filter(|destination| wants(destination, &created)) {
-            let (invoker, function, event) = (invoker.clone(), destination.function.clone(), event.clone());
-            let source = format!("s3://{}/{}", created.bucket, created.key);
-            deliveries.spawn(async move { invoker.deliver(&function, event, &source).await });
+        let event = event(&created).to_string();
+        for (_, queue) in destinations
+            .iter()
+            .filter(|(destination, _)| wants(destination, &created))
+        {
+            queue.send(Message::new(event.clone(), BTreeMap::new()), Duration::ZERO);
         }
-        while deliveries.try_join_next().is_some() {}
     }
-    while deliveries.join_next().await.is_some() {}
 }
 
 /// The event as S3 writes it; the key is encoded, and readers are expected to decode it.
@@ -116,8 +113,8 @@ mod tests {
     fn a_destination_wants_its_bucket_events_prefix_and_suffix() {
         let all = BucketNotification {
             bucket: "in".to_owned(),
-            function: "load-files".to_owned(),
-            events: vec!["s3:ObjectCreated:*".to_owned()],
+            queue: "Files".to_owned(),
+            event: "s3:ObjectCreated:*".to_owned(),
             prefix: None,
             suffix: None,
         };
@@ -126,21 +123,21 @@ mod tests {
         let cases = [
             (
                 BucketNotification {
-                    events: vec!["s3:ObjectCreated:Put".to_owned()],
+                    event: "s3:ObjectCreated:Put".to_owned(),
                     ..all.clone()
                 },
                 true,
             ),
             (
                 BucketNotification {
-                    events: vec!["s3:ObjectCreated:Copy".to_owned()],
+                    event: "s3:ObjectCreated:Copy".to_owned(),
                     ..all.clone()
                 },
                 false,
             ),
             (
                 BucketNotification {
-                    events: vec!["s3:ObjectRemoved:*".to_owned()],
+                    event: "s3:ObjectRemoved:*".to_owned(),
                     ..all.clone()
                 },
                 false,

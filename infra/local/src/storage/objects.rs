@@ -13,7 +13,6 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Method, StatusCode, Uri};
-use percent_encoding::percent_decode_str;
 use s3s::S3;
 use s3s::auth::SimpleAuth;
 use s3s::dto::{ETag, HeadObjectInput};
@@ -22,6 +21,7 @@ use s3s_fs::FileSystem;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::keys::{object_of, refusal};
 use super::{ACCESS_KEY, SECRET_KEY};
 use crate::tasks::Tasks;
 
@@ -49,6 +49,7 @@ pub struct ObjectStore {
 /// What a handler of the listener needs.
 #[derive(Clone)]
 struct Listener {
+    root: Arc<Path>,
     service: S3Service,
     /// A second view of the same folder, for the size and tag of what was created.
     files: Arc<FileSystem>,
@@ -76,6 +77,7 @@ impl ObjectStore {
         let mut builder = S3ServiceBuilder::new(open()?);
         builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
         let state = Listener {
+            root: root.into(),
             service: builder.build(),
             files: Arc::new(open()?),
             created,
@@ -94,6 +96,9 @@ impl ObjectStore {
 }
 
 async fn handle(State(listener): State<Listener>, request: Request) -> Response {
+    if let Some(refusal) = refusal(&listener.root, request.method(), request.uri()) {
+        return refusal;
+    }
     let creates = creates(request.method(), request.uri(), request.headers());
     let mut service = listener.service.clone();
     let response = match tower::Service::call(&mut service, request).await {
@@ -112,10 +117,7 @@ async fn handle(State(listener): State<Listener>, request: Request) -> Response 
 
 /// What a request would create if it succeeds: the event, the bucket and the key.
 fn creates(method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<(&'static str, String, String)> {
-    let (bucket, key) = uri.path().strip_prefix('/')?.split_once('/')?;
-    if bucket.is_empty() || key.is_empty() {
-        return None;
-    }
+    let (bucket, key) = object_of(uri)?;
     let names = || {
         uri.query()
             .unwrap_or_default()
@@ -131,13 +133,7 @@ fn creates(method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<(&'static 
         Method::POST if names().any(|name| name == "uploadId") => "ObjectCreated:CompleteMultipartUpload",
         _ => return None,
     };
-    let decode = |text: &str| {
-        percent_decode_str(text)
-            .decode_utf8()
-            .map(|text| text.into_owned())
-            .ok()
-    };
-    Some((event, decode(bucket)?, decode(key)?))
+    Some((event, bucket, key))
 }
 
 async fn describe(files: &FileSystem, event: &'static str, bucket: String, key: String) -> anyhow::Result<Created> {

@@ -2,11 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
@@ -15,9 +16,11 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::invoker::Invoker;
+use crate::queues::{Queue, Received, Want};
 use crate::tasks::Tasks;
 use crate::template::{AttributeDefinition, BucketNotification, KeyElement, Table};
+
+const HOUR: Duration = Duration::from_secs(3_600);
 
 /// A folder of its own, gone with the test.
 struct Folder(PathBuf);
@@ -34,30 +37,22 @@ impl Drop for Folder {
     }
 }
 
-type Events = Arc<Mutex<Vec<Value>>>;
-
-async fn start(folder: &Folder) -> (Tasks, Client, Events) {
+async fn start(folder: &Folder) -> (Tasks, Client, Arc<Queue>) {
     let mut tasks = Tasks::default();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let (sender, receiver) = mpsc::unbounded_channel();
     let objects = ObjectStore::start(&mut tasks, listener, &folder.0, sender).unwrap();
     objects.create_bucket("incoming").unwrap();
-    let events = Events::default();
-    let seen = Arc::clone(&events);
-    let invoker = Invoker::new(move |_, payload| {
-        let event: Value = serde_json::from_slice(&payload).unwrap();
-        seen.lock().unwrap().push(event["Records"][0].clone());
-        async { Ok(Bytes::new()) }
-    });
-    let destination = BucketNotification {
+    let queue = Arc::new(Queue::new("files".to_owned(), HOUR, HOUR));
+    let notification = BucketNotification {
         bucket: "incoming".to_owned(),
-        events: vec!["s3:ObjectCreated:*".to_owned()],
+        event: "s3:ObjectCreated:*".to_owned(),
         prefix: None,
         suffix: None,
-        function: "load-files".to_owned(),
+        queue: "Files".to_owned(),
     };
-    tasks.spawn(notify(receiver, vec![destination], invoker));
+    tasks.spawn(notify(receiver, vec![(notification, Arc::clone(&queue))]));
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new("us-east-1"))
@@ -65,31 +60,28 @@ async fn start(folder: &Folder) -> (Tasks, Client, Events) {
         .endpoint_url(endpoint)
         .force_path_style(true)
         .build();
-    (tasks, Client::from_conf(config), events)
+    (tasks, Client::from_conf(config), queue)
 }
 
-/// The name, key, size and whether there is a tag, of so many events.
-async fn seen(events: &Events, count: usize) -> Vec<(String, String, u64)> {
-    for _ in 0..200 {
-        if events.lock().unwrap().len() >= count {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    let events = events.lock().unwrap();
-    let mut seen: Vec<_> = events
-        .iter()
-        .map(|record| {
+/// The name, key and size that so many messages of the queue tell of; each has a tag.
+async fn seen(queue: &Queue, count: usize) -> Vec<(String, String, u64)> {
+    let mut seen = Vec::new();
+    while seen.len() < count {
+        let received = queue.receive(Want::messages(10, HOUR), Duration::from_secs(5)).await;
+        assert!(!received.is_empty(), "only {seen:?}");
+        for Received { message, .. } in received {
+            let event: Value = serde_json::from_str(&message.body).unwrap();
+            let record = &event["Records"][0];
             let object = &record["s3"]["object"];
             assert!(object["eTag"].as_str().is_some_and(|tag| tag.len() >= 32), "{record}");
             let text = |value: &Value| value.as_str().unwrap().to_owned();
-            (
+            seen.push((
                 text(&record["eventName"]),
                 text(&object["key"]),
                 object["size"].as_u64().unwrap(),
-            )
-        })
-        .collect();
+            ));
+        }
+    }
     seen.sort();
     seen
 }
@@ -97,7 +89,7 @@ async fn seen(events: &Events, count: usize) -> Vec<(String, String, u64)> {
 #[tokio::test]
 async fn every_way_to_create_an_object_is_notified() {
     let folder = Folder::new();
-    let (tasks, client, events) = start(&folder).await;
+    let (tasks, client, queue) = start(&folder).await;
     client
         .put_object()
         .bucket("incoming")
@@ -177,7 +169,57 @@ async fn every_way_to_create_an_object_is_notified() {
         ("ObjectCreated:Put", "signed.csv", 4),
     ]
     .map(|(event, key, size)| (event.to_owned(), key.to_owned(), size));
-    assert_eq!(seen(&events, 4).await, expected);
+    assert_eq!(seen(&queue, 4).await, expected);
+    tasks.shutdown().await;
+}
+
+/// The engine answers all of these with an internal error.
+#[tokio::test]
+async fn keys_that_are_no_names_of_files_are_refused_and_not_found() {
+    let folder = Folder::new();
+    let (tasks, client, _) = start(&folder).await;
+    let put = |key: &str| {
+        let object = client.put_object().bucket("incoming").key(key);
+        object.body(Bytes::from_static(b"abc").into()).send()
+    };
+    put("a/b.csv").await.unwrap();
+    // As long as the folder can take it: 255 bytes less 30, less 11 for the bucket, are 160 of the key in base64.
+    put(&"k".repeat(160)).await.unwrap();
+    let (long, name) = ("k".repeat(161), "n".repeat(256));
+    let odd = [
+        "a",
+        "a/b.csv/c.csv",
+        "a//b.csv",
+        "a/./b.csv",
+        "a/../b.csv",
+        "../../b.csv",
+        &long,
+        &name,
+    ];
+    for key in odd {
+        let refused = put(key).await.unwrap_err();
+        assert_eq!(refused.code(), Some("NotImplemented"), "PUT {key}: {refused:?}");
+        let parts = client
+            .create_multipart_upload()
+            .bucket("incoming")
+            .key(key)
+            .send()
+            .await;
+        assert_eq!(parts.unwrap_err().code(), Some("NotImplemented"), "POST {key}");
+        let found = client.get_object().bucket("incoming").key(key).send().await;
+        assert_eq!(found.unwrap_err().code(), Some("NoSuchKey"), "GET {key}");
+        let head = client.head_object().bucket("incoming").key(key).send().await;
+        assert!(head.unwrap_err().into_service_error().is_not_found(), "HEAD {key}");
+        client.delete_object().bucket("incoming").key(key).send().await.unwrap();
+    }
+    let kept = client
+        .get_object()
+        .bucket("incoming")
+        .key("a/b.csv")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(kept.body.collect().await.unwrap().into_bytes(), "abc");
     tasks.shutdown().await;
 }
 

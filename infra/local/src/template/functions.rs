@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::resolver::{REGION, value_text};
 use super::{
-    BucketNotification, Function, HttpRoute, Properties, QueueSource, Reader, Schedule, SecretLookup, Template,
-    TemplateError, decode, unresolved,
+    Function, HttpRoute, Properties, QueueSource, Reader, Schedule, SecretLookup, Template, TemplateError, decode,
+    unresolved,
 };
 
 /// What Lambda takes when neither the function nor `Globals` says.
@@ -90,47 +90,13 @@ struct ScalingConfig {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct BucketEvent {
-    bucket: String,
-    events: OneOrMany,
-    filter: Option<BucketFilter>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMany {
-    One(String),
-    Many(Vec<String>),
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct BucketFilter {
-    s3_key: BucketRules,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct BucketRules {
-    rules: Vec<BucketRule>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct BucketRule {
-    name: String,
-    value: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
 struct ScheduleEvent {
     #[serde(alias = "Schedule")]
     schedule_expression: String,
     input: Option<String>,
 }
 
-/// Reads the functions, their routes, queue sources, notifications and schedules.
+/// Reads the functions, their routes, queue sources and schedules.
 pub(super) fn read(
     reader: &Reader<'_>,
     secrets: SecretLookup<'_>,
@@ -284,9 +250,6 @@ fn read_event(
                     .any(|kind| kind == "ReportBatchItemFailures"),
             });
         }
-        "S3" => template
-            .bucket_notifications
-            .push(notification(decode(place, properties)?, function)),
         "Schedule" | "ScheduleV2" => {
             let ScheduleEvent {
                 schedule_expression: expression,
@@ -306,24 +269,6 @@ fn read_event(
         }
     }
     Ok(())
-}
-
-fn notification(event: BucketEvent, function: String) -> BucketNotification {
-    let rules = event.filter.map(|filter| filter.s3_key.rules).unwrap_or_default();
-    let rule = |name: &str| {
-        let found = rules.iter().find(|rule| rule.name.eq_ignore_ascii_case(name));
-        found.map(|rule| rule.value.clone())
-    };
-    BucketNotification {
-        bucket: event.bucket,
-        prefix: rule("prefix"),
-        suffix: rule("suffix"),
-        events: match event.events {
-            OneOrMany::One(event) => vec![event],
-            OneOrMany::Many(events) => events,
-        },
-        function,
-    }
 }
 
 /// The logical id of the queue that has this ARN.

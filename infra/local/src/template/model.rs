@@ -47,7 +47,7 @@ pub struct Template {
     pub tables: Vec<Table>,
     /// S3 buckets.
     pub buckets: Vec<Bucket>,
-    /// Which function hears of which objects.
+    /// Which queue hears of which objects.
     pub bucket_notifications: Vec<BucketNotification>,
     /// Functions invoked by the clock.
     pub schedules: Vec<Schedule>,
@@ -151,6 +151,8 @@ pub struct Queue {
     pub name: String,
     /// How long a received message stays hidden.
     pub visibility_timeout_s: u64,
+    /// How long a message is kept.
+    pub retention_s: u64,
     /// Logical id of the dead-letter queue and the number of receives after which a message goes there.
     pub redrive: Option<(String, u32)>,
 }
@@ -230,19 +232,19 @@ pub struct Bucket {
     pub name: String,
 }
 
-/// A function that hears of objects in a bucket.
+/// A queue that hears of objects in a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BucketNotification {
     /// Name of the bucket.
     pub bucket: String,
-    /// Event patterns such as `s3:ObjectCreated:*`.
-    pub events: Vec<String>,
+    /// An event, or a pattern such as `s3:ObjectCreated:*`.
+    pub event: String,
     /// Only keys that begin so.
     pub prefix: Option<String>,
     /// Only keys that end so.
     pub suffix: Option<String>,
-    /// Name of the function.
-    pub function: String,
+    /// Logical id of the queue.
+    pub queue: String,
 }
 
 /// A function invoked by the clock.

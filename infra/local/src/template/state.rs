@@ -4,22 +4,25 @@ use serde::Deserialize;
 
 use super::functions::queue_of_arn;
 use super::{
-    AttributeDefinition, Bucket, Index, KeyElement, Properties, Queue, Reader, Table, Template, TemplateError,
-    unresolved,
+    AttributeDefinition, Bucket, BucketNotification, Index, KeyElement, Properties, Queue, Reader, Table, Template,
+    TemplateError, unresolved,
 };
 
 /// What SQS takes when the template does not say.
 const DEFAULT_VISIBILITY_TIMEOUT_S: u64 = 30;
+/// Four days.
+const DEFAULT_RETENTION_S: u64 = 345_600;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct QueueProperties {
     visibility_timeout: Option<u64>,
+    message_retention_period: Option<u64>,
     redrive_policy: Option<RedrivePolicy>,
 }
 
 impl Properties for QueueProperties {
-    const NAMES: &'static [&'static str] = &["VisibilityTimeout", "RedrivePolicy"];
+    const NAMES: &'static [&'static str] = &["VisibilityTimeout", "MessageRetentionPeriod", "RedrivePolicy"];
 }
 
 #[derive(Deserialize)]
@@ -56,10 +59,49 @@ struct TimeToLive {
 }
 
 #[derive(Deserialize)]
-struct BucketProperties {}
+#[serde(rename_all = "PascalCase")]
+struct BucketProperties {
+    #[serde(default)]
+    notification_configuration: Notifications,
+}
 
 impl Properties for BucketProperties {
-    const NAMES: &'static [&'static str] = &[];
+    const NAMES: &'static [&'static str] = &["NotificationConfiguration"];
+}
+
+/// Any other destination is refused: it would silently hear of nothing here.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Notifications {
+    #[serde(default)]
+    queue_configurations: Vec<QueueConfiguration>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct QueueConfiguration {
+    event: String,
+    queue: String,
+    filter: Option<KeyFilter>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct KeyFilter {
+    s3_key: KeyRules,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct KeyRules {
+    rules: Vec<KeyRule>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct KeyRule {
+    name: String,
+    value: String,
 }
 
 /// Reads the queues, tables and buckets.
@@ -82,6 +124,7 @@ pub(super) fn read(reader: &Reader<'_>, template: &mut Template) -> Result<(), T
         template.queues.push(Queue {
             name: name(&id)?,
             visibility_timeout_s,
+            retention_s: properties.message_retention_period.unwrap_or(DEFAULT_RETENTION_S),
             redrive,
             logical_id: id,
         });
@@ -97,11 +140,35 @@ pub(super) fn read(reader: &Reader<'_>, template: &mut Template) -> Result<(), T
             logical_id: id,
         });
     }
-    for (id, BucketProperties {}) in reader.resources("AWS::S3::Bucket")? {
+    for (id, properties) in reader.resources::<BucketProperties>("AWS::S3::Bucket")? {
+        let bucket = name(&id)?;
+        for configuration in properties.notification_configuration.queue_configurations {
+            let queue = queue_of_arn(reader, &id, &configuration.queue)?;
+            let notification = notification(bucket.clone(), queue, configuration);
+            template.bucket_notifications.push(notification);
+        }
         template.buckets.push(Bucket {
-            name: name(&id)?,
+            name: bucket,
             logical_id: id,
         });
     }
     Ok(())
+}
+
+fn notification(bucket: String, queue: String, configuration: QueueConfiguration) -> BucketNotification {
+    let rules = configuration
+        .filter
+        .map(|filter| filter.s3_key.rules)
+        .unwrap_or_default();
+    let rule = |name: &str| {
+        let found = rules.iter().find(|rule| rule.name.eq_ignore_ascii_case(name));
+        found.map(|rule| rule.value.clone())
+    };
+    BucketNotification {
+        bucket,
+        prefix: rule("prefix"),
+        suffix: rule("suffix"),
+        event: configuration.event,
+        queue,
+    }
 }

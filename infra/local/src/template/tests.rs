@@ -29,7 +29,7 @@ fn function<'a>(template: &'a Template, name: &str) -> &'a Function {
 fn the_projects_own_template_is_understood() {
     let template = parse(REAL).unwrap();
     let publisher = function(&template, "push-updates");
-    assert_eq!(publisher.environment["STAGE"], "dev");
+    assert_eq!(publisher.environment["LOG_LEVEL"], "info");
     assert_eq!(publisher.environment["REGISTRY_TABLE"], "analytics-engine-registry-dev");
     assert_eq!(
         publisher.environment["CONNECTIONS_ENDPOINT"],
@@ -100,8 +100,21 @@ fn the_projects_queues_tables_buckets_and_schedules_are_understood() {
     assert_eq!(table.ttl_attribute.as_deref(), Some("expires_at"));
     assert_eq!(table.key_schema.len(), 2);
     assert_eq!(template.buckets[0].name, "analytics-engine-incoming-dev-000000000000");
-    assert_eq!(template.bucket_notifications[0].events, ["s3:ObjectCreated:*"]);
-    assert_eq!(template.bucket_notifications[0].bucket, template.buckets[0].name);
+    let [notification] = template.bucket_notifications.as_slice() else {
+        panic!("{:?}", template.bucket_notifications)
+    };
+    assert_eq!(
+        (notification.event.as_str(), notification.queue.as_str()),
+        ("s3:ObjectCreated:*", "FilesQueue")
+    );
+    assert_eq!(notification.bucket, template.buckets[0].name);
+    let files = template
+        .queue_sources
+        .iter()
+        .find(|source| source.queue == "FilesQueue")
+        .unwrap();
+    assert_eq!((files.function.as_str(), files.batch_size), ("load-files", 1));
+    assert!(files.report_item_failures && files.max_concurrency.is_some());
     let publisher = template
         .schedules
         .iter()
@@ -125,6 +138,7 @@ Resources:
     Properties:
       QueueName: items
       VisibilityTimeout: 180
+      MessageRetentionPeriod: 60
       RedrivePolicy: { deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 5 }
   Plain: { Type: AWS::Serverless::Function, Properties: { CodeUri: target/lambda/plain/ } }
   Tuned:
@@ -153,9 +167,9 @@ Resources:
     assert_eq!(limits("tuned"), (Duration::from_secs(120), 512, Some(1)));
     let environment = BTreeMap::from([("A".to_owned(), "globe".to_owned()), ("B".to_owned(), "own".to_owned())]);
     assert_eq!(function(&template, "tuned").environment, environment);
-    let queue = |queue: &super::Queue| (queue.visibility_timeout_s, queue.redrive.clone());
+    let queue = |queue: &super::Queue| (queue.visibility_timeout_s, queue.retention_s, queue.redrive.clone());
     let queues: Vec<_> = template.queues.iter().map(queue).collect();
-    assert_eq!(queues, [(30, None), (180, Some(("Dead".to_owned(), 5)))]);
+    assert_eq!(queues, [(30, 345_600, None), (180, 60, Some(("Dead".to_owned(), 5)))]);
     let source = &template.queue_sources[0];
     assert_eq!(
         (source.batch_size, source.window_s, source.max_concurrency),
@@ -237,6 +251,41 @@ fn what_cannot_be_resolved_is_an_error_that_names_it() {
     for (expression, expected) in cases {
         let error = variable(expression).unwrap_err();
         assert!(error.contains(expected), "{expression}: {error}");
+    }
+}
+
+#[test]
+fn buckets_tell_queues_and_nobody_else() {
+    let bucket = |notifications: &str| {
+        parse(&format!(
+            "Resources:\n  Items: {{ Type: AWS::SQS::Queue, Properties: {{ QueueName: items }} }}\n  In:\n    Type: AWS::S3::Bucket\n    \
+             Properties: {{ BucketName: in, NotificationConfiguration: {notifications} }}\n"
+        ))
+    };
+    let rules = "{ S3Key: { Rules: [{ Name: suffix, Value: .csv }] } }";
+    let template = bucket(&format!(
+        "{{ QueueConfigurations: [{{ Event: 's3:ObjectCreated:Put', Queue: !GetAtt Items.Arn, Filter: {rules} }}] }}"
+    ));
+    let expected = super::BucketNotification {
+        bucket: "in".to_owned(),
+        event: "s3:ObjectCreated:Put".to_owned(),
+        prefix: None,
+        suffix: Some(".csv".to_owned()),
+        queue: "Items".to_owned(),
+    };
+    assert_eq!(template.unwrap().bucket_notifications, [expected]);
+    for (notifications, told) in [
+        ("{ LambdaConfigurations: [] }", "LambdaConfigurations"),
+        (
+            "{ QueueConfigurations: [{ Event: 's3:*', Queue: 'arn:aws:sqs:us-east-1:0:none' }] }",
+            "there is no queue",
+        ),
+    ] {
+        let error = bucket(notifications).unwrap_err().to_string();
+        assert!(
+            error.starts_with("In: ") && error.contains(told),
+            "{notifications}: {error}"
+        );
     }
 }
 

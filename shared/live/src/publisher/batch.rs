@@ -64,6 +64,7 @@ impl Batch {
             let mut head = last.head.clone();
             if let Frame::Update(update) = &mut head {
                 (update.time, update.watermark) = (None, None);
+                update.silent.clear();
             }
             self.open(head);
         }
@@ -136,6 +137,7 @@ mod tests {
             position: position(),
             time: None,
             watermark: None,
+            silent: Vec::new(),
             rows: Vec::new(),
         }));
         batch.row(3, &tail(60, Some(1.5), 2, true));
@@ -160,6 +162,7 @@ mod tests {
             position: position(),
             time: None,
             watermark: None,
+            silent: Vec::new(),
             rows,
         });
         let texts = batch.finish();
@@ -179,6 +182,7 @@ mod tests {
             )]),
             mode: Mode::Live,
             buckets: 50,
+            silent: None,
         };
         let mut batch = Batch::default();
         batch.open(Frame::Resync(Resync {

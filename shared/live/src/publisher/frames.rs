@@ -10,7 +10,7 @@ use super::batch::Batch;
 use super::connections::{Channel, Connection, InFlight, Request};
 use super::topics::{TopicState, Topics};
 use super::{Counters, Outgoing, Publisher};
-use crate::{Beat, Frame, Position, Reason, Resync, Subscribed, TopicEcho, Update, Watermark};
+use crate::{Beat, Frame, Position, Reason, Resync, SilentChannel, Subscribed, TopicEcho, Update, Watermark};
 
 /// What composing needs to know beside the connection.
 struct View<'a> {
@@ -190,7 +190,17 @@ impl Connection {
         let is_due = self.beat_at.is_none_or(|at| view.now >= at) && self.answered().next().is_some();
         let watermark = is_due.then(|| view.watermark.cloned().unwrap_or_default());
         let time = is_due.then_some(view.now);
-        let mut is_open = false;
+        let update = Update {
+            position,
+            time,
+            watermark: watermark.clone(),
+            silent: self.silent_since(sent.seq, view.topics),
+            rows: Vec::new(),
+        };
+        let mut is_open = !update.silent.is_empty();
+        if is_open {
+            batch.open(Frame::Update(update.clone()));
+        }
         for (number, channel) in self.answered() {
             let Some(state) = view
                 .topics
@@ -201,12 +211,7 @@ impl Connection {
             };
             for tail in state.rows_since(sent.seq, floor(view.topics, state, channel, sent.at), channel.mode) {
                 if !is_open {
-                    batch.open(Frame::Update(Update {
-                        position,
-                        time,
-                        watermark: watermark.clone(),
-                        rows: Vec::new(),
-                    }));
+                    batch.open(Frame::Update(update.clone()));
                     is_open = true;
                 }
                 batch.row(number, tail);
@@ -220,6 +225,18 @@ impl Connection {
             }));
         }
         is_due
+    }
+
+    /// The channels that fell silent, or are kept up again, after a tick.
+    fn silent_since(&self, seq: u64, topics: &Topics) -> Vec<SilentChannel> {
+        let changed = self.answered().filter_map(|(number, channel)| {
+            let state = topics.get(channel.topic).filter(|state| state.silent_changed > seq)?;
+            Some(SilentChannel {
+                channel: number,
+                why: state.silent,
+            })
+        });
+        changed.collect()
     }
 
     /// The answers to subscribes whose topics are all there, in their order; tells the last one that is answered.
@@ -289,5 +306,6 @@ fn echo(number: u32, channel: &Channel, state: &TopicState) -> TopicEcho {
         filter: state.topic.filter.clone(),
         mode: channel.mode,
         buckets: channel.buckets,
+        silent: state.silent,
     }
 }

@@ -9,10 +9,10 @@ use uuid::Uuid;
 use super::Publisher;
 use super::connections::{Channel, Connection, Request, Sent};
 use super::topics::{Bucket, TopicState, Topics};
-use crate::{Control, Mode, Reason, Resume, Topic, TopicError};
+use crate::{Control, Mode, Reason, Resume, Silence, Topic, TopicError};
 
 /// Grows with every change of the saved form: a publisher of another release starts a new epoch.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Why saved state cannot be continued; the answer is a new epoch.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +49,8 @@ struct Saved {
 #[derive(Serialize, Deserialize)]
 struct SavedTopic {
     id: String,
+    silent: Option<Silence>,
+    silent_changed: u64,
     window: u16,
     window_until: Timestamp,
     idle_since: Option<Timestamp>,
@@ -159,6 +161,8 @@ impl SavedTopic {
         };
         SavedTopic {
             id: state.topic.id(),
+            silent: state.silent,
+            silent_changed: state.silent_changed,
             window: state.window,
             window_until: state.window_until,
             idle_since: state.idle_since,
@@ -175,6 +179,8 @@ impl SavedTopic {
         let topic: Topic = self.id.parse()?;
         let control = topics.controls.get(&topic).copied();
         let mut state = TopicState {
+            silent: self.silent,
+            silent_changed: self.silent_changed,
             window: self.window.clamp(1, crate::MAX_BUCKETS),
             window_until: self.window_until,
             idle_since: self.idle_since,

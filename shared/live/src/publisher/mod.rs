@@ -2,7 +2,8 @@
 //!
 //! One tick is [`reads`](Publisher::reads), the caller's reading, [`observe`](Publisher::observe) for each range that could be read,
 //! [`frames`](Publisher::frames), the caller's posting, and [`sent`](Publisher::sent) or [`failed`](Publisher::failed) for each
-//! connection, possibly ticks later. A range that could not be read is simply not observed: it is asked for again. Between
+//! connection, possibly ticks later. A range that could not be read is simply not observed: it is asked for again. One that can't be read
+//! because of what it is, is [refused](Publisher::refuse): it is asked for after a pause, and its subscribers are told. Between
 //! ticks [`apply`](Publisher::apply) follows the change sequence.
 
 mod batch;
@@ -213,7 +214,7 @@ impl Publisher {
     pub fn load_controls(&mut self, controls: impl IntoIterator<Item = (Uuid, String, Control)>) {
         let ended: Vec<Topic> = self.topics.controls.keys().cloned().collect();
         for topic in ended {
-            self.topics.control(topic, None);
+            self.topics.control(topic, None, self.seq);
         }
         for (client, topic, control) in controls {
             self.apply(Change::Control {
@@ -257,7 +258,7 @@ impl Publisher {
                 if let Ok(topic) = topic.parse::<Topic>()
                     && topic.client == client
                 {
-                    self.topics.control(topic, control);
+                    self.topics.control(topic, control, self.seq);
                 }
             }
         }

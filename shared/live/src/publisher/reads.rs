@@ -31,7 +31,7 @@ impl Publisher {
             let Some(grid) = grids.get(&(state.topic.client, state.topic.period)) else {
                 continue;
             };
-            if !state.is_active() {
+            if !state.is_active() || state.is_pausing(now) {
                 // It is not followed from here on: when it is again, its window is read as a whole.
                 (state.current, state.dirty) = (false, None);
                 continue;
@@ -49,8 +49,8 @@ impl Publisher {
     }
 
     /// What was read of a range that [`reads`](Publisher::reads) asked for in this tick. A bucket of the range that is not among the
-    /// values is empty.
-    pub fn observe(&mut self, read: &TopicRead, values: &[Observed]) {
+    /// values has no facts; `empty` is the KPI's value then, 0 for a count.
+    pub fn observe(&mut self, read: &TopicRead, values: &[Observed], empty: Option<f64>) {
         let Topics {
             states, keys, grids, ..
         } = &mut self.topics;
@@ -62,9 +62,21 @@ impl Publisher {
                     to: read.to,
                 },
                 values,
+                empty,
                 grid,
                 self.seq,
             );
+        }
+    }
+}
+
+impl Publisher {
+    /// A range that [`reads`](Publisher::reads) asked for in this tick can't be read, because of what it asks and not because of the moment. Its
+    /// topic falls silent, which is told to its subscribers, and is asked for as a whole after a pause.
+    pub fn refuse(&mut self, read: &TopicRead, now: Timestamp) {
+        let Topics { states, keys, .. } = &mut self.topics;
+        if let Some(state) = keys.get(&read.topic).and_then(|key| states.get_mut(key)) {
+            state.refuse(now, self.seq);
         }
     }
 }

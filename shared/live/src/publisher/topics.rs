@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::grid::{Grid, Span, later};
 use super::{Observed, is_sent};
 use crate::row::tail;
-use crate::{Control, MAX_BUCKETS, Mode, RETAIN_MS, Resume, Topic};
+use crate::{Control, MAX_BUCKETS, Mode, RETAIN_MS, Resume, Silence, Topic, UNREADABLE_FIRST_MS, UNREADABLE_LAST_MS};
 
 /// All topics that are watched, pinned or not yet forgotten.
 #[derive(Debug, Default)]
@@ -30,6 +30,13 @@ pub(super) struct TopicState {
     /// Connection and channel, with the buckets that are shown there.
     pub(super) subscribers: BTreeMap<(Arc<str>, u32), u16>,
     pub(super) control: Option<Control>,
+    /// Why its rows are not kept up. It lasts until the window was read again, not only until its cause is gone.
+    pub(super) silent: Option<Silence>,
+    /// The tick in which that last changed.
+    pub(super) silent_changed: u64,
+    /// Readings in a row that were refused, and until when it is not read because of that.
+    pub(super) refusals: u32,
+    pub(super) refused_until: Option<Timestamp>,
     /// Buckets that are kept; stays large for a while after the subscriber that needed it left.
     pub(super) window: u16,
     pub(super) window_until: Timestamp,
@@ -93,7 +100,7 @@ impl Topics {
         }
     }
 
-    pub(super) fn control(&mut self, topic: Topic, control: Option<Control>) {
+    pub(super) fn control(&mut self, topic: Topic, control: Option<Control>, seq: u64) {
         match control {
             Some(control) => self.controls.insert(topic.clone(), control),
             None => self.controls.remove(&topic),
@@ -103,6 +110,11 @@ impl Topics {
         }
         if let Some(state) = self.keys.get(&topic).and_then(|key| self.states.get_mut(key)) {
             state.control = control;
+            if control == Some(Control::Paused) {
+                state.fall_silent(Silence::Paused, seq);
+                // Its window is read as a whole when it goes on, however soon that is.
+                state.current = false;
+            }
         }
     }
 
@@ -141,6 +153,10 @@ impl TopicState {
             topic,
             subscribers: BTreeMap::new(),
             control,
+            silent: (control == Some(Control::Paused)).then_some(Silence::Paused),
+            silent_changed: 0,
+            refusals: 0,
+            refused_until: None,
             window: 1,
             window_until: Timestamp::MIN,
             idle_since: None,
@@ -165,9 +181,39 @@ impl TopicState {
         }
     }
 
-    /// Whether a snapshot taken now tells all there is. Of a paused topic it tells what was there when it was paused.
+    /// Whether it is not read because that was refused not long ago.
+    pub(super) fn is_pausing(&self, now: Timestamp) -> bool {
+        self.refused_until.is_some_and(|until| now < until)
+    }
+
+    /// Whether a snapshot taken now tells all there is. Of a paused topic, and of one that can't be read, it tells what was there when it
+    /// fell silent, and that it is silent.
     pub(super) fn is_ready(&self) -> bool {
-        self.control == Some(Control::Paused) || (self.current && self.dirty.is_none())
+        self.control == Some(Control::Paused) || self.refused_until.is_some() || (self.current && self.dirty.is_none())
+    }
+
+    pub(super) fn refuse(&mut self, now: Timestamp, seq: u64) {
+        let pause = UNREADABLE_FIRST_MS
+            .checked_shl(self.refusals.min(16))
+            .unwrap_or(UNREADABLE_LAST_MS)
+            .min(UNREADABLE_LAST_MS);
+        self.refusals = self.refusals.saturating_add(1);
+        self.refused_until = Some(later(now, pause));
+        self.fall_silent(Silence::Unreadable, seq);
+    }
+
+    fn fall_silent(&mut self, why: Silence, seq: u64) {
+        if self.silent != Some(why) {
+            (self.silent, self.silent_changed) = (Some(why), seq);
+        }
+    }
+
+    /// It was read as a whole: what it shows is what is.
+    fn speak(&mut self, seq: u64) {
+        (self.refusals, self.refused_until) = (0, None);
+        if self.silent.take().is_some() {
+            self.silent_changed = seq;
+        }
     }
 
     fn is_over(&mut self, now: Timestamp) -> bool {
@@ -217,16 +263,16 @@ impl TopicState {
         }
     }
 
-    /// Takes what was read in a range; buckets that are not among the values are empty.
-    pub(super) fn observe(&mut self, span: Span, values: &[Observed], grid: &Grid, seq: u64) {
+    /// Takes what was read in a range; buckets that are not among the values are without facts, with the value `empty`.
+    pub(super) fn observe(&mut self, span: Span, values: &[Observed], empty: Option<f64>, grid: &Grid, seq: u64) {
         let inside = |start: Timestamp| span.from <= start && start < span.to && start <= grid.head();
         let mut read: BTreeMap<Timestamp, (Option<f64>, u64)> = self
             .buckets
             .range(span.from..span.to)
-            .map(|(start, _)| (*start, (None, 0)))
+            .map(|(start, _)| (*start, (empty, 0)))
             .collect();
         if inside(grid.head()) {
-            read.insert(grid.head(), (None, 0));
+            read.insert(grid.head(), (empty, 0));
         }
         read.extend(
             values
@@ -240,6 +286,9 @@ impl TopicState {
         if self.dirty.is_some_and(|dirty| span.holds(dirty)) {
             self.dirty = None;
             self.current = true;
+            if self.control != Some(Control::Paused) {
+                self.speak(seq);
+            }
             self.head = Some(grid.head());
             if self.loaded_from.is_none_or(|from| span.from < from) {
                 self.loaded_from = Some(span.from);
@@ -250,7 +299,7 @@ impl TopicState {
 
     fn set(&mut self, start: Timestamp, value: Option<f64>, facts: u64, head: Timestamp, seq: u64) {
         let before = self.buckets.get(&start);
-        if before.is_none() && value.is_none() && facts == 0 && start != head {
+        if before.is_none() && facts == 0 && start != head {
             return;
         }
         let closed = start < head || before.is_some_and(|bucket| bucket.closed);

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use super::*;
 
 const VISIBILITY: Duration = Duration::from_secs(30);
+const RETENTION: Duration = Duration::from_secs(100);
 const SECOND: Duration = Duration::from_secs(1);
 
 fn queue() -> Queue {
-    Queue::new("events".to_owned(), VISIBILITY)
+    Queue::new("events".to_owned(), VISIBILITY, RETENTION)
 }
 
 fn send(queue: &Queue, body: &str) {
@@ -123,6 +124,44 @@ async fn a_delayed_message_is_hidden_until_then() {
     );
     tokio::time::advance(SECOND * 5).await;
     assert_eq!(receive(&queue).await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_is_dropped_after_the_retention_period_since_it_was_sent() {
+    let dead = Arc::new(queue());
+    let queue = queue();
+    queue.set_redrive(Redrive {
+        queue: Arc::clone(&dead),
+        max_receives: 1,
+    });
+    send(&queue, "in flight");
+    let received = receive(&queue).await;
+    send(&queue, "waits");
+    queue.send(Message::new("delayed".to_owned(), BTreeMap::new()), RETENTION * 2);
+    tokio::time::advance(RETENTION - SECOND).await;
+    assert_eq!(
+        queue.counts(),
+        Counts {
+            visible: 2,
+            in_flight: 0,
+            delayed: 1
+        }
+    );
+    assert_eq!(
+        receive(&queue).await.len(),
+        1,
+        "the one received before moves to the dead letters"
+    );
+    assert_eq!(dead.counts().visible, 1);
+
+    tokio::time::advance(SECOND).await;
+    assert_eq!(queue.counts(), Counts::default());
+    assert!(receive(&queue).await.is_empty());
+    assert_eq!(
+        queue.change_visibility(&received[0].receipt, SECOND),
+        Err(ReceiptError::NotInFlight)
+    );
+    assert_eq!(dead.counts(), Counts::default(), "its age counts from when it was sent");
 }
 
 #[tokio::test(start_paused = true)]

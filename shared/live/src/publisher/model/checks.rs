@@ -5,11 +5,19 @@ use catalog::Level;
 use super::calendar::{period_seconds, period_start};
 use super::client::{Client, Key};
 use super::world::{Cell, World, topic};
-use crate::{Control, Mode};
+use crate::{Control, Mode, Silence};
 
 impl World {
     pub(super) fn check_against_facts(&self) {
         for client in &self.clients {
+            for (channel, (kpi, period, ..)) in &client.channels {
+                let expected = self.is_paused(kpi, *period).then_some(Silence::Paused);
+                assert_eq!(
+                    client.silent.get(channel).copied(),
+                    expected,
+                    "{kpi} on {channel}: {client:?}"
+                );
+            }
             for key in client
                 .wanted
                 .iter()

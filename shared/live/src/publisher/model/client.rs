@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::Level;
 
-use crate::{Frame, Mode, Position, Row, TopicEcho};
+use crate::{Frame, Mode, Position, Row, Silence, TopicEcho};
 
 /// A topic as a client asks for it: KPI, period, mode, buckets.
 pub(super) type Key = (String, Level, Mode, u16);
@@ -18,6 +18,8 @@ pub(super) struct Client {
     pub(super) wanted: BTreeSet<Key>,
     pub(super) channels: BTreeMap<u32, Key>,
     pub(super) given_up: BTreeSet<u32>,
+    /// Channels that are told to be silent.
+    pub(super) silent: BTreeMap<u32, Silence>,
     pub(super) shown: BTreeMap<Key, Shown>,
     have: Option<At>,
     held: Vec<(Position, Frame)>,
@@ -89,6 +91,7 @@ impl Client {
             Frame::Resync(frame) => {
                 assert_eq!(position.prev, None);
                 if position.part.unwrap_or(1) == 1 {
+                    self.silent.clear();
                     for key in std::mem::take(&mut self.channels).into_values() {
                         self.shown.remove(&key);
                     }
@@ -96,7 +99,12 @@ impl Client {
                 frame.topics.iter().for_each(|topic| self.list(topic, false));
                 self.rows(frame.rows);
             }
-            Frame::Update(frame) => self.rows(frame.rows),
+            Frame::Update(frame) => {
+                for channel in frame.silent {
+                    self.hear(channel.channel, channel.why);
+                }
+                self.rows(frame.rows);
+            }
             Frame::Beat(_) => {}
             other => panic!("a publisher does not send {other:?}"),
         }
@@ -117,6 +125,14 @@ impl Client {
             self.shown.insert(key.clone(), Shown::default());
         }
         self.channels.insert(topic.channel, key);
+        self.hear(topic.channel, topic.silent);
+    }
+
+    fn hear(&mut self, channel: u32, why: Option<Silence>) {
+        match why {
+            Some(why) => self.silent.insert(channel, why),
+            None => self.silent.remove(&channel),
+        };
     }
 
     fn rows(&mut self, rows: Vec<Row>) {
@@ -132,6 +148,7 @@ impl Client {
         self.connection = None;
         self.channels.clear();
         self.given_up.clear();
+        self.silent.clear();
         self.held.clear();
     }
 

@@ -11,7 +11,7 @@ use super::client::{Client, Received};
 use super::{CLIENTS, KPIS, Op, Post};
 use crate::publisher::grid::later;
 use crate::publisher::{ConnectionInfo, Failure, Observed, Outgoing, Publisher, TopicRead, Touched, Verdict};
-use crate::{Control, Subscription, Topic};
+use crate::{Control, Subscription, Topic, UNREADABLE_LAST_MS};
 
 pub(super) const TENANT: Uuid = Uuid::from_u128(7);
 
@@ -36,7 +36,7 @@ pub(super) struct World {
     pub(super) reads: BTreeMap<(String, Level), LastRead>,
     pub(super) registry: BTreeMap<String, (ConnectionInfo, Vec<Subscription>)>,
     pub(super) controls: BTreeMap<String, Control>,
-    /// Topics that were paused and not read since: what is shown of them is from before.
+    /// Topics that were paused or refused and not read since: what is shown of them is from before.
     pub(super) behind: BTreeSet<String>,
     pub(super) clients: Vec<Client>,
     pub(super) connections: usize,
@@ -138,8 +138,13 @@ impl World {
                 self.is_deaf || !self.is_paused(&read.topic.kpi, read.topic.period),
                 "a paused topic is read"
             );
-            if failing >> (index % 8) & 1 == 0 {
-                self.read(read);
+            match failing >> (2 * (index % 4)) & 3 {
+                0 | 3 => self.read(read),
+                1 => {}
+                _ => {
+                    self.publisher.refuse(read, self.now);
+                    self.behind.insert(read.topic.id());
+                }
             }
         }
         for (index, outgoing) in self
@@ -171,7 +176,7 @@ impl World {
                 facts: *facts,
             })
             .collect();
-        self.publisher.observe(read, &values);
+        self.publisher.observe(read, &values, None);
         if !self.is_paused(kpi, period) {
             self.behind.remove(&read.topic.id());
         }
@@ -272,6 +277,7 @@ impl World {
     pub(super) fn calm_down(&mut self) {
         self.late_arrivals();
         self.reports(true);
+        self.now = later(self.now, UNREADABLE_LAST_MS);
         if self.is_deaf {
             self.load();
         }

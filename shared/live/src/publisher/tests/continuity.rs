@@ -162,7 +162,7 @@ fn what_is_not_saved_state_is_refused() {
     let cases = [
         (String::new(), "not readable"),
         ("{}".to_owned(), "not readable"),
-        (saved.replace("\"format\":1", "\"format\":2"), "format 2"),
+        (saved.replace("\"format\":2", "\"format\":1"), "format 1"),
         (saved.replace("/minute", "/second"), "wrong topic"),
         (saved.replace("[5940,\"2\"", "[5940,\"two\""), "wrong row"),
         (saved.replace("[[1,0,\"live\"", "[[1,9,\"live\""), "missing topic"),

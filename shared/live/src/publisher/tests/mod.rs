@@ -135,7 +135,7 @@ impl Bench {
                 facts: 1,
             })
             .collect();
-        self.publisher.observe(read, &values);
+        self.publisher.observe(read, &values, None);
     }
 
     /// A tick of which everything arrives.

@@ -6,7 +6,26 @@ use uuid::Uuid;
 
 use super::{Bench, CLIENT, Minutes, row, rows, second, topic};
 use crate::publisher::Touched;
-use crate::{Change, Control, Frame, Mode, RETAIN_MS};
+use crate::{Change, Control, Frame, Mode, RETAIN_MS, Silence, SilentChannel, UNREADABLE_FIRST_MS};
+
+#[test]
+fn the_open_bucket_has_the_value_of_no_facts() {
+    let mut bench = Bench::new();
+    bench.subscribe("a", 1, Mode::Live, 5, None);
+    for read in bench.publisher.reads(second(6_030), Some(&[]), &Minutes) {
+        bench.publisher.observe(&read, &[], Some(0.0));
+    }
+    let frames = super::frames(&bench.publisher.frames(second(6_030), &BTreeMap::new()));
+    let open = crate::Row {
+        facts: 0,
+        ..row(1, 6_000, 0.0, false)
+    };
+    assert_eq!(
+        frames.iter().flat_map(rows).collect::<Vec<_>>(),
+        [open],
+        "a count without facts is 0"
+    );
+}
 
 #[test]
 fn only_what_may_have_changed_is_read() {
@@ -18,7 +37,7 @@ fn only_what_may_have_changed_is_read() {
             .iter()
             .map(|read| (read.from.as_second(), read.to.as_second()))
             .collect::<Vec<_>>();
-        reads.iter().for_each(|read| bench.publisher.observe(read, &[]));
+        reads.iter().for_each(|read| bench.publisher.observe(read, &[], None));
         bench.publisher.frames(second(now), &BTreeMap::new());
         ranges
     };
@@ -161,4 +180,99 @@ fn what_json_cannot_say_is_no_value() {
     let (zero, minus) = (bench.facts(6_000, 0.0), bench.facts(6_000, -0.0));
     assert_eq!(bench.arrive(&zero).len(), 1);
     assert!(bench.arrive(&minus).is_empty(), "zero has one sign");
+}
+
+fn control(bench: &mut Bench, control: Option<Control>) {
+    bench.publisher.apply(Change::Control {
+        client: CLIENT,
+        topic: topic("FLIGHTS").id(),
+        control,
+    });
+}
+
+/// What the frames say of the silence of channel 1.
+fn told(frames: &[Frame]) -> Vec<Option<Silence>> {
+    let of = |silent: &[SilentChannel]| silent.iter().map(|silent| silent.why).collect::<Vec<_>>();
+    frames
+        .iter()
+        .flat_map(|frame| match frame {
+            Frame::Update(update) => of(&update.silent),
+            Frame::Subscribed(subscribed) => subscribed.topics.iter().map(|topic| topic.silent).collect(),
+            _ => Vec::new(),
+        })
+        .collect()
+}
+
+#[test]
+fn a_pause_is_told_once_and_so_is_its_end_with_what_changed_meanwhile() {
+    let mut bench = Bench::new();
+    bench.subscribe("a", 1, Mode::Live, 1, None);
+    assert_eq!(told(&bench.arrive(&[])), [None]);
+    control(&mut bench, Some(Control::Paused));
+    assert_eq!(told(&bench.arrive(&[])), [Some(Silence::Paused)]);
+    control(&mut bench, Some(Control::Paused));
+    let touched = bench.facts(6_000, 9.0);
+    assert!(bench.arrive(&touched).is_empty(), "nothing is told twice");
+    bench.subscribe("b", 1, Mode::Live, 1, None);
+    assert_eq!(
+        told(&bench.arrive(&[])),
+        [Some(Silence::Paused)],
+        "who comes later hears of it too"
+    );
+    control(&mut bench, None);
+    for update in bench.arrive(&[]) {
+        assert_eq!(told(std::slice::from_ref(&update)), [None]);
+        assert_eq!(rows(&update), [row(1, 6_000, 9.0, false)]);
+    }
+}
+
+#[test]
+fn a_pause_that_ends_before_a_tick_is_over() {
+    let mut bench = Bench::new();
+    bench.subscribe("a", 1, Mode::Live, 1, None);
+    bench.arrive(&[]);
+    control(&mut bench, Some(Control::Paused));
+    control(&mut bench, None);
+    assert_eq!(told(&bench.arrive(&[])), [None]);
+}
+
+#[test]
+fn what_is_refused_is_told_and_read_again_after_a_pause_and_holds_nobody_up() {
+    let mut bench = Bench::new();
+    let subscription = |channel, kpi: &str| crate::Subscription {
+        channel,
+        topic: topic(kpi),
+        mode: Mode::Live,
+        buckets: 1,
+    };
+    bench.subscribe_to("a", vec![subscription(1, "LARGE"), subscription(2, "FLIGHTS")], None);
+    let reads = bench.publisher.reads(bench.now, Some(&[]), &Minutes);
+    for read in &reads {
+        if read.topic.kpi == "LARGE" {
+            bench.publisher.refuse(read, bench.now);
+        } else {
+            bench.read(read);
+        }
+    }
+    let outgoing = bench.publisher.frames(bench.now, &BTreeMap::new());
+    bench.publisher.sent("a", outgoing[0].seq);
+    let subscribed = super::frames(&outgoing);
+    assert_eq!(told(&subscribed), [Some(Silence::Unreadable), None]);
+    assert_eq!(
+        rows(&subscribed[0]),
+        [row(2, 6_000, 3.0, false)],
+        "the other topic is there"
+    );
+    bench.wait(UNREADABLE_FIRST_MS - 1);
+    assert!(
+        bench
+            .publisher
+            .reads(bench.now, None, &Minutes)
+            .iter()
+            .all(|read| read.topic.kpi != "LARGE")
+    );
+    bench.wait(1);
+    let updates = bench.arrive(&[]);
+    assert_eq!(told(&updates), [None]);
+    assert!(rows(&updates[0]).contains(&row(1, 6_000, 3.0, false)), "{updates:?}");
 }

@@ -32,7 +32,7 @@ const ROUNDS: usize = 5;
 /// Live events come at this rate: so long is the time that an invocation's events span.
 const LIVE_EVENTS_PER_SECOND: i64 = 1_000;
 
-const ENTITIES: &str = include_str!("../../../infra/local/demo/entities.json");
+const ENTITIES: &str = include_str!("../../infra/local/demo/entities.json");
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -44,7 +44,7 @@ async fn main() -> Result<()> {
     let new = database::clients::NewClient {
         name: "bench",
         time_zone: "UTC",
-        email: "bench@example.com",
+        email: &"bench@example.com".parse()?,
         password_hash: "none",
         role: "admin",
     };
@@ -147,7 +147,7 @@ fn invocation(client: Uuid, events: &[serde_json::Value]) -> SqsEvent {
     invocation.records = events
         .chunks(EVENTS)
         .map(|events| {
-            let body = json!({ "batch_id": Uuid::now_v7(), "client": client, "entity": "Flight", "received_at": platform::clock::now(), "events": events });
+            let body = json!({ "batch_id": Uuid::now_v7(), "client": client, "entity": "Flight", "source": "events", "events": events });
             let mut message = SqsMessage::default();
             message.message_id = Some(Uuid::now_v7().to_string());
             message.body = Some(body.to_string());

@@ -1,0 +1,150 @@
+//! Which questions are read together.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+
+use catalog::{Entity, EntityDefinition};
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::*;
+
+const CLIENT: Uuid = Uuid::from_u128(1);
+const OTHER: Uuid = Uuid::from_u128(2);
+
+fn entity(description: &str, groupings: &[&[&str]]) -> Arc<Entity> {
+    let groupings: Vec<_> = groupings.iter().map(|names| json!({ "dimensions": names })).collect();
+    let definition: EntityDefinition = serde_json::from_value(json!({
+        "code": "Flight", "domain": "aviation", "description": description,
+        "attributes": [
+            { "name": "delay", "type": "integer" },
+            { "name": "distance", "type": "integer" },
+            { "name": "gate", "type": "text", "dimension": true },
+            { "name": "origin", "type": "text", "dimension": true }],
+        "groupings": groupings
+    }))
+    .unwrap();
+    Arc::new(definition.validate().unwrap())
+}
+
+fn relation(name: &str) -> Relation {
+    Relation {
+        schema: "aviation_data".to_owned(),
+        name: name.to_owned(),
+    }
+}
+
+/// A question over the rollup by gate and origin, of minutes counted from 0.
+fn question(entity: &Arc<Entity>, minutes: std::ops::Range<i64>, filter: &[(&str, &[&str])]) -> Question {
+    let minute = |minute: i64| Timestamp::from_second(minute * 60).unwrap();
+    let place = |grouping: &GroupingDefinition| grouping.dimensions == ["gate", "origin"];
+    let values = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect();
+    Question {
+        entity: Arc::clone(entity),
+        source: Source::Rollup(entity.groupings().iter().position(place).unwrap()),
+        level: Level::Minute,
+        range: Range {
+            from: minute(minutes.start),
+            to: minute(minutes.end),
+        },
+        dimensions: vec!["gate".to_owned(), "origin".to_owned()],
+        attributes: vec!["delay".to_owned()],
+        filter: filter
+            .iter()
+            .map(|(name, list)| ((*name).to_owned(), values(list)))
+            .collect(),
+    }
+}
+
+const BY_BOTH: &[&[&str]] = &[&["gate", "origin"]];
+
+#[test]
+fn what_clients_say_of_an_entity_does_not_keep_their_questions_apart() {
+    let (ours, theirs) = (
+        entity("our flights", BY_BOTH),
+        entity("theirs", &[&["origin"], &["gate", "origin"]]),
+    );
+    let mut merged = Merged::default();
+    let first = merged.add(
+        CLIENT,
+        &relation("flight"),
+        question(&ours, 0..5, &[("origin", &["ORD"])]),
+    );
+    let mut other = question(&theirs, 3..9, &[("origin", &["LAX"])]);
+    other.attributes = vec!["distance".to_owned()];
+    assert_ne!(
+        other.source,
+        merged.reads()[first].question.source,
+        "the rollup has another number there"
+    );
+    assert_eq!(merged.add(OTHER, &relation("flight"), other), first);
+    let read = &merged.reads()[first];
+    assert_eq!(read.clients, [CLIENT, OTHER]);
+    assert_eq!(read.question.range, question(&ours, 0..9, &[]).range);
+    assert_eq!(read.question.attributes, ["delay", "distance"]);
+    assert_eq!(read.question.filter["origin"], ["LAX", "ORD"].map(str::to_owned).into());
+    assert!(merged.is_shared(first));
+}
+
+#[test]
+fn a_read_does_not_grow_beyond_what_is_asked() {
+    let entity = entity("", BY_BOTH);
+    let of = |minutes: std::ops::Range<i64>, filter: &[(&str, &[&str])]| question(&entity, minutes, filter);
+    let names: Vec<String> = (0..100).map(|number| number.to_string()).collect();
+    let many: Vec<&str> = names.iter().map(String::as_str).collect();
+    let ord: &[(&str, &[&str])] = &[("origin", &["ORD"])];
+    let cases = [
+        ("the same", of(0..1, ord), of(0..1, ord), true),
+        (
+            "another value",
+            of(0..1_440, ord),
+            of(0..1_440, &[("origin", &["LAX"])]),
+            true,
+        ),
+        ("a filter and none", of(0..1, ord), of(0..1, &[]), false),
+        ("another filter", of(0..1, ord), of(0..1, &[("gate", &["B7"])]), false),
+        (
+            "a long range and a short one",
+            of(0..1_440, ord),
+            of(1_439..1_440, &[("origin", &["LAX"])]),
+            true,
+        ),
+        (
+            "a long range and many values of a short one",
+            of(0..1_440, ord),
+            of(1_439..1_440, &[("origin", &many)]),
+            false,
+        ),
+        ("few cells far apart", of(0..1, ord), of(5_000..5_001, ord), true),
+        ("ranges too far apart", of(0..1, ord), of(50_000..50_001, ord), false),
+    ];
+    for (what, first, second, together) in cases {
+        let mut merged = Merged::default();
+        merged.add(CLIENT, &relation("flight"), first);
+        merged.add(CLIENT, &relation("flight"), second.clone());
+        assert_eq!(merged.reads().len(), if together { 1 } else { 2 }, "{what}");
+    }
+    let mut merged = Merged::default();
+    for value in &names {
+        merged.add(CLIENT, &relation("flight"), of(0..1_440, &[("origin", &[value])]));
+    }
+    assert_eq!(
+        merged.reads().len(),
+        2,
+        "144,000 cells are more than one shared read may have"
+    );
+}
+
+#[test]
+fn other_places_and_what_is_asked_apart_are_reads_of_their_own() {
+    let entity = entity("", BY_BOTH);
+    for mut merged in [Merged::default(), Merged::apart()] {
+        let is_apart = merged.apart;
+        for name in ["flight", "flight_2", "flight"] {
+            merged.add(CLIENT, &relation(name), question(&entity, 0..1, &[]));
+        }
+        assert_eq!(merged.reads().len(), if is_apart { 3 } else { 2 });
+        assert_eq!(merged.is_shared(0), !is_apart);
+    }
+}

@@ -1,0 +1,333 @@
+//! What a tick of the publisher costs, and whom its failures concern: driven in process, over real databases.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use catalog::{EntityDefinition, KpiDefinition, Level};
+use database::ingest::{self, Batch};
+use database::{Database, Timeouts, clients, definitions};
+use jiff::{SignedDuration, Timestamp};
+use live::{Change, Frame, Mode, Publisher, Silence, Subscription, Topic, Touched};
+use push_updates::catalogs::Catalogs;
+use push_updates::tick;
+use serde_json::{Value, json};
+use series::Mapper;
+use tests::databases::{TestDatabase, servers};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+const ENTITIES: &str = include_str!("../../infra/local/demo/entities.json");
+const KPIS: &str = include_str!("../../infra/local/demo/kpis.json");
+
+/// What the issue promises for any number of subscribers.
+const MAX_STATEMENTS: u64 = 3;
+
+/// An airline of the demo, and its publisher.
+struct Airline {
+    database: TestDatabase,
+    client: Uuid,
+    publisher: Publisher,
+    catalogs: Catalogs,
+}
+
+/// What a tick did.
+struct Ticked {
+    /// Statements that read definitions and buckets, and with those that read watermarks.
+    reading: u64,
+    statements: u64,
+    /// Frames by connection.
+    frames: BTreeMap<String, Vec<Frame>>,
+}
+
+impl Airline {
+    async fn open(server: &str) -> Self {
+        let database = TestDatabase::create(server).await.unwrap();
+        let client = provision(&database, "ours").await;
+        let entities: Vec<EntityDefinition> = serde_json::from_str(ENTITIES).unwrap();
+        for entity in entities {
+            create_entity(&database, client, entity).await;
+        }
+        let kpis: Vec<KpiDefinition> = serde_json::from_str(KPIS).unwrap();
+        for kpi in kpis {
+            definitions::create_kpi(&database.owner, client, &kpi).await.unwrap();
+        }
+        Self {
+            database,
+            client,
+            publisher: Publisher::new(1),
+            catalogs: Catalogs::default(),
+        }
+    }
+
+    /// Ingests flights, and returns what the publisher is told of them.
+    async fn land(&self, at: Timestamp, origins: &[String]) -> Vec<Touched> {
+        let definitions = definitions::load_one(&self.database.app, self.client)
+            .await
+            .unwrap()
+            .unwrap();
+        let placed = &definitions.placed["Flight"];
+        let mapper = Mapper::new(placed.entity.clone());
+        let flight = |origin: &String| {
+            let event =
+                json!({ "date": at.to_string(), "delay": 1, "distance": 10, "origin": origin, "destination": "LGA" });
+            mapper.json(platform::clock::now(), &event.to_string()).unwrap()
+        };
+        let batch = Batch {
+            id: Uuid::now_v7(),
+            key: None,
+            facts: origins.iter().map(flight).collect(),
+            rejects: Vec::new(),
+        };
+        ingest::ingest(&self.database.app, self.client, placed, "test", &[batch])
+            .await
+            .unwrap();
+        vec![Touched {
+            client: self.client,
+            entity: Some("Flight".to_owned()),
+            from: at,
+            to: at,
+        }]
+    }
+
+    fn subscribe(&mut self, connection: &str, client: Uuid, topics: Vec<(&str, Level, Option<&str>)>) {
+        let subscriptions = topics.into_iter().zip(1..).map(|((kpi, period, origin), channel)| {
+            let origin = origin.map(|origin| ("origin".to_owned(), [origin.to_owned()].into()));
+            Subscription {
+                channel,
+                topic: Topic {
+                    client,
+                    kpi: kpi.to_owned(),
+                    period,
+                    filter: origin.into_iter().collect(),
+                },
+                mode: Mode::Live,
+                buckets: 3,
+            }
+        });
+        self.publisher.apply(Change::Subscribed {
+            connection: connection.to_owned(),
+            client,
+            request: None,
+            resume: None,
+            subscriptions: subscriptions.collect(),
+        });
+    }
+
+    async fn tick(&mut self, touched: &[Touched]) -> Ticked {
+        let database = self.database.app.clone();
+        self.tick_over(&database, touched).await
+    }
+
+    /// A tick of which everything arrives.
+    async fn tick_over(&mut self, database: &Database, touched: &[Touched]) -> Ticked {
+        let now = platform::clock::now();
+        let before = database.statements();
+        let until = Instant::now() + Duration::from_secs(10);
+        tick::observe(
+            database,
+            &mut self.catalogs,
+            &mut self.publisher,
+            now,
+            Some(touched),
+            until,
+        )
+        .await
+        .unwrap();
+        let reading = database.statements() - before;
+        let watermarks = tick::watermarks(database, &self.publisher).await.unwrap();
+        let outgoing = self.publisher.frames(now, &watermarks);
+        for sent in &outgoing {
+            self.publisher.sent(&sent.connection, sent.seq);
+        }
+        let read = |text: &String| serde_json::from_str(text).unwrap();
+        Ticked {
+            reading,
+            statements: database.statements() - before,
+            frames: outgoing
+                .iter()
+                .map(|outgoing| (outgoing.connection.clone(), outgoing.frames.iter().map(read).collect()))
+                .collect(),
+        }
+    }
+}
+
+async fn provision(database: &TestDatabase, name: &str) -> Uuid {
+    let email = format!("{name}@example.com").parse().unwrap();
+    let new = clients::NewClient {
+        name,
+        time_zone: "Europe/Berlin",
+        email: &email,
+        password_hash: "none",
+        role: "admin",
+    };
+    clients::provision(&database.owner, &new).await.unwrap().client
+}
+
+async fn create_entity(database: &TestDatabase, client: Uuid, entity: EntityDefinition) {
+    definitions::create_entity(&database.owner, client, &entity.validate().unwrap())
+        .await
+        .unwrap();
+}
+
+/// Facts of a channel's newest row.
+fn facts(frames: &[Frame], channel: u32) -> Option<u64> {
+    let rows = frames.iter().flat_map(|frame| match frame {
+        Frame::Subscribed(frame) => frame.rows.clone(),
+        Frame::Update(frame) => frame.rows.clone(),
+        _ => Vec::new(),
+    });
+    rows.filter(|row| row.channel == channel)
+        .max_by_key(|row| row.bucket)
+        .map(|row| row.facts)
+}
+
+#[tokio::test]
+async fn statements_of_a_tick_do_not_grow_with_subscribers() {
+    for server in servers() {
+        let mut counts = Vec::new();
+        for subscribers in [1, 200] {
+            let mut airline = Airline::open(&server).await;
+            let origins: Vec<String> = (0..subscribers).map(|number| format!("A{number:02}")).collect();
+            for origin in &origins {
+                let mut topics = Vec::new();
+                for period in Level::ALL {
+                    topics.extend([
+                        ("FLIGHTS", period, None),
+                        ("ON_TIME_RATE", period, None),
+                        ("ON_TIME_RATE_ORD", period, None),
+                        ("FLIGHTS", period, Some(origin.as_str())),
+                        ("ON_TIME_RATE", period, Some(origin.as_str())),
+                        ("LONGEST_DELAY", period, Some(origin.as_str())),
+                    ]);
+                }
+                airline.subscribe(origin, airline.client, topics);
+            }
+            // Definitions, buckets, watermarks.
+            let first = airline.tick(&[]).await;
+            assert_eq!(first.frames.len(), subscribers, "everybody has a snapshot");
+            let touched = airline.land(platform::clock::now(), &origins).await;
+            let second = airline.tick(&touched).await;
+            assert_eq!(second.frames.len(), subscribers, "everybody has news");
+            // Channel 13 is FLIGHTS by day, 16 the same of one origin.
+            let (whole, one) = (facts(&second.frames["A00"], 13), facts(&second.frames["A00"], 16));
+            assert_eq!((whole, one), (Some(subscribers as u64), Some(1)));
+            let quiet = airline.tick(&[]).await;
+            assert_eq!(quiet.reading, 0, "nothing happened and nothing is read");
+            counts.push([first.statements, second.statements]);
+            airline.database.drop_it().await.unwrap();
+        }
+        assert_eq!(counts[0], counts[1], "the same at 1 and at 200 subscribers");
+        assert!(
+            counts.concat().iter().all(|count| *count <= MAX_STATEMENTS),
+            "{counts:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_computed_for_a_topic_that_nobody_watches() {
+    for server in servers() {
+        let mut airline = Airline::open(&server).await;
+        let now = platform::clock::now();
+        let touched = airline.land(now, &["ORD".to_owned()]).await;
+        assert_eq!(airline.tick(&touched).await.statements, 0, "nobody ever watched");
+        airline.subscribe("a", airline.client, vec![("FLIGHTS", Level::Minute, None)]);
+        assert_eq!(airline.tick(&touched).await.reading, 2, "definitions and buckets");
+        assert_eq!(airline.tick(&touched).await.reading, 1, "buckets");
+        airline.publisher.apply(Change::Disconnected {
+            connection: "a".to_owned(),
+        });
+        assert_eq!(airline.tick(&touched).await.reading, 0, "nobody watches any more");
+        airline.database.drop_it().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_read_that_fails_concerns_its_own_topics_only() {
+    for server in servers() {
+        let mut airline = Airline::open(&server).await;
+        let (theirs, order) = order_shop(&airline.database).await;
+        airline.subscribe("a", airline.client, vec![("FLIGHTS", Level::Day, None)]);
+        airline.subscribe("b", theirs, vec![("ORDERS", Level::Day, None)]);
+        airline.subscribe(
+            "c",
+            theirs,
+            vec![("ORDERS", Level::Minute, None), ("ITEMS", Level::Day, None)],
+        );
+        airline.land(platform::clock::now(), &["ORD".to_owned()]).await;
+        let locked = airline.database.plain().await.unwrap();
+        locked
+            .batch_execute(&format!("BEGIN; LOCK TABLE {order} IN ACCESS EXCLUSIVE MODE"))
+            .await
+            .unwrap();
+        let impatient = airline.database.app.clone().with_timeouts(Timeouts {
+            statement: Duration::from_secs(5),
+            lock: Duration::from_millis(200),
+        });
+        let ticked = airline.tick_over(&impatient, &[]).await;
+        assert_eq!(
+            facts(&ticked.frames["a"], 1),
+            Some(1),
+            "another client's values are there"
+        );
+        for (connection, topics) in [("b", 1), ("c", 2)] {
+            let [Frame::Subscribed(subscribed)] = &ticked.frames[connection][..] else {
+                panic!("{:?}", ticked.frames)
+            };
+            let silent: Vec<_> = subscribed.topics.iter().map(|topic| topic.silent).collect();
+            assert_eq!(silent, vec![Some(Silence::Unreadable); topics], "{connection} is told");
+        }
+        assert_eq!(
+            airline.tick_over(&impatient, &[]).await.reading,
+            0,
+            "what was refused is left alone for a while"
+        );
+        locked.batch_execute("ROLLBACK").await.unwrap();
+        airline.database.drop_it().await.unwrap();
+    }
+}
+
+/// Another client with an entity of its own, and the table behind all that its KPIs read.
+async fn order_shop(database: &TestDatabase) -> (Uuid, String) {
+    let client = provision(database, "theirs").await;
+    let entity: Value =
+        json!({ "code": "Order", "domain": "sales", "attributes": [{ "name": "items", "type": "integer" }] });
+    create_entity(database, client, serde_json::from_value(entity).unwrap()).await;
+    for (code, formula) in [("ORDERS", "COUNT(Order)"), ("ITEMS", "SUM(Order.items)")] {
+        let mut kpi = KpiDefinition::named(code, code);
+        kpi.formula = formula.to_owned();
+        definitions::create_kpi(&database.owner, client, &kpi).await.unwrap();
+    }
+    let definitions = definitions::load_one(&database.app, client).await.unwrap().unwrap();
+    let placed = &definitions.placed["Order"];
+    (client, placed.relation.partials(&placed.entity.groupings()[0]))
+}
+
+#[tokio::test]
+async fn a_watermark_never_goes_back() {
+    for server in servers() {
+        let mut airline = Airline::open(&server).await;
+        airline.subscribe("a", airline.client, vec![("FLIGHTS", Level::Day, None)]);
+        let now = platform::clock::now();
+        let watermark = async |airline: &Airline| {
+            let watermarks = tick::watermarks(&airline.database.app, &airline.publisher)
+                .await
+                .unwrap();
+            watermarks
+                .get(&airline.client)
+                .and_then(|entities| entities.get("Flight").copied())
+        };
+        assert_eq!(watermark(&airline).await, None, "there is no fact");
+        airline.land(now, &["ORD".to_owned()]).await;
+        let newest = watermark(&airline).await;
+        assert!(newest.is_some_and(|at| at.duration_since(now).abs() < SignedDuration::from_secs(1)));
+        let last_year = now.checked_sub(SignedDuration::from_hours(365 * 24)).unwrap();
+        airline.land(last_year, &["ORD".to_owned()]).await;
+        assert_eq!(
+            watermark(&airline).await,
+            newest,
+            "a late correction leaves it where it is"
+        );
+        airline.database.drop_it().await.unwrap();
+    }
+}

@@ -104,19 +104,6 @@ CREATE TABLE core.dead_letters (
 CREATE INDEX dead_letters_by_client ON core.dead_letters (client_id, id DESC);
 CREATE INDEX dead_letters_by_batch ON core.dead_letters (client_id, batch_id);
 
--- Service proposals: the answers so far, and the price book that they were begun with and are priced by.
-CREATE TABLE core.proposals (
-    client_id   uuid NOT NULL REFERENCES core.clients,
-    id          uuid NOT NULL,
-    name        text NOT NULL,
-    price_book  text NOT NULL,
-    answers     jsonb NOT NULL,
-    version     integer NOT NULL DEFAULT 1,
-    created_at  timestamptz NOT NULL DEFAULT now(),
-    updated_at  timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (client_id, id)
-);
-
 -- Ranges whose continuous aggregates lag behind the partials (Community edition). A reader takes them from the partials.
 CREATE TABLE core.stale_ranges (
     id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -131,7 +118,7 @@ CREATE INDEX stale_ranges_by_relation ON core.stale_ranges (schema_name, relatio
 DO $$
 DECLARE name text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['users', 'entities', 'kpis', 'batches', 'dead_letters', 'proposals'] LOOP
+    FOREACH name IN ARRAY ARRAY['users', 'entities', 'kpis', 'batches', 'dead_letters'] LOOP
         EXECUTE format('ALTER TABLE core.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', name);
         EXECUTE format('CREATE POLICY own_client ON core.%I TO analytics_app USING (client_id = core.current_client())', name);
         EXECUTE format('CREATE POLICY owner ON core.%I TO analytics_owner USING (true)', name);
@@ -143,7 +130,7 @@ CREATE POLICY owner ON core.clients TO analytics_owner USING (true);
 
 GRANT SELECT ON core.clients, core.users, core.entities, core.kpis, core.relations, core.stale_ranges TO analytics_app;
 GRANT SELECT, INSERT ON core.batches TO analytics_app;
-GRANT SELECT, INSERT, UPDATE ON core.dead_letters, core.proposals TO analytics_app;
+GRANT SELECT, INSERT, UPDATE ON core.dead_letters TO analytics_app;
 GRANT INSERT ON core.stale_ranges TO analytics_app;
 
 -- Signing in comes before the client is known: the one look-up across clients, by the whole e-mail address.

@@ -3,13 +3,13 @@
 use anyhow::Context as _;
 use api::proposals::StepAnswers;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use database::proposals::{self as stored, Changed};
 use identity::Permission;
 use platform::Problem;
-use platform::extract::{Authorized, Json as Body};
+use platform::extract::{Authorized, Json as Body, Path};
 use platform::versions::{changed_meanwhile, expected_version};
 use proposal::{PriceBook, Questionnaire, Quote, StepKey};
 

@@ -9,9 +9,9 @@ use axum::Router;
 use axum::routing::{get, post, put};
 use catalog::Catalog;
 use database::proposals::Stored;
-use database::{Database, definitions};
+use database::Database;
 use platform::problem::Issue;
-use platform::{Problem, environment};
+use platform::Problem;
 use uuid::Uuid;
 
 const WHAT: &str = "proposal";
@@ -29,20 +29,13 @@ impl Context {
     /// When a variable is missing or malformed.
     pub fn from_environment() -> Result<Self> {
         Ok(Self {
-            database: Database::new(
-                &environment::required("DATABASE_URL")?,
-                &environment::required("DATABASE_ROLE")?,
-            )?,
+            database: platform::database::from_environment()?,
         })
     }
 
     async fn catalog(&self, client: Uuid) -> Result<Catalog, Problem> {
-        let loaded = definitions::load_one(&self.database, client)
-            .await
-            .context("load catalogue")?;
-        loaded
-            .map(|definitions| definitions.catalog)
-            .ok_or_else(|| Problem::unauthenticated("the token's client does not exist any more"))
+        let loaded = platform::database::client_catalog(&self.database, client).await?;
+        Ok(loaded.catalog)
     }
 
     async fn proposal(&self, client: Uuid, id: &str) -> Result<Stored, Problem> {

@@ -3,14 +3,14 @@
 use anyhow::Context as _;
 use api::proposals::{NewProposal, Proposal, ProposalSummary, Proposals};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use catalog::Catalog;
 use database::proposals::{self as stored, MAX_PAGE, Stored};
 use identity::Permission;
 use platform::Problem;
-use platform::extract::{Authorized, Json as Body, Query};
+use platform::extract::{Authorized, Json as Body, Path, Query};
 use platform::versions::etag;
 use proposal::{Answers, PriceBook, Questionnaire, StepKey, checked_name};
 use serde::Deserialize;

@@ -4,6 +4,7 @@ mod definitions;
 mod events;
 mod files;
 mod gateway;
+mod proposals;
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -11,9 +11,10 @@ use database::definitions;
 use identity::Permission;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
+use platform::versions::{etag, expected_version};
 
 use crate::refusals::{invalid, version};
-use crate::{Context, etag, expected_version, same_code};
+use crate::{Context, same_code};
 
 const WHAT: &str = "entity";
 

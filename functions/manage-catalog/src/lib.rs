@@ -6,7 +6,6 @@ mod refusals;
 
 use anyhow::Result;
 use axum::Router;
-use axum::http::{HeaderMap, HeaderValue, header};
 use axum::routing::get;
 use database::Database;
 use database::definitions::ClientCatalog;
@@ -43,33 +42,6 @@ pub fn router(context: Context) -> Router {
         .route("/v1/kpis", get(kpis::list).post(kpis::create))
         .route("/v1/kpis/{code}", get(kpis::read).put(kpis::replace))
         .with_state(context)
-}
-
-/// A version as an `ETag` header.
-fn etag(version: i32) -> [(header::HeaderName, HeaderValue); 1] {
-    let value = HeaderValue::from_str(&format!("\"{version}\"")).unwrap_or(HeaderValue::from_static("\"0\""));
-    [(header::ETAG, value)]
-}
-
-/// The version that the caller replaces. It must say so: else two people would overwrite each other unseen.
-fn expected_version(headers: &HeaderMap) -> Result<Option<i32>, Problem> {
-    let Some(value) = headers.get(header::IF_MATCH) else {
-        return Err(Problem::new(
-            axum::http::StatusCode::PRECONDITION_REQUIRED,
-            "if-match-required",
-            "If-Match is required",
-            "a replacement names the version that it replaces",
-        )
-        .hint("read the definition and send its ETag as If-Match; `If-Match: *` replaces whatever is there"));
-    };
-    let text = value.to_str().unwrap_or_default().trim();
-    if text == "*" {
-        return Ok(None);
-    }
-    let version = text.strip_prefix("W/").unwrap_or(text).trim_matches('"').parse();
-    version.map(Some).map_err(|_| {
-        Problem::malformed(format!("If-Match is {text:?}, which is no ETag of this API")).hint("such as \"3\", or *")
-    })
 }
 
 /// The code in the path and the one in the body must be the same.

@@ -5,6 +5,7 @@ use database::change::MAX_CHANGE_MS;
 use database::definitions::Written;
 use platform::Problem;
 use platform::problem::Issue;
+use platform::versions::changed_meanwhile;
 
 /// Everything that is wrong with a definition, each with its place and hint.
 pub(crate) fn invalid(what: &str, code: &str, problems: Vec<catalog::Problem>) -> Problem {
@@ -28,13 +29,7 @@ pub(crate) fn invalid(what: &str, code: &str, problems: Vec<catalog::Problem>) -
 pub(crate) fn version(written: Written, what: &str, code: &str) -> Result<i32, Problem> {
     Err(match written {
         Written::Stored(version) => return Ok(version),
-        Written::Stale(version) => Problem::new(
-            StatusCode::PRECONDITION_FAILED,
-            "changed-meanwhile",
-            "Changed meanwhile",
-            format!("{what} {code:?} is at version {version} now"),
-        )
-        .hint("read it again, apply your change to it, and send its new ETag"),
+        Written::Stale(version) => changed_meanwhile(what, code, version),
         Written::Exists(taken) if taken == code => {
             Problem::conflict(format!("{what} {code:?} exists already")).hint("PUT replaces it")
         }

@@ -6,6 +6,7 @@
 pub mod asyncapi;
 pub mod events;
 pub mod openapi;
+pub mod proposals;
 pub mod rest;
 pub mod routes;
 

@@ -9,8 +9,8 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required, Schema};
 
-use crate::rest;
 use crate::routes::{Body, Route, routes};
+use crate::{proposals, rest};
 
 /// The document.
 #[must_use]
@@ -60,6 +60,11 @@ fn collect(schemas: &mut Vec<(String, RefOr<Schema>)>) {
     rest::Health::schemas(schemas);
     catalog::EntityDefinition::schemas(schemas);
     catalog::KpiDefinition::schemas(schemas);
+    proposals::Proposal::schemas(schemas);
+    proposals::Proposals::schemas(schemas);
+    proposal::Questionnaire::schemas(schemas);
+    proposal::Quote::schemas(schemas);
+    proposal::RequiredObjects::schemas(schemas);
 }
 
 fn reference(body: &Body) -> Ref {

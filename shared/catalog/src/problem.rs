@@ -22,7 +22,9 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(crate) fn new(pointer: impl Into<String>, message: impl Into<String>) -> Self {
+    /// A problem with the field at a pointer.
+    #[must_use]
+    pub fn new(pointer: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             pointer: pointer.into(),
             message: message.into(),
@@ -31,7 +33,9 @@ impl Problem {
         }
     }
 
-    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+    /// Adds what would be right.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -47,7 +51,8 @@ impl Problem {
     }
 
     /// The same problem of a definition that stands inside of a larger document.
-    pub(crate) fn below(mut self, parent: &str) -> Self {
+    #[must_use]
+    pub fn below(mut self, parent: &str) -> Self {
         self.pointer.insert_str(0, parent);
         self
     }

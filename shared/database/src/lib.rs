@@ -6,7 +6,7 @@
 //! - [`connect`]: pool, roles, TLS; [`migrate`]: schema; [`relation`], [`ddl`], [`tables`]: the tables that entities generate
 //! - [`ingest`], [`correct`], [`copy`]: facts, partials, rejects and the batch's mark in one transaction
 //! - [`read`]: states of buckets for [`series::Question`]s, many in one statement; [`compact`]: upkeep of rollups
-//! - [`definitions`] with [`change`], [`clients`], [`letters`], [`notify`], [`health`]: the rest, one table each
+//! - [`definitions`] with [`change`], [`clients`], [`letters`], [`proposals`], [`notify`], [`health`]: the rest, one table each
 
 pub mod change;
 pub mod clients;
@@ -21,6 +21,7 @@ pub mod ingest;
 pub mod letters;
 pub mod migrate;
 pub mod notify;
+pub mod proposals;
 pub mod read;
 pub mod relation;
 pub mod tables;

@@ -36,6 +36,10 @@ pub enum Permission {
     ReadStreams,
     /// Pin or pause a topic.
     ControlStreams,
+    /// Read the questionnaire, proposals and what they cost.
+    ReadProposals,
+    /// Begin proposals and answer their questions.
+    WriteProposals,
 }
 
 impl Role {
@@ -56,12 +60,13 @@ impl Role {
     #[must_use]
     pub const fn may(self, permission: Permission) -> bool {
         use Permission::{
-            ControlStreams, ReadCatalog, ReadDeadLetters, ReadSeries, ReadStreams, ReplayDeadLetters, WriteCatalog,
-            WriteEvents,
+            ControlStreams, ReadCatalog, ReadDeadLetters, ReadProposals, ReadSeries, ReadStreams, ReplayDeadLetters,
+            WriteCatalog, WriteEvents, WriteProposals,
         };
         match permission {
             ReadCatalog | ReadSeries | ReadStreams => true,
-            WriteCatalog | WriteEvents | ReadDeadLetters | ReplayDeadLetters => {
+            // What a proposal costs is between those who negotiate it: it is not for everyone who looks at KPIs.
+            WriteCatalog | WriteEvents | ReadDeadLetters | ReplayDeadLetters | ReadProposals | WriteProposals => {
                 matches!(self, Self::Admin | Self::Analyst)
             }
             ControlStreams => matches!(self, Self::Admin),
@@ -71,7 +76,7 @@ impl Role {
 
 impl Permission {
     /// Every permission, for tables and tests.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::ReadCatalog,
         Self::WriteCatalog,
         Self::WriteEvents,
@@ -80,6 +85,8 @@ impl Permission {
         Self::ReplayDeadLetters,
         Self::ReadStreams,
         Self::ControlStreams,
+        Self::ReadProposals,
+        Self::WriteProposals,
     ];
 }
 
@@ -101,6 +108,8 @@ impl fmt::Display for Permission {
             Self::ReplayDeadLetters => "replay dead letters",
             Self::ReadStreams => "list streams",
             Self::ControlStreams => "pin or pause streams",
+            Self::ReadProposals => "read proposals",
+            Self::WriteProposals => "write proposals",
         })
     }
 }
@@ -139,6 +148,8 @@ mod tests {
             (ReplayDeadLetters, [true, true, false]),
             (ReadStreams, [true, true, true]),
             (ControlStreams, [true, false, false]),
+            (ReadProposals, [true, true, false]),
+            (WriteProposals, [true, true, false]),
         ];
         assert_eq!(table.map(|(permission, _)| permission), Permission::ALL);
         for (permission, expected) in table {

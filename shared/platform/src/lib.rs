@@ -14,6 +14,7 @@ pub mod problem;
 pub mod publishers;
 #[cfg(feature = "queue")]
 pub mod queue;
+pub mod versions;
 
 pub use logs::init_logs;
 pub use problem::Problem;

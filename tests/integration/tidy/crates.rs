@@ -11,7 +11,7 @@ const ORDER: [&str; 11] = [
 ];
 
 /// Crates that do no I/O and know no clock.
-pub(super) const PURE: [&str; 5] = ["formula", "catalog", "series", "live", "identity"];
+pub(super) const PURE: [&str; 6] = ["formula", "catalog", "series", "live", "proposal", "identity"];
 
 /// What brings I/O with it, by the beginning of its name. `aws-lc-rs` is cryptography, and no part of this.
 const EFFECTFUL: [&str; 12] = [

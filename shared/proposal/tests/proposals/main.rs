@@ -1,0 +1,7 @@
+//! Answers and quotes as functions use them.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod answers;
+mod common;
+mod golden;
+mod properties;

@@ -17,3 +17,5 @@ ALTER TABLE core.proposals ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY own_client ON core.proposals TO analytics_app USING (client_id = core.current_client());
 CREATE POLICY owner ON core.proposals TO analytics_owner USING (true);
 GRANT SELECT, INSERT, UPDATE ON core.proposals TO analytics_app;
+
+RESET ROLE;

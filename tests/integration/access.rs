@@ -101,7 +101,10 @@ async fn roles_decide(product: &Product) {
     assert_eq!(ours.outcome(&accepted).await.unwrap(), (0, 1));
     let letters = ours.get("/v1/dead-letters?entity=Unknown").await.unwrap().body;
     let letter = letters["dead_letters"][0]["id"].as_str().unwrap();
-    let routes = guarded_routes(&batch, letter);
+    let cart = json!({ "name": "Cart", "kpis": ["FLIGHTS"] });
+    let proposal = ours.post("/v1/proposals", &cart).await.unwrap().expect(201).unwrap();
+    let mut routes = guarded_routes(&batch, letter);
+    routes.extend(proposal_routes(proposal.body["id"].as_str().unwrap(), &cart));
     let listed: BTreeSet<(String, &str)> = routes.iter().map(|route| (route.0.to_string(), route.1)).collect();
     let described = api::routes::routes();
     let guarded = described.iter().filter(|route| !route.open).map(|route| {
@@ -194,6 +197,30 @@ fn guarded_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
             (method, route, format!("{path}?{query}"), body.cloned(), permission)
         })
         .collect()
+}
+
+fn proposal_routes(id: &str, cart: &Value) -> [GuardedRoute; 7] {
+    use Permission::{ReadCatalog, ReadProposals, WriteProposals};
+    let kpis = json!({ "kpis": ["FLIGHTS"] });
+    let term = json!({ "term": "one_year" });
+    [
+        (Method::GET, "/v1/questionnaire", None, ReadProposals),
+        (Method::POST, "/v1/analysis/required-objects", Some(&kpis), ReadCatalog),
+        (Method::GET, "/v1/proposals", None, ReadProposals),
+        (Method::POST, "/v1/proposals", Some(cart), WriteProposals),
+        (Method::GET, "/v1/proposals/{id}", None, ReadProposals),
+        (
+            Method::PUT,
+            "/v1/proposals/{id}/answers/{step}",
+            Some(&term),
+            WriteProposals,
+        ),
+        (Method::GET, "/v1/proposals/{id}/quote", None, ReadProposals),
+    ]
+    .map(|(method, route, body, permission)| {
+        let path = route.replace("{id}", id).replace("{step}", "licensing");
+        (method, route, path, body.cloned(), permission)
+    })
 }
 
 async fn definitions_are_guarded(ours: &Account) {

@@ -8,10 +8,10 @@ use anyhow::{Context as _, Result};
 use axum::Router;
 use axum::routing::{get, post, put};
 use catalog::Catalog;
-use database::proposals::Stored;
 use database::Database;
-use platform::problem::Issue;
+use database::proposals::Stored;
 use platform::Problem;
+use platform::problem::Issue;
 use uuid::Uuid;
 
 const WHAT: &str = "proposal";

@@ -122,11 +122,11 @@ async fn the_quote_is_the_sum_of_its_lines(ours: &Account, path: &str) {
     }
     let totals = &quote["totals"];
     assert_eq!(cents(&totals["year_1"]["max"]), first_year);
-    assert_eq!(cents(&totals["licensing_per_year"]["min"]), 65_000_00);
-    assert_eq!(cents(&totals["environment"]["max"]), 10_500_00);
+    assert_eq!(cents(&totals["licensing_per_year"]["min"]), 6_500_000);
+    assert_eq!(cents(&totals["environment"]["max"]), 1_050_000);
     let hourly = ["min", "max"].map(|end| cents(&totals["time_and_materials"][end]));
-    assert_eq!(hourly, [3_500_00, 5_250_00]);
-    assert_eq!(cents(&totals["managed_services_per_year"]["max"]), 8_750_00);
+    assert_eq!(hourly, [350_000, 525_000]);
+    assert_eq!(cents(&totals["managed_services_per_year"]["max"]), 875_000);
     let lengthened: Vec<&Value> = quote["adjustments"]
         .as_array()
         .unwrap()

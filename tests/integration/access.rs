@@ -199,8 +199,9 @@ fn guarded_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
         .collect()
 }
 
-fn proposal_routes(id: &str, cart: &Value) -> [GuardedRoute; 7] {
-    use Permission::{ReadCatalog, ReadProposals, WriteProposals};
+fn proposal_routes(id: &str, cart: &Value) -> [GuardedRoute; 13] {
+    use Permission::{DecideProposals, ReadCatalog, ReadProposals, WriteProposals};
+    let (terms, revision) = (json!({}), json!({ "revision": 1 }));
     let kpis = json!({ "kpis": ["FLIGHTS"] });
     let term = json!({ "term": "one_year" });
     [
@@ -216,6 +217,22 @@ fn proposal_routes(id: &str, cart: &Value) -> [GuardedRoute; 7] {
             WriteProposals,
         ),
         (Method::GET, "/v1/proposals/{id}/quote", None, ReadProposals),
+        (Method::PUT, "/v1/proposals/{id}/terms", Some(&terms), WriteProposals),
+        (Method::POST, "/v1/proposals/{id}/issue", None, DecideProposals),
+        (
+            Method::POST,
+            "/v1/proposals/{id}/accept",
+            Some(&revision),
+            DecideProposals,
+        ),
+        (
+            Method::POST,
+            "/v1/proposals/{id}/decline",
+            Some(&revision),
+            DecideProposals,
+        ),
+        (Method::GET, "/v1/proposals/{id}/revisions", None, ReadProposals),
+        (Method::POST, "/v1/proposals/{id}/revisions", None, WriteProposals),
     ]
     .map(|(method, route, body, permission)| {
         let path = route.replace("{id}", id).replace("{step}", "licensing");

@@ -237,6 +237,12 @@ fn check_body(file: &str, key: &str, body: &str) {
         }
         "POST /v1/proposals" => drop(parse::<api::proposals::NewProposal>(file, body)),
         "POST /v1/analysis/required-objects" => drop(parse::<api::proposals::KpiCodes>(file, body)),
+        "PUT /v1/proposals/{id}/terms" => {
+            let problems = parse::<proposal::Terms>(file, body).problems("USD");
+            assert_eq!(problems, [], "events/{file}");
+        }
+        "POST /v1/proposals/{id}/accept" => drop(parse::<api::proposals::Acceptance>(file, body)),
+        "POST /v1/proposals/{id}/decline" => drop(parse::<api::proposals::Refusal>(file, body)),
         "PUT /v1/proposals/{id}/answers/{step}" => drop(parse::<api::proposals::StepAnswers>(file, body)),
         "POST /v1/events/{entity}" => assert!(!parse::<Vec<Value>>(file, body).is_empty(), "events/{file}"),
         other => panic!("events/{file} has a body, and {other} is not known here"),

@@ -4,6 +4,7 @@ mod definitions;
 mod events;
 mod files;
 mod gateway;
+mod offers;
 mod proposals;
 
 use reqwest::Method;

@@ -258,6 +258,15 @@ impl Account {
         self.send(Method::PUT, path, &headers, Some(body.to_string())).await
     }
 
+    /// POST of JSON to something that has versions, whichever it is at.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn change(&self, path: &str, body: &Value) -> Result<Answer> {
+        let headers = [("content-type", "application/json"), ("if-match", "*")];
+        self.send(Method::POST, path, &headers, Some(body.to_string())).await
+    }
+
     /// The same user with another token; without one when it is empty.
     #[must_use]
     pub fn with_token(&self, token: &str) -> Self {

@@ -8,9 +8,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::post;
 use axum::{Json, Router};
 use identity::Permission;
-use platform::Problem;
 use platform::extract::{Authorized, Body, Path};
 use platform::queue::{MAX_MESSAGE_BYTES, Queue};
+use platform::{Problem, idempotency};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -22,9 +22,6 @@ pub const MAX_EVENT_BYTES: usize = 16 * 1024;
 
 /// Longest body: one queue message less its envelope.
 pub const MAX_BODY_BYTES: usize = MAX_MESSAGE_BYTES - 64 * 1024;
-
-/// Longest idempotency key.
-const MAX_KEY_BYTES: usize = 256;
 
 /// What the function has from its environment.
 #[derive(Clone)]
@@ -65,7 +62,7 @@ async fn accept(
         );
     }
     let Parsed { events, broken } = parse(&headers, &body)?;
-    let key = key(&headers, caller.client, &entity)?;
+    let key = idempotency::key(&headers, caller.client, &entity)?;
     let batch_id = batch_id(key, &body);
     let count = events.len();
     let queued = QueuedEvents {
@@ -171,21 +168,6 @@ fn batch_id(key: Option<Uuid>, body: &[u8]) -> Uuid {
     key.map_or_else(Uuid::now_v7, |key| Uuid::new_v5(&key, body))
 }
 
-/// The identity of the sender's idempotency key, if there is one: a key is of one client and entity.
-fn key(headers: &HeaderMap, client: Uuid, entity: &str) -> Result<Option<Uuid>, Problem> {
-    let Some(key) = headers.get("idempotency-key") else {
-        return Ok(None);
-    };
-    if key.is_empty() || key.len() > MAX_KEY_BYTES {
-        return Err(Problem::malformed(format!(
-            "the Idempotency-Key has {} bytes: it needs 1 to {MAX_KEY_BYTES}",
-            key.len()
-        )));
-    }
-    let name = [entity.as_bytes(), b"/", key.as_bytes()].concat();
-    Ok(Some(Uuid::new_v5(&client, &name)))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -233,7 +215,8 @@ mod tests {
             "k".parse().unwrap(),
         )]);
         let (a, b) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        let id = |client, entity, body: &str| batch_id(key(&headers, client, entity).unwrap(), body.as_bytes());
+        let id =
+            |client, entity, body: &str| batch_id(idempotency::key(&headers, client, entity).unwrap(), body.as_bytes());
         assert_eq!(id(a, "Flight", "[1]"), id(a, "Flight", "[1]"));
         for (other, name) in [
             (id(b, "Flight", "[1]"), "client"),
@@ -242,7 +225,7 @@ mod tests {
         ] {
             assert_ne!(id(a, "Flight", "[1]"), other, "{name}");
         }
-        let none = key(&HeaderMap::new(), a, "Flight").unwrap();
+        let none = idempotency::key(&HeaderMap::new(), a, "Flight").unwrap();
         assert_ne!(batch_id(none, b"[1]"), batch_id(none, b"[1]"), "without a key");
     }
 }

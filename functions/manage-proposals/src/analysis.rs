@@ -30,7 +30,7 @@ pub(crate) async fn required_objects(
                 .hint("ask about fewer at a time"),
         );
     }
-    let catalog = context.catalog(caller.client).await?;
+    let catalog = context.definitions(caller.client).await?.catalog;
     let codes = codes.kpis.into_iter().collect();
     Ok(Json(proposal::required_objects(&catalog, &codes)))
 }

@@ -1,4 +1,4 @@
-//! A proposal's answers, and what they cost.
+//! A draft's answers, and what a proposal costs.
 
 use anyhow::Context as _;
 use api::proposals::StepAnswers;
@@ -6,15 +6,17 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use database::proposals::{self as stored, Changed};
+use database::proposals::{self as stored, Change};
 use identity::Permission;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
 use platform::versions::{changed_meanwhile, expected_version};
-use proposal::{PriceBook, Questionnaire, Quote, StepKey};
+use proposal::lifecycle::Action;
+use proposal::{PriceBook, Questionnaire, StepKey};
+use serde_json::Value;
 
-use crate::proposals::shown;
-use crate::{Context, WHAT, invalid};
+use crate::shown::shown;
+use crate::{Context, WHAT, allowed, invalid, state};
 
 pub(crate) async fn replace(
     State(context): State<Context>,
@@ -29,44 +31,40 @@ pub(crate) async fn replace(
         Problem::not_found("step", &step).hint(format!("the steps are {steps}"))
     })?;
     let expected = expected_version(&headers)?;
-    let mut found = context.proposal(caller.client, &id).await?;
+    let found = context.proposal(caller.client, &id).await?;
+    let definitions = context.definitions(caller.client).await?;
+    let book = PriceBook::of(&found.price_book).context("read price book")?;
+    let mut answered = found.answers.clone();
+    let replaced = answered.replace(&Questionnaire::new(book), step, &answers, &definitions.catalog);
+    // The same answer again: a repeated request finds its own effect, whatever version it names.
+    if replaced.is_ok() && answered == found.answers && expected.is_none_or(|expected| expected <= found.version) {
+        return shown(found, &definitions);
+    }
     if expected.is_some_and(|expected| expected != found.version) {
         return Err(changed_meanwhile(WHAT, &id, found.version));
     }
-    let catalog = context.catalog(caller.client).await?;
-    let book = PriceBook::of(&found.price_book).context("read price book")?;
-    found
-        .answers
-        .replace(&Questionnaire::new(book), step, &answers, &catalog)
-        .map_err(|problems| invalid(&format!("the answer to {}", step.name()), problems))?;
-    let written = stored::replace_answers(
-        &context.database,
-        caller.client,
-        found.id,
-        &found.answers,
-        found.version,
-    )
-    .await
-    .context("replace answers")?;
-    match written {
-        Changed::To(version, updated_at) => {
-            (found.version, found.updated_at) = (version, updated_at);
-            shown(found, &catalog)
-        }
-        Changed::Stale(version) => Err(changed_meanwhile(WHAT, &id, version)),
-        Changed::Missing => Err(Problem::not_found(WHAT, &id)),
-    }
+    allowed(&found, state(&found, &definitions), Action::Edit)?;
+    replaced.map_err(|problems| invalid(&format!("the answer to {}", step.name()), problems))?;
+    let changed = context.change(&caller, &found, Change::Answers(&answered)).await?;
+    shown(changed, &definitions)
 }
 
 pub(crate) async fn quote(
     State(context): State<Context>,
     authorized: Authorized,
     Path(id): Path<String>,
-) -> Result<Json<Quote>, Problem> {
+) -> Result<Json<Value>, Problem> {
     let caller = authorized.with(Permission::ReadProposals)?;
     let found = context.proposal(caller.client, &id).await?;
-    let catalog = context.catalog(caller.client).await?;
+    if found.issued.is_some() {
+        let issued = stored::issued_quote(&context.database, caller.client, found.id, found.revision)
+            .await
+            .context("read issued quote")?;
+        return Ok(Json(issued.context("an issued revision has a quote")?));
+    }
+    let definitions = context.definitions(caller.client).await?;
     let book = PriceBook::of(&found.price_book).context("read price book")?;
-    let required = proposal::required_objects(&catalog, &found.answers.kpi_selection.kpis);
-    Ok(Json(proposal::quote(book, &found.answers, &required)))
+    let required = proposal::required_objects(&definitions.catalog, &found.answers.kpi_selection.kpis);
+    let quote = proposal::quote(book, &found.answers, &found.terms, &required);
+    Ok(Json(serde_json::to_value(quote).context("write quote")?))
 }

@@ -1,17 +1,24 @@
-//! `manage-proposals`: the questionnaire, proposals with their answers, and what these cost.
+//! `manage-proposals`: the questionnaire, proposals with their answers and terms, what these cost, and what becomes of them.
 
 mod analysis;
 mod answers;
+mod decisions;
 mod proposals;
+mod revisions;
+mod shown;
+mod terms;
 
 use anyhow::{Context as _, Result};
 use axum::Router;
 use axum::routing::{get, post, put};
-use catalog::Catalog;
-use database::Database;
-use database::proposals::Stored;
-use platform::Problem;
+use database::definitions::ClientCatalog;
+use database::proposals::{Change, Changed, Stored};
+use database::{Database, Timeouts};
+use identity::Caller;
 use platform::problem::Issue;
+use platform::versions::changed_meanwhile;
+use platform::{Problem, clock};
+use proposal::lifecycle::{Action, Allowed, State};
 use uuid::Uuid;
 
 const WHAT: &str = "proposal";
@@ -29,13 +36,12 @@ impl Context {
     /// When a variable is missing or malformed.
     pub fn from_environment() -> Result<Self> {
         Ok(Self {
-            database: platform::database::from_environment()?,
+            database: platform::database::from_environment()?.with_timeouts(Timeouts::REQUEST),
         })
     }
 
-    async fn catalog(&self, client: Uuid) -> Result<Catalog, Problem> {
-        let loaded = platform::database::client_catalog(&self.database, client).await?;
-        Ok(loaded.catalog)
+    async fn definitions(&self, client: Uuid) -> Result<ClientCatalog, Problem> {
+        platform::database::client_catalog(&self.database, client).await
     }
 
     async fn proposal(&self, client: Uuid, id: &str) -> Result<Stored, Problem> {
@@ -45,6 +51,20 @@ impl Context {
             .await
             .context("read proposal")?;
         found.ok_or_else(missing)
+    }
+
+    /// Carries a change out on what was read, and reads it again.
+    async fn change(&self, caller: &Caller, found: &Stored, change: Change<'_>) -> Result<Stored, Problem> {
+        let id = found.id;
+        let changed =
+            database::proposals::change(&self.database, caller.client, caller.user, (id, found.version), change)
+                .await
+                .context("change proposal")?;
+        match changed {
+            Changed::Done => self.proposal(caller.client, &id.to_string()).await,
+            Changed::Stale(version) => Err(changed_meanwhile(WHAT, &id.to_string(), version)),
+            Changed::Missing => Err(Problem::not_found(WHAT, &id.to_string())),
+        }
     }
 }
 
@@ -56,11 +76,40 @@ pub fn router(context: Context) -> Router {
         .route("/v1/proposals", get(proposals::list).post(proposals::create))
         .route("/v1/proposals/{id}", get(proposals::read))
         .route("/v1/proposals/{id}/answers/{step}", put(answers::replace))
+        .route("/v1/proposals/{id}/terms", put(terms::replace))
         .route("/v1/proposals/{id}/quote", get(answers::quote))
+        .route("/v1/proposals/{id}/issue", post(decisions::issue))
+        .route("/v1/proposals/{id}/accept", post(decisions::accept))
+        .route("/v1/proposals/{id}/decline", post(decisions::decline))
+        .route(
+            "/v1/proposals/{id}/revisions",
+            get(revisions::list).post(revisions::begin),
+        )
         .with_state(context)
 }
 
-/// Everything that is wrong with answers, each with its place and hint.
+/// Where the latest revision stands today, by the client's calendar.
+fn state(found: &Stored, definitions: &ClientCatalog) -> State {
+    let today = definitions.calendar.date(clock::now());
+    let issued = found.issued.as_ref();
+    issued.map_or(State::Draft, |issued| issued.outcome.state(issued.valid_until, today))
+}
+
+/// Whether an action is possible now; `false` when it was done before.
+fn allowed(found: &Stored, state: State, action: Action) -> Result<bool, Problem> {
+    match state.allows(action) {
+        Allowed::Yes => Ok(true),
+        Allowed::Already => Ok(false),
+        Allowed::No { reason, hint } => Err(Problem::conflict(format!(
+            "revision {} of {WHAT} {:?} can't be changed like this: {reason}",
+            found.revision,
+            found.id.to_string()
+        ))
+        .hint(hint)),
+    }
+}
+
+/// Everything that is wrong with an input, each with its place and hint.
 fn invalid(what: &str, problems: Vec<catalog::Problem>) -> Problem {
     let first = problems
         .first()

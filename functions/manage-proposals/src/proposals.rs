@@ -1,34 +1,40 @@
 //! Proposals: begin, list, read.
 
 use anyhow::Context as _;
-use api::proposals::{NewProposal, Proposal, ProposalSummary, Proposals};
+use api::proposals::{NewProposal, ProposalSummary, Proposals};
 use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use catalog::Catalog;
-use database::proposals::{self as stored, MAX_PAGE, Stored};
+use database::proposals::{self as stored, Begun, MAX_PAGE, New, Stored};
 use identity::Permission;
-use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path, Query};
-use platform::versions::etag;
+use platform::{Problem, idempotency};
 use proposal::{Answers, PriceBook, Questionnaire, StepKey, checked_name};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::{Context, WHAT, invalid};
+use crate::shown::shown;
+use crate::{Context, invalid, state};
 
 pub(crate) async fn create(
     State(context): State<Context>,
     authorized: Authorized,
+    headers: HeaderMap,
     Body(new): Body<NewProposal>,
 ) -> Result<Response, Problem> {
     let caller = authorized.with(Permission::WriteProposals)?;
+    let key = idempotency::key(&headers, caller.client, "proposals")?;
     let book = PriceBook::newest().context("read price book")?;
-    let catalog = context.catalog(caller.client).await?;
+    let definitions = context.definitions(caller.client).await?;
     let mut answers = Answers::default();
     let cart = serde_json::json!({ "kpis": new.kpis });
-    let chosen = answers.replace(&Questionnaire::new(book), StepKey::KpiSelection, &cart, &catalog);
+    let chosen = answers.replace(
+        &Questionnaire::new(book),
+        StepKey::KpiSelection,
+        &cart,
+        &definitions.catalog,
+    );
     let (name, problems) = match checked_name(&new.name) {
         Ok(name) => (name, Vec::new()),
         Err(problem) => (String::new(), vec![problem]),
@@ -37,11 +43,23 @@ pub(crate) async fn create(
     if !problems.is_empty() {
         return Err(invalid("the proposal", problems));
     }
-    let created = stored::create(&context.database, caller.client, &name, &book.version, &answers)
+    let request = serde_json::to_vec(&(&name, &answers)).context("write request")?;
+    let new = New {
+        id: key.unwrap_or_else(Uuid::now_v7),
+        request: key.map(|key| Uuid::new_v5(&key, &request)),
+        name: &name,
+        price_book: &book.version,
+        answers: &answers,
+        user: caller.user,
+    };
+    let begun = stored::create(&context.database, caller.client, &new)
         .await
         .context("create proposal")?;
+    let Begun::As(created) = begun else {
+        return Err(Problem::conflict("the Idempotency-Key was used for another proposal").hint("send a new key"));
+    };
     let location = [(header::LOCATION, format!("/v1/proposals/{}", created.id))];
-    let body = shown(created, &catalog)?;
+    let body = shown(*created, &definitions)?;
     Ok((StatusCode::CREATED, location, body).into_response())
 }
 
@@ -67,7 +85,10 @@ pub(crate) async fn list(
         .context("list proposals")?;
     let full = i64::try_from(found.len()).is_ok_and(|count| count == limit);
     let next_before = found.last().map(|last| last.id).filter(|_| full);
+    let definitions = context.definitions(caller.client).await?;
     let summary = |stored: Stored| ProposalSummary {
+        state: state(&stored, &definitions),
+        revision: stored.revision,
         id: stored.id,
         name: stored.name,
         kpis: stored.answers.kpi_selection.kpis.len(),
@@ -87,23 +108,6 @@ pub(crate) async fn read(
 ) -> Result<Response, Problem> {
     let caller = authorized.with(Permission::ReadProposals)?;
     let found = context.proposal(caller.client, &id).await?;
-    let catalog = context.catalog(caller.client).await?;
-    shown(found, &catalog)
-}
-
-/// A proposal as an answer, with its `ETag` and what is missing by the catalogue of now.
-pub(crate) fn shown(stored: Stored, catalog: &Catalog) -> Result<Response, Problem> {
-    let book = PriceBook::of(&stored.price_book).with_context(|| format!("read price book of {WHAT} {}", stored.id))?;
-    let required = proposal::required_objects(catalog, &stored.answers.kpi_selection.kpis);
-    let body = Proposal {
-        missing: proposal::missing(&Questionnaire::new(book), &stored.answers, &required),
-        id: stored.id,
-        name: stored.name,
-        price_book: stored.price_book,
-        version: stored.version,
-        answers: stored.answers,
-        created_at: stored.created_at,
-        updated_at: stored.updated_at,
-    };
-    Ok((etag(stored.version), Json(body)).into_response())
+    let definitions = context.definitions(caller.client).await?;
+    shown(found, &definitions)
 }

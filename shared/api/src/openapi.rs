@@ -62,6 +62,8 @@ fn collect(schemas: &mut Vec<(String, RefOr<Schema>)>) {
     catalog::KpiDefinition::schemas(schemas);
     proposals::Proposal::schemas(schemas);
     proposals::Proposals::schemas(schemas);
+    proposals::Revisions::schemas(schemas);
+    proposal::Terms::schemas(schemas);
     proposal::Questionnaire::schemas(schemas);
     proposal::Quote::schemas(schemas);
     proposal::RequiredObjects::schemas(schemas);

@@ -1,7 +1,9 @@
 //! Bodies of the REST API about service proposals; questionnaire, answers and quote are types of `proposal`.
 
 use jiff::Timestamp;
-use proposal::{Answers, Missing};
+use jiff::civil::Date;
+use proposal::lifecycle::State;
+use proposal::{Answers, Change, Missing, Terms};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -44,16 +46,101 @@ pub struct Proposal {
     pub price_book: String,
     /// Counts the changes.
     pub version: i32,
+    /// Counts the revisions.
+    pub revision: i32,
+    /// Where the latest revision stands today.
+    pub state: State,
     /// The answers so far.
     pub answers: Answers,
+    /// Discounts, currency and tax.
+    pub terms: Terms,
     /// What is still to be answered.
     pub missing: Vec<Missing>,
+    /// Who issued the latest revision, and what became of it; absent while it is a draft.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issued: Option<Issued>,
     /// When it was begun.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// When it was changed last.
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
+}
+
+/// A revision that was issued.
+#[derive(Serialize, ToSchema)]
+pub struct Issued {
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// By whom.
+    pub by: Person,
+    /// The last day, of the client's calendar, on which it can be accepted.
+    #[schema(value_type = String, format = Date)]
+    pub valid_until: Date,
+    /// When it was accepted, declined or superseded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub decided_at: Option<Timestamp>,
+    /// By whom.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<Person>,
+    /// Why it was declined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Who did something.
+#[derive(Serialize, ToSchema)]
+pub struct Person {
+    /// The user.
+    #[schema(value_type = String, format = "uuid")]
+    pub user: Uuid,
+    /// Its e-mail address; absent when the user is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+}
+
+/// `POST /v1/proposals/{id}/accept`.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Acceptance {
+    /// The revision that was read: another one is not accepted unseen.
+    pub revision: i32,
+}
+
+/// `POST /v1/proposals/{id}/decline`.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Refusal {
+    /// The revision that was read.
+    pub revision: i32,
+    /// Why.
+    #[schema(max_length = 1000)]
+    pub reason: Option<String>,
+}
+
+/// A revision that was issued, and what changed since the one before.
+#[derive(Serialize, ToSchema)]
+pub struct Revision {
+    /// Its number.
+    pub revision: i32,
+    /// Where it stands today.
+    pub state: State,
+    /// When, by whom, and what became of it.
+    pub issued: Issued,
+    /// Its quote's totals.
+    #[schema(value_type = Object)]
+    pub totals: serde_json::Value,
+    /// Answers, terms and totals that differ from the revision before; none of the first.
+    pub changes: Vec<Change>,
+}
+
+/// Revisions that were issued, oldest first.
+#[derive(Serialize, ToSchema)]
+pub struct Revisions {
+    /// All of them.
+    pub revisions: Vec<Revision>,
 }
 
 /// A proposal in a list.
@@ -68,6 +155,10 @@ pub struct ProposalSummary {
     pub kpis: usize,
     /// Counts the changes.
     pub version: i32,
+    /// Counts the revisions.
+    pub revision: i32,
+    /// Where the latest revision stands today.
+    pub state: State,
     /// When it was changed last.
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,

@@ -5,7 +5,7 @@ use utoipa::PartialSchema;
 use utoipa::openapi::path::{HttpMethod, ParameterIn};
 use utoipa::openapi::{RefOr, Schema};
 
-use crate::{proposals, rest};
+use crate::rest;
 
 /// A body by its name among the components.
 #[derive(Clone, Copy)]
@@ -24,6 +24,8 @@ macro_rules! body {
         })
     };
 }
+
+mod service_proposals;
 
 /// A parameter.
 pub struct Parameter {
@@ -112,6 +114,14 @@ fn if_match() -> Parameter {
     header("If-Match", true, "The `ETag` of the version that is replaced.")
 }
 
+fn idempotency_key() -> Parameter {
+    header(
+        "Idempotency-Key",
+        false,
+        "A repeated request with the same key has its effect once.",
+    )
+}
+
 /// All routes.
 #[must_use]
 pub fn routes() -> Vec<Route> {
@@ -120,7 +130,7 @@ pub fn routes() -> Vec<Route> {
     routes.extend(facts());
     routes.extend(values());
     routes.extend(streams());
-    routes.extend(service_proposals());
+    routes.extend(service_proposals::routes());
     routes.extend(about());
     routes
 }
@@ -354,86 +364,6 @@ fn streams() -> Vec<Route> {
                 "/v1/streams/clear",
                 "clearStream",
                 "Computes a topic while it has subscribers: neither started nor stopped.",
-            )
-        },
-    ]
-}
-
-fn service_proposals() -> Vec<Route> {
-    let id = || path("id", "The proposal.");
-    vec![
-        Route {
-            response: body!(::proposal::Questionnaire, "Questionnaire"),
-            ..route(
-                HttpMethod::Get,
-                "/v1/questionnaire",
-                "readQuestionnaire",
-                "What a proposal asks, with today's prices.",
-            )
-        },
-        Route {
-            request: body!(proposals::KpiCodes, "KpiCodes"),
-            response: body!(::proposal::RequiredObjects, "RequiredObjects"),
-            ..route(
-                HttpMethod::Post,
-                "/v1/analysis/required-objects",
-                "requiredObjects",
-                "The objects and value chains that KPIs need.",
-            )
-        },
-        Route {
-            request: body!(proposals::NewProposal, "NewProposal"),
-            response: body!(proposals::Proposal, "Proposal"),
-            status: "201",
-            ..route(
-                HttpMethod::Post,
-                "/v1/proposals",
-                "createProposal",
-                "Begins a proposal with a cart of KPIs.",
-            )
-        },
-        Route {
-            parameters: vec![
-                query("before", false, "`next_before` of the page before."),
-                query("limit", false, "Most proposals, up to 200."),
-            ],
-            response: body!(proposals::Proposals, "Proposals"),
-            ..route(
-                HttpMethod::Get,
-                "/v1/proposals",
-                "listProposals",
-                "Proposals, newest first.",
-            )
-        },
-        Route {
-            parameters: vec![id()],
-            response: body!(proposals::Proposal, "Proposal"),
-            ..route(
-                HttpMethod::Get,
-                "/v1/proposals/{id}",
-                "readProposal",
-                "One proposal with its ETag, and what is still to be answered.",
-            )
-        },
-        Route {
-            parameters: vec![id(), path("step", "Key of the step."), if_match()],
-            request: body!(proposals::StepAnswers, "StepAnswers"),
-            response: body!(proposals::Proposal, "Proposal"),
-            ..route(
-                HttpMethod::Put,
-                "/v1/proposals/{id}/answers/{step}",
-                "replaceAnswers",
-                "Replaces the answers of a step.",
-            )
-        },
-        Route {
-            parameters: vec![id()],
-            response: body!(::proposal::Quote, "Quote"),
-            ..route(
-                HttpMethod::Get,
-                "/v1/proposals/{id}/quote",
-                "readQuote",
-                "What the answers so far cost, and what is still missing.",
             )
         },
     ]

@@ -1,16 +1,23 @@
-//! Service proposals: their answers, in versions.
+//! Service proposals: drafts, in versions, and the revisions that were issued.
 
 use jiff::Timestamp;
-use proposal::Answers;
+use jiff::civil::Date;
+use proposal::lifecycle::Outcome;
+use proposal::{Answers, Quote, RequiredObjects, Terms};
+use serde_json::Value;
+use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::connect::{Database, Error, Isolation};
+use crate::connect::{Database, Error, Isolation, Session};
 use crate::definitions::json;
 
 /// Most proposals of one answer.
 pub const MAX_PAGE: i64 = 200;
 
-/// A proposal.
+/// Most revisions of a proposal: a negotiation with more has begun anew long ago.
+pub const MAX_REVISIONS: i32 = 100;
+
+/// A proposal with its latest revision.
 #[derive(Clone, Debug)]
 pub struct Stored {
     /// Identity.
@@ -21,82 +28,208 @@ pub struct Stored {
     pub price_book: String,
     /// The answers so far.
     pub answers: Answers,
-    /// Counts the changes of the answers.
+    /// The terms so far.
+    pub terms: Terms,
+    /// Counts the revisions.
+    pub revision: i32,
+    /// Counts the changes of whatever kind.
     pub version: i32,
     /// When it was begun.
     pub created_at: Timestamp,
     /// When it was changed last.
     pub updated_at: Timestamp,
+    /// The latest revision as it was issued; `None` while it is a draft.
+    pub issued: Option<Issued>,
 }
 
-/// How a change of answers ended.
+/// A revision that was issued.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    /// Its number.
+    pub revision: i32,
+    /// When.
+    pub issued_at: Timestamp,
+    /// By whom.
+    pub issued_by: Person,
+    /// The last day on which it can be accepted.
+    pub valid_until: Date,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// When that was decided.
+    pub decided_at: Option<Timestamp>,
+    /// By whom.
+    pub decided_by: Option<Person>,
+    /// Why it was declined.
+    pub reason: Option<String>,
+}
+
+/// Who did something.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// The user.
+    pub user: Uuid,
+    /// Its e-mail address; `None` when the user is gone.
+    pub email: Option<String>,
+}
+
+/// An issued revision with what stands in it, as JSON.
+#[derive(Clone, Debug)]
+pub struct Revision {
+    /// When, by whom, and what became of it.
+    pub issued: Issued,
+    /// [`Answers`].
+    pub answers: Value,
+    /// [`Terms`].
+    pub terms: Value,
+    /// [`Quote`].
+    pub quote: Value,
+}
+
+/// A new proposal.
+#[derive(Clone, Copy, Debug)]
+pub struct New<'a> {
+    /// Its identity: made from the idempotency key when there is one.
+    pub id: Uuid,
+    /// The request that begins it, when it has an idempotency key.
+    pub request: Option<Uuid>,
+    /// Name of the project.
+    pub name: &'a str,
+    /// Version of the price book.
+    pub price_book: &'a str,
+    /// The cart.
+    pub answers: &'a Answers,
+    /// Who begins it.
+    pub user: Uuid,
+}
+
+/// How a beginning ended.
+#[derive(Clone, Debug)]
+pub enum Begun {
+    /// With this proposal: now, or by the same request before.
+    As(Box<Stored>),
+    /// The idempotency key was used for another request.
+    KeyUsed,
+}
+
+/// How a change ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Changed {
-    /// Stored with this version, at this time.
-    To(i32, Timestamp),
+    /// It is stored.
+    Done,
     /// Somebody else was faster: it has this version now.
     Stale(i32),
     /// The client has no such proposal.
     Missing,
 }
 
-/// What `stored` reads, in its order.
-const COLUMNS: &str = "id, name, price_book, answers, version, created_at, updated_at";
+/// What `stored` and `issued` read.
+const COLUMNS: &str = "p.id, p.name, p.price_book, p.answers, p.terms, p.revision, p.version, p.created_at, p.updated_at,
+    r.revision AS issued_revision, r.issued_at, r.issued_by, i.email AS issuer, r.valid_until, r.outcome, r.decided_at, r.decided_by, d.email AS decider, r.reason";
 
-fn stored(row: &tokio_postgres::Row) -> Result<Stored, Error> {
-    let id: Uuid = row.get(0);
-    let answers = serde_json::from_value(row.get(3)).map_err(|error| Error::Stored {
-        place: format!("answers of proposal {id}"),
-        cause: error.to_string(),
-    })?;
+/// People by their addresses.
+const PEOPLE: &str = "LEFT JOIN core.users i ON i.client_id = r.client_id AND i.id = r.issued_by
+    LEFT JOIN core.users d ON d.client_id = r.client_id AND d.id = r.decided_by";
+
+fn selected(condition: &str) -> String {
+    format!(
+        "SELECT {COLUMNS} FROM core.proposals p
+         LEFT JOIN core.proposal_revisions r ON r.client_id = p.client_id AND r.proposal_id = p.id AND r.revision = p.revision
+         {PEOPLE} WHERE p.client_id = $1 AND {condition}"
+    )
+}
+
+fn unreadable(place: String, cause: impl std::fmt::Display) -> Error {
+    let cause = cause.to_string();
+    Error::Stored { place, cause }
+}
+
+fn stored(row: &Row) -> Result<Stored, Error> {
+    let id: Uuid = row.get("id");
+    let wrong = |what: &str, error: serde_json::Error| unreadable(format!("{what} of proposal {id}"), error);
+    let revision: Option<i32> = row.get("issued_revision");
     Ok(Stored {
         id,
-        name: row.get(1),
-        price_book: row.get(2),
-        answers,
-        version: row.get(4),
-        created_at: row.get(5),
-        updated_at: row.get(6),
+        name: row.get("name"),
+        price_book: row.get("price_book"),
+        answers: serde_json::from_value(row.get("answers")).map_err(|error| wrong("answers", error))?,
+        terms: serde_json::from_value(row.get("terms")).map_err(|error| wrong("terms", error))?,
+        revision: row.get("revision"),
+        version: row.get("version"),
+        created_at: row.get("created_at"),
+        updated_at: row.get("updated_at"),
+        issued: revision.map(|revision| issued(row, revision)).transpose()?,
     })
 }
 
-/// Stores a new proposal.
+fn issued(row: &Row, revision: i32) -> Result<Issued, Error> {
+    let person = |user: Uuid, email: &str| Person {
+        user,
+        email: row.get(email),
+    };
+    let outcome: &str = row.get("outcome");
+    Ok(Issued {
+        revision,
+        issued_at: row.get("issued_at"),
+        issued_by: person(row.get("issued_by"), "issuer"),
+        valid_until: row.get("valid_until"),
+        outcome: Outcome::named(outcome)
+            .ok_or_else(|| unreadable(format!("outcome of revision {revision}"), outcome))?,
+        decided_at: row.get("decided_at"),
+        decided_by: row
+            .get::<_, Option<Uuid>>("decided_by")
+            .map(|user| person(user, "decider")),
+        reason: row.get("reason"),
+    })
+}
+
+/// Stores a new proposal, once for an idempotency key.
 ///
 /// # Errors
-/// When the statement fails.
-pub async fn create(
-    database: &Database,
-    client: Uuid,
-    name: &str,
-    price_book: &str,
-    answers: &Answers,
-) -> Result<Stored, Error> {
+/// When a statement fails.
+pub async fn create(database: &Database, client: Uuid, new: &New<'_>) -> Result<Begun, Error> {
     let session = database.session().await?;
     session.begin(Some(client), Isolation::ReadCommitted).await?;
-    let sql = format!(
-        "INSERT INTO core.proposals (client_id, id, name, price_book, answers) VALUES ($1, $2, $3, $4, $5) RETURNING {COLUMNS}"
-    );
-    let (id, answers) = (Uuid::now_v7(), json(answers)?);
-    let result = session.query(&sql, &[&client, &id, &name, &price_book, &answers]).await;
-    let rows = session.finish(result).await?;
-    rows.first().map(stored).unwrap_or_else(|| {
-        Err(Error::Stored {
-            place: format!("proposal {id}"),
-            cause: "the insert returned no row".to_owned(),
-        })
-    })
+    let result = created(&session, client, new).await;
+    session.finish(result).await
+}
+
+async fn created(session: &Session, client: Uuid, new: &New<'_>) -> Result<Begun, Error> {
+    let answers = json(new.answers)?;
+    session
+        .execute(
+            "INSERT INTO core.proposals (client_id, id, name, price_book, answers, request, created_by)
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+            &[
+                &client,
+                &new.id,
+                &new.name,
+                &new.price_book,
+                &answers,
+                &new.request,
+                &new.user,
+            ],
+        )
+        .await?;
+    let rows = session
+        .query(
+            &selected("p.id = $2 AND p.request IS NOT DISTINCT FROM $3"),
+            &[&client, &new.id, &new.request],
+        )
+        .await?;
+    let found = rows.first().map(stored).transpose()?;
+    Ok(found.map_or(Begun::KeyUsed, |found| Begun::As(Box::new(found))))
 }
 
 /// A page of proposals, newest first, those before `before` when it is given.
 ///
 /// # Errors
-/// When the statement fails or stored answers can't be read.
+/// When the statement fails or what is stored can't be read.
 pub async fn list(database: &Database, client: Uuid, before: Option<Uuid>, limit: i64) -> Result<Vec<Stored>, Error> {
     let session = database.session().await?;
     session.begin(Some(client), Isolation::ReadCommitted).await?;
-    let sql = format!(
-        "SELECT {COLUMNS} FROM core.proposals WHERE client_id = $1 AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3"
-    );
+    let position = "($2::uuid IS NULL OR (p.created_at, p.id) <
+        (SELECT b.created_at, b.id FROM core.proposals b WHERE b.client_id = $1 AND b.id = $2))";
+    let sql = selected(&format!("{position} ORDER BY p.created_at DESC, p.id DESC LIMIT $3"));
     let result = session
         .query(&sql, &[&client, &before, &limit.clamp(1, MAX_PAGE)])
         .await;
@@ -110,40 +243,174 @@ pub async fn list(database: &Database, client: Uuid, before: Option<Uuid>, limit
 pub async fn find(database: &Database, client: Uuid, id: Uuid) -> Result<Option<Stored>, Error> {
     let session = database.session().await?;
     session.begin(Some(client), Isolation::ReadCommitted).await?;
-    let sql = format!("SELECT {COLUMNS} FROM core.proposals WHERE client_id = $1 AND id = $2");
-    let result = session.query(&sql, &[&client, &id]).await;
+    let result = session.query(&selected("p.id = $2"), &[&client, &id]).await;
     session.finish(result).await?.first().map(stored).transpose()
 }
 
-/// Replaces the answers when the version is still the one that they were made from.
+/// The revisions that were issued, oldest first.
+///
+/// # Errors
+/// As [`list`].
+pub async fn revisions(database: &Database, client: Uuid, id: Uuid) -> Result<Vec<Revision>, Error> {
+    let session = database.session().await?;
+    session.begin(Some(client), Isolation::ReadCommitted).await?;
+    let sql = format!(
+        "SELECT r.revision, r.issued_at, r.issued_by, i.email AS issuer, r.valid_until, r.outcome, r.decided_at, r.decided_by,
+             d.email AS decider, r.reason, r.answers, r.terms, r.quote
+         FROM core.proposal_revisions r {PEOPLE}
+         WHERE r.client_id = $1 AND r.proposal_id = $2 ORDER BY r.revision LIMIT $3"
+    );
+    let result = session.query(&sql, &[&client, &id, &i64::from(MAX_REVISIONS)]).await;
+    let revision = |row: &Row| {
+        Ok(Revision {
+            issued: issued(row, row.get("revision"))?,
+            answers: row.get("answers"),
+            terms: row.get("terms"),
+            quote: row.get("quote"),
+        })
+    };
+    session.finish(result).await?.iter().map(revision).collect()
+}
+
+/// The quote of an issued revision, as it was then.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn issued_quote(database: &Database, client: Uuid, id: Uuid, revision: i32) -> Result<Option<Value>, Error> {
+    let session = database.session().await?;
+    session.begin(Some(client), Isolation::ReadCommitted).await?;
+    let sql = "SELECT quote FROM core.proposal_revisions WHERE client_id = $1 AND proposal_id = $2 AND revision = $3";
+    let result = session.query(sql, &[&client, &id, &revision]).await;
+    Ok(session.finish(result).await?.first().map(|row| row.get(0)))
+}
+
+/// What is done to a proposal.
+#[derive(Clone, Copy, Debug)]
+pub enum Change<'a> {
+    /// Other answers.
+    Answers(&'a Answers),
+    /// Other terms.
+    Terms(&'a Terms),
+    /// The draft is issued, and an open revision before it superseded.
+    Issue(&'a Offer<'a>),
+    /// The issued revision is accepted.
+    Accept,
+    /// The issued revision is declined.
+    Decline {
+        /// Why.
+        reason: Option<&'a str>,
+    },
+    /// The next revision begins.
+    Revise,
+}
+
+/// What is issued besides the draft's answers and terms.
+#[derive(Clone, Debug)]
+pub struct Offer<'a> {
+    /// What it costs.
+    pub quote: &'a Quote,
+    /// What its KPIs need.
+    pub required: &'a RequiredObjects,
+    /// The last day on which it can be accepted.
+    pub valid_until: Date,
+}
+
+/// Changes a proposal when it is still at the version that the change was decided on: the caller has looked at its state.
 ///
 /// # Errors
 /// When a statement fails; nothing is changed then.
-pub async fn replace_answers(
+pub async fn change(
     database: &Database,
     client: Uuid,
-    id: Uuid,
-    answers: &Answers,
-    version: i32,
+    user: Uuid,
+    (id, version): (Uuid, i32),
+    change: Change<'_>,
 ) -> Result<Changed, Error> {
     let session = database.session().await?;
     session.begin(Some(client), Isolation::ReadCommitted).await?;
     let result = async {
-        let answers = json(answers)?;
-        let written = session
+        // Takes the row's lock: whoever changes the same proposal waits here, and then finds another version.
+        let bumped = session
             .query(
-                "UPDATE core.proposals SET answers = $3, version = version + 1, updated_at = now()
-                 WHERE client_id = $1 AND id = $2 AND version = $4 RETURNING version, updated_at",
-                &[&client, &id, &answers, &version],
+                "UPDATE core.proposals SET version = version + 1, updated_at = now()
+                 WHERE client_id = $1 AND id = $2 AND version = $3 RETURNING revision",
+                &[&client, &id, &version],
             )
             .await?;
-        if let Some(row) = written.first() {
-            return Ok(Changed::To(row.get(0), row.get(1)));
+        let Some(row) = bumped.first() else {
+            let sql = "SELECT version FROM core.proposals WHERE client_id = $1 AND id = $2";
+            let rows = session.query(sql, &[&client, &id]).await?;
+            return Ok(rows.first().map_or(Changed::Missing, |row| Changed::Stale(row.get(0))));
+        };
+        let revision: i32 = row.get(0);
+        match change {
+            Change::Issue(offer) => issue(&session, client, user, (id, revision), offer).await?,
+            Change::Accept => decide(&session, client, user, (id, revision), Outcome::Accepted, None).await?,
+            Change::Decline { reason } => {
+                decide(&session, client, user, (id, revision), Outcome::Declined, reason).await?;
+            }
+            Change::Answers(answers) => set(&session, client, id, "answers = $3", &json(answers)?).await?,
+            Change::Terms(terms) => set(&session, client, id, "terms = $3", &json(terms)?).await?,
+            Change::Revise => set(&session, client, id, "revision = $3", &(revision + 1)).await?,
         }
-        let sql = "SELECT version FROM core.proposals WHERE client_id = $1 AND id = $2";
-        let rows = session.query(sql, &[&client, &id]).await?;
-        Ok(rows.first().map_or(Changed::Missing, |row| Changed::Stale(row.get(0))))
+        Ok(Changed::Done)
     }
     .await;
     session.finish(result).await
+}
+
+async fn set(
+    session: &Session,
+    client: Uuid,
+    id: Uuid,
+    assignment: &str,
+    value: &(dyn tokio_postgres::types::ToSql + Sync),
+) -> Result<(), Error> {
+    let sql = format!("UPDATE core.proposals SET {assignment} WHERE client_id = $1 AND id = $2");
+    session.execute(&sql, &[&client, &id, value]).await?;
+    Ok(())
+}
+
+async fn issue(
+    session: &Session,
+    client: Uuid,
+    user: Uuid,
+    (id, revision): (Uuid, i32),
+    offer: &Offer<'_>,
+) -> Result<(), Error> {
+    let (required, quote) = (json(offer.required)?, json(offer.quote)?);
+    session
+        .execute(
+            "UPDATE core.proposal_revisions SET outcome = 'superseded', decided_at = now(), decided_by = $3
+             WHERE client_id = $1 AND proposal_id = $2 AND outcome = 'open'",
+            &[&client, &id, &user],
+        )
+        .await?;
+    session
+        .execute(
+            "INSERT INTO core.proposal_revisions (client_id, proposal_id, revision, answers, terms, required, quote, issued_by, valid_until)
+             SELECT client_id, id, revision, answers, terms, $4, $5, $6, $7 FROM core.proposals
+             WHERE client_id = $1 AND id = $2 AND revision = $3",
+            &[&client, &id, &revision, &required, &quote, &user, &offer.valid_until],
+        )
+        .await?;
+    Ok(())
+}
+
+async fn decide(
+    session: &Session,
+    client: Uuid,
+    user: Uuid,
+    (id, revision): (Uuid, i32),
+    outcome: Outcome,
+    reason: Option<&str>,
+) -> Result<(), Error> {
+    session
+        .execute(
+            "UPDATE core.proposal_revisions SET outcome = $4, decided_at = now(), decided_by = $5, reason = $6
+             WHERE client_id = $1 AND proposal_id = $2 AND revision = $3",
+            &[&client, &id, &revision, &outcome.name(), &user, &reason],
+        )
+        .await?;
+    Ok(())
 }

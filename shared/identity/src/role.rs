@@ -38,8 +38,10 @@ pub enum Permission {
     ControlStreams,
     /// Read the questionnaire, proposals and what they cost.
     ReadProposals,
-    /// Begin proposals and answer their questions.
+    /// Begin proposals, answer their questions and set their terms.
     WriteProposals,
+    /// Issue, accept and decline proposals: what binds the organisation.
+    DecideProposals,
 }
 
 impl Role {
@@ -60,8 +62,8 @@ impl Role {
     #[must_use]
     pub const fn may(self, permission: Permission) -> bool {
         use Permission::{
-            ControlStreams, ReadCatalog, ReadDeadLetters, ReadProposals, ReadSeries, ReadStreams, ReplayDeadLetters,
-            WriteCatalog, WriteEvents, WriteProposals,
+            ControlStreams, DecideProposals, ReadCatalog, ReadDeadLetters, ReadProposals, ReadSeries, ReadStreams,
+            ReplayDeadLetters, WriteCatalog, WriteEvents, WriteProposals,
         };
         match permission {
             ReadCatalog | ReadSeries | ReadStreams => true,
@@ -69,14 +71,14 @@ impl Role {
             WriteCatalog | WriteEvents | ReadDeadLetters | ReplayDeadLetters | ReadProposals | WriteProposals => {
                 matches!(self, Self::Admin | Self::Analyst)
             }
-            ControlStreams => matches!(self, Self::Admin),
+            ControlStreams | DecideProposals => matches!(self, Self::Admin),
         }
     }
 }
 
 impl Permission {
     /// Every permission, for tables and tests.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ReadCatalog,
         Self::WriteCatalog,
         Self::WriteEvents,
@@ -87,6 +89,7 @@ impl Permission {
         Self::ControlStreams,
         Self::ReadProposals,
         Self::WriteProposals,
+        Self::DecideProposals,
     ];
 }
 
@@ -110,6 +113,7 @@ impl fmt::Display for Permission {
             Self::ControlStreams => "pin or pause streams",
             Self::ReadProposals => "read proposals",
             Self::WriteProposals => "write proposals",
+            Self::DecideProposals => "issue, accept or decline proposals",
         })
     }
 }
@@ -150,6 +154,7 @@ mod tests {
             (ControlStreams, [true, false, false]),
             (ReadProposals, [true, true, false]),
             (WriteProposals, [true, true, false]),
+            (DecideProposals, [true, false, false]),
         ];
         assert_eq!(table.map(|(permission, _)| permission), Permission::ALL);
         for (permission, expected) in table {

@@ -8,6 +8,7 @@ pub mod database;
 pub mod environment;
 pub mod extract;
 pub mod http;
+pub mod idempotency;
 pub mod logs;
 pub mod problem;
 #[cfg(feature = "publishers")]

@@ -37,6 +37,8 @@ pub struct PriceBook {
     pub network: Network,
     /// Support.
     pub managed_services: Support,
+    /// Most percent that may be taken off, by who gives the discount.
+    pub discount_limits: DiscountLimits,
     /// What sizes are estimated with.
     pub sizing: Sizing,
 }
@@ -192,6 +194,15 @@ part! {
     }
 }
 part! {
+    /// Most percent of a discount.
+    DiscountLimits {
+        /// Of one that an analyst gives.
+        analyst_percent: Figure,
+        /// Of one that an administrator gives.
+        admin_percent: Figure,
+    }
+}
+part! {
     /// What sizes are estimated with.
     Sizing {
         /// Services of the business tier, and as many of the backend tier.
@@ -297,6 +308,7 @@ impl PriceBook {
             .chain(self.storage.problems().map(named("storage")))
             .chain(self.network.problems().map(named("network")))
             .chain(self.managed_services.problems().map(named("managed_services")))
+            .chain(self.discount_limits.problems().map(named("discount_limits")))
             .chain(self.sizing.problems().map(named("sizing")));
         prices.next()
     }

@@ -353,6 +353,6 @@ fn check_known(cart: &Map<String, Value>, catalog: &Catalog, problems: &mut Vec<
 }
 
 /// A name as a part of a JSON pointer.
-fn escaped(name: &str) -> String {
+pub(crate) fn escaped(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }

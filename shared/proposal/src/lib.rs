@@ -8,17 +8,22 @@
 //! Money is decimal. Each line's amount is rounded once, to the cent, halves away from zero; totals are sums of lines
 //! and of their multiples by whole months and years, so they need no rounding.
 //!
+//! A draft is issued, accepted, declined or revised as [`lifecycle`] says; [`changes`] tells two revisions apart.
+//!
 //! Pure: no I/O, no clock. Prices are compiled in.
 
 mod answers;
 mod book;
+mod changes;
 mod check;
 pub mod disagreements;
+pub mod lifecycle;
 mod pricing;
 mod questionnaire;
 mod quote;
 mod required;
 mod retention;
+mod terms;
 
 pub use answers::{
     Active, AdditionalHours, Answers, Archive, Complexity, Environment, Granularity, Infrastructure, KpiImplementation,
@@ -26,12 +31,14 @@ pub use answers::{
     Term,
 };
 pub use book::{BookError, PriceBook};
+pub use changes::{Change, MAX_CHANGES, changes};
 pub use check::{Missing, checked_name, missing};
 pub use pricing::quote;
 pub use questionnaire::{AnswerKind, Choice, ChoicePrice, Condition, ForEach, Question, Questionnaire, Step, StepKey};
 pub use quote::{Line, Notice, Period, Quote, Range, Section, Totals};
 pub use required::{RequestedKpi, RequiredChain, RequiredObject, RequiredObjects, required_objects};
 pub use retention::Adjustment;
+pub use terms::{Discount, Discounts, Exchange, Tax, Terms};
 
 /// The most KPIs of a cart: several times a large catalogue, and a quote of so many lines can still be read.
 pub const MAX_KPIS: usize = 500;

@@ -1,5 +1,6 @@
 //! From answers to a quote. What is not answered yet is not priced, and said to be missing.
 
+mod commercial;
 mod implementation;
 mod infrastructure;
 mod recurring;
@@ -11,10 +12,11 @@ use crate::questionnaire::{Questionnaire, StepKey};
 use crate::quote::{Line, Notice, Quote, Totals};
 use crate::required::RequiredObjects;
 use crate::retention::{Adjustment, Effective};
+use crate::terms::Terms;
 
-/// What the answers so far cost by a book. `required` is what the KPIs of the cart need now.
+/// What the answers so far cost by a book and on some terms. `required` is what the KPIs of the cart need now.
 #[must_use]
-pub fn quote(book: &PriceBook, answers: &Answers, required: &RequiredObjects) -> Quote {
+pub fn quote(book: &PriceBook, answers: &Answers, terms: &Terms, required: &RequiredObjects) -> Quote {
     let retention = answers.retention.as_ref().map(|retention| retention.effective());
     let term = answers.licensing.as_ref().and_then(|licensing| licensing.term);
     let lines: Vec<Line> = recurring::licensing(book, answers, required)
@@ -28,12 +30,17 @@ pub fn quote(book: &PriceBook, answers: &Answers, required: &RequiredObjects) ->
         ))
         .chain(recurring::managed_services(book, answers))
         .collect();
+    let lines = commercial::apply(terms, lines);
     let missing = missing(&Questionnaire::new(book), answers, required);
     Quote {
         price_book: book.version.clone(),
-        currency: book.currency.clone(),
+        currency: terms
+            .exchange
+            .as_ref()
+            .map_or(&book.currency, |exchange| &exchange.currency)
+            .clone(),
         complete: missing.is_empty() && required.unknown_kpis.is_empty(),
-        totals: Totals::of(&lines, term.map(|term| term.years())),
+        totals: Totals::of(&lines, term.map(|term| term.years()), terms.decimals()),
         lines,
         missing,
         notices: notices(answers, required, retention.as_ref()),

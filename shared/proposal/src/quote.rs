@@ -10,6 +10,16 @@ use crate::retention::Adjustment;
 /// Months of a year.
 const YEAR_MONTHS: u32 = 12;
 
+/// Decimals of an amount in the currencies of price books.
+pub(crate) const CENTS: u32 = 2;
+
+/// An amount as it is paid and written: with all decimals of its currency, halves rounded away from zero.
+pub(crate) fn money(amount: Decimal, decimals: u32) -> Decimal {
+    let mut amount = amount.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero);
+    amount.rescale(decimals);
+    amount
+}
+
 /// Two numbers: the least and the most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
 pub struct Range {
@@ -28,7 +38,7 @@ impl Range {
         Self { min: value, max: value }
     }
 
-    fn map(self, change: impl Fn(Decimal) -> Decimal) -> Self {
+    pub(crate) fn map(self, change: impl Fn(Decimal) -> Decimal) -> Self {
         Self {
             min: change(self.min),
             max: change(self.max),
@@ -71,6 +81,10 @@ pub enum Section {
     Infrastructure,
     /// Support.
     ManagedServices,
+    /// What is taken off: amounts below zero.
+    Discount,
+    /// Tax.
+    Tax,
 }
 
 /// How often a line is paid.
@@ -85,7 +99,8 @@ pub enum Period {
     Year,
 }
 
-/// One line: its amount is quantity times unit price, rounded to the cent.
+/// One line: its amount is quantity times unit price, rounded to the cent. The quantity of a discount or a tax is the amount that it
+/// is taken of, and its unit price the share: then each end of the amount belongs to that end of the quantity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Line {
     /// The part of the quote.
@@ -100,7 +115,7 @@ pub struct Line {
     pub source_system: Option<String>,
     /// How many units.
     pub quantity: Range,
-    /// The unit: `each`, `hour`, `instance`, `GB`.
+    /// The unit: `each`, `hour`, `instance`, `GB`, `of amount`.
     pub unit: &'static str,
     /// The price of a unit.
     #[schema(value_type = String)]
@@ -123,7 +138,6 @@ impl Line {
         unit: &'static str,
         unit_price: Decimal,
     ) -> Self {
-        let cents = |amount: Decimal| amount.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
         let period = match section {
             Section::Licensing | Section::ManagedServices => Period::Year,
             Section::Infrastructure => Period::Month,
@@ -138,7 +152,7 @@ impl Line {
             unit,
             unit_price,
             period,
-            amount: quantity.map(|quantity| cents(quantity * unit_price)),
+            amount: quantity.map(|quantity| money(quantity * unit_price, CENTS)),
             hours: None,
         }
     }
@@ -156,6 +170,13 @@ impl Line {
     pub(crate) fn taking(mut self, hours: Range) -> Self {
         self.hours = Some(hours);
         self
+    }
+
+    fn paid_once(&self) -> Range {
+        match self.period {
+            Period::Once => self.amount,
+            Period::Month | Period::Year => Range::default(),
+        }
     }
 
     /// What it costs in a year; nothing when it is paid once.
@@ -184,7 +205,7 @@ pub struct Totals {
     pub environment: Range,
     /// Integration and KPIs by the hour.
     pub time_and_materials: Range,
-    /// The four before together: what is paid once.
+    /// The four before together, before discounts and tax.
     pub implementation: Range,
     /// Hours of the four together.
     pub implementation_hours: Range,
@@ -194,7 +215,13 @@ pub struct Totals {
     pub infrastructure_per_year: Range,
     /// Support, a year.
     pub managed_services_per_year: Range,
-    /// The first year: what is paid once, and what is paid every year.
+    /// What discounts take off the first year, below zero; absent without discounts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub discounts_year_1: Option<Range>,
+    /// Tax of the first year; absent without tax.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tax_year_1: Option<Range>,
+    /// The first year: what is paid once, and what is paid every year, discounts and tax included.
     pub year_1: Range,
     /// Every later year.
     pub recurring_per_year: Range,
@@ -204,16 +231,29 @@ pub struct Totals {
 }
 
 impl Totals {
-    pub(crate) fn of(lines: &[Line], term_years: Option<u8>) -> Self {
+    /// Sums of lines whose amounts have `decimals`. Nothing is rounded, only written with them.
+    pub(crate) fn of(lines: &[Line], term_years: Option<u8>, decimals: u32) -> Self {
         let of = |section| lines.iter().filter(move |line| line.section == section);
-        let once = |section| of(section).map(|line| line.amount).sum::<Range>();
-        let per_year = |section| of(section).map(Line::per_year).sum::<Range>();
+        let sum =
+            |amounts: &mut dyn Iterator<Item = Range>| amounts.sum::<Range>().map(|amount| money(amount, decimals));
+        let once = |section| sum(&mut of(section).map(|line| line.amount));
+        let per_year = |section| sum(&mut of(section).map(Line::per_year));
         let one_time = || lines.iter().filter(|line| line.period == Period::Once);
-        let implementation: Range = one_time().map(|line| line.amount).sum();
-        let recurring: Range = lines.iter().map(Line::per_year).sum();
+        let paid_once = sum(&mut one_time().map(|line| line.amount));
+        let recurring = sum(&mut lines.iter().map(Line::per_year));
+        let first_year = |section| {
+            let amounts = &mut of(section).map(|line| line.paid_once() + line.per_year()).peekable();
+            amounts.peek().is_some().then(|| sum(amounts))
+        };
         let years = |amount: Range, years: u8| amount.map(|amount| amount * Decimal::from(years));
         let licensing_per_year = per_year(Section::Licensing);
-        let year_1 = implementation + recurring;
+        let year_1 = paid_once + recurring;
+        let implementation = [
+            Section::DataIntegration,
+            Section::KpiImplementation,
+            Section::Environment,
+            Section::TimeAndMaterials,
+        ];
         Self {
             licensing_per_year,
             licensing_term: term_years.map(|term| years(licensing_per_year, term)),
@@ -221,11 +261,13 @@ impl Totals {
             kpi_implementation: once(Section::KpiImplementation),
             environment: once(Section::Environment),
             time_and_materials: once(Section::TimeAndMaterials),
-            implementation,
+            implementation: sum(&mut implementation.map(once).into_iter()),
             implementation_hours: one_time().filter_map(|line| line.hours).sum(),
             infrastructure_per_month: once(Section::Infrastructure),
             infrastructure_per_year: per_year(Section::Infrastructure),
             managed_services_per_year: per_year(Section::ManagedServices),
+            discounts_year_1: first_year(Section::Discount),
+            tax_year_1: first_year(Section::Tax),
             year_1,
             recurring_per_year: recurring,
             term: term_years.map(|term| year_1 + years(recurring, term.saturating_sub(1))),

@@ -4,6 +4,7 @@
 //! have 23 or 25 hours.
 
 use catalog::Level;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
@@ -68,6 +69,12 @@ impl Calendar {
     #[must_use]
     pub fn of(zone: &str) -> Option<Self> {
         TimeZone::get(zone).ok().map(Self::new)
+    }
+
+    /// The day that the instant is in.
+    #[must_use]
+    pub fn date(&self, time: Timestamp) -> Date {
+        self.local(time).date()
     }
 
     /// Start of the bucket that holds the instant.

@@ -32,7 +32,8 @@ async fn kpis_say_what_they_need(ours: &Account) {
     assert_eq!(needed.body["unknown_kpis"], json!(["GONE"]));
 }
 
-fn steps() -> [(&'static str, Value); 7] {
+/// Answers to the steps after the cart of `FLIGHTS` and `ON_TIME_RATE`.
+pub(super) fn steps() -> [(&'static str, Value); 7] {
     [
         (
             "licensing",
@@ -220,5 +221,14 @@ async fn proposals_are_for_those_who_may(product: &Product, path: &str) {
         )
         .await;
     assert_eq!(theft.unwrap().status, 404);
+    for (action, body) in [
+        ("issue", json!({})),
+        ("accept", json!({ "revision": 1 })),
+        ("decline", json!({ "revision": 1 })),
+        ("revisions", json!({})),
+    ] {
+        let theft = theirs.change(&format!("{path}/{action}"), &body).await;
+        assert_eq!(theft.unwrap().status, 404, "{action}");
+    }
     assert_eq!(theirs.get("/v1/proposals").await.unwrap().body["proposals"], json!([]));
 }

@@ -30,7 +30,7 @@ fn the_documents_sizes_cost_what_it_says() {
             .filter(|line| line.key.starts_with(start))
             .cloned()
             .collect();
-        Totals::of(&part, None).infrastructure_per_year.max
+        Totals::of(&part, None, crate::quote::CENTS).infrastructure_per_year.max
     };
     assert_eq!(
         [year("compute"), year("storage"), year("network"), year("")],

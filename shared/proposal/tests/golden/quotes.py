@@ -120,12 +120,27 @@ def support(case):
     return [D(5000 + count * 75) for count in hours]
 
 
+def commercial(case, chains, once, month, help_):
+    """Discounts paid once and yearly, then tax once, monthly and yearly; each least and most, each line rounded by itself."""
+    terms = case.get("terms", {})
+    off = {name: D(discount["percent"]) / 100 for name, discount in terms.get("discounts", {}).items()}
+    less_once = [-cents(amount * off.get("implementation", 0)) for amount in once]
+    less_yearly = [-cents(chains * off.get("licensing", 0)) - cents(amount * off.get("managed_services", 0)) for amount in help_]
+    rate = D(terms.get("tax", {}).get("percent", 0)) / 100
+    tax_once = [cents((once[end] + less_once[end]) * rate) for end in (0, 1)]
+    tax_yearly = [cents((chains + help_[end] + less_yearly[end]) * rate) for end in (0, 1)]
+    return less_once, less_yearly, tax_once, cents(month * rate), tax_yearly
+
+
 def quoted(case):
     chains, years = licence(case)
     part, once, hours = work(case)
     month, help_ = infrastructure(case), support(case)
-    yearly = [chains + month * 12 + help_[end] for end in (0, 1)]
-    first = [once[end] + yearly[end] for end in (0, 1)]
+    less_once, less_yearly, tax_once, tax_month, tax_yearly = commercial(case, chains, once, month, help_)
+    less = [less_once[end] + less_yearly[end] for end in (0, 1)]
+    tax = [tax_once[end] + tax_month * 12 + tax_yearly[end] for end in (0, 1)]
+    yearly = [chains + month * 12 + help_[end] + less_yearly[end] + tax_month * 12 + tax_yearly[end] for end in (0, 1)]
+    first = [once[end] + less_once[end] + tax_once[end] + yearly[end] for end in (0, 1)]
     totals = {
         "licensing_per_year": [chains] * 2, **part, "implementation": once, "implementation_hours": hours,
         "infrastructure_per_month": [month] * 2, "infrastructure_per_year": [month * 12] * 2,
@@ -134,6 +149,10 @@ def quoted(case):
     if years:
         totals["licensing_term"] = [chains * years] * 2
         totals["term"] = [first[end] + yearly[end] * (years - 1) for end in (0, 1)]
+    if case.get("terms", {}).get("discounts"):
+        totals["discounts_year_1"] = less
+    if case.get("terms", {}).get("tax"):
+        totals["tax_year_1"] = tax
     return {name: {"min": str(cents(low)), "max": str(cents(high))} for name, (low, high) in totals.items()}
 
 
@@ -225,6 +244,13 @@ def cases():
     yield case("everything by the hour", many, **{**whole, "licensing": {"term": "five_years"}, "data_integration": with_methods(many, "streaming_non_architected", "batch_multi_source"),
                "kpi_implementation": with_complexities(many, "dynamic_rbac", "rbac", "custom_basic"), "environment": {"platform": "oracle"},
                "managed_services": {"retainer": True, "additional_hours": "from100_to200"}})
+    discount = {"percent": "7.35", "reason": "Reference customer"}
+    every = {"licensing": discount, "implementation": {**discount, "percent": "12.5"}, "managed_services": {**discount, "percent": "0.01"}}
+    vat = {"name": "VAT", "percent": "19"}
+    for terms in [{"discounts": {"licensing": discount}}, {"discounts": every}, {"tax": vat}, {"discounts": every, "tax": {**vat, "percent": "8.1"}}]:
+        yield {**case(f"the document with {' and '.join(terms)}", document, **whole), "terms": terms}
+        by_hour = {"environment": {"platform": "aws"}, "managed_services": {"retainer": True, "additional_hours": "from50_to100"}}
+        yield {**case(f"ranges with {' and '.join(terms)}", document, **{**whole, **by_hour}), "terms": terms}
     yield case("only a cart", few)
 
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use catalog::Problem;
 use proposal::{
-    AnswerKind, Answers, Choice, MAX_KPIS, MAX_PROBLEMS, Missing, PriceBook, Question, Questionnaire, StepKey, missing,
-    quote,
+    AnswerKind, Answers, Choice, MAX_KPIS, MAX_PROBLEMS, Missing, PriceBook, Question, Questionnaire, StepKey, Terms,
+    missing, quote,
 };
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -301,7 +301,12 @@ fn partial_answers_are_priced_as_far_as_they_go() {
             .map(|(step, value)| ((*step).to_owned(), value.clone()))
             .collect();
         let answers = answered(&catalog, &cart(), &steps).unwrap();
-        quote(PriceBook::newest().unwrap(), &answers, &required(&catalog, &answers))
+        quote(
+            PriceBook::newest().unwrap(),
+            &answers,
+            &Terms::default(),
+            &required(&catalog, &answers),
+        )
     };
     let nothing = price(&[]);
     assert!(nothing.lines.is_empty() && !nothing.complete && nothing.totals.term.is_none());
@@ -330,7 +335,7 @@ fn a_kpi_that_was_deleted_is_left_out_and_told() {
     let left = catalog(&without);
     let required = required(&left, &answers);
     assert_eq!(required.unknown_kpis, ["POF"]);
-    let quote = quote(PriceBook::newest().unwrap(), &answers, &required);
+    let quote = quote(PriceBook::newest().unwrap(), &answers, &Terms::default(), &required);
     assert!(!quote.complete);
     assert_eq!(quote.totals.year_1.max, Decimal::from(1_500));
     let notices: Vec<&str> = quote.notices.iter().map(|notice| notice.pointer.as_str()).collect();
@@ -365,7 +370,13 @@ fn worked_examples_come_out() {
     let cost = |step: &str, answers: Value| {
         let steps = BTreeMap::from([(step.to_owned(), answers)]);
         let answers = answered(&catalog, &cart(), &steps).unwrap();
-        quote(PriceBook::newest().unwrap(), &answers, &required(&catalog, &answers)).totals
+        quote(
+            PriceBook::newest().unwrap(),
+            &answers,
+            &Terms::default(),
+            &required(&catalog, &answers),
+        )
+        .totals
     };
     let both = |range: proposal::Range| [range.min, range.max];
     let licence = cost(

@@ -5,13 +5,15 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 use crate::common::{Kpi, answered, catalog, decimal, required};
-use proposal::{PriceBook, quote};
+use proposal::{PriceBook, Terms, quote};
 
 #[derive(Deserialize)]
 struct Case {
     name: String,
     kpis: Vec<Kpi>,
     answers: BTreeMap<String, Value>,
+    #[serde(default)]
+    terms: Terms,
     totals: Value,
 }
 
@@ -25,7 +27,7 @@ fn quotes_equal_the_golden_table_to_the_cent() {
         let catalog = catalog(&case.kpis);
         let answers = answered(&catalog, &case.kpis, &case.answers)
             .unwrap_or_else(|problems| panic!("{}: {problems:?}", case.name));
-        let quote = quote(book, &answers, &required(&catalog, &answers));
+        let quote = quote(book, &answers, &case.terms, &required(&catalog, &answers));
         let totals = serde_json::to_value(quote.totals).unwrap();
         let expected = case.totals.as_object().unwrap();
         assert_eq!(

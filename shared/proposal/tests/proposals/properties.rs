@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use proposal::{Answers, Line, Period, PriceBook, Quote, Range, quote};
+use proposal::{Answers, Line, Period, PriceBook, Quote, Range, Terms, quote};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -134,7 +134,12 @@ impl Wishes {
     fn answers_and_quote(&self) -> (Answers, Quote) {
         let catalog = catalog(&self.cart());
         let answers = answered(&catalog, &self.cart(), &self.steps()).unwrap();
-        let quote = quote(PriceBook::newest().unwrap(), &answers, &required(&catalog, &answers));
+        let quote = quote(
+            PriceBook::newest().unwrap(),
+            &answers,
+            &Terms::default(),
+            &required(&catalog, &answers),
+        );
         (answers, quote)
     }
 
@@ -219,6 +224,30 @@ proptest! {
                 prop_assert!(before.min <= after.min && before.max <= after.max, "more {what}: {before:?}, {after:?}");
             }
         }
+    }
+
+    #[test]
+    fn terms_are_lines_like_others(wishes in wishes(), off in 1..3_000_i64, tax in 1..5_000_i64, rate in 1..3_000_000_i64) {
+        let terms: Terms = serde_json::from_value(json!({
+            "discounts": { "licensing": { "percent": Decimal::new(off, 2), "reason": "agreed" }, "implementation": { "percent": Decimal::new(off, 2), "reason": "agreed" } },
+            "exchange": { "currency": "EUR", "rate": Decimal::new(rate, 6) },
+            "tax": { "name": "VAT", "percent": Decimal::new(tax, 2) },
+        })).unwrap();
+        prop_assert_eq!(terms.problems("USD"), vec![]);
+        let (answers, list) = wishes.answers_and_quote();
+        let catalog = catalog(&wishes.cart());
+        let quote = quote(PriceBook::newest().unwrap(), &answers, &terms, &required(&catalog, &answers));
+        let total = sum(&quote.lines, |line| match line.period {
+            Period::Once | Period::Year => line.amount,
+            Period::Month => times(line.amount, 12),
+        });
+        prop_assert_eq!(quote.totals.year_1, total);
+        prop_assert_eq!(quote.lines.len(), list.lines.len() + 2 + 3, "two discounts, and a tax for each rhythm of payment");
+        for line in &quote.lines {
+            prop_assert!((line.quantity.max * line.unit_price - line.amount.max).abs() <= Decimal::new(5, 3), "{line:?}");
+            prop_assert!(line.amount.min.scale() <= 2 && line.amount.max.scale() <= 2, "{line:?}");
+        }
+        prop_assert!(quote.totals.discounts_year_1.unwrap().max <= Decimal::ZERO && quote.totals.tax_year_1.unwrap().min >= Decimal::ZERO);
     }
 
     #[test]

@@ -1,0 +1,156 @@
+//! Service proposals: what is asked, drafts, and what becomes of them.
+
+use utoipa::PartialSchema;
+use utoipa::openapi::path::HttpMethod;
+
+use super::{Body, Parameter, Route, idempotency_key, if_match, path, query, route};
+use crate::proposals;
+
+/// Routes of the questionnaire and of proposals.
+pub(super) fn routes() -> Vec<Route> {
+    let id = || path("id", "The proposal.");
+    let mut routes = proposal_decisions(id);
+    routes.extend(vec![
+        Route {
+            response: body!(::proposal::Questionnaire, "Questionnaire"),
+            ..route(
+                HttpMethod::Get,
+                "/v1/questionnaire",
+                "readQuestionnaire",
+                "What a proposal asks, with today's prices.",
+            )
+        },
+        Route {
+            request: body!(proposals::KpiCodes, "KpiCodes"),
+            response: body!(::proposal::RequiredObjects, "RequiredObjects"),
+            ..route(
+                HttpMethod::Post,
+                "/v1/analysis/required-objects",
+                "requiredObjects",
+                "The objects and value chains that KPIs need.",
+            )
+        },
+        Route {
+            parameters: vec![idempotency_key()],
+            request: body!(proposals::NewProposal, "NewProposal"),
+            response: body!(proposals::Proposal, "Proposal"),
+            status: "201",
+            ..route(
+                HttpMethod::Post,
+                "/v1/proposals",
+                "createProposal",
+                "Begins a proposal with a cart of KPIs.",
+            )
+        },
+        Route {
+            parameters: vec![
+                query("before", false, "`next_before` of the page before."),
+                query("limit", false, "Most proposals, up to 200."),
+            ],
+            response: body!(proposals::Proposals, "Proposals"),
+            ..route(
+                HttpMethod::Get,
+                "/v1/proposals",
+                "listProposals",
+                "Proposals, newest first.",
+            )
+        },
+        Route {
+            parameters: vec![id()],
+            response: body!(proposals::Proposal, "Proposal"),
+            ..route(
+                HttpMethod::Get,
+                "/v1/proposals/{id}",
+                "readProposal",
+                "One proposal with its ETag, and what is still to be answered.",
+            )
+        },
+        Route {
+            parameters: vec![id(), path("step", "Key of the step."), if_match()],
+            request: body!(proposals::StepAnswers, "StepAnswers"),
+            response: body!(proposals::Proposal, "Proposal"),
+            ..route(
+                HttpMethod::Put,
+                "/v1/proposals/{id}/answers/{step}",
+                "replaceAnswers",
+                "Replaces the answers of a step.",
+            )
+        },
+        Route {
+            parameters: vec![id()],
+            response: body!(::proposal::Quote, "Quote"),
+            ..route(
+                HttpMethod::Get,
+                "/v1/proposals/{id}/quote",
+                "readQuote",
+                "What the answers so far cost, and what is still missing.",
+            )
+        },
+    ]);
+    routes
+}
+
+/// From a draft to what became of it.
+fn proposal_decisions(id: impl Fn() -> Parameter) -> Vec<Route> {
+    let post = |path: &'static str, operation: &'static str, summary: &'static str| Route {
+        response: body!(proposals::Proposal, "Proposal"),
+        ..route(HttpMethod::Post, path, operation, summary)
+    };
+    vec![
+        Route {
+            parameters: vec![id(), if_match()],
+            request: body!(::proposal::Terms, "Terms"),
+            response: body!(proposals::Proposal, "Proposal"),
+            ..route(
+                HttpMethod::Put,
+                "/v1/proposals/{id}/terms",
+                "replaceTerms",
+                "Replaces discounts, currency and tax of a draft.",
+            )
+        },
+        Route {
+            parameters: vec![id(), if_match()],
+            ..post(
+                "/v1/proposals/{id}/issue",
+                "issueProposal",
+                "Makes an offer of a complete draft, valid for 30 days; once, however often it is sent.",
+            )
+        },
+        Route {
+            parameters: vec![id()],
+            request: body!(proposals::Acceptance, "Acceptance"),
+            ..post(
+                "/v1/proposals/{id}/accept",
+                "acceptProposal",
+                "Accepts the issued revision; once, however often it is sent.",
+            )
+        },
+        Route {
+            parameters: vec![id()],
+            request: body!(proposals::Refusal, "Refusal"),
+            ..post(
+                "/v1/proposals/{id}/decline",
+                "declineProposal",
+                "Declines the issued revision; once, however often it is sent.",
+            )
+        },
+        Route {
+            parameters: vec![id()],
+            ..post(
+                "/v1/proposals/{id}/revisions",
+                "reviseProposal",
+                "Begins the next revision as a draft of the same answers and terms.",
+            )
+        },
+        Route {
+            parameters: vec![id()],
+            response: body!(proposals::Revisions, "Revisions"),
+            ..route(
+                HttpMethod::Get,
+                "/v1/proposals/{id}/revisions",
+                "listRevisions",
+                "The revisions that were issued, and what changed from one to the next.",
+            )
+        },
+    ]
+}

@@ -3,5 +3,7 @@
 
 mod answers;
 mod common;
+mod feasible;
 mod golden;
 mod properties;
+mod schedules;

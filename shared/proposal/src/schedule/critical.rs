@@ -4,6 +4,9 @@
 //! off, with its person and that person's order kept, in minutes that this person works: total slack without the
 //! project ending later, free slack without any other task beginning later. A milestone's is in minutes of the
 //! standard calendar (full days from Monday to Friday).
+//!
+//! The critical path goes back from the last task: to what its person had to wait for, or did before. A task on it can have
+//! some slack of its own, when its person still works at an hour at which the next one has gone home.
 
 use std::cmp::Reverse;
 
@@ -18,7 +21,7 @@ pub(super) struct Slack {
     pub(super) total: Vec<u32>,
     /// Free slack of each task, in minutes.
     pub(super) free: Vec<u32>,
-    /// Tasks without slack that follow each other up to the end, first to last.
+    /// Tasks up to the last one, each of which begins as soon as the one before has ended.
     pub(super) path: Vec<usize>,
 }
 

@@ -11,7 +11,7 @@ pub(super) struct Decoder<'a> {
     network: &'a Network,
     /// For each person, what is taken of the minutes worked: from and to, apart and in order.
     taken: Vec<Vec<(u32, u32)>>,
-    /// How often a person was asked for a gap: what a search's length is measured in.
+    /// How often a place was looked for: what a search's length is measured in.
     pub(super) probes: u64,
 }
 
@@ -42,6 +42,12 @@ impl<'a> Decoder<'a> {
 
     fn place(&mut self, task: usize, wish: Option<usize>, slots: &[Slot]) -> Option<Slot> {
         let node = &self.network.nodes[task];
+        // A milestone counts too, and so does what fails: or a search could go on for ever.
+        self.probes += if wish.is_some() {
+            1
+        } else {
+            node.people.len().max(1) as u64
+        };
         let ends = node.before.iter().map(|before| slots[*before].end);
         let ready = ends.fold(node.release, u32::max);
         if node.work == 0 {
@@ -62,7 +68,6 @@ impl<'a> Decoder<'a> {
                 fits.min_by_key(|slot| (slot.end, slot.person.map(|person| self.network.versatility[person])))
             }
         }?;
-        self.probes += if wish.is_some() { 1 } else { node.people.len() as u64 };
         if let Some(person) = slot.person {
             take(&mut self.taken[person], slot.from, slot.from + node.work);
         }

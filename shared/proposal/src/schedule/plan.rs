@@ -19,7 +19,7 @@ pub struct Schedule {
     pub standard_minutes: u32,
     /// Tasks in the order of the project.
     pub assignments: Vec<Assignment>,
-    /// Keys of tasks that follow each other up to the end without a minute of slack, first to last.
+    /// Keys of tasks up to the last one: each begins with the first minute that its person works after the one before.
     pub critical_path: Vec<String>,
     /// How much of their time people work.
     pub utilisation: Utilisation,

@@ -69,3 +69,13 @@ fn a_chart_has_a_bar_for_each_task_by_its_begin() {
     assert_eq!((chart.phases[0].first_week, chart.phases[0].last_week), (1, 2));
     assert_eq!(chart.phases[0].people, ["Ana"]);
 }
+
+/// Nothing to be done has an end, too, and so has the search for it.
+#[test]
+fn milestones_alone_are_reached_at_the_start() {
+    let mut project = project(vec![task("a", 0, &[]), task("b", 0, &["a"])], Vec::new());
+    project.tasks[0].not_before = Some(date(2026, 1, 8));
+    let plan = schedule(&project).unwrap();
+    assert_eq!((plan.end.day, plan.end.minute), (date(2026, 1, 8), 0));
+    assert_eq!(plan.critical_path, ["a", "b"]);
+}

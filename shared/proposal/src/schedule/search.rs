@@ -4,7 +4,7 @@ use super::decode::Decoder;
 use super::network::{Network, Slot};
 use super::rules::{by_start, orders};
 
-/// The longest search, in gaps asked for: about half a second.
+/// The longest search, in places looked for: about half a second.
 const SEARCH_PROBES: u64 = 1_500_000;
 
 /// How long a search is for each pair of tasks, up to the longest.

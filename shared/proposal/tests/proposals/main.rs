@@ -5,5 +5,7 @@ mod answers;
 mod common;
 mod feasible;
 mod golden;
+mod plans;
 mod properties;
 mod schedules;
+mod statement;

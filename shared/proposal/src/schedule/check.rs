@@ -51,19 +51,14 @@ pub(super) fn network(project: &Project) -> Result<Network, Vec<Problem>> {
 fn sizes(project: &Project) -> Vec<Problem> {
     let dependencies = project.tasks.iter().map(|task| task.depends_on.len()).sum();
     let lists = [
-        ("/tasks", project.tasks.len(), MAX_TASKS),
-        ("/tasks", dependencies, MAX_DEPENDENCIES),
-        ("/people", project.people.len(), MAX_PEOPLE),
-        ("/holidays", project.holidays.len(), MAX_SPANS),
+        ("/tasks", project.tasks.len(), "tasks", MAX_TASKS),
+        ("/tasks", dependencies, "dependencies", MAX_DEPENDENCIES),
+        ("/people", project.people.len(), "people", MAX_PEOPLE),
+        ("/holidays", project.holidays.len(), "entries", MAX_SPANS),
     ];
     let mut problems = Vec::new();
-    for (pointer, length, most) in lists {
+    for (pointer, length, what, most) in lists {
         if length > most {
-            let what = if most == MAX_DEPENDENCIES {
-                "dependencies"
-            } else {
-                "entries"
-            };
             problems.push(Problem::new(pointer, format!("{length} {what}")).with_hint(format!("at most {most}")));
         }
     }

@@ -31,12 +31,12 @@ fn every_mistake_is_told_with_its_place() {
         (
             |it| it.tasks = vec![task("a", 1, &[]); MAX_TASKS + 1],
             "/tasks",
-            "2001 entries",
+            "2001 tasks",
         ),
         (
             |it| it.people = vec![developer("ana"); MAX_PEOPLE + 1],
             "/people",
-            "101 entries",
+            "101 people",
         ),
         (
             |it| it.holidays = vec![january(1, 1); MAX_SPANS + 1],

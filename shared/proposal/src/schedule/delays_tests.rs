@@ -2,8 +2,10 @@ use super::*;
 use crate::schedule::samples::{MONDAY, developer, january, project, task};
 use crate::schedule::{Commitment, schedule};
 
-/// The delays of a plan: task, minutes, kinds and minutes of the causes.
-fn delays(project: &Project) -> Vec<(String, DelayKind, u32, Vec<(CauseKind, u32)>)> {
+/// A task, what is late, minutes, and the kinds of the causes with their minutes.
+type Row = (String, DelayKind, u32, Vec<(CauseKind, u32)>);
+
+fn delays(project: &Project) -> Vec<Row> {
     let causes = |delay: &Delay| delay.causes.iter().map(|cause| (cause.kind, cause.minutes)).collect();
     let delays = schedule(project).unwrap().delays;
     delays

@@ -4,8 +4,8 @@ use super::decode::Decoder;
 use super::network::{Network, Slot};
 use super::rules::{by_start, orders};
 
-/// The longest search, in places looked for: about half a second.
-const SEARCH_PROBES: u64 = 1_500_000;
+/// The longest search, in places looked for. About half a second of a processor.
+const SEARCH_PROBES: u64 = 4_000_000;
 
 /// How long a search is for each pair of tasks, up to the longest.
 const PROBES_PER_PAIR: u64 = 5_000;
@@ -15,6 +15,9 @@ const HISTORY: usize = 60;
 
 /// Steps without a better plan, for each task, after which a search goes back to the best one.
 const PATIENCE: usize = 150;
+
+/// The most times that a plan is pushed to its end and back; most get no better after three.
+const MAX_JUSTIFICATIONS: usize = 20;
 
 /// The part of the search that looks for a better end; the rest improves what counts among equal ends.
 const FOR_THE_END: (u64, u64) = (5, 6);
@@ -86,7 +89,7 @@ impl Search<'_> {
 
     /// The plan pushed to its end and back to its start, as long as that makes it better.
     fn justified(&mut self, mut plan: Plan) -> Plan {
-        loop {
+        for _ in 0..MAX_JUSTIFICATIONS {
             let mirrored = self.network.mirrored(plan.score.0);
             let mut backward = Decoder::new(&mirrored);
             let wishes: Vec<Option<usize>> = plan.slots.iter().map(|slot| slot.person).collect();
@@ -108,6 +111,7 @@ impl Search<'_> {
                 _ => return plan,
             }
         }
+        plan
     }
 
     /// Late acceptance: a changed plan is taken when it is no worse than the one of some steps ago.

@@ -199,9 +199,10 @@ fn guarded_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
         .collect()
 }
 
-fn proposal_routes(id: &str, cart: &Value) -> [GuardedRoute; 13] {
+fn proposal_routes(id: &str, cart: &Value) -> [GuardedRoute; 14] {
     use Permission::{DecideProposals, ReadCatalog, ReadProposals, WriteProposals};
     let (terms, revision) = (json!({}), json!({ "revision": 1 }));
+    let plan = json!({ "start": "2026-12-07" });
     let kpis = json!({ "kpis": ["FLIGHTS"] });
     let term = json!({ "term": "one_year" });
     [
@@ -231,6 +232,7 @@ fn proposal_routes(id: &str, cart: &Value) -> [GuardedRoute; 13] {
             Some(&revision),
             DecideProposals,
         ),
+        (Method::POST, "/v1/proposals/{id}/schedule", Some(&plan), ReadProposals),
         (Method::GET, "/v1/proposals/{id}/revisions", None, ReadProposals),
         (Method::POST, "/v1/proposals/{id}/revisions", None, WriteProposals),
     ]

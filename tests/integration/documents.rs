@@ -243,6 +243,7 @@ fn check_body(file: &str, key: &str, body: &str) {
         }
         "POST /v1/proposals/{id}/accept" => drop(parse::<api::proposals::Acceptance>(file, body)),
         "POST /v1/proposals/{id}/decline" => drop(parse::<api::proposals::Refusal>(file, body)),
+        "POST /v1/proposals/{id}/schedule" => drop(parse::<api::proposals::ScheduleRequest>(file, body)),
         "PUT /v1/proposals/{id}/answers/{step}" => drop(parse::<api::proposals::StepAnswers>(file, body)),
         "POST /v1/events/{entity}" => assert!(!parse::<Vec<Value>>(file, body).is_empty(), "events/{file}"),
         other => panic!("events/{file} has a body, and {other} is not known here"),

@@ -5,6 +5,7 @@ mod answers;
 mod decisions;
 mod proposals;
 mod revisions;
+mod schedule;
 mod shown;
 mod terms;
 
@@ -85,6 +86,7 @@ pub fn router(context: Context) -> Router {
             "/v1/proposals/{id}/revisions",
             get(revisions::list).post(revisions::begin),
         )
+        .route("/v1/proposals/{id}/schedule", post(schedule::plan))
         .with_state(context)
 }
 

@@ -63,6 +63,8 @@ fn collect(schemas: &mut Vec<(String, RefOr<Schema>)>) {
     proposals::Proposal::schemas(schemas);
     proposals::Proposals::schemas(schemas);
     proposals::Revisions::schemas(schemas);
+    proposals::ScheduleRequest::schemas(schemas);
+    proposals::Planned::schemas(schemas);
     proposal::Terms::schemas(schemas);
     proposal::Questionnaire::schemas(schemas);
     proposal::Quote::schemas(schemas);

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use proposal::lifecycle::State;
+use proposal::schedule::{Gantt, Person as TeamMember, Schedule, Span, Task, WhatIf};
 use proposal::{Answers, Change, Missing, Terms};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -118,6 +119,57 @@ pub struct Refusal {
     /// Why.
     #[schema(max_length = 1000)]
     pub reason: Option<String>,
+}
+
+/// `POST /v1/proposals/{id}/schedule`.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScheduleRequest {
+    /// The first day of work.
+    #[schema(value_type = String, format = Date)]
+    pub start: Date,
+    /// Who can do it; one placeholder for each role that is needed when absent.
+    pub people: Option<Vec<TeamMember>>,
+    /// Days on which nobody works.
+    #[serde(default)]
+    pub holidays: Vec<Span>,
+    /// A change to be compared.
+    pub what_if: Option<WhatIfQuestion>,
+}
+
+/// A change of a schedule: `{"add_person": {…}}`, `{"start_on": "2026-12-14"}` or `{"begin_task": {"task": "…", "on": "2026-12-14"}}`.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum WhatIfQuestion {
+    /// One more person.
+    AddPerson(TeamMember),
+    /// Another first day of work.
+    #[schema(value_type = String, format = Date)]
+    StartOn(Date),
+    /// A task that does not begin before a day.
+    BeginTask {
+        /// The key of the task.
+        task: String,
+        /// The day.
+        #[schema(value_type = String, format = Date)]
+        on: Date,
+    },
+}
+
+/// Who does the work of a proposal, and when.
+#[derive(Serialize, ToSchema)]
+pub struct Planned {
+    /// The tasks that follow from the quote, with the most hours of a range.
+    pub tasks: Vec<Task>,
+    /// The people that were planned with.
+    pub people: Vec<TeamMember>,
+    /// The plan.
+    pub schedule: Schedule,
+    /// The same as bars of a chart.
+    pub gantt: Gantt,
+    /// What the change would bring.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub what_if: Option<WhatIf>,
 }
 
 /// A revision that was issued, and what changed since the one before.

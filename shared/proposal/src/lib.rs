@@ -3,7 +3,7 @@
 //! A proposal begins with a cart of KPIs. [`required_objects`] says which objects and value chains they need. The
 //! [`Questionnaire`] is data that a form renders and that [`Answers::replace`] checks answers against. [`quote`] prices
 //! what is answered so far by a [`PriceBook`], and says what is missing. [`disagreements`] lists where the
-//! specification contradicts itself or is silent, and how it is read here.
+//! specification contradicts itself or is silent, and how it is read here. [`schedule`] plans who does the work, and when.
 //!
 //! Money is decimal. Each line's amount is rounded once, to the cent, halves away from zero; totals are sums of lines
 //! and of their multiples by whole months and years, so they need no rounding.
@@ -23,6 +23,7 @@ mod questionnaire;
 mod quote;
 mod required;
 mod retention;
+pub mod schedule;
 mod terms;
 
 pub use answers::{

@@ -10,6 +10,7 @@ async fn a_cart_becomes_a_quote() {
     kpis_say_what_they_need(ours).await;
     let path = a_cart_is_answered_step_by_step(ours).await;
     the_quote_is_the_sum_of_its_lines(ours, &path).await;
+    the_work_is_planned(ours, &path).await;
     two_editors_do_not_lose_answers(ours, &path).await;
     what_cannot_be_is_refused(ours, &path).await;
     proposals_are_for_those_who_may(&product, &path).await;
@@ -135,6 +136,47 @@ async fn the_quote_is_the_sum_of_its_lines(ours: &Account, path: &str) {
         .map(|one| &one["to"])
         .collect();
     assert_eq!(lengthened, ["years7", "years7"]);
+}
+
+async fn the_work_is_planned(ours: &Account, path: &str) {
+    let url = format!("{path}/schedule");
+    let plan = async |request: Value| ours.post(&url, &request).await.unwrap();
+    let alone = plan(json!({ "start": "2026-12-07" })).await.expect(200).unwrap().body;
+    let bars = alone["gantt"]["bars"].as_array().unwrap();
+    let days = |bar: &Value| {
+        let day = |end: &str| bar[end].as_str().unwrap().to_owned();
+        (day("from"), day("to"))
+    };
+    assert!(
+        bars.iter()
+            .all(|bar| days(bar).0 >= "2026-12-07".to_owned() && days(bar).0 <= days(bar).1),
+        "{alone}"
+    );
+    let integrated = bars.iter().find(|bar| bar["phase"] == "data_integration").unwrap();
+    let implemented = bars.iter().filter(|bar| bar["phase"] == "kpi_implementation");
+    assert!(
+        implemented.into_iter().all(|bar| days(bar).0 >= days(integrated).1),
+        "{alone}"
+    );
+    let last = bars.last().unwrap();
+    assert_eq!(
+        (&last["phase"], last.get("person")),
+        (&json!("go_live"), None),
+        "{alone}"
+    );
+    assert!(!alone["schedule"]["critical_path"].as_array().unwrap().is_empty());
+    let more = json!({ "start": "2026-12-07", "what_if": { "add_person": { "id": "second", "roles": ["integration_architect"] } } });
+    let more = plan(more).await.expect(200).unwrap().body;
+    assert!(more["what_if"]["days_gained"].as_i64().unwrap() >= 0, "{more}");
+    for (request, status, pointer) in [
+        (json!({ "start": "2026-12-07", "people": [] }), 422, "/tasks/0/skill"),
+        (json!({ "start": "yesterday" }), 400, ""),
+    ] {
+        let refused = plan(request).await;
+        assert_eq!(refused.status, status, "{}", refused.body);
+        let told = refused.body["issues"][0]["pointer"].as_str().unwrap_or_default();
+        assert!(told.starts_with(pointer), "{}", refused.body);
+    }
 }
 
 async fn two_editors_do_not_lose_answers(ours: &Account, path: &str) {

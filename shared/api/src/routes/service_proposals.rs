@@ -144,6 +144,17 @@ fn proposal_decisions(id: impl Fn() -> Parameter) -> Vec<Route> {
         },
         Route {
             parameters: vec![id()],
+            request: body!(proposals::ScheduleRequest, "ScheduleRequest"),
+            response: body!(proposals::Planned, "Planned"),
+            ..route(
+                HttpMethod::Post,
+                "/v1/proposals/{id}/schedule",
+                "planProposal",
+                "Plans who does the work and when: Gantt bars, critical path, slack, utilisation, delays, and what a change would bring. Nothing is stored.",
+            )
+        },
+        Route {
+            parameters: vec![id()],
             response: body!(proposals::Revisions, "Revisions"),
             ..route(
                 HttpMethod::Get,

@@ -3,5 +3,9 @@
 
 mod answers;
 mod common;
+mod feasible;
 mod golden;
+mod plans;
 mod properties;
+mod schedules;
+mod statement;

@@ -149,7 +149,7 @@ async fn the_work_is_planned(ours: &Account, path: &str) {
     };
     assert!(
         bars.iter()
-            .all(|bar| days(bar).0 >= "2026-12-07".to_owned() && days(bar).0 <= days(bar).1),
+            .all(|bar| days(bar).0.as_str() >= "2026-12-07" && days(bar).0 <= days(bar).1),
         "{alone}"
     );
     let integrated = bars.iter().find(|bar| bar["phase"] == "data_integration").unwrap();

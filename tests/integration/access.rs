@@ -199,10 +199,10 @@ fn guarded_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
         .collect()
 }
 
-fn proposal_routes(id: &str, cart: &Value) -> [GuardedRoute; 14] {
+fn proposal_routes(id: &str, cart: &Value) -> [GuardedRoute; 15] {
     use Permission::{DecideProposals, ReadCatalog, ReadProposals, WriteProposals};
     let (terms, revision) = (json!({}), json!({ "revision": 1 }));
-    let plan = json!({ "start": "2026-12-07" });
+    let (plan, next) = (json!({ "start": "2026-12-07" }), json!({ "after": 1 }));
     let kpis = json!({ "kpis": ["FLIGHTS"] });
     let term = json!({ "term": "one_year" });
     [
@@ -219,7 +219,12 @@ fn proposal_routes(id: &str, cart: &Value) -> [GuardedRoute; 14] {
         ),
         (Method::GET, "/v1/proposals/{id}/quote", None, ReadProposals),
         (Method::PUT, "/v1/proposals/{id}/terms", Some(&terms), WriteProposals),
-        (Method::POST, "/v1/proposals/{id}/issue", None, DecideProposals),
+        (
+            Method::POST,
+            "/v1/proposals/{id}/issue",
+            Some(&revision),
+            DecideProposals,
+        ),
         (
             Method::POST,
             "/v1/proposals/{id}/accept",
@@ -234,10 +239,22 @@ fn proposal_routes(id: &str, cart: &Value) -> [GuardedRoute; 14] {
         ),
         (Method::POST, "/v1/proposals/{id}/schedule", Some(&plan), ReadProposals),
         (Method::GET, "/v1/proposals/{id}/revisions", None, ReadProposals),
-        (Method::POST, "/v1/proposals/{id}/revisions", None, WriteProposals),
+        (
+            Method::GET,
+            "/v1/proposals/{id}/revisions/{revision}",
+            None,
+            ReadProposals,
+        ),
+        (
+            Method::POST,
+            "/v1/proposals/{id}/revisions",
+            Some(&next),
+            WriteProposals,
+        ),
     ]
     .map(|(method, route, body, permission)| {
         let path = route.replace("{id}", id).replace("{step}", "licensing");
+        let path = path.replace("{revision}", "1");
         (method, route, path, body.cloned(), permission)
     })
 }

@@ -238,9 +238,11 @@ fn check_body(file: &str, key: &str, body: &str) {
         "POST /v1/proposals" => drop(parse::<api::proposals::NewProposal>(file, body)),
         "POST /v1/analysis/required-objects" => drop(parse::<api::proposals::KpiCodes>(file, body)),
         "PUT /v1/proposals/{id}/terms" => {
-            let problems = parse::<proposal::Terms>(file, body).problems("USD");
-            assert_eq!(problems, [], "events/{file}");
+            let terms = parse::<proposal::Terms>(file, body);
+            assert_eq!(terms.clone().checked("USD"), Ok(terms), "events/{file}");
         }
+        "POST /v1/proposals/{id}/issue" => drop(parse::<api::proposals::Issue>(file, body)),
+        "POST /v1/proposals/{id}/revisions" => drop(parse::<api::proposals::Next>(file, body)),
         "POST /v1/proposals/{id}/accept" => drop(parse::<api::proposals::Acceptance>(file, body)),
         "POST /v1/proposals/{id}/decline" => drop(parse::<api::proposals::Refusal>(file, body)),
         "POST /v1/proposals/{id}/schedule" => drop(parse::<api::proposals::ScheduleRequest>(file, body)),

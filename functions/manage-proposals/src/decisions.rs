@@ -1,50 +1,59 @@
 //! Issue, accept, decline. Each has its effect once, however often it is sent.
 
 use anyhow::Context as _;
-use api::proposals::{Acceptance, Refusal};
-use axum::extract::State;
+use api::proposals::{Acceptance, Issue as IssueRequest, Refusal};
+use axum::extract::State as Extracted;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use database::definitions::ClientCatalog;
-use database::proposals::{Change, Offer, Stored};
+use database::proposals::{self as stored, Change, Offer, Stored};
 use identity::{Caller, Permission};
 use platform::extract::{Authorized, Json as Body, Path};
 use platform::problem::Issue;
 use platform::versions::{changed_meanwhile, expected_version};
 use platform::{Problem, clock};
-use proposal::lifecycle::{Action, valid_until};
-use proposal::{PriceBook, Quote, RequiredObjects, StepKey};
+use proposal::lifecycle::{Action, State, valid_until};
+use proposal::{PriceBook, Quote, RequiredObjects, Section, StepKey};
 
 use crate::shown::shown;
-use crate::{Context, WHAT, allowed, state};
+use crate::{Context, MAX_TRIES, WHAT, allowed, another_revision, standing, state, too_busy};
 
 /// Most characters of the reason of a refusal.
 const MAX_REASON: usize = 1_000;
 
 pub(crate) async fn issue(
-    State(context): State<Context>,
+    Extracted(context): Extracted<Context>,
     authorized: Authorized,
     Path(id): Path<String>,
     headers: HeaderMap,
+    Body(IssueRequest { revision }): Body<IssueRequest>,
 ) -> Result<Response, Problem> {
     let caller = authorized.with(Permission::DecideProposals)?;
     let expected = expected_version(&headers)?;
-    let found = context.proposal(caller.client, &id).await?;
-    let definitions = context.definitions(caller.client).await?;
-    if !allowed(&found, state(&found, &definitions), Action::Issue)? {
-        return shown(found, &definitions);
+    for _ in 0..MAX_TRIES {
+        let (found, definitions) = context.read(&caller, &id).await?;
+        if revision != found.revision {
+            return Err(another_revision(revision, found.revision));
+        }
+        if !allowed(revision, state(&found, &definitions), Action::Issue)? {
+            return shown(found, &definitions);
+        }
+        if expected.is_some_and(|expected| expected != found.version) {
+            return Err(changed_meanwhile(WHAT, &id, found.version));
+        }
+        let (quote, required) = complete_quote(&found, &definitions)?;
+        let today = definitions.calendar.date(clock::now());
+        let offer = Offer {
+            quote: &quote,
+            required: &required,
+            today,
+            valid_until: valid_until(today),
+        };
+        if let Some(changed) = context.change(&caller, &found, Change::Issue(&offer)).await? {
+            return shown(changed, &definitions);
+        }
     }
-    if expected.is_some_and(|expected| expected != found.version) {
-        return Err(changed_meanwhile(WHAT, &id, found.version));
-    }
-    let (quote, required) = complete_quote(&found, &definitions)?;
-    let offer = Offer {
-        quote: &quote,
-        required: &required,
-        valid_until: valid_until(definitions.calendar.date(clock::now())),
-    };
-    let changed = context.change(&caller, &found, Change::Issue(&offer)).await?;
-    shown(changed, &definitions)
+    Err(too_busy(&id))
 }
 
 /// The quote, when nothing is missing: an offer is never half of one.
@@ -52,9 +61,16 @@ fn complete_quote(found: &Stored, definitions: &ClientCatalog) -> Result<(Quote,
     let book = PriceBook::of(&found.price_book).context("read price book")?;
     let required = proposal::required_objects(&definitions.catalog, &found.answers.kpi_selection.kpis);
     let quote = proposal::quote(book, &found.answers, &found.terms, &required);
-    if quote.complete {
+    let licensed = quote.lines.iter().any(|line| line.section == Section::Licensing);
+    if quote.complete && licensed {
         return Ok((quote, required));
     }
+    let free = (!licensed).then(|| Issue {
+        pointer: format!("/answers/{}/additional_value_chains", StepKey::Licensing.name()),
+        detail: "no KPI of the cart belongs to a value chain, so nothing would be licensed".to_owned(),
+        hint: Some("give a KPI its value chain in the catalogue, or add one under licensing".to_owned()),
+        span: None,
+    });
     let missing = quote.missing.iter().map(|missing| Issue {
         pointer: format!("/answers/{}{}", missing.step.name(), missing.pointer),
         detail: format!("not answered: {}", missing.text),
@@ -71,22 +87,23 @@ fn complete_quote(found: &Stored, definitions: &ClientCatalog) -> Result<(Quote,
         hint: Some("take it out of the cart, or define it again".to_owned()),
         span: None,
     });
-    let issues: Vec<Issue> = missing.chain(gone).collect();
-    Err(Problem::conflict(format!("{} things are missing before it can be issued", issues.len())).issues(issues))
+    let issues: Vec<Issue> = missing.chain(gone).chain(free).collect();
+    Err(Problem::conflict("the proposal can't be issued before these are settled").issues(issues))
 }
 
 pub(crate) async fn accept(
-    State(context): State<Context>,
+    Extracted(context): Extracted<Context>,
     authorized: Authorized,
     Path(id): Path<String>,
     Body(Acceptance { revision }): Body<Acceptance>,
 ) -> Result<Response, Problem> {
     let caller = authorized.with(Permission::DecideProposals)?;
-    decide(&context, &caller, &id, revision, Action::Accept, Change::Accept).await
+    let change = Change::Accept { revision };
+    decide(&context, &caller, &id, revision, Action::Accept, change).await
 }
 
 pub(crate) async fn decline(
-    State(context): State<Context>,
+    Extracted(context): Extracted<Context>,
     authorized: Authorized,
     Path(id): Path<String>,
     Body(Refusal { revision, reason }): Body<Refusal>,
@@ -94,9 +111,10 @@ pub(crate) async fn decline(
     let caller = authorized.with(Permission::DecideProposals)?;
     let reason = reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
     let length = reason.map_or(0, |reason| reason.chars().count());
-    if length > MAX_REASON || reason.is_some_and(|reason| reason.contains('\0')) {
+    let strange = |character: char| character.is_control() && character != '\n';
+    if length > MAX_REASON || reason.is_some_and(|reason| reason.contains(strange)) {
         return Err(Problem::invalid(format!(
-            "/reason has {length} characters: up to {MAX_REASON}, and no U+0000, are possible"
+            "/reason has {length} characters: up to {MAX_REASON} are possible, and no control characters but line feeds"
         )));
     }
     decide(
@@ -105,7 +123,7 @@ pub(crate) async fn decline(
         &id,
         revision,
         Action::Decline,
-        Change::Decline { reason },
+        Change::Decline { revision, reason },
     )
     .await
 }
@@ -118,18 +136,23 @@ async fn decide(
     action: Action,
     change: Change<'_>,
 ) -> Result<Response, Problem> {
-    let found = context.proposal(caller.client, id).await?;
-    let definitions = context.definitions(caller.client).await?;
-    if revision != found.revision {
-        return Err(Problem::conflict(format!(
-            "revision {revision} is not the latest of {WHAT} {id:?}, which is {}",
-            found.revision
-        ))
-        .hint("read it again and decide on the latest revision"));
+    for _ in 0..MAX_TRIES {
+        let (found, definitions) = context.read(caller, id).await?;
+        // A draft that was begun after an offer does not withdraw it.
+        let known = stored::revisions(&context.database, caller.client, found.id).await;
+        let known = known.context("read revisions")?;
+        let state = match known.iter().find(|(issued, _)| issued.revision == revision) {
+            Some((issued, _)) => standing(issued, &definitions),
+            None if revision == found.revision => State::Draft,
+            None => return Err(another_revision(revision, found.revision)),
+        };
+        if !allowed(revision, state, action)? {
+            // Read again: it may have been decided after the proposal was read and before its revisions were.
+            return shown(context.proposal(caller.client, id).await?, &definitions);
+        }
+        if let Some(changed) = context.change(caller, &found, change).await? {
+            return shown(changed, &definitions);
+        }
     }
-    if !allowed(&found, state(&found, &definitions), action)? {
-        return shown(found, &definitions);
-    }
-    let changed = context.change(caller, &found, change).await?;
-    shown(changed, &definitions)
+    Err(too_busy(id))
 }

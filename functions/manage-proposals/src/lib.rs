@@ -13,11 +13,10 @@ use anyhow::{Context as _, Result};
 use axum::Router;
 use axum::routing::{get, post, put};
 use database::definitions::ClientCatalog;
-use database::proposals::{Change, Changed, Stored};
+use database::proposals::{Change, Changed, Issued, Stored};
 use database::{Database, Timeouts};
 use identity::Caller;
 use platform::problem::Issue;
-use platform::versions::changed_meanwhile;
 use platform::{Problem, clock};
 use proposal::lifecycle::{Action, Allowed, State};
 use uuid::Uuid;
@@ -54,19 +53,34 @@ impl Context {
         found.ok_or_else(missing)
     }
 
-    /// Carries a change out on what was read, and reads it again.
-    async fn change(&self, caller: &Caller, found: &Stored, change: Change<'_>) -> Result<Stored, Problem> {
-        let id = found.id;
-        let changed =
-            database::proposals::change(&self.database, caller.client, caller.user, (id, found.version), change)
-                .await
-                .context("change proposal")?;
+    /// The proposal and the client's definitions.
+    async fn read(&self, caller: &Caller, id: &str) -> Result<(Stored, ClientCatalog), Problem> {
+        let found = self.proposal(caller.client, id).await?;
+        Ok((found, self.definitions(caller.client).await?))
+    }
+
+    /// Carries a change out on what was read, and reads it again; `None` when somebody else was faster: look again, at most
+    /// [`MAX_TRIES`] times.
+    async fn change(&self, caller: &Caller, found: &Stored, change: Change<'_>) -> Result<Option<Stored>, Problem> {
+        let at = (found.id, found.version);
+        let changed = database::proposals::change(&self.database, caller.client, caller.user, at, change)
+            .await
+            .context("change proposal")?;
+        let id = found.id.to_string();
         match changed {
-            Changed::Done => self.proposal(caller.client, &id.to_string()).await,
-            Changed::Stale(version) => Err(changed_meanwhile(WHAT, &id.to_string(), version)),
-            Changed::Missing => Err(Problem::not_found(WHAT, &id.to_string())),
+            Changed::Done => self.proposal(caller.client, &id).await.map(Some),
+            Changed::Stale(_) => Ok(None),
+            Changed::Missing => Err(Problem::not_found(WHAT, &id)),
         }
     }
+}
+
+/// How often a change looks again after somebody else was faster.
+const MAX_TRIES: usize = 5;
+
+/// Too many others change the same proposal.
+fn too_busy(id: &str) -> Problem {
+    Problem::conflict(format!("{WHAT} {id:?} is changed by too many others just now")).hint("try again in a moment")
 }
 
 /// The routes of this function.
@@ -86,29 +100,40 @@ pub fn router(context: Context) -> Router {
             "/v1/proposals/{id}/revisions",
             get(revisions::list).post(revisions::begin),
         )
+        .route("/v1/proposals/{id}/revisions/{revision}", get(revisions::read))
         .route("/v1/proposals/{id}/schedule", post(schedule::plan))
         .with_state(context)
 }
 
 /// Where the latest revision stands today, by the client's calendar.
 fn state(found: &Stored, definitions: &ClientCatalog) -> State {
-    let today = definitions.calendar.date(clock::now());
-    let issued = found.issued.as_ref();
-    issued.map_or(State::Draft, |issued| issued.outcome.state(issued.valid_until, today))
+    found
+        .issued
+        .as_ref()
+        .map_or(State::Draft, |issued| standing(issued, definitions))
 }
 
-/// Whether an action is possible now; `false` when it was done before.
-fn allowed(found: &Stored, state: State, action: Action) -> Result<bool, Problem> {
+/// Where an issued revision stands today.
+fn standing(issued: &Issued, definitions: &ClientCatalog) -> State {
+    let today = definitions.calendar.date(clock::now());
+    issued.outcome.state(issued.valid_until, today)
+}
+
+/// Whether an action on a revision is possible now; `false` when it was done before.
+fn allowed(revision: i32, state: State, action: Action) -> Result<bool, Problem> {
     match state.allows(action) {
         Allowed::Yes => Ok(true),
         Allowed::Already => Ok(false),
-        Allowed::No { reason, hint } => Err(Problem::conflict(format!(
-            "revision {} of {WHAT} {:?} can't be changed like this: {reason}",
-            found.revision,
-            found.id.to_string()
-        ))
-        .hint(hint)),
+        Allowed::No { reason, hint } => {
+            Err(Problem::conflict(format!("revision {revision} does not allow this: {reason}")).hint(hint))
+        }
     }
+}
+
+/// A revision that is named, and is not the one that it can be done to.
+fn another_revision(named: i32, latest: i32) -> Problem {
+    Problem::conflict(format!("revision {named} was named, and the latest is {latest}"))
+        .hint("read the proposal again and name the revision that you have read")
 }
 
 /// Everything that is wrong with an input, each with its place and hint.
@@ -123,5 +148,5 @@ fn invalid(what: &str, problems: Vec<catalog::Problem>) -> Problem {
         hint: problem.hint,
         span: None,
     };
-    Problem::invalid(format!("{what} is not valid{first}")).issues(problems.into_iter().map(issue).collect())
+    Problem::invalid(format!("{what} can't be taken{first}")).issues(problems.into_iter().map(issue).collect())
 }

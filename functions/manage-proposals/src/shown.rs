@@ -17,7 +17,11 @@ pub(crate) fn shown(found: Stored, definitions: &ClientCatalog) -> Result<Respon
     let book = PriceBook::of(&found.price_book).with_context(|| format!("read price book of {WHAT} {}", found.id))?;
     let required = proposal::required_objects(&definitions.catalog, &found.answers.kpi_selection.kpis);
     let body = Proposal {
-        missing: proposal::missing(&Questionnaire::new(book), &found.answers, &required),
+        // What was issued was complete, whatever the catalogue has become since.
+        missing: match &found.issued {
+            Some(_) => Vec::new(),
+            None => proposal::missing(&Questionnaire::new(book), &found.answers, &required),
+        },
         state: state(&found, definitions),
         id: found.id,
         name: found.name,

@@ -63,6 +63,7 @@ fn collect(schemas: &mut Vec<(String, RefOr<Schema>)>) {
     proposals::Proposal::schemas(schemas);
     proposals::Proposals::schemas(schemas);
     proposals::Revisions::schemas(schemas);
+    proposals::Revision::schemas(schemas);
     proposals::ScheduleRequest::schemas(schemas);
     proposals::Planned::schemas(schemas);
     proposal::Terms::schemas(schemas);

@@ -102,6 +102,22 @@ pub struct Person {
     pub email: Option<String>,
 }
 
+/// `POST /v1/proposals/{id}/issue`.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Issue {
+    /// The draft's revision: when that is issued already, it is not issued again, nor the next one in its place.
+    pub revision: i32,
+}
+
+/// `POST /v1/proposals/{id}/revisions`.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Next {
+    /// The revision that the next one follows.
+    pub after: i32,
+}
+
 /// `POST /v1/proposals/{id}/accept`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -172,9 +188,9 @@ pub struct Planned {
     pub what_if: Option<WhatIf>,
 }
 
-/// A revision that was issued, and what changed since the one before.
+/// A revision in a list.
 #[derive(Serialize, ToSchema)]
-pub struct Revision {
+pub struct RevisionSummary {
     /// Its number.
     pub revision: i32,
     /// Where it stands today.
@@ -184,15 +200,35 @@ pub struct Revision {
     /// Its quote's totals.
     #[schema(value_type = Object)]
     pub totals: serde_json::Value,
-    /// Answers, terms and totals that differ from the revision before; none of the first.
-    pub changes: Vec<Change>,
 }
 
 /// Revisions that were issued, oldest first.
 #[derive(Serialize, ToSchema)]
 pub struct Revisions {
     /// All of them.
-    pub revisions: Vec<Revision>,
+    pub revisions: Vec<RevisionSummary>,
+}
+
+/// A revision as it was issued, and what changed since the one before.
+#[derive(Serialize, ToSchema)]
+pub struct Revision {
+    /// Its number.
+    pub revision: i32,
+    /// Where it stands today.
+    pub state: State,
+    /// When, by whom, and what became of it.
+    pub issued: Issued,
+    /// Its answers.
+    #[schema(value_type = Answers)]
+    pub answers: serde_json::Value,
+    /// Its terms.
+    #[schema(value_type = Terms)]
+    pub terms: serde_json::Value,
+    /// Its quote.
+    #[schema(value_type = Object)]
+    pub quote: serde_json::Value,
+    /// Answers, terms and totals that differ from the revision that was issued before; none of the first.
+    pub changes: Vec<Change>,
 }
 
 /// A proposal in a list.

@@ -247,21 +247,39 @@ pub async fn find(database: &Database, client: Uuid, id: Uuid) -> Result<Option<
     session.finish(result).await?.first().map(stored).transpose()
 }
 
-/// The revisions that were issued, oldest first.
+const ISSUED_COLUMNS: &str =
+    "r.revision, r.issued_at, r.issued_by, i.email AS issuer, r.valid_until, r.outcome, r.decided_at, r.decided_by,
+    d.email AS decider, r.reason";
+
+/// The revisions that were issued with the totals of their quotes, oldest first.
 ///
 /// # Errors
 /// As [`list`].
-pub async fn revisions(database: &Database, client: Uuid, id: Uuid) -> Result<Vec<Revision>, Error> {
+pub async fn revisions(database: &Database, client: Uuid, id: Uuid) -> Result<Vec<(Issued, Value)>, Error> {
     let session = database.session().await?;
     session.begin(Some(client), Isolation::ReadCommitted).await?;
     let sql = format!(
-        "SELECT r.revision, r.issued_at, r.issued_by, i.email AS issuer, r.valid_until, r.outcome, r.decided_at, r.decided_by,
-             d.email AS decider, r.reason, r.answers, r.terms, r.quote
-         FROM core.proposal_revisions r {PEOPLE}
+        "SELECT {ISSUED_COLUMNS}, r.quote->'totals' AS totals FROM core.proposal_revisions r {PEOPLE}
          WHERE r.client_id = $1 AND r.proposal_id = $2 ORDER BY r.revision LIMIT $3"
     );
     let result = session.query(&sql, &[&client, &id, &i64::from(MAX_REVISIONS)]).await;
-    let revision = |row: &Row| {
+    let revision = |row: &Row| Ok((issued(row, row.get("revision"))?, row.get("totals")));
+    session.finish(result).await?.iter().map(revision).collect()
+}
+
+/// An issued revision, after the one that was issued before it.
+///
+/// # Errors
+/// As [`list`].
+pub async fn revision(database: &Database, client: Uuid, id: Uuid, revision: i32) -> Result<Vec<Revision>, Error> {
+    let session = database.session().await?;
+    session.begin(Some(client), Isolation::ReadCommitted).await?;
+    let sql = format!(
+        "SELECT {ISSUED_COLUMNS}, r.answers, r.terms, r.quote FROM core.proposal_revisions r {PEOPLE}
+         WHERE r.client_id = $1 AND r.proposal_id = $2 AND r.revision <= $3 ORDER BY r.revision DESC LIMIT 2"
+    );
+    let result = session.query(&sql, &[&client, &id, &revision]).await;
+    let read = |row: &Row| {
         Ok(Revision {
             issued: issued(row, row.get("revision"))?,
             answers: row.get("answers"),
@@ -269,7 +287,7 @@ pub async fn revisions(database: &Database, client: Uuid, id: Uuid) -> Result<Ve
             quote: row.get("quote"),
         })
     };
-    session.finish(result).await?.iter().map(revision).collect()
+    session.finish(result).await?.iter().rev().map(read).collect()
 }
 
 /// The quote of an issued revision, as it was then.
@@ -293,10 +311,15 @@ pub enum Change<'a> {
     Terms(&'a Terms),
     /// The draft is issued, and an open revision before it superseded.
     Issue(&'a Offer<'a>),
-    /// The issued revision is accepted.
-    Accept,
-    /// The issued revision is declined.
+    /// An issued revision is accepted. A draft that was begun after it is given up.
+    Accept {
+        /// Which.
+        revision: i32,
+    },
+    /// An issued revision is declined.
     Decline {
+        /// Which.
+        revision: i32,
         /// Why.
         reason: Option<&'a str>,
     },
@@ -311,6 +334,8 @@ pub struct Offer<'a> {
     pub quote: &'a Quote,
     /// What its KPIs need.
     pub required: &'a RequiredObjects,
+    /// The day of the issue: offers that are open on it are superseded, and those that expired before stay as they are.
+    pub today: Date,
     /// The last day on which it can be accepted.
     pub valid_until: Date,
 }
@@ -345,8 +370,11 @@ pub async fn change(
         let revision: i32 = row.get(0);
         match change {
             Change::Issue(offer) => issue(&session, client, user, (id, revision), offer).await?,
-            Change::Accept => decide(&session, client, user, (id, revision), Outcome::Accepted, None).await?,
-            Change::Decline { reason } => {
+            Change::Accept { revision } => {
+                decide(&session, client, user, (id, revision), Outcome::Accepted, None).await?;
+                give_up_draft(&session, client, (id, revision)).await?;
+            }
+            Change::Decline { revision, reason } => {
                 decide(&session, client, user, (id, revision), Outcome::Declined, reason).await?;
             }
             Change::Answers(answers) => set(&session, client, id, "answers = $3", &json(answers)?).await?,
@@ -367,8 +395,32 @@ async fn set(
     value: &(dyn tokio_postgres::types::ToSql + Sync),
 ) -> Result<(), Error> {
     let sql = format!("UPDATE core.proposals SET {assignment} WHERE client_id = $1 AND id = $2");
-    session.execute(&sql, &[&client, &id, value]).await?;
-    Ok(())
+    let rows = session.execute(&sql, &[&client, &id, value]).await?;
+    one(rows, id, "an assignment")
+}
+
+/// What concerns one row concerns exactly one: else the transaction is undone.
+fn one(rows: u64, id: Uuid, what: &str) -> Result<(), Error> {
+    if rows == 1 {
+        return Ok(());
+    }
+    Err(unreadable(
+        format!("proposal {id}"),
+        format!("{what} concerned {rows} rows"),
+    ))
+}
+
+/// The accepted revision is the latest again.
+async fn give_up_draft(session: &Session, client: Uuid, (id, revision): (Uuid, i32)) -> Result<(), Error> {
+    let rows = session
+        .execute(
+            "UPDATE core.proposals p SET revision = r.revision, answers = r.answers, terms = r.terms
+             FROM core.proposal_revisions r
+             WHERE p.client_id = $1 AND p.id = $2 AND r.client_id = $1 AND r.proposal_id = $2 AND r.revision = $3",
+            &[&client, &id, &revision],
+        )
+        .await?;
+    one(rows, id, "giving up a draft")
 }
 
 async fn issue(
@@ -382,11 +434,11 @@ async fn issue(
     session
         .execute(
             "UPDATE core.proposal_revisions SET outcome = 'superseded', decided_at = now(), decided_by = $3
-             WHERE client_id = $1 AND proposal_id = $2 AND outcome = 'open'",
-            &[&client, &id, &user],
+             WHERE client_id = $1 AND proposal_id = $2 AND outcome = 'open' AND valid_until >= $4",
+            &[&client, &id, &user, &offer.today],
         )
         .await?;
-    session
+    let rows = session
         .execute(
             "INSERT INTO core.proposal_revisions (client_id, proposal_id, revision, answers, terms, required, quote, issued_by, valid_until)
              SELECT client_id, id, revision, answers, terms, $4, $5, $6, $7 FROM core.proposals
@@ -394,7 +446,7 @@ async fn issue(
             &[&client, &id, &revision, &required, &quote, &user, &offer.valid_until],
         )
         .await?;
-    Ok(())
+    one(rows, id, "an issue")
 }
 
 async fn decide(
@@ -405,12 +457,12 @@ async fn decide(
     outcome: Outcome,
     reason: Option<&str>,
 ) -> Result<(), Error> {
-    session
+    let rows = session
         .execute(
             "UPDATE core.proposal_revisions SET outcome = $4, decided_at = now(), decided_by = $5, reason = $6
-             WHERE client_id = $1 AND proposal_id = $2 AND revision = $3",
+             WHERE client_id = $1 AND proposal_id = $2 AND revision = $3 AND outcome = 'open'",
             &[&client, &id, &revision, &outcome.name(), &user, &reason],
         )
         .await?;
-    Ok(())
+    one(rows, id, "a decision")
 }

@@ -55,6 +55,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let bytes = Body::from_request(request, state).await?.0;
+        // Without this a list would fill an object's fields by their order, and an empty one all that have a default.
+        if bytes.trim_ascii_start().starts_with(b"[") {
+            return Err(Problem::malformed("the body is a list, and this route takes an object")
+                .hint("the route's schema is in /openapi.json"));
+        }
         parse_json(&bytes).map(Self)
     }
 }

@@ -85,10 +85,7 @@ fn typed<T: DeserializeOwned>(checked: Value) -> Result<T, Problem> {
 /// # Errors
 /// When it is no line of 1 to [`catalog::MAX_LABEL`] characters.
 pub fn checked_name(name: &str) -> Result<String, Problem> {
-    match text(&name.into(), catalog::MAX_LABEL) {
-        Ok(_) => Ok(name.trim().to_owned()),
-        Err((message, hint)) => Err(Problem::new("/name", message).with_hint(hint)),
-    }
+    checked_line(name, catalog::MAX_LABEL).map_err(|(message, hint)| Problem::new("/name", message).with_hint(hint))
 }
 
 /// The questions that are still to be answered before a quote is complete.
@@ -263,7 +260,7 @@ fn check_answer(kind: &AnswerKind, answer: &Value, pointer: &str, problems: &mut
 }
 
 /// A message and a hint.
-type Refusal = (String, String);
+pub(crate) type Refusal = (String, String);
 
 fn check_list(
     answer: &Value,
@@ -308,18 +305,27 @@ fn chosen(options: &[Choice], answer: &Value) -> Result<Value, Refusal> {
 }
 
 fn text(answer: &Value, max_length: usize) -> Result<Value, Refusal> {
-    let hint = format!("a line of 1 to {max_length} characters");
-    let Some(text) = answer.as_str().map(str::trim) else {
-        return Err(("this is no text".to_owned(), hint));
+    let Some(text) = answer.as_str() else {
+        return Err(("this is no text".to_owned(), line_hint(max_length)));
     };
+    checked_line(text, max_length).map(Value::from)
+}
+
+/// A line of text without the blanks around it, or a message and a hint.
+pub(crate) fn checked_line(text: &str, max_length: usize) -> Result<String, Refusal> {
+    let text = text.trim();
     let length = text.chars().count();
     if length == 0 || length > max_length {
-        return Err((format!("the text has {length} characters"), hint));
+        return Err((format!("the text has {length} characters"), line_hint(max_length)));
     }
     if text.chars().any(char::is_control) {
-        return Err(("the text has control characters".to_owned(), hint));
+        return Err(("the text has control characters".to_owned(), line_hint(max_length)));
     }
-    Ok(text.into())
+    Ok(text.to_owned())
+}
+
+fn line_hint(max_length: usize) -> String {
+    format!("a line of 1 to {max_length} characters")
 }
 
 fn range(min: u32, max: u32, unit: &str, what: &str) -> String {

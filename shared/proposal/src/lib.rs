@@ -5,8 +5,8 @@
 //! what is answered so far by a [`PriceBook`], and says what is missing. [`disagreements`] lists where the
 //! specification contradicts itself or is silent, and how it is read here. [`schedule`] plans who does the work, and when.
 //!
-//! Money is decimal. Each line's amount is rounded once, to the cent, halves away from zero; totals are sums of lines
-//! and of their multiples by whole months and years, so they need no rounding.
+//! Money is decimal. Each line's amount is rounded once, to the decimals of its currency, halves away from zero; totals are sums
+//! of lines and of their multiples by whole months and years, so they need no rounding.
 //!
 //! A draft is issued, accepted, declined or revised as [`lifecycle`] says; [`changes`] tells two revisions apart.
 //!

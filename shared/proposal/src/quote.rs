@@ -99,7 +99,7 @@ pub enum Period {
     Year,
 }
 
-/// One line: its amount is quantity times unit price, rounded to the cent. The quantity of a discount or a tax is the amount that it
+/// One line: its amount is quantity times unit price, rounded to the decimals of its currency. The quantity of a discount or a tax is the amount that it
 /// is taken of, and its unit price the share: then each end of the amount belongs to that end of the quantity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Line {
@@ -130,7 +130,7 @@ pub struct Line {
 }
 
 impl Line {
-    /// A line of a quantity. Here alone, amounts are rounded: to the cent, halves away from zero.
+    /// A line of a quantity, in the currency of a price book.
     pub(crate) fn new(
         section: Section,
         key: &'static str,

@@ -6,10 +6,8 @@ use utoipa::ToSchema;
 
 use catalog::Problem;
 
+use crate::check::checked_line;
 use crate::quote::CENTS;
-
-/// Most characters of a discount's reason and of a tax's name.
-const MAX_TEXT: usize = 120;
 
 /// Most decimals of a percentage.
 const MAX_PERCENT_DECIMALS: u32 = 2;
@@ -46,7 +44,7 @@ pub struct Terms {
     /// What is taken off. Infrastructure has no discount: it is what its owner pays to others.
     #[serde(default, skip_serializing_if = "Discounts::is_empty")]
     pub discounts: Discounts,
-    /// Another currency than the price book's.
+    /// Another currency than the price book's. Its rate weighs as much as a discount, so an administrator sets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exchange: Option<Exchange>,
     /// Tax, on everything after discounts.
@@ -106,17 +104,12 @@ pub struct Tax {
 
 impl Discounts {
     fn is_empty(&self) -> bool {
-        self.all().iter().all(|(_, discount)| discount.is_none())
+        self.all().next().is_none()
     }
 
-    /// Each with the name of what it is on.
-    #[must_use]
-    pub fn all(&self) -> [(&'static str, Option<&Discount>); 3] {
-        [
-            ("licensing", self.licensing.as_ref()),
-            ("implementation", self.implementation.as_ref()),
-            ("managed_services", self.managed_services.as_ref()),
-        ]
+    fn all(&self) -> impl Iterator<Item = &Discount> {
+        let all = [&self.licensing, &self.implementation, &self.managed_services];
+        all.into_iter().flatten()
     }
 }
 
@@ -131,45 +124,52 @@ impl Terms {
     /// The highest percentage that is taken off anything.
     #[must_use]
     pub fn highest_discount(&self) -> Decimal {
-        let discounts = self.discounts.all();
-        let percents = discounts.iter().filter_map(|(_, discount)| *discount);
-        percents.map(|discount| discount.percent).max().unwrap_or_default()
+        let percents = self.discounts.all().map(|discount| discount.percent);
+        percents.max().unwrap_or_default()
     }
 
-    /// Everything that is wrong with them, for a price book in `currency`.
-    #[must_use]
-    pub fn problems(&self, currency: &str) -> Vec<Problem> {
+    /// The terms in their normal form, for a price book in `currency`: texts without blanks around them, numbers without zeros behind.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub fn checked(mut self, currency: &str) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
-        for (name, discount) in self.discounts.all() {
+        let discounts = &mut self.discounts;
+        for (name, discount) in [
+            ("licensing", &mut discounts.licensing),
+            ("implementation", &mut discounts.implementation),
+            ("managed_services", &mut discounts.managed_services),
+        ] {
             let Some(discount) = discount else { continue };
             let pointer = format!("/discounts/{name}");
-            let percent = percent(&format!("{pointer}/percent"), discount.percent, 100);
-            problems.extend(percent);
-            problems.extend(text(&format!("{pointer}/reason"), &discount.reason));
+            problems.extend(percent(&format!("{pointer}/percent"), &mut discount.percent, 100));
+            problems.extend(line(&format!("{pointer}/reason"), &mut discount.reason));
         }
-        problems.extend(self.exchange.iter().flat_map(|exchange| exchange.problems(currency)));
-        if let Some(tax) = &self.tax {
-            problems.extend(text("/tax/name", &tax.name));
-            problems.extend(percent("/tax/percent", tax.percent, MAX_TAX_PERCENT));
+        if let Some(exchange) = &mut self.exchange {
+            problems.extend(exchange.problems(currency));
         }
-        problems
+        if let Some(tax) = &mut self.tax {
+            problems.extend(line("/tax/name", &mut tax.name));
+            problems.extend(percent("/tax/percent", &mut tax.percent, MAX_TAX_PERCENT));
+        }
+        if problems.is_empty() { Ok(self) } else { Err(problems) }
     }
 }
 
 impl Exchange {
-    fn problems(&self, book: &str) -> Vec<Problem> {
+    fn problems(&mut self, book: &str) -> Vec<Problem> {
         let mut problems = Vec::new();
         let known: Vec<&str> = CURRENCIES.iter().map(|(code, _)| *code).collect();
         if !known.contains(&self.currency.as_str()) {
-            let message = format!("{:?} is no currency of a proposal", self.currency);
-            problems
-                .push(Problem::new("/exchange/currency", message).with_hint(format!("one of {}", known.join(", "))));
+            let hint = format!("one of {}", known.join(", "));
+            problems.push(Problem::new("/exchange/currency", "this is no currency of a proposal").with_hint(hint));
         }
         if self.currency == book {
             let message = format!("prices are in {book} already");
             problems.push(Problem::new("/exchange/currency", message).with_hint("leave `exchange` out"));
         }
-        let rate = self.rate.normalize();
+        self.rate = self.rate.normalize();
+        let rate = self.rate;
         if rate <= Decimal::ZERO || rate > Decimal::from(MAX_RATE) || rate.scale() > MAX_RATE_DECIMALS {
             let hint = format!("above 0 and up to {MAX_RATE}, with up to {MAX_RATE_DECIMALS} decimals");
             problems.push(Problem::new("/exchange/rate", format!("{rate} is no rate of exchange")).with_hint(hint));
@@ -178,18 +178,21 @@ impl Exchange {
     }
 }
 
-fn percent(pointer: &str, percent: Decimal, most: u32) -> Option<Problem> {
-    let percent = percent.normalize();
-    let fits = percent > Decimal::ZERO && percent <= Decimal::from(most) && percent.scale() <= MAX_PERCENT_DECIMALS;
+fn percent(pointer: &str, percent: &mut Decimal, most: u32) -> Option<Problem> {
+    *percent = percent.normalize();
+    let fits = *percent > Decimal::ZERO && *percent <= Decimal::from(most) && percent.scale() <= MAX_PERCENT_DECIMALS;
     let hint = format!("above 0 and up to {most}, with up to {MAX_PERCENT_DECIMALS} decimals; leave it out for none");
     (!fits).then(|| Problem::new(pointer, format!("{percent} % is not possible here")).with_hint(hint))
 }
 
-fn text(pointer: &str, text: &str) -> Option<Problem> {
-    let (text, length) = (text.trim(), text.trim().chars().count());
-    let fits = (1..=MAX_TEXT).contains(&length) && !text.chars().any(char::is_control);
-    let hint = format!("a line of 1 to {MAX_TEXT} characters");
-    (!fits).then(|| Problem::new(pointer, format!("{text:?} is no such line")).with_hint(hint))
+fn line(pointer: &str, text: &mut String) -> Option<Problem> {
+    match checked_line(text, catalog::MAX_LABEL) {
+        Ok(checked) => {
+            *text = checked;
+            None
+        }
+        Err((message, hint)) => Some(Problem::new(pointer, message).with_hint(hint)),
+    }
 }
 
 #[cfg(test)]

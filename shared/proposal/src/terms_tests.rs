@@ -13,7 +13,7 @@ fn possible_terms_have_no_problems_and_survive_being_stored() {
         json!({ "exchange": { "currency": "JPY", "rate": "151.25" }, "tax": { "name": "VAT", "percent": "19" } }),
     ] {
         let terms = terms(value.clone());
-        assert_eq!(terms.problems("USD"), vec![], "{value}");
+        assert_eq!(terms.clone().checked("USD").as_ref(), Ok(&terms), "{value}");
         let stored = serde_json::to_value(&terms).unwrap();
         assert_eq!(serde_json::from_value::<Terms>(stored).unwrap(), terms);
     }
@@ -68,7 +68,8 @@ fn everything_impossible_is_named() {
     ];
     for (value, pointer) in cases {
         let pointers: Vec<String> = terms(value.clone())
-            .problems("USD")
+            .checked("USD")
+            .unwrap_err()
             .into_iter()
             .map(|problem| problem.pointer)
             .collect();
@@ -82,4 +83,15 @@ fn the_highest_discount_decides() {
     let both = terms(json!({ "discounts": { "licensing": discount("4"), "managed_services": discount("12.5") } }));
     assert_eq!(both.highest_discount(), Decimal::new(125, 1));
     assert_eq!(Terms::default().highest_discount(), Decimal::ZERO);
+}
+
+#[test]
+fn terms_are_kept_in_their_normal_form() {
+    let blanks = " ".repeat(100_000);
+    let written = json!({ "tax": { "name": format!("\n{blanks}VAT{blanks}"), "percent": "19.000000000000000000000" } });
+    let kept = terms(written).checked("USD").unwrap();
+    assert_eq!(
+        serde_json::to_value(kept).unwrap(),
+        json!({ "tax": { "name": "VAT", "percent": "19" } })
+    );
 }

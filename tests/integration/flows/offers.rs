@@ -15,6 +15,7 @@ async fn an_offer_is_issued_once_and_decided_once() {
     two_who_issue_make_one_offer(ours).await;
     what_is_issued_does_not_change(ours).await;
     a_revision_supersedes_the_one_before(ours).await;
+    a_draft_does_not_withdraw_an_offer(ours).await;
     an_expired_offer_is_not_accepted(&product).await;
     product.stop().await.unwrap();
 }
@@ -44,7 +45,7 @@ async fn complete(ours: &Account) -> String {
 
 async fn issued(ours: &Account) -> String {
     let path = complete(ours).await;
-    post(ours, &format!("{path}/issue"), json!({}))
+    post(ours, &format!("{path}/issue"), json!({ "revision": 1 }))
         .await
         .expect(200)
         .unwrap();
@@ -128,25 +129,31 @@ async fn discounts_have_limits(product: &Product) {
 async fn half_an_offer_is_not_issued(ours: &Account) {
     let created = ours.post("/v1/proposals", &cart()).await.unwrap().expect(201).unwrap();
     let path = format!("/v1/proposals/{}", created.body["id"].as_str().unwrap());
-    let refused = post(ours, &format!("{path}/issue"), json!({})).await;
+    let refused = post(ours, &format!("{path}/issue"), json!({ "revision": 1 })).await;
     assert_eq!(refused.status, 409, "{}", refused.body);
     assert_eq!(refused.body["issues"][0]["pointer"], "/answers/licensing");
     assert_eq!(get(ours, &path).await["state"], "draft");
     let early = post(ours, &format!("{path}/accept"), json!({ "revision": 1 })).await;
     assert_eq!(early.status, 409, "a draft is no offer: {}", early.body);
-    let bare = ours.post(&format!("{path}/issue"), &json!({})).await.unwrap();
+    let bare = ours
+        .post(&format!("{path}/issue"), &json!({ "revision": 1 }))
+        .await
+        .unwrap();
     assert_eq!(bare.status, 428);
 }
 
 async fn two_who_issue_make_one_offer(ours: &Account) {
     let path = complete(ours).await;
     let action = format!("{path}/issue");
-    let (one, other) = tokio::join!(post(ours, &action, json!({})), post(ours, &action, json!({})));
-    // Who comes second finds it issued, or changed meanwhile.
-    for answer in [&one, &other] {
-        assert!(matches!(answer.status, 200 | 412), "{}", answer.body);
+    let issues = (0..6).map(|_| post(ours, &action, json!({ "revision": 1 })));
+    for answer in futures::future::join_all(issues).await {
+        assert_eq!(
+            (answer.status, &answer.body["state"]),
+            (200, &json!("issued")),
+            "{}",
+            answer.body
+        );
     }
-    assert!(one.status == 200 || other.status == 200);
     let now = get(ours, &path).await;
     assert_eq!((&now["state"], &now["revision"]), (&json!("issued"), &json!(1)));
     assert_eq!(now["issued"]["by"]["email"], ours.email);
@@ -180,9 +187,13 @@ async fn what_is_issued_does_not_change(ours: &Account) {
     }
     let action = format!("{path}/accept");
     let accept = || post(ours, &action, json!({ "revision": 1 }));
-    let (one, other) = tokio::join!(accept(), accept());
-    for answer in [one, other] {
-        assert!(matches!(answer.status, 200 | 412), "{}", answer.body);
+    for answer in futures::future::join_all((0..6).map(|_| accept())).await {
+        assert_eq!(
+            (answer.status, &answer.body["state"]),
+            (200, &json!("accepted")),
+            "{}",
+            answer.body
+        );
     }
     let again = accept().await.expect(200).unwrap();
     assert_eq!(again.body["state"], "accepted");
@@ -193,66 +204,90 @@ async fn what_is_issued_does_not_change(ours: &Account) {
             .status,
         409
     );
-    assert_eq!(post(ours, &format!("{path}/revisions"), json!({})).await.status, 409);
+    assert_eq!(
+        post(ours, &format!("{path}/revisions"), json!({ "after": 1 }))
+            .await
+            .status,
+        409
+    );
 }
 
 async fn a_revision_supersedes_the_one_before(ours: &Account) {
     let path = issued(ours).await;
-    let action = format!("{path}/revisions");
-    let begin = || post(ours, &action, json!({}));
-    let draft = begin().await.expect(200).unwrap();
+    let revisions = format!("{path}/revisions");
+    let begin = |after: i32| post(ours, &revisions, json!({ "after": after }));
+    let draft = begin(1).await.expect(200).unwrap();
     assert_eq!(
         (&draft.body["revision"], &draft.body["state"]),
         (&json!(2), &json!("draft"))
     );
     assert_eq!(
-        begin().await.expect(200).unwrap().etag,
+        begin(1).await.expect(200).unwrap().etag,
         draft.etag,
         "it has begun already"
     );
     let longer = json!({ "term": "five_years", "additional_value_chains": ["CRM"] });
     let changed = ours.put(&format!("{path}/answers/licensing"), Some("*"), &longer).await;
     changed.unwrap().expect(200).unwrap();
-    post(ours, &format!("{path}/issue"), json!({}))
-        .await
-        .expect(200)
-        .unwrap();
-    let listed = get(ours, &format!("{path}/revisions")).await;
-    let states: Vec<&Value> = listed["revisions"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|one| &one["state"])
-        .collect();
+    let issue = async |revision: i32| post(ours, &format!("{path}/issue"), json!({ "revision": revision })).await;
+    issue(2).await.expect(200).unwrap();
+    assert_eq!(
+        begin(1).await.status,
+        409,
+        "what is sent again begins no third revision"
+    );
+    assert_eq!(issue(1).await.status, 409);
+    let listed = get(ours, &revisions).await;
+    let all = listed["revisions"].as_array().unwrap().iter();
+    let states: Vec<&Value> = all.map(|one| &one["state"]).collect();
     assert_eq!(states, ["superseded", "issued"]);
-    let changes = listed["revisions"][1]["changes"].as_array().unwrap();
-    let term = changes
-        .iter()
-        .find(|change| change["pointer"] == "/answers/licensing/term")
-        .unwrap();
+    let first = get(ours, &format!("{revisions}/1")).await;
+    assert_eq!(
+        (&first["answers"]["licensing"]["term"], &first["changes"]),
+        (&json!("three_years"), &json!([]))
+    );
+    let second = get(ours, &format!("{revisions}/2")).await;
+    assert_eq!(second["quote"], get(ours, &format!("{path}/quote")).await);
+    let changes = second["changes"].as_array().unwrap();
+    let change = |pointer: &str| changes.iter().find(|change| change["pointer"] == pointer).unwrap();
+    let term = change("/answers/licensing/term");
     assert_eq!(
         (&term["before"], &term["after"]),
         (&json!("three_years"), &json!("five_years"))
     );
-    assert!(
-        changes.iter().any(|change| change["pointer"] == "/totals/year_1/max"),
-        "{listed}"
-    );
-    let declined = post(
-        ours,
-        &format!("{path}/decline"),
-        json!({ "revision": 2, "reason": "Too long" }),
-    )
-    .await;
-    let declined = declined.expect(200).unwrap();
+    change("/totals/year_1/max");
+    assert_eq!(ours.get(&format!("{revisions}/3")).await.unwrap().status, 404);
+    let no = json!({ "revision": 2, "reason": "Too long" });
+    let declined = post(ours, &format!("{path}/decline"), no).await.expect(200).unwrap();
     assert_eq!(
         (&declined.body["state"], &declined.body["issued"]["reason"]),
         (&json!("declined"), &json!("Too long"))
     );
+    let third = begin(2).await.expect(200).unwrap();
+    assert_eq!(third.body["revision"], 3, "a declined offer can be followed by another");
+}
+
+async fn a_draft_does_not_withdraw_an_offer(ours: &Account) {
+    let path = issued(ours).await;
+    let next = json!({ "after": 1 });
+    post(ours, &format!("{path}/revisions"), next)
+        .await
+        .expect(200)
+        .unwrap();
+    let shorter = json!({ "term": "one_year" });
+    let edited = ours
+        .put(&format!("{path}/answers/licensing"), Some("*"), &shorter)
+        .await;
+    edited.unwrap().expect(200).unwrap();
+    let accepted = post(ours, &format!("{path}/accept"), json!({ "revision": 1 })).await;
+    let accepted = accepted.expect(200).unwrap().body;
     assert_eq!(
-        begin().await.expect(200).unwrap().body["revision"],
-        3,
-        "a declined offer can be followed by another"
+        (&accepted["revision"], &accepted["state"]),
+        (&json!(1), &json!("accepted"))
+    );
+    assert_eq!(
+        accepted["answers"]["licensing"]["term"], "three_years",
+        "the draft is given up"
     );
 }
 
@@ -273,7 +308,7 @@ async fn an_expired_offer_is_not_accepted(product: &Product) {
     assert_eq!(late.status, 409, "{}", late.body);
     let listed = get(ours, "/v1/proposals?limit=1").await;
     assert_eq!(listed["proposals"][0]["state"], "expired");
-    let next = post(ours, &format!("{path}/revisions"), json!({}))
+    let next = post(ours, &format!("{path}/revisions"), json!({ "after": 1 }))
         .await
         .expect(200)
         .unwrap();

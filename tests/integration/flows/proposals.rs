@@ -264,10 +264,10 @@ async fn proposals_are_for_those_who_may(product: &Product, path: &str) {
         .await;
     assert_eq!(theft.unwrap().status, 404);
     for (action, body) in [
-        ("issue", json!({})),
+        ("issue", json!({ "revision": 1 })),
         ("accept", json!({ "revision": 1 })),
         ("decline", json!({ "revision": 1 })),
-        ("revisions", json!({})),
+        ("revisions", json!({ "after": 1 })),
     ] {
         let theft = theirs.change(&format!("{path}/{action}"), &body).await;
         assert_eq!(theft.unwrap().status, 404, "{action}");

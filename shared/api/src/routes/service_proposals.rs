@@ -110,6 +110,7 @@ fn proposal_decisions(id: impl Fn() -> Parameter) -> Vec<Route> {
         },
         Route {
             parameters: vec![id(), if_match()],
+            request: body!(proposals::Issue, "Issue"),
             ..post(
                 "/v1/proposals/{id}/issue",
                 "issueProposal",
@@ -122,7 +123,7 @@ fn proposal_decisions(id: impl Fn() -> Parameter) -> Vec<Route> {
             ..post(
                 "/v1/proposals/{id}/accept",
                 "acceptProposal",
-                "Accepts the issued revision; once, however often it is sent.",
+                "Accepts an issued revision; once, however often it is sent. A draft that was begun after it is given up.",
             )
         },
         Route {
@@ -131,11 +132,12 @@ fn proposal_decisions(id: impl Fn() -> Parameter) -> Vec<Route> {
             ..post(
                 "/v1/proposals/{id}/decline",
                 "declineProposal",
-                "Declines the issued revision; once, however often it is sent.",
+                "Declines an issued revision; once, however often it is sent.",
             )
         },
         Route {
             parameters: vec![id()],
+            request: body!(proposals::Next, "Next"),
             ..post(
                 "/v1/proposals/{id}/revisions",
                 "reviseProposal",
@@ -160,7 +162,17 @@ fn proposal_decisions(id: impl Fn() -> Parameter) -> Vec<Route> {
                 HttpMethod::Get,
                 "/v1/proposals/{id}/revisions",
                 "listRevisions",
-                "The revisions that were issued, and what changed from one to the next.",
+                "The revisions that were issued.",
+            )
+        },
+        Route {
+            parameters: vec![id(), path("revision", "Its number.")],
+            response: body!(proposals::Revision, "Revision"),
+            ..route(
+                HttpMethod::Get,
+                "/v1/proposals/{id}/revisions/{revision}",
+                "readRevision",
+                "A revision as it was issued: answers, terms, quote, and what changed since the one before.",
             )
         },
     ]

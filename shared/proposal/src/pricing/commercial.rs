@@ -5,8 +5,8 @@ use rust_decimal::Decimal;
 use crate::quote::{Line, Period, Range, Section, money};
 use crate::terms::{Discount, Tax, Terms};
 
-/// Decimals of a unit price in another currency: a GB in the archive costs a cent.
-const UNIT_PRICE_DECIMALS: u32 = 4;
+/// Decimals of a unit price in another currency: those of a price and of a rate together, so that nothing is rounded away.
+const UNIT_PRICE_DECIMALS: u32 = 8;
 
 /// The unit of a line whose quantity is an amount.
 const OF_AMOUNT: &str = "of amount";
@@ -48,7 +48,7 @@ const IMPLEMENTATION: &[Section] = &[
     Section::TimeAndMaterials,
 ];
 
-/// The unit price is converted and rounded, and the amount follows from it: a reader can compute each line again.
+/// The unit price is converted, and the amount follows from it: a reader can compute each line again.
 fn converted(line: Line, rate: Decimal, decimals: u32) -> Line {
     let unit_price = money(line.unit_price * rate, UNIT_PRICE_DECIMALS).normalize();
     let amount = line.quantity.map(|quantity| money(quantity * unit_price, decimals));
@@ -65,7 +65,7 @@ fn taken_off(key: &'static str, discount: &Discount, on: &[Section], lines: &[Li
     let period = of.first()?.period;
     let base: Range = of.iter().map(|line| line.amount).sum();
     let share = -percentage(discount.percent);
-    Some(share_of(Section::Discount, key, base, share, period, decimals).about(discount.reason.trim()))
+    Some(share_of(Section::Discount, key, base, share, period, decimals).about(&discount.reason))
 }
 
 /// One line for each rhythm of payment.
@@ -79,7 +79,7 @@ fn taxed(tax: &Tax, lines: &[Line], decimals: u32) -> Vec<Line> {
         let of: Vec<&Line> = lines.iter().filter(|line| line.period == period).collect();
         let base: Range = of.iter().map(|line| line.amount).sum();
         let line = || share_of(Section::Tax, key, base, percentage(tax.percent), period, decimals);
-        (!of.is_empty()).then(|| line().about(tax.name.trim()))
+        (!of.is_empty()).then(|| line().about(&tax.name))
     };
     rhythms.into_iter().filter_map(line).collect()
 }

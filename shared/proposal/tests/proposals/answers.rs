@@ -411,3 +411,42 @@ fn worked_examples_come_out() {
     );
     assert_eq!(both(band.managed_services_per_year), [8_750, 12_500].map(Decimal::from));
 }
+
+/// A thousandth of a cent counts when there are terabytes: unit prices in another currency are exact.
+#[test]
+fn small_unit_prices_are_converted_exactly() {
+    let kpis = [Kpi {
+        code: "K".to_owned(),
+        objects: vec!["Order".to_owned()],
+        value_chain: "SCOR".to_owned(),
+    }];
+    let catalog = catalog(&kpis);
+    let steps = [(
+        "infrastructure".to_owned(),
+        json!({ "daily_volume_gb": "0", "concurrent_users": 1, "refresh_period": "day", "monthly_transfer_gb": 1_000_000 }),
+    )];
+    let answers = answered(&catalog, &kpis, &steps.into_iter().collect()).unwrap();
+    let terms: Terms =
+        serde_json::from_value(json!({ "exchange": { "currency": "GBP", "rate": "0.754933" } })).unwrap();
+    let quote = quote(
+        PriceBook::newest().unwrap(),
+        &answers,
+        &terms,
+        &required(&catalog, &answers),
+    );
+    let transfer = quote.lines.iter().find(|line| line.key == "network.transfer").unwrap();
+    assert_eq!(
+        transfer.amount.max.to_string(),
+        "67943.97",
+        "1,000,000 GB at 0.09 USD and 0.754933"
+    );
+    let yen: Terms = serde_json::from_value(json!({ "exchange": { "currency": "JPY", "rate": "151.255" } })).unwrap();
+    let quote = proposal::quote(
+        PriceBook::newest().unwrap(),
+        &answers,
+        &yen,
+        &required(&catalog, &answers),
+    );
+    let transfer = quote.lines.iter().find(|line| line.key == "network.transfer").unwrap();
+    assert_eq!(transfer.amount.max.to_string(), "13612950", "yen have no cents");
+}

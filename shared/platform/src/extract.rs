@@ -57,8 +57,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
         let bytes = Body::from_request(request, state).await?.0;
         // Without this a list would fill an object's fields by their order, and an empty one all that have a default.
         if bytes.trim_ascii_start().starts_with(b"[") {
-            return Err(Problem::malformed("the body is a list, and this route takes an object")
-                .hint("the route's schema is in /openapi.json"));
+            return Err(malformed(
+                String::new(),
+                "it is a list, and this route takes an object".to_owned(),
+            ));
         }
         parse_json(&bytes).map(Self)
     }
@@ -86,16 +88,19 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let pointer = pointer(&error.path().to_string());
-        let detail = error.inner().to_string();
-        Problem::malformed(format!("the body is not the JSON that this route takes: {detail}"))
-            .hint("the route's schema is in /openapi.json")
-            .issues(vec![Issue {
-                pointer,
-                detail,
-                hint: None,
-                span: None,
-            }])
+        malformed(pointer, error.inner().to_string())
     })
+}
+
+fn malformed(pointer: String, detail: String) -> Problem {
+    Problem::malformed(format!("the body is not the JSON that this route takes: {detail}"))
+        .hint("the route's schema is in /openapi.json")
+        .issues(vec![Issue {
+            pointer,
+            detail,
+            hint: None,
+            span: None,
+        }])
 }
 
 /// What a path names, decoded.

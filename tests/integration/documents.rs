@@ -100,11 +100,12 @@ fn sample_events_are_what_their_triggers_send() {
                 }
             }
             "ingest-events" => drop(parse::<api::QueuedEvents>(&file, queued(&file, &event))),
+            "render-proposals" => drop(parse::<api::domain_events::Delivered>(&file, queued(&file, &event))),
             "push-updates" if event["Records"].is_array() => {
                 assert!(parse::<Value>(&file, queued(&file, &event))["shard"].is_u64(), "{file}")
             }
             "push-updates" => assert!(event["shard"].is_u64(), "{file}"),
-            "provision-client" | "migrate-database" | "compact-rollups" => assert!(event.is_object(), "{file}"),
+            "provision-client" | "migrate-database" | "compact-rollups" | "publish-events" => assert!(event.is_object(), "{file}"),
             _ => check_http(&file, &event),
         }
     }

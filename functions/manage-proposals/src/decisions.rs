@@ -1,6 +1,7 @@
 //! Issue, accept, decline. Each has its effect once, however often it is sent.
 
 use anyhow::Context as _;
+use api::domain_events::Happening;
 use api::proposals::{Acceptance, Issue as IssueRequest, Refusal};
 use axum::extract::State as Extracted;
 use axum::http::HeaderMap;
@@ -8,15 +9,16 @@ use axum::response::Response;
 use database::definitions::ClientCatalog;
 use database::proposals::{self as stored, Change, Offer, Stored};
 use identity::{Caller, Permission};
-use platform::extract::{Authorized, Json as Body, Path};
+use platform::extract::{Authorized, CorrelationId, Json as Body, Path};
 use platform::problem::Issue;
 use platform::versions::{changed_meanwhile, expected_version};
 use platform::{Problem, clock};
 use proposal::lifecycle::{Action, State, valid_until};
 use proposal::{PriceBook, Quote, RequiredObjects, Section, StepKey};
 
+use crate::schedule::kept_plan;
 use crate::shown::shown;
-use crate::{Context, MAX_TRIES, WHAT, allowed, another_revision, standing, state, too_busy};
+use crate::{Context, MAX_TRIES, WHAT, allowed, another_revision, event, standing, state, too_busy};
 
 /// Most characters of the reason of a refusal.
 const MAX_REASON: usize = 1_000;
@@ -24,6 +26,7 @@ const MAX_REASON: usize = 1_000;
 pub(crate) async fn issue(
     Extracted(context): Extracted<Context>,
     authorized: Authorized,
+    CorrelationId(correlation): CorrelationId,
     Path(id): Path<String>,
     headers: HeaderMap,
     Body(IssueRequest { revision }): Body<IssueRequest>,
@@ -42,14 +45,24 @@ pub(crate) async fn issue(
             return Err(changed_meanwhile(WHAT, &id, found.version));
         }
         let (quote, required) = complete_quote(&found, &definitions)?;
+        let plan = kept_plan(&found, &quote, &required).await?;
         let today = definitions.calendar.date(clock::now());
+        let valid_until = valid_until(today);
         let offer = Offer {
             quote: &quote,
             required: &required,
             today,
-            valid_until: valid_until(today),
+            valid_until,
+            plan: plan.as_ref(),
         };
-        if let Some(changed) = context.change(&caller, &found, Change::Issue(&offer)).await? {
+        let what = Happening::ProposalIssued {
+            proposal: found.id,
+            revision,
+            valid_until,
+        };
+        let told = event(&caller, &correlation, what);
+        let changed = context.change_and_tell(&caller, &found, Change::Issue(&offer), &told);
+        if let Some(changed) = changed.await? {
             return shown(changed, &definitions);
         }
     }
@@ -94,17 +107,20 @@ fn complete_quote(found: &Stored, definitions: &ClientCatalog) -> Result<(Quote,
 pub(crate) async fn accept(
     Extracted(context): Extracted<Context>,
     authorized: Authorized,
+    CorrelationId(correlation): CorrelationId,
     Path(id): Path<String>,
     Body(Acceptance { revision }): Body<Acceptance>,
 ) -> Result<Response, Problem> {
     let caller = authorized.with(Permission::DecideProposals)?;
     let change = Change::Accept { revision };
-    decide(&context, &caller, &id, revision, Action::Accept, change).await
+    let by = (&caller, correlation.as_str());
+    decide(&context, by, &id, revision, (Action::Accept, change)).await
 }
 
 pub(crate) async fn decline(
     Extracted(context): Extracted<Context>,
     authorized: Authorized,
+    CorrelationId(correlation): CorrelationId,
     Path(id): Path<String>,
     Body(Refusal { revision, reason }): Body<Refusal>,
 ) -> Result<Response, Problem> {
@@ -117,24 +133,17 @@ pub(crate) async fn decline(
             "/reason has {length} characters: up to {MAX_REASON} are possible, and no control characters but line feeds"
         )));
     }
-    decide(
-        &context,
-        &caller,
-        &id,
-        revision,
-        Action::Decline,
-        Change::Decline { revision, reason },
-    )
-    .await
+    let change = Change::Decline { revision, reason };
+    let by = (&caller, correlation.as_str());
+    decide(&context, by, &id, revision, (Action::Decline, change)).await
 }
 
 async fn decide(
     context: &Context,
-    caller: &Caller,
+    (caller, correlation): (&Caller, &str),
     id: &str,
     revision: i32,
-    action: Action,
-    change: Change<'_>,
+    (action, change): (Action, Change<'_>),
 ) -> Result<Response, Problem> {
     for _ in 0..MAX_TRIES {
         let (found, definitions) = context.read(caller, id).await?;
@@ -150,7 +159,14 @@ async fn decide(
             // Read again: it may have been decided after the proposal was read and before its revisions were.
             return shown(context.proposal(caller.client, id).await?, &definitions);
         }
-        if let Some(changed) = context.change(caller, &found, change).await? {
+        let proposal = found.id;
+        let what = match action {
+            Action::Decline => Happening::ProposalDeclined { proposal, revision },
+            _ => Happening::ProposalAccepted { proposal, revision },
+        };
+        let told = event(caller, correlation, what);
+        let changed = context.change_and_tell(caller, &found, change, &told);
+        if let Some(changed) = changed.await? {
             return shown(changed, &definitions);
         }
     }

@@ -1,8 +1,11 @@
-//! `manage-proposals`: the questionnaire, proposals with their answers and terms, what these cost, and what becomes of them.
+//! `manage-proposals`: the questionnaire, proposals with their answers and terms, what these cost, what becomes of them, and
+//! their documents.
 
 mod analysis;
 mod answers;
+mod branding;
 mod decisions;
+mod documents;
 mod proposals;
 mod revisions;
 mod schedule;
@@ -10,12 +13,15 @@ mod shown;
 mod terms;
 
 use anyhow::{Context as _, Result};
+use api::domain_events::{DomainEvent, Happening};
 use axum::Router;
 use axum::routing::{get, post, put};
 use database::definitions::ClientCatalog;
-use database::proposals::{Change, Changed, Issued, Stored};
+use database::proposals::{By, Change, Changed, Issued, Stored};
 use database::{Database, Timeouts};
 use identity::Caller;
+use platform::bucket::Bucket;
+use platform::bus::{self, Bus};
 use platform::problem::Issue;
 use platform::{Problem, clock};
 use proposal::lifecycle::{Action, Allowed, State};
@@ -27,6 +33,9 @@ const WHAT: &str = "proposal";
 #[derive(Clone)]
 pub struct Context {
     database: Database,
+    bus: Bus,
+    /// Where `render-proposals` puts documents.
+    documents: Bucket,
 }
 
 impl Context {
@@ -34,9 +43,11 @@ impl Context {
     ///
     /// # Errors
     /// When a variable is missing or malformed.
-    pub fn from_environment() -> Result<Self> {
+    pub async fn from_environment() -> Result<Self> {
         Ok(Self {
             database: platform::database::from_environment()?.with_timeouts(Timeouts::REQUEST),
+            bus: Bus::from_environment().await?,
+            documents: Bucket::from_environment("DOCUMENTS_BUCKET").await?,
         })
     }
 
@@ -62,16 +73,50 @@ impl Context {
     /// Carries a change out on what was read, and reads it again; `None` when somebody else was faster: look again, at most
     /// [`MAX_TRIES`] times.
     async fn change(&self, caller: &Caller, found: &Stored, change: Change<'_>) -> Result<Option<Stored>, Problem> {
-        let at = (found.id, found.version);
-        let changed = database::proposals::change(&self.database, caller.client, caller.user, at, change)
+        let Caller { client, user, .. } = *caller;
+        let event = None;
+        self.changed(By { client, user, event }, found, change).await
+    }
+
+    /// As [`Self::change`], and tells of it.
+    async fn change_and_tell(
+        &self,
+        caller: &Caller,
+        found: &Stored,
+        change: Change<'_>,
+        event: &DomainEvent,
+    ) -> Result<Option<Stored>, Problem> {
+        let Caller { client, user, .. } = *caller;
+        let event = bus::pending(event)?;
+        let event = Some(&event);
+        let changed = self.changed(By { client, user, event }, found, change).await?;
+        if changed.is_some() {
+            self.bus.send_now(&self.database, client).await;
+        }
+        Ok(changed)
+    }
+
+    async fn changed(&self, by: By<'_>, found: &Stored, change: Change<'_>) -> Result<Option<Stored>, Problem> {
+        let changed = database::proposals::change(&self.database, by, (found.id, found.version), change)
             .await
             .context("change proposal")?;
         let id = found.id.to_string();
         match changed {
-            Changed::Done => self.proposal(caller.client, &id).await.map(Some),
+            Changed::Done => self.proposal(by.client, &id).await.map(Some),
             Changed::Stale(_) => Ok(None),
             Changed::Missing => Err(Problem::not_found(WHAT, &id)),
         }
+    }
+}
+
+/// What happened to a proposal of the caller's client, by the request with this id.
+fn event(caller: &Caller, correlation_id: &str, what: Happening) -> DomainEvent {
+    DomainEvent {
+        id: Uuid::now_v7(),
+        client: caller.client,
+        correlation_id: correlation_id.to_owned(),
+        occurred_at: clock::now(),
+        what,
     }
 }
 
@@ -101,7 +146,12 @@ pub fn router(context: Context) -> Router {
             get(revisions::list).post(revisions::begin),
         )
         .route("/v1/proposals/{id}/revisions/{revision}", get(revisions::read))
-        .route("/v1/proposals/{id}/schedule", post(schedule::plan))
+        .route(
+            "/v1/proposals/{id}/schedule",
+            post(schedule::plan).put(schedule::replace),
+        )
+        .route("/v1/proposals/{id}/documents", get(documents::read))
+        .route("/v1/branding", get(branding::read).put(branding::replace))
         .with_state(context)
 }
 

@@ -94,5 +94,6 @@ pub(crate) async fn read(
         answers: one.answers,
         terms: one.terms,
         quote: one.quote,
+        plan: one.plan,
     }))
 }

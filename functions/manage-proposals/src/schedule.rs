@@ -4,14 +4,23 @@ use anyhow::Context as _;
 use api::proposals::{Planned, ScheduleRequest, WhatIfQuestion};
 use axum::Json;
 use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use database::definitions::ClientCatalog;
+use database::proposals::{Change, Stored};
 use identity::Permission;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
-use proposal::PriceBook;
-use proposal::schedule::{self, Project, Task};
+use platform::versions::{changed_meanwhile, expected_version};
+use proposal::lifecycle::Action;
+use proposal::schedule::{self, Task, Team};
+use proposal::{PriceBook, Quote, RequiredObjects};
+use serde_json::Value;
 
-use crate::{Context, WHAT, invalid};
+use crate::shown::shown;
+use crate::{Context, MAX_TRIES, WHAT, allowed, invalid, state, too_busy};
 
+/// Looks: nothing is stored.
 pub(crate) async fn plan(
     State(context): State<Context>,
     authorized: Authorized,
@@ -19,35 +28,93 @@ pub(crate) async fn plan(
     Body(request): Body<ScheduleRequest>,
 ) -> Result<Json<Planned>, Problem> {
     let caller = authorized.with(Permission::ReadProposals)?;
-    let found = context.proposal(caller.client, &id).await?;
-    let definitions = context.definitions(caller.client).await?;
-    let book = PriceBook::of(&found.price_book).context("read price book")?;
-    let required = proposal::required_objects(&definitions.catalog, &found.answers.kpi_selection.kpis);
-    let quote = proposal::quote(book, &found.answers, &found.terms, &required);
-    let tasks = schedule::tasks(&quote, &required);
-    if tasks.is_empty() {
-        return Err(Problem::conflict(format!("{WHAT} {id:?} has no work to plan yet"))
-            .hint("answer the steps of integration, KPIs or the environment"));
-    }
-    // Planning takes up to half a second of processor: off the async threads.
-    let planned = tokio::task::spawn_blocking(move || planned(request, tasks)).await;
-    planned.context("plan")?.map(Json)
-}
-
-fn planned(request: ScheduleRequest, tasks: Vec<Task>) -> Result<Planned, Problem> {
+    let (found, definitions) = context.read(&caller, &id).await?;
     let ScheduleRequest {
         start,
         people,
         holidays,
         what_if,
     } = request;
-    let people = people.unwrap_or_else(|| schedule::placeholders(&tasks));
-    let project = Project {
+    let team = Team {
         start,
-        tasks,
         people,
         holidays,
     };
+    planned(team, tasks(&found, &definitions)?, what_if).await.map(Json)
+}
+
+/// Keeps the team with the draft: it is planned with again when the draft is issued.
+pub(crate) async fn replace(
+    State(context): State<Context>,
+    authorized: Authorized,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Body(team): Body<Team>,
+) -> Result<Response, Problem> {
+    let caller = authorized.with(Permission::WriteProposals)?;
+    let expected = expected_version(&headers)?;
+    for _ in 0..MAX_TRIES {
+        let (found, definitions) = context.read(&caller, &id).await?;
+        let same = found.team.as_ref() == Some(&team);
+        // The same team again: a repeated request finds its own effect, whatever version it names.
+        if same && expected.is_none_or(|expected| expected <= found.version) {
+            return shown(found, &definitions);
+        }
+        if expected.is_some_and(|expected| expected != found.version) {
+            return Err(changed_meanwhile(WHAT, &id, found.version));
+        }
+        allowed(found.revision, state(&found, &definitions), Action::Edit)?;
+        // What can't be planned with is not kept.
+        planned(team.clone(), tasks(&found, &definitions)?, None).await?;
+        if let Some(changed) = context.change(&caller, &found, Change::Team(&team)).await? {
+            return shown(changed, &definitions);
+        }
+    }
+    Err(too_busy(&id))
+}
+
+/// The plan of a draft that is to be issued, by the team that was kept with it.
+pub(crate) async fn kept_plan(
+    found: &Stored,
+    quote: &Quote,
+    required: &RequiredObjects,
+) -> Result<Option<Value>, Problem> {
+    let Some(team) = found.team.clone() else {
+        return Ok(None);
+    };
+    let planned = planned(team, schedule::tasks(quote, required), None).await;
+    let planned = planned.map_err(|problem| {
+        if problem.status != StatusCode::UNPROCESSABLE_ENTITY {
+            return problem;
+        }
+        let hint = format!("PUT /v1/proposals/{}/schedule with a team that can do the work", found.id);
+        Problem::conflict("the work can't be planned with the team that was kept before the answers changed")
+            .hint(hint)
+            .issues(problem.issues)
+    })?;
+    Ok(Some(serde_json::to_value(planned).context("write a plan")?))
+}
+
+fn tasks(found: &Stored, definitions: &ClientCatalog) -> Result<Vec<Task>, Problem> {
+    let book = PriceBook::of(&found.price_book).context("read price book")?;
+    let required = proposal::required_objects(&definitions.catalog, &found.answers.kpi_selection.kpis);
+    let quote = proposal::quote(book, &found.answers, &found.terms, &required);
+    let tasks = schedule::tasks(&quote, &required);
+    if tasks.is_empty() {
+        return Err(Problem::conflict(format!("{WHAT} \"{}\" has no work to plan yet", found.id))
+            .hint("answer the steps of integration, KPIs or the environment"));
+    }
+    Ok(tasks)
+}
+
+/// Planning takes up to half a second of processor: off the async threads.
+async fn planned(team: Team, tasks: Vec<Task>, what_if: Option<WhatIfQuestion>) -> Result<Planned, Problem> {
+    let planned = tokio::task::spawn_blocking(move || compute(team, tasks, what_if)).await;
+    planned.context("plan")?
+}
+
+fn compute(team: Team, tasks: Vec<Task>, what_if: Option<WhatIfQuestion>) -> Result<Planned, Problem> {
+    let project = team.project(tasks);
     let refused = |problems| invalid("the schedule", problems);
     let plan = schedule::schedule(&project).map_err(refused)?;
     let what_if = what_if.map(|question| match question {

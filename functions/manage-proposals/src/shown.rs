@@ -30,6 +30,7 @@ pub(crate) fn shown(found: Stored, definitions: &ClientCatalog) -> Result<Respon
         revision: found.revision,
         answers: found.answers,
         terms: found.terms,
+        team: found.team,
         issued: found.issued.map(issued),
         created_at: found.created_at,
         updated_at: found.updated_at,

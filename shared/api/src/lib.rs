@@ -4,6 +4,7 @@
 //! defined in `catalog` and `live`.
 
 pub mod asyncapi;
+pub mod domain_events;
 pub mod events;
 pub mod openapi;
 pub mod proposals;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use proposal::lifecycle::State;
-use proposal::schedule::{Gantt, Person as TeamMember, Schedule, Span, Task, WhatIf};
+use proposal::schedule::{Gantt, Person as TeamMember, Schedule, Span, Task, Team, WhatIf};
 use proposal::{Answers, Change, Missing, Terms};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -55,6 +55,9 @@ pub struct Proposal {
     pub answers: Answers,
     /// Discounts, currency and tax.
     pub terms: Terms,
+    /// Who is asked to do the work, and from when; absent while nothing is planned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub team: Option<Team>,
     /// What is still to be answered.
     pub missing: Vec<Missing>,
     /// Who issued the latest revision, and what became of it; absent while it is a draft.
@@ -227,6 +230,10 @@ pub struct Revision {
     /// Its quote.
     #[schema(value_type = Object)]
     pub quote: serde_json::Value,
+    /// Who does the work, and when, as it was planned then; absent when nothing was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Planned>)]
+    pub plan: Option<serde_json::Value>,
     /// Answers, terms and totals that differ from the revision that was issued before; none of the first.
     pub changes: Vec<Change>,
 }
@@ -261,4 +268,65 @@ pub struct Proposals {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = "uuid")]
     pub next_before: Option<Uuid>,
+}
+
+/// The documents of an issued revision.
+#[derive(Serialize, ToSchema)]
+pub struct Documents {
+    /// The revision.
+    pub revision: i32,
+    /// How far they are.
+    pub state: DocumentState,
+    /// Why the last try failed; it is tried again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    /// The PDF and the Word file.
+    pub files: Vec<DocumentFile>,
+    /// Pictures of the pages, in their order.
+    pub pages: Vec<DocumentFile>,
+    /// When the links end; ask again for new ones.
+    #[schema(value_type = String, format = DateTime)]
+    pub links_expire_at: Timestamp,
+}
+
+/// How far documents are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DocumentState {
+    /// They are being made: it takes seconds.
+    Pending,
+    /// They are there.
+    Ready,
+    /// They could not be made; the reason is beside this.
+    Failed,
+}
+
+/// A file to be got.
+#[derive(Serialize, ToSchema)]
+pub struct DocumentFile {
+    /// What it is saved as.
+    pub name: String,
+    /// Its media type.
+    pub media_type: String,
+    /// Its size.
+    pub bytes: usize,
+    /// Where anyone gets it who has this link, for a while.
+    #[schema(format = Uri)]
+    pub url: String,
+}
+
+/// How the documents of an organisation look. Its version is its `ETag`; `"0"` before there is one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Branding {
+    /// The colour of headings, such as `#1f3a5f`.
+    #[schema(pattern = "^#[0-9a-fA-F]{6}$")]
+    pub primary_colour: String,
+    /// The second colour of charts.
+    #[schema(pattern = "^#[0-9a-fA-F]{6}$")]
+    pub accent_colour: String,
+    /// The logo: a PNG or SVG file of at most 512 KB, in Base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(content_encoding = "base64", max_length = 699052)]
+    pub logo: Option<String>,
 }

@@ -6,8 +6,9 @@
 //! - [`connect`]: pool, roles, TLS; [`migrate`]: schema; [`relation`], [`ddl`], [`tables`]: the tables that entities generate
 //! - [`ingest`], [`correct`], [`copy`]: facts, partials, rejects and the batch's mark in one transaction
 //! - [`read`]: states of buckets for [`series::Question`]s, many in one statement; [`compact`]: upkeep of rollups
-//! - [`definitions`] with [`change`], [`clients`], [`letters`], [`proposals`], [`notify`], [`health`]: the rest, one table each
+//! - [`definitions`] with [`change`], [`clients`], [`letters`], [`proposals`], [`renderings`], [`branding`], [`outbox`], [`notify`], [`health`]: the rest, one table each
 
+pub mod branding;
 pub mod change;
 pub mod clients;
 pub mod compact;
@@ -21,9 +22,11 @@ pub mod ingest;
 pub mod letters;
 pub mod migrate;
 pub mod notify;
+pub mod outbox;
 pub mod proposals;
 pub mod read;
 pub mod relation;
+pub mod renderings;
 pub mod tables;
 
 pub use connect::{Database, Edition, Error, Session, Timeouts};

@@ -1,9 +1,14 @@
 //! Service proposals: drafts, in versions, and the revisions that were issued.
 
+mod change;
+
+pub use change::{By, Change, Offer, change};
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use proposal::lifecycle::Outcome;
-use proposal::{Answers, Quote, RequiredObjects, Terms};
+use proposal::schedule::Team;
+use proposal::{Answers, Terms};
 use serde_json::Value;
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -30,6 +35,8 @@ pub struct Stored {
     pub answers: Answers,
     /// The terms so far.
     pub terms: Terms,
+    /// Who is asked to do the work, and from when; `None` while nothing is planned.
+    pub team: Option<Team>,
     /// Counts the revisions.
     pub revision: i32,
     /// Counts the changes of whatever kind.
@@ -81,8 +88,10 @@ pub struct Revision {
     pub answers: Value,
     /// [`Terms`].
     pub terms: Value,
-    /// [`Quote`].
+    /// [`proposal::Quote`].
     pub quote: Value,
+    /// The plan, when there was one.
+    pub plan: Option<Value>,
 }
 
 /// A new proposal.
@@ -123,7 +132,7 @@ pub enum Changed {
 }
 
 /// What `stored` and `issued` read.
-const COLUMNS: &str = "p.id, p.name, p.price_book, p.answers, p.terms, p.revision, p.version, p.created_at, p.updated_at,
+const COLUMNS: &str = "p.id, p.name, p.price_book, p.answers, p.terms, p.team, p.revision, p.version, p.created_at, p.updated_at,
     r.revision AS issued_revision, r.issued_at, r.issued_by, i.email AS issuer, r.valid_until, r.outcome, r.decided_at, r.decided_by, d.email AS decider, r.reason";
 
 /// People by their addresses.
@@ -153,6 +162,10 @@ fn stored(row: &Row) -> Result<Stored, Error> {
         price_book: row.get("price_book"),
         answers: serde_json::from_value(row.get("answers")).map_err(|error| wrong("answers", error))?,
         terms: serde_json::from_value(row.get("terms")).map_err(|error| wrong("terms", error))?,
+        team: row
+            .get::<_, Option<Value>>("team")
+            .map(|team| serde_json::from_value(team).map_err(|error| wrong("team", error)))
+            .transpose()?,
         revision: row.get("revision"),
         version: row.get("version"),
         created_at: row.get("created_at"),
@@ -275,7 +288,7 @@ pub async fn revision(database: &Database, client: Uuid, id: Uuid, revision: i32
     let session = database.session().await?;
     session.begin(Some(client), Isolation::ReadCommitted).await?;
     let sql = format!(
-        "SELECT {ISSUED_COLUMNS}, r.answers, r.terms, r.quote FROM core.proposal_revisions r {PEOPLE}
+        "SELECT {ISSUED_COLUMNS}, r.answers, r.terms, r.quote, r.plan FROM core.proposal_revisions r {PEOPLE}
          WHERE r.client_id = $1 AND r.proposal_id = $2 AND r.revision <= $3 ORDER BY r.revision DESC LIMIT 2"
     );
     let result = session.query(&sql, &[&client, &id, &revision]).await;
@@ -285,6 +298,7 @@ pub async fn revision(database: &Database, client: Uuid, id: Uuid, revision: i32
             answers: row.get("answers"),
             terms: row.get("terms"),
             quote: row.get("quote"),
+            plan: row.get("plan"),
         })
     };
     session.finish(result).await?.iter().rev().map(read).collect()
@@ -302,167 +316,3 @@ pub async fn issued_quote(database: &Database, client: Uuid, id: Uuid, revision:
     Ok(session.finish(result).await?.first().map(|row| row.get(0)))
 }
 
-/// What is done to a proposal.
-#[derive(Clone, Copy, Debug)]
-pub enum Change<'a> {
-    /// Other answers.
-    Answers(&'a Answers),
-    /// Other terms.
-    Terms(&'a Terms),
-    /// The draft is issued, and an open revision before it superseded.
-    Issue(&'a Offer<'a>),
-    /// An issued revision is accepted. A draft that was begun after it is given up.
-    Accept {
-        /// Which.
-        revision: i32,
-    },
-    /// An issued revision is declined.
-    Decline {
-        /// Which.
-        revision: i32,
-        /// Why.
-        reason: Option<&'a str>,
-    },
-    /// The next revision begins.
-    Revise,
-}
-
-/// What is issued besides the draft's answers and terms.
-#[derive(Clone, Debug)]
-pub struct Offer<'a> {
-    /// What it costs.
-    pub quote: &'a Quote,
-    /// What its KPIs need.
-    pub required: &'a RequiredObjects,
-    /// The day of the issue: offers that are open on it are superseded, and those that expired before stay as they are.
-    pub today: Date,
-    /// The last day on which it can be accepted.
-    pub valid_until: Date,
-}
-
-/// Changes a proposal when it is still at the version that the change was decided on: the caller has looked at its state.
-///
-/// # Errors
-/// When a statement fails; nothing is changed then.
-pub async fn change(
-    database: &Database,
-    client: Uuid,
-    user: Uuid,
-    (id, version): (Uuid, i32),
-    change: Change<'_>,
-) -> Result<Changed, Error> {
-    let session = database.session().await?;
-    session.begin(Some(client), Isolation::ReadCommitted).await?;
-    let result = async {
-        // Takes the row's lock: whoever changes the same proposal waits here, and then finds another version.
-        let bumped = session
-            .query(
-                "UPDATE core.proposals SET version = version + 1, updated_at = now()
-                 WHERE client_id = $1 AND id = $2 AND version = $3 RETURNING revision",
-                &[&client, &id, &version],
-            )
-            .await?;
-        let Some(row) = bumped.first() else {
-            let sql = "SELECT version FROM core.proposals WHERE client_id = $1 AND id = $2";
-            let rows = session.query(sql, &[&client, &id]).await?;
-            return Ok(rows.first().map_or(Changed::Missing, |row| Changed::Stale(row.get(0))));
-        };
-        let revision: i32 = row.get(0);
-        match change {
-            Change::Issue(offer) => issue(&session, client, user, (id, revision), offer).await?,
-            Change::Accept { revision } => {
-                decide(&session, client, user, (id, revision), Outcome::Accepted, None).await?;
-                give_up_draft(&session, client, (id, revision)).await?;
-            }
-            Change::Decline { revision, reason } => {
-                decide(&session, client, user, (id, revision), Outcome::Declined, reason).await?;
-            }
-            Change::Answers(answers) => set(&session, client, id, "answers = $3", &json(answers)?).await?,
-            Change::Terms(terms) => set(&session, client, id, "terms = $3", &json(terms)?).await?,
-            Change::Revise => set(&session, client, id, "revision = $3", &(revision + 1)).await?,
-        }
-        Ok(Changed::Done)
-    }
-    .await;
-    session.finish(result).await
-}
-
-async fn set(
-    session: &Session,
-    client: Uuid,
-    id: Uuid,
-    assignment: &str,
-    value: &(dyn tokio_postgres::types::ToSql + Sync),
-) -> Result<(), Error> {
-    let sql = format!("UPDATE core.proposals SET {assignment} WHERE client_id = $1 AND id = $2");
-    let rows = session.execute(&sql, &[&client, &id, value]).await?;
-    one(rows, id, "an assignment")
-}
-
-/// What concerns one row concerns exactly one: else the transaction is undone.
-fn one(rows: u64, id: Uuid, what: &str) -> Result<(), Error> {
-    if rows == 1 {
-        return Ok(());
-    }
-    Err(unreadable(
-        format!("proposal {id}"),
-        format!("{what} concerned {rows} rows"),
-    ))
-}
-
-/// The accepted revision is the latest again.
-async fn give_up_draft(session: &Session, client: Uuid, (id, revision): (Uuid, i32)) -> Result<(), Error> {
-    let rows = session
-        .execute(
-            "UPDATE core.proposals p SET revision = r.revision, answers = r.answers, terms = r.terms
-             FROM core.proposal_revisions r
-             WHERE p.client_id = $1 AND p.id = $2 AND r.client_id = $1 AND r.proposal_id = $2 AND r.revision = $3",
-            &[&client, &id, &revision],
-        )
-        .await?;
-    one(rows, id, "giving up a draft")
-}
-
-async fn issue(
-    session: &Session,
-    client: Uuid,
-    user: Uuid,
-    (id, revision): (Uuid, i32),
-    offer: &Offer<'_>,
-) -> Result<(), Error> {
-    let (required, quote) = (json(offer.required)?, json(offer.quote)?);
-    session
-        .execute(
-            "UPDATE core.proposal_revisions SET outcome = 'superseded', decided_at = now(), decided_by = $3
-             WHERE client_id = $1 AND proposal_id = $2 AND outcome = 'open' AND valid_until >= $4",
-            &[&client, &id, &user, &offer.today],
-        )
-        .await?;
-    let rows = session
-        .execute(
-            "INSERT INTO core.proposal_revisions (client_id, proposal_id, revision, answers, terms, required, quote, issued_by, valid_until)
-             SELECT client_id, id, revision, answers, terms, $4, $5, $6, $7 FROM core.proposals
-             WHERE client_id = $1 AND id = $2 AND revision = $3",
-            &[&client, &id, &revision, &required, &quote, &user, &offer.valid_until],
-        )
-        .await?;
-    one(rows, id, "an issue")
-}
-
-async fn decide(
-    session: &Session,
-    client: Uuid,
-    user: Uuid,
-    (id, revision): (Uuid, i32),
-    outcome: Outcome,
-    reason: Option<&str>,
-) -> Result<(), Error> {
-    let rows = session
-        .execute(
-            "UPDATE core.proposal_revisions SET outcome = $4, decided_at = now(), decided_by = $5, reason = $6
-             WHERE client_id = $1 AND proposal_id = $2 AND revision = $3 AND outcome = 'open'",
-            &[&client, &id, &revision, &outcome.name(), &user, &reason],
-        )
-        .await?;
-    one(rows, id, "a decision")
-}

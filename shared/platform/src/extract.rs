@@ -47,6 +47,22 @@ impl<S: Sync> FromRequestParts<S> for Authorized {
     }
 }
 
+/// The request's own id, which its answer has as `apigw-requestid`: events that it causes carry it on.
+pub struct CorrelationId(pub String);
+
+impl<S: Sync> FromRequestParts<S> for CorrelationId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let id = match parts.extensions.get::<RequestContext>() {
+            Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
+            _ => None,
+        };
+        id.map(Self)
+            .ok_or_else(|| Problem::unauthenticated("the request did not come through the API"))
+    }
+}
+
 /// A JSON body, with the path to what is wrong in it.
 pub struct Json<T>(pub T);
 

@@ -2,6 +2,10 @@
 //!
 //! Nothing here knows a KPI. The clock is read here and nowhere else.
 
+#[cfg(feature = "bucket")]
+pub mod bucket;
+#[cfg(feature = "bus")]
+pub mod bus;
 pub mod clock;
 #[cfg(feature = "database")]
 pub mod database;

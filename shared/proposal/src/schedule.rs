@@ -48,7 +48,7 @@ mod what_if;
 pub use delays::{Cause, CauseKind, Delay, DelayKind};
 pub use gantt::{Bar, Gantt, PhaseSpan, gantt};
 pub use plan::{Assignment, Moment, Schedule, Stint};
-pub use project::{Commitment, FULL_DAY_MINUTES, Person, Phase, Project, Span, Task};
+pub use project::{Commitment, FULL_DAY_MINUTES, Person, Phase, Project, Span, Task, Team};
 pub use report::schedule;
 pub use roles::{Basis, Role, RoleProfile, Skill, roles};
 pub use sow::{ACCEPTANCE_MINUTES, ACCESS_MINUTES, TESTING_PERCENT, placeholders, tasks};

@@ -172,7 +172,8 @@ fn functions_are_given_the_variables_they_ask_for() {
 }
 
 /// Helpers that ask for variables themselves, by the words that call them.
-const ASKING: [(&str, &str); 2] = [
+const ASKING: [(&str, &str); 3] = [
+    ("Bus::from_environment", "shared/platform/src/bus.rs"),
     ("database::from_environment", "shared/platform/src/database.rs"),
     ("Publishers::from_environment", "shared/platform/src/publishers.rs"),
 ];
@@ -186,6 +187,7 @@ fn asked(sources: &[PathBuf]) -> BTreeSet<String> {
             "environment::required(\"",
             "environment::optional(\"",
             "Queue::from_environment(\"",
+            "Bucket::from_environment(\"",
         ] {
             let calls = text.split(call).skip(1);
             asked.extend(calls.filter_map(|rest| rest.split('"').next()).map(str::to_owned));

@@ -10,6 +10,7 @@ use crate::proposals;
 pub(super) fn routes() -> Vec<Route> {
     let id = || path("id", "The proposal.");
     let mut routes = proposal_decisions(id);
+    routes.extend(branding());
     routes.extend(vec![
         Route {
             response: body!(::proposal::Questionnaire, "Questionnaire"),
@@ -156,6 +157,27 @@ fn proposal_decisions(id: impl Fn() -> Parameter) -> Vec<Route> {
             )
         },
         Route {
+            parameters: vec![id(), if_match()],
+            request: body!(::proposal::schedule::Team, "Team"),
+            response: body!(proposals::Proposal, "Proposal"),
+            ..route(
+                HttpMethod::Put,
+                "/v1/proposals/{id}/schedule",
+                "replaceTeam",
+                "Keeps a team and a start with the draft: it is planned with when the draft is issued, and the plan stands in the offer.",
+            )
+        },
+        Route {
+            parameters: vec![id(), query("revision", false, "Its number; the latest that was issued when absent.")],
+            response: body!(proposals::Documents, "Documents"),
+            ..route(
+                HttpMethod::Get,
+                "/v1/proposals/{id}/documents",
+                "readDocuments",
+                "Links to an issued revision's PDF, Word file and pictures of its pages. They are made within seconds of its issue.",
+            )
+        },
+        Route {
             parameters: vec![id()],
             response: body!(proposals::Revisions, "Revisions"),
             ..route(
@@ -173,6 +195,32 @@ fn proposal_decisions(id: impl Fn() -> Parameter) -> Vec<Route> {
                 "/v1/proposals/{id}/revisions/{revision}",
                 "readRevision",
                 "A revision as it was issued: answers, terms, quote, and what changed since the one before.",
+            )
+        },
+    ]
+}
+
+/// How documents look.
+fn branding() -> Vec<Route> {
+    vec![
+        Route {
+            response: body!(proposals::Branding, "Branding"),
+            ..route(
+                HttpMethod::Get,
+                "/v1/branding",
+                "readBranding",
+                "Your organisation's colours and logo, with their ETag.",
+            )
+        },
+        Route {
+            parameters: vec![if_match()],
+            request: body!(proposals::Branding, "Branding"),
+            response: body!(proposals::Branding, "Branding"),
+            ..route(
+                HttpMethod::Put,
+                "/v1/branding",
+                "replaceBranding",
+                "Replaces colours and logo. What is issued from now on looks like this; documents that are there stay as they are.",
             )
         },
     ]

@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::placeholders;
 use super::roles::{Role, Skill};
 
 /// A full day of work, in minutes: eight hours.
@@ -22,6 +23,34 @@ pub struct Project {
     /// Days on which nobody works.
     #[serde(default)]
     pub holidays: Vec<Span>,
+}
+
+/// Who is asked to do the work, and from when: what is planned with, whatever the tasks are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Team {
+    /// The first day of work.
+    #[schema(value_type = String, format = Date)]
+    pub start: Date,
+    /// Who can do it; one placeholder for each role that is needed when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<Vec<Person>>,
+    /// Days on which nobody works.
+    #[serde(default)]
+    pub holidays: Vec<Span>,
+}
+
+impl Team {
+    /// The project of this team and these tasks.
+    #[must_use]
+    pub fn project(self, tasks: Vec<Task>) -> Project {
+        Project {
+            start: self.start,
+            people: self.people.unwrap_or_else(|| placeholders(&tasks)),
+            tasks,
+            holidays: self.holidays,
+        }
+    }
 }
 
 /// Days from one to another, both included.

@@ -1,0 +1,119 @@
+//! How the documents of an organisation look. What is issued from now on looks like this; documents that are there stay.
+
+use anyhow::Context as _;
+use api::proposals::Branding;
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use database::branding as stored;
+use identity::Permission;
+use platform::Problem;
+use platform::extract::{Authorized, Json as Body};
+use platform::problem::Issue;
+use platform::versions::{changed_meanwhile, etag, expected_version};
+use proposal::document::{self, Colour, Logo};
+
+use crate::{Context, MAX_TRIES};
+
+pub(crate) async fn read(State(context): State<Context>, authorized: Authorized) -> Result<Response, Problem> {
+    let caller = authorized.with(Permission::ReadProposals)?;
+    let found = stored::find(&context.database, caller.client)
+        .await
+        .context("read branding")?;
+    Ok(match found {
+        Some((branding, version)) => shown(&branding, version),
+        None => shown(&default(), 0),
+    })
+}
+
+pub(crate) async fn replace(
+    State(context): State<Context>,
+    authorized: Authorized,
+    headers: HeaderMap,
+    Body(branding): Body<Branding>,
+) -> Result<Response, Problem> {
+    let caller = authorized.with(Permission::WriteProposals)?;
+    let expected = expected_version(&headers)?;
+    let branding = checked(branding)?;
+    for _ in 0..MAX_TRIES {
+        let found = stored::find(&context.database, caller.client)
+            .await
+            .context("read branding")?;
+        let version = found.as_ref().map_or(0, |(_, version)| *version);
+        // The same again: a repeated request finds its own effect, whatever version it names.
+        let same = found.is_some_and(|(found, _)| found == branding);
+        if same && expected.is_none_or(|expected| expected <= version) {
+            return Ok(shown(&branding, version));
+        }
+        if expected.is_some_and(|expected| expected != version) {
+            return Err(changed_meanwhile("branding", "of your organisation", version));
+        }
+        let replaced = stored::replace(&context.database, caller.client, caller.user, &branding, version);
+        if let Some(version) = replaced.await.context("replace branding")? {
+            return Ok(shown(&branding, version));
+        }
+    }
+    Err(Problem::conflict("the branding is changed by too many others just now").hint("try again in a moment"))
+}
+
+/// Everything that is wrong with it, each with its place.
+fn checked(branding: Branding) -> Result<stored::Branding, Problem> {
+    let Branding {
+        primary_colour,
+        accent_colour,
+        logo,
+    } = branding;
+    let mut issues = Vec::new();
+    let mut wrong = |pointer: &str, detail: String| {
+        issues.push(Issue {
+            pointer: pointer.to_owned(),
+            detail,
+            hint: None,
+            span: None,
+        });
+    };
+    for (pointer, colour) in [("/primary_colour", &primary_colour), ("/accent_colour", &accent_colour)] {
+        if let Err(error) = colour.parse::<Colour>() {
+            wrong(pointer, error.to_string());
+        }
+    }
+    let logo = logo.and_then(|text| match STANDARD.decode(text) {
+        Ok(bytes) => Logo::new(bytes)
+            .map_err(|error| wrong("/logo", error.to_string()))
+            .ok(),
+        Err(error) => {
+            wrong("/logo", format!("the logo is not Base64: {error}"));
+            None
+        }
+    });
+    if let Some(first) = issues.first() {
+        let detail = format!("the branding can't be taken: {} {}", first.pointer, first.detail);
+        return Err(Problem::invalid(detail).issues(issues));
+    }
+    Ok(stored::Branding {
+        primary_colour,
+        accent_colour,
+        logo: logo.map(|logo| logo.bytes().to_vec()),
+    })
+}
+
+fn default() -> stored::Branding {
+    let document::Branding { primary, accent, .. } = document::Branding::default();
+    stored::Branding {
+        primary_colour: primary.to_string(),
+        accent_colour: accent.to_string(),
+        logo: None,
+    }
+}
+
+fn shown(branding: &stored::Branding, version: i32) -> Response {
+    let body = Branding {
+        primary_colour: branding.primary_colour.clone(),
+        accent_colour: branding.accent_colour.clone(),
+        logo: branding.logo.as_ref().map(|logo| STANDARD.encode(logo)),
+    };
+    (etag(version), Json(body)).into_response()
+}

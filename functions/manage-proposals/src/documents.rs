@@ -1,0 +1,140 @@
+//! Where the documents of an issued revision are.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use api::proposals::{DocumentFile, DocumentState, Documents};
+use axum::Json;
+use axum::extract::State;
+use database::proposals::{self as stored, Stored};
+use database::renderings::{self, File, FileKind, Rendering};
+use identity::{Caller, Permission};
+use jiff::SignedDuration;
+use platform::extract::{Authorized, Path, Query};
+use platform::{Problem, clock};
+use serde::Deserialize;
+
+use crate::{Context, WHAT};
+
+/// Life of a link: long enough to load a page and click, too short to be passed around.
+const LINK_LIFE: Duration = Duration::from_secs(15 * 60);
+
+/// Most characters of the project's name in the name of a file.
+const MAX_NAME: usize = 60;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Which {
+    revision: Option<i32>,
+}
+
+pub(crate) async fn read(
+    State(context): State<Context>,
+    authorized: Authorized,
+    Path(id): Path<String>,
+    Query(Which { revision }): Query<Which>,
+) -> Result<Json<Documents>, Problem> {
+    let caller = authorized.with(Permission::ReadProposals)?;
+    let found = context.proposal(caller.client, &id).await?;
+    let revision = issued_revision(&context, &caller, &found, revision).await?;
+    let rendering = renderings::find(&context.database, caller.client, (found.id, revision))
+        .await
+        .context("read documents")?;
+    let life = SignedDuration::try_from(LINK_LIFE).context("the life of a link")?;
+    let links_expire_at = clock::now().saturating_add(life).context("the end of a link")?;
+    let mut documents = Documents {
+        revision,
+        state: DocumentState::Pending,
+        failure: None,
+        files: Vec::new(),
+        pages: Vec::new(),
+        links_expire_at,
+    };
+    let Some(Rendering { files, failure, .. }) = rendering else {
+        return Ok(Json(documents));
+    };
+    documents.state = match (&files, &failure) {
+        (Some(_), _) => DocumentState::Ready,
+        (None, Some(_)) => DocumentState::Failed,
+        (None, None) => DocumentState::Pending,
+    };
+    documents.failure = failure;
+    let name = format!("{}-r{revision}", slug(&found.name));
+    for file in files.unwrap_or_default() {
+        let pages = &mut documents.pages;
+        let list = match file.kind {
+            FileKind::Page => pages,
+            FileKind::Pdf | FileKind::Word => &mut documents.files,
+        };
+        let number = list.len() + 1;
+        list.push(linked(&context, file, &name, number).await?);
+    }
+    Ok(Json(documents))
+}
+
+/// The revision that is named, or the latest that was issued.
+async fn issued_revision(
+    context: &Context,
+    caller: &Caller,
+    found: &Stored,
+    named: Option<i32>,
+) -> Result<i32, Problem> {
+    let issued = stored::revisions(&context.database, caller.client, found.id)
+        .await
+        .context("read revisions")?;
+    let numbers = issued.iter().map(|(issued, _)| issued.revision);
+    match named {
+        Some(named) if numbers.clone().any(|number| number == named) => Ok(named),
+        Some(named) => Err(Problem::not_found("issued revision", &named.to_string())
+            .hint(format!("GET /v1/proposals/{}/revisions lists them", found.id))),
+        None => numbers.max().ok_or_else(|| {
+            Problem::conflict(format!("{WHAT} \"{}\" has no documents: it was never issued", found.id))
+                .hint("issue it: its documents are made then")
+        }),
+    }
+}
+
+async fn linked(context: &Context, file: File, name: &str, number: usize) -> Result<DocumentFile, Problem> {
+    let (name, media_type) = match file.kind {
+        FileKind::Pdf => (format!("{name}.pdf"), "application/pdf"),
+        FileKind::Word => (
+            format!("{name}.docx"),
+            "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        ),
+        FileKind::Page => (format!("{name}-page-{number}.png"), "image/png"),
+    };
+    Ok(DocumentFile {
+        url: context.documents.link(&file.key, &name, LINK_LIFE).await?,
+        name,
+        media_type: media_type.to_owned(),
+        bytes: file.bytes,
+    })
+}
+
+/// A project's name in letters that every file system and header takes; "proposal" when nothing of it is left.
+fn slug(name: &str) -> String {
+    let words = name.split(|character: char| !character.is_ascii_alphanumeric());
+    let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
+    let mut slug = words.join("-").to_ascii_lowercase();
+    slug.truncate(MAX_NAME);
+    let slug = slug.trim_end_matches('-');
+    if slug.is_empty() { "proposal" } else { slug }.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_becomes_one_of_a_file() {
+        for (name, expected) in [
+            ("Punctuality 2027", "punctuality-2027"),
+            ("  ../../etc/passwd\"; x=\"", "etc-passwd-x"),
+            ("Größe & Wert", "gr-e-wert"),
+            ("مشروع", "proposal"),
+            (&"long ".repeat(40), "long-long-long-long-long-long-long-long-long-long-long-long"),
+        ] {
+            assert_eq!(slug(name), expected);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! `publish-events`: sends domain events that were left in the outbox. Whoever writes an event sends it right after the commit;
+//! what is left is of one who was stopped in between, or when the bus was out of reach.
+
+use anyhow::{Context as _, Result};
+use database::{Database, outbox};
+use jiff::SignedDuration;
+use lambda_runtime::LambdaEvent;
+use platform::bus::Bus;
+use platform::clock;
+use serde::Serialize;
+
+/// Events that are younger are left to who wrote them.
+const OVERDUE_AFTER: SignedDuration = SignedDuration::from_secs(10);
+
+/// Most parts of the outbox that one run sends: the next run is a minute away.
+const MAX_PARTS: usize = 20;
+
+/// What the function has from its environment.
+pub struct Context {
+    database: Database,
+    bus: Bus,
+}
+
+impl Context {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// When a variable is missing or malformed.
+    pub async fn from_environment() -> Result<Self> {
+        Ok(Self {
+            database: platform::database::from_environment()?,
+            bus: Bus::from_environment().await?,
+        })
+    }
+}
+
+/// What a run did.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// Events that the bus has now.
+    pub sent: usize,
+}
+
+/// Sends what is overdue.
+///
+/// # Errors
+/// When the database or the bus fails, or the bus refuses an event: what is left is tried again by the next run.
+pub async fn handle(
+    context: &Context,
+    _event: LambdaEvent<serde_json::Value>,
+) -> Result<Report, lambda_runtime::Error> {
+    let mut sent = 0;
+    for _ in 0..MAX_PARTS {
+        let events = outbox::overdue(&context.database, OVERDUE_AFTER, clock::now())
+            .await
+            .context("read the outbox")?;
+        if events.is_empty() {
+            break;
+        }
+        sent += context.bus.send(&context.database, events).await?;
+    }
+    if sent > 0 {
+        tracing::info!(sent, "overdue events are sent");
+    }
+    Ok(Report { sent })
+}

@@ -1,0 +1,68 @@
+//! How the documents of a client look.
+
+use uuid::Uuid;
+
+use crate::connect::{Database, Error, Isolation};
+
+/// Colours and logo as a client gave them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Branding {
+    /// The colour of headings, `#1f3a5f`.
+    pub primary_colour: String,
+    /// The second colour of charts.
+    pub accent_colour: String,
+    /// The file of the logo.
+    pub logo: Option<Vec<u8>>,
+}
+
+/// The client's branding with its version; `None` when it never gave one.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn find(database: &Database, client: Uuid) -> Result<Option<(Branding, i32)>, Error> {
+    let session = database.session().await?;
+    session.begin(Some(client), Isolation::ReadCommitted).await?;
+    let sql = "SELECT primary_colour, accent_colour, logo, version FROM core.branding WHERE client_id = $1";
+    let result = session.query(sql, &[&client]).await;
+    Ok(session.finish(result).await?.first().map(|row| {
+        let branding = Branding {
+            primary_colour: row.get(0),
+            accent_colour: row.get(1),
+            logo: row.get(2),
+        };
+        (branding, row.get(3))
+    }))
+}
+
+/// Replaces the client's branding when it is still at a version, `0` when it has none; gives the new version, or `None` when
+/// somebody else was faster.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn replace(
+    database: &Database,
+    client: Uuid,
+    user: Uuid,
+    branding: &Branding,
+    version: i32,
+) -> Result<Option<i32>, Error> {
+    let Branding {
+        primary_colour,
+        accent_colour,
+        logo,
+    } = branding;
+    let session = database.session().await?;
+    session.begin(Some(client), Isolation::ReadCommitted).await?;
+    let sql = if version == 0 {
+        "INSERT INTO core.branding (client_id, primary_colour, accent_colour, logo, updated_by, version)
+         VALUES ($1, $2, $3, $4, $5, $6 + 1) ON CONFLICT DO NOTHING RETURNING version"
+    } else {
+        "UPDATE core.branding SET primary_colour = $2, accent_colour = $3, logo = $4, updated_by = $5, updated_at = now(),
+            version = version + 1
+         WHERE client_id = $1 AND version = $6 RETURNING version"
+    };
+    let result = session
+        .query(sql, &[&client, primary_colour, accent_colour, logo, &user, &version])
+        .await;
+    Ok(session.finish(result).await?.first().map(|row| row.get(0)))
+}

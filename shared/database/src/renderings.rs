@@ -1,0 +1,175 @@
+//! The documents of issued revisions: what they are made of, and where they are.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::connect::{Database, Error, Isolation};
+use crate::definitions::json;
+
+/// A revision: the proposal and its number.
+pub type Revision = (Uuid, i32);
+
+/// What the documents of a revision are made of, as it was issued.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Name of the client.
+    pub client_name: String,
+    /// IANA time zone of its days.
+    pub time_zone: String,
+    /// Name of the project.
+    pub project: String,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+    /// The address of who issued it; `None` when the user is gone.
+    pub issued_by: Option<String>,
+    /// The last day on which it can be accepted.
+    pub valid_until: Date,
+    /// Answers.
+    pub answers: Value,
+    /// Terms.
+    pub terms: Value,
+    /// Objects and value chains that the KPIs need.
+    pub required: Value,
+    /// Quote.
+    pub quote: Value,
+    /// The plan, when there was one.
+    pub plan: Option<Value>,
+}
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileKind {
+    /// The document to be printed.
+    Pdf,
+    /// The document to be edited.
+    Word,
+    /// A picture of a page.
+    Page,
+}
+
+/// A file of a revision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    /// What it is.
+    pub kind: FileKind,
+    /// Where in the bucket: it is named after its content.
+    pub key: String,
+    /// Its size.
+    pub bytes: usize,
+}
+
+/// How far the documents of a revision are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendering {
+    /// The files, pages in their order; `None` until they are rendered.
+    pub files: Option<Vec<File>>,
+    /// Why the last try failed.
+    pub failure: Option<String>,
+    /// How often it was tried.
+    pub tries: i32,
+    /// When.
+    pub updated_at: Timestamp,
+}
+
+/// What a revision's documents are made of; `None` when the client has no such revision.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn source(database: &Database, client: Uuid, (proposal, number): Revision) -> Result<Option<Source>, Error> {
+    let session = database.session().await?;
+    session.begin(Some(client), Isolation::ReadCommitted).await?;
+    let result = session
+        .query(
+            "SELECT c.name, c.time_zone, p.name, r.issued_at, u.email, r.valid_until, r.answers, r.terms, r.required, r.quote, r.plan
+             FROM core.proposal_revisions r
+             JOIN core.proposals p ON p.client_id = r.client_id AND p.id = r.proposal_id
+             JOIN core.clients c ON c.id = r.client_id
+             LEFT JOIN core.users u ON u.client_id = r.client_id AND u.id = r.issued_by
+             WHERE r.client_id = $1 AND r.proposal_id = $2 AND r.revision = $3",
+            &[&client, &proposal, &number],
+        )
+        .await;
+    Ok(session.finish(result).await?.first().map(|row| Source {
+        client_name: row.get(0),
+        time_zone: row.get(1),
+        project: row.get(2),
+        issued_at: row.get(3),
+        issued_by: row.get(4),
+        valid_until: row.get(5),
+        answers: row.get(6),
+        terms: row.get(7),
+        required: row.get(8),
+        quote: row.get(9),
+        plan: row.get(10),
+    }))
+}
+
+/// How far the documents of a revision are; `None` when nobody has tried yet.
+///
+/// # Errors
+/// When the statement fails or what is stored can't be read.
+pub async fn find(database: &Database, client: Uuid, (proposal, number): Revision) -> Result<Option<Rendering>, Error> {
+    let session = database.session().await?;
+    session.begin(Some(client), Isolation::ReadCommitted).await?;
+    let sql = "SELECT files, failure, tries, updated_at FROM core.proposal_renderings
+        WHERE client_id = $1 AND proposal_id = $2 AND revision = $3";
+    let result = session.query(sql, &[&client, &proposal, &number]).await;
+    let rows = session.finish(result).await?;
+    let Some(row) = rows.first() else {
+        return Ok(None);
+    };
+    let unreadable = |error: serde_json::Error| Error::Stored {
+        place: format!("documents of proposal {proposal}"),
+        cause: error.to_string(),
+    };
+    let files: Option<Value> = row.get(0);
+    Ok(Some(Rendering {
+        files: files.map(serde_json::from_value).transpose().map_err(unreadable)?,
+        failure: row.get(1),
+        tries: row.get(2),
+        updated_at: row.get(3),
+    }))
+}
+
+/// Notes where the documents of a revision are. Those that were noted first stay.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn rendered(
+    database: &Database,
+    client: Uuid,
+    (proposal, number): Revision,
+    files: &[File],
+) -> Result<(), Error> {
+    let files = json(&files)?;
+    let session = database.session().await?;
+    session.begin(Some(client), Isolation::ReadCommitted).await?;
+    let sql = "INSERT INTO core.proposal_renderings AS d (client_id, proposal_id, revision, files) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (client_id, proposal_id, revision) DO UPDATE
+        SET files = EXCLUDED.files, failure = NULL, tries = d.tries + 1, updated_at = now() WHERE d.files IS NULL";
+    let result = session.execute(sql, &[&client, &proposal, &number, &files]).await;
+    session.finish(result).await.map(drop)
+}
+
+/// Notes that a revision's documents could not be rendered, and why. Documents that are there stay.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn failed(
+    database: &Database,
+    client: Uuid,
+    (proposal, number): Revision,
+    failure: &str,
+) -> Result<(), Error> {
+    let session = database.session().await?;
+    session.begin(Some(client), Isolation::ReadCommitted).await?;
+    let sql = "INSERT INTO core.proposal_renderings AS d (client_id, proposal_id, revision, failure) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (client_id, proposal_id, revision) DO UPDATE
+        SET failure = EXCLUDED.failure, tries = d.tries + 1, updated_at = now() WHERE d.files IS NULL";
+    let result = session.execute(sql, &[&client, &proposal, &number, &failure]).await;
+    session.finish(result).await.map(drop)
+}

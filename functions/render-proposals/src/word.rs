@@ -11,8 +11,9 @@ mod tables;
 use std::io::Cursor;
 
 use docx_rs::{
-    AlignmentType, BreakType, Docx, Footer, Header, IndentLevel, LineSpacing, NumPages, NumberingId, PageMargin,
-    PageNum, Paragraph, Pic, Run, Tab, TabValueType, Table, TableOfContents, TableOfContentsItem,
+    AlignmentType, BreakType, Docx, FieldCharType, Footer, Header, Hyperlink, HyperlinkType, IndentLevel, InstrPAGEREF,
+    InstrText, InstrToC, LineSpacing, NumPages, NumberingId, PageMargin, PageNum, Paragraph, Pic, Run, Tab,
+    TabLeaderType, TabValueType, Table,
 };
 use proposal::document::{Block, Chapter, Document};
 
@@ -23,8 +24,11 @@ use styles::{Look, TEXT_WIDTH};
 /// Pixels for a point: sharp in print.
 const PICTURE_SCALE: f64 = 2.5;
 
-/// English Metric Units of a point, which pictures are measured in.
-const EMU: u32 = 12_700;
+/// What contents show until the fields are filled in.
+const UNKNOWN_PAGE: &str = "–";
+
+/// English Metric Units of a pixel, which pictures are measured in: a point has 12,700.
+const PIXEL_EMU: u32 = 5_080;
 
 /// The document as a Word file. The same document gives the same bytes.
 ///
@@ -47,7 +51,7 @@ pub fn render(document: &Document) -> Result<Vec<u8>, RenderError> {
     let logo = document.branding.logo.as_ref().map(|_| draw(Sheet::Logo)).transpose()?;
     let mut docx = writer.empty();
     docx = writer.cover(docx, logo.into_iter().flatten().next());
-    docx = docx.add_table_of_contents(writer.contents());
+    docx = writer.contents(docx);
     for (index, chapter) in document.chapters.iter().enumerate() {
         docx = writer.chapter(docx, chapter, index < 2);
     }
@@ -76,11 +80,10 @@ impl Writer<'_> {
     /// The styles, the page, its header and its footer; the first page has neither.
     fn empty(&self) -> Docx {
         let cover = &self.document.cover;
-        let right = || Tab::new().val(TabValueType::Right).pos(TEXT_WIDTH);
         let running = |left: &str| {
             Paragraph::new()
                 .style("Running")
-                .add_tab(right())
+                .add_tab(right_tab(TabLeaderType::None))
                 .add_run(Run::new().add_text(left).add_tab())
         };
         let header = running(&cover.project).add_run(Run::new().add_text(&cover.client));
@@ -123,19 +126,40 @@ impl Writer<'_> {
     }
 
     /// Contents with an entry for each heading, and their pages as fields, which Word fills in when it opens the file.
-    fn contents(&self) -> TableOfContents {
-        let mut contents = TableOfContents::new().heading_styles_range(1, 2).hyperlink().dirty();
-        let mut number = 0;
-        for (level, text) in self.document.chapters.iter().flat_map(headings) {
-            number += 1;
-            let item = TableOfContentsItem::new()
-                .level(level)
-                .text(text)
-                .toc_key(bookmark(number))
-                .page_ref("");
-            contents = contents.add_item(item);
-        }
-        contents
+    fn contents(&self, docx: Docx) -> Docx {
+        let entries: Vec<_> = self.document.chapters.iter().flat_map(headings).collect();
+        let last = entries.len();
+        (1..).zip(entries).fold(docx, |docx, (number, (level, text))| {
+            let mut line = Paragraph::new()
+                .style(&format!("ToC{level}"))
+                .add_tab(right_tab(TabLeaderType::Dot));
+            if number == 1 {
+                let contents = InstrToC::new().heading_styles_range(1, 2).hyperlink();
+                // Each part in a run of its own: LibreOffice shows the instruction otherwise.
+                line = line
+                    .add_run(Run::new().add_field_char(FieldCharType::Begin, true))
+                    .add_run(Run::new().add_instr_text(InstrText::TOC(contents)))
+                    .add_run(Run::new().add_field_char(FieldCharType::Separate, false));
+            }
+            let mark = bookmark(number);
+            let entry = Hyperlink::new(&mark, HyperlinkType::Anchor)
+                .add_run(Run::new().add_text(text))
+                .add_run(Run::new().add_tab());
+            // In one run: in several, LibreOffice shows what the field said before it was filled in.
+            let page = Run::new()
+                .add_field_char(FieldCharType::Begin, false)
+                .add_instr_text(InstrText::PAGEREF(InstrPAGEREF::new(&mark).hyperlink()))
+                .add_field_char(FieldCharType::Separate, false)
+                .add_text(UNKNOWN_PAGE)
+                .add_field_char(FieldCharType::End, false);
+            let entry = entry.add_run(page);
+            line = line.add_hyperlink(entry);
+            docx.add_paragraph(if number == last {
+                line.add_run(Run::new().add_field_char(FieldCharType::End, false))
+            } else {
+                line
+            })
+        })
     }
 
     fn chapter(&mut self, docx: Docx, chapter: &Chapter, on_new_page: bool) -> Docx {
@@ -194,7 +218,7 @@ impl Writer<'_> {
 
     fn picture(&mut self, picture: &Picture, alt: &str) -> Paragraph {
         self.described.push(alt.to_owned());
-        let emu = |pixels: u32| emu(pixels);
+        let emu = |pixels: u32| pixels.saturating_mul(PIXEL_EMU);
         let pic = Pic::new_with_dimensions(picture.png.clone(), picture.width, picture.height)
             // Its own number is counted over all documents of the process.
             .id(format!("rIdImage{}", self.described.len()))
@@ -203,9 +227,8 @@ impl Writer<'_> {
     }
 }
 
-/// The length of pixels of a picture: [`PICTURE_SCALE`] of them are a point, of which [`EMU`] are units.
-fn emu(pixels: u32) -> u32 {
-    pixels.saturating_mul(EMU) / 5 * 2
+fn right_tab(leader: TabLeaderType) -> Tab {
+    Tab::new().val(TabValueType::Right).leader(leader).pos(TEXT_WIDTH)
 }
 
 fn paragraph(style: &str, text: &str) -> Paragraph {

@@ -4,16 +4,20 @@
 use docx_rs::XMLDocx;
 use proposal::document::Document;
 
-use super::styles::TEXT_WIDTH;
 use super::tables::HEADER_HEIGHT;
-
-/// Where `docx-rs` puts the numbers of pages in contents: far beyond the paper.
-const TOC_TAB: &str = "w:pos=\"80000\"";
 
 pub(super) fn finish(mut parts: XMLDocx, document: &Document, described: &[String]) -> XMLDocx {
     edit(&mut parts.document, |xml| {
         described_pictures(&repeated_headers(&xml), described)
     });
+    let mut next = 1;
+    let running = parts.headers.iter_mut().chain(&mut parts.footers);
+    for part in std::iter::once(&mut parts.document)
+        .chain(running)
+        .chain(std::iter::once(&mut parts.footnotes))
+    {
+        edit(part, |xml| renumbered(&xml, &mut next));
+    }
     let language = format!("{}-{}", document.language, document.region);
     edit(&mut parts.styles, |xml| with_language(&xml, &language));
     parts.doc_props.core = core(document, &language).into_bytes();
@@ -29,7 +33,19 @@ fn edit(part: &mut Vec<u8>, change: impl FnOnce(String) -> String) {
 fn repeated_headers(xml: &str) -> String {
     let height = format!("<w:trHeight w:val=\"{HEADER_HEIGHT}\" w:hRule=\"atLeast\" />");
     xml.replace(&height, &format!("{height}<w:tblHeader />"))
-        .replace(TOC_TAB, &format!("w:pos=\"{TEXT_WIDTH}\""))
+}
+
+/// Counts paragraphs anew: `docx-rs` goes on where another document of the same thread ended.
+fn renumbered(xml: &str, next: &mut u32) -> String {
+    const ID: &str = "w14:paraId=\"";
+    let mut parts = xml.split(ID);
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.split_once('"').map_or(part, |(_, rest)| rest);
+        out += &format!("{ID}{next:08X}\"{rest}");
+        *next += 1;
+    }
+    out
 }
 
 /// Gives each picture a number of its own and what it shows.

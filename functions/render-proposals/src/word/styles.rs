@@ -11,8 +11,8 @@ use super::space;
 /// The width of the text, in twentieths of a point: A4 less 24 mm on both sides.
 pub(super) const TEXT_WIDTH: usize = 9_184;
 
-/// The list with bullets; those with numbers follow, one for each list of the document.
-pub(super) const BULLETS: usize = 1;
+/// The list with bullets (`docx-rs` has a list 1 of its own); those with numbers follow, one for each list of the document.
+pub(super) const BULLETS: usize = 2;
 
 /// On every machine with Word; others have a font of the same widths.
 const FONT: &str = "Calibri";
@@ -21,6 +21,7 @@ pub(super) const MUTED: &str = "5B6673";
 pub(super) const HAIRLINE: &str = "DDE2E8";
 pub(super) const WASH: &str = "F2F4F7";
 pub(super) const BAR: &str = "9AA8BC";
+pub(super) const PHASE: &str = "C9D1DB";
 
 /// The client's colours.
 pub(super) struct Look {

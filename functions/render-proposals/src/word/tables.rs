@@ -6,11 +6,17 @@ use docx_rs::{
 };
 use proposal::document::{Align, Cell, Fact, Figure, Gantt, GanttRow, Row, RowKind, Table as Model, Tick};
 
-use super::styles::{BAR, HAIRLINE, Look, MUTED, TEXT_WIDTH, WASH};
+use super::styles::{BAR, HAIRLINE, Look, MUTED, PHASE, TEXT_WIDTH, WASH};
 use super::{aligned, paragraph};
 
 /// The height of a row that is repeated on every page, in twentieths of a point. [`super::finish`] finds such rows by it.
 pub(super) const HEADER_HEIGHT: f32 = 301.0;
+
+/// Beside the text of a cell.
+const SIDE: usize = 100;
+
+/// The same where columns are narrow.
+const NARROW_SIDE: usize = 40;
 
 const BOTTOM: TableCellBorderPosition = TableCellBorderPosition::Bottom;
 const TOP: TableCellBorderPosition = TableCellBorderPosition::Top;
@@ -23,7 +29,11 @@ impl Look {
             self.headed(cell(*width).add_paragraph(title))
         });
         let rows = model.rows.iter().map(|row| self.row(model, row, &widths));
-        framed(std::iter::once(header(titles.collect())).chain(rows).collect(), &widths)
+        framed(
+            std::iter::once(header(titles.collect())).chain(rows).collect(),
+            &widths,
+            SIDE,
+        )
     }
 
     fn row(&self, model: &Model, row: &Row, widths: &[usize]) -> TableRow {
@@ -88,7 +98,7 @@ impl Look {
                 .map(|(text, width)| cell(*width).add_paragraph(text));
             TableRow::new(cells.collect()).cant_split()
         };
-        framed(facts.iter().map(row).collect(), &widths)
+        framed(facts.iter().map(row).collect(), &widths, 0)
     }
 
     pub(super) fn figures(&self, figures: &[Figure]) -> Table {
@@ -101,7 +111,7 @@ impl Look {
                 .shading(shade(WASH))
                 .set_borders(borders)
         });
-        framed(vec![TableRow::new(cells.collect()).cant_split()], &widths)
+        framed(vec![TableRow::new(cells.collect()).cant_split()], &widths, SIDE)
     }
 
     pub(super) fn note(&self, text: &str) -> Table {
@@ -110,7 +120,7 @@ impl Look {
             .add_paragraph(paragraph("Cell", text))
             .shading(shade(WASH))
             .set_borders(borders);
-        framed(vec![TableRow::new(vec![cell])], &[TEXT_WIDTH])
+        framed(vec![TableRow::new(vec![cell])], &[TEXT_WIDTH], SIDE)
     }
 
     pub(super) fn signatures(&self, parties: &[String], lines: &[String]) -> Table {
@@ -134,7 +144,7 @@ impl Look {
             TableRow::new(names.collect()),
             TableRow::new(blanks.collect()).cant_split(),
         ];
-        framed(rows, &widths)
+        framed(rows, &widths, 0)
     }
 
     /// A plan: a cell for each week or month, shaded where a task is worked on.
@@ -155,7 +165,7 @@ impl Look {
         });
         let header = header(titles.collect());
         let rows = gantt.rows.iter().map(|row| self.gantt_row(row, &spans, &widths));
-        framed(std::iter::once(header).chain(rows).collect(), &widths)
+        framed(std::iter::once(header).chain(rows).collect(), &widths, NARROW_SIDE)
     }
 
     fn gantt_row(&self, row: &GanttRow, spans: &[(String, u32, u32)], widths: &[usize]) -> TableRow {
@@ -174,7 +184,7 @@ impl Look {
             .map(|(content, width)| filled(cell(*width), content, false, row.phase))
             .collect();
         let colour = if row.phase {
-            MUTED
+            PHASE
         } else if row.critical {
             &self.lead
         } else {
@@ -247,12 +257,13 @@ fn header(cells: Vec<TableCell>) -> TableRow {
         .cant_split()
 }
 
-fn framed(rows: Vec<TableRow>, widths: &[usize]) -> Table {
+/// `side` is the space beside the text of a cell, in twentieths of a point.
+fn framed(rows: Vec<TableRow>, widths: &[usize], side: usize) -> Table {
     Table::without_borders(rows)
         .set_grid(widths.to_vec())
         .width(widths.iter().sum(), WidthType::Dxa)
         .layout(TableLayoutType::Fixed)
-        .margins(TableCellMargins::new().margin(60, 100, 60, 100))
+        .margins(TableCellMargins::new().margin(60, side, 60, side))
 }
 
 fn border(position: TableCellBorderPosition, eighths: usize, colour: &str) -> TableCellBorder {

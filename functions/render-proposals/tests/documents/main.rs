@@ -1,0 +1,9 @@
+//! The documents as their readers get them: what is written in the files, not how.
+
+mod extract;
+mod hostile;
+mod numbers;
+mod pages;
+mod properties;
+mod sample;
+mod word_parts;

@@ -1,5 +1,6 @@
 //! `make bench-documents`: how long the documents of a proposal take, and how much memory. It prints and asserts nothing.
 #![allow(clippy::print_stdout, reason = "a bench prints figures")]
+#![allow(clippy::unwrap_used, reason = "the sample is that of the tests")]
 
 #[path = "../tests/documents/sample.rs"]
 mod sample;

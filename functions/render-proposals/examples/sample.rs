@@ -1,4 +1,5 @@
 //! Writes a sample proposal into a folder, to be looked at: `cargo run -p render-proposals --example sample -- FOLDER`.
+#![allow(clippy::unwrap_used, reason = "the sample is that of the tests")]
 
 #[path = "../tests/documents/sample.rs"]
 mod sample;

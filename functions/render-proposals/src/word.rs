@@ -24,6 +24,9 @@ use styles::{Look, TEXT_WIDTH};
 /// Pixels for a point: sharp in print.
 const PICTURE_SCALE: f64 = 2.5;
 
+/// The most characters of a name beside another one above each page.
+const MAX_RUNNING: usize = 48;
+
 /// What contents show until the fields are filled in.
 const UNKNOWN_PAGE: &str = "–";
 
@@ -84,9 +87,9 @@ impl Writer<'_> {
             Paragraph::new()
                 .style("Running")
                 .add_tab(right_tab(TabLeaderType::None))
-                .add_run(Run::new().add_text(left).add_tab())
+                .add_run(Run::new().add_text(shortened(left)).add_tab())
         };
-        let header = running(&cover.project).add_run(Run::new().add_text(&cover.client));
+        let header = running(&cover.project).add_run(Run::new().add_text(shortened(&cover.client)));
         let footer = running(&cover.title)
             .add_page_num(PageNum::new())
             .add_run(Run::new().add_text(" / "))
@@ -225,6 +228,13 @@ impl Writer<'_> {
             .size(emu(picture.width), emu(picture.height));
         Paragraph::new().style("Picture").add_run(Run::new().add_image(pic))
     }
+}
+
+/// A name that fits on half a line; the whole one is on the first page.
+fn shortened(name: &str) -> String {
+    let mut letters = name.chars();
+    let short: String = letters.by_ref().take(MAX_RUNNING).collect();
+    if letters.next().is_some() { short + "…" } else { short }
 }
 
 fn right_tab(leader: TabLeaderType) -> Tab {

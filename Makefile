@@ -2,7 +2,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint invoke bench-live bench-ingest bench-proposals event build fetch fetch-test tools
+.PHONY: help run test lint invoke bench-live bench-ingest bench-proposals bench-documents event build fetch fetch-test tools
 # Cargo uses all cores by itself, and its lock makes two calls wait for each other.
 .NOTPARALLEL:
 
@@ -40,6 +40,9 @@ bench-ingest: build ## Measure events per second against a bare COPY
 
 bench-proposals: build ## Measure quotes, computed and over HTTP
 	@exec infra/setup/with-environment infra/setup/with-test-database cargo bench --workspace --profile dev --bench proposals
+
+bench-documents: fetch ## Measure the documents of a proposal: time and memory
+	@cargo bench -p render-proposals --bench documents
 
 event:
 	@[[ -n "$(F)" && -n "$(E)" ]] || { echo "error: name a function and an event: make invoke F=read-series E=events/read-series.value.json" >&2; exit 1; }

@@ -17,6 +17,7 @@ mod book;
 mod changes;
 mod check;
 pub mod disagreements;
+pub mod document;
 pub mod lifecycle;
 mod pricing;
 mod questionnaire;

@@ -1,0 +1,64 @@
+//! `make bench-documents`: how long the documents of a proposal take, and how much memory. It prints and asserts nothing.
+#![allow(clippy::print_stdout, reason = "a bench prints figures")]
+#![allow(clippy::unwrap_used, reason = "the sample is that of the tests")]
+
+#[path = "../tests/documents/sample.rs"]
+mod sample;
+
+use std::error::Error;
+use std::time::Instant;
+
+use render_proposals::{pdf, preview, word};
+use sample::Sample;
+
+const ROUNDS: usize = 20;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let begun = Instant::now();
+    let first = pdf::render(&Sample::new(40).document())?;
+    println!("first PDF of the process: {:.0} ms, {} bytes", ms(begun), first.len());
+    for kpis in [40, 160, 500] {
+        let mut sample = Sample::new(kpis);
+        let pages = preview::pages(&sample.document(), 0.2)?.len();
+        let mut times = [Vec::new(), Vec::new(), Vec::new()];
+        for round in 0..ROUNDS {
+            // Another document each time: what Typst remembers of the last one must not help.
+            sample.client = format!("Client {round} of {ROUNDS}");
+            sample.gantt.rotate_left(1);
+            let document = sample.document();
+            let begun = Instant::now();
+            pdf::render(&document)?;
+            times[0].push(ms(begun));
+            let begun = Instant::now();
+            word::render(&document)?;
+            times[1].push(ms(begun));
+            if round < 3 {
+                let begun = Instant::now();
+                preview::pages(&document, 1.5)?;
+                times[2].push(ms(begun));
+            }
+        }
+        let [pdf, word, preview] = times.map(median);
+        println!(
+            "{kpis} KPIs, {pages} pages, warm: PDF {pdf:.0} ms, Word {word:.0} ms, PNG pages {preview:.0} ms; peak memory {}",
+            peak()
+        );
+    }
+    Ok(())
+}
+
+fn ms(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1_000.0
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
+/// The most memory that the process had, as Linux tells.
+fn peak() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.map_or_else(|| "unknown".to_owned(), |line| line.trim().to_owned())
+}

@@ -1,0 +1,14 @@
+//! `render-proposals`: a proposal's document as PDF, as Word file, and as pictures of its pages.
+//!
+//! The [`proposal::document::Document`] says everything; [`pdf`] and [`word`] only place it, so both state the same
+//! numbers. Nothing here does I/O: fonts and the template are compiled in.
+//!
+//! Text is only ever text. The template is one fixed file, which reads the document as JSON; no text of a client
+//! becomes markup. Letters that no font here has (emoji, Chinese) are drawn as boxes and can still be copied and searched.
+
+pub mod pdf;
+mod press;
+pub mod preview;
+pub mod word;
+
+pub use press::RenderError;

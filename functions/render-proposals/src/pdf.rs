@@ -1,0 +1,33 @@
+//! The PDF: tagged, with contents, page numbers and bookmarks.
+
+use proposal::document::Document;
+use typst_layout::PagedDocument;
+use typst_pdf::{PdfOptions, PdfStandard, PdfStandards};
+
+use crate::press::{RenderError, Sheet, print};
+
+/// The document as PDF. The same document gives the same bytes.
+///
+/// It conforms to PDF/UA-1, which readers for the blind ask for, unless it holds letters that no font here has: the
+/// standard allows no boxes instead of letters. Then it is tagged all the same.
+///
+/// # Errors
+/// When the logo is broken inside. No text makes it fail.
+pub fn render(document: &Document) -> Result<Vec<u8>, RenderError> {
+    print(document, Sheet::Whole, |pages| {
+        accessible(pages).map_or_else(|| write(pages, &options()), Ok)
+    })
+}
+
+fn accessible(pages: &PagedDocument) -> Option<Vec<u8>> {
+    let standards = PdfStandards::new(&[PdfStandard::Ua_1]).ok()?;
+    write(pages, &PdfOptions { standards, ..options() }).ok()
+}
+
+fn options() -> PdfOptions {
+    PdfOptions::default()
+}
+
+fn write(pages: &PagedDocument, options: &PdfOptions) -> Result<Vec<u8>, RenderError> {
+    typst_pdf::pdf(pages, options).map_err(|errors| RenderError::layout(&errors))
+}

@@ -1,0 +1,144 @@
+//! Text that looks like markup, or is hard to set, is only ever text.
+
+use proposal::document::{Details, Document, clean};
+use render_proposals::{pdf, word};
+
+use crate::extract::{docx_text, part, pdf_pages};
+use crate::sample::Sample;
+
+fn hostile() -> Vec<String> {
+    let mut texts: Vec<String> = [
+        "#import \"@preview/x:1.0.0\": *",
+        "#panic(\"x\") #sys.inputs #read(\"/etc/passwd\")",
+        "*bold* _em_ `raw` $x^2$ <label> @ref // comment /* open",
+        "] [ } { ) ( \" ' \\ \\u{41} --- ~ ...",
+        "= Heading",
+        "+ one - two / term: x",
+        "<w:p><w:r><w:t>x</w:t></w:r></w:p>",
+        "]]> <![CDATA[ <!-- --> &amp; &#x0; &lol; %s {0}",
+        "\u{0}\u{7}\u{1b}[31mred\u{202e}desrever\u{2066}",
+        "zero\u{200b}\u{200d}\u{feff}width",
+        "العميل الأول للشركة ۱۲۳",
+        "לקוח ראשון 42 Ltd",
+        "👩‍🚀🏳️‍🌈🇺🇳 emoji 漢字かな",
+        "e\u{301}\u{302}\u{303}\u{304} Ǆ ﬁ ß ſ",
+        "https://example.org/?a=b&c=d#e mailto:a@b.c",
+        "$1,000,000.00 – $2",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    texts.push("W".repeat(500));
+    texts.push("ش".repeat(500));
+    texts.push("a b ".repeat(125));
+    texts.push("\u{fdfd}".repeat(40));
+    texts
+}
+
+/// The text wherever a client's text stands.
+fn with(text: &str) -> Document {
+    let mut sample = Sample::new(3);
+    sample.client = text.to_owned();
+    sample.project = text.to_owned();
+    sample.terms = text.to_owned();
+    for kpi in &mut sample.required.kpis {
+        kpi.name = text.to_owned();
+    }
+    for object in &mut sample.required.objects {
+        object.description = text.to_owned();
+    }
+    sample.required.value_chains[0].name = text.to_owned();
+    for object in sample.answers.data_integration.as_mut().unwrap().values_mut() {
+        object.source_system = Some(text.to_owned());
+    }
+    for bar in &mut sample.gantt {
+        bar.task = text.to_owned();
+        bar.who = text.to_owned();
+    }
+    sample.document()
+}
+
+fn close(text: &str) -> String {
+    text.split_whitespace().collect()
+}
+
+#[test]
+fn hostile_text_is_only_text() {
+    for text in hostile() {
+        let document = with(&text);
+        let pdf = pdf_pages(&pdf::render(&document).unwrap_or_else(|error| panic!("{text:?}: {error}")));
+        let docx = word::render(&document).unwrap_or_else(|error| panic!("{text:?}: {error}"));
+        let expected = clean(&text);
+        let paragraphs = docx_text(&docx);
+        let times = paragraphs
+            .iter()
+            .filter(|paragraph| paragraph.contains(&expected))
+            .count();
+        assert!(times > 40, "{text:?} stands {times} times in the Word file");
+        assert!(part(&docx, "docProps/core.xml").contains("</cp:coreProperties>"));
+        // What a PDF says of scripts that are joined or turned is the order of its glyphs, so Latin text is compared.
+        if expected.is_ascii() {
+            let times = close(&pdf.join(" ")).matches(&close(&expected)).count();
+            assert!(times > 40, "{text:?} stands {times} times in the PDF");
+        }
+    }
+}
+
+/// PDF/UA allows no boxes instead of letters, so such a document is tagged without claiming the standard.
+#[test]
+fn letters_without_a_glyph_still_make_a_document() {
+    let bytes = pdf::render(&with("漢字 👩‍🚀")).unwrap();
+    let text = String::from_utf8_lossy(&bytes);
+    assert!(text.contains("/StructTreeRoot"), "tagged, though not PDF/UA");
+    assert!(!text.contains("pdfuaid:part"));
+}
+
+#[test]
+fn a_logo_is_drawn_and_a_broken_one_is_told() {
+    use proposal::document::{Branding, Logo};
+    let drawn = |bytes: &[u8]| {
+        let mut sample = Sample::new(1);
+        sample.branding = Branding {
+            primary: "#ffee00".parse().unwrap(),
+            accent: "#ff0000".parse().unwrap(),
+            logo: Some(Logo::new(bytes.to_vec()).unwrap()),
+        };
+        let document = sample.document();
+        (pdf::render(&document), word::render(&document))
+    };
+    let svg = b"<svg xmlns='http://www.w3.org/2000/svg' width='60' height='20'><rect width='60' height='20' fill='#c00'/></svg>";
+    let (pdf, docx) = drawn(svg);
+    assert!(!pdf.unwrap().is_empty());
+    let document = part(&docx.unwrap(), "word/document.xml");
+    assert!(document.contains("descr=\"Northwind Logistics Group\""));
+    for broken in [&b"<svg <<<"[..], b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01"] {
+        let (pdf, docx) = drawn(broken);
+        assert!(
+            pdf.unwrap_err()
+                .to_string()
+                .starts_with("the document can't be laid out: ")
+        );
+        assert!(docx.is_err());
+    }
+}
+
+/// Nothing to say is no reason to fail.
+#[test]
+fn an_empty_proposal_makes_documents() {
+    let (answers, required) = (Default::default(), Default::default());
+    let document = Document::of(&Details {
+        client: "",
+        project: "",
+        date: jiff::civil::Date::MIN,
+        valid_until: jiff::civil::Date::MAX,
+        version: "",
+        prepared_by: "",
+        branding: &Default::default(),
+        quote: &proposal::quote(proposal::PriceBook::newest().unwrap(), &answers, &required),
+        answers: &answers,
+        required: &required,
+        gantt: &[],
+        terms: "",
+    });
+    assert!(pdf_pages(&pdf::render(&document).unwrap()).len() >= 4);
+    assert!(docx_text(&word::render(&document).unwrap()).len() > 40);
+}

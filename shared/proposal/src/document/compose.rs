@@ -1,0 +1,167 @@
+//! From a proposal to its document: the outline, chapter by chapter.
+
+mod implementation;
+mod infrastructure;
+mod licensing;
+mod schedule;
+mod summary;
+mod support;
+mod totals;
+
+use rust_decimal::Decimal;
+
+use super::blocks::{Block, Fact};
+use super::details::{Details, MAX_TERMS};
+use super::locale::Locale;
+use super::text::{clean, paragraphs};
+use super::{Chapter, Cover, Document};
+use crate::quote::{Line, Range, Section};
+
+const TITLE: &str = "Analytics Engine Service Proposal";
+
+/// A chapter before it has a number.
+type Draft = (&'static str, Vec<Block>);
+
+/// What every chapter is written from.
+struct Writer<'a> {
+    details: &'a Details<'a>,
+    locale: Locale,
+}
+
+pub(super) fn document(details: &Details<'_>) -> Document {
+    let writer = Writer {
+        details,
+        locale: Locale::of(details.quote),
+    };
+    let numbered = [
+        Some(writer.licensing()),
+        Some(writer.implementation()),
+        Some(writer.infrastructure()),
+        Some(writer.support()),
+        Some(writer.totals()),
+        writer.schedule(),
+        writer.terms(),
+        Some(writer.next_steps()),
+    ];
+    let (title, blocks) = writer.summary();
+    let summary = Chapter {
+        number: None,
+        title: title.to_owned(),
+        blocks,
+    };
+    let numbered = (1..)
+        .zip(numbered.into_iter().flatten())
+        .map(|(number, (title, blocks))| Chapter {
+            number: Some(number),
+            title: title.to_owned(),
+            blocks,
+        });
+    Document {
+        language: Locale::LANGUAGE,
+        region: Locale::REGION,
+        cover: writer.cover(),
+        branding: details.branding.clone(),
+        chapters: std::iter::once(summary).chain(numbered).collect(),
+    }
+}
+
+impl Writer<'_> {
+    fn cover(&self) -> Cover {
+        let details = self.details;
+        let prepared_by = clean(details.prepared_by);
+        let facts = [
+            ("Date", self.locale.date(details.date)),
+            ("Valid until", self.locale.date(details.valid_until)),
+            ("Version", clean(details.version)),
+            ("Prepared by", prepared_by.clone()),
+        ];
+        Cover {
+            title: TITLE.to_owned(),
+            client: clean(details.client),
+            project: clean(details.project),
+            iso_date: details.date.to_string(),
+            prepared_by,
+            facts: (facts.into_iter())
+                .filter(|(_, value)| !value.is_empty())
+                .map(|(label, value)| Fact::new(label, value))
+                .collect(),
+        }
+    }
+
+    /// The lines of a part of the quote.
+    fn lines(&self, section: Section) -> impl Iterator<Item = &Line> + Clone {
+        self.details
+            .quote
+            .lines
+            .iter()
+            .filter(move |line| line.section == section)
+    }
+
+    fn money(&self, amount: Range) -> String {
+        self.locale.money_range(amount)
+    }
+
+    fn terms(&self) -> Option<Draft> {
+        let mut terms: Vec<String> = paragraphs(self.details.terms).take(MAX_TERMS + 1).collect();
+        if terms.len() > MAX_TERMS {
+            terms.truncate(MAX_TERMS);
+            terms.push("The full terms and conditions are available on request.".to_owned());
+        }
+        let blocks: Vec<Block> = terms.into_iter().map(|text| Block::Paragraph { text }).collect();
+        (!blocks.is_empty()).then_some(("Terms and conditions", blocks))
+    }
+
+    fn next_steps(&self) -> Draft {
+        let items = [
+            "Review and approve this proposal.",
+            "Sign the license agreement.",
+            "Hold the kick-off meeting.",
+            "Begin the implementation.",
+        ];
+        let until = self.locale.date(self.details.valid_until);
+        let blocks = vec![
+            Block::List {
+                ordered: true,
+                items: items.map(str::to_owned).to_vec(),
+            },
+            Block::Facts {
+                facts: vec![Fact::new("Proposal valid until", until)],
+            },
+            heading("Acceptance"),
+            paragraph("By signing, both parties accept this proposal with its terms and conditions."),
+            Block::Signatures {
+                parties: vec![clean(self.details.client), clean(self.details.prepared_by)],
+                lines: ["Name", "Title", "Date", "Signature"].map(str::to_owned).to_vec(),
+            },
+        ];
+        ("Next steps", blocks)
+    }
+}
+
+fn paragraph(text: impl Into<String>) -> Block {
+    Block::Paragraph { text: text.into() }
+}
+
+fn heading(text: &str) -> Block {
+    Block::Heading { text: text.to_owned() }
+}
+
+fn note(text: impl Into<String>) -> Block {
+    Block::Note { text: text.into() }
+}
+
+/// A range times a whole number.
+fn times(range: Range, count: u32) -> Range {
+    Range {
+        min: range.min * Decimal::from(count),
+        max: range.max * Decimal::from(count),
+    }
+}
+
+/// A word with its first letter large.
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}

@@ -1,0 +1,95 @@
+//! The text of a document in reading order: what every rendering must say.
+
+use super::blocks::{Block, Chart, Gantt, Table};
+use super::{Chapter, Document};
+
+/// How a rendering shows charts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pictures {
+    /// Drawn, with their labels as text.
+    Drawn,
+    /// As pictures, which are described beside the text.
+    Described,
+}
+
+impl Document {
+    /// Every text, in the order in which a reader meets it: the cover first. Headers of tables are there once.
+    #[must_use]
+    pub fn lines(&self, pictures: Pictures) -> Vec<&str> {
+        let cover = &self.cover;
+        let mut out = vec![cover.title.as_str(), &cover.client, &cover.project];
+        out.extend(cover.facts.iter().flat_map(|fact| [fact.label.as_str(), &fact.value]));
+        for chapter in &self.chapters {
+            out.extend(chapter.lines(pictures));
+        }
+        out.retain(|line| !line.is_empty());
+        out
+    }
+}
+
+impl Chapter {
+    fn lines(&self, pictures: Pictures) -> Vec<&str> {
+        let mut out = vec![self.title.as_str()];
+        for block in &self.blocks {
+            match block {
+                Block::Heading { text } | Block::Paragraph { text } | Block::Note { text } => out.push(text),
+                Block::Figures { figures } => out.extend(figures.iter().flat_map(|it| [it.label.as_str(), &it.value])),
+                Block::Facts { facts } => out.extend(facts.iter().flat_map(|it| [it.label.as_str(), &it.value])),
+                Block::List { items, .. } => out.extend(items.iter().map(String::as_str)),
+                Block::Signatures { parties, lines } => {
+                    out.extend(parties.iter().map(String::as_str));
+                    out.extend(parties.iter().flat_map(|_| lines).map(String::as_str));
+                }
+                Block::Table(table) => out.extend(table.lines()),
+                Block::Chart(chart) => {
+                    out.push(&chart.title);
+                    if pictures == Pictures::Drawn {
+                        out.extend(chart.lines());
+                    }
+                }
+                Block::Gantt(gantt) => out.extend(gantt.lines()),
+            }
+        }
+        out
+    }
+}
+
+impl Table {
+    fn lines(&self) -> impl Iterator<Item = &str> {
+        let cells = self.rows.iter().flat_map(|row| &row.cells);
+        let titles = self.columns.iter().map(|column| column.title.as_str());
+        titles.chain(cells.flat_map(|cell| [cell.text.as_str(), cell.detail.as_str()]))
+    }
+}
+
+impl Chart {
+    fn lines(&self) -> impl Iterator<Item = &str> {
+        let ticks = self.ticks.iter().map(|tick| tick.label.as_str());
+        let bars = self.bars.iter().flat_map(|bar| [bar.total.as_str(), &bar.label]);
+        ticks.chain(bars).chain(self.series.iter().map(String::as_str))
+    }
+}
+
+impl Gantt {
+    fn lines(&self) -> impl Iterator<Item = &str> {
+        let rows = self.rows.iter();
+        rows.flat_map(|row| [row.task.as_str(), &row.who, &row.dates])
+    }
+}
+
+/// The amounts of money in a text, `$2,500` and `$2,500.50`, in their order.
+#[must_use]
+pub fn amounts(text: &str) -> Vec<&str> {
+    let amount = |(at, _): (usize, &str)| {
+        let rest = text.get(at..)?;
+        let digit = |c: char| c.is_ascii_digit() || c == ',' || c == '.';
+        let end = rest
+            .char_indices()
+            .skip(1)
+            .find(|(_, c)| !digit(*c))
+            .map_or(rest.len(), |(end, _)| end);
+        let amount = rest.get(..end)?.trim_end_matches([',', '.']);
+        (amount.len() > 1).then_some(amount)
+    };
+    text.match_indices('$').filter_map(amount).collect()
+}

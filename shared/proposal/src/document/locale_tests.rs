@@ -1,0 +1,74 @@
+use jiff::civil::date;
+use rust_decimal::Decimal;
+
+use super::Locale;
+use crate::quote::Range;
+
+fn decimal(text: &str) -> Decimal {
+    text.parse().unwrap()
+}
+
+fn locale(decimals: u32) -> Locale {
+    Locale {
+        symbol: "$".to_owned(),
+        decimals,
+    }
+}
+
+#[test]
+fn amounts_have_separators_and_all_the_same_decimals() {
+    let table = [
+        ("0", "$0", "$0.00"),
+        ("7", "$7", "$7.00"),
+        ("999", "$999", "$999.00"),
+        ("1000", "$1,000", "$1,000.00"),
+        ("32500.00", "$32,500", "$32,500.00"),
+        ("1234567.50", "$1,234,568", "$1,234,567.50"),
+        ("-2500", "-$2,500", "-$2,500.00"),
+        ("-0", "$0", "$0.00"),
+    ];
+    for (amount, whole, cents) in table {
+        // A document without cents has no amount with cents, so the rounding of the seventh is never seen.
+        assert_eq!(locale(0).money(decimal(amount)), whole);
+        assert_eq!(locale(2).money(decimal(amount)), cents);
+    }
+}
+
+#[test]
+fn ranges_show_both_ends_or_one() {
+    let range = |min: &str, max: &str| Range {
+        min: decimal(min),
+        max: decimal(max),
+    };
+    assert_eq!(locale(0).money_range(range("7000", "14000")), "$7,000 – $14,000");
+    assert_eq!(locale(0).money_range(range("10500", "10500.00")), "$10,500");
+    assert_eq!(locale(2).number_range(range("40", "60.50")), "40 – 60.5");
+    assert_eq!(
+        locale(2).number_range(range("0.000125", "13555.5525")),
+        "0.000125 – 13,555.55"
+    );
+}
+
+#[test]
+fn prices_of_units_have_their_own_decimals() {
+    for (price, expected) in [
+        ("175", "$175"),
+        ("0.10", "$0.10"),
+        ("0.1", "$0.10"),
+        ("0.125", "$0.125"),
+        ("5000.00", "$5,000"),
+    ] {
+        assert_eq!(locale(0).price(decimal(price)), expected);
+    }
+}
+
+#[test]
+fn days_are_written_out() {
+    let locale = locale(0);
+    assert_eq!(locale.date(date(2026, 11, 21)), "21 November 2026");
+    assert_eq!(locale.days(date(2026, 11, 21), date(2026, 12, 1)), "21 Nov – 1 Dec");
+    assert_eq!(locale.days(date(2026, 1, 2), date(2026, 1, 2)), "2 Jan");
+    assert_eq!(locale.month(date(2027, 5, 31)), "May 2027");
+    assert_eq!(locale.count(1, "KPI", "KPIs"), "1 KPI");
+    assert_eq!(locale.count(1_200, "KPI", "KPIs"), "1,200 KPIs");
+}

@@ -10,14 +10,14 @@ use anyhow::{Context as _, Result, bail};
 use archive::store::Store;
 use archive::{Chunk, Chunks, FileError, Format};
 use aws_lambda_events::s3::S3EventRecord;
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use database::ingest::{self, Batch, Reject};
 use database::relation::Placed;
 use database::{Database, Error, definitions};
 use lambda_runtime::LambdaEvent;
 use percent_encoding::percent_decode_str;
 use platform::clock;
-use platform::queue::Queue;
+use platform::queue::{Backoff, Queue};
 use serde::Deserialize;
 use series::Mapper;
 use uuid::Uuid;
@@ -25,14 +25,13 @@ use uuid::Uuid;
 /// What S3 calls the message by which it tries a queue.
 const TEST_EVENT: &str = "s3:TestEvent";
 
-/// After the first failure of a file it is tried again so soon.
-const FIRST_PAUSE: Duration = Duration::from_secs(20);
-
-/// Each pause is so many times the one before.
-const PAUSE_FACTOR: u32 = 6;
-
-/// The pause grows so many times: 20 s x 6^3 is 72 minutes, and SQS hides a message for twelve hours at most.
-const MAX_PAUSE_STEPS: u32 = 3;
+/// A file that fails is tried again after 20 s, 2 min, 12 min, 72 min. The queue gives five tries, so the database may be gone
+/// for almost an hour and a half before a file is given up.
+const BACKOFF: Backoff = Backoff {
+    first: Duration::from_secs(20),
+    factor: 6,
+    steps: 3,
+};
 
 /// Names the batch of what is refused of a file as a whole; chunks are named by their number.
 const REFUSED: &str = "refused";
@@ -77,54 +76,20 @@ pub async fn handle(
     context: &Context,
     event: LambdaEvent<SqsEvent>,
 ) -> Result<SqsBatchResponse, lambda_runtime::Error> {
-    let mut response = SqsBatchResponse::default();
-    for message in event.payload.records {
-        if let Err(error) = load_all(context, &message).await {
-            let id = message.message_id.clone().unwrap_or_default();
-            let tries = receives(&message);
-            tracing::error!(
-                message = id,
-                tries,
-                cause = format!("{error:#}"),
-                "a file is not loaded; it stays in the queue"
-            );
-            if let Err(error) = context
-                .queue
-                .return_after(message.receipt_handle.as_deref().unwrap_or_default(), pause(tries))
-                .await
-            {
-                tracing::warn!(
-                    message = id,
-                    cause = format!("{error:#}"),
-                    "the file is tried again only after the queue's own timeout"
-                );
-            }
-            response.add_failure(id);
-        }
-    }
-    Ok(response)
+    let queue = &context.queue;
+    Ok(queue
+        .work(event.payload, BACKOFF, async |body| load_all(context, body).await)
+        .await)
 }
 
-async fn load_all(context: &Context, message: &SqsMessage) -> Result<()> {
-    for Dropped { bucket, key } in dropped(message.body.as_deref().unwrap_or_default())? {
+async fn load_all(context: &Context, body: &str) -> Result<()> {
+    for Dropped { bucket, key } in dropped(body)? {
         let loaded = load(context, &bucket, &key)
             .await
             .with_context(|| format!("load {key}"))?;
         tracing::info!(key, accepted = loaded.accepted, rejected = loaded.rejected, "loaded");
     }
     Ok(())
-}
-
-/// How often a message was received, this time included.
-fn receives(message: &SqsMessage) -> u32 {
-    let count = message.attributes.get("ApproximateReceiveCount");
-    count.and_then(|count| count.parse().ok()).unwrap_or(1)
-}
-
-/// How long a file waits that failed so many times: 20 s, 2 min, 12 min, 72 min. The queue gives five tries, so the database
-/// may be gone for almost an hour and a half before a file is given up.
-fn pause(tries: u32) -> Duration {
-    FIRST_PAUSE * PAUSE_FACTOR.saturating_pow(tries.saturating_sub(1).min(MAX_PAUSE_STEPS))
 }
 
 /// An object that was put on the bucket.

@@ -57,14 +57,6 @@ fn what_is_no_notification_stays_in_the_queue() {
 }
 
 #[test]
-fn a_file_that_fails_again_waits_longer() {
-    let pauses: Vec<u64> = [0, 1, 2, 3, 4, 5, u32::MAX]
-        .map(|tries| pause(tries).as_secs())
-        .to_vec();
-    assert_eq!(pauses, [20, 20, 120, 720, 4_320, 4_320, 4_320]);
-}
-
-#[test]
 fn keys_name_a_client_and_an_entity() {
     let client = Uuid::from_u128(7);
     let key = format!("{client}/Flight/2026/03/a.csv");

@@ -1,14 +1,17 @@
 //! `render-proposals`: a proposal's document as PDF, as Word file, and as pictures of its pages.
 //!
 //! The [`proposal::document::Document`] says everything; [`pdf`] and [`word`] only place it, so both state the same
-//! numbers. Nothing here does I/O: fonts and the template are compiled in.
+//! numbers. Fonts and the template are compiled in; only what takes events and stores files does I/O.
 //!
 //! Text is only ever text. The template is one fixed file, which reads the document as JSON; no text of a client
 //! becomes markup. Letters that no font here has (emoji, Chinese) are drawn as boxes and can still be copied and searched.
 
+mod deliver;
+mod files;
 pub mod pdf;
 mod press;
 pub mod preview;
 pub mod word;
 
+pub use deliver::{Context, handle};
 pub use press::RenderError;

@@ -311,7 +311,7 @@ pub struct DocumentFile {
     /// Its size.
     pub bytes: usize,
     /// Where anyone gets it who has this link, for a while.
-    #[schema(format = Uri)]
+    #[schema(format = "uri")]
     pub url: String,
 }
 

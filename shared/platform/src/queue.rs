@@ -3,9 +3,33 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 
 /// Largest message that SQS takes (1 MiB since 2025).
 pub const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
+
+/// How long a message waits that has failed: longer each time.
+#[derive(Clone, Copy, Debug)]
+pub struct Backoff {
+    /// After the first failure.
+    pub first: Duration,
+    /// Each pause is so many times the one before.
+    pub factor: u32,
+    /// It grows so many times, and then no more. SQS hides a message for twelve hours at most.
+    pub steps: u32,
+}
+
+impl Backoff {
+    fn pause(self, tries: u32) -> Duration {
+        self.first * self.factor.saturating_pow(tries.saturating_sub(1).min(self.steps))
+    }
+}
+
+/// How often a message was received, this time included.
+fn receives(message: &SqsMessage) -> u32 {
+    let count = message.attributes.get("ApproximateReceiveCount");
+    count.and_then(|count| count.parse().ok()).unwrap_or(1)
+}
 
 /// A queue by its URL.
 #[derive(Clone)]
@@ -43,12 +67,50 @@ impl Queue {
         Ok(())
     }
 
+    /// Works on each message of an event by its body, one after the other. One that fails is logged, comes back after its
+    /// pause, and keeps no other from being done.
+    pub async fn work(
+        &self,
+        event: SqsEvent,
+        backoff: Backoff,
+        mut work: impl AsyncFnMut(&str) -> Result<()>,
+    ) -> SqsBatchResponse {
+        let mut response = SqsBatchResponse::default();
+        for message in event.records {
+            let Err(error) = work(message.body.as_deref().unwrap_or_default()).await else {
+                continue;
+            };
+            let tries = receives(&message);
+            let SqsMessage {
+                message_id,
+                receipt_handle,
+                ..
+            } = message;
+            let (id, receipt) = (message_id.unwrap_or_default(), receipt_handle.unwrap_or_default());
+            tracing::error!(
+                message = id,
+                tries,
+                cause = format!("{error:#}"),
+                "a message is not done; it stays in the queue"
+            );
+            if let Err(error) = self.return_after(&receipt, backoff.pause(tries)).await {
+                tracing::warn!(
+                    message = id,
+                    cause = format!("{error:#}"),
+                    "the message is tried again only after the queue's own timeout"
+                );
+            }
+            response.add_failure(id);
+        }
+        response
+    }
+
     /// Lets a received message come back after `pause`, whatever the queue's own visibility timeout. `receipt` is its receipt
     /// handle; SQS counts whole seconds, twelve hours at most.
     ///
     /// # Errors
     /// When SQS does not do so after the SDK's own retries, or the message is not in flight.
-    pub async fn return_after(&self, receipt: &str, pause: Duration) -> Result<()> {
+    async fn return_after(&self, receipt: &str, pause: Duration) -> Result<()> {
         self.client
             .change_message_visibility()
             .queue_url(&self.url)
@@ -58,5 +120,37 @@ impl Queue {
             .await
             .context("change a message's visibility")?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_end() {
+        let backoff = Backoff {
+            first: Duration::from_secs(20),
+            factor: 6,
+            steps: 3,
+        };
+        for (tries, seconds) in [(0, 20), (1, 20), (2, 120), (3, 720), (4, 4320), (5, 4320), (u32::MAX, 4320)] {
+            assert_eq!(backoff.pause(tries), Duration::from_secs(seconds), "{tries}");
+        }
+    }
+
+    #[test]
+    fn a_message_says_how_often_it_came() {
+        for (attributes, expected) in [
+            (r#"{"ApproximateReceiveCount": "3"}"#, 3),
+            (r#"{"ApproximateReceiveCount": "often"}"#, 1),
+            ("{}", 1),
+        ] {
+            let message: SqsMessage =
+                serde_json::from_str(&format!(r#"{{"attributes": {attributes}, "messageAttributes": {{}}}}"#)).unwrap();
+            assert_eq!(receives(&message), expected, "{attributes}");
+        }
     }
 }

@@ -1,0 +1,150 @@
+//! From the event that a proposal was issued to files on S3, and the row that says where they are.
+//!
+//! Files are named after their content and the row is written last, once: a run that is killed half way leaves at most files
+//! that the next one writes again, and two runs at a time end in the same documents.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use api::domain_events::{Delivered, DomainEvent, Happening};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use bytes::Bytes;
+use database::renderings::{self, File, FileKind, Revision};
+use database::{Database, branding};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use lambda_runtime::LambdaEvent;
+use platform::bucket::{self, Bucket};
+use platform::queue::{Backoff, Queue};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use crate::files::{Files, files};
+
+/// What fails is tried again after 5 s, 30 s, 3 min, 18 min; the queue gives five tries.
+const BACKOFF: Backoff = Backoff {
+    first: Duration::from_secs(5),
+    factor: 6,
+    steps: 3,
+};
+
+/// Files that are on their way to S3 at a time.
+const MAX_UPLOADS: usize = 8;
+
+/// What a reader is told whose documents failed for a reason that is not in the proposal.
+const OUR_FAILURE: &str = "they could not be made or stored; it is tried again";
+
+/// What the function has from its environment.
+pub struct Context {
+    database: Database,
+    documents: Bucket,
+    /// Where the messages come from.
+    queue: Queue,
+}
+
+impl Context {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// When a variable is missing or malformed.
+    pub async fn from_environment() -> Result<Self> {
+        Ok(Self {
+            database: platform::database::from_environment()?,
+            documents: Bucket::from_environment("DOCUMENTS_BUCKET").await?,
+            queue: Queue::from_environment("RENDERS_QUEUE_URL").await?,
+        })
+    }
+}
+
+/// Takes messages of the queue of renders, each of which tells of an issued proposal.
+///
+/// # Errors
+/// Never: failures are reported per message, and a message that failed comes back.
+pub async fn handle(
+    context: &Context,
+    event: LambdaEvent<SqsEvent>,
+) -> Result<SqsBatchResponse, lambda_runtime::Error> {
+    let queue = &context.queue;
+    Ok(queue
+        .work(event.payload, BACKOFF, async |body| deliver(context, body).await)
+        .await)
+}
+
+async fn deliver(context: &Context, body: &str) -> Result<()> {
+    let Delivered { detail } = serde_json::from_str(body).context("the message is no event of ours")?;
+    let DomainEvent {
+        client,
+        correlation_id,
+        what,
+        ..
+    } = detail;
+    let Happening::ProposalIssued { proposal, revision, .. } = what else {
+        bail!("a {} has no documents", what.name());
+    };
+    let which = (proposal, revision);
+    let known = renderings::find(&context.database, client, which).await?;
+    if known.is_some_and(|known| known.files.is_some()) {
+        tracing::info!(%client, %proposal, revision, correlation_id, "the documents are there already");
+        return Ok(());
+    }
+    match render(context, client, which).await {
+        Ok(count) => {
+            tracing::info!(%client, %proposal, revision, correlation_id, files = count, "rendered");
+            Ok(())
+        }
+        Err(error) => {
+            let told = error
+                .downcast_ref::<crate::RenderError>()
+                .map_or_else(|| OUR_FAILURE.to_owned(), ToString::to_string);
+            renderings::failed(&context.database, client, which, &told)
+                .await
+                .context("note the failure")?;
+            Err(error.context(format!("render revision {revision} of proposal {proposal} ({correlation_id})")))
+        }
+    }
+}
+
+/// Makes and stores the documents of a revision; says how many files they are.
+async fn render(context: &Context, client: Uuid, which: Revision) -> Result<usize> {
+    let source = renderings::source(&context.database, client, which).await?;
+    let source = source.context("there is no such issued revision")?;
+    let branding = branding::find(&context.database, client).await?;
+    let branding = branding.map(|(branding, _)| branding);
+    // Seconds of processor at most, off the async threads.
+    let made = tokio::task::spawn_blocking(move || files(which, &source, branding.as_ref())).await;
+    let Files { pdf, word, pages } = made.context("render")??;
+    let documents = [(FileKind::Pdf, pdf), (FileKind::Word, word)];
+    let all = documents
+        .into_iter()
+        .chain(pages.into_iter().map(|page| (FileKind::Page, page)));
+    let stored: Vec<File> = stream::iter(all)
+        .map(|(kind, bytes)| store(context, client, kind, bytes))
+        .buffered(MAX_UPLOADS)
+        .try_collect()
+        .await?;
+    renderings::rendered(&context.database, client, which, &stored).await?;
+    Ok(stored.len())
+}
+
+async fn store(context: &Context, client: Uuid, kind: FileKind, bytes: Vec<u8>) -> Result<File> {
+    let (ending, media_type) = match kind {
+        FileKind::Pdf => ("pdf", "application/pdf"),
+        FileKind::Word => (
+            "docx",
+            "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        ),
+        FileKind::Page => ("png", "image/png"),
+    };
+    let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let file = File {
+        kind,
+        key: format!("{client}/{hash}.{ending}"),
+        bytes: bytes.len(),
+    };
+    let object = bucket::File {
+        key: file.key.clone(),
+        media_type,
+        bytes: Bytes::from(bytes),
+    };
+    context.documents.put(object).await?;
+    Ok(file)
+}

@@ -105,7 +105,9 @@ fn sample_events_are_what_their_triggers_send() {
                 assert!(parse::<Value>(&file, queued(&file, &event))["shard"].is_u64(), "{file}")
             }
             "push-updates" => assert!(event["shard"].is_u64(), "{file}"),
-            "provision-client" | "migrate-database" | "compact-rollups" | "publish-events" => assert!(event.is_object(), "{file}"),
+            "provision-client" | "migrate-database" | "compact-rollups" | "publish-events" => {
+                assert!(event.is_object(), "{file}")
+            }
             _ => check_http(&file, &event),
         }
     }

@@ -1,6 +1,7 @@
 //! What a user does over HTTP, and what a hostile or clumsy one does.
 
 mod definitions;
+mod documents;
 mod events;
 mod files;
 mod gateway;

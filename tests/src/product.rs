@@ -176,6 +176,20 @@ impl Product {
         Ok(SigningKey::from_pem(pem)?)
     }
 
+    /// The domain events that the bus has had, oldest first, as it hands them on.
+    ///
+    /// # Errors
+    /// When its log is no list of JSON objects.
+    pub fn events(&self) -> Result<Vec<Value>> {
+        let log = match std::fs::read_to_string(self.state.join("events.ndjson")) {
+            Ok(log) => log,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(error.into()),
+        };
+        let event = |line: &str| serde_json::from_str(line).with_context(|| line.to_owned());
+        log.lines().map(event).collect()
+    }
+
     /// Ends it and leaves nothing behind.
     ///
     /// # Errors

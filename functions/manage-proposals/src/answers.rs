@@ -5,7 +5,7 @@ use api::proposals::StepAnswers;
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use database::proposals::{self as stored, Change};
 use identity::Permission;
 use platform::Problem;
@@ -14,7 +14,6 @@ use platform::versions::{changed_meanwhile, expected_version};
 use proposal::lifecycle::Action;
 use proposal::{PriceBook, Questionnaire, StepKey};
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::shown::shown;
 use crate::{Context, MAX_TRIES, WHAT, allowed, invalid, state, too_busy};
@@ -63,18 +62,18 @@ pub(crate) async fn quote(
     authorized: Authorized,
     Path(id): Path<String>,
     Query(NoParameters {}): Query<NoParameters>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Response, Problem> {
     let caller = authorized.with(Permission::ReadProposals)?;
     let found = context.proposal(caller.client, &id).await?;
     if found.issued.is_some() {
         let issued = stored::issued_quote(&context.database, caller.client, found.id, found.revision)
             .await
             .context("read issued quote")?;
-        return Ok(Json(issued.context("an issued revision has a quote")?));
+        return Ok(Json(issued.context("an issued revision has a quote")?).into_response());
     }
     let definitions = context.definitions(caller.client).await?;
     let book = PriceBook::of(&found.price_book).context("read price book")?;
     let required = proposal::required_objects(&definitions.catalog, &found.answers.kpi_selection.kpis);
     let quote = proposal::quote(book, &found.answers, &found.terms, &required);
-    Ok(Json(serde_json::to_value(quote).context("write quote")?))
+    Ok(Json(quote).into_response())
 }

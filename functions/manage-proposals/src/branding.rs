@@ -81,9 +81,7 @@ fn checked(branding: Branding) -> Result<stored::Branding, Problem> {
         }
     }
     let logo = logo.and_then(|text| match STANDARD.decode(text) {
-        Ok(bytes) => Logo::new(bytes)
-            .map_err(|error| wrong("/logo", error.to_string()))
-            .ok(),
+        Ok(bytes) => Logo::new(bytes).map_err(|error| wrong("/logo", error.to_string())).ok(),
         Err(error) => {
             wrong("/logo", format!("the logo is not Base64: {error}"));
             None

@@ -132,7 +132,10 @@ mod tests {
             ("  ../../etc/passwd\"; x=\"", "etc-passwd-x"),
             ("Größe & Wert", "gr-e-wert"),
             ("مشروع", "proposal"),
-            (&"long ".repeat(40), "long-long-long-long-long-long-long-long-long-long-long-long"),
+            (
+                &"long ".repeat(40),
+                "long-long-long-long-long-long-long-long-long-long-long-long",
+            ),
         ] {
             assert_eq!(slug(name), expected);
         }

@@ -12,6 +12,8 @@ mod schedule;
 mod shown;
 mod terms;
 
+use std::sync::Arc;
+
 use anyhow::{Context as _, Result};
 use api::domain_events::{DomainEvent, Happening};
 use axum::Router;
@@ -22,6 +24,7 @@ use database::{Database, Timeouts};
 use identity::Caller;
 use platform::bucket::Bucket;
 use platform::bus::{self, Bus};
+use platform::database::Catalogs;
 use platform::problem::Issue;
 use platform::{Problem, clock};
 use proposal::lifecycle::{Action, Allowed, State};
@@ -33,6 +36,7 @@ const WHAT: &str = "proposal";
 #[derive(Clone)]
 pub struct Context {
     database: Database,
+    catalogs: Catalogs,
     bus: Bus,
     /// Where `render-proposals` puts documents.
     documents: Bucket,
@@ -46,13 +50,14 @@ impl Context {
     pub async fn from_environment() -> Result<Self> {
         Ok(Self {
             database: platform::database::from_environment()?.with_timeouts(Timeouts::REQUEST),
+            catalogs: Catalogs::default(),
             bus: Bus::from_environment().await?,
             documents: Bucket::from_environment("DOCUMENTS_BUCKET").await?,
         })
     }
 
-    async fn definitions(&self, client: Uuid) -> Result<ClientCatalog, Problem> {
-        platform::database::client_catalog(&self.database, client).await
+    async fn definitions(&self, client: Uuid) -> Result<Arc<ClientCatalog>, Problem> {
+        self.catalogs.client(&self.database, client).await
     }
 
     async fn proposal(&self, client: Uuid, id: &str) -> Result<Stored, Problem> {
@@ -65,7 +70,7 @@ impl Context {
     }
 
     /// The proposal and the client's definitions.
-    async fn read(&self, caller: &Caller, id: &str) -> Result<(Stored, ClientCatalog), Problem> {
+    async fn read(&self, caller: &Caller, id: &str) -> Result<(Stored, Arc<ClientCatalog>), Problem> {
         let found = self.proposal(caller.client, id).await?;
         Ok((found, self.definitions(caller.client).await?))
     }

@@ -87,7 +87,10 @@ pub(crate) async fn kept_plan(
         if problem.status != StatusCode::UNPROCESSABLE_ENTITY {
             return problem;
         }
-        let hint = format!("PUT /v1/proposals/{}/schedule with a team that can do the work", found.id);
+        let hint = format!(
+            "PUT /v1/proposals/{}/schedule with a team that can do the work",
+            found.id
+        );
         Problem::conflict("the work can't be planned with the team that was kept before the answers changed")
             .hint(hint)
             .issues(problem.issues)
@@ -101,8 +104,10 @@ fn tasks(found: &Stored, definitions: &ClientCatalog) -> Result<Vec<Task>, Probl
     let quote = proposal::quote(book, &found.answers, &found.terms, &required);
     let tasks = schedule::tasks(&quote, &required);
     if tasks.is_empty() {
-        return Err(Problem::conflict(format!("{WHAT} \"{}\" has no work to plan yet", found.id))
-            .hint("answer the steps of integration, KPIs or the environment"));
+        return Err(
+            Problem::conflict(format!("{WHAT} \"{}\" has no work to plan yet", found.id))
+                .hint("answer the steps of integration, KPIs or the environment"),
+        );
     }
     Ok(tasks)
 }

@@ -16,7 +16,7 @@ use database::read::{self, Read};
 use database::{Database, Error, Timeouts};
 use identity::Permission;
 use jiff::Timestamp;
-use platform::database::client_catalog;
+use platform::database::Catalogs;
 use platform::extract::{Authorized, Path, Query};
 use platform::{Problem, clock};
 use series::answer::Row;
@@ -34,6 +34,7 @@ const TIMEOUTS: Timeouts = Timeouts {
 #[derive(Clone)]
 pub struct Context {
     database: Database,
+    catalogs: Catalogs,
 }
 
 impl Context {
@@ -44,6 +45,7 @@ impl Context {
     pub fn from_environment() -> Result<Self> {
         Ok(Self {
             database: platform::database::from_environment()?.with_timeouts(TIMEOUTS),
+            catalogs: Catalogs::default(),
         })
     }
 }
@@ -65,7 +67,7 @@ async fn value(
     let caller = authorized.with(Permission::ReadSeries)?;
     let asked = query::value(&pairs)?;
     let now = clock::now();
-    let definitions = client_catalog(&context.database, caller.client).await?;
+    let definitions = context.catalogs.client(&context.database, caller.client).await?;
     let kpi = kpi(&definitions, &code)?;
     let from = definitions.calendar.start(asked.period, asked.at.unwrap_or(now));
     let range = Range {
@@ -105,7 +107,7 @@ async fn series(
 ) -> Result<Json<Series>, Problem> {
     let caller = authorized.with(Permission::ReadSeries)?;
     let asked = query::series(&pairs)?;
-    let definitions = client_catalog(&context.database, caller.client).await?;
+    let definitions = context.catalogs.client(&context.database, caller.client).await?;
     let kpi = kpi(&definitions, &code)?;
     let range = definitions.calendar.align(
         asked.period,

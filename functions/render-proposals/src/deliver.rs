@@ -98,7 +98,9 @@ async fn deliver(context: &Context, body: &str) -> Result<()> {
             renderings::failed(&context.database, client, which, &told)
                 .await
                 .context("note the failure")?;
-            Err(error.context(format!("render revision {revision} of proposal {proposal} ({correlation_id})")))
+            Err(error.context(format!(
+                "render revision {revision} of proposal {proposal} ({correlation_id})"
+            )))
         }
     }
 }
@@ -134,7 +136,10 @@ async fn store(context: &Context, client: Uuid, kind: FileKind, bytes: Vec<u8>) 
         ),
         FileKind::Page => ("png", "image/png"),
     };
-    let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash: String = Sha256::digest(&bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let file = File {
         kind,
         key: format!("{client}/{hash}.{ending}"),

@@ -18,5 +18,9 @@ pub struct Files {
 
 /// TODO
 pub fn files(_which: Revision, _source: &Source, _branding: Option<&branding::Branding>) -> Result<Files, RenderError> {
-    Ok(Files { pdf: vec![], word: vec![], pages: vec![] })
+    Ok(Files {
+        pdf: vec![],
+        word: vec![],
+        pages: vec![],
+    })
 }

@@ -11,7 +11,7 @@ use series::Calendar;
 use uuid::Uuid;
 
 use crate::change::{Change, bound};
-use crate::connect::{Database, Error, Session};
+use crate::connect::{Database, Error, Isolation, Session};
 use crate::ddl;
 use crate::relation::{Placed, Relation, levels};
 use crate::tables::{backfill, extend, place, stored, union, validated};
@@ -62,6 +62,34 @@ pub async fn load_one(database: &Database, client: Uuid) -> Result<Option<Client
         .await?
         .remove(&client)
         .transpose()
+}
+
+/// What tells one state of a client's definitions from every other: they are never deleted, and each change adds to the sum of
+/// the versions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    entities: i64,
+    kpis: i64,
+    time_zone: String,
+}
+
+/// The mark of a client's definitions; `None` when there is no such client.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn mark(database: &Database, client: Uuid) -> Result<Option<Mark>, Error> {
+    let session = database.session().await?;
+    session.begin(Some(client), Isolation::ReadCommitted).await?;
+    let sql = "SELECT time_zone,
+            (SELECT coalesce(sum(version), 0) FROM core.entities WHERE client_id = $1),
+            (SELECT coalesce(sum(version), 0) FROM core.kpis WHERE client_id = $1)
+        FROM core.clients WHERE id = $1";
+    let result = session.query(sql, &[&client]).await;
+    Ok(session.finish(result).await?.first().map(|row| Mark {
+        time_zone: row.get(0),
+        entities: row.get(1),
+        kpis: row.get(2),
+    }))
 }
 
 #[derive(serde::Deserialize)]

@@ -315,4 +315,3 @@ pub async fn issued_quote(database: &Database, client: Uuid, id: Uuid, revision:
     let result = session.query(sql, &[&client, &id, &revision]).await;
     Ok(session.finish(result).await?.first().map(|row| row.get(0)))
 }
-

@@ -148,7 +148,8 @@ pub async fn rendered(
     let files = json(&files)?;
     let session = database.session().await?;
     session.begin(Some(client), Isolation::ReadCommitted).await?;
-    let sql = "INSERT INTO core.proposal_renderings AS d (client_id, proposal_id, revision, files) VALUES ($1, $2, $3, $4)
+    let sql =
+        "INSERT INTO core.proposal_renderings AS d (client_id, proposal_id, revision, files) VALUES ($1, $2, $3, $4)
         ON CONFLICT (client_id, proposal_id, revision) DO UPDATE
         SET files = EXCLUDED.files, failure = NULL, tries = d.tries + 1, updated_at = now() WHERE d.files IS NULL";
     let result = session.execute(sql, &[&client, &proposal, &number, &files]).await;
@@ -167,7 +168,8 @@ pub async fn failed(
 ) -> Result<(), Error> {
     let session = database.session().await?;
     session.begin(Some(client), Isolation::ReadCommitted).await?;
-    let sql = "INSERT INTO core.proposal_renderings AS d (client_id, proposal_id, revision, failure) VALUES ($1, $2, $3, $4)
+    let sql =
+        "INSERT INTO core.proposal_renderings AS d (client_id, proposal_id, revision, failure) VALUES ($1, $2, $3, $4)
         ON CONFLICT (client_id, proposal_id, revision) DO UPDATE
         SET failure = EXCLUDED.failure, tries = d.tries + 1, updated_at = now() WHERE d.files IS NULL";
     let result = session.execute(sql, &[&client, &proposal, &number, &failure]).await;

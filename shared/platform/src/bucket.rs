@@ -77,6 +77,9 @@ impl Bucket {
             .key(key)
             .response_content_disposition(disposition);
         let signed = request.presigned(PresigningConfig::expires_in(life)?).await;
-        Ok(signed.with_context(|| format!("sign a link to {key}"))?.uri().to_owned())
+        Ok(signed
+            .with_context(|| format!("sign a link to {key}"))?
+            .uri()
+            .to_owned())
     }
 }

@@ -1,8 +1,11 @@
 //! The database of a function, and what nearly every request reads first.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use anyhow::{Context as _, Result};
 use database::Database;
-use database::definitions::{self, ClientCatalog};
+use database::definitions::{self, ClientCatalog, Mark};
 use uuid::Uuid;
 
 use crate::{Problem, environment};
@@ -25,5 +28,49 @@ pub async fn client_catalog(database: &Database, client: Uuid) -> Result<ClientC
     let loaded = definitions::load_one(database, client)
         .await
         .context("load definitions")?;
-    loaded.ok_or_else(|| Problem::unauthenticated("the token's client does not exist any more"))
+    loaded.ok_or_else(client_is_gone)
+}
+
+fn client_is_gone() -> Problem {
+    Problem::unauthenticated("the token's client does not exist any more")
+}
+
+/// Most clients whose definitions a function keeps: the largest have a few megabytes.
+const MAX_KEPT: usize = 16;
+
+/// Definitions that were asked for, kept until they change: to read hundreds of formulas takes longer than to answer.
+#[derive(Clone, Default)]
+pub struct Catalogs {
+    kept: Arc<Mutex<BTreeMap<Uuid, (Mark, Arc<ClientCatalog>)>>>,
+}
+
+impl Catalogs {
+    /// The definitions of the token's client as they are now.
+    ///
+    /// # Errors
+    /// As [`client_catalog`].
+    pub async fn client(&self, database: &Database, client: Uuid) -> Result<Arc<ClientCatalog>, Problem> {
+        let mark = definitions::mark(database, client)
+            .await
+            .context("look at definitions")?;
+        let mark = mark.ok_or_else(client_is_gone)?;
+        if let Some((kept, catalog)) = self.lock().get(&client)
+            && *kept == mark
+        {
+            return Ok(Arc::clone(catalog));
+        }
+        // A change in between makes these newer than their mark, and then they are read once more.
+        let catalog = Arc::new(client_catalog(database, client).await?);
+        let mut kept = self.lock();
+        if kept.len() >= MAX_KEPT {
+            kept.clear();
+        }
+        kept.insert(client, (mark, Arc::clone(&catalog)));
+        Ok(catalog)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Uuid, (Mark, Arc<ClientCatalog>)>> {
+        // What is kept is whole at every moment, whoever panicked.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

@@ -136,7 +136,15 @@ mod tests {
             factor: 6,
             steps: 3,
         };
-        for (tries, seconds) in [(0, 20), (1, 20), (2, 120), (3, 720), (4, 4320), (5, 4320), (u32::MAX, 4320)] {
+        for (tries, seconds) in [
+            (0, 20),
+            (1, 20),
+            (2, 120),
+            (3, 720),
+            (4, 4320),
+            (5, 4320),
+            (u32::MAX, 4320),
+        ] {
             assert_eq!(backoff.pause(tries), Duration::from_secs(seconds), "{tries}");
         }
     }

@@ -33,7 +33,7 @@ async fn post(account: &Account, path: &str, body: Value) -> Answer {
 }
 
 /// A draft in which everything is answered.
-async fn complete(ours: &Account) -> String {
+pub(super) async fn complete(ours: &Account) -> String {
     let created = ours.post("/v1/proposals", &cart()).await.unwrap().expect(201).unwrap();
     let path = created.headers["location"].to_str().unwrap().to_owned();
     for (step, answers) in steps() {
@@ -43,7 +43,7 @@ async fn complete(ours: &Account) -> String {
     path
 }
 
-async fn issued(ours: &Account) -> String {
+pub(super) async fn issued(ours: &Account) -> String {
     let path = complete(ours).await;
     post(ours, &format!("{path}/issue"), json!({ "revision": 1 }))
         .await

@@ -168,7 +168,10 @@ fn proposal_decisions(id: impl Fn() -> Parameter) -> Vec<Route> {
             )
         },
         Route {
-            parameters: vec![id(), query("revision", false, "Its number; the latest that was issued when absent.")],
+            parameters: vec![
+                id(),
+                query("revision", false, "Its number; the latest that was issued when absent."),
+            ],
             response: body!(proposals::Documents, "Documents"),
             ..route(
                 HttpMethod::Get,

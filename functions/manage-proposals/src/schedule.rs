@@ -128,6 +128,7 @@ fn compute(team: Team, tasks: Vec<Task>, what_if: Option<WhatIfQuestion>) -> Res
         WhatIfQuestion::BeginTask { task, on } => schedule::with_task_start(&project, &task, on),
     });
     Ok(Planned {
+        start: project.start,
         what_if: what_if.transpose().map_err(refused)?,
         gantt: schedule::gantt(&project, &plan),
         schedule: plan,

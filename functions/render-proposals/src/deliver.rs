@@ -9,16 +9,22 @@ use anyhow::{Context as _, Result, bail};
 use api::domain_events::{Delivered, DomainEvent, Happening};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use bytes::Bytes;
-use database::renderings::{self, File, FileKind, Revision};
+use database::renderings::{self, File, FileKind, Revision, Source};
 use database::{Database, branding};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use jiff::civil::Date;
 use lambda_runtime::LambdaEvent;
 use platform::bucket::{self, Bucket};
 use platform::queue::{Backoff, Queue};
+use proposal::document::{Branding, Logo, Plan};
+use proposal::schedule::Gantt;
+use serde::Deserialize;
+use series::Calendar;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::files::{Files, files};
+use crate::RenderError;
+use crate::issued::{Files, Issued};
 
 /// What fails is tried again after 5 s, 30 s, 3 min, 18 min; the queue gives five tries.
 const BACKOFF: Backoff = Backoff {
@@ -93,7 +99,7 @@ async fn deliver(context: &Context, body: &str) -> Result<()> {
         }
         Err(error) => {
             let told = error
-                .downcast_ref::<crate::RenderError>()
+                .downcast_ref::<RenderError>()
                 .map_or_else(|| OUR_FAILURE.to_owned(), ToString::to_string);
             renderings::failed(&context.database, client, which, &told)
                 .await
@@ -112,12 +118,12 @@ async fn render(context: &Context, client: Uuid, which: Revision) -> Result<usiz
     let branding = branding::find(&context.database, client).await?;
     let branding = branding.map(|(branding, _)| branding);
     // Seconds of processor at most, off the async threads.
-    let made = tokio::task::spawn_blocking(move || files(which, &source, branding.as_ref())).await;
-    let Files { pdf, word, pages } = made.context("render")??;
-    let documents = [(FileKind::Pdf, pdf), (FileKind::Word, word)];
+    let made = tokio::task::spawn_blocking(move || made(which, &source, branding)).await;
+    let Files { pdf, docx, pages } = made.context("render")??;
+    let documents = [(FileKind::Pdf, pdf), (FileKind::Word, docx)];
     let all = documents
         .into_iter()
-        .chain(pages.into_iter().map(|page| (FileKind::Page, page)));
+        .chain(pages.into_iter().map(|page| (FileKind::Page, page.png)));
     let stored: Vec<File> = stream::iter(all)
         .map(|(kind, bytes)| store(context, client, kind, bytes))
         .buffered(MAX_UPLOADS)
@@ -125,6 +131,51 @@ async fn render(context: &Context, client: Uuid, which: Revision) -> Result<usiz
         .await?;
     renderings::rendered(&context.database, client, which, &stored).await?;
     Ok(stored.len())
+}
+
+/// The files of what is stored.
+fn made((proposal, revision): Revision, source: &Source, branding: Option<branding::Branding>) -> Result<Files> {
+    let calendar = Calendar::of(&source.time_zone).context("the client's time zone")?;
+    let plan: Option<StoredPlan> = source.plan.as_ref().map(StoredPlan::deserialize).transpose()?;
+    let branding = branding.map(look).transpose()?;
+    let issued = Issued {
+        proposal: &proposal.to_string(),
+        name: &source.project,
+        revision,
+        client: &source.client_name,
+        date: calendar.date(source.issued_at),
+        valid_until: source.valid_until,
+        answers: &source.answers,
+        terms: &source.terms,
+        required: &source.required,
+        quote: &source.quote,
+        prepared_by: source.issued_by.as_deref().unwrap_or_default(),
+        branding: branding.as_ref(),
+        plan: plan.as_ref().map(|StoredPlan { start, gantt }| Plan { start: *start, gantt }),
+        conditions: "",
+    };
+    Ok(issued.render()?)
+}
+
+/// What the documents show of [`api::proposals::Planned`].
+#[derive(Deserialize)]
+struct StoredPlan {
+    start: Date,
+    gantt: Gantt,
+}
+
+/// Colours and logo, which were checked when they were stored.
+fn look(stored: branding::Branding) -> Result<Branding> {
+    let branding::Branding {
+        primary_colour,
+        accent_colour,
+        logo,
+    } = stored;
+    Ok(Branding {
+        primary: primary_colour.parse()?,
+        accent: accent_colour.parse()?,
+        logo: logo.map(Logo::new).transpose()?,
+    })
 }
 
 async fn store(context: &Context, client: Uuid, kind: FileKind, bytes: Vec<u8>) -> Result<File> {

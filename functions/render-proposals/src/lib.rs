@@ -7,7 +7,6 @@
 //! becomes markup. Letters that no font here has (emoji, Chinese) are drawn as boxes and can still be copied and searched.
 
 mod deliver;
-mod files;
 pub mod pdf;
 mod press;
 pub mod preview;

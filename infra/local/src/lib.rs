@@ -4,13 +4,17 @@
 //! development tool, binds loopback only, and is as small as it can be while behaving like AWS where the product can tell.
 
 pub mod authorizer;
+mod aws_json;
+pub mod bus;
 pub mod clock;
 pub mod cloud;
 pub mod demo;
+pub mod event_pattern;
 pub mod functions;
 pub mod http_api;
 pub mod invoker;
 pub mod lambda;
+pub mod mail;
 pub mod postgres;
 pub mod progress;
 pub mod queues;

@@ -188,10 +188,12 @@ fn print_welcome(progress: Progress, cloud: &Cloud, log: &Path) {
         without_password(&note.database_url)
     ));
     progress.line(&format!(
-        "  DynamoDB       {}\n  S3             {}\n  SQS            {}\n  log            {}",
+        "  DynamoDB       {}\n  S3             {}\n  SQS            {}\n  EventBridge    {}\n  mail           {}\n  log            {}",
         note.dynamodb,
         note.s3,
         note.sqs,
+        note.eventbridge,
+        note.mail.display(),
         log.display()
     ));
     if let Some(token) = &note.token {

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-pub use message::{Attribute, MESSAGE_BYTES, Message};
+pub use message::{Attribute, MESSAGE_BYTES, Message, MessageError};
 pub use queue::{Counts, Queue, ReceiptError, Received, Redrive, Want};
 pub use source::{DEFAULT_CONCURRENCY, EventSource};
 use tokio::net::TcpListener;
@@ -50,7 +50,7 @@ impl Queues {
             let retention = Duration::from_secs(queue.retention_s);
             by_id.insert(
                 queue.logical_id.clone(),
-                Arc::new(Queue::new(queue.name.clone(), visibility, retention)),
+                Arc::new(Queue::new(queue.name.clone(), visibility, retention).with_message_bytes(queue.message_bytes)),
             );
         }
         for queue in &template.queues {
@@ -119,6 +119,12 @@ impl Queues {
             Ok((notification.clone(), Arc::clone(queue)))
         });
         notifications.collect()
+    }
+
+    /// The queue with this key under `Resources`.
+    #[must_use]
+    pub fn by_id(&self, id: &str) -> Option<Arc<Queue>> {
+        self.by_id.get(id).cloned()
     }
 
     /// The queue of this name.

@@ -5,6 +5,7 @@
 //! cannot quietly mean one thing here and another on AWS.
 
 mod apis;
+mod events;
 mod functions;
 mod model;
 mod resolver;
@@ -18,27 +19,29 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 pub use self::model::{
-    Addresses, AttributeDefinition, Authorizer, Bucket, BucketNotification, Cors, Function, HttpRoute, IdentitySource,
+    Addresses, AttributeDefinition, Authorizer, Bucket, BucketNotification, Cors, EventPlace, EventRule, EventTarget, Function, HttpRoute, IdentitySource,
     Index, KeyElement, LiveRoute, Queue, QueueSource, Schedule, Table, Template, Throttle,
 };
 use self::resolver::Resolver;
-pub use self::resolver::{ACCOUNT, REGION, ResolveError, function_arn};
+pub use self::resolver::{ACCOUNT, DEFAULT_BUS, REGION, ResolveError, bus_name, function_arn, rule_arn};
 
 /// Resource types that have no counterpart on a developer's machine.
-const IGNORED_TYPES: [&str; 9] = [
+const IGNORED_TYPES: [&str; 11] = [
     "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::Dashboard",
     "AWS::IAM::Role",
+    "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::Permission",
     "AWS::Logs::LogGroup",
     "AWS::Logs::MetricFilter",
+    "AWS::Logs::ResourcePolicy",
     "AWS::SNS::Topic",
     "AWS::SNS::TopicPolicy",
     "AWS::SQS::QueuePolicy",
 ];
 
 /// Resource types that the local cloud runs.
-const KNOWN_TYPES: [&str; 11] = [
+const KNOWN_TYPES: [&str; 13] = [
     "AWS::ApiGatewayV2::Api",
     "AWS::ApiGatewayV2::Authorizer",
     "AWS::ApiGatewayV2::Integration",
@@ -46,6 +49,8 @@ const KNOWN_TYPES: [&str; 11] = [
     "AWS::ApiGatewayV2::RouteResponse",
     "AWS::ApiGatewayV2::Stage",
     "AWS::DynamoDB::Table",
+    "AWS::Events::EventBus",
+    "AWS::Events::Rule",
     "AWS::S3::Bucket",
     "AWS::SQS::Queue",
     "AWS::Serverless::Function",
@@ -129,6 +134,7 @@ impl Template {
         apis::read_http(&reader, &mut template)?;
         apis::read_live(&reader, &mut template)?;
         state::read(&reader, &mut template)?;
+        events::read(&reader, &mut template)?;
         template.check_references()?;
         Ok(template)
     }

@@ -178,6 +178,9 @@ pub enum WhatIfQuestion {
 /// Who does the work of a proposal, and when.
 #[derive(Serialize, ToSchema)]
 pub struct Planned {
+    /// The first day of work.
+    #[schema(value_type = String, format = Date)]
+    pub start: Date,
     /// The tasks that follow from the quote, with the most hours of a range.
     pub tasks: Vec<Task>,
     /// The people that were planned with.

@@ -46,12 +46,14 @@ pub(super) struct Doors {
     pub(super) state: StateDoors,
 }
 
-/// The listeners of what functions keep things in.
+/// The listeners of what functions keep things in and send things with.
 #[derive(Debug)]
 pub(super) struct StateDoors {
     pub(super) dynamodb: TcpListener,
     pub(super) s3: TcpListener,
     pub(super) sqs: TcpListener,
+    pub(super) eventbridge: TcpListener,
+    pub(super) sesv2: TcpListener,
 }
 
 impl Doors {
@@ -65,6 +67,8 @@ impl Doors {
                 dynamodb: bind(0, "").await?,
                 s3: bind(0, "").await?,
                 sqs: bind(0, "").await?,
+                eventbridge: bind(0, "").await?,
+                sesv2: bind(0, "").await?,
             },
         })
     }

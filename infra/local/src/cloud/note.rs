@@ -35,6 +35,12 @@ pub struct Note {
     pub s3: String,
     /// The SQS endpoint.
     pub sqs: String,
+    /// The EventBridge endpoint.
+    pub eventbridge: String,
+    /// The SES v2 endpoint.
+    pub sesv2: String,
+    /// The folder of the mails that were sent.
+    pub mail: PathBuf,
     /// The Lambda endpoint.
     pub lambda: String,
     /// The database.
@@ -53,7 +59,12 @@ pub struct Note {
 
 impl Note {
     /// The addresses of what is behind `doors`; there is no demo yet.
-    pub(super) fn new(doors: &Doors, template: &Template, database_url: String) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        doors: &Doors,
+        template: &Template,
+        database_url: String,
+        state: &Path,
+    ) -> anyhow::Result<Self> {
         let watched = template.bucket_notifications.first();
         Ok(Self {
             http: url(&doors.http)?,
@@ -61,6 +72,9 @@ impl Note {
             dynamodb: url(&doors.state.dynamodb)?,
             s3: url(&doors.state.s3)?,
             sqs: url(&doors.state.sqs)?,
+            eventbridge: url(&doors.state.eventbridge)?,
+            sesv2: url(&doors.state.sesv2)?,
+            mail: state.join("mail"),
             lambda: url(&doors.lambda)?,
             database_url,
             incoming_bucket: watched.map(|notification| notification.bucket.clone()),

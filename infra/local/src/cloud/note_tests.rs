@@ -9,7 +9,18 @@ use super::*;
 
 fn note() -> Note {
     let demo = json!({ "client": "OUR-CLIENT", "email": "a@b", "password": "p", "token": "OUR-TOKEN" });
-    let places = ["http", "websocket", "dynamodb", "s3", "sqs", "lambda", "database_url"];
+    let places = [
+        "http",
+        "websocket",
+        "dynamodb",
+        "s3",
+        "sqs",
+        "eventbridge",
+        "sesv2",
+        "mail",
+        "lambda",
+        "database_url",
+    ];
     let mut note: serde_json::Map<String, Value> =
         places.map(|place| (place.to_owned(), "x".into())).into_iter().collect();
     note.extend(demo.as_object().unwrap().clone());

@@ -12,6 +12,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use super::doors::{self, Doors};
 use super::{Note, Options, note};
+use crate::bus::Buses;
 use crate::demo::{Demo, Stage};
 use crate::functions::{ExternalFunction, FunctionsDir, Pool};
 use crate::invoker::Invoker;
@@ -23,7 +24,7 @@ use crate::secrets::Secrets;
 use crate::storage::{self, ACCESS_KEY, Created, ObjectStore, SECRET_KEY, Tables};
 use crate::tasks::Tasks;
 use crate::template::Template;
-use crate::{http_api, lambda, websocket};
+use crate::{http_api, lambda, mail, websocket};
 
 /// The stage that the template's parameter `Stage` has by default, and that secrets are named after.
 const STAGE: &str = "dev";
@@ -70,10 +71,10 @@ impl Parts {
         let database_url = self.start_database(options, progress).await?;
         secrets.set_database(&database_url)?;
         let template = read_template(options, &doors, &secrets)?;
-        let mut note = Note::new(&doors, &template, database_url)?;
+        let mut note = Note::new(&doors, &template, database_url, &options.state_dir)?;
 
-        let step = progress.step("starting queues, tables and buckets");
-        let sources = self.start_state(options, &template, doors.state)?;
+        let step = progress.step("starting queues, buses, tables, buckets and mail");
+        let sources = self.start_state(options, &template, doors.state, &note)?;
         step.done();
         let (pool, external) = self.start_functions(options, &template, &note, progress).await?;
         let invoker = invoker(&pool);
@@ -130,12 +131,13 @@ impl Parts {
         Ok(postgres.url.clone())
     }
 
-    /// Queues, tables and buckets: what functions keep things in.
+    /// Queues, tables and buckets, buses and mail: what functions keep things in and send things with.
     fn start_state(
         &mut self,
         options: &Options,
         template: &Template,
         doors: doors::StateDoors,
+        note: &Note,
     ) -> anyhow::Result<Sources> {
         let schedules = template.schedules.iter().map(Schedule::try_from);
         let schedules = schedules.collect::<Result<_, _>>()?;
@@ -150,6 +152,9 @@ impl Parts {
             objects.create_bucket(&bucket.name)?;
         }
         let queues = Queues::start(&mut self.tasks, doors.sqs, template, options.visibility)?;
+        let state = &options.state_dir;
+        Buses::start(&mut self.tasks, doors.eventbridge, template, &queues, state)?;
+        mail::start(&mut self.tasks, doors.sesv2, note.mail.clone())?;
         Ok(Sources {
             queues,
             creations,
@@ -316,6 +321,8 @@ fn endpoints(note: &Note) -> BTreeMap<String, String> {
         ("AWS_ENDPOINT_URL_DYNAMODB", &note.dynamodb),
         ("AWS_ENDPOINT_URL_S3", &note.s3),
         ("AWS_ENDPOINT_URL_SQS", &note.sqs),
+        ("AWS_ENDPOINT_URL_EVENTBRIDGE", &note.eventbridge),
+        ("AWS_ENDPOINT_URL_SESV2", &note.sesv2),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into()

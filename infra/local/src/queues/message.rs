@@ -32,6 +32,37 @@ pub struct Attribute {
     pub binary_value: Option<String>,
 }
 
+impl Attribute {
+    /// A text.
+    #[must_use]
+    pub fn text(value: &str) -> Self {
+        Self {
+            data_type: "String".to_owned(),
+            string_value: Some(value.to_owned()),
+            binary_value: None,
+        }
+    }
+}
+
+/// Why SQS does not take a message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MessageError {
+    /// There is no text.
+    #[error("the message body is empty")]
+    Empty,
+    /// Body and attributes together have too many bytes.
+    #[error("the message has {bytes} bytes, a message may have {most}")]
+    TooLong {
+        /// What it has.
+        bytes: usize,
+        /// What the queue takes.
+        most: usize,
+    },
+    /// A character that is none of XML 1.0.
+    #[error("the message has the character {}, which SQS does not take", .0.escape_unicode())]
+    Character(char),
+}
+
 /// A message, by value wherever it goes; the body is shared.
 #[derive(Debug, Clone)]
 pub struct Message {
@@ -72,6 +103,24 @@ impl Message {
         self.body.len() + attribute_bytes(&self.attributes)
     }
 
+    /// The message, if a queue takes it that holds messages of up to `most` bytes.
+    ///
+    /// # Errors
+    /// [`MessageError`] says what is wrong with it.
+    pub fn checked(self, most: usize) -> Result<Self, MessageError> {
+        let bytes = self.bytes();
+        if self.body.is_empty() {
+            return Err(MessageError::Empty);
+        }
+        if bytes > most {
+            return Err(MessageError::TooLong { bytes, most });
+        }
+        match self.body.chars().find(|character| !is_text(*character)) {
+            Some(character) => Err(MessageError::Character(character)),
+            None => Ok(self),
+        }
+    }
+
     /// About as many bytes as the message takes in an event for a function; never fewer.
     #[must_use]
     pub fn event_bytes(&self) -> usize {
@@ -99,6 +148,11 @@ impl Message {
     pub fn attributes_digest(&self) -> Option<String> {
         (!self.attributes.is_empty()).then(|| attributes_digest(&self.attributes))
     }
+}
+
+/// The characters of XML 1.0, which are all that SQS takes.
+fn is_text(character: char) -> bool {
+    matches!(character, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
 }
 
 fn attribute_bytes(attributes: &BTreeMap<String, Attribute>) -> usize {
@@ -151,12 +205,7 @@ mod tests {
         let mut message = Message::new("This is a test message".to_owned(), BTreeMap::new());
         assert_eq!(message.body_digest(), "fafb00f5732ab283681e124bf8747ed1");
         assert_eq!(message.attributes_digest(), None);
-        let attribute = Attribute {
-            data_type: "String".to_owned(),
-            string_value: Some("a".to_owned()),
-            binary_value: None,
-        };
-        message.attributes.insert("name".to_owned(), attribute.clone());
+        message.attributes.insert("name".to_owned(), Attribute::text("a"));
         let encoded = [b"\0\0\0\x04name".as_slice(), b"\0\0\0\x06String", b"\x01\0\0\0\x01a"].concat();
         assert_eq!(message.attributes_digest(), Some(hex(&Md5::digest(encoded))));
     }

@@ -102,7 +102,7 @@ pub(super) struct QueueUrl {
 pub(super) fn send_message(queues: &Queues, request: SendMessage) -> Result<Value, Refusal> {
     let queue = named(queues, &request.queue_url)?;
     let delay = seconds("DelaySeconds", request.delay_seconds, DELAY_SECONDS)?.unwrap_or_default();
-    let message = checked(Message::new(request.message_body, request.message_attributes))?;
+    let message = queue.check(Message::new(request.message_body, request.message_attributes))?;
     let answer = sent(&message);
     queue.send(message, delay);
     Ok(Value::Object(answer))
@@ -129,14 +129,14 @@ pub(super) fn send_message_batch(queues: &Queues, request: Batch<SendEntry>) -> 
     }
     let (mut successful, mut failed) = (Vec::new(), Vec::new());
     for (id, message, delay) in messages {
-        match checked(message) {
+        match queue.check(message) {
             Ok(message) => {
                 let mut entry = sent(&message);
                 entry.insert("Id".to_owned(), id.into());
                 successful.push(Value::Object(entry));
                 queue.send(message, delay);
             }
-            Err(refusal) => failed.push(failure(&id, &refusal)),
+            Err(error) => failed.push(failure(&id, &error.into())),
         }
     }
     Ok(json!({"Successful": successful, "Failed": failed}))
@@ -204,7 +204,7 @@ pub(super) fn get_queue_attributes(queues: &Queues, request: QueueAttributes) ->
         ("QueueArn", super::arn(&queue.name)),
         ("VisibilityTimeout", queue.visibility.as_secs().to_string()),
         ("MessageRetentionPeriod", queue.retention.as_secs().to_string()),
-        ("MaximumMessageSize", MESSAGE_BYTES.to_string()),
+        ("MaximumMessageSize", queue.message_bytes.to_string()),
     ]);
     if let Some(redrive) = queue.redrive() {
         let policy =
@@ -236,35 +236,6 @@ fn seconds(name: &str, value: Option<u64>, most: u64) -> Result<Option<Duration>
         Some(value) if value > most => Err(Refusal::invalid(format!("{name} is {value}, it may be 0 to {most}"))),
         value => Ok(value.map(Duration::from_secs)),
     }
-}
-
-fn checked(message: Message) -> Result<Message, Refusal> {
-    match message.bytes() {
-        _ if message.body.is_empty() => Err(Refusal::new(
-            "MissingParameter",
-            "MissingParameter",
-            "the message body is empty",
-        )),
-        bytes if bytes > MESSAGE_BYTES => Err(Refusal::invalid(format!(
-            "the message has {bytes} bytes, a message may have {MESSAGE_BYTES}"
-        ))),
-        _ => match message.body.chars().find(|character| !is_text(*character)) {
-            Some(character) => Err(Refusal::new(
-                "InvalidMessageContents",
-                "InvalidMessageContents",
-                format!(
-                    "the message has the character {}, which SQS does not take",
-                    character.escape_unicode()
-                ),
-            )),
-            None => Ok(message),
-        },
-    }
-}
-
-/// The characters of XML 1.0, which are all that SQS takes.
-fn is_text(character: char) -> bool {
-    matches!(character, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
 }
 
 fn check_batch<'a>(ids: impl Iterator<Item = &'a str>) -> Result<(), Refusal> {

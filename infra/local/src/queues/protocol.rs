@@ -4,15 +4,14 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::message::MessageError;
 use super::queue::ReceiptError;
 use super::{Queues, operations};
-
-/// A batch of 1 MiB of which every byte is escaped in JSON as `\u0000`, and the envelope.
-const BODY_BYTES: usize = 6 * 1_048_576 + 65_536;
+use crate::aws_json::{self, BODY_BYTES, JSON_1_0};
 
 /// An error of the protocol: the JSON type, the code that SDKs match on, and a sentence.
 #[derive(Debug)]
@@ -65,17 +64,23 @@ impl From<ReceiptError> for Refusal {
     }
 }
 
+impl From<MessageError> for Refusal {
+    fn from(error: MessageError) -> Self {
+        let code = match error {
+            MessageError::Empty => "MissingParameter",
+            MessageError::TooLong { .. } => "InvalidParameterValue",
+            MessageError::Character(_) => "InvalidMessageContents",
+        };
+        Self::new(code, code, error.to_string())
+    }
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let body = json!({"__type": format!("com.amazonaws.sqs#{}", self.kind), "message": self.message});
-        let headers = [
-            (header::CONTENT_TYPE, "application/x-amz-json-1.0".to_owned()),
-            (
-                header::HeaderName::from_static("x-amzn-query-error"),
-                format!("{};Sender", self.code),
-            ),
-        ];
-        (StatusCode::BAD_REQUEST, headers, body.to_string()).into_response()
+        let query_error = [("x-amzn-query-error", format!("{};Sender", self.code))];
+        let answer = aws_json::answer(StatusCode::BAD_REQUEST, JSON_1_0, &body);
+        (query_error, answer).into_response()
     }
 }
 
@@ -88,16 +93,8 @@ pub(super) fn router(queues: Queues) -> Router {
 }
 
 async fn handle(State(queues): State<Queues>, headers: HeaderMap, body: Bytes) -> Response {
-    let target = headers
-        .get("x-amz-target")
-        .and_then(|target| target.to_str().ok())
-        .unwrap_or_default();
-    match dispatch(&queues, target.strip_prefix("AmazonSQS.").unwrap_or(target), &body).await {
-        Ok(answer) => (
-            [(header::CONTENT_TYPE, "application/x-amz-json-1.0")],
-            answer.to_string(),
-        )
-            .into_response(),
+    match dispatch(&queues, aws_json::operation(&headers, "AmazonSQS"), &body).await {
+        Ok(answer) => aws_json::answer(StatusCode::OK, JSON_1_0, &answer),
         Err(refusal) => refusal.into_response(),
     }
 }

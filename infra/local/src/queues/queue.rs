@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::message::Message;
+use super::message::{MESSAGE_BYTES, Message, MessageError};
 
 /// A message as one receiver got it.
 #[derive(Debug, Clone)]
@@ -88,6 +88,8 @@ pub struct Queue {
     pub visibility: Duration,
     /// A message that is neither deleted nor moved so long after it was sent is dropped.
     pub retention: Duration,
+    /// The largest message that is taken, [`MESSAGE_BYTES`] if nothing else is said.
+    pub message_bytes: usize,
     redrive: OnceLock<Redrive>,
     arrived: Notify,
     state: Mutex<State>,
@@ -128,10 +130,25 @@ impl Queue {
             name,
             visibility,
             retention,
+            message_bytes: MESSAGE_BYTES,
             redrive: OnceLock::new(),
             arrived: Notify::new(),
             state: Mutex::default(),
         }
+    }
+
+    /// The same queue for messages of up to `message_bytes`.
+    #[must_use]
+    pub fn with_message_bytes(self, message_bytes: usize) -> Self {
+        Self { message_bytes, ..self }
+    }
+
+    /// The message, if this queue takes it; [`Queue::send`] expects one that was checked.
+    ///
+    /// # Errors
+    /// [`MessageError`] says why not.
+    pub fn check(&self, message: Message) -> Result<Message, MessageError> {
+        message.checked(self.message_bytes)
     }
 
     /// Sets the dead-letter queue; later calls change nothing.

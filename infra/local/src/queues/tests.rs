@@ -25,6 +25,7 @@ async fn fixture() -> Fixture {
         name: logical_id.to_lowercase(),
         visibility_timeout_s: 1,
         retention_s: 345_600,
+        message_bytes: MESSAGE_BYTES,
         redrive,
     };
     let template = Template {

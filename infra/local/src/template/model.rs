@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::event_pattern::Pattern;
+
 /// Base addresses of the local endpoints, without a trailing slash (`http://127.0.0.1:3000`).
 #[derive(Debug, Clone)]
 pub struct Addresses {
@@ -51,6 +53,10 @@ pub struct Template {
     pub bucket_notifications: Vec<BucketNotification>,
     /// Functions invoked by the clock.
     pub schedules: Vec<Schedule>,
+    /// Names of the event buses; `default` is there without being named.
+    pub event_buses: Vec<String>,
+    /// Which events go where.
+    pub event_rules: Vec<EventRule>,
 }
 
 /// One Lambda function.
@@ -153,6 +159,8 @@ pub struct Queue {
     pub visibility_timeout_s: u64,
     /// How long a message is kept.
     pub retention_s: u64,
+    /// The largest message that is taken.
+    pub message_bytes: usize,
     /// Logical id of the dead-letter queue and the number of receives after which a message goes there.
     pub redrive: Option<(String, u32)>,
 }
@@ -256,4 +264,41 @@ pub struct Schedule {
     pub expression: String,
     /// The event, as JSON text.
     pub input: Option<String>,
+}
+
+/// A rule of an event bus.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventRule {
+    /// The rule's name.
+    pub name: String,
+    /// Name of its bus.
+    pub bus: String,
+    /// The events that it wants.
+    pub pattern: Pattern,
+    /// Whether it does anything.
+    pub enabled: bool,
+    /// Where the events go.
+    pub targets: Vec<EventTarget>,
+}
+
+/// Where a rule sends events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventTarget {
+    /// What the template calls it, once per rule.
+    pub id: String,
+    /// The ARN of the queue or log group.
+    pub arn: String,
+    /// What the ARN names.
+    pub place: EventPlace,
+    /// Logical id of the queue for events that could not be delivered.
+    pub dead_letters: Option<String>,
+}
+
+/// What a rule can send events to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventPlace {
+    /// Logical id of a queue.
+    Queue(String),
+    /// A CloudWatch log group; all of them are one file here.
+    LogGroup,
 }

@@ -20,6 +20,32 @@ pub fn function_arn(name: &str) -> String {
     format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}")
 }
 
+/// The bus that every account has, and that a rule is of which names none.
+pub const DEFAULT_BUS: &str = "default";
+
+/// The ARN of the rule `name` of the event bus `bus`.
+#[must_use]
+pub fn rule_arn(bus: &str, name: &str) -> String {
+    if bus == DEFAULT_BUS {
+        format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/{name}")
+    } else {
+        format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/{bus}/{name}")
+    }
+}
+
+/// The name of a bus that is given by its name or its ARN.
+#[must_use]
+pub fn bus_name(name_or_arn: &str) -> &str {
+    name_or_arn
+        .rsplit_once(":event-bus/")
+        .map_or(name_or_arn, |(_, name)| name)
+}
+
+/// The ARN of the log group `name`, as a rule's target takes it.
+pub(super) fn log_group_arn(name: &str) -> String {
+    format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}")
+}
+
 /// Why a value cannot be resolved.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ResolveError {
@@ -317,6 +343,15 @@ impl<'a> Resolver<'a> {
             ("AWS::SQS::Queue", "QueueName") => Ok(name),
             ("AWS::DynamoDB::Table", "Arn") => Ok(format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}")),
             ("AWS::S3::Bucket", "Arn") => Ok(format!("arn:aws:s3:::{name}")),
+            ("AWS::Events::EventBus", "Arn") => Ok(format!("arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{name}")),
+            ("AWS::Events::EventBus", "Name") => Ok(name),
+            ("AWS::Events::Rule", "Arn") => {
+                let bus = self.property_at(resource, "EventBusName", depth + 1)?;
+                let bus = bus.as_ref().and_then(Value::as_str).unwrap_or(DEFAULT_BUS);
+                Ok(rule_arn(bus_name(bus), &name))
+            }
+            // CloudFormation gives this form, which no rule's target takes.
+            ("AWS::Logs::LogGroup", "Arn") => Ok(format!("{}:*", log_group_arn(&name))),
             _ => Err(ResolveError::UnknownAttribute {
                 resource: resource.to_owned(),
                 attribute: attribute.to_owned(),
@@ -330,6 +365,8 @@ impl<'a> Resolver<'a> {
             Some("AWS::SQS::Queue") => "QueueName",
             Some("AWS::DynamoDB::Table") => "TableName",
             Some("AWS::S3::Bucket") => "BucketName",
+            Some("AWS::Events::EventBus" | "AWS::Events::Rule") => "Name",
+            Some("AWS::Logs::LogGroup") => "LogGroupName",
             Some("AWS::Serverless::Function") => "CodeUri",
             _ => return Ok(id.to_owned()),
         };

@@ -7,6 +7,7 @@ use super::{
     AttributeDefinition, Bucket, BucketNotification, Index, KeyElement, Properties, Queue, Reader, Table, Template,
     TemplateError, unresolved,
 };
+use crate::queues::MESSAGE_BYTES;
 
 /// What SQS takes when the template does not say.
 const DEFAULT_VISIBILITY_TIMEOUT_S: u64 = 30;
@@ -18,11 +19,17 @@ const DEFAULT_RETENTION_S: u64 = 345_600;
 struct QueueProperties {
     visibility_timeout: Option<u64>,
     message_retention_period: Option<u64>,
+    maximum_message_size: Option<usize>,
     redrive_policy: Option<RedrivePolicy>,
 }
 
 impl Properties for QueueProperties {
-    const NAMES: &'static [&'static str] = &["VisibilityTimeout", "MessageRetentionPeriod", "RedrivePolicy"];
+    const NAMES: &'static [&'static str] = &[
+        "VisibilityTimeout",
+        "MessageRetentionPeriod",
+        "MaximumMessageSize",
+        "RedrivePolicy",
+    ];
 }
 
 #[derive(Deserialize)]
@@ -125,6 +132,7 @@ pub(super) fn read(reader: &Reader<'_>, template: &mut Template) -> Result<(), T
             name: name(&id)?,
             visibility_timeout_s,
             retention_s: properties.message_retention_period.unwrap_or(DEFAULT_RETENTION_S),
+            message_bytes: properties.maximum_message_size.unwrap_or(MESSAGE_BYTES),
             redrive,
             logical_id: id,
         });

@@ -35,6 +35,8 @@ CREATE TABLE core.branding (
 
 -- Who is asked to do the work of a draft, and when it begins; and the plan that an offer was issued with.
 ALTER TABLE core.proposals ADD COLUMN team jsonb;
+-- Who changed a draft last, and who gave its discounts, currency and tax.
+ALTER TABLE core.proposals ADD COLUMN updated_by uuid, ADD COLUMN terms_by uuid;
 ALTER TABLE core.proposal_revisions ADD COLUMN plan json;
 
 -- The documents of an issued revision, or why there are none: `files` is null until they are rendered.

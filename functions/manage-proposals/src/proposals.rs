@@ -80,6 +80,10 @@ pub(crate) async fn list(
     if !(1..=MAX_PAGE).contains(&limit) {
         return Err(Problem::invalid(format!("limit is {limit}")).hint(format!("1 to {MAX_PAGE}")));
     }
+    if let Some(before) = page.before {
+        // One that is not there has no page before it; that is not the end of the list.
+        context.proposal(caller.client, &before.to_string()).await?;
+    }
     let found = stored::list(&context.database, caller.client, page.before, limit)
         .await
         .context("list proposals")?;

@@ -84,7 +84,7 @@ pub(crate) async fn kept_plan(
     };
     let planned = planned(team, schedule::tasks(quote, required), None).await;
     let planned = planned.map_err(|problem| {
-        if problem.status != StatusCode::UNPROCESSABLE_ENTITY {
+        if problem.status != StatusCode::UNPROCESSABLE_ENTITY.as_u16() {
             return problem;
         }
         let hint = format!(

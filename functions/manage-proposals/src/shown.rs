@@ -33,7 +33,10 @@ pub(crate) fn shown(found: Stored, definitions: &ClientCatalog) -> Result<Respon
         team: found.team,
         issued: found.issued.map(issued),
         created_at: found.created_at,
+        created_by: person(found.created_by),
         updated_at: found.updated_at,
+        updated_by: found.updated_by.map(person),
+        terms_by: found.terms_by.map(person),
     };
     Ok((etag(found.version), Json(body)).into_response())
 }

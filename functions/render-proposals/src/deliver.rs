@@ -151,7 +151,9 @@ fn made((proposal, revision): Revision, source: &Source, branding: Option<brandi
         quote: &source.quote,
         prepared_by: source.issued_by.as_deref().unwrap_or_default(),
         branding: branding.as_ref(),
-        plan: plan.as_ref().map(|StoredPlan { start, gantt }| Plan { start: *start, gantt }),
+        plan: plan
+            .as_ref()
+            .map(|StoredPlan { start, gantt }| Plan { start: *start, gantt }),
         conditions: "",
     };
     Ok(issued.render()?)

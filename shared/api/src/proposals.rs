@@ -66,9 +66,17 @@ pub struct Proposal {
     /// When it was begun.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
+    /// By whom.
+    pub created_by: Person,
     /// When it was changed last.
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
+    /// By whom; absent when it was not changed since it was begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_by: Option<Person>,
+    /// Who gave its discounts, currency and tax; absent when nobody did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub terms_by: Option<Person>,
 }
 
 /// A revision that was issued.

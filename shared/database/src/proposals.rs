@@ -43,8 +43,14 @@ pub struct Stored {
     pub version: i32,
     /// When it was begun.
     pub created_at: Timestamp,
+    /// By whom.
+    pub created_by: Person,
     /// When it was changed last.
     pub updated_at: Timestamp,
+    /// By whom; `None` when it was not changed since it was begun.
+    pub updated_by: Option<Person>,
+    /// Who gave discounts, currency and tax; `None` when nobody did.
+    pub terms_by: Option<Person>,
     /// The latest revision as it was issued; `None` while it is a draft.
     pub issued: Option<Issued>,
 }
@@ -133,6 +139,7 @@ pub enum Changed {
 
 /// What `stored` and `issued` read.
 const COLUMNS: &str = "p.id, p.name, p.price_book, p.answers, p.terms, p.team, p.revision, p.version, p.created_at, p.updated_at,
+    p.created_by, c.email AS creator, p.updated_by, u.email AS updater, p.terms_by, t.email AS giver,
     r.revision AS issued_revision, r.issued_at, r.issued_by, i.email AS issuer, r.valid_until, r.outcome, r.decided_at, r.decided_by, d.email AS decider, r.reason";
 
 /// People by their addresses.
@@ -143,7 +150,11 @@ fn selected(condition: &str) -> String {
     format!(
         "SELECT {COLUMNS} FROM core.proposals p
          LEFT JOIN core.proposal_revisions r ON r.client_id = p.client_id AND r.proposal_id = p.id AND r.revision = p.revision
-         {PEOPLE} WHERE p.client_id = $1 AND {condition}"
+         {PEOPLE}
+         LEFT JOIN core.users c ON c.client_id = p.client_id AND c.id = p.created_by
+         LEFT JOIN core.users u ON u.client_id = p.client_id AND u.id = p.updated_by
+         LEFT JOIN core.users t ON t.client_id = p.client_id AND t.id = p.terms_by
+         WHERE p.client_id = $1 AND {condition}"
     )
 }
 
@@ -169,28 +180,36 @@ fn stored(row: &Row) -> Result<Stored, Error> {
         revision: row.get("revision"),
         version: row.get("version"),
         created_at: row.get("created_at"),
+        created_by: Person {
+            user: row.get("created_by"),
+            email: row.get("creator"),
+        },
         updated_at: row.get("updated_at"),
+        updated_by: person(row, "updated_by", "updater"),
+        terms_by: person(row, "terms_by", "giver"),
         issued: revision.map(|revision| issued(row, revision)).transpose()?,
     })
 }
 
+fn person(row: &Row, user: &str, email: &str) -> Option<Person> {
+    let email = row.get(email);
+    row.get::<_, Option<Uuid>>(user).map(|user| Person { user, email })
+}
+
 fn issued(row: &Row, revision: i32) -> Result<Issued, Error> {
-    let person = |user: Uuid, email: &str| Person {
-        user,
-        email: row.get(email),
-    };
     let outcome: &str = row.get("outcome");
     Ok(Issued {
         revision,
         issued_at: row.get("issued_at"),
-        issued_by: person(row.get("issued_by"), "issuer"),
+        issued_by: Person {
+            user: row.get("issued_by"),
+            email: row.get("issuer"),
+        },
         valid_until: row.get("valid_until"),
         outcome: Outcome::named(outcome)
             .ok_or_else(|| unreadable(format!("outcome of revision {revision}"), outcome))?,
         decided_at: row.get("decided_at"),
-        decided_by: row
-            .get::<_, Option<Uuid>>("decided_by")
-            .map(|user| person(user, "decider")),
+        decided_by: person(row, "decided_by", "decider"),
         reason: row.get("reason"),
     })
 }

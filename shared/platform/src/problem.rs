@@ -176,10 +176,52 @@ impl From<anyhow::Error> for Problem {
     }
 }
 
+/// Most characters of what is said of an input, which may repeat it.
+const MAX_DETAIL: usize = 1_000;
+
+fn shorten(text: &mut String) {
+    if let Some((end, _)) = text.char_indices().nth(MAX_DETAIL) {
+        text.truncate(end);
+        text.push('…');
+    }
+}
+
 impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
+    fn into_response(mut self) -> Response {
+        shorten(&mut self.detail);
+        self.issues.iter_mut().for_each(|issue| shorten(&mut issue.detail));
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_string(&self).unwrap_or_default();
         (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_input_is_not_repeated_without_end() {
+        for (length, shown) in [
+            (MAX_DETAIL, MAX_DETAIL),
+            (MAX_DETAIL + 1, MAX_DETAIL + 1),
+            (100_000, MAX_DETAIL + 1),
+        ] {
+            let detail = "ü".repeat(length);
+            let issue = Issue {
+                pointer: "/name".to_owned(),
+                detail: detail.clone(),
+                hint: None,
+                span: None,
+            };
+            let response = Problem::invalid(detail).issues(vec![issue]).into_response();
+            let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            for text in [&body["detail"], &body["issues"][0]["detail"]] {
+                assert_eq!(text.as_str().unwrap().chars().count(), shown);
+            }
+        }
     }
 }

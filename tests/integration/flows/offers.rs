@@ -109,7 +109,11 @@ async fn discounts_have_limits(product: &Product) {
         .put(&format!("{path}/terms"), Some("*"), &terms)
         .await
         .unwrap();
-    assert_eq!(answer.expect(200).unwrap().body["terms"]["exchange"]["currency"], "EUR");
+    let body = answer.expect(200).unwrap().body;
+    assert_eq!(body["terms"]["exchange"]["currency"], "EUR");
+    for who in ["created_by", "updated_by", "terms_by"] {
+        assert_eq!(body[who]["email"], product.ours.email, "{who}");
+    }
     let quote = get(&product.ours, &format!("{path}/quote")).await;
     assert_eq!(quote["currency"], "EUR");
     assert_eq!(

@@ -81,9 +81,9 @@ pub async fn change(
         // Takes the row's lock: whoever changes the same proposal waits here, and then finds another version.
         let bumped = session
             .query(
-                "UPDATE core.proposals SET version = version + 1, updated_at = now()
+                "UPDATE core.proposals SET version = version + 1, updated_at = now(), updated_by = $4
                  WHERE client_id = $1 AND id = $2 AND version = $3 RETURNING revision",
-                &[&client, &id, &version],
+                &[&client, &id, &version, &user],
             )
             .await?;
         let Some(row) = bumped.first() else {
@@ -105,7 +105,10 @@ pub async fn change(
                 decide(&session, client, user, (id, revision), Outcome::Declined, reason).await?;
             }
             Change::Answers(answers) => set(&session, client, id, "answers = $3", &json(answers)?).await?,
-            Change::Terms(terms) => set(&session, client, id, "terms = $3", &json(terms)?).await?,
+            Change::Terms(terms) => {
+                set(&session, client, id, "terms = $3", &json(terms)?).await?;
+                set(&session, client, id, "terms_by = $3", &user).await?;
+            }
             Change::Team(team) => set(&session, client, id, "team = $3", &json(team)?).await?,
             Change::Revise => set(&session, client, id, "revision = $3", &(revision + 1)).await?,
         }

@@ -1,14 +1,18 @@
 //! `render-proposals`: a proposal's document as PDF, as Word file, and as pictures of its pages.
 //!
+//! [`Issued`] is the way in: a revision as it is stored, from which all files are made.
+//!
 //! The [`proposal::document::Document`] says everything; [`pdf`] and [`word`] only place it, so both state the same
 //! numbers. Nothing here does I/O: fonts and the template are compiled in.
 //!
 //! Text is only ever text. The template is one fixed file, which reads the document as JSON; no text of a client
 //! becomes markup. Letters that no font here has (emoji, Chinese) are drawn as boxes and can still be copied and searched.
 
+mod issued;
 pub mod pdf;
 mod press;
 pub mod preview;
 pub mod word;
 
+pub use issued::{Files, Issued, PAGE_SCALE};
 pub use press::RenderError;

@@ -18,13 +18,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let first = pdf::render(&Sample::new(40).document())?;
     println!("first PDF of the process: {:.0} ms, {} bytes", ms(begun), first.len());
     for kpis in [40, 160, 500] {
-        let mut sample = Sample::new(kpis);
+        let mut sample = Sample::new(kpis).on_terms("EUR", "0.923451");
         let pages = preview::pages(&sample.document(), 0.2)?.len();
         let mut times = [Vec::new(), Vec::new(), Vec::new()];
         for round in 0..ROUNDS {
             // Another document each time: what Typst remembers of the last one must not help.
             sample.client = format!("Client {round} of {ROUNDS}");
-            sample.gantt.rotate_left(1);
+            sample.bars.rotate_left(1);
             let document = sample.document();
             let begun = Instant::now();
             pdf::render(&document)?;

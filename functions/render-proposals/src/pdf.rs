@@ -14,9 +14,12 @@ use crate::press::{RenderError, Sheet, print};
 /// # Errors
 /// When the logo is broken inside. No text makes it fail.
 pub fn render(document: &Document) -> Result<Vec<u8>, RenderError> {
-    print(document, Sheet::Whole, |pages| {
-        accessible(pages).map_or_else(|| write(pages, &options()), Ok)
-    })
+    print(document, Sheet::Whole, written)
+}
+
+/// Pages that are laid out already.
+pub(crate) fn written(pages: &PagedDocument) -> Result<Vec<u8>, RenderError> {
+    accessible(pages).map_or_else(|| write(pages, &options()), Ok)
 }
 
 fn accessible(pages: &PagedDocument) -> Option<Vec<u8>> {

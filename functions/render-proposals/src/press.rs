@@ -34,6 +34,18 @@ const REMEMBERED: usize = 1;
 /// Why a document could not be drawn.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
+    /// What is stored of a revision is not what this version reads.
+    #[error("the {what} of revision {revision} of proposal {proposal} can't be read: {cause}")]
+    Stored {
+        /// Which part.
+        what: &'static str,
+        /// The revision.
+        revision: i32,
+        /// The id of the proposal.
+        proposal: String,
+        /// Why.
+        cause: serde_json::Error,
+    },
     /// The document could not be handed to the template.
     #[error("the document can't be written as JSON: {0}")]
     Data(#[from] serde_json::Error),

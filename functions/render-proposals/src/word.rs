@@ -83,14 +83,14 @@ impl Writer<'_> {
     /// The styles, the page, its header and its footer; the first page has neither.
     fn empty(&self) -> Docx {
         let cover = &self.document.cover;
-        let running = |left: &str| {
+        let running = |left: String| {
             Paragraph::new()
                 .style("Running")
                 .add_tab(right_tab(TabLeaderType::None))
-                .add_run(Run::new().add_text(shortened(left)).add_tab())
+                .add_run(Run::new().add_text(left).add_tab())
         };
-        let header = running(&cover.project).add_run(Run::new().add_text(shortened(&cover.client)));
-        let footer = running(&cover.title)
+        let header = running(shortened(&cover.project)).add_run(Run::new().add_text(shortened(&cover.client)));
+        let footer = running(format!("{} · {}", cover.title, cover.reference))
             .add_page_num(PageNum::new())
             .add_run(Run::new().add_text(" / "))
             .add_num_pages(NumPages::new());

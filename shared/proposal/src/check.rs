@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use catalog::{Catalog, Problem};
 use rust_decimal::Decimal;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
@@ -15,7 +15,7 @@ use crate::required::{RequiredObjects, required_objects};
 use crate::{MAX_DECIMALS, MAX_PROBLEMS};
 
 /// A question that is still to be answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Missing {
     /// The step.
     pub step: StepKey,

@@ -21,7 +21,7 @@ pub use blocks::{
     Align, Bar, Block, Cell, Chart, Column, Fact, Figure, Gantt, GanttRow, Part, Row, RowKind, Table, Tick,
 };
 pub use branding::{Branding, BrandingError, Colour, Logo, LogoKind, MAX_LOGO_BYTES, MAX_LOGO_PIXELS};
-pub use details::{Details, GanttBar, MAX_GANTT_BARS, MAX_TERMS};
+pub use details::{Details, MAX_CONDITIONS, MAX_GANTT_BARS, Plan};
 pub use lines::{Pictures, amounts};
 pub use locale::Locale;
 pub use text::{MAX_TEXT, clean};
@@ -54,7 +54,9 @@ pub struct Cover {
     pub iso_date: String,
     /// Who sends it.
     pub prepared_by: String,
-    /// Date, validity, version and sender, as the page shows them.
+    /// Which offer it is, below every other page: revision and day.
+    pub reference: String,
+    /// Reference, revision, date, validity, currency and sender, as the page shows them.
     pub facts: Vec<Fact>,
 }
 

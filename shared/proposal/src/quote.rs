@@ -1,7 +1,9 @@
 //! A quote: lines, and totals that are sums of them.
 
+use std::borrow::Cow;
+
 use rust_decimal::{Decimal, RoundingStrategy};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::check::Missing;
@@ -21,7 +23,7 @@ pub(crate) fn money(amount: Decimal, decimals: u32) -> Decimal {
 }
 
 /// Two numbers: the least and the most.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct Range {
     /// The least.
     #[schema(value_type = String)]
@@ -64,7 +66,7 @@ impl std::iter::Sum for Range {
 }
 
 /// A part of a quote.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Section {
     /// Licences.
@@ -88,7 +90,7 @@ pub enum Section {
 }
 
 /// How often a line is paid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Period {
     /// Once.
@@ -101,12 +103,12 @@ pub enum Period {
 
 /// One line: its amount is quantity times unit price, rounded to the decimals of its currency. The quantity of a discount or a tax is the amount that it
 /// is taken of, and its unit price the share: then each end of the amount belongs to that end of the quantity.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Line {
     /// The part of the quote.
     pub section: Section,
     /// The item of the price book, which also names its description: `integration.batch_conformed`.
-    pub key: &'static str,
+    pub key: Cow<'static, str>,
     /// What it is for: the code of an object or a KPI, a value chain, a platform.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
@@ -116,7 +118,7 @@ pub struct Line {
     /// How many units.
     pub quantity: Range,
     /// The unit: `each`, `hour`, `instance`, `GB`, `of amount`.
-    pub unit: &'static str,
+    pub unit: Cow<'static, str>,
     /// The price of a unit.
     #[schema(value_type = String)]
     pub unit_price: Decimal,
@@ -145,11 +147,11 @@ impl Line {
         };
         Self {
             section,
-            key,
+            key: key.into(),
             subject: None,
             source_system: None,
             quantity,
-            unit,
+            unit: unit.into(),
             unit_price,
             period,
             amount: quantity.map(|quantity| money(quantity * unit_price, CENTS)),
@@ -172,7 +174,8 @@ impl Line {
         self
     }
 
-    fn paid_once(&self) -> Range {
+    /// What it costs once; nothing when it is paid again and again.
+    pub(crate) fn paid_once(&self) -> Range {
         match self.period {
             Period::Once => self.amount,
             Period::Month | Period::Year => Range::default(),
@@ -180,7 +183,7 @@ impl Line {
     }
 
     /// What it costs in a year; nothing when it is paid once.
-    fn per_year(&self) -> Range {
+    pub(crate) fn per_year(&self) -> Range {
         match self.period {
             Period::Once => Range::default(),
             Period::Month => self.amount.map(|amount| amount * Decimal::from(YEAR_MONTHS)),
@@ -190,7 +193,7 @@ impl Line {
 }
 
 /// Sums of lines. Nothing here is rounded.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct Totals {
     /// Licences, a year.
     pub licensing_per_year: Range,
@@ -276,7 +279,7 @@ impl Totals {
 }
 
 /// Something that a reader of the quote should know.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Notice {
     /// What it is about: the name of a step, a slash, and what there.
     pub pointer: String,
@@ -287,7 +290,7 @@ pub struct Notice {
 }
 
 /// What the answers so far cost.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Quote {
     /// The version of the price book.
     pub price_book: String,

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::Catalog;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// What some KPIs need.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct RequiredObjects {
     /// The KPIs that the catalogue has, by their codes.
     pub kpis: Vec<RequestedKpi>,
@@ -22,7 +22,7 @@ pub struct RequiredObjects {
 }
 
 /// A KPI that was asked about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RequestedKpi {
     /// Its code.
     pub code: String,
@@ -31,7 +31,7 @@ pub struct RequestedKpi {
 }
 
 /// An entity that formulas read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RequiredObject {
     /// Its code.
     pub code: String,
@@ -42,7 +42,7 @@ pub struct RequiredObject {
 }
 
 /// A value chain of KPIs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RequiredChain {
     /// Its name, as the first of its KPIs writes it.
     pub name: String,

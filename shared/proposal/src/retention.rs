@@ -1,6 +1,8 @@
 //! How long data are kept in effect: the answers, lengthened to what regulations ask for.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::answers::{Active, Archive, Regulation, Retention};
@@ -27,10 +29,10 @@ pub(crate) struct Kept {
 }
 
 /// An answer that was lengthened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Adjustment {
     /// The JSON pointer into the answers about retention.
-    pub pointer: &'static str,
+    pub pointer: Cow<'static, str>,
     /// What was answered; `delete` when nothing is archived.
     pub from: String,
     /// What is counted with.
@@ -74,7 +76,7 @@ impl Retention {
                 .as_ref()
                 .and_then(|minimum| longer(minimum, active, archive, choices));
             adjustments.extend(longer.as_ref().map(|(to, reason)| Adjustment {
-                pointer,
+                pointer: Cow::Borrowed(pointer),
                 from: archive.map_or("delete", Archive::name).to_owned(),
                 to: to.name().to_owned(),
                 reason: reason.clone(),
@@ -159,7 +161,8 @@ impl Archive {
         years * YEAR_DAYS
     }
 
-    fn name(self) -> &'static str {
+    /// Its name in JSON.
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Years1 => "years1",
             Self::Years3 => "years3",

@@ -56,7 +56,7 @@ fn an_adjustment_says_what_and_why() {
         panic!("nothing was adjusted");
     };
     assert_eq!(
-        (source.pointer, source.from.as_str(), source.to.as_str()),
+        (source.pointer.as_ref(), source.from.as_str(), source.to.as_str()),
         ("/source_archive_for", "delete", "years7")
     );
     assert_eq!(source.reason, "HIPAA asks for 6 years at least");

@@ -47,6 +47,7 @@ mod what_if;
 
 pub use delays::{Cause, CauseKind, Delay, DelayKind};
 pub use gantt::{Bar, Gantt, PhaseSpan, gantt};
+pub(crate) use gantt::{WEEK_DAYS, week};
 pub use plan::{Assignment, Moment, Schedule, Stint};
 pub use project::{Commitment, FULL_DAY_MINUTES, Person, Phase, Project, Span, Task, Team};
 pub use report::schedule;

@@ -22,7 +22,7 @@ const MAX_RATE: u32 = 100_000;
 const MAX_TAX_PERCENT: u32 = 50;
 
 /// Currencies of a proposal and their decimals, by ISO 4217.
-const CURRENCIES: [(&str, u32); 12] = [
+pub(crate) const CURRENCIES: [(&str, u32); 12] = [
     ("AUD", 2),
     ("CAD", 2),
     ("CHF", 2),

@@ -1,6 +1,7 @@
 //! Text that looks like markup, or is hard to set, is only ever text.
 
 use proposal::document::{Details, Document, clean};
+use proposal::{Answers, PriceBook, RequiredObjects, Terms, quote};
 use render_proposals::{pdf, word};
 
 use crate::extract::{docx_text, part, pdf_pages};
@@ -39,7 +40,7 @@ fn with(text: &str) -> Document {
     let mut sample = Sample::new(3);
     sample.client = text.to_owned();
     sample.project = text.to_owned();
-    sample.terms = text.to_owned();
+    sample.conditions = text.to_owned();
     for kpi in &mut sample.required.kpis {
         kpi.name = text.to_owned();
     }
@@ -50,9 +51,16 @@ fn with(text: &str) -> Document {
     for object in sample.answers.data_integration.as_mut().unwrap().values_mut() {
         object.source_system = Some(text.to_owned());
     }
-    for bar in &mut sample.gantt {
-        bar.task = text.to_owned();
-        bar.who = text.to_owned();
+    for bar in &mut sample.bars {
+        bar.title = text.to_owned();
+        bar.person = Some(text.to_owned());
+    }
+    sample = sample.on_terms("EUR", "0.92");
+    if let Some(tax) = &mut sample.terms.tax {
+        tax.name = text.to_owned();
+    }
+    if let Some(discount) = &mut sample.terms.discounts.licensing {
+        discount.reason = text.to_owned();
     }
     sample.document()
 }
@@ -124,20 +132,24 @@ fn a_logo_is_drawn_and_a_broken_one_is_told() {
 /// Nothing to say is no reason to fail.
 #[test]
 fn an_empty_proposal_makes_documents() {
-    let (answers, required) = (Default::default(), Default::default());
+    let (answers, terms): (Answers, Terms) = (Default::default(), Default::default());
+    let required = RequiredObjects::default();
+    let quote = quote(PriceBook::newest().unwrap(), &answers, &terms, &required);
     let document = Document::of(&Details {
+        reference: "",
+        revision: 0,
         client: "",
         project: "",
         date: jiff::civil::Date::MIN,
         valid_until: jiff::civil::Date::MAX,
-        version: "",
         prepared_by: "",
         branding: &Default::default(),
-        quote: &proposal::quote(proposal::PriceBook::newest().unwrap(), &answers, &required),
         answers: &answers,
+        terms: &terms,
         required: &required,
-        gantt: &[],
-        terms: "",
+        quote: &quote,
+        plan: None,
+        conditions: "",
     });
     assert!(pdf_pages(&pdf::render(&document).unwrap()).len() >= 4);
     assert!(docx_text(&word::render(&document).unwrap()).len() > 40);

@@ -1,7 +1,7 @@
 //! PDF and Word state the numbers of the model, in its order.
 
-use proposal::document::{Document, Pictures, amounts};
-use render_proposals::{pdf, word};
+use proposal::document::{Document, Locale, Pictures, amounts};
+use render_proposals::{Issued, PAGE_SCALE, pdf, preview, word};
 
 use crate::extract::{docx_text, missing, pdf_text};
 use crate::sample::Sample;
@@ -12,19 +12,28 @@ fn samples() -> Vec<Document> {
     whole.answers.retention = None;
     let mut open = Sample::new(3);
     open.answers.licensing = None;
-    open.gantt.clear();
-    open.terms.clear();
-    vec![Sample::new(40).document(), whole.document(), open.document()]
+    open.bars.clear();
+    open.conditions.clear();
+    let in_currency = |currency, rate| Sample::new(12).on_terms(currency, rate).document();
+    vec![
+        Sample::new(40).document(),
+        whole.document(),
+        open.document(),
+        in_currency("EUR", "0.923451"),
+        in_currency("JPY", "151.25"),
+        in_currency("CHF", "0.8"),
+    ]
 }
 
 #[test]
 fn both_documents_state_the_same_amounts_in_the_same_order() {
     for document in samples() {
-        let model = document.lines(Pictures::Drawn).join("\n");
-        let without_charts = document.lines(Pictures::Described).join("\n");
+        let breakable = |text: String| text.replace('\u{a0}', " ");
+        let model = breakable(document.lines(Pictures::Drawn).join("\n"));
+        let without_charts = breakable(document.lines(Pictures::Described).join("\n"));
         assert!(amounts(&model).len() > 30);
         assert_eq!(amounts(&pdf_text(&pdf::render(&document).unwrap())), amounts(&model));
-        let docx = docx_text(&word::render(&document).unwrap()).join("\n");
+        let docx = breakable(docx_text(&word::render(&document).unwrap()).join("\n"));
         assert_eq!(amounts(&docx), amounts(&without_charts));
     }
 }
@@ -45,6 +54,42 @@ fn both_documents_say_every_line_of_the_model() {
             assert!(found, "{line:?} is not in the PDF");
         }
     }
+}
+
+/// What is stored is enough for all files, and they are those of its document.
+#[test]
+fn the_files_of_a_stored_revision_are_those_of_its_document() {
+    let sample = Sample::new(5).on_terms("EUR", "0.92");
+    let document = sample.document();
+    let files = sample.stored(|issued| issued.render()).unwrap();
+    assert!(files.pdf == pdf::render(&document).unwrap());
+    assert!(files.docx == word::render(&document).unwrap());
+    assert_eq!(files.pages, preview::pages(&document, PAGE_SCALE).unwrap());
+    let text = pdf_text(&files.pdf);
+    let locale = Locale::of(&sample.quote());
+    for said in [
+        "0193a1c2-6f3e-7c41-9d0a-5b1f0f6f2a77",
+        "Revision 2, 21 November 2026",
+        "21 December 2026",
+        "1 USD = 0.92 EUR",
+        &locale.money_range(sample.quote().totals.term.unwrap()),
+    ] {
+        assert!(text.contains(said), "{said}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_named() {
+    let error = Sample::new(1).stored(|issued| {
+        let quote = serde_json::json!({ "price_book": "2025-11-11" });
+        let broken = Issued {
+            quote: &quote,
+            ..*issued
+        };
+        broken.render().unwrap_err().to_string()
+    });
+    let expected = "the quote of revision 2 of proposal 0193a1c2-6f3e-7c41-9d0a-5b1f0f6f2a77 can't be read: missing field `currency`";
+    assert_eq!(error, expected);
 }
 
 #[test]

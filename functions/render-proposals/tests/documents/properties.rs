@@ -19,11 +19,11 @@ proptest! {
     #[test]
     fn any_text_is_rendered(client in any_text(), project in any_text(), kpi in any_text(), system in any_text(), terms in any_text()) {
         let mut sample = Sample::new(2);
-        (sample.client, sample.project, sample.terms) = (client, project, terms);
+        (sample.client, sample.project, sample.conditions) = (client, project, terms);
         sample.required.kpis[0].name = kpi.clone();
         sample.required.value_chains[0].name = kpi;
-        sample.gantt.truncate(4);
-        sample.gantt[1].task = system.clone();
+        sample.bars.truncate(4);
+        sample.bars[1].title = system.clone();
         for object in sample.answers.data_integration.as_mut().unwrap().values_mut() {
             object.source_system = Some(system.clone());
         }

@@ -2,8 +2,10 @@
 
 use jiff::ToSpan as _;
 use jiff::civil::{Date, date};
-use proposal::document::{Branding, Details, Document, GanttBar};
-use proposal::{Answers, PriceBook, Quote, RequestedKpi, RequiredChain, RequiredObject, RequiredObjects, quote};
+use proposal::document::{Branding, Document, Plan};
+use proposal::schedule::{Bar, Gantt, Phase};
+use proposal::{Answers, PriceBook, Quote, RequestedKpi, RequiredChain, RequiredObject, RequiredObjects, Terms, quote};
+use render_proposals::Issued;
 use serde_json::{Value, json};
 
 /// Code, description, source system, method.
@@ -106,12 +108,15 @@ const COMPLEXITIES: [&str; 8] = [
     "rbac",
 ];
 
-const PHASES: [(&str, &[&str]); 4] = [
-    ("Environment setup", &["Ana Silva", "Marek Novák"]),
-    ("Data integration", &["Priya Raman", "Jonas Weber", "Liang Chen"]),
-    ("KPI implementation", &["Jonas Weber", "Liang Chen"]),
-    ("Testing and acceptance", &["Priya Raman", "Jonas Weber"]),
+const PHASES: [(Phase, &[&str]); 4] = [
+    (Phase::Environment, &["Ana Silva", "Marek Novák"]),
+    (Phase::DataIntegration, &["Priya Raman", "Jonas Weber", "Liang Chen"]),
+    (Phase::KpiImplementation, &["Jonas Weber", "Liang Chen"]),
+    (Phase::Testing, &["Priya Raman", "Jonas Weber"]),
 ];
+
+/// The first day of the plan.
+const START: Date = date(2027, 1, 11);
 
 /// What a document is made of, owned.
 #[derive(Debug, Clone)]
@@ -121,8 +126,9 @@ pub(crate) struct Sample {
     pub(crate) branding: Branding,
     pub(crate) answers: Answers,
     pub(crate) required: RequiredObjects,
-    pub(crate) gantt: Vec<GanttBar>,
-    pub(crate) terms: String,
+    pub(crate) bars: Vec<Bar>,
+    pub(crate) terms: Terms,
+    pub(crate) conditions: String,
 }
 
 impl Sample {
@@ -135,29 +141,57 @@ impl Sample {
             branding: Branding::default(),
             answers: answers(&codes),
             required: required(&codes),
-            gantt: gantt(),
-            terms: TERMS.to_owned(),
+            bars: bars(),
+            terms: Terms::default(),
+            conditions: CONDITIONS.to_owned(),
         }
     }
 
     pub(crate) fn quote(&self) -> Quote {
-        quote(PriceBook::newest().unwrap(), &self.answers, &self.required)
+        quote(PriceBook::newest().unwrap(), &self.answers, &self.terms, &self.required)
     }
 
+    /// The same on other terms: discounts, a currency, tax.
+    pub(crate) fn on_terms(mut self, currency: &str, rate: &str) -> Self {
+        let terms = json!({
+            "discounts": {
+                "licensing": { "percent": "7.5", "reason": "Reference customer of the year" },
+                "implementation": { "percent": "10", "reason": "Commissioned as one project" }
+            },
+            "exchange": { "currency": currency, "rate": rate },
+            "tax": { "name": "VAT", "percent": "19" }
+        });
+        self.terms = serde_json::from_value(terms).unwrap();
+        self
+    }
+
+    #[allow(dead_code, reason = "the example wants files only")]
     pub(crate) fn document(&self) -> Document {
-        Document::of(&Details {
+        self.stored(|issued| issued.document()).unwrap()
+    }
+
+    /// Gives the sample to something as it is stored.
+    pub(crate) fn stored<T>(&self, read: impl FnOnce(&Issued<'_>) -> T) -> T {
+        let gantt = Gantt::of(START, self.bars.clone());
+        let plan = (!self.bars.is_empty()).then_some(Plan {
+            start: START,
+            gantt: &gantt,
+        });
+        read(&Issued {
+            proposal: "0193a1c2-6f3e-7c41-9d0a-5b1f0f6f2a77",
+            name: &self.project,
+            revision: 2,
             client: &self.client,
-            project: &self.project,
             date: date(2026, 11, 21),
             valid_until: date(2026, 12, 21),
-            version: "1.0",
+            answers: &serde_json::to_value(&self.answers).unwrap(),
+            terms: &serde_json::to_value(&self.terms).unwrap(),
+            required: &serde_json::to_value(&self.required).unwrap(),
+            quote: &serde_json::to_value(self.quote()).unwrap(),
             prepared_by: "Meridian Analytics Consulting",
-            branding: &self.branding,
-            quote: &self.quote(),
-            answers: &self.answers,
-            required: &self.required,
-            gantt: &self.gantt,
-            terms: &self.terms,
+            branding: Some(&self.branding),
+            plan,
+            conditions: &self.conditions,
         })
     }
 }
@@ -228,15 +262,16 @@ fn required(codes: &[String]) -> RequiredObjects {
     }
 }
 
-fn gantt() -> Vec<GanttBar> {
-    let monday = date(2027, 1, 11);
-    let bar = |phase: &str, task: String, who: &str, week: i32, days: i32, critical| GanttBar {
-        phase: phase.to_owned(),
-        task,
-        who: who.to_owned(),
-        from: after(monday, week * 7),
-        to: after(monday, week * 7 + days - 1),
+fn bars() -> Vec<Bar> {
+    let bar = |phase: Phase, title: String, who: &str, week: i32, days: i32, critical| Bar {
+        task: title.clone(),
+        title,
+        phase,
+        person: (!who.is_empty()).then(|| who.to_owned()),
+        from: after(START, week * 7),
+        to: after(START, week * 7 + days - 1),
         critical,
+        depends_on: Vec::new(),
     };
     let mut bars = vec![
         bar(
@@ -301,7 +336,7 @@ fn gantt() -> Vec<GanttBar> {
             index == 2,
         ));
     }
-    bars.push(bar("Go-live", "Go-live".to_owned(), "", 9, 1, true));
+    bars.push(bar(Phase::GoLive, "Go-live".to_owned(), "", 9, 1, true));
     bars
 }
 
@@ -309,8 +344,8 @@ fn after(day: Date, days: i32) -> Date {
     day.checked_add(days.days()).unwrap()
 }
 
-const TERMS: &str = "\
-Prices are in US dollars and exclude taxes. Licences are invoiced annually in advance, implementation at the milestones of the plan, \
+const CONDITIONS: &str = "\
+Licenses are invoiced annually in advance, implementation at the milestones of the plan, \
 infrastructure and additional hours monthly in arrears. Invoices are due within thirty days.
 Fixed prices hold for the scope of this document. Work beyond it is agreed in writing and charged by the hour.
 Estimated hours of time and materials are no cap. We report hours weekly and tell when three quarters of an estimate are used.

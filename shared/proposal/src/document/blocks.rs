@@ -262,4 +262,6 @@ pub struct GanttRow {
     pub days: u32,
     /// Whether the end of the project hangs on it.
     pub critical: bool,
+    /// Whether it is a day that is reached, without work.
+    pub milestone: bool,
 }

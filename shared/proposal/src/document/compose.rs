@@ -1,5 +1,6 @@
 //! From a proposal to its document: the outline, chapter by chapter.
 
+mod commercial;
 mod implementation;
 mod infrastructure;
 mod licensing;
@@ -11,7 +12,7 @@ mod totals;
 use rust_decimal::Decimal;
 
 use super::blocks::{Block, Fact};
-use super::details::{Details, MAX_TERMS};
+use super::details::{Details, MAX_CONDITIONS};
 use super::locale::Locale;
 use super::text::{clean, paragraphs};
 use super::{Chapter, Cover, Document};
@@ -40,7 +41,7 @@ pub(super) fn document(details: &Details<'_>) -> Document {
         Some(writer.support()),
         Some(writer.totals()),
         writer.schedule(),
-        writer.terms(),
+        writer.conditions(),
         Some(writer.next_steps()),
     ];
     let (title, blocks) = writer.summary();
@@ -70,9 +71,11 @@ impl Writer<'_> {
         let details = self.details;
         let prepared_by = clean(details.prepared_by);
         let facts = [
+            ("Reference", clean(details.reference)),
+            ("Revision", details.revision.to_string()),
             ("Date", self.locale.date(details.date)),
             ("Valid until", self.locale.date(details.valid_until)),
-            ("Version", clean(details.version)),
+            ("Currency", clean(&details.quote.currency)),
             ("Prepared by", prepared_by.clone()),
         ];
         Cover {
@@ -81,6 +84,7 @@ impl Writer<'_> {
             project: clean(details.project),
             iso_date: details.date.to_string(),
             prepared_by,
+            reference: format!("Revision {}, {}", details.revision, self.locale.date(details.date)),
             facts: (facts.into_iter())
                 .filter(|(_, value)| !value.is_empty())
                 .map(|(label, value)| Fact::new(label, value))
@@ -101,13 +105,13 @@ impl Writer<'_> {
         self.locale.money_range(amount)
     }
 
-    fn terms(&self) -> Option<Draft> {
-        let mut terms: Vec<String> = paragraphs(self.details.terms).take(MAX_TERMS + 1).collect();
-        if terms.len() > MAX_TERMS {
-            terms.truncate(MAX_TERMS);
-            terms.push("The full terms and conditions are available on request.".to_owned());
+    fn conditions(&self) -> Option<Draft> {
+        let mut conditions: Vec<String> = paragraphs(self.details.conditions).take(MAX_CONDITIONS + 1).collect();
+        if conditions.len() > MAX_CONDITIONS {
+            conditions.truncate(MAX_CONDITIONS);
+            conditions.push("The full terms and conditions are available on request.".to_owned());
         }
-        let blocks: Vec<Block> = terms.into_iter().map(|text| Block::Paragraph { text }).collect();
+        let blocks: Vec<Block> = conditions.into_iter().map(|text| Block::Paragraph { text }).collect();
         (!blocks.is_empty()).then_some(("Terms and conditions", blocks))
     }
 
@@ -128,7 +132,10 @@ impl Writer<'_> {
                 facts: vec![Fact::new("Proposal valid until", until)],
             },
             heading("Acceptance"),
-            paragraph("By signing, both parties accept this proposal with its terms and conditions."),
+            paragraph(format!(
+                "By signing, both parties accept revision {} of this proposal with its terms and conditions.",
+                self.details.revision
+            )),
             Block::Signatures {
                 parties: vec![clean(self.details.client), clean(self.details.prepared_by)],
                 lines: ["Name", "Title", "Date", "Signature"].map(str::to_owned).to_vec(),

@@ -6,16 +6,22 @@ use super::branding::Branding;
 use crate::answers::Answers;
 use crate::quote::Quote;
 use crate::required::RequiredObjects;
+use crate::schedule::Gantt;
+use crate::terms::Terms;
 
 /// The most tasks that are drawn one by one; of more, only the phases are.
 pub const MAX_GANTT_BARS: usize = 150;
 
-/// The most paragraphs of terms: more than a contract has. What is beyond is left out, and the document says so.
-pub const MAX_TERMS: usize = 500;
+/// The most paragraphs of conditions: more than a contract has. What is beyond is left out, and the document says so.
+pub const MAX_CONDITIONS: usize = 500;
 
 /// A proposal with everything that its documents say.
 #[derive(Debug, Clone, Copy)]
 pub struct Details<'a> {
+    /// What the proposal is filed under: its id. Empty when there is none to tell.
+    pub reference: &'a str,
+    /// Counts its revisions.
+    pub revision: i32,
     /// The name of the client.
     pub client: &'a str,
     /// The name of the project.
@@ -24,37 +30,29 @@ pub struct Details<'a> {
     pub date: Date,
     /// The last day on which it can be accepted.
     pub valid_until: Date,
-    /// The version of the document, `1.0`.
-    pub version: &'a str,
-    /// Who sends it.
+    /// Who sends it; may be empty.
     pub prepared_by: &'a str,
     /// Colours and logo.
     pub branding: &'a Branding,
-    /// What it costs.
-    pub quote: &'a Quote,
     /// What was answered.
     pub answers: &'a Answers,
+    /// What was agreed beyond the list prices. The quote was made with these.
+    pub terms: &'a Terms,
     /// What the cart needs, with the names of KPIs and objects.
     pub required: &'a RequiredObjects,
-    /// Who does what when; empty when nothing is planned yet.
-    pub gantt: &'a [GanttBar],
+    /// What it costs.
+    pub quote: &'a Quote,
+    /// Who does what when; `None` when nothing is planned yet, and then the document says nothing about it.
+    pub plan: Option<Plan<'a>>,
     /// Terms and conditions, a paragraph a line; may be empty.
-    pub terms: &'a str,
+    pub conditions: &'a str,
 }
 
-/// A task of the plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GanttBar {
-    /// The part of the project that it belongs to.
-    pub phase: String,
-    /// What is done.
-    pub task: String,
-    /// The person, or the role while nobody is named; empty for a milestone.
-    pub who: String,
-    /// The first day.
-    pub from: Date,
-    /// The last day, included.
-    pub to: Date,
-    /// Whether the end of the project hangs on it.
-    pub critical: bool,
+/// A plan of the work.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan<'a> {
+    /// The first day of the project, which weeks are counted from.
+    pub start: Date,
+    /// Tasks and phases.
+    pub gantt: &'a Gantt,
 }

@@ -2,6 +2,7 @@
 
 use super::blocks::{Block, Chart, Gantt, Table};
 use super::{Chapter, Document};
+use crate::terms::CURRENCIES;
 
 /// How a rendering shows charts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,19 +78,41 @@ impl Gantt {
     }
 }
 
-/// The amounts of money in a text, `$2,500` and `$2,500.50`, in their order.
+/// The amounts of money in a text, `$2,500`, `-€2,500.50` and `CHF 2,500`, in their order.
 #[must_use]
 pub fn amounts(text: &str) -> Vec<&str> {
-    let amount = |(at, _): (usize, &str)| {
-        let rest = text.get(at..)?;
+    let mut found = Vec::new();
+    let mut begin = 0;
+    // A number, and what stands right before it.
+    while let Some(rest) = text.get(begin..) {
+        let Some(at) = rest.find(|c: char| c.is_ascii_digit()) else {
+            break;
+        };
         let digit = |c: char| c.is_ascii_digit() || c == ',' || c == '.';
-        let end = rest
-            .char_indices()
-            .skip(1)
-            .find(|(_, c)| !digit(*c))
-            .map_or(rest.len(), |(end, _)| end);
-        let amount = rest.get(..end)?.trim_end_matches([',', '.']);
-        (amount.len() > 1).then_some(amount)
+        let (before, number) = rest.split_at(at);
+        let number = number.split_once(|c| !digit(c)).map_or(number, |(number, _)| number);
+        let end = begin + at + number.trim_end_matches([',', '.']).len();
+        if let Some(sign) = currency_before(before) {
+            found.extend(text.get(begin + at - sign..end));
+        }
+        begin += at + number.len();
+    }
+    found
+}
+
+/// How many bytes at the end of a text are a currency, with the minus before it.
+fn currency_before(text: &str) -> Option<usize> {
+    let sign = text
+        .chars()
+        .next_back()
+        .filter(|c| "$€£¥".contains(*c))
+        .map(char::len_utf8);
+    let code = || {
+        let name = text.strip_suffix([' ', '\u{a0}'])?;
+        let known = CURRENCIES.iter().find(|(code, _)| name.ends_with(code));
+        known.map(|(code, _)| text.len() - name.len() + code.len())
     };
-    text.match_indices('$').filter_map(amount).collect()
+    let length = sign.or_else(code)?;
+    let minus = text.get(..text.len() - length)?.ends_with('-');
+    Some(length + usize::from(minus))
 }

@@ -23,10 +23,17 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 
+/// Currencies with a sign of their own. Others have their code before the amount: `CHF 2,500`.
+const SIGNS: [(&str, &str); 4] = [("USD", "$"), ("EUR", "€"), ("GBP", "£"), ("JPY", "¥")];
+
+/// Between the code of a currency and an amount: no line ends there.
+const NO_BREAK: char = '\u{a0}';
+
 /// How a reader writes numbers and dates. So far American numbers with English dates: `$2,500`, `21 November 2026`.
 ///
-/// Amounts of money show cents when any amount of the quote has some, and then all of them do: a column of amounts is
-/// aligned, and the same amount looks the same everywhere. Prices of a unit show cents when they have some.
+/// Amounts of money show the minor units of their currency when any amount of the quote has some, and then all of them
+/// do: a column of amounts is aligned, and the same amount looks the same everywhere. Yen have none. Prices of a unit
+/// show minor units when they have some.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Locale {
     /// What stands before an amount.
@@ -44,12 +51,14 @@ impl Locale {
     /// The locale of a quote, which knows its currency and whether its amounts have cents.
     #[must_use]
     pub fn of(quote: &Quote) -> Self {
-        let whole = |range: &Range| range.min.fract().is_zero() && range.max.fract().is_zero();
+        let amounts = || quote.lines.iter().flat_map(|line| [line.amount.min, line.amount.max]);
         // Totals are sums of multiples of lines, so they are whole when all lines are.
-        let cents = !quote.lines.iter().all(|line| whole(&line.amount));
+        let whole = amounts().all(|amount| amount.fract().is_zero());
+        // Amounts of a quote are written with all decimals of their currency.
+        let minor = amounts().map(|amount| amount.scale()).max().unwrap_or_default();
         Self {
             symbol: symbol(&quote.currency),
-            decimals: if cents { 2 } else { 0 },
+            decimals: if whole { 0 } else { minor },
         }
     }
 
@@ -63,6 +72,18 @@ impl Locale {
         };
         let digits = grouped(&fixed(amount.abs(), self.decimals));
         format!("{sign}{}{digits}", self.symbol)
+    }
+
+    /// A share as percent, whatever its sign: `7.5%`.
+    #[must_use]
+    pub fn percent(&self, share: Decimal) -> String {
+        self.exact(share.abs() * Decimal::ONE_HUNDRED) + "%"
+    }
+
+    /// A number with all its digits.
+    #[must_use]
+    pub fn exact(&self, number: Decimal) -> String {
+        grouped(&number.normalize().to_string())
     }
 
     /// Amounts from the least to the most; one amount when both are the same.
@@ -87,7 +108,7 @@ impl Locale {
         } else {
             number.round_dp(2)
         };
-        grouped(&number.normalize().to_string())
+        self.exact(number)
     }
 
     /// Quantities from the least to the most.
@@ -166,12 +187,11 @@ fn grouped(digits: &str) -> String {
 }
 
 fn symbol(currency: &str) -> String {
-    match currency {
-        "USD" => "$".to_owned(),
-        "EUR" => "€".to_owned(),
-        "GBP" => "£".to_owned(),
-        other => format!("{} ", super::clean(other)),
-    }
+    let sign = SIGNS.iter().find(|(code, _)| *code == currency);
+    sign.map_or_else(
+        || format!("{}{NO_BREAK}", super::clean(currency)),
+        |(_, sign)| (*sign).to_owned(),
+    )
 }
 
 #[cfg(test)]

@@ -72,3 +72,35 @@ fn days_are_written_out() {
     assert_eq!(locale.count(1, "KPI", "KPIs"), "1 KPI");
     assert_eq!(locale.count(1_200, "KPI", "KPIs"), "1,200 KPIs");
 }
+
+/// Yen have no minor units; other currencies show theirs in every amount, or in none.
+#[test]
+fn amounts_have_the_minor_units_of_their_currency() {
+    let answers = serde_json::json!({
+        "kpi_selection": { "kpis": [] },
+        "environment": { "platform": "aws", "cloud_architect_hours": 60 }
+    });
+    let answers = serde_json::from_value(answers).unwrap();
+    let table = [
+        (None, "$10,500"),
+        (Some(("EUR", "0.92")), "€9,660"),
+        (Some(("EUR", "0.923451")), "€9,696.24"),
+        (Some(("GBP", "0.787654")), "£8,270.37"),
+        (Some(("JPY", "151.255")), "¥1,588,178"),
+        (Some(("CHF", "0.87655")), "CHF\u{a0}9,203.78"),
+    ];
+    for (exchange, expected) in table {
+        let exchange = exchange.map(|(currency, rate)| serde_json::json!({ "currency": currency, "rate": rate }));
+        let terms = serde_json::from_value(serde_json::json!({ "exchange": exchange })).unwrap();
+        let book = crate::PriceBook::newest().unwrap();
+        let quote = crate::quote(book, &answers, &terms, &crate::RequiredObjects::default());
+        assert_eq!(Locale::of(&quote).money_range(quote.totals.environment), expected);
+    }
+}
+
+#[test]
+fn shares_are_percentages() {
+    for (share, expected) in [("-0.075", "7.5%"), ("0.19", "19%"), ("1", "100%"), ("0.0225", "2.25%")] {
+        assert_eq!(locale(0).percent(decimal(share)), expected);
+    }
+}

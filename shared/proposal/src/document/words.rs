@@ -1,7 +1,8 @@
 //! What answers and items of the price book are called.
 
 use crate::answers::{Active, Granularity, Platform, Refresh, Regulation};
-use crate::quote::Section;
+use crate::quote::{Period, Section};
+use crate::schedule::Phase;
 
 /// What an item of the price book is, by its key.
 pub(super) fn item(key: &str) -> &str {
@@ -29,6 +30,12 @@ pub(super) fn item(key: &str) -> &str {
         "network.transfer" => "Data transfer",
         "managed_services.retainer" => "Support retainer",
         "managed_services.hour" => "Additional hours",
+        "discount.licensing" => "Discount on licensing",
+        "discount.implementation" => "Discount on implementation",
+        "discount.managed_services" => "Discount on managed services",
+        "tax.once" => "on what is paid once",
+        "tax.month" => "on what is paid every month",
+        "tax.year" => "on what is paid every year",
         other => other,
     }
 }
@@ -52,6 +59,28 @@ pub(super) fn section(section: Section) -> &'static str {
         Section::TimeAndMaterials => "Time and materials",
         Section::Infrastructure => "Infrastructure",
         Section::ManagedServices => "Managed services",
+        Section::Discount => "Discounts",
+        Section::Tax => "Tax",
+    }
+}
+
+/// How often something is paid.
+pub(super) fn period(period: Period) -> &'static str {
+    match period {
+        Period::Once => "once",
+        Period::Month => "every month",
+        Period::Year => "every year",
+    }
+}
+
+/// What a part of a project is called.
+pub(super) fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Environment => "Environment setup",
+        Phase::DataIntegration => "Data integration",
+        Phase::KpiImplementation => "KPI implementation",
+        Phase::Testing => "Testing and acceptance",
+        Phase::GoLive => "Go-live",
     }
 }
 

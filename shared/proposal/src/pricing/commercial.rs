@@ -87,11 +87,11 @@ fn taxed(tax: &Tax, lines: &[Line], decimals: u32) -> Vec<Line> {
 fn share_of(section: Section, key: &'static str, base: Range, share: Decimal, period: Period, decimals: u32) -> Line {
     Line {
         section,
-        key,
+        key: key.into(),
         subject: None,
         source_system: None,
         quantity: base,
-        unit: OF_AMOUNT,
+        unit: OF_AMOUNT.into(),
         unit_price: share,
         period,
         amount: base.map(|amount| money(amount * share, decimals)),

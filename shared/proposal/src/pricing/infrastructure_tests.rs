@@ -13,7 +13,7 @@ fn the_documents_sizes_cost_what_it_says() {
         transfer_gb: Some(1000.into()),
     };
     let lines = priced(PriceBook::newest().unwrap(), &sizes);
-    let amounts: Vec<(&str, Decimal)> = lines.iter().map(|line| (line.key, line.amount.max)).collect();
+    let amounts: Vec<(&str, Decimal)> = lines.iter().map(|line| (line.key.as_ref(), line.amount.max)).collect();
     let expected = [
         ("compute.gateway", 100),
         ("compute.business", 600),

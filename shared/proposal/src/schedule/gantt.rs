@@ -8,6 +8,9 @@ use super::calendar::day;
 use super::plan::Schedule;
 use super::project::{Phase, Project};
 
+/// Days of a week.
+pub(crate) const WEEK_DAYS: u32 = 7;
+
 /// Bars, and what they add up to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Gantt {
@@ -84,20 +87,33 @@ pub fn gantt(project: &Project, schedule: &Schedule) -> Gantt {
             depends_on: task.depends_on.clone(),
         })
         .collect();
-    let phases = [
-        Phase::Environment,
-        Phase::DataIntegration,
-        Phase::KpiImplementation,
-        Phase::Testing,
-        Phase::GoLive,
-    ];
-    Gantt {
-        phases: phases
-            .into_iter()
-            .filter_map(|phase| span(project.start, phase, &bars))
-            .collect(),
-        bars,
+    Gantt::of(project.start, bars)
+}
+
+impl Gantt {
+    /// Bars of a project that starts on a day, with the phases that they make up.
+    #[must_use]
+    pub fn of(start: Date, bars: Vec<Bar>) -> Self {
+        let phases = [
+            Phase::Environment,
+            Phase::DataIntegration,
+            Phase::KpiImplementation,
+            Phase::Testing,
+            Phase::GoLive,
+        ];
+        Self {
+            phases: phases
+                .into_iter()
+                .filter_map(|phase| span(start, phase, &bars))
+                .collect(),
+            bars,
+        }
     }
+}
+
+/// The week of a day: the week of seven days that begins with the project's start is 1.
+pub(crate) fn week(start: Date, date: Date) -> u32 {
+    day(start, date) / WEEK_DAYS + 1
 }
 
 fn span(start: Date, phase: Phase, bars: &[Bar]) -> Option<PhaseSpan> {
@@ -106,13 +122,12 @@ fn span(start: Date, phase: Phase, bars: &[Bar]) -> Option<PhaseSpan> {
     let mut people: Vec<String> = bars().filter_map(|bar| bar.person.clone()).collect();
     people.sort();
     people.dedup();
-    let week = |date| day(start, date) / 7 + 1;
     Some(PhaseSpan {
         phase,
         from,
         to,
-        first_week: week(from),
-        last_week: week(to),
+        first_week: week(start, from),
+        last_week: week(start, to),
         people,
     })
 }

@@ -98,7 +98,7 @@ fn access() -> Task {
 
 /// The task of a line that is work.
 fn work(line: &Line) -> Option<Task> {
-    let (skill, phase) = match line.key {
+    let (skill, phase) = match line.key.as_ref() {
         "environment.cloud_architect" => (Skill::Environment, Phase::Environment),
         "integration.streaming_non_architected" => (Skill::StreamingNonArchitected, Phase::DataIntegration),
         "integration.streaming_architected" => (Skill::StreamingArchitected, Phase::DataIntegration),

@@ -17,7 +17,7 @@ FIXED_OBJECT = {  # price, hours
     "batch_entity_resolution": (3500, 30), "streaming_architected": (2500, 20),
 }
 FIXED_KPI = {"out_of_the_box": (50, D("0.5")), "custom_basic": (50, D("0.5")), "rbac": (100, 1)}
-CONSULTANT = 175
+CONSULTANT = D(175)
 ASSUMED = {
     "users": {"minute": 500, "hour": 1000, "day": 2000}, "kpis": 250, "gb_day": 50,
     "share": {"raw": D("0.1"), "minute": D("0.05"), "hour": D("0.01"), "day": D("0.001"), "month": D("0.0001")},
@@ -25,8 +25,21 @@ ASSUMED = {
 }
 
 
+DIGITS = {"JPY": 0}  # of a currency's smallest unit, where they are not two
+
+
+class Currency:
+    """What the case at hand is paid in: the rate from dollars, and the digits of its smallest unit."""
+    rate, digits = D(1), 2
+
+
 def cents(amount):
-    return D(amount).quantize(D("0.01"), ROUND_HALF_UP)
+    return D(amount).quantize(D(1).scaleb(-Currency.digits), ROUND_HALF_UP)
+
+
+def pay(quantity, dollars):
+    """A line: the price of a unit is converted first, to eight digits, and the amount follows from it."""
+    return cents(quantity * (dollars * Currency.rate).quantize(D("1e-8"), ROUND_HALF_UP))
 
 
 def licence(case):
@@ -37,27 +50,33 @@ def licence(case):
     chains = {kpi["value_chain"].strip().lower() for kpi in case["kpis"]} - {""}
     chains |= {name.strip().lower() for name in answers.get("additional_value_chains", [])}
     years, price = CHAIN_YEAR[answers["term"]]
-    return D(len(chains) * price), years
+    return pay(len(chains), D(price)), years
 
 
 def work(case):
     """What is paid once: each part's least and most, and the hours."""
     answers, part = case["answers"], {}
     part["data_integration"], part["kpi_implementation"] = D(0), D(0)
-    hours, by_hour = [D(0), D(0)], [D(0), D(0)]
+    hours, by_hour, consulting = [D(0), D(0)], [D(0), D(0)], [D(0), D(0)]
+
+    def consult(low, high):
+        for end, count in enumerate((low, high)):
+            by_hour[end] += count
+            consulting[end] += pay(count, CONSULTANT)
+
     for row in answers.get("data_integration", {}).values():
         if row.get("method") == "streaming_non_architected":
-            by_hour = [by_hour[0] + 40, by_hour[1] + 60]
+            consult(40, 60)
         elif "method" in row:
             price, effort = FIXED_OBJECT[row["method"]]
-            part["data_integration"] += price
+            part["data_integration"] += pay(1, D(price))
             hours = [hours[0] + effort, hours[1] + effort]
     for row in answers.get("kpi_implementation", {}).values():
         if row["complexity"] == "dynamic_rbac":
-            by_hour = [by_hour[0] + 20, by_hour[1] + 30]
+            consult(20, 30)
         else:
             price, effort = FIXED_KPI[row["complexity"]]
-            part["kpi_implementation"] += price
+            part["kpi_implementation"] += pay(1, D(price))
             hours = [hours[0] + effort, hours[1] + effort]
     setup = answers.get("environment", {})
     architect = [D(0), D(0)]
@@ -65,8 +84,8 @@ def work(case):
         agreed = setup.get("cloud_architect_hours")
         architect = [D(agreed), D(agreed)] if agreed else [D(40), D(80)]
     part = {name: [amount, amount] for name, amount in part.items()}
-    part["time_and_materials"] = [count * CONSULTANT for count in by_hour]
-    part["environment"] = [count * CONSULTANT for count in architect]
+    part["time_and_materials"] = consulting
+    part["environment"] = [pay(count, CONSULTANT) for count in architect]
     total = [sum(amount[end] for amount in part.values()) for end in (0, 1)]
     return part, total, [hours[end] + by_hour[end] + architect[end] for end in (0, 1)]
 
@@ -96,17 +115,17 @@ def infrastructure(case):
     gateways = max(2, math.ceil(users / D(ASSUMED["users"]["minute"])))
     business = max(2, math.ceil(users / D(ASSUMED["users"][refresh])), math.ceil(len(case["kpis"]) / D(ASSUMED["kpis"])))
     backend = max(2, math.ceil(daily / ASSUMED["gb_day"]))
-    month = D(gateways * 50 + 3 * business * 100 + 3 * backend * 150)
-    month += 100  # messages and caching
+    month = pay(gateways, D(50)) + pay(3 * business, D(100)) + pay(3 * backend, D(150))
+    month += pay(1, D(100))  # messages and caching
     if keep is not None:
         share = sum((ASSUMED["share"][level] for level in keep.get("granularity", ASSUMED["share"])), D(0))
         source_hot, source_cold = kept(keep, "source", "days90", [1, 3, 5, 7, 10])
         value_hot, value_cold = kept(keep, "analytics", "days365", [3, 5, 7, 10])
-        month += cents(daily * (source_hot + share * value_hot) * D("0.10"))
-        month += cents(daily * (source_cold + share * value_cold) * D("0.01"))
+        month += pay(daily * (source_hot + share * value_hot), D("0.10"))
+        month += pay(daily * (source_cold + share * value_cold), D("0.01"))
     traffic = load.get("monthly_transfer_gb")
     traffic = daily * 30 + users * ASSUMED["user_gb"][refresh] if traffic is None else D(traffic)
-    return month + cents(traffic * D("0.09"))
+    return month + pay(traffic, D("0.09"))
 
 
 def support(case):
@@ -117,7 +136,7 @@ def support(case):
     band = {"up_to50": (0, 0), "from50_to100": (50, 100), "from100_to200": (100, 200)}
     custom = answers.get("additional_hours_custom", 0)
     hours = band.get(answers.get("additional_hours"), (custom, custom))
-    return [D(5000 + count * 75) for count in hours]
+    return [pay(1, D(5000)) + pay(count, D(75)) for count in hours]
 
 
 def commercial(case, chains, once, month, help_):
@@ -133,6 +152,8 @@ def commercial(case, chains, once, month, help_):
 
 
 def quoted(case):
+    exchange = case.get("terms", {}).get("exchange", {"currency": "USD", "rate": "1"})
+    Currency.rate, Currency.digits = D(exchange["rate"]), DIGITS.get(exchange["currency"], 2)
     chains, years = licence(case)
     part, once, hours = work(case)
     month, help_ = infrastructure(case), support(case)
@@ -251,6 +272,12 @@ def cases():
         yield {**case(f"the document with {' and '.join(terms)}", document, **whole), "terms": terms}
         by_hour = {"environment": {"platform": "aws"}, "managed_services": {"retainer": True, "additional_hours": "from50_to100"}}
         yield {**case(f"ranges with {' and '.join(terms)}", document, **{**whole, **by_hour}), "terms": terms}
+    for currency, rate in [("EUR", "0.921734"), ("JPY", "151.255"), ("GBP", "0.789999"), ("CHF", "0.000001"), ("SEK", "9.333333")]:
+        terms = {"exchange": {"currency": currency, "rate": rate}}
+        yield {**case(f"the document in {currency}", document, **whole), "terms": terms}
+        yield {**case(f"the document in {currency} with discounts and tax", document, **whole), "terms": {**terms, "discounts": every, "tax": vat}}
+        yield {**case(f"ranges in {currency}", many, **{**whole, **by_hour, "data_integration": with_methods(many, "streaming_non_architected", "batch_conformed"),
+                 "kpi_implementation": with_complexities(many, "dynamic_rbac", "rbac")}), "terms": terms}
     yield case("only a cart", few)
 
 

@@ -250,6 +250,20 @@ proptest! {
         prop_assert!(quote.totals.discounts_year_1.unwrap().max <= Decimal::ZERO && quote.totals.tax_year_1.unwrap().min >= Decimal::ZERO);
     }
 
+    /// Revisions are stored as JSON, and their documents are made of what is read back.
+    #[test]
+    fn quotes_and_what_they_need_survive_being_stored(wishes in wishes(), rate in 1..3_000_000_i64) {
+        let exchange = json!({ "exchange": { "currency": "EUR", "rate": Decimal::new(rate, 6) }, "tax": { "name": "VAT", "percent": "19" } });
+        let (answers, _) = wishes.answers_and_quote();
+        let required = required(&catalog(&wishes.cart()), &answers);
+        let quote = quote(PriceBook::newest().unwrap(), &answers, &serde_json::from_value(exchange).unwrap(), &required);
+        let text = serde_json::to_string(&quote).unwrap();
+        prop_assert_eq!(&serde_json::from_str::<proposal::Quote>(&text).unwrap(), &quote);
+        prop_assert_eq!(serde_json::from_value::<proposal::Quote>(serde_json::to_value(&quote).unwrap()).unwrap(), quote);
+        let stored = serde_json::to_value(&required).unwrap();
+        prop_assert_eq!(serde_json::from_value::<proposal::RequiredObjects>(stored).unwrap(), required);
+    }
+
     #[test]
     fn answers_survive_being_stored(wishes in wishes()) {
         let (answers, _) = wishes.answers_and_quote();

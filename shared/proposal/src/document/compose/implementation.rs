@@ -38,7 +38,7 @@ impl Writer<'_> {
             table.body(vec![
                 self.object(line),
                 system.into(),
-                words::item(line.key).into(),
+                words::item(&line.key).into(),
                 self.money(line.amount).into(),
             ]);
         }
@@ -65,7 +65,7 @@ impl Writer<'_> {
             table.body(vec![
                 clean(code).into(),
                 name.into(),
-                words::item(line.key).into(),
+                words::item(&line.key).into(),
                 self.money(line.amount).into(),
             ]);
         }
@@ -99,7 +99,7 @@ impl Writer<'_> {
             let hours = self.locale.number_range(line.quantity);
             let (rate, amount) = (self.locale.price(line.unit_price), self.money(line.amount));
             facts.push(Fact::new(
-                words::item(line.key),
+                words::item(&line.key),
                 format!("{hours} hours at {rate} per hour = {amount}"),
             ));
         }
@@ -128,7 +128,7 @@ impl Writer<'_> {
                 .unwrap_or_default();
             let item = Cell {
                 text: clean(code) + &system,
-                detail: words::item(line.key).to_owned(),
+                detail: words::item(&line.key).to_owned(),
             };
             let (hours, rate) = (
                 self.locale.number_range(line.quantity),
@@ -167,7 +167,10 @@ impl Writer<'_> {
         }
         table.sum(
             RowKind::Total,
-            "Total implementation (one-time)",
+            &format!(
+                "Total implementation{} (one-time)",
+                self.before("discount.implementation")
+            ),
             vec![self.money(totals.implementation)],
         );
         Block::Table(table)

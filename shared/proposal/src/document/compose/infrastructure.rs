@@ -3,14 +3,12 @@
 use rust_decimal::Decimal;
 
 use super::summary::listed;
-use super::{Draft, Writer, heading, note, paragraph, times};
-use crate::answers::{Regulation, Retention};
+use super::{Draft, Writer, heading, note, paragraph};
+use crate::answers::{Archive, Regulation, Retention};
 use crate::document::blocks::{Align, Block, Fact, RowKind, Table};
 use crate::document::text::clean;
 use crate::document::words;
 use crate::quote::{Line, Range, Section};
-
-const YEAR_MONTHS: u32 = 12;
 
 /// Groups of lines, by the beginning of their keys.
 const GROUPS: [(&str, &str); 3] = [
@@ -55,7 +53,7 @@ impl Writer<'_> {
             "Compute, storage and network with their costs a month and a year",
             &columns,
         );
-        let both = |amount: Range| vec![self.money(amount), self.money(times(amount, YEAR_MONTHS))];
+        let both = |month: Range, year: Range| vec![self.money(month), self.money(year)];
         for (start, name) in GROUPS {
             let group: Vec<&Line> = self
                 .lines(Section::Infrastructure)
@@ -67,21 +65,22 @@ impl Writer<'_> {
             table.group(name);
             for line in &group {
                 let single = line.quantity == Range::exactly(Decimal::ONE) && line.unit == "instance";
-                let unit = if single { line.unit } else { words::unit(line.unit) };
+                let unit = if single { &line.unit } else { words::unit(&line.unit) };
                 let quantity = format!("{} {unit}", self.locale.number_range(line.quantity));
                 let mut cells = vec![
-                    words::item(line.key).into(),
+                    words::item(&line.key).into(),
                     quantity.into(),
                     self.locale.price(line.unit_price).into(),
                 ];
-                cells.extend(both(line.amount).into_iter().map(Into::into));
+                cells.extend(both(line.amount, line.per_year()).into_iter().map(Into::into));
                 table.body(cells);
             }
-            let sum = group.iter().map(|line| line.amount).sum();
+            let month = group.iter().map(|line| line.amount).sum();
+            let year = group.iter().map(|line| line.per_year()).sum();
             table.sum(
                 RowKind::Subtotal,
                 &format!("Subtotal {}", name.to_lowercase()),
-                both(sum),
+                both(month, year),
             );
         }
         let totals = &self.details.quote.totals;
@@ -89,7 +88,11 @@ impl Writer<'_> {
             self.money(totals.infrastructure_per_month),
             self.money(totals.infrastructure_per_year),
         ];
-        table.sum(RowKind::Total, "Total infrastructure", total);
+        table.sum(
+            RowKind::Total,
+            &format!("Total infrastructure{}", self.before("")),
+            total,
+        );
         table
     }
 
@@ -116,7 +119,7 @@ impl Writer<'_> {
             let days = words::active_days(active, custom)?;
             Some(self.locale.number(days.into()) + if days == 1 { " day" } else { " days" })
         };
-        let kept = |pointer: &str, active: Option<String>, archived: bool, chosen| {
+        let kept = |pointer: &str, active: Option<String>, archived: bool, chosen: Option<Archive>| {
             let active = active.map(|days| format!("{days} in the active database, "));
             // What is counted with: the adjusted time, when a regulation asks for a longer one.
             let adjusted = self
@@ -125,13 +128,12 @@ impl Writer<'_> {
                 .adjustments
                 .iter()
                 .find(|change| change.pointer == pointer);
-            let chosen: Option<String> = if archived {
-                name(chosen)
+            let chosen: Option<&str> = if archived {
+                chosen.map(Archive::name)
             } else {
-                Some("delete".to_owned())
+                Some("delete")
             };
-            let archive = adjusted.map(|change| change.to.clone()).or(chosen);
-            let archive = match archive.as_deref() {
+            let archive = match adjusted.map(|change| change.to.as_str()).or(chosen) {
                 Some("delete") | None => "then deleted".to_owned(),
                 Some("indefinitely") => "then archived without limit".to_owned(),
                 Some(time) => format!("then archived for {}", words::archive(time)),
@@ -198,10 +200,4 @@ impl Writer<'_> {
         };
         adjustments.map(|change| note(text(change))).collect()
     }
-}
-
-/// The name of a time in the archive, as answers have it.
-fn name(archive: Option<crate::Archive>) -> Option<String> {
-    let value = serde_json::to_value(archive?).ok()?;
-    value.as_str().map(str::to_owned)
 }

@@ -57,7 +57,7 @@ impl Writer<'_> {
         };
         for line in self.lines(Section::Licensing) {
             let name = clean(line.subject.as_deref().unwrap_or_default());
-            let mut cells: Vec<Cell> = vec![name.into(), words::item(line.key).into()];
+            let mut cells: Vec<Cell> = vec![name.into(), words::item(&line.key).into()];
             let whole = super::times(line.amount, years.into());
             cells.extend(amounts(line.amount, whole).into_iter().map(Cell::from));
             table.body(cells);
@@ -65,7 +65,7 @@ impl Writer<'_> {
         let whole = totals.licensing_term.unwrap_or_default();
         table.sum(
             RowKind::Total,
-            "Total licensing",
+            &format!("Total licensing{}", self.before("discount.licensing")),
             amounts(totals.licensing_per_year, whole),
         );
         blocks.push(Block::Table(table));

@@ -4,10 +4,10 @@ use jiff::civil::Date;
 
 use super::{Draft, Writer, heading, paragraph};
 use crate::document::blocks::{Align, Block, Gantt, GanttRow, Table, Tick};
-use crate::document::details::{GanttBar, MAX_GANTT_BARS};
+use crate::document::details::{MAX_GANTT_BARS, Plan};
 use crate::document::text::clean;
-
-const WEEK_DAYS: u32 = 7;
+use crate::document::words;
+use crate::schedule::{Bar, WEEK_DAYS, week};
 
 /// Weeks of the longest axis that has a tick for every week; a longer one has ticks for months.
 const MAX_WEEK_TICKS: u32 = 16;
@@ -15,116 +15,102 @@ const MAX_WEEK_TICKS: u32 = 16;
 /// Days that the name of a month takes of an axis of many weeks: one nearer to the end would stand beyond it.
 const LABEL_DAYS: u32 = 10;
 
-/// The phase of tasks that name none.
-const OTHER_PHASE: &str = "Other tasks";
-
-/// Some tasks together: those of a phase, or of a person.
-struct Span<'a> {
+/// The tasks of a person together.
+struct Share {
     name: String,
     from: Date,
     to: Date,
-    bars: Vec<&'a GanttBar>,
+    tasks: usize,
 }
 
 impl Writer<'_> {
+    /// The first and the last day of the plan.
+    pub(super) fn work(&self) -> Option<(Date, Date)> {
+        let bars = || self.details.plan.iter().flat_map(|plan| &plan.gantt.bars);
+        Some((bars().map(|bar| bar.from).min()?, bars().map(|bar| bar.to).max()?))
+    }
+
     pub(super) fn schedule(&self) -> Option<Draft> {
-        let bars = self.details.gantt;
-        let first = bars.iter().map(|bar| bar.from).min()?;
-        let last = bars.iter().map(|bar| bar.to.max(bar.from)).max()?;
-        let phases = spans(bars, |bar| {
-            if bar.phase.trim().is_empty() {
-                OTHER_PHASE
-            } else {
-                &bar.phase
-            }
-        });
-        let people = spans(bars, |bar| &bar.who);
+        let (plan, (first, last)) = (self.details.plan?, self.work()?);
         let mut blocks = vec![paragraph(format!(
-            "The work runs from {} to {}. Weeks are counted from its first day.",
+            "The work runs from {} to {}. Week 1 begins on {}.",
             self.locale.date(first),
-            self.locale.date(last)
+            self.locale.date(last),
+            self.locale.date(plan.start)
         ))];
+        let people = shares(&plan.gantt.bars);
         if !people.is_empty() {
+            let rows = people.iter().map(|person| {
+                let weeks = [person.from, person.to].map(|day| week(plan.start, day));
+                let tasks = person.tasks.to_string();
+                [
+                    person.name.clone(),
+                    weeks_of(weeks),
+                    self.locale.days(person.from, person.to),
+                    tasks,
+                ]
+            });
             blocks.push(heading("Integration team"));
-            blocks.push(self.span_table(("Who", "Tasks"), &people, first, |span| span.bars.len().to_string()));
+            blocks.push(weeks_table(("Who", "Tasks"), rows));
         }
-        blocks.push(heading("Timeline"));
-        blocks.push(self.span_table(("Phase", "Days"), &phases, first, |span| {
+        let rows = plan.gantt.phases.iter().map(|span| {
             let days = days_between(span.from, span.to) + 1;
-            days.to_string()
-        }));
+            [
+                words::phase(span.phase).to_owned(),
+                weeks_of([span.first_week, span.last_week]),
+                self.locale.days(span.from, span.to),
+                days.to_string(),
+            ]
+        });
+        blocks.push(heading("Timeline"));
+        blocks.push(weeks_table(("Phase", "Days"), rows));
         blocks.push(heading("Plan"));
-        blocks.push(Block::Gantt(self.gantt(&phases, first, last)));
-        if bars.len() > MAX_GANTT_BARS {
-            let tasks = self.locale.count(bars.len(), "task", "tasks");
+        blocks.push(Block::Gantt(self.gantt(plan, first, last)));
+        if plan.gantt.bars.len() > MAX_GANTT_BARS {
+            let tasks = self.locale.count(plan.gantt.bars.len(), "task", "tasks");
             blocks.push(paragraph(format!("The plan has {tasks}; its phases are shown.")));
         }
         Some(("Resource schedule", blocks))
     }
 
-    fn span_table(
-        &self,
-        titles: (&str, &str),
-        spans: &[Span<'_>],
-        first: Date,
-        size: impl Fn(&Span<'_>) -> String,
-    ) -> Block {
-        let columns = [
-            (titles.0, Align::Left, 44),
-            ("Weeks", Align::Left, 18),
-            ("Dates", Align::Left, 26),
-            (titles.1, Align::Right, 12),
-        ];
-        let mut table = Table::new(format!("{} with weeks and dates", titles.0), &columns);
-        for span in spans {
-            let week = |date| days_between(first, date) / WEEK_DAYS + 1;
-            let (from, to) = (week(span.from), week(span.to));
-            let weeks = if from == to {
-                format!("Week {from}")
-            } else {
-                format!("Weeks {from}–{to}")
-            };
-            table.body(vec![
-                span.name.clone().into(),
-                weeks.into(),
-                self.locale.days(span.from, span.to).into(),
-                size(span).into(),
-            ]);
-        }
-        Block::Table(table)
-    }
-
-    fn gantt(&self, phases: &[Span<'_>], first: Date, last: Date) -> Gantt {
-        let days = (days_between(first, last) + 1).next_multiple_of(WEEK_DAYS);
-        let row = |task: &str, who: &str, from: Date, to: Date, critical, phase| GanttRow {
-            phase,
+    fn gantt(&self, plan: Plan<'_>, first: Date, last: Date) -> Gantt {
+        let begin = plan.start.min(first);
+        let days = (days_between(begin, last) + 1).next_multiple_of(WEEK_DAYS);
+        let row = |task: &str, from: Date, to: Date| GanttRow {
+            phase: false,
             task: clean(task),
-            // A colour alone tells nothing to who doesn't see it.
-            who: match (clean(who), critical) {
-                (who, false) => who,
-                (who, true) if who.is_empty() => "critical".to_owned(),
-                (who, true) => format!("{who} · critical"),
-            },
+            who: String::new(),
             dates: self.locale.days(from, to),
-            start: days_between(first, from),
+            start: days_between(begin, from),
             days: days_between(from, to) + 1,
-            critical,
+            critical: false,
+            milestone: false,
         };
+        let one_by_one = plan.gantt.bars.len() <= MAX_GANTT_BARS;
         let mut rows = Vec::new();
-        for span in phases {
-            rows.push(row(&span.name, "", span.from, span.to, false, true));
-            if self.details.gantt.len() <= MAX_GANTT_BARS {
-                let task =
-                    |bar: &&GanttBar| row(&bar.task, &bar.who, bar.from, bar.to.max(bar.from), bar.critical, false);
-                rows.extend(span.bars.iter().map(task));
-            }
+        for span in &plan.gantt.phases {
+            rows.push(GanttRow {
+                phase: true,
+                ..row(words::phase(span.phase), span.from, span.to)
+            });
+            let of_phase = plan
+                .gantt
+                .bars
+                .iter()
+                .filter(|bar| one_by_one && bar.phase == span.phase);
+            rows.extend(of_phase.map(|bar| GanttRow {
+                who: who(bar),
+                critical: bar.critical,
+                milestone: bar.person.is_none(),
+                ..row(&bar.title, bar.from, bar.to)
+            }));
         }
         let (from, to) = (self.locale.date(first), self.locale.date(last));
-        let tasks = self.locale.count(self.details.gantt.len(), "task", "tasks");
+        let tasks = self.locale.count(plan.gantt.bars.len(), "task", "tasks");
         Gantt {
             alt: format!("Gantt chart of {tasks} from {from} to {to}; the dates of each stand beside its name."),
             days,
-            ticks: self.gantt_ticks(first, days),
+            ticks: self.gantt_ticks(begin, days),
             rows,
             legend: "Critical: a delay moves the end of the project".to_owned(),
         }
@@ -152,29 +138,62 @@ impl Writer<'_> {
     }
 }
 
-/// Tasks with the same name of something, in the order of their first days. Tasks without such a name are left out.
-fn spans<'a>(bars: &'a [GanttBar], name: impl Fn(&'a GanttBar) -> &'a str) -> Vec<Span<'a>> {
-    let mut spans: Vec<Span<'a>> = Vec::new();
+/// Who does a task. A colour alone tells nothing to who doesn't see it, so that it is critical is said here.
+fn who(bar: &Bar) -> String {
+    let who = clean(bar.person.as_deref().unwrap_or("Milestone"));
+    match (who.is_empty(), bar.critical) {
+        (_, false) => who,
+        (true, true) => "critical".to_owned(),
+        (false, true) => format!("{who} · critical"),
+    }
+}
+
+/// `Week 1`, `Weeks 2–6`.
+fn weeks_of([from, to]: [u32; 2]) -> String {
+    if from == to {
+        format!("Week {from}")
+    } else {
+        format!("Weeks {from}–{to}")
+    }
+}
+
+/// A table of names with weeks, dates and a number.
+fn weeks_table((name, size): (&str, &str), rows: impl Iterator<Item = [String; 4]>) -> Block {
+    let columns = [
+        (name, Align::Left, 44),
+        ("Weeks", Align::Left, 18),
+        ("Dates", Align::Left, 26),
+        (size, Align::Right, 12),
+    ];
+    let mut table = Table::new(format!("{name} with weeks and dates"), &columns);
+    for row in rows {
+        table.body(row.map(Into::into).to_vec());
+    }
+    Block::Table(table)
+}
+
+/// The tasks of each person, in the order of their first days.
+fn shares(bars: &[Bar]) -> Vec<Share> {
+    let mut people: Vec<Share> = Vec::new();
     for bar in bars {
-        let name = clean(name(bar));
-        let to = bar.to.max(bar.from);
-        match spans.iter_mut().find(|span| span.name == name) {
-            Some(span) => {
-                span.from = span.from.min(bar.from);
-                span.to = span.to.max(to);
-                span.bars.push(bar);
+        let name = clean(bar.person.as_deref().unwrap_or_default());
+        match people.iter_mut().find(|person| person.name == name) {
+            Some(person) => {
+                person.from = person.from.min(bar.from);
+                person.to = person.to.max(bar.to);
+                person.tasks += 1;
             }
             None if name.is_empty() => {}
-            None => spans.push(Span {
+            None => people.push(Share {
                 name,
                 from: bar.from,
-                to,
-                bars: vec![bar],
+                to: bar.to,
+                tasks: 1,
             }),
         }
     }
-    spans.sort_by_key(|span| span.from);
-    spans
+    people.sort_by_key(|person| person.from);
+    people
 }
 
 /// Days from one date to a later one.

@@ -4,6 +4,7 @@ use super::{Draft, Writer, note, paragraph};
 use crate::document::blocks::{Block, Fact, Figure};
 use crate::document::text::clean;
 use crate::document::words;
+use crate::quote::Range;
 
 /// The most points to note that are listed; further ones are counted.
 const MAX_NOTES: usize = 12;
@@ -78,19 +79,22 @@ impl Writer<'_> {
             .and_then(|environment| environment.platform);
         let retainer = answers.managed_services.as_ref().and_then(|support| support.retainer);
         let support = retainer.map(|wanted| if wanted { "Annual retainer" } else { "None" }.to_owned());
-        let bars = self.details.gantt;
-        let from = bars.iter().map(|bar| bar.from).min().map(|day| self.locale.date(day));
-        let to = bars
-            .iter()
-            .map(|bar| bar.to.max(bar.from))
-            .max()
-            .map(|day| self.locale.date(day));
+        let work = self.work();
+        let from = work.map(|(from, _)| self.locale.date(from));
+        let to = work.map(|(_, to)| self.locale.date(to));
         let totals = &self.details.quote.totals;
+        let first_year =
+            |amount: Option<Range>| amount.map(|amount| format!("{} in the first year", self.money(amount)));
+        let tax = self.tax().map(|tax| format!("{}, ", tax.name)).unwrap_or_default();
         let facts = [
             ("License term", years),
             (
                 "Implementation",
-                Some(format!("{}, one-time", self.money(totals.implementation))),
+                Some(format!(
+                    "{}, one-time{}",
+                    self.money(totals.implementation),
+                    self.before("discount.implementation")
+                )),
             ),
             (
                 "Platform",
@@ -107,6 +111,9 @@ impl Writer<'_> {
                     clean(&self.details.quote.price_book)
                 )),
             ),
+            ("Exchange rate", self.exchange()),
+            ("Discounts", first_year(totals.discounts_year_1)),
+            ("Tax", first_year(totals.tax_year_1).map(|amount| tax + &amount)),
         ];
         facts
             .into_iter()
@@ -120,7 +127,12 @@ impl Writer<'_> {
             label: label.to_owned(),
             value,
         };
-        let mut figures = vec![figure("First year", self.money(totals.year_1))];
+        let first = if totals.tax_year_1.is_some() {
+            "First year, tax included"
+        } else {
+            "First year"
+        };
+        let mut figures = vec![figure(first, self.money(totals.year_1))];
         match (totals.term, self.term_years()) {
             (Some(term), Some(years)) if years > 1 => {
                 figures.push(figure("Each later year", self.money(totals.recurring_per_year)));
@@ -132,7 +144,7 @@ impl Writer<'_> {
         figures
     }
 
-    fn has_ranges(&self) -> bool {
+    pub(super) fn has_ranges(&self) -> bool {
         self.details
             .quote
             .lines

@@ -34,7 +34,7 @@ impl Writer<'_> {
         let mut table = Table::new("Support with its cost a year", &columns);
         for line in self.lines(Section::ManagedServices) {
             let item = Cell {
-                text: words::item(line.key).to_owned(),
+                text: words::item(&line.key).to_owned(),
                 detail: detail(line).to_owned(),
             };
             let hours = line
@@ -45,7 +45,8 @@ impl Writer<'_> {
             table.body(vec![item, hours.into(), price.into(), self.money(line.amount).into()]);
         }
         let total = self.details.quote.totals.managed_services_per_year;
-        table.sum(RowKind::Total, "Total managed services", vec![self.money(total)]);
+        let name = format!("Total managed services{}", self.before("discount.managed_services"));
+        table.sum(RowKind::Total, &name, vec![self.money(total)]);
         table
     }
 }

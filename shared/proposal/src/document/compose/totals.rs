@@ -3,8 +3,9 @@
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
 
+use super::commercial::Cost;
 use super::{Draft, Writer, times};
-use crate::document::blocks::{Align, Bar, Block, Chart, Part, RowKind, Table, Tick};
+use crate::document::blocks::{Align, Bar, Block, Cell, Chart, Part, RowKind, Table, Tick};
 use crate::quote::Range;
 
 /// The length of an axis.
@@ -16,26 +17,56 @@ const MAX_TICKS: u32 = 5;
 /// Years of the chart while no term is known: the first, and a later one.
 const YEARS_WITHOUT_TERM: u8 = 2;
 
-/// A part of the price: its name, what it costs once, and what every year.
-type CostPart = (&'static str, Range, Range);
-
 impl Writer<'_> {
     pub(super) fn totals(&self) -> Draft {
-        (
-            "Total cost summary",
-            vec![Block::Table(self.totals_table()), Block::Chart(self.cost_chart())],
-        )
+        let mut blocks = vec![Block::Table(self.totals_table())];
+        blocks.extend(self.beyond_list_prices());
+        blocks.push(Block::Chart(self.cost_chart()));
+        ("Total cost summary", blocks)
     }
 
-    fn parts(&self) -> [CostPart; 4] {
+    /// The parts of the price at list prices, each with the key of the discount on it.
+    fn parts(&self) -> [(&'static str, Cost); 4] {
         let totals = &self.details.quote.totals;
         let never = Range::default();
-        [
-            ("Licensing", never, totals.licensing_per_year),
-            ("Implementation (one-time)", totals.implementation, never),
-            ("Infrastructure", never, totals.infrastructure_per_year),
-            ("Managed services", never, totals.managed_services_per_year),
-        ]
+        let parts = [
+            ("discount.licensing", "Licensing", never, totals.licensing_per_year),
+            (
+                "discount.implementation",
+                "Implementation (one-time)",
+                totals.implementation,
+                never,
+            ),
+            ("", "Infrastructure", never, totals.infrastructure_per_year),
+            (
+                "discount.managed_services",
+                "Managed services",
+                never,
+                totals.managed_services_per_year,
+            ),
+        ];
+        parts.map(|(discount, name, once, yearly)| {
+            let (name, detail) = (name.to_owned(), String::new());
+            let cost = Cost {
+                name,
+                detail,
+                once,
+                yearly,
+            };
+            (discount, cost)
+        })
+    }
+
+    /// The parts of the price after discounts, and the tax: they add up to the totals.
+    fn net_parts(&self) -> Vec<Cost> {
+        let mut parts = self.parts();
+        for (key, discount) in self.discounts() {
+            if let Some((_, part)) = parts.iter_mut().find(|(on, _)| *on == key) {
+                part.once = part.once + discount.once;
+                part.yearly = part.yearly + discount.yearly;
+            }
+        }
+        parts.into_iter().map(|(_, part)| part).chain(self.tax()).collect()
     }
 
     fn totals_table(&self) -> Table {
@@ -60,22 +91,41 @@ impl Writer<'_> {
             let amounts = [year_1, later, whole].map(|amount| self.money(amount));
             amounts.into_iter().take(shown).collect::<Vec<_>>()
         };
-        for (name, once, yearly) in self.parts() {
-            let whole = once + times(yearly, term.unwrap_or_default().into());
-            let mut cells = vec![name.into()];
-            let never = |text: String| {
-                if text == self.money(Range::default()) {
-                    "–".to_owned()
-                } else {
-                    text
-                }
+        let never = |text: String| {
+            if text == self.money(Range::default()) {
+                "–".to_owned()
+            } else {
+                text
+            }
+        };
+        let of_cost = |cost: &Cost| {
+            let whole = cost.once + times(cost.yearly, term.unwrap_or_default().into());
+            (cost.once + cost.yearly, cost.yearly, whole)
+        };
+        let line = |cost: Cost| {
+            let (year_1, later, whole) = of_cost(&cost);
+            let name = Cell {
+                text: cost.name,
+                detail: cost.detail,
             };
-            cells.extend(
-                amounts(once + yearly, yearly, whole)
-                    .into_iter()
-                    .map(|text| never(text).into()),
+            let amounts = amounts(year_1, later, whole).into_iter();
+            std::iter::once(name)
+                .chain(amounts.map(|text| never(text).into()))
+                .collect()
+        };
+        let discounts = self.discounts().map(|(_, discount)| discount);
+        for cost in self.parts().into_iter().map(|(_, part)| part).chain(discounts) {
+            table.body(line(cost));
+        }
+        if let Some(tax) = self.tax() {
+            let (year_1, later, whole) = of_cost(&tax);
+            let net = amounts(
+                less(totals.year_1, year_1),
+                less(totals.recurring_per_year, later),
+                less(totals.term.unwrap_or_default(), whole),
             );
-            table.body(cells);
+            table.sum(RowKind::Subtotal, "Total before tax", net);
+            table.body(line(tax));
         }
         let sums = amounts(
             totals.year_1,
@@ -87,16 +137,19 @@ impl Writer<'_> {
     }
 
     fn cost_chart(&self) -> Chart {
-        let parts = self.parts();
+        let parts = self.net_parts();
         let totals = &self.details.quote.totals;
-        let most = parts.iter().map(|(_, once, yearly)| once.max + yearly.max).sum();
+        let most = parts.iter().map(|part| part.once.max + part.yearly.max).sum();
         let (top, ticks) = self.axis(most);
         let years = self.term_years().unwrap_or(YEARS_WITHOUT_TERM);
         let bars: Vec<Bar> = (1..=years)
             .map(|year| {
                 let first = year == 1;
-                let part = |&(_, once, yearly): &CostPart| Part {
-                    length: share(if first { once.max } else { Decimal::ZERO } + yearly.max, top),
+                let part = |cost: &Cost| {
+                    let once = if first { cost.once.max } else { Decimal::ZERO };
+                    Part {
+                        length: share(once + cost.yearly.max, top),
+                    }
                 };
                 Bar {
                     label: format!("Year {year}"),
@@ -109,12 +162,22 @@ impl Writer<'_> {
                 }
             })
             .collect();
-        let title = "Cost per year, estimates at their upper end".to_owned();
+        let discounted = if totals.discounts_year_1.is_some() {
+            " after discounts"
+        } else {
+            ""
+        };
+        let estimated = if self.has_ranges() {
+            ", estimates at their upper end"
+        } else {
+            ""
+        };
+        let title = format!("Cost per year{discounted}{estimated}");
         let said: Vec<String> = bars.iter().map(|bar| format!("{}: {}", bar.label, bar.total)).collect();
         Chart {
             alt: format!("Stacked bars. {title}. {}.", said.join("; ")),
             title,
-            series: parts.iter().map(|(name, _, _)| (*name).to_owned()).collect(),
+            series: parts.into_iter().map(|part| part.name).collect(),
             ticks,
             bars,
         }
@@ -130,6 +193,11 @@ impl Writer<'_> {
         };
         (step * Decimal::from(count), (0..=count).map(tick).collect())
     }
+}
+
+/// What is left of a range of amounts without a part of them.
+fn less(whole: Range, part: Range) -> Range {
+    whole + part.map(|amount| -amount)
 }
 
 /// The least of 1, 2, 5, 10, 20... that an amount takes at most [`MAX_TICKS`] of.

@@ -30,7 +30,8 @@ pub(crate) async fn required_objects(
                 .hint("ask about fewer at a time"),
         );
     }
-    let catalog = context.definitions(caller.client).await?.catalog;
+    let definitions = context.definitions(caller.client).await?;
+    let catalog = &definitions.catalog;
     let codes = codes.kpis.into_iter().collect();
-    Ok(Json(proposal::required_objects(&catalog, &codes)))
+    Ok(Json(proposal::required_objects(catalog, &codes)))
 }

@@ -1,7 +1,7 @@
 //! A plan as a chart shows it: bars, and the weeks of each phase.
 
 use jiff::civil::Date;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::calendar::day;
@@ -12,7 +12,7 @@ use super::project::{Phase, Project};
 pub(crate) const WEEK_DAYS: u32 = 7;
 
 /// Bars, and what they add up to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Gantt {
     /// One for each task, by their begin.
     pub bars: Vec<Bar>,
@@ -21,7 +21,7 @@ pub struct Gantt {
 }
 
 /// A bar of a chart; a milestone when there is no person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Bar {
     /// The key of the task.
     pub task: String,
@@ -45,7 +45,7 @@ pub struct Bar {
 }
 
 /// The weeks of a phase, as a proposal document shows them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PhaseSpan {
     /// The phase.
     pub phase: Phase,

@@ -80,10 +80,16 @@ impl Buses {
     /// Sends an event, envelope included, to every target that wants it. A bus that is not there has no rules, as on AWS.
     fn publish(&self, bus: &str, event: &Value) {
         if !self.names.contains(bus) {
-            tracing::warn!(bus, "an event for a bus that is not there is dropped, as EventBridge would do");
+            tracing::warn!(
+                bus,
+                "an event for a bus that is not there is dropped, as EventBridge would do"
+            );
         }
         let body = event.to_string();
-        let rules = self.rules.iter().filter(|rule| rule.bus == bus && rule.pattern.matches(event));
+        let rules = self
+            .rules
+            .iter()
+            .filter(|rule| rule.bus == bus && rule.pattern.matches(event));
         for target in rules.flat_map(|rule| &rule.targets) {
             target.deliver(&body);
         }

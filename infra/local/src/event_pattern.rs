@@ -159,7 +159,10 @@ fn read_operator(place: &str, name: &str, operand: &Value) -> Result<Matcher, Pa
         ("numeric", Value::Array(parts)) => read_range(place, parts).map(Matcher::Numeric),
         ("numeric", _) => Err(error(place, "numeric needs a list such as [\">\", 0, \"<=\", 5]")),
         ("anything-but", _) => read_anything_but(place, operand).map(Matcher::AnythingBut),
-        _ => Err(error(place, format!("the local cloud does not know the operator {name}"))),
+        _ => Err(error(
+            place,
+            format!("the local cloud does not know the operator {name}"),
+        )),
     }
 }
 

@@ -101,7 +101,10 @@ fn each_operator_on_a_field_of_the_detail() {
 fn every_field_has_to_match_and_one_of_its_values() {
     let source = json!([{ "prefix": "analytics." }]);
     for (pattern, expected) in [
-        (json!({ "source": source, "detail-type": ["KpiBreached", "Other"] }), true),
+        (
+            json!({ "source": source, "detail-type": ["KpiBreached", "Other"] }),
+            true,
+        ),
         (json!({ "source": source, "detail-type": ["Other"] }), false),
         (json!({ "resources": ["b"] }), true),
         (json!({ "resources": ["c"] }), false),
@@ -124,7 +127,10 @@ fn what_is_not_understood_is_refused_and_named() {
         (json!({ "source": "x" }), "field source: it needs a list"),
         (json!({ "source": [] }), "field source: it has no values"),
         (json!({ "source": [["x"]] }), "field source: a value cannot be a list"),
-        (json!({ "detail": { "a": { "b": [{}] } } }), "field detail.a.b: a comparison has exactly one"),
+        (
+            json!({ "detail": { "a": { "b": [{}] } } }),
+            "field detail.a.b: a comparison has exactly one",
+        ),
         (
             json!({ "source": [{ "prefix": "a", "suffix": "b" }] }),
             "a comparison has exactly one",
@@ -143,12 +149,27 @@ fn what_is_not_understood_is_refused_and_named() {
         (json!({ "source": [{ "numeric": [] }] }), "numeric needs one comparison"),
         (json!({ "source": [{ "numeric": [">"] }] }), "numeric needs operators"),
         (json!({ "source": [{ "numeric": ["!=", 1] }] }), "numeric does not know"),
-        (json!({ "source": [{ "numeric": ["<", 5, ">", 1] }] }), "a lower and then"),
-        (json!({ "source": [{ "numeric": [">", 5, "<", 5] }] }), "a lower and then"),
+        (
+            json!({ "source": [{ "numeric": ["<", 5, ">", 1] }] }),
+            "a lower and then",
+        ),
+        (
+            json!({ "source": [{ "numeric": [">", 5, "<", 5] }] }),
+            "a lower and then",
+        ),
         (json!({ "source": [{ "numeric": [">", 6e9] }] }), "up to ±5e9"),
-        (json!({ "source": [{ "anything-but": [] }] }), "anything-but needs texts"),
-        (json!({ "source": [{ "anything-but": ["a", 1] }] }), "anything-but needs texts"),
-        (json!({ "source": [{ "anything-but": true }] }), "anything-but needs texts"),
+        (
+            json!({ "source": [{ "anything-but": [] }] }),
+            "anything-but needs texts",
+        ),
+        (
+            json!({ "source": [{ "anything-but": ["a", 1] }] }),
+            "anything-but needs texts",
+        ),
+        (
+            json!({ "source": [{ "anything-but": true }] }),
+            "anything-but needs texts",
+        ),
         (
             json!({ "source": [{ "anything-but": { "exists": true } }] }),
             "anything-but of values",

@@ -19,8 +19,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 pub use self::model::{
-    Addresses, AttributeDefinition, Authorizer, Bucket, BucketNotification, Cors, EventPlace, EventRule, EventTarget, Function, HttpRoute, IdentitySource,
-    Index, KeyElement, LiveRoute, Queue, QueueSource, Schedule, Table, Template, Throttle,
+    Addresses, AttributeDefinition, Authorizer, Bucket, BucketNotification, Cors, EventPlace, EventRule, EventTarget,
+    Function, HttpRoute, IdentitySource, Index, KeyElement, LiveRoute, Queue, QueueSource, Schedule, Table, Template,
+    Throttle,
 };
 use self::resolver::Resolver;
 pub use self::resolver::{ACCOUNT, DEFAULT_BUS, REGION, ResolveError, bus_name, function_arn, rule_arn};

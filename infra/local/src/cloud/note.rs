@@ -59,12 +59,7 @@ pub struct Note {
 
 impl Note {
     /// The addresses of what is behind `doors`; there is no demo yet.
-    pub(super) fn new(
-        doors: &Doors,
-        template: &Template,
-        database_url: String,
-        state: &Path,
-    ) -> anyhow::Result<Self> {
+    pub(super) fn new(doors: &Doors, template: &Template, database_url: String, state: &Path) -> anyhow::Result<Self> {
         let watched = template.bucket_notifications.first();
         Ok(Self {
             http: url(&doors.http)?,

@@ -34,9 +34,9 @@ pub(super) fn build(request: SendEmail, id: Uuid, now: Timestamp) -> Result<Vec<
             check_count(to.count())?;
             build_simple(simple, from, to, addresses(&reply_to)?, id, now)
         }
-        Content::Raw(_) if !reply_to.is_empty() => {
-            Err(Invalid::new("the local cloud does not know ReplyToAddresses of a raw mail"))
-        }
+        Content::Raw(_) if !reply_to.is_empty() => Err(Invalid::new(
+            "the local cloud does not know ReplyToAddresses of a raw mail",
+        )),
         Content::Raw(raw) => check_raw(&raw, from.is_some(), to.count()),
     }
 }

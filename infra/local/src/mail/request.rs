@@ -104,7 +104,9 @@ impl Text {
         if self.data.is_ascii() {
             Ok(self.data)
         } else {
-            Err(Invalid::new(format!("{name} is not US-ASCII: it needs the Charset UTF-8")))
+            Err(Invalid::new(format!(
+                "{name} is not US-ASCII: it needs the Charset UTF-8"
+            )))
         }
     }
 }

@@ -42,13 +42,7 @@ struct RuleProperties {
 }
 
 impl Properties for RuleProperties {
-    const NAMES: &'static [&'static str] = &[
-        "EventBusName",
-        "EventPattern",
-        "ScheduleExpression",
-        "State",
-        "Targets",
-    ];
+    const NAMES: &'static [&'static str] = &["EventBusName", "EventPattern", "ScheduleExpression", "State", "Targets"];
 }
 
 #[derive(Deserialize)]

@@ -6,7 +6,9 @@ use aws_sdk_sesv2::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_sesv2::error::ProvideErrorMetadata as _;
 use aws_sdk_sesv2::operation::send_email::builders::SendEmailFluentBuilder;
 use aws_sdk_sesv2::primitives::Blob;
-use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, RawMessage, Template};
+use aws_sdk_sesv2::types::{
+    Body, Content, Destination, EmailContent, ListManagementOptions, Message, RawMessage, Template,
+};
 use mail_parser::MessageParser;
 
 use super::*;
@@ -180,6 +182,7 @@ async fn what_is_wrong_is_refused_as_a_bad_request() {
     let body = |text: Content| Body::builder().text(text).build();
     let subject = |data: &str| simple(text(data, None), body(text("b", None)));
     let template = EmailContent::builder().template(Template::builder().template_name("t").build());
+    let list = ListManagementOptions::builder().contact_list_name("l").build().unwrap();
     let cases = [
         (good().set_from_email_address(None), "'From'"),
         (good().set_destination(None), "'To'"),
@@ -206,7 +209,7 @@ async fn what_is_wrong_is_refused_as_a_bad_request() {
             "latin1",
         ),
         (good().content(template.build()), "Template"),
-        (good().endpoint_id("e"), "EndpointId"),
+        (good().list_management_options(list), "ListManagementOptions"),
     ];
     for (request, told) in cases {
         let message = refused(request).await;

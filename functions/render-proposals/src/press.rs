@@ -50,7 +50,7 @@ pub enum RenderError {
     #[error("the document can't be written as JSON: {0}")]
     Data(#[from] serde_json::Error),
     /// The template stopped: a defect of it, or a logo that is broken inside.
-    #[error("the document can't be laid out: {0}")]
+    #[error("the document can't be laid out; is the logo whole? {0}")]
     Layout(String),
     /// A picture could not be written.
     #[error("a page can't be written as PNG: {0}")]

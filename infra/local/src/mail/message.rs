@@ -16,6 +16,8 @@ const RECIPIENTS: usize = 50;
 /// The domain of message ids, as SES writes it.
 const ID_DOMAIN: &str = "email.amazonses.com";
 
+const MISSING_FROM: &str = "Missing required header 'From'.";
+
 /// The message of a request, sent `now` under the id `id`.
 pub(super) fn build(request: SendEmail, id: Uuid, now: Timestamp) -> Result<Vec<u8>, Invalid> {
     request.check_fields()?;
@@ -40,8 +42,6 @@ pub(super) fn build(request: SendEmail, id: Uuid, now: Timestamp) -> Result<Vec<
         Content::Raw(raw) => check_raw(&raw, from.is_some(), to.count()),
     }
 }
-
-const MISSING_FROM: &str = "Missing required header 'From'.";
 
 /// A name, if there is one, and an address.
 type Mailbox = (Option<String>, String);
@@ -165,11 +165,12 @@ fn mailbox(text: &str) -> Result<Mailbox, Invalid> {
 
 fn mailboxes(message: &Message<'_>) -> Vec<Mailbox> {
     let addresses = message.to().into_iter().flat_map(|list| list.iter());
+    // A word alone is a name without an address.
     let mailbox = |address: &mail_parser::Addr<'_>| {
         let name = address.name().map(str::to_owned);
-        Some((name, address.address()?.to_owned()))
+        (name, address.address().unwrap_or_default().to_owned())
     };
-    addresses.filter_map(mailbox).collect()
+    addresses.map(mailbox).collect()
 }
 
 fn is_address(text: &str) -> bool {

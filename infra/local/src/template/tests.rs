@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Addresses, Function, IdentitySource, Template, TemplateError};
+use serde_json::json;
+
+use super::{Addresses, EventPlace, EventRule, EventTarget, Function, IdentitySource, Template, TemplateError};
+use crate::event_pattern::Pattern;
 
 const REAL: &str = include_str!("../../../../template.yaml");
 
@@ -296,4 +299,156 @@ fn unknown_resource_types_are_refused() {
     assert!(parse("Resources: { Bell: { Type: AWS::CloudWatch::Alarm } }").is_ok());
     let looped = "Resources: { Q: { Type: AWS::SQS::Queue, Properties: { QueueName: !Sub '${Q}x' } } }";
     assert!(parse(looped).unwrap_err().to_string().contains("nested deeper"));
+}
+
+/// A bus, two queues, a log group and the rule `R` with these properties.
+fn rule(properties: &str) -> Result<Template, TemplateError> {
+    parse(&format!(
+        "Resources:\n  Bus: {{ Type: AWS::Events::EventBus, Properties: {{ Name: domain }} }}\n  \
+         Items: {{ Type: AWS::SQS::Queue, Properties: {{ QueueName: items }} }}\n  \
+         Dead: {{ Type: AWS::SQS::Queue, Properties: {{ QueueName: dead, MaximumMessageSize: 1024 }} }}\n  \
+         Log: {{ Type: AWS::Logs::LogGroup, Properties: {{ LogGroupName: /aws/events/domain }} }}\n  \
+         May: {{ Type: AWS::Logs::ResourcePolicy, Properties: {{ PolicyName: may, PolicyDocument: '{{}}' }} }}\n  \
+         Send: {{ Type: AWS::SQS::QueuePolicy, Properties: {{ Queues: [!Ref Items], \
+         PolicyDocument: {{ Statement: [{{ Condition: {{ ArnEquals: {{ 'aws:SourceArn': !GetAtt R.Arn }} }} }}] }} }} }}\n  \
+         Work: {{ Type: AWS::Serverless::Function, Properties: {{ CodeUri: target/lambda/work/, \
+         Environment: {{ Variables: {{ BUS: !Ref Bus, ARN: !GetAtt Bus.Arn, RULE: !GetAtt R.Arn, LOG: !Ref Log }} }} }} }}\n  \
+         Retries: {{ Type: AWS::Lambda::EventInvokeConfig, Properties: {{ FunctionName: !Ref Work, Qualifier: $LATEST }} }}\n  \
+         R:\n    Type: AWS::Events::Rule\n    Properties: {properties}\n"
+    ))
+}
+
+#[test]
+fn buses_and_rules_are_understood() {
+    let retries = "RetryPolicy: { MaximumRetryAttempts: 3, MaximumEventAgeInSeconds: 3600 }";
+    let log = "!Sub 'arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:${Log}'";
+    let template = rule(&format!(
+        "{{ Name: r, EventBusName: !Ref Bus, EventPattern: {{ source: [a] }}, State: DISABLED, Targets: [\
+         {{ Id: q, Arn: !GetAtt Items.Arn, {retries}, DeadLetterConfig: {{ Arn: !GetAtt Dead.Arn }} }}, \
+         {{ Id: l, Arn: {log} }}] }}"
+    ));
+    let template = template.unwrap();
+    assert_eq!(template.event_buses, ["domain"]);
+    let expected = EventRule {
+        name: "r".to_owned(),
+        bus: "domain".to_owned(),
+        pattern: Pattern::parse(&json!({ "source": ["a"] })).unwrap(),
+        enabled: false,
+        targets: vec![
+            EventTarget {
+                id: "q".to_owned(),
+                arn: "arn:aws:sqs:us-east-1:000000000000:items".to_owned(),
+                place: EventPlace::Queue("Items".to_owned()),
+                dead_letters: Some("Dead".to_owned()),
+            },
+            EventTarget {
+                id: "l".to_owned(),
+                arn: "arn:aws:logs:us-east-1:000000000000:log-group:/aws/events/domain".to_owned(),
+                place: EventPlace::LogGroup,
+                dead_letters: None,
+            },
+        ],
+    };
+    assert_eq!(template.event_rules, [expected]);
+    let bytes: Vec<_> = template.queues.iter().map(|queue| queue.message_bytes).collect();
+    assert_eq!(bytes, [1_024, 1_048_576]);
+    let environment = &function(&template, "work").environment;
+    assert_eq!(
+        ["BUS", "ARN", "RULE", "LOG"].map(|name| environment[name].as_str()),
+        [
+            "domain",
+            "arn:aws:events:us-east-1:000000000000:event-bus/domain",
+            "arn:aws:events:us-east-1:000000000000:rule/domain/r",
+            "/aws/events/domain"
+        ]
+    );
+
+    let template = rule("{ EventPattern: { source: [a] } }").unwrap();
+    let [unnamed] = template.event_rules.as_slice() else {
+        panic!("{:?}", template.event_rules)
+    };
+    assert_eq!((unnamed.name.as_str(), unnamed.bus.as_str()), ("R", "default"));
+    assert!(unnamed.enabled && unnamed.targets.is_empty());
+    assert_eq!(
+        function(&template, "work").environment["RULE"],
+        "arn:aws:events:us-east-1:000000000000:rule/R"
+    );
+}
+
+#[test]
+fn a_rule_that_would_do_something_else_here_is_refused() {
+    let pattern = "EventPattern: { source: [a] }";
+    let target = |properties: &str| format!("{{ {pattern}, Targets: [{{ Id: t, {properties} }}] }}");
+    let to_items = |properties: &str| target(&format!("Arn: !GetAtt Items.Arn, {properties}"));
+    let twice = "{ Id: t, Arn: !GetAtt Items.Arn }";
+    let cases = [
+        ("{ ScheduleExpression: rate(1 minute) }".to_owned(), "R: ", "schedules"),
+        ("{ State: ENABLED }".to_owned(), "R: ", "needs an EventPattern"),
+        (
+            format!("{{ {pattern}, EventBusName: other }}"),
+            "R: ",
+            "no event bus other",
+        ),
+        (format!("{{ {pattern}, State: Off }}"), "R: ", "State is Off"),
+        (
+            "{ EventPattern: { source: [{ wildcard: a* }] } }".to_owned(),
+            "R: ",
+            "the operator wildcard",
+        ),
+        (
+            format!("{{ {pattern}, Targets: [{twice}, {twice}] }}"),
+            "R: ",
+            "two targets have the Id t",
+        ),
+        (
+            format!("{{ {pattern}, Targets: [{}] }}", [twice; 6].join(", ")),
+            "R: ",
+            "at most 5 targets",
+        ),
+        (
+            target("Arn: !GetAtt Work.Arn"),
+            "rule R, target t: ",
+            "not to arn:aws:lambda",
+        ),
+        (
+            target("Arn: 'arn:aws:sqs:us-east-1:0:none'"),
+            "rule R, target t: ",
+            "no queue",
+        ),
+        (target("Arn: !GetAtt Log.Arn"), "rule R, target t: ", "without it: !Sub"),
+        (
+            target("Arn: 'arn:aws:logs:us-east-1:000000000000:log-group:/x'"),
+            "rule R, target t: ",
+            "there is no log group",
+        ),
+        (to_items("InputPath: $.detail"), "rule R, target t: ", "know InputPath"),
+        (
+            to_items("InputTransformer: { InputTemplate: x }"),
+            "rule R, target t: ",
+            "know InputTransformer",
+        ),
+        (to_items("Input: x"), "rule R, target t: ", "know Input"),
+        (
+            to_items("RetryPolicy: { MaximumRetryAttempts: 186 }"),
+            "rule R, target t: ",
+            "0 to 185",
+        ),
+        (
+            to_items("RetryPolicy: { MaximumEventAgeInSeconds: 59 }"),
+            "rule R, target t: ",
+            "60 to 86400",
+        ),
+        (
+            to_items("DeadLetterConfig: { Arn: 'arn:aws:sqs:us-east-1:0:none' }"),
+            "rule R, target t: ",
+            "no queue",
+        ),
+    ];
+    for (properties, place, told) in cases {
+        let error = rule(&properties).unwrap_err().to_string();
+        assert!(
+            error.starts_with(place) && error.contains(told),
+            "{properties}: {error}"
+        );
+    }
 }

@@ -4,8 +4,10 @@ mod definitions;
 mod events;
 mod files;
 mod gateway;
+mod licences;
 mod offers;
 mod proposals;
+mod renewals;
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -113,10 +113,10 @@ fn check_role(connection: &Connection) -> Result<(), Refusal> {
         .role
         .parse::<Role>()
         .map_err(|error| refusals::internal(&error.into()))?;
-    if role.may(Permission::ReadSeries) {
+    if role.may(Permission::WatchSeries) {
         Ok(())
     } else {
-        Err(refusals::forbidden(role, Permission::ReadSeries))
+        Err(refusals::forbidden(role, Permission::WatchSeries))
     }
 }
 

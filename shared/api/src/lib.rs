@@ -5,6 +5,7 @@
 
 pub mod asyncapi;
 pub mod events;
+pub mod licences;
 pub mod openapi;
 pub mod proposals;
 pub mod rest;

@@ -24,9 +24,11 @@ fn when(due: &Due<'_>, today: Date) -> String {
 /// Plain text, for an administrator of the client.
 pub(crate) fn text(client: &str, due: &Due<'_>, today: Date) -> String {
     let terms = due.terms;
-    let every = |names: &BTreeSet<String>, all: &str| match names.is_empty() {
-        true => all.to_owned(),
-        false => names.iter().map(String::as_str).collect::<Vec<_>>().join(", "),
+    let named = |names: &BTreeSet<String>| {
+        if names.is_empty() {
+            return "all".to_owned();
+        }
+        names.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
     };
     let features: Vec<&str> = terms.features.iter().copied().map(Feature::name).collect();
     format!(
@@ -45,8 +47,8 @@ To go on, ask your provider for a licence that begins on {next} or before.
         when = when(due, today),
         last = terms.ends_on,
         licence = due.notice.licence,
-        chains = every(&terms.value_chains, "all"),
-        modules = every(&terms.modules, "all"),
+        chains = named(&terms.value_chains),
+        modules = named(&terms.modules),
         features = features.join(", "),
         seats = terms.seats,
         next = terms.ends_on.tomorrow().unwrap_or(terms.ends_on),

@@ -274,11 +274,6 @@ async fn a_key_that_was_changed_is_refused_by_part(product: &Product, operator: 
             "tampered",
         ),
         (
-            "signing key's name",
-            format!("v4.public.{body}.{}", flipped(footer, footer.len() - 12)),
-            "unknown-key",
-        ),
-        (
             "footer of a stranger",
             format!("v4.public.{body}.{foreign_footer}"),
             "unknown-key",

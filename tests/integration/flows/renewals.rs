@@ -159,8 +159,8 @@ async fn two_runs_send_one_mail(desk: &Desk, product: &Product, operator: &Accou
     );
     let noon: Timestamp = "2037-12-01T12:00:00Z".parse().unwrap();
     let (one, two) = tokio::join!(
-        run(&desk.context, || noon, Timestamp::MAX),
-        run(&second, || noon, Timestamp::MAX)
+        Box::pin(run(&desk.context, || noon, Timestamp::MAX)),
+        Box::pin(run(&second, || noon, Timestamp::MAX))
     );
     assert_eq!(one.unwrap().sent + two.unwrap().sent, 1);
     assert_eq!(desk.mails().len(), 1);

@@ -105,6 +105,7 @@ async fn roles_decide(product: &Product) {
     let proposal = ours.post("/v1/proposals", &cart).await.unwrap().expect(201).unwrap();
     let mut routes = guarded_routes(&batch, letter);
     routes.extend(proposal_routes(proposal.body["id"].as_str().unwrap(), &cart));
+    routes.extend(licence_routes(ours));
     let listed: BTreeSet<(String, &str)> = routes.iter().map(|route| (route.0.to_string(), route.1)).collect();
     let described = api::routes::routes();
     let guarded = described.iter().filter(|route| !route.open).map(|route| {
@@ -257,6 +258,46 @@ fn proposal_routes(id: &str, cart: &Value) -> [GuardedRoute; 15] {
         let path = path.replace("{revision}", "1");
         (method, route, path, body.cloned(), permission)
     })
+}
+
+/// What an operator does is done to the operator's own client, or to what is not there: only a role can be the reason of a 403.
+fn licence_routes(ours: &Account) -> Vec<GuardedRoute> {
+    use Permission::{IssueLicences, ReadLicences};
+    let (client, nothing) = (ours.client, "018f4e2a-7c1b-7d3e-9a52-3f6f1c2a5601");
+    let grant = json!({ "client": client, "features": ["live"], "seats": 1, "starts_on": "2026-01-01", "ends_on": "2026-01-01" });
+    let (revoke, withdraw) = (
+        json!({ "client": client, "reason": "none" }),
+        json!({ "reason": "none" }),
+    );
+    // Verifying answers 400 to what is no key at all: this is one, signed by a stranger.
+    let signed = identity::generate_key_pair().unwrap();
+    let signing = identity::licence::key::LicenceSigningKey::from_pem(&signed.signing_pem).unwrap();
+    let licence = identity::licence::Licence {
+        id: client,
+        client,
+        issued_at: platform::clock::now(),
+        terms: identity::licence::Terms::evaluation(jiff::civil::date(2026, 1, 1)),
+    };
+    let key = json!({ "key": signing.sign(&licence).unwrap() });
+    [
+        (Method::POST, "/v1/licences", Some(&grant), IssueLicences),
+        (Method::GET, "/v1/licences", None, ReadLicences),
+        (Method::POST, "/v1/licences/verify", Some(&key), ReadLicences),
+        (Method::POST, "/v1/licences/{id}/revoke", Some(&revoke), IssueLicences),
+        (Method::GET, "/v1/licences/keys", None, ReadLicences),
+        (
+            Method::POST,
+            "/v1/licences/keys/{kid}/withdraw",
+            Some(&withdraw),
+            IssueLicences,
+        ),
+    ]
+    .into_iter()
+    .map(|(method, route, body, permission)| {
+        let path = route.replace("{id}", nothing).replace("{kid}", "k4.pid.none");
+        (method, route, path, body.cloned(), permission)
+    })
+    .collect()
 }
 
 async fn definitions_are_guarded(ours: &Account) {

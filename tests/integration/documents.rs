@@ -105,7 +105,7 @@ fn sample_events_are_what_their_triggers_send() {
                 assert!(parse::<Value>(&file, queued(&file, &event))["shard"].is_u64(), "{file}")
             }
             "push-updates" => assert!(event["shard"].is_u64(), "{file}"),
-            "provision-client" | "migrate-database" | "compact-rollups" | "publish-events" => {
+            "provision-client" | "migrate-database" | "compact-rollups" | "notify-renewals" | "publish-events" => {
                 assert!(event.is_object(), "{file}")
             }
             _ => check_http(&file, &event),
@@ -250,6 +250,10 @@ fn check_body(file: &str, key: &str, body: &str) {
         "POST /v1/proposals/{id}/decline" => drop(parse::<api::proposals::Refusal>(file, body)),
         "POST /v1/proposals/{id}/schedule" => drop(parse::<api::proposals::ScheduleRequest>(file, body)),
         "PUT /v1/proposals/{id}/answers/{step}" => drop(parse::<api::proposals::StepAnswers>(file, body)),
+        "POST /v1/licences" => drop(parse::<api::licences::NewLicence>(file, body)),
+        "POST /v1/licences/verify" => drop(parse::<api::licences::LicenceKey>(file, body)),
+        "POST /v1/licences/{id}/revoke" => drop(parse::<api::licences::Revocation>(file, body)),
+        "POST /v1/licences/keys/{kid}/withdraw" => drop(parse::<api::licences::KeyWithdrawal>(file, body)),
         "POST /v1/events/{entity}" => assert!(!parse::<Vec<Value>>(file, body).is_empty(), "events/{file}"),
         other => panic!("events/{file} has a body, and {other} is not known here"),
     }

@@ -5,8 +5,10 @@ mod documents;
 mod events;
 mod files;
 mod gateway;
+mod licences;
 mod offers;
 mod proposals;
+mod renewals;
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -2,6 +2,7 @@
 //! the running product.
 
 pub mod databases;
+pub mod mailbox;
 pub mod product;
 
 /// A variable that `make` sets, or a sentence that says so.

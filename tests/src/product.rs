@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
-use identity::SigningKey;
+use identity::{SigningKey, generate_key_pair};
 use local_cloud::cloud::{Cloud, Options};
 use local_cloud::secrets::Secrets;
 use local_cloud::storage::{ACCESS_KEY, SECRET_KEY};
@@ -38,6 +38,7 @@ pub struct Product {
     /// Another client's administrator.
     pub theirs: Account,
     state: PathBuf,
+    options: Options,
 }
 
 /// A signed-in user.
@@ -104,6 +105,7 @@ impl Product {
             ours,
             theirs,
             state,
+            options,
         };
         product.define().await?;
         Ok(product)
@@ -188,6 +190,23 @@ impl Product {
         };
         let event = |line: &str| serde_json::from_str(line).with_context(|| line.to_owned());
         log.lines().map(event).collect()
+    }
+
+    /// Deploys with another key for new licences: the cloud starts again over the same state, and everybody signs in again.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn rotate_licence_key(mut self) -> Result<Self> {
+        self.cloud.shutdown().await;
+        let path = self.state.join("secrets.json");
+        let mut secrets: Value = serde_json::from_slice(&std::fs::read(&path)?)?;
+        secrets["analytics-engine/dev/licences"]["signing_key"] = json!(generate_key_pair()?.signing_pem);
+        std::fs::write(&path, secrets.to_string())?;
+        self.cloud = Cloud::start(&self.options).await?;
+        for account in [&mut self.ours, &mut self.theirs] {
+            *account = sign_in(&self.cloud.note.http, account.client, &account.email).await?;
+        }
+        Ok(self)
     }
 
     /// Ends it and leaves nothing behind.
@@ -279,6 +298,30 @@ impl Account {
     pub async fn change(&self, path: &str, body: &Value) -> Result<Answer> {
         let headers = [("content-type", "application/json"), ("if-match", "*")];
         self.send(Method::POST, path, &headers, Some(body.to_string())).await
+    }
+
+    /// The same user with the tokens that its refresh token gives now: what it may and what is licensed are read anew.
+    ///
+    /// # Errors
+    /// When they are refused.
+    pub async fn refreshed(&self) -> Result<Self> {
+        let refresh = json!({ "refresh_token": self.refresh_token });
+        let answer = self
+            .with_token("")
+            .post("/v1/refresh-token", &refresh)
+            .await?
+            .expect(200)?;
+        let text = |name: &str| {
+            answer.body[name]
+                .as_str()
+                .map(str::to_owned)
+                .with_context(|| format!("no {name}"))
+        };
+        Ok(Self {
+            token: text("access_token")?,
+            refresh_token: text("refresh_token")?,
+            ..self.clone()
+        })
     }
 
     /// The same user with another token; without one when it is empty.

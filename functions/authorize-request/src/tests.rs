@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-use identity::{Claims, KeyPair, Role, SigningKey, generate_key_pair};
+use identity::{Claims, Features, KeyPair, Role, SigningKey, generate_key_pair};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -14,6 +14,7 @@ const CALLER: Caller = Caller {
     client: Uuid::from_u128(1),
     user: Uuid::from_u128(2),
     role: Role::Analyst,
+    features: Features::ALL,
 };
 
 fn now() -> Timestamp {
@@ -52,7 +53,8 @@ fn a_valid_token_names_its_caller() {
     let pair = generate_key_pair().unwrap();
     let context = Context::new(&pair.verifying_pem).unwrap();
     let token = token(&pair, TokenUse::Access, now());
-    let caller = json!({"client": CALLER.client, "user": CALLER.user, "role": "analyst"});
+    let caller = json!({"client": CALLER.client, "user": CALLER.user, "role": "analyst",
+        "features": "ingest live modelling proposals series"});
     for scheme in ["Bearer", "bearer"] {
         let answer = ask(&context, &http(&format!("{scheme} {token}")));
         assert_eq!(answer, Ok(json!({"isAuthorized": true, "context": caller})));

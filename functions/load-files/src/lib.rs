@@ -13,7 +13,8 @@ use aws_lambda_events::s3::S3EventRecord;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use database::ingest::{self, Batch, Reject};
 use database::relation::Placed;
-use database::{Database, Error, definitions};
+use database::{Database, Error, definitions, licences};
+use identity::Feature;
 use lambda_runtime::LambdaEvent;
 use percent_encoding::percent_decode_str;
 use platform::clock;
@@ -166,6 +167,7 @@ async fn load(context: &Context, bucket: &str, key: &str) -> Result<Loaded> {
         tracing::error!(key, %client, "there is no such client: the file is left alone");
         return Ok(Loaded::default());
     };
+    let licensed = licences::features(&context.database, client, clock::now()).await?;
     let (bytes, version) = match context.store.get(bucket, key).await {
         Ok(object) => object,
         Err(error) => {
@@ -175,6 +177,13 @@ async fn load(context: &Context, bucket: &str, key: &str) -> Result<Loaded> {
             return refuse(context, client, entity, key, etag, &error.to_string()).await;
         }
     };
+    if !licensed.contains(Feature::Ingest) {
+        let reason = format!(
+            "there is no valid licence with the feature {}: put the file again when there is",
+            Feature::Ingest
+        );
+        return refuse(context, client, entity, key, &version, &reason).await;
+    }
     let Some(placed) = catalog.placed.remove(entity) else {
         return refuse(
             context,

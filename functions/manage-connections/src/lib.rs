@@ -13,6 +13,7 @@ use identity::{Caller, Permission};
 use lambda_runtime::LambdaEvent;
 use live::Subscription;
 use platform::database::client_catalog;
+use platform::extract::permitted;
 use platform::publishers::Publishers;
 use platform::{Problem, clock, environment};
 use registry::{Connection, Registry, shard_of};
@@ -123,13 +124,7 @@ fn caller(gateway: &ApiGatewayWebsocketProxyRequestContext) -> Result<Caller, Pr
     let fields = &gateway.authorizer.fields;
     let caller = Caller::from_context(|name| fields.get(name)?.as_str())
         .ok_or_else(|| Problem::unauthenticated("the token names no client").hint("sign in again"))?;
-    if !caller.role.may(Permission::ReadSeries) {
-        return Err(Problem::forbidden(format!(
-            "the role {} may not {}",
-            caller.role,
-            Permission::ReadSeries
-        )));
-    }
+    permitted(&caller, Permission::WatchSeries)?;
     Ok(caller)
 }
 

@@ -56,7 +56,7 @@ fn within_limits(book: &PriceBook, role: Role, before: &Terms, terms: &Terms) ->
     let limits = &book.discount_limits;
     let (most, limit) = match role {
         Role::Admin => (limits.admin_percent.value, limits.admin_percent.value),
-        Role::Analyst | Role::Viewer => (limits.admin_percent.value, limits.analyst_percent.value),
+        Role::Analyst | Role::Viewer | Role::Operator => (limits.admin_percent.value, limits.analyst_percent.value),
     };
     let highest = terms.highest_discount();
     if highest <= limit || terms.discounts == before.discounts {

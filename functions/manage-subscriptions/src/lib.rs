@@ -113,10 +113,10 @@ fn check_role(connection: &Connection) -> Result<(), Refusal> {
         .role
         .parse::<Role>()
         .map_err(|error| refusals::internal(&error.into()))?;
-    if role.may(Permission::ReadSeries) {
+    if role.may(Permission::WatchSeries) {
         Ok(())
     } else {
-        Err(refusals::forbidden(role, Permission::ReadSeries))
+        Err(refusals::forbidden(role, Permission::WatchSeries))
     }
 }
 
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn every_role_there_is_may_watch() {
+    fn every_role_but_the_operators_may_watch() {
         let connection = |role: &str| Connection {
             id: "c".to_owned(),
             client: Uuid::nil(),
@@ -209,7 +209,9 @@ mod tests {
             connected_at: Timestamp::UNIX_EPOCH,
         };
         for role in Role::ALL {
-            assert_eq!(check_role(&connection(role.name())), Ok(()));
+            let refused = check_role(&connection(role.name())).err().map(|refusal| refusal.kind);
+            let expected = (role == Role::Operator).then_some(RefusalKind::Forbidden);
+            assert_eq!(refused, expected, "{role}");
         }
         assert_eq!(
             check_role(&connection("root")).unwrap_err().kind,

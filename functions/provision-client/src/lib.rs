@@ -1,10 +1,18 @@
-//! `provision-client`: creates a client with its first administrator, or another user of it; invoked by an operator.
+//! `provision-client`: creates a client with its first administrator and its first licence, or another user of it.
+//!
+//! It has no route: who invokes it has permissions on AWS. So an operator, who issues licences to every client, is made here and
+//! nowhere else: as a user with the role `operator` of the client that the provider itself is.
 
 use anyhow::{Context as _, Result};
 use database::Database;
 use database::clients;
+use database::licences::{self, Issued};
+use identity::licence::key::LicenceSigningKey;
+use identity::licence::{Licence, Terms};
 use identity::{Email, Role, hash_password};
+use jiff::civil::Date;
 use lambda_runtime::LambdaEvent;
+use platform::{clock, environment};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -15,6 +23,7 @@ const MAX_NAME: usize = 120;
 /// What the function has from its environment.
 pub struct Context {
     database: Database,
+    signing_key: LicenceSigningKey,
 }
 
 impl Context {
@@ -23,8 +32,10 @@ impl Context {
     /// # Errors
     /// When a variable is missing or malformed.
     pub fn from_environment() -> Result<Self> {
+        let signing_key = LicenceSigningKey::from_pem(&environment::required("LICENCE_SIGNING_KEY")?);
         Ok(Self {
             database: platform::database::from_environment()?,
+            signing_key: signing_key.context("read LICENCE_SIGNING_KEY")?,
         })
     }
 }
@@ -52,6 +63,8 @@ pub struct NewClient {
     pub email: String,
     /// Password of the administrator.
     pub password: String,
+    /// Its first licence; when absent, everything for thirty days ([`Terms::evaluation`]).
+    pub licence: Option<Terms>,
 }
 
 /// Another user of a client.
@@ -94,6 +107,9 @@ pub struct Answer {
     pub user: Option<Uuid>,
     /// Whether it was created now.
     pub created: bool,
+    /// The last day of the licence that it was provisioned with, when a client was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub licence_ends_on: Option<Date>,
 }
 
 /// Provisions.
@@ -115,6 +131,7 @@ async fn provision(context: &Context, new: NewClient) -> Result<Answer> {
         time_zone,
         email,
         password,
+        licence,
     } = new;
     let email = self::email(&email)?;
     let name = name.trim();
@@ -123,10 +140,12 @@ async fn provision(context: &Context, new: NewClient) -> Result<Answer> {
         (1..=MAX_NAME).contains(&length) && !name.chars().any(char::is_control),
         "the field `name`: {name:?} is no line of 1 to {MAX_NAME} characters"
     );
-    anyhow::ensure!(
-        series::Calendar::of(&time_zone).is_some(),
-        "the field `time_zone`: {time_zone:?} is no IANA time zone, such as Europe/Berlin"
-    );
+    let calendar = series::Calendar::of(&time_zone)
+        .with_context(|| format!("the field `time_zone`: {time_zone:?} is no IANA time zone, such as Europe/Berlin"))?;
+    let terms = licence.unwrap_or_else(|| Terms::evaluation(calendar.date(clock::now())));
+    if let Some(problem) = terms.problems().first() {
+        anyhow::bail!("the field `licence{}`: {}", problem.pointer, problem.message);
+    }
     let password_hash = hash(password).await?;
     let new = clients::NewClient {
         name,
@@ -136,11 +155,36 @@ async fn provision(context: &Context, new: NewClient) -> Result<Answer> {
         role: Role::Admin.name(),
     };
     let provisioned = clients::provision(&context.database, &new).await?;
+    let licence = first_licence(context, provisioned.client, terms).await?;
     Ok(Answer {
         client: provisioned.client,
         user: Some(provisioned.user),
         created: provisioned.created,
+        licence_ends_on: Some(licence.terms.ends_on),
     })
+}
+
+/// The licence that a client begins with: issued at the first call, found at every later one, whatever that asks for. A crash
+/// before it is mended by the next call.
+async fn first_licence(context: &Context, client: Uuid, terms: Terms) -> Result<Licence> {
+    let licence = Licence {
+        id: Uuid::new_v5(&client, b"first licence"),
+        client,
+        issued_at: clock::now(),
+        terms,
+    };
+    let key = context.signing_key.sign(&licence).context("sign the first licence")?;
+    let new = licences::New {
+        licence: &licence,
+        key: &key,
+        signed_by: context.signing_key.verifying_key(),
+        request: None,
+        user: None,
+    };
+    match licences::issue(&context.database, &new).await? {
+        Issued::As(issued) => Ok(issued.licence),
+        refused => anyhow::bail!("the client {client} is there, and its first licence can't be issued: {refused:?}"),
+    }
 }
 
 async fn add_user(context: &Context, new: NewUser) -> Result<Answer> {
@@ -158,6 +202,7 @@ async fn add_user(context: &Context, new: NewUser) -> Result<Answer> {
         client,
         user: None,
         created,
+        licence_ends_on: None,
     })
 }
 

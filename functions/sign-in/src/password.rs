@@ -44,6 +44,7 @@ pub(crate) async fn sign_in(
         client: user.client,
         user: user.id,
         role,
+        features: session::features(&context, user.client, now).await?,
     };
     tracing::info!(client = %caller.client, user = %caller.user, "signed in");
     session::open(&context, &caller, now).await

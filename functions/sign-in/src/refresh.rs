@@ -24,7 +24,7 @@ pub(crate) async fn refresh(
             refused()
         })?;
     let (client, user) = (claims.client, claims.sub);
-    // The role is read anew: what was withdrawn ends here, and so does a deleted user. Read before the token is redeemed, so
+    // The role is read anew, and so are the licences: what was withdrawn ends here, and so does a deleted user. Read before the token is redeemed, so
     // that a database that is down does not use it up.
     let role = clients::role_of(&context.database, client, user)
         .await
@@ -37,6 +37,7 @@ pub(crate) async fn refresh(
         client,
         user,
         role: role.parse().context("read a user's role")?,
+        features: session::features(&context, client, now).await?,
     };
     if !context
         .registry

@@ -5,7 +5,8 @@ use api::rest::Tokens;
 use axum::Json;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use identity::{ACCESS_TOKEN_SECONDS, Caller, Claims, KeyError, SigningKey, TokenUse};
+use database::licences;
+use identity::{ACCESS_TOKEN_SECONDS, Caller, Claims, Features, KeyError, SigningKey, TokenUse};
 use jiff::Timestamp;
 use platform::Problem;
 use uuid::Uuid;
@@ -22,6 +23,12 @@ pub(crate) async fn open(context: &Context, caller: &Caller, now: Timestamp) -> 
         .context("remember a refresh token")?;
     // No cache on the way may keep them (RFC 6749, 5.1).
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(tokens)).into_response())
+}
+
+/// What the client is licensed for today.
+pub(crate) async fn features(context: &Context, client: Uuid, now: Timestamp) -> Result<Features, Problem> {
+    let licensed = licences::features(&context.database, client, now).await;
+    Ok(licensed.context("read licences")?)
 }
 
 /// The tokens, and what the refresh token claims.
@@ -41,7 +48,7 @@ fn issue(signing_key: &SigningKey, caller: &Caller, now: Timestamp) -> Result<(T
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-    use identity::{Role, TokenError, VerifyingKey, generate_key_pair};
+    use identity::{Feature, Role, TokenError, VerifyingKey, generate_key_pair};
 
     use super::*;
 
@@ -55,6 +62,7 @@ mod tests {
             client: Uuid::from_u128(1),
             user: Uuid::from_u128(2),
             role: Role::Analyst,
+            features: [Feature::Live, Feature::Series].into_iter().collect(),
         };
         let (tokens, refresh) = issue(&signing_key, &caller, now).unwrap();
         let access = verifying_key

@@ -10,16 +10,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
+use jiff::ToSpan as _;
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::json;
 
 pub use self::client::Client;
 use self::facts::Target;
+use crate::clock;
 use crate::invoker::Invoker;
 use crate::progress::Progress;
 
 const EMAIL: &str = "demo@example.com";
 const NAME: &str = "Demo Airlines";
+
+/// Years of the demo's licence: it is started again and again, and an evaluation would end after a month.
+const LICENCE_YEARS: i32 = 10;
 
 /// What the demo uses of the cloud.
 #[derive(Debug)]
@@ -61,7 +67,15 @@ impl Demo {
     /// When a function or the API refuses.
     pub async fn start(stage: &Stage<'_>, password: String) -> anyhow::Result<Self> {
         let step = stage.progress.step(format!("creating the client {NAME}"));
-        let request = json!({"name": NAME, "time_zone": "UTC", "email": EMAIL, "password": password});
+        let today = TimeZone::UTC.to_datetime(clock::now()).date();
+        let licence = json!({
+            "features": ["ingest", "live", "modelling", "proposals", "series"],
+            "seats": 100,
+            "starts_on": today,
+            "ends_on": today.saturating_add(LICENCE_YEARS.years()),
+        });
+        let request =
+            json!({"name": NAME, "time_zone": "UTC", "email": EMAIL, "password": password, "licence": licence});
         let answer = stage
             .invoker
             .invoke("provision-client", request.to_string().into())

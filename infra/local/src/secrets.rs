@@ -26,7 +26,7 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// Reads the file, or makes it with a new key pair for tokens.
+    /// Reads the file, or makes it with new keys for tokens and licences.
     ///
     /// # Errors
     /// When the file cannot be read, understood or written.
@@ -47,6 +47,12 @@ impl Secrets {
             let (signing_key, verifying_key) = key_pair()?;
             let keys = [("signing_key", signing_key), ("verifying_key", verifying_key)];
             place.insert(keys.map(|(key, value)| (key.to_owned(), value)).into());
+            secrets.save()?;
+        }
+        let licences = secrets.name("licences");
+        if let Entry::Vacant(place) = secrets.values.entry(licences) {
+            let (signing_key, _) = key_pair()?;
+            place.insert([("signing_key".to_owned(), signing_key)].into());
             secrets.save()?;
         }
         Ok(secrets)

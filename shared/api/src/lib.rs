@@ -6,6 +6,7 @@
 pub mod asyncapi;
 pub mod domain_events;
 pub mod events;
+pub mod licences;
 pub mod openapi;
 pub mod proposals;
 pub mod rest;

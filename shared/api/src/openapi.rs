@@ -10,7 +10,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required, Schema};
 
 use crate::routes::{Body, Route, routes};
-use crate::{proposals, rest};
+use crate::{licences, proposals, rest};
 
 /// The document.
 #[must_use]
@@ -60,6 +60,10 @@ fn collect(schemas: &mut Vec<(String, RefOr<Schema>)>) {
     rest::Health::schemas(schemas);
     catalog::EntityDefinition::schemas(schemas);
     catalog::KpiDefinition::schemas(schemas);
+    licences::Licence::schemas(schemas);
+    licences::Licences::schemas(schemas);
+    licences::Verification::schemas(schemas);
+    licences::SigningKeys::schemas(schemas);
     proposals::Proposal::schemas(schemas);
     proposals::Proposals::schemas(schemas);
     proposals::Revisions::schemas(schemas);

@@ -25,6 +25,7 @@ macro_rules! body {
     };
 }
 
+mod licences;
 mod service_proposals;
 
 /// A parameter.
@@ -131,6 +132,7 @@ pub fn routes() -> Vec<Route> {
     routes.extend(values());
     routes.extend(streams());
     routes.extend(service_proposals::routes());
+    routes.extend(licences::routes());
     routes.extend(about());
     routes
 }

@@ -1,6 +1,7 @@
 //! Clients and their users.
 
 use identity::Email;
+use series::Calendar;
 use uuid::Uuid;
 
 use crate::connect::{Database, Error, Isolation};
@@ -54,6 +55,27 @@ pub async fn role_of(database: &Database, client: Uuid, user: Uuid) -> Result<Op
         .await;
     let rows = session.finish(result).await?;
     Ok(rows.first().map(|row| row.get(0)))
+}
+
+/// A client's calendar; `None` when the client is gone.
+///
+/// # Errors
+/// When the statement fails or the time zone is none.
+pub async fn calendar(database: &Database, client: Uuid) -> Result<Option<Calendar>, Error> {
+    let session = database.session().await?;
+    session.begin(Some(client), Isolation::ReadCommitted).await?;
+    let result = session
+        .query("SELECT time_zone FROM core.clients WHERE id = $1", &[&client])
+        .await;
+    let rows = session.finish(result).await?;
+    let Some(zone) = rows.first().map(|row| row.get::<_, &str>(0)) else {
+        return Ok(None);
+    };
+    let calendar = Calendar::of(zone).ok_or_else(|| Error::Stored {
+        place: format!("time zone of client {client}"),
+        cause: format!("{zone:?} is no IANA time zone"),
+    })?;
+    Ok(Some(calendar))
 }
 
 /// A client to create, with its first administrator.

@@ -6,7 +6,8 @@
 //! - [`connect`]: pool, roles, TLS; [`migrate`]: schema; [`relation`], [`ddl`], [`tables`]: the tables that entities generate
 //! - [`ingest`], [`correct`], [`copy`]: facts, partials, rejects and the batch's mark in one transaction
 //! - [`read`]: states of buckets for [`series::Question`]s, many in one statement; [`compact`]: upkeep of rollups
-//! - [`definitions`] with [`change`], [`clients`], [`letters`], [`proposals`], [`renderings`], [`branding`], [`outbox`], [`notify`], [`health`]: the rest, one table each
+//! - [`definitions`] with [`change`], [`clients`], [`letters`], [`licences`], [`notices`], [`proposals`], [`renderings`],
+//!   [`branding`], [`outbox`], [`notify`], [`health`]: the rest, one table each
 
 pub mod branding;
 pub mod change;
@@ -20,7 +21,9 @@ pub mod definitions;
 pub mod health;
 pub mod ingest;
 pub mod letters;
+pub mod licences;
 pub mod migrate;
+pub mod notices;
 pub mod notify;
 pub mod outbox;
 pub mod proposals;

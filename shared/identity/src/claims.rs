@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Caller, Role};
+use crate::{Caller, Features, Role};
 
-/// Life of an access token: one hour. A withdrawn role is in force for at most this long.
+/// Life of an access token: one hour. A withdrawn role, or a licence that has ended or was revoked, is in force for at most this long:
+/// what a token allows is read when it is issued. A WebSocket that was opened with it lives on for API Gateway's two hours at most.
 pub const ACCESS_TOKEN_SECONDS: i64 = 60 * 60;
 
 /// Life of a refresh token: 30 days. Each is redeemed once, for a new pair.
@@ -48,6 +49,9 @@ pub struct Claims {
     pub client: Uuid,
     /// What the user may do.
     pub role: Role,
+    /// What the client is licensed for. A token without this claim opens nothing that is licensed.
+    #[serde(default)]
+    pub features: Features,
     /// What the token is good for (`use` in the token).
     #[serde(rename = "use")]
     pub token_use: TokenUse,
@@ -72,6 +76,7 @@ impl Claims {
             sub: caller.user,
             client: caller.client,
             role: caller.role,
+            features: caller.features,
             token_use,
             jti,
             iat,

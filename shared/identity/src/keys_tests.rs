@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::*;
-use crate::{ACCESS_TOKEN_SECONDS, Caller, Role};
+use crate::{ACCESS_TOKEN_SECONDS, Caller, Features, Role};
 
 const CALLER: Caller = Caller {
     client: Uuid::from_u128(1),
     user: Uuid::from_u128(2),
     role: Role::Viewer,
+    features: Features::ALL,
 };
 
 fn now() -> Timestamp {
@@ -176,6 +177,15 @@ fn signed_claims_of_the_wrong_shape_are_refused() {
             "{claims}"
         );
     }
+}
+
+#[test]
+fn a_token_without_features_opens_nothing() {
+    let keys = keys();
+    let mut claims = serde_json::to_value(access()).unwrap();
+    claims.as_object_mut().unwrap().remove("features");
+    let read = keys.verifying.verify(&sign(&keys, &claims), TokenUse::Access, now());
+    assert_eq!(read.unwrap().features, Features::NONE);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Who is asking: tokens, passwords, roles and what they may do.
+//! Who is asking: tokens, passwords, roles and what they may do, and licences.
 //!
 //! No I/O and no clock: keys come in as PEM text, the time as an argument. Refresh tokens that were already redeemed and
 //! sign-in attempts are counted elsewhere (`registry`); who may see which row is the database's affair.
@@ -6,13 +6,16 @@
 pub mod caller;
 pub mod claims;
 pub mod email;
+pub mod feature;
 pub mod keys;
+pub mod licence;
 pub mod password;
 pub mod role;
 
-pub use caller::Caller;
+pub use caller::{Caller, Denied};
 pub use claims::{ACCESS_TOKEN_SECONDS, Claims, REFRESH_TOKEN_SECONDS, TokenUse};
 pub use email::{Email, InvalidEmail};
+pub use feature::{Feature, Features};
 pub use keys::{KeyError, KeyPair, SigningKey, TokenError, VerifyingKey, generate_key_pair};
 pub use password::{PasswordError, hash_password, spend_verification, verify_password};
 pub use role::{Permission, Role};

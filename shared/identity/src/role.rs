@@ -9,12 +9,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// May do everything within its organisation.
+    /// May do everything within its organisation but license it.
     Admin,
     /// Defines KPIs and brings in data.
     Analyst,
     /// Looks at KPIs.
     Viewer,
+    /// Works for the provider of the engine: issues licences to every client, and sees none of their facts, definitions or
+    /// proposals. Only `provision-client`, which nobody reaches through the API, makes one.
+    Operator,
 }
 
 /// One thing that an endpoint asks for.
@@ -26,8 +29,10 @@ pub enum Permission {
     WriteCatalog,
     /// Send events and files.
     WriteEvents,
-    /// Read values, fetched or pushed.
+    /// Read values as they are fetched.
     ReadSeries,
+    /// Watch values as they are pushed.
+    WatchSeries,
     /// List what was rejected, with the originals.
     ReadDeadLetters,
     /// Send rejected events through ingestion again.
@@ -42,11 +47,15 @@ pub enum Permission {
     WriteProposals,
     /// Issue, accept and decline proposals: what binds the organisation.
     DecideProposals,
+    /// Read licences and verify their keys: the own client's, and with [`Permission::IssueLicences`] every client's.
+    ReadLicences,
+    /// Issue and revoke licences of every client, and withdraw signing keys.
+    IssueLicences,
 }
 
 impl Role {
     /// Every role, for tables and tests.
-    pub const ALL: [Self; 3] = [Self::Admin, Self::Analyst, Self::Viewer];
+    pub const ALL: [Self; 4] = [Self::Admin, Self::Analyst, Self::Viewer, Self::Operator];
 
     /// The role's name in tokens, requests and the database.
     #[must_use]
@@ -55,6 +64,7 @@ impl Role {
             Self::Admin => "admin",
             Self::Analyst => "analyst",
             Self::Viewer => "viewer",
+            Self::Operator => "operator",
         }
     }
 
@@ -62,27 +72,31 @@ impl Role {
     #[must_use]
     pub const fn may(self, permission: Permission) -> bool {
         use Permission::{
-            ControlStreams, DecideProposals, ReadCatalog, ReadDeadLetters, ReadProposals, ReadSeries, ReadStreams,
-            ReplayDeadLetters, WriteCatalog, WriteEvents, WriteProposals,
+            ControlStreams, DecideProposals, IssueLicences, ReadCatalog, ReadDeadLetters, ReadLicences, ReadProposals,
+            ReadSeries, ReadStreams, ReplayDeadLetters, WatchSeries, WriteCatalog, WriteEvents, WriteProposals,
         };
         match permission {
-            ReadCatalog | ReadSeries | ReadStreams => true,
+            ReadCatalog | ReadSeries | WatchSeries | ReadStreams => !matches!(self, Self::Operator),
             // What a proposal costs is between those who negotiate it: it is not for everyone who looks at KPIs.
             WriteCatalog | WriteEvents | ReadDeadLetters | ReplayDeadLetters | ReadProposals | WriteProposals => {
                 matches!(self, Self::Admin | Self::Analyst)
             }
             ControlStreams | DecideProposals => matches!(self, Self::Admin),
+            ReadLicences => matches!(self, Self::Admin | Self::Operator),
+            // Not the client's own administrator: nobody grants a licence to itself.
+            IssueLicences => matches!(self, Self::Operator),
         }
     }
 }
 
 impl Permission {
     /// Every permission, for tables and tests.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::ReadCatalog,
         Self::WriteCatalog,
         Self::WriteEvents,
         Self::ReadSeries,
+        Self::WatchSeries,
         Self::ReadDeadLetters,
         Self::ReplayDeadLetters,
         Self::ReadStreams,
@@ -90,6 +104,8 @@ impl Permission {
         Self::ReadProposals,
         Self::WriteProposals,
         Self::DecideProposals,
+        Self::ReadLicences,
+        Self::IssueLicences,
     ];
 }
 
@@ -107,6 +123,7 @@ impl fmt::Display for Permission {
             Self::WriteCatalog => "change entities and KPIs",
             Self::WriteEvents => "send events",
             Self::ReadSeries => "read KPI values",
+            Self::WatchSeries => "watch KPI values",
             Self::ReadDeadLetters => "read dead letters",
             Self::ReplayDeadLetters => "replay dead letters",
             Self::ReadStreams => "list streams",
@@ -114,13 +131,15 @@ impl fmt::Display for Permission {
             Self::ReadProposals => "read proposals",
             Self::WriteProposals => "write proposals",
             Self::DecideProposals => "issue, accept or decline proposals",
+            Self::ReadLicences => "read licences",
+            Self::IssueLicences => "issue or revoke licences",
         })
     }
 }
 
 /// The text names no role.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown role {0:?}: the roles are admin, analyst and viewer")]
+#[error("unknown role {0:?}: the roles are admin, analyst, viewer and operator")]
 pub struct UnknownRole(pub String);
 
 impl FromStr for Role {
@@ -144,17 +163,20 @@ mod tests {
     fn each_role_may_exactly_what_the_table_says() {
         use Permission::*;
         let table = [
-            (ReadCatalog, [true, true, true]),
-            (WriteCatalog, [true, true, false]),
-            (WriteEvents, [true, true, false]),
-            (ReadSeries, [true, true, true]),
-            (ReadDeadLetters, [true, true, false]),
-            (ReplayDeadLetters, [true, true, false]),
-            (ReadStreams, [true, true, true]),
-            (ControlStreams, [true, false, false]),
-            (ReadProposals, [true, true, false]),
-            (WriteProposals, [true, true, false]),
-            (DecideProposals, [true, false, false]),
+            (ReadCatalog, [true, true, true, false]),
+            (WriteCatalog, [true, true, false, false]),
+            (WriteEvents, [true, true, false, false]),
+            (ReadSeries, [true, true, true, false]),
+            (WatchSeries, [true, true, true, false]),
+            (ReadDeadLetters, [true, true, false, false]),
+            (ReplayDeadLetters, [true, true, false, false]),
+            (ReadStreams, [true, true, true, false]),
+            (ControlStreams, [true, false, false, false]),
+            (ReadProposals, [true, true, false, false]),
+            (WriteProposals, [true, true, false, false]),
+            (DecideProposals, [true, false, false, false]),
+            (ReadLicences, [true, false, false, true]),
+            (IssueLicences, [false, false, false, true]),
         ];
         assert_eq!(table.map(|(permission, _)| permission), Permission::ALL);
         for (permission, expected) in table {

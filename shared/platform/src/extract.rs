@@ -2,7 +2,7 @@
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::request::Parts;
-use identity::{Caller, Permission};
+use identity::{Caller, Denied, Permission};
 use lambda_http::request::RequestContext;
 use serde::de::DeserializeOwned;
 
@@ -13,19 +13,34 @@ use crate::problem::Issue;
 pub struct Authorized(pub Caller);
 
 impl Authorized {
-    /// The caller, when its role has the permission.
+    /// The caller, when its role has the permission and its organisation is licensed for it.
     ///
     /// # Errors
-    /// 403 naming the role and the permission.
+    /// As [`permitted`].
     pub fn with(self, permission: Permission) -> Result<Caller, Problem> {
-        if self.0.role.may(permission) {
-            return Ok(self.0);
-        }
-        Err(
-            Problem::forbidden(format!("the role {:?} may not {permission}", self.0.role.name()))
-                .hint("ask an administrator of your organisation for another role"),
-        )
+        permitted(&self.0, permission)?;
+        Ok(self.0)
     }
+}
+
+/// Whether a caller may do what the permission names.
+///
+/// # Errors
+/// 403 naming the role, or the feature that is not licensed, and the permission.
+pub fn permitted(caller: &Caller, permission: Permission) -> Result<(), Problem> {
+    caller.check(permission).map_err(|denied| match denied {
+        Denied::Role(role) => Problem::forbidden(format!("the role {:?} may not {permission}", role.name()))
+            .hint("ask an administrator of your organisation for another role"),
+        Denied::Unlicensed(feature) => Problem::new(
+            http::StatusCode::FORBIDDEN,
+            "not-licensed",
+            "Not licensed",
+            format!("your organisation has no valid licence with the feature {:?}, which it takes to {permission}", feature.name()),
+        )
+        .hint(
+            "GET /v1/licences shows an administrator what is licensed; your provider issues licences, and a new one counts from the next POST /v1/refresh-token on",
+        ),
+    })
 }
 
 impl<S: Sync> FromRequestParts<S> for Authorized {

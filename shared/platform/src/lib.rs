@@ -14,6 +14,8 @@ pub mod extract;
 pub mod http;
 pub mod idempotency;
 pub mod logs;
+#[cfg(feature = "mail")]
+pub mod mail;
 pub mod problem;
 #[cfg(feature = "publishers")]
 pub mod publishers;

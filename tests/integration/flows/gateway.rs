@@ -1,6 +1,6 @@
 //! Who gets in: tokens of every kind, other clients' things, other origins, and bodies of every size.
 
-use identity::{Caller, Claims, Role, SigningKey, TokenUse, generate_key_pair};
+use identity::{Caller, Claims, Features, Role, SigningKey, TokenUse, generate_key_pair};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::json;
@@ -27,6 +27,7 @@ fn signed(key: &SigningKey, product: &Product, change: impl FnOnce(&mut Claims))
         client: product.ours.client,
         user: Uuid::new_v4(),
         role: Role::Admin,
+        features: Features::ALL,
     };
     let mut claims = Claims::new(&caller, TokenUse::Access, Uuid::new_v4(), platform::clock::now());
     change(&mut claims);

@@ -1,0 +1,47 @@
+//! Signing keys: list, withdraw.
+
+use anyhow::Context as _;
+use api::licences::{KeyWithdrawal, SigningKey, SigningKeys};
+use axum::Json;
+use axum::extract::State;
+use database::licences::{self as stored, StoredKey};
+use identity::Permission;
+use platform::Problem;
+use platform::extract::{Authorized, Json as Body, Path};
+
+use crate::shown::withdrawal;
+use crate::{Context, checked_reason};
+
+pub(crate) async fn list(State(context): State<Context>, authorized: Authorized) -> Result<Json<SigningKeys>, Problem> {
+    authorized.with(Permission::ReadLicences)?;
+    let found = stored::keys(&context.database).await.context("list signing keys")?;
+    Ok(Json(SigningKeys {
+        keys: found.into_iter().map(|key| shown(&context, key)).collect(),
+    }))
+}
+
+pub(crate) async fn withdraw(
+    State(context): State<Context>,
+    authorized: Authorized,
+    Path(kid): Path<String>,
+    Body(KeyWithdrawal { reason }): Body<KeyWithdrawal>,
+) -> Result<Json<SigningKey>, Problem> {
+    let caller = authorized.with(Permission::IssueLicences)?;
+    let reason = checked_reason(&reason)?;
+    let withdrawn = stored::withdraw_key(&context.database, &kid, caller.user, reason).await;
+    let withdrawn = withdrawn
+        .context("withdraw signing key")?
+        .ok_or_else(|| Problem::not_found("signing key", &kid))?;
+    tracing::warn!(kid, by = %caller.user, "withdrew a signing key: its licences do not count any more");
+    Ok(Json(shown(&context, withdrawn)))
+}
+
+fn shown(context: &Context, key: StoredKey) -> SigningKey {
+    SigningKey {
+        id: key.key.id().to_owned(),
+        public_key: key.key.text().to_owned(),
+        signs: key.key.id() == context.signing_key.verifying_key().id(),
+        first_used_at: key.first_used_at,
+        withdrawn: key.withdrawn.map(withdrawal),
+    }
+}

@@ -1,0 +1,133 @@
+//! Licences: issue, list, revoke.
+
+use anyhow::Context as _;
+use api::licences::{Licence as Shown, Licences, NewLicence, Revocation};
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use database::licences::{self as stored, Issued, MAX_LICENCES, New, Stored};
+use identity::licence::{InvalidTerm, Licence, Terms};
+use identity::{Features, Permission};
+use platform::extract::{Authorized, Json as Body, Path, Query};
+use platform::problem::Issue;
+use platform::{Problem, clock, idempotency};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::shown::shown;
+use crate::{Context, checked_reason, may_see, no_client};
+
+const WHAT: &str = "licence";
+
+pub(crate) async fn issue(
+    State(context): State<Context>,
+    authorized: Authorized,
+    headers: HeaderMap,
+    Body(new): Body<NewLicence>,
+) -> Result<Response, Problem> {
+    let caller = authorized.with(Permission::IssueLicences)?;
+    let key = idempotency::key(&headers, caller.client, "licences")?;
+    let (client, terms) = checked(new)?;
+    let today = context.today(client).await?;
+    let request = serde_json::to_vec(&(client, &terms)).context("write request")?;
+    let licence = Licence {
+        id: key.unwrap_or_else(Uuid::now_v7),
+        client,
+        issued_at: clock::now(),
+        terms,
+    };
+    let signed = context.signing_key.sign(&licence).context("sign licence")?;
+    let new = New {
+        licence: &licence,
+        key: &signed,
+        signed_by: context.signing_key.verifying_key(),
+        request: key.map(|key| Uuid::new_v5(&key, &request)),
+        user: Some(caller.user),
+    };
+    let issued = stored::issue(&context.database, &new).await.context("store licence")?;
+    let kid = context.signing_key.verifying_key().id();
+    let issued = match issued {
+        Issued::As(issued) => issued,
+        Issued::NoClient => return Err(no_client(client)),
+        Issued::KeyUsed => {
+            return Err(Problem::conflict("the Idempotency-Key was used for another licence").hint("send a new key"));
+        }
+        Issued::TooMany => {
+            return Err(Problem::conflict(format!(
+                "the client {client} has {MAX_LICENCES} licences, and more are not kept"
+            )));
+        }
+        Issued::SigningKeyWithdrawn => {
+            return Err(Problem::conflict(format!("the signing key {kid} was withdrawn"))
+                .hint("deploy with another signing key: the parameter LicenceSigningKey names it"));
+        }
+    };
+    tracing::info!(%client, licence = %issued.licence.id, by = %caller.user, "issued a licence");
+    Ok((StatusCode::CREATED, Json(shown(*issued, today))).into_response())
+}
+
+/// Terms that can be signed, and for whom.
+fn checked(new: NewLicence) -> Result<(Uuid, Terms), Problem> {
+    let terms = Terms {
+        value_chains: new.value_chains,
+        modules: new.modules,
+        features: new.features,
+        seats: new.seats,
+        starts_on: new.starts_on,
+        ends_on: new.ends_on,
+    };
+    let problems = terms.problems();
+    let Some(InvalidTerm { pointer, message }) = problems.first() else {
+        return Ok((new.client, terms));
+    };
+    let detail = format!("the licence can't be issued: {pointer} {message}");
+    let issue = |problem: InvalidTerm| Issue {
+        pointer: problem.pointer.to_owned(),
+        detail: problem.message,
+        hint: None,
+        span: None,
+    };
+    Err(Problem::invalid(detail).issues(problems.into_iter().map(issue).collect()))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Whose {
+    client: Option<Uuid>,
+}
+
+pub(crate) async fn list(
+    State(context): State<Context>,
+    authorized: Authorized,
+    Query(Whose { client }): Query<Whose>,
+) -> Result<Json<Licences>, Problem> {
+    let caller = authorized.with(Permission::ReadLicences)?;
+    let client = client.unwrap_or(caller.client);
+    may_see(&caller, client)?;
+    let today = context.today(client).await?;
+    let found = stored::list(&context.database, client).await.context("list licences")?;
+    let counting = found.iter().filter(|stored| stored.problems(today).is_empty());
+    let features = counting.fold(Features::NONE, |all, stored| all.union(stored.licence.terms.features()));
+    Ok(Json(Licences {
+        licences: found.into_iter().map(|stored| shown(stored, today)).collect(),
+        features: features.iter().collect(),
+    }))
+}
+
+pub(crate) async fn revoke(
+    State(context): State<Context>,
+    authorized: Authorized,
+    Path(id): Path<String>,
+    Body(Revocation { client, reason }): Body<Revocation>,
+) -> Result<Json<Shown>, Problem> {
+    let caller = authorized.with(Permission::IssueLicences)?;
+    let reason = checked_reason(&reason)?;
+    let missing = || Problem::not_found(WHAT, &id);
+    let licence: Uuid = id.parse().map_err(|_| missing())?;
+    let today = context.today(client).await?;
+    let revoked = stored::revoke(&context.database, client, licence, caller.user, reason).await;
+    let revoked: Stored = revoked.context("revoke licence")?.ok_or_else(missing)?;
+    tracing::info!(%client, %licence, by = %caller.user, "revoked a licence");
+    Ok(Json(shown(revoked, today)))
+}

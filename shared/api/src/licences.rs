@@ -1,0 +1,210 @@
+//! Bodies about licences: what is granted, keys and what is wrong with them, signing keys.
+
+use std::collections::BTreeSet;
+
+use identity::Feature;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// `POST /v1/licences`.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewLicence {
+    /// The client that it is for.
+    #[schema(value_type = String, format = "uuid")]
+    pub client: Uuid,
+    /// The value chains that it is for; every one when empty.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>, max_items = 20)]
+    pub value_chains: BTreeSet<String>,
+    /// The modules that it is for; every one of its value chains when empty.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>, max_items = 100)]
+    pub modules: BTreeSet<String>,
+    /// What it opens: `ingest`, `live`, `modelling`, `proposals`, `series`.
+    #[schema(value_type = Vec<String>, min_items = 1)]
+    pub features: BTreeSet<Feature>,
+    /// How many people may use it.
+    #[schema(minimum = 1, maximum = 1_000_000)]
+    pub seats: u32,
+    /// The first day, of the client's calendar.
+    #[schema(value_type = String, format = Date)]
+    pub starts_on: Date,
+    /// The last day, of the client's calendar; at most ten years later.
+    #[schema(value_type = String, format = Date)]
+    pub ends_on: Date,
+}
+
+/// A licence that was issued.
+#[derive(Serialize, ToSchema)]
+pub struct Licence {
+    /// Identity.
+    #[schema(value_type = String, format = "uuid")]
+    pub id: Uuid,
+    /// The client that it is for.
+    #[schema(value_type = String, format = "uuid")]
+    pub client: Uuid,
+    /// The key: a PASETO `v4.public.…`, which says everything that stands here.
+    pub key: String,
+    /// Name of the signing key.
+    pub signed_by: String,
+    /// What it grants.
+    pub grant: Grant,
+    /// When it was signed.
+    #[schema(value_type = String, format = DateTime)]
+    pub issued_at: Timestamp,
+    /// Who issued it; absent when the client was provisioned with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = "uuid")]
+    pub issued_by: Option<Uuid>,
+    /// When and why it was taken back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<Withdrawal>,
+    /// Whether it counts today.
+    pub valid: bool,
+    /// Why it does not.
+    pub problems: Vec<LicenceProblem>,
+    /// Days that are left after today; negative when it is over.
+    pub days_left: i32,
+}
+
+/// What a licence grants.
+#[derive(Serialize, ToSchema)]
+pub struct Grant {
+    /// The value chains that it is for; every one when empty.
+    #[schema(value_type = Vec<String>)]
+    pub value_chains: BTreeSet<String>,
+    /// The modules that it is for; every one of its value chains when empty.
+    #[schema(value_type = Vec<String>)]
+    pub modules: BTreeSet<String>,
+    /// What it opens.
+    #[schema(value_type = Vec<String>)]
+    pub features: BTreeSet<Feature>,
+    /// How many people may use it.
+    pub seats: u32,
+    /// The first day, of the client's calendar.
+    #[schema(value_type = String, format = Date)]
+    pub starts_on: Date,
+    /// The last day, of the client's calendar.
+    #[schema(value_type = String, format = Date)]
+    pub ends_on: Date,
+}
+
+/// A licence or a signing key taken back.
+#[derive(Serialize, ToSchema)]
+pub struct Withdrawal {
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// By whom.
+    #[schema(value_type = String, format = "uuid")]
+    pub by: Uuid,
+    /// Why.
+    pub reason: String,
+}
+
+/// Why a licence does not count.
+#[derive(Serialize, ToSchema)]
+pub struct LicenceProblem {
+    /// Stable name: `unknown-key`, `tampered`, `unreadable`, `withdrawn-key`, `unrecorded`, `wrong-client`, `revoked`,
+    /// `not-yet-valid`, `expired`.
+    pub problem: &'static str,
+    /// The same as a sentence.
+    pub detail: String,
+    /// What helps.
+    pub hint: &'static str,
+}
+
+/// Licences of a client, the latest end first.
+#[derive(Serialize, ToSchema)]
+pub struct Licences {
+    /// All of them.
+    pub licences: Vec<Licence>,
+    /// What they open together today.
+    #[schema(value_type = Vec<String>)]
+    pub features: Vec<Feature>,
+}
+
+/// `POST /v1/licences/verify`.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LicenceKey {
+    /// The key.
+    #[schema(max_length = 40_960)]
+    pub key: String,
+}
+
+/// What a key says, and whether it counts today.
+#[derive(Serialize, ToSchema)]
+pub struct Verification {
+    /// Whether the licence counts today.
+    pub valid: bool,
+    /// Why it does not: everything, not only the first.
+    pub problems: Vec<LicenceProblem>,
+    /// The licence; absent when the key can't be trusted, or is another client's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub licence: Option<Licence>,
+    /// Where its renewal stands; absent with the licence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub renewal: Option<Renewal>,
+}
+
+/// Where the renewal of a licence stands.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Renewal {
+    /// There are more than 90 days.
+    NotDue,
+    /// It ends within 90 days, or has ended, and nothing follows.
+    Due,
+    /// Another licence goes on where it ends and covers as much.
+    Renewed,
+}
+
+/// `POST /v1/licences/{id}/revoke`.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Revocation {
+    /// The client that it belongs to.
+    #[schema(value_type = String, format = "uuid")]
+    pub client: Uuid,
+    /// Why, for the client to read.
+    #[schema(min_length = 1, max_length = 500)]
+    pub reason: String,
+}
+
+/// `POST /v1/licences/keys/{kid}/withdraw`.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyWithdrawal {
+    /// Why, for clients to read.
+    #[schema(min_length = 1, max_length = 500)]
+    pub reason: String,
+}
+
+/// A signing key, by its public half.
+#[derive(Serialize, ToSchema)]
+pub struct SigningKey {
+    /// Its name, a hash of it: `k4.pid.…`.
+    pub id: String,
+    /// Verifies what it signed: `k4.public.…`.
+    pub public_key: String,
+    /// Whether new licences are signed with it.
+    pub signs: bool,
+    /// When the first licence was.
+    #[schema(value_type = String, format = DateTime)]
+    pub first_used_at: Timestamp,
+    /// When and why it was withdrawn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub withdrawn: Option<Withdrawal>,
+}
+
+/// The signing keys that licences were signed with, newest first.
+#[derive(Serialize, ToSchema)]
+pub struct SigningKeys {
+    /// All of them.
+    pub keys: Vec<SigningKey>,
+}

@@ -1,0 +1,150 @@
+//! Renewal notices: whom to look at, whom to tell, and what was told already.
+
+use identity::Role;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use uuid::Uuid;
+
+use crate::connect::{Database, Error, Isolation};
+
+/// Most clients of one page.
+pub const MAX_PAGE: i64 = 500;
+
+/// Most people of one client who are told.
+const MAX_RECIPIENTS: i64 = 50;
+
+/// Most notices that are read: three of each of the people, for the licences that a client may have at once.
+const MAX_SENT: i64 = 10_000;
+
+/// A notice to one person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// The licence that ends.
+    pub licence: Uuid,
+    /// Which notice: so many days before the end.
+    pub days_before: i32,
+    /// Who is told.
+    pub user: Uuid,
+}
+
+/// Who is told about a client's licences, and what was sent.
+#[derive(Clone, Debug)]
+pub struct Audience {
+    /// The organisation's name.
+    pub client_name: String,
+    /// Its administrators, by their addresses.
+    pub administrators: Vec<(Uuid, String)>,
+    /// Notices that were sent to any of them.
+    pub sent: Vec<Notice>,
+}
+
+/// A page of the clients that have a licence which ends within the days, after the last one of the page before.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn clients_to_remind(
+    database: &Database,
+    (first, last): (Date, Date),
+    previous: Option<Uuid>,
+) -> Result<Vec<Uuid>, Error> {
+    let session = database.session().await?;
+    let sql = "SELECT client_id FROM core.clients_to_remind($1, $2, $3, $4)";
+    let rows = session.query(sql, &[&first, &last, &previous, &MAX_PAGE]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// Whom to tell; nobody when the client is gone.
+///
+/// # Errors
+/// When a statement fails.
+pub async fn audience(database: &Database, client: Uuid) -> Result<Audience, Error> {
+    let session = database.session().await?;
+    session.begin(Some(client), Isolation::ReadCommitted).await?;
+    let result = async {
+        let name = session
+            .query("SELECT name FROM core.clients WHERE id = $1", &[&client])
+            .await?;
+        let people =
+            "SELECT id, email FROM core.users WHERE client_id = $1 AND role = $2 ORDER BY created_at, id LIMIT $3";
+        let people = session
+            .query(people, &[&client, &Role::Admin.name(), &MAX_RECIPIENTS])
+            .await?;
+        let sent = "SELECT licence_id, days_before, user_id FROM core.licence_notices
+            WHERE client_id = $1 AND sent_at IS NOT NULL ORDER BY sent_at DESC LIMIT $2";
+        let sent = session.query(sent, &[&client, &MAX_SENT]).await?;
+        Ok(Audience {
+            client_name: name.first().map(|row| row.get(0)).unwrap_or_default(),
+            administrators: people.iter().map(|row| (row.get(0), row.get(1))).collect(),
+            sent: sent
+                .iter()
+                .map(|row| Notice {
+                    licence: row.get(0),
+                    days_before: row.get(1),
+                    user: row.get(2),
+                })
+                .collect(),
+        })
+    }
+    .await;
+    session.finish(result).await
+}
+
+/// Takes a notice on, until a time at which another run may; `false` when it was sent, or another run is at it.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn claim(
+    database: &Database,
+    client: Uuid,
+    notice: Notice,
+    (now, until): (Timestamp, Timestamp),
+) -> Result<bool, Error> {
+    let sql = "INSERT INTO core.licence_notices AS n (client_id, licence_id, days_before, user_id, claimed_until)
+        VALUES ($1, $2, $3, $4, $6)
+        ON CONFLICT (client_id, licence_id, days_before, user_id) DO UPDATE SET claimed_until = $6
+            WHERE n.sent_at IS NULL AND n.claimed_until <= $5";
+    let Notice {
+        licence,
+        days_before,
+        user,
+    } = notice;
+    let session = database.session().await?;
+    session.begin(Some(client), Isolation::ReadCommitted).await?;
+    let result = session
+        .execute(sql, &[&client, &licence, &days_before, &user, &now, &until])
+        .await;
+    Ok(session.finish(result).await? == 1)
+}
+
+/// What became of a notice that was claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Became {
+    /// It is on its way.
+    Sent(Timestamp),
+    /// It is not, and the next run may try at once.
+    Failed(Timestamp),
+}
+
+/// Remembers what became of a claimed notice.
+///
+/// # Errors
+/// When the statement fails: then a notice that was sent is sent once more when its claim has ended.
+pub async fn settle(database: &Database, client: Uuid, notice: Notice, became: Became) -> Result<(), Error> {
+    let (sent_at, claimed_until) = match became {
+        Became::Sent(at) => (Some(at), at),
+        Became::Failed(at) => (None, at),
+    };
+    let sql = "UPDATE core.licence_notices SET sent_at = $5, claimed_until = $6
+        WHERE client_id = $1 AND licence_id = $2 AND days_before = $3 AND user_id = $4 AND sent_at IS NULL";
+    let Notice {
+        licence,
+        days_before,
+        user,
+    } = notice;
+    let session = database.session().await?;
+    session.begin(Some(client), Isolation::ReadCommitted).await?;
+    let result = session
+        .execute(sql, &[&client, &licence, &days_before, &user, &sent_at, &claimed_until])
+        .await;
+    session.finish(result).await.map(drop)
+}

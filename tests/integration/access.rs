@@ -200,11 +200,12 @@ fn guarded_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
         .collect()
 }
 
-fn proposal_routes(id: &str, cart: &Value) -> [GuardedRoute; 15] {
+fn proposal_routes(id: &str, cart: &Value) -> [GuardedRoute; 19] {
     use Permission::{DecideProposals, ReadCatalog, ReadProposals, WriteProposals};
     let (terms, revision) = (json!({}), json!({ "revision": 1 }));
     let (plan, next) = (json!({ "start": "2026-12-07" }), json!({ "after": 1 }));
     let kpis = json!({ "kpis": ["FLIGHTS"] });
+    let colours = json!({ "primary_colour": "#1f3a5f", "accent_colour": "#2a9d8f" });
     let term = json!({ "term": "one_year" });
     [
         (Method::GET, "/v1/questionnaire", None, ReadProposals),
@@ -239,6 +240,10 @@ fn proposal_routes(id: &str, cart: &Value) -> [GuardedRoute; 15] {
             DecideProposals,
         ),
         (Method::POST, "/v1/proposals/{id}/schedule", Some(&plan), ReadProposals),
+        (Method::PUT, "/v1/proposals/{id}/schedule", Some(&plan), WriteProposals),
+        (Method::GET, "/v1/proposals/{id}/documents", None, ReadProposals),
+        (Method::GET, "/v1/branding", None, ReadProposals),
+        (Method::PUT, "/v1/branding", Some(&colours), WriteProposals),
         (Method::GET, "/v1/proposals/{id}/revisions", None, ReadProposals),
         (
             Method::GET,

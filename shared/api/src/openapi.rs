@@ -70,6 +70,7 @@ fn collect(schemas: &mut Vec<(String, RefOr<Schema>)>) {
     proposals::Revision::schemas(schemas);
     proposals::ScheduleRequest::schemas(schemas);
     proposals::Planned::schemas(schemas);
+    proposals::Documents::schemas(schemas);
     proposal::Terms::schemas(schemas);
     proposal::Questionnaire::schemas(schemas);
     proposal::Quote::schemas(schemas);

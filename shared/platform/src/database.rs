@@ -38,10 +38,12 @@ fn client_is_gone() -> Problem {
 /// Most clients whose definitions a function keeps: the largest have a few megabytes.
 const MAX_KEPT: usize = 16;
 
+type Kept = BTreeMap<Uuid, (Mark, Arc<ClientCatalog>)>;
+
 /// Definitions that were asked for, kept until they change: to read hundreds of formulas takes longer than to answer.
 #[derive(Clone, Default)]
 pub struct Catalogs {
-    kept: Arc<Mutex<BTreeMap<Uuid, (Mark, Arc<ClientCatalog>)>>>,
+    kept: Arc<Mutex<Kept>>,
 }
 
 impl Catalogs {
@@ -69,7 +71,7 @@ impl Catalogs {
         Ok(catalog)
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Uuid, (Mark, Arc<ClientCatalog>)>> {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
         // What is kept is whole at every moment, whoever panicked.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -123,7 +123,7 @@ fn a_logo_is_drawn_and_a_broken_one_is_told() {
         assert!(
             pdf.unwrap_err()
                 .to_string()
-                .starts_with("the document can't be laid out: ")
+                .starts_with("the document can't be laid out; is the logo whole? ")
         );
         assert!(docx.is_err());
     }

@@ -102,7 +102,10 @@ fn the_projects_queues_tables_buckets_and_schedules_are_understood() {
     let table = &template.tables[0];
     assert_eq!(table.ttl_attribute.as_deref(), Some("expires_at"));
     assert_eq!(table.key_schema.len(), 2);
-    assert_eq!(template.buckets[0].name, "analytics-engine-incoming-dev-000000000000");
+    let buckets: Vec<&str> = template.buckets.iter().map(|bucket| bucket.name.as_str()).collect();
+    let [documents, incoming] =
+        ["documents", "incoming"].map(|name| format!("analytics-engine-{name}-dev-000000000000"));
+    assert_eq!(buckets, [&documents, &incoming]);
     let [notification] = template.bucket_notifications.as_slice() else {
         panic!("{:?}", template.bucket_notifications)
     };
@@ -110,7 +113,7 @@ fn the_projects_queues_tables_buckets_and_schedules_are_understood() {
         (notification.event.as_str(), notification.queue.as_str()),
         ("s3:ObjectCreated:*", "FilesQueue")
     );
-    assert_eq!(notification.bucket, template.buckets[0].name);
+    assert_eq!(notification.bucket, incoming);
     let files = template
         .queue_sources
         .iter()

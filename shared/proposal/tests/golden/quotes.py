@@ -50,7 +50,7 @@ def licence(case):
     chains = {kpi["value_chain"].strip().lower() for kpi in case["kpis"]} - {""}
     chains |= {name.strip().lower() for name in answers.get("additional_value_chains", [])}
     years, price = CHAIN_YEAR[answers["term"]]
-    return pay(len(chains), D(price)), years
+    return sum((pay(1, D(price)) for _ in chains), D(0)), years  # a line for each
 
 
 def work(case):
@@ -174,7 +174,9 @@ def quoted(case):
         totals["discounts_year_1"] = less
     if case.get("terms", {}).get("tax"):
         totals["tax_year_1"] = tax
-    return {name: {"min": str(cents(low)), "max": str(cents(high))} for name, (low, high) in totals.items()}
+    as_it_is = {"implementation_hours"}
+    shown = lambda name, amount: str(amount if name in as_it_is else cents(amount))
+    return {name: {"min": shown(name, low), "max": shown(name, high)} for name, (low, high) in totals.items()}
 
 
 # ---------------------------------------------------------------------------------------------- the cases

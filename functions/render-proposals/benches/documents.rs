@@ -1,4 +1,6 @@
 //! `make bench-documents`: how long the documents of a proposal take, and how much memory. It prints and asserts nothing.
+//!
+//! With `WEASYPRINT_PYTHON` set to a Python that has WeasyPrint, the same documents are printed by that, too.
 #![allow(clippy::print_stdout, reason = "a bench prints figures")]
 #![allow(clippy::unwrap_used, reason = "the sample is that of the tests")]
 
@@ -6,12 +8,19 @@
 mod sample;
 
 use std::error::Error;
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use proposal::document::Document;
 use render_proposals::{pdf, preview, word};
 use sample::Sample;
 
 const ROUNDS: usize = 20;
+
+/// Pictures take longer, and are no part of a comparison.
+const PICTURE_ROUNDS: usize = 3;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let begun = Instant::now();
@@ -32,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let begun = Instant::now();
             word::render(&document)?;
             times[1].push(ms(begun));
-            if round < 3 {
+            if round < PICTURE_ROUNDS {
                 let begun = Instant::now();
                 preview::pages(&document, 1.5)?;
                 times[2].push(ms(begun));
@@ -40,11 +49,37 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         let [pdf, word, preview] = times.map(median);
         println!(
-            "{kpis} KPIs, {pages} pages, warm: PDF {pdf:.0} ms, Word {word:.0} ms, PNG pages {preview:.0} ms; peak memory {}",
+            "{kpis} KPIs, {pages} pages, warm: PDF {pdf:.1} ms, Word {word:.1} ms, PNG pages {preview:.0} ms; peak memory {}",
             peak()
         );
+        if let Some(python) = std::env::var_os("WEASYPRINT_PYTHON") {
+            let other = weasyprint(&python, &sample.document())?;
+            let [pages, time, memory] = other.split_whitespace().collect::<Vec<_>>()[..] else {
+                return Err(format!("WeasyPrint said {other:?}").into());
+            };
+            let ratio = time.parse::<f64>()? / pdf;
+            println!("  WeasyPrint, {pages} pages, warm: {time} ms, {ratio:.1} times as long; peak memory {memory} kB");
+        }
     }
     Ok(())
+}
+
+/// Pages, milliseconds and kB of the same document by WeasyPrint.
+fn weasyprint(python: &OsString, document: &Document) -> Result<String, Box<dyn Error>> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/weasyprint.py");
+    let mut child = Command::new(python)
+        .arg(script)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut input = child.stdin.take().ok_or("no standard input")?;
+    input.write_all(&serde_json::to_vec(document)?)?;
+    drop(input);
+    let said = child.wait_with_output()?;
+    if !said.status.success() {
+        return Err(format!("WeasyPrint ended with {}", said.status).into());
+    }
+    Ok(String::from_utf8(said.stdout)?)
 }
 
 fn ms(since: Instant) -> f64 {

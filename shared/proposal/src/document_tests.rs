@@ -223,8 +223,8 @@ fn states_every_amount(document: &Document, quote: &Quote) {
 
 #[test]
 fn amounts_are_found_in_their_order() {
-    let text = "$1,000.50 – -€2,000, or ¥3. US$ 4 and $ and $, CHF\u{a0}5,000.25 – -GBP 6; 7 of 8, BATCH 9, £10";
-    let expected = ["$1,000.50", "-€2,000", "¥3", "CHF\u{a0}5,000.25", "-GBP 6", "£10"];
+    let text = "$1,000.50 – −€2,000, or ¥3. US$ 4 and $ and $, CHF\u{a0}5,000.25 – −GBP 6; 7 of 8, BATCH 9, £10";
+    let expected = ["$1,000.50", "−€2,000", "¥3", "CHF\u{a0}5,000.25", "−GBP 6", "£10"];
     assert_eq!(amounts(text), expected);
 }
 
@@ -366,7 +366,7 @@ fn terms_are_said_with_what_they_are_taken_of() {
         "Discount on licensing",
         "7.5%, A reference customer",
         "€59,800.00",
-        "-€4,485.00",
+        "−€4,485.00",
         "VAT on what is paid once",
         "19% of all of the above",
         "Total licensing before discount and tax",
@@ -398,6 +398,7 @@ fn columns_of_the_total_costs_add_up() {
             panic!("no table of totals");
         };
         let number = |text: &str| -> Decimal {
+            let text = text.replace('−', "-");
             let digits: String = text
                 .chars()
                 .filter(|c| c.is_ascii_digit() || "-.".contains(*c))

@@ -1,7 +1,7 @@
 //! Tables of the Word file, and what is laid out as one.
 
 use docx_rs::{
-    BorderType, HeightRule, Paragraph, Run, Shading, ShdType, Table, TableCell, TableCellBorder,
+    BorderType, BreakType, HeightRule, Paragraph, Run, Shading, ShdType, Table, TableCell, TableCellBorder,
     TableCellBorderPosition, TableCellBorders, TableCellMargins, TableLayoutType, TableRow, VAlignType, WidthType,
 };
 use proposal::document::{Align, Cell, Fact, Figure, Gantt, GanttRow, Row, RowKind, Table as Model, Tick};
@@ -239,7 +239,7 @@ fn cell(width: usize) -> TableCell {
 }
 
 fn filled(cell: TableCell, content: &Cell, right: bool, bold: bool) -> TableCell {
-    let run = Run::new().add_text(&content.text);
+    let run = written(&content.text);
     let run = if bold { run.bold() } else { run };
     let text = Paragraph::new().style("Cell").align(aligned(right)).add_run(run);
     let detail = paragraph("CellDetail", &content.detail).align(aligned(right));
@@ -247,6 +247,18 @@ fn filled(cell: TableCell, content: &Cell, right: bool, bold: bool) -> TableCell
         (_, true) => cell.add_paragraph(text),
         (true, false) => cell.add_paragraph(detail),
         (false, false) => cell.add_paragraph(text).add_paragraph(detail),
+    }
+}
+
+/// Amounts below zero from the least to the most on two lines: one could end between a minus and the sign of a currency.
+fn written(text: &str) -> Run {
+    const TO: &str = " – ";
+    match text.strip_prefix('−').and_then(|rest| rest.split_once(TO)) {
+        Some((from, to)) => Run::new()
+            .add_text(format!("−{from}{TO}"))
+            .add_break(BreakType::TextWrapping)
+            .add_text(to),
+        None => Run::new().add_text(text),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The text of a document in reading order: what every rendering must say.
 
 use super::blocks::{Block, Chart, Gantt, Table};
+use super::locale::MINUS;
 use super::{Chapter, Document};
 use crate::terms::CURRENCIES;
 
@@ -78,7 +79,7 @@ impl Gantt {
     }
 }
 
-/// The amounts of money in a text, `$2,500`, `-€2,500.50` and `CHF 2,500`, in their order.
+/// The amounts of money in a text, `$2,500`, `−€2,500.50` and `CHF 2,500`, in their order.
 #[must_use]
 pub fn amounts(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
@@ -113,6 +114,6 @@ fn currency_before(text: &str) -> Option<usize> {
         known.map(|(code, _)| text.len() - name.len() + code.len())
     };
     let length = sign.or_else(code)?;
-    let minus = text.get(..text.len() - length)?.ends_with('-');
-    Some(length + usize::from(minus))
+    let minus = text.get(..text.len() - length)?.ends_with(MINUS);
+    Some(length + if minus { MINUS.len() } else { 0 })
 }

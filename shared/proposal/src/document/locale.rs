@@ -8,6 +8,9 @@ use crate::quote::{Quote, Range};
 /// Between the ends of a range.
 const TO: &str = " – ";
 
+/// Before an amount below zero.
+pub(super) const MINUS: &str = "−";
+
 const MONTHS: [&str; 12] = [
     "January",
     "February",
@@ -66,7 +69,7 @@ impl Locale {
     #[must_use]
     pub fn money(&self, amount: Decimal) -> String {
         let sign = if amount.is_sign_negative() && !amount.is_zero() {
-            "-"
+            MINUS
         } else {
             ""
         };

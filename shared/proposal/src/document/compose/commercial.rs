@@ -99,11 +99,11 @@ impl Writer<'_> {
     fn adjusting<'a>(&self, lines: impl Iterator<Item = &'a Line>) -> Table {
         let right = Align::Right;
         let columns = [
-            ("Item", Align::Left, 36),
+            ("Item", Align::Left, 34),
             ("Paid", Align::Left, 14),
-            ("Of", right, 20),
-            ("Share", right, 10),
-            ("Amount", right, 20),
+            ("Of", right, 21),
+            ("Share", right, 9),
+            ("Amount", right, 22),
         ];
         let mut table = Table::new("Discounts and tax with what they are taken of", &columns);
         for line in lines {

@@ -113,10 +113,10 @@ impl Writer<'_> {
 
     fn time_and_materials(&self) -> Vec<Block> {
         let columns = [
-            ("Item", LEFT, 38),
-            ("Estimated hours", RIGHT, 18),
-            ("Rate", RIGHT, 12),
-            ("Estimated cost", RIGHT, 32),
+            ("Item", LEFT, 34),
+            ("Estimated hours", RIGHT, 17),
+            ("Rate", RIGHT, 19),
+            ("Estimated cost", RIGHT, 30),
         ];
         let mut table = Table::new("Work that is paid by the hour, with estimated hours", &columns);
         for line in self.lines(Section::TimeAndMaterials) {

@@ -85,16 +85,16 @@ impl Writer<'_> {
         let totals = &self.details.quote.totals;
         let first_year =
             |amount: Option<Range>| amount.map(|amount| format!("{} in the first year", self.money(amount)));
+        let before = match self.before("discount.implementation") {
+            "" => String::new(),
+            what => format!(",{what}"),
+        };
         let tax = self.tax().map(|tax| format!("{}, ", tax.name)).unwrap_or_default();
         let facts = [
             ("License term", years),
             (
                 "Implementation",
-                Some(format!(
-                    "{}, one-time{}",
-                    self.money(totals.implementation),
-                    self.before("discount.implementation")
-                )),
+                Some(format!("{}, one-time{before}", self.money(totals.implementation))),
             ),
             (
                 "Platform",

@@ -26,10 +26,10 @@ impl Writer<'_> {
     fn support_table(&self) -> Table {
         let right = Align::Right;
         let columns = [
-            ("Item", Align::Left, 40),
-            ("Hours a year", right, 16),
-            ("Unit price", right, 12),
-            ("Per year", right, 32),
+            ("Item", Align::Left, 37),
+            ("Hours a year", right, 15),
+            ("Unit price", right, 18),
+            ("Per year", right, 30),
         ];
         let mut table = Table::new("Support with its cost a year", &columns);
         for line in self.lines(Section::ManagedServices) {

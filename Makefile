@@ -2,7 +2,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint invoke bench-live bench-ingest bench-proposals bench-documents event build fetch fetch-test tools
+.PHONY: help run test lint invoke bench-live bench-ingest bench-proposals event build fetch fetch-test tools
 # Cargo uses all cores by itself, and its lock makes two calls wait for each other.
 .NOTPARALLEL:
 
@@ -38,10 +38,8 @@ bench-live: build ## Measure commit to frame for many subscribers
 bench-ingest: build ## Measure events per second against a bare COPY
 	@exec infra/setup/with-environment infra/setup/with-test-database cargo bench --workspace --profile dev --bench ingest
 
-bench-proposals: build ## Measure quotes, computed and over HTTP
+bench-proposals: build ## Measure quotes, computed and over HTTP, and documents (WEASYPRINT_PYTHON=... compares them with WeasyPrint's)
 	@exec infra/setup/with-environment infra/setup/with-test-database cargo bench --workspace --profile dev --bench proposals
-
-bench-documents: fetch ## Measure the documents of a proposal: time and memory
 	@cargo bench -p render-proposals --bench documents
 
 event:

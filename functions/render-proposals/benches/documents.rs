@@ -1,4 +1,4 @@
-//! `make bench-documents`: how long the documents of a proposal take, and how much memory. It prints and asserts nothing.
+//! `make bench-proposals`: how long the documents of a proposal take, and how much memory. It prints and asserts nothing.
 //!
 //! With `WEASYPRINT_PYTHON` set to a Python that has WeasyPrint, the same documents are printed by that, too.
 #![allow(clippy::print_stdout, reason = "a bench prints figures")]
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let begun = Instant::now();
     let first = pdf::render(&Sample::new(40).document())?;
     println!("first PDF of the process: {:.0} ms, {} bytes", ms(begun), first.len());
-    for kpis in [40, 160, 500] {
+    for kpis in [40, 60, 500] {
         let mut sample = Sample::new(kpis).on_terms("EUR", "0.923451");
         let pages = preview::pages(&sample.document(), 0.2)?.len();
         let mut times = [Vec::new(), Vec::new(), Vec::new()];
@@ -66,7 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Pages, milliseconds and kB of the same document by WeasyPrint.
 fn weasyprint(python: &OsString, document: &Document) -> Result<String, Box<dyn Error>> {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/weasyprint.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/by_weasyprint.py");
     let mut child = Command::new(python)
         .arg(script)
         .stdin(Stdio::piped())

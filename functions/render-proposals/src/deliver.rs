@@ -15,6 +15,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::civil::Date;
 use lambda_runtime::LambdaEvent;
 use platform::bucket::{self, Bucket};
+use platform::environment;
 use platform::queue::{Backoff, Queue};
 use proposal::document::{Branding, Logo, Plan};
 use proposal::schedule::Gantt;
@@ -45,6 +46,8 @@ pub struct Context {
     documents: Bucket,
     /// Where the messages come from.
     queue: Queue,
+    /// Who offers: the sender of every document.
+    provider: String,
 }
 
 impl Context {
@@ -57,6 +60,7 @@ impl Context {
             database: platform::database::from_environment()?,
             documents: Bucket::from_environment("DOCUMENTS_BUCKET").await?,
             queue: Queue::from_environment("RENDERS_QUEUE_URL").await?,
+            provider: environment::required("PROVIDER_NAME")?,
         })
     }
 }
@@ -118,7 +122,8 @@ async fn render(context: &Context, client: Uuid, which: Revision) -> Result<usiz
     let branding = branding::find(&context.database, client).await?;
     let branding = branding.map(|(branding, _)| branding);
     // Seconds of processor at most, off the async threads.
-    let made = tokio::task::spawn_blocking(move || made(which, &source, branding)).await;
+    let provider = context.provider.clone();
+    let made = tokio::task::spawn_blocking(move || made(which, &source, branding, &provider)).await;
     let Files { pdf, docx, pages } = made.context("render")??;
     let documents = [(FileKind::Pdf, pdf), (FileKind::Word, docx)];
     let all = documents
@@ -134,7 +139,12 @@ async fn render(context: &Context, client: Uuid, which: Revision) -> Result<usiz
 }
 
 /// The files of what is stored.
-fn made((proposal, revision): Revision, source: &Source, branding: Option<branding::Branding>) -> Result<Files> {
+fn made(
+    (proposal, revision): Revision,
+    source: &Source,
+    branding: Option<branding::Branding>,
+    provider: &str,
+) -> Result<Files> {
     let calendar = Calendar::of(&source.time_zone).context("the client's time zone")?;
     let plan: Option<StoredPlan> = source.plan.as_ref().map(StoredPlan::deserialize).transpose()?;
     let branding = branding.map(look).transpose()?;
@@ -149,7 +159,7 @@ fn made((proposal, revision): Revision, source: &Source, branding: Option<brandi
         terms: &source.terms,
         required: &source.required,
         quote: &source.quote,
-        prepared_by: source.issued_by.as_deref().unwrap_or_default(),
+        prepared_by: provider,
         branding: branding.as_ref(),
         plan: plan
             .as_ref()

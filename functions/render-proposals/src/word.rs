@@ -170,8 +170,14 @@ impl Writer<'_> {
             .heading("Heading1", &numbered_title(chapter))
             .page_break_before(on_new_page);
         let mut docx = docx.add_paragraph(heading);
-        for block in &chapter.blocks {
-            docx = self.block(docx, block);
+        for (index, block) in chapter.blocks.iter().enumerate() {
+            docx = match (block, chapter.blocks.get(index + 1)) {
+                // What is signed stands on the page of the signatures.
+                (Block::Paragraph { text }, Some(Block::Signatures { .. })) => {
+                    docx.add_paragraph(paragraph("BodyText", text).keep_next(true))
+                }
+                _ => self.block(docx, block),
+            };
         }
         docx
     }

@@ -23,8 +23,6 @@ pub struct Source {
     pub project: String,
     /// When it was issued.
     pub issued_at: Timestamp,
-    /// The address of who issued it; `None` when the user is gone.
-    pub issued_by: Option<String>,
     /// The last day on which it can be accepted.
     pub valid_until: Date,
     /// Answers.
@@ -84,11 +82,10 @@ pub async fn source(database: &Database, client: Uuid, (proposal, number): Revis
     session.begin(Some(client), Isolation::ReadCommitted).await?;
     let result = session
         .query(
-            "SELECT c.name, c.time_zone, p.name, r.issued_at, u.email, r.valid_until, r.answers, r.terms, r.required, r.quote, r.plan
+            "SELECT c.name, c.time_zone, p.name, r.issued_at, r.valid_until, r.answers, r.terms, r.required, r.quote, r.plan
              FROM core.proposal_revisions r
              JOIN core.proposals p ON p.client_id = r.client_id AND p.id = r.proposal_id
              JOIN core.clients c ON c.id = r.client_id
-             LEFT JOIN core.users u ON u.client_id = r.client_id AND u.id = r.issued_by
              WHERE r.client_id = $1 AND r.proposal_id = $2 AND r.revision = $3",
             &[&client, &proposal, &number],
         )
@@ -98,13 +95,12 @@ pub async fn source(database: &Database, client: Uuid, (proposal, number): Revis
         time_zone: row.get(1),
         project: row.get(2),
         issued_at: row.get(3),
-        issued_by: row.get(4),
-        valid_until: row.get(5),
-        answers: row.get(6),
-        terms: row.get(7),
-        required: row.get(8),
-        quote: row.get(9),
-        plan: row.get(10),
+        valid_until: row.get(4),
+        answers: row.get(5),
+        terms: row.get(6),
+        required: row.get(7),
+        quote: row.get(8),
+        plan: row.get(9),
     }))
 }
 

@@ -128,6 +128,7 @@ impl Look {
         let names = parties.iter().zip(&widths).map(|(party, width)| {
             let name = Paragraph::new()
                 .style("Cell")
+                .keep_next(true)
                 .add_run(Run::new().add_text(party).bold());
             cell(*width).add_paragraph(name)
         });

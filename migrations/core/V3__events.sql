@@ -28,6 +28,7 @@ CREATE TABLE core.branding (
     primary_colour  text NOT NULL,
     accent_colour   text NOT NULL,
     logo            bytea,
+    conditions      text NOT NULL DEFAULT '',
     version         integer NOT NULL DEFAULT 1,
     updated_at      timestamptz NOT NULL DEFAULT now(),
     updated_by      uuid NOT NULL
@@ -37,7 +38,7 @@ CREATE TABLE core.branding (
 ALTER TABLE core.proposals ADD COLUMN team jsonb;
 -- Who changed a draft last, and who gave its discounts, currency and tax.
 ALTER TABLE core.proposals ADD COLUMN updated_by uuid, ADD COLUMN terms_by uuid;
-ALTER TABLE core.proposal_revisions ADD COLUMN plan json;
+ALTER TABLE core.proposal_revisions ADD COLUMN plan json, ADD COLUMN team jsonb, ADD COLUMN terms_by uuid;
 
 -- The documents of an issued revision, or why there are none: `files` is null until they are rendered.
 CREATE TABLE core.proposal_renderings (

@@ -55,9 +55,9 @@ BEGIN
         EXECUTE format('CREATE POLICY owner ON core.%I TO analytics_owner USING (true)', name);
     END LOOP;
 END $$;
--- What was issued is not the application's to change: only that it is revoked. Nor is a signing key: only that it is withdrawn.
-GRANT SELECT, INSERT, UPDATE (revoked_at, revoked_by, reason) ON core.licences TO analytics_app;
-GRANT SELECT, INSERT, UPDATE (withdrawn_at, withdrawn_by, reason) ON core.licence_keys TO analytics_app;
+-- Licences and signing keys are the application's to read: what could store a key of its own could license itself. The owner
+-- writes them, as which `manage-licences` and `provision-client` come.
+GRANT SELECT ON core.licences, core.licence_keys TO analytics_app;
 GRANT SELECT, INSERT, UPDATE (claimed_until, sent_at) ON core.licence_notices TO analytics_app;
 
 -- Clients that a licence of ends within some days, for the daily renewal notices: the one look across clients, and it gives no more than

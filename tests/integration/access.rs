@@ -200,7 +200,7 @@ fn guarded_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
         .collect()
 }
 
-fn proposal_routes(id: &str, cart: &Value) -> [GuardedRoute; 19] {
+fn proposal_routes(id: &str, cart: &Value) -> [GuardedRoute; 20] {
     use Permission::{DecideProposals, ReadCatalog, ReadProposals, WriteProposals};
     let (terms, revision) = (json!({}), json!({ "revision": 1 }));
     let (plan, next) = (json!({ "start": "2026-12-07" }), json!({ "after": 1 }));
@@ -242,6 +242,12 @@ fn proposal_routes(id: &str, cart: &Value) -> [GuardedRoute; 19] {
         (Method::POST, "/v1/proposals/{id}/schedule", Some(&plan), ReadProposals),
         (Method::PUT, "/v1/proposals/{id}/schedule", Some(&plan), WriteProposals),
         (Method::GET, "/v1/proposals/{id}/documents", None, ReadProposals),
+        (
+            Method::POST,
+            "/v1/proposals/{id}/documents",
+            Some(&revision),
+            WriteProposals,
+        ),
         (Method::GET, "/v1/branding", None, ReadProposals),
         (Method::PUT, "/v1/branding", Some(&colours), WriteProposals),
         (Method::GET, "/v1/proposals/{id}/revisions", None, ReadProposals),

@@ -250,6 +250,7 @@ fn check_body(file: &str, key: &str, body: &str) {
         "POST /v1/proposals/{id}/decline" => drop(parse::<api::proposals::Refusal>(file, body)),
         "POST /v1/proposals/{id}/schedule" => drop(parse::<api::proposals::ScheduleRequest>(file, body)),
         "PUT /v1/proposals/{id}/schedule" => drop(parse::<proposal::schedule::Team>(file, body)),
+        "POST /v1/proposals/{id}/documents" => drop(parse::<api::proposals::DocumentsRequest>(file, body)),
         "PUT /v1/branding" => drop(parse::<api::proposals::Branding>(file, body)),
         "PUT /v1/proposals/{id}/answers/{step}" => drop(parse::<api::proposals::StepAnswers>(file, body)),
         "POST /v1/licences" => drop(parse::<api::licences::NewLicence>(file, body)),

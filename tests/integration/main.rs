@@ -11,6 +11,7 @@
 )]
 
 mod access;
+mod bus;
 mod conformance;
 mod documents;
 mod facts;

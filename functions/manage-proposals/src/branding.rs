@@ -18,6 +18,9 @@ use proposal::document::{self, Colour, Logo};
 
 use crate::{Context, MAX_TRIES};
 
+/// Most characters of terms and conditions: a long contract's.
+const MAX_CONDITIONS: usize = 50_000;
+
 pub(crate) async fn read(State(context): State<Context>, authorized: Authorized) -> Result<Response, Problem> {
     let caller = authorized.with(Permission::ReadProposals)?;
     let found = stored::find(&context.database, caller.client)
@@ -65,6 +68,7 @@ fn checked(branding: Branding) -> Result<stored::Branding, Problem> {
         primary_colour,
         accent_colour,
         logo,
+        conditions,
     } = branding;
     let mut issues = Vec::new();
     let mut wrong = |pointer: &str, detail: String| {
@@ -79,6 +83,17 @@ fn checked(branding: Branding) -> Result<stored::Branding, Problem> {
         if let Err(error) = colour.parse::<Colour>() {
             wrong(pointer, error.to_string());
         }
+    }
+    let length = conditions.chars().count();
+    if length > MAX_CONDITIONS {
+        let detail = format!("the terms and conditions have {length} characters; the most is {MAX_CONDITIONS}");
+        wrong("/conditions", detail);
+    }
+    if conditions.contains(|character: char| character.is_control() && character != '\n') {
+        wrong(
+            "/conditions",
+            "the only control character of terms and conditions is the line feed".to_owned(),
+        );
     }
     let logo = logo.and_then(|text| match STANDARD.decode(text) {
         Ok(bytes) => Logo::new(bytes).map_err(|error| wrong("/logo", error.to_string())).ok(),
@@ -95,6 +110,7 @@ fn checked(branding: Branding) -> Result<stored::Branding, Problem> {
         primary_colour,
         accent_colour,
         logo: logo.map(|logo| logo.bytes().to_vec()),
+        conditions,
     })
 }
 
@@ -104,6 +120,7 @@ fn default() -> stored::Branding {
         primary_colour: primary.to_string(),
         accent_colour: accent.to_string(),
         logo: None,
+        conditions: String::new(),
     }
 }
 
@@ -112,6 +129,7 @@ fn shown(branding: &stored::Branding, version: i32) -> Response {
         primary_colour: branding.primary_colour.clone(),
         accent_colour: branding.accent_colour.clone(),
         logo: branding.logo.as_ref().map(|logo| STANDARD.encode(logo)),
+        conditions: branding.conditions.clone(),
     };
     (etag(version), Json(body)).into_response()
 }

@@ -3,18 +3,21 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use api::proposals::{DocumentFile, DocumentState, Documents};
+use api::domain_events::Happening;
+use api::proposals::{DocumentFile, DocumentState, Documents, DocumentsRequest};
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
+use database::outbox;
 use database::proposals::{self as stored, Stored};
 use database::renderings::{self, File, FileKind, Rendering};
 use identity::{Caller, Permission};
 use jiff::SignedDuration;
-use platform::extract::{Authorized, Path, Query};
-use platform::{Problem, clock};
+use platform::extract::{Authorized, CorrelationId, Json as Body, Path, Query};
+use platform::{Problem, bus, clock};
 use serde::Deserialize;
 
-use crate::{Context, WHAT};
+use crate::{Context, WHAT, event};
 
 /// Life of a link: long enough to load a page and click, too short to be passed around.
 const LINK_LIFE: Duration = Duration::from_secs(15 * 60);
@@ -37,6 +40,39 @@ pub(crate) async fn read(
     let caller = authorized.with(Permission::ReadProposals)?;
     let found = context.proposal(caller.client, &id).await?;
     let revision = issued_revision(&context, &caller, &found, revision).await?;
+    shown(&context, &caller, &found, revision).await.map(Json)
+}
+
+/// Asks once more for documents that are not there: those are made when a proposal is issued, and a failure is tried again by
+/// itself for a while.
+pub(crate) async fn request(
+    State(context): State<Context>,
+    authorized: Authorized,
+    CorrelationId(correlation): CorrelationId,
+    Path(id): Path<String>,
+    Body(DocumentsRequest { revision }): Body<DocumentsRequest>,
+) -> Result<(StatusCode, Json<Documents>), Problem> {
+    let caller = authorized.with(Permission::WriteProposals)?;
+    let found = context.proposal(caller.client, &id).await?;
+    let revision = issued_revision(&context, &caller, &found, Some(revision)).await?;
+    let documents = shown(&context, &caller, &found, revision).await?;
+    if documents.state == DocumentState::Ready {
+        return Ok((StatusCode::OK, Json(documents)));
+    }
+    let proposal = found.id;
+    let asked = event(
+        &caller,
+        &correlation,
+        Happening::ProposalDocumentsRequested { proposal, revision },
+    );
+    outbox::add(&context.database, &bus::pending(&asked)?)
+        .await
+        .context("store a request of documents")?;
+    context.bus.send_now(&context.database, caller.client).await;
+    Ok((StatusCode::ACCEPTED, Json(documents)))
+}
+
+async fn shown(context: &Context, caller: &Caller, found: &Stored, revision: i32) -> Result<Documents, Problem> {
     let rendering = renderings::find(&context.database, caller.client, (found.id, revision))
         .await
         .context("read documents")?;
@@ -51,7 +87,7 @@ pub(crate) async fn read(
         links_expire_at,
     };
     let Some(Rendering { files, failure, .. }) = rendering else {
-        return Ok(Json(documents));
+        return Ok(documents);
     };
     documents.state = match (&files, &failure) {
         (Some(_), _) => DocumentState::Ready,
@@ -67,9 +103,9 @@ pub(crate) async fn read(
             FileKind::Pdf | FileKind::Word => &mut documents.files,
         };
         let number = list.len() + 1;
-        list.push(linked(&context, file, &name, number).await?);
+        list.push(linked(context, file, &name, number).await?);
     }
-    Ok(Json(documents))
+    Ok(documents)
 }
 
 /// The revision that is named, or the latest that was issued.
@@ -95,18 +131,15 @@ async fn issued_revision(
 }
 
 async fn linked(context: &Context, file: File, name: &str, number: usize) -> Result<DocumentFile, Problem> {
-    let (name, media_type) = match file.kind {
-        FileKind::Pdf => (format!("{name}.pdf"), "application/pdf"),
-        FileKind::Word => (
-            format!("{name}.docx"),
-            "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-        ),
-        FileKind::Page => (format!("{name}-page-{number}.png"), "image/png"),
+    let ending = file.kind.ending();
+    let name = match file.kind {
+        FileKind::Pdf | FileKind::Word => format!("{name}.{ending}"),
+        FileKind::Page => format!("{name}-page-{number}.{ending}"),
     };
     Ok(DocumentFile {
         url: context.documents.link(&file.key, &name, LINK_LIFE).await?,
         name,
-        media_type: media_type.to_owned(),
+        media_type: file.kind.media_type().to_owned(),
         bytes: file.bytes,
     })
 }

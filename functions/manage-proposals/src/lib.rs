@@ -155,7 +155,10 @@ pub fn router(context: Context) -> Router {
             "/v1/proposals/{id}/schedule",
             post(schedule::plan).put(schedule::replace),
         )
-        .route("/v1/proposals/{id}/documents", get(documents::read))
+        .route(
+            "/v1/proposals/{id}/documents",
+            get(documents::read).post(documents::request),
+        )
         .route("/v1/branding", get(branding::read).put(branding::replace))
         .with_state(context)
 }

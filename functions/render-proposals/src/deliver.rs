@@ -38,7 +38,7 @@ const BACKOFF: Backoff = Backoff {
 const MAX_UPLOADS: usize = 8;
 
 /// What a reader is told whose documents failed for a reason that is not in the proposal.
-const OUR_FAILURE: &str = "they could not be made or stored; it is tried again";
+const OUR_FAILURE: &str = "they could not be made or stored";
 
 /// What the function has from its environment.
 pub struct Context {
@@ -87,7 +87,9 @@ async fn deliver(context: &Context, body: &str) -> Result<()> {
         what,
         ..
     } = detail;
-    let Happening::ProposalIssued { proposal, revision, .. } = what else {
+    let (Happening::ProposalIssued { proposal, revision, .. }
+    | Happening::ProposalDocumentsRequested { proposal, revision }) = what
+    else {
         bail!("a {} has no documents", what.name());
     };
     let which = (proposal, revision);
@@ -147,6 +149,7 @@ fn made(
 ) -> Result<Files> {
     let calendar = Calendar::of(&source.time_zone).context("the client's time zone")?;
     let plan: Option<StoredPlan> = source.plan.as_ref().map(StoredPlan::deserialize).transpose()?;
+    let conditions = branding.as_ref().map(|branding| branding.conditions.clone());
     let branding = branding.map(look).transpose()?;
     let issued = Issued {
         proposal: &proposal.to_string(),
@@ -164,7 +167,7 @@ fn made(
         plan: plan
             .as_ref()
             .map(|StoredPlan { start, gantt }| Plan { start: *start, gantt }),
-        conditions: "",
+        conditions: conditions.as_deref().unwrap_or_default(),
     };
     Ok(issued.render()?)
 }
@@ -182,6 +185,7 @@ fn look(stored: branding::Branding) -> Result<Branding> {
         primary_colour,
         accent_colour,
         logo,
+        conditions: _,
     } = stored;
     Ok(Branding {
         primary: primary_colour.parse()?,
@@ -191,26 +195,18 @@ fn look(stored: branding::Branding) -> Result<Branding> {
 }
 
 async fn store(context: &Context, client: Uuid, kind: FileKind, bytes: Vec<u8>) -> Result<File> {
-    let (ending, media_type) = match kind {
-        FileKind::Pdf => ("pdf", "application/pdf"),
-        FileKind::Word => (
-            "docx",
-            "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-        ),
-        FileKind::Page => ("png", "image/png"),
-    };
     let hash: String = Sha256::digest(&bytes)
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
     let file = File {
         kind,
-        key: format!("{client}/{hash}.{ending}"),
+        key: format!("{client}/{hash}.{}", kind.ending()),
         bytes: bytes.len(),
     };
     let object = bucket::File {
         key: file.key.clone(),
-        media_type,
+        media_type: kind.media_type(),
         bytes: Bytes::from(bytes),
     };
     context.documents.put(object).await?;

@@ -27,11 +27,10 @@ use self::resolver::Resolver;
 pub use self::resolver::{ACCOUNT, DEFAULT_BUS, REGION, ResolveError, bus_name, function_arn, rule_arn};
 
 /// Resource types that have no counterpart on a developer's machine.
-const IGNORED_TYPES: [&str; 11] = [
+const IGNORED_TYPES: [&str; 10] = [
     "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::Dashboard",
     "AWS::IAM::Role",
-    "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::Permission",
     "AWS::Logs::LogGroup",
     "AWS::Logs::MetricFilter",

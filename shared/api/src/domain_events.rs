@@ -1,6 +1,6 @@
 //! Domain events: what happened, told over the event bus to whoever wants to follow.
 //!
-//! An event is sent at least once, and its id is the same each time: who must not act twice remembers the id, or acts so that
+//! An event is sent at least once, in no certain order, and its id is the same each time: who must not act twice remembers the id, or acts so that
 //! a second time changes nothing.
 
 use jiff::Timestamp;
@@ -40,6 +40,13 @@ pub enum Happening {
         /// The last day on which it can be accepted.
         valid_until: Date,
     },
+    /// Somebody asks for the documents of an issued revision once more: they are not there.
+    ProposalDocumentsRequested {
+        /// The proposal.
+        proposal: Uuid,
+        /// The revision.
+        revision: i32,
+    },
     /// An offer was accepted: the work can begin.
     ProposalAccepted {
         /// The proposal.
@@ -62,6 +69,7 @@ impl Happening {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::ProposalIssued { .. } => "ProposalIssued",
+            Self::ProposalDocumentsRequested { .. } => "ProposalDocumentsRequested",
             Self::ProposalAccepted { .. } => "ProposalAccepted",
             Self::ProposalDeclined { .. } => "ProposalDeclined",
         }
@@ -92,6 +100,7 @@ mod tests {
                 revision,
                 valid_until: "2026-12-21".parse().unwrap(),
             },
+            Happening::ProposalDocumentsRequested { proposal, revision },
             Happening::ProposalAccepted { proposal, revision },
             Happening::ProposalDeclined { proposal, revision },
         ] {

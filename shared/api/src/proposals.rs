@@ -288,7 +288,7 @@ pub struct Documents {
     pub revision: i32,
     /// How far they are.
     pub state: DocumentState,
-    /// Why the last try failed; it is tried again.
+    /// Why the last try failed. It is tried five times within half an hour; a POST to the same path asks for more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
     /// The PDF and the Word file.
@@ -298,6 +298,14 @@ pub struct Documents {
     /// When the links end; ask again for new ones.
     #[schema(value_type = String, format = DateTime)]
     pub links_expire_at: Timestamp,
+}
+
+/// `POST /v1/proposals/{id}/documents`.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DocumentsRequest {
+    /// An issued revision.
+    pub revision: i32,
 }
 
 /// How far documents are.
@@ -340,4 +348,8 @@ pub struct Branding {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(content_encoding = "base64", max_length = 699052)]
     pub logo: Option<String>,
+    /// Terms and conditions: the last chapter of each document, a paragraph a line.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schema(max_length = 50000)]
+    pub conditions: String,
 }

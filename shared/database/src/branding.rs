@@ -13,6 +13,8 @@ pub struct Branding {
     pub accent_colour: String,
     /// The file of the logo.
     pub logo: Option<Vec<u8>>,
+    /// Terms and conditions, a paragraph a line.
+    pub conditions: String,
 }
 
 /// The client's branding with its version; `None` when it never gave one.
@@ -22,15 +24,16 @@ pub struct Branding {
 pub async fn find(database: &Database, client: Uuid) -> Result<Option<(Branding, i32)>, Error> {
     let session = database.session().await?;
     session.begin(Some(client), Isolation::ReadCommitted).await?;
-    let sql = "SELECT primary_colour, accent_colour, logo, version FROM core.branding WHERE client_id = $1";
+    let sql = "SELECT primary_colour, accent_colour, logo, conditions, version FROM core.branding WHERE client_id = $1";
     let result = session.query(sql, &[&client]).await;
     Ok(session.finish(result).await?.first().map(|row| {
         let branding = Branding {
             primary_colour: row.get(0),
             accent_colour: row.get(1),
             logo: row.get(2),
+            conditions: row.get(3),
         };
-        (branding, row.get(3))
+        (branding, row.get(4))
     }))
 }
 
@@ -50,19 +53,31 @@ pub async fn replace(
         primary_colour,
         accent_colour,
         logo,
+        conditions,
     } = branding;
     let session = database.session().await?;
     session.begin(Some(client), Isolation::ReadCommitted).await?;
     let sql = if version == 0 {
-        "INSERT INTO core.branding (client_id, primary_colour, accent_colour, logo, updated_by, version)
-         VALUES ($1, $2, $3, $4, $5, $6 + 1) ON CONFLICT DO NOTHING RETURNING version"
+        "INSERT INTO core.branding (client_id, primary_colour, accent_colour, logo, updated_by, version, conditions)
+         VALUES ($1, $2, $3, $4, $5, $6 + 1, $7) ON CONFLICT DO NOTHING RETURNING version"
     } else {
         "UPDATE core.branding SET primary_colour = $2, accent_colour = $3, logo = $4, updated_by = $5, updated_at = now(),
-            version = version + 1
+            version = version + 1, conditions = $7
          WHERE client_id = $1 AND version = $6 RETURNING version"
     };
     let result = session
-        .query(sql, &[&client, primary_colour, accent_colour, logo, &user, &version])
+        .query(
+            sql,
+            &[
+                &client,
+                primary_colour,
+                accent_colour,
+                logo,
+                &user,
+                &version,
+                conditions,
+            ],
+        )
         .await;
     Ok(session.finish(result).await?.first().map(|row| row.get(0)))
 }

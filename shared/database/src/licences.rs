@@ -208,19 +208,19 @@ async fn by_request(session: &Session, new: &New<'_>) -> Result<Option<Stored>, 
 /// A client's licences, the latest end first.
 ///
 /// # Errors
-/// When the statement fails or a row's key does not open.
+/// When the statement fails.
 pub async fn list(database: &Database, client: Uuid) -> Result<Vec<Stored>, Error> {
     let session = database.session().await?;
     session.begin(Some(client), Isolation::ReadCommitted).await?;
     let sql = format!("SELECT {COLUMNS} WHERE l.client_id = $1 ORDER BY l.ends_on DESC, l.id DESC LIMIT $2");
     let result = session.query(&sql, &[&client, &MAX_LICENCES]).await;
-    session.finish(result).await?.iter().map(stored).collect()
+    Ok(readable(client, &session.finish(result).await?))
 }
 
 /// One licence; `None` when the client has no such one.
 ///
 /// # Errors
-/// As [`list`].
+/// When the statement fails or the row's key does not open.
 pub async fn find(database: &Database, client: Uuid, id: Uuid) -> Result<Option<Stored>, Error> {
     let session = database.session().await?;
     session.begin(Some(client), Isolation::ReadCommitted).await?;
@@ -232,7 +232,7 @@ pub async fn find(database: &Database, client: Uuid, id: Uuid) -> Result<Option<
 /// Takes a licence back, unless that was done before, and gives it as it is then; `None` when the client has no such one.
 ///
 /// # Errors
-/// As [`list`].
+/// As [`find`].
 pub async fn revoke(
     database: &Database,
     client: Uuid,
@@ -276,8 +276,14 @@ async fn counting(database: &Database, client: Uuid, today: Date) -> Result<Vec<
          AND l.starts_on <= $2 AND l.ends_on >= $2 LIMIT $3"
     );
     let result = session.query(&sql, &[&client, &today, &MAX_LICENCES]).await;
-    let rows = session.finish(result).await?;
-    // A row that was changed in the database opens nothing, and keeps nobody from what other licences open.
+    let mut read = readable(client, &session.finish(result).await?);
+    // The columns only find it: what its key says is asked again.
+    read.retain(|stored| stored.problems(today).is_empty());
+    Ok(read)
+}
+
+/// Licences of rows. One that was changed in the database opens nothing and is not shown, and keeps nobody from the others.
+fn readable(client: Uuid, rows: &[Row]) -> Vec<Stored> {
     let read = rows.iter().filter_map(|row| match stored(row) {
         Ok(stored) => Some(stored),
         Err(error) => {
@@ -285,8 +291,7 @@ async fn counting(database: &Database, client: Uuid, today: Date) -> Result<Vec<
             None
         }
     });
-    // The columns only find it: what its key says is asked again.
-    Ok(read.filter(|stored| stored.problems(today).is_empty()).collect())
+    read.collect()
 }
 
 /// A signing key, by its public half.

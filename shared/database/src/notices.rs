@@ -72,6 +72,9 @@ pub async fn audience(database: &Database, client: Uuid) -> Result<Audience, Err
         let sent = "SELECT licence_id, days_before, user_id FROM core.licence_notices
             WHERE client_id = $1 AND sent_at IS NOT NULL ORDER BY sent_at DESC LIMIT $2";
         let sent = session.query(sent, &[&client, &MAX_SENT]).await?;
+        if i64::try_from(people.len()).is_ok_and(|count| count == MAX_RECIPIENTS) {
+            tracing::warn!(%client, most = MAX_RECIPIENTS, "no more administrators of a client than these are told");
+        }
         Ok(Audience {
             client_name: name.first().map(|row| row.get(0)).unwrap_or_default(),
             administrators: people.iter().map(|row| (row.get(0), row.get(1))).collect(),

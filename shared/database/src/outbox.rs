@@ -41,6 +41,17 @@ pub(crate) async fn append(session: &Session, event: &Pending) -> Result<(), Err
     Ok(())
 }
 
+/// Writes an event that nothing else is written with.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn add(database: &Database, event: &Pending) -> Result<(), Error> {
+    let session = database.session().await?;
+    session.begin(Some(event.client), Isolation::ReadCommitted).await?;
+    let result = append(&session, event).await;
+    session.finish(result).await
+}
+
 /// A client's events that are still to be sent, oldest first, at most [`MAX_TAKEN`].
 ///
 /// # Errors

@@ -2,8 +2,12 @@
 //!
 //! Events come from the outbox of the database and stay there until the bus has them: what is sent is sent at least once.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
 use api::domain_events::{DomainEvent, EVENT_SOURCE};
+use aws_config::SdkConfig;
+use aws_config::timeout::TimeoutConfig;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use database::Database;
 use database::outbox::{self, Pending};
@@ -13,6 +17,12 @@ use crate::environment;
 
 /// Most events of one request, as EventBridge has it. The largest event of ours has a few hundred bytes, far from its limit.
 const MAX_ENTRIES: usize = 10;
+
+/// How long one request may take, the SDK's own retries included: a caller waits for it.
+const PUT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long a caller waits for [`Bus::send_now`] at most.
+const SEND_NOW_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A bus by its name.
 #[derive(Clone)]
@@ -41,33 +51,48 @@ impl Bus {
     /// When the variable is not set.
     pub async fn from_environment() -> Result<Self> {
         let name = environment::required("EVENT_BUS")?;
-        let configuration = crate::aws_configuration().await;
-        Ok(Self {
-            client: aws_sdk_eventbridge::Client::new(&configuration),
-            name,
-        })
+        Ok(Self::new(&crate::aws_configuration().await, name))
     }
 
-    /// Sends what a client's outbox has. What fails is logged and stays there, for `publish-events`.
+    /// The bus of this name.
+    #[must_use]
+    pub fn new(configuration: &SdkConfig, name: String) -> Self {
+        let timeouts = TimeoutConfig::builder().operation_timeout(PUT_TIMEOUT).build();
+        let configuration = aws_sdk_eventbridge::config::Builder::from(configuration)
+            .timeout_config(timeouts)
+            .build();
+        Self {
+            client: aws_sdk_eventbridge::Client::from_conf(configuration),
+            name,
+        }
+    }
+
+    /// Sends the next events of a client's outbox, one request's worth. What fails or takes too long is logged and stays
+    /// there, for `publish-events`.
     pub async fn send_now(&self, database: &Database, client: Uuid) {
         let sent = async {
-            let events = outbox::of_client(database, client).await.context("read the outbox")?;
+            let mut events = outbox::of_client(database, client).await.context("read the outbox")?;
+            events.truncate(MAX_ENTRIES);
             self.send(database, events).await
         };
-        if let Err(cause) = sent.await {
+        let sent = tokio::time::timeout(SEND_NOW_TIMEOUT, sent).await;
+        if let Err(cause) = sent.context("it took too long").flatten() {
             tracing::warn!(%client, cause = format!("{cause:#}"), "events are not sent yet: they wait in the outbox");
         }
     }
 
-    /// Sends events of the outbox and forgets those that the bus has; says how many those are.
+    /// Sends events of the outbox and forgets those that the bus has; says how many those are. What the bus refuses, one by one
+    /// or a request as a whole, has its try counted, and keeps the rest from nothing.
     ///
     /// # Errors
-    /// When the bus or the database can't be reached, or the bus refused one: the rest was sent.
+    /// When the bus refused one or could not be reached, after the rest had its turn; when the database fails, at once.
     pub async fn send(&self, database: &Database, events: Vec<Pending>) -> Result<usize> {
         let mut sent = 0;
         let mut refusal = None;
         for part in events.chunks(MAX_ENTRIES) {
-            for (event, refused) in part.iter().zip(self.put(part).await?) {
+            let answers = self.put(part).await;
+            let answers = answers.unwrap_or_else(|cause| vec![Some(format!("{cause:#}")); part.len()]);
+            for (event, refused) in part.iter().zip(answers) {
                 let ids = [event.id];
                 let (had, not): (&[Uuid], &[Uuid]) = if refused.is_none() { (&ids, &[]) } else { (&[], &ids) };
                 outbox::settle(database, event.client, had, not)
@@ -79,7 +104,7 @@ impl Bus {
         }
         match refusal {
             None => Ok(sent),
-            Some(refusal) => anyhow::bail!("the event bus refused {refusal}"),
+            Some(refusal) => anyhow::bail!("the event bus has not taken {refusal}"),
         }
     }
 

@@ -233,7 +233,7 @@ async fn what_was_left_in_the_outbox_is_sent(product: &Product) {
     });
     let insert = "INSERT INTO core.outbox (client_id, id, kind, detail, created_at) VALUES ($1, $2, 'ProposalDeclined', $3, $4::text::timestamptz)";
     let (young, old) = (Uuid::now_v7(), id);
-    for (id, at) in [(young, "now"), (old, "2026-11-21")] {
+    for (id, at) in [(young, "2126-11-21"), (old, "2026-11-21")] {
         owner
             .execute(insert, &[&product.ours.client, &id, &detail, &at])
             .await

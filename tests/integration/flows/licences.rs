@@ -384,6 +384,19 @@ async fn a_row_that_was_changed_opens_nothing(product: &Product) {
         )
         .await
         .unwrap();
+    let app = "SET ROLE analytics_app; SET app.client_id = ''";
+    for attack in [
+        "INSERT INTO core.licence_keys (kid, public_key) VALUES ('k4.pid.mine', 'k4.public.mine')",
+        "UPDATE core.licence_keys SET withdrawn_at = NULL",
+        "INSERT INTO core.licences SELECT * FROM core.licences",
+        "UPDATE core.licences SET revoked_at = NULL",
+        "DELETE FROM core.licences",
+    ] {
+        let refused = database.batch_execute(&format!("{app}; {attack}")).await.unwrap_err();
+        let code = refused.code().map(|code| code.code().to_owned());
+        assert_eq!(code.as_deref(), Some("42501"), "{attack}: {refused}");
+        database.batch_execute("RESET ROLE").await.unwrap();
+    }
     // A key of ours in a row of theirs.
     let copy = "INSERT INTO core.licences (id, client_id, kid, key, starts_on, ends_on)
         SELECT gen_random_uuid(), $2, kid, key, starts_on, ends_on + 500 FROM core.licences WHERE client_id = $1 LIMIT 1 RETURNING id";

@@ -316,7 +316,6 @@ fn rule(properties: &str) -> Result<Template, TemplateError> {
          PolicyDocument: {{ Statement: [{{ Condition: {{ ArnEquals: {{ 'aws:SourceArn': !GetAtt R.Arn }} }} }}] }} }} }}\n  \
          Work: {{ Type: AWS::Serverless::Function, Properties: {{ CodeUri: target/lambda/work/, \
          Environment: {{ Variables: {{ BUS: !Ref Bus, ARN: !GetAtt Bus.Arn, RULE: !GetAtt R.Arn, LOG: !Ref Log }} }} }} }}\n  \
-         Retries: {{ Type: AWS::Lambda::EventInvokeConfig, Properties: {{ FunctionName: !Ref Work, Qualifier: $LATEST }} }}\n  \
          R:\n    Type: AWS::Events::Rule\n    Properties: {properties}\n"
     ))
 }

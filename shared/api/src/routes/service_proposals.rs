@@ -182,6 +182,18 @@ fn proposal_decisions(id: impl Fn() -> Parameter) -> Vec<Route> {
         },
         Route {
             parameters: vec![id()],
+            request: body!(proposals::DocumentsRequest, "DocumentsRequest"),
+            response: body!(proposals::Documents, "Documents"),
+            status: "202",
+            ..route(
+                HttpMethod::Post,
+                "/v1/proposals/{id}/documents",
+                "requestDocuments",
+                "Asks for documents once more that could not be made. Those that are there stay.",
+            )
+        },
+        Route {
+            parameters: vec![id()],
             response: body!(proposals::Revisions, "Revisions"),
             ..route(
                 HttpMethod::Get,

@@ -145,7 +145,7 @@ fn one(rows: u64, id: Uuid, what: &str) -> Result<(), Error> {
 async fn give_up_draft(session: &Session, client: Uuid, (id, revision): (Uuid, i32)) -> Result<(), Error> {
     let rows = session
         .execute(
-            "UPDATE core.proposals p SET revision = r.revision, answers = r.answers, terms = r.terms
+            "UPDATE core.proposals p SET revision = r.revision, answers = r.answers, terms = r.terms, terms_by = r.terms_by, team = r.team
              FROM core.proposal_revisions r
              WHERE p.client_id = $1 AND p.id = $2 AND r.client_id = $1 AND r.proposal_id = $2 AND r.revision = $3",
             &[&client, &id, &revision],
@@ -172,8 +172,8 @@ async fn issue(
     let rows = session
         .execute(
             "INSERT INTO core.proposal_revisions
-                 (client_id, proposal_id, revision, answers, terms, required, quote, issued_by, valid_until, plan)
-             SELECT client_id, id, revision, answers, terms, $4, $5, $6, $7, $8 FROM core.proposals
+                 (client_id, proposal_id, revision, answers, terms, required, quote, issued_by, valid_until, plan, team, terms_by)
+             SELECT client_id, id, revision, answers, terms, $4, $5, $6, $7, $8, team, terms_by FROM core.proposals
              WHERE client_id = $1 AND id = $2 AND revision = $3",
             &[
                 &client,

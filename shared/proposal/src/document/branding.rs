@@ -223,9 +223,25 @@ fn check_svg(text: &str) -> Result<(), BrandingError> {
     let refused = REFUSED.iter().find(|(what, _)| text.contains(what));
     match refused {
         Some((_, why)) => Err(BrandingError::Svg(why)),
+        None if hides_something(&text) => Err(BrandingError::Svg("it has refused elements behind a prefix")),
         None if links_out(&text) => Err(BrandingError::Svg("it refers to something outside of itself")),
         None => Ok(()),
     }
+}
+
+/// Whether an element that is refused has a prefix before its name: to whoever draws it, `s:use` is a `use`.
+fn hides_something(text: &str) -> bool {
+    text.split('<').skip(1).any(|rest| {
+        let name = rest.trim_start_matches('/');
+        let end = name.find(|character: char| character.is_whitespace() || matches!(character, '>' | '/'));
+        let name = &name[..end.unwrap_or(name.len())];
+        let refused = |local: &str| {
+            REFUSED
+                .iter()
+                .any(|(what, _)| what.strip_prefix('<').is_some_and(|what| local.starts_with(what)))
+        };
+        name.rsplit_once(':').is_some_and(|(_, local)| refused(local))
+    })
 }
 
 /// Whether a link or `url()` leads anywhere but to a part of the same file.

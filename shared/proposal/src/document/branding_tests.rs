@@ -46,6 +46,9 @@ fn logos_are_looked_at() {
     assert_eq!(Logo::new(png(10, 10)).unwrap().kind(), LogoKind::Png);
     let fine = svg("<path fill=\"url(#a)\"/><a xlink:href=\"#b\"/>");
     assert_eq!(Logo::new(fine).unwrap().kind(), LogoKind::Svg);
+    // What drawing programs leave behind.
+    let fine = svg("<sodipodi:namedview/><metadata><rdf:RDF><cc:Work/></rdf:RDF></metadata><path/>");
+    assert_eq!(Logo::new(fine).unwrap().kind(), LogoKind::Svg);
     let refused = [
         vec![b' '; MAX_LOGO_BYTES + 1],
         b"GIF89a".to_vec(),
@@ -56,6 +59,9 @@ fn logos_are_looked_at() {
         svg("<TEXT>a</TEXT>"),
         svg("<script/>"),
         svg("<use href=\"#a\"/>"),
+        svg("<s:use xmlns:s='http://www.w3.org/2000/svg' s:href='#a'/>"),
+        svg("<s:filter/>"),
+        svg("</x.y:Image>"),
         svg("<path style=\"fill:url(http://a)\"/>"),
         svg("<a href='file:///etc/passwd'/>"),
         svg("<!DOCTYPE x>"),

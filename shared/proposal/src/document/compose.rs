@@ -133,8 +133,13 @@ impl Writer<'_> {
             },
             heading("Acceptance"),
             paragraph(format!(
-                "By signing, both parties accept revision {} of this proposal with its terms and conditions.",
-                self.details.revision
+                "By signing, both parties accept revision {} of this proposal{}.",
+                self.details.revision,
+                if self.details.conditions.trim().is_empty() {
+                    ""
+                } else {
+                    " with its terms and conditions"
+                }
             )),
             Block::Signatures {
                 parties: vec![clean(self.details.client), clean(self.details.prepared_by)],

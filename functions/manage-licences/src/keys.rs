@@ -28,6 +28,9 @@ pub(crate) async fn withdraw(
 ) -> Result<Json<SigningKey>, Problem> {
     let caller = authorized.with(Permission::IssueLicences)?;
     let reason = checked_reason(&reason)?;
+    if !kid.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Problem::not_found("signing key", &kid));
+    }
     let withdrawn = stored::withdraw_key(&context.database, &kid, caller.user, reason).await;
     let withdrawn = withdrawn
         .context("withdraw signing key")?

@@ -48,6 +48,10 @@ pub(crate) async fn verify(
 async fn trusted(context: &Context, caller: &Caller, key: &str) -> Result<Result<Licence, LicenceError>, Problem> {
     let malformed = |error: LicenceError| Problem::malformed(format!("/key: {error}")).hint(error.hint());
     let kid = signing_key_id(key).map_err(malformed)?;
+    // What the database can't be asked for is nobody's.
+    if !kid.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(Err(LicenceError::UnknownKey(kid)));
+    }
     let known = stored::find_key(&context.database, &kid)
         .await
         .context("read signing key")?;

@@ -96,7 +96,13 @@ fn checked(branding: Branding) -> Result<stored::Branding, Problem> {
         );
     }
     let logo = logo.and_then(|text| match STANDARD.decode(text) {
-        Ok(bytes) => Logo::new(bytes).map_err(|error| wrong("/logo", error.to_string())).ok(),
+        Ok(bytes) => match Logo::new(&bytes) {
+            Ok(_) => Some(bytes),
+            Err(error) => {
+                wrong("/logo", error.to_string());
+                None
+            }
+        },
         Err(error) => {
             wrong("/logo", format!("the logo is not Base64: {error}"));
             None
@@ -109,7 +115,7 @@ fn checked(branding: Branding) -> Result<stored::Branding, Problem> {
     Ok(stored::Branding {
         primary_colour,
         accent_colour,
-        logo: logo.map(|logo| logo.bytes().to_vec()),
+        logo,
         conditions,
     })
 }

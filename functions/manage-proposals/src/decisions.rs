@@ -4,20 +4,20 @@ use anyhow::Context as _;
 use api::domain_events::Happening;
 use api::proposals::{Acceptance, Issue as IssueRequest, Refusal};
 use axum::extract::State as Extracted;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use database::definitions::ClientCatalog;
 use database::proposals::{self as stored, Change, Offer, Stored};
 use identity::{Caller, Permission};
 use platform::extract::{Authorized, CorrelationId, Json as Body, Path};
 use platform::problem::Issue;
-use platform::versions::{changed_meanwhile, expected_version};
+use platform::versions::{changed_meanwhile, expected_mark, expected_version};
 use platform::{Problem, clock};
 use proposal::lifecycle::{Action, State, valid_until};
 use proposal::{PriceBook, Quote, RequiredObjects, Section, StepKey};
 
 use crate::schedule::kept_plan;
-use crate::shown::shown;
+use crate::shown::{mark, shown};
 use crate::{Context, MAX_TRIES, WHAT, allowed, another_revision, event, standing, state, too_busy};
 
 /// Most characters of the reason of a refusal.
@@ -45,6 +45,9 @@ pub(crate) async fn issue(
             return Err(changed_meanwhile(WHAT, &id, found.version));
         }
         let (quote, required) = complete_quote(&found, &definitions)?;
+        if expected_mark(&headers).is_some_and(|read| mark(found.id, &quote).is_ok_and(|mark| mark != read)) {
+            return Err(another_price(&id));
+        }
         let plan = kept_plan(&found, &quote, &required).await?;
         let today = definitions.calendar.date(clock::now());
         let valid_until = valid_until(today);
@@ -67,6 +70,17 @@ pub(crate) async fn issue(
         }
     }
     Err(too_busy(&id))
+}
+
+/// 412: nobody has changed the draft, and it costs something else than it did when it was read.
+fn another_price(id: &str) -> Problem {
+    Problem::new(
+        StatusCode::PRECONDITION_FAILED,
+        "price-changed",
+        "The price has changed",
+        format!("{WHAT} {id:?} is priced by the catalogue, which was changed since you have read it"),
+    )
+    .hint("read the quote and the proposal again, and send the proposal's new ETag")
 }
 
 /// The quote, when nothing is missing: an offer is never half of one.

@@ -25,6 +25,12 @@ const LINK_LIFE: Duration = Duration::from_secs(15 * 60);
 /// Most characters of the project's name in the name of a file.
 const MAX_NAME: usize = 60;
 
+/// A try that has said nothing for so long was ended: twice the timeout of `render-proposals`.
+const LONGEST_TRY: SignedDuration = SignedDuration::from_secs(60);
+
+/// What is said of such a try.
+const CUT_SHORT: &str = "the last try was cut short";
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Which {
@@ -86,9 +92,17 @@ async fn shown(context: &Context, caller: &Caller, found: &Stored, revision: i32
         pages: Vec::new(),
         links_expire_at,
     };
-    let Some(Rendering { files, failure, .. }) = rendering else {
+    let Some(Rendering {
+        files,
+        failure,
+        updated_at,
+        ..
+    }) = rendering
+    else {
         return Ok(documents);
     };
+    let silent = files.is_none() && clock::now().duration_since(updated_at) > LONGEST_TRY;
+    let failure = failure.or_else(|| silent.then(|| CUT_SHORT.to_owned()));
     documents.state = match (&files, &failure) {
         (Some(_), _) => DocumentState::Ready,
         (None, Some(_)) => DocumentState::Failed,

@@ -7,15 +7,26 @@ use axum::response::{IntoResponse, Response};
 use database::definitions::ClientCatalog;
 use database::proposals::{self as stored, Stored};
 use platform::Problem;
-use platform::versions::etag;
-use proposal::{PriceBook, Questionnaire};
+use platform::versions::{etag, etag_with};
+use proposal::{PriceBook, Questionnaire, Quote};
+use uuid::Uuid;
 
 use crate::{WHAT, state};
+
+/// Digits of a mark: prices do not meet by chance in so many.
+const MARK_DIGITS: usize = 12;
 
 /// A proposal with its `ETag`, and what is missing by the catalogue of now.
 pub(crate) fn shown(found: Stored, definitions: &ClientCatalog) -> Result<Response, Problem> {
     let book = PriceBook::of(&found.price_book).with_context(|| format!("read price book of {WHAT} {}", found.id))?;
     let required = proposal::required_objects(&definitions.catalog, &found.answers.kpi_selection.kpis);
+    let tag = match &found.issued {
+        Some(_) => etag(found.version),
+        None => {
+            let quote = proposal::quote(book, &found.answers, &found.terms, &required);
+            etag_with(found.version, &mark(found.id, &quote)?)
+        }
+    };
     let body = Proposal {
         // What was issued was complete, whatever the catalogue has become since.
         missing: match &found.issued {
@@ -38,7 +49,16 @@ pub(crate) fn shown(found: Stored, definitions: &ClientCatalog) -> Result<Respon
         updated_by: found.updated_by.map(person),
         terms_by: found.terms_by.map(person),
     };
-    Ok((etag(found.version), Json(body)).into_response())
+    Ok((tag, Json(body)).into_response())
+}
+
+/// What tells one price of a draft from another. Its answers and terms have versions; the catalogue that it is priced by is
+/// changed by others.
+pub(crate) fn mark(id: Uuid, quote: &Quote) -> Result<String, Problem> {
+    let quote = serde_json::to_vec(quote).context("write quote")?;
+    let mut mark = Uuid::new_v5(&id, &quote).simple().to_string();
+    mark.truncate(MARK_DIGITS);
+    Ok(mark)
 }
 
 /// Who issued a revision, and what became of it.

@@ -5,7 +5,7 @@
 
 use anyhow::{Context as _, Result};
 use database::Database;
-use database::clients;
+use database::clients::{self, Added};
 use database::licences::{self, Issued};
 use identity::licence::key::LicenceSigningKey;
 use identity::licence::{Licence, Terms};
@@ -197,7 +197,12 @@ async fn add_user(context: &Context, new: NewUser) -> Result<Answer> {
     let email = self::email(&email)?;
     let password_hash = hash(password).await?;
     let added = clients::add_user(&context.database, client, &email, &password_hash, role.name()).await?;
-    let created = added.with_context(|| format!("the field `client`: there is no client {client}"))?;
+    let added = added.with_context(|| format!("the field `client`: there is no client {client}"))?;
+    anyhow::ensure!(
+        added != Added::Otherwise,
+        "the field `email`: it is a user's of another client or in another role, and stays as it is"
+    );
+    let created = added == Added::Now;
     Ok(Answer {
         client,
         user: None,

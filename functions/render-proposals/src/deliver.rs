@@ -17,7 +17,7 @@ use lambda_runtime::LambdaEvent;
 use platform::bucket::{self, Bucket};
 use platform::environment;
 use platform::queue::{Backoff, Queue};
-use proposal::document::{Branding, Logo, Plan};
+use proposal::document::{Branding, BrandingError, Logo, Plan};
 use proposal::schedule::Gantt;
 use serde::Deserialize;
 use series::Calendar;
@@ -98,15 +98,16 @@ async fn deliver(context: &Context, body: &str) -> Result<()> {
         tracing::info!(%client, %proposal, revision, correlation_id, "the documents are there already");
         return Ok(());
     }
+    renderings::begun(&context.database, client, which).await?;
     match render(context, client, which).await {
         Ok(count) => {
             tracing::info!(%client, %proposal, revision, correlation_id, files = count, "rendered");
             Ok(())
         }
         Err(error) => {
-            let told = error
-                .downcast_ref::<RenderError>()
-                .map_or_else(|| OUR_FAILURE.to_owned(), ToString::to_string);
+            let ours = error.downcast_ref::<RenderError>().map(ToString::to_string);
+            let theirs = error.downcast_ref::<BrandingError>().map(ToString::to_string);
+            let told = ours.or(theirs).unwrap_or_else(|| OUR_FAILURE.to_owned());
             renderings::failed(&context.database, client, which, &told)
                 .await
                 .context("note the failure")?;
@@ -190,7 +191,7 @@ fn look(stored: branding::Branding) -> Result<Branding> {
     Ok(Branding {
         primary: primary_colour.parse()?,
         accent: accent_colour.parse()?,
-        logo: logo.map(Logo::new).transpose()?,
+        logo: logo.map(|logo| Logo::new(&logo)).transpose()?,
     })
 }
 

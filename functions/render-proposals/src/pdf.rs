@@ -12,7 +12,7 @@ use crate::press::{RenderError, Sheet, print};
 /// standard allows no boxes instead of letters. Then it is tagged all the same.
 ///
 /// # Errors
-/// When the logo is broken inside. No text makes it fail.
+/// When the template stops, which no text makes it.
 pub fn render(document: &Document) -> Result<Vec<u8>, RenderError> {
     print(document, Sheet::Whole, written)
 }

@@ -49,8 +49,8 @@ pub enum RenderError {
     /// The document could not be handed to the template.
     #[error("the document can't be written as JSON: {0}")]
     Data(#[from] serde_json::Error),
-    /// The template stopped: a defect of it, or a logo that is broken inside.
-    #[error("the document can't be laid out; is the logo whole? {0}")]
+    /// The template stopped: a defect of it.
+    #[error("the document can't be laid out: {0}")]
     Layout(String),
     /// A picture could not be written.
     #[error("a page can't be written as PNG: {0}")]
@@ -120,7 +120,7 @@ pub(crate) fn print<T>(
             .branding
             .logo
             .as_ref()
-            .map(|logo| Bytes::new(logo.bytes().to_vec())),
+            .map(|logo| Bytes::new(logo.png().to_vec())),
     };
     let pages = typst::compile::<PagedDocument>(&job).output;
     let result = pages

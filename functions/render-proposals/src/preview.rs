@@ -24,7 +24,7 @@ pub struct Picture {
 /// as at least 0.2 and at most 3.
 ///
 /// # Errors
-/// When the logo is broken inside. No text makes it fail.
+/// When the template stops, which no text makes it.
 pub fn pages(document: &Document, scale: f64) -> Result<Vec<Picture>, RenderError> {
     print(document, Sheet::Whole, |pages| pictures(pages, scale))
 }

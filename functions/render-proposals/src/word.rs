@@ -36,7 +36,7 @@ const PIXEL_EMU: u32 = 5_080;
 /// The document as a Word file. The same document gives the same bytes.
 ///
 /// # Errors
-/// When the logo is broken inside. No text makes it fail.
+/// When the template stops, which no text makes it.
 pub fn render(document: &Document) -> Result<Vec<u8>, RenderError> {
     let chapters = document.chapters.iter();
     let has_chart = chapters

@@ -344,7 +344,7 @@ pub struct Branding {
     /// The second colour of charts.
     #[schema(pattern = "^#[0-9a-fA-F]{6}$")]
     pub accent_colour: String,
-    /// The logo: a PNG or SVG file of at most 512 KB, in Base64.
+    /// The logo: a PNG file of at most 512 KB and 2,000 x 2,000 pixels, in Base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(content_encoding = "base64", max_length = 699052)]
     pub logo: Option<String>,

@@ -155,7 +155,18 @@ pub async fn provision(database: &Database, new: &NewClient<'_>) -> Result<Provi
     Ok(provisioned)
 }
 
-/// Adds a user to a client; with an e-mail address that exists, nothing changes and `false` is returned. `None` when there is no such client.
+/// What became of a user who was to be added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Added {
+    /// It is there now.
+    Now,
+    /// It was there before: the same client, the same role. Its password stays.
+    Before,
+    /// The address is a user's of another client or in another role, who stays as it is.
+    Otherwise,
+}
+
+/// Adds a user to a client, unless there is one with the e-mail address; `None` when there is no such client.
 ///
 /// # Errors
 /// When the statement fails.
@@ -165,7 +176,7 @@ pub async fn add_user(
     email: &Email,
     password_hash: &str,
     role: &str,
-) -> Result<Option<bool>, Error> {
+) -> Result<Option<Added>, Error> {
     let session = database.session().await?;
     let rows = session
         .query(
@@ -173,9 +184,15 @@ pub async fn add_user(
                  INSERT INTO core.users (id, client_id, email, password_hash, role)
                  SELECT $1, id, $3, $4, $5 FROM core.clients WHERE id = $2 ON CONFLICT DO NOTHING RETURNING id
              )
-             SELECT EXISTS (SELECT FROM added) FROM core.clients WHERE id = $2",
+             SELECT EXISTS (SELECT FROM added),
+                 EXISTS (SELECT FROM core.users WHERE email = $3 AND client_id = $2 AND role = $5)
+             FROM core.clients WHERE id = $2",
             &[&Uuid::now_v7(), &client, &email.as_str(), &password_hash, &role],
         )
         .await?;
-    Ok(rows.first().map(|row| row.get(0)))
+    Ok(rows.first().map(|row| match (row.get(0), row.get(1)) {
+        (true, _) => Added::Now,
+        (false, true) => Added::Before,
+        (false, false) => Added::Otherwise,
+    }))
 }

@@ -153,6 +153,20 @@ pub async fn find(database: &Database, client: Uuid, (proposal, number): Revisio
     }))
 }
 
+/// Notes that a try begins: it may end without a word.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn begun(database: &Database, client: Uuid, (proposal, number): Revision) -> Result<(), Error> {
+    let session = database.session().await?;
+    session.begin(Some(client), Isolation::ReadCommitted).await?;
+    let sql = "INSERT INTO core.proposal_renderings AS d (client_id, proposal_id, revision) VALUES ($1, $2, $3)
+        ON CONFLICT (client_id, proposal_id, revision) DO UPDATE
+        SET failure = NULL, tries = d.tries + 1, updated_at = now() WHERE d.files IS NULL";
+    let result = session.execute(sql, &[&client, &proposal, &number]).await;
+    session.finish(result).await.map(drop)
+}
+
 /// Notes where the documents of a revision are. Those that were noted first stay.
 ///
 /// # Errors
@@ -169,7 +183,7 @@ pub async fn rendered(
     let sql =
         "INSERT INTO core.proposal_renderings AS d (client_id, proposal_id, revision, files) VALUES ($1, $2, $3, $4)
         ON CONFLICT (client_id, proposal_id, revision) DO UPDATE
-        SET files = EXCLUDED.files, failure = NULL, tries = d.tries + 1, updated_at = now() WHERE d.files IS NULL";
+        SET files = EXCLUDED.files, failure = NULL, updated_at = now() WHERE d.files IS NULL";
     let result = session.execute(sql, &[&client, &proposal, &number, &files]).await;
     session.finish(result).await.map(drop)
 }
@@ -189,7 +203,7 @@ pub async fn failed(
     let sql =
         "INSERT INTO core.proposal_renderings AS d (client_id, proposal_id, revision, failure) VALUES ($1, $2, $3, $4)
         ON CONFLICT (client_id, proposal_id, revision) DO UPDATE
-        SET failure = EXCLUDED.failure, tries = d.tries + 1, updated_at = now() WHERE d.files IS NULL";
+        SET failure = EXCLUDED.failure, updated_at = now() WHERE d.files IS NULL";
     let result = session.execute(sql, &[&client, &proposal, &number, &failure]).await;
     session.finish(result).await.map(drop)
 }

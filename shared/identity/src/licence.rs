@@ -7,6 +7,7 @@ pub mod key;
 pub mod notice;
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan as _};
@@ -26,6 +27,9 @@ pub const MAX_NAME: usize = 60;
 
 /// Most seats of a licence: more people than any client has.
 pub const MAX_SEATS: u32 = 1_000_000;
+
+/// Years in which a licence can begin: others are slips of a pen.
+const YEARS: RangeInclusive<i16> = 2000..=2200;
 
 /// Longest term. The longest that is sold is five years; a development installation wants one that it can forget.
 pub const MAX_TERM_YEARS: i32 = 10;
@@ -111,6 +115,15 @@ impl Terms {
                 "/seats",
                 format!("there are {} seats: 1 to {MAX_SEATS} are possible", self.seats),
             );
+        }
+        if !YEARS.contains(&self.starts_on.year()) {
+            let message = format!(
+                "{} is no day of the years {} to {}",
+                self.starts_on,
+                YEARS.start(),
+                YEARS.end()
+            );
+            say("/starts_on", message);
         }
         let last = self.starts_on.saturating_add(MAX_TERM_YEARS.years());
         if self.ends_on < self.starts_on {

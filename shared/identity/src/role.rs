@@ -57,6 +57,9 @@ impl Role {
     /// Every role, for tables and tests.
     pub const ALL: [Self; 4] = [Self::Admin, Self::Analyst, Self::Viewer, Self::Operator];
 
+    /// The roles that a client's own people have.
+    pub const OF_CLIENTS: [Self; 3] = [Self::Admin, Self::Analyst, Self::Viewer];
+
     /// The role's name in tokens, requests and the database.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -2,7 +2,7 @@
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::request::Parts;
-use identity::{Caller, Denied, Permission};
+use identity::{Caller, Denied, Permission, Role};
 use lambda_http::request::RequestContext;
 use serde::de::DeserializeOwned;
 
@@ -30,7 +30,11 @@ impl Authorized {
 pub fn permitted(caller: &Caller, permission: Permission) -> Result<(), Problem> {
     caller.check(permission).map_err(|denied| match denied {
         Denied::Role(role) => Problem::forbidden(format!("the role {:?} may not {permission}", role.name()))
-            .hint("ask an administrator of your organisation for another role"),
+            .hint(if Role::OF_CLIENTS.iter().any(|role| role.may(permission)) {
+                "ask an administrator of your organisation for another role"
+            } else {
+                "only the provider of the engine does this"
+            }),
         Denied::Unlicensed(feature) => Problem::new(
             http::StatusCode::FORBIDDEN,
             "not-licensed",

@@ -11,6 +11,21 @@ pub fn etag(version: i32) -> [(header::HeaderName, HeaderValue); 1] {
     [(header::ETAG, value)]
 }
 
+/// A version together with what else tells one state from another, as an `ETag` header: a draft's price changes with the
+/// catalogue, and its version does not.
+#[must_use]
+pub fn etag_with(version: i32, mark: &str) -> [(header::HeaderName, HeaderValue); 1] {
+    let value = HeaderValue::from_str(&format!("\"{version}.{mark}\"")).unwrap_or(HeaderValue::from_static("\"0\""));
+    [(header::ETAG, value)]
+}
+
+/// The mark of [`etag_with`] that the caller has read; `None` when `If-Match` has none.
+#[must_use]
+pub fn expected_mark(headers: &HeaderMap) -> Option<&str> {
+    let text = headers.get(header::IF_MATCH)?.to_str().ok()?;
+    text.trim().trim_end_matches('"').split_once('.').map(|(_, mark)| mark)
+}
+
 /// The version that the caller replaces; `None` for whichever is there. It must say so: else two people would overwrite
 /// each other unseen.
 ///
@@ -30,7 +45,8 @@ pub fn expected_version(headers: &HeaderMap) -> Result<Option<i32>, Problem> {
     if text == "*" {
         return Ok(None);
     }
-    let version = text.strip_prefix("W/").unwrap_or(text).trim_matches('"').parse();
+    let tag = text.strip_prefix("W/").unwrap_or(text).trim_matches('"');
+    let version = tag.split_once('.').map_or(tag, |(version, _)| version).parse();
     version.map(Some).map_err(|_| {
         Problem::malformed(format!("If-Match is {text:?}, which is no ETag of this API")).hint("such as \"3\", or *")
     })
@@ -46,4 +62,42 @@ pub fn changed_meanwhile(what: &str, name: &str, version: i32) -> Problem {
         format!("{what} {name:?} is at version {version} now"),
     )
     .hint("read it again, apply your change to it, and send its new ETag")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn a_tag_is_a_version_and_maybe_a_mark() {
+        for (text, version, mark) in [
+            ("\"3\"", Some(3), None),
+            ("\"3.ab12\"", Some(3), Some("ab12")),
+            ("W/\"3.ab12\"", Some(3), Some("ab12")),
+            ("3", Some(3), None),
+            ("*", None, None),
+        ] {
+            let headers = HeaderMap::from_iter([(header::IF_MATCH, HeaderValue::from_static(text))]);
+            assert_eq!(
+                (expected_version(&headers).unwrap(), expected_mark(&headers)),
+                (version, mark),
+                "{text}"
+            );
+        }
+        for text in ["", "\"x\"", "\".ab\"", "\"3\", \"4\""] {
+            let headers = HeaderMap::from_iter([(header::IF_MATCH, HeaderValue::from_static(text))]);
+            assert_eq!(expected_version(&headers).unwrap_err().status, 400, "{text}");
+        }
+        assert_eq!(expected_version(&HeaderMap::new()).unwrap_err().status, 428);
+        let tag = etag_with(3, "ab12")
+            .into_iter()
+            .map(|(_, value)| (header::IF_MATCH, value))
+            .collect();
+        assert_eq!(
+            (expected_version(&tag).unwrap(), expected_mark(&tag)),
+            (Some(3), Some("ab12"))
+        );
+    }
 }

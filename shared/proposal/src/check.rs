@@ -318,10 +318,21 @@ pub(crate) fn checked_line(text: &str, max_length: usize) -> Result<String, Refu
     if length == 0 || length > max_length {
         return Err((format!("the text has {length} characters"), line_hint(max_length)));
     }
-    if text.chars().any(char::is_control) {
-        return Err(("the text has control characters".to_owned(), line_hint(max_length)));
+    if let Some(character) = text.chars().find(|character| is_hidden(*character)) {
+        let message = format!(
+            "the text has a character that nobody sees, U+{:04X}",
+            u32::from(character)
+        );
+        return Err((message, line_hint(max_length)));
     }
     Ok(text.to_owned())
+}
+
+/// Whether a character shows nothing or makes a text read otherwise than it is stored. Those that join letters and emoji, and
+/// the marks of direction without reach, are ordinary writing.
+pub(crate) fn is_hidden(character: char) -> bool {
+    matches!(character, '\u{200b}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        || character.is_control()
 }
 
 fn line_hint(max_length: usize) -> String {

@@ -12,6 +12,7 @@ mod compose;
 mod details;
 mod lines;
 mod locale;
+mod logo;
 mod text;
 mod words;
 
@@ -20,10 +21,11 @@ use serde::Serialize;
 pub use blocks::{
     Align, Bar, Block, Cell, Chart, Column, Fact, Figure, Gantt, GanttRow, Part, Row, RowKind, Table, Tick,
 };
-pub use branding::{Branding, BrandingError, Colour, Logo, LogoKind, MAX_LOGO_BYTES, MAX_LOGO_PIXELS};
+pub use branding::{Branding, BrandingError, Colour};
 pub use details::{Details, MAX_CONDITIONS, MAX_GANTT_BARS, Plan};
 pub use lines::{Pictures, amounts};
 pub use locale::Locale;
+pub use logo::{Logo, MAX_LOGO_BYTES, MAX_LOGO_PIXELS};
 pub use text::{MAX_TEXT, clean};
 
 /// A proposal as its readers see it.

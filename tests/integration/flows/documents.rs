@@ -1,5 +1,7 @@
 //! From an issued offer to its documents: events over the bus, files on S3, and how they look.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tests::product::{Account, Product, eventually};
 use uuid::Uuid;
@@ -72,8 +74,9 @@ async fn colours_are_checked(ours: &Account) {
             refused.body
         );
     }
-    // <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><rect width="8" height="8" fill="#c00"/></svg>
-    let logo = "PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciIHZpZXdCb3g9IjAgMCA4IDgiPjxyZWN0IHdpZHRoPSI4IiBoZWlnaHQ9IjgiIGZpbGw9IiNjMDAiLz48L3N2Zz4=";
+    let logo = STANDARD.encode(include_bytes!(
+        "../../../functions/render-proposals/tests/documents/logo.png"
+    ));
     let ours_now = json!({ "primary_colour": "#660022", "accent_colour": "#cc8800", "logo": logo });
     let set = put("\"0\"", ours_now.clone()).await.expect(200).unwrap();
     assert_eq!((set.etag.as_deref(), &set.body), (Some("\"1\""), &ours_now));

@@ -13,6 +13,7 @@ async fn an_offer_is_issued_once_and_decided_once() {
     discounts_have_limits(&product).await;
     half_an_offer_is_not_issued(ours).await;
     two_who_issue_make_one_offer(ours).await;
+    a_price_that_was_not_read_is_not_issued(ours).await;
     what_is_issued_does_not_change(ours).await;
     a_revision_supersedes_the_one_before(ours).await;
     a_draft_does_not_withdraw_an_offer(ours).await;
@@ -163,6 +164,50 @@ async fn two_who_issue_make_one_offer(ours: &Account) {
     assert_eq!(now["issued"]["by"]["email"], ours.email);
     let revisions = get(ours, &format!("{path}/revisions")).await;
     assert_eq!(revisions["revisions"].as_array().unwrap().len(), 1);
+}
+
+/// The catalogue prices a draft, and others change it.
+async fn a_price_that_was_not_read_is_not_issued(ours: &Account) {
+    let path = complete(ours).await;
+    let read = ours.get(&path).await.unwrap().etag.unwrap();
+    let kpi = ours.get("/v1/kpis/FLIGHTS").await.unwrap().expect(200).unwrap();
+    let change = async |chain: &str| {
+        let mut definition = kpi.body.clone();
+        definition["value_chain"] = json!(chain);
+        if let Some(object) = definition.as_object_mut() {
+            object.remove("version");
+        }
+        ours.put("/v1/kpis/FLIGHTS", Some("*"), &definition)
+            .await
+            .unwrap()
+            .expect(200)
+            .unwrap();
+    };
+    let before = kpi.body["value_chain"].as_str().unwrap().to_owned();
+    change("Another chain").await;
+    let headers = [("content-type", "application/json"), ("if-match", read.as_str())];
+    let body = json!({ "revision": 1 }).to_string();
+    let refused = ours
+        .send(
+            reqwest::Method::POST,
+            &format!("{path}/issue"),
+            &headers,
+            Some(body.clone()),
+        )
+        .await
+        .unwrap();
+    assert_eq!(
+        (refused.status, get(ours, &path).await["state"].as_str()),
+        (412, Some("draft")),
+        "{}",
+        refused.body
+    );
+    change(&before).await;
+    let issued = ours
+        .send(reqwest::Method::POST, &format!("{path}/issue"), &headers, Some(body))
+        .await
+        .unwrap();
+    assert_eq!(issued.status, 200, "the price is again what was read: {}", issued.body);
 }
 
 async fn what_is_issued_does_not_change(ours: &Account) {

@@ -1,36 +1,14 @@
-//! The client's colours and logo.
+//! How the documents of a client look.
 
 use std::fmt::{self, Display};
 use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
-/// The most bytes of a logo: a sharp one takes a tenth, and both documents carry it.
-pub const MAX_LOGO_BYTES: usize = 512 * 1024;
-
-/// The most pixels of a logo's side. 4,000 x 4,000 pixels take 64 MB once unpacked.
-pub const MAX_LOGO_PIXELS: u32 = 4_000;
+use super::logo::{Logo, MAX_LOGO_BYTES, MAX_LOGO_PIXELS};
 
 /// The least contrast of text to its ground that WCAG 2.2 asks for (AA).
 const LEAST_CONTRAST: f64 = 4.5;
-
-const PNG_SIGNATURE: [u8; 8] = [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n'];
-
-/// What an SVG may not hold, and why. In small letters.
-const REFUSED: [(&str, &str); 9] = [
-    ("<!doctype", "it declares entities, which can unfold without end"),
-    ("<!entity", "it declares entities, which can unfold without end"),
-    ("<script", "it holds a program"),
-    ("<foreignobject", "it holds another document"),
-    ("<image", "it holds another picture"),
-    ("<text", "its text needs fonts: convert text to paths"),
-    (
-        "<use",
-        "it repeats parts of itself, which can unfold without end: expand its symbols",
-    ),
-    ("<filter", "it holds filters, which are drawn pixel by pixel"),
-    ("@import", "it loads something else"),
-];
 
 /// How the documents of a client look.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -64,15 +42,15 @@ pub enum BrandingError {
     /// Too large.
     #[error("the logo has {0} bytes; the most is {MAX_LOGO_BYTES}")]
     Bytes(usize),
-    /// Neither PNG nor SVG.
-    #[error("the logo is neither a PNG nor an SVG file")]
+    /// Not a PNG.
+    #[error("the logo is no PNG file")]
     Kind,
     /// Too many pixels, or none.
     #[error("the logo has {0} x {1} pixels; a side has 1 to {MAX_LOGO_PIXELS}")]
     Pixels(u32, u32),
-    /// Something in an SVG.
-    #[error("the logo can't be used: {0}")]
-    Svg(&'static str),
+    /// Damaged, or not what its beginning says.
+    #[error("the logo is broken: {0}")]
+    Broken(String),
 }
 
 /// A colour of the screen.
@@ -147,113 +125,6 @@ impl Serialize for Colour {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
-}
-
-/// What a logo is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LogoKind {
-    /// Pixels.
-    Png,
-    /// Shapes.
-    Svg,
-}
-
-/// A logo that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Logo {
-    kind: LogoKind,
-    bytes: Vec<u8>,
-}
-
-impl Logo {
-    /// Looks at a file: its beginning says what it is, not its name.
-    ///
-    /// # Errors
-    /// When it is too large, neither PNG nor SVG, or an SVG that is more than a drawing.
-    pub fn new(bytes: Vec<u8>) -> Result<Self, BrandingError> {
-        if bytes.len() > MAX_LOGO_BYTES {
-            return Err(BrandingError::Bytes(bytes.len()));
-        }
-        let kind = if bytes.starts_with(&PNG_SIGNATURE) {
-            check_png(&bytes)?;
-            LogoKind::Png
-        } else {
-            check_svg(std::str::from_utf8(&bytes).map_err(|_| BrandingError::Kind)?)?;
-            LogoKind::Svg
-        };
-        Ok(Self { kind, bytes })
-    }
-
-    /// What it is.
-    #[must_use]
-    pub fn kind(&self) -> LogoKind {
-        self.kind
-    }
-
-    /// The file.
-    #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
-/// The header comes first in every PNG: its length, `IHDR`, width and height.
-fn check_png(bytes: &[u8]) -> Result<(), BrandingError> {
-    let side = |at: usize| {
-        let bytes = bytes.get(at..at + 4)?;
-        bytes.try_into().map(u32::from_be_bytes).ok()
-    };
-    let (Some(width), Some(height)) = (side(16), side(20)) else {
-        return Err(BrandingError::Kind);
-    };
-    let allowed = 1..=MAX_LOGO_PIXELS;
-    if allowed.contains(&width) && allowed.contains(&height) {
-        Ok(())
-    } else {
-        Err(BrandingError::Pixels(width, height))
-    }
-}
-
-fn check_svg(text: &str) -> Result<(), BrandingError> {
-    let text = text.to_ascii_lowercase();
-    if !text.contains("<svg") {
-        return Err(BrandingError::Kind);
-    }
-    let refused = REFUSED.iter().find(|(what, _)| text.contains(what));
-    match refused {
-        Some((_, why)) => Err(BrandingError::Svg(why)),
-        None if hides_something(&text) => Err(BrandingError::Svg("it has refused elements behind a prefix")),
-        None if links_out(&text) => Err(BrandingError::Svg("it refers to something outside of itself")),
-        None => Ok(()),
-    }
-}
-
-/// Whether an element that is refused has a prefix before its name: to whoever draws it, `s:use` is a `use`.
-fn hides_something(text: &str) -> bool {
-    text.split('<').skip(1).any(|rest| {
-        let name = rest.trim_start_matches('/');
-        let end = name.find(|character: char| character.is_whitespace() || matches!(character, '>' | '/'));
-        let name = &name[..end.unwrap_or(name.len())];
-        let refused = |local: &str| {
-            REFUSED
-                .iter()
-                .any(|(what, _)| what.strip_prefix('<').is_some_and(|what| local.starts_with(what)))
-        };
-        name.rsplit_once(':').is_some_and(|(_, local)| refused(local))
-    })
-}
-
-/// Whether a link or `url()` leads anywhere but to a part of the same file.
-fn links_out(text: &str) -> bool {
-    let inside = |(at, found): (usize, &str)| {
-        let rest = &text[at + found.len()..];
-        rest.trim_start_matches(['=', '"', '\'', ' ', '(', '\n', '\r', '\t'])
-            .starts_with('#')
-    };
-    text.match_indices("href")
-        .chain(text.match_indices("url("))
-        .any(|found| !inside(found))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use super::{
     MAX_DAY_MINUTES, MAX_DEPENDENCIES, MAX_HORIZON_DAYS, MAX_KEY, MAX_PEOPLE, MAX_SPANS, MAX_TASKS, MAX_WORK_MINUTES,
 };
 use crate::MAX_PROBLEMS;
+use crate::check::{checked_line, is_hidden};
 
 /// The project as a network, or all that is wrong with it.
 pub(super) fn network(project: &Project) -> Result<Network, Vec<Problem>> {
@@ -31,6 +32,10 @@ pub(super) fn network(project: &Project) -> Result<Network, Vec<Problem>> {
             &mut problems,
         );
         for (index, each) in project.people.iter().enumerate() {
+            if let Some(Err((message, hint))) = each.name.as_deref().map(|name| checked_line(name, catalog::MAX_LABEL))
+            {
+                problems.push(Problem::new(format!("/people/{index}/name"), message).with_hint(hint));
+            }
             person(&format!("/people/{index}"), each, &mut problems);
         }
         for (index, each) in project.tasks.iter().enumerate() {
@@ -82,6 +87,8 @@ fn names<'a>(list: &str, field: &str, all: impl Iterator<Item = &'a String>, pro
         if length == 0 || length > MAX_KEY {
             let problem = Problem::new(pointer, format!("this has {length} characters"));
             problems.push(problem.with_hint(format!("1 to {MAX_KEY} characters")));
+        } else if name.contains(is_hidden) {
+            problems.push(Problem::new(pointer, "this has a character that nobody sees"));
         } else if !known.insert(name) {
             let problem = Problem::new(pointer, format!("there is another {name}"));
             problems.push(problem.with_hint(format!("each {field} once")));

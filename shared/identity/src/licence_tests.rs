@@ -106,6 +106,24 @@ fn whatever_is_wrong_is_named_with_what_is_possible() {
             "/ends_on",
             "2036-01-01",
         ),
+        (
+            Terms {
+                starts_on: Date::MIN,
+                ends_on: Date::MIN,
+                ..terms()
+            },
+            "/starts_on",
+            "2000 to 2200",
+        ),
+        (
+            Terms {
+                starts_on: date(2201, 1, 1),
+                ends_on: date(2202, 1, 1),
+                ..terms()
+            },
+            "/starts_on",
+            "2000 to 2200",
+        ),
     ];
     for (terms, pointer, told) in cases {
         let problems = terms.problems();
@@ -132,8 +150,8 @@ fn whatever_is_wrong_is_named_with_what_is_possible() {
             ..terms()
         },
         Terms {
-            starts_on: Date::MAX,
-            ends_on: Date::MAX,
+            starts_on: date(2200, 12, 31),
+            ends_on: date(2210, 12, 31),
             ..terms()
         },
     ];

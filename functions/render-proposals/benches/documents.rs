@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let begun = Instant::now();
     let first = pdf::render(&Sample::new(40).document())?;
     println!("first PDF of the process: {:.0} ms, {} bytes", ms(begun), first.len());
-    for kpis in [40, 60, 500] {
+    for kpis in [40, 160, 500] {
         let mut sample = Sample::new(kpis).on_terms("EUR", "0.923451");
         let pages = preview::pages(&sample.document(), 0.2)?.len();
         let mut times = [Vec::new(), Vec::new(), Vec::new()];

@@ -47,7 +47,6 @@ CREATE TABLE core.proposal_renderings (
     revision     integer NOT NULL,
     files        jsonb,
     failure      text,
-    tries        integer NOT NULL DEFAULT 1,
     updated_at   timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (client_id, proposal_id, revision),
     FOREIGN KEY (client_id, proposal_id, revision) REFERENCES core.proposal_revisions

@@ -5,15 +5,13 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use api::domain_events::{DomainEvent, Happening};
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use database::outbox;
 use jiff::SignedDuration;
 use platform::bus::{Bus, pending};
 use platform::clock;
 use serde_json::{Value, json};
 use tests::databases::{TestDatabase, servers};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tests::stand_in::{Asked, configuration};
 use tokio::net::{TcpListener, TcpStream};
 use uuid::Uuid;
 
@@ -32,13 +30,7 @@ struct Stand {
 impl Stand {
     async fn open() -> (Arc<Self>, Bus) {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let credentials = Credentials::new("test", "test", None, None, "tests");
-        let configuration = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .endpoint_url(format!("http://{}", listener.local_addr().unwrap()))
-            .build();
+        let configuration = configuration(&format!("http://{}", listener.local_addr().unwrap()));
         let stand = Arc::new(Self::default());
         let serving = Arc::clone(&stand);
         tokio::spawn(async move {
@@ -50,33 +42,17 @@ impl Stand {
         (stand, Bus::new(&configuration, "events".to_owned()))
     }
 
-    /// One request of a connection.
     async fn answer(&self, stream: TcpStream) {
-        let mut stream = BufReader::new(stream);
-        let (mut line, mut length) = (String::new(), 0);
-        while stream.read_line(&mut line).await.unwrap() > 2 {
-            if let Some(text) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                length = text.trim().parse().unwrap();
-            }
-            line.clear();
-        }
-        let mut body = vec![0; length];
-        stream.read_exact(&mut body).await.unwrap();
-        let body: Value = serde_json::from_slice(&body).unwrap();
+        let asked = Asked::read(stream).await.unwrap();
         let (status, answer) = match self.mode.load(Ordering::SeqCst) {
             FAILS => (
                 "400 Bad Request",
                 json!({ "__type": "ValidationException", "message": "no" }),
             ),
             HANGS => return tokio::time::sleep(Duration::from_secs(60)).await,
-            mode => ("200 OK", self.take(&body, mode == REFUSES_DECLINED)),
+            mode => ("200 OK", self.take(&asked.body, mode == REFUSES_DECLINED)),
         };
-        let answer = answer.to_string();
-        let head = format!(
-            "HTTP/1.1 {status}\r\ncontent-type: application/x-amz-json-1.1\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
-            answer.len()
-        );
-        stream.write_all((head + &answer).as_bytes()).await.unwrap();
+        asked.answer(status, "", &answer.to_string()).await.unwrap();
     }
 
     fn take(&self, body: &Value, choosy: bool) -> Value {

@@ -4,6 +4,7 @@
 pub mod databases;
 pub mod mailbox;
 pub mod product;
+pub mod stand_in;
 
 /// A variable that `make` sets, or a sentence that says so.
 ///

@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context as _, Result};
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+use anyhow::Result;
+use aws_config::SdkConfig;
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+
+use crate::stand_in::{Asked, configuration};
 
 /// A running mailbox; it ends when it is dropped.
 pub struct Mailbox {
@@ -46,13 +46,7 @@ impl Mailbox {
     /// How an SDK reaches it.
     #[must_use]
     pub fn configuration(&self) -> SdkConfig {
-        let credentials = Credentials::new("test", "test", None, None, "tests");
-        SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .endpoint_url(&self.url)
-            .build()
+        configuration(&self.url)
     }
 
     /// From now on refuses every mail, or takes them again.
@@ -73,37 +67,19 @@ impl Drop for Mailbox {
     }
 }
 
-/// One request of a connection, which then ends.
 async fn answer(stream: TcpStream, state: &State) -> Result<()> {
-    let mut stream = BufReader::new(stream);
-    let (mut first, mut length) = (String::new(), 0);
-    stream.read_line(&mut first).await?;
-    loop {
-        let mut line = String::new();
-        stream.read_line(&mut line).await?;
-        let Some((name, value)) = line.trim_end().split_once(':') else {
-            break;
-        };
-        if name.eq_ignore_ascii_case("content-length") {
-            length = value.trim().parse()?;
-        }
-    }
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body).await?;
-    let sends = first.starts_with("POST /v2/email/outbound-emails ");
+    let asked = Asked::read(stream).await?;
+    let sends = asked.first_line.starts_with("POST /v2/email/outbound-emails ");
     let (status, text) = match (sends, state.refuses.load(Ordering::SeqCst)) {
         (false, _) => ("404 Not Found", "{}"),
         (true, true) => ("400 Bad Request", r#"{"message":"Email address is not verified."}"#),
         (true, false) => {
-            let mail = serde_json::from_slice(&body).context("the mail is no JSON")?;
-            state.mails.lock().unwrap_or_else(PoisonError::into_inner).push(mail);
+            let mut mails = state.mails.lock().unwrap_or_else(PoisonError::into_inner);
+            mails.push(asked.body.clone());
             ("200 OK", r#"{"MessageId":"1"}"#)
         }
     };
-    let answer = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nx-amzn-errortype: MessageRejected\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{text}",
-        text.len()
-    );
-    stream.get_mut().write_all(answer.as_bytes()).await?;
-    Ok(stream.get_mut().shutdown().await?)
+    asked
+        .answer(status, "x-amzn-errortype: MessageRejected\r\n", text)
+        .await
 }

@@ -243,17 +243,7 @@ async fn sign_in(http: &str, client: Uuid, email: &str) -> Result<Account> {
         .post("/v1/sign-in", &json!({ "email": email, "password": PASSWORD }))
         .await?
         .expect(200)?;
-    let text = |name: &str| {
-        answer.body[name]
-            .as_str()
-            .map(str::to_owned)
-            .with_context(|| format!("no {name}"))
-    };
-    Ok(Account {
-        token: text("access_token")?,
-        refresh_token: text("refresh_token")?,
-        ..nobody
-    })
+    nobody.with_tokens(&answer)
 }
 
 impl Account {
@@ -311,6 +301,10 @@ impl Account {
             .post("/v1/refresh-token", &refresh)
             .await?
             .expect(200)?;
+        self.with_tokens(&answer)
+    }
+
+    fn with_tokens(&self, answer: &Answer) -> Result<Self> {
         let text = |name: &str| {
             answer.body[name]
                 .as_str()

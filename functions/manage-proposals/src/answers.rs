@@ -16,7 +16,7 @@ use proposal::{PriceBook, Questionnaire, StepKey};
 use serde::Deserialize;
 
 use crate::shown::shown;
-use crate::{Context, MAX_TRIES, WHAT, allowed, invalid, state, too_busy};
+use crate::{Context, MAX_TRIES, WHAT, allowed, invalid, quoted, state, too_busy};
 
 pub(crate) async fn replace(
     State(context): State<Context>,
@@ -72,8 +72,6 @@ pub(crate) async fn quote(
         return Ok(Json(issued.context("an issued revision has a quote")?).into_response());
     }
     let definitions = context.definitions(caller.client).await?;
-    let book = PriceBook::of(&found.price_book).context("read price book")?;
-    let required = proposal::required_objects(&definitions.catalog, &found.answers.kpi_selection.kpis);
-    let quote = proposal::quote(book, &found.answers, &found.terms, &required);
+    let (quote, _) = quoted(&found, &definitions)?;
     Ok(Json(quote).into_response())
 }

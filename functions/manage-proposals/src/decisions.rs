@@ -14,11 +14,12 @@ use platform::problem::Issue;
 use platform::versions::{changed_meanwhile, expected_mark, expected_version};
 use platform::{Problem, clock};
 use proposal::lifecycle::{Action, State, valid_until};
-use proposal::{PriceBook, Quote, RequiredObjects, Section, StepKey};
+use proposal::{Quote, RequiredObjects, Section, StepKey};
+use uuid::Uuid;
 
 use crate::schedule::kept_plan;
 use crate::shown::{mark, shown};
-use crate::{Context, MAX_TRIES, WHAT, allowed, another_revision, event, standing, state, too_busy};
+use crate::{Context, MAX_TRIES, WHAT, allowed, another_revision, event, quoted, standing, state, too_busy};
 
 /// Most characters of the reason of a refusal.
 const MAX_REASON: usize = 1_000;
@@ -85,9 +86,7 @@ fn another_price(id: &str) -> Problem {
 
 /// The quote, when nothing is missing: an offer is never half of one.
 fn complete_quote(found: &Stored, definitions: &ClientCatalog) -> Result<(Quote, RequiredObjects), Problem> {
-    let book = PriceBook::of(&found.price_book).context("read price book")?;
-    let required = proposal::required_objects(&definitions.catalog, &found.answers.kpi_selection.kpis);
-    let quote = proposal::quote(book, &found.answers, &found.terms, &required);
+    let (quote, required) = quoted(found, definitions)?;
     let licensed = quote.lines.iter().any(|line| line.section == Section::Licensing);
     if quote.complete && licensed {
         return Ok((quote, required));
@@ -126,9 +125,13 @@ pub(crate) async fn accept(
     Body(Acceptance { revision }): Body<Acceptance>,
 ) -> Result<Response, Problem> {
     let caller = authorized.with(Permission::DecideProposals)?;
-    let change = Change::Accept { revision };
-    let by = (&caller, correlation.as_str());
-    decide(&context, by, &id, revision, (Action::Accept, change)).await
+    let decision = Decision {
+        revision,
+        action: Action::Accept,
+        change: Change::Accept { revision },
+        told: |proposal, revision| Happening::ProposalAccepted { proposal, revision },
+    };
+    decide(&context, (&caller, &correlation), &id, decision).await
 }
 
 pub(crate) async fn decline(
@@ -147,18 +150,38 @@ pub(crate) async fn decline(
             "/reason has {length} characters: up to {MAX_REASON} are possible, and no control characters but line feeds"
         )));
     }
-    let change = Change::Decline { revision, reason };
-    let by = (&caller, correlation.as_str());
-    decide(&context, by, &id, revision, (Action::Decline, change)).await
+    let decision = Decision {
+        revision,
+        action: Action::Decline,
+        change: Change::Decline { revision, reason },
+        told: |proposal, revision| Happening::ProposalDeclined { proposal, revision },
+    };
+    decide(&context, (&caller, &correlation), &id, decision).await
+}
+
+/// What becomes of an issued revision.
+struct Decision<'a> {
+    revision: i32,
+    /// What must be allowed.
+    action: Action,
+    /// What is stored.
+    change: Change<'a>,
+    /// What the others are told.
+    told: fn(Uuid, i32) -> Happening,
 }
 
 async fn decide(
     context: &Context,
     (caller, correlation): (&Caller, &str),
     id: &str,
-    revision: i32,
-    (action, change): (Action, Change<'_>),
+    decision: Decision<'_>,
 ) -> Result<Response, Problem> {
+    let Decision {
+        revision,
+        action,
+        change,
+        told,
+    } = decision;
     for _ in 0..MAX_TRIES {
         let (found, definitions) = context.read(caller, id).await?;
         // A draft that was begun after an offer does not withdraw it.
@@ -173,12 +196,7 @@ async fn decide(
             // Read again: it may have been decided after the proposal was read and before its revisions were.
             return shown(context.proposal(caller.client, id).await?, &definitions);
         }
-        let proposal = found.id;
-        let what = match action {
-            Action::Decline => Happening::ProposalDeclined { proposal, revision },
-            _ => Happening::ProposalAccepted { proposal, revision },
-        };
-        let told = event(caller, correlation, what);
+        let told = event(caller, correlation, told(found.id, revision));
         let changed = context.change_and_tell(caller, &found, change, &told);
         if let Some(changed) = changed.await? {
             return shown(changed, &definitions);

@@ -24,10 +24,11 @@ use database::{Database, Timeouts};
 use identity::Caller;
 use platform::bucket::Bucket;
 use platform::bus::{self, Bus};
-use platform::database::Catalogs;
+use platform::database::CatalogCache;
 use platform::problem::Issue;
 use platform::{Problem, clock};
 use proposal::lifecycle::{Action, Allowed, State};
+use proposal::{PriceBook, Quote, RequiredObjects};
 use uuid::Uuid;
 
 const WHAT: &str = "proposal";
@@ -36,7 +37,7 @@ const WHAT: &str = "proposal";
 #[derive(Clone)]
 pub struct Context {
     database: Database,
-    catalogs: Catalogs,
+    catalogs: CatalogCache,
     bus: Bus,
     /// Where `render-proposals` puts documents.
     documents: Bucket,
@@ -50,7 +51,7 @@ impl Context {
     pub async fn from_environment() -> Result<Self> {
         Ok(Self {
             database: platform::database::from_environment()?.with_timeouts(Timeouts::REQUEST),
-            catalogs: Catalogs::default(),
+            catalogs: CatalogCache::default(),
             bus: Bus::from_environment().await?,
             documents: Bucket::from_environment("DOCUMENTS_BUCKET").await?,
         })
@@ -123,6 +124,14 @@ fn event(caller: &Caller, correlation_id: &str, what: Happening) -> DomainEvent 
         occurred_at: clock::now(),
         what,
     }
+}
+
+/// What a draft costs by the catalogue of now, and what its KPIs need.
+fn quoted(found: &Stored, definitions: &ClientCatalog) -> Result<(Quote, RequiredObjects), Problem> {
+    let book = PriceBook::of(&found.price_book).context("read price book")?;
+    let required = proposal::required_objects(&definitions.catalog, &found.answers.kpi_selection.kpis);
+    let quote = proposal::quote(book, &found.answers, &found.terms, &required);
+    Ok((quote, required))
 }
 
 /// How often a change looks again after somebody else was faster.

@@ -14,11 +14,11 @@ use platform::extract::{Authorized, Json as Body, Path};
 use platform::versions::{changed_meanwhile, expected_version};
 use proposal::lifecycle::Action;
 use proposal::schedule::{self, Task, Team};
-use proposal::{PriceBook, Quote, RequiredObjects};
+use proposal::{Quote, RequiredObjects};
 use serde_json::Value;
 
 use crate::shown::shown;
-use crate::{Context, MAX_TRIES, WHAT, allowed, invalid, state, too_busy};
+use crate::{Context, MAX_TRIES, WHAT, allowed, invalid, quoted, state, too_busy};
 
 /// Looks: nothing is stored.
 pub(crate) async fn plan(
@@ -99,9 +99,7 @@ pub(crate) async fn kept_plan(
 }
 
 fn tasks(found: &Stored, definitions: &ClientCatalog) -> Result<Vec<Task>, Problem> {
-    let book = PriceBook::of(&found.price_book).context("read price book")?;
-    let required = proposal::required_objects(&definitions.catalog, &found.answers.kpi_selection.kpis);
-    let quote = proposal::quote(book, &found.answers, &found.terms, &required);
+    let (quote, required) = quoted(found, definitions)?;
     let tasks = schedule::tasks(&quote, &required);
     if tasks.is_empty() {
         return Err(

@@ -16,7 +16,7 @@ use database::read::{self, Read};
 use database::{Database, Error, Timeouts};
 use identity::Permission;
 use jiff::Timestamp;
-use platform::database::Catalogs;
+use platform::database::CatalogCache;
 use platform::extract::{Authorized, Path, Query};
 use platform::{Problem, clock};
 use series::answer::Row;
@@ -34,7 +34,7 @@ const TIMEOUTS: Timeouts = Timeouts {
 #[derive(Clone)]
 pub struct Context {
     database: Database,
-    catalogs: Catalogs,
+    catalogs: CatalogCache,
 }
 
 impl Context {
@@ -45,7 +45,7 @@ impl Context {
     pub fn from_environment() -> Result<Self> {
         Ok(Self {
             database: platform::database::from_environment()?.with_timeouts(TIMEOUTS),
-            catalogs: Catalogs::default(),
+            catalogs: CatalogCache::default(),
         })
     }
 }

@@ -89,8 +89,6 @@ pub struct Rendering {
     pub files: Option<Vec<File>>,
     /// Why the last try failed.
     pub failure: Option<String>,
-    /// How often it was tried.
-    pub tries: i32,
     /// When.
     pub updated_at: Timestamp,
 }
@@ -133,7 +131,7 @@ pub async fn source(database: &Database, client: Uuid, (proposal, number): Revis
 pub async fn find(database: &Database, client: Uuid, (proposal, number): Revision) -> Result<Option<Rendering>, Error> {
     let session = database.session().await?;
     session.begin(Some(client), Isolation::ReadCommitted).await?;
-    let sql = "SELECT files, failure, tries, updated_at FROM core.proposal_renderings
+    let sql = "SELECT files, failure, updated_at FROM core.proposal_renderings
         WHERE client_id = $1 AND proposal_id = $2 AND revision = $3";
     let result = session.query(sql, &[&client, &proposal, &number]).await;
     let rows = session.finish(result).await?;
@@ -148,8 +146,7 @@ pub async fn find(database: &Database, client: Uuid, (proposal, number): Revisio
     Ok(Some(Rendering {
         files: files.map(serde_json::from_value).transpose().map_err(unreadable)?,
         failure: row.get(1),
-        tries: row.get(2),
-        updated_at: row.get(3),
+        updated_at: row.get(2),
     }))
 }
 
@@ -162,7 +159,7 @@ pub async fn begun(database: &Database, client: Uuid, (proposal, number): Revisi
     session.begin(Some(client), Isolation::ReadCommitted).await?;
     let sql = "INSERT INTO core.proposal_renderings AS d (client_id, proposal_id, revision) VALUES ($1, $2, $3)
         ON CONFLICT (client_id, proposal_id, revision) DO UPDATE
-        SET failure = NULL, tries = d.tries + 1, updated_at = now() WHERE d.files IS NULL";
+        SET failure = NULL, updated_at = now() WHERE d.files IS NULL";
     let result = session.execute(sql, &[&client, &proposal, &number]).await;
     session.finish(result).await.map(drop)
 }

@@ -42,11 +42,11 @@ type Kept = BTreeMap<Uuid, (Mark, Arc<ClientCatalog>)>;
 
 /// Definitions that were asked for, kept until they change: to read hundreds of formulas takes longer than to answer.
 #[derive(Clone, Default)]
-pub struct Catalogs {
+pub struct CatalogCache {
     kept: Arc<Mutex<Kept>>,
 }
 
-impl Catalogs {
+impl CatalogCache {
     /// The definitions of the token's client as they are now.
     ///
     /// # Errors

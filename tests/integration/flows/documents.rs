@@ -13,6 +13,7 @@ async fn an_offer_has_documents() {
     let product = Product::start().await.unwrap();
     colours_are_checked(&product.ours).await;
     an_issue_makes_documents(&product).await;
+    a_render_that_is_repeated_changes_nothing(&product).await;
     others_get_none(&product).await;
     a_kept_team_is_planned_with(&product.ours).await;
     a_failure_is_told(&product).await;
@@ -160,6 +161,37 @@ async fn linked(file: &Value) -> Vec<u8> {
     assert_eq!(answer.status(), 200, "{}", file["name"]);
     assert_eq!(answer.headers()["content-type"], file["media_type"].as_str().unwrap());
     answer.bytes().await.unwrap().to_vec()
+}
+
+/// A message that comes again, and a run that was killed after its files were stored and before that was noted.
+async fn a_render_that_is_repeated_changes_nothing(product: &Product) {
+    let ours = &product.ours;
+    let path = issued(ours).await;
+    let proposal: Uuid = path.rsplit('/').next().unwrap().parse().unwrap();
+    assert_eq!(documents(ours, &path).await["state"], "ready");
+    let owner = product.database.plain().await.unwrap();
+    let stored = async || -> Value {
+        let sql = "SELECT files FROM core.proposal_renderings WHERE proposal_id = $1";
+        owner.query_one(sql, &[&proposal]).await.unwrap().get(0)
+    };
+    let first = stored().await;
+    let events = product.events().unwrap().into_iter();
+    let mut told = events.filter(|event| event["detail"]["proposal"] == json!(proposal));
+    let message = json!({ "messageId": "again", "body": told.next().unwrap().to_string(), "attributes": {}, "messageAttributes": {} });
+    let again = async || {
+        let answer = product
+            .cloud
+            .invoke("render-proposals", &json!({ "Records": [message] }))
+            .await;
+        assert_eq!(answer.unwrap()["batchItemFailures"], json!([]));
+    };
+    again().await;
+    assert_eq!(stored().await, first);
+    let killed = "UPDATE core.proposal_renderings SET files = NULL WHERE proposal_id = $1";
+    owner.execute(killed, &[&proposal]).await.unwrap();
+    assert_eq!(get(ours, &format!("{path}/documents")).await["state"], "pending");
+    tokio::join!(again(), again());
+    assert_eq!(stored().await, first, "the same documents under the same names");
 }
 
 async fn others_get_none(product: &Product) {

@@ -29,7 +29,7 @@ lint: ## Check formatting, lints and dependencies (ARGS=--advisories adds known 
 	cargo clippy --workspace --all-targets -- -D warnings
 	@infra/setup/check-dependencies $(ARGS)
 
-invoke: event build ## Send one event to one function: make invoke F=read-series E=events/read-series.value.json
+invoke: event build ## Send one event to one function: make invoke F=read-series E=events/ask/read-series.value.json
 	@exec infra/setup/with-environment "$(local_cloud)" invoke "$(F)" "$(E)" $(ARGS)
 
 bench-live: build ## Measure commit to frame for many subscribers
@@ -43,7 +43,7 @@ bench-proposals: build ## Measure quotes, computed and over HTTP, and documents 
 	@cargo bench -p render-proposals --bench documents
 
 event:
-	@[[ -n "$(F)" && -n "$(E)" ]] || { echo "error: name a function and an event: make invoke F=read-series E=events/read-series.value.json" >&2; exit 1; }
+	@[[ -n "$(F)" && -n "$(E)" ]] || { echo "error: name a function and an event: make invoke F=read-series E=events/ask/read-series.value.json" >&2; exit 1; }
 
 build: fetch
 	cargo build --workspace --bins

@@ -9,7 +9,6 @@
 //! both of the Amazon EventBridge User Guide.
 
 #[cfg(test)]
-#[path = "event_pattern_tests.rs"]
 mod tests;
 
 use std::cmp::Ordering;

@@ -249,5 +249,4 @@ impl<'a> Rows<'a> {
 }
 
 #[cfg(test)]
-#[path = "table_tests.rs"]
 mod tests;

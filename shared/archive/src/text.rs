@@ -185,5 +185,4 @@ impl<'a> NdjsonRows<'a> {
 }
 
 #[cfg(test)]
-#[path = "text_tests.rs"]
 mod tests;

@@ -192,5 +192,4 @@ fn below<T>(parent: &str, result: Result<T, Vec<Problem>>) -> Vec<Problem> {
 }
 
 #[cfg(test)]
-#[path = "book_tests.rs"]
 mod tests;

@@ -269,5 +269,4 @@ fn no_such(pointer: &str, name: &str, entity: &EntityDefinition, fits: fn(&Attri
 }
 
 #[cfg(test)]
-#[path = "validate_tests.rs"]
 mod tests;

@@ -241,5 +241,4 @@ impl<'a> Columns<'a> {
 }
 
 #[cfg(test)]
-#[path = "relation_tests.rs"]
 mod tests;

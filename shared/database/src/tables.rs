@@ -282,5 +282,4 @@ pub async fn relations(session: &Session) -> Result<Vec<Stored>, Error> {
 }
 
 #[cfg(test)]
-#[path = "tables_tests.rs"]
 mod tests;

@@ -240,5 +240,4 @@ impl<'a> Checker<'a> {
 }
 
 #[cfg(test)]
-#[path = "check_tests.rs"]
 mod tests;

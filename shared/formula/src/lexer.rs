@@ -285,5 +285,4 @@ fn unexpected_characters(source: &str, span: &Range<usize>) -> String {
 }
 
 #[cfg(test)]
-#[path = "lexer_tests.rs"]
 mod tests;

@@ -387,5 +387,4 @@ impl<'a> Parser<'a> {
 }
 
 #[cfg(test)]
-#[path = "parser_tests.rs"]
 mod tests;

@@ -72,5 +72,4 @@ impl RowFormula {
 }
 
 #[cfg(test)]
-#[path = "row_tests.rs"]
 mod tests;

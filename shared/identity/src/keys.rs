@@ -185,5 +185,4 @@ fn pem(tag: &str, der: &[u8]) -> String {
 }
 
 #[cfg(test)]
-#[path = "keys_tests.rs"]
 mod tests;

@@ -253,5 +253,4 @@ impl Licence {
 }
 
 #[cfg(test)]
-#[path = "licence_tests.rs"]
 mod tests;

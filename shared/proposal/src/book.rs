@@ -355,5 +355,4 @@ impl Hourly {
 }
 
 #[cfg(test)]
-#[path = "book_tests.rs"]
 mod tests;

@@ -82,5 +82,4 @@ impl Document {
 }
 
 #[cfg(test)]
-#[path = "document_tests.rs"]
 mod tests;

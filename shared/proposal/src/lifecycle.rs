@@ -140,5 +140,4 @@ fn no(reason: &'static str, hint: &'static str) -> Allowed {
 }
 
 #[cfg(test)]
-#[path = "lifecycle_tests.rs"]
 mod tests;

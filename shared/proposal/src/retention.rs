@@ -175,5 +175,4 @@ impl Archive {
 }
 
 #[cfg(test)]
-#[path = "retention_tests.rs"]
 mod tests;

@@ -196,5 +196,4 @@ fn line(pointer: &str, text: &mut String) -> Option<Problem> {
 }
 
 #[cfg(test)]
-#[path = "terms_tests.rs"]
 mod tests;

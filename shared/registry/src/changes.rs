@@ -336,5 +336,4 @@ fn number_of(item: &Item) -> Result<u64> {
 }
 
 #[cfg(test)]
-#[path = "changes_tests.rs"]
 mod tests;

@@ -224,5 +224,4 @@ pub(crate) fn read_card(item: &Item) -> Result<Card> {
 }
 
 #[cfg(test)]
-#[path = "connections_tests.rs"]
 mod tests;

@@ -120,5 +120,4 @@ fn read_control(item: &Item) -> Result<(Uuid, String, Control)> {
 }
 
 #[cfg(test)]
-#[path = "controls_tests.rs"]
 mod tests;

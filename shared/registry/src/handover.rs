@@ -125,5 +125,4 @@ fn part_bytes(item: &Item) -> Result<&[u8]> {
 }
 
 #[cfg(test)]
-#[path = "handover_tests.rs"]
 mod tests;

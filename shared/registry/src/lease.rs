@@ -129,5 +129,4 @@ fn read_lease(shard: u32, item: &Item) -> Result<Lease> {
 }
 
 #[cfg(test)]
-#[path = "lease_tests.rs"]
 mod tests;

@@ -248,5 +248,4 @@ pub(crate) fn read_topics(item: &Item) -> Result<Vec<Subscription>> {
 }
 
 #[cfg(test)]
-#[path = "subscriptions_tests.rs"]
 mod tests;

@@ -139,5 +139,4 @@ fn text(raw: &str) -> Field<'_> {
 }
 
 #[cfg(test)]
-#[path = "json_tests.rs"]
 mod tests;

@@ -125,5 +125,4 @@ fn numbered<K: Hash + Eq>(keys: impl Iterator<Item = K>) -> Vec<usize> {
 }
 
 #[cfg(test)]
-#[path = "partials_tests.rs"]
 mod tests;

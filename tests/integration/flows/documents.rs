@@ -76,7 +76,7 @@ async fn colours_are_checked(ours: &Account) {
         );
     }
     let logo = STANDARD.encode(include_bytes!(
-        "../../../functions/render-proposals/tests/documents/logo.png"
+        "../../../functions/proposals/render-proposals/tests/documents/logo.png"
     ));
     let ours_now = json!({ "primary_colour": "#660022", "accent_colour": "#cc8800", "logo": logo });
     let set = put("\"0\"", ours_now.clone()).await.expect(200).unwrap();

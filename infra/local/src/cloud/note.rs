@@ -146,5 +146,4 @@ fn renew_token(state: &Path, token: String) -> anyhow::Result<()> {
 pub const NOT_RUNNING: &str = "no local cloud is running: start one with `make run`";
 
 #[cfg(test)]
-#[path = "note_tests.rs"]
 mod tests;

@@ -150,5 +150,4 @@ pub fn signing_key_id(key: &str) -> Result<String, LicenceError> {
 }
 
 #[cfg(test)]
-#[path = "key_tests.rs"]
 mod tests;

@@ -29,5 +29,4 @@ pub fn days_left(terms: &Terms, today: Date) -> i32 {
 }
 
 #[cfg(test)]
-#[path = "notice_tests.rs"]
 mod tests;

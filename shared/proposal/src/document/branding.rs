@@ -128,5 +128,4 @@ impl Serialize for Colour {
 }
 
 #[cfg(test)]
-#[path = "branding_tests.rs"]
 mod tests;

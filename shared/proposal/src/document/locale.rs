@@ -198,5 +198,4 @@ fn symbol(currency: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "locale_tests.rs"]
 mod tests;

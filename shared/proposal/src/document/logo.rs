@@ -81,5 +81,4 @@ impl Logo {
 }
 
 #[cfg(test)]
-#[path = "logo_tests.rs"]
 mod tests;

@@ -55,5 +55,4 @@ fn is_dropped(c: char) -> bool {
 }
 
 #[cfg(test)]
-#[path = "text_tests.rs"]
 mod tests;

@@ -121,5 +121,4 @@ fn transfer(book: &PriceBook, load: &Infrastructure) -> Option<Decimal> {
 }
 
 #[cfg(test)]
-#[path = "infrastructure_tests.rs"]
 mod tests;

@@ -137,5 +137,4 @@ pub(super) fn day(start: Date, date: Date) -> u32 {
 }
 
 #[cfg(test)]
-#[path = "calendar_tests.rs"]
 mod tests;

@@ -259,5 +259,4 @@ pub(super) fn too_long(project: &Project, task: usize) -> Problem {
 }
 
 #[cfg(test)]
-#[path = "check_tests.rs"]
 mod tests;

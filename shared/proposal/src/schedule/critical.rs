@@ -108,5 +108,4 @@ fn path(network: &Network, slots: &[Slot], neighbours: &Neighbours, standard: &C
 }
 
 #[cfg(test)]
-#[path = "critical_tests.rs"]
 mod tests;

@@ -286,5 +286,4 @@ fn hours(minutes: u32) -> String {
 }
 
 #[cfg(test)]
-#[path = "delays_tests.rs"]
 mod tests;

@@ -101,5 +101,4 @@ impl Planned<'_> {
 }
 
 #[cfg(test)]
-#[path = "report_tests.rs"]
 mod tests;

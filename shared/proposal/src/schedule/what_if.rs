@@ -142,5 +142,4 @@ fn moved(before: &Assignment, after: &Assignment) -> Option<Moved> {
 }
 
 #[cfg(test)]
-#[path = "what_if_tests.rs"]
 mod tests;

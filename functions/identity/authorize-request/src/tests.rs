@@ -1,0 +1,166 @@
+//! Both kinds of event, as API Gateway sends them (`events/identity/authorize-request.*.json`), with tokens of every kind.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+use identity::{Claims, Features, KeyPair, Role, SigningKey, generate_key_pair};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::*;
+
+const HTTP: &str = include_str!("../../../../events/identity/authorize-request.http.json");
+const WEBSOCKET: &str = include_str!("../../../../events/identity/authorize-request.websocket.json");
+const CALLER: Caller = Caller {
+    client: Uuid::from_u128(1),
+    user: Uuid::from_u128(2),
+    role: Role::Analyst,
+    features: Features::ALL,
+};
+
+fn now() -> Timestamp {
+    "2026-03-01T12:00:00Z".parse().unwrap()
+}
+
+fn token(pair: &KeyPair, token_use: TokenUse, issued: Timestamp) -> String {
+    SigningKey::from_pem(&pair.signing_pem)
+        .unwrap()
+        .sign(&Claims::new(&CALLER, token_use, Uuid::from_u128(3), issued))
+        .unwrap()
+}
+
+fn ask(context: &Context, event: &Value) -> Result<Value, String> {
+    let event: Event = serde_json::from_value(event.clone()).unwrap();
+    authorize(context, &event, now())
+        .map(|answer| serde_json::to_value(answer).unwrap())
+        .map_err(|error| error.to_string())
+}
+
+fn http(authorization: &str) -> Value {
+    let mut event: Value = serde_json::from_str(HTTP).unwrap();
+    event["headers"]["authorization"] = json!(authorization);
+    event["identitySource"] = json!([authorization]);
+    event
+}
+
+fn websocket(token: &str) -> Value {
+    let mut event: Value = serde_json::from_str(WEBSOCKET).unwrap();
+    event["queryStringParameters"]["token"] = json!(token);
+    event
+}
+
+#[test]
+fn a_valid_token_names_its_caller() {
+    let pair = generate_key_pair().unwrap();
+    let context = Context::new(&pair.verifying_pem).unwrap();
+    let token = token(&pair, TokenUse::Access, now());
+    let caller = json!({"client": CALLER.client, "user": CALLER.user, "role": "analyst",
+        "features": "ingest live modelling proposals series"});
+    for scheme in ["Bearer", "bearer"] {
+        let answer = ask(&context, &http(&format!("{scheme} {token}")));
+        assert_eq!(answer, Ok(json!({"isAuthorized": true, "context": caller})));
+    }
+    let policy = json!({
+        "principalId": CALLER.user,
+        "policyDocument": {
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Effect": "Allow",
+                "Action": "execute-api:Invoke",
+                "Resource": "arn:aws:execute-api:us-east-1:000000000000:abcdef1234/live/*",
+            }],
+        },
+        "context": caller,
+    });
+    assert_eq!(ask(&context, &websocket(&token)), Ok(policy));
+}
+
+#[test]
+fn every_other_token_is_refused() {
+    let (pair, foreign) = (generate_key_pair().unwrap(), generate_key_pair().unwrap());
+    let context = Context::new(&pair.verifying_pem).unwrap();
+    let valid = token(&pair, TokenUse::Access, now());
+    let refused = [
+        ("empty", String::new()),
+        ("nonsense", "token".to_owned()),
+        (
+            "expired",
+            token(&pair, TokenUse::Access, "2026-03-01T10:59:59Z".parse().unwrap()),
+        ),
+        ("foreign", token(&foreign, TokenUse::Access, now())),
+        ("refresh", token(&pair, TokenUse::Refresh, now())),
+        ("truncated", valid[..valid.len() - 1].to_owned()),
+        // {"alg":"none"} and the claims as they were.
+        (
+            "unsigned",
+            format!("eyJhbGciOiJub25lIn0.{}.", valid.split('.').nth(1).unwrap()),
+        ),
+    ];
+    for (name, token) in refused {
+        assert_eq!(
+            ask(&context, &http(&format!("Bearer {token}"))),
+            Ok(json!({"isAuthorized": false})),
+            "{name}"
+        );
+        assert_eq!(
+            ask(&context, &websocket(&token)),
+            Err(UNAUTHORIZED.to_owned()),
+            "{name}"
+        );
+    }
+    for authorization in [
+        "",
+        "Bearer",
+        &valid,
+        &format!("Basic {valid}"),
+        &format!("Bearer{valid}"),
+    ] {
+        assert_eq!(
+            ask(&context, &http(authorization)),
+            Ok(json!({"isAuthorized": false})),
+            "{authorization:.12}"
+        );
+    }
+}
+
+#[test]
+fn no_token_at_all_is_refused() {
+    let context = Context::new(&generate_key_pair().unwrap().verifying_pem).unwrap();
+    for parameters in [Value::Null, json!({}), json!({"Token": "x"})] {
+        let mut event = websocket("");
+        event["queryStringParameters"] = parameters;
+        assert_eq!(ask(&context, &event), Err(UNAUTHORIZED.to_owned()));
+    }
+    let mut event = http("");
+    event["headers"].as_object_mut().unwrap().remove("authorization");
+    assert_eq!(ask(&context, &event), Ok(json!({"isAuthorized": false})));
+}
+
+#[test]
+fn the_sample_events_hold_no_real_token() {
+    let context = Context::new(&generate_key_pair().unwrap().verifying_pem).unwrap();
+    for sample in [HTTP, WEBSOCKET] {
+        assert!(sample.contains("not-a-real-token"));
+    }
+    assert_eq!(
+        ask(&context, &serde_json::from_str(HTTP).unwrap()),
+        Ok(json!({"isAuthorized": false}))
+    );
+    assert_eq!(
+        ask(&context, &serde_json::from_str(WEBSOCKET).unwrap()),
+        Err(UNAUTHORIZED.to_owned())
+    );
+}
+
+#[test]
+fn an_event_of_another_kind_is_not_taken_for_either() {
+    for event in [
+        json!({}),
+        json!({"Records": []}),
+        json!({"headers": {"authorization": "Bearer x"}}),
+    ] {
+        assert!(serde_json::from_value::<Event>(event.clone()).is_err());
+        let context = Context::new(&generate_key_pair().unwrap().verifying_pem).unwrap();
+        let error = handle(&context, event, now()).unwrap_err().to_string();
+        assert!(error != UNAUTHORIZED && !error.contains("Bearer x"), "{error}");
+    }
+}

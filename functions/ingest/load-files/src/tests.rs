@@ -1,0 +1,76 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+use serde_json::{Value, json};
+
+use super::*;
+
+const FILE: &str = include_str!("../../../../events/ingest/load-files.json");
+const TEST: &str = include_str!("../../../../events/ingest/load-files.test-event.json");
+
+/// The body of a sample event's one message.
+fn body(sample: &str) -> String {
+    let event: SqsEvent = serde_json::from_str(sample).unwrap();
+    event.records[0].body.clone().unwrap()
+}
+
+/// The sample's notification with another key, as S3 writes it.
+fn with_key(key: &str) -> String {
+    let mut notification: Value = serde_json::from_str(&body(FILE)).unwrap();
+    notification["Records"][0]["s3"]["object"]["key"] = key.into();
+    notification.to_string()
+}
+
+#[test]
+fn a_notification_tells_of_its_objects() {
+    let client = "018f4e2a-7c1b-7d3e-9a52-3f6f1c2a5201";
+    let cases = [
+        (body(FILE), format!("{client}/Flight/flights-2026-03-01.csv")),
+        (
+            with_key("a/Flight/%C3%A9%2B%2520+it.csv"),
+            "a/Flight/é+%20 it.csv".to_owned(),
+        ),
+    ];
+    for (body, key) in cases {
+        let bucket = "analytics-engine-incoming-dev-000000000000".to_owned();
+        assert_eq!(dropped(&body).unwrap(), [Dropped { bucket, key }], "{body}");
+    }
+}
+
+#[test]
+fn the_message_by_which_s3_tries_the_queue_tells_of_none() {
+    assert_eq!(dropped(&body(TEST)).unwrap(), []);
+}
+
+#[test]
+fn what_is_no_notification_stays_in_the_queue() {
+    let mut nameless: Value = serde_json::from_str(&body(FILE)).unwrap();
+    nameless["Records"][0]["s3"]["object"]["key"] = Value::Null;
+    for body in [
+        String::new(),
+        "{}".to_owned(),
+        json!({ "Records": [] }).to_string(),
+        json!({ "Event": "s3:OtherEvent" }).to_string(),
+        nameless.to_string(),
+    ] {
+        assert!(dropped(&body).is_err(), "{body}");
+    }
+}
+
+#[test]
+fn keys_name_a_client_and_an_entity() {
+    let client = Uuid::from_u128(7);
+    let key = format!("{client}/Flight/2026/03/a.csv");
+    let found = address(&key).unwrap();
+    assert_eq!((found.client, found.entity), (client, "Flight"));
+    for key in ["a.csv", "Flight/a.csv", "ours/Flight/a.csv", &format!("{client}/a.csv")] {
+        assert!(address(key).is_err(), "{key}");
+    }
+}
+
+#[test]
+fn a_refusal_is_told_once_per_version_of_a_file() {
+    let (client, key) = (Uuid::from_u128(7), "a/Flight/a.csv");
+    let id = |version: &str| batch_id(client, key, version, REFUSED);
+    assert_eq!(id("one"), id("one"));
+    assert_ne!(id("one"), id("two"));
+}

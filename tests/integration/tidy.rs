@@ -1,6 +1,7 @@
 //! House rules that are worth keeping, each with its reason. They only read files.
 
 mod crates;
+mod documents;
 mod repository;
 mod sources;
 pub(crate) mod template;

@@ -68,7 +68,10 @@ fn code(cell: &str) -> Vec<String> {
 }
 
 fn one(cell: &str) -> String {
-    code(cell).into_iter().next().unwrap_or_else(|| panic!("no code in {cell:?}"))
+    code(cell)
+        .into_iter()
+        .next()
+        .unwrap_or_else(|| panic!("no code in {cell:?}"))
 }
 
 /// A literal of the language, or "no value".
@@ -87,7 +90,9 @@ fn value(cell: &str) -> Value {
 
 /// The number that a value is; other values as they are, so that both can be compared with what the manual says.
 fn plain(value: Value) -> Value {
-    value.as_decimal().map_or(value, |number| Value::Decimal(number.normalize()))
+    value
+        .as_decimal()
+        .map_or(value, |number| Value::Decimal(number.normalize()))
 }
 
 /// The entities that the manual describes, with the value of each attribute.
@@ -98,13 +103,20 @@ impl Described {
         let described = tables().into_iter().filter(|table| {
             table.header.len() == 4 && table.header[1..] == ["type", "dimension", "value in the examples"]
         });
-        Self(described.map(|table| (one(&table.header[0]), entity(&table.rows))).collect())
+        Self(
+            described
+                .map(|table| (one(&table.header[0]), entity(&table.rows)))
+                .collect(),
+        )
     }
 }
 
 fn entity(rows: &[Vec<String>]) -> (Vec<Attribute>, Vec<Value>) {
     let attributes = rows.iter().map(|row| {
-        let kind = AttributeType::ALL.into_iter().find(|kind| kind.name() == row[1]).unwrap();
+        let kind = AttributeType::ALL
+            .into_iter()
+            .find(|kind| kind.name() == row[1])
+            .unwrap();
         let value = match (kind, value(&row[3])) {
             (AttributeType::Integer, Value::Decimal(number)) => Value::Integer(number.try_into().unwrap()),
             (_, value) => value,
@@ -173,7 +185,12 @@ fn derived_attributes_have_the_values_of_the_manual() {
 fn mistakes_have_the_diagnostics_of_the_manual() {
     let entities = Described::read();
     let (attributes, _) = &entities.0["Flight"];
-    let codes = |found: Vec<Diagnostic>| found.into_iter().map(|found| found.code.to_owned()).collect::<BTreeSet<_>>();
+    let codes = |found: Vec<Diagnostic>| {
+        found
+            .into_iter()
+            .map(|found| found.code.to_owned())
+            .collect::<BTreeSet<_>>()
+    };
     for row in rows(&["written", "diagnostics"]) {
         let found = compile(&one(&row[0]), &entities).err().unwrap_or_default();
         assert_eq!(codes(found), code(&row[1]).into_iter().collect(), "{row:?}");

@@ -24,7 +24,7 @@ use series::plan::{Filter, MAX_GROUPED_POINTS, MAX_POINTS};
 use series::{Point, Question, Range, Request, SeriesKey, Source};
 use uuid::Uuid;
 
-/// Within the 29 s of the template, which are those of API Gateway: an error arrives while there is still time to tell it.
+/// Less than the 29 s that the template and API Gateway allow, so that an error can still be answered.
 const TIMEOUTS: Timeouts = Timeouts {
     statement: Duration::from_secs(25),
     lock: Duration::from_secs(5),
@@ -211,7 +211,7 @@ async fn ask(
     Ok((series::answer(request, &definitions.calendar, &read), plan))
 }
 
-/// Too large an answer is the caller's to change; anything else is not.
+/// An answer that is too large is for the caller to change; anything else is our fault.
 fn refused(error: Error) -> Problem {
     match error {
         Error::TooMuch(detail) => Problem::invalid(detail),
@@ -242,5 +242,5 @@ pub(crate) type Filters = Filter;
 
 /// Level of a period's name.
 pub(crate) fn period(name: &str) -> Result<Level, Problem> {
-    Level::named(name).ok_or_else(|| Problem::malformed(format!("the period {name:?} is none of minute, hour, day")))
+    Level::named(name).ok_or_else(|| Problem::malformed(format!("the period {name:?} is not minute, hour or day")))
 }

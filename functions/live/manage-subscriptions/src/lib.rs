@@ -1,7 +1,7 @@
 //! `manage-subscriptions`: what a dashboard says over its connection.
 //!
 //! `pong`, `unsubscribed` and `error` frames are the route's own answer. A `subscribe` that is accepted has none: the publisher
-//! answers it with `subscribed` and the snapshot, since only it knows from where on nothing is missed. Whatever a message does,
+//! answers it with `subscribed` and the snapshot, because only it knows the point from which on nothing is missed. Whatever a message does,
 //! the connection lives.
 
 use anyhow::{Context as _, Result};
@@ -147,7 +147,7 @@ async fn unsubscribe(
     Ok(Frame::Unsubscribed(Unsubscribed { id, channels: ended }))
 }
 
-/// A connection that was given up for gone must hear of it: it would wait for ever.
+/// A connection that was believed to be gone must be told: otherwise it would wait for ever.
 async fn ping(context: &Context, connection: &str, Ping { id }: Ping, now: Timestamp) -> Result<Frame, Refusal> {
     let known = context
         .registry
@@ -177,16 +177,22 @@ mod tests {
             assert!(event.request_context.connection_id.is_some());
             ClientMessage::parse(&event.body.unwrap())
         };
-        let subscribe = read(include_str!("../../../../events/live/manage-subscriptions.subscribe.json"));
+        let subscribe = read(include_str!(
+            "../../../../events/live/manage-subscriptions.subscribe.json"
+        ));
         let ClientMessage::Subscribe(subscribe) = subscribe.unwrap() else {
             panic!("no subscribe")
         };
         assert_eq!(subscribe.subscriptions(Uuid::nil()).unwrap().len(), 2);
-        let unsubscribe = read(include_str!("../../../../events/live/manage-subscriptions.unsubscribe.json"));
+        let unsubscribe = read(include_str!(
+            "../../../../events/live/manage-subscriptions.unsubscribe.json"
+        ));
         assert!(matches!(unsubscribe, Ok(ClientMessage::Unsubscribe(_))));
         let ping = read(include_str!("../../../../events/live/manage-subscriptions.ping.json"));
         assert!(matches!(ping, Ok(ClientMessage::Ping(_))));
-        let unknown = read(include_str!("../../../../events/live/manage-subscriptions.default.json"));
+        let unknown = read(include_str!(
+            "../../../../events/live/manage-subscriptions.default.json"
+        ));
         assert_eq!(unknown.unwrap_err().kind, RefusalKind::UnknownAction);
     }
 

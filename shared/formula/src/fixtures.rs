@@ -1,4 +1,4 @@
-//! Random trees and token soups, and the entities that tests name.
+//! What tests start from: entities, and strategies for random trees and sequences of tokens.
 
 use crate::lexer::is_keyword;
 use crate::measure::Aggregate;

@@ -115,13 +115,13 @@ async fn hostile_events_are_letters_and_nothing_else(ours: &Account) {
     let with = |origin: &str| flight(3, 0, "x").to_string().replace("\"x\"", origin);
     let deep = format!("{}{}", "[".repeat(2_000), "]".repeat(2_000));
     let cases = [
-        (r#"{"a\u0000b": 1}"#.to_owned(), "not an attribute"),
+        (r#"{"a\u0000b": 1}"#.to_owned(), "no attribute"),
         (with(r#""a\u0000b""#), "U+0000"),
         (with(r#""\ud800""#), "half a character"),
         (with("1e400"), ""),
         (with(&format!("\"{}\"", "x".repeat(600))), "512"),
         (deep, "not a list"),
-        (format!("{{\"{}\": 1}}", "x".repeat(10_000)), "not an attribute"),
+        (format!("{{\"{}\": 1}}", "x".repeat(10_000)), "no attribute"),
         ("null".to_owned(), "object"),
         (
             flight(3, 0, "ORD")
@@ -173,7 +173,7 @@ async fn broken_lines_are_kept_as_they_were_sent(ours: &Account) {
         .collect();
     assert_eq!(originals, lines);
     assert!(
-        letters[0]["reason"].as_str().unwrap().contains("not JSON"),
+        letters[0]["reason"].as_str().unwrap().contains("no JSON"),
         "{}",
         letters[0]
     );

@@ -84,7 +84,7 @@ fn cases() -> Vec<Case> {
             name: "Flight/lines.ndjson",
             bytes: format!("{}\r\n\n{{\"date\": NaN}}\nnot json\n{{}}", flight(2, 0, "ORD")).into_bytes(),
             accepted: 1,
-            refused: vec![(1, "", "not JSON"), (2, "", "not JSON"), (3, "date", "missing")],
+            refused: vec![(1, "", "no JSON"), (2, "", "no JSON"), (3, "date", "missing")],
         },
         Case {
             name: "Flight/bytes.ndjson",

@@ -211,7 +211,7 @@ async fn ask(
     Ok((series::answer(request, &definitions.calendar, &read), plan))
 }
 
-/// An answer that is too large is for the caller to change; anything else is our fault.
+/// Too large an answer is the caller's to change; anything else is not.
 fn refused(error: Error) -> Problem {
     match error {
         Error::TooMuch(detail) => Problem::invalid(detail),

@@ -40,7 +40,7 @@ pub(crate) fn version(written: Written, what: &str, code: &str) -> Result<i32, P
         Written::Missing => Problem::not_found(what, code),
         Written::Invalid(problems) => invalid(what, code, problems),
         Written::Full(most) => Problem::conflict(format!(
-            "a client may have {most} definitions of this kind, so {what} {code:?} can't be added"
+            "there are {most} definitions of this kind, which is the limit, so {what} {code:?} can't be added"
         ))
         .hint("change one that is not needed any more with PUT; definitions are not deleted, because facts stay"),
         Written::BuiltIn => Problem::conflict(format!("{what} {code:?} is built in and can't be replaced"))

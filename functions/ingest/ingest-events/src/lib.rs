@@ -20,7 +20,7 @@ use uuid::Uuid;
 /// How often events are mapped again because their definition was replaced meanwhile.
 const MAX_DEFINITION_TRIES: usize = 3;
 
-/// The most definitions of entities that a process keeps.
+/// Most clients whose definitions a process keeps.
 const MAX_KEPT: usize = 1_000;
 
 /// What the function has from its environment.

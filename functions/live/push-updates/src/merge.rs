@@ -59,14 +59,14 @@ impl Place {
     }
 }
 
-/// How many questions share a read, and how many cells they would have apart.
+/// For how many questions a read is, and how many cells those would have apart.
 struct Share {
     questions: usize,
     asked: u64,
 }
 
 impl Merged {
-    /// Reads that are not shared: each is for one question.
+    /// Reads of which each is for one question.
     #[must_use]
     pub fn apart() -> Self {
         Self {

@@ -2,9 +2,10 @@
 
 use api::{EventSource, QueuedEvents};
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use database::letters::{self, BatchReport};
 use ingest_events::{Context, handle};
 use lambda_runtime::LambdaEvent;
+use records::batches::{self, BatchReport};
+use records::dead_letters;
 use serde_json::value::to_raw_value;
 use tests::databases::servers;
 use uuid::Uuid;
@@ -45,7 +46,7 @@ async fn deliver(context: &Context, messages: &[QueuedEvents]) {
 }
 
 async fn outcome(shop: &Shop, batch: u128) -> (i32, i32) {
-    let report: BatchReport = letters::batch(&shop.database.app, shop.ours, Uuid::from_u128(batch))
+    let report: BatchReport = batches::find(&shop.database.app, shop.ours, Uuid::from_u128(batch))
         .await
         .unwrap()
         .expect("the batch is marked");

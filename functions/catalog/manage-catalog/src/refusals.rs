@@ -1,11 +1,11 @@
 //! What the catalogue refuses, as problem answers.
 
 use axum::http::StatusCode;
-use database::change::MAX_CHANGE_MS;
-use database::definitions::Written;
+use facts::tables::MAX_CHANGE;
 use platform::Problem;
 use platform::problem::Issue;
 use platform::versions::changed_meanwhile;
+use records::definitions::Written;
 
 /// Everything that is wrong with a definition, each with its place and hint.
 pub(crate) fn invalid(what: &str, code: &str, problems: Vec<catalog::Problem>) -> Problem {
@@ -59,7 +59,7 @@ pub(crate) fn version(written: Written, what: &str, code: &str) -> Result<i32, P
             "Took too long",
             format!(
                 "the change of {what} {code:?} took more than {} s and was undone",
-                MAX_CHANGE_MS / 1_000
+                MAX_CHANGE.as_secs()
             ),
         )
         .hint("try again when less is going on; where a new grouping has too many facts to sum up, define a new entity that has it from the start and load the facts into it"),

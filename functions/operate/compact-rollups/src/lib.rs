@@ -2,7 +2,8 @@
 //! Community edition it refreshes what late events made stale.
 
 use anyhow::Result;
-use database::{Database, compact};
+use database::Database;
+use facts::compact;
 use lambda_runtime::LambdaEvent;
 use platform::clock;
 use serde::Serialize;

@@ -8,8 +8,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
-use database::health::{self, Health, Jobs};
 use database::{Database, Timeouts};
+use facts::health::{self, Health, Jobs};
 use platform::{clock, environment};
 use registry::Registry;
 

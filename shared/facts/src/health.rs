@@ -1,0 +1,63 @@
+//! What the database says of itself.
+
+use database::{Database, Edition, Error};
+use serde::Serialize;
+
+/// State of the database.
+#[derive(Clone, Debug, Serialize)]
+pub struct Health {
+    /// Version of TimescaleDB.
+    pub timescaledb: String,
+    /// Edition of TimescaleDB.
+    pub edition: &'static str,
+    /// Background jobs of ours; none on the Apache edition.
+    pub jobs: Jobs,
+    /// Stale ranges that wait for a refresh (Community edition).
+    pub stale_ranges: i64,
+}
+
+/// Our background jobs (Community edition); those below 1000 are TimescaleDB's own, of which telemetry and the like fail on
+/// every server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Jobs {
+    /// Jobs whose last run failed; anything but 0 is a fault even when the data looks right. A job that works again
+    /// is none.
+    pub failing: i64,
+    /// Failed runs of all jobs so far, for people: each may be long mended.
+    pub failures_so_far: i64,
+}
+
+/// Asks the database how it is.
+///
+/// # Errors
+/// When it does not answer.
+pub async fn check(database: &Database) -> Result<Health, Error> {
+    let session = database.session().await?;
+    let edition = session.edition().await?;
+    let version = session
+        .query("SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'", &[])
+        .await?;
+    let timescaledb = version.first().map_or_else(String::new, |row| row.get(0));
+    let mut health = Health {
+        timescaledb,
+        edition: edition.name(),
+        jobs: Jobs::default(),
+        stale_ranges: 0,
+    };
+    if edition == Edition::Community {
+        let rows = session
+            .query(
+                "SELECT count(*) FILTER (WHERE last_run_status = 'Failed'), coalesce(sum(total_failures), 0)::bigint,
+                        (SELECT count(*) FROM core.stale_ranges)
+                 FROM timescaledb_information.job_stats WHERE job_id >= 1000",
+                &[],
+            )
+            .await?;
+        health.jobs = Jobs {
+            failing: rows[0].get(0),
+            failures_so_far: rows[0].get(1),
+        };
+        health.stale_ranges = rows[0].get(2);
+    }
+    Ok(health)
+}

@@ -43,13 +43,17 @@ fn expression(source: &str, name: &str) -> Option<String> {
     Some(expression.trim_end_matches(';').to_owned())
 }
 
+/// The value of an expression of whole numbers, `+`, `-`, `*`, other constants, and times.
 fn sum(source: &str, text: &str, depth: usize) -> Result<i128, String> {
-    let mut total = 0;
-    for (position, term) in text.split(" - ").enumerate() {
-        let value = product(source, term, depth)?;
-        total += if position == 0 { value } else { -value };
+    if let Some((_, time)) = text.split_once("::from_").and_then(|(_, call)| call.split_once('(')) {
+        return sum(source, time.trim_end_matches(')'), depth);
     }
-    Ok(total)
+    let text = text.replace(" - ", " + -");
+    let terms = text.split(" + ").map(|term| match term.strip_prefix('-') {
+        Some(term) => product(source, term, depth).map(|value| -value),
+        None => product(source, term, depth),
+    });
+    terms.sum()
 }
 
 fn product(source: &str, text: &str, depth: usize) -> Result<i128, String> {
@@ -58,9 +62,6 @@ fn product(source: &str, text: &str, depth: usize) -> Result<i128, String> {
 }
 
 fn factor_of(source: &str, text: &str, depth: usize) -> Result<i128, String> {
-    if let Some((_, inside)) = text.split_once("::from_").and_then(|(_, call)| call.split_once('(')) {
-        return sum(source, inside.trim_end_matches(')'), depth);
-    }
     if let Ok(number) = text.replace('_', "").parse() {
         return Ok(number);
     }

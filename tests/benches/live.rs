@@ -154,7 +154,7 @@ impl Measured {
 async fn count_commits(database: database::Database, commits: watch::Sender<Commits>) -> Result<()> {
     let mut listener = Listener::start(&database).await?;
     let mut total = 0;
-    while let Some(notice) = listener.next().await {
+    while let Some(notification) = listener.next().await {
         if let Notification::Facts(committed) = notification {
             total += committed.facts as u64;
             commits.send_modify(|commits| commits.push((Instant::now(), total)));

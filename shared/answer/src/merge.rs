@@ -22,7 +22,7 @@ const MAX_SHARED_CELLS: u64 = 100_800;
 
 /// The reads of a tick. Each question is answered by one of them, which may bring more rows than it asks.
 #[derive(Default)]
-pub struct Merged {
+pub(crate) struct Merged {
     reads: Vec<Read>,
     shares: Vec<Share>,
     by_place: BTreeMap<Place, Vec<usize>>,
@@ -68,7 +68,7 @@ struct Share {
 impl Merged {
     /// Reads of which each is for one question.
     #[must_use]
-    pub fn apart() -> Self {
+    pub(crate) fn apart() -> Self {
         Self {
             apart: true,
             ..Self::default()
@@ -76,7 +76,7 @@ impl Merged {
     }
 
     /// Adds a question of a client and returns the position of the read that answers it.
-    pub fn add(&mut self, client: Uuid, relation: &Relation, question: Question) -> usize {
+    pub(crate) fn add(&mut self, client: Uuid, relation: &Relation, question: Question) -> usize {
         let asked = cells(
             1,
             question.range,
@@ -113,13 +113,13 @@ impl Merged {
 
     /// The reads, in the order of their positions.
     #[must_use]
-    pub fn reads(&self) -> &[Read] {
+    pub(crate) fn reads(&self) -> &[Read] {
         &self.reads
     }
 
     /// Whether a read is for more than one question.
     #[must_use]
-    pub fn is_shared(&self, position: usize) -> bool {
+    pub(crate) fn is_shared(&self, position: usize) -> bool {
         self.shares.get(position).is_some_and(|share| share.questions > 1)
     }
 }

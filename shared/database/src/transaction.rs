@@ -121,8 +121,9 @@ impl Database {
         work: impl AsyncFnOnce(&Session) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
         let held = Held::new(self.session().await?);
-        let taken = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))";
-        if !held.query(taken, &[&lock]).await?[0].get::<_, bool>(0) {
+        let sql = "SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS is_taken";
+        let lock_row: Option<Lock> = held.row(sql, &[&lock]).await?;
+        if !lock_row.is_some_and(|lock| lock.is_taken) {
             held.release();
             return Ok(None);
         }
@@ -136,6 +137,12 @@ impl Database {
     #[must_use]
     pub fn of(&self, client: Uuid) -> OfClient<'_> {
         OfClient { database: self, client }
+    }
+}
+
+crate::row! {
+    struct Lock {
+        is_taken: bool,
     }
 }
 

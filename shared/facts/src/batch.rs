@@ -77,6 +77,12 @@ pub(crate) struct Marked {
     key_taken: BTreeSet<Uuid>,
 }
 
+database::row! {
+    struct BatchId {
+        id: Uuid,
+    }
+}
+
 /// Marks batches as having had their effect, those that had not before and whose keys no other batch used.
 pub(crate) async fn mark(
     session: &Session,
@@ -93,8 +99,8 @@ pub(crate) async fn mark(
         .iter()
         .map(|batch| batch.facts.iter().map(|fact| fact.time_us).max().map(timestamp))
         .collect();
-    let rows = session
-        .query(
+    let fresh: Vec<BatchId> = session
+        .rows(
             "INSERT INTO core.batches (client_id, id, entity, source, key, accepted, rejected, latest)
              SELECT $1, b.id, $2, $3, b.key, b.accepted, b.rejected, b.latest
              FROM unnest($4::uuid[], $5::uuid[], $6::int[], $7::int[], $8::timestamptz[]) AS b (id, key, accepted, rejected, latest)
@@ -102,7 +108,7 @@ pub(crate) async fn mark(
             &[&client, &entity, &source, &ids, &keys, &accepted, &rejected, &latest],
         )
         .await?;
-    let fresh: BTreeSet<Uuid> = rows.iter().map(|row| row.get(0)).collect();
+    let fresh: BTreeSet<Uuid> = fresh.into_iter().map(|batch| batch.id).collect();
     let key_taken = key_taken(session, client, batches, &fresh).await?;
     Ok(Marked { fresh, key_taken })
 }
@@ -120,14 +126,9 @@ async fn key_taken(
     let mut left: BTreeSet<Uuid> = repeated.map(|batch| batch.id).collect();
     if !left.is_empty() {
         let ids: Vec<Uuid> = left.iter().copied().collect();
-        let rows = session
-            .query(
-                "SELECT id FROM core.batches WHERE client_id = $1 AND id = ANY ($2)",
-                &[&client, &ids],
-            )
-            .await?;
-        for row in rows {
-            left.remove(&row.get(0));
+        let sql = "SELECT id FROM core.batches WHERE client_id = $1 AND id = ANY ($2)";
+        for BatchId { id } in session.rows(sql, &[&client, &ids]).await? {
+            left.remove(&id);
         }
     }
     Ok(left)

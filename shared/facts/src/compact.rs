@@ -56,6 +56,18 @@ async fn move_up(session: &Session, now: Timestamp) -> Result<i64, Error> {
     Ok(moved)
 }
 
+database::row! {
+    struct Oldest {
+        oldest: Option<Timestamp>,
+    }
+}
+
+database::row! {
+    struct Moved {
+        moved: i64,
+    }
+}
+
 async fn move_grouping(
     session: &Session,
     stored: &SharedTables,
@@ -64,24 +76,26 @@ async fn move_grouping(
 ) -> Result<i64, Error> {
     let sql = ddl::compact(&stored.relation, &stored.entity, grouping);
     let oldest = format!(
-        "SELECT min(bucket) FROM {} WHERE bucket < $1",
+        "SELECT min(bucket) AS oldest FROM {} WHERE bucket < $1",
         stored.relation.partials(grouping)
     );
     let mut moved = 0;
     for _ in 0..MAX_SLICES {
-        let from: Option<Timestamp> = session.query(&oldest, &[&timestamp(closed_us)]).await?[0].get(0);
-        let Some(from) = from else { break };
+        let found: Option<Oldest> = session.row(&oldest, &[&timestamp(closed_us)]).await?;
+        let Some(from) = found.and_then(|found| found.oldest) else {
+            break;
+        };
         // Slices end at a full day, so that a coarser bucket is touched by one slice.
         let end_us = floor_us(Level::Day, from.as_microsecond() + SLICE_US).min(closed_us);
         let mut tries = 1;
         let rows = loop {
-            match session.query(&sql, &[&from, &timestamp(end_us)]).await {
+            match session.rows::<Moved>(&sql, &[&from, &timestamp(end_us)]).await {
                 // A correction takes rows out of the same levels, in another order.
                 Err(error) if error.is_conflict() && tries < MAX_TRIES => tries += 1,
                 result => break result?,
             }
         };
-        moved += rows[0].get::<_, i64>(0);
+        moved += rows.iter().map(|row| row.moved).sum::<i64>();
     }
     Ok(moved)
 }

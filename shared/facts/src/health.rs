@@ -27,6 +27,20 @@ pub struct Jobs {
     pub failures_so_far: i64,
 }
 
+database::row! {
+    struct Version {
+        version: String,
+    }
+}
+
+database::row! {
+    struct JobCounts {
+        failing: i64,
+        failures_so_far: i64,
+        stale_ranges: i64,
+    }
+}
+
 /// Asks the database how it is.
 ///
 /// # Errors
@@ -34,10 +48,9 @@ pub struct Jobs {
 pub async fn check(database: &Database) -> Result<Health, Error> {
     let session = database.session().await?;
     let edition = session.edition().await?;
-    let version = session
-        .query("SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'", &[])
-        .await?;
-    let timescaledb = version.first().map_or_else(String::new, |row| row.get(0));
+    let sql = "SELECT extversion AS version FROM pg_extension WHERE extname = 'timescaledb'";
+    let version: Option<Version> = session.row(sql, &[]).await?;
+    let timescaledb = version.map_or_else(String::new, |found| found.version);
     let mut health = Health {
         timescaledb,
         edition: edition.name(),
@@ -45,19 +58,17 @@ pub async fn check(database: &Database) -> Result<Health, Error> {
         stale_ranges: 0,
     };
     if edition == Edition::Community {
-        let rows = session
-            .query(
-                "SELECT count(*) FILTER (WHERE last_run_status = 'Failed'), coalesce(sum(total_failures), 0)::bigint,
-                        (SELECT count(*) FROM core.stale_ranges)
-                 FROM timescaledb_information.job_stats WHERE job_id >= 1000",
-                &[],
-            )
-            .await?;
-        health.jobs = Jobs {
-            failing: rows[0].get(0),
-            failures_so_far: rows[0].get(1),
-        };
-        health.stale_ranges = rows[0].get(2);
+        let sql = "SELECT count(*) FILTER (WHERE last_run_status = 'Failed') AS failing,
+                coalesce(sum(total_failures), 0)::bigint AS failures_so_far, (SELECT count(*) FROM core.stale_ranges) AS stale_ranges
+            FROM timescaledb_information.job_stats WHERE job_id >= 1000";
+        let counts: Option<JobCounts> = session.row(sql, &[]).await?;
+        if let Some(counts) = counts {
+            health.jobs = Jobs {
+                failing: counts.failing,
+                failures_so_far: counts.failures_so_far,
+            };
+            health.stale_ranges = counts.stale_ranges;
+        }
     }
     Ok(health)
 }

@@ -64,17 +64,19 @@ async fn append(
     Ok(outcomes(batches, &marked))
 }
 
+database::row! {
+    struct Version {
+        version: i32,
+    }
+}
+
 /// Checks under the writers' lock that the definition by which the facts were mapped is still the stored one: a batch
 /// that does not know a new grouping would leave a hole in it.
 pub(crate) async fn unchanged(session: &Session, client: Uuid, placed: &Placed) -> Result<(), Error> {
     let code = placed.entity.code();
-    let rows = session
-        .query(
-            "SELECT version FROM core.entities WHERE client_id = $1 AND code = $2",
-            &[&client, &code],
-        )
-        .await?;
-    if rows.first().map(|row| row.get::<_, i32>(0)) == Some(placed.version) {
+    let sql = "SELECT version FROM core.entities WHERE client_id = $1 AND code = $2";
+    let stored: Option<Version> = session.row(sql, &[&client, &code]).await?;
+    if stored.is_some_and(|stored| stored.version == placed.version) {
         return Ok(());
     }
     Err(Error::DefinitionChanged(code.to_owned()))

@@ -98,6 +98,12 @@ fn newest<'b>(entity: &Entity, batches: &[&'b Batch]) -> Vec<&'b Fact> {
     by_key.into_values().collect()
 }
 
+database::row! {
+    struct Deleted {
+        time: Timestamp,
+    }
+}
+
 /// Deletes the facts that have the keys of new ones and returns their times.
 async fn delete(session: &Session, client: Uuid, placed: &Placed, facts: &[&Fact]) -> Result<BTreeSet<i64>, Error> {
     let positions = placed.entity.key();
@@ -132,11 +138,8 @@ async fn delete(session: &Session, client: Uuid, placed: &Placed, facts: &[&Fact
         names.join(", "),
         matches.join(" AND ")
     );
-    let rows = session.query(&sql, &parameters).await?;
-    Ok(rows
-        .iter()
-        .map(|row| row.get::<_, Timestamp>(0).as_microsecond())
-        .collect())
+    let deleted: Vec<Deleted> = session.rows(&sql, &parameters).await?;
+    Ok(deleted.iter().map(|fact| fact.time.as_microsecond()).collect())
 }
 
 /// Replaces the partials of the touched buckets by what the facts say, and takes them out of the levels above.

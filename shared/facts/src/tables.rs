@@ -29,27 +29,23 @@ pub struct SharedTables {
 }
 
 /// Finds tables that can hold the entity beside what they hold and extends them, or creates new ones.
+///
+/// # Errors
+/// When a statement fails.
 pub async fn place(session: &Session, edition: Edition, entity: &Entity) -> Result<Relation, Error> {
     let schema = entity.schema();
-    let rows = session
-        .query(
-            "SELECT name FROM core.relations WHERE schema_name = $1 AND code = $2 ORDER BY name",
-            &[&schema, &entity.code()],
-        )
-        .await?;
-    for row in &rows {
-        let relation = Relation {
-            schema: schema.clone(),
-            name: row.get(0),
-        };
-        let stored = stored(session, &relation).await?;
+    let sql = "SELECT schema_name, name, shape FROM core.relations WHERE schema_name = $1 AND code = $2 ORDER BY name";
+    let rows: Vec<RelationRow> = session.rows(sql, &[&schema, &entity.code()]).await?;
+    let variants = rows.len();
+    for row in rows {
+        let stored = from_shape(row)?;
         if let Ok(union) = union(&stored.entity, entity) {
             extend(session, edition, &stored, &union).await?;
-            return Ok(relation);
+            return Ok(stored.relation);
         }
     }
     let name = facts_name(entity.code());
-    for variant in rows.len() + 1..=MAX_VARIANTS {
+    for variant in variants + 1..=MAX_VARIANTS {
         let relation = Relation {
             schema: schema.clone(),
             name: if variant == 1 {
@@ -59,11 +55,8 @@ pub async fn place(session: &Session, edition: Edition, entity: &Entity) -> Resu
             },
         };
         // Asked of the server, which knows of views too.
-        let taken: bool = session
-            .query("SELECT to_regclass($1) IS NOT NULL", &[&relation.facts()])
-            .await?[0]
-            .get(0);
-        if !taken {
+        let taken = "SELECT 1 WHERE to_regclass($1) IS NOT NULL";
+        if session.query(taken, &[&relation.facts()]).await?.is_empty() {
             create_tables(session, edition, &relation, entity).await?;
             return Ok(relation);
         }
@@ -148,6 +141,9 @@ fn messages(problems: &[Problem]) -> String {
 }
 
 /// Adds the columns and groupings that tables lack to become the union.
+///
+/// # Errors
+/// When a statement fails.
 pub async fn extend(session: &Session, edition: Edition, stored: &SharedTables, union: &Entity) -> Result<(), Error> {
     let relation = &stored.relation;
     let columns = ddl::add_columns(edition, relation, &stored.entity, union);
@@ -195,6 +191,9 @@ async fn stale(session: &Session, relation: &Relation, client: Option<Uuid>) -> 
 }
 
 /// Fills a grouping that a client begins to use from the facts that it has.
+///
+/// # Errors
+/// When a statement fails.
 pub async fn backfill(
     session: &Session,
     edition: Edition,
@@ -220,7 +219,11 @@ pub async fn backfill(
     Ok(())
 }
 
-pub fn validated(definition: EntityDefinition) -> Result<Entity, Error> {
+/// A stored definition as an entity.
+///
+/// # Errors
+/// When it is not valid any more.
+pub(crate) fn validated(definition: EntityDefinition) -> Result<Entity, Error> {
     let place = format!("shape of {}", definition.code);
     definition.validate().map_err(|problems| Error::Stored {
         place,
@@ -228,21 +231,35 @@ pub fn validated(definition: EntityDefinition) -> Result<Entity, Error> {
     })
 }
 
+/// The tables of a relation, with the entity that they can hold.
+///
+/// # Errors
+/// When the statement fails, the relation is not registered or its shape can't be read.
 pub async fn stored(session: &Session, relation: &Relation) -> Result<SharedTables, Error> {
-    let rows = session
-        .query(
-            "SELECT shape FROM core.relations WHERE schema_name = $1 AND name = $2",
-            &[&relation.schema, &relation.name],
-        )
-        .await?;
-    let row = rows.first().ok_or_else(|| Error::Stored {
+    let sql = "SELECT schema_name, name, shape FROM core.relations WHERE schema_name = $1 AND name = $2";
+    let row: Option<RelationRow> = session.row(sql, &[&relation.schema, &relation.name]).await?;
+    let row = row.ok_or_else(|| Error::Stored {
         place: relation.facts(),
         cause: "is not registered".to_owned(),
     })?;
-    from_shape(relation.clone(), row.get(0))
+    from_shape(row)
 }
 
-fn from_shape(relation: Relation, shape: serde_json::Value) -> Result<SharedTables, Error> {
+database::row! {
+    struct RelationRow {
+        schema_name: String,
+        name: String,
+        shape: serde_json::Value,
+    }
+}
+
+fn from_shape(row: RelationRow) -> Result<SharedTables, Error> {
+    let RelationRow {
+        schema_name: schema,
+        name,
+        shape,
+    } = row;
+    let relation = Relation { schema, name };
     let definition: EntityDefinition = serde_json::from_value(shape).map_err(|error| Error::Stored {
         place: relation.facts(),
         cause: error.to_string(),
@@ -260,23 +277,9 @@ fn from_shape(relation: Relation, shape: serde_json::Value) -> Result<SharedTabl
 /// # Errors
 /// When the statement fails or a stored shape can't be read.
 pub async fn relations(session: &Session) -> Result<Vec<SharedTables>, Error> {
-    let rows = session
-        .query(
-            "SELECT schema_name, name, shape FROM core.relations ORDER BY schema_name, name",
-            &[],
-        )
-        .await?;
-    rows.iter()
-        .map(|row| {
-            from_shape(
-                Relation {
-                    schema: row.get(0),
-                    name: row.get(1),
-                },
-                row.get(2),
-            )
-        })
-        .collect()
+    let sql = "SELECT schema_name, name, shape FROM core.relations ORDER BY schema_name, name";
+    let rows: Vec<RelationRow> = session.rows(sql, &[]).await?;
+    rows.into_iter().map(from_shape).collect()
 }
 
 #[cfg(test)]

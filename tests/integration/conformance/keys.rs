@@ -79,7 +79,7 @@ async fn a_second_body_is_told(server: &str, key: &[&str], entity: &str, accepte
     }
     assert_eq!(outcome(&shop, 2).await, (0, 2), "{entity}: accepted + rejected = sent");
     assert_eq!(outcome(&shop, 3).await, (0, 1), "{entity}");
-    let all = letters::list(&shop.database.app, shop.ours, None, None, letters::MAX_PAGE)
+    let all = dead_letters::list(&shop.database.app, shop.ours, None, None, dead_letters::MAX_PAGE)
         .await
         .unwrap();
     let told = all.iter().filter(|letter| letter.reason.contains("Idempotency-Key"));

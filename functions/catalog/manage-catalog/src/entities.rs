@@ -85,14 +85,14 @@ pub(crate) async fn replace(
     let caller = authorized.with(Permission::WriteCatalog)?;
     same_code(&code, &definition.code)?;
     let expected = expected_version(&headers)?;
-    let mut known = context.definitions(caller.client).await?;
+    let known = context.definitions(caller.client).await?;
     let old = known
         .placed
         .get(&code)
         .cloned()
         .ok_or_else(|| Problem::not_found(WHAT, &code))?;
-    let entity = known
-        .catalog
+    let mut catalog = known.catalog.clone();
+    let entity = catalog
         .replace_entity(definition)
         .map_err(|problems| invalid(WHAT, &code, problems))?;
     let written = definitions::replace_entity(&context.database, caller.client, &old, &entity, expected)

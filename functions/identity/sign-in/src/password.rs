@@ -91,7 +91,7 @@ mod tests {
         let password_hash = hash_password("correct horse").unwrap();
         let user = User {
             id,
-            client,
+            client_id: client,
             password_hash,
             role: "viewer".to_owned(),
         };

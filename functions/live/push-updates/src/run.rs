@@ -151,7 +151,7 @@ struct News {
     touched: Vec<Touched>,
     subscriptions: bool,
     handover: bool,
-    /// Everything is to be read: notices may have been lost.
+    /// Everything is to be read: notifications may have been lost.
     unsure: bool,
 }
 
@@ -239,9 +239,9 @@ impl<'a> Turn<'a> {
                     news.subscriptions = true;
                     break;
                 }
-                notice = next_notification(self.listener.as_mut()) => {
+                notification = next_notification(self.listener.as_mut()) => {
                     match notification {
-                        Some(notice) => self.note(&mut news, notice),
+                        Some(notification) => self.note(&mut news, notification),
                         None => self.listener = None,
                     }
                     break;
@@ -250,8 +250,8 @@ impl<'a> Turn<'a> {
             }
         }
         tokio::time::sleep_until(ticked + TICK_MIN).await;
-        while let Some(notice) = self.listener.as_mut().and_then(Listener::try_next) {
-            self.note(&mut news, notice);
+        while let Some(notification) = self.listener.as_mut().and_then(Listener::try_next) {
+            self.note(&mut news, notification);
         }
         while let Some(posted) = self.posts.try_next() {
             self.report_post(posted).await;
@@ -279,7 +279,7 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// A listener that lost notices is replaced; what it missed is found by reading everything once, definitions included.
+    /// A listener that lost notifications is replaced; what it missed is found by reading everything once, definitions included.
     async fn mend_listener(&mut self, news: &mut News) {
         if self.listener.as_ref().is_some_and(Listener::is_sound) {
             return;

@@ -22,7 +22,7 @@ pub static READ_HEALTH: Route = Route {
     answer: Answer::ok::<Health>(),
 };
 
-/// This document.
+/// The OpenAPI document.
 pub static OPEN_API: Route = Route {
     function: "describe-api",
     method: Method::Get,

@@ -120,7 +120,7 @@ fn check_http(file: &str, event: &Value) {
 fn check_body(file: &str, key: &str, body: &str) {
     match key {
         "POST /v1/sign-in" => drop(parse::<api::identity::SignIn>(file, body)),
-        "POST /v1/refresh-token" => drop(parse::<api::identity::Refresh>(file, body)),
+        "POST /v1/refresh-token" => drop(parse::<api::identity::RefreshToken>(file, body)),
         "POST /v1/entities" | "PUT /v1/entities/{code}" => {
             let problems = parse::<EntityDefinition>(file, body).validate().err();
             assert_eq!(problems, None, "events/{file}");

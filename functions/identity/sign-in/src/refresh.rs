@@ -4,10 +4,10 @@ use anyhow::Context as _;
 use api::identity::RefreshToken;
 use axum::extract::State;
 use axum::response::Response;
-use database::clients;
 use identity::{Caller, TokenUse};
 use platform::extract::Json;
 use platform::{Problem, clock};
+use records::clients;
 
 use crate::{Context, session};
 

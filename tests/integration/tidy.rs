@@ -2,7 +2,9 @@
 
 mod crates;
 mod documents;
+mod rebuilds;
 mod repository;
+mod routes;
 mod sources;
 pub(crate) mod template;
 

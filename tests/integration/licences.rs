@@ -35,7 +35,9 @@ async fn issue(operator: &User, grant: &Value) -> Value {
 
 async fn revoke(operator: &User, client: Uuid, licence: &Value, reason: &str) -> Answer {
     let path = format!("/v1/licences/{}/revoke", licence["id"].text());
-    operator.post(&path, &json!({ "client": client, "reason": reason })).await
+    operator
+        .post(&path, &json!({ "client": client, "reason": reason }))
+        .await
 }
 
 /// The licences of a user's client, and the features that they open.
@@ -58,5 +60,8 @@ async fn problems(user: &User, key: &str) -> Vec<String> {
         let repeats_key = verified.body.to_string().contains("v4.public");
         assert!(!repeats_key || verified["licence"].is_object(), "{verified}");
     }
-    problems.iter().map(|problem| problem["problem"].text().to_owned()).collect()
+    problems
+        .iter()
+        .map(|problem| problem["problem"].text().to_owned())
+        .collect()
 }

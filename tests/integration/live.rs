@@ -70,7 +70,10 @@ async fn a_subscription_begins_with_a_snapshot_and_goes_on_with_what_changes() {
     assert_eq!(row[2].as_f64(), value["value"].as_f64(), "one KPI, one number");
     let rows = frame["rows"].list();
     let closed_is_silent = rows.iter().all(|row| row[0] != 2);
-    assert!(closed_is_silent, "a closed topic says nothing about the open bucket: {frame}");
+    assert!(
+        closed_is_silent,
+        "a closed topic says nothing about the open bucket: {frame}"
+    );
     let filtered = rows.iter().filter(|row| row[0].as_u64() > Some(2)).count();
     assert_eq!(filtered, 1, "only what changed is sent: {frame}");
     let beat = dashboard.next("beat").await;
@@ -171,7 +174,10 @@ async fn a_stranger_does_not_connect_and_another_client_sees_nothing() {
     let topic = json!([{ "kpi": "FLIGHTS", "period": "day" }]);
     dashboard.send(&subscribe(&topic)).await;
     let error = dashboard.next("error").await;
-    assert!(error["detail"].text().contains("FLIGHTS"), "another client's KPI is unknown: {error}");
+    assert!(
+        error["detail"].text().contains("FLIGHTS"),
+        "another client's KPI is unknown: {error}"
+    );
     product.stop().await;
 }
 

@@ -1,10 +1,12 @@
 //! House rules that are worth keeping, each with its reason. They only read files.
 
 mod crates;
+mod modules;
 mod repository;
 mod sources;
 pub(crate) mod template;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The top of the repository.
@@ -24,6 +26,25 @@ pub(crate) fn names(folder: &str) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+/// The folder of each function: `functions/AREA/NAME`.
+pub(crate) fn function_folders() -> BTreeMap<String, String> {
+    let areas = names("functions").into_iter().map(|area| format!("functions/{area}"));
+    let in_areas = areas.flat_map(|area| {
+        let functions = names(&area).into_iter();
+        functions.map(move |name| (name.clone(), format!("{area}/{name}")))
+    });
+    in_areas.collect()
+}
+
+/// The path of each sample event by its file's name: `events/AREA/NAME.json` or `events/AREA/NAME.CASE.json`.
+pub(crate) fn sample_events() -> BTreeMap<String, PathBuf> {
+    let named = files("events").into_iter().map(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        (name, path)
+    });
+    named.collect()
 }
 
 /// All files below a folder, what was fetched left out.

@@ -1,5 +1,8 @@
 //! A dashboard: a connection to the WebSocket API that speaks the live protocol.
-#![allow(clippy::panic, reason = "a frame that does not come fails the test that waits for it")]
+#![allow(
+    clippy::panic,
+    reason = "a frame that does not come fails the test that waits for it"
+)]
 
 use std::time::{Duration, Instant};
 

@@ -67,11 +67,36 @@ mod tests {
         let at_least = Some(Target::AtLeast(0.5));
         for (name, value, target, expected) in [
             ("live.frames_per_s", 1.0, None, "figure: live.frames_per_s 1"),
-            ("live.p99_ms", 250.0, at_most, "figure: live.p99_ms 250 (target at most 250) met"),
-            ("live.p99_ms", 250.25, at_most, "figure: live.p99_ms 250.25 (target at most 250) missed"),
-            ("ingest.ratio", 0.75, at_least, "figure: ingest.ratio 0.75 (target at least 0.5) met"),
-            ("ingest.ratio", 0.25, at_least, "figure: ingest.ratio 0.25 (target at least 0.5) missed"),
-            ("ingest.ratio", 1_200.0, at_least, "figure: ingest.ratio 1200 (target at least 0.5) met"),
+            (
+                "live.p99_ms",
+                250.0,
+                at_most,
+                "figure: live.p99_ms 250 (target at most 250) met",
+            ),
+            (
+                "live.p99_ms",
+                250.25,
+                at_most,
+                "figure: live.p99_ms 250.25 (target at most 250) missed",
+            ),
+            (
+                "ingest.ratio",
+                0.75,
+                at_least,
+                "figure: ingest.ratio 0.75 (target at least 0.5) met",
+            ),
+            (
+                "ingest.ratio",
+                0.25,
+                at_least,
+                "figure: ingest.ratio 0.25 (target at least 0.5) missed",
+            ),
+            (
+                "ingest.ratio",
+                1_200.0,
+                at_least,
+                "figure: ingest.ratio 1200 (target at least 0.5) met",
+            ),
         ] {
             assert_eq!(line(name, value, target), expected);
         }

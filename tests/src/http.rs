@@ -5,7 +5,10 @@
 //! user.post("/v1/kpis", &kpi.body).await.refused(409);
 //! user.put("/v1/kpis/FLIGHTS", &changed).if_match(kpi.etag()).await.ok();
 //! ```
-#![allow(clippy::panic, reason = "a request that was not answered as expected fails the test that sent it")]
+#![allow(
+    clippy::panic,
+    reason = "a request that was not answered as expected fails the test that sent it"
+)]
 
 mod answer;
 mod request;
@@ -147,7 +150,10 @@ impl User {
             if answer.status == 200 {
                 return (answer["accepted"].integer(), answer["rejected"].integer());
             }
-            assert!(Instant::now() < until, "nothing became of it within {PATIENCE:?}: {answer}");
+            assert!(
+                Instant::now() < until,
+                "nothing became of it within {PATIENCE:?}: {answer}"
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }

@@ -128,7 +128,10 @@ impl Product {
         let response = reqwest::Client::new().post(url).json(event).send().await;
         let response = response.with_context(|| format!("{function} is not invoked"))?;
         let failed = response.headers().contains_key("x-amz-function-error") || !response.status().is_success();
-        let answer: Value = response.json().await.with_context(|| format!("{function} answers without JSON"))?;
+        let answer: Value = response
+            .json()
+            .await
+            .with_context(|| format!("{function} answers without JSON"))?;
         anyhow::ensure!(!failed, "{function} failed: {answer}");
         Ok(answer)
     }

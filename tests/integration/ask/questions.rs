@@ -13,7 +13,10 @@ const DAY: &str = "from=2026-03-28T00:00:00Z&to=2026-03-29T00:00:00Z";
 async fn airline_with_flights(product: &Product) -> User {
     let airline = product.airline().await;
     let origins = ["ORD", "LAX", "ORD", "JFK", "ORD", "ORD", "ORD"];
-    let flights: Vec<_> = (0..).zip(origins).map(|(minute, origin)| flight(minute, 5, origin)).collect();
+    let flights: Vec<_> = (0..)
+        .zip(origins)
+        .map(|(minute, origin)| flight(minute, 5, origin))
+        .collect();
     assert_eq!(airline.ingest("Flight", &json!(flights)).await, (7, 0));
     airline
 }
@@ -34,7 +37,10 @@ async fn a_series_is_split_and_filtered_and_tells_its_plan() {
     let filtered = format!("/v1/kpis/FLIGHTS/series?period=minute&{DAY}&filter[origin]=LAX,JFK");
     let minutes = airline.get(&filtered).await.ok();
     assert_eq!(minutes["points"].list().len(), 2);
-    assert_eq!(minutes["plan"][0]["raw"], true, "no rollup has origins by minute: {minutes}");
+    assert_eq!(
+        minutes["plan"][0]["raw"], true,
+        "no rollup has origins by minute: {minutes}"
+    );
 
     let hostile = format!("/v1/kpis/FLIGHTS/series?period=hour&{DAY}&filter[origin]=%27%29%20OR%20true%20--");
     assert_eq!(airline.get(&hostile).await.ok()["points"], json!([]));
@@ -48,7 +54,11 @@ async fn a_question_that_makes_no_sense_is_refused_with_the_reason() {
     for (path, status, told) in [
         ("FLIGHTZ/value?period=day", 404, "FLIGHTZ"),
         (&format!("FLIGHTS/series?period=hour&{DAY}&by=gate"), 422, "gate"),
-        (&format!("FLIGHTS/series?period=hour&{DAY}&filter[delay]=1"), 422, "delay"),
+        (
+            &format!("FLIGHTS/series?period=hour&{DAY}&filter[delay]=1"),
+            422,
+            "delay",
+        ),
         (
             "FLIGHTS/series?period=minute&from=2001-01-01T00:00:00Z&to=2002-01-01T00:00:00Z",
             422,
@@ -85,7 +95,11 @@ async fn a_hostile_question_is_only_data() {
         (series("orign=ORD"), 400, "orign"),
         (between("2026-03-29T00:00:00Z", "2026-03-28T00:00:00Z"), 400, "before"),
         (between("yesterday", "2026-03-28T00:00:00Z"), 400, "yesterday"),
-        ("FLIGHTS/series?period=day&to=2026-03-28T00:00:00Z".to_owned(), 400, "from"),
+        (
+            "FLIGHTS/series?period=day&to=2026-03-28T00:00:00Z".to_owned(),
+            400,
+            "from",
+        ),
         (between("-009999-01-03T00:00:00Z", "9999-12-30T22:00:00Z"), 422, "10080"),
         (between("-009999-01-03T00:00:00Z", "-009999-01-05T00:00:00Z"), 200, ""),
         (value("period=day&at=9999-12-30T22:00:00Z"), 200, ""),
@@ -93,9 +107,17 @@ async fn a_hostile_question_is_only_data() {
         (value("period=minute&at=9999-12-30T22:00:00.999999999Z"), 200, ""),
         (value("period=day&at=2026-03-28T12:00:00%2B26:00"), 400, "at"),
         (value("period=day&period=hour"), 400, "period"),
-        (value("period=day&filter[a]=1&filter[b]=1&filter[c]=1&filter[d]=1&filter[e]=1"), 400, "4"),
+        (
+            value("period=day&filter[a]=1&filter[b]=1&filter[c]=1&filter[d]=1&filter[e]=1"),
+            400,
+            "4",
+        ),
         (value(&format!("period=day&filter[origin]={many}")), 400, "50"),
-        ("%27%3B%20DROP%20TABLE%20core.kpis%3B%20--/value?period=day".to_owned(), 404, "DROP"),
+        (
+            "%27%3B%20DROP%20TABLE%20core.kpis%3B%20--/value?period=day".to_owned(),
+            404,
+            "DROP",
+        ),
         ("%00/value?period=day".to_owned(), 404, ""),
         ("%FF/value?period=day".to_owned(), 400, "path"),
     ] {

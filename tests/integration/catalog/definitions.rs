@@ -74,7 +74,11 @@ async fn an_entity_grows_under_its_facts() {
     let mut entity = without_version(read.body.clone());
     let gate = json!({ "name": "gate", "type": "text", "dimension": true });
     entity["attributes"].as_array_mut().unwrap().push(gate);
-    let replaced = airline.put("/v1/entities/Flight", &entity).if_match(read.etag()).await.ok();
+    let replaced = airline
+        .put("/v1/entities/Flight", &entity)
+        .if_match(read.etag())
+        .await
+        .ok();
     // A process that has the old definition in its memory must not refuse what the new one allows.
     let mut event = flight(1, 5, "ORD");
     event["gate"] = "B7".into();
@@ -97,7 +101,9 @@ async fn the_type_of_an_attribute_can_not_change() {
     let airline = product.airline().await;
     let entity = json!({ "code": "Flight", "domain": "aviation", "attributes": [{ "name": "delay", "type": "text" }] });
     airline.post("/v1/entities", &entity).await.refused(409);
-    let request = airline.request(reqwest::Method::PUT, "/v1/entities/Flight").if_match("*");
+    let request = airline
+        .request(reqwest::Method::PUT, "/v1/entities/Flight")
+        .if_match("*");
     request.body(entity.to_string()).await.refused(422);
     product.stop().await;
 }

@@ -49,7 +49,11 @@ async fn all_mistakes_of_a_kpi_are_told_at_once() {
     let airline = product.airline().await;
     let three = kpi("wrong", "COUNT(Flihgt) / SUM(Flight.dely)");
     let refused = airline.post("/v1/kpis", &three).await.refused(422);
-    let pointers: Vec<&str> = refused["issues"].list().iter().map(|issue| issue["pointer"].text()).collect();
+    let pointers: Vec<&str> = refused["issues"]
+        .list()
+        .iter()
+        .map(|issue| issue["pointer"].text())
+        .collect();
     assert_eq!(pointers, ["/code", "/formula", "/formula"], "{refused}");
 
     let two = kpi("BAD", "COUNT(Flihgt) + SUM(Flight.origin)");
@@ -92,7 +96,9 @@ async fn all_mistakes_of_an_entity_are_told_at_once() {
         let told = issues.iter().any(|issue| issue["pointer"] == pointer);
         assert!(told, "{pointer}: {refused}");
     }
-    let grouping = issues.iter().any(|issue| issue["pointer"].text().starts_with("/groupings/0"));
+    let grouping = issues
+        .iter()
+        .any(|issue| issue["pointer"].text().starts_with("/groupings/0"));
     assert!(grouping, "{refused}");
     let formula = issues.iter().find(|issue| issue["pointer"] == "/attributes/4/formula");
     let formula = formula.unwrap();
@@ -152,7 +158,11 @@ async fn the_built_in_entity_can_not_be_changed() {
     let mut entity = without_version(read.body.clone());
     let weight = json!({ "name": "weight", "type": "decimal" });
     entity["attributes"].as_array_mut().unwrap().push(weight);
-    let refused = ours.put("/v1/entities/KpiValue", &entity).if_match(read.etag()).await.refused(409);
+    let refused = ours
+        .put("/v1/entities/KpiValue", &entity)
+        .if_match(read.etag())
+        .await
+        .refused(409);
     assert!(refused.detail().contains("built in"), "{refused}");
     product.stop().await;
 }
@@ -189,7 +199,11 @@ async fn a_text_with_u0000_is_refused_with_its_place() {
         ("/v1/kpis", "/name", with("name")),
         ("/v1/kpis", "/description", with("description")),
         ("/v1/kpis", "/unit", with("unit")),
-        ("/v1/kpis", "/formula", kpi("ZERO", "COUNT(Flight WHERE origin = 'a\0b')")),
+        (
+            "/v1/kpis",
+            "/formula",
+            kpi("ZERO", "COUNT(Flight WHERE origin = 'a\0b')"),
+        ),
         ("/v1/entities", "/time", entity("a\0b", json!([]))),
         (
             "/v1/entities",

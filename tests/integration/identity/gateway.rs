@@ -25,7 +25,11 @@ async fn browsers_of_any_origin_may_ask() {
     }
     // Answers, refusals among them, can be read too.
     for (user, status) in [(airline.clone(), 200), (airline.signed_out(), 401)] {
-        let answer = user.get("/v1/kpis/FLIGHTS").header("origin", origin).await.expect(status);
+        let answer = user
+            .get("/v1/kpis/FLIGHTS")
+            .header("origin", origin)
+            .await
+            .expect(status);
         assert_eq!(answer.header("access-control-allow-origin"), "*");
     }
     product.stop().await;
@@ -61,7 +65,9 @@ async fn an_idempotency_key_has_1_to_256_characters() {
     let product = Product::shared().await;
     let airline = product.airline().await;
     for (length, status) in [(0, 400), (257, 400), (256, 202)] {
-        let request = airline.request(Method::POST, "/v1/events/Flight").body(json!([{}]).to_string());
+        let request = airline
+            .request(Method::POST, "/v1/events/Flight")
+            .body(json!([{}]).to_string());
         let answer = request.idempotency_key(&"k".repeat(length)).await;
         assert_eq!(answer.status, status, "a key of {length} characters: {answer}");
     }

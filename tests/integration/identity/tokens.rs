@@ -121,9 +121,8 @@ async fn a_sign_in_does_not_tell_whether_an_address_is_known_and_guessing_is_slo
     let user = product.client().await;
     let nobody = user.signed_out();
     let unknown = format!("nobody-{}", user.email);
-    let sign_in = |email: &str, password: &str| {
-        nobody.post("/v1/sign-in", &json!({ "email": email, "password": password }))
-    };
+    let sign_in =
+        |email: &str, password: &str| nobody.post("/v1/sign-in", &json!({ "email": email, "password": password }));
     let wrong_password = sign_in(&user.email, "wrong password").await.refused(401);
     let wrong_address = sign_in(&unknown, PASSWORD).await.refused(401);
     assert_eq!(wrong_password.body, wrong_address.body);

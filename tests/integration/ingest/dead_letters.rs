@@ -39,7 +39,11 @@ async fn hostile_events_become_dead_letters_and_do_nothing_else() {
     events.splice(3..3, good.iter().map(String::as_str));
     let body = format!("[{}]", events.join(","));
     let request = airline.request(Method::POST, "/v1/events/Flight");
-    let queued = request.header("content-type", "application/json").body(body).await.accepted();
+    let queued = request
+        .header("content-type", "application/json")
+        .body(body)
+        .await
+        .accepted();
     let rejected = i64::try_from(cases.len()).unwrap();
     assert_eq!(airline.outcome(&queued).await, (3, rejected));
     let letters = dead_letters(&airline, &queued["batch_id"]).await;

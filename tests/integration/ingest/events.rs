@@ -69,7 +69,9 @@ async fn a_line_that_is_no_json_falls_alone() {
     let airline = product.airline().await;
     let good = [flight(5, 0, "ORD"), flight(6, 0, "ORD")];
     let lines = format!("{}\n{{\"date\": NaN}}\n\nnot json\n{}\n", good[0], good[1]);
-    let request = airline.request(reqwest::Method::POST, "/v1/events/Flight").json_lines(lines);
+    let request = airline
+        .request(reqwest::Method::POST, "/v1/events/Flight")
+        .json_lines(lines);
     let queued = request.await.accepted();
     assert_eq!(queued["events"], 4);
     assert_eq!(airline.outcome(&queued).await, (2, 2));
@@ -124,7 +126,11 @@ async fn an_event_of_an_unknown_entity_counts_once_it_is_defined_and_replayed() 
     assert_eq!(ours.ingest("Parcel", &another).await, (1, 0));
     let path = "/v1/kpis/WEIGHT/value?period=hour&at=2026-03-28T10:30:00Z";
     let value = ours.get(path).await.ok();
-    assert_eq!(value["value"].as_f64(), Some(12.75), "replayed twice, counted once: {value}");
+    assert_eq!(
+        value["value"].as_f64(),
+        Some(12.75),
+        "replayed twice, counted once: {value}"
+    );
     assert_eq!(value["facts"], 2, "{value}");
     product.stop().await;
 }

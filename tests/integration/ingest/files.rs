@@ -154,7 +154,9 @@ async fn the_same_file_again_changes_nothing() {
     let (_, accepted, _) = outcome(&product, &key).await;
     product.drop_file(&airline, name, bytes).await;
     let another = flight(3, 0, "ORD").to_string().into_bytes();
-    let key = product.drop_file(&airline, "Flight/after é+%20 it.ndjson", another).await;
+    let key = product
+        .drop_file(&airline, "Flight/after é+%20 it.ndjson", another)
+        .await;
     outcome(&product, &key).await;
     eventually("the file again is through", async || {
         (flights_counted(&airline).await.1 == accepted + 1).then_some(())

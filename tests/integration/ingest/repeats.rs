@@ -13,7 +13,12 @@ async fn a_batch_that_is_sent_ten_times_at_once_counts_once() {
     let product = Product::shared().await;
     let airline = product.airline().await;
     let events = json!([flight(0, 5, "ORD"), { "date": 5 }]);
-    let send = || airline.post("/v1/events/Flight", &events).idempotency_key("at once").send();
+    let send = || {
+        airline
+            .post("/v1/events/Flight", &events)
+            .idempotency_key("at once")
+            .send()
+    };
     for answer in futures::future::join_all((0..10).map(|_| send())).await {
         assert_eq!(airline.outcome(&answer.accepted()).await, (1, 1));
     }
@@ -29,7 +34,11 @@ async fn a_message_that_is_delivered_twice_counts_once() {
     let batch = Uuid::now_v7();
     deliver_twice(&product, &airline, "Flight", batch, &json!([flight(1, 5, "ORD"), {}])).await;
     assert_eq!(airline.outcome_of(&batch.to_string()).await, (1, 1));
-    assert_eq!(dead_letters(&airline, &json!(batch)).await.len(), 1, "one letter of one event");
+    assert_eq!(
+        dead_letters(&airline, &json!(batch)).await.len(),
+        1,
+        "one letter of one event"
+    );
     let unknown = Uuid::now_v7();
     deliver_twice(&product, &airline, "Nothing", unknown, &json!([{}])).await;
     assert_eq!(dead_letters(&airline, &json!(unknown)).await.len(), 1);
@@ -53,7 +62,10 @@ async fn a_correction_after_a_delivery_in_duplicate_replaces_the_one_fact() {
     assert_eq!(dead_letters(&ours, &json!(batch)).await.len(), 1);
     let correction = json!([{ "time": at, "meter": "a", "level": "10.5" }]);
     assert_eq!(ours.ingest("Reading", &correction).await, (1, 0));
-    let value = ours.get("/v1/kpis/LEVEL/value?period=day&at=2026-03-28T10:00:00Z").await.ok();
+    let value = ours
+        .get("/v1/kpis/LEVEL/value?period=day&at=2026-03-28T10:00:00Z")
+        .await
+        .ok();
     assert_eq!((&value["value"], &value["facts"]), (&json!(12.5), &json!(2)), "{value}");
     product.stop().await;
 }
@@ -65,7 +77,9 @@ async fn deliver_twice(product: &Product, user: &User, entity: &str, batch: Uuid
         "source": "events", "events": events,
     });
     let message = json!({ "messageId": Uuid::new_v4(), "body": queued.to_string(), "eventSource": "aws:sqs" });
-    let answer = product.invoke("ingest-events", &json!({ "Records": [message, message] })).await;
+    let answer = product
+        .invoke("ingest-events", &json!({ "Records": [message, message] }))
+        .await;
     assert_eq!(answer["batchItemFailures"], json!([]));
 }
 

@@ -14,7 +14,10 @@ use crate::flights::{flight, flights_counted};
 /// A refusal because a feature is not licensed, which says so and where to look.
 pub(super) fn check_not_licensed(answer: Answer, feature: &str) {
     let refused = answer.refused(403);
-    assert_eq!(refused["type"], "urn:analytics-engine:problem:not-licensed", "{refused}");
+    assert_eq!(
+        refused["type"], "urn:analytics-engine:problem:not-licensed",
+        "{refused}"
+    );
     assert!(refused.detail().contains(feature), "{refused}");
     assert!(refused["hint"].text().contains("/v1/licences"), "{refused}");
 }
@@ -92,7 +95,11 @@ async fn a_new_licence_opens_its_features_and_no_more() {
     let operator = product.operator().await;
     let before = airline_without_a_licence(&product, &operator).await;
     // One of today, and two of all features that are over or yet to come.
-    issue(&operator, &grant(before.client, &["ingest", "live", "series"], (-1, 30))).await;
+    issue(
+        &operator,
+        &grant(before.client, &["ingest", "live", "series"], (-1, 30)),
+    )
+    .await;
     issue(&operator, &grant(before.client, &ALL, (-30, -1))).await;
     issue(&operator, &grant(before.client, &ALL, (1, 30))).await;
     let airline = before.signed_in().await;

@@ -150,7 +150,10 @@ async fn a_licence_that_is_issued_again_under_one_key_is_one_licence() {
     ] {
         post(&other).await.refused(409);
     }
-    let listed = operator.get(&format!("/v1/licences?client={}", theirs.client)).await.ok();
+    let listed = operator
+        .get(&format!("/v1/licences?client={}", theirs.client))
+        .await
+        .ok();
     assert_eq!(listed["licences"].list().len(), 2, "{listed}");
     assert_eq!(listed["licences"][0], first, "the latest end comes first");
     assert_eq!(first["grant"]["modules"], json!(["Punctuality"]));

@@ -18,7 +18,9 @@ async fn a_key_that_was_changed_is_refused_by_the_part_that_was() {
     let pasted = format!("  {key}\n");
     assert!(problems(&theirs, &pasted).await.is_empty(), "blanks of a clipboard");
     let parts: Vec<&str> = key.split('.').collect();
-    let [_, _, body, footer] = parts[..] else { panic!("{key}") };
+    let [_, _, body, footer] = parts[..] else {
+        panic!("{key}")
+    };
     let flipped = |text: &str, at: usize| {
         let mut bytes = text.as_bytes().to_vec();
         bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
@@ -30,9 +32,17 @@ async fn a_key_that_was_changed_is_refused_by_the_part_that_was() {
     for (name, changed, expected) in [
         ("payload", format!("v4.public.{payload}.{footer}"), "tampered"),
         ("signature", format!("v4.public.{signature}.{footer}"), "tampered"),
-        ("footer of a stranger", format!("v4.public.{body}.{other_footer}"), "unknown-key"),
+        (
+            "footer of a stranger",
+            format!("v4.public.{body}.{other_footer}"),
+            "unknown-key",
+        ),
         ("key of a stranger", other.clone(), "unknown-key"),
-        ("stranger in our name", format!("v4.public.{other_body}.{footer}"), "tampered"),
+        (
+            "stranger in our name",
+            format!("v4.public.{other_body}.{footer}"),
+            "tampered",
+        ),
     ] {
         assert_eq!(problems(&theirs, &changed).await, [expected], "{name}");
     }
@@ -46,7 +56,9 @@ async fn a_text_that_is_no_key_is_refused() {
     let own = licences(&theirs).await["licences"][0].clone();
     let key = own["key"].text();
     let parts: Vec<&str> = key.split('.').collect();
-    let [version, purpose, body, footer] = parts[..] else { panic!("{key}") };
+    let [version, purpose, body, footer] = parts[..] else {
+        panic!("{key}")
+    };
     for none in [
         format!("{version}.local.{body}.{footer}"),
         format!("v3.{purpose}.{body}.{footer}"),
@@ -125,7 +137,11 @@ async fn a_row_that_was_changed_or_copied_opens_nothing() {
     assert_eq!((features(0).await, features(29).await, features(30).await), (5, 5, 0));
     let lengthen = "UPDATE core.licences SET ends_on = ends_on + 900 WHERE client_id = $1";
     database.execute(lengthen, &[&theirs]).await.unwrap();
-    assert_eq!((features(0).await, features(30).await), (5, 0), "its key says when it ends");
+    assert_eq!(
+        (features(0).await, features(30).await),
+        (5, 0),
+        "its key says when it ends"
+    );
     let shorten = "UPDATE core.licences SET ends_on = ends_on - 900 WHERE client_id = $1";
     database.execute(shorten, &[&theirs]).await.unwrap();
     // A key of ours in a row of theirs.

@@ -70,7 +70,9 @@ impl Notifier {
     }
 
     async fn revoke(&self, client: &User, licence: &Value) {
-        super::revoke(&self.operator, client.client, licence, "Not paid").await.ok();
+        super::revoke(&self.operator, client.client, licence, "Not paid")
+            .await
+            .ok();
     }
 }
 

@@ -19,7 +19,10 @@ async fn a_new_signing_key_leaves_earlier_licences_alone_until_theirs_is_withdra
 
     let early = early.at(product.http()).signed_in().await;
     let (operator, late) = (product.operator().await, product.client().await);
-    assert!(problems(&early, licence_key).await.is_empty(), "rotated, and still good");
+    assert!(
+        problems(&early, licence_key).await.is_empty(),
+        "rotated, and still good"
+    );
     let issued = issue(&operator, &grant(late.client, &["modelling"], (0, 30))).await;
     let new_key = issued["signed_by"].text();
     assert_ne!(new_key, old_key);
@@ -34,7 +37,10 @@ async fn a_new_signing_key_leaves_earlier_licences_alone_until_theirs_is_withdra
 
     // Nothing is signed with a key that is withdrawn.
     let withdraw = format!("/v1/licences/keys/{new_key}/withdraw");
-    operator.post(&withdraw, &json!({ "reason": "It leaked too" })).await.ok();
+    operator
+        .post(&withdraw, &json!({ "reason": "It leaked too" }))
+        .await
+        .ok();
     let request = operator.post("/v1/licences", &grant(late.client, &["live"], (0, 1)));
     let refused = request.await.refused(409);
     assert!(refused.detail().contains(new_key), "{refused}");

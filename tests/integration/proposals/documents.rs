@@ -34,7 +34,11 @@ async fn documents(user: &User, path: &str) -> Value {
 fn events_about(product: &Product, path: &str) -> Vec<(String, String)> {
     let text = |value: &Value| value.text().to_owned();
     let events = product.domain_events().into_iter();
-    let about = events.filter(|event| event["detail"]["proposal"].as_str().is_some_and(|id| path.ends_with(id)));
+    let about = events.filter(|event| {
+        event["detail"]["proposal"]
+            .as_str()
+            .is_some_and(|id| path.ends_with(id))
+    });
     about
         .map(|event| (text(&event["detail-type"]), text(&event["detail"]["correlation_id"])))
         .collect()
@@ -100,7 +104,11 @@ async fn an_issued_offer_has_its_documents() {
     let first = issue().await;
     issue().await;
     let found = documents(&airline, &path).await;
-    assert_eq!((&found["state"], &found["revision"]), (&json!("ready"), &json!(1)), "{found}");
+    assert_eq!(
+        (&found["state"], &found["revision"]),
+        (&json!("ready"), &json!(1)),
+        "{found}"
+    );
     let beginnings: [(&str, &[u8]); 2] = [("punctuality-r1.pdf", b"%PDF-"), ("punctuality-r1.docx", b"PK\x03\x04")];
     for ((name, beginning), file) in beginnings.into_iter().zip(found["files"].list()) {
         assert_eq!(file["name"], name);
@@ -127,7 +135,9 @@ async fn a_link_is_good_for_its_own_file_only_and_only_whole() {
     let without_query = |file: &Value| file["url"].text().split('?').next().unwrap().to_owned();
     let page = &found["pages"][0];
     let unsigned = without_query(page);
-    let of_another = page["url"].text().replacen(&unsigned, &without_query(&found["files"][0]), 1);
+    let of_another = page["url"]
+        .text()
+        .replacen(&unsigned, &without_query(&found["files"][0]), 1);
     for forged in [unsigned, of_another] {
         let refused = reqwest::get(&forged).await.unwrap().status();
         assert_eq!(refused, 403, "{forged}");
@@ -140,7 +150,11 @@ async fn an_acceptance_by_three_at_once_is_told_once() {
     let product = Product::shared().await;
     let airline = product.airline().await;
     let path = issued_offer(&airline).await;
-    let accept = || airline.post(&format!("{path}/accept"), &json!({ "revision": 1 })).send();
+    let accept = || {
+        airline
+            .post(&format!("{path}/accept"), &json!({ "revision": 1 }))
+            .send()
+    };
     let (one, two, three) = tokio::join!(accept(), accept(), accept());
     for answer in [one, two, three] {
         answer.ok();
@@ -177,10 +191,16 @@ async fn rendering_again_changes_nothing() {
     };
     let first = stored().await;
     let events = product.domain_events();
-    let issued = events.iter().find(|event| event["detail"]["proposal"] == json!(proposal)).unwrap();
-    let message = json!({ "messageId": "again", "body": issued.to_string(), "attributes": {}, "messageAttributes": {} });
+    let issued = events
+        .iter()
+        .find(|event| event["detail"]["proposal"] == json!(proposal))
+        .unwrap();
+    let message =
+        json!({ "messageId": "again", "body": issued.to_string(), "attributes": {}, "messageAttributes": {} });
     let again = async || {
-        let answer = product.invoke("render-proposals", &json!({ "Records": [message] })).await;
+        let answer = product
+            .invoke("render-proposals", &json!({ "Records": [message] }))
+            .await;
         assert_eq!(answer["batchItemFailures"], json!([]));
     };
     again().await;
@@ -220,7 +240,10 @@ async fn an_offer_is_planned_with_the_team_that_was_kept() {
     act(&airline, &path, "issue", &json!({ "revision": 1 })).await.ok();
     let offer = read(&airline, &format!("{path}/revisions/1")).await;
     let expected = airline.post(&schedule, &team).await.ok();
-    assert_eq!(offer["plan"], expected.body, "the plan of the offer is that of its team");
+    assert_eq!(
+        offer["plan"], expected.body,
+        "the plan of the offer is that of its team"
+    );
     assert_eq!(documents(&airline, &path).await["state"], "ready");
     // An offer does not change.
     airline.put(&schedule, &nobody).if_match("*").await.refused(409);

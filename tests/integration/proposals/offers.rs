@@ -149,7 +149,11 @@ async fn what_is_issued_does_not_change() {
         ("answers/licensing", json!({ "term": "five_years" })),
         ("terms", json!({ "tax": { "name": "VAT", "percent": "19" } })),
     ] {
-        airline.put(&format!("{path}/{part}"), &body).if_match("*").await.refused(409);
+        airline
+            .put(&format!("{path}/{part}"), &body)
+            .if_match("*")
+            .await
+            .refused(409);
     }
     assert_eq!(read(&airline, &format!("{path}/quote")).await, quote);
     product.stop().await;
@@ -162,7 +166,9 @@ async fn an_offer_is_accepted_once_and_then_decided() {
     let path = issued_offer(&airline).await;
     for revision in [0, 2] {
         // A revision that was not read.
-        act(&airline, &path, "accept", &json!({ "revision": revision })).await.refused(409);
+        act(&airline, &path, "accept", &json!({ "revision": revision }))
+            .await
+            .refused(409);
     }
     let revision = json!({ "revision": 1 });
     let accept = || act(&airline, &path, "accept", &revision);
@@ -173,7 +179,9 @@ async fn an_offer_is_accepted_once_and_then_decided() {
     assert_eq!(again["state"], "accepted");
     assert_eq!(accept().await.ok().etag(), again.etag(), "accepted once");
     act(&airline, &path, "decline", &revision).await.refused(409);
-    act(&airline, &path, "revisions", &json!({ "after": 1 })).await.refused(409);
+    act(&airline, &path, "revisions", &json!({ "after": 1 }))
+        .await
+        .refused(409);
     product.stop().await;
 }
 
@@ -188,7 +196,11 @@ async fn a_revision_supersedes_the_one_before() {
     assert_eq!((&draft["revision"], &draft["state"]), (&json!(2), &json!("draft")));
     assert_eq!(begin(1).await.ok().etag(), draft.etag(), "it has begun already");
     let longer = json!({ "term": "five_years", "additional_value_chains": ["CRM"] });
-    airline.put(&format!("{path}/answers/licensing"), &longer).if_match("*").await.ok();
+    airline
+        .put(&format!("{path}/answers/licensing"), &longer)
+        .if_match("*")
+        .await
+        .ok();
     issue(2).await.ok();
     // What is sent again begins no third revision.
     begin(1).await.refused(409);
@@ -205,7 +217,10 @@ async fn a_revision_supersedes_the_one_before() {
     let changes = second["changes"].list();
     let change = |pointer: &str| changes.iter().find(|change| change["pointer"] == pointer).unwrap();
     let term = change("/answers/licensing/term");
-    assert_eq!((&term["before"], &term["after"]), (&json!("three_years"), &json!("five_years")));
+    assert_eq!(
+        (&term["before"], &term["after"]),
+        (&json!("three_years"), &json!("five_years"))
+    );
     change("/totals/year_1/max");
     airline.get(&format!("{path}/revisions/3")).await.refused(404);
     product.stop().await;
@@ -232,9 +247,16 @@ async fn a_draft_of_the_next_revision_does_not_withdraw_an_offer() {
     let path = issued_offer(&airline).await;
     act(&airline, &path, "revisions", &json!({ "after": 1 })).await.ok();
     let shorter = json!({ "term": "one_year" });
-    airline.put(&format!("{path}/answers/licensing"), &shorter).if_match("*").await.ok();
+    airline
+        .put(&format!("{path}/answers/licensing"), &shorter)
+        .if_match("*")
+        .await
+        .ok();
     let accepted = act(&airline, &path, "accept", &json!({ "revision": 1 })).await.ok();
-    assert_eq!((&accepted["revision"], &accepted["state"]), (&json!(1), &json!("accepted")));
+    assert_eq!(
+        (&accepted["revision"], &accepted["state"]),
+        (&json!(1), &json!("accepted"))
+    );
     let term = &accepted["answers"]["licensing"]["term"];
     assert_eq!(term, "three_years", "the draft is given up");
     product.stop().await;
@@ -250,7 +272,9 @@ async fn an_expired_offer_is_not_accepted() {
     let expire = "UPDATE core.proposal_revisions SET valid_until = current_date - 2 WHERE proposal_id = $1";
     database.execute(expire, &[&proposal]).await.unwrap();
     assert_eq!(read(&airline, &path).await["state"], "expired");
-    act(&airline, &path, "accept", &json!({ "revision": 1 })).await.refused(409);
+    act(&airline, &path, "accept", &json!({ "revision": 1 }))
+        .await
+        .refused(409);
     let listed = read(&airline, "/v1/proposals?limit=1").await;
     assert_eq!(listed["proposals"][0]["state"], "expired");
     let next = act(&airline, &path, "revisions", &json!({ "after": 1 })).await.ok();

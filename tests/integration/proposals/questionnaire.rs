@@ -92,11 +92,17 @@ async fn the_work_of_a_quote_is_planned() {
     let mut implemented = bars.iter().filter(|bar| bar["phase"] == "kpi_implementation");
     assert!(implemented.all(|bar| days(bar).0 >= days(integrated).1), "{planned}");
     let last = bars.last().unwrap();
-    assert_eq!((&last["phase"], last.get("person")), (&json!("go_live"), None), "{planned}");
+    assert_eq!(
+        (&last["phase"], last.get("person")),
+        (&json!("go_live"), None),
+        "{planned}"
+    );
     assert!(!planned["schedule"]["critical_path"].list().is_empty());
 
     let person = json!({ "id": "second", "roles": ["integration_architect"] });
-    let more = plan(json!({ "start": "2026-12-07", "what_if": { "add_person": person } })).await.ok();
+    let more = plan(json!({ "start": "2026-12-07", "what_if": { "add_person": person } }))
+        .await
+        .ok();
     assert!(more["what_if"]["days_gained"].integer() >= 0, "{more}");
 
     for (request, status, pointer) in [
@@ -119,8 +125,12 @@ async fn two_editors_do_not_lose_each_others_answers() {
     let put = |step: &str, answers: Value| airline.put(&format!("{path}/answers/{step}"), &answers);
     put("environment", json!({ "platform": "gcp" })).await.refused(428);
     let (one, other) = tokio::join!(
-        put("environment", json!({ "platform": "gcp" })).if_match(read.etag()).send(),
-        put("licensing", json!({ "term": "one_year" })).if_match(read.etag()).send()
+        put("environment", json!({ "platform": "gcp" }))
+            .if_match(read.etag())
+            .send(),
+        put("licensing", json!({ "term": "one_year" }))
+            .if_match(read.etag())
+            .send()
     );
     let mut statuses = [one.status, other.status];
     statuses.sort_unstable();
@@ -192,7 +202,11 @@ async fn a_proposal_is_for_its_client_and_for_roles_that_may_read_it() {
     other.get(&path).await.refused(404);
     other.get(&format!("{path}/quote")).await.refused(404);
     let theft = json!({ "term": "one_year" });
-    other.put(&format!("{path}/answers/licensing"), &theft).if_match("*").await.refused(404);
+    other
+        .put(&format!("{path}/answers/licensing"), &theft)
+        .if_match("*")
+        .await
+        .refused(404);
     for (action, body) in [
         ("issue", json!({ "revision": 1 })),
         ("accept", json!({ "revision": 1 })),

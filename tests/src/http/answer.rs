@@ -134,3 +134,50 @@ impl fmt::Display for Answer {
         write!(out, "{} is answered with {}: {}", self.what, self.status, self.text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, body: &str) -> Answer {
+        let what = "POST /v1/kpis".to_owned();
+        Answer::new(
+            what,
+            r#"{"code":"A"}"#.to_owned(),
+            status,
+            HeaderMap::new(),
+            body.as_bytes(),
+        )
+    }
+
+    /// What a test says that fails with an answer.
+    fn failure(expect: impl FnOnce() -> Answer + std::panic::UnwindSafe) -> String {
+        let panic = std::panic::catch_unwind(expect).unwrap_err();
+        panic.downcast_ref::<String>().unwrap().clone()
+    }
+
+    #[test]
+    fn an_answer_that_is_not_expected_is_told_with_its_request() {
+        let conflict = r#"{"title":"Conflict","detail":"A exists"}"#;
+        insta::assert_snapshot!(failure(|| answer(409, conflict).created()), @r#"
+        POST /v1/kpis is answered with 409 Conflict, not with 201 Created
+          sent: {"code":"A"}
+          answer: {
+          "detail": "A exists",
+          "title": "Conflict"
+        }
+        "#);
+        insta::assert_snapshot!(failure(|| answer(502, "<html>").ok()), @r#"
+        POST /v1/kpis is answered with 502 Bad Gateway, not with 200 OK
+          sent: {"code":"A"}
+          answer: <html>
+        "#);
+    }
+
+    #[test]
+    fn an_expected_answer_is_handed_on() {
+        assert_eq!(answer(201, r#"{"code":"A"}"#).created()["code"], "A");
+        assert_eq!(answer(422, "{}").refused(422).detail(), "");
+        assert!(failure(|| answer(200, "{}").refused(200)).contains("no refusal"));
+    }
+}

@@ -22,7 +22,9 @@ impl Product {
         let answer = self.invoke("provision-client", &new).await;
         let client = answer["client"].text();
         #[allow(clippy::panic, reason = "a test without its client fails")]
-        let client = client.parse().unwrap_or_else(|error| panic!("{client} is no id: {error}"));
+        let client = client
+            .parse()
+            .unwrap_or_else(|error| panic!("{client} is no id: {error}"));
         self.sign_in(client, &name, &email).await
     }
 
@@ -75,7 +77,10 @@ impl Product {
 /// When they are refused.
 pub async fn define_flights(client: &User) {
     for (path, definitions) in [("/v1/entities", ENTITIES), ("/v1/kpis", KPIS)] {
-        #[allow(clippy::expect_used, reason = "it is in the repository, and each start of the demo reads it")]
+        #[allow(
+            clippy::expect_used,
+            reason = "it is in the repository, and each start of the demo reads it"
+        )]
         let definitions: Vec<Value> = serde_json::from_str(definitions).expect("the demo's definitions are JSON");
         for definition in &definitions {
             client.post(path, definition).await.created();

@@ -303,8 +303,9 @@ async fn an_event_that_was_left_in_the_outbox_is_sent() {
         (!events.is_empty()).then_some(events)
     });
     assert_eq!(events.await, [("ProposalDeclined".to_owned(), "left".to_owned())]);
-    let left = database.query("SELECT id FROM core.outbox WHERE client_id = $1", &[&client]);
-    let left: Vec<Uuid> = left.await.unwrap().iter().map(|row| row.get(0)).collect();
+    let sql = "SELECT id FROM core.outbox WHERE client_id = $1";
+    let left = database.query(sql, &[&client]).await.unwrap();
+    let left: Vec<Uuid> = left.iter().map(|row| row.get(0)).collect();
     assert_eq!(left, [young], "what is young is left to who wrote it");
     product.stop().await;
 }

@@ -72,10 +72,7 @@ impl Product {
 }
 
 /// Defines the entity `Flight` and the demo's KPIs over it.
-///
-/// # Panics
-/// When they are refused.
-pub async fn define_flights(client: &User) {
+async fn define_flights(client: &User) {
     for (path, definitions) in [("/v1/entities", ENTITIES), ("/v1/kpis", KPIS)] {
         #[allow(
             clippy::expect_used,

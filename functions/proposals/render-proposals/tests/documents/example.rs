@@ -1,7 +1,6 @@
 //! Writes a sample proposal, at list prices and on agreed terms, into a folder, to be looked at: `cargo run -p render-proposals --example sample -- FOLDER`.
 #![allow(clippy::unwrap_used, reason = "the sample is that of the tests")]
 
-#[path = "../tests/documents/sample.rs"]
 mod sample;
 
 use std::error::Error;

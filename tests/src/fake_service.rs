@@ -1,4 +1,4 @@
-//! What a test that plays an AWS service needs: how an SDK reaches it, and one request of a connection.
+//! What a test that plays an AWS service needs: how an SDK reaches it, and the one request of a connection.
 
 use anyhow::{Context as _, Result};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -20,7 +20,7 @@ pub fn configuration(url: &str) -> SdkConfig {
 }
 
 /// A request that was read and is to be answered.
-pub struct Asked {
+pub struct ServiceRequest {
     /// Method, path and version.
     pub first_line: String,
     /// The body, as JSON.
@@ -28,7 +28,7 @@ pub struct Asked {
     stream: BufReader<TcpStream>,
 }
 
-impl Asked {
+impl ServiceRequest {
     /// Reads the one request of a connection.
     ///
     /// # Errors

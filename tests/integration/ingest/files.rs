@@ -1,9 +1,11 @@
 //! Files dropped on S3: what is good in them counts, what is bad is told, accepted + rejected = sent.
 
-use serde_json::{Value, json};
-use tests::product::{Product, eventually};
+use serde_json::json;
+use tests::json::JsonExt as _;
+use tests::product::Product;
+use tests::waiting::eventually;
 
-use super::{flight, flights, letters};
+use crate::flights::{dead_letters, flight, flights_counted};
 
 const HEADER: &str = "date,delay,distance,origin,destination";
 
@@ -16,34 +18,28 @@ struct Case {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn files_count_by_their_good_rows_and_tell_of_the_others() {
-    let product = Product::start().await.unwrap();
-    let ours = &product.ours;
+async fn good_rows_of_a_file_count_and_bad_ones_become_dead_letters() {
+    let product = Product::shared().await;
+    let airline = product.airline().await;
     let mut total = 0;
     for case in cases() {
-        let key = product.drop_file(ours, case.name, case.bytes).await.unwrap();
+        let key = product.drop_file(&airline, case.name, case.bytes).await;
         let (batch, accepted, rejected) = outcome(&product, &key).await;
         let refused = i64::try_from(case.refused.len()).unwrap();
         assert_eq!((accepted, rejected), (case.accepted, refused), "{key}");
-        let told = ours.get(&format!("/v1/batches/{batch}")).await.unwrap().expect(200);
-        assert_eq!(told.unwrap().body["source"], key, "the batch names the file");
-        let letters = letters(ours, &batch).await;
+        let report = airline.get(&format!("/v1/batches/{batch}")).await.ok();
+        assert_eq!(report["source"], key, "the batch names the file");
+        let letters = dead_letters(&airline, &json!(batch)).await;
         assert_eq!(letters.len(), case.refused.len(), "{key}: {letters:?}");
         for (letter, (position, field, reason)) in letters.iter().zip(&case.refused) {
-            assert_eq!(
-                (&letter["position"], &letter["field"]),
-                (&json!(position), &json!(field)),
-                "{key}: {letter}"
-            );
-            assert!(letter["reason"].as_str().unwrap().contains(reason), "{key}: {letter}");
+            let place = (&letter["position"], &letter["field"]);
+            assert_eq!(place, (&json!(position), &json!(field)), "{key}: {letter}");
+            assert!(letter["reason"].text().contains(reason), "{key}: {letter}");
         }
         total += case.accepted;
-        assert_eq!(flights(ours).await.1, total, "after {key}");
+        assert_eq!(flights_counted(&airline).await.1, total, "after {key}");
     }
-    a_refused_row_of_a_table_is_kept_as_it_was(&product).await;
-    the_same_file_again_changes_nothing(&product, total).await;
-    a_key_that_names_no_client_is_left_alone(&product, total).await;
-    product.stop().await.unwrap();
+    product.stop().await;
 }
 
 fn cases() -> Vec<Case> {
@@ -84,7 +80,7 @@ fn cases() -> Vec<Case> {
             name: "Flight/lines.ndjson",
             bytes: format!("{}\r\n\n{{\"date\": NaN}}\nnot json\n{{}}", flight(2, 0, "ORD")).into_bytes(),
             accepted: 1,
-            refused: vec![(1, "", "no JSON"), (2, "", "no JSON"), (3, "date", "missing")],
+            refused: vec![(1, "", "not JSON"), (2, "", "not JSON"), (3, "date", "missing")],
         },
         Case {
             name: "Flight/bytes.ndjson",
@@ -137,52 +133,59 @@ async fn outcome(product: &Product, key: &str) -> (String, i64, i64) {
     .await
 }
 
-async fn a_refused_row_of_a_table_is_kept_as_it_was(product: &Product) {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_row_of_a_table_is_kept_as_it_was() {
+    let product = Product::shared().await;
+    let airline = product.airline().await;
     let line = "2026-03-28T10:00:00Z,late,100,\"O'HARE, \"\"ORD\"\"\",LGA";
     let bytes = format!("{HEADER}\n{line}\n").into_bytes();
-    let key = product
-        .drop_file(&product.ours, "Flight/quoted.csv", bytes)
-        .await
-        .unwrap();
-    let (batch, ..) = outcome(product, &key).await;
-    assert_eq!(letters(&product.ours, &batch).await[0]["original"], line);
+    let key = product.drop_file(&airline, "Flight/quoted.csv", bytes).await;
+    let (batch, ..) = outcome(&product, &key).await;
+    assert_eq!(dead_letters(&airline, &json!(batch)).await[0]["original"], line);
+    product.stop().await;
 }
 
-async fn the_same_file_again_changes_nothing(product: &Product, total: i64) {
-    let mixed = cases().swap_remove(0);
-    product.drop_file(&product.ours, mixed.name, mixed.bytes).await.unwrap();
-    let line = flight(3, 0, "ORD").to_string();
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_file_again_changes_nothing() {
+    let product = Product::shared().await;
+    let airline = product.airline().await;
+    let Case { name, bytes, .. } = cases().swap_remove(0);
+    let key = product.drop_file(&airline, name, bytes.clone()).await;
+    let (_, accepted, _) = outcome(&product, &key).await;
+    product.drop_file(&airline, name, bytes).await;
+    let another = flight(3, 0, "ORD").to_string().into_bytes();
     let key = product
-        .drop_file(&product.ours, "Flight/after é+%20 it.ndjson", line.into_bytes())
-        .await
-        .unwrap();
-    outcome(product, &key).await;
+        .drop_file(&airline, "Flight/after é+%20 it.ndjson", another)
+        .await;
+    outcome(&product, &key).await;
     eventually("the file again is through", async || {
-        (flights(&product.ours).await.1 == total + 1).then_some(())
+        (flights_counted(&airline).await.1 == accepted + 1).then_some(())
     })
     .await;
+    product.stop().await;
 }
 
-async fn a_key_that_names_no_client_is_left_alone(product: &Product, total: i64) {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_is_its_clients_alone_and_one_without_a_client_is_left_alone() {
+    let product = Product::shared().await;
+    let (airline, other) = (product.airline().await, product.client().await);
     let line = flight(3, 0, "ORD").to_string().into_bytes();
-    let nobody = uuid::Uuid::from_u128(1);
+    let nobody = uuid::Uuid::now_v7();
     for key in [
-        "flights.ndjson".to_owned(),
-        "ours/Flight/a.ndjson".to_owned(),
+        format!("{nobody}.ndjson"),
+        format!("nobody/Flight/{nobody}.ndjson"),
         format!("{nobody}/Flight/a.ndjson"),
     ] {
-        product.put_object(&key, line.clone()).await.unwrap();
+        product.put_object(&key, line.clone()).await;
     }
-    // One of another client is only the other client's: theirs has no such entity.
-    let key = product
-        .drop_file(&product.theirs, "Flight/theirs.ndjson", line)
-        .await
-        .unwrap();
-    let (_, accepted, rejected) = outcome(product, &key).await;
+    // The other client has no such entity.
+    let key = product.drop_file(&other, "Flight/theirs.ndjson", line).await;
+    let (_, accepted, rejected) = outcome(&product, &key).await;
     assert_eq!((accepted, rejected), (0, 1));
-    let letters = product.theirs.get("/v1/dead-letters").await.unwrap().body;
-    assert_eq!(letters["dead_letters"].as_array().map(Vec::len), Some(1), "{letters}");
-    assert_eq!(flights(&product.ours).await.1, total + 1);
-    let all: Value = product.ours.get("/v1/dead-letters?limit=200").await.unwrap().body;
-    assert!(!all.to_string().contains("theirs.ndjson"));
+    let letters = other.get("/v1/dead-letters").await.ok();
+    assert_eq!(letters["dead_letters"].list().len(), 1, "{letters}");
+    assert_eq!(flights_counted(&airline).await.1, 0);
+    let ours = airline.get("/v1/dead-letters?limit=200").await.ok();
+    assert_eq!(ours["dead_letters"], json!([]));
+    product.stop().await;
 }

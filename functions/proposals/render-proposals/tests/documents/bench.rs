@@ -4,7 +4,6 @@
 #![allow(clippy::print_stdout, reason = "a bench prints figures")]
 #![allow(clippy::unwrap_used, reason = "the sample is that of the tests")]
 
-#[path = "../tests/documents/sample.rs"]
 mod sample;
 
 use std::error::Error;
@@ -25,7 +24,9 @@ const PICTURE_ROUNDS: usize = 3;
 fn main() -> Result<(), Box<dyn Error>> {
     let begun = Instant::now();
     let first = pdf::render(&Sample::new(40).document())?;
-    println!("first PDF of the process: {:.0} ms, {} bytes", ms(begun), first.len());
+    let first_ms = ms(begun);
+    println!("the first PDF of the process has {} bytes", first.len());
+    println!("figure: documents.first_pdf_ms {first_ms:.0}");
     for kpis in [40, 160, 500] {
         let mut sample = Sample::new(kpis).on_terms("EUR", "0.923451");
         let pages = preview::pages(&sample.document(), 0.2)?.len();
@@ -48,17 +49,18 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
         let [pdf, word, preview] = times.map(median);
-        println!(
-            "{kpis} KPIs, {pages} pages, warm: PDF {pdf:.1} ms, Word {word:.1} ms, PNG pages {preview:.0} ms; peak memory {}",
-            peak()
-        );
+        println!("{kpis} KPIs, {pages} pages, warm; peak memory so far {}", peak());
+        for (name, time) in [("pdf", pdf), ("word", word), ("png_pages", preview)] {
+            println!("figure: documents.{name}_of_{kpis}_kpis_ms {time:.1}");
+        }
         if let Some(python) = std::env::var_os("WEASYPRINT_PYTHON") {
             let other = weasyprint(&python, &sample.document())?;
             let [pages, time, memory] = other.split_whitespace().collect::<Vec<_>>()[..] else {
                 return Err(format!("WeasyPrint said {other:?}").into());
             };
             let ratio = time.parse::<f64>()? / pdf;
-            println!("  WeasyPrint, {pages} pages, warm: {time} ms, {ratio:.1} times as long; peak memory {memory} kB");
+            println!("WeasyPrint: {pages} pages, warm: {time} ms; peak memory {memory} kB");
+            println!("figure: documents.weasyprint_of_{kpis}_kpis_times_as_long {ratio:.1}");
         }
     }
     Ok(())
@@ -66,7 +68,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Pages, milliseconds and kB of the same document by WeasyPrint.
 fn weasyprint(python: &OsString, document: &Document) -> Result<String, Box<dyn Error>> {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/by_weasyprint.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/documents/by_weasyprint.py");
     let mut child = Command::new(python)
         .arg(script)
         .stdin(Stdio::piped())

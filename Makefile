@@ -2,7 +2,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint invoke bench-live bench-ingest bench-proposals rebuilds event build build-all fetch fetch-test tools
+.PHONY: help run test lint invoke bench-live bench-ingest bench-proposals bench-build rebuilds event build build-all fetch fetch-test tools
 # Cargo uses all cores by itself, and its lock makes two calls wait for each other.
 .NOTPARALLEL:
 
@@ -40,6 +40,9 @@ bench-ingest: build-all ## Measure events per second against a bare COPY
 bench-proposals: build-all ## Measure quotes, computed and over HTTP, and documents (WEASYPRINT_PYTHON=... compares them with WeasyPrint's)
 	@exec infra/setup/with-environment infra/setup/with-test-database cargo bench --workspace --profile dev --bench proposals
 	@cargo bench -p render-proposals --profile render --bench documents
+
+bench-build: ## Measure the first run, tests and the daily loop, cold, at commits (ARGS="149acd2 HEAD" compares two; about an hour each)
+	@infra/setup/measure-builds $(ARGS)
 
 rebuilds: ## Print the functions that a changed crate rebuilds: make rebuilds CRATE=document
 	@infra/setup/rebuilds $(CRATE)

@@ -43,7 +43,10 @@ async fn main() -> Result<()> {
     let measured = Arc::new(Measured::default());
     let mut dashboards = Vec::new();
     for _ in 0..CONNECTIONS {
-        let url = format!("{}?token={}", product.cloud.note.websocket, product.ours.token);
+        let url = format!(
+            "{}?token={}",
+            product.cloud.access.endpoints.websocket, product.ours.token
+        );
         dashboards.push(tokio::spawn(watch_frames(
             url,
             committed.clone(),

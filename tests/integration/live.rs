@@ -13,7 +13,10 @@ struct Dashboard(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Dashboard {
     async fn connect(product: &Product, account: &Account, query: &str) -> Self {
-        let url = format!("{}?token={}{query}", product.cloud.note.websocket, account.token);
+        let url = format!(
+            "{}?token={}{query}",
+            product.cloud.access.endpoints.websocket, account.token
+        );
         Self(tokio_tungstenite::connect_async(url).await.unwrap().0)
     }
 
@@ -275,7 +278,7 @@ async fn oversized_and_binary_messages_close(product: &Product) {
 
 async fn strangers_are_turned_away(product: &Product) {
     for (token, status) in [("nonsense", 401), (product.ours.refresh_token.as_str(), 401)] {
-        let url = format!("{}?token={token}", product.cloud.note.websocket);
+        let url = format!("{}?token={token}", product.cloud.access.endpoints.websocket);
         let refused = tokio_tungstenite::connect_async(url).await.unwrap_err();
         let tungstenite::Error::Http(response) = refused else {
             panic!("{refused}")
@@ -315,7 +318,7 @@ async fn a_client_not_written_here_sees_live_values() {
     let product = Product::start().await.unwrap();
     let url = format!(
         "{}?token={}&kpi=FLIGHTS&period=minute",
-        product.cloud.note.websocket, product.ours.token
+        product.cloud.access.endpoints.websocket, product.ours.token
     );
     let client = tokio::process::Command::new(tests::required("TEST_PYTHON"))
         .args(["-c", PYTHON, &url])

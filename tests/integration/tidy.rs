@@ -3,6 +3,7 @@
 mod crates;
 mod repository;
 mod sources;
+mod stand_in;
 pub(crate) mod template;
 
 use std::path::{Path, PathBuf};

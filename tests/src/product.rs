@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use aws_stand_in::account::{ACCESS_KEY, REGION, SECRET_KEY};
 use identity::{SigningKey, generate_key_pair};
 use local_cloud::cloud::{Cloud, Options};
 use local_cloud::secrets::Secrets;
-use local_cloud::storage::{ACCESS_KEY, SECRET_KEY};
-use local_cloud::template::REGION;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -128,7 +127,7 @@ impl Product {
         let email = format!("{role}@ours.example.com");
         let event = json!({ "client": self.ours.client, "email": email, "password": PASSWORD, "role": role });
         self.cloud.invoke("provision-client", &event).await?;
-        sign_in(&self.cloud.note.http, self.ours.client, &email).await
+        sign_in(&self.cloud.access.endpoints.http, self.ours.client, &email).await
     }
 
     /// Drops a file on the bucket that is watched; `name` is what follows the client in its key, which is returned.
@@ -146,12 +145,12 @@ impl Product {
     /// # Errors
     /// When S3 refuses it.
     pub async fn put_object(&self, key: &str, bytes: Vec<u8>) -> Result<()> {
-        let bucket = self.cloud.note.incoming_bucket.as_deref();
+        let bucket = self.cloud.access.incoming_bucket.as_deref();
         let config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(REGION))
             .credentials_provider(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "tests"))
-            .endpoint_url(&self.cloud.note.s3)
+            .endpoint_url(&self.cloud.access.endpoints.s3)
             .force_path_style(true)
             .build();
         aws_sdk_s3::Client::from_conf(config)
@@ -171,10 +170,8 @@ impl Product {
     /// When the cloud has none.
     pub fn signing_key(&self) -> Result<SigningKey> {
         let secrets = Secrets::open(&self.state.join("secrets.json"), "dev")?;
-        let keys = secrets.values().get("analytics-engine/dev/tokens");
-        let pem = keys
-            .and_then(|keys| keys.get("signing_key"))
-            .context("no signing key")?;
+        let pem = secrets.get("analytics-engine/dev/tokens", "signing_key");
+        let pem = pem.context("no signing key")?;
         Ok(SigningKey::from_pem(pem)?)
     }
 
@@ -204,7 +201,7 @@ impl Product {
         std::fs::write(&path, secrets.to_string())?;
         self.cloud = Cloud::start(&self.options).await?;
         for account in [&mut self.ours, &mut self.theirs] {
-            *account = sign_in(&self.cloud.note.http, account.client, &account.email).await?;
+            *account = sign_in(&self.cloud.access.endpoints.http, account.client, &account.email).await?;
         }
         Ok(self)
     }
@@ -228,7 +225,7 @@ async fn provision(cloud: &Cloud, name: &str) -> Result<Account> {
         .as_str()
         .context("provision-client names no client")?
         .parse()?;
-    sign_in(&cloud.note.http, client, &email).await
+    sign_in(&cloud.access.endpoints.http, client, &email).await
 }
 
 async fn sign_in(http: &str, client: Uuid, email: &str) -> Result<Account> {

@@ -19,7 +19,7 @@ fn not_licensed(answer: &Answer, feature: &str, what: &str) {
 }
 
 async fn status_of_socket(product: &Product, account: &Account) -> u16 {
-    let url = format!("{}?token={}", product.cloud.note.websocket, account.token);
+    let url = format!("{}?token={}", product.cloud.access.endpoints.websocket, account.token);
     match tokio_tungstenite::connect_async(url).await {
         Ok(_) => 101,
         Err(tungstenite::Error::Http(response)) => response.status().as_u16(),

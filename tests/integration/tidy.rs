@@ -7,6 +7,7 @@ mod rebuilds;
 mod repository;
 mod routes;
 mod sources;
+mod stand_in;
 pub(crate) mod template;
 
 use std::collections::BTreeMap;

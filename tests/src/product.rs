@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use identity::{SigningKey, generate_key_pair};
-use local_cloud::cloud::{Cloud, Note, Options};
+use local_cloud::cloud::{Access, Cloud, Options};
 use local_cloud::secrets::Secrets;
 use serde_json::{Value, json};
 use tracing_subscriber::EnvFilter;
@@ -25,7 +25,7 @@ const SHARED: &str = "TEST_PRODUCT";
 pub struct Product {
     /// Its database.
     pub database: TestDatabase,
-    addresses: Note,
+    access: Access,
     state: PathBuf,
     /// The cloud, when it was started here and not before the tests.
     started: Option<Started>,
@@ -58,10 +58,10 @@ impl Product {
     }
 
     fn connect(state: PathBuf) -> Result<Self> {
-        let addresses = Note::read(&state)?;
+        let access = Access::read(&state)?;
         Ok(Self {
-            database: TestDatabase::existing(&addresses.database_url)?,
-            addresses,
+            database: TestDatabase::existing(&access.database_url)?,
+            access,
             state,
             started: None,
         })
@@ -80,7 +80,7 @@ impl Product {
         let cloud = Cloud::start(&options).await?;
         Ok(Self {
             database,
-            addresses: cloud.note.clone(),
+            access: cloud.access.clone(),
             state,
             started: Some(Started { cloud, options }),
         })
@@ -102,13 +102,13 @@ impl Product {
     /// Base address of the HTTP API.
     #[must_use]
     pub fn http(&self) -> &str {
-        &self.addresses.http
+        &self.access.endpoints.http
     }
 
     /// Address of the WebSocket API.
     #[must_use]
     pub fn websocket(&self) -> &str {
-        &self.addresses.websocket
+        &self.access.endpoints.websocket
     }
 
     /// Invokes a function, and gives its answer.
@@ -124,7 +124,7 @@ impl Product {
     /// # Errors
     /// What it says.
     pub async fn try_invoke(&self, function: &str, event: &Value) -> Result<Value> {
-        let url = format!("{}/2015-03-31/functions/{function}/invocations", self.addresses.lambda);
+        let url = format!("{}/2015-03-31/functions/{function}/invocations", self.access.endpoints.lambda);
         let response = reqwest::Client::new().post(url).json(event).send().await;
         let response = response.with_context(|| format!("{function} is not invoked"))?;
         let failed = response.headers().contains_key("x-amz-function-error") || !response.status().is_success();
@@ -180,7 +180,7 @@ impl Product {
             secrets["analytics-engine/dev/licences"]["signing_key"] = json!(generate_key_pair()?.signing_pem);
             std::fs::write(&path, secrets.to_string())?;
             let cloud = Cloud::start(&options).await?;
-            self.addresses = cloud.note.clone();
+            self.access = cloud.access.clone();
             self.started = Some(Started { cloud, options });
             anyhow::Ok(())
         };

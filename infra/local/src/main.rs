@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
+use aws_stand_in::api_gateway::websocket_api::Limits;
 use clap::{Args, Parser, Subcommand};
-use local_cloud::cloud::{NOT_RUNNING, Note};
+use local_cloud::cloud::{Access, NOT_RUNNING};
 use local_cloud::progress::Progress;
-use local_cloud::websocket::Limits;
 use local_cloud::{Cloud, Options, Ports};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -180,24 +180,25 @@ async fn either((interrupt, terminate): &mut (Signal, Signal)) {
 }
 
 fn print_welcome(progress: Progress, cloud: &Cloud, log: &Path) {
-    let note = &cloud.note;
+    let access = &cloud.access;
+    let services = &access.endpoints;
     progress.line(&format!(
         "\nready\n  HTTP API       {}\n  WebSocket API  {}\n  database       {}",
-        note.http,
-        note.websocket,
-        without_password(&note.database_url)
+        services.http,
+        services.websocket,
+        without_password(&access.database_url)
     ));
     progress.line(&format!(
         "  DynamoDB       {}\n  S3             {}\n  SQS            {}\n  EventBridge    {}\n  mail           {}\n  log            {}",
-        note.dynamodb,
-        note.s3,
-        note.sqs,
-        note.eventbridge,
-        note.mail.display(),
+        services.dynamodb,
+        services.s3,
+        services.sqs,
+        services.eventbridge,
+        access.mail.display(),
         log.display()
     ));
-    if let Some(token) = &note.token {
-        let (http, live) = (&note.http, &note.websocket);
+    if let Some(token) = &access.token {
+        let (http, live) = (&services.http, &services.websocket);
         progress.line(&format!("\n  TOKEN={token}\n\ntry"));
         progress.line(&format!(
             "  curl -s -H \"authorization: Bearer $TOKEN\" '{http}/v1/kpis/ON_TIME_RATE/value?period=day'"
@@ -227,11 +228,14 @@ fn without_password(url: &str) -> String {
 
 async fn invoke(state_dir: &Path, function: &str, event: &Path) -> anyhow::Result<()> {
     let event = std::fs::read_to_string(event).with_context(|| format!("{} cannot be read", event.display()))?;
-    let note = Note::read(state_dir)?;
-    let url = format!("{}/2015-03-31/functions/{function}/invocations", note.lambda);
+    let access = Access::read(state_dir)?;
+    let url = format!(
+        "{}/2015-03-31/functions/{function}/invocations",
+        access.endpoints.lambda
+    );
     let response = reqwest::Client::new()
         .post(url)
-        .body(note.fill_in(&event))
+        .body(access.with_demo_identity(&event))
         .send()
         .await
         .map_err(|_| anyhow::anyhow!(NOT_RUNNING))?;

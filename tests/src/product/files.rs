@@ -2,8 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
-use local_cloud::storage::{ACCESS_KEY, SECRET_KEY};
-use local_cloud::template::REGION;
+use aws_stand_in::account::{ACCESS_KEY, REGION, SECRET_KEY};
 
 use super::{Product, ready};
 use crate::http::User;
@@ -28,12 +27,12 @@ impl Product {
     }
 
     async fn try_put_object(&self, key: &str, bytes: Vec<u8>) -> Result<()> {
-        let bucket = self.addresses.incoming_bucket.as_deref();
+        let bucket = self.access.incoming_bucket.as_deref();
         let config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(REGION))
             .credentials_provider(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "tests"))
-            .endpoint_url(&self.addresses.s3)
+            .endpoint_url(&self.access.endpoints.s3)
             .force_path_style(true)
             .build();
         let put = aws_sdk_s3::Client::from_conf(config)

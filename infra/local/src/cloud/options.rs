@@ -1,10 +1,11 @@
-//! How a cloud is started.
+//! What can be chosen when a local cloud is started.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use aws_stand_in::api_gateway::websocket_api;
+
 use super::Ports;
-use crate::websocket;
 
 /// How to start a cloud.
 #[derive(Debug, Clone)]
@@ -30,7 +31,7 @@ pub struct Options {
     /// Replaces the visibility timeout of every queue, so that a test need not wait for it.
     pub visibility: Option<Duration>,
     /// Limits of the WebSocket API; API Gateway's by default.
-    pub websocket_limits: websocket::Limits,
+    pub websocket_limits: websocket_api::Limits,
     /// Print nothing.
     pub quiet: bool,
 }
@@ -50,7 +51,7 @@ impl Options {
             demo: false,
             facts: None,
             visibility: None,
-            websocket_limits: websocket::Limits::default(),
+            websocket_limits: websocket_api::Limits::default(),
             quiet: true,
         }
     }

@@ -17,7 +17,7 @@ help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: build ## Start the local cloud with real facts, Ctrl-C ends it (ARGS="--only read-series" leaves one function to a debugger)
-	@exec infra/setup/with-environment "$(local_cloud)" run --build-rest infra/setup/build $(ARGS)
+	@exec infra/setup/with-environment "$(local_cloud)" run --build-rest "infra/setup/build rest" $(ARGS)
 
 test: fetch-test lint ## Check everything and run every test (TEST_DATABASE_URLS="postgres://..." names the servers to test against)
 	@exec infra/setup/with-environment --tests infra/setup/with-test-database infra/setup/run-tests

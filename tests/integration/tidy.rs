@@ -2,6 +2,7 @@
 
 mod crates;
 mod documents;
+mod features;
 mod modules;
 mod rebuilds;
 mod repository;

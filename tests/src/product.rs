@@ -124,7 +124,10 @@ impl Product {
     /// # Errors
     /// What it says.
     pub async fn try_invoke(&self, function: &str, event: &Value) -> Result<Value> {
-        let url = format!("{}/2015-03-31/functions/{function}/invocations", self.access.endpoints.lambda);
+        let url = format!(
+            "{}/2015-03-31/functions/{function}/invocations",
+            self.access.endpoints.lambda
+        );
         let response = reqwest::Client::new().post(url).json(event).send().await;
         let response = response.with_context(|| format!("{function} is not invoked"))?;
         let failed = response.headers().contains_key("x-amz-function-error") || !response.status().is_success();

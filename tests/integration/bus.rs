@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use api::domain_events::{DomainEvent, Happening};
+use api::domain_events::{DomainEvent, EventPayload};
 use database::outbox;
 use jiff::SignedDuration;
 use platform::bus::{Bus, pending};
@@ -87,8 +87,8 @@ impl Desk {
             correlation_id: "request".to_owned(),
             occurred_at: clock::now(),
             what: match declined {
-                true => Happening::ProposalDeclined { proposal, revision },
-                false => Happening::ProposalAccepted { proposal, revision },
+                true => EventPayload::ProposalDeclined { proposal, revision },
+                false => EventPayload::ProposalAccepted { proposal, revision },
             },
         };
         outbox::add(&self.database.app, &pending(&event).unwrap())

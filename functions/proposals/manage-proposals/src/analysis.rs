@@ -1,7 +1,7 @@
 //! What is asked, and what KPIs need, without a proposal.
 
 use anyhow::Context as _;
-use api::proposals::KpiCodes;
+use api_proposals::KpiCodes;
 use axum::Json;
 use axum::extract::State;
 use identity::Permission;
@@ -26,7 +26,7 @@ pub(crate) async fn required_objects(
     let count = codes.kpis.len();
     if count > MAX_KPIS {
         return Err(
-            Problem::invalid(format!("/kpis has {count} codes, and {MAX_KPIS} are allowed"))
+            Problem::invalid(format!("/kpis has {count} codes, but at most {MAX_KPIS} are allowed"))
                 .hint("ask about fewer at a time"),
         );
     }

@@ -1,4 +1,4 @@
-//! `manage-proposals`: the questionnaire, proposals with their answers and terms, what these cost, what becomes of them, and
+//! `manage-proposals`: the questionnaire; proposals with their answers, terms and price; their issue, acceptance and revisions; and
 //! their documents.
 
 mod analysis;
@@ -6,24 +6,25 @@ mod answers;
 mod branding;
 mod decisions;
 mod documents;
+mod optimistic;
 mod proposals;
+mod response;
 mod revisions;
 mod schedule;
-mod shown;
 mod terms;
 
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use api::domain_events::{DomainEvent, Happening};
+use api::domain_events::{DomainEvent, EventPayload};
 use axum::Router;
 use axum::routing::{get, post, put};
 use database::definitions::ClientCatalog;
-use database::proposals::{By, Change, Changed, Issued, Stored};
+use database::proposals::{Issued, Stored};
 use database::{Database, Timeouts};
 use identity::Caller;
 use platform::bucket::Bucket;
-use platform::bus::{self, Bus};
+use platform::bus::Bus;
 use platform::database::CatalogCache;
 use platform::problem::Issue;
 use platform::{Problem, clock};
@@ -75,48 +76,10 @@ impl Context {
         let found = self.proposal(caller.client, id).await?;
         Ok((found, self.definitions(caller.client).await?))
     }
-
-    /// Carries a change out on what was read, and reads it again; `None` when somebody else was faster: look again, at most
-    /// [`MAX_TRIES`] times.
-    async fn change(&self, caller: &Caller, found: &Stored, change: Change<'_>) -> Result<Option<Stored>, Problem> {
-        let Caller { client, user, .. } = *caller;
-        let event = None;
-        self.changed(By { client, user, event }, found, change).await
-    }
-
-    /// As [`Self::change`], and tells of it.
-    async fn change_and_tell(
-        &self,
-        caller: &Caller,
-        found: &Stored,
-        change: Change<'_>,
-        event: &DomainEvent,
-    ) -> Result<Option<Stored>, Problem> {
-        let Caller { client, user, .. } = *caller;
-        let event = bus::pending(event)?;
-        let event = Some(&event);
-        let changed = self.changed(By { client, user, event }, found, change).await?;
-        if changed.is_some() {
-            self.bus.send_now(&self.database, client).await;
-        }
-        Ok(changed)
-    }
-
-    async fn changed(&self, by: By<'_>, found: &Stored, change: Change<'_>) -> Result<Option<Stored>, Problem> {
-        let changed = database::proposals::change(&self.database, by, (found.id, found.version), change)
-            .await
-            .context("change proposal")?;
-        let id = found.id.to_string();
-        match changed {
-            Changed::Done => self.proposal(by.client, &id).await.map(Some),
-            Changed::Stale(_) => Ok(None),
-            Changed::Missing => Err(Problem::not_found(WHAT, &id)),
-        }
-    }
 }
 
-/// What happened to a proposal of the caller's client, by the request with this id.
-fn event(caller: &Caller, correlation_id: &str, what: Happening) -> DomainEvent {
+/// An event about a proposal of the caller's client, caused by the request with this id.
+fn event(caller: &Caller, correlation_id: &str, what: EventPayload) -> DomainEvent {
     DomainEvent {
         id: Uuid::now_v7(),
         client: caller.client,
@@ -126,20 +89,12 @@ fn event(caller: &Caller, correlation_id: &str, what: Happening) -> DomainEvent 
     }
 }
 
-/// What a draft costs by the catalogue of now, and what its KPIs need.
-fn quoted(found: &Stored, definitions: &ClientCatalog) -> Result<(Quote, RequiredObjects), Problem> {
-    let book = PriceBook::of(&found.price_book).context("read price book")?;
-    let required = proposal::required_objects(&definitions.catalog, &found.answers.kpi_selection.kpis);
-    let quote = proposal::quote(book, &found.answers, &found.terms, &required);
+/// What a draft costs by today's catalogue, and what its KPIs need.
+fn price(draft: &Stored, definitions: &ClientCatalog) -> Result<(Quote, RequiredObjects), Problem> {
+    let book = PriceBook::of(&draft.price_book).context("read price book")?;
+    let required = proposal::required_objects(&definitions.catalog, &draft.answers.kpi_selection.kpis);
+    let quote = proposal::quote(book, &draft.answers, &draft.terms, &required);
     Ok((quote, required))
-}
-
-/// How often a change looks again after somebody else was faster.
-const MAX_TRIES: usize = 5;
-
-/// Too many others change the same proposal.
-fn too_busy(id: &str) -> Problem {
-    Problem::conflict(format!("{WHAT} {id:?} is changed by too many others just now")).hint("try again in a moment")
 }
 
 /// The routes of this function.
@@ -173,21 +128,24 @@ pub fn router(context: Context) -> Router {
 }
 
 /// Where the latest revision stands today, by the client's calendar.
-fn state(found: &Stored, definitions: &ClientCatalog) -> State {
-    found
+fn current_state(proposal: &Stored, definitions: &ClientCatalog) -> State {
+    proposal
         .issued
         .as_ref()
-        .map_or(State::Draft, |issued| standing(issued, definitions))
+        .map_or(State::Draft, |issued| issued_state(issued, definitions))
 }
 
 /// Where an issued revision stands today.
-fn standing(issued: &Issued, definitions: &ClientCatalog) -> State {
+fn issued_state(issued: &Issued, definitions: &ClientCatalog) -> State {
     let today = definitions.calendar.date(clock::now());
     issued.outcome.state(issued.valid_until, today)
 }
 
-/// Whether an action on a revision is possible now; `false` when it was done before.
-fn allowed(revision: i32, state: State, action: Action) -> Result<bool, Problem> {
+/// Whether an action on a revision has still to be done; `false` when it was done before.
+///
+/// # Errors
+/// 409 when the revision's state does not allow it.
+fn is_to_be_done(revision: i32, state: State, action: Action) -> Result<bool, Problem> {
     match state.allows(action) {
         Allowed::Yes => Ok(true),
         Allowed::Already => Ok(false),
@@ -197,9 +155,9 @@ fn allowed(revision: i32, state: State, action: Action) -> Result<bool, Problem>
     }
 }
 
-/// A revision that is named, and is not the one that it can be done to.
+/// The request names a revision that this can't be done to.
 fn another_revision(named: i32, latest: i32) -> Problem {
-    Problem::conflict(format!("revision {named} was named, and the latest is {latest}"))
+    Problem::conflict(format!("the request names revision {named}, but the latest is {latest}"))
         .hint("read the proposal again and name the revision that you have read")
 }
 
@@ -215,5 +173,5 @@ fn invalid(what: &str, problems: Vec<catalog::Problem>) -> Problem {
         hint: problem.hint,
         span: None,
     };
-    Problem::invalid(format!("{what} can't be taken{first}")).issues(problems.into_iter().map(issue).collect())
+    Problem::invalid(format!("{what} can't be accepted{first}")).issues(problems.into_iter().map(issue).collect())
 }

@@ -1,7 +1,7 @@
 //! Proposals: begin, list, read.
 
 use anyhow::Context as _;
-use api::proposals::{NewProposal, ProposalSummary, Proposals};
+use api_proposals::{NewProposal, ProposalSummary, Proposals};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -14,8 +14,8 @@ use proposal::{Answers, PriceBook, Questionnaire, StepKey, checked_name};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::shown::shown;
-use crate::{Context, invalid, state};
+use crate::response::proposal_response;
+use crate::{Context, current_state, invalid};
 
 pub(crate) async fn create(
     State(context): State<Context>,
@@ -59,7 +59,7 @@ pub(crate) async fn create(
         return Err(Problem::conflict("the Idempotency-Key was used for another proposal").hint("send a new key"));
     };
     let location = [(header::LOCATION, format!("/v1/proposals/{}", created.id))];
-    let body = shown(*created, &definitions)?;
+    let body = proposal_response(*created, &definitions)?;
     Ok((StatusCode::CREATED, location, body).into_response())
 }
 
@@ -81,7 +81,7 @@ pub(crate) async fn list(
         return Err(Problem::invalid(format!("limit is {limit}")).hint(format!("1 to {MAX_PAGE}")));
     }
     if let Some(before) = page.before {
-        // One that is not there has no page before it; that is not the end of the list.
+        // An unknown proposal is an error, and not the end of the list.
         context.proposal(caller.client, &before.to_string()).await?;
     }
     let found = stored::list(&context.database, caller.client, page.before, limit)
@@ -91,7 +91,7 @@ pub(crate) async fn list(
     let next_before = found.last().map(|last| last.id).filter(|_| full);
     let definitions = context.definitions(caller.client).await?;
     let summary = |stored: Stored| ProposalSummary {
-        state: state(&stored, &definitions),
+        state: current_state(&stored, &definitions),
         revision: stored.revision,
         id: stored.id,
         name: stored.name,
@@ -113,5 +113,5 @@ pub(crate) async fn read(
     let caller = authorized.with(Permission::ReadProposals)?;
     let found = context.proposal(caller.client, &id).await?;
     let definitions = context.definitions(caller.client).await?;
-    shown(found, &definitions)
+    proposal_response(found, &definitions)
 }

@@ -2,8 +2,8 @@
 
 use jiff::civil::Date;
 use proposal::lifecycle::Outcome;
-use proposal::schedule::Team;
 use proposal::{Answers, Quote, RequiredObjects, Terms};
+use schedule::Team;
 use serde_json::Value;
 use uuid::Uuid;
 

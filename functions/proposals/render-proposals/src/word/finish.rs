@@ -2,7 +2,7 @@
 //! title and author. Text of the document can't look like any of it: in XML its `<` is `&lt;`.
 
 use docx_rs::XMLDocx;
-use proposal::document::Document;
+use document::Document;
 
 use super::tables::HEADER_HEIGHT;
 

@@ -4,7 +4,7 @@ use docx_rs::{
     BorderType, BreakType, HeightRule, Paragraph, Run, Shading, ShdType, Table, TableCell, TableCellBorder,
     TableCellBorderPosition, TableCellBorders, TableCellMargins, TableLayoutType, TableRow, VAlignType, WidthType,
 };
-use proposal::document::{Align, Cell, Fact, Figure, Gantt, GanttRow, Row, RowKind, Table as Model, Tick};
+use document::{Align, Cell, Fact, Figure, Gantt, GanttRow, Row, RowKind, Table as Model, Tick};
 
 use super::styles::{BAR, HAIRLINE, Look, MUTED, PHASE, TEXT_WIDTH, WASH};
 use super::{aligned, paragraph};

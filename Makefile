@@ -2,7 +2,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint invoke bench-live bench-ingest bench-proposals event build fetch fetch-test tools
+.PHONY: help run test lint invoke bench-live bench-ingest bench-proposals rebuilds event build fetch fetch-test tools
 # Cargo uses all cores by itself, and its lock makes two calls wait for each other.
 .NOTPARALLEL:
 
@@ -41,6 +41,9 @@ bench-ingest: build ## Measure events per second against a bare COPY
 bench-proposals: build ## Measure quotes, computed and over HTTP, and documents (WEASYPRINT_PYTHON=... compares them with WeasyPrint's)
 	@exec infra/setup/with-environment infra/setup/with-test-database cargo bench --workspace --profile dev --bench proposals
 	@cargo bench -p render-proposals --bench documents
+
+rebuilds: ## Print the functions that a changed crate rebuilds: make rebuilds CRATE=document
+	@infra/setup/rebuilds $(CRATE)
 
 event:
 	@[[ -n "$(F)" && -n "$(E)" ]] || { echo "error: name a function and an event: make invoke F=read-series E=events/ask/read-series.value.json" >&2; exit 1; }

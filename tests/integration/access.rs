@@ -1,6 +1,6 @@
 //! Who may do what: tokens, roles, guarded definitions, and what is open to all.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use identity::{Permission, Role};
 use reqwest::Method;
@@ -106,13 +106,16 @@ async fn roles_decide(product: &Product) {
     let mut routes = guarded_routes(&batch, letter);
     routes.extend(proposal_routes(proposal.body["id"].as_str().unwrap(), &cart));
     routes.extend(licence_routes(ours));
-    let listed: BTreeSet<(String, &str)> = routes.iter().map(|route| (route.0.to_string(), route.1)).collect();
-    let described = api::routes::routes();
-    let guarded = described.iter().filter(|route| !route.open).map(|route| {
-        let method = serde_json::to_value(&route.method).unwrap();
-        (method.as_str().unwrap().to_uppercase(), route.path)
-    });
-    assert_eq!(listed, guarded.collect(), "each route that asks for a token is tried");
+    let listed = routes
+        .iter()
+        .map(|(method, route, .., permission)| (format!("{method} {route}"), *permission));
+    let described = describe_api::described().into_iter();
+    let guarded = described.filter_map(|route| Some((route.key(), route.access.permission()?)));
+    assert_eq!(
+        listed.collect::<BTreeMap<_, _>>(),
+        guarded.collect(),
+        "each route that asks for a token is tried, and takes the permission that is expected here"
+    );
     for role in Role::ALL {
         let account = match role {
             Role::Admin => ours.clone(),

@@ -1,7 +1,9 @@
 //! House rules that are worth keeping, each with its reason. They only read files.
 
 mod crates;
+mod rebuilds;
 mod repository;
+mod routes;
 mod sources;
 pub(crate) mod template;
 

@@ -3,7 +3,6 @@
 
 pub mod routes;
 
-use api::openapi::Schemas;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use proposal::lifecycle::State;
@@ -120,6 +119,7 @@ pub struct Actor {
 /// `POST /v1/proposals/{id}/issue`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Issue)]
 pub struct IssueRequest {
     /// The draft's revision: when that is issued already, it is not issued again, nor the next one in its place.
     pub revision: i32,
@@ -128,6 +128,7 @@ pub struct IssueRequest {
 /// `POST /v1/proposals/{id}/revisions`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Next)]
 pub struct RevisionRequest {
     /// The revision that the next one follows.
     pub after: i32,
@@ -356,19 +357,4 @@ pub struct Branding {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schema(max_length = 50000)]
     pub conditions: String,
-}
-
-/// Adds the types that bodies of these routes refer to.
-pub fn collect(schemas: &mut Schemas) {
-    Proposal::schemas(schemas);
-    Proposals::schemas(schemas);
-    Revisions::schemas(schemas);
-    Revision::schemas(schemas);
-    ScheduleRequest::schemas(schemas);
-    Planned::schemas(schemas);
-    Documents::schemas(schemas);
-    Terms::schemas(schemas);
-    proposal::Questionnaire::schemas(schemas);
-    proposal::Quote::schemas(schemas);
-    proposal::RequiredObjects::schemas(schemas);
 }

@@ -5,13 +5,28 @@ use std::collections::BTreeMap;
 use super::{names, read, require_none, root};
 
 /// `shared/`, from pure to effectful: a crate depends only on those before it.
-const ORDER: [&str; 11] = [
-    "formula", "catalog", "series", "live", "proposal", "identity", "api", "database", "registry", "archive",
+const ORDER: [&str; 15] = [
+    "formula",
+    "catalog",
+    "series",
+    "live",
+    "schedule",
+    "proposal",
+    "document",
+    "identity",
+    "route",
+    "api",
+    "api-proposals",
+    "database",
+    "registry",
+    "archive",
     "platform",
 ];
 
 /// Crates that do no I/O and know no clock.
-pub(super) const PURE: [&str; 6] = ["formula", "catalog", "series", "live", "proposal", "identity"];
+pub(super) const PURE: [&str; 9] = [
+    "formula", "catalog", "series", "live", "schedule", "proposal", "document", "identity", "route",
+];
 
 /// What brings I/O with it, by the beginning of its name. `aws-lc-rs` is cryptography, and no part of this.
 const EFFECTFUL: [&str; 12] = [

@@ -298,28 +298,3 @@ fn is_wide(statement: &Value) -> bool {
     };
     any(&statement["Action"], |action| action.contains('*')) || any(&statement["Resource"], |resource| resource == "*")
 }
-
-#[test]
-fn described_routes_are_the_templates() {
-    let template = template();
-    let real: BTreeSet<(String, String, bool)> = functions(&template)
-        .values()
-        .flat_map(|(_, function)| http_routes(function))
-        .collect();
-    let described = api::routes::routes().into_iter().map(|route| {
-        let method = serde_json::to_value(&route.method)
-            .unwrap()
-            .as_str()
-            .unwrap()
-            .to_uppercase();
-        (method, route.path.to_owned(), route.open)
-    });
-    let described: BTreeSet<(String, String, bool)> = described.collect();
-    require_none(
-        "the routes of api::routes are the HttpApi routes of template.yaml, and open where those ask for no token",
-        "OpenAPI is made from the one and the API from the other",
-        real.symmetric_difference(&described)
-            .map(|(method, path, open)| format!("{method} {path} (open: {open})"))
-            .collect(),
-    );
-}

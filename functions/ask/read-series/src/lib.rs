@@ -6,18 +6,17 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
-use api::rest::{KpiValue, PlanStep, Series, SeriesPoint};
+use api::ask::{KpiValue, PlanStep, Series, SeriesPoint};
 use axum::extract::State;
-use axum::routing::get;
 use axum::{Json, Router};
 use catalog::{Kpi, Level};
 use database::definitions::ClientCatalog;
 use database::read::{self, Read};
 use database::{Database, Error, Timeouts};
-use identity::Permission;
 use jiff::Timestamp;
 use platform::database::CatalogCache;
 use platform::extract::{Authorized, Path, Query};
+use platform::http::Routes;
 use platform::{Problem, clock};
 use series::answer::Row;
 use series::plan::{Filter, MAX_GROUPED_POINTS, MAX_POINTS};
@@ -52,19 +51,21 @@ impl Context {
 
 /// The routes of this function.
 pub fn router(context: Context) -> Router {
-    Router::new()
-        .route("/v1/kpis/{code}/value", get(value))
-        .route("/v1/kpis/{code}/series", get(series))
-        .with_state(context)
+    routes().router(context)
+}
+
+fn routes() -> Routes<Context> {
+    Routes::new()
+        .serve(&api::ask::READ_VALUE, value)
+        .serve(&api::ask::READ_SERIES, series)
 }
 
 async fn value(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Path(code): Path<String>,
     Query(pairs): Query<Vec<(String, String)>>,
 ) -> Result<Json<KpiValue>, Problem> {
-    let caller = authorized.with(Permission::ReadSeries)?;
     let asked = query::value(&pairs)?;
     let now = clock::now();
     let definitions = context.catalogs.client(&context.database, caller.client).await?;
@@ -101,11 +102,10 @@ async fn value(
 
 async fn series(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Path(code): Path<String>,
     Query(pairs): Query<Vec<(String, String)>>,
 ) -> Result<Json<Series>, Problem> {
-    let caller = authorized.with(Permission::ReadSeries)?;
     let asked = query::series(&pairs)?;
     let definitions = context.catalogs.client(&context.database, caller.client).await?;
     let kpi = kpi(&definitions, &code)?;
@@ -243,4 +243,14 @@ pub(crate) type Filters = Filter;
 /// Level of a period's name.
 pub(crate) fn period(name: &str) -> Result<Level, Problem> {
     Level::named(name).ok_or_else(|| Problem::malformed(format!("the period {name:?} is none of minute, hour, day")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_serves_exactly_its_routes() {
+        assert_eq!(routes().differences(env!("CARGO_PKG_NAME"), &api::ask::ROUTES), [""; 0]);
+    }
 }

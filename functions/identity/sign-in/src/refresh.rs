@@ -1,7 +1,7 @@
 //! `POST /v1/refresh-token`.
 
 use anyhow::Context as _;
-use api::rest::Refresh;
+use api::identity::Refresh;
 use axum::extract::State;
 use axum::response::Response;
 use database::clients;

@@ -7,7 +7,6 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use database::proposals::{self as stored, Change};
-use identity::Permission;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path, Query};
 use platform::versions::expected_version;
@@ -18,12 +17,11 @@ use crate::{Context, invalid, price};
 
 pub(crate) async fn replace(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Path((id, step)): Path<(String, String)>,
     headers: HeaderMap,
     Body(StepAnswers(answers)): Body<StepAnswers>,
 ) -> Result<Response, Problem> {
-    let caller = authorized.with(Permission::WriteProposals)?;
     let step = StepKey::named(&step).ok_or_else(|| {
         let steps = StepKey::ALL.map(StepKey::name).join(", ");
         Problem::not_found("step", &step).hint(format!("the steps are {steps}"))
@@ -53,11 +51,10 @@ pub(crate) struct NoParameters {}
 
 pub(crate) async fn quote(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Path(id): Path<String>,
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Result<Response, Problem> {
-    let caller = authorized.with(Permission::ReadProposals)?;
     let found = context.proposal(caller.client, &id).await?;
     if found.issued.is_some() {
         let issued = stored::issued_quote(&context.database, caller.client, found.id, found.revision)

@@ -10,7 +10,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use database::branding as stored;
 use document::{Colour, Logo, Theme};
-use identity::Permission;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body};
 use platform::problem::Issue;
@@ -22,8 +21,7 @@ use crate::optimistic::{is_to_be_replaced, retry};
 /// The most characters of terms and conditions: a long contract's.
 const MAX_CONDITIONS: usize = 50_000;
 
-pub(crate) async fn read(State(context): State<Context>, authorized: Authorized) -> Result<Response, Problem> {
-    let caller = authorized.with(Permission::ReadProposals)?;
+pub(crate) async fn read(State(context): State<Context>, Authorized(caller): Authorized) -> Result<Response, Problem> {
     let found = stored::find(&context.database, caller.client)
         .await
         .context("read branding")?;
@@ -35,11 +33,10 @@ pub(crate) async fn read(State(context): State<Context>, authorized: Authorized)
 
 pub(crate) async fn replace(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     headers: HeaderMap,
     Body(branding): Body<Branding>,
 ) -> Result<Response, Problem> {
-    let caller = authorized.with(Permission::WriteProposals)?;
     let expected = expected_version(&headers)?;
     let branding = checked(branding)?;
     retry("the branding", async || {

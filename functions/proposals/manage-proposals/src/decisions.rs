@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use database::definitions::ClientCatalog;
 use database::proposals::{self as stored, Change, Offer, Stored};
-use identity::{Caller, Permission};
+use identity::Caller;
 use platform::extract::{Authorized, CorrelationId, Json as Body, Path};
 use platform::problem::Issue;
 use platform::versions::{expected_fingerprint, expected_version};
@@ -26,13 +26,12 @@ const MAX_REASON: usize = 1_000;
 
 pub(crate) async fn issue(
     Extracted(context): Extracted<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     CorrelationId(correlation): CorrelationId,
     Path(id): Path<String>,
     headers: HeaderMap,
     Body(IssueRequest { revision }): Body<IssueRequest>,
 ) -> Result<Response, Problem> {
-    let caller = authorized.with(Permission::DecideProposals)?;
     let expected = expected_version(&headers)?;
     let price_read = expected_fingerprint(&headers);
     context
@@ -118,12 +117,11 @@ fn complete_quote(draft: &Stored, definitions: &ClientCatalog) -> Result<(Quote,
 
 pub(crate) async fn accept(
     Extracted(context): Extracted<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     CorrelationId(correlation): CorrelationId,
     Path(id): Path<String>,
     Body(Acceptance { revision }): Body<Acceptance>,
 ) -> Result<Response, Problem> {
-    let caller = authorized.with(Permission::DecideProposals)?;
     let decision = Decision {
         revision,
         action: Action::Accept,
@@ -135,12 +133,11 @@ pub(crate) async fn accept(
 
 pub(crate) async fn decline(
     Extracted(context): Extracted<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     CorrelationId(correlation): CorrelationId,
     Path(id): Path<String>,
     Body(Refusal { revision, reason }): Body<Refusal>,
 ) -> Result<Response, Problem> {
-    let caller = authorized.with(Permission::DecideProposals)?;
     let reason = reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
     let length = reason.map_or(0, |reason| reason.chars().count());
     let strange = |character: char| character.is_control() && character != '\n';

@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use database::outbox;
 use database::proposals::{self as stored, Stored};
 use database::renderings::{self, File, FileKind, Rendering};
-use identity::{Caller, Permission};
+use identity::Caller;
 use jiff::SignedDuration;
 use platform::extract::{Authorized, CorrelationId, Json as Body, Path, Query};
 use platform::{Problem, bus, clock};
@@ -39,11 +39,10 @@ pub(crate) struct RevisionParameter {
 
 pub(crate) async fn read(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Path(id): Path<String>,
     Query(RevisionParameter { revision }): Query<RevisionParameter>,
 ) -> Result<Json<Documents>, Problem> {
-    let caller = authorized.with(Permission::ReadProposals)?;
     let found = context.proposal(caller.client, &id).await?;
     let revision = issued_revision(&context, &caller, &found, revision).await?;
     documents_of(&context, &caller, &found, revision).await.map(Json)
@@ -53,12 +52,11 @@ pub(crate) async fn read(
 /// automatically for a while.
 pub(crate) async fn request(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     CorrelationId(correlation): CorrelationId,
     Path(id): Path<String>,
     Body(DocumentsRequest { revision }): Body<DocumentsRequest>,
 ) -> Result<(StatusCode, Json<Documents>), Problem> {
-    let caller = authorized.with(Permission::WriteProposals)?;
     let found = context.proposal(caller.client, &id).await?;
     let revision = issued_revision(&context, &caller, &found, Some(revision)).await?;
     let documents = documents_of(&context, &caller, &found, revision).await?;

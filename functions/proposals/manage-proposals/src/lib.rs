@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use api::domain_events::{DomainEvent, EventPayload};
+use api_proposals::routes;
 use axum::Router;
-use axum::routing::{get, post, put};
 use database::definitions::ClientCatalog;
 use database::proposals::{Issued, Stored};
 use database::{Database, Timeouts};
@@ -26,6 +26,7 @@ use identity::Caller;
 use platform::bucket::Bucket;
 use platform::bus::Bus;
 use platform::database::CatalogCache;
+use platform::http::Routes;
 use platform::problem::Issue;
 use platform::{Problem, clock};
 use proposal::lifecycle::{Action, Allowed, State};
@@ -99,32 +100,31 @@ fn price(draft: &Stored, definitions: &ClientCatalog) -> Result<(Quote, Required
 
 /// The routes of this function.
 pub fn router(context: Context) -> Router {
-    Router::new()
-        .route("/v1/questionnaire", get(analysis::questionnaire))
-        .route("/v1/analysis/required-objects", post(analysis::required_objects))
-        .route("/v1/proposals", get(proposals::list).post(proposals::create))
-        .route("/v1/proposals/{id}", get(proposals::read))
-        .route("/v1/proposals/{id}/answers/{step}", put(answers::replace))
-        .route("/v1/proposals/{id}/terms", put(terms::replace))
-        .route("/v1/proposals/{id}/quote", get(answers::quote))
-        .route("/v1/proposals/{id}/issue", post(decisions::issue))
-        .route("/v1/proposals/{id}/accept", post(decisions::accept))
-        .route("/v1/proposals/{id}/decline", post(decisions::decline))
-        .route(
-            "/v1/proposals/{id}/revisions",
-            get(revisions::list).post(revisions::begin),
-        )
-        .route("/v1/proposals/{id}/revisions/{revision}", get(revisions::read))
-        .route(
-            "/v1/proposals/{id}/schedule",
-            post(schedule::plan).put(schedule::replace),
-        )
-        .route(
-            "/v1/proposals/{id}/documents",
-            get(documents::read).post(documents::request),
-        )
-        .route("/v1/branding", get(branding::read).put(branding::replace))
-        .with_state(context)
+    routes().router(context)
+}
+
+fn routes() -> Routes<Context> {
+    Routes::new()
+        .serve(&routes::READ_QUESTIONNAIRE, analysis::questionnaire)
+        .serve(&routes::REQUIRED_OBJECTS, analysis::required_objects)
+        .serve(&routes::CREATE_PROPOSAL, proposals::create)
+        .serve(&routes::LIST_PROPOSALS, proposals::list)
+        .serve(&routes::READ_PROPOSAL, proposals::read)
+        .serve(&routes::REPLACE_ANSWERS, answers::replace)
+        .serve(&routes::READ_QUOTE, answers::quote)
+        .serve(&routes::REPLACE_TERMS, terms::replace)
+        .serve(&routes::ISSUE_PROPOSAL, decisions::issue)
+        .serve(&routes::ACCEPT_PROPOSAL, decisions::accept)
+        .serve(&routes::DECLINE_PROPOSAL, decisions::decline)
+        .serve(&routes::REVISE_PROPOSAL, revisions::begin)
+        .serve(&routes::LIST_REVISIONS, revisions::list)
+        .serve(&routes::READ_REVISION, revisions::read)
+        .serve(&routes::PLAN_PROPOSAL, schedule::plan)
+        .serve(&routes::REPLACE_TEAM, schedule::replace)
+        .serve(&routes::READ_DOCUMENTS, documents::read)
+        .serve(&routes::REQUEST_DOCUMENTS, documents::request)
+        .serve(&routes::READ_BRANDING, branding::read)
+        .serve(&routes::REPLACE_BRANDING, branding::replace)
 }
 
 /// Where the latest revision stands today, by the client's calendar.
@@ -174,4 +174,17 @@ fn invalid(what: &str, problems: Vec<catalog::Problem>) -> Problem {
         span: None,
     };
     Problem::invalid(format!("{what} can't be accepted{first}")).issues(problems.into_iter().map(issue).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_serves_exactly_its_routes() {
+        assert_eq!(
+            routes().differences(env!("CARGO_PKG_NAME"), &api_proposals::routes::ROUTES),
+            [""; 0]
+        );
+    }
 }

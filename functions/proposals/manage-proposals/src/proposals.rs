@@ -7,7 +7,6 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use database::proposals::{self as stored, Begun, MAX_PAGE, New, Stored};
-use identity::Permission;
 use platform::extract::{Authorized, Json as Body, Path, Query};
 use platform::{Problem, idempotency};
 use proposal::{Answers, PriceBook, Questionnaire, StepKey, checked_name};
@@ -19,11 +18,10 @@ use crate::{Context, current_state, invalid};
 
 pub(crate) async fn create(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     headers: HeaderMap,
     Body(new): Body<NewProposal>,
 ) -> Result<Response, Problem> {
-    let caller = authorized.with(Permission::WriteProposals)?;
     let key = idempotency::key(&headers, caller.client, "proposals")?;
     let book = PriceBook::newest().context("read price book")?;
     let definitions = context.definitions(caller.client).await?;
@@ -72,10 +70,9 @@ pub(crate) struct Page {
 
 pub(crate) async fn list(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Query(page): Query<Page>,
 ) -> Result<Json<Proposals>, Problem> {
-    let caller = authorized.with(Permission::ReadProposals)?;
     let limit = page.limit.unwrap_or(MAX_PAGE);
     if !(1..=MAX_PAGE).contains(&limit) {
         return Err(Problem::invalid(format!("limit is {limit}")).hint(format!("1 to {MAX_PAGE}")));
@@ -107,10 +104,9 @@ pub(crate) async fn list(
 
 pub(crate) async fn read(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let caller = authorized.with(Permission::ReadProposals)?;
     let found = context.proposal(caller.client, &id).await?;
     let definitions = context.definitions(caller.client).await?;
     proposal_response(found, &definitions)

@@ -6,7 +6,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use database::proposals::{self as stored, Change, Issued, MAX_REVISIONS, Stored};
-use identity::Permission;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
 use proposal::differences;
@@ -18,11 +17,10 @@ use crate::{Context, WHAT, another_revision, is_to_be_done, issued_state};
 
 pub(crate) async fn begin(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Path(id): Path<String>,
     Body(RevisionRequest { after }): Body<RevisionRequest>,
 ) -> Result<Response, Problem> {
-    let caller = authorized.with(Permission::WriteProposals)?;
     context
         .change_proposal(&caller, &id, async |attempt| {
             let Stored { revision, ref issued, .. } = attempt.proposal;
@@ -45,10 +43,9 @@ pub(crate) async fn begin(
 
 pub(crate) async fn list(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Path(id): Path<String>,
 ) -> Result<Json<Revisions>, Problem> {
-    let caller = authorized.with(Permission::ReadProposals)?;
     let (found, definitions) = context.read(&caller, &id).await?;
     let all = stored::revisions(&context.database, caller.client, found.id)
         .await
@@ -66,10 +63,9 @@ pub(crate) async fn list(
 
 pub(crate) async fn read(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Path((id, revision)): Path<(String, i32)>,
 ) -> Result<Json<Revision>, Problem> {
-    let caller = authorized.with(Permission::ReadProposals)?;
     let (found, definitions) = context.read(&caller, &id).await?;
     let mut two = stored::revision(&context.database, caller.client, found.id, revision)
         .await

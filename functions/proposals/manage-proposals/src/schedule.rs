@@ -8,7 +8,6 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use database::definitions::ClientCatalog;
 use database::proposals::{Change, Stored};
-use identity::Permission;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
 use platform::versions::expected_version;
@@ -21,11 +20,10 @@ use crate::{Context, WHAT, invalid, price};
 /// Plans without storing anything.
 pub(crate) async fn plan(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Path(id): Path<String>,
     Body(request): Body<ScheduleRequest>,
 ) -> Result<Json<Planned>, Problem> {
-    let caller = authorized.with(Permission::ReadProposals)?;
     let (found, definitions) = context.read(&caller, &id).await?;
     let ScheduleRequest {
         start,
@@ -44,12 +42,11 @@ pub(crate) async fn plan(
 /// Keeps the team with the draft: it is planned with again when the draft is issued.
 pub(crate) async fn replace(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Path(id): Path<String>,
     headers: HeaderMap,
     Body(team): Body<Team>,
 ) -> Result<Response, Problem> {
-    let caller = authorized.with(Permission::WriteProposals)?;
     let expected = expected_version(&headers)?;
     context
         .change_proposal(&caller, &id, async |attempt| {

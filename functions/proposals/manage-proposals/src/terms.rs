@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use database::proposals::Change;
-use identity::{Permission, Role};
+use identity::Role;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
 use platform::versions::expected_version;
@@ -15,12 +15,11 @@ use crate::{Context, invalid};
 
 pub(crate) async fn replace(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Path(id): Path<String>,
     headers: HeaderMap,
     Body(terms): Body<Terms>,
 ) -> Result<Response, Problem> {
-    let caller = authorized.with(Permission::WriteProposals)?;
     let expected = expected_version(&headers)?;
     context
         .change_proposal(&caller, &id, async |attempt| {

@@ -1,4 +1,4 @@
-//! A licence as it is answered.
+//! A stored licence as the API answers with it.
 
 use api::licences::{Grant, Licence, LicenceProblem, Withdrawal};
 use database::licences::{self as stored, Stored};
@@ -7,7 +7,7 @@ use identity::licence::notice::days_left;
 use jiff::civil::Date;
 
 /// A licence, as it stands on a day of its client's calendar.
-pub(crate) fn shown(stored: Stored, today: Date) -> Licence {
+pub(crate) fn licence_response(stored: Stored, today: Date) -> Licence {
     let problems: Vec<LicenceProblem> = stored.problems(today).iter().map(problem).collect();
     let terms = stored.licence.terms;
     Licence {
@@ -41,7 +41,7 @@ pub(crate) fn problem(error: &LicenceError) -> LicenceProblem {
     }
 }
 
-/// What was taken back.
+/// When, by whom and why a licence was revoked or a key withdrawn.
 pub(crate) fn withdrawal(withdrawal: stored::Withdrawal) -> Withdrawal {
     Withdrawal {
         at: withdrawal.at,

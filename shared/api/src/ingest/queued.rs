@@ -1,4 +1,4 @@
-//! Messages between functions.
+//! What goes over the queue of events.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -61,13 +61,6 @@ impl EventSource {
             Self::Replay => "replay",
         }
     }
-}
-
-/// What wakes a shard's publisher when none is at work: on the wake-up queue, and as the input of its schedule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct QueuedWake {
-    /// The shard.
-    pub shard: u32,
 }
 
 #[cfg(test)]

@@ -41,7 +41,10 @@ mod tests {
 
     #[test]
     fn a_line_is_trimmed_and_has_only_what_is_seen() {
-        assert_eq!(checked_line("  Orders \u{1f468}\u{200d}\u{1f469} ", 10), Ok("Orders \u{1f468}\u{200d}\u{1f469}".to_owned()));
+        assert_eq!(
+            checked_line("  Orders \u{1f468}\u{200d}\u{1f469} ", 10),
+            Ok("Orders \u{1f468}\u{200d}\u{1f469}".to_owned())
+        );
         for (text, message) in [
             ("  ", "the text has 0 characters"),
             ("12345678901", "the text has 11 characters"),
@@ -49,7 +52,10 @@ mod tests {
             ("a\nb", "the text has an invisible character, U+000A"),
         ] {
             let problem = checked_line(text, 10).map_err(|problem| (problem.message, problem.hint));
-            assert_eq!(problem, Err((message.to_owned(), Some("a line of 1 to 10 characters".to_owned()))));
+            assert_eq!(
+                problem,
+                Err((message.to_owned(), Some("a line of 1 to 10 characters".to_owned())))
+            );
         }
     }
 }

@@ -7,13 +7,13 @@
 //! here, and renderers are given it as data.
 
 mod blocks;
-mod theme;
 mod compose;
 mod details;
 mod lines;
 mod locale;
 mod logo;
 mod text;
+mod theme;
 mod words;
 
 use serde::Serialize;
@@ -21,12 +21,12 @@ use serde::Serialize;
 pub use blocks::{
     Align, Bar, Block, Cell, Chart, Column, Fact, Figure, Gantt, GanttRow, Part, Row, RowKind, Table, Tick,
 };
-pub use theme::{Theme, ThemeError, Colour};
 pub use details::{Details, MAX_CONDITIONS, MAX_GANTT_BARS, Plan};
 pub use lines::{Pictures, amounts};
 pub use locale::Locale;
 pub use logo::{Logo, MAX_LOGO_BYTES, MAX_LOGO_PIXELS};
 pub use text::{MAX_TEXT, clean};
+pub use theme::{Colour, Theme, ThemeError};
 
 /// A proposal as its readers see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

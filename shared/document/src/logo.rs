@@ -54,9 +54,7 @@ impl Logo {
             return Err(ThemeError::Pixels(width, height));
         }
         let mut reader = decoder.read_info().map_err(|error| broken(&error))?;
-        let size = reader
-            .output_buffer_size()
-            .ok_or(ThemeError::Pixels(width, height))?;
+        let size = reader.output_buffer_size().ok_or(ThemeError::Pixels(width, height))?;
         let mut pixels = vec![0; size];
         let frame = reader.next_frame(&mut pixels).map_err(|error| broken(&error))?;
         reader.finish().map_err(|error| broken(&error))?;

@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 
 use jiff::civil::{Date, date};
+use proposal::{
+    Answers, PriceBook, Quote, RequestedKpi, RequiredChain, RequiredObject, RequiredObjects, Terms, quote,
+    statement_of_work,
+};
 use rust_decimal::Decimal;
-use schedule::{self, Bar, Gantt, Phase};
+use schedule::{Bar, Gantt, Phase};
 use serde_json::json;
 
-use super::{Block, Theme, Details, Document, Locale, MAX_GANTT_BARS, Pictures, Plan, Row, RowKind, amounts, words};
-use crate::{Answers, PriceBook, Quote, RequestedKpi, RequiredChain, RequiredObject, RequiredObjects, Terms, quote};
+use super::{Block, Details, Document, Locale, MAX_GANTT_BARS, Pictures, Plan, Row, RowKind, Theme, amounts, words};
 
 fn answers(value: serde_json::Value) -> Answers {
     serde_json::from_value(value).unwrap()
@@ -315,14 +318,14 @@ fn a_plan_is_drawn_by_phases() {
 #[test]
 fn a_planned_project_is_shown_as_planned() {
     let answers = example();
-    let tasks = schedule::tasks(&quoted(&answers, &Terms::default()), &required());
+    let tasks = statement_of_work::tasks(&quoted(&answers, &Terms::default()), &required());
     let project = schedule::Project {
         start: MONDAY,
         people: schedule::placeholders(&tasks),
         tasks,
         holidays: Vec::new(),
     };
-    let plan = schedule::schedule(&project).unwrap();
+    let plan = schedule::plan(&project).unwrap();
     let gantt = schedule::gantt(&project, &plan);
     let document = document(&answers, &gantt.bars, "");
     let lines = document.lines(Pictures::Drawn).join("\n");

@@ -15,7 +15,8 @@ pub fn etag(version: i32) -> [(header::HeaderName, HeaderValue); 1] {
 /// catalogue, and its version does not.
 #[must_use]
 pub fn etag_with(version: i32, fingerprint: &str) -> [(header::HeaderName, HeaderValue); 1] {
-    let value = HeaderValue::from_str(&format!("\"{version}.{fingerprint}\"")).unwrap_or(HeaderValue::from_static("\"0\""));
+    let value =
+        HeaderValue::from_str(&format!("\"{version}.{fingerprint}\"")).unwrap_or(HeaderValue::from_static("\"0\""));
     [(header::ETAG, value)]
 }
 
@@ -23,7 +24,10 @@ pub fn etag_with(version: i32, fingerprint: &str) -> [(header::HeaderName, Heade
 #[must_use]
 pub fn expected_fingerprint(headers: &HeaderMap) -> Option<&str> {
     let text = headers.get(header::IF_MATCH)?.to_str().ok()?;
-    text.trim().trim_end_matches('"').split_once('.').map(|(_, fingerprint)| fingerprint)
+    text.trim()
+        .trim_end_matches('"')
+        .split_once('.')
+        .map(|(_, fingerprint)| fingerprint)
 }
 
 /// The version that the caller replaces; `None` for whichever is there. It must say so: else two people would overwrite

@@ -228,8 +228,12 @@ fn check_answer(kind: &AnswerKind, answer: &Value, pointer: &str, problems: &mut
             Value::Bool(_) => Ok(answer.clone()),
             _ => Err(refused("this is neither true nor false", "true or false")),
         },
-        AnswerKind::Integer { unit, min, max } => integer(answer, *min, *max).ok_or_else(|| out_of_range(range(*min, *max, unit, "a whole number"))),
-        AnswerKind::Decimal { unit, min, max } => decimal(answer, *min, *max).ok_or_else(|| out_of_range(range(*min, *max, unit, "a number"))),
+        AnswerKind::Integer { unit, min, max } => {
+            integer(answer, *min, *max).ok_or_else(|| out_of_range(range(*min, *max, unit, "a whole number")))
+        }
+        AnswerKind::Decimal { unit, min, max } => {
+            decimal(answer, *min, *max).ok_or_else(|| out_of_range(range(*min, *max, unit, "a number")))
+        }
         AnswerKind::Text { max_length } => text(answer, *max_length),
         AnswerKind::Texts {
             least,
@@ -294,7 +298,10 @@ fn chosen(options: &[Choice], answer: &Value) -> Result<Value, Problem> {
         return Ok(answer.clone());
     }
     let keys: Vec<&str> = options.iter().map(|option| option.key).collect();
-    Err(refused("this is none of the options", format!("one of {}", keys.join(", "))))
+    Err(refused(
+        "this is none of the options",
+        format!("one of {}", keys.join(", ")),
+    ))
 }
 
 fn text(answer: &Value, max_length: usize) -> Result<Value, Problem> {

@@ -6,8 +6,8 @@ mod infrastructure;
 mod recurring;
 
 use crate::answers::Answers;
-use crate::price_book::PriceBook;
 use crate::check::missing;
+use crate::price_book::PriceBook;
 use crate::questionnaire::{Questionnaire, StepKey};
 use crate::quote::{Line, Notice, Quote, Totals};
 use crate::required::RequiredObjects;

@@ -161,7 +161,9 @@ impl Exchange {
         let known: Vec<&str> = CURRENCIES.iter().map(|(code, _)| *code).collect();
         if !known.contains(&self.currency.as_str()) {
             let hint = format!("one of {}", known.join(", "));
-            problems.push(Problem::new("/exchange/currency", "this is not a currency that proposals can have").with_hint(hint));
+            problems.push(
+                Problem::new("/exchange/currency", "this is not a currency that proposals can have").with_hint(hint),
+            );
         }
         if self.currency == book {
             let message = format!("prices are in {book} already");
@@ -171,7 +173,9 @@ impl Exchange {
         let rate = self.rate;
         if rate <= Decimal::ZERO || rate > Decimal::from(MAX_RATE) || rate.scale() > MAX_RATE_DECIMALS {
             let hint = format!("above 0 and up to {MAX_RATE}, with up to {MAX_RATE_DECIMALS} decimals");
-            problems.push(Problem::new("/exchange/rate", format!("{rate} is not a possible exchange rate")).with_hint(hint));
+            problems.push(
+                Problem::new("/exchange/rate", format!("{rate} is not a possible exchange rate")).with_hint(hint),
+            );
         }
         problems
     }
@@ -180,7 +184,8 @@ impl Exchange {
 fn percent(pointer: &str, percent: &mut Decimal, most: u32) -> Option<Problem> {
     *percent = percent.normalize();
     let fits = *percent > Decimal::ZERO && *percent <= Decimal::from(most) && percent.scale() <= MAX_PERCENT_DECIMALS;
-    let hint = format!("above 0 and up to {most}, with up to {MAX_PERCENT_DECIMALS} decimals; leave it out if there is none");
+    let hint =
+        format!("above 0 and up to {most}, with up to {MAX_PERCENT_DECIMALS} decimals; leave it out if there is none");
     (!fits).then(|| Problem::new(pointer, format!("{percent} % is not possible here")).with_hint(hint))
 }
 

@@ -62,7 +62,8 @@ fn sizes(project: &Project) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (pointer, length, what, most) in lists {
         if length > most {
-            problems.push(Problem::new(pointer, format!("there are {length} {what}")).with_hint(format!("at most {most}")));
+            problems
+                .push(Problem::new(pointer, format!("there are {length} {what}")).with_hint(format!("at most {most}")));
         }
     }
     if project.tasks.is_empty() {
@@ -73,7 +74,9 @@ fn sizes(project: &Project) -> Vec<Problem> {
 
 fn start(start: Date, problems: &mut Vec<Problem>) {
     if !(2_000..=9_000).contains(&start.year()) {
-        problems.push(Problem::new("/start", "projects can't be planned in this year").with_hint("a day from 2000 to 9000"));
+        problems.push(
+            Problem::new("/start", "projects can't be planned in this year").with_hint("a day from 2000 to 9000"),
+        );
     }
 }
 
@@ -148,8 +151,9 @@ fn task(pointer: &str, task: &Task, people: &[Person], problems: &mut Vec<Proble
     }
     let pointer = format!("{pointer}/skill");
     match task.skill {
-        None => problems
-            .push(Problem::new(pointer, "this work names no skill").with_hint("name the skill, or set work_minutes to 0")),
+        None => problems.push(
+            Problem::new(pointer, "this work names no skill").with_hint("name the skill, or set work_minutes to 0"),
+        ),
         Some(skill) if people.iter().all(|person| !person.can(skill)) => {
             let problem = Problem::new(pointer, format!("nobody can do {}", task.key));
             problems.push(problem.with_hint("add a person, or a placeholder, with this skill or a role that has it"));

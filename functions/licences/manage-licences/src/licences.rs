@@ -108,7 +108,10 @@ pub(crate) async fn list(
     let counting = found.iter().filter(|stored| stored.problems(today).is_empty());
     let features = counting.fold(Features::NONE, |all, stored| all.union(stored.licence.terms.features()));
     Ok(Json(Licences {
-        licences: found.into_iter().map(|stored| licence_response(stored, today)).collect(),
+        licences: found
+            .into_iter()
+            .map(|stored| licence_response(stored, today))
+            .collect(),
         features: features.iter().collect(),
     }))
 }

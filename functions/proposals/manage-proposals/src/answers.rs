@@ -32,8 +32,7 @@ pub(crate) async fn replace(
             let proposal = &attempt.proposal;
             let book = PriceBook::of(&proposal.price_book).context("read price book")?;
             let mut answered = proposal.answers.clone();
-            let replaced =
-                answered.replace(&Questionnaire::new(book), step, &answers, &attempt.definitions.catalog);
+            let replaced = answered.replace(&Questionnaire::new(book), step, &answers, &attempt.definitions.catalog);
             let same = replaced.is_ok() && answered == proposal.answers;
             if !attempt.is_to_be_edited(expected, same)? {
                 return Ok(attempt.unchanged());

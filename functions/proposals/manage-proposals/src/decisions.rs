@@ -17,8 +17,8 @@ use proposal::lifecycle::{Action, State, valid_until};
 use proposal::{Quote, RequiredObjects, Section, StepKey};
 use uuid::Uuid;
 
-use crate::schedule::kept_plan;
 use crate::response::price_fingerprint;
+use crate::schedule::kept_plan;
 use crate::{Context, WHAT, another_revision, event, is_to_be_done, issued_state, price};
 
 /// The most characters of the reason for declining.

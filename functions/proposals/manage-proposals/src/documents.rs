@@ -137,8 +137,11 @@ async fn issued_revision(
         Some(named) => Err(Problem::not_found("issued revision", &named.to_string())
             .hint(format!("GET /v1/proposals/{}/revisions lists them", found.id))),
         None => numbers.max().ok_or_else(|| {
-            Problem::conflict(format!("{WHAT} \"{}\" has no documents: it has not been issued", found.id))
-                .hint("issue it: its documents are made then")
+            Problem::conflict(format!(
+                "{WHAT} \"{}\" has no documents: it has not been issued",
+                found.id
+            ))
+            .hint("issue it: its documents are made then")
         }),
     }
 }

@@ -157,8 +157,10 @@ fn is_to_be_done(revision: i32, state: State, action: Action) -> Result<bool, Pr
 
 /// The request names a revision that this can't be done to.
 fn another_revision(named: i32, latest: i32) -> Problem {
-    Problem::conflict(format!("the request names revision {named}, but the latest is {latest}"))
-        .hint("read the proposal again and name the revision that you have read")
+    Problem::conflict(format!(
+        "the request names revision {named}, but the latest is {latest}"
+    ))
+    .hint("read the proposal again and name the revision that you have read")
 }
 
 /// Everything that is wrong with an input, each with its place and hint.

@@ -54,11 +54,7 @@ pub(crate) fn is_to_be_replaced(
 }
 
 /// That what the caller has read is still what is stored.
-pub(crate) fn check_version(
-    (what, name): (&str, &str),
-    version: i32,
-    expected: Option<i32>,
-) -> Result<(), Problem> {
+pub(crate) fn check_version((what, name): (&str, &str), version: i32, expected: Option<i32>) -> Result<(), Problem> {
     match expected {
         Some(expected) if expected != version => Err(changed_meanwhile(what, name, version)),
         _ => Ok(()),

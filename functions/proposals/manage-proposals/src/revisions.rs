@@ -23,7 +23,9 @@ pub(crate) async fn begin(
 ) -> Result<Response, Problem> {
     context
         .change_proposal(&caller, &id, async |attempt| {
-            let Stored { revision, ref issued, .. } = attempt.proposal;
+            let Stored {
+                revision, ref issued, ..
+            } = attempt.proposal;
             // It has begun already when this is the draft that follows.
             if issued.is_none() && after.checked_add(1) == Some(revision) {
                 return Ok(attempt.unchanged());

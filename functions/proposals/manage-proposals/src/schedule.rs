@@ -36,7 +36,9 @@ pub(crate) async fn plan(
         people,
         holidays,
     };
-    plan_work(team, draft_tasks(&found, &definitions)?, what_if).await.map(Json)
+    plan_work(team, draft_tasks(&found, &definitions)?, what_if)
+        .await
+        .map(Json)
 }
 
 /// Keeps the team with the draft: it is planned with again when the draft is issued.

@@ -40,9 +40,7 @@ pub(crate) async fn replace(
 fn within_limits(book: &PriceBook, role: Role, before: &Terms, terms: &Terms) -> Result<(), Problem> {
     let admin = "an administrator of your organisation may set it";
     if terms.exchange != before.exchange && role != Role::Admin {
-        return Err(
-            Problem::forbidden(format!("the role {:?} may not set an exchange rate", role.name())).hint(admin),
-        );
+        return Err(Problem::forbidden(format!("the role {:?} may not set an exchange rate", role.name())).hint(admin));
     }
     let limits = &book.discount_limits;
     let (most, limit) = match role {

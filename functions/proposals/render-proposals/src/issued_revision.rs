@@ -1,12 +1,12 @@
 //! An issued revision: from what is stored of it to the files that its readers get.
 
+use document::{Details, Document, Plan, Theme};
 use jiff::civil::Date;
-use document::{Theme, Details, Document, Plan};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::typeset::{RenderError, Sheet, typeset};
 use crate::preview::{Picture, pictures};
+use crate::typeset::{RenderError, Sheet, typeset};
 use crate::{pdf, word};
 
 /// Pixels for a point of the pictures of pages: sharp on a screen, 893 pixels wide.

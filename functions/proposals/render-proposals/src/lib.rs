@@ -11,8 +11,8 @@
 mod deliver;
 mod issued_revision;
 pub mod pdf;
-mod typeset;
 pub mod preview;
+mod typeset;
 pub mod word;
 
 pub use deliver::{Context, handle};

@@ -116,11 +116,7 @@ pub(crate) fn typeset<T>(
 ) -> Result<T, RenderError> {
     let job = Job {
         data: Bytes::new(data(document, sheet)?),
-        logo: document
-            .theme
-            .logo
-            .as_ref()
-            .map(|logo| Bytes::new(logo.png().to_vec())),
+        logo: document.theme.logo.as_ref().map(|logo| Bytes::new(logo.png().to_vec())),
     };
     let pages = typst::compile::<PagedDocument>(&job).output;
     let result = pages

@@ -10,15 +10,15 @@ mod tables;
 
 use std::io::Cursor;
 
+use document::{Block, Chapter, Document};
 use docx_rs::{
     AlignmentType, BreakType, Docx, FieldCharType, Footer, Header, Hyperlink, HyperlinkType, IndentLevel, InstrPAGEREF,
     InstrText, InstrToC, LineSpacing, NumPages, NumberingId, PageMargin, PageNum, Paragraph, Pic, Run, Tab,
     TabLeaderType, TabValueType, Table,
 };
-use document::{Block, Chapter, Document};
 
-use crate::typeset::{RenderError, Sheet, typeset};
 use crate::preview::{Picture, pictures};
+use crate::typeset::{RenderError, Sheet, typeset};
 use styles::{Look, TEXT_WIDTH};
 
 /// Pixels for a point: sharp in print.

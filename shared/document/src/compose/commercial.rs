@@ -105,7 +105,10 @@ impl Writer<'_> {
             ("Share", right, 9),
             ("Amount", right, 22),
         ];
-        let mut table = Table::new("Discounts and tax, with the amounts that they are calculated on", &columns);
+        let mut table = Table::new(
+            "Discounts and tax, with the amounts that they are calculated on",
+            &columns,
+        );
         for line in lines {
             let item = match line.section {
                 Section::Tax => Cell::from(format!("{} {}", subject(line), words::item(&line.key))),

@@ -53,10 +53,7 @@ fn what_is_no_whole_picture_is_refused() {
     for (bytes, expected) in [
         (vec![b' '; MAX_LOGO_BYTES + 1], ThemeError::Bytes(MAX_LOGO_BYTES + 1)),
         (b"GIF89a".to_vec(), ThemeError::Kind),
-        (
-            b"<svg xmlns='http://www.w3.org/2000/svg'/>".to_vec(),
-            ThemeError::Kind,
-        ),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>".to_vec(), ThemeError::Kind),
         (
             sized(10, MAX_LOGO_PIXELS + 1),
             ThemeError::Pixels(10, MAX_LOGO_PIXELS + 1),

@@ -1,4 +1,4 @@
-use super::{ThemeError, Colour, LEAST_CONTRAST};
+use super::{Colour, LEAST_CONTRAST, ThemeError};
 
 #[test]
 fn colours_are_six_digits() {

@@ -25,7 +25,10 @@ fn changed(change: impl FnOnce(&mut Value)) -> Result<PriceBook, PriceBookError>
 fn a_version_is_found_by_its_name_and_no_other() {
     let newest = PriceBook::newest().unwrap();
     assert_eq!(PriceBook::of(&newest.version).unwrap(), newest);
-    assert_eq!(PriceBook::of("1999").unwrap_err(), PriceBookError::Unknown("1999".into()));
+    assert_eq!(
+        PriceBook::of("1999").unwrap_err(),
+        PriceBookError::Unknown("1999".into())
+    );
     assert!(BOOKS.iter().all(Result::is_ok));
 }
 

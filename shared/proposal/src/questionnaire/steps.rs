@@ -200,7 +200,11 @@ fn kpi_implementation(book: &PriceBook) -> Step {
         ..step(
             StepKey::KpiImplementation,
             "KPI implementation",
-            vec![question("complexity", "How much of it is made for the client?", complexities)],
+            vec![question(
+                "complexity",
+                "How much of it is made for the client?",
+                complexities,
+            )],
         )
     }
 }
@@ -331,8 +335,12 @@ fn detail_and_compliance() -> [Question; 4] {
         least: 0,
     };
     [
-        question("granularity", "Which level of detail of computed values is kept?", levels)
-            .defaulting_to(json!(["raw", "minute", "hour", "day", "month"])),
+        question(
+            "granularity",
+            "Which level of detail of computed values is kept?",
+            levels,
+        )
+        .defaulting_to(json!(["raw", "minute", "hour", "day", "month"])),
         question("compliance", "Which regulations apply?", regulations)
             .optional()
             .defaulting_to(json!([])),
@@ -394,11 +402,7 @@ fn managed_services(book: &PriceBook) -> Step {
         priced("custom", "Another number", hour, PER),
     ]);
     let questions = vec![
-        question(
-            "retainer",
-            "Is an annual support retainer wanted?",
-            AnswerKind::Boolean,
-        ),
+        question("retainer", "Is an annual support retainer wanted?", AnswerKind::Boolean),
         question("additional_hours", "How many additional hours per year?", bands).when("retainer", [true]),
         question(
             "additional_hours_custom",

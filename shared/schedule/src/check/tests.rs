@@ -31,12 +31,12 @@ fn every_mistake_is_told_with_its_place() {
         (
             |it| it.tasks = vec![task("a", 1, &[]); MAX_TASKS + 1],
             "/tasks",
-            "2001 tasks",
+            "there are 2001 tasks",
         ),
         (
             |it| it.people = vec![developer("ana"); MAX_PEOPLE + 1],
             "/people",
-            "101 people",
+            "there are 101 people",
         ),
         (
             |it| it.holidays = vec![january(1, 1); MAX_SPANS + 1],
@@ -48,7 +48,11 @@ fn every_mistake_is_told_with_its_place() {
             "/holidays/0",
             "2026-01-08 comes before 2026-01-09",
         ),
-        (|it| it.start = Date::MAX, "/start", "projects can't be planned in this year"),
+        (
+            |it| it.start = Date::MAX,
+            "/start",
+            "projects can't be planned in this year",
+        ),
         (
             |it| it.tasks[1].key = "a".to_owned(),
             "/tasks/1/key",
@@ -91,7 +95,11 @@ fn every_mistake_is_told_with_its_place() {
             "/tasks/0/work_minutes",
             "this is too much work for one task",
         ),
-        (|it| it.tasks[0].skill = None, "/tasks/0/skill", "this work names no skill"),
+        (
+            |it| it.tasks[0].skill = None,
+            "/tasks/0/skill",
+            "this work names no skill",
+        ),
         (
             |it| it.tasks[1].skill = Some(Skill::Access),
             "/tasks/1/skill",

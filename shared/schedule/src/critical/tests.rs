@@ -1,5 +1,5 @@
-use crate::test_projects::{developer, project, task};
 use crate::Schedule;
+use crate::test_projects::{developer, project, task};
 
 /// Key, total slack in hours, free slack in hours, whether critical.
 fn slack(plan: &Schedule) -> Vec<(&str, u32, u32, bool)> {

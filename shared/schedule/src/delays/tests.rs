@@ -1,6 +1,6 @@
 use super::*;
-use crate::test_projects::{MONDAY, developer, january, project, task};
 use crate::Commitment;
+use crate::test_projects::{MONDAY, developer, january, project, task};
 
 /// A task, what is late, minutes, and the kinds of the causes with their minutes.
 type Row = (String, DelayKind, u32, Vec<(CauseKind, u32)>);

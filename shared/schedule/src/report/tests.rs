@@ -1,6 +1,5 @@
 use jiff::civil::date;
 
-use super::*;
 use crate::test_projects::{developer, january, project, task};
 use crate::{Commitment, gantt};
 

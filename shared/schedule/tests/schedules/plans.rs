@@ -2,10 +2,8 @@
 
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
-use schedule::{
-    Commitment, DelayKind, Person, Phase, Project, Skill, Span, Task, with_person, with_start,
-};
 use proptest::prelude::*;
+use schedule::{Commitment, DelayKind, Person, Phase, Project, Skill, Span, Task, with_person, with_start};
 
 use crate::feasible::require_feasible;
 

@@ -1,10 +1,10 @@
 //! How the Word file looks: colours, styles of paragraphs, lists.
 
+use document::{Colour, Theme};
 use docx_rs::{
     AbstractNumbering, Docx, Level, LevelJc, LevelText, NumberFormat, Numbering, RunFonts, SpecialIndentType, Start,
     Style, StyleType,
 };
-use document::{Theme, Colour};
 
 use super::space;
 

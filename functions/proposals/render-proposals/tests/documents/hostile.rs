@@ -102,7 +102,7 @@ fn letters_without_a_glyph_still_make_a_document() {
 
 #[test]
 fn a_logo_is_drawn() {
-    use document::{Theme, Logo};
+    use document::{Logo, Theme};
     let mut sample = Sample::new(1);
     let pictures = |pdf: &[u8]| {
         String::from_utf8_lossy(pdf).matches("/Subtype /Image").count()

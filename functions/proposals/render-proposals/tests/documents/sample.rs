@@ -1,11 +1,11 @@
 //! A proposal such as a consultancy would send: three value chains, twelve objects, forty KPIs, a plan of thirty tasks.
 
+use document::{Document, Plan, Theme};
 use jiff::ToSpan as _;
 use jiff::civil::{Date, date};
-use document::{Theme, Document, Plan};
-use schedule::{Bar, Gantt, Phase};
 use proposal::{Answers, PriceBook, Quote, RequestedKpi, RequiredChain, RequiredObject, RequiredObjects, Terms, quote};
 use render_proposals::IssuedRevision;
+use schedule::{Bar, Gantt, Phase};
 use serde_json::{Value, json};
 
 /// Code, description, source system, method.

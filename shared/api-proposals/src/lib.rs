@@ -119,7 +119,6 @@ pub struct Actor {
 /// `POST /v1/proposals/{id}/issue`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = Issue)]
 pub struct IssueRequest {
     /// The draft's revision: when that is issued already, it is not issued again, nor the next one in its place.
     pub revision: i32,
@@ -128,7 +127,6 @@ pub struct IssueRequest {
 /// `POST /v1/proposals/{id}/revisions`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = Next)]
 pub struct RevisionRequest {
     /// The revision that the next one follows.
     pub after: i32,

@@ -11,7 +11,6 @@ pub const MAX_DIFFERENCES: usize = 1_000;
 
 /// One thing that differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = Change)]
 pub struct Difference {
     /// JSON pointer: `/answers/licensing/term`.
     pub pointer: String,

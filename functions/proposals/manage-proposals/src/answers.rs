@@ -28,7 +28,7 @@ pub(crate) async fn replace(
     })?;
     let expected = expected_version(&headers)?;
     context
-        .change_proposal(&caller, &id, async |attempt| {
+        .change_proposal(&caller, &id, |attempt| async {
             let proposal = &attempt.proposal;
             let book = PriceBook::of(&proposal.price_book).context("read price book")?;
             let mut answered = proposal.answers.clone();

@@ -39,7 +39,7 @@ pub(crate) async fn replace(
 ) -> Result<Response, Problem> {
     let expected = expected_version(&headers)?;
     let branding = checked(branding)?;
-    retry("the branding", async || {
+    retry("the branding", || async {
         let found = stored::find(&context.database, caller.client)
             .await
             .context("read branding")?;

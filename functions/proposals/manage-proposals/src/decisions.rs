@@ -35,7 +35,7 @@ pub(crate) async fn issue(
     let expected = expected_version(&headers)?;
     let price_read = expected_fingerprint(&headers);
     context
-        .change_proposal(&caller, &id, async |attempt| {
+        .change_proposal(&caller, &id, |attempt| async {
             let proposal = &attempt.proposal;
             if revision != proposal.revision {
                 return Err(another_revision(revision, proposal.revision));
@@ -179,7 +179,7 @@ async fn decide(
         payload,
     } = decision;
     context
-        .change_proposal(caller, id, async |attempt| {
+        .change_proposal(caller, id, |attempt| async {
             let proposal = &attempt.proposal;
             // A draft that was begun after an offer does not withdraw it.
             let issued = stored::revisions(&context.database, caller.client, proposal.id).await;

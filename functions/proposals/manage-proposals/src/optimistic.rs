@@ -22,10 +22,10 @@ const MAX_ATTEMPTS: usize = 5;
 ///
 /// # Errors
 /// 409 after [`MAX_ATTEMPTS`] attempts, naming `what`; and whatever an attempt refuses.
-pub(crate) async fn retry<T>(
-    what: &str,
-    mut attempt: impl AsyncFnMut() -> Result<Option<T>, Problem>,
-) -> Result<T, Problem> {
+pub(crate) async fn retry<T, F>(what: &str, attempt: impl Fn() -> F) -> Result<T, Problem>
+where
+    F: Future<Output = Result<Option<T>, Problem>>,
+{
     for _ in 0..MAX_ATTEMPTS {
         if let Some(result) = attempt().await? {
             return Ok(result);
@@ -79,13 +79,16 @@ pub(crate) enum Outcome {
 
 impl Context {
     /// Reads a proposal and lets `attempt` decide and write, until nobody was faster. Answers with the proposal as it is then.
-    pub(crate) async fn change_proposal(
-        &self,
-        caller: &Caller,
+    pub(crate) async fn change_proposal<'a, F>(
+        &'a self,
+        caller: &'a Caller,
         id: &str,
-        attempt: impl AsyncFn(Attempt<'_>) -> Result<Outcome, Problem>,
-    ) -> Result<Response, Problem> {
-        retry(&format!("{WHAT} {id:?}"), async || {
+        attempt: impl Fn(Attempt<'a>) -> F,
+    ) -> Result<Response, Problem>
+    where
+        F: Future<Output = Result<Outcome, Problem>>,
+    {
+        retry(&format!("{WHAT} {id:?}"), || async {
             let (proposal, definitions) = self.read(caller, id).await?;
             let read = Attempt {
                 context: self,
@@ -131,10 +134,9 @@ impl Attempt<'_> {
         Outcome::Settled(Box::new(self.proposal))
     }
 
-    /// Reads the proposal once more and leaves it as it is.
-    pub(crate) async fn read_again(&self) -> Result<Outcome, Problem> {
-        let proposal = self.context.proposal(self.caller.client, &self.id()).await?;
-        Ok(Outcome::Settled(Box::new(proposal)))
+    /// Nothing is to be written, and the proposal may have been changed since it was read.
+    pub(crate) async fn read_again(self) -> Result<Outcome, Problem> {
+        self.stored().await
     }
 
     /// Writes a change if the proposal is still at the version that was read.
@@ -162,10 +164,16 @@ impl Attempt<'_> {
             .await
             .context("change proposal")?;
         match changed {
-            Changed::Done => self.read_again().await,
+            Changed::Done => self.stored().await,
             Changed::Stale(_) => Ok(Outcome::Overtaken),
             Changed::Missing => Err(Problem::not_found(WHAT, &self.id())),
         }
+    }
+
+    /// The proposal as it is stored now.
+    async fn stored(&self) -> Result<Outcome, Problem> {
+        let proposal = self.context.proposal(self.caller.client, &self.id()).await?;
+        Ok(Outcome::Settled(Box::new(proposal)))
     }
 
     fn id(&self) -> String {

@@ -22,7 +22,7 @@ pub(crate) async fn begin(
     Body(RevisionRequest { after }): Body<RevisionRequest>,
 ) -> Result<Response, Problem> {
     context
-        .change_proposal(&caller, &id, async |attempt| {
+        .change_proposal(&caller, &id, |attempt| async {
             let Stored {
                 revision, ref issued, ..
             } = attempt.proposal;

@@ -51,7 +51,7 @@ pub(crate) async fn replace(
 ) -> Result<Response, Problem> {
     let expected = expected_version(&headers)?;
     context
-        .change_proposal(&caller, &id, async |attempt| {
+        .change_proposal(&caller, &id, |attempt| async {
             let same = attempt.proposal.team.as_ref() == Some(&team);
             if !attempt.is_to_be_edited(expected, same)? {
                 return Ok(attempt.unchanged());

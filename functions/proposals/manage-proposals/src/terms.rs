@@ -22,7 +22,7 @@ pub(crate) async fn replace(
 ) -> Result<Response, Problem> {
     let expected = expected_version(&headers)?;
     context
-        .change_proposal(&caller, &id, async |attempt| {
+        .change_proposal(&caller, &id, |attempt| async {
             let before = &attempt.proposal.terms;
             let book = PriceBook::of(&attempt.proposal.price_book).context("read price book")?;
             let checked = terms.clone().checked(&book.currency);

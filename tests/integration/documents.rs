@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::tidy::template::{function_of_event, functions, http_routes, template};
-use crate::tidy::{names, read, require_none, root};
+use crate::tidy::{events, read, require_none, root};
 
 /// Where SAM looks up what a resource may be; any region that has every service used.
 const REGION: &str = "us-east-1";
@@ -36,8 +36,8 @@ fn sam_accepts_the_template() {
 
 #[test]
 fn sample_events_are_what_their_triggers_send() {
-    for file in names("events") {
-        let event: Value = parse(&file, &read(&root().join("events").join(&file)));
+    for (file, area) in events() {
+        let event: Value = parse(&file, &read(&root().join("events").join(area).join(&file)));
         let function = function_of_event(&file);
         match function {
             "authorize-request" if event["version"] == "2.0" => {
@@ -120,7 +120,7 @@ fn check_http(file: &str, event: &Value) {
 fn check_body(file: &str, key: &str, body: &str) {
     match key {
         "POST /v1/sign-in" => drop(parse::<api::identity::SignIn>(file, body)),
-        "POST /v1/refresh-token" => drop(parse::<api::identity::Refresh>(file, body)),
+        "POST /v1/refresh-token" => drop(parse::<api::identity::RefreshToken>(file, body)),
         "POST /v1/entities" | "PUT /v1/entities/{code}" => {
             let problems = parse::<EntityDefinition>(file, body).validate().err();
             assert_eq!(problems, None, "events/{file}");

@@ -29,7 +29,7 @@ pub static REFRESH_TOKEN: Route = Route {
     operation: "refreshToken",
     summary: "Refresh token in, new tokens out. It can be used once.",
     parameters: &[],
-    request: Some(Body::of::<Refresh>()),
+    request: Some(Body::of::<RefreshToken>()),
     answer: Answer::ok::<Tokens>(),
 };
 
@@ -46,7 +46,7 @@ pub struct SignIn {
 /// `POST /v1/refresh-token`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Refresh {
+pub struct RefreshToken {
     /// The refresh token that the last sign-in or refresh gave; it can be used once.
     pub refresh_token: String,
 }

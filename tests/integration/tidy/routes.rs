@@ -1,12 +1,13 @@
 //! The routes of the HTTP API: what `shared/` says of them, `template.yaml`, sample events and functions agree.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use route::{Access, Route};
 use serde_json::Value;
 
 use super::template::{function_of_event, functions, http_routes, template};
-use super::{files, read, require_none, rust_files, shown};
+use super::{events, read, require_none, root, rust_files};
 
 /// Every route, by the function that serves it: method, path, and whether it works without a token.
 fn described() -> BTreeSet<(&'static str, String, bool)> {
@@ -37,13 +38,12 @@ fn described_routes_are_the_templates() {
 
 #[test]
 fn every_route_has_a_sample_event() {
-    let sampled: BTreeSet<(String, String)> = files("events")
+    let sampled: BTreeSet<(String, String)> = events()
         .into_iter()
-        .filter_map(|path| {
-            let event: Value = serde_json::from_str(&read(&path)).unwrap();
-            let file = path.file_name()?.to_str()?;
+        .filter_map(|(file, area)| {
+            let event: Value = serde_json::from_str(&read(&root().join("events").join(area).join(&file))).unwrap();
             Some((
-                function_of_event(file).to_owned(),
+                function_of_event(&file).to_owned(),
                 event["routeKey"].as_str()?.to_owned(),
             ))
         })
@@ -62,12 +62,12 @@ fn every_route_has_a_sample_event() {
 
 #[test]
 fn functions_test_that_they_serve_their_routes() {
-    let sources = rust_files(&["functions"]);
+    let folders = super::functions();
     let names: BTreeSet<&str> = described().into_iter().map(|(function, ..)| function).collect();
     let without = names.into_iter().filter(|name| {
-        let own = |path: &str| path.contains(&format!("/{name}/src/"));
-        let mut own = sources.iter().filter(|path| own(&shown(path)));
-        !own.any(|path| read(path).contains("routes().differences(env!(\"CARGO_PKG_NAME\"), "))
+        let sources = rust_files(&[&format!("{}/src", folders[*name])]);
+        let compares = |source: &PathBuf| read(source).contains("routes().differences(env!(\"CARGO_PKG_NAME\"), ");
+        !sources.iter().any(compares)
     });
     require_none(
         "a function with routes has a test of `Routes::differences`",

@@ -7,10 +7,10 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use catalog::KpiDefinition;
-use database::definitions;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
 use platform::versions::{etag, expected_version};
+use records::definitions;
 
 use crate::refusals::{invalid, version};
 use crate::{Context, same_code};

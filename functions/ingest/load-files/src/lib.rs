@@ -6,19 +6,22 @@
 
 use std::time::Duration;
 
+use answer::Definitions;
 use anyhow::{Context as _, Result, bail};
 use archive::store::Store;
 use archive::{Chunk, Chunks, FileError, Format};
 use aws_lambda_events::s3::S3EventRecord;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use database::ingest::{self, Batch, Reject};
-use database::relation::Placed;
-use database::{Database, Error, definitions, licences};
+use database::{Database, Error};
+use facts::Placed;
+use facts::batch::{self, Batch, Reject};
+use facts::ingest;
 use identity::Feature;
 use lambda_runtime::LambdaEvent;
 use percent_encoding::percent_decode_str;
 use platform::clock;
 use platform::queue::{Backoff, Queue};
+use records::licences;
 use serde::Deserialize;
 use series::Mapper;
 use uuid::Uuid;
@@ -40,6 +43,7 @@ const REFUSED: &str = "refused";
 /// What the function has from its environment.
 pub struct Context {
     database: Database,
+    definitions: Definitions,
     store: Store,
     /// Where the messages come from.
     queue: Queue,
@@ -54,6 +58,7 @@ impl Context {
         let database = platform::database::from_environment()?;
         Ok(Self {
             database,
+            definitions: Definitions::default(),
             store: Store::new(&platform::aws_configuration().await),
             queue: Queue::from_environment("FILES_QUEUE_URL").await?,
         })
@@ -163,7 +168,7 @@ async fn load(context: &Context, bucket: &str, key: &str) -> Result<Loaded> {
         );
         return Ok(Loaded::default());
     };
-    let Some(mut catalog) = definitions::load_one(&context.database, client).await? else {
+    let Some(catalog) = context.definitions.current(&context.database, client).await? else {
         tracing::error!(key, %client, "there is no such client: the file is left alone");
         return Ok(Loaded::default());
     };
@@ -184,7 +189,7 @@ async fn load(context: &Context, bucket: &str, key: &str) -> Result<Loaded> {
         );
         return refuse(context, client, entity, key, &version, &reason).await;
     }
-    let Some(placed) = catalog.placed.remove(entity) else {
+    let Some(placed) = catalog.placed.get(entity).cloned() else {
         return refuse(
             context,
             client,
@@ -294,7 +299,7 @@ async fn refuse(
         facts: Vec::new(),
         rejects: vec![reject],
     };
-    ingest::refuse(&context.database, client, entity, key, &[batch])
+    batch::refuse(&context.database, client, entity, key, &[batch])
         .await
         .map_err(|error: Error| anyhow::Error::from(error))?;
     Ok(Loaded {

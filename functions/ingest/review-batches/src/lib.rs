@@ -5,11 +5,12 @@ use api::ingest::{self, Accepted, Batch, DeadLetter, DeadLetters, EventSource, Q
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Json, Router};
-use database::{Database, Timeouts, letters};
+use database::{Database, Timeouts};
 use platform::Problem;
 use platform::extract::{Authorized, Path, Query};
 use platform::http::{MAX_ANSWER_BYTES, Routes, payload_bytes};
 use platform::queue::Queue;
+use records::{batches, dead_letters};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -61,7 +62,7 @@ async fn batch(
     Path(text): Path<String>,
 ) -> Result<Json<Batch>, Problem> {
     let id = id("batch", &text)?;
-    let report = letters::batch(&context.database, caller.client, id)
+    let report = batches::find(&context.database, caller.client, id)
         .await
         .context("read batch")?;
     let report = report.ok_or_else(|| {
@@ -91,16 +92,16 @@ async fn list(
     Query(page): Query<Page>,
 ) -> Result<Json<DeadLetters>, Problem> {
     let limit = page.limit.unwrap_or(50);
-    if !(1..=letters::MAX_PAGE).contains(&limit) {
+    if !(1..=dead_letters::MAX_PAGE).contains(&limit) {
         return Err(Problem::malformed(format!(
             "`limit` is {limit}: it goes from 1 to {}",
-            letters::MAX_PAGE
+            dead_letters::MAX_PAGE
         )));
     }
     if page.entity.as_deref().is_some_and(|entity| entity.contains('\0')) {
         return Err(Problem::malformed("`entity` contains the character U+0000"));
     }
-    let found = letters::list(
+    let found = dead_letters::list(
         &context.database,
         caller.client,
         page.entity.as_deref(),
@@ -132,11 +133,11 @@ fn page_of(found: Vec<DeadLetter>, limit: i64) -> Result<DeadLetters> {
     })
 }
 
-fn described(letter: letters::DeadLetter) -> DeadLetter {
+fn described(letter: dead_letters::DeadLetter) -> DeadLetter {
     DeadLetter {
         id: letter.id,
         entity: letter.entity,
-        batch_id: letter.batch,
+        batch_id: letter.batch_id,
         position: letter.position,
         field: letter.field,
         reason: letter.reason,
@@ -157,11 +158,11 @@ async fn replay(
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
     let id = id("dead letter", &text)?;
     let batch_id = Uuid::new_v5(&id, b"replay");
-    let letter = letters::find(&context.database, caller.client, id)
+    let letter = dead_letters::find(&context.database, caller.client, id)
         .await
         .context("read dead letter")?;
     let letter = letter.ok_or_else(|| Problem::not_found("dead letter", &text))?;
-    let refused_again = letters::of_batch(&context.database, caller.client, batch_id)
+    let refused_again = dead_letters::of_batch(&context.database, caller.client, batch_id)
         .await
         .context("look for the replay's dead letter")?;
     if let Some(newer) = refused_again {
@@ -186,7 +187,7 @@ async fn replay(
         broken: Vec::new(),
     };
     context.queue.send(queued.message().context("write message")?).await?;
-    letters::mark_replayed(&context.database, caller.client, id, batch_id)
+    dead_letters::mark_replayed(&context.database, caller.client, id, batch_id)
         .await
         .context("mark dead letter")?;
     Ok((StatusCode::ACCEPTED, Json(Accepted { batch_id, events: 1 })))

@@ -6,6 +6,7 @@
 
 mod streams;
 
+use answer::Definitions;
 use anyhow::{Context as _, Result};
 use api::live::{Stream, StreamRequest, Streams};
 use axum::extract::State;
@@ -13,7 +14,6 @@ use axum::{Json, Router};
 use database::{Database, Timeouts};
 use identity::Caller;
 use live::Topic;
-use platform::database::client_catalog;
 use platform::extract::{Authorized, Json as Body};
 use platform::http::Routes;
 use platform::publishers::Publishers;
@@ -26,6 +26,7 @@ use uuid::Uuid;
 #[derive(Clone)]
 pub struct Context {
     database: Database,
+    definitions: Definitions,
     registry: Registry,
     publishers: Publishers,
 }
@@ -42,6 +43,7 @@ impl Context {
         Ok(Self {
             publishers: Publishers::from_environment(&database, &registry).await?,
             database,
+            definitions: Definitions::default(),
             registry,
         })
     }
@@ -131,7 +133,10 @@ async fn topic(context: &Context, client: Uuid, request: StreamRequest, order: O
     if order == Order::Clear {
         return Ok(subscription.topic);
     }
-    let definitions = client_catalog(&context.database, client).await?;
+    let current = context.definitions.current(&context.database, client).await;
+    let definitions = current
+        .context("read definitions")?
+        .ok_or_else(Problem::client_is_gone)?;
     live::check_existence(std::slice::from_ref(&subscription), &definitions.catalog).map_err(streams::refused)?;
     Ok(subscription.topic)
 }

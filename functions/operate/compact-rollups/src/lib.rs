@@ -2,7 +2,8 @@
 //! made stale is refreshed on the Community edition.
 
 use anyhow::Result;
-use database::{Database, compact};
+use database::Database;
+use facts::compact;
 use lambda_runtime::LambdaEvent;
 use platform::clock;
 use serde::Serialize;

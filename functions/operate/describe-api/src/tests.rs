@@ -1,8 +1,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::Value;
+use utoipa::openapi::{RefOr, Schema};
 
 use super::*;
 
@@ -53,6 +55,28 @@ fn references_in_the_documents_resolve() {
             "{title}: a generator of clients stops at the first that does not resolve"
         );
     }
+}
+
+/// Two types of one name would describe each other's values: only one of them is in the document.
+#[test]
+fn each_name_in_the_document_is_of_one_type() {
+    let mut schemas: Vec<(String, RefOr<Schema>)> = Vec::new();
+    for route in described() {
+        for body in route.request.iter().chain(&route.answer.body) {
+            (body.parts)(&mut schemas);
+            schemas.push(((body.name)().into_owned(), (body.schema)()));
+        }
+    }
+    let mut known: BTreeMap<String, Value> = BTreeMap::new();
+    let mut of_several = BTreeSet::new();
+    for (name, schema) in schemas {
+        let schema = serde_json::to_value(schema).unwrap();
+        if known.get(&name).is_some_and(|first| *first != schema) {
+            of_several.insert(name.clone());
+        }
+        known.insert(name, schema);
+    }
+    assert_eq!(of_several, BTreeSet::new(), "names of several types");
 }
 
 /// Compares a document with the one that is checked in, or writes it.

@@ -1,8 +1,8 @@
 //! `migrate-database`: brings the schema up to date; invoked at every deployment.
 
 use anyhow::Result;
-use database::connect::LOGIN_ROLE;
-use database::{Database, migrate};
+use database::{Database, LOGIN_ROLE};
+use facts::migrate;
 use lambda_runtime::LambdaEvent;
 use platform::environment;
 use serde::Serialize;

@@ -5,14 +5,14 @@
 
 use anyhow::{Context as _, Result};
 use database::Database;
-use database::clients::{self, Added};
-use database::licences::{self, Issued};
 use identity::licence::key::LicenceSigningKey;
 use identity::licence::{Licence, Terms};
 use identity::{Email, Role, hash_password};
 use jiff::civil::Date;
 use lambda_runtime::LambdaEvent;
 use platform::{clock, environment};
+use records::clients::{self, Added};
+use records::licences::{self, Issued};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;

@@ -2,11 +2,12 @@
 //! what is left is of one who was stopped in between, or when the bus was out of reach.
 
 use anyhow::{Context as _, Result};
-use database::{Database, outbox};
+use database::Database;
 use jiff::SignedDuration;
 use lambda_runtime::LambdaEvent;
 use platform::bus::Bus;
 use platform::clock;
+use records::outbox;
 use serde::Serialize;
 
 /// Events that are younger are left to who wrote them.
@@ -57,7 +58,7 @@ pub async fn handle(
         if events.is_empty() {
             break;
         }
-        sent += context.bus.send(&context.database, events).await?;
+        sent += ::outbox::send(&context.database, &context.bus, events).await?;
     }
     if sent > 0 {
         tracing::info!(sent, "overdue events are sent");

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
-use database::proposals::{self as stored, Change};
+use records::proposals::{self as stored, Change};
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path, Query};
 use platform::versions::expected_version;

@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use database::branding as stored;
+use records::branding as stored;
 use document::{Colour, Logo, Theme};
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body};

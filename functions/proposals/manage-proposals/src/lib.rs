@@ -15,17 +15,17 @@ mod terms;
 
 use std::sync::Arc;
 
+use ::answer::Definitions;
 use anyhow::{Context as _, Result};
 use api::domain_events::{DomainEvent, EventPayload};
 use api_proposals::routes;
 use axum::Router;
-use database::definitions::ClientCatalog;
-use database::proposals::{Issued, Stored};
+use records::definitions::ClientCatalog;
+use records::proposals::{Issued, Stored};
 use database::{Database, Timeouts};
 use identity::Caller;
 use platform::bucket::Bucket;
 use platform::bus::Bus;
-use platform::database::CatalogCache;
 use platform::http::Routes;
 use platform::problem::Issue;
 use platform::{Problem, clock};
@@ -39,7 +39,7 @@ const WHAT: &str = "proposal";
 #[derive(Clone)]
 pub struct Context {
     database: Database,
-    catalogs: CatalogCache,
+    definitions: Definitions,
     bus: Bus,
     /// Where `render-proposals` puts documents.
     documents: Bucket,
@@ -53,20 +53,21 @@ impl Context {
     pub async fn from_environment() -> Result<Self> {
         Ok(Self {
             database: platform::database::from_environment()?.with_timeouts(Timeouts::REQUEST),
-            catalogs: CatalogCache::default(),
+            definitions: Definitions::default(),
             bus: Bus::from_environment().await?,
             documents: Bucket::from_environment("DOCUMENTS_BUCKET").await?,
         })
     }
 
     async fn definitions(&self, client: Uuid) -> Result<Arc<ClientCatalog>, Problem> {
-        self.catalogs.client(&self.database, client).await
+        let current = self.definitions.current(&self.database, client).await;
+        current.context("read definitions")?.ok_or_else(Problem::client_is_gone)
     }
 
     async fn proposal(&self, client: Uuid, id: &str) -> Result<Stored, Problem> {
         let missing = || Problem::not_found(WHAT, id);
         let id: Uuid = id.parse().map_err(|_| missing())?;
-        let found = database::proposals::find(&self.database, client, id)
+        let found = records::proposals::find(&self.database, client, id)
             .await
             .context("read proposal")?;
         found.ok_or_else(missing)

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use api::domain_events::DomainEvent;
 use axum::response::Response;
-use database::definitions::ClientCatalog;
-use database::proposals::{By, Change, Changed, Stored};
+use records::definitions::ClientCatalog;
+use records::proposals::{By, Change, Changed, Stored};
 use identity::Caller;
 use platform::versions::changed_meanwhile;
-use platform::{Problem, bus};
+use platform::Problem;
 use proposal::lifecycle::{Action, State};
 
 use crate::response::proposal_response;
@@ -149,18 +149,18 @@ impl Attempt<'_> {
     /// As [`Self::write`], with an event that is sent when the change is stored.
     pub(crate) async fn write_and_publish(&self, change: Change<'_>, event: &DomainEvent) -> Result<Outcome, Problem> {
         let Caller { client, user, .. } = *self.caller;
-        let event = bus::pending(event)?;
+        let event = outbox::pending(event)?;
         let event = Some(&event);
         let outcome = self.write_by(By { client, user, event }, change).await?;
         if matches!(outcome, Outcome::Settled(_)) {
-            self.context.bus.send_now(&self.context.database, client).await;
+            outbox::send_now(&self.context.database, &self.context.bus, client).await;
         }
         Ok(outcome)
     }
 
     async fn write_by(&self, by: By<'_>, change: Change<'_>) -> Result<Outcome, Problem> {
         let Stored { id, version, .. } = self.proposal;
-        let changed = database::proposals::change(&self.context.database, by, (id, version), change)
+        let changed = records::proposals::change(&self.context.database, by, (id, version), change)
             .await
             .context("change proposal")?;
         match changed {

@@ -5,7 +5,7 @@ use api_proposals::{Revision, RevisionRequest, RevisionSummary, Revisions};
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use database::proposals::{self as stored, Change, Issued, MAX_REVISIONS, Stored};
+use records::proposals::{self as stored, Change, Issued, MAX_REVISIONS, Stored};
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
 use proposal::differences;

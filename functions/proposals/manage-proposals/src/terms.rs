@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use database::proposals::Change;
+use records::proposals::Change;
 use identity::Role;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};

@@ -48,7 +48,6 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     }
 
     /// The router, for [`super::serve`].
-    #[must_use]
     pub fn router(self, context: S) -> Router {
         self.router.with_state(context)
     }

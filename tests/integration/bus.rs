@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use ::outbox::pending;
-use api::domain_events::{DomainEvent, Happening};
+use api::domain_events::{DomainEvent, EventPayload};
 use jiff::SignedDuration;
 use platform::bus::Bus;
 use platform::clock;
@@ -90,8 +90,8 @@ impl Decider {
             correlation_id: "request".to_owned(),
             occurred_at: clock::now(),
             what: match declined {
-                true => Happening::ProposalDeclined { proposal, revision },
-                false => Happening::ProposalAccepted { proposal, revision },
+                true => EventPayload::ProposalDeclined { proposal, revision },
+                false => EventPayload::ProposalAccepted { proposal, revision },
             },
         };
         outbox::add(&self.database.app, &pending(&event).unwrap())

@@ -129,21 +129,21 @@ fn check_body(file: &str, key: &str, body: &str) {
         "POST /v1/streams/start" | "POST /v1/streams/stop" | "POST /v1/streams/clear" => {
             drop(parse::<api::live::StreamRequest>(file, body));
         }
-        "POST /v1/proposals" => drop(parse::<api::proposals::NewProposal>(file, body)),
-        "POST /v1/analysis/required-objects" => drop(parse::<api::proposals::KpiCodes>(file, body)),
+        "POST /v1/proposals" => drop(parse::<api_proposals::NewProposal>(file, body)),
+        "POST /v1/analysis/required-objects" => drop(parse::<api_proposals::KpiCodes>(file, body)),
         "PUT /v1/proposals/{id}/terms" => {
             let terms = parse::<proposal::Terms>(file, body);
             assert_eq!(terms.clone().checked("USD"), Ok(terms), "events/{file}");
         }
-        "POST /v1/proposals/{id}/issue" => drop(parse::<api::proposals::Issue>(file, body)),
-        "POST /v1/proposals/{id}/revisions" => drop(parse::<api::proposals::Next>(file, body)),
-        "POST /v1/proposals/{id}/accept" => drop(parse::<api::proposals::Acceptance>(file, body)),
-        "POST /v1/proposals/{id}/decline" => drop(parse::<api::proposals::Refusal>(file, body)),
-        "POST /v1/proposals/{id}/schedule" => drop(parse::<api::proposals::ScheduleRequest>(file, body)),
-        "PUT /v1/proposals/{id}/schedule" => drop(parse::<proposal::schedule::Team>(file, body)),
-        "POST /v1/proposals/{id}/documents" => drop(parse::<api::proposals::DocumentsRequest>(file, body)),
-        "PUT /v1/branding" => drop(parse::<api::proposals::Branding>(file, body)),
-        "PUT /v1/proposals/{id}/answers/{step}" => drop(parse::<api::proposals::StepAnswers>(file, body)),
+        "POST /v1/proposals/{id}/issue" => drop(parse::<api_proposals::IssueRequest>(file, body)),
+        "POST /v1/proposals/{id}/revisions" => drop(parse::<api_proposals::RevisionRequest>(file, body)),
+        "POST /v1/proposals/{id}/accept" => drop(parse::<api_proposals::Acceptance>(file, body)),
+        "POST /v1/proposals/{id}/decline" => drop(parse::<api_proposals::Refusal>(file, body)),
+        "POST /v1/proposals/{id}/schedule" => drop(parse::<api_proposals::ScheduleRequest>(file, body)),
+        "PUT /v1/proposals/{id}/schedule" => drop(parse::<schedule::Team>(file, body)),
+        "POST /v1/proposals/{id}/documents" => drop(parse::<api_proposals::DocumentsRequest>(file, body)),
+        "PUT /v1/branding" => drop(parse::<api_proposals::Branding>(file, body)),
+        "PUT /v1/proposals/{id}/answers/{step}" => drop(parse::<api_proposals::StepAnswers>(file, body)),
         "POST /v1/licences" => drop(parse::<api::licences::NewLicence>(file, body)),
         "POST /v1/licences/verify" => drop(parse::<api::licences::LicenceKey>(file, body)),
         "POST /v1/licences/{id}/revoke" => drop(parse::<api::licences::Revocation>(file, body)),

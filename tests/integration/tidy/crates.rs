@@ -5,13 +5,32 @@ use std::collections::BTreeMap;
 use super::{function_folders, names, read, require_none, root};
 
 /// `shared/`, from pure to effectful: a crate depends only on those before it.
-const ORDER: [&str; 16] = [
-    "formula", "catalog", "series", "live", "proposal", "identity", "route", "api", "database", "facts", "records",
-    "registry", "archive", "answer", "platform", "outbox",
+const ORDER: [&str; 19] = [
+    "formula",
+    "catalog",
+    "series",
+    "live",
+    "schedule",
+    "proposal",
+    "document",
+    "identity",
+    "route",
+    "api",
+    "api-proposals",
+    "database",
+    "facts",
+    "records",
+    "registry",
+    "archive",
+    "answer",
+    "platform",
+    "outbox",
 ];
 
 /// Crates that do no I/O and know no clock.
-pub(super) const PURE: [&str; 7] = ["formula", "catalog", "series", "live", "proposal", "identity", "route"];
+pub(super) const PURE: [&str; 9] = [
+    "formula", "catalog", "series", "live", "schedule", "proposal", "document", "identity", "route",
+];
 
 /// What brings I/O with it, by the beginning of its name. `aws-lc-rs` is cryptography, and no part of this.
 const EFFECTFUL: [&str; 12] = [

@@ -12,7 +12,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use proposal::document::Document;
+use document::Document;
 use render_proposals::{pdf, preview, word};
 use sample::Sample;
 

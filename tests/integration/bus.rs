@@ -4,11 +4,12 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use ::outbox::pending;
 use api::domain_events::{DomainEvent, Happening};
-use database::outbox;
 use jiff::SignedDuration;
-use platform::bus::{Bus, pending};
+use platform::bus::Bus;
 use platform::clock;
+use records::outbox;
 use serde_json::{Value, json};
 use tests::databases::{TestDatabase, servers};
 use tests::fake_service::{ServiceRequest, configuration};
@@ -101,7 +102,7 @@ impl Decider {
     /// What `publish-events` does.
     async fn publish(&self) -> Result<usize, String> {
         let overdue = outbox::overdue(&self.database.app, SignedDuration::from_secs(-60), clock::now()).await;
-        let sent = self.bus.send(&self.database.app, overdue.unwrap()).await;
+        let sent = ::outbox::send(&self.database.app, &self.bus, overdue.unwrap()).await;
         sent.map_err(|error| format!("{error:#}"))
     }
 
@@ -149,7 +150,7 @@ async fn what_the_bus_does_not_take_waits_in_the_outbox() {
     // Who has made a decision does not wait for a bus that does not answer.
     fake.mode.store(HANGS, Ordering::SeqCst);
     let begin = Instant::now();
-    decider.bus.send_now(&decider.database.app, client).await;
+    ::outbox::send_now(&decider.database.app, &decider.bus, client).await;
     assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
     assert_eq!(decider.waiting().await.len(), 2);
 

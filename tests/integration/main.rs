@@ -24,3 +24,4 @@ mod live;
 mod proposals;
 mod publisher;
 mod tidy;
+mod transactions;

@@ -1,8 +1,7 @@
 //! Fresh databases on the servers that are given.
 
 use anyhow::{Context as _, Result};
-use database::Database;
-use database::connect::LOGIN_ROLE;
+use database::{Database, LOGIN_ROLE};
 use tokio_postgres::NoTls;
 use uuid::Uuid;
 
@@ -42,7 +41,7 @@ impl TestDatabase {
         let name = format!("test_{}", Uuid::now_v7().simple());
         admin(server, &format!("CREATE DATABASE {name}")).await?;
         let url = with_database(server, &name)?;
-        database::migrate::run(&Database::new(&url, LOGIN_ROLE)?).await?;
+        facts::migrate::run(&Database::new(&url, LOGIN_ROLE)?).await?;
         let server = server.to_owned();
         Ok(Self {
             created: Some(Created { server, name }),

@@ -1,6 +1,6 @@
 //! Roles: who may call which route.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use identity::{Permission, Role};
 use reqwest::Method;
@@ -14,13 +14,16 @@ async fn a_role_may_call_the_routes_of_its_permissions_and_no_other() {
     let product = Product::shared().await;
     let admin = product.airline().await;
     let routes = guarded_routes(&admin).await;
-    let listed: BTreeSet<(String, &str)> = routes.iter().map(|route| (route.0.to_string(), route.1)).collect();
-    let described = api::routes::routes();
-    let guarded = described.iter().filter(|route| !route.open).map(|route| {
-        let method = serde_json::to_value(&route.method).unwrap();
-        (method.text().to_uppercase(), route.path)
-    });
-    assert_eq!(listed, guarded.collect(), "each route that asks for a token is tried");
+    let listed = routes
+        .iter()
+        .map(|(method, route, .., permission)| (format!("{method} {route}"), *permission));
+    let described = describe_api::described().into_iter();
+    let guarded = described.filter_map(|route| Some((route.key(), route.access.permission()?)));
+    assert_eq!(
+        listed.collect::<BTreeMap<_, _>>(),
+        guarded.collect(),
+        "each route that asks for a token is tried, and takes the permission that is expected here"
+    );
     for role in Role::ALL {
         let user = match role {
             Role::Admin => admin.clone(),

@@ -1,17 +1,16 @@
-//! Entities.
+//! The routes of entities: create, replace, read, list.
 
 use anyhow::Context as _;
-use api::rest::{Entities, Entity};
+use api::catalog::{Entities, Entity};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use catalog::EntityDefinition;
-use database::definitions;
-use identity::Permission;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
 use platform::versions::{etag, expected_version};
+use records::definitions;
 
 use crate::refusals::{invalid, version};
 use crate::{Context, same_code};
@@ -20,10 +19,9 @@ const WHAT: &str = "entity";
 
 pub(crate) async fn create(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Body(definition): Body<EntityDefinition>,
 ) -> Result<Response, Problem> {
-    let caller = authorized.with(Permission::WriteCatalog)?;
     let code = definition.code.clone();
     let entity = definition
         .validate()
@@ -43,8 +41,10 @@ pub(crate) async fn create(
         .into_response())
 }
 
-pub(crate) async fn list(State(context): State<Context>, authorized: Authorized) -> Result<Json<Entities>, Problem> {
-    let caller = authorized.with(Permission::ReadCatalog)?;
+pub(crate) async fn list(
+    State(context): State<Context>,
+    Authorized(caller): Authorized,
+) -> Result<Json<Entities>, Problem> {
     let definitions = context.definitions(caller.client).await?;
     let entities = definitions
         .placed
@@ -59,10 +59,9 @@ pub(crate) async fn list(State(context): State<Context>, authorized: Authorized)
 
 pub(crate) async fn read(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Path(code): Path<String>,
 ) -> Result<Response, Problem> {
-    let caller = authorized.with(Permission::ReadCatalog)?;
     let definitions = context.definitions(caller.client).await?;
     let placed = definitions
         .placed
@@ -77,22 +76,21 @@ pub(crate) async fn read(
 
 pub(crate) async fn replace(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Path(code): Path<String>,
     headers: HeaderMap,
     Body(definition): Body<EntityDefinition>,
 ) -> Result<Response, Problem> {
-    let caller = authorized.with(Permission::WriteCatalog)?;
     same_code(&code, &definition.code)?;
     let expected = expected_version(&headers)?;
-    let mut known = context.definitions(caller.client).await?;
+    let known = context.definitions(caller.client).await?;
     let old = known
         .placed
         .get(&code)
         .cloned()
         .ok_or_else(|| Problem::not_found(WHAT, &code))?;
-    let entity = known
-        .catalog
+    let mut catalog = known.catalog.clone();
+    let entity = catalog
         .replace_entity(definition)
         .map_err(|problems| invalid(WHAT, &code, problems))?;
     let written = definitions::replace_entity(&context.database, caller.client, &old, &entity, expected)

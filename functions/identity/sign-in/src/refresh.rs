@@ -1,19 +1,19 @@
 //! `POST /v1/refresh-token`.
 
 use anyhow::Context as _;
-use api::rest::Refresh;
+use api::identity::RefreshToken;
 use axum::extract::State;
 use axum::response::Response;
-use database::clients;
 use identity::{Caller, TokenUse};
 use platform::extract::Json;
 use platform::{Problem, clock};
+use records::clients;
 
 use crate::{Context, session};
 
 pub(crate) async fn refresh(
     State(context): State<Context>,
-    Json(Refresh { refresh_token }): Json<Refresh>,
+    Json(RefreshToken { refresh_token }): Json<RefreshToken>,
 ) -> Result<Response, Problem> {
     let now = clock::now();
     let claims = context

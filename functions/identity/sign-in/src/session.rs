@@ -1,14 +1,14 @@
 //! The pair of tokens that both routes answer with.
 
 use anyhow::{Context as _, Result};
-use api::rest::Tokens;
+use api::identity::Tokens;
 use axum::Json;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use database::licences;
 use identity::{ACCESS_TOKEN_SECONDS, Caller, Claims, Features, KeyError, SigningKey, TokenUse};
 use jiff::Timestamp;
 use platform::Problem;
+use records::licences;
 use uuid::Uuid;
 
 use crate::Context;

@@ -1,23 +1,21 @@
 //! `review-batches`: what became of accepted events; dead letters and their replay.
 
 use anyhow::{Context as _, Result};
-use api::rest::{Accepted, Batch, DeadLetter, DeadLetters};
-use api::{EventSource, QueuedEvents};
+use api::ingest::{self, Accepted, Batch, DeadLetter, DeadLetters, EventSource, QueuedEvents};
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
 use axum::{Json, Router};
-use database::{Database, Timeouts, letters};
-use identity::Permission;
+use database::{Database, Timeouts};
 use platform::Problem;
 use platform::extract::{Authorized, Path, Query};
-use platform::http::{MAX_ANSWER_BYTES, payload_bytes};
+use platform::http::{MAX_ANSWER_BYTES, Routes, payload_bytes};
 use platform::queue::Queue;
+use records::{batches, dead_letters};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-/// Most bytes of a page, as Lambda's answer counts them. The longest single letter, 16 KB in which every byte is escaped twice, has 112 KB.
+/// The most bytes of a page, counted as Lambda counts its answer. The longest letter, 16 KB in which every byte is escaped twice, has 112 KB.
 const MAX_PAGE_BYTES: usize = MAX_ANSWER_BYTES - 1024 * 1024;
 
 /// What the function has from its environment.
@@ -43,11 +41,14 @@ impl Context {
 
 /// The routes of this function.
 pub fn router(context: Context) -> Router {
-    Router::new()
-        .route("/v1/batches/{id}", get(batch))
-        .route("/v1/dead-letters", get(list))
-        .route("/v1/dead-letters/{id}/replay", post(replay))
-        .with_state(context)
+    routes().router(context)
+}
+
+fn routes() -> Routes<Context> {
+    Routes::new()
+        .serve(&ingest::READ_BATCH, batch)
+        .serve(&ingest::LIST_DEAD_LETTERS, list)
+        .serve(&ingest::REPLAY_DEAD_LETTER, replay)
 }
 
 fn id(kind: &str, text: &str) -> Result<Uuid, Problem> {
@@ -57,12 +58,11 @@ fn id(kind: &str, text: &str) -> Result<Uuid, Problem> {
 
 async fn batch(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Path(text): Path<String>,
 ) -> Result<Json<Batch>, Problem> {
-    let caller = authorized.with(Permission::ReadDeadLetters)?;
     let id = id("batch", &text)?;
-    let report = letters::batch(&context.database, caller.client, id)
+    let report = batches::find(&context.database, caller.client, id)
         .await
         .context("read batch")?;
     let report = report.ok_or_else(|| {
@@ -88,21 +88,20 @@ struct Page {
 
 async fn list(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Query(page): Query<Page>,
 ) -> Result<Json<DeadLetters>, Problem> {
-    let caller = authorized.with(Permission::ReadDeadLetters)?;
     let limit = page.limit.unwrap_or(50);
-    if !(1..=letters::MAX_PAGE).contains(&limit) {
+    if !(1..=dead_letters::MAX_PAGE).contains(&limit) {
         return Err(Problem::malformed(format!(
             "`limit` is {limit}: it goes from 1 to {}",
-            letters::MAX_PAGE
+            dead_letters::MAX_PAGE
         )));
     }
     if page.entity.as_deref().is_some_and(|entity| entity.contains('\0')) {
         return Err(Problem::malformed("`entity` contains the character U+0000"));
     }
-    let found = letters::list(
+    let found = dead_letters::list(
         &context.database,
         caller.client,
         page.entity.as_deref(),
@@ -134,11 +133,11 @@ fn page_of(found: Vec<DeadLetter>, limit: i64) -> Result<DeadLetters> {
     })
 }
 
-fn described(letter: letters::DeadLetter) -> DeadLetter {
+fn described(letter: dead_letters::DeadLetter) -> DeadLetter {
     DeadLetter {
         id: letter.id,
         entity: letter.entity,
-        batch_id: letter.batch,
+        batch_id: letter.batch_id,
         position: letter.position,
         field: letter.field,
         reason: letter.reason,
@@ -154,17 +153,16 @@ fn described(letter: letters::DeadLetter) -> DeadLetter {
 /// repeated: it left a dead letter of its own, and that one is replayed.
 async fn replay(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Path(text): Path<String>,
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
-    let caller = authorized.with(Permission::ReplayDeadLetters)?;
     let id = id("dead letter", &text)?;
     let batch_id = Uuid::new_v5(&id, b"replay");
-    let letter = letters::find(&context.database, caller.client, id)
+    let letter = dead_letters::find(&context.database, caller.client, id)
         .await
         .context("read dead letter")?;
     let letter = letter.ok_or_else(|| Problem::not_found("dead letter", &text))?;
-    let refused_again = letters::of_batch(&context.database, caller.client, batch_id)
+    let refused_again = dead_letters::of_batch(&context.database, caller.client, batch_id)
         .await
         .context("look for the replay's dead letter")?;
     if let Some(newer) = refused_again {
@@ -176,7 +174,7 @@ async fn replay(
         )));
     }
     let event = RawValue::from_string(letter.original.clone()).map_err(|_| {
-        Problem::invalid("the original is no JSON event: it is a broken line or a file's key")
+        Problem::invalid("the original is not a JSON event: it is a broken line or a file's key")
             .hint("send the corrected event or drop the corrected file instead")
     })?;
     let queued = QueuedEvents {
@@ -189,7 +187,7 @@ async fn replay(
         broken: Vec::new(),
     };
     context.queue.send(queued.message().context("write message")?).await?;
-    letters::mark_replayed(&context.database, caller.client, id, batch_id)
+    dead_letters::mark_replayed(&context.database, caller.client, id, batch_id)
         .await
         .context("mark dead letter")?;
     Ok((StatusCode::ACCEPTED, Json(Accepted { batch_id, events: 1 })))
@@ -235,5 +233,13 @@ mod tests {
             assert!(!more || page.next_before == page.dead_letters.last().map(|letter| letter.id));
             assert!(payload_bytes(&serde_json::to_vec(&page).unwrap()) <= MAX_ANSWER_BYTES);
         }
+    }
+
+    #[test]
+    fn it_serves_exactly_its_routes() {
+        assert_eq!(
+            routes().differences(env!("CARGO_PKG_NAME"), &api::ingest::ROUTES),
+            [""; 0]
+        );
     }
 }

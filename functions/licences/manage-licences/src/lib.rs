@@ -17,13 +17,14 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use axum::Router;
-use axum::routing::{get, post};
-use database::{Database, Timeouts, clients};
+use database::{Database, Timeouts};
 use identity::licence::key::LicenceSigningKey;
 use identity::{Caller, Permission};
 use jiff::civil::Date;
 use platform::extract::permitted;
+use platform::http::Routes;
 use platform::{Problem, clock, environment};
+use records::clients;
 use uuid::Uuid;
 
 /// What the function has from its environment.
@@ -85,11 +86,28 @@ fn checked_reason(reason: &str) -> Result<&str, Problem> {
 
 /// The routes of this function.
 pub fn router(context: Context) -> Router {
-    Router::new()
-        .route("/v1/licences", get(licences::list).post(licences::issue))
-        .route("/v1/licences/verify", post(verify::verify))
-        .route("/v1/licences/{id}/revoke", post(licences::revoke))
-        .route("/v1/licences/keys", get(keys::list))
-        .route("/v1/licences/keys/{kid}/withdraw", post(keys::withdraw))
-        .with_state(context)
+    routes().router(context)
+}
+
+fn routes() -> Routes<Context> {
+    Routes::new()
+        .serve(&api::licences::ISSUE_LICENCE, licences::issue)
+        .serve(&api::licences::LIST_LICENCES, licences::list)
+        .serve(&api::licences::VERIFY_LICENCE, verify::verify)
+        .serve(&api::licences::REVOKE_LICENCE, licences::revoke)
+        .serve(&api::licences::LIST_LICENCE_KEYS, keys::list)
+        .serve(&api::licences::WITHDRAW_LICENCE_KEY, keys::withdraw)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_serves_exactly_its_routes() {
+        assert_eq!(
+            routes().differences(env!("CARGO_PKG_NAME"), &api::licences::ROUTES),
+            [""; 0]
+        );
+    }
 }

@@ -6,12 +6,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use database::licences::{self as stored, Issued, MAX_LICENCES, New, Stored};
+use identity::Features;
 use identity::licence::{InvalidTerm, Licence, Terms};
-use identity::{Features, Permission};
 use platform::extract::{Authorized, Json as Body, Path, Query};
 use platform::problem::Issue;
 use platform::{Problem, clock, idempotency};
+use records::licences::{self as stored, Issued, MAX_LICENCES, New, Stored};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -22,11 +22,10 @@ const WHAT: &str = "licence";
 
 pub(crate) async fn issue(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     headers: HeaderMap,
     Body(new): Body<NewLicence>,
 ) -> Result<Response, Problem> {
-    let caller = authorized.with(Permission::IssueLicences)?;
     let key = idempotency::key(&headers, caller.client, "licences")?;
     let (client, terms) = checked(new)?;
     let today = context.today(client).await?;
@@ -99,10 +98,9 @@ pub(crate) struct Whose {
 
 pub(crate) async fn list(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Query(Whose { client }): Query<Whose>,
 ) -> Result<Json<Licences>, Problem> {
-    let caller = authorized.with(Permission::ReadLicences)?;
     let client = client.unwrap_or(caller.client);
     may_see(&caller, client)?;
     let today = context.today(client).await?;
@@ -117,11 +115,10 @@ pub(crate) async fn list(
 
 pub(crate) async fn revoke(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Path(id): Path<String>,
     Body(Revocation { client, reason }): Body<Revocation>,
 ) -> Result<Json<Shown>, Problem> {
-    let caller = authorized.with(Permission::IssueLicences)?;
     let reason = checked_reason(&reason)?;
     let missing = || Problem::not_found(WHAT, &id);
     let licence: Uuid = id.parse().map_err(|_| missing())?;

@@ -4,24 +4,24 @@ use anyhow::Context as _;
 use api::licences::{LicenceKey, Renewal, Verification};
 use axum::Json;
 use axum::extract::State;
-use database::licences::{self as stored, Stored};
+use identity::Caller;
 use identity::licence::key::signing_key_id;
 use identity::licence::notice::{NOTICE_DAYS, days_left};
 use identity::licence::{Licence, LicenceError};
-use identity::{Caller, Permission};
 use jiff::civil::Date;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body};
+use records::licence_keys;
+use records::licences::{self as stored, Stored};
 
 use crate::shown::{problem, shown};
 use crate::{Context, may_see};
 
 pub(crate) async fn verify(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Body(LicenceKey { key }): Body<LicenceKey>,
 ) -> Result<Json<Verification>, Problem> {
-    let caller = authorized.with(Permission::ReadLicences)?;
     let licence = match trusted(&context, &caller, key.trim()).await? {
         Ok(licence) => licence,
         Err(error) => return Ok(Json(refused(&error))),
@@ -52,7 +52,7 @@ async fn trusted(context: &Context, caller: &Caller, key: &str) -> Result<Result
     if !kid.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(Err(LicenceError::UnknownKey(kid)));
     }
-    let known = stored::find_key(&context.database, &kid)
+    let known = licence_keys::find(&context.database, &kid)
         .await
         .context("read signing key")?;
     let Some(known) = known else {

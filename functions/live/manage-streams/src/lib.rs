@@ -1,21 +1,21 @@
 //! `manage-streams`: which topics are watched, and by how many; pinning and pausing them.
 //!
 //! A topic is computed while somebody watches it. `start` has it computed even when nobody does, `stop` has it not computed even
-//! when somebody does, and each first undoes the other: what was stopped and started again is as it was, and is not computed for ever. `clear` undoes
+//! when somebody does, and each first undoes the other: what was stopped and started again is as it was before, and not pinned. `clear` undoes
 //! either.
 
 mod streams;
 
+use answer::Definitions;
 use anyhow::{Context as _, Result};
-use api::rest::{Stream, StreamRequest, Streams};
+use api::live::{Stream, StreamRequest, Streams};
 use axum::extract::State;
-use axum::routing::{get, post};
 use axum::{Json, Router};
 use database::{Database, Timeouts};
-use identity::Permission;
+use identity::Caller;
 use live::Topic;
-use platform::database::client_catalog;
 use platform::extract::{Authorized, Json as Body};
+use platform::http::Routes;
 use platform::publishers::Publishers;
 use platform::{Problem, clock, environment};
 use registry::{Error, Registry};
@@ -26,6 +26,7 @@ use uuid::Uuid;
 #[derive(Clone)]
 pub struct Context {
     database: Database,
+    definitions: Definitions,
     registry: Registry,
     publishers: Publishers,
 }
@@ -42,6 +43,7 @@ impl Context {
         Ok(Self {
             publishers: Publishers::from_environment(&database, &registry).await?,
             database,
+            definitions: Definitions::default(),
             registry,
         })
     }
@@ -49,16 +51,18 @@ impl Context {
 
 /// The routes of this function.
 pub fn router(context: Context) -> Router {
-    Router::new()
-        .route("/v1/streams", get(list))
-        .route("/v1/streams/start", post(start))
-        .route("/v1/streams/stop", post(stop))
-        .route("/v1/streams/clear", post(clear))
-        .with_state(context)
+    routes().router(context)
 }
 
-async fn list(State(context): State<Context>, authorized: Authorized) -> Result<Json<Streams>, Problem> {
-    let caller = authorized.with(Permission::ReadStreams)?;
+fn routes() -> Routes<Context> {
+    Routes::new()
+        .serve(&api::live::LIST_STREAMS, list)
+        .serve(&api::live::START_STREAM, start)
+        .serve(&api::live::STOP_STREAM, stop)
+        .serve(&api::live::CLEAR_STREAM, clear)
+}
+
+async fn list(State(context): State<Context>, Authorized(caller): Authorized) -> Result<Json<Streams>, Problem> {
     let watched = context.registry.subscriber_counts(caller.client, clock::now()).await;
     let controls = context
         .registry
@@ -71,35 +75,34 @@ async fn list(State(context): State<Context>, authorized: Authorized) -> Result<
 
 async fn start(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Body(request): Body<StreamRequest>,
 ) -> Result<Json<Stream>, Problem> {
-    control(&context, authorized, request, Order::Start).await
+    control(&context, caller, request, Order::Start).await
 }
 
 async fn stop(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Body(request): Body<StreamRequest>,
 ) -> Result<Json<Stream>, Problem> {
-    control(&context, authorized, request, Order::Stop).await
+    control(&context, caller, request, Order::Stop).await
 }
 
 async fn clear(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Body(request): Body<StreamRequest>,
 ) -> Result<Json<Stream>, Problem> {
-    control(&context, authorized, request, Order::Clear).await
+    control(&context, caller, request, Order::Clear).await
 }
 
 async fn control(
     context: &Context,
-    authorized: Authorized,
+    caller: Caller,
     request: StreamRequest,
     order: Order,
 ) -> Result<Json<Stream>, Problem> {
-    let caller = authorized.with(Permission::ControlStreams)?;
     let topic = topic(context, caller.client, request, order).await?;
     let (id, now) = (topic.id(), clock::now());
     let before = context
@@ -124,13 +127,16 @@ async fn control(
     Ok(Json(streams::stream(topic, subscribers, control)))
 }
 
-/// The topic that is asked for, checked like one that is subscribed to. A control can be cleared also after its KPI or dimension is gone.
+/// The topic that is asked for, checked like one that is subscribed to. A control can be cleared even when its KPI or dimension is gone.
 async fn topic(context: &Context, client: Uuid, request: StreamRequest, order: Order) -> Result<Topic, Problem> {
     let subscription = streams::subscription(client, request).map_err(streams::refused)?;
     if order == Order::Clear {
         return Ok(subscription.topic);
     }
-    let definitions = client_catalog(&context.database, client).await?;
+    let current = context.definitions.current(&context.database, client).await;
+    let definitions = current
+        .context("read definitions")?
+        .ok_or_else(Problem::client_is_gone)?;
     live::check_existence(std::slice::from_ref(&subscription), &definitions.catalog).map_err(streams::refused)?;
     Ok(subscription.topic)
 }
@@ -139,5 +145,18 @@ fn refused(error: Error) -> Problem {
     match error {
         Error::TooManyControls { .. } => Problem::invalid(error.to_string()).hint("GET /v1/streams lists them"),
         other => anyhow::Error::from(other).context("control a stream").into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_serves_exactly_its_routes() {
+        assert_eq!(
+            routes().differences(env!("CARGO_PKG_NAME"), &api::live::ROUTES),
+            [""; 0]
+        );
     }
 }

@@ -41,20 +41,20 @@ async fn main() -> Result<()> {
         .next()
         .context("TEST_DATABASE_URLS names no server")?;
     let database = TestDatabase::create(&server).await?;
-    let new = database::clients::NewClient {
+    let new = records::clients::NewClient {
         name: "bench",
         time_zone: "UTC",
         email: &"bench@example.com".parse()?,
         password_hash: "none",
         role: "admin",
     };
-    let client = database::clients::provision(&database.owner, &new).await?.client;
+    let client = records::clients::provision(&database.owner, &new).await?.client;
     let mut definitions: Vec<catalog::EntityDefinition> = serde_json::from_str(ENTITIES)?;
     let entity = definitions
         .remove(0)
         .validate()
         .map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
-    database::definitions::create_entity(&database.owner, client, &entity).await?;
+    records::definitions::create_entity(&database.owner, client, &entity).await?;
     let mapper = Mapper::new(std::sync::Arc::new(entity));
     let bytes = Bytes::from(std::fs::read(tests::required("FACTS_FILE"))?);
     let events = events(bytes)?;

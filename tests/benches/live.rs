@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use database::notify::{Listener, Notice};
+use facts::notifications::{Listener, Notification};
 use futures::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tests::product::Product;
@@ -157,8 +157,8 @@ impl Measured {
 async fn count_commits(database: database::Database, commits: watch::Sender<Commits>) -> Result<()> {
     let mut listener = Listener::start(&database).await?;
     let mut total = 0;
-    while let Some(notice) = listener.next().await {
-        if let Notice::Facts(committed) = notice {
+    while let Some(notification) = listener.next().await {
+        if let Notification::Facts(committed) = notification {
             total += committed.facts as u64;
             commits.send_modify(|commits| commits.push((Instant::now(), total)));
         }

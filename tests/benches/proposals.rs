@@ -99,11 +99,11 @@ async fn computed(product: &Product, path: &str) -> Result<Vec<Duration>> {
     let id = path.rsplit('/').next().context("no id")?.parse()?;
     let client = product.ours.client;
     let session = product.database.app.session().await?;
-    let mut loaded = database::definitions::load(&session, &[client]).await?;
+    let mut loaded = records::definitions::load(&session, &[client]).await?;
     let definitions = loaded.remove(&client).context("no client")??;
     // The pool has one connection.
     drop(session);
-    let stored = database::proposals::find(&product.database.app, client, id).await?;
+    let stored = records::proposals::find(&product.database.app, client, id).await?;
     let stored = stored.context("no proposal")?;
     let book = proposal::PriceBook::of(&stored.price_book)?;
     let one = || {

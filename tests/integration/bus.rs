@@ -4,11 +4,12 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use ::outbox::pending;
 use api::domain_events::{DomainEvent, Happening};
-use database::outbox;
 use jiff::SignedDuration;
-use platform::bus::{Bus, pending};
+use platform::bus::Bus;
 use platform::clock;
+use records::outbox;
 use serde_json::{Value, json};
 use tests::databases::{TestDatabase, servers};
 use tests::stand_in::{Asked, configuration};
@@ -99,7 +100,7 @@ impl Desk {
     /// What `publish-events` does.
     async fn publish(&self) -> Result<usize, String> {
         let overdue = outbox::overdue(&self.database.app, SignedDuration::from_secs(-60), clock::now()).await;
-        let sent = self.bus.send(&self.database.app, overdue.unwrap()).await;
+        let sent = ::outbox::send(&self.database.app, &self.bus, overdue.unwrap()).await;
         sent.map_err(|error| format!("{error:#}"))
     }
 
@@ -147,7 +148,7 @@ async fn what_the_bus_does_not_take_waits() {
     // Who has made a decision does not wait for a bus that does not answer.
     stand.mode.store(HANGS, Ordering::SeqCst);
     let begin = Instant::now();
-    desk.bus.send_now(&desk.database.app, client).await;
+    ::outbox::send_now(&desk.database.app, &desk.bus, client).await;
     assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
     assert_eq!(desk.waiting().await.len(), 2);
 

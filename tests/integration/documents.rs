@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::tidy::template::{function_of_event, functions, http_routes, template};
-use crate::tidy::{names, read, require_none, root};
+use crate::tidy::{events, read, require_none, root};
 
 /// Set to rewrite the checked-in documents instead of comparing them.
 const UPDATE: &str = "UPDATE_DOCUMENTS";
@@ -82,8 +82,8 @@ fn sam_accepts_the_template() {
 
 #[test]
 fn sample_events_are_what_their_triggers_send() {
-    for file in names("events") {
-        let event: Value = parse(&file, &read(&root().join("events").join(&file)));
+    for (file, area) in events() {
+        let event: Value = parse(&file, &read(&root().join("events").join(area).join(&file)));
         let function = function_of_event(&file);
         match function {
             "authorize-request" if event["version"] == "2.0" => {
@@ -115,10 +115,10 @@ fn sample_events_are_what_their_triggers_send() {
 
 #[test]
 fn every_route_has_a_sample_event() {
-    let routes: Vec<String> = names("events")
+    let routes: Vec<String> = events()
         .into_iter()
-        .filter_map(|file| {
-            parse::<Value>(&file, &read(&root().join("events").join(&file)))["routeKey"]
+        .filter_map(|(file, area)| {
+            parse::<Value>(&file, &read(&root().join("events").join(area).join(&file)))["routeKey"]
                 .as_str()
                 .map(str::to_owned)
         })

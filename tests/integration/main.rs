@@ -19,3 +19,4 @@ mod flows;
 mod live;
 mod publisher;
 mod tidy;
+mod transactions;

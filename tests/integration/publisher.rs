@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use catalog::{EntityDefinition, KpiDefinition, Level};
-use database::ingest::{self, Batch};
-use database::{Database, Timeouts, clients, definitions};
+use database::{Database, Timeouts};
+use facts::batch::Batch;
+use facts::ingest;
 use jiff::{SignedDuration, Timestamp};
 use live::{Change, Frame, Mode, Publisher, Silence, Subscription, Topic, Touched};
 use push_updates::catalogs::Catalogs;
 use push_updates::tick;
+use records::{clients, definitions};
 use serde_json::{Value, json};
 use series::Mapper;
 use tests::databases::{TestDatabase, servers};

@@ -1,11 +1,13 @@
 //! House rules that are worth keeping, each with its reason. They only read files.
 
 mod crates;
+mod documents;
 mod repository;
 mod sources;
 mod stand_in;
 pub(crate) mod template;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The top of the repository.
@@ -25,6 +27,30 @@ pub(crate) fn names(folder: &str) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+/// Functions by name, each with its folder: `functions/AREA/NAME`.
+pub(crate) fn functions() -> BTreeMap<String, String> {
+    let areas = names("functions").into_iter();
+    let in_area = |area: String| {
+        let folder = format!("functions/{area}");
+        names(&folder)
+            .into_iter()
+            .map(move |name| (name.clone(), format!("{folder}/{name}")))
+    };
+    areas.flat_map(in_area).collect()
+}
+
+/// Sample events by file name, each with the area that it lies in: `events/AREA/NAME.json`.
+pub(crate) fn events() -> BTreeMap<String, String> {
+    let areas = names("events").into_iter();
+    areas
+        .flat_map(|area| {
+            names(&format!("events/{area}"))
+                .into_iter()
+                .map(move |name| (name, area.clone()))
+        })
+        .collect()
 }
 
 /// All files below a folder, what was fetched left out.

@@ -1,8 +1,7 @@
 //! Fresh databases on the servers that are given.
 
 use anyhow::{Context as _, Result};
-use database::Database;
-use database::connect::LOGIN_ROLE;
+use database::{Database, LOGIN_ROLE};
 use tokio_postgres::NoTls;
 use uuid::Uuid;
 
@@ -37,7 +36,7 @@ impl TestDatabase {
         let name = format!("test_{}", Uuid::now_v7().simple());
         admin(server, &format!("CREATE DATABASE {name}")).await?;
         let url = with_database(server, &name)?;
-        database::migrate::run(&Database::new(&url, LOGIN_ROLE)?).await?;
+        facts::migrate::run(&Database::new(&url, LOGIN_ROLE)?).await?;
         Ok(Self {
             owner: Database::new(&url, "analytics_owner")?,
             app: Database::new(&url, "analytics_app")?,

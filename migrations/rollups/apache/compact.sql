@@ -3,4 +3,4 @@
 WITH moved AS (
     DELETE FROM {{partials}} WHERE bucket >= $1 AND bucket < $2 RETURNING *
 ){{levels}}
-SELECT count(*) FROM moved
+SELECT count(*) AS moved FROM moved

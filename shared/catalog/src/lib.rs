@@ -12,13 +12,13 @@ mod book;
 mod definition;
 mod derived;
 mod entity;
+#[cfg(test)]
+mod fixtures;
 mod kpi;
 mod level;
 mod names;
 mod problem;
 mod replacement;
-#[cfg(test)]
-mod samples;
 mod validate;
 
 pub use book::Catalog;

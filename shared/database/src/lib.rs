@@ -1,35 +1,45 @@
-//! The only crate with SQL.
+//! The way to the database: addresses and roles, time limits, transactions, migrations. What is asked and stored is said in `facts`
+//! and `records`, which with this crate have all SQL.
 //!
-//! Ordinary tables (clients, definitions, batches, dead letters) are isolated by row-level security; facts and rollups
-//! are reachable only through the functions here, none of which has a form without a client.
-//!
-//! - [`connect`]: pool, roles, TLS; [`migrate`]: schema; [`relation`], [`ddl`], [`tables`]: the tables that entities generate
-//! - [`ingest`], [`correct`], [`copy`]: facts, partials, rejects and the batch's mark in one transaction
-//! - [`read`]: states of buckets for [`series::Question`]s, many in one statement; [`compact`]: upkeep of rollups
-//! - [`definitions`] with [`change`], [`clients`], [`letters`], [`licences`], [`notices`], [`proposals`], [`renderings`],
-//!   [`branding`], [`outbox`], [`notify`], [`health`]: the rest, one table each
+//! - [`Database`] is a function's pool of one connection; [`Session`] is that connection in use
+//! - [`Database::transaction`] is the only way to hold a transaction: whatever happens to the future, it does not stay open
+//! - [`row!`] declares what a statement's rows are, by the names of their columns
+//! - [`migrate`] brings the ordinary tables up to date; [`listener`] hears what commits tell
 
-pub mod branding;
-pub mod change;
-pub mod clients;
-pub mod compact;
-pub mod connect;
-pub mod copy;
-pub mod correct;
-pub mod ddl;
-pub mod definitions;
-pub mod health;
-pub mod ingest;
-pub mod letters;
-pub mod licences;
+mod edition;
+mod error;
+pub mod listener;
 pub mod migrate;
-pub mod notices;
-pub mod notify;
-pub mod outbox;
-pub mod proposals;
-pub mod read;
-pub mod relation;
-pub mod renderings;
-pub mod tables;
+mod pool;
+pub mod row;
+mod session;
+mod transaction;
 
-pub use connect::{Database, Edition, Error, Session, Timeouts};
+pub use edition::Edition;
+pub use error::Error;
+pub use pool::{Database, LOGIN_ROLE, Timeouts};
+pub use row::FromRow;
+pub use session::Session;
+pub use transaction::{Isolation, OfClient, Scope};
+
+/// What the macro [`row!`] needs where it is used.
+pub mod sql {
+    pub use tokio_postgres::{Column, Row};
+}
+
+/// A name quoted for SQL text.
+#[must_use]
+pub fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A value as it is stored in a column of JSON.
+///
+/// # Errors
+/// When it can't be written as JSON.
+pub fn json(value: &impl serde::Serialize) -> Result<serde_json::Value, Error> {
+    serde_json::to_value(value).map_err(|error| Error::Stored {
+        place: "JSON to be stored".to_owned(),
+        cause: error.to_string(),
+    })
+}

@@ -83,6 +83,12 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "not-signed-in", "Not signed in", detail)
     }
 
+    /// 401: the token's client is gone; its tokens live on for a while.
+    #[must_use]
+    pub fn client_is_gone() -> Self {
+        Self::unauthenticated("the token's client does not exist any more")
+    }
+
     /// 403: who asks may not.
     #[must_use]
     pub fn forbidden(detail: impl Into<String>) -> Self {

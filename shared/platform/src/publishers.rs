@@ -2,7 +2,8 @@
 
 use anyhow::{Context as _, Result};
 use api::QueuedWake;
-use database::{Database, notify};
+use database::Database;
+use facts::notifications;
 use registry::{Registry, SHARDS};
 
 use crate::clock;
@@ -50,7 +51,7 @@ impl Publishers {
 
     async fn try_tell(&self, shard: u32) -> Result<()> {
         let (told, asleep) = tokio::join!(
-            notify::subscriptions_changed(&self.database, shard),
+            notifications::subscriptions_changed(&self.database, shard),
             self.registry.needs_wake(shard, clock::now())
         );
         if asleep.context("read the publisher's lease")? {

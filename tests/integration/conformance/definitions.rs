@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::slice::from_ref;
 
 use catalog::{EntityDefinition, KpiDefinition, MAX_ATTRIBUTES, MAX_ENTITIES, MAX_KPIS};
-use database::connect::LOGIN_ROLE;
-use database::definitions::{self, ClientCatalog, KPI_VALUE, Written};
-use database::ingest::{self, Batch};
+use database::LOGIN_ROLE;
 use database::{Database, Error};
+use facts::batch::Batch;
+use facts::ingest;
+use facts::relation::KPI_VALUE;
+use records::definitions::{self, ClientCatalog, Written};
 use serde_json::{Value, json};
 use series::Mapper;
 use tests::databases::{TestDatabase, servers};
@@ -24,14 +26,14 @@ impl Bench {
     async fn open(server: &str) -> Self {
         let database = TestDatabase::create(server).await.unwrap();
         let provision = async |name: &str| {
-            let new = database::clients::NewClient {
+            let new = records::clients::NewClient {
                 name,
                 time_zone: "UTC",
                 email: &format!("{name}@example.com").parse().unwrap(),
                 password_hash: "none",
                 role: "admin",
             };
-            let provisioned = database::clients::provision(&database.owner, &new).await;
+            let provisioned = records::clients::provision(&database.owner, &new).await;
             provisioned.unwrap().client
         };
         let (ours, theirs) = (provision("ours").await, provision("theirs").await);
@@ -360,7 +362,7 @@ async fn a_migration_that_fails_leaves_no_role_behind() {
             .unwrap();
         let database = Database::new(&bench.database.url, LOGIN_ROLE).unwrap();
         for turn in ["first", "second"] {
-            let told = database::migrate::run(&database).await.unwrap_err().to_string();
+            let told = facts::migrate::run(&database).await.unwrap_err().to_string();
             assert!(told.contains("kpi_values_minute"), "{turn}: {told}");
         }
         bench.close().await;
@@ -382,7 +384,7 @@ async fn a_grouping_of_one_client_leaves_the_rollups_of_others_as_they_are() {
             bench.ingest(client, "Order", &events).await.unwrap();
         }
         let now = "2026-04-01T00:00:00Z".parse().unwrap();
-        database::compact::run(&bench.database.owner, now).await.unwrap();
+        facts::compact::run(&bench.database.owner, now).await.unwrap();
         let by_channel = json!({ "dimensions": ["channel"] });
         let written = bench.add(bench.ours, "Order", &[], &[by_channel]).await;
         assert_eq!(written, Written::Stored(2));

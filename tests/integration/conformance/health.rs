@@ -1,6 +1,7 @@
 //! What the database says of itself.
 
-use database::{Edition, health};
+use database::Edition;
+use facts::health;
 use tests::databases::{TestDatabase, servers};
 
 /// A job that never runs by itself: how its runs went is written by the test, since a test server may have no worker left

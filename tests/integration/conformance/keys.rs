@@ -2,9 +2,10 @@
 
 use api::{EventSource, QueuedEvents};
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use database::letters::{self, BatchReport};
 use ingest_events::{Context, handle};
 use lambda_runtime::LambdaEvent;
+use records::batches::{self, BatchReport};
+use records::dead_letters;
 use serde_json::value::to_raw_value;
 use tests::databases::servers;
 use uuid::Uuid;
@@ -45,7 +46,7 @@ async fn deliver(context: &Context, messages: &[QueuedEvents]) {
 }
 
 async fn outcome(shop: &Shop, batch: u128) -> (i32, i32) {
-    let report: BatchReport = letters::batch(&shop.database.app, shop.ours, Uuid::from_u128(batch))
+    let report: BatchReport = batches::find(&shop.database.app, shop.ours, Uuid::from_u128(batch))
         .await
         .unwrap()
         .expect("the batch is marked");
@@ -78,7 +79,7 @@ async fn a_second_body_is_told(server: &str, key: &[&str], entity: &str, accepte
     }
     assert_eq!(outcome(&shop, 2).await, (0, 2), "{entity}: accepted + rejected = sent");
     assert_eq!(outcome(&shop, 3).await, (0, 1), "{entity}");
-    let all = letters::list(&shop.database.app, shop.ours, None, None, letters::MAX_PAGE)
+    let all = dead_letters::list(&shop.database.app, shop.ours, None, None, dead_letters::MAX_PAGE)
         .await
         .unwrap();
     let told = all.iter().filter(|letter| letter.reason.contains("Idempotency-Key"));

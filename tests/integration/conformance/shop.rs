@@ -5,16 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catalog::{Entity, EntityDefinition, KpiDefinition, Level};
-use database::definitions::{self, ClientCatalog};
-use database::ingest::{self, Batch, Outcome};
-use database::read::{self, Read};
-use database::relation::Placed;
 use database::{Database, Error};
+use facts::Placed;
+use facts::batch::{Batch, Outcome};
+use facts::ingest;
 use jiff::Timestamp;
+use records::definitions::{self, ClientCatalog};
 use serde_json::{Value, json};
-use series::answer::Row;
 use series::plan::Filter;
-use series::{Mapper, Point, Question, Range, Request, SeriesKey};
+use series::{Mapper, Point, Range, Request, SeriesKey};
 use tests::databases::TestDatabase;
 use uuid::Uuid;
 
@@ -63,17 +62,14 @@ impl Shop {
         let mut clients = Vec::new();
         for name in ["ours", "theirs"] {
             let email = format!("{name}@example.com").parse().unwrap();
-            let new = database::clients::NewClient {
+            let new = records::clients::NewClient {
                 name,
                 time_zone: zone,
                 email: &email,
                 password_hash: "none",
                 role: "admin",
             };
-            let client = database::clients::provision(&database.owner, &new)
-                .await
-                .unwrap()
-                .client;
+            let client = records::clients::provision(&database.owner, &new).await.unwrap().client;
             let entity = entity(key).validate().unwrap();
             definitions::create_entity(&database.owner, client, &entity)
                 .await
@@ -185,12 +181,12 @@ impl Shop {
     }
 
     pub(super) async fn compact(&self, now: &str) {
-        database::compact::run(&self.database.owner, now.parse().unwrap())
+        facts::compact::run(&self.database.owner, now.parse().unwrap())
             .await
             .unwrap();
     }
 
-    /// Asks as `read-series` does.
+    /// Asks as everybody does.
     pub(super) async fn ask(
         &self,
         client: Uuid,
@@ -210,34 +206,8 @@ impl Shop {
             filter,
             by,
         };
-        let questions = series::plan(&request, &definitions.calendar, |code| definitions.catalog.entity(code)).unwrap();
-        let relation = |question: &Question| definitions.placed[question.entity.code()].relation.clone();
-        let reads: Vec<Read> = questions
-            .into_iter()
-            .map(|question| Read {
-                clients: vec![client],
-                relation: relation(&question),
-                question,
-            })
-            .collect();
-        let answers = read::read(&self.database.app.session().await.unwrap(), &reads)
-            .await
-            .unwrap();
-        let rows: Vec<Vec<Row>> = answers
-            .into_iter()
-            .map(|rows| {
-                rows.into_iter()
-                    .inspect(|(owner, _)| assert_eq!(*owner, client))
-                    .map(|(_, row)| row)
-                    .collect()
-            })
-            .collect();
-        let read: Vec<(&Question, &[Row])> = reads
-            .iter()
-            .zip(&rows)
-            .map(|(read, rows)| (&read.question, rows.as_slice()))
-            .collect();
-        series::answer(&request, &definitions.calendar, &read)
+        let answer = answer::ask(&self.database.app, client, &definitions, &request).await;
+        answer.unwrap().points
     }
 }
 

@@ -361,7 +361,7 @@ async fn a_row_that_was_changed_opens_nothing(product: &Product) {
     let (ours, theirs) = (product.ours.client, product.theirs.client);
     let features = async |days: i64| {
         let now = platform::clock::now() + SignedDuration::from_hours(24 * days);
-        let found = database::licences::features(&product.database.app, theirs, now).await;
+        let found = records::licences::features(&product.database.app, theirs, now).await;
         found.unwrap().iter().count()
     };
     assert_eq!((features(0).await, features(29).await, features(30).await), (5, 5, 0));

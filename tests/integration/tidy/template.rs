@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
-use super::{names, read, require_none, root, rust_files};
+use super::{read, require_none, root, rust_files};
 
 /// The template; `!Ref X` is `{"!Ref": "X"}`.
 pub(crate) fn template() -> Value {
@@ -70,9 +70,9 @@ pub(crate) fn http_routes(properties: &Value) -> Vec<(String, String, bool)> {
 fn functions_are_in_the_template() {
     let template = template();
     let known: BTreeSet<String> = functions(&template).into_keys().collect();
-    let folders: BTreeSet<String> = names("functions").into_iter().collect();
+    let folders: BTreeSet<String> = super::functions().into_keys().collect();
     require_none(
-        "each folder of functions/ is a function of template.yaml by its CodeUri, and each of those is a folder",
+        "each folder of an area of functions/ is a function of template.yaml by its CodeUri, and each of those is a folder",
         "what is not in the template does not run, here or on AWS",
         known.symmetric_difference(&folders).cloned().collect(),
     );
@@ -88,19 +88,20 @@ fn functions_are_in_the_template() {
 
 #[test]
 fn functions_have_sample_events() {
-    let functions = names("functions");
-    let events = names("events");
+    let functions = super::functions();
+    let events = super::events();
     let mut found: Vec<String> = Vec::new();
     let without = functions
-        .iter()
-        .filter(|name| !events.iter().any(|event| function_of_event(event) == *name));
-    found.extend(without.map(|name| format!("events/{name}.json is missing")));
-    let strays = events
-        .iter()
-        .filter(|event| !event.ends_with(".json") || !functions.iter().any(|name| name == function_of_event(event)));
-    found.extend(strays.map(|event| format!("events/{event} is of no function")));
+        .keys()
+        .filter(|name| !events.keys().any(|event| function_of_event(event) == *name));
+    found.extend(without.map(|name| format!("events/AREA/{name}.json is missing")));
+    let strays = events.iter().filter(|(event, area)| {
+        let folder = functions.get(function_of_event(event));
+        !event.ends_with(".json") || folder.is_none_or(|folder| !folder.starts_with(&format!("functions/{area}/")))
+    });
+    found.extend(strays.map(|(event, area)| format!("events/{area}/{event} is of no function of that area")));
     require_none(
-        "each function has a sample event, events/NAME.json or events/NAME.CASE.json, and each event a function",
+        "each function has a sample event, events/AREA/NAME.json or events/AREA/NAME.CASE.json, and each event a function",
         "`make invoke` sends them, and they say what a function is given",
         found,
     );
@@ -156,8 +157,9 @@ fn functions_are_given_the_variables_they_ask_for() {
         .symmetric_difference(&logs)
         .map(|variable| format!("Globals: {variable}"))
         .collect();
+    let folders = super::functions();
     for (name, (_, function)) in functions(&template) {
-        let asked = asked(&rust_files(&[&format!("functions/{name}/src")]));
+        let asked = asked(&rust_files(&[&format!("{}/src", folders[&name])]));
         found.extend(
             asked
                 .symmetric_difference(&given(&function))

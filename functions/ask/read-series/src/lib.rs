@@ -2,29 +2,27 @@
 
 mod query;
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use answer::{Answer, AskError, Definitions};
+use anyhow::{Context as _, Result};
 use api::rest::{KpiValue, PlanStep, Series, SeriesPoint};
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use catalog::{Kpi, Level};
-use database::definitions::ClientCatalog;
-use database::read::{self, Read};
-use database::{Database, Error, Timeouts};
+use database::{Database, Timeouts};
 use identity::Permission;
 use jiff::Timestamp;
-use platform::database::CatalogCache;
 use platform::extract::{Authorized, Path, Query};
 use platform::{Problem, clock};
-use series::answer::Row;
+use records::definitions::ClientCatalog;
 use series::plan::{Filter, MAX_GROUPED_POINTS, MAX_POINTS};
-use series::{Point, Question, Range, Request, SeriesKey, Source};
+use series::{Point, Range, Request};
 use uuid::Uuid;
 
-/// Within the 29 s of the template, which are those of API Gateway: an error arrives while there is still time to tell it.
+/// Less than the 29 s that the template and API Gateway allow, so that an error can still be answered.
 const TIMEOUTS: Timeouts = Timeouts {
     statement: Duration::from_secs(25),
     lock: Duration::from_secs(5),
@@ -34,7 +32,7 @@ const TIMEOUTS: Timeouts = Timeouts {
 #[derive(Clone)]
 pub struct Context {
     database: Database,
-    catalogs: CatalogCache,
+    definitions: Definitions,
 }
 
 impl Context {
@@ -45,8 +43,15 @@ impl Context {
     pub fn from_environment() -> Result<Self> {
         Ok(Self {
             database: platform::database::from_environment()?.with_timeouts(TIMEOUTS),
-            catalogs: CatalogCache::default(),
+            definitions: Definitions::default(),
         })
+    }
+}
+
+impl Context {
+    async fn definitions(&self, client: Uuid) -> Result<Arc<ClientCatalog>, Problem> {
+        let current = self.definitions.current(&self.database, client).await;
+        current.context("read definitions")?.ok_or_else(Problem::client_is_gone)
     }
 }
 
@@ -67,7 +72,7 @@ async fn value(
     let caller = authorized.with(Permission::ReadSeries)?;
     let asked = query::value(&pairs)?;
     let now = clock::now();
-    let definitions = context.catalogs.client(&context.database, caller.client).await?;
+    let definitions = context.definitions(caller.client).await?;
     let kpi = kpi(&definitions, &code)?;
     let from = definitions.calendar.start(asked.period, asked.at.unwrap_or(now));
     let range = Range {
@@ -81,8 +86,9 @@ async fn value(
         filter: &asked.filter,
         by: &[],
     };
-    let (points, _) = ask(&context.database, caller.client, &definitions, &request).await?;
-    let point = points
+    let answer = ask(&context.database, caller.client, &definitions, &request).await?;
+    let point = answer
+        .points
         .get(&(from, Vec::new()))
         .copied()
         .unwrap_or_else(|| series::answer::empty(&request));
@@ -107,7 +113,7 @@ async fn series(
 ) -> Result<Json<Series>, Problem> {
     let caller = authorized.with(Permission::ReadSeries)?;
     let asked = query::series(&pairs)?;
-    let definitions = context.catalogs.client(&context.database, caller.client).await?;
+    let definitions = context.definitions(caller.client).await?;
     let kpi = kpi(&definitions, &code)?;
     let range = definitions.calendar.align(
         asked.period,
@@ -129,7 +135,7 @@ async fn series(
         filter: &asked.filter,
         by: &asked.by,
     };
-    let (points, plan) = ask(&context.database, caller.client, &definitions, &request).await?;
+    let Answer { points, plan } = ask(&context.database, caller.client, &definitions, &request).await?;
     if points.len() > MAX_GROUPED_POINTS {
         return Err(Problem::invalid(format!(
             "the series has {} points over all groups, more than {MAX_GROUPED_POINTS}",
@@ -149,7 +155,7 @@ async fn series(
         from: range.from,
         to: range.to,
         points,
-        plan,
+        plan: plan.into_iter().map(step).collect(),
     }))
 }
 
@@ -174,66 +180,26 @@ fn kpi<'a>(definitions: &'a ClientCatalog, code: &str) -> Result<&'a Kpi, Proble
     })
 }
 
-type Answer = (BTreeMap<SeriesKey, Point>, Vec<PlanStep>);
-
-/// Plans, reads and finishes a request.
+/// Answers a request. What can't be answered as it is asked is the caller's to change; anything else is not.
 async fn ask(
     database: &Database,
     client: Uuid,
     definitions: &ClientCatalog,
     request: &Request<'_>,
 ) -> Result<Answer, Problem> {
-    let questions = series::plan(request, &definitions.calendar, |code| definitions.catalog.entity(code))
-        .map_err(Problem::invalid)?;
-    let reads: Vec<Read> = questions
-        .into_iter()
-        .filter_map(|question| {
-            let relation = definitions.placed.get(question.entity.code())?.relation.clone();
-            Some(Read {
-                clients: vec![client],
-                relation,
-                question,
-            })
-        })
-        .collect();
-    let session = database.session().await.map_err(anyhow::Error::from)?;
-    let answers = read::read(&session, &reads).await.map_err(refused)?;
-    let plan = reads.iter().map(step).collect();
-    let rows: Vec<Vec<Row>> = answers
-        .into_iter()
-        .map(|rows| rows.into_iter().map(|(_, row)| row).collect())
-        .collect();
-    let read: Vec<(&Question, &[Row])> = reads
-        .iter()
-        .zip(&rows)
-        .map(|(read, rows)| (&read.question, rows.as_slice()))
-        .collect();
-    Ok((series::answer(request, &definitions.calendar, &read), plan))
+    let answer = answer::ask(database, client, definitions, request).await;
+    answer.map_err(|error| match error {
+        AskError::Refused(detail) => Problem::invalid(detail),
+        AskError::Database(error) => anyhow::Error::from(error).context("read facts").into(),
+    })
 }
 
-/// Too large an answer is the caller's to change; anything else is not.
-fn refused(error: Error) -> Problem {
-    match error {
-        Error::TooMuch(detail) => Problem::invalid(detail),
-        other => anyhow::Error::from(other).into(),
-    }
-}
-
-fn step(read: &Read) -> PlanStep {
-    let question = &read.question;
-    let rollup = match question.source {
-        Source::Rollup(index) => question.entity.groupings().get(index),
-        Source::Raw => None,
-    };
-    let relation = rollup.map_or_else(
-        || read.relation.facts(),
-        |grouping| read.relation.rollup(grouping, question.level),
-    );
+fn step(step: answer::Step) -> PlanStep {
     PlanStep {
-        entity: question.entity.code().to_owned(),
-        relation: relation.replace('"', ""),
-        raw: rollup.is_none(),
-        level: question.level,
+        entity: step.entity,
+        relation: step.relation.replace('"', ""),
+        raw: step.raw,
+        level: step.level,
     }
 }
 
@@ -242,5 +208,5 @@ pub(crate) type Filters = Filter;
 
 /// Level of a period's name.
 pub(crate) fn period(name: &str) -> Result<Level, Problem> {
-    Level::named(name).ok_or_else(|| Problem::malformed(format!("the period {name:?} is none of minute, hour, day")))
+    Level::named(name).ok_or_else(|| Problem::malformed(format!("the period {name:?} is not minute, hour or day")))
 }

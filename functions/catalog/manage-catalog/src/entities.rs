@@ -1,4 +1,4 @@
-//! Entities.
+//! The routes of entities: create, replace, read, list.
 
 use anyhow::Context as _;
 use api::rest::{Entities, Entity};
@@ -7,11 +7,11 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use catalog::EntityDefinition;
-use database::definitions;
 use identity::Permission;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
 use platform::versions::{etag, expected_version};
+use records::definitions;
 
 use crate::refusals::{invalid, version};
 use crate::{Context, same_code};
@@ -85,14 +85,14 @@ pub(crate) async fn replace(
     let caller = authorized.with(Permission::WriteCatalog)?;
     same_code(&code, &definition.code)?;
     let expected = expected_version(&headers)?;
-    let mut known = context.definitions(caller.client).await?;
+    let known = context.definitions(caller.client).await?;
     let old = known
         .placed
         .get(&code)
         .cloned()
         .ok_or_else(|| Problem::not_found(WHAT, &code))?;
-    let entity = known
-        .catalog
+    let mut catalog = known.catalog.clone();
+    let entity = catalog
         .replace_entity(definition)
         .map_err(|problems| invalid(WHAT, &code, problems))?;
     let written = definitions::replace_entity(&context.database, caller.client, &old, &entity, expected)

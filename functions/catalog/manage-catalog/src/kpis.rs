@@ -1,4 +1,4 @@
-//! KPIs.
+//! The routes of KPIs: create, replace, read, list.
 
 use anyhow::Context as _;
 use api::rest::{Kpi, Kpis};
@@ -7,11 +7,11 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use catalog::KpiDefinition;
-use database::definitions;
 use identity::Permission;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
 use platform::versions::{etag, expected_version};
+use records::definitions;
 
 use crate::refusals::{invalid, version};
 use crate::{Context, same_code};

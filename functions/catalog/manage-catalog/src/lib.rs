@@ -1,21 +1,25 @@
-//! `manage-catalog`: entities and KPIs: create, replace, read, list. Owns the tables that entities generate.
+//! `manage-catalog`: creates, replaces, reads and lists entities and KPIs, and makes the tables that entities need.
 
 mod entities;
 mod kpis;
 mod refusals;
 
-use anyhow::Result;
+use std::sync::Arc;
+
+use answer::Definitions;
+use anyhow::{Context as _, Result};
 use axum::Router;
 use axum::routing::get;
 use database::Database;
-use database::definitions::ClientCatalog;
 use platform::Problem;
+use records::definitions::ClientCatalog;
 use uuid::Uuid;
 
 /// What the function has from its environment.
 #[derive(Clone)]
 pub struct Context {
     database: Database,
+    definitions: Definitions,
 }
 
 impl Context {
@@ -26,11 +30,13 @@ impl Context {
     pub fn from_environment() -> Result<Self> {
         Ok(Self {
             database: platform::database::from_environment()?,
+            definitions: Definitions::default(),
         })
     }
 
-    async fn definitions(&self, client: Uuid) -> Result<ClientCatalog, Problem> {
-        platform::database::client_catalog(&self.database, client).await
+    async fn definitions(&self, client: Uuid) -> Result<Arc<ClientCatalog>, Problem> {
+        let current = self.definitions.current(&self.database, client).await;
+        current.context("read definitions")?.ok_or_else(Problem::client_is_gone)
     }
 }
 

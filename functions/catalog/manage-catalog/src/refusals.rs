@@ -1,11 +1,11 @@
-//! What the catalogue refuses, as problems.
+//! What the catalogue refuses, as problem answers.
 
 use axum::http::StatusCode;
-use database::change::MAX_CHANGE_MS;
-use database::definitions::Written;
+use facts::tables::MAX_CHANGE;
 use platform::Problem;
 use platform::problem::Issue;
 use platform::versions::changed_meanwhile;
+use records::definitions::Written;
 
 /// Everything that is wrong with a definition, each with its place and hint.
 pub(crate) fn invalid(what: &str, code: &str, problems: Vec<catalog::Problem>) -> Problem {
@@ -25,7 +25,7 @@ pub(crate) fn invalid(what: &str, code: &str, problems: Vec<catalog::Problem>) -
     Problem::invalid(format!("{what} {code:?} is not valid{first}")).issues(issues)
 }
 
-/// How a write ended, as the version or a problem.
+/// The version that a write made, or the problem that kept it from being made.
 pub(crate) fn version(written: Written, what: &str, code: &str) -> Result<i32, Problem> {
     Err(match written {
         Written::Stored(version) => return Ok(version),
@@ -40,7 +40,7 @@ pub(crate) fn version(written: Written, what: &str, code: &str) -> Result<i32, P
         Written::Missing => Problem::not_found(what, code),
         Written::Invalid(problems) => invalid(what, code, problems),
         Written::Full(most) => Problem::conflict(format!(
-            "there are {most} definitions of this kind, which are the most, so {what} {code:?} can't be added"
+            "there are {most} definitions of this kind, which is the limit, so {what} {code:?} can't be added"
         ))
         .hint("change one that is not needed any more with PUT; definitions are not deleted, because facts stay"),
         Written::BuiltIn => Problem::conflict(format!("{what} {code:?} is built in and can't be replaced"))
@@ -59,7 +59,7 @@ pub(crate) fn version(written: Written, what: &str, code: &str) -> Result<i32, P
             "Took too long",
             format!(
                 "the change of {what} {code:?} took more than {} s and was undone",
-                MAX_CHANGE_MS / 1_000
+                MAX_CHANGE.as_secs()
             ),
         )
         .hint("try again when less is going on; where a new grouping has too many facts to sum up, define a new entity that has it from the start and load the facts into it"),

@@ -5,10 +5,10 @@ use api::rest::SignIn;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use database::clients::{self, User};
 use identity::{Caller, Email, spend_verification, verify_password};
 use platform::extract::Json;
 use platform::{Problem, clock};
+use records::clients::{self, User};
 use registry::attempts::{ATTEMPT_WINDOW_SECONDS, MAX_ATTEMPTS_PER_WINDOW};
 
 use crate::{Context, session};
@@ -17,7 +17,7 @@ pub(crate) async fn sign_in(
     State(context): State<Context>,
     Json(SignIn { email, password }): Json<SignIn>,
 ) -> Result<Response, Problem> {
-    // What can't be an address is nobody's, and needs no counting.
+    // What can't be an address belongs to nobody and need not be counted.
     let email: Email = email.parse().map_err(|_| wrong())?;
     let now = clock::now();
     if !context
@@ -41,10 +41,10 @@ pub(crate) async fn sign_in(
     }
     let role = user.role.parse().context("read a user's role")?;
     let caller = Caller {
-        client: user.client,
+        client: user.client_id,
         user: user.id,
         role,
-        features: session::features(&context, user.client, now).await?,
+        features: session::features(&context, user.client_id, now).await?,
     };
     tracing::info!(client = %caller.client, user = %caller.user, "signed in");
     session::open(&context, &caller, now).await
@@ -91,7 +91,7 @@ mod tests {
         let password_hash = hash_password("correct horse").unwrap();
         let user = User {
             id,
-            client,
+            client_id: client,
             password_hash,
             role: "viewer".to_owned(),
         };

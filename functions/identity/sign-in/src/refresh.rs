@@ -4,10 +4,10 @@ use anyhow::Context as _;
 use api::rest::Refresh;
 use axum::extract::State;
 use axum::response::Response;
-use database::clients;
 use identity::{Caller, TokenUse};
 use platform::extract::Json;
 use platform::{Problem, clock};
+use records::clients;
 
 use crate::{Context, session};
 

@@ -5,10 +5,10 @@ use api::rest::Tokens;
 use axum::Json;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use database::licences;
 use identity::{ACCESS_TOKEN_SECONDS, Caller, Claims, Features, KeyError, SigningKey, TokenUse};
 use jiff::Timestamp;
 use platform::Problem;
+use records::licences;
 use uuid::Uuid;
 
 use crate::Context;

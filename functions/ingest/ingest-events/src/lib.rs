@@ -3,31 +3,31 @@
 //! An event that is refused for good becomes a dead letter; a message whose transaction fails goes back to the queue.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use answer::Definitions;
 use anyhow::Result;
 use api::{EventSource, QueuedEvents};
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use database::ingest::{self, Batch, Outcome, Reject};
-use database::relation::Placed;
-use database::{Database, Error, definitions};
+use database::{Database, Error};
+use facts::Placed;
+use facts::batch::{self, Batch, Outcome, Reject};
+use facts::ingest;
 use lambda_runtime::LambdaEvent;
 use platform::clock;
+use records::definitions::ClientCatalog;
 use serde::de::IgnoredAny;
 use series::{Mapper, Rejection};
-use tokio::sync::Mutex;
 use uuid::Uuid;
 
-/// Tries with a definition that is replaced while events are mapped by it.
+/// How often events are mapped again because their definition was replaced meanwhile.
 const MAX_DEFINITION_TRIES: usize = 3;
-
-/// Most clients whose definitions a process keeps.
-const MAX_KEPT: usize = 1_000;
 
 /// What the function has from its environment.
 pub struct Context {
     database: Database,
-    /// Definitions by client and entity. The transaction checks their version, so an old one is only a try lost.
-    placed: Mutex<BTreeMap<(Uuid, String), Placed>>,
+    /// The transaction checks their version, so an old one is only a try lost.
+    definitions: Definitions,
 }
 
 impl Context {
@@ -40,35 +40,24 @@ impl Context {
         Ok(Self::new(database))
     }
 
-    /// Over a database.
+    /// A context with this database.
     #[must_use]
     pub fn new(database: Database) -> Self {
         Self {
             database,
-            placed: Mutex::new(BTreeMap::new()),
+            definitions: Definitions::default(),
         }
     }
 
-    /// The definition of a client's entity, kept or loaded.
+    /// The definition of a client's entity, kept or loaded; `None` when there is no such entity.
     async fn placed(&self, client: Uuid, entity: &str, again: bool) -> Result<Option<Placed>, Error> {
-        let key = (client, entity.to_owned());
-        let mut kept = self.placed.lock().await;
-        if again {
-            kept.remove(&key);
+        // One that is not known may have been defined since.
+        let is_known = |catalog: Arc<ClientCatalog>| catalog.placed.contains_key(entity);
+        if again || !self.definitions.known(client).is_some_and(is_known) {
+            self.definitions.forget(client);
         }
-        if let Some(placed) = kept.get(&key) {
-            return Ok(Some(placed.clone()));
-        }
-        let loaded = definitions::load_one(&self.database, client)
-            .await?
-            .and_then(|mut catalog| catalog.placed.remove(entity));
-        if let Some(placed) = &loaded {
-            if kept.len() >= MAX_KEPT {
-                kept.clear();
-            }
-            kept.insert(key, placed.clone());
-        }
-        Ok(loaded)
+        let catalog = self.definitions.recent(&self.database, client).await?;
+        Ok(catalog.and_then(|catalog| catalog.placed.get(entity).cloned()))
     }
 }
 
@@ -90,7 +79,7 @@ pub async fn handle(
                 .or_default()
                 .push((id, queued)),
             Err(error) => {
-                // Not of accept-events: it goes to the dead-letter queue after its last try.
+                // Not written by accept-events: after its last try it goes to the dead-letter queue.
                 tracing::error!(message = id, cause = format!("{error:#}"), "message can't be read");
                 failed.push(id);
             }
@@ -133,7 +122,7 @@ async fn ingest(
         .collect();
     if !second.is_empty() {
         // A transaction of its own: when it fails the message comes again, and nothing of it was written.
-        ingest::refuse(&context.database, client, entity, source.name(), &second).await?;
+        batch::refuse(&context.database, client, entity, source.name(), &second).await?;
         tracing::warn!(%client, entity, batches = second.len(), "an Idempotency-Key was used again with another body");
     }
     Ok(())
@@ -150,7 +139,7 @@ async fn write(
     loop {
         let Some(placed) = context.placed(client, entity, tries > 1).await? else {
             let batches: Vec<Batch> = messages.iter().map(|(_, queued)| unknown_entity(queued)).collect();
-            return ingest::refuse(&context.database, client, entity, source.name(), &batches).await;
+            return batch::refuse(&context.database, client, entity, source.name(), &batches).await;
         };
         let mapper = Mapper::new(placed.entity.clone());
         let batches: Vec<Batch> = messages.iter().map(|(_, queued)| batch(&mapper, queued)).collect();
@@ -193,7 +182,7 @@ pub fn batch(mapper: &Mapper, queued: &QueuedEvents) -> Batch {
     batch
 }
 
-/// The text of a line that was no JSON.
+/// The text of a line that was not JSON.
 fn broken_line(queued: &QueuedEvents, position: usize) -> Option<String> {
     queued.broken.binary_search(&position).ok()?;
     serde_json::from_str(queued.events.get(position)?.get()).ok()
@@ -201,7 +190,7 @@ fn broken_line(queued: &QueuedEvents, position: usize) -> Option<String> {
 
 fn no_json(line: &str) -> Rejection {
     let cause = serde_json::from_str::<IgnoredAny>(line).err();
-    whole(cause.map_or_else(String::new, |error| format!("the line is no JSON: {error}")))
+    whole(cause.map_or_else(String::new, |error| format!("the line is not JSON: {error}")))
 }
 
 fn whole(reason: String) -> Rejection {
@@ -222,7 +211,7 @@ fn reject(position: usize, rejection: Rejection, original: &str) -> Reject {
 
 fn unknown_entity(queued: &QueuedEvents) -> Batch {
     let reason = format!(
-        "there is no entity {:?}: define it by POST /v1/entities, then replay this event",
+        "there is no entity {:?}: define it with POST /v1/entities, then replay this event",
         queued.entity
     );
     refused(queued, queued.key, &reason)

@@ -6,24 +6,27 @@
 
 use std::time::Duration;
 
+use answer::Definitions;
 use anyhow::{Context as _, Result, bail};
 use archive::store::Store;
 use archive::{Chunk, Chunks, FileError, Format};
 use aws_lambda_events::s3::S3EventRecord;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use database::ingest::{self, Batch, Reject};
-use database::relation::Placed;
-use database::{Database, Error, definitions, licences};
+use database::{Database, Error};
+use facts::Placed;
+use facts::batch::{self, Batch, Reject};
+use facts::ingest;
 use identity::Feature;
 use lambda_runtime::LambdaEvent;
 use percent_encoding::percent_decode_str;
 use platform::clock;
 use platform::queue::{Backoff, Queue};
+use records::licences;
 use serde::Deserialize;
 use series::Mapper;
 use uuid::Uuid;
 
-/// What S3 calls the message by which it tries a queue.
+/// The name of the message with which S3 tests a queue.
 const TEST_EVENT: &str = "s3:TestEvent";
 
 /// A file that fails is tried again after 20 s, 2 min, 12 min, 72 min. The queue gives five tries, so the database may be gone
@@ -40,6 +43,7 @@ const REFUSED: &str = "refused";
 /// What the function has from its environment.
 pub struct Context {
     database: Database,
+    definitions: Definitions,
     store: Store,
     /// Where the messages come from.
     queue: Queue,
@@ -54,6 +58,7 @@ impl Context {
         let database = platform::database::from_environment()?;
         Ok(Self {
             database,
+            definitions: Definitions::default(),
             store: Store::new(&platform::aws_configuration().await),
             queue: Queue::from_environment("FILES_QUEUE_URL").await?,
         })
@@ -104,7 +109,7 @@ struct Dropped {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Notification {
-    /// Only of the message by which S3 tries the queue when notifications are set up.
+    /// Only in the message with which S3 tests the queue when notifications are set up.
     event: Option<String>,
     #[serde(default)]
     records: Vec<S3EventRecord>,
@@ -112,7 +117,7 @@ struct Notification {
 
 /// The objects that a message tells of; none in S3's test of the queue.
 fn dropped(body: &str) -> Result<Vec<Dropped>> {
-    let notification: Notification = serde_json::from_str(body).context("the message is no notification of S3")?;
+    let notification: Notification = serde_json::from_str(body).context("the message is not a notification from S3")?;
     if notification.event.as_deref() == Some(TEST_EVENT) {
         tracing::info!("S3 has tried the queue of files");
         return Ok(Vec::new());
@@ -156,14 +161,14 @@ fn address(key: &str) -> Result<Address<'_>> {
 
 async fn load(context: &Context, bucket: &str, key: &str) -> Result<Loaded> {
     let Ok(Address { client, entity }) = address(key) else {
-        // There is no client to tell; a repeated try would fail alike.
+        // There is no client to tell, and another try would fail the same way.
         tracing::error!(
             key,
             "the key is not of the form client/Entity/name: the file is left alone"
         );
         return Ok(Loaded::default());
     };
-    let Some(mut catalog) = definitions::load_one(&context.database, client).await? else {
+    let Some(catalog) = context.definitions.current(&context.database, client).await? else {
         tracing::error!(key, %client, "there is no such client: the file is left alone");
         return Ok(Loaded::default());
     };
@@ -179,12 +184,12 @@ async fn load(context: &Context, bucket: &str, key: &str) -> Result<Loaded> {
     };
     if !licensed.contains(Feature::Ingest) {
         let reason = format!(
-            "there is no valid licence with the feature {}: put the file again when there is",
+            "there is no valid licence with the feature {}: put the file on the bucket again when there is one",
             Feature::Ingest
         );
         return refuse(context, client, entity, key, &version, &reason).await;
     }
-    let Some(placed) = catalog.placed.remove(entity) else {
+    let Some(placed) = catalog.placed.get(entity).cloned() else {
         return refuse(
             context,
             client,
@@ -294,7 +299,7 @@ async fn refuse(
         facts: Vec::new(),
         rejects: vec![reject],
     };
-    ingest::refuse(&context.database, client, entity, key, &[batch])
+    batch::refuse(&context.database, client, entity, key, &[batch])
         .await
         .map_err(|error: Error| anyhow::Error::from(error))?;
     Ok(Loaded {

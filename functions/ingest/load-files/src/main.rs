@@ -1,5 +1,8 @@
 //! Boots `load-files`.
 
+// Whether its future is `Send` is asked through more layers of futures than the default of 128.
+#![recursion_limit = "256"]
+
 use lambda_runtime::service_fn;
 use load_files::{Context, handle};
 

@@ -7,17 +7,18 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use database::{Database, Timeouts, letters};
+use database::{Database, Timeouts};
 use identity::Permission;
 use platform::Problem;
 use platform::extract::{Authorized, Path, Query};
 use platform::http::{MAX_ANSWER_BYTES, payload_bytes};
 use platform::queue::Queue;
+use records::{batches, dead_letters};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-/// Most bytes of a page, as Lambda's answer counts them. The longest single letter, 16 KB in which every byte is escaped twice, has 112 KB.
+/// The most bytes of a page, counted as Lambda counts its answer. The longest letter, 16 KB in which every byte is escaped twice, has 112 KB.
 const MAX_PAGE_BYTES: usize = MAX_ANSWER_BYTES - 1024 * 1024;
 
 /// What the function has from its environment.
@@ -62,7 +63,7 @@ async fn batch(
 ) -> Result<Json<Batch>, Problem> {
     let caller = authorized.with(Permission::ReadDeadLetters)?;
     let id = id("batch", &text)?;
-    let report = letters::batch(&context.database, caller.client, id)
+    let report = batches::find(&context.database, caller.client, id)
         .await
         .context("read batch")?;
     let report = report.ok_or_else(|| {
@@ -93,16 +94,16 @@ async fn list(
 ) -> Result<Json<DeadLetters>, Problem> {
     let caller = authorized.with(Permission::ReadDeadLetters)?;
     let limit = page.limit.unwrap_or(50);
-    if !(1..=letters::MAX_PAGE).contains(&limit) {
+    if !(1..=dead_letters::MAX_PAGE).contains(&limit) {
         return Err(Problem::malformed(format!(
             "`limit` is {limit}: it goes from 1 to {}",
-            letters::MAX_PAGE
+            dead_letters::MAX_PAGE
         )));
     }
     if page.entity.as_deref().is_some_and(|entity| entity.contains('\0')) {
         return Err(Problem::malformed("`entity` contains the character U+0000"));
     }
-    let found = letters::list(
+    let found = dead_letters::list(
         &context.database,
         caller.client,
         page.entity.as_deref(),
@@ -134,11 +135,11 @@ fn page_of(found: Vec<DeadLetter>, limit: i64) -> Result<DeadLetters> {
     })
 }
 
-fn described(letter: letters::DeadLetter) -> DeadLetter {
+fn described(letter: dead_letters::DeadLetter) -> DeadLetter {
     DeadLetter {
         id: letter.id,
         entity: letter.entity,
-        batch_id: letter.batch,
+        batch_id: letter.batch_id,
         position: letter.position,
         field: letter.field,
         reason: letter.reason,
@@ -160,11 +161,11 @@ async fn replay(
     let caller = authorized.with(Permission::ReplayDeadLetters)?;
     let id = id("dead letter", &text)?;
     let batch_id = Uuid::new_v5(&id, b"replay");
-    let letter = letters::find(&context.database, caller.client, id)
+    let letter = dead_letters::find(&context.database, caller.client, id)
         .await
         .context("read dead letter")?;
     let letter = letter.ok_or_else(|| Problem::not_found("dead letter", &text))?;
-    let refused_again = letters::of_batch(&context.database, caller.client, batch_id)
+    let refused_again = dead_letters::of_batch(&context.database, caller.client, batch_id)
         .await
         .context("look for the replay's dead letter")?;
     if let Some(newer) = refused_again {
@@ -176,7 +177,7 @@ async fn replay(
         )));
     }
     let event = RawValue::from_string(letter.original.clone()).map_err(|_| {
-        Problem::invalid("the original is no JSON event: it is a broken line or a file's key")
+        Problem::invalid("the original is not a JSON event: it is a broken line or a file's key")
             .hint("send the corrected event or drop the corrected file instead")
     })?;
     let queued = QueuedEvents {
@@ -189,7 +190,7 @@ async fn replay(
         broken: Vec::new(),
     };
     context.queue.send(queued.message().context("write message")?).await?;
-    letters::mark_replayed(&context.database, caller.client, id, batch_id)
+    dead_letters::mark_replayed(&context.database, caller.client, id, batch_id)
         .await
         .context("mark dead letter")?;
     Ok((StatusCode::ACCEPTED, Json(Accepted { batch_id, events: 1 })))

@@ -4,17 +4,17 @@ use anyhow::Context as _;
 use api::licences::{KeyWithdrawal, SigningKey, SigningKeys};
 use axum::Json;
 use axum::extract::State;
-use database::licences::{self as stored, StoredKey};
 use identity::Permission;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
+use records::licence_keys::{self as stored, LicenceKey};
 
 use crate::shown::withdrawal;
 use crate::{Context, checked_reason};
 
 pub(crate) async fn list(State(context): State<Context>, authorized: Authorized) -> Result<Json<SigningKeys>, Problem> {
     authorized.with(Permission::ReadLicences)?;
-    let found = stored::keys(&context.database).await.context("list signing keys")?;
+    let found = stored::list(&context.database).await.context("list signing keys")?;
     Ok(Json(SigningKeys {
         keys: found.into_iter().map(|key| shown(&context, key)).collect(),
     }))
@@ -31,7 +31,7 @@ pub(crate) async fn withdraw(
     if !kid.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Problem::not_found("signing key", &kid));
     }
-    let withdrawn = stored::withdraw_key(&context.database, &kid, caller.user, reason).await;
+    let withdrawn = stored::withdraw(&context.database, &kid, caller.user, reason).await;
     let withdrawn = withdrawn
         .context("withdraw signing key")?
         .ok_or_else(|| Problem::not_found("signing key", &kid))?;
@@ -39,7 +39,7 @@ pub(crate) async fn withdraw(
     Ok(Json(shown(&context, withdrawn)))
 }
 
-fn shown(context: &Context, key: StoredKey) -> SigningKey {
+fn shown(context: &Context, key: LicenceKey) -> SigningKey {
     SigningKey {
         id: key.key.id().to_owned(),
         public_key: key.key.text().to_owned(),

@@ -18,12 +18,13 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use axum::Router;
 use axum::routing::{get, post};
-use database::{Database, Timeouts, clients};
+use database::{Database, Timeouts};
 use identity::licence::key::LicenceSigningKey;
 use identity::{Caller, Permission};
 use jiff::civil::Date;
 use platform::extract::permitted;
 use platform::{Problem, clock, environment};
+use records::clients;
 use uuid::Uuid;
 
 /// What the function has from its environment.

@@ -6,12 +6,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use database::licences::{self as stored, Issued, MAX_LICENCES, New, Stored};
 use identity::licence::{InvalidTerm, Licence, Terms};
 use identity::{Features, Permission};
 use platform::extract::{Authorized, Json as Body, Path, Query};
 use platform::problem::Issue;
 use platform::{Problem, clock, idempotency};
+use records::licences::{self as stored, Issued, MAX_LICENCES, New, Stored};
 use serde::Deserialize;
 use uuid::Uuid;
 

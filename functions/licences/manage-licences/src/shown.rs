@@ -1,10 +1,10 @@
 //! A licence as it is answered.
 
 use api::licences::{Grant, Licence, LicenceProblem, Withdrawal};
-use database::licences::{self as stored, Stored};
 use identity::licence::LicenceError;
 use identity::licence::notice::days_left;
 use jiff::civil::Date;
+use records::licences::{self as stored, Stored};
 
 /// A licence, as it stands on a day of its client's calendar.
 pub(crate) fn shown(stored: Stored, today: Date) -> Licence {

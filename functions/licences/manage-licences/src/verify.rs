@@ -4,7 +4,6 @@ use anyhow::Context as _;
 use api::licences::{LicenceKey, Renewal, Verification};
 use axum::Json;
 use axum::extract::State;
-use database::licences::{self as stored, Stored};
 use identity::licence::key::signing_key_id;
 use identity::licence::notice::{NOTICE_DAYS, days_left};
 use identity::licence::{Licence, LicenceError};
@@ -12,6 +11,8 @@ use identity::{Caller, Permission};
 use jiff::civil::Date;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body};
+use records::licence_keys;
+use records::licences::{self as stored, Stored};
 
 use crate::shown::{problem, shown};
 use crate::{Context, may_see};
@@ -52,7 +53,7 @@ async fn trusted(context: &Context, caller: &Caller, key: &str) -> Result<Result
     if !kid.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(Err(LicenceError::UnknownKey(kid)));
     }
-    let known = stored::find_key(&context.database, &kid)
+    let known = licence_keys::find(&context.database, &kid)
         .await
         .context("read signing key")?;
     let Some(known) = known else {

@@ -1,16 +1,16 @@
 //! Which mails are due today: decided from what is stored, without a look at anything else.
 
-use database::licences::Stored;
-use database::notices::{Audience, Notice};
 use identity::licence::Terms;
 use identity::licence::notice::due_notice;
 use jiff::civil::Date;
+use records::licences::Stored;
+use records::renewal_notices::{Audience, RenewalNotice};
 
 /// A mail to one administrator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Due<'a> {
     /// Which notice of which licence to whom.
-    pub notice: Notice,
+    pub notice: RenewalNotice,
     /// The address.
     pub to: &'a str,
     /// What ends.
@@ -29,16 +29,16 @@ pub fn due<'a>(licences: &'a [Stored], audience: &'a Audience, today: Date) -> V
             continue;
         }
         let licence = stored.licence.id;
-        for (user, address) in &audience.administrators {
-            let own = |sent: &&Notice| (sent.licence, sent.user) == (licence, *user);
+        for administrator in &audience.administrators {
+            let own = |sent: &&RenewalNotice| (sent.licence_id, sent.user_id) == (licence, administrator.id);
             let sent: Vec<i32> = audience.sent.iter().filter(own).map(|sent| sent.days_before).collect();
             found.extend(due_notice(terms, today, &sent).map(|days_before| Due {
-                notice: Notice {
-                    licence,
+                notice: RenewalNotice {
+                    licence_id: licence,
                     days_before,
-                    user: *user,
+                    user_id: administrator.id,
                 },
-                to: address,
+                to: &administrator.email,
                 terms,
             }));
         }

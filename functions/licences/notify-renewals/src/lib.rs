@@ -7,13 +7,14 @@ mod due;
 mod text;
 
 use anyhow::{Context as _, Result};
-use database::notices::{self, Became, MAX_PAGE};
-use database::{Database, clients, licences};
+use database::Database;
 use identity::licence::notice::NOTICE_DAYS;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use lambda_runtime::LambdaEvent;
 use platform::mail::{Mail, Mailer};
 use platform::{clock, environment};
+use records::renewal_notices::{self, Delivery, MAX_PAGE};
+use records::{clients, licences};
 use serde::Serialize;
 use series::Calendar;
 use uuid::Uuid;
@@ -101,7 +102,7 @@ pub async fn run(context: &Context, clock: impl Fn() -> Timestamp, deadline: Tim
     let mut report = Report::default();
     let mut previous: Option<Uuid> = None;
     loop {
-        let page = notices::clients_to_remind(&context.database, days, previous).await?;
+        let page = renewal_notices::clients_to_remind(&context.database, days, previous).await?;
         for client in &page {
             if deadline.duration_since(clock()) < RESERVE {
                 return Ok(report);
@@ -127,10 +128,10 @@ async fn remind(context: &Context, client: Uuid, clock: &impl Fn() -> Timestamp,
         .context("the client is gone")?;
     let today = calendar.date(clock());
     let licences = licences::list(database, client).await?;
-    let audience = notices::audience(database, client).await?;
+    let audience = renewal_notices::audience(database, client).await?;
     for due in due(&licences, &audience, today) {
         let now = clock();
-        if !notices::claim(database, client, due.notice, (now, now.saturating_add(CLAIM)?)).await? {
+        if !renewal_notices::claim(database, client, due.notice, (now, now.saturating_add(CLAIM)?)).await? {
             continue;
         }
         let sent = match due.to.parse() {
@@ -146,16 +147,16 @@ async fn remind(context: &Context, client: Uuid, clock: &impl Fn() -> Timestamp,
             }
             Err(error) => Err(anyhow::Error::from(error).context("read an administrator's address")),
         };
-        let became = match &sent {
-            Ok(()) => Became::Sent(clock()),
-            Err(_) => Became::Failed(clock()),
+        let delivery = match &sent {
+            Ok(()) => Delivery::Sent(clock()),
+            Err(_) => Delivery::Failed(clock()),
         };
-        notices::settle(database, client, due.notice, became).await?;
+        renewal_notices::settle(database, client, due.notice, delivery).await?;
         match sent {
             Ok(()) => report.sent += 1,
             Err(error) => {
-                let licence = due.notice.licence;
-                tracing::error!(%client, %licence, user = %due.notice.user, cause = format!("{error:#}"), "a notice is not sent");
+                let licence = due.notice.licence_id;
+                tracing::error!(%client, %licence, user = %due.notice.user_id, cause = format!("{error:#}"), "a notice is not sent");
                 report.failed += 1;
             }
         }

@@ -46,7 +46,7 @@ To go on, ask your provider for a licence that begins on {next} or before.
 ",
         when = when(due, today),
         last = terms.ends_on,
-        licence = due.notice.licence,
+        licence = due.notice.licence_id,
         chains = named(&terms.value_chains),
         modules = named(&terms.modules),
         features = features.join(", "),

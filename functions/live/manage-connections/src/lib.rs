@@ -3,27 +3,28 @@
 //! Who is at the other end comes from the authorizer and is remembered with the connection; later messages are judged by that.
 //! `$disconnect` is sent on best effort only, so nothing relies on it.
 
-mod answer;
 mod handshake;
+mod response;
 
+use answer::Definitions;
 use anyhow::{Context as _, Result};
 use aws_lambda_events::apigw::{ApiGatewayWebsocketProxyRequest, ApiGatewayWebsocketProxyRequestContext};
 use database::{Database, Timeouts};
 use identity::{Caller, Permission};
 use lambda_runtime::LambdaEvent;
 use live::Subscription;
-use platform::database::client_catalog;
 use platform::extract::permitted;
 use platform::publishers::Publishers;
 use platform::{Problem, clock, environment};
 use registry::{Connection, Registry, shard_of};
 
-pub use answer::Answer;
 use handshake::Handshake;
+pub use response::Answer;
 
 /// What the function has from its environment.
 pub struct Context {
     database: Database,
+    definitions: Definitions,
     registry: Registry,
     publishers: Publishers,
 }
@@ -40,6 +41,7 @@ impl Context {
         Ok(Self {
             publishers: Publishers::from_environment(&database, &registry).await?,
             database,
+            definitions: Definitions::default(),
             registry,
         })
     }
@@ -138,7 +140,10 @@ async fn subscriptions(
         return Ok(Vec::new());
     };
     let subscriptions = subscribe.subscriptions(caller.client).map_err(handshake::refused)?;
-    let definitions = client_catalog(&context.database, caller.client).await?;
+    let current = context.definitions.current(&context.database, caller.client).await;
+    let definitions = current
+        .context("read definitions")?
+        .ok_or_else(Problem::client_is_gone)?;
     live::check_existence(&subscriptions, &definitions.catalog).map_err(handshake::refused)?;
     Ok(subscriptions)
 }

@@ -1,11 +1,12 @@
 //! `manage-streams`: which topics are watched, and by how many; pinning and pausing them.
 //!
 //! A topic is computed while somebody watches it. `start` has it computed even when nobody does, `stop` has it not computed even
-//! when somebody does, and each first undoes the other: what was stopped and started again is as it was, and is not computed for ever. `clear` undoes
+//! when somebody does, and each first undoes the other: what was stopped and started again is as it was before, and not pinned. `clear` undoes
 //! either.
 
 mod streams;
 
+use answer::Definitions;
 use anyhow::{Context as _, Result};
 use api::rest::{Stream, StreamRequest, Streams};
 use axum::extract::State;
@@ -14,7 +15,6 @@ use axum::{Json, Router};
 use database::{Database, Timeouts};
 use identity::Permission;
 use live::Topic;
-use platform::database::client_catalog;
 use platform::extract::{Authorized, Json as Body};
 use platform::publishers::Publishers;
 use platform::{Problem, clock, environment};
@@ -26,6 +26,7 @@ use uuid::Uuid;
 #[derive(Clone)]
 pub struct Context {
     database: Database,
+    definitions: Definitions,
     registry: Registry,
     publishers: Publishers,
 }
@@ -42,6 +43,7 @@ impl Context {
         Ok(Self {
             publishers: Publishers::from_environment(&database, &registry).await?,
             database,
+            definitions: Definitions::default(),
             registry,
         })
     }
@@ -124,13 +126,16 @@ async fn control(
     Ok(Json(streams::stream(topic, subscribers, control)))
 }
 
-/// The topic that is asked for, checked like one that is subscribed to. A control can be cleared also after its KPI or dimension is gone.
+/// The topic that is asked for, checked like one that is subscribed to. A control can be cleared even when its KPI or dimension is gone.
 async fn topic(context: &Context, client: Uuid, request: StreamRequest, order: Order) -> Result<Topic, Problem> {
     let subscription = streams::subscription(client, request).map_err(streams::refused)?;
     if order == Order::Clear {
         return Ok(subscription.topic);
     }
-    let definitions = client_catalog(&context.database, client).await?;
+    let current = context.definitions.current(&context.database, client).await;
+    let definitions = current
+        .context("read definitions")?
+        .ok_or_else(Problem::client_is_gone)?;
     live::check_existence(std::slice::from_ref(&subscription), &definitions.catalog).map_err(streams::refused)?;
     Ok(subscription.topic)
 }

@@ -1,12 +1,13 @@
 //! `manage-subscriptions`: what a dashboard says over its connection.
 //!
 //! `pong`, `unsubscribed` and `error` frames are the route's own answer. A `subscribe` that is accepted has none: the publisher
-//! answers it with `subscribed` and the snapshot, since only it knows from where on nothing is missed. Whatever a message does,
+//! answers it with `subscribed` and the snapshot, because only it knows the point from which on nothing is missed. Whatever a message does,
 //! the connection lives.
 
+use answer::Definitions;
 use anyhow::{Context as _, Result};
 use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
-use database::{Database, Timeouts, definitions};
+use database::{Database, Timeouts};
 use identity::{Permission, Role};
 use jiff::Timestamp;
 use lambda_runtime::LambdaEvent;
@@ -22,6 +23,7 @@ mod refusals;
 /// What the function has from its environment.
 pub struct Context {
     database: Database,
+    definitions: Definitions,
     registry: Registry,
     publishers: Publishers,
 }
@@ -38,6 +40,7 @@ impl Context {
         Ok(Self {
             publishers: Publishers::from_environment(&database, &registry).await?,
             database,
+            definitions: Definitions::default(),
             registry,
         })
     }
@@ -121,10 +124,9 @@ fn check_role(connection: &Connection) -> Result<(), Refusal> {
 }
 
 async fn check_existence(context: &Context, client: Uuid, subscriptions: &[Subscription]) -> Result<(), Refusal> {
-    let loaded = definitions::load_one(&context.database, client)
-        .await
-        .context("load definitions");
-    let definitions = loaded
+    let current = context.definitions.current(&context.database, client).await;
+    let definitions = current
+        .context("read definitions")
         .map_err(|cause| refusals::internal(&cause))?
         .ok_or_else(refusals::gone)?;
     live::check_existence(subscriptions, &definitions.catalog)
@@ -147,7 +149,7 @@ async fn unsubscribe(
     Ok(Frame::Unsubscribed(Unsubscribed { id, channels: ended }))
 }
 
-/// A connection that was given up for gone must hear of it: it would wait for ever.
+/// A connection that was believed to be gone must be told: otherwise it would wait for ever.
 async fn ping(context: &Context, connection: &str, Ping { id }: Ping, now: Timestamp) -> Result<Frame, Refusal> {
     let known = context
         .registry
@@ -177,16 +179,22 @@ mod tests {
             assert!(event.request_context.connection_id.is_some());
             ClientMessage::parse(&event.body.unwrap())
         };
-        let subscribe = read(include_str!("../../../../events/live/manage-subscriptions.subscribe.json"));
+        let subscribe = read(include_str!(
+            "../../../../events/live/manage-subscriptions.subscribe.json"
+        ));
         let ClientMessage::Subscribe(subscribe) = subscribe.unwrap() else {
             panic!("no subscribe")
         };
         assert_eq!(subscribe.subscriptions(Uuid::nil()).unwrap().len(), 2);
-        let unsubscribe = read(include_str!("../../../../events/live/manage-subscriptions.unsubscribe.json"));
+        let unsubscribe = read(include_str!(
+            "../../../../events/live/manage-subscriptions.unsubscribe.json"
+        ));
         assert!(matches!(unsubscribe, Ok(ClientMessage::Unsubscribe(_))));
         let ping = read(include_str!("../../../../events/live/manage-subscriptions.ping.json"));
         assert!(matches!(ping, Ok(ClientMessage::Ping(_))));
-        let unknown = read(include_str!("../../../../events/live/manage-subscriptions.default.json"));
+        let unknown = read(include_str!(
+            "../../../../events/live/manage-subscriptions.default.json"
+        ));
         assert_eq!(unknown.unwrap_err().kind, RefusalKind::UnknownAction);
     }
 

@@ -1,65 +1,46 @@
-//! Definitions of the clients that watch, loaded together and kept until they change.
+//! Definitions of the clients that watch, as the publisher asks for them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use answer::Definitions;
 use catalog::{Kpi, Level};
-use database::definitions::{self, ClientCatalog};
 use database::{Error, Session};
 use jiff::Timestamp;
 use live::Topic;
+use records::definitions::ClientCatalog;
 use uuid::Uuid;
 
 /// The definitions.
 #[derive(Default)]
-pub struct Catalogs {
-    /// `None` where they can't be read: they are not asked for again until they change.
-    clients: BTreeMap<Uuid, Option<ClientCatalog>>,
-}
+pub struct Catalogs(Definitions);
 
 impl Catalogs {
-    /// Loads the definitions of clients that are not known, in one statement; none when all are. A client whose
-    /// definitions can't be read is logged and left out; the others are served.
+    /// Loads the definitions of clients that are not known, in one statement; none when all are.
     ///
     /// # Errors
     /// When the statement fails.
-    pub async fn load(&mut self, session: &Session, wanted: &BTreeSet<Uuid>) -> Result<(), Error> {
-        let missing: Vec<Uuid> = wanted
-            .iter()
-            .filter(|client| !self.clients.contains_key(*client))
-            .copied()
-            .collect();
-        if !missing.is_empty() {
-            for (client, loaded) in definitions::load(session, &missing).await? {
-                if let Err(cause) = &loaded {
-                    tracing::error!(%client, %cause, "a client's definitions can't be read; its topics are left out");
-                }
-                self.clients.insert(client, loaded.ok());
-            }
-        }
-        Ok(())
+    pub async fn load(&self, session: &Session, wanted: &BTreeSet<Uuid>) -> Result<(), Error> {
+        self.0.load_missing(session, wanted).await
     }
 
     /// Forgets a client's definitions, which changed.
-    pub fn forget(&mut self, client: Uuid) {
-        self.clients.remove(&client);
-    }
-
-    /// A client's definitions.
-    #[must_use]
-    pub fn client(&self, client: Uuid) -> Option<&ClientCatalog> {
-        self.clients.get(&client)?.as_ref()
+    pub fn forget(&self, client: Uuid) {
+        self.0.forget(client);
     }
 
     /// A topic's KPI with its client's definitions.
     #[must_use]
-    pub fn kpi(&self, topic: &Topic) -> Option<(&ClientCatalog, &Kpi)> {
-        let catalog = self.client(topic.client)?;
-        Some((catalog, catalog.catalog.kpi(&topic.kpi)?))
+    pub fn kpi(&self, topic: &Topic) -> Option<(Arc<ClientCatalog>, Arc<Kpi>)> {
+        let definitions = self.0.known(topic.client)?;
+        let kpi = Arc::clone(definitions.catalog.kpi(&topic.kpi)?);
+        Some((definitions, kpi))
     }
 
     fn calendar(&self, client: Uuid) -> series::Calendar {
-        self.client(client)
-            .map_or_else(series::Calendar::utc, |catalog| catalog.calendar.clone())
+        self.0
+            .known(client)
+            .map_or_else(series::Calendar::utc, |definitions| definitions.calendar.clone())
     }
 }
 

@@ -3,11 +3,10 @@
 //!
 //! What is sent to whom is decided by [`live::Publisher`], which is pure; this crate reads, posts and keeps time.
 //!
-//! - [`run`]: lease, hand-over, the loop; `start`: what it starts from; [`tick`]: what one turn reads; [`merge`]: many
-//!   topics, few questions; [`post`]: frames to connections; [`catalogs`]: definitions of the clients that watch
+//! - [`run`]: lease, hand-over, the loop; `start`: what it starts from; [`tick`]: what one turn reads;
+//!   [`post`]: frames to connections; [`catalogs`]: definitions of the clients that watch
 
 pub mod catalogs;
-pub mod merge;
 pub mod post;
 pub mod run;
 mod start;

@@ -1,4 +1,4 @@
-//! Lease, hand-over, and the loop.
+//! The life of a publisher: lease, hand-over, and the loop in between.
 //!
 //! The schedule starts an invocation every minute. It waits for the lease while its predecessor is at work and asks it to
 //! hand over, so that there is always one that publishes and never two: a publisher that could not renew its lease stops
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use database::Timeouts;
-use database::notify::{self, Listener, Notice};
+use facts::notifications::{self, Listener, Notification};
 use jiff::{SignedDuration, Timestamp};
 use live::{Failure, Publisher, Touched, Verdict, Watermark};
 use platform::clock;
@@ -50,7 +50,7 @@ const READ_LIMIT: Duration = Duration::from_secs(12);
 /// How long before the end of its lease a publisher stops: for the difference of two clocks, so that two never publish at once.
 const LEASE_MARGIN: Duration = Duration::from_secs(3);
 
-/// How long before Lambda's limit a run ends, to hand over in peace.
+/// How long before Lambda's limit a run ends, so that there is time to hand over.
 const RESERVE: SignedDuration = SignedDuration::from_secs(10);
 
 /// How long a run lasts at least before it hands over to one that waits.
@@ -118,7 +118,7 @@ async fn take_lease(context: &Context, shard: u32, wake: Wake) -> Result<Option<
         }
         if !asked {
             asked = true;
-            if let Err(error) = notify::ask_for_handover(&context.database).await {
+            if let Err(error) = notifications::ask_for_handover(&context.database).await {
                 tracing::warn!(cause = %error, "could not ask for the hand-over; waiting for it");
             }
         }
@@ -151,7 +151,7 @@ struct News {
     touched: Vec<Touched>,
     subscriptions: bool,
     handover: bool,
-    /// Everything is to be read: notices may have been lost.
+    /// Everything is to be read: notifications may have been lost.
     unsure: bool,
 }
 
@@ -239,9 +239,9 @@ impl<'a> Turn<'a> {
                     news.subscriptions = true;
                     break;
                 }
-                notice = next_notice(self.listener.as_mut()) => {
-                    match notice {
-                        Some(notice) => self.note(&mut news, notice),
+                notification = next_notification(self.listener.as_mut()) => {
+                    match notification {
+                        Some(notification) => self.note(&mut news, notification),
                         None => self.listener = None,
                     }
                     break;
@@ -250,8 +250,8 @@ impl<'a> Turn<'a> {
             }
         }
         tokio::time::sleep_until(ticked + TICK_MIN).await;
-        while let Some(notice) = self.listener.as_mut().and_then(Listener::try_next) {
-            self.note(&mut news, notice);
+        while let Some(notification) = self.listener.as_mut().and_then(Listener::try_next) {
+            self.note(&mut news, notification);
         }
         while let Some(posted) = self.posts.try_next() {
             self.report_post(posted).await;
@@ -260,18 +260,18 @@ impl<'a> Turn<'a> {
         news
     }
 
-    fn note(&mut self, news: &mut News, notice: Notice) {
-        match notice {
-            Notice::Facts(committed) => news.touched.push(Touched {
+    fn note(&mut self, news: &mut News, notification: Notification) {
+        match notification {
+            Notification::Facts(committed) => news.touched.push(Touched {
                 client: committed.client,
                 entity: Some(committed.entity),
                 from: Timestamp::from_microsecond(committed.from_us).unwrap_or(Timestamp::MIN),
                 // The end is the first instant after; `Touched` wants the last inside.
                 to: Timestamp::from_microsecond(committed.to_us - 1).unwrap_or(Timestamp::MAX),
             }),
-            Notice::Subscriptions => news.subscriptions = true,
-            Notice::Handover => news.handover = true,
-            Notice::Catalog(client) => {
+            Notification::Subscriptions => news.subscriptions = true,
+            Notification::Handover => news.handover = true,
+            Notification::Catalog(client) => {
                 self.catalogs.forget(client);
                 // A new formula changes every bucket.
                 news.unsure = true;
@@ -279,7 +279,7 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// A listener that lost notices is replaced; what it missed is found by reading everything once, definitions included.
+    /// A listener that lost notifications is replaced; what it missed is found by reading everything once, definitions included.
     async fn mend_listener(&mut self, news: &mut News) {
         if self.listener.as_ref().is_some_and(Listener::is_sound) {
             return;
@@ -348,7 +348,7 @@ impl<'a> Turn<'a> {
         };
         let observed = tick::observe(
             &self.context.database,
-            &mut self.catalogs,
+            &self.catalogs,
             &mut self.publisher,
             clock::now(),
             touched,
@@ -461,7 +461,7 @@ impl<'a> Turn<'a> {
     }
 }
 
-async fn next_notice(listener: Option<&mut Listener>) -> Option<Notice> {
+async fn next_notification(listener: Option<&mut Listener>) -> Option<Notification> {
     match listener {
         Some(listener) => listener.next().await,
         None => std::future::pending().await,

@@ -1,23 +1,24 @@
 //! What one tick reads: at most three statements, however many subscribers there are. One loads definitions of clients
 //! that were not known, one reads all buckets, one, for the beats, how far the data has come.
 //!
-//! It is more only where it says so: one statement more for every [`database::read::MAX_BRANCHES`] different questions, and, while a
-//! question can't be answered, those that find out which (see [`database::read::read_each`]). Its topics are then left alone for a while.
+//! It is more only where it says so: one statement more for every [`facts::read::MAX_BRANCHES`] different questions, and, while a
+//! question can't be answered, those that find out which (see [`facts::read::read_each`]). Its topics are then left alone for a while.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use database::read::{Answer, read_each};
-use database::{Database, Error, notify};
+use answer::{Answers, Asked, Batch, Outcome};
+use catalog::Kpi;
+use database::{Database, Error};
+use facts::watermarks;
 use jiff::Timestamp;
 use live::{Observed, Publisher, TopicRead, Touched, Watermark};
-use series::answer::Row;
-use series::plan::Filter;
-use series::{Question, Range, Request};
+use records::definitions::ClientCatalog;
+use series::{Range, Request};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::catalogs::Catalogs;
-use crate::merge::Merged;
 
 /// Reads what the publisher asks for and lets it observe. What can't be read is refused, by itself; after `until` no further statement is begun,
 /// and what is left is asked for again.
@@ -26,7 +27,7 @@ use crate::merge::Merged;
 /// When the database fails: what was not observed by then is asked for again.
 pub async fn observe(
     database: &Database,
-    catalogs: &mut Catalogs,
+    catalogs: &Catalogs,
     publisher: &mut Publisher,
     now: Timestamp,
     touched: Option<&[Touched]>,
@@ -36,10 +37,10 @@ pub async fn observe(
     catalogs.load(&session, &clients(publisher)).await?;
     let mut reads = publisher.reads(now, touched, catalogs);
     // What fails in company is asked once more alone: only one of them may be at fault.
-    for merged in [Merged::default(), Merged::apart()] {
-        let round = Round::plan(catalogs, merged, reads, publisher, now);
-        let answers = read_each(&session, round.merged.reads(), until).await?;
-        reads = round.settle(catalogs, publisher, now, answers);
+    for batch in [Batch::default(), Batch::apart()] {
+        let round = Round::plan(catalogs, batch, reads, publisher, now);
+        let answers = round.batch.read_each(&session, until).await?;
+        reads = settle(&answers, &round, publisher, now);
     }
     Ok(())
 }
@@ -53,75 +54,86 @@ fn clients(publisher: &Publisher) -> BTreeSet<Uuid> {
         .collect()
 }
 
-/// Topics with the reads that answer them.
+/// Topics with the batch of reads that answers them.
 struct Round {
-    merged: Merged,
+    batch: Batch,
     planned: Vec<Planned>,
 }
 
-/// What became of one merged read.
-enum Outcome {
-    Rows(BTreeMap<Uuid, Vec<Row>>),
-    Refused(Error),
-    Later,
+/// A topic's read as it was planned, with the definitions that it was planned by.
+struct Planned {
+    read: TopicRead,
+    definitions: Arc<ClientCatalog>,
+    kpi: Arc<Kpi>,
+    asked: Asked,
 }
 
 impl Round {
     /// Plans topics. One that can't be planned, because a definition changed after its subscription was checked, is refused.
     fn plan(
         catalogs: &Catalogs,
-        mut merged: Merged,
+        mut batch: Batch,
         reads: Vec<TopicRead>,
         publisher: &mut Publisher,
         now: Timestamp,
     ) -> Self {
         let mut planned = Vec::with_capacity(reads.len());
         for read in reads {
-            match positions(catalogs, &mut merged, &read) {
-                Ok(positions) => planned.push(Planned { read, positions }),
+            let Some((definitions, kpi)) = catalogs.kpi(&read.topic) else {
+                let reason = format!("there is no KPI {:?} any more", read.topic.kpi);
+                refuse(publisher, &read, now, &reason);
+                continue;
+            };
+            match batch.add(read.topic.client, &definitions, &request(&read, &kpi)) {
+                Ok(asked) => planned.push(Planned {
+                    read,
+                    definitions,
+                    kpi,
+                    asked,
+                }),
                 Err(reason) => refuse(publisher, &read, now, &reason),
             }
         }
-        Self { merged, planned }
-    }
-
-    /// Lets the publisher observe what was answered, and returns what may be answered alone.
-    fn settle(
-        self,
-        catalogs: &Catalogs,
-        publisher: &mut Publisher,
-        now: Timestamp,
-        answers: Vec<Answer>,
-    ) -> Vec<TopicRead> {
-        let outcomes: Vec<Outcome> = answers.into_iter().map(outcome).collect();
-        let mut alone = Vec::new();
-        for topic in self.planned {
-            let mine = || topic.positions.iter().filter_map(|position| outcomes.get(*position));
-            let refusal = mine().find_map(|outcome| match outcome {
-                Outcome::Refused(error) => Some(error),
-                _ => None,
-            });
-            if let Some(error) = refusal {
-                if topic.positions.iter().any(|position| self.merged.is_shared(*position)) {
-                    alone.push(topic.read);
-                } else {
-                    refuse(publisher, &topic.read, now, &error.to_string());
-                }
-            } else if !mine().any(|outcome| matches!(outcome, Outcome::Later)) {
-                let (values, empty) = values(catalogs, &self.merged, &outcomes, &topic);
-                publisher.observe(&topic.read, &values, empty);
-            }
-        }
-        alone
+        Self { batch, planned }
     }
 }
 
-fn outcome(answer: Answer) -> Outcome {
-    match answer {
-        Answer::Rows(rows) => Outcome::Rows(by_client(rows)),
-        Answer::Refused(error) => Outcome::Refused(error),
-        Answer::Later => Outcome::Later,
+fn request<'a>(read: &'a TopicRead, kpi: &'a Kpi) -> Request<'a> {
+    Request {
+        kpi,
+        period: read.topic.period,
+        range: Range {
+            from: read.from,
+            to: read.to,
+        },
+        filter: &read.topic.filter,
+        by: &[],
     }
+}
+
+/// Lets the publisher observe what was answered, and returns what may be answered alone.
+fn settle(answers: &Answers<'_>, round: &Round, publisher: &mut Publisher, now: Timestamp) -> Vec<TopicRead> {
+    let mut alone = Vec::new();
+    for topic in &round.planned {
+        let refusal = answers.outcomes(&topic.asked).find_map(|outcome| match outcome {
+            Outcome::Refused(error) => Some(error),
+            _ => None,
+        });
+        if let Some(error) = refusal {
+            if round.batch.is_shared(&topic.asked) {
+                alone.push(topic.read.clone());
+            } else {
+                refuse(publisher, &topic.read, now, &error.to_string());
+            }
+        } else if !answers
+            .outcomes(&topic.asked)
+            .any(|outcome| matches!(outcome, Outcome::Later))
+        {
+            let (values, empty) = values(answers, topic);
+            publisher.observe(&topic.read, &values, empty);
+        }
+    }
+    alone
 }
 
 fn refuse(publisher: &mut Publisher, read: &TopicRead, now: Timestamp, reason: &str) {
@@ -136,89 +148,12 @@ fn refuse(publisher: &mut Publisher, read: &TopicRead, now: Timestamp, reason: &
     publisher.refuse(read, now);
 }
 
-/// A topic's read with the positions of the merged reads that answer it.
-struct Planned {
-    read: TopicRead,
-    positions: Vec<usize>,
-}
-
-/// The positions of the reads that answer a topic.
-fn positions(catalogs: &Catalogs, merged: &mut Merged, read: &TopicRead) -> Result<Vec<usize>, String> {
-    let filter: &Filter = &read.topic.filter;
-    let (client, kpi) = catalogs
-        .kpi(&read.topic)
-        .ok_or_else(|| format!("there is no KPI {:?} any more", read.topic.kpi))?;
-    let request = Request {
-        kpi,
-        period: read.topic.period,
-        range: Range {
-            from: read.from,
-            to: read.to,
-        },
-        filter,
-        by: &[],
-    };
-    let questions = series::plan(&request, &client.calendar, |code| client.catalog.entity(code))?;
-    let placed = questions.into_iter().map(|question| {
-        let code = question.entity.code();
-        let placed = client.placed.get(code).ok_or_else(|| format!("{code} has no tables"))?;
-        Ok((&placed.relation, question))
-    });
-    // All or none: a read for a topic that is refused would be for nothing.
-    let placed: Vec<_> = placed.collect::<Result<_, String>>()?;
-    Ok(placed
+/// A topic's buckets that have facts, and the value of one that has none.
+fn values(answers: &Answers<'_>, topic: &Planned) -> (Vec<Observed>, Option<f64>) {
+    let request = request(&topic.read, &topic.kpi);
+    let observed = answers
+        .points(&topic.asked, &topic.definitions, &request)
         .into_iter()
-        .map(|(relation, question)| merged.add(read.topic.client, relation, question))
-        .collect())
-}
-
-fn by_client(rows: Vec<(Uuid, Row)>) -> BTreeMap<Uuid, Vec<Row>> {
-    let mut clients: BTreeMap<Uuid, Vec<Row>> = BTreeMap::new();
-    for (client, row) in rows {
-        clients.entry(client).or_default().push(row);
-    }
-    clients
-}
-
-/// A topic's buckets that have facts, finished from the rows of its client, and the value of one that has none. The read may
-/// have brought more than the topic asked for.
-fn values(
-    catalogs: &Catalogs,
-    merged: &Merged,
-    outcomes: &[Outcome],
-    planned: &Planned,
-) -> (Vec<Observed>, Option<f64>) {
-    let topic = &planned.read.topic;
-    let Some((client, kpi)) = catalogs.kpi(topic) else {
-        return (Vec::new(), None);
-    };
-    let range = Range {
-        from: planned.read.from,
-        to: planned.read.to,
-    };
-    let request = Request {
-        kpi,
-        period: topic.period,
-        range,
-        filter: &topic.filter,
-        by: &[],
-    };
-    let read: Vec<(&Question, &[Row])> = planned
-        .positions
-        .iter()
-        .filter_map(|position| {
-            let Outcome::Rows(rows) = outcomes.get(*position)? else {
-                return None;
-            };
-            Some((
-                &merged.reads().get(*position)?.question,
-                rows.get(&topic.client).map_or(&[][..], Vec::as_slice),
-            ))
-        })
-        .collect();
-    let observed = series::answer(&request, &client.calendar, &read)
-        .into_iter()
-        .filter(|((bucket, _), _)| *bucket >= range.from && *bucket < range.to)
         .map(|((start, _), point)| Observed {
             start,
             value: point.value,
@@ -239,8 +174,9 @@ pub async fn watermarks(database: &Database, publisher: &Publisher) -> Result<BT
         return Ok(watermarks);
     }
     let session = database.session().await?;
-    for (client, entity, latest) in notify::watermarks(&session, &clients).await? {
-        watermarks.entry(client).or_default().insert(entity, latest);
+    for found in watermarks::watermarks(&session, &clients).await? {
+        let latest = watermarks.entry(found.client_id).or_default();
+        latest.insert(found.entity, found.latest);
     }
     Ok(watermarks)
 }

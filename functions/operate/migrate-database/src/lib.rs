@@ -1,8 +1,8 @@
 //! `migrate-database`: brings the schema up to date; invoked at every deployment.
 
 use anyhow::Result;
-use database::connect::LOGIN_ROLE;
-use database::{Database, migrate};
+use database::{Database, LOGIN_ROLE};
+use facts::migrate;
 use lambda_runtime::LambdaEvent;
 use platform::environment;
 use serde::Serialize;
@@ -18,7 +18,7 @@ impl Context {
     /// # Errors
     /// When a variable is missing or malformed.
     pub fn from_environment() -> Result<Self> {
-        // As the login itself: the roles are what the first migration creates.
+        // As the login itself: the roles exist only after the first migration.
         Ok(Self {
             database: Database::new(&environment::required("DATABASE_URL")?, LOGIN_ROLE)?,
         })

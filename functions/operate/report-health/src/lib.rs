@@ -8,8 +8,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
-use database::health::{self, Health, Jobs};
 use database::{Database, Timeouts};
+use facts::health::{self, Health, Jobs};
 use platform::{clock, environment};
 use registry::Registry;
 
@@ -103,7 +103,7 @@ async fn registry(context: &Context) -> HealthCheck {
         },
         Ok(None) => HealthCheck {
             ok: true,
-            detail: "no publisher is at work, as when nobody watches".to_owned(),
+            detail: "no publisher is at work, which is so when nobody watches".to_owned(),
         },
         Err(error) => {
             tracing::error!(cause = %error, "registry check failed");

@@ -6,13 +6,13 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
-use database::proposals::{self as stored, Change};
 use identity::Permission;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path, Query};
 use platform::versions::{changed_meanwhile, expected_version};
 use proposal::lifecycle::Action;
 use proposal::{PriceBook, Questionnaire, StepKey};
+use records::proposals::{self as stored, Change};
 use serde::Deserialize;
 
 use crate::shown::shown;

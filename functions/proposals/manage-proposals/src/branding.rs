@@ -8,13 +8,13 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use database::branding as stored;
 use identity::Permission;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body};
 use platform::problem::Issue;
 use platform::versions::{changed_meanwhile, etag, expected_version};
 use proposal::document::{self, Colour, Logo};
+use records::branding as stored;
 
 use crate::{Context, MAX_TRIES};
 

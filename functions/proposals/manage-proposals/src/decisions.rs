@@ -6,8 +6,6 @@ use api::proposals::{Acceptance, Issue as IssueRequest, Refusal};
 use axum::extract::State as Extracted;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use database::definitions::ClientCatalog;
-use database::proposals::{self as stored, Change, Offer, Stored};
 use identity::{Caller, Permission};
 use platform::extract::{Authorized, CorrelationId, Json as Body, Path};
 use platform::problem::Issue;
@@ -15,6 +13,8 @@ use platform::versions::{changed_meanwhile, expected_mark, expected_version};
 use platform::{Problem, clock};
 use proposal::lifecycle::{Action, State, valid_until};
 use proposal::{Quote, RequiredObjects, Section, StepKey};
+use records::definitions::ClientCatalog;
+use records::proposals::{self as stored, Change, Offer, Stored};
 use uuid::Uuid;
 
 use crate::schedule::kept_plan;

@@ -8,13 +8,13 @@ use api::proposals::{DocumentFile, DocumentState, Documents, DocumentsRequest};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use database::outbox;
-use database::proposals::{self as stored, Stored};
-use database::renderings::{self, File, FileKind, Rendering};
 use identity::{Caller, Permission};
 use jiff::SignedDuration;
 use platform::extract::{Authorized, CorrelationId, Json as Body, Path, Query};
-use platform::{Problem, bus, clock};
+use platform::{Problem, clock};
+use records::outbox;
+use records::proposals::{self as stored, Stored};
+use records::renderings::{self, File, FileKind, Rendering};
 use serde::Deserialize;
 
 use crate::{Context, WHAT, event};
@@ -71,10 +71,10 @@ pub(crate) async fn request(
         &correlation,
         Happening::ProposalDocumentsRequested { proposal, revision },
     );
-    outbox::add(&context.database, &bus::pending(&asked)?)
+    outbox::add(&context.database, &::outbox::pending(&asked)?)
         .await
         .context("store a request of documents")?;
-    context.bus.send_now(&context.database, caller.client).await;
+    ::outbox::send_now(&context.database, &context.bus, caller.client).await;
     Ok((StatusCode::ACCEPTED, Json(documents)))
 }
 

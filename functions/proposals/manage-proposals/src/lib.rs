@@ -14,21 +14,21 @@ mod terms;
 
 use std::sync::Arc;
 
+use ::answer::Definitions;
 use anyhow::{Context as _, Result};
 use api::domain_events::{DomainEvent, Happening};
 use axum::Router;
 use axum::routing::{get, post, put};
-use database::definitions::ClientCatalog;
-use database::proposals::{By, Change, Changed, Issued, Stored};
 use database::{Database, Timeouts};
 use identity::Caller;
 use platform::bucket::Bucket;
-use platform::bus::{self, Bus};
-use platform::database::CatalogCache;
+use platform::bus::Bus;
 use platform::problem::Issue;
 use platform::{Problem, clock};
 use proposal::lifecycle::{Action, Allowed, State};
 use proposal::{PriceBook, Quote, RequiredObjects};
+use records::definitions::ClientCatalog;
+use records::proposals::{By, Change, Changed, Issued, Stored};
 use uuid::Uuid;
 
 const WHAT: &str = "proposal";
@@ -37,7 +37,7 @@ const WHAT: &str = "proposal";
 #[derive(Clone)]
 pub struct Context {
     database: Database,
-    catalogs: CatalogCache,
+    definitions: Definitions,
     bus: Bus,
     /// Where `render-proposals` puts documents.
     documents: Bucket,
@@ -51,20 +51,21 @@ impl Context {
     pub async fn from_environment() -> Result<Self> {
         Ok(Self {
             database: platform::database::from_environment()?.with_timeouts(Timeouts::REQUEST),
-            catalogs: CatalogCache::default(),
+            definitions: Definitions::default(),
             bus: Bus::from_environment().await?,
             documents: Bucket::from_environment("DOCUMENTS_BUCKET").await?,
         })
     }
 
     async fn definitions(&self, client: Uuid) -> Result<Arc<ClientCatalog>, Problem> {
-        self.catalogs.client(&self.database, client).await
+        let current = self.definitions.current(&self.database, client).await;
+        current.context("read definitions")?.ok_or_else(Problem::client_is_gone)
     }
 
     async fn proposal(&self, client: Uuid, id: &str) -> Result<Stored, Problem> {
         let missing = || Problem::not_found(WHAT, id);
         let id: Uuid = id.parse().map_err(|_| missing())?;
-        let found = database::proposals::find(&self.database, client, id)
+        let found = records::proposals::find(&self.database, client, id)
             .await
             .context("read proposal")?;
         found.ok_or_else(missing)
@@ -93,17 +94,17 @@ impl Context {
         event: &DomainEvent,
     ) -> Result<Option<Stored>, Problem> {
         let Caller { client, user, .. } = *caller;
-        let event = bus::pending(event)?;
+        let event = outbox::pending(event)?;
         let event = Some(&event);
         let changed = self.changed(By { client, user, event }, found, change).await?;
         if changed.is_some() {
-            self.bus.send_now(&self.database, client).await;
+            outbox::send_now(&self.database, &self.bus, client).await;
         }
         Ok(changed)
     }
 
     async fn changed(&self, by: By<'_>, found: &Stored, change: Change<'_>) -> Result<Option<Stored>, Problem> {
-        let changed = database::proposals::change(&self.database, by, (found.id, found.version), change)
+        let changed = records::proposals::change(&self.database, by, (found.id, found.version), change)
             .await
             .context("change proposal")?;
         let id = found.id.to_string();

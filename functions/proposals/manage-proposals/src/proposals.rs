@@ -6,11 +6,11 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use database::proposals::{self as stored, Begun, MAX_PAGE, New, Stored};
 use identity::Permission;
 use platform::extract::{Authorized, Json as Body, Path, Query};
 use platform::{Problem, idempotency};
 use proposal::{Answers, PriceBook, Questionnaire, StepKey, checked_name};
+use records::proposals::{self as stored, Begun, MAX_PAGE, New, Stored};
 use serde::Deserialize;
 use uuid::Uuid;
 

@@ -5,12 +5,12 @@ use api::proposals::{Next, Revision, RevisionSummary, Revisions};
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use database::proposals::{self as stored, Change, Issued, MAX_REVISIONS};
 use identity::Permission;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
 use proposal::changes;
 use proposal::lifecycle::Action;
+use records::proposals::{self as stored, Change, Issued, MAX_REVISIONS};
 use serde_json::{Value, json};
 
 use crate::shown::{issued, shown};

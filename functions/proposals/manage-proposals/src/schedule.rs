@@ -6,8 +6,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use database::definitions::ClientCatalog;
-use database::proposals::{Change, Stored};
 use identity::Permission;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
@@ -15,6 +13,8 @@ use platform::versions::{changed_meanwhile, expected_version};
 use proposal::lifecycle::Action;
 use proposal::schedule::{self, Task, Team};
 use proposal::{Quote, RequiredObjects};
+use records::definitions::ClientCatalog;
+use records::proposals::{Change, Stored};
 use serde_json::Value;
 
 use crate::shown::shown;

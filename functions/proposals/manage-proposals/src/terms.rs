@@ -4,13 +4,13 @@ use anyhow::Context as _;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use database::proposals::Change;
 use identity::{Permission, Role};
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
 use platform::versions::{changed_meanwhile, expected_version};
 use proposal::lifecycle::Action;
 use proposal::{PriceBook, Terms};
+use records::proposals::Change;
 
 use crate::shown::shown;
 use crate::{Context, MAX_TRIES, WHAT, allowed, invalid, state, too_busy};

@@ -1,0 +1,86 @@
+//! One request, from the question to the number.
+
+use std::collections::BTreeMap;
+
+use catalog::Level;
+use database::{Database, Error};
+use facts::read::Read;
+use records::definitions::ClientCatalog;
+use series::{Point, Request, SeriesKey, Source};
+use uuid::Uuid;
+
+use crate::batch::Batch;
+
+/// What a request comes to.
+pub struct Answer {
+    /// A point for every bucket and group that has facts which count.
+    pub points: BTreeMap<SeriesKey, Point>,
+    /// What was read, one step for each entity of the KPI.
+    pub plan: Vec<Step>,
+}
+
+/// What was read of one entity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The entity.
+    pub entity: String,
+    /// The relation, quoted as SQL has it.
+    pub relation: String,
+    /// Whether it was the facts themselves, because no rollup covers the question.
+    pub raw: bool,
+    /// Length of the buckets that were read.
+    pub level: Level,
+}
+
+/// Why a request has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// It can't be answered as it is asked; the sentence is for whoever asks.
+    #[error("{0}")]
+    Refused(String),
+    /// The database failed.
+    #[error(transparent)]
+    Database(Error),
+}
+
+/// Answers one request of a client, with its definitions.
+///
+/// # Errors
+/// When the request can't be answered as it is asked, or the database fails.
+pub async fn ask(
+    database: &Database,
+    client: Uuid,
+    definitions: &ClientCatalog,
+    request: &Request<'_>,
+) -> Result<Answer, AskError> {
+    let mut batch = Batch::default();
+    let asked = batch.add(client, definitions, request).map_err(AskError::Refused)?;
+    let session = database.session().await.map_err(AskError::Database)?;
+    let answers = batch.read(&session).await.map_err(|error| match error {
+        // Too large an answer is the caller's to change; anything else is not.
+        Error::TooMuch(detail) => AskError::Refused(detail),
+        other => AskError::Database(other),
+    })?;
+    Ok(Answer {
+        points: answers.points(&asked, definitions, request),
+        plan: batch.reads(&asked).map(step).collect(),
+    })
+}
+
+fn step(read: &Read) -> Step {
+    let question = &read.question;
+    let rollup = match question.source {
+        Source::Rollup(index) => question.entity.groupings().get(index),
+        Source::Raw => None,
+    };
+    let relation = rollup.map_or_else(
+        || read.relation.facts(),
+        |grouping| read.relation.rollup(grouping, question.level),
+    );
+    Step {
+        entity: question.entity.code().to_owned(),
+        relation,
+        raw: rollup.is_none(),
+        level: question.level,
+    }
+}

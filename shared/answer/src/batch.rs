@@ -1,0 +1,157 @@
+//! Requests that are read together.
+
+use std::collections::BTreeMap;
+
+use database::{Error, Session};
+use facts::read::{self, Read};
+use records::definitions::ClientCatalog;
+use series::answer::Row;
+use series::{Point, Question, Request, SeriesKey};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::merge::Merged;
+
+/// Requests of any clients, planned and placed, with as few reads as answer them.
+#[derive(Default)]
+pub struct Batch {
+    merged: Merged,
+}
+
+/// A request that is part of a batch.
+pub struct Asked {
+    client: Uuid,
+    /// Of the reads that answer it, one for each entity of its KPI.
+    positions: Vec<usize>,
+}
+
+impl Batch {
+    /// A batch in which each request has reads of its own, so that one which can't be answered spoils no other.
+    #[must_use]
+    pub fn apart() -> Self {
+        Self {
+            merged: Merged::apart(),
+        }
+    }
+
+    /// Adds a request of a client: plans it and places its questions, all or none.
+    ///
+    /// # Errors
+    /// Why it can't be answered, as a sentence: a dimension that an entity does not have, or an entity without tables. Nothing of it is read
+    /// then: a part of an answer would be a wrong number.
+    pub fn add(&mut self, client: Uuid, definitions: &ClientCatalog, request: &Request<'_>) -> Result<Asked, String> {
+        let questions = series::plan(request, &definitions.calendar, |code| definitions.catalog.entity(code))?;
+        let placed = questions.into_iter().map(|question| {
+            let code = question.entity.code();
+            let placed = definitions.placed.get(code);
+            let relation = &placed.ok_or_else(|| format!("entity {code} has no tables"))?.relation;
+            Ok((relation, question))
+        });
+        let placed: Vec<_> = placed.collect::<Result<_, String>>()?;
+        let positions = placed
+            .into_iter()
+            .map(|(relation, question)| self.merged.add(client, relation, question))
+            .collect();
+        Ok(Asked { client, positions })
+    }
+
+    /// Whether a read that answers the request answers another one too.
+    #[must_use]
+    pub fn is_shared(&self, asked: &Asked) -> bool {
+        asked.positions.iter().any(|position| self.merged.is_shared(*position))
+    }
+
+    /// The reads that answer a request.
+    pub fn reads(&self, asked: &Asked) -> impl Iterator<Item = &Read> {
+        let all = self.merged.reads();
+        asked.positions.iter().filter_map(|position| all.get(*position))
+    }
+
+    /// Reads all in one statement.
+    ///
+    /// # Errors
+    /// When there is too much to read, or the statement fails.
+    pub async fn read(&self, session: &Session) -> Result<Answers<'_>, Error> {
+        let answers = read::read(session, self.merged.reads()).await?;
+        let rows = answers.into_iter().map(|rows| Outcome::Rows(by_client(rows)));
+        Ok(Answers {
+            batch: self,
+            outcomes: rows.collect(),
+        })
+    }
+
+    /// Reads each as if it was alone, in few statements, none of which is begun after `until`; see [`facts::read::read_each`].
+    ///
+    /// # Errors
+    /// When the server can't be reached, or fails by itself.
+    pub async fn read_each(&self, session: &Session, until: Instant) -> Result<Answers<'_>, Error> {
+        let answers = read::read_each(session, self.merged.reads(), until).await?;
+        let outcomes = answers.into_iter().map(|answer| match answer {
+            read::Answer::Rows(rows) => Outcome::Rows(by_client(rows)),
+            read::Answer::Refused(error) => Outcome::Refused(error),
+            read::Answer::Later => Outcome::Later,
+        });
+        Ok(Answers {
+            batch: self,
+            outcomes: outcomes.collect(),
+        })
+    }
+}
+
+/// What became of one read.
+pub enum Outcome {
+    /// Its rows, by client.
+    Rows(BTreeMap<Uuid, Vec<Row>>),
+    /// It can't be answered, whatever else is asked.
+    Refused(Error),
+    /// There was no time, or no room, left for it.
+    Later,
+}
+
+/// What was read for a batch.
+pub struct Answers<'a> {
+    batch: &'a Batch,
+    outcomes: Vec<Outcome>,
+}
+
+impl Answers<'_> {
+    /// What became of the reads of a request.
+    pub fn outcomes(&self, asked: &Asked) -> impl Iterator<Item = &Outcome> {
+        asked
+            .positions
+            .iter()
+            .filter_map(|position| self.outcomes.get(*position))
+    }
+
+    /// A request's values: a point for every bucket of its range that has facts which count. The request must be the one that was
+    /// added, with the definitions of its client.
+    #[must_use]
+    pub fn points(
+        &self,
+        asked: &Asked,
+        definitions: &ClientCatalog,
+        request: &Request<'_>,
+    ) -> BTreeMap<SeriesKey, Point> {
+        let read: Vec<(&Question, &[Row])> = self
+            .batch
+            .reads(asked)
+            .zip(self.outcomes(asked))
+            .filter_map(|(read, outcome)| {
+                let Outcome::Rows(rows) = outcome else { return None };
+                Some((&read.question, rows.get(&asked.client).map_or(&[][..], Vec::as_slice)))
+            })
+            .collect();
+        let mut points = series::answer(request, &definitions.calendar, &read);
+        // A read that answers other requests too may have brought more than this one asks.
+        points.retain(|(bucket, _), _| *bucket >= request.range.from && *bucket < request.range.to);
+        points
+    }
+}
+
+fn by_client(rows: Vec<(Uuid, Row)>) -> BTreeMap<Uuid, Vec<Row>> {
+    let mut clients: BTreeMap<Uuid, Vec<Row>> = BTreeMap::new();
+    for (client, row) in rows {
+        clients.entry(client).or_default().push(row);
+    }
+    clients
+}

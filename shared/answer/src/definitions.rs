@@ -1,0 +1,135 @@
+//! Definitions of clients, kept until they change: to read hundreds of formulas takes longer than to answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use database::{Database, Error, Session};
+use records::definitions::{self, ClientCatalog, Fingerprint};
+use uuid::Uuid;
+
+/// Most clients whose definitions a function that answers requests keeps: the largest have a few megabytes.
+const MAX_KEPT: usize = 16;
+
+/// Most clients whose definitions are kept by who learns of changes otherwise; with more, those that are not asked for just now are let go.
+const MAX_FOLLOWED: usize = 1_000;
+
+/// The cache of definitions; clones share it.
+///
+/// A function that answers requests asks [`Definitions::current`], which looks each time whether they changed. Ingestion asks
+/// [`Definitions::recent`], because its transaction refuses what was mapped by an old definition. The publisher is told of changes: it asks
+/// [`Definitions::load_missing`] and [`Definitions::known`]. Both let go of what changed with [`Definitions::forget`].
+#[derive(Clone, Default)]
+pub struct Definitions {
+    kept: Arc<Mutex<BTreeMap<Uuid, Kept>>>,
+}
+
+struct Kept {
+    /// What they were when they were read; `None` where changes are told.
+    fingerprint: Option<Fingerprint>,
+    /// `None` where they can't be read: they are not asked for again until they change.
+    catalog: Option<Arc<ClientCatalog>>,
+}
+
+impl Definitions {
+    /// The definitions of a client as they are now; `None` when there is no such client.
+    ///
+    /// # Errors
+    /// When a statement fails or a stored definition can't be read.
+    pub async fn current(&self, database: &Database, client: Uuid) -> Result<Option<Arc<ClientCatalog>>, Error> {
+        let Some(fingerprint) = definitions::fingerprint(database, client).await? else {
+            return Ok(None);
+        };
+        if let Some(kept) = self.lock().get(&client)
+            && kept.fingerprint.as_ref() == Some(&fingerprint)
+            && let Some(catalog) = &kept.catalog
+        {
+            return Ok(Some(Arc::clone(catalog)));
+        }
+        // A change in between makes these newer than their fingerprint, and then they are read once more.
+        let Some(catalog) = definitions::load_one(database, client).await?.map(Arc::new) else {
+            return Ok(None);
+        };
+        let mut kept = self.lock();
+        if kept.len() >= MAX_KEPT {
+            kept.clear();
+        }
+        let entry = Kept {
+            fingerprint: Some(fingerprint),
+            catalog: Some(Arc::clone(&catalog)),
+        };
+        kept.insert(client, entry);
+        Ok(Some(catalog))
+    }
+
+    /// The definitions of a client as they are or were; `None` when there is no such client. The caller finds out when they are old,
+    /// and forgets them.
+    ///
+    /// # Errors
+    /// When the statement fails or a stored definition can't be read.
+    pub async fn recent(&self, database: &Database, client: Uuid) -> Result<Option<Arc<ClientCatalog>>, Error> {
+        if let Some(catalog) = self.known(client) {
+            return Ok(Some(catalog));
+        }
+        let loaded = definitions::load_one(database, client).await?.map(Arc::new);
+        if let Some(catalog) = &loaded {
+            let mut kept = self.lock();
+            if kept.len() >= MAX_FOLLOWED {
+                kept.clear();
+            }
+            let entry = Kept {
+                fingerprint: None,
+                catalog: Some(Arc::clone(catalog)),
+            };
+            kept.insert(client, entry);
+        }
+        Ok(loaded)
+    }
+
+    /// Loads the definitions of clients that are not known, in one statement; none when all are. A client whose
+    /// definitions can't be read is logged and left out; the others are served.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn load_missing(&self, session: &Session, wanted: &BTreeSet<Uuid>) -> Result<(), Error> {
+        let missing: Vec<Uuid> = {
+            let kept = self.lock();
+            let missing = wanted.iter().filter(|client| !kept.contains_key(*client));
+            missing.copied().collect()
+        };
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let loaded = definitions::load(session, &missing).await?;
+        let mut kept = self.lock();
+        if kept.len() + loaded.len() > MAX_FOLLOWED {
+            kept.retain(|client, _| wanted.contains(client));
+        }
+        for (client, loaded) in loaded {
+            if let Err(cause) = &loaded {
+                tracing::error!(%client, %cause, "a client's definitions can't be read; it is left out");
+            }
+            let entry = Kept {
+                fingerprint: None,
+                catalog: loaded.ok().map(Arc::new),
+            };
+            kept.insert(client, entry);
+        }
+        Ok(())
+    }
+
+    /// A client's definitions as they were loaded; `None` when they were not, or can't be read.
+    #[must_use]
+    pub fn known(&self, client: Uuid) -> Option<Arc<ClientCatalog>> {
+        self.lock().get(&client)?.catalog.clone()
+    }
+
+    /// Forgets a client's definitions, which changed.
+    pub fn forget(&self, client: Uuid) {
+        self.lock().remove(&client);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Uuid, Kept>> {
+        // What is kept is whole at every moment, whoever panicked.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

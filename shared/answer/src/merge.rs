@@ -1,0 +1,181 @@
+//! Many topics, few questions: topics that are answered from one rollup and level share one read of it.
+//!
+//! What is shared must not cost much more than what is asked. So only questions that differ in nothing but their range, the values they filter on and
+//! the attributes they need are read together, and only while the read stays small beside them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use catalog::{GroupingDefinition, Level};
+use facts::Relation;
+use facts::read::Read;
+use series::{Question, Range, Source};
+use uuid::Uuid;
+
+/// Cells (buckets x clients x combinations of filter values) that a shared read may have without looking at what was asked: a week of minutes.
+const FREE_CELLS: u64 = 10_080;
+
+/// Beyond that, how many times the cells that were asked for a shared read may have.
+const MAX_WASTE: u64 = 2;
+
+/// Most cells of a shared read: with a group or two in each it stays below `facts::read::MAX_ROWS`. A single question may have more.
+const MAX_SHARED_CELLS: u64 = 100_800;
+
+/// The reads of a tick. Each question is answered by one of them, which may bring more rows than it asks.
+#[derive(Default)]
+pub(crate) struct Merged {
+    reads: Vec<Read>,
+    shares: Vec<Share>,
+    by_place: BTreeMap<Place, Vec<usize>>,
+    apart: bool,
+}
+
+/// What questions must have in common to be read together. The definition of the entity is not among it: clients that share a relation may
+/// describe it differently, and what matters of it is here.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    relation: Relation,
+    /// Dimensions of the rollup and the finest level that it is kept at; none for the facts themselves.
+    grouping: Option<(Vec<String>, Level)>,
+    level: Level,
+    /// More dimensions would mean more groups, up to one for each fact.
+    dimensions: Vec<String>,
+    /// Without one of them the read would bring every value of it.
+    filtered: Vec<String>,
+}
+
+impl Place {
+    fn of(relation: &Relation, question: &Question) -> Self {
+        let grouping = |grouping: &GroupingDefinition| (grouping.dimensions.clone(), grouping.finest);
+        Self {
+            relation: relation.clone(),
+            grouping: match question.source {
+                Source::Rollup(index) => question.entity.groupings().get(index).map(grouping),
+                Source::Raw => None,
+            },
+            level: question.level,
+            dimensions: question.dimensions.clone(),
+            filtered: question.filter.keys().cloned().collect(),
+        }
+    }
+}
+
+/// For how many questions a read is, and how many cells those would have apart.
+struct Share {
+    questions: usize,
+    asked: u64,
+}
+
+impl Merged {
+    /// Reads of which each is for one question.
+    #[must_use]
+    pub(crate) fn apart() -> Self {
+        Self {
+            apart: true,
+            ..Self::default()
+        }
+    }
+
+    /// Adds a question of a client and returns the position of the read that answers it.
+    pub(crate) fn add(&mut self, client: Uuid, relation: &Relation, question: Question) -> usize {
+        let asked = cells(
+            1,
+            question.range,
+            question.level,
+            question.filter.values().map(BTreeSet::len),
+        );
+        let candidates = self.by_place.entry(Place::of(relation, &question)).or_default();
+        let found = candidates.iter().copied().find(|position| {
+            !self.apart
+                && self
+                    .reads
+                    .get(*position)
+                    .zip(self.shares.get(*position))
+                    .is_some_and(|(read, share)| fits(read, share, client, &question, asked))
+        });
+        if let Some(position) = found
+            && let (Some(read), Some(share)) = (self.reads.get_mut(position), self.shares.get_mut(position))
+        {
+            share.questions += 1;
+            share.asked = share.asked.saturating_add(asked);
+            widen(read, client, question);
+            return position;
+        }
+        let position = self.reads.len();
+        candidates.push(position);
+        self.reads.push(Read {
+            clients: vec![client],
+            relation: relation.clone(),
+            question,
+        });
+        self.shares.push(Share { questions: 1, asked });
+        position
+    }
+
+    /// The reads, in the order of their positions.
+    #[must_use]
+    pub(crate) fn reads(&self) -> &[Read] {
+        &self.reads
+    }
+
+    /// Whether a read is for more than one question.
+    #[must_use]
+    pub(crate) fn is_shared(&self, position: usize) -> bool {
+        self.shares.get(position).is_some_and(|share| share.questions > 1)
+    }
+}
+
+/// Whether a read that answers a question too costs little more than the questions apart.
+fn fits(read: &Read, share: &Share, client: Uuid, question: &Question, asked: u64) -> bool {
+    let wide = &read.question;
+    let clients = read.clients.len() + usize::from(!read.clients.contains(&client));
+    let values = wide.filter.iter().map(|(name, values)| {
+        let new = question
+            .filter
+            .get(name)
+            .map_or(0, |asked| asked.difference(values).count());
+        values.len() + new
+    });
+    let after = cells(clients, hull(wide.range, question.range), wide.level, values);
+    let before = cells(
+        read.clients.len(),
+        wide.range,
+        wide.level,
+        wide.filter.values().map(BTreeSet::len),
+    );
+    after <= FREE_CELLS.max(share.asked.saturating_add(asked).saturating_mul(MAX_WASTE))
+        && after <= MAX_SHARED_CELLS.max(before).max(asked)
+}
+
+/// Buckets x clients x combinations of filter values.
+fn cells(clients: usize, range: Range, level: Level, values: impl Iterator<Item = usize>) -> u64 {
+    let seconds = range.to.as_second().saturating_sub(range.from.as_second());
+    let buckets = u64::try_from(seconds / level.seconds()).unwrap_or(0).max(1);
+    let many = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    values.fold(buckets.saturating_mul(many(clients)), |cells, values| {
+        cells.saturating_mul(many(values))
+    })
+}
+
+fn hull(one: Range, other: Range) -> Range {
+    Range {
+        from: one.from.min(other.from),
+        to: one.to.max(other.to),
+    }
+}
+
+fn widen(read: &mut Read, client: Uuid, question: Question) {
+    if !read.clients.contains(&client) {
+        read.clients.push(client);
+    }
+    let wide = &mut read.question;
+    wide.range = hull(wide.range, question.range);
+    wide.attributes.extend(question.attributes);
+    wide.attributes.sort();
+    wide.attributes.dedup();
+    for (name, values) in question.filter {
+        wide.filter.entry(name).or_default().extend(values);
+    }
+}
+
+#[cfg(test)]
+mod tests;

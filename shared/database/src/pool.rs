@@ -1,0 +1,171 @@
+//! A function's way to its database: the address, the role, the time limits, and a pool of one connection.
+
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
+use tokio::sync::OnceCell;
+use tokio_postgres::{Config, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::session::Session;
+use crate::{Edition, Error, identifier};
+
+/// How long the server lets a session wait. What takes longer fails with an error that says so, and the session goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For one statement as a whole.
+    pub statement: Duration,
+    /// For one lock, such as on a table that is being altered.
+    pub lock: Duration,
+}
+
+impl Timeouts {
+    /// For functions that answer a request within Lambda's 10 s of the template's defaults: an error arrives while there is still time to
+    /// tell it.
+    pub const REQUEST: Self = Self {
+        statement: Duration::from_secs(8),
+        lock: Duration::from_secs(4),
+    };
+
+    fn settings(self) -> String {
+        format!(
+            "; SET statement_timeout = {}; SET lock_timeout = {}",
+            self.statement.as_millis(),
+            self.lock.as_millis()
+        )
+    }
+}
+
+/// A database with its pool of one connection, which is what a function that handles one event at a time can use.
+#[derive(Clone)]
+pub struct Database {
+    pool: Pool,
+    config: Arc<Config>,
+    role: Arc<str>,
+    timeouts: Option<Timeouts>,
+    edition: Arc<OnceCell<Edition>>,
+    statements: Arc<AtomicU64>,
+}
+
+impl Database {
+    /// The database at a `postgres://` URL, as the given role. Connects on first use.
+    ///
+    /// # Errors
+    /// When the URL can't be read.
+    pub fn new(url: &str, role: &str) -> Result<Self, Error> {
+        let mut config = Config::from_str(url).map_err(|error| Error::Address(error.to_string()))?;
+        config.application_name(role).connect_timeout(Duration::from_secs(5));
+        // A frozen sandbox leaves dead sockets behind: the pool asks a connection for a sign of life before use.
+        let recycling = ManagerConfig {
+            recycling_method: RecyclingMethod::Verified,
+        };
+        let manager = match config.get_ssl_mode() {
+            tokio_postgres::config::SslMode::Disable => Manager::from_config(config.clone(), NoTls, recycling),
+            _ => Manager::from_config(config.clone(), tls(), recycling),
+        };
+        let pool = Pool::builder(manager)
+            .max_size(1)
+            .build()
+            .map_err(|error| Error::Address(error.to_string()))?;
+        Ok(Self {
+            pool,
+            config: Arc::new(config),
+            role: Arc::from(role),
+            timeouts: None,
+            edition: Arc::new(OnceCell::new()),
+            statements: Arc::new(AtomicU64::new(0)),
+        })
+    }
+
+    /// The same database, whose sessions wait no longer than this. Without it they wait as long as the server is set to.
+    #[must_use]
+    pub fn with_timeouts(self, timeouts: Timeouts) -> Self {
+        Self {
+            timeouts: Some(timeouts),
+            ..self
+        }
+    }
+
+    /// The connection, in the role of this database and with no client set.
+    ///
+    /// # Errors
+    /// When the server can't be reached or the login may not take the role.
+    pub async fn session(&self) -> Result<Session, Error> {
+        let object = self.pool.get().await.map_err(|error| Error::Unreachable {
+            place: self.place(),
+            cause: cause_of(&error),
+        })?;
+        if self.role.as_ref() != LOGIN_ROLE {
+            // Statements are kept prepared, but planned for the buckets that are asked for: a plan for any would visit every chunk.
+            let set = format!(
+                "SET ROLE {}; SET plan_cache_mode = force_custom_plan; {CHECK_CONNECTION}{}",
+                identifier(&self.role),
+                self.timeouts.map(Timeouts::settings).unwrap_or_default()
+            );
+            object.batch_execute(&set).await?;
+        }
+        Ok(Session::new(
+            object,
+            Arc::clone(&self.edition),
+            Arc::clone(&self.statements),
+        ))
+    }
+
+    /// Statements sent by sessions of this database so far; transaction control is not counted.
+    #[must_use]
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    /// Host and port, for messages; never the password.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let host = self.config.get_hosts().first().map_or_else(
+            || "localhost".to_owned(),
+            |host| match host {
+                tokio_postgres::config::Host::Tcp(name) => name.clone(),
+                tokio_postgres::config::Host::Unix(path) => path.display().to_string(),
+            },
+        );
+        format!("{host}:{}", self.config.get_ports().first().copied().unwrap_or(5432))
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(crate) fn role(&self) -> &str {
+        &self.role
+    }
+}
+
+/// The role name that means "as the login itself": the migration starts before the other roles exist.
+pub const LOGIN_ROLE: &str = "login";
+
+/// Has the server end a statement whose connection was closed meanwhile, with its locks, and not only at its next answer.
+const CHECK_CONNECTION: &str = "SET client_connection_check_interval = '1s'";
+
+/// The cause behind the pool's own words.
+fn cause_of(error: &deadpool_postgres::PoolError) -> String {
+    match error {
+        deadpool_postgres::PoolError::Backend(inner) => inner.as_db_error().map_or_else(
+            || std::error::Error::source(inner).map_or_else(|| inner.to_string(), ToString::to_string),
+            |db| db.message().to_owned(),
+        ),
+        other => other.to_string(),
+    }
+}
+
+pub(crate) fn tls() -> MakeRustlsConnect {
+    let roots = rustls::RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
+    MakeRustlsConnect::new(
+        rustls::ClientConfig::builder()
+            .with_root_certificates(roots)
+            .with_no_client_auth(),
+    )
+}

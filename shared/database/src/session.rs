@@ -1,0 +1,184 @@
+//! A connection while it is in use: statements, kept prepared and counted.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use deadpool_postgres::Object;
+use tokio::sync::OnceCell;
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Row, Statement};
+
+use crate::row::{self, FromRow};
+use crate::transaction::Scope;
+use crate::{Edition, Error};
+
+/// Most statements that a connection keeps prepared; their texts are per entity, and one client more could bring any number.
+const MAX_PREPARED: usize = 512;
+
+/// The connection while one event is handled.
+///
+/// What it runs outside of [`Database::transaction`](crate::Database::transaction) is a transaction for each statement.
+pub struct Session {
+    object: Object,
+    edition: Arc<OnceCell<Edition>>,
+    statements: Arc<AtomicU64>,
+}
+
+impl Session {
+    pub(crate) fn new(object: Object, edition: Arc<OnceCell<Edition>>, statements: Arc<AtomicU64>) -> Self {
+        Self {
+            object,
+            edition,
+            statements,
+        }
+    }
+
+    /// The server's edition.
+    ///
+    /// # Errors
+    /// When the server has no TimescaleDB.
+    pub async fn edition(&self) -> Result<Edition, Error> {
+        self.edition
+            .get_or_try_init(|| async {
+                let row = self
+                    .object
+                    .query_one("SELECT current_setting('timescaledb.license', true)", &[])
+                    .await?;
+                match row.get::<_, Option<&str>>(0) {
+                    Some("timescale") => Ok(Edition::Community),
+                    Some(_) => Ok(Edition::Apache),
+                    None => Err(Error::Server(
+                        "it has no TimescaleDB: install the extension and preload it".to_owned(),
+                    )),
+                }
+            })
+            .await
+            .copied()
+    }
+
+    /// Runs a statement and returns its rows as they are: for statements whose columns are known only when they are made.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn query(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
+        self.count();
+        let statement = self.prepared(sql).await?;
+        Ok(self.object.query(&statement, parameters).await?)
+    }
+
+    /// Runs a statement and returns its rows by the names of their columns. That the statement has these columns in types that fit
+    /// is checked whether or not it finds a row.
+    ///
+    /// # Errors
+    /// When the statement fails, or has other columns than the type of its rows.
+    pub async fn rows<R: FromRow>(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<R>, Error> {
+        self.count();
+        let statement = self.prepared(sql).await?;
+        row::check::<R>(sql, statement.columns())?;
+        let rows = self.object.query(&statement, parameters).await?;
+        rows.iter().map(R::from_row).collect()
+    }
+
+    /// As [`Self::rows`], for a statement that finds one row at most; `None` when it finds none.
+    ///
+    /// # Errors
+    /// As [`Self::rows`].
+    pub async fn row<R: FromRow>(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Option<R>, Error> {
+        Ok(self.rows(sql, parameters).await?.pop())
+    }
+
+    /// Runs a statement whose text is made for one use, in one round trip.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn query_once(&self, sql: &str, parameters: &[(&(dyn ToSql + Sync), Type)]) -> Result<Vec<Row>, Error> {
+        self.count();
+        Ok(self.object.query_typed(sql, parameters).await?)
+    }
+
+    /// Runs a statement and returns the number of rows it touched.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn execute(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
+        self.count();
+        let statement = self.prepared(sql).await?;
+        Ok(self.object.execute(&statement, parameters).await?)
+    }
+
+    /// Runs SQL text without parameters, possibly several statements.
+    ///
+    /// # Errors
+    /// When a statement fails.
+    pub async fn batch(&self, sql: &str) -> Result<(), Error> {
+        self.count();
+        Ok(self.object.batch_execute(sql).await?)
+    }
+
+    /// Begins a binary COPY of columns of the given types.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn copy_in(&self, sql: &str, types: &[Type]) -> Result<Pin<Box<BinaryCopyInWriter>>, Error> {
+        self.count();
+        let statement = self.prepared(sql).await?;
+        let sink = self.object.copy_in(&statement).await?;
+        Ok(Box::pin(BinaryCopyInWriter::new(sink, types)))
+    }
+
+    /// Leaves each of the next statements of the running transaction what is left of `limit` since the transaction began. Asked
+    /// again before every statement that may wait or work for long, it bounds the transaction as a whole.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn limit_transaction(&self, limit: Duration) -> Result<(), Error> {
+        let sql = format!(
+            "SELECT set_config('statement_timeout', greatest(1, {} - round(extract(epoch FROM clock_timestamp() - now()) * 1000))::text, true)",
+            limit.as_millis()
+        );
+        self.query(&sql, &[]).await.map(drop)
+    }
+
+    /// The bare client, for the migration runner.
+    pub(crate) fn client(&mut self) -> &mut tokio_postgres::Client {
+        &mut self.object
+    }
+
+    pub(crate) async fn begin(&self, scope: Scope) -> Result<(), Error> {
+        // A UUID has no character that could end the literal.
+        let setting = scope
+            .client
+            .map(|client| format!("; SET LOCAL app.client_id = '{client}'"))
+            .unwrap_or_default();
+        let begin = format!("BEGIN ISOLATION LEVEL {}{setting}", scope.isolation.name());
+        Ok(self.object.batch_execute(&begin).await?)
+    }
+
+    pub(crate) async fn commit(&self) -> Result<(), Error> {
+        Ok(self.object.batch_execute("COMMIT").await?)
+    }
+
+    pub(crate) async fn roll_back(&self) -> Result<(), Error> {
+        Ok(self.object.batch_execute("ROLLBACK").await?)
+    }
+
+    /// Closes the connection, with all that was set in it and all locks that it has: it does not go back to the pool.
+    pub(crate) fn close(self) {
+        drop(Object::take(self.object));
+    }
+
+    /// The statement as the server keeps it for this connection: parsed once, used by every later event.
+    async fn prepared(&self, sql: &str) -> Result<Statement, Error> {
+        if self.object.statement_cache.size() >= MAX_PREPARED {
+            self.object.statement_cache.clear();
+        }
+        Ok(self.object.prepare_cached(sql).await?)
+    }
+
+    fn count(&self) {
+        self.statements.fetch_add(1, Ordering::Relaxed);
+    }
+}

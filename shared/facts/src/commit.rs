@@ -1,0 +1,93 @@
+//! What a commit of facts tells: readers that rollups lag behind, and the publisher that something changed.
+
+use std::collections::BTreeSet;
+
+use database::{Edition, Error, Session};
+use serde::{Deserialize, Serialize};
+use series::calendar::MINUTE_US;
+use uuid::Uuid;
+
+use crate::copy::timestamp;
+use crate::relation::Placed;
+
+/// What `NOTIFY facts` tells of a commit.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Committed {
+    /// Client whose facts changed.
+    pub client: Uuid,
+    /// Entity.
+    pub entity: String,
+    /// First minute that was touched, in microseconds since 1970.
+    pub from_us: i64,
+    /// End of the last minute that was touched.
+    pub to_us: i64,
+    /// Facts written.
+    pub facts: usize,
+}
+
+/// Tells readers what the transaction touched: on the Community edition that the aggregates lag there, and the publisher
+/// by one NOTIFY, which takes effect at the commit.
+pub(crate) async fn tell(
+    session: &Session,
+    client: Uuid,
+    placed: &Placed,
+    facts: usize,
+    minutes: &BTreeSet<i64>,
+) -> Result<(), Error> {
+    let (Some(first), Some(last)) = (minutes.first().copied(), minutes.last().copied()) else {
+        return Ok(());
+    };
+    if session.edition().await? == Edition::Community {
+        let (from, to): (Vec<_>, Vec<_>) = ranges(minutes)
+            .into_iter()
+            .map(|(from, to)| (timestamp(from), timestamp(to)))
+            .unzip();
+        session
+            .execute(
+                "INSERT INTO core.stale_ranges (schema_name, relation_name, client_id, from_time, to_time)
+                 SELECT $1, $2, $3, r.from_time, r.to_time FROM unnest($4::timestamptz[], $5::timestamptz[]) AS r (from_time, to_time)",
+                &[&placed.relation.schema, &placed.relation.name, &client, &from, &to],
+            )
+            .await?;
+    }
+    let committed = Committed {
+        client,
+        entity: placed.entity.code().to_owned(),
+        from_us: first,
+        to_us: last + MINUTE_US,
+        facts,
+    };
+    let payload = serde_json::to_string(&committed).map_err(|error| Error::Stored {
+        place: "notification".to_owned(),
+        cause: error.to_string(),
+    })?;
+    session.execute("SELECT pg_notify('facts', $1)", &[&payload]).await?;
+    Ok(())
+}
+
+/// Minutes as few ranges: gaps of up to an hour are bridged, which only makes readers take a little more from partials.
+fn ranges(minutes: &BTreeSet<i64>) -> Vec<(i64, i64)> {
+    let mut ranges: Vec<(i64, i64)> = Vec::new();
+    for minute in minutes {
+        match ranges.last_mut() {
+            Some((_, to)) if minute - *to <= series::calendar::HOUR_US => *to = minute + MINUTE_US,
+            _ => ranges.push((*minute, minute + MINUTE_US)),
+        }
+    }
+    ranges
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_minutes_become_one_range() {
+        let minutes = |list: &[i64]| list.iter().map(|minute| minute * MINUTE_US).collect::<BTreeSet<_>>();
+        assert_eq!(ranges(&minutes(&[0, 1, 30])), [(0, 31 * MINUTE_US)]);
+        assert_eq!(
+            ranges(&minutes(&[0, 62])),
+            [(0, MINUTE_US), (62 * MINUTE_US, 63 * MINUTE_US)]
+        );
+    }
+}

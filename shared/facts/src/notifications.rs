@@ -1,0 +1,107 @@
+//! What wakes the publisher between its ticks: commits of facts, and what subscribers and administrators did.
+
+use database::{Database, Error, listener};
+use uuid::Uuid;
+
+use crate::commit::Committed;
+
+/// Payload by which a publisher asks the one at work to hand over.
+const HANDOVER: &str = "handover";
+
+/// Something that was committed.
+#[derive(Clone, Debug)]
+pub enum Notification {
+    /// Facts.
+    Facts(Committed),
+    /// Subscriptions; the publisher looks at once.
+    Subscriptions,
+    /// Another publisher waits to take over.
+    Handover,
+    /// Definitions of a client.
+    Catalog(Uuid),
+}
+
+impl Notification {
+    /// Reads a notification; `None` when it can't be understood.
+    fn of(channel: &str, payload: &str) -> Option<Self> {
+        match channel {
+            "facts" => serde_json::from_str(payload).ok().map(Self::Facts),
+            "subscriptions" if payload == HANDOVER => Some(Self::Handover),
+            "subscriptions" => Some(Self::Subscriptions),
+            _ => payload.parse().ok().map(Self::Catalog),
+        }
+    }
+}
+
+/// Hears every commit, while [`Listener::is_sound`] holds.
+pub struct Listener {
+    connection: listener::Listener,
+    understood: bool,
+}
+
+impl Listener {
+    /// Connects and listens.
+    ///
+    /// # Errors
+    /// When the server can't be reached.
+    pub async fn start(database: &Database) -> Result<Self, Error> {
+        Ok(Self {
+            connection: listener::Listener::start(database, &["facts", "subscriptions", "catalog"]).await?,
+            understood: true,
+        })
+    }
+
+    /// The next notification; `None` once the connection is gone.
+    pub async fn next(&mut self) -> Option<Notification> {
+        loop {
+            let (channel, payload) = self.connection.next().await?;
+            if let Some(notification) = self.read(&channel, &payload) {
+                return Some(notification);
+            }
+        }
+    }
+
+    /// A notification that is there already.
+    pub fn try_next(&mut self) -> Option<Notification> {
+        loop {
+            let (channel, payload) = self.connection.try_next()?;
+            if let Some(notification) = self.read(&channel, &payload) {
+                return Some(notification);
+            }
+        }
+    }
+
+    /// Whether no notification was lost so far. One that can't be understood is lost.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.understood && self.connection.is_sound()
+    }
+
+    fn read(&mut self, channel: &str, payload: &str) -> Option<Notification> {
+        let notification = Notification::of(channel, payload);
+        self.understood &= notification.is_some();
+        notification
+    }
+}
+
+/// Tells the publisher that subscriptions changed.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn subscriptions_changed(database: &Database, shard: u32) -> Result<(), Error> {
+    tell(database, &shard.to_string()).await
+}
+
+/// Asks the publisher at work to hand over.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn ask_for_handover(database: &Database) -> Result<(), Error> {
+    tell(database, HANDOVER).await
+}
+
+async fn tell(database: &Database, payload: &str) -> Result<(), Error> {
+    let session = database.session().await?;
+    let sql = "SELECT pg_notify('subscriptions', $1)";
+    session.execute(sql, &[&payload]).await.map(drop)
+}

@@ -1,0 +1,98 @@
+//! Dead letters: events that were refused, with the reason.
+
+use database::{Database, Error};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+/// Most dead letters of one answer.
+pub const MAX_PAGE: i64 = 200;
+
+database::row! {
+    /// An event that was refused.
+    #[derive(Clone, Debug)]
+    pub struct DeadLetter {
+        /// Identity.
+        pub id: Uuid,
+        /// Entity.
+        pub entity: String,
+        /// Batch it came with.
+        pub batch_id: Uuid,
+        /// Position in the batch, or row of the file it came with.
+        pub position: i32,
+        /// Field that was wrong.
+        pub field: String,
+        /// Why.
+        pub reason: String,
+        /// The event as it was sent.
+        pub original: String,
+        /// When it was refused.
+        pub received_at: Timestamp,
+        /// When it was sent through again.
+        pub replayed_at: Option<Timestamp>,
+        /// The batch of the replay.
+        pub replay_batch: Option<Uuid>,
+    }
+}
+
+database::row! {
+    struct Identity {
+        id: Uuid,
+    }
+}
+
+const COLUMNS: &str = "id, entity, batch_id, position, field, reason, original, received_at, replayed_at, replay_batch";
+
+/// A page of dead letters, newest first, those before `before` when it is given.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn list(
+    database: &Database,
+    client: Uuid,
+    entity: Option<&str>,
+    before: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<DeadLetter>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM core.dead_letters WHERE client_id = $1 AND ($2::text IS NULL OR entity = $2) AND ($3::uuid IS NULL OR id < $3)
+         ORDER BY id DESC LIMIT $4"
+    );
+    let limit = limit.clamp(1, MAX_PAGE);
+    database
+        .of(client)
+        .rows(&sql, &[&client, &entity, &before, &limit])
+        .await
+}
+
+/// One dead letter; `None` when the client has no such one.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn find(database: &Database, client: Uuid, id: Uuid) -> Result<Option<DeadLetter>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM core.dead_letters WHERE client_id = $1 AND id = $2");
+    database.of(client).row(&sql, &[&client, &id]).await
+}
+
+/// The first dead letter of a batch, by its identity; `None` when there is none, or not yet.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn of_batch(database: &Database, client: Uuid, batch: Uuid) -> Result<Option<Uuid>, Error> {
+    let sql = "SELECT id FROM core.dead_letters WHERE client_id = $1 AND batch_id = $2 ORDER BY position LIMIT 1";
+    let found: Option<Identity> = database.of(client).row(sql, &[&client, &batch]).await?;
+    Ok(found.map(|found| found.id))
+}
+
+/// Marks a dead letter as sent through again by a batch; the first time counts.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn mark_replayed(database: &Database, client: Uuid, id: Uuid, replay_batch: Uuid) -> Result<(), Error> {
+    let sql = "UPDATE core.dead_letters SET replayed_at = clock_timestamp(), replay_batch = $3
+        WHERE client_id = $1 AND id = $2 AND replayed_at IS NULL";
+    database
+        .of(client)
+        .execute(sql, &[&client, &id, &replay_batch])
+        .await
+        .map(drop)
+}

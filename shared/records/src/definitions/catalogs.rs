@@ -1,0 +1,162 @@
+//! A client's definitions, read together.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use catalog::{Catalog, EntityDefinition, KpiDefinition};
+use database::{Database, Error, Session};
+use facts::{Placed, Relation};
+use series::Calendar;
+use uuid::Uuid;
+
+/// A client's definitions, ready to use.
+#[derive(Clone, Debug)]
+pub struct ClientCatalog {
+    /// The client's buckets.
+    pub calendar: Calendar,
+    /// Its entities and KPIs.
+    pub catalog: Catalog,
+    /// Where its entities live.
+    pub placed: BTreeMap<String, Placed>,
+    /// Versions of its KPIs, for `ETag`.
+    pub kpi_versions: BTreeMap<String, i32>,
+}
+
+/// Loads the catalogues of some clients in one statement. One that can't be read is an error by itself, so that it
+/// troubles its own client only; a client that does not exist is not there.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn load(session: &Session, clients: &[Uuid]) -> Result<BTreeMap<Uuid, Result<ClientCatalog, Error>>, Error> {
+    let sql = "SELECT client_id, time_zone, entities, kpis FROM core.catalogs($1)";
+    let rows: Vec<CatalogRow> = session.rows(sql, &[&clients]).await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.client_id, client_catalog(row)))
+        .collect())
+}
+
+/// Loads the catalogue of one client; `None` when there is no such client.
+///
+/// # Errors
+/// When the statement fails or a stored definition can't be read.
+pub async fn load_one(database: &Database, client: Uuid) -> Result<Option<ClientCatalog>, Error> {
+    load(&database.session().await?, &[client])
+        .await?
+        .remove(&client)
+        .transpose()
+}
+
+database::row! {
+    /// What tells one state of a client's definitions from every other: they are never deleted, and each change adds to the sum of
+    /// the versions.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Fingerprint {
+        time_zone: String,
+        entities: i64,
+        kpis: i64,
+    }
+}
+
+/// The fingerprint of a client's definitions; `None` when there is no such client.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn fingerprint(database: &Database, client: Uuid) -> Result<Option<Fingerprint>, Error> {
+    let sql = "SELECT time_zone,
+            (SELECT coalesce(sum(version), 0)::bigint FROM core.entities WHERE client_id = $1) AS entities,
+            (SELECT coalesce(sum(version), 0)::bigint FROM core.kpis WHERE client_id = $1) AS kpis
+        FROM core.clients WHERE id = $1";
+    database.of(client).row(sql, &[&client]).await
+}
+
+database::row! {
+    struct CatalogRow {
+        client_id: Uuid,
+        time_zone: String,
+        entities: serde_json::Value,
+        kpis: serde_json::Value,
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct EntityRow {
+    definition: EntityDefinition,
+    version: i32,
+    schema: String,
+    relation: String,
+}
+
+#[derive(serde::Deserialize)]
+struct KpiRow {
+    definition: KpiDefinition,
+    version: i32,
+}
+
+fn client_catalog(row: CatalogRow) -> Result<ClientCatalog, Error> {
+    let CatalogRow {
+        client_id: client,
+        time_zone: zone,
+        entities,
+        kpis,
+    } = row;
+    let unreadable = |what: &str, cause: String| Error::Stored {
+        place: format!("{what} of client {client}"),
+        cause,
+    };
+    let entities: Vec<EntityRow> =
+        serde_json::from_value(entities).map_err(|error| unreadable("entities", error.to_string()))?;
+    let kpis: Vec<KpiRow> = serde_json::from_value(kpis).map_err(|error| unreadable("KPIs", error.to_string()))?;
+    let kpi_versions = kpis
+        .iter()
+        .map(|kpi| (kpi.definition.code.clone(), kpi.version))
+        .collect();
+    let places: Vec<(String, Relation, i32)> = entities
+        .iter()
+        .map(|row| {
+            (
+                row.definition.code.clone(),
+                Relation {
+                    schema: row.schema.clone(),
+                    name: row.relation.clone(),
+                },
+                row.version,
+            )
+        })
+        .collect();
+    let catalog = Catalog::new(
+        entities.into_iter().map(|row| row.definition).collect(),
+        kpis.into_iter().map(|row| row.definition).collect(),
+    )
+    .map_err(|problems| {
+        unreadable(
+            "catalogue",
+            problems
+                .iter()
+                .map(|problem| format!("{}: {}", problem.pointer, problem.message))
+                .collect::<Vec<_>>()
+                .join("; "),
+        )
+    })?;
+    let placed = places
+        .into_iter()
+        .filter_map(|(code, relation, version)| {
+            Some((
+                code.clone(),
+                Placed {
+                    entity: Arc::clone(catalog.entity(&code)?),
+                    relation,
+                    version,
+                },
+            ))
+        })
+        .collect();
+    let calendar =
+        Calendar::of(&zone).ok_or_else(|| unreadable("time zone", format!("{zone:?} is no IANA time zone")))?;
+    Ok(ClientCatalog {
+        calendar,
+        catalog,
+        placed,
+        kpi_versions,
+    })
+}

@@ -1,0 +1,83 @@
+//! The transaction in which a client's definitions change.
+
+use catalog::Catalog;
+use database::{Database, Edition, Error, Scope, Session};
+use facts::Relation;
+use facts::relation::writers_lock;
+use facts::tables::MAX_CHANGE;
+use uuid::Uuid;
+
+use super::{Written, load};
+
+/// A change of a client's definitions: a transaction that can have the client's definitions for itself, and ends in time.
+pub(super) struct Change<'a> {
+    pub(super) session: &'a Session,
+    pub(super) edition: Edition,
+    pub(super) client: Uuid,
+}
+
+database::row! {
+    /// The version of a definition as it is stored.
+    pub(super) struct Version {
+        pub(super) version: i32,
+    }
+}
+
+/// Changes a client's definitions, and tells processes that know the old ones when something was stored.
+pub(super) async fn change(
+    database: &Database,
+    client: Uuid,
+    work: impl AsyncFnOnce(Change<'_>) -> Result<Written, Error>,
+) -> Result<Written, Error> {
+    // Of no client: it reads and writes the tables that clients share.
+    let written = database.transaction_in(Scope::default(), async |session| {
+        let edition = session.edition().await?;
+        let written = work(Change {
+            session,
+            edition,
+            client,
+        })
+        .await?;
+        if matches!(written, Written::Stored(_)) {
+            session
+                .execute("SELECT pg_notify('catalog', $1)", &[&client.to_string()])
+                .await?;
+        }
+        Ok(written)
+    });
+    match written.await {
+        Err(error) if error.is_out_of_time() => Ok(Written::TooLong),
+        ended => ended,
+    }
+}
+
+impl Change<'_> {
+    /// The client's definitions as they are until this change ends.
+    pub(super) async fn known(&self) -> Result<Catalog, Error> {
+        self.lock(&format!("definitions of {}", self.client)).await?;
+        let loaded = load(self.session, &[self.client]).await?.remove(&self.client);
+        let loaded = loaded.ok_or_else(|| Error::Stored {
+            place: format!("client {}", self.client),
+            cause: "it does not exist".to_owned(),
+        })?;
+        Ok(loaded?.catalog)
+    }
+
+    /// Waits for changes of other clients' entities: clients share tables.
+    pub(super) async fn lock_tables(&self) -> Result<(), Error> {
+        self.lock("definitions").await
+    }
+
+    /// Waits for batches that run, and makes those that come wait, so that none is written by the old definition.
+    pub(super) async fn lock_writers(&self, relation: &Relation) -> Result<(), Error> {
+        self.lock(&writers_lock(self.client, relation)).await
+    }
+
+    async fn lock(&self, name: &str) -> Result<(), Error> {
+        self.session.limit_transaction(MAX_CHANGE).await?;
+        self.session
+            .execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", &[&name])
+            .await?;
+        self.session.limit_transaction(MAX_CHANGE).await
+    }
+}

@@ -1,0 +1,71 @@
+//! KPIs, created and replaced.
+
+use catalog::{Kpi, KpiDefinition, MAX_KPIS};
+use database::{Database, Error, json};
+use facts::tables::MAX_CHANGE;
+use uuid::Uuid;
+
+use super::Written;
+use super::change::{Change, Version, change};
+
+/// Creates a KPI, when it fits the client's entities.
+///
+/// # Errors
+/// When a statement fails; nothing is created then.
+pub async fn create_kpi(database: &Database, client: Uuid, kpi: &KpiDefinition) -> Result<Written, Error> {
+    change(database, client, async |change| create(&change, kpi).await).await
+}
+
+async fn create(change: &Change<'_>, kpi: &KpiDefinition) -> Result<Written, Error> {
+    let mut known = change.known().await?;
+    if known.kpi(&kpi.code).is_some() {
+        return Ok(Written::Exists(kpi.code.clone()));
+    }
+    if known.kpis().count() >= MAX_KPIS {
+        return Ok(Written::Full(MAX_KPIS));
+    }
+    if let Err(problems) = known.add_kpi(kpi.clone()) {
+        return Ok(Written::Invalid(problems));
+    }
+    change
+        .session
+        .execute(
+            "INSERT INTO core.kpis (client_id, code, definition) VALUES ($1, $2, $3)",
+            &[&change.client, &kpi.code, &json(kpi)?],
+        )
+        .await?;
+    Ok(Written::Stored(1))
+}
+
+/// Replaces a KPI when its version is still the expected one.
+///
+/// # Errors
+/// When a statement fails; nothing is changed then.
+pub async fn replace_kpi(
+    database: &Database,
+    client: Uuid,
+    kpi: &Kpi,
+    expected: Option<i32>,
+) -> Result<Written, Error> {
+    let work = async |change: Change<'_>| replace(&change, &kpi.definition, expected).await;
+    change(database, client, work).await
+}
+
+async fn replace(change: &Change<'_>, kpi: &KpiDefinition, expected: Option<i32>) -> Result<Written, Error> {
+    let Change { session, client, .. } = change;
+    session.limit_transaction(MAX_CHANGE).await?;
+    let sql = "SELECT version FROM core.kpis WHERE client_id = $1 AND code = $2 FOR UPDATE";
+    let Some(Version { version }) = session.row(sql, &[client, &kpi.code]).await? else {
+        return Ok(Written::Missing);
+    };
+    if version != expected.unwrap_or(version) {
+        return Ok(Written::Stale(version));
+    }
+    session
+        .execute(
+            "UPDATE core.kpis SET definition = $3, version = version + 1, updated_at = now() WHERE client_id = $1 AND code = $2",
+            &[client, &kpi.code, &json(kpi)?],
+        )
+        .await?;
+    Ok(Written::Stored(version + 1))
+}

@@ -1,0 +1,20 @@
+//! What is stored besides facts, one module for each aggregate, with every statement over it.
+//!
+//! These tables are isolated by row-level security: a statement runs in a transaction of one client, unless it says why not.
+//!
+//! - [`clients`] and their users; [`definitions`] of entities and KPIs; [`batches`] and [`dead_letters`] of ingestion
+//! - [`proposals`] with their revisions, [`renderings`] of their documents, and [`branding`]
+//! - [`licences`], [`licence_keys`], [`renewal_notices`]
+//! - [`outbox`]: domain events on their way to the bus
+
+pub mod batches;
+pub mod branding;
+pub mod clients;
+pub mod dead_letters;
+pub mod definitions;
+pub mod licence_keys;
+pub mod licences;
+pub mod outbox;
+pub mod proposals;
+pub mod renderings;
+pub mod renewal_notices;

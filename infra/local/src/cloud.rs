@@ -2,6 +2,7 @@
 
 mod access;
 mod components;
+mod later;
 mod options;
 mod ports;
 
@@ -14,6 +15,7 @@ use serde_json::Value;
 
 pub use self::access::{Access, NOT_RUNNING};
 use self::components::{Components, Started};
+pub use self::later::Build;
 pub use self::options::Options;
 pub use self::ports::Ports;
 
@@ -24,6 +26,8 @@ pub struct Cloud {
     pub access: Access,
     /// How to start each function that [`Options::only`] left out.
     pub external: Vec<ExternalFunction>,
+    /// Functions that had no binary when it started.
+    pub missing: Vec<String>,
     invoker: Invoker,
     components: Components,
     access_path: PathBuf,
@@ -59,11 +63,13 @@ impl Cloud {
                 let Started {
                     access,
                     external,
+                    missing,
                     invoker,
                 } = started;
                 Ok(Some(Self {
                     access,
                     external,
+                    missing,
                     invoker,
                     components,
                     access_path,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use aws_stand_in::api_gateway::websocket_api::Limits;
 use clap::{Args, Parser, Subcommand};
-use local_cloud::cloud::{Access, NOT_RUNNING};
+use local_cloud::cloud::{Access, Build, NOT_RUNNING};
 use local_cloud::progress::Progress;
 use local_cloud::{Cloud, Options, Ports};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -52,6 +52,9 @@ struct Run {
     /// Run all functions but this one, and print how to start it under a debugger; may be repeated.
     #[arg(long, value_name = "FUNCTION")]
     only: Vec<String>,
+    /// A command that builds the functions which are not built yet; it is run once everything else is ready.
+    #[arg(long, value_name = "COMMAND")]
+    build_rest: Option<String>,
     /// No demo client, facts and live events.
     #[arg(long)]
     no_demo: bool,
@@ -94,6 +97,7 @@ async fn main() -> ExitCode {
 
 impl Run {
     async fn start(self, state_dir: &Path) -> anyhow::Result<()> {
+        let build_rest = self.build_rest.clone();
         let options = self.options(state_dir)?;
         let log = start_log(state_dir)?;
         let mut signals = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
@@ -102,9 +106,16 @@ impl Run {
             return Ok(());
         };
         print_welcome(progress, &cloud, &log);
+        let missing = std::mem::take(&mut cloud.missing);
+        let build = build_rest.map(|command| Build::start(&command, missing, state_dir));
+        let build = build.transpose()?;
+        if let Some(announcement) = build.as_ref().and_then(Build::announcement) {
+            progress.line(&announcement);
+        }
         let broken = tokio::select! {
             () = either(&mut signals) => None,
             reason = cloud.broken() => Some(reason),
+            () = follow(build, progress) => None,
         };
         progress.line("");
         let step = progress.step("stopping");
@@ -138,6 +149,7 @@ impl Run {
                 postgres: self.postgres_port,
             },
             only: self.only,
+            builds_later: self.build_rest.is_some(),
             demo: !self.no_demo,
             visibility: None,
             websocket_limits: Limits::default(),
@@ -145,6 +157,14 @@ impl Run {
             project,
         })
     }
+}
+
+/// Follows a build as long as the cloud runs.
+async fn follow(build: Option<Build>, progress: Progress) {
+    if let Some(mut build) = build {
+        build.finished(progress).await;
+    }
+    std::future::pending().await
 }
 
 /// Warnings go to the terminal; what functions print goes with them to a file, which would otherwise bury everything else.

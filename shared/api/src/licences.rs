@@ -1,13 +1,105 @@
-//! Bodies about licences: what is granted, keys and what is wrong with them, signing keys.
+//! Licences: what is granted, keys and what is wrong with them, and the keys that sign them.
 
 use std::collections::BTreeSet;
 
-use identity::Feature;
+use identity::{Feature, Permission};
 use jiff::Timestamp;
 use jiff::civil::Date;
+use route::{Access, Answer, Body, Method, Parameter, Route};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+/// All routes of this area.
+pub static ROUTES: [&Route; 6] = [
+    &ISSUE_LICENCE,
+    &LIST_LICENCES,
+    &VERIFY_LICENCE,
+    &REVOKE_LICENCE,
+    &LIST_LICENCE_KEYS,
+    &WITHDRAW_LICENCE_KEY,
+];
+
+/// Issues a licence to a client.
+pub static ISSUE_LICENCE: Route = Route {
+    function: "manage-licences",
+    method: Method::Post,
+    path: "/v1/licences",
+    access: Access::Needs(Permission::IssueLicences),
+    operation: "issueLicence",
+    summary: "Issues a licence to a client. For operators.",
+    parameters: &[Parameter::IDEMPOTENCY_KEY],
+    request: Some(Body::of::<NewLicence>()),
+    answer: Answer::created::<Licence>(),
+};
+
+/// Licences of a client, and what they open today.
+pub static LIST_LICENCES: Route = Route {
+    function: "manage-licences",
+    method: Method::Get,
+    path: "/v1/licences",
+    access: Access::Needs(Permission::ReadLicences),
+    operation: "listLicences",
+    summary: "Licences of a client, and what they open today.",
+    parameters: &[Parameter::query(
+        "client",
+        "Whose licences; the own client's when absent, and others' for operators.",
+    )],
+    request: None,
+    answer: Answer::ok::<Licences>(),
+};
+
+/// What a key says and whether it counts today, with everything that is wrong.
+pub static VERIFY_LICENCE: Route = Route {
+    function: "manage-licences",
+    method: Method::Post,
+    path: "/v1/licences/verify",
+    access: Access::Needs(Permission::ReadLicences),
+    operation: "verifyLicence",
+    summary: "What a key says and whether it counts today, with everything that is wrong. 400 when it is no licence key at all.",
+    parameters: &[],
+    request: Some(Body::of::<LicenceKey>()),
+    answer: Answer::ok::<Verification>(),
+};
+
+/// Takes a licence back, once.
+pub static REVOKE_LICENCE: Route = Route {
+    function: "manage-licences",
+    method: Method::Post,
+    path: "/v1/licences/{id}/revoke",
+    access: Access::Needs(Permission::IssueLicences),
+    operation: "revokeLicence",
+    summary: "Takes a licence back, once. Tokens that were issued before live on for an hour at most. For operators.",
+    parameters: &[Parameter::path("id", "The licence.")],
+    request: Some(Body::of::<Revocation>()),
+    answer: Answer::ok::<Licence>(),
+};
+
+/// The public halves of the signing keys.
+pub static LIST_LICENCE_KEYS: Route = Route {
+    function: "manage-licences",
+    method: Method::Get,
+    path: "/v1/licences/keys",
+    access: Access::Needs(Permission::ReadLicences),
+    operation: "listLicenceKeys",
+    summary: "The public halves of the signing keys: whoever has one can verify licences alone.",
+    parameters: &[],
+    request: None,
+    answer: Answer::ok::<SigningKeys>(),
+};
+
+/// Withdraws a signing key that is not safe any more, once.
+pub static WITHDRAW_LICENCE_KEY: Route = Route {
+    function: "manage-licences",
+    method: Method::Post,
+    path: "/v1/licences/keys/{kid}/withdraw",
+    access: Access::Needs(Permission::IssueLicences),
+    operation: "withdrawLicenceKey",
+    summary: "Withdraws a signing key that is not safe any more, once: no licence that it signed counts. For operators.",
+    parameters: &[Parameter::path("kid", "Name of the signing key.")],
+    request: Some(Body::of::<KeyWithdrawal>()),
+    answer: Answer::ok::<SigningKey>(),
+};
 
 /// `POST /v1/licences`.
 #[derive(Deserialize, ToSchema)]

@@ -1,20 +1,20 @@
-//! The OpenAPI 3.1 document, made from [`crate::routes`] and the Rust types.
+//! The OpenAPI 3.1 document, made from routes and the Rust types of their bodies.
 
-use utoipa::ToSchema;
-use utoipa::openapi::content::ContentBuilder;
-use utoipa::openapi::path::{OperationBuilder, ParameterBuilder, PathItemBuilder, PathsBuilder};
+use identity::Role;
+use route::{Access, Body, Method, Parameter, Place, Route};
+use utoipa::openapi::content::{Content, ContentBuilder};
+use utoipa::openapi::path::{
+    HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, PathItemBuilder, PathsBuilder,
+};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::response::{ResponseBuilder, ResponsesBuilder};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required, Schema};
 
-use crate::routes::{Body, Route, routes};
-use crate::{licences, proposals, rest};
-
-/// The document.
+/// The document of these routes.
 #[must_use]
-pub fn document() -> OpenApi {
+pub fn document(routes: &[&Route]) -> OpenApi {
     let mut paths = PathsBuilder::new();
     let mut components = ComponentsBuilder::new().security_scheme(
         "token",
@@ -25,18 +25,17 @@ pub fn document() -> OpenApi {
                 .build(),
         ),
     );
-    for route in routes() {
-        for body in route.request.iter().chain(&route.response) {
-            components = components.schema(body.name, (body.schema)());
+    for route in routes {
+        for body in route.request.iter().chain(&route.answer.body) {
+            let mut parts = Vec::new();
+            (body.parts)(&mut parts);
+            components = components
+                .schemas_from_iter(parts)
+                .schema((body.name)(), (body.schema)());
         }
-        let item = PathItemBuilder::new()
-            .operation(route.method.clone(), operation(&route).build())
-            .build();
-        paths = paths.path(route.path, item);
+        let item = PathItemBuilder::new().operation(method(route.method), operation(route).build());
+        paths = paths.path(route.path, item.build());
     }
-    let mut schemas: Vec<(String, RefOr<Schema>)> = Vec::new();
-    collect(&mut schemas);
-    components = components.schemas_from_iter(schemas).schema("Problem", problem());
     let info = InfoBuilder::new()
         .title("Analytics Engine")
         .version(env!("CARGO_PKG_VERSION"))
@@ -44,77 +43,71 @@ pub fn document() -> OpenApi {
     OpenApiBuilder::new()
         .info(info.build())
         .paths(paths.build())
-        .components(Some(components.build()))
+        .components(Some(components.schema("Problem", problem()).build()))
         .build()
 }
 
-/// The types that bodies refer to.
-fn collect(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-    rest::SignIn::schemas(schemas);
-    rest::Entities::schemas(schemas);
-    rest::Kpis::schemas(schemas);
-    rest::KpiValue::schemas(schemas);
-    rest::Series::schemas(schemas);
-    rest::DeadLetters::schemas(schemas);
-    rest::Streams::schemas(schemas);
-    rest::Health::schemas(schemas);
-    catalog::EntityDefinition::schemas(schemas);
-    catalog::KpiDefinition::schemas(schemas);
-    licences::Licence::schemas(schemas);
-    licences::Licences::schemas(schemas);
-    licences::Verification::schemas(schemas);
-    licences::SigningKeys::schemas(schemas);
-    proposals::Proposal::schemas(schemas);
-    proposals::Proposals::schemas(schemas);
-    proposals::Revisions::schemas(schemas);
-    proposals::Revision::schemas(schemas);
-    proposals::ScheduleRequest::schemas(schemas);
-    proposals::Planned::schemas(schemas);
-    proposals::Documents::schemas(schemas);
-    proposal::Terms::schemas(schemas);
-    proposal::Questionnaire::schemas(schemas);
-    proposal::Quote::schemas(schemas);
-    proposal::RequiredObjects::schemas(schemas);
+fn method(method: Method) -> HttpMethod {
+    match method {
+        Method::Get => HttpMethod::Get,
+        Method::Post => HttpMethod::Post,
+        Method::Put => HttpMethod::Put,
+    }
 }
 
-fn reference(body: &Body) -> Ref {
-    Ref::from_schema_name(body.name)
+/// A body as JSON, by reference to its schema.
+fn json(body: &Body) -> Content {
+    ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name((body.name)())))
+        .build()
 }
 
 fn operation(route: &Route) -> OperationBuilder {
     let mut operation = OperationBuilder::new()
         .operation_id(Some(route.operation))
-        .summary(Some(route.summary));
-    for parameter in &route.parameters {
-        let required = if parameter.required {
-            Required::True
-        } else {
-            Required::False
-        };
-        operation = operation.parameter(
-            ParameterBuilder::new()
-                .name(parameter.name)
-                .parameter_in(parameter.place.clone())
-                .required(required)
-                .description(Some(parameter.description))
-                .schema(Some(ObjectBuilder::new().schema_type(Type::String).build())),
-        );
+        .summary(Some(route.summary))
+        .description(allowed(route.access));
+    for described in route.parameters {
+        operation = operation.parameter(parameter(described).build());
     }
     if let Some(body) = &route.request {
-        let content = ContentBuilder::new().schema(Some(reference(body))).build();
         operation = operation.request_body(Some(
             RequestBodyBuilder::new()
-                .content("application/json", content)
+                .content("application/json", json(body))
                 .required(Some(Required::True))
                 .build(),
         ));
     }
+    operation = operation.responses(responses(route).build());
+    match route.access {
+        Access::Open => operation,
+        Access::Needs(_) => operation.security(SecurityRequirement::new("token", Vec::<String>::new())),
+    }
+}
+
+fn parameter(described: &Parameter) -> ParameterBuilder {
+    let place = match described.place {
+        Place::Path => ParameterIn::Path,
+        Place::Query => ParameterIn::Query,
+        Place::Header => ParameterIn::Header,
+    };
+    let required = if described.required {
+        Required::True
+    } else {
+        Required::False
+    };
+    ParameterBuilder::new()
+        .name(described.name)
+        .parameter_in(place)
+        .required(required)
+        .description(Some(described.description))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String).build()))
+}
+
+fn responses(route: &Route) -> ResponsesBuilder {
     let mut success = ResponseBuilder::new().description(route.summary);
-    if let Some(body) = &route.response {
-        success = success.content(
-            "application/json",
-            ContentBuilder::new().schema(Some(reference(body))).build(),
-        );
+    if let Some(body) = &route.answer.body {
+        success = success.content("application/json", json(body));
     }
     let refused = ResponseBuilder::new()
         .description("The request was refused; the body says why and what would be right.")
@@ -124,16 +117,21 @@ fn operation(route: &Route) -> OperationBuilder {
                 .schema(Some(Ref::from_schema_name("Problem")))
                 .build(),
         );
-    operation = operation.responses(
-        ResponsesBuilder::new()
-            .response(route.status, success.build())
-            .response("default", refused.build())
-            .build(),
-    );
-    if route.open {
-        return operation;
-    }
-    operation.security(SecurityRequirement::new("token", Vec::<String>::new()))
+    ResponsesBuilder::new()
+        .response(route.answer.status.to_string(), success.build())
+        .response("default", refused.build())
+}
+
+/// Who may use a route, for people: whoever writes a client reads it before the first 403.
+fn allowed(access: Access) -> Option<String> {
+    let permission = access.permission()?;
+    let roles = Role::ALL.into_iter().filter(|role| role.may(permission));
+    let roles: Vec<&str> = roles.map(Role::name).collect();
+    let licensed = access
+        .feature()
+        .map(|feature| format!(" Licensed feature: {feature}."))
+        .unwrap_or_default();
+    Some(format!("Roles: {}.{licensed}", roles.join(", ")))
 }
 
 /// RFC 9457 with hints; the type itself lives in `platform`, which every function has.

@@ -16,6 +16,7 @@ mod entity;
 mod fixtures;
 mod kpi;
 mod level;
+mod line;
 mod names;
 mod problem;
 mod replacement;
@@ -26,6 +27,7 @@ pub use definition::{AttributeDefinition, EntityDefinition, GroupingDefinition};
 pub use entity::Entity;
 pub use kpi::{Direction, Kpi, KpiDefinition};
 pub use level::{Level, UnknownLevel};
+pub use line::{checked_line, is_hidden, line_hint};
 pub use names::is_entity_code;
 pub use problem::Problem;
 

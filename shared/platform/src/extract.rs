@@ -9,7 +9,8 @@ use serde::de::DeserializeOwned;
 use crate::Problem;
 use crate::problem::Issue;
 
-/// The caller that the authorizer put into the request's context.
+/// The caller of a route that asks for a permission. [`crate::http::Routes`] has checked it by then.
+#[derive(Clone, Copy)]
 pub struct Authorized(pub Caller);
 
 impl Authorized {
@@ -51,19 +52,26 @@ impl<S: Sync> FromRequestParts<S> for Authorized {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        let Some(RequestContext::ApiGatewayV2(context)) = parts.extensions.get::<RequestContext>() else {
-            return Err(Problem::unauthenticated("the request did not come through the API"));
-        };
-        let fields = context.authorizer.as_ref().map(|authorizer| &authorizer.fields);
-        let text = |name: &str| {
-            fields
-                .and_then(|fields| fields.get(name))
-                .and_then(serde_json::Value::as_str)
-        };
-        Caller::from_context(text)
-            .map(Self)
-            .ok_or_else(|| Problem::unauthenticated("the token names no client").hint("sign in again"))
+        match parts.extensions.get::<Self>() {
+            Some(authorized) => Ok(*authorized),
+            None => caller(&parts.extensions).map(Self),
+        }
     }
+}
+
+/// The caller that the authorizer put into the request's context.
+pub(crate) fn caller(extensions: &http::Extensions) -> Result<Caller, Problem> {
+    let Some(RequestContext::ApiGatewayV2(context)) = extensions.get::<RequestContext>() else {
+        return Err(Problem::unauthenticated("the request did not come through the API"));
+    };
+    let fields = context.authorizer.as_ref().map(|authorizer| &authorizer.fields);
+    let text = |name: &str| {
+        fields
+            .and_then(|fields| fields.get(name))
+            .and_then(serde_json::Value::as_str)
+    };
+    Caller::from_context(text)
+        .ok_or_else(|| Problem::unauthenticated("the token names no client").hint("sign in again"))
 }
 
 /// The request's own id, which its answer has as `apigw-requestid`: events that it causes carry it on.

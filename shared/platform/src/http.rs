@@ -10,6 +10,10 @@ use lambda_http::Error;
 
 use crate::Problem;
 
+mod routes;
+
+pub use routes::Routes;
+
 /// Largest body that a function reads: Lambda's own limit for a synchronous event (6 MB) less the envelope around it.
 pub const MAX_BODY_BYTES: usize = 5 * 1024 * 1024;
 

@@ -7,15 +7,14 @@ use std::time::Duration;
 
 use answer::{Answer, AskError, Definitions};
 use anyhow::{Context as _, Result};
-use api::rest::{KpiValue, PlanStep, Series, SeriesPoint};
+use api::ask::{KpiValue, PlanStep, Series, SeriesPoint};
 use axum::extract::State;
-use axum::routing::get;
 use axum::{Json, Router};
 use catalog::{Kpi, Level};
 use database::{Database, Timeouts};
-use identity::Permission;
 use jiff::Timestamp;
 use platform::extract::{Authorized, Path, Query};
+use platform::http::Routes;
 use platform::{Problem, clock};
 use records::definitions::ClientCatalog;
 use series::plan::{Filter, MAX_GROUPED_POINTS, MAX_POINTS};
@@ -57,19 +56,21 @@ impl Context {
 
 /// The routes of this function.
 pub fn router(context: Context) -> Router {
-    Router::new()
-        .route("/v1/kpis/{code}/value", get(value))
-        .route("/v1/kpis/{code}/series", get(series))
-        .with_state(context)
+    routes().router(context)
+}
+
+fn routes() -> Routes<Context> {
+    Routes::new()
+        .serve(&api::ask::READ_VALUE, value)
+        .serve(&api::ask::READ_SERIES, series)
 }
 
 async fn value(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Path(code): Path<String>,
     Query(pairs): Query<Vec<(String, String)>>,
 ) -> Result<Json<KpiValue>, Problem> {
-    let caller = authorized.with(Permission::ReadSeries)?;
     let asked = query::value(&pairs)?;
     let now = clock::now();
     let definitions = context.definitions(caller.client).await?;
@@ -107,11 +108,10 @@ async fn value(
 
 async fn series(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Path(code): Path<String>,
     Query(pairs): Query<Vec<(String, String)>>,
 ) -> Result<Json<Series>, Problem> {
-    let caller = authorized.with(Permission::ReadSeries)?;
     let asked = query::series(&pairs)?;
     let definitions = context.definitions(caller.client).await?;
     let kpi = kpi(&definitions, &code)?;
@@ -209,4 +209,14 @@ pub(crate) type Filters = Filter;
 /// Level of a period's name.
 pub(crate) fn period(name: &str) -> Result<Level, Problem> {
     Level::named(name).ok_or_else(|| Problem::malformed(format!("the period {name:?} is not minute, hour or day")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_serves_exactly_its_routes() {
+        assert_eq!(routes().differences(env!("CARGO_PKG_NAME"), &api::ask::ROUTES), [""; 0]);
+    }
 }

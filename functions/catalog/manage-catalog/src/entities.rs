@@ -1,13 +1,12 @@
 //! The routes of entities: create, replace, read, list.
 
 use anyhow::Context as _;
-use api::rest::{Entities, Entity};
+use api::catalog::{Entities, Entity};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use catalog::EntityDefinition;
-use identity::Permission;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
 use platform::versions::{etag, expected_version};
@@ -20,10 +19,9 @@ const WHAT: &str = "entity";
 
 pub(crate) async fn create(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Body(definition): Body<EntityDefinition>,
 ) -> Result<Response, Problem> {
-    let caller = authorized.with(Permission::WriteCatalog)?;
     let code = definition.code.clone();
     let entity = definition
         .validate()
@@ -43,8 +41,10 @@ pub(crate) async fn create(
         .into_response())
 }
 
-pub(crate) async fn list(State(context): State<Context>, authorized: Authorized) -> Result<Json<Entities>, Problem> {
-    let caller = authorized.with(Permission::ReadCatalog)?;
+pub(crate) async fn list(
+    State(context): State<Context>,
+    Authorized(caller): Authorized,
+) -> Result<Json<Entities>, Problem> {
     let definitions = context.definitions(caller.client).await?;
     let entities = definitions
         .placed
@@ -59,10 +59,9 @@ pub(crate) async fn list(State(context): State<Context>, authorized: Authorized)
 
 pub(crate) async fn read(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Path(code): Path<String>,
 ) -> Result<Response, Problem> {
-    let caller = authorized.with(Permission::ReadCatalog)?;
     let definitions = context.definitions(caller.client).await?;
     let placed = definitions
         .placed
@@ -77,12 +76,11 @@ pub(crate) async fn read(
 
 pub(crate) async fn replace(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Path(code): Path<String>,
     headers: HeaderMap,
     Body(definition): Body<EntityDefinition>,
 ) -> Result<Response, Problem> {
-    let caller = authorized.with(Permission::WriteCatalog)?;
     same_code(&code, &definition.code)?;
     let expected = expected_version(&headers)?;
     let known = context.definitions(caller.client).await?;

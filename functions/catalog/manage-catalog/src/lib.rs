@@ -9,9 +9,9 @@ use std::sync::Arc;
 use answer::Definitions;
 use anyhow::{Context as _, Result};
 use axum::Router;
-use axum::routing::get;
 use database::Database;
 use platform::Problem;
+use platform::http::Routes;
 use records::definitions::ClientCatalog;
 use uuid::Uuid;
 
@@ -42,12 +42,19 @@ impl Context {
 
 /// The routes of this function.
 pub fn router(context: Context) -> Router {
-    Router::new()
-        .route("/v1/entities", get(entities::list).post(entities::create))
-        .route("/v1/entities/{code}", get(entities::read).put(entities::replace))
-        .route("/v1/kpis", get(kpis::list).post(kpis::create))
-        .route("/v1/kpis/{code}", get(kpis::read).put(kpis::replace))
-        .with_state(context)
+    routes().router(context)
+}
+
+fn routes() -> Routes<Context> {
+    Routes::new()
+        .serve(&api::catalog::CREATE_ENTITY, entities::create)
+        .serve(&api::catalog::LIST_ENTITIES, entities::list)
+        .serve(&api::catalog::READ_ENTITY, entities::read)
+        .serve(&api::catalog::REPLACE_ENTITY, entities::replace)
+        .serve(&api::catalog::CREATE_KPI, kpis::create)
+        .serve(&api::catalog::LIST_KPIS, kpis::list)
+        .serve(&api::catalog::READ_KPI, kpis::read)
+        .serve(&api::catalog::REPLACE_KPI, kpis::replace)
 }
 
 /// The code in the path and the one in the body must be the same.
@@ -59,4 +66,17 @@ fn same_code(path: &str, body: &str) -> Result<(), Problem> {
         Problem::invalid(format!("the path names {path:?} and the body {body:?}"))
             .hint("a code can't be changed: create a new definition"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_serves_exactly_its_routes() {
+        assert_eq!(
+            routes().differences(env!("CARGO_PKG_NAME"), &api::catalog::ROUTES),
+            [""; 0]
+        );
+    }
 }

@@ -11,10 +11,10 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use axum::Router;
-use axum::routing::post;
 use database::{Database, Timeouts};
 use identity::{SigningKey, VerifyingKey};
 use platform::environment;
+use platform::http::Routes;
 use registry::Registry;
 
 /// What the function has from its environment.
@@ -47,8 +47,24 @@ impl Context {
 
 /// The routes of this function.
 pub fn router(context: Context) -> Router {
-    Router::new()
-        .route("/v1/sign-in", post(password::sign_in))
-        .route("/v1/refresh-token", post(refresh::refresh))
-        .with_state(context)
+    routes().router(context)
+}
+
+fn routes() -> Routes<Context> {
+    Routes::new()
+        .serve(&api::identity::SIGN_IN, password::sign_in)
+        .serve(&api::identity::REFRESH_TOKEN, refresh::refresh)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_serves_exactly_its_routes() {
+        assert_eq!(
+            routes().differences(env!("CARGO_PKG_NAME"), &api::identity::ROUTES),
+            [""; 0]
+        );
+    }
 }

@@ -1,7 +1,7 @@
 //! `POST /v1/sign-in`.
 
 use anyhow::Context as _;
-use api::rest::SignIn;
+use api::identity::SignIn;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};

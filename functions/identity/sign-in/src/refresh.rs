@@ -1,7 +1,7 @@
 //! `POST /v1/refresh-token`.
 
 use anyhow::Context as _;
-use api::rest::Refresh;
+use api::identity::RefreshToken;
 use axum::extract::State;
 use axum::response::Response;
 use identity::{Caller, TokenUse};
@@ -13,7 +13,7 @@ use crate::{Context, session};
 
 pub(crate) async fn refresh(
     State(context): State<Context>,
-    Json(Refresh { refresh_token }): Json<Refresh>,
+    Json(RefreshToken { refresh_token }): Json<RefreshToken>,
 ) -> Result<Response, Problem> {
     let now = clock::now();
     let claims = context

@@ -1,7 +1,7 @@
 //! The pair of tokens that both routes answer with.
 
 use anyhow::{Context as _, Result};
-use api::rest::Tokens;
+use api::identity::Tokens;
 use axum::Json;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};

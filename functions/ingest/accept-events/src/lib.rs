@@ -1,14 +1,12 @@
 //! `accept-events`: checks size and syntax of events and queues them. What they mean is checked by `ingest-events`.
 
 use anyhow::Result;
-use api::rest::Accepted;
-use api::{EventSource, QueuedEvents};
+use api::ingest::{self, Accepted, EventSource, QueuedEvents};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::routing::post;
 use axum::{Json, Router};
-use identity::Permission;
 use platform::extract::{Authorized, Body, Path};
+use platform::http::Routes;
 use platform::queue::{MAX_MESSAGE_BYTES, Queue};
 use platform::{Problem, idempotency};
 use serde_json::value::RawValue;
@@ -43,19 +41,20 @@ impl Context {
 
 /// The routes of this function.
 pub fn router(context: Context) -> Router {
-    Router::new()
-        .route("/v1/events/{entity}", post(accept))
-        .with_state(context)
+    routes().router(context)
+}
+
+fn routes() -> Routes<Context> {
+    Routes::new().serve(&ingest::ACCEPT_EVENTS, accept)
 }
 
 async fn accept(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Path(entity): Path<String>,
     headers: HeaderMap,
     Body(body): Body,
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
-    let caller = authorized.with(Permission::WriteEvents)?;
     if !catalog::is_entity_code(&entity) {
         return Err(
             Problem::not_found("entity", &entity).hint("an entity's code begins with a capital letter, such as Flight")
@@ -227,5 +226,13 @@ mod tests {
         }
         let none = idempotency::key(&HeaderMap::new(), a, "Flight").unwrap();
         assert_ne!(batch_id(none, b"[1]"), batch_id(none, b"[1]"), "without a key");
+    }
+
+    #[test]
+    fn it_serves_exactly_its_routes() {
+        assert_eq!(
+            routes().differences(env!("CARGO_PKG_NAME"), &api::ingest::ROUTES),
+            [""; 0]
+        );
     }
 }

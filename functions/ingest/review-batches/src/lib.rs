@@ -1,17 +1,14 @@
 //! `review-batches`: what became of accepted events; dead letters and their replay.
 
 use anyhow::{Context as _, Result};
-use api::rest::{Accepted, Batch, DeadLetter, DeadLetters};
-use api::{EventSource, QueuedEvents};
+use api::ingest::{self, Accepted, Batch, DeadLetter, DeadLetters, EventSource, QueuedEvents};
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
 use axum::{Json, Router};
 use database::{Database, Timeouts};
-use identity::Permission;
 use platform::Problem;
 use platform::extract::{Authorized, Path, Query};
-use platform::http::{MAX_ANSWER_BYTES, payload_bytes};
+use platform::http::{MAX_ANSWER_BYTES, Routes, payload_bytes};
 use platform::queue::Queue;
 use records::{batches, dead_letters};
 use serde::Deserialize;
@@ -44,11 +41,14 @@ impl Context {
 
 /// The routes of this function.
 pub fn router(context: Context) -> Router {
-    Router::new()
-        .route("/v1/batches/{id}", get(batch))
-        .route("/v1/dead-letters", get(list))
-        .route("/v1/dead-letters/{id}/replay", post(replay))
-        .with_state(context)
+    routes().router(context)
+}
+
+fn routes() -> Routes<Context> {
+    Routes::new()
+        .serve(&ingest::READ_BATCH, batch)
+        .serve(&ingest::LIST_DEAD_LETTERS, list)
+        .serve(&ingest::REPLAY_DEAD_LETTER, replay)
 }
 
 fn id(kind: &str, text: &str) -> Result<Uuid, Problem> {
@@ -58,10 +58,9 @@ fn id(kind: &str, text: &str) -> Result<Uuid, Problem> {
 
 async fn batch(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Path(text): Path<String>,
 ) -> Result<Json<Batch>, Problem> {
-    let caller = authorized.with(Permission::ReadDeadLetters)?;
     let id = id("batch", &text)?;
     let report = batches::find(&context.database, caller.client, id)
         .await
@@ -89,10 +88,9 @@ struct Page {
 
 async fn list(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Query(page): Query<Page>,
 ) -> Result<Json<DeadLetters>, Problem> {
-    let caller = authorized.with(Permission::ReadDeadLetters)?;
     let limit = page.limit.unwrap_or(50);
     if !(1..=dead_letters::MAX_PAGE).contains(&limit) {
         return Err(Problem::malformed(format!(
@@ -155,10 +153,9 @@ fn described(letter: dead_letters::DeadLetter) -> DeadLetter {
 /// repeated: it left a dead letter of its own, and that one is replayed.
 async fn replay(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Path(text): Path<String>,
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
-    let caller = authorized.with(Permission::ReplayDeadLetters)?;
     let id = id("dead letter", &text)?;
     let batch_id = Uuid::new_v5(&id, b"replay");
     let letter = dead_letters::find(&context.database, caller.client, id)
@@ -236,5 +233,13 @@ mod tests {
             assert!(!more || page.next_before == page.dead_letters.last().map(|letter| letter.id));
             assert!(payload_bytes(&serde_json::to_vec(&page).unwrap()) <= MAX_ANSWER_BYTES);
         }
+    }
+
+    #[test]
+    fn it_serves_exactly_its_routes() {
+        assert_eq!(
+            routes().differences(env!("CARGO_PKG_NAME"), &api::ingest::ROUTES),
+            [""; 0]
+        );
     }
 }

@@ -5,24 +5,24 @@
 //! **Rotating the signing key.** The private key is a field of the secret `analytics-engine/STAGE/licences`, and the template's
 //! parameter `LicenceSigningKey` names the field. To rotate, add another key under another name and deploy with that name: new
 //! licences are signed with it, and `GET /v1/licences/keys` shows both. Earlier licences still verify, because the public half of a
-//! key is stored with the first licence that it signs. A key that leaked is withdrawn on top (`POST /v1/licences/keys/{kid}/withdraw`), and
-//! what it signed is issued anew.
+//! key is stored with the first licence that it signs. A key that leaked is also withdrawn (`POST /v1/licences/keys/{kid}/withdraw`), and
+//! the licences that it signed are issued again.
 
 mod keys;
 mod licences;
-mod shown;
+mod response;
 mod verify;
 
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use axum::Router;
-use axum::routing::{get, post};
 use database::{Database, Timeouts};
 use identity::licence::key::LicenceSigningKey;
 use identity::{Caller, Permission};
 use jiff::civil::Date;
 use platform::extract::permitted;
+use platform::http::Routes;
 use platform::{Problem, clock, environment};
 use records::clients;
 use uuid::Uuid;
@@ -69,7 +69,7 @@ fn may_see(caller: &Caller, client: Uuid) -> Result<(), Problem> {
     permitted(caller, Permission::IssueLicences)
 }
 
-/// Most characters of the reason why something is taken back.
+/// The most characters of the reason for a revocation or withdrawal.
 const MAX_REASON: usize = 500;
 
 /// A reason, without blanks at its ends.
@@ -80,17 +80,34 @@ fn checked_reason(reason: &str) -> Result<&str, Problem> {
         return Ok(reason);
     }
     Err(Problem::invalid(format!(
-        "/reason has {length} characters: it takes 1 to {MAX_REASON}, and no control characters"
+        "/reason has {length} characters: 1 to {MAX_REASON} are allowed, and no control characters"
     )))
 }
 
 /// The routes of this function.
 pub fn router(context: Context) -> Router {
-    Router::new()
-        .route("/v1/licences", get(licences::list).post(licences::issue))
-        .route("/v1/licences/verify", post(verify::verify))
-        .route("/v1/licences/{id}/revoke", post(licences::revoke))
-        .route("/v1/licences/keys", get(keys::list))
-        .route("/v1/licences/keys/{kid}/withdraw", post(keys::withdraw))
-        .with_state(context)
+    routes().router(context)
+}
+
+fn routes() -> Routes<Context> {
+    Routes::new()
+        .serve(&api::licences::ISSUE_LICENCE, licences::issue)
+        .serve(&api::licences::LIST_LICENCES, licences::list)
+        .serve(&api::licences::VERIFY_LICENCE, verify::verify)
+        .serve(&api::licences::REVOKE_LICENCE, licences::revoke)
+        .serve(&api::licences::LIST_LICENCE_KEYS, keys::list)
+        .serve(&api::licences::WITHDRAW_LICENCE_KEY, keys::withdraw)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_serves_exactly_its_routes() {
+        assert_eq!(
+            routes().differences(env!("CARGO_PKG_NAME"), &api::licences::ROUTES),
+            [""; 0]
+        );
+    }
 }

@@ -4,25 +4,24 @@ use anyhow::Context as _;
 use api::licences::{LicenceKey, Renewal, Verification};
 use axum::Json;
 use axum::extract::State;
+use identity::Caller;
 use identity::licence::key::signing_key_id;
 use identity::licence::notice::{NOTICE_DAYS, days_left};
 use identity::licence::{Licence, LicenceError};
-use identity::{Caller, Permission};
 use jiff::civil::Date;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body};
 use records::licence_keys;
 use records::licences::{self as stored, Stored};
 
-use crate::shown::{problem, shown};
+use crate::response::{licence_response, problem};
 use crate::{Context, may_see};
 
 pub(crate) async fn verify(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Body(LicenceKey { key }): Body<LicenceKey>,
 ) -> Result<Json<Verification>, Problem> {
-    let caller = authorized.with(Permission::ReadLicences)?;
     let licence = match trusted(&context, &caller, key.trim()).await? {
         Ok(licence) => licence,
         Err(error) => return Ok(Json(refused(&error))),
@@ -36,7 +35,7 @@ pub(crate) async fn verify(
     };
     let today = context.today(licence.client).await?;
     let renewal = renewal(found, &all, today);
-    let licence = shown(found.clone(), today);
+    let licence = licence_response(found.clone(), today);
     Ok(Json(Verification {
         valid: licence.valid,
         problems: found.problems(today).iter().map(problem).collect(),
@@ -49,7 +48,7 @@ pub(crate) async fn verify(
 async fn trusted(context: &Context, caller: &Caller, key: &str) -> Result<Result<Licence, LicenceError>, Problem> {
     let malformed = |error: LicenceError| Problem::malformed(format!("/key: {error}")).hint(error.hint());
     let kid = signing_key_id(key).map_err(malformed)?;
-    // What the database can't be asked for is nobody's.
+    // Such an id can't be looked up, so no key of ours has it.
     if !kid.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(Err(LicenceError::UnknownKey(kid)));
     }

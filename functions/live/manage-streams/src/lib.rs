@@ -8,14 +8,14 @@ mod streams;
 
 use answer::Definitions;
 use anyhow::{Context as _, Result};
-use api::rest::{Stream, StreamRequest, Streams};
+use api::live::{Stream, StreamRequest, Streams};
 use axum::extract::State;
-use axum::routing::{get, post};
 use axum::{Json, Router};
 use database::{Database, Timeouts};
-use identity::Permission;
+use identity::Caller;
 use live::Topic;
 use platform::extract::{Authorized, Json as Body};
+use platform::http::Routes;
 use platform::publishers::Publishers;
 use platform::{Problem, clock, environment};
 use registry::{Error, Registry};
@@ -51,16 +51,18 @@ impl Context {
 
 /// The routes of this function.
 pub fn router(context: Context) -> Router {
-    Router::new()
-        .route("/v1/streams", get(list))
-        .route("/v1/streams/start", post(start))
-        .route("/v1/streams/stop", post(stop))
-        .route("/v1/streams/clear", post(clear))
-        .with_state(context)
+    routes().router(context)
 }
 
-async fn list(State(context): State<Context>, authorized: Authorized) -> Result<Json<Streams>, Problem> {
-    let caller = authorized.with(Permission::ReadStreams)?;
+fn routes() -> Routes<Context> {
+    Routes::new()
+        .serve(&api::live::LIST_STREAMS, list)
+        .serve(&api::live::START_STREAM, start)
+        .serve(&api::live::STOP_STREAM, stop)
+        .serve(&api::live::CLEAR_STREAM, clear)
+}
+
+async fn list(State(context): State<Context>, Authorized(caller): Authorized) -> Result<Json<Streams>, Problem> {
     let watched = context.registry.subscriber_counts(caller.client, clock::now()).await;
     let controls = context
         .registry
@@ -73,35 +75,34 @@ async fn list(State(context): State<Context>, authorized: Authorized) -> Result<
 
 async fn start(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Body(request): Body<StreamRequest>,
 ) -> Result<Json<Stream>, Problem> {
-    control(&context, authorized, request, Order::Start).await
+    control(&context, caller, request, Order::Start).await
 }
 
 async fn stop(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Body(request): Body<StreamRequest>,
 ) -> Result<Json<Stream>, Problem> {
-    control(&context, authorized, request, Order::Stop).await
+    control(&context, caller, request, Order::Stop).await
 }
 
 async fn clear(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Body(request): Body<StreamRequest>,
 ) -> Result<Json<Stream>, Problem> {
-    control(&context, authorized, request, Order::Clear).await
+    control(&context, caller, request, Order::Clear).await
 }
 
 async fn control(
     context: &Context,
-    authorized: Authorized,
+    caller: Caller,
     request: StreamRequest,
     order: Order,
 ) -> Result<Json<Stream>, Problem> {
-    let caller = authorized.with(Permission::ControlStreams)?;
     let topic = topic(context, caller.client, request, order).await?;
     let (id, now) = (topic.id(), clock::now());
     let before = context
@@ -144,5 +145,18 @@ fn refused(error: Error) -> Problem {
     match error {
         Error::TooManyControls { .. } => Problem::invalid(error.to_string()).hint("GET /v1/streams lists them"),
         other => anyhow::Error::from(other).context("control a stream").into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_serves_exactly_its_routes() {
+        assert_eq!(
+            routes().differences(env!("CARGO_PKG_NAME"), &api::live::ROUTES),
+            [""; 0]
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::rest::{Stream, StreamRequest};
+use api::live::{Stream, StreamRequest};
 use live::{
     Control, FilterValue, Mode, Refusal, RefusalKind, Subscribe, Subscription, Topic, TopicError, TopicRequest,
 };

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use api::rest::{self, HealthCheck};
+use api::operate::{self, HealthCheck};
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::get;
 use axum::{Json, Router};
 use database::{Database, Timeouts};
 use facts::health::{self, Health, Jobs};
+use platform::http::Routes;
 use platform::{clock, environment};
 use registry::Registry;
 
@@ -40,10 +40,14 @@ impl Context {
 
 /// The routes of this function.
 pub fn router(context: Context) -> Router {
-    Router::new().route("/v1/health", get(read)).with_state(context)
+    routes().router(context)
 }
 
-async fn read(State(context): State<Context>) -> (StatusCode, Json<rest::Health>) {
+fn routes() -> Routes<Context> {
+    Routes::new().serve(&operate::READ_HEALTH, read)
+}
+
+async fn read(State(context): State<Context>) -> (StatusCode, Json<operate::Health>) {
     let checks = BTreeMap::from([
         ("database".to_owned(), database(&context).await),
         ("registry".to_owned(), registry(&context).await),
@@ -56,7 +60,7 @@ async fn read(State(context): State<Context>) -> (StatusCode, Json<rest::Health>
     };
     (
         status,
-        Json(rest::Health {
+        Json(operate::Health {
             status: if ok { "ok" } else { "failing" }.to_owned(),
             checks,
         }),
@@ -139,5 +143,13 @@ mod tests {
                 check.detail
             );
         }
+    }
+
+    #[test]
+    fn it_serves_exactly_its_routes() {
+        assert_eq!(
+            routes().differences(env!("CARGO_PKG_NAME"), &api::operate::ROUTES),
+            [""; 0]
+        );
     }
 }

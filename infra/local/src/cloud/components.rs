@@ -13,7 +13,7 @@ use aws_stand_in::template::Template;
 use bytes::Bytes;
 
 use super::access::{self, Access};
-use super::{Options, ports};
+use super::{Options, later, ports};
 use crate::demo::{Demo, Stage};
 use crate::postgres::{Postgres, Server};
 use crate::progress::Progress;
@@ -41,6 +41,7 @@ pub(super) struct Components {
 pub(super) struct Started {
     pub(super) access: Access,
     pub(super) external: Vec<ExternalFunction>,
+    pub(super) missing: Vec<String>,
     pub(super) invoker: Invoker,
 }
 
@@ -62,7 +63,8 @@ impl Components {
         let database_url = self.start_database(options, progress).await?;
         secrets.set_database(&database_url)?;
         let template = template::read(&options.template, &listeners.addresses()?, &secrets)?;
-        check_binaries(options, &template)?;
+        let missing = later::missing(options, &template);
+        check_binaries(options, &missing)?;
 
         let step = progress.step("starting queues, buses, tables, buckets and mail");
         let services = StandIn::start(template, listeners, settings(options))?;
@@ -88,6 +90,7 @@ impl Components {
         let mut started = Started {
             access: Access::new(services, database_url),
             external: services.external().to_vec(),
+            missing,
             invoker: services.invoker().clone(),
         };
         if options.demo {
@@ -193,20 +196,15 @@ fn lock(state: &Path) -> anyhow::Result<File> {
     }
 }
 
-/// Every function that is started here has been built.
-fn check_binaries(options: &Options, template: &Template) -> anyhow::Result<()> {
-    let directory = FunctionsDir::new(&options.functions_dir);
-    let functions = template.functions.iter().map(|function| &function.name);
-    for name in functions.filter(|name| !options.only.contains(name)) {
-        let binary = directory.binary(name);
-        if !binary.is_file() {
-            bail!(
-                "function {name} has no binary {}: run `cargo build` first",
-                binary.display()
-            );
-        }
+/// Every function that is started here has been built, or will be.
+fn check_binaries(options: &Options, missing: &[String]) -> anyhow::Result<()> {
+    match missing.first() {
+        Some(name) if !options.builds_later => bail!(
+            "function {name} has no binary in {}: run `cargo build --workspace --bins` first",
+            options.functions_dir.display()
+        ),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn settings(options: &Options) -> Settings {

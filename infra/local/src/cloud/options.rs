@@ -24,6 +24,8 @@ pub struct Options {
     pub ports: Ports,
     /// Functions that somebody else runs, under a debugger.
     pub only: Vec<String>,
+    /// Whether functions may be missing when it starts: they are built later.
+    pub builds_later: bool,
     /// Whether to make the demo's client, load its facts and replay them.
     pub demo: bool,
     /// The Parquet file of real facts; without it the demo has definitions only.
@@ -48,6 +50,7 @@ impl Options {
             database_url: None,
             ports: Ports::ANY,
             only: Vec::new(),
+            builds_later: false,
             demo: false,
             facts: None,
             visibility: None,

@@ -1,0 +1,137 @@
+//! Asking for numbers: a KPI's current value, and its series over a range.
+
+use std::collections::BTreeMap;
+
+use catalog::Level;
+use identity::Permission;
+use jiff::Timestamp;
+use route::{Access, Answer, Method, Parameter, Route};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+const CODE: Parameter = Parameter::path("code", "Code of the KPI.");
+
+const PERIOD: Parameter =
+    Parameter::query("period", "`minute`, `hour` or `day`; a day is the client's own.").required();
+
+const FILTER: Parameter = Parameter::query(
+    "filter[DIMENSION]",
+    r"Values of a dimension that count, separated by commas: `filter[origin]=ORD,LAX`. A value's own comma is written `\,`.",
+);
+
+/// All routes of this area.
+pub static ROUTES: [&Route; 2] = [&READ_VALUE, &READ_SERIES];
+
+/// A KPI's value over the current bucket.
+pub static READ_VALUE: Route = Route {
+    function: "read-series",
+    method: Method::Get,
+    path: "/v1/kpis/{code}/value",
+    access: Access::Needs(Permission::ReadSeries),
+    operation: "readValue",
+    summary: "A KPI's value over the current bucket.",
+    parameters: &[
+        CODE,
+        PERIOD,
+        Parameter::query("at", "An instant inside the bucket; now when absent."),
+        FILTER,
+    ],
+    request: None,
+    answer: Answer::ok::<KpiValue>(),
+};
+
+/// A KPI's values over a range.
+pub static READ_SERIES: Route = Route {
+    function: "read-series",
+    method: Method::Get,
+    path: "/v1/kpis/{code}/series",
+    access: Access::Needs(Permission::ReadSeries),
+    operation: "readSeries",
+    summary: "A KPI's values over a range.",
+    parameters: &[
+        CODE,
+        PERIOD,
+        Parameter::query("from", "RFC 3339; widened to whole buckets.").required(),
+        Parameter::query("to", "RFC 3339, outside the range; widened to whole buckets.").required(),
+        Parameter::query("by", "Dimensions to split by, separated by commas."),
+        FILTER,
+    ],
+    request: None,
+    answer: Answer::ok::<Series>(),
+};
+
+/// A KPI's value over the bucket that holds an instant.
+#[derive(Serialize, ToSchema)]
+pub struct KpiValue {
+    /// KPI.
+    pub kpi: String,
+    /// Its name.
+    pub name: String,
+    /// Unit of the value.
+    pub unit: String,
+    /// Length of the bucket.
+    pub period: Level,
+    /// Start of the bucket.
+    #[schema(value_type = String, format = DateTime)]
+    pub from: Timestamp,
+    /// End of the bucket, outside it.
+    #[schema(value_type = String, format = DateTime)]
+    pub to: Timestamp,
+    /// The value; null where the formula has none, as in a division by zero.
+    pub value: Option<f64>,
+    /// Facts that it is made of.
+    pub facts: i64,
+    /// Whether the bucket's end is still to come.
+    pub open: bool,
+}
+
+/// A KPI's values over a range.
+#[derive(Serialize, ToSchema)]
+pub struct Series {
+    /// KPI.
+    pub kpi: String,
+    /// Its name.
+    pub name: String,
+    /// Unit of the values.
+    pub unit: String,
+    /// Length of the buckets.
+    pub period: Level,
+    /// Start of the first bucket.
+    #[schema(value_type = String, format = DateTime)]
+    pub from: Timestamp,
+    /// End of the last bucket.
+    #[schema(value_type = String, format = DateTime)]
+    pub to: Timestamp,
+    /// Points by bucket, then by group; a bucket without facts has none.
+    pub points: Vec<SeriesPoint>,
+    /// Where the answer was read from.
+    pub plan: Vec<PlanStep>,
+}
+
+/// A value over one bucket, of one group.
+#[derive(Serialize, ToSchema)]
+pub struct SeriesPoint {
+    /// Start of the bucket.
+    #[schema(value_type = String, format = DateTime)]
+    pub bucket: Timestamp,
+    /// The group's value of each dimension in `by`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub group: BTreeMap<String, String>,
+    /// The value; null where the formula has none.
+    pub value: Option<f64>,
+    /// Facts that it is made of.
+    pub facts: i64,
+}
+
+/// One read of a plan.
+#[derive(Serialize, ToSchema)]
+pub struct PlanStep {
+    /// Entity.
+    pub entity: String,
+    /// The rollup's relation, or the facts' where no rollup covers the question.
+    pub relation: String,
+    /// Whether the facts themselves were read.
+    pub raw: bool,
+    /// Length of the buckets that were read.
+    pub level: Level,
+}

@@ -1,0 +1,98 @@
+//! The router of a function, made from the values of its routes.
+
+use axum::Router;
+use axum::extract::Request;
+use axum::handler::Handler;
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use axum::routing::{MethodFilter, on};
+use identity::Permission;
+use route::{Access, Method, Route};
+
+use crate::Problem;
+use crate::extract::{Authorized, caller, permitted};
+
+/// The routes of a function, each with the handler that serves it; `S` is what handlers have from the environment.
+pub struct Routes<S> {
+    router: Router<S>,
+    served: Vec<&'static Route>,
+}
+
+impl<S: Clone + Send + Sync + 'static> Routes<S> {
+    /// None yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            router: Router::new(),
+            served: Vec::new(),
+        }
+    }
+
+    /// Serves a route with a handler. Who may not use the route is refused before its body is read: a handler has nothing to
+    /// check, and takes the caller as [`Authorized`].
+    ///
+    /// # Panics
+    /// When its method and path are served already.
+    #[must_use]
+    pub fn serve<T: 'static>(mut self, route: &'static Route, handler: impl Handler<T, S>) -> Self {
+        let served = on(filter(route.method), handler);
+        let served = match route.access {
+            Access::Open => served,
+            Access::Needs(permission) => {
+                served.route_layer(from_fn(move |request, next| guard(permission, request, next)))
+            }
+        };
+        self.router = self.router.route(route.path, served);
+        self.served.push(route);
+        self
+    }
+
+    /// The router, for [`super::serve`].
+    pub fn router(self, context: S) -> Router {
+        self.router.with_state(context)
+    }
+
+    /// What differs between these and the routes that are described as those of a function: for its test that nothing does.
+    #[must_use]
+    pub fn differences(&self, function: &str, described: &[&Route]) -> Vec<String> {
+        let keys = |routes: &[&Route]| -> Vec<String> { routes.iter().map(|route| route.key()).collect() };
+        let served = keys(&self.served);
+        let own: Vec<&Route> = described
+            .iter()
+            .copied()
+            .filter(|route| route.function == function)
+            .collect();
+        let own = keys(&own);
+        let missing = own.iter().filter(|key| !served.contains(key));
+        let strange = served.iter().filter(|key| !own.contains(key));
+        missing
+            .map(|key| format!("{key} is not served"))
+            .chain(strange.map(|key| format!("{key} is served and not described as {function}'s")))
+            .collect()
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static> Default for Routes<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+const fn filter(method: Method) -> MethodFilter {
+    match method {
+        Method::Get => MethodFilter::GET,
+        Method::Post => MethodFilter::POST,
+        Method::Put => MethodFilter::PUT,
+    }
+}
+
+/// Lets a request pass whose caller has the permission, and tells the handler who it is.
+async fn guard(permission: Permission, mut request: Request, next: Next) -> Result<Response, Problem> {
+    let caller = caller(request.extensions())?;
+    permitted(&caller, permission)?;
+    request.extensions_mut().insert(Authorized(caller));
+    Ok(next.run(request).await)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::HashMap;
+
+use axum::body::Body;
+use identity::{Caller, Feature, Features, Role};
+use lambda_http::aws_lambda_events::apigw::{ApiGatewayRequestAuthorizer, ApiGatewayV2httpRequestContext};
+use lambda_http::request::RequestContext;
+use route::Answer;
+use tower::ServiceExt as _;
+use uuid::Uuid;
+
+use super::*;
+use crate::extract::Json;
+
+const fn route(method: Method, path: &'static str, access: Access) -> Route {
+    Route {
+        function: "keep-things",
+        method,
+        path,
+        access,
+        operation: path,
+        summary: "Things.",
+        parameters: &[],
+        request: None,
+        answer: Answer::UNTYPED,
+    }
+}
+
+static READ: Route = route(Method::Get, "/things", Access::Needs(Permission::ReadCatalog));
+static WRITE: Route = route(Method::Put, "/things", Access::Needs(Permission::WriteCatalog));
+static HEALTH: Route = route(Method::Get, "/health", Access::Open);
+static LATER: Route = route(Method::Post, "/later", Access::Open);
+
+fn routes() -> Routes<&'static str> {
+    Routes::new()
+        .serve(&READ, async |Authorized(caller): Authorized| caller.user.to_string())
+        .serve(&WRITE, async |Json(_): Json<Vec<u8>>| "written")
+        .serve(
+            &HEALTH,
+            async |axum::extract::State(text): axum::extract::State<&'static str>| text,
+        )
+}
+
+fn caller(role: Role, features: Features) -> Caller {
+    Caller {
+        client: Uuid::from_u128(1),
+        user: Uuid::from_u128(2),
+        role,
+        features,
+    }
+}
+
+/// Status and body of the answer to a request, as API Gateway passes it on.
+async fn asked(method: &str, path: &str, caller: Option<Caller>) -> (u16, String) {
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .body(Body::from("no JSON"))
+        .unwrap();
+    let fields: HashMap<String, serde_json::Value> = caller
+        .into_iter()
+        .flat_map(|caller| caller.context())
+        .map(|(name, value)| (name.to_owned(), value.into()))
+        .collect();
+    let mut authorizer = ApiGatewayRequestAuthorizer::default();
+    authorizer.fields = fields;
+    let mut context = ApiGatewayV2httpRequestContext::default();
+    context.authorizer = Some(authorizer);
+    request.extensions_mut().insert(RequestContext::ApiGatewayV2(context));
+    let response = crate::http::with_fallback(routes().router("well"))
+        .oneshot(request)
+        .await
+        .unwrap();
+    let status = response.status().as_u16();
+    let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn a_handler_has_a_caller_who_may() {
+    let (viewer, analyst) = (
+        caller(Role::Viewer, Features::ALL),
+        caller(Role::Analyst, Features::ALL),
+    );
+    assert_eq!(
+        asked("GET", "/things", Some(viewer)).await,
+        (200, viewer.user.to_string())
+    );
+    assert_eq!(
+        asked("GET", "/things", Some(caller(Role::Operator, Features::ALL)))
+            .await
+            .0,
+        403
+    );
+    assert_eq!(asked("GET", "/things", None).await.0, 401);
+    assert_eq!(asked("PUT", "/things", Some(analyst)).await.0, 400, "its body is read");
+    let (status, problem) = asked("PUT", "/things", Some(viewer)).await;
+    assert!(
+        status == 403 && problem.contains("may not change entities and KPIs"),
+        "{problem}"
+    );
+}
+
+#[tokio::test]
+async fn a_feature_that_is_not_licensed_is_refused() {
+    let others = Features::ALL
+        .iter()
+        .filter(|feature| *feature != Feature::Modelling)
+        .collect();
+    let (status, problem) = asked("PUT", "/things", Some(caller(Role::Admin, others))).await;
+    assert!(status == 403 && problem.contains("not-licensed"), "{problem}");
+    assert_eq!(
+        asked("GET", "/things", Some(caller(Role::Admin, Features::NONE)))
+            .await
+            .0,
+        200
+    );
+}
+
+#[tokio::test]
+async fn an_open_route_asks_for_nobody() {
+    assert_eq!(asked("GET", "/health", None).await, (200, "well".to_owned()));
+}
+
+#[tokio::test]
+async fn a_method_without_a_route_is_not_allowed_to_anybody() {
+    assert_eq!(asked("POST", "/things", None).await.0, 405);
+}
+
+#[test]
+fn differences_are_named() {
+    let routes = routes();
+    assert_eq!(routes.differences("keep-things", &[&READ, &WRITE, &HEALTH]), [""; 0]);
+    assert_eq!(
+        routes.differences("keep-things", &[&READ, &WRITE, &LATER]),
+        [
+            "POST /later is not served",
+            "GET /health is served and not described as keep-things's"
+        ]
+    );
+    assert_eq!(routes.differences("another", &[&READ, &WRITE, &HEALTH]).len(), 3);
+}
+
+#[test]
+#[should_panic(expected = "Overlapping method route")]
+fn a_route_is_not_served_twice() {
+    drop(routes().serve(&HEALTH, async || "again"));
+}

@@ -1,0 +1,71 @@
+//! What a route takes and answers, as a type that OpenAPI can describe.
+
+use std::borrow::Cow;
+
+use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
+
+/// The JSON body of a request or an answer, by its Rust type.
+#[derive(Clone, Copy, Debug)]
+pub struct Body {
+    /// The type's name among the document's components.
+    pub name: fn() -> Cow<'static, str>,
+    /// The type's schema.
+    pub schema: fn() -> RefOr<Schema>,
+    /// Adds the schemas of the types that it is made of.
+    pub parts: fn(&mut Vec<(String, RefOr<Schema>)>),
+}
+
+/// What is answered when all is well.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer {
+    /// Status.
+    pub status: u16,
+    /// Body; `None` where no type describes it.
+    pub body: Option<Body>,
+}
+
+impl Body {
+    /// A body of this type.
+    #[must_use]
+    pub const fn of<T: ToSchema>() -> Self {
+        Self {
+            name: T::name,
+            schema: T::schema,
+            parts: T::schemas,
+        }
+    }
+}
+
+impl Answer {
+    /// 200, with a body that no type describes.
+    pub const UNTYPED: Self = Self {
+        status: 200,
+        body: None,
+    };
+
+    /// 200: here it is.
+    #[must_use]
+    pub const fn ok<T: ToSchema>() -> Self {
+        Self::with::<T>(200)
+    }
+
+    /// 201: it is made.
+    #[must_use]
+    pub const fn created<T: ToSchema>() -> Self {
+        Self::with::<T>(201)
+    }
+
+    /// 202: it will be done.
+    #[must_use]
+    pub const fn accepted<T: ToSchema>() -> Self {
+        Self::with::<T>(202)
+    }
+
+    const fn with<T: ToSchema>(status: u16) -> Self {
+        Self {
+            status,
+            body: Some(Body::of::<T>()),
+        }
+    }
+}

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::tidy::template::{function_of_event, functions, http_routes, template};
-use crate::tidy::{events, read, require_none, root};
+use crate::tidy::{read, root, sample_events};
 
 /// Where SAM looks up what a resource may be; any region that has every service used.
 const REGION: &str = "us-east-1";
@@ -36,8 +36,8 @@ fn sam_accepts_the_template() {
 
 #[test]
 fn sample_events_are_what_their_triggers_send() {
-    for (file, area) in events() {
-        let event: Value = parse(&file, &read(&root().join("events").join(area).join(&file)));
+    for (file, path) in sample_events() {
+        let event: Value = parse(&file, &read(&path));
         let function = function_of_event(&file);
         match function {
             "authorize-request" if event["version"] == "2.0" => {

@@ -12,14 +12,14 @@ mod book;
 mod definition;
 mod derived;
 mod entity;
+#[cfg(test)]
+mod fixtures;
 mod kpi;
 mod level;
 mod line;
 mod names;
 mod problem;
 mod replacement;
-#[cfg(test)]
-mod samples;
 mod validate;
 
 pub use book::Catalog;

@@ -2,7 +2,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint invoke bench-live bench-ingest bench-proposals rebuilds event build fetch fetch-test tools
+.PHONY: help run test lint invoke bench-live bench-ingest bench-proposals bench-build rebuilds event build build-all fetch fetch-test tools
 # Cargo uses all cores by itself, and its lock makes two calls wait for each other.
 .NOTPARALLEL:
 
@@ -17,30 +17,32 @@ help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: build ## Start the local cloud with real facts, Ctrl-C ends it (ARGS="--only read-series" leaves one function to a debugger)
-	@exec infra/setup/with-environment "$(local_cloud)" run $(ARGS)
+	@exec infra/setup/with-environment "$(local_cloud)" run --build-rest "infra/setup/build rest" $(ARGS)
 
 test: fetch-test lint ## Check everything and run every test (TEST_DATABASE_URLS="postgres://..." names the servers to test against)
-	cargo build --workspace --bins --tests
 	@exec infra/setup/with-environment --tests infra/setup/with-test-database infra/setup/run-tests
 
-lint: ## Check formatting, lints and dependencies (ARGS=--advisories adds known vulnerabilities)
+lint: ## Check formatting, lints and dependencies, which builds everything (ARGS=--advisories adds known vulnerabilities)
 	@infra/setup/require-tools --lint
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	@infra/setup/build tests
 	@infra/setup/check-dependencies $(ARGS)
 
 invoke: event build ## Send one event to one function: make invoke F=read-series E=events/ask/read-series.value.json
 	@exec infra/setup/with-environment "$(local_cloud)" invoke "$(F)" "$(E)" $(ARGS)
 
-bench-live: build ## Measure commit to frame for many subscribers
+bench-live: build-all ## Measure commit to frame for many subscribers
 	@exec infra/setup/with-environment infra/setup/with-test-database cargo bench --workspace --profile dev --bench live
 
-bench-ingest: build ## Measure events per second against a bare COPY
+bench-ingest: build-all ## Measure events per second against a bare COPY
 	@exec infra/setup/with-environment infra/setup/with-test-database cargo bench --workspace --profile dev --bench ingest
 
-bench-proposals: build ## Measure quotes, computed and over HTTP, and documents (WEASYPRINT_PYTHON=... compares them with WeasyPrint's)
+bench-proposals: build-all ## Measure quotes, computed and over HTTP, and documents (WEASYPRINT_PYTHON=... compares them with WeasyPrint's)
 	@exec infra/setup/with-environment infra/setup/with-test-database cargo bench --workspace --profile dev --bench proposals
-	@cargo bench -p render-proposals --bench documents
+	@cargo bench -p render-proposals --profile render --bench documents
+
+bench-build: ## Measure the first run, tests and the daily loop, cold, at commits (ARGS="149acd2 HEAD" compares two; about an hour each)
+	@infra/setup/measure-builds $(ARGS)
 
 rebuilds: ## Print the functions that a changed crate rebuilds: make rebuilds CRATE=document
 	@infra/setup/rebuilds $(CRATE)
@@ -49,7 +51,10 @@ event:
 	@[[ -n "$(F)" && -n "$(E)" ]] || { echo "error: name a function and an event: make invoke F=read-series E=events/ask/read-series.value.json" >&2; exit 1; }
 
 build: fetch
-	cargo build --workspace --bins
+	@infra/setup/build first
+
+build-all: build
+	@infra/setup/build rest
 
 # Before the build: a missing network is told after seconds, not after minutes.
 fetch: tools

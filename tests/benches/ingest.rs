@@ -19,6 +19,7 @@ use lambda_runtime::LambdaEvent;
 use serde_json::json;
 use series::{Fact, Mapper};
 use tests::databases::{TestDatabase, servers};
+use tests::figures::{self, Target};
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
@@ -73,29 +74,28 @@ async fn main() -> Result<()> {
         MESSAGES * EVENTS
     );
     for kind in ["live", "history"] {
-        let mut ratios = Vec::new();
+        let (mut rates, mut ratios) = (Vec::new(), Vec::new());
         for events in events.chunks_exact(per_round).take(ROUNDS) {
             let events = if kind == "live" { live(events) } else { events.to_vec() };
             let (ours, bare) = (
                 ingest(&context, client, &events).await?,
                 copy(&plain, client, &mapper, &events).await?,
             );
-            let rate = |took: Duration| per_round as f64 / took.as_secs_f64();
-            ratios.push(rate(ours) / rate(bare));
-            println!(
-                "{kind}: ingest-events {:.0} events/s, bare COPY {:.0} rows/s, ratio {:.2}",
-                rate(ours),
-                rate(bare),
-                rate(ours) / rate(bare)
-            );
+            let [ours, bare] = [ours, bare].map(|took| per_round as f64 / took.as_secs_f64());
+            println!("{kind}: ingest-events {ours:.0} events/s, bare COPY {bare:.0} rows/s");
+            rates.push(ours);
+            ratios.push(ours / bare);
         }
-        ratios.sort_by(f64::total_cmp);
-        println!(
-            "{kind}: median ratio {:.2} (target: at least 0.5)",
-            ratios[ratios.len() / 2]
-        );
+        figures::print(&format!("ingest.{kind}_events_per_s"), median(rates));
+        let name = format!("ingest.{kind}_ratio_to_bare_copy");
+        figures::print_with_target(&name, median(ratios), Target::AtLeast(0.5));
     }
     database.drop_it().await
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 /// The same flights with their times moved to end now, as live events have them.

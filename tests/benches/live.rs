@@ -19,11 +19,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use facts::notifications::{Listener, Notification};
-use futures::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
+use tests::dashboard::{self, Dashboard};
+use tests::figures::{self, Target};
+use tests::http::User;
 use tests::product::Product;
 use tokio::sync::watch;
-use tokio_tungstenite::tungstenite::Message;
 
 const CONNECTIONS: usize = 200;
 const TOPICS: usize = 20;
@@ -37,15 +38,15 @@ type Commits = Vec<(Instant, u64)>;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let product = Product::start().await?;
+    let product = Product::start().await;
+    let airline = product.airline().await;
     let (commits, committed) = watch::channel(Commits::new());
     let counter = tokio::spawn(count_commits(product.database.app.clone(), commits));
     let measured = Arc::new(Measured::default());
     let mut dashboards = Vec::new();
     for _ in 0..CONNECTIONS {
-        let url = format!("{}?token={}", product.cloud.note.websocket, product.ours.token);
         dashboards.push(tokio::spawn(watch_frames(
-            url,
+            dashboard::address(&product, &airline),
             committed.clone(),
             Arc::clone(&measured),
         )));
@@ -64,17 +65,16 @@ async fn main() -> Result<()> {
     );
     let publisher = json!({ "shard": 0 });
     let load = async {
-        post(&product).await?;
+        post(&airline).await;
         tokio::time::sleep(Duration::from_secs(2)).await;
         dashboards.iter().for_each(tokio::task::JoinHandle::abort);
-        anyhow::Ok(())
     };
-    let (report, loaded) = tokio::join!(product.cloud.invoke("push-updates", &publisher), load);
-    loaded?;
+    let (report, ()) = tokio::join!(product.invoke("push-updates", &publisher), load);
     counter.abort();
     measured.print()?;
-    print_statements(&report?)?;
-    product.stop().await
+    print_statements(&report)?;
+    product.stop().await;
+    Ok(())
 }
 
 /// What the publisher counted.
@@ -88,11 +88,9 @@ fn print_statements(report: &Value) -> Result<()> {
         report["published"] == true,
         "another publisher went on; there is no report: {report}"
     );
-    println!(
-        "SQL statements per tick: at most {} over {} ticks (target: 3)",
-        counted("most_statements")?,
-        counted("ticks")?
-    );
+    println!("statements are counted over {} ticks", counted("ticks")?);
+    let most = counted("most_statements")?;
+    figures::print_with_target("live.sql_statements_per_tick_max", most as f64, Target::AtMost(3.0));
     Ok(())
 }
 
@@ -121,32 +119,20 @@ impl Measured {
         latencies.sort_unstable();
         anyhow::ensure!(!latencies.is_empty(), "no frame showed a commit");
         let at = |share: usize| latencies[(latencies.len() - 1) * share / 100] as f64 / 1_000.0;
-        println!(
-            "commit to frame over {} observations: p50 {:.0} ms, p95 {:.0} ms, p99 {:.0} ms (target: p99 under 250 ms)",
-            latencies.len(),
-            at(50),
-            at(95),
-            at(99)
-        );
-        let (frames, bytes, rows) = (
-            self.frames.load(Ordering::Relaxed),
-            self.bytes.load(Ordering::Relaxed),
-            self.rows.load(Ordering::Relaxed),
-        );
+        println!("commit to frame is measured over {} observations", latencies.len());
+        figures::print("live.commit_to_frame_p50_ms", at(50));
+        figures::print("live.commit_to_frame_p95_ms", at(95));
+        figures::print_with_target("live.commit_to_frame_p99_ms", at(99), Target::AtMost(250.0));
+        let [frames, bytes, rows] = [&self.frames, &self.bytes, &self.rows].map(|count| count.load(Ordering::Relaxed));
         let per = (CONNECTIONS as u64 * SECONDS) as f64;
-        println!(
-            "per connection and second: {:.1} frames, {:.0} bytes, {:.1} rows",
-            frames as f64 / per,
-            bytes as f64 / per,
-            rows as f64 / per
-        );
+        figures::print("live.frames_per_connection_and_s", frames as f64 / per);
+        figures::print("live.bytes_per_connection_and_s", bytes as f64 / per);
+        figures::print("live.rows_per_connection_and_s", rows as f64 / per);
         // The baseline tells every subscribed topic in full with each of the same frames.
         let full = json!({ "kpi": "ON_TIME_RATE", "name": "On-time rate", "unit": "%", "period": "minute", "bucket": "2026-11-21T04:58:00Z", "value": 85.0107066381, "facts": 467, "client": uuid::Uuid::nil(), "filter": { "origin": "ORD" }, "timestamp": "2026-11-21T04:58:22.842Z" });
         let baseline = frames * TOPICS as u64 * full.to_string().len() as u64;
-        println!(
-            "bytes against one full JSON object per KPI and frame: {:.3} ({bytes} of {baseline})",
-            bytes as f64 / baseline as f64
-        );
+        println!("{bytes} bytes, against {baseline} of one full JSON object per KPI and frame");
+        figures::print("live.share_of_bytes_of_full_json", bytes as f64 / baseline as f64);
         Ok(())
     }
 }
@@ -182,19 +168,18 @@ fn topics() -> Vec<Value> {
     topics
 }
 
-/// One dashboard: notes for each commit when its facts are shown.
-async fn watch_frames(url: String, committed: watch::Receiver<Commits>, measured: Arc<Measured>) -> Result<()> {
-    let mut socket = tokio_tungstenite::connect_async(url).await?.0;
-    socket
-        .send(Message::text(
-            json!({ "action": "subscribe", "topics": topics() }).to_string(),
-        ))
-        .await?;
+/// One dashboard: observes for each commit when its facts are shown.
+async fn watch_frames(address: String, committed: watch::Receiver<Commits>, measured: Arc<Measured>) -> Result<()> {
+    let mut dashboard = Dashboard::open(&address).await;
+    let subscribe = json!({ "action": "subscribe", "topics": topics() });
+    dashboard.send(&subscribe).await;
     let mut next = 0;
-    while let Some(message) = socket.next().await {
-        let Message::Text(text) = message? else { continue };
-        let arrived = Instant::now();
-        let frame: Value = serde_json::from_str(&text)?;
+    while let Some(dashboard::Frame {
+        json: frame,
+        bytes,
+        arrived,
+    }) = dashboard.frame().await?
+    {
         if frame["type"] == "subscribed" {
             measured.subscribed.fetch_add(1, Ordering::Relaxed);
         }
@@ -204,7 +189,7 @@ async fn watch_frames(url: String, committed: watch::Receiver<Commits>, measured
             .map(Vec::as_slice)
             .unwrap_or_default();
         measured.frames.fetch_add(1, Ordering::Relaxed);
-        measured.bytes.fetch_add(text.len() as u64, Ordering::Relaxed);
+        measured.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         measured.rows.fetch_add(rows.len() as u64, Ordering::Relaxed);
         // Channel 1 counts the facts of the day, which are all of them.
         let Some(shown) = rows
@@ -232,7 +217,8 @@ async fn watch_frames(url: String, committed: watch::Receiver<Commits>, measured
     Ok(())
 }
 
-async fn post(product: &Product) -> Result<()> {
+/// Posts events at the rate of the bench, whether or not the requests before are answered.
+async fn post(airline: &User) {
     let mut ticks = tokio::time::interval(Duration::from_millis(1_000 / REQUESTS));
     for number in 0..SECONDS * REQUESTS {
         ticks.tick().await;
@@ -240,14 +226,7 @@ async fn post(product: &Product) -> Result<()> {
         let events: Vec<Value> = (0..EVENTS)
             .map(|event| json!({ "date": now, "delay": (number as usize + event) % 40, "distance": 100 + event, "origin": format!("A{:02}", event % 20), "destination": "LGA" }))
             .collect();
-        let account = product.ours.clone();
-        tokio::spawn(async move {
-            account
-                .post("/v1/events/Flight", &Value::Array(events))
-                .await
-                .and_then(|answer| answer.expect(202))
-                .map(drop)
-        });
+        let request = airline.post("/v1/events/Flight", &Value::Array(events));
+        tokio::spawn(async move { request.await.accepted() });
     }
-    Ok(())
 }

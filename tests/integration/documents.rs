@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::tidy::template::{function_of_event, functions, http_routes, template};
-use crate::tidy::{events, read, root};
+use crate::tidy::{read, root, sample_events};
 
 /// Where SAM looks up what a resource may be; any region that has every service used.
 const REGION: &str = "us-east-1";
@@ -36,8 +36,8 @@ fn sam_accepts_the_template() {
 
 #[test]
 fn sample_events_are_what_their_triggers_send() {
-    for (file, area) in events() {
-        let event: Value = parse(&file, &read(&root().join("events").join(area).join(&file)));
+    for (file, path) in sample_events() {
+        let event: Value = parse(&file, &read(&path));
         let function = function_of_event(&file);
         match function {
             "authorize-request" if event["version"] == "2.0" => {
@@ -129,21 +129,21 @@ fn check_body(file: &str, key: &str, body: &str) {
         "POST /v1/streams/start" | "POST /v1/streams/stop" | "POST /v1/streams/clear" => {
             drop(parse::<api::live::StreamRequest>(file, body));
         }
-        "POST /v1/proposals" => drop(parse::<api::proposals::NewProposal>(file, body)),
-        "POST /v1/analysis/required-objects" => drop(parse::<api::proposals::KpiCodes>(file, body)),
+        "POST /v1/proposals" => drop(parse::<api_proposals::NewProposal>(file, body)),
+        "POST /v1/analysis/required-objects" => drop(parse::<api_proposals::KpiCodes>(file, body)),
         "PUT /v1/proposals/{id}/terms" => {
             let terms = parse::<proposal::Terms>(file, body);
             assert_eq!(terms.clone().checked("USD"), Ok(terms), "events/{file}");
         }
-        "POST /v1/proposals/{id}/issue" => drop(parse::<api::proposals::Issue>(file, body)),
-        "POST /v1/proposals/{id}/revisions" => drop(parse::<api::proposals::Next>(file, body)),
-        "POST /v1/proposals/{id}/accept" => drop(parse::<api::proposals::Acceptance>(file, body)),
-        "POST /v1/proposals/{id}/decline" => drop(parse::<api::proposals::Refusal>(file, body)),
-        "POST /v1/proposals/{id}/schedule" => drop(parse::<api::proposals::ScheduleRequest>(file, body)),
-        "PUT /v1/proposals/{id}/schedule" => drop(parse::<proposal::schedule::Team>(file, body)),
-        "POST /v1/proposals/{id}/documents" => drop(parse::<api::proposals::DocumentsRequest>(file, body)),
-        "PUT /v1/branding" => drop(parse::<api::proposals::Branding>(file, body)),
-        "PUT /v1/proposals/{id}/answers/{step}" => drop(parse::<api::proposals::StepAnswers>(file, body)),
+        "POST /v1/proposals/{id}/issue" => drop(parse::<api_proposals::IssueRequest>(file, body)),
+        "POST /v1/proposals/{id}/revisions" => drop(parse::<api_proposals::RevisionRequest>(file, body)),
+        "POST /v1/proposals/{id}/accept" => drop(parse::<api_proposals::Acceptance>(file, body)),
+        "POST /v1/proposals/{id}/decline" => drop(parse::<api_proposals::Refusal>(file, body)),
+        "POST /v1/proposals/{id}/schedule" => drop(parse::<api_proposals::ScheduleRequest>(file, body)),
+        "PUT /v1/proposals/{id}/schedule" => drop(parse::<schedule::Team>(file, body)),
+        "POST /v1/proposals/{id}/documents" => drop(parse::<api_proposals::DocumentsRequest>(file, body)),
+        "PUT /v1/branding" => drop(parse::<api_proposals::Branding>(file, body)),
+        "PUT /v1/proposals/{id}/answers/{step}" => drop(parse::<api_proposals::StepAnswers>(file, body)),
         "POST /v1/licences" => drop(parse::<api::licences::NewLicence>(file, body)),
         "POST /v1/licences/verify" => drop(parse::<api::licences::LicenceKey>(file, body)),
         "POST /v1/licences/{id}/revoke" => drop(parse::<api::licences::Revocation>(file, body)),

@@ -43,7 +43,7 @@ async fn every_bucket_of_every_kpi_equals_plain_sql() {
     options.demo = true;
     options.facts = Some(tests::required("FACTS_FILE").into());
     let cloud = Cloud::start(&options).await.unwrap();
-    let (http, token) = (cloud.note.http.clone(), cloud.note.token.clone().unwrap());
+    let (http, token) = (cloud.access.endpoints.http.clone(), cloud.access.token.clone().unwrap());
     let plain = database.plain().await.unwrap();
     let mut buckets = 0;
     for (code, sql, counted) in KPIS {

@@ -1,4 +1,4 @@
-//! Flows, scenarios and faults, against real servers. One binary, so that everything links once.
+//! What users do and what goes wrong, against real servers. One binary, so that everything links once.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -10,13 +10,18 @@
     reason = "a test fails by panicking, and prints what it skips"
 )]
 
-mod access;
+mod ask;
 mod bus;
+mod catalog;
 mod conformance;
 mod documents;
 mod facts;
-mod flows;
+mod flights;
+mod identity;
+mod ingest;
+mod licences;
 mod live;
+mod proposals;
 mod publisher;
 mod tidy;
 mod transactions;

@@ -1,10 +1,14 @@
 //! House rules that are worth keeping, each with its reason. They only read files.
 
 mod crates;
+mod documents;
+mod features;
+mod modules;
 mod rebuilds;
 mod repository;
 mod routes;
 mod sources;
+mod stand_in;
 pub(crate) mod template;
 
 use std::collections::BTreeMap;
@@ -29,28 +33,23 @@ pub(crate) fn names(folder: &str) -> Vec<String> {
     names
 }
 
-/// Functions by name, each with its folder: `functions/AREA/NAME`.
-pub(crate) fn functions() -> BTreeMap<String, String> {
-    let areas = names("functions").into_iter();
-    let in_area = |area: String| {
-        let folder = format!("functions/{area}");
-        names(&folder)
-            .into_iter()
-            .map(move |name| (name.clone(), format!("{folder}/{name}")))
-    };
-    areas.flat_map(in_area).collect()
+/// The folder of each function: `functions/AREA/NAME`.
+pub(crate) fn function_folders() -> BTreeMap<String, String> {
+    let areas = names("functions").into_iter().map(|area| format!("functions/{area}"));
+    let in_areas = areas.flat_map(|area| {
+        let functions = names(&area).into_iter();
+        functions.map(move |name| (name.clone(), format!("{area}/{name}")))
+    });
+    in_areas.collect()
 }
 
-/// Sample events by file name, each with the area that it lies in: `events/AREA/NAME.json`.
-pub(crate) fn events() -> BTreeMap<String, String> {
-    let areas = names("events").into_iter();
-    areas
-        .flat_map(|area| {
-            names(&format!("events/{area}"))
-                .into_iter()
-                .map(move |name| (name, area.clone()))
-        })
-        .collect()
+/// The path of each sample event by its file's name: `events/AREA/NAME.json` or `events/AREA/NAME.CASE.json`.
+pub(crate) fn sample_events() -> BTreeMap<String, PathBuf> {
+    let named = files("events").into_iter().map(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        (name, path)
+    });
+    named.collect()
 }
 
 /// All files below a folder, what was fetched left out.

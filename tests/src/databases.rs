@@ -15,7 +15,7 @@ pub fn servers() -> Vec<String> {
         .collect()
 }
 
-/// A migrated database of its own, which [`TestDatabase::drop_it`] takes away.
+/// A migrated database.
 pub struct TestDatabase {
     /// Address.
     pub url: String,
@@ -23,12 +23,17 @@ pub struct TestDatabase {
     pub owner: Database,
     /// As the other functions see it.
     pub app: Database,
+    created: Option<Created>,
+}
+
+/// A database that a test has created and drops.
+struct Created {
     server: String,
     name: String,
 }
 
 impl TestDatabase {
-    /// Creates and migrates one.
+    /// Creates and migrates one, which [`TestDatabase::drop_it`] takes away.
     ///
     /// # Errors
     /// When the server can't be used.
@@ -37,12 +42,23 @@ impl TestDatabase {
         admin(server, &format!("CREATE DATABASE {name}")).await?;
         let url = with_database(server, &name)?;
         facts::migrate::run(&Database::new(&url, LOGIN_ROLE)?).await?;
+        let server = server.to_owned();
         Ok(Self {
-            owner: Database::new(&url, "analytics_owner")?,
-            app: Database::new(&url, "analytics_app")?,
-            url,
-            server: server.to_owned(),
-            name,
+            created: Some(Created { server, name }),
+            ..Self::existing(&url)?
+        })
+    }
+
+    /// One that was created elsewhere, and stays.
+    ///
+    /// # Errors
+    /// When the address is none.
+    pub fn existing(url: &str) -> Result<Self> {
+        Ok(Self {
+            owner: Database::new(url, "analytics_owner")?,
+            app: Database::new(url, "analytics_app")?,
+            url: url.to_owned(),
+            created: None,
         })
     }
 
@@ -54,19 +70,18 @@ impl TestDatabase {
         connect(&self.url).await
     }
 
-    /// Drops the database.
+    /// Drops the database, if it was created here.
     ///
     /// # Errors
     /// When the server refuses.
     pub async fn drop_it(self) -> Result<()> {
         let Self {
-            owner,
-            app,
-            server,
-            name,
-            ..
+            owner, app, created, ..
         } = self;
         drop((owner, app));
+        let Some(Created { server, name }) = created else {
+            return Ok(());
+        };
         admin(&server, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await
     }
 }

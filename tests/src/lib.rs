@@ -1,10 +1,14 @@
-//! What the integration tests and the benches share: servers to test against, fresh databases on them, and a client of
-//! the running product.
+//! What the integration tests and the benches share: servers to test against, the running product, and its users.
 
+pub mod dashboard;
 pub mod databases;
+pub mod fake_service;
+pub mod figures;
+pub mod http;
+pub mod json;
 pub mod mailbox;
 pub mod product;
-pub mod stand_in;
+pub mod waiting;
 
 /// A variable that `make` sets, or a sentence that says so.
 ///

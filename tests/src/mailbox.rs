@@ -1,4 +1,4 @@
-//! Amazon SES as far as it takes mail: answers `SendEmail` and keeps what was sent.
+//! A fake Amazon SES: answers `SendEmail` and keeps what was sent.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-use crate::stand_in::{Asked, configuration};
+use crate::fake_service::{ServiceRequest, configuration};
 
 /// A running mailbox; it ends when it is dropped.
 pub struct Mailbox {
@@ -54,7 +54,7 @@ impl Mailbox {
         self.state.refuses.store(refuses, Ordering::SeqCst);
     }
 
-    /// What was sent since the last call, as SES was asked.
+    /// What was sent since the last call, as SES was request.
     #[must_use]
     pub fn take(&self) -> Vec<Value> {
         std::mem::take(&mut *self.state.mails.lock().unwrap_or_else(PoisonError::into_inner))
@@ -68,18 +68,18 @@ impl Drop for Mailbox {
 }
 
 async fn answer(stream: TcpStream, state: &State) -> Result<()> {
-    let asked = Asked::read(stream).await?;
-    let sends = asked.first_line.starts_with("POST /v2/email/outbound-emails ");
+    let request = ServiceRequest::read(stream).await?;
+    let sends = request.first_line.starts_with("POST /v2/email/outbound-emails ");
     let (status, text) = match (sends, state.refuses.load(Ordering::SeqCst)) {
         (false, _) => ("404 Not Found", "{}"),
         (true, true) => ("400 Bad Request", r#"{"message":"Email address is not verified."}"#),
         (true, false) => {
             let mut mails = state.mails.lock().unwrap_or_else(PoisonError::into_inner);
-            mails.push(asked.body.clone());
+            mails.push(request.body.clone());
             ("200 OK", r#"{"MessageId":"1"}"#)
         }
     };
-    asked
+    request
         .answer(status, "x-amzn-errortype: MessageRejected\r\n", text)
         .await
 }

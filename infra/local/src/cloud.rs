@@ -1,33 +1,36 @@
-//! A whole cloud: started in order, stopped in the opposite one.
+//! The whole local cloud: started in order, stopped in the opposite one.
 
-mod doors;
-mod note;
+mod access;
+mod components;
+mod later;
 mod options;
-mod parts;
+mod ports;
 
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use aws_stand_in::lambda::{ExternalFunction, Invoker};
 use bytes::Bytes;
 use serde_json::Value;
 
-pub use self::doors::Ports;
-pub use self::note::{NOT_RUNNING, Note};
+pub use self::access::{Access, NOT_RUNNING};
+use self::components::{Components, Started};
+pub use self::later::Build;
 pub use self::options::Options;
-use self::parts::{Parts, Started};
-use crate::functions::ExternalFunction;
-use crate::invoker::Invoker;
+pub use self::ports::Ports;
 
 /// A running cloud. [`Cloud::shutdown`] stops it in order; dropping it stops everything as well, but does not wait.
 #[derive(Debug)]
 pub struct Cloud {
     /// Every address, and the demo's user.
-    pub note: Note,
+    pub access: Access,
     /// How to start each function that [`Options::only`] left out.
     pub external: Vec<ExternalFunction>,
+    /// Functions that had no binary when it started.
+    pub missing: Vec<String>,
     invoker: Invoker,
-    parts: Parts,
-    note_path: PathBuf,
+    components: Components,
+    access_path: PathBuf,
 }
 
 impl Cloud {
@@ -45,10 +48,10 @@ impl Cloud {
     /// # Errors
     /// As for [`Cloud::start`].
     pub async fn start_unless(options: &Options, stop: impl Future<Output = ()>) -> anyhow::Result<Option<Self>> {
-        let mut parts = Parts::new(&options.state_dir)?;
+        let mut components = Components::new(&options.state_dir)?;
         let started = async {
-            let started = parts.start(options).await?;
-            let path = started.note.write(&options.state_dir)?;
+            let started = components.start(options).await?;
+            let path = started.access.write(&options.state_dir)?;
             anyhow::Ok((started, path))
         };
         let started = tokio::select! {
@@ -56,22 +59,24 @@ impl Cloud {
             () = stop => Ok(None),
         };
         match started {
-            Ok(Some((started, note_path))) => {
+            Ok(Some((started, access_path))) => {
                 let Started {
-                    note,
+                    access,
                     external,
+                    missing,
                     invoker,
                 } = started;
                 Ok(Some(Self {
-                    note,
+                    access,
                     external,
+                    missing,
                     invoker,
-                    parts,
-                    note_path,
+                    components,
+                    access_path,
                 }))
             }
             not_started => {
-                parts.shutdown().await;
+                components.shutdown().await;
                 not_started.map(|_| None)
             }
         }
@@ -91,13 +96,13 @@ impl Cloud {
 
     /// Resolves with a sentence when something ends without which the cloud is none.
     pub async fn broken(&mut self) -> String {
-        self.parts.broken().await
+        self.components.broken().await
     }
 
     /// Ends everything that was started and waits until it is gone.
     pub async fn shutdown(self) {
         // First, so that no script finds a cloud that is about to end.
-        let _ = std::fs::remove_file(&self.note_path);
-        self.parts.shutdown().await;
+        let _ = std::fs::remove_file(&self.access_path);
+        self.components.shutdown().await;
     }
 }

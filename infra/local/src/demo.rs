@@ -1,5 +1,5 @@
 //! The demo: a client of its own, definitions, the real facts, and live events without end. Everything goes through the
-//! product's own doors, so that what works here works for a customer.
+//! product's own APIs and bucket, so that what works here works for a customer.
 
 mod catalog;
 mod client;
@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
+use aws_stand_in::clock;
+use aws_stand_in::lambda::Invoker;
 use jiff::ToSpan as _;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
@@ -17,8 +19,6 @@ use serde_json::json;
 
 pub use self::client::Client;
 use self::facts::Target;
-use crate::clock;
-use crate::invoker::Invoker;
 use crate::progress::Progress;
 
 const EMAIL: &str = "demo@example.com";

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
+use aws_stand_in::api_gateway::websocket_api::Limits;
 use clap::{Args, Parser, Subcommand};
-use local_cloud::cloud::{NOT_RUNNING, Note};
+use local_cloud::cloud::{Access, Build, NOT_RUNNING};
 use local_cloud::progress::Progress;
-use local_cloud::websocket::Limits;
 use local_cloud::{Cloud, Options, Ports};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -52,6 +52,9 @@ struct Run {
     /// Run all functions but this one, and print how to start it under a debugger; may be repeated.
     #[arg(long, value_name = "FUNCTION")]
     only: Vec<String>,
+    /// A command that builds the functions which are not built yet; it is run once everything else is ready.
+    #[arg(long, value_name = "COMMAND")]
+    build_rest: Option<String>,
     /// No demo client, facts and live events.
     #[arg(long)]
     no_demo: bool,
@@ -94,6 +97,7 @@ async fn main() -> ExitCode {
 
 impl Run {
     async fn start(self, state_dir: &Path) -> anyhow::Result<()> {
+        let build_rest = self.build_rest.clone();
         let options = self.options(state_dir)?;
         let log = start_log(state_dir)?;
         let mut signals = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
@@ -102,9 +106,16 @@ impl Run {
             return Ok(());
         };
         print_welcome(progress, &cloud, &log);
+        let missing = std::mem::take(&mut cloud.missing);
+        let build = build_rest.map(|command| Build::start(&command, missing, state_dir));
+        let build = build.transpose()?;
+        if let Some(announcement) = build.as_ref().and_then(Build::announcement) {
+            progress.line(&announcement);
+        }
         let broken = tokio::select! {
             () = either(&mut signals) => None,
             reason = cloud.broken() => Some(reason),
+            () = follow(build, progress) => None,
         };
         progress.line("");
         let step = progress.step("stopping");
@@ -138,6 +149,7 @@ impl Run {
                 postgres: self.postgres_port,
             },
             only: self.only,
+            builds_later: self.build_rest.is_some(),
             demo: !self.no_demo,
             visibility: None,
             websocket_limits: Limits::default(),
@@ -145,6 +157,14 @@ impl Run {
             project,
         })
     }
+}
+
+/// Follows a build as long as the cloud runs.
+async fn follow(build: Option<Build>, progress: Progress) {
+    if let Some(mut build) = build {
+        build.finished(progress).await;
+    }
+    std::future::pending().await
 }
 
 /// Warnings go to the terminal; what functions print goes with them to a file, which would otherwise bury everything else.
@@ -180,24 +200,25 @@ async fn either((interrupt, terminate): &mut (Signal, Signal)) {
 }
 
 fn print_welcome(progress: Progress, cloud: &Cloud, log: &Path) {
-    let note = &cloud.note;
+    let access = &cloud.access;
+    let services = &access.endpoints;
     progress.line(&format!(
         "\nready\n  HTTP API       {}\n  WebSocket API  {}\n  database       {}",
-        note.http,
-        note.websocket,
-        without_password(&note.database_url)
+        services.http,
+        services.websocket,
+        without_password(&access.database_url)
     ));
     progress.line(&format!(
         "  DynamoDB       {}\n  S3             {}\n  SQS            {}\n  EventBridge    {}\n  mail           {}\n  log            {}",
-        note.dynamodb,
-        note.s3,
-        note.sqs,
-        note.eventbridge,
-        note.mail.display(),
+        services.dynamodb,
+        services.s3,
+        services.sqs,
+        services.eventbridge,
+        access.mail.display(),
         log.display()
     ));
-    if let Some(token) = &note.token {
-        let (http, live) = (&note.http, &note.websocket);
+    if let Some(token) = &access.token {
+        let (http, live) = (&services.http, &services.websocket);
         progress.line(&format!("\n  TOKEN={token}\n\ntry"));
         progress.line(&format!(
             "  curl -s -H \"authorization: Bearer $TOKEN\" '{http}/v1/kpis/ON_TIME_RATE/value?period=day'"
@@ -227,11 +248,14 @@ fn without_password(url: &str) -> String {
 
 async fn invoke(state_dir: &Path, function: &str, event: &Path) -> anyhow::Result<()> {
     let event = std::fs::read_to_string(event).with_context(|| format!("{} cannot be read", event.display()))?;
-    let note = Note::read(state_dir)?;
-    let url = format!("{}/2015-03-31/functions/{function}/invocations", note.lambda);
+    let access = Access::read(state_dir)?;
+    let url = format!(
+        "{}/2015-03-31/functions/{function}/invocations",
+        access.endpoints.lambda
+    );
     let response = reqwest::Client::new()
         .post(url)
-        .body(note.fill_in(&event))
+        .body(access.with_demo_identity(&event))
         .send()
         .await
         .map_err(|_| anyhow::anyhow!(NOT_RUNNING))?;

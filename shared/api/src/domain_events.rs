@@ -24,13 +24,13 @@ pub struct DomainEvent {
     pub occurred_at: Timestamp,
     /// What.
     #[serde(flatten)]
-    pub what: Happening,
+    pub what: EventPayload,
 }
 
 /// What happened; `type` in `detail`, and `detail-type` on the bus.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type")]
-pub enum Happening {
+pub enum EventPayload {
     /// A revision of a proposal was issued: an offer stands.
     ProposalIssued {
         /// The proposal.
@@ -63,7 +63,7 @@ pub enum Happening {
     },
 }
 
-impl Happening {
+impl EventPayload {
     /// Its name: what rules of the bus select by.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -95,14 +95,14 @@ mod tests {
     fn the_name_on_the_bus_is_the_type_in_the_detail() {
         let (proposal, revision) = (Uuid::from_u128(3), 2);
         for what in [
-            Happening::ProposalIssued {
+            EventPayload::ProposalIssued {
                 proposal,
                 revision,
                 valid_until: "2026-12-21".parse().unwrap(),
             },
-            Happening::ProposalDocumentsRequested { proposal, revision },
-            Happening::ProposalAccepted { proposal, revision },
-            Happening::ProposalDeclined { proposal, revision },
+            EventPayload::ProposalDocumentsRequested { proposal, revision },
+            EventPayload::ProposalAccepted { proposal, revision },
+            EventPayload::ProposalDeclined { proposal, revision },
         ] {
             let name = what.name();
             let event = DomainEvent {

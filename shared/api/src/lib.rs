@@ -1,5 +1,6 @@
 //! The serialized types of the REST API and of the messages between functions, by area, each beside its routes; OpenAPI 3.1 and
-//! AsyncAPI 3 come from here.
+//! AsyncAPI 3 come from here. The area of service proposals is a crate of its own, `api-proposals`, so that what changes there rebuilds
+//! only who uses it.
 //!
 //! Definitions of the catalogue and frames of the live protocol are serialized types already: they are described here and
 //! defined in `catalog` and `live`.
@@ -14,18 +15,16 @@ pub mod licences;
 pub mod live;
 pub mod openapi;
 pub mod operate;
-pub mod proposals;
-pub mod routes;
 
 pub use self::ingest::{EventSource, QueuedEvents};
 pub use self::live::QueuedWake;
 
 use route::Route;
 
-/// The routes of every area.
+/// The routes of every area but service proposals.
 #[must_use]
 pub fn routes() -> Vec<&'static Route> {
-    let areas: [&[&Route]; 8] = [
+    let areas: [&[&Route]; 7] = [
         &ask::ROUTES,
         &self::catalog::ROUTES,
         &self::identity::ROUTES,
@@ -33,7 +32,6 @@ pub fn routes() -> Vec<&'static Route> {
         &licences::ROUTES,
         &self::live::ROUTES,
         &operate::ROUTES,
-        &routes::service_proposals::ROUTES,
     ];
     areas.concat()
 }

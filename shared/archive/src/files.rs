@@ -6,22 +6,22 @@ use series::{Fact, Mapper, Rejection};
 
 use crate::{table, text};
 
-/// Largest file, held in memory while it is read: a quarter of the loading function's 1,024 MB.
+/// The most bytes of a file. It is held in memory while it is read, and takes a quarter of the 1,024 MB of `load-files`.
 pub const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
 
-/// Rows of one chunk, which is one transaction: large enough that COPY dominates, small enough to be held twice.
+/// Rows of one chunk, which is one transaction: enough that COPY takes most of the time, few enough to be held in memory twice.
 pub const CHUNK_ROWS: usize = 50_000;
 
-/// Longest row of a text file that is kept in a dead letter.
+/// The most bytes of a row of a text file that a dead letter keeps.
 pub const MAX_ORIGINAL_BYTES: usize = 16 * 1024;
 
 /// Why a file, or the rest of it, can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// The name's ending is none that is read.
-    #[error("{0:?} ends in none of .parquet, .csv, .ndjson")]
+    /// The name ends in none of the formats that are read.
+    #[error("{0:?} does not end in .parquet, .csv or .ndjson")]
     UnknownFormat(String),
-    /// Over [`MAX_FILE_BYTES`].
+    /// Larger than [`MAX_FILE_BYTES`].
     #[error("the file has {bytes} bytes, more than {MAX_FILE_BYTES}: split it")]
     TooLarge {
         /// Its size.
@@ -65,7 +65,7 @@ impl Format {
     /// Format of a file name.
     ///
     /// # Errors
-    /// When its ending is none that is read.
+    /// When it ends in none of the formats that are read.
     pub fn of(name: &str) -> Result<Self, FileError> {
         match name
             .rsplit_once('.')
@@ -164,8 +164,8 @@ impl Iterator for Chunks<'_> {
     }
 }
 
-/// By a field's place in the mapper, its column. A file's columns are fields of the entity, and what every fact needs is
-/// among them.
+/// The column of each field, by the field's place in the mapper. Every column is a field of the entity, and what every fact
+/// needs is among them.
 pub(crate) fn columns_of(mapper: &Mapper, columns: &[String]) -> Result<Vec<Option<usize>>, FileError> {
     let mut places: Vec<Option<usize>> = mapper.fields().map(|_| None).collect();
     for (column, name) in columns.iter().enumerate() {
@@ -173,7 +173,7 @@ pub(crate) fn columns_of(mapper: &Mapper, columns: &[String]) -> Result<Vec<Opti
         if places[place].replace(column).is_some() {
             return Err(FileError::Column(Rejection {
                 field: name.clone(),
-                reason: "is there twice".to_owned(),
+                reason: "appears twice".to_owned(),
             }));
         }
     }

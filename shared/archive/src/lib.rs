@@ -1,7 +1,7 @@
-//! The only crate with Parquet and archive objects.
+//! Files of facts and the bucket that they lie in: the only crate that knows Parquet.
 //!
-//! [`table`] reads Parquet, [`text`] CSV and NDJSON; [`files`] turns each into chunks of facts and refused rows, the same
-//! way as events. [`store`] is the bucket.
+//! [`table`] reads Parquet, [`text`] CSV and NDJSON; [`files`] turns each into chunks of facts and refused rows, in the same
+//! way as events are. [`store`] is the bucket.
 
 pub mod files;
 pub mod store;

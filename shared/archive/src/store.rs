@@ -12,7 +12,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// A store by the environment's region, credentials and endpoints.
+    /// A store with the region, credentials and endpoints of the environment.
     #[must_use]
     pub fn new(configuration: &aws_config::SdkConfig) -> Self {
         // Path style works on S3 and on stand-ins that have no wildcard names.

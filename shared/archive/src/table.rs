@@ -33,7 +33,7 @@ impl Table {
     /// Opens a file, `rows` rows to a batch.
     ///
     /// # Errors
-    /// When it is no Parquet file, or cut off.
+    /// When it is not a Parquet file, or cut off.
     pub fn open(bytes: Bytes, rows: usize) -> Result<Self, FileError> {
         let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(|error| unreadable(&error))?;
         let names = builder
@@ -150,7 +150,7 @@ fn converted(column: &ArrayRef, target: &DataType) -> Result<ArrayRef, FileError
     cast_with_options(column, target, &options).map_err(|error| unreadable(&error))
 }
 
-/// Short floats as the numbers that they are written as: 0.1 stays 0.1, which the nearest longer float of it would not.
+/// Floats of 32 bits as the shortest numbers that read back as them: 0.1 stays 0.1 and does not become 0.10000000149.
 fn widened(column: &ArrayRef) -> ArrayRef {
     let short = column.as_primitive::<Float32Type>();
     let long: Float64Array = short.unary(|value| value.to_string().parse().unwrap_or(f64::from(value)));
@@ -204,7 +204,7 @@ fn json(field: &Field<'_>) -> Value {
 /// A Parquet file's rows as facts.
 pub struct Rows<'a> {
     table: Table,
-    /// By a field's place in the mapper, its column.
+    /// The column of each field, by the field's place in the mapper.
     columns: Vec<Option<usize>>,
     mapper: &'a Mapper,
     now: Timestamp,

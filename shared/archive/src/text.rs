@@ -13,7 +13,7 @@ pub struct CsvRows<'a> {
     bytes: Bytes,
     reader: csv::Reader<bytes::buf::Reader<Bytes>>,
     width: usize,
-    /// By a field's place in the mapper, its column.
+    /// The column of each field, by the field's place in the mapper.
     columns: Vec<Option<usize>>,
     mapper: &'a Mapper,
     now: Timestamp,
@@ -67,7 +67,7 @@ impl<'a> CsvRows<'a> {
         (chunk.rows() > 0).then_some(Ok(chunk))
     }
 
-    /// Whether the file ends within quotes of this record. The library takes all that follows as one field then.
+    /// Whether the file ends within quotes of this record. If so, the library takes all that follows as one field.
     fn is_unclosed(&self, record: &csv::ByteRecord) -> bool {
         let start = record.position().and_then(|start| usize::try_from(start.byte()).ok());
         let rest = start.and_then(|start| self.bytes.get(start..));
@@ -111,7 +111,7 @@ fn ends_in_quotes(text: &[u8]) -> bool {
     quoted
 }
 
-/// A record as a line, quoted where it needs to be: corrected, it can be loaded again.
+/// A record as a line, quoted where it needs to be, so that it can be corrected and loaded again.
 fn line(record: &csv::ByteRecord) -> String {
     let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
     // Writing to memory does not fail.
@@ -128,7 +128,7 @@ fn whole(reason: String) -> Rejection {
     }
 }
 
-/// A text without the byte order mark that some programs begin it with.
+/// A text without the byte order mark that some programs put before it.
 fn without_mark(bytes: Bytes) -> Bytes {
     if bytes.starts_with("\u{feff}".as_bytes()) {
         bytes.slice(3..)

@@ -1,4 +1,4 @@
-//! The catalogue of one client: valid entities and KPIs that fit each other.
+//! The catalogue of one client: valid entities and KPIs that fit together.
 
 use crate::definition::EntityDefinition;
 use crate::entity::Entity;
@@ -27,7 +27,7 @@ impl Entities for Catalog {
 }
 
 impl Catalog {
-    /// A catalogue of definitions that come together.
+    /// A catalogue of definitions that are given together.
     ///
     /// # Errors
     /// Everything that is wrong with them, with pointers into `{"entities": […], "kpis": […]}`. KPIs are checked
@@ -54,8 +54,8 @@ impl Catalog {
         self.entities.get(code)
     }
 
-    /// The entity that has a code in any case. There is at most one: codes that differ only in case are hard to tell
-    /// apart for people, and can't be told apart in names of tables.
+    /// The entity that has this code in upper or lower case. There is at most one: codes that differ only in case are hard for
+    /// people to tell apart, and can't be told apart in names of tables.
     #[must_use]
     pub fn entity_in_any_case(&self, code: &str) -> Option<&Arc<Entity>> {
         self.entities
@@ -138,7 +138,7 @@ impl Catalog {
         kpi
     }
 
-    /// Compiles the KPIs that read an entity again, and says which of them it breaks.
+    /// Compiles again the KPIs that read an entity, and says which of them it breaks.
     fn recompile(&mut self, entity: &str) -> Vec<Problem> {
         let readers: Vec<Arc<Kpi>> = self
             .kpis

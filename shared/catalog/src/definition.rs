@@ -1,4 +1,4 @@
-//! What people write about entities. Nothing here is checked yet but its JSON.
+//! What people write about entities. Nothing of it is checked yet except its JSON.
 
 use crate::level::Level;
 use formula::AttributeType;

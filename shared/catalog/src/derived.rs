@@ -6,7 +6,7 @@ use crate::names::quoted;
 use crate::problem::Problem;
 use formula::{Attribute, RowFormula, compile_row};
 
-/// Compiles all formulas. Problems are added; what is returned then is of no use.
+/// Compiles all formulas. Problems are added to the list; where there are any, what is returned is of no use.
 pub(crate) fn compile(
     definitions: &[AttributeDefinition],
     attributes: &[Attribute],
@@ -77,7 +77,7 @@ fn in_order(
     let names: Vec<String> = waiting.iter().map(|(index, _)| quoted(name(*index))).collect();
     for (index, _) in &waiting {
         let message = format!(
-            "{} cannot be computed, because formulas need each other: {}",
+            "{} cannot be computed, because these formulas need each other: {}",
             quoted(name(*index)),
             names.join(", ")
         );

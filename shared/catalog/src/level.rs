@@ -51,7 +51,7 @@ impl Level {
 
 /// A text that names no period.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the period {0:?} is none of minute, hour, day")]
+#[error("the period {0:?} is not minute, hour or day")]
 pub struct UnknownLevel(pub String);
 
 impl FromStr for Level {

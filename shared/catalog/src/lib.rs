@@ -12,13 +12,14 @@ mod book;
 mod definition;
 mod derived;
 mod entity;
+#[cfg(test)]
+mod fixtures;
 mod kpi;
 mod level;
+mod line;
 mod names;
 mod problem;
 mod replacement;
-#[cfg(test)]
-mod samples;
 mod validate;
 
 pub use book::Catalog;
@@ -26,6 +27,7 @@ pub use definition::{AttributeDefinition, EntityDefinition, GroupingDefinition};
 pub use entity::Entity;
 pub use kpi::{Direction, Kpi, KpiDefinition};
 pub use level::{Level, UnknownLevel};
+pub use line::{checked_line, is_hidden, line_hint};
 pub use names::is_entity_code;
 pub use problem::Problem;
 

@@ -17,7 +17,7 @@ const RESERVED_ATTRIBUTES: [&str; 10] = [
     "cmax",
 ];
 
-/// What the columns of a numeric attribute's states end in: `delay_sum` holds the sums of `delay` in rollups.
+/// The endings of the columns that hold a numeric attribute's states: `delay_sum` holds the sums of `delay` in rollups.
 pub(crate) const STATE_SUFFIXES: [&str; 6] = ["count", "sum", "min", "max", "first", "last"];
 
 /// A pattern of names: a first character, then more of them, up to a length.
@@ -61,7 +61,7 @@ pub(crate) const KPI_CODE: Pattern = Pattern {
     hint: "a capital, then capitals, digits and _, at most 64: ON_TIME_RATE",
 };
 
-/// Whether a text has the form of an entity's code, for those who see codes but no catalogue.
+/// Whether a text has the form of an entity's code, for code that sees entities' codes but no catalogue.
 #[must_use]
 pub fn is_entity_code(code: &str) -> bool {
     ENTITY_CODE.fits(code)

@@ -1,5 +1,5 @@
-//! Which changes an entity can take once it has tables: those that leave every stored fact and rollup true. Whether facts
-//! are stored is not asked, so that what a change needs does not depend on when it comes.
+//! Which changes are possible to an entity that has tables: those that leave every stored fact and rollup true. It does not
+//! matter whether facts are stored yet, so that a change is not possible today and refused tomorrow.
 
 use crate::definition::{AttributeDefinition, GroupingDefinition};
 use crate::entity::Entity;
@@ -11,7 +11,7 @@ impl Entity {
     /// requirements may be dropped, and an attribute may become a dimension.
     ///
     /// # Errors
-    /// Every change that is not of that kind; pointers are into the new definition.
+    /// Every change of another kind; pointers are into the new definition.
     pub fn accepts_replacement(&self, new: &Entity) -> Result<(), Vec<Problem>> {
         let (old, replacement) = (&self.definition, &new.definition);
         let mut problems = Vec::new();
@@ -98,8 +98,8 @@ fn compare_grouping(old: &GroupingDefinition, replacement: &Entity, problems: &m
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use crate::definition::{EntityDefinition, GroupingDefinition};
+    use crate::fixtures::{attribute, flight};
     use crate::level::Level;
-    use crate::samples::{attribute, flight};
     use formula::AttributeType;
 
     /// A name, a change, and the pointers of the problems it makes.

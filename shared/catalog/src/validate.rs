@@ -122,7 +122,7 @@ fn check_attributes(entity: &EntityDefinition, problems: &mut Vec<Problem>) {
     }
 }
 
-/// A rollup has its dimensions beside the states of numeric attributes, so a dimension can't be called like one of those.
+/// A rollup has columns for its dimensions and for the states of numeric attributes, so a dimension can't have the name of a state.
 fn check_state_name(
     pointer: &str,
     attribute: &AttributeDefinition,

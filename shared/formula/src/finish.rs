@@ -45,7 +45,7 @@ pub(crate) fn calculate(operator: Arithmetic, left: Decimal, right: Decimal) -> 
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-    use crate::samples::{arithmetic, entities};
+    use crate::fixtures::{arithmetic, entities};
     use proptest::prelude::*;
 
     fn decimal(text: &str) -> Decimal {

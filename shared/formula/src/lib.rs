@@ -23,6 +23,8 @@ mod call;
 mod check;
 mod diagnostic;
 mod finish;
+#[cfg(test)]
+mod fixtures;
 mod lexer;
 mod measure;
 mod parser;
@@ -31,8 +33,6 @@ mod print;
 mod resolve;
 mod restrict;
 mod row;
-#[cfg(test)]
-mod samples;
 mod scalar;
 mod suggest;
 mod tree;

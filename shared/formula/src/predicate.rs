@@ -51,7 +51,7 @@ impl fmt::Display for Predicate {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-    use crate::samples::entities;
+    use crate::fixtures::entities;
 
     fn filter(condition: &str) -> Predicate {
         let formula = crate::compile(&format!("COUNT(Flight WHERE {condition})"), &entities()).unwrap();

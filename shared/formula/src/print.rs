@@ -104,8 +104,8 @@ impl fmt::Display for Arithmetic {
 
 #[cfg(test)]
 mod tests {
+    use crate::fixtures::{trees, without_spans};
     use crate::parser::parse;
-    use crate::samples::{trees, without_spans};
     use proptest::prelude::*;
 
     #[test]

@@ -94,7 +94,7 @@ fn restrict<'a>(found: &mut Restrictions<'a>, name: &'a str, values: impl Iterat
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use crate::samples::entities;
+    use crate::fixtures::entities;
 
     #[test]
     fn restrictions_are_found_where_they_are_sure() {

@@ -19,7 +19,7 @@ pub const ISSUER: &str = "analytics-engine";
 /// Whom tokens are for (`aud`).
 pub const AUDIENCE: &str = "analytics-engine";
 
-/// What a token is good for: one use must never pass for the other.
+/// What a token may be used for: a token for one use is never accepted for the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TokenUse {

@@ -3,16 +3,16 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Longest address: 256 bytes of a path in SMTP less its two brackets (RFC 5321).
+/// The most bytes of an address: 256 bytes of a path in SMTP less its two brackets (RFC 5321).
 pub const MAX_EMAIL_BYTES: usize = 254;
 
 /// An address without surrounding space and in lower case. Two addresses are the same user's if these texts are equal.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Email(String);
 
-/// The text is no e-mail address. The text itself is left out: it may be a password in the wrong field.
+/// The text is not an e-mail address. The text itself is left out: it may be a password in the wrong field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no e-mail address: it needs a name, an @ and a host, no space, and at most {MAX_EMAIL_BYTES} bytes")]
+#[error("not an e-mail address: it needs a name, an @ and a host, no space, and at most {MAX_EMAIL_BYTES} bytes")]
 pub struct InvalidEmail;
 
 impl Email {
@@ -36,7 +36,7 @@ impl FromStr for Email {
     }
 }
 
-/// Addresses are in no log, so neither are they in what is printed for debugging.
+/// Addresses are never logged, so they are not printed for debugging either.
 impl fmt::Debug for Email {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Email(…)")

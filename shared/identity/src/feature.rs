@@ -17,7 +17,7 @@ use crate::Permission;
 /// | `proposals` | the questionnaire and service proposals |
 /// | `series` | fetched values and series |
 ///
-/// What needs none: reading the catalogue, dead letters, what became of batches, and licences. A client whose licence is over
+/// Reading the catalogue, dead letters, licences, and what became of batches needs no feature. A client whose licence is over
 /// still sees what it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -57,7 +57,7 @@ impl Feature {
 }
 
 impl Permission {
-    /// The feature that a client needs for it; `None` where every client may, licensed or not.
+    /// The feature that a client must have for it; `None` where every client may, licensed or not.
     #[must_use]
     pub const fn feature(self) -> Option<Feature> {
         match self {
@@ -95,7 +95,7 @@ impl Features {
         self.0 & feature.bit() != 0
     }
 
-    /// Those of both.
+    /// The features that both have.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)

@@ -14,7 +14,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use crate::claims::{AUDIENCE, ISSUER};
 use crate::{Claims, TokenUse};
 
-/// Longest token that is looked at. Ours are about 600 bytes: 390 of claims, 36 of header, 64 of signature, times 4/3.
+/// The most bytes of a token that is looked at. Ours are about 600 bytes: 390 of claims, 36 of header, 64 of signature, times 4/3.
 pub const MAX_TOKEN_BYTES: usize = 4 * 1024;
 
 /// How far the issuer's clock may be ahead of ours.
@@ -32,7 +32,7 @@ pub enum KeyError {
     /// The system's source of randomness failed.
     #[error("a key pair can't be generated")]
     Generation,
-    /// The key is fine, the token can't be made.
+    /// The key is good, but the token can't be made.
     #[error("the token can't be signed")]
     Unsigned,
 }
@@ -43,7 +43,7 @@ pub enum TokenError {
     /// Not three parts, not base64, not JSON, longer than [`MAX_TOKEN_BYTES`], or unsigned.
     #[error("token is malformed or unsigned")]
     Malformed,
-    /// The header asks for another algorithm than EdDSA.
+    /// The header asks for an algorithm other than EdDSA.
     #[error("token is not signed with eddsa")]
     Algorithm,
     /// Signed by another key, or changed after signing.
@@ -76,7 +76,7 @@ impl SigningKey {
     /// Reads a PKCS#8 private key, as `openssl genpkey -algorithm ed25519` writes it.
     ///
     /// # Errors
-    /// When the text is no such key.
+    /// When the text is not such a key.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
         let key = EncodingKey::from_ed_pem(pem.as_bytes()).map_err(|_| KeyError::Signing)?;
         // The PEM's frame was read, not the key in it: a key that can't sign is found out at boot, not at the first sign-in.
@@ -104,7 +104,7 @@ impl VerifyingKey {
     /// Reads a public key, as `openssl pkey -pubout` writes it.
     ///
     /// # Errors
-    /// When the text is no such key.
+    /// When the text is not such a key.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
         let key = DecodingKey::from_ed_pem(pem.as_bytes()).map_err(|_| KeyError::Verifying)?;
         let mut validation = Validation::new(Algorithm::EdDSA);
@@ -117,7 +117,7 @@ impl VerifyingKey {
         Ok(Self { key, validation })
     }
 
-    /// The claims of a token that is ours, unchanged, for this use, and valid now.
+    /// The claims of a token, if it is ours, unchanged, for this use, and valid now.
     ///
     /// # Errors
     /// When it is not, with the first reason found.
@@ -142,7 +142,7 @@ impl VerifyingKey {
     }
 }
 
-/// Ours for the library's reasons. JSON that does not parse is in the header of a malformed token, or in signed claims.
+/// The library's error as one of ours. JSON that can't be parsed is in the header of a malformed token, or in signed claims.
 fn refusal(kind: &ErrorKind, token: &str) -> TokenError {
     match kind {
         ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName | ErrorKind::UnsupportedAlgorithm => {

@@ -1,7 +1,7 @@
 //! Who is asking: tokens, passwords, roles and what they may do, and licences.
 //!
 //! No I/O and no clock: keys come in as PEM text, the time as an argument. Refresh tokens that were already redeemed and
-//! sign-in attempts are counted elsewhere (`registry`); who may see which row is the database's affair.
+//! sign-in attempts are counted elsewhere (`registry`); which rows a client may see is decided in the database.
 
 pub mod caller;
 pub mod claims;

@@ -1,6 +1,6 @@
 //! Licences: what a client may use, how many may, and from when to when.
 //!
-//! A licence travels as a key, a PASETO of version 4 for the public: signed text that anyone can read and nobody can change.
+//! A licence travels as a key, a public PASETO of version 4: signed text that anyone can read and nobody can change.
 //! [`key`] signs and opens keys; [`notice`] knows when a renewal is due; here is what a licence says and what is wrong with it.
 
 pub mod key;
@@ -28,7 +28,7 @@ pub const MAX_NAME: usize = 60;
 /// Most seats of a licence: more people than any client has.
 pub const MAX_SEATS: u32 = 1_000_000;
 
-/// Years in which a licence can begin: others are slips of a pen.
+/// Years in which a licence can begin: any other is a typing error.
 const YEARS: RangeInclusive<i16> = 2000..=2200;
 
 /// Longest term. The longest that is sold is five years; a development installation wants one that it can forget.
@@ -54,9 +54,9 @@ pub struct Terms {
     pub features: BTreeSet<Feature>,
     /// How many people may use it.
     pub seats: u32,
-    /// The first day, of the client's calendar.
+    /// The first day, in the client's calendar.
     pub starts_on: Date,
-    /// The last day, of the client's calendar.
+    /// The last day, in the client's calendar.
     pub ends_on: Date,
 }
 
@@ -102,8 +102,9 @@ impl Terms {
                 say(pointer, format!("{} are named, and {most} are possible", names.len()));
             }
             if let Some(name) = names.iter().find(|name| !is_name(name)) {
-                let most = format!("1 to {MAX_NAME} characters, none of control, none blank at an end");
-                say(pointer, format!("{name:.80?} is no name: {most}"));
+                let most =
+                    format!("1 to {MAX_NAME} characters, without control characters and without blanks at either end");
+                say(pointer, format!("{name:.80?} is not a name: {most}"));
             }
         }
         if self.features.is_empty() {
@@ -118,7 +119,7 @@ impl Terms {
         }
         if !YEARS.contains(&self.starts_on.year()) {
             let message = format!(
-                "{} is no day of the years {} to {}",
+                "{} is not a day of the years {} to {}",
                 self.starts_on,
                 YEARS.start(),
                 YEARS.end()
@@ -136,7 +137,7 @@ impl Terms {
         found
     }
 
-    /// Whether these terms go on where earlier ones end: they begin before there is a gap, end later, and cover as much.
+    /// Whether these terms continue earlier ones: they leave no gap, end later, and cover at least as much.
     #[must_use]
     pub fn continue_from(&self, earlier: &Self) -> bool {
         let covers = |own: &BTreeSet<String>, other: &BTreeSet<String>| {
@@ -171,34 +172,34 @@ pub struct Licence {
 /// Why a key is refused, or does not count today. Each text is a sentence for whoever sent the key, and never holds the key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LicenceError {
-    /// No PASETO of this kind, no key id in it, or longer than [`key::MAX_KEY_BYTES`].
-    #[error("this is no licence key: one begins with v4.public. and has four parts with dots between")]
+    /// Not a PASETO of this kind, without a key id, or longer than [`key::MAX_KEY_BYTES`].
+    #[error("this is not a licence key: one begins with v4.public. and has four parts with dots between")]
     Malformed,
-    /// Signed, as it says, by a key that we don't know.
-    #[error("the licence key is signed by {0:.80?}, which is none of our signing keys")]
+    /// It names a signing key that we don't know.
+    #[error("the licence key is signed by {0:.80?}, which is not one of our signing keys")]
     UnknownKey(String),
-    /// The signature is of other text.
+    /// The signature belongs to another text.
     #[error("the licence key was changed after it was signed")]
     Tampered,
-    /// Signed by us, and saying what this version does not know.
-    #[error("the licence key is of a newer version of the product")]
+    /// Signed by us, but it says something that this version does not know.
+    #[error("the licence key was made by a newer version of the product")]
     Unreadable,
     /// Signed by a key that was withdrawn.
     #[error("the licence key is signed by {0}, which was withdrawn")]
     WithdrawnKey(String),
-    /// Signed by us, and not among what was issued.
+    /// Signed by us, but not among the licences that were issued.
     #[error("the licence {0} is not on record")]
     Unrecorded(Uuid),
-    /// Of another client.
+    /// It belongs to another client.
     #[error("the licence belongs to another client")]
     WrongClient,
-    /// Taken back.
+    /// It was revoked.
     #[error("the licence was revoked at {0}")]
     Revoked(Timestamp),
-    /// Before its first day.
+    /// Its first day has not come.
     #[error("the licence begins on {0}")]
     NotYetValid(Date),
-    /// After its last day.
+    /// Its last day is over.
     #[error("the licence ended on {0}")]
     Expired(Date),
 }
@@ -221,7 +222,7 @@ impl LicenceError {
         }
     }
 
-    /// What helps.
+    /// What the sender of the key can do about it.
     #[must_use]
     pub const fn hint(&self) -> &'static str {
         match self {

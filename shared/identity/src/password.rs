@@ -6,13 +6,13 @@ use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 
-/// Shortest password, in characters.
+/// The fewest characters of a password.
 pub const MIN_PASSWORD_CHARACTERS: usize = 8;
 
-/// Longest password, in characters; at four bytes each, argon2 hashes at most 512 bytes.
+/// The most characters of a password; at four bytes each, argon2 hashes at most 512 bytes.
 pub const MAX_PASSWORD_CHARACTERS: usize = 128;
 
-/// The hash of no password: its salt and its output are random bytes. It costs as much to verify as every other.
+/// A hash that no password matches: its salt and its output are random bytes. Verifying it costs as much as verifying any other.
 const NOBODYS_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$itieut5QTtAv2k71b6cHPQ$peRejwm7ma0Qehb7/v4AiYKxPRETztk2bc7klzpsP/o";
 
@@ -25,7 +25,7 @@ pub enum PasswordError {
     /// More than [`MAX_PASSWORD_CHARACTERS`].
     #[error("password is longer than {MAX_PASSWORD_CHARACTERS} characters")]
     TooLong,
-    /// No memory or no randomness.
+    /// There was not enough memory, or no randomness.
     #[error("password can't be hashed")]
     Unhashable,
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// May do everything within its organisation but license it.
+    /// May do everything within its organisation except license it.
     Admin,
     /// Defines KPIs and brings in data.
     Analyst,
@@ -47,7 +47,7 @@ pub enum Permission {
     WriteProposals,
     /// Issue, accept and decline proposals: what binds the organisation.
     DecideProposals,
-    /// Read licences and verify their keys: the own client's, and with [`Permission::IssueLicences`] every client's.
+    /// Read licences and verify their keys: those of one's own client, and with [`Permission::IssueLicences`] every client's.
     ReadLicences,
     /// Issue and revoke licences of every client, and withdraw signing keys.
     IssueLicences,
@@ -57,7 +57,7 @@ impl Role {
     /// Every role, for tables and tests.
     pub const ALL: [Self; 4] = [Self::Admin, Self::Analyst, Self::Viewer, Self::Operator];
 
-    /// The roles that a client's own people have.
+    /// The roles that a client's own people can have.
     pub const OF_CLIENTS: [Self; 3] = [Self::Admin, Self::Analyst, Self::Viewer];
 
     /// The role's name in tokens, requests and the database.
@@ -118,7 +118,7 @@ impl fmt::Display for Role {
     }
 }
 
-/// A sentence's end: "the role viewer may not ...".
+/// The end of a sentence such as "the role viewer may not ...".
 impl fmt::Display for Permission {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {

@@ -46,7 +46,7 @@ fn unknown_kpi(code: &str, place: &str, catalog: &Catalog) -> Refusal {
 fn unknown_dimension(name: &str, entity: &str, names: &[&str], place: &str) -> Refusal {
     let refusal = Refusal::new(
         RefusalKind::UnknownDimension,
-        format!("{name:?} is no dimension of {entity}"),
+        format!("{name:?} is not a dimension of {entity}"),
     )
     .at(format!("{place}/filter/{}", escaped(name)));
     match formula::closest(name, names.iter().copied()) {

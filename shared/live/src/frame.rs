@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::{Mode, Refusal, RefusalKind, Row};
 
-/// For each entity, up to when its facts are in.
+/// For each entity, the time up to which its facts have arrived.
 pub type Watermark = BTreeMap<String, Timestamp>;
 
 /// A frame, told apart by `type`.
@@ -20,7 +20,7 @@ pub enum Frame {
     Subscribed(Subscribed),
     /// Rows that changed.
     Update(Update),
-    /// A fresh snapshot of everything; what was had before is void.
+    /// A fresh snapshot of everything; what was received before is void.
     Resync(Resync),
     /// Nothing changed, and this is how far the data reaches.
     Beat(Beat),
@@ -39,7 +39,7 @@ pub struct Position {
     pub epoch: u64,
     /// Tick of the publisher. After this frame (after the last part) the client has everything up to it.
     pub seq: u64,
-    /// `seq` of what was sent to this connection before; null when nothing is counted on.
+    /// `seq` of what was sent to this connection before; null when the publisher assumes that it has nothing.
     #[schema(required)]
     pub prev: Option<u64>,
     /// Number of this frame among those of the tick, from 1; absent when it is the only one.
@@ -77,18 +77,18 @@ pub struct Update {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub time: Option<Timestamp>,
-    /// Up to when the facts of each entity are in, beside `time`.
+    /// The time up to which the facts of each entity have arrived; present when `time` is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<BTreeMap<String, String>>)]
     pub watermark: Option<Watermark>,
-    /// Channels whose values stop or go on here; absent when there are none.
+    /// Channels that fall silent or are kept up again from here on; absent when there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub silent: Vec<SilentChannel>,
     /// The rows.
     pub rows: Vec<Row>,
 }
 
-/// A channel that falls silent, or is told of again.
+/// A channel that falls silent, or whose rows are kept up again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SilentChannel {
     /// The channel.
@@ -143,7 +143,7 @@ pub struct Beat {
     /// The publisher's clock.
     #[schema(value_type = String, format = DateTime)]
     pub time: Timestamp,
-    /// Up to when the facts of each entity are in.
+    /// The time up to which the facts of each entity have arrived.
     #[schema(value_type = BTreeMap<String, String>)]
     pub watermark: Watermark,
 }

@@ -10,8 +10,8 @@
 //!
 //! `subscribed` carries the snapshot and means receiving: from here on nothing is missed that is not told. `update` carries the rows that
 //! changed. `beat` says that a quiet stream is alive and how far the data reaches (an `update` that carries `time` stands for a beat).
-//! `resync` is a fresh snapshot of everything the connection subscribes to; what was had before is void, and a `subscribe` that
-//! had no answer yet, and whose channels it lists, is answered by it.
+//! `resync` is a fresh snapshot of everything the connection subscribes to; what was received before is void. A `subscribe` that
+//! had no answer yet is answered by it, if it lists the channels.
 //!
 //! A topic that is not kept up says so, so that its silence is not taken for freshness: `silent` beside it in `subscribed` and `resync`, and `silent` in an `update`
 //! when that changes, with the reason ([`Silence`]) or null once its rows are kept up again; what changed meanwhile comes with or after that. A beat's

@@ -1,4 +1,4 @@
-//! Every limit of the live protocol, with its arithmetic.
+//! Every limit of the live protocol, and why it has its value.
 
 /// Topics in one `subscribe`. 200 short topics are about 20 KB, inside one 32 KB WebSocket frame of API Gateway; a dashboard of
 /// 100 KPIs subscribes at once.
@@ -15,7 +15,7 @@ pub const MAX_BUCKETS: u16 = 1_440;
 /// topics are granted fewer buckets (never under one), and `subscribed` says how many.
 pub const MAX_ROWS_PER_CONNECTION: usize = 10_000;
 
-/// A topic filters as any other question does.
+/// A topic's filter has the limits of any other question's.
 pub use series::plan::{MAX_FILTER_VALUES, MAX_FILTERS};
 
 /// Bytes of one filter value.

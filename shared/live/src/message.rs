@@ -179,7 +179,7 @@ fn unknown_action(action: Option<&Value>) -> Refusal {
         .hint("the actions are subscribe, unsubscribe and ping")
 }
 
-/// An input as it is repeated in an error: what is long is cut.
+/// An input as an error repeats it: long text is cut.
 pub(crate) fn shortened(input: &str) -> String {
     const SHOWN: usize = 64;
     if input.chars().count() <= SHOWN {

@@ -1,4 +1,4 @@
-//! The publisher's state machine: what is read in a tick, what is sent to whom, and what is made of the answers.
+//! The publisher's state machine: what is read in a tick, what is sent to whom, and what follows from the reports.
 //!
 //! One tick is [`reads`](Publisher::reads), the caller's reading, [`observe`](Publisher::observe) for each range that could be read,
 //! [`frames`](Publisher::frames), the caller's posting, and [`sent`](Publisher::sent) or [`failed`](Publisher::failed) for each
@@ -34,7 +34,7 @@ use topics::Topics;
 pub use handover::RestoreError;
 pub use stats::{Counters, Stats, TopicStats};
 
-/// Where buckets start. A day is the client's own, so this is the caller's to know.
+/// Where buckets start. A day is the client's own, so only the caller knows.
 pub trait Calendar {
     /// Start of the bucket that holds the instant.
     fn start(&self, client: Uuid, period: Level, at: Timestamp) -> Timestamp;
@@ -63,9 +63,9 @@ pub struct ConnectionInfo {
 /// Facts that a commit brought, as far as it was notified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Touched {
-    /// Whose.
+    /// The client whose facts they are.
     pub client: Uuid,
-    /// Of which entity; none is any.
+    /// The entity; `None` stands for any.
     pub entity: Option<String>,
     /// Earliest time of a fact.
     pub from: Timestamp,
@@ -117,10 +117,10 @@ pub enum Failure {
     Other,
 }
 
-/// What is made of a failure.
+/// What follows from a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// What was to be sent is sent with what is newest later.
+    /// Its rows are sent later, with what is newest then.
     Retry,
     /// The connection is forgotten: remove it from the registry.
     Dropped,
@@ -174,7 +174,7 @@ impl Publisher {
                 .all(|connection| connection.channels.is_empty())
     }
 
-    /// Takes the registry's list for the whole truth: at the start of an epoch, or when the change sequence was lost. Connections
+    /// Takes the registry's list as the whole truth: at the start of an epoch, or when the change sequence was lost. Connections
     /// that have subscriptions unknown so far get a `resync`, because nobody knows what they were sent. Controls are not in the
     /// list: see [`load_controls`](Publisher::load_controls).
     pub fn load(&mut self, roster: Vec<(ConnectionInfo, Vec<Subscription>)>) {
@@ -210,7 +210,7 @@ impl Publisher {
         }
     }
 
-    /// Takes these for all the controls there are (tenant, [`Topic::id`] and what holds), beside [`load`](Publisher::load).
+    /// Takes these as all the controls there are (tenant, [`Topic::id`] and what holds), beside [`load`](Publisher::load).
     pub fn load_controls(&mut self, controls: impl IntoIterator<Item = (Uuid, String, Control)>) {
         let ended: Vec<Topic> = self.topics.controls.keys().cloned().collect();
         for topic in ended {

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 pub enum RefusalKind {
     /// Not JSON, or not an object.
     MalformedMessage,
-    /// `action` is missing or none of ours.
+    /// `action` is missing or unknown.
     UnknownAction,
     /// A field is missing, unknown, of the wrong type or out of its range.
     InvalidField,
@@ -17,7 +17,7 @@ pub enum RefusalKind {
     LimitExceeded,
     /// The client has no KPI of that code.
     UnknownKpi,
-    /// A dimension of the filter is none of the KPI's.
+    /// A dimension of the filter is not one of the KPI's.
     UnknownDimension,
     /// The caller's role does not allow it.
     Forbidden,

@@ -1,5 +1,5 @@
-//! A `subscribe` checked against the limits. Whether the KPI and its dimensions exist is
-//! [`check_existence`](crate::check_existence)'s affair, which needs the catalogue.
+//! A `subscribe` checked against the limits. Whether the KPI and its dimensions exist is checked by
+//! [`check_existence`](crate::check_existence), which needs the catalogue.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! What can be subscribed to, and who subscribed to it how.
+//! What can be subscribed to, and a subscription to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -58,7 +58,7 @@ pub enum TopicError {
     /// The period is not one of minute, hour, day.
     #[error("period {0:?} of the topic id is not minute, hour or day")]
     Period(String),
-    /// It reads as a topic whose id is written otherwise; ids are compared as text.
+    /// It can be read as a topic, but that topic's id is written differently; ids are compared as text.
     #[error("topic id {0:?} is not in its canonical form {1:?}")]
     NotCanonical(String, String),
 }

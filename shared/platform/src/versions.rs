@@ -14,16 +14,20 @@ pub fn etag(version: i32) -> [(header::HeaderName, HeaderValue); 1] {
 /// A version together with what else tells one state from another, as an `ETag` header: a draft's price changes with the
 /// catalogue, and its version does not.
 #[must_use]
-pub fn etag_with(version: i32, mark: &str) -> [(header::HeaderName, HeaderValue); 1] {
-    let value = HeaderValue::from_str(&format!("\"{version}.{mark}\"")).unwrap_or(HeaderValue::from_static("\"0\""));
+pub fn etag_with(version: i32, fingerprint: &str) -> [(header::HeaderName, HeaderValue); 1] {
+    let value =
+        HeaderValue::from_str(&format!("\"{version}.{fingerprint}\"")).unwrap_or(HeaderValue::from_static("\"0\""));
     [(header::ETAG, value)]
 }
 
-/// The mark of [`etag_with`] that the caller has read; `None` when `If-Match` has none.
+/// The fingerprint of [`etag_with`] that the caller has read; `None` when `If-Match` has none.
 #[must_use]
-pub fn expected_mark(headers: &HeaderMap) -> Option<&str> {
+pub fn expected_fingerprint(headers: &HeaderMap) -> Option<&str> {
     let text = headers.get(header::IF_MATCH)?.to_str().ok()?;
-    text.trim().trim_end_matches('"').split_once('.').map(|(_, mark)| mark)
+    text.trim()
+        .trim_end_matches('"')
+        .split_once('.')
+        .map(|(_, fingerprint)| fingerprint)
 }
 
 /// The version that the caller replaces; `None` for whichever is there. It must say so: else two people would overwrite
@@ -71,8 +75,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tag_is_a_version_and_maybe_a_mark() {
-        for (text, version, mark) in [
+    fn a_tag_is_a_version_and_maybe_a_fingerprint() {
+        for (text, version, fingerprint) in [
             ("\"3\"", Some(3), None),
             ("\"3.ab12\"", Some(3), Some("ab12")),
             ("W/\"3.ab12\"", Some(3), Some("ab12")),
@@ -81,8 +85,8 @@ mod tests {
         ] {
             let headers = HeaderMap::from_iter([(header::IF_MATCH, HeaderValue::from_static(text))]);
             assert_eq!(
-                (expected_version(&headers).unwrap(), expected_mark(&headers)),
-                (version, mark),
+                (expected_version(&headers).unwrap(), expected_fingerprint(&headers)),
+                (version, fingerprint),
                 "{text}"
             );
         }
@@ -96,7 +100,7 @@ mod tests {
             .map(|(_, value)| (header::IF_MATCH, value))
             .collect();
         assert_eq!(
-            (expected_version(&tag).unwrap(), expected_mark(&tag)),
+            (expected_version(&tag).unwrap(), expected_fingerprint(&tag)),
             (Some(3), Some("ab12"))
         );
     }

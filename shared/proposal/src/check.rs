@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use catalog::{Catalog, Problem};
+use catalog::{Catalog, Problem, checked_line, line_hint};
 use rust_decimal::Decimal;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -85,7 +85,7 @@ fn typed<T: DeserializeOwned>(checked: Value) -> Result<T, Problem> {
 /// # Errors
 /// When it is no line of 1 to [`catalog::MAX_LABEL`] characters.
 pub fn checked_name(name: &str) -> Result<String, Problem> {
-    checked_line(name, catalog::MAX_LABEL).map_err(|(message, hint)| Problem::new("/name", message).with_hint(hint))
+    checked_line(name, catalog::MAX_LABEL).map_err(|problem| problem.below("/name"))
 }
 
 /// The questions that are still to be answered before a quote is complete.
@@ -154,7 +154,7 @@ fn codes(each: ForEach, required: &RequiredObjects) -> BTreeSet<&str> {
 fn check_each(step: &Step, codes: &BTreeSet<&str>, answers: &Value, problems: &mut Vec<Problem>) -> Map<String, Value> {
     let mut checked = Map::new();
     let Some(given) = answers.as_object() else {
-        problems.push(Problem::new("", "this is no object").with_hint("such as {\"CODE\": {answers}}"));
+        problems.push(Problem::new("", "this is not an object").with_hint("such as {\"CODE\": {answers}}"));
         return checked;
     };
     for (code, answers) in given {
@@ -178,7 +178,7 @@ fn check_answers(
 ) -> Map<String, Value> {
     let mut checked = Map::new();
     let Some(given) = answers.as_object() else {
-        problems.push(Problem::new(parent, "this is no object").with_hint("such as {\"QUESTION\": answer}"));
+        problems.push(Problem::new(parent, "this is not an object").with_hint("such as {\"QUESTION\": answer}"));
         return checked;
     };
     for name in given
@@ -186,7 +186,7 @@ fn check_answers(
         .filter(|name| questions.iter().all(|question| question.key != name.as_str()))
     {
         let known: Vec<&str> = questions.iter().map(|question| question.key).collect();
-        let problem = Problem::new(format!("{parent}/{}", escaped(name)), "there is no such question here");
+        let problem = Problem::new(format!("{parent}/{}", escaped(name)), "this step has no such question");
         problems.push(problem.with_hint(format!("the questions are {}", known.join(", "))));
     }
     for question in questions {
@@ -226,20 +226,14 @@ fn check_answer(kind: &AnswerKind, answer: &Value, pointer: &str, problems: &mut
         }
         AnswerKind::Boolean => match answer {
             Value::Bool(_) => Ok(answer.clone()),
-            _ => Err(("this is neither true nor false".to_owned(), "true or false".to_owned())),
+            _ => Err(refused("this is neither true nor false", "true or false")),
         },
-        AnswerKind::Integer { unit, min, max } => integer(answer, *min, *max).ok_or_else(|| {
-            (
-                "this is no number that is possible here".to_owned(),
-                range(*min, *max, unit, "a whole number"),
-            )
-        }),
-        AnswerKind::Decimal { unit, min, max } => decimal(answer, *min, *max).ok_or_else(|| {
-            (
-                "this is no number that is possible here".to_owned(),
-                range(*min, *max, unit, "a number"),
-            )
-        }),
+        AnswerKind::Integer { unit, min, max } => {
+            integer(answer, *min, *max).ok_or_else(|| out_of_range(range(*min, *max, unit, "a whole number")))
+        }
+        AnswerKind::Decimal { unit, min, max } => {
+            decimal(answer, *min, *max).ok_or_else(|| out_of_range(range(*min, *max, unit, "a number")))
+        }
         AnswerKind::Text { max_length } => text(answer, *max_length),
         AnswerKind::Texts {
             least,
@@ -252,15 +246,21 @@ fn check_answer(kind: &AnswerKind, answer: &Value, pointer: &str, problems: &mut
     };
     match result {
         Ok(value) => Some(value),
-        Err((message, hint)) => {
-            problems.push(Problem::new(pointer, message).with_hint(hint));
+        Err(problem) => {
+            problems.push(problem.below(pointer));
             None
         }
     }
 }
 
-/// A message and a hint.
-pub(crate) type Refusal = (String, String);
+/// What is wrong with an answer; where it stands is added to it.
+fn refused(message: &str, hint: impl Into<String>) -> Problem {
+    Problem::new("", message).with_hint(hint)
+}
+
+fn out_of_range(hint: String) -> Problem {
+    refused("this is not a possible number here", hint)
+}
 
 fn check_list(
     answer: &Value,
@@ -268,11 +268,11 @@ fn check_list(
     most: usize,
     pointer: &str,
     problems: &mut Vec<Problem>,
-    check: impl Fn(&Value) -> Result<Value, Refusal>,
+    check: impl Fn(&Value) -> Result<Value, Problem>,
 ) -> Option<Value> {
     let hint = format!("a list of {least} to {most}");
     let Some(list) = answer.as_array() else {
-        problems.push(Problem::new(pointer, "this is no list").with_hint(hint));
+        problems.push(Problem::new(pointer, "this is not a list").with_hint(hint));
         return None;
     };
     if list.len() < least || list.len() > most {
@@ -287,56 +287,28 @@ fn check_list(
                 problems.push(Problem::new(pointer, "this is in the list twice").with_hint("leave it out"));
             }
             Ok(item) => checked.push(item),
-            Err((message, hint)) => problems.push(Problem::new(pointer, message).with_hint(hint)),
+            Err(problem) => problems.push(problem.below(&pointer)),
         }
     }
     Some(Value::Array(checked))
 }
 
-fn chosen(options: &[Choice], answer: &Value) -> Result<Value, Refusal> {
+fn chosen(options: &[Choice], answer: &Value) -> Result<Value, Problem> {
     if options.iter().any(|option| answer == option.key) {
         return Ok(answer.clone());
     }
     let keys: Vec<&str> = options.iter().map(|option| option.key).collect();
-    Err((
-        "this is none of the options".to_owned(),
+    Err(refused(
+        "this is none of the options",
         format!("one of {}", keys.join(", ")),
     ))
 }
 
-fn text(answer: &Value, max_length: usize) -> Result<Value, Refusal> {
+fn text(answer: &Value, max_length: usize) -> Result<Value, Problem> {
     let Some(text) = answer.as_str() else {
-        return Err(("this is no text".to_owned(), line_hint(max_length)));
+        return Err(refused("this is not text", line_hint(max_length)));
     };
     checked_line(text, max_length).map(Value::from)
-}
-
-/// A line of text without the blanks around it, or a message and a hint.
-pub(crate) fn checked_line(text: &str, max_length: usize) -> Result<String, Refusal> {
-    let text = text.trim();
-    let length = text.chars().count();
-    if length == 0 || length > max_length {
-        return Err((format!("the text has {length} characters"), line_hint(max_length)));
-    }
-    if let Some(character) = text.chars().find(|character| is_hidden(*character)) {
-        let message = format!(
-            "the text has a character that nobody sees, U+{:04X}",
-            u32::from(character)
-        );
-        return Err((message, line_hint(max_length)));
-    }
-    Ok(text.to_owned())
-}
-
-/// Whether a character shows nothing or makes a text read otherwise than it is stored. Those that join letters and emoji, and
-/// the marks of direction without reach, are ordinary writing.
-pub(crate) fn is_hidden(character: char) -> bool {
-    matches!(character, '\u{200b}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-        || character.is_control()
-}
-
-fn line_hint(max_length: usize) -> String {
-    format!("a line of 1 to {max_length} characters")
 }
 
 fn range(min: u32, max: u32, unit: &str, what: &str) -> String {

@@ -50,7 +50,7 @@
 //! 24. **Infrastructure of an environment that exists** is estimated all the same: it costs its owner what it costs.
 //! 25. **The internal rate** of 70 an hour is in no price book: it is the provider's margin, and no quote shows it.
 //! 26. **Hours of access, testing and acceptance** are nowhere. They cost nothing in a quote, and take time in a schedule: assumptions, which
-//!     [`crate::schedule::tasks`] states.
+//!     [`crate::statement_of_work`] states.
 //! 27. **Who tests** is nowhere. The developer does, as the only role that the document keeps until then.
 //! 28. **Weeks of the timeline** overlap without a rule. Here they follow from dependencies: an object's data wait for access and the
 //!     environment, a KPI for the objects it reads, a test for what it tests.

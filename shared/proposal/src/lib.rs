@@ -3,28 +3,29 @@
 //! A proposal begins with a cart of KPIs. [`required_objects`] says which objects and value chains they need. The
 //! [`Questionnaire`] is data that a form renders and that [`Answers::replace`] checks answers against. [`quote`] prices
 //! what is answered so far by a [`PriceBook`], and says what is missing. [`disagreements`] lists where the
-//! specification contradicts itself or is silent, and how it is read here. [`schedule`] plans who does the work, and when.
+//! specification contradicts itself or is silent, and how it is read here. [`statement_of_work`] turns a quote into tasks, which
+//! the crate `schedule` plans.
 //!
 //! Money is decimal. Each line's amount is rounded once, to the decimals of its currency, halves away from zero; totals are sums
 //! of lines and of their multiples by whole months and years, so they need no rounding.
 //!
-//! A draft is issued, accepted, declined or revised as [`lifecycle`] says; [`changes`] tells two revisions apart.
+//! A draft is issued, accepted, declined or revised as [`lifecycle`] says; [`differences`] lists what differs between two revisions.
 //!
 //! Pure: no I/O, no clock. Prices are compiled in.
 
 mod answers;
-mod book;
-mod changes;
 mod check;
+mod differences;
 pub mod disagreements;
-pub mod document;
 pub mod lifecycle;
+mod price_book;
 mod pricing;
 mod questionnaire;
 mod quote;
+pub mod rates;
 mod required;
 mod retention;
-pub mod schedule;
+pub mod statement_of_work;
 mod terms;
 
 pub use answers::{
@@ -32,15 +33,15 @@ pub use answers::{
     KpiSelection, Licensing, ManagedServices, Method, ObjectIntegration, Platform, Refresh, Regulation, Retention,
     Term,
 };
-pub use book::{BookError, PriceBook};
-pub use changes::{Change, MAX_CHANGES, changes};
 pub use check::{Missing, checked_name, missing};
+pub use differences::{Difference, MAX_DIFFERENCES, differences};
+pub use price_book::{PriceBook, PriceBookError};
 pub use pricing::quote;
 pub use questionnaire::{AnswerKind, Choice, ChoicePrice, Condition, ForEach, Question, Questionnaire, Step, StepKey};
 pub use quote::{Line, Notice, Period, Quote, Range, Section, Totals};
 pub use required::{RequestedKpi, RequiredChain, RequiredObject, RequiredObjects, required_objects};
 pub use retention::Adjustment;
-pub use terms::{Discount, Discounts, Exchange, Tax, Terms};
+pub use terms::{CURRENCIES, Discount, Discounts, Exchange, Tax, Terms};
 
 /// The most KPIs of a cart: several times a large catalogue, and a quote of so many lines can still be read.
 pub const MAX_KPIS: usize = 500;

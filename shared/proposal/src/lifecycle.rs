@@ -17,9 +17,9 @@ pub const VALID_DAYS: i8 = 30;
 pub enum Outcome {
     /// Nothing yet.
     Open,
-    /// The client took it.
+    /// The client accepted it.
     Accepted,
-    /// The client did not want it.
+    /// The client declined it.
     Declined,
     /// Another revision was issued after it.
     Superseded,
@@ -50,9 +50,9 @@ pub enum Action {
     Edit,
     /// Make an offer of the draft.
     Issue,
-    /// Take the offer.
+    /// Accept the offer.
     Accept,
-    /// Not take it.
+    /// Decline the offer.
     Decline,
     /// Begin the next revision.
     Revise,
@@ -106,7 +106,7 @@ impl Outcome {
     }
 }
 
-/// The last day on which an offer of `issued` can be accepted; the last day there is when a calendar ends before.
+/// The last day on which an offer issued on a day can be accepted.
 #[must_use]
 pub fn valid_until(issued: Date) -> Date {
     let days = jiff::Span::new().days(VALID_DAYS);
@@ -123,10 +123,10 @@ impl State {
             (Draft, Edit | Issue) | (Issued, Accept | Decline) | (Issued | Declined | Expired, Revise) => Allowed::Yes,
             (Draft, Revise) | (Issued, Issue) | (Accepted, Accept) | (Declined, Decline) => Allowed::Already,
             (Draft, Accept | Decline) => no("it is a draft", "issue it first"),
-            (Issued, Edit) => no("it is issued, and an offer does not change", "begin the next revision"),
-            (Accepted, _) => no("it is accepted", "begin a new proposal for what comes on top"),
+            (Issued, Edit) => no("it is issued, and an offer cannot change", "begin the next revision"),
+            (Accepted, _) => no("it is accepted", "begin a new proposal for anything further"),
             (Declined, _) => no("it is declined", "begin the next revision"),
-            (Expired, _) => no("it is expired", "begin the next revision and issue it"),
+            (Expired, _) => no("it has expired", "begin the next revision and issue it"),
             (Superseded, _) => no(
                 "a later revision was issued",
                 "read the proposal for its latest revision",

@@ -1,4 +1,4 @@
-//! From answers to a quote. What is not answered yet is not priced, and said to be missing.
+//! From answers to a quote. What is not answered yet is not priced, and is listed as missing.
 
 mod commercial;
 mod implementation;
@@ -6,15 +6,15 @@ mod infrastructure;
 mod recurring;
 
 use crate::answers::Answers;
-use crate::book::PriceBook;
 use crate::check::missing;
+use crate::price_book::PriceBook;
 use crate::questionnaire::{Questionnaire, StepKey};
 use crate::quote::{Line, Notice, Quote, Totals};
 use crate::required::RequiredObjects;
 use crate::retention::{Adjustment, Effective};
 use crate::terms::Terms;
 
-/// What the answers so far cost by a book and on some terms. `required` is what the KPIs of the cart need now.
+/// What the answers so far cost, by a price book and on some terms. `required` is what the KPIs of the cart need now.
 #[must_use]
 pub fn quote(book: &PriceBook, answers: &Answers, terms: &Terms, required: &RequiredObjects) -> Quote {
     let retention = answers.retention.as_ref().map(|retention| retention.effective());
@@ -55,7 +55,7 @@ fn notices(answers: &Answers, required: &RequiredObjects, retention: Option<&Eff
         hint: hint.to_owned(),
     };
     let gone = required.unknown_kpis.iter().map(|code| {
-        let text = format!("the catalogue has no KPI {code} any more: it is not in the price");
+        let text = format!("the catalogue no longer has the KPI {code}: it is not in the price");
         about(
             StepKey::KpiSelection,
             code,
@@ -76,7 +76,7 @@ fn notices(answers: &Answers, required: &RequiredObjects, retention: Option<&Eff
     let unneeded = objects
         .filter(|code| required.objects.iter().all(|object| object.code != **code))
         .map(|code| {
-            let text = format!("no KPI of the cart needs {code} now: its integration is not in the price");
+            let text = format!("no KPI in the cart needs {code} any longer: its integration is not in the price");
             about(
                 StepKey::DataIntegration,
                 code,
@@ -86,7 +86,7 @@ fn notices(answers: &Answers, required: &RequiredObjects, retention: Option<&Eff
         });
     let gdpr = retention.filter(|retention| retention.gdpr_for_ever).map(|_| {
         let text =
-            "GDPR allows personal data to be kept only as long as they are needed, and an archive is kept for ever";
+            "GDPR allows personal data to be kept only as long as they are needed, but an archive is kept indefinitely";
         about(
             StepKey::Retention,
             "compliance",

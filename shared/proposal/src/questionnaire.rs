@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::book::PriceBook;
+use crate::price_book::PriceBook;
 
 mod steps;
 

@@ -34,13 +34,16 @@ pub struct Range {
 }
 
 impl Range {
-    /// Both are the same.
-    pub(crate) fn exactly(value: impl Into<Decimal>) -> Self {
+    /// One number: both ends are the same.
+    #[must_use]
+    pub fn exactly(value: impl Into<Decimal>) -> Self {
         let value = value.into();
         Self { min: value, max: value }
     }
 
-    pub(crate) fn map(self, change: impl Fn(Decimal) -> Decimal) -> Self {
+    /// The same range with a change made to both ends.
+    #[must_use]
+    pub fn map(self, change: impl Fn(Decimal) -> Decimal) -> Self {
         Self {
             min: change(self.min),
             max: change(self.max),
@@ -101,8 +104,8 @@ pub enum Period {
     Year,
 }
 
-/// One line: its amount is quantity times unit price, rounded to the decimals of its currency. The quantity of a discount or a tax is the amount that it
-/// is taken of, and its unit price the share: then each end of the amount belongs to that end of the quantity.
+/// One line: its amount is quantity times unit price, rounded to the decimals of its currency. For a discount or a tax, the quantity is the amount that it
+/// is calculated on, and the unit price the share: then each end of the amount belongs to that end of the quantity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Line {
     /// The part of the quote.
@@ -175,7 +178,8 @@ impl Line {
     }
 
     /// What it costs once; nothing when it is paid again and again.
-    pub(crate) fn paid_once(&self) -> Range {
+    #[must_use]
+    pub fn paid_once(&self) -> Range {
         match self.period {
             Period::Once => self.amount,
             Period::Month | Period::Year => Range::default(),
@@ -183,7 +187,8 @@ impl Line {
     }
 
     /// What it costs in a year; nothing when it is paid once.
-    pub(crate) fn per_year(&self) -> Range {
+    #[must_use]
+    pub fn per_year(&self) -> Range {
         match self.period {
             Period::Once => Range::default(),
             Period::Month => self.amount.map(|amount| amount * Decimal::from(YEAR_MONTHS)),

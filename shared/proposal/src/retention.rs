@@ -134,7 +134,7 @@ fn longer(
         return None;
     }
     let shortest = choices.iter().copied().find(|choice| enough(*choice))?;
-    Some((shortest, format!("{name} asks for {years} years at least")))
+    Some((shortest, format!("{name} requires at least {years} years")))
 }
 
 fn days(active: Active, custom: Option<u32>) -> Option<u32> {
@@ -162,7 +162,8 @@ impl Archive {
     }
 
     /// Its name in JSON.
-    pub(crate) fn name(self) -> &'static str {
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::Years1 => "years1",
             Self::Years3 => "years3",

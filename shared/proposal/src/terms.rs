@@ -4,25 +4,24 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use catalog::Problem;
+use catalog::{Problem, checked_line};
 
-use crate::check::checked_line;
 use crate::quote::CENTS;
 
-/// Most decimals of a percentage.
+/// The most decimals of a percentage.
 const MAX_PERCENT_DECIMALS: u32 = 2;
 
-/// Most decimals of a rate of exchange: central banks publish up to six.
+/// The most decimals of an exchange rate: central banks publish up to six.
 const MAX_RATE_DECIMALS: u32 = 6;
 
-/// A rate above is a slip of the pen: no currency below is worth so little.
+/// A rate above this is a slip of the pen: no currency in the list below is worth so little.
 const MAX_RATE: u32 = 100_000;
 
 /// The highest tax on services anywhere is 27 % (Hungary); above this is a slip of the pen.
 const MAX_TAX_PERCENT: u32 = 50;
 
 /// Currencies of a proposal and their decimals, by ISO 4217.
-pub(crate) const CURRENCIES: [(&str, u32); 12] = [
+pub const CURRENCIES: [(&str, u32); 12] = [
     ("AUD", 2),
     ("CAD", 2),
     ("CHF", 2),
@@ -162,7 +161,9 @@ impl Exchange {
         let known: Vec<&str> = CURRENCIES.iter().map(|(code, _)| *code).collect();
         if !known.contains(&self.currency.as_str()) {
             let hint = format!("one of {}", known.join(", "));
-            problems.push(Problem::new("/exchange/currency", "this is no currency of a proposal").with_hint(hint));
+            problems.push(
+                Problem::new("/exchange/currency", "this is not a currency that proposals can have").with_hint(hint),
+            );
         }
         if self.currency == book {
             let message = format!("prices are in {book} already");
@@ -172,7 +173,9 @@ impl Exchange {
         let rate = self.rate;
         if rate <= Decimal::ZERO || rate > Decimal::from(MAX_RATE) || rate.scale() > MAX_RATE_DECIMALS {
             let hint = format!("above 0 and up to {MAX_RATE}, with up to {MAX_RATE_DECIMALS} decimals");
-            problems.push(Problem::new("/exchange/rate", format!("{rate} is no rate of exchange")).with_hint(hint));
+            problems.push(
+                Problem::new("/exchange/rate", format!("{rate} is not a possible exchange rate")).with_hint(hint),
+            );
         }
         problems
     }
@@ -181,7 +184,8 @@ impl Exchange {
 fn percent(pointer: &str, percent: &mut Decimal, most: u32) -> Option<Problem> {
     *percent = percent.normalize();
     let fits = *percent > Decimal::ZERO && *percent <= Decimal::from(most) && percent.scale() <= MAX_PERCENT_DECIMALS;
-    let hint = format!("above 0 and up to {most}, with up to {MAX_PERCENT_DECIMALS} decimals; leave it out for none");
+    let hint =
+        format!("above 0 and up to {most}, with up to {MAX_PERCENT_DECIMALS} decimals; leave it out if there is none");
     (!fits).then(|| Problem::new(pointer, format!("{percent} % is not possible here")).with_hint(hint))
 }
 
@@ -191,7 +195,7 @@ fn line(pointer: &str, text: &mut String) -> Option<Problem> {
             *text = checked;
             None
         }
-        Err((message, hint)) => Some(Problem::new(pointer, message).with_hint(hint)),
+        Err(problem) => Some(problem.below(pointer)),
     }
 }
 

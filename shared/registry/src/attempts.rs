@@ -1,4 +1,4 @@
-//! Sign-in attempts: a few per quarter of an hour and key, so that passwords can't be guessed by trying.
+//! Sign-in attempts: a few per account and quarter of an hour, so that passwords can't be guessed by trying.
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use jiff::Timestamp;

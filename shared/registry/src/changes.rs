@@ -13,7 +13,7 @@ use crate::{Error, Registry, Result};
 /// How long a change is kept: a reader that slept longer reads the roster again.
 pub const CHANGE_SECONDS: i64 = 60 * 60;
 
-/// A change this old still proves that those after it are kept. Ten minutes less than they live, because writers' clocks differ.
+/// A change up to this age proves that all later ones are still kept. Ten minutes less than changes live, because writers' clocks differ.
 const ANCHOR_LIFE: SignedDuration = SignedDuration::from_secs(CHANGE_SECONDS - 10 * 60);
 
 /// How long a hole is waited for before it is closed. Between taking a number and writing the change is one call, some 10 ms.
@@ -27,7 +27,7 @@ const SETTLED_AFTER: SignedDuration = SignedDuration::from_secs(60);
 /// after an hour of silence are just being written, so it bounds writers at work at one moment.
 const SILENT_REACH: u64 = 64;
 
-/// Most holes closed by one poll; the next poll goes on.
+/// The most holes that one poll closes; the next poll goes on.
 const MAX_CLOSED_PER_POLL: usize = 64;
 
 /// What happened since a reader last looked.

@@ -1,4 +1,4 @@
-//! Connections: made, touched, ended.
+//! Connections: made, heard of again, ended.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{Delete, Put};
@@ -19,7 +19,7 @@ pub const CONNECTION_SECONDS: i64 = 2 * 60 * 60 + 5 * 60;
 /// A WebSocket connection and who is at its other end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connection {
-    /// API Gateway's id of it.
+    /// The id that API Gateway gave it.
     pub id: String,
     /// The organisation whose data it may see.
     pub client: Uuid,
@@ -161,7 +161,7 @@ impl Registry {
         })
     }
 
-    /// Removes what is left of a connection. What can't be removed now is ignored by readers, for want of a card, and expires.
+    /// Removes what is left of a connection. What can't be removed now is ignored by readers, because its card is gone, and expires.
     async fn forget_topics(&self, id: &str) -> Result<()> {
         let shard = shard_of(id);
         let stored = self.query(shard, &keys::topics(id)).await?;

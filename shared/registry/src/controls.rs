@@ -13,11 +13,11 @@ use crate::keys::{self, Key};
 use crate::transaction::{self, MAX_ATTEMPTS};
 use crate::{Error, Registry, Result, SHARDS};
 
-/// Topics that one client may pin or pause: a pinned topic is computed though nobody watches it.
+/// Topics that one client may pin or pause: a pinned topic is computed even when nobody watches it.
 pub const MAX_CONTROLS_PER_CLIENT: usize = 500;
 
 impl Registry {
-    /// Pins or pauses a topic, or with `None` lets it take its course again.
+    /// Pins or pauses a topic, or with `None` leaves it to itself again.
     ///
     /// # Errors
     /// When the client controls [`MAX_CONTROLS_PER_CLIENT`] others, or DynamoDB does not answer.

@@ -28,7 +28,7 @@ pub enum Error {
         /// How many it may control.
         limit: usize,
     },
-    /// What is to be stored fits no item.
+    /// What is to be stored is too large for an item.
     #[error("{what} of {bytes} bytes is larger than {limit} bytes")]
     TooLarge {
         /// What it is.
@@ -63,7 +63,7 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
-    /// DynamoDB did not do it, after the SDK's own retries.
+    /// DynamoDB failed, also after the SDK's own retries.
     #[error("dynamodb did not {action}")]
     Service {
         /// What it was asked to do.

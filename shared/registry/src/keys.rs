@@ -44,7 +44,7 @@ pub fn shard_of(connection: &str) -> u32 {
     u32::try_from(spread).unwrap_or_default()
 }
 
-/// A hash for keys: same text, same hash, of fixed length. Not a secret.
+/// A hash for keys, of fixed length: equal texts have equal hashes. It keeps nothing secret.
 pub(crate) fn stable_hash(text: &str) -> Uuid {
     Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes())
 }

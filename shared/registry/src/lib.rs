@@ -1,4 +1,4 @@
-//! The only crate with DynamoDB items: connections and their subscriptions, the sequence of changes to them, the
+//! What DynamoDB holds, and the only crate that knows its items: connections and their subscriptions, the sequence of changes to them, the
 //! publisher's lease and handover, stream controls, redeemed refresh tokens and sign-in attempts.
 //!
 //! One table, `pk` and `sk` (see [`keys`]), with `expires_at` as its TTL. DynamoDB sweeps late, so every read here treats an

@@ -20,7 +20,7 @@ impl Registry {
         Ok(found.item)
     }
 
-    /// All items of a shard whose sort keys begin so, read consistently, page by page, in order.
+    /// All items of a shard whose sort keys begin with a text, read consistently, page by page, in order.
     pub(crate) async fn query(&self, shard: u32, prefix: &str) -> Result<Vec<Item>> {
         let mut pages = self
             .client

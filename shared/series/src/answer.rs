@@ -12,7 +12,7 @@ use crate::calendar::Calendar;
 use crate::plan::{Question, Request};
 use crate::state::{AttributeState, GroupState};
 
-/// Digits after the point that a value keeps: enough for ratios, few enough to be a JSON number without noise.
+/// Digits after the point that a value keeps: enough for ratios, and few enough that a JSON number shows no noise.
 pub const VALUE_SCALE: u32 = 10;
 
 /// A row that was read: one bucket and group of one entity.
@@ -38,7 +38,7 @@ pub struct Point {
     pub facts: i64,
 }
 
-/// Finishes what was read for each question of a request: a point for every bucket that has facts which count.
+/// Finishes what was read for each question of a request: a point for every bucket in which facts count.
 #[must_use]
 pub fn answer(request: &Request<'_>, calendar: &Calendar, read: &[(&Question, &[Row])]) -> BTreeMap<SeriesKey, Point> {
     let measures = &request.kpi.formula.measures;

@@ -1,4 +1,4 @@
-//! One field of an event as its sender wrote it, and its way to a value: types and limits.
+//! From one field of an event, as its sender wrote it, to a value: types and limits.
 
 use std::borrow::Cow;
 
@@ -18,10 +18,10 @@ pub const MAX_SCALE: u32 = 6;
 pub const MAX_TEXT_BYTES: usize = 512;
 /// Earliest event time, 1990-01-01. Seconds sent as milliseconds land in January 1970, so they are caught here.
 pub const EARLIEST_S: i64 = 631_152_000;
-/// How far ahead of the clock an event may be: a day, for senders who mean local time by UTC.
+/// How far ahead of the clock an event may be: a day, because some senders write local time and call it UTC.
 pub const MAX_AHEAD_S: i64 = 24 * 3600;
 
-/// Most of a sender's text that a reason repeats.
+/// The most bytes of a sender's text that a reason repeats.
 const MAX_SHOWN_BYTES: usize = 60;
 
 /// A value as its sender wrote it.
@@ -37,7 +37,7 @@ pub enum Field<'a> {
     Decimal(Decimal),
     /// A binary floating-point number.
     Float(f64),
-    /// A number in the digits of its sender, as JSON writes it: `-12`, `0.50`, `1e3`.
+    /// A number in the digits that its sender wrote, as in JSON: `-12`, `0.50`, `1e3`.
     Digits(&'a str),
     /// Text; `typed` is false where the format has nothing but text (CSV), and numbers are read from it.
     Text {
@@ -48,7 +48,7 @@ pub enum Field<'a> {
     },
     /// An instant in microseconds since 1970.
     Time(i64),
-    /// Something that no attribute can be, such as a list; named for the reason.
+    /// Something that no attribute can be, such as a list, by the name that a reason gives it.
     Other(&'static str),
 }
 
@@ -90,7 +90,7 @@ fn parse_time(text: &str) -> Result<i64, String> {
     }
     let no_time = || {
         format!(
-            "{:?} is no time: send RFC 3339 such as 2026-01-31T12:00:00Z",
+            "{:?} is not a time: send RFC 3339 such as 2026-01-31T12:00:00Z",
             shown(text)
         )
     };
@@ -118,16 +118,16 @@ pub(crate) fn value(kind: AttributeType, field: Field<'_>) -> Result<Value, Stri
         (AttributeType::Boolean, Field::Text { text, typed: false }) => match text.as_ref() {
             "true" | "t" | "1" => Ok(Value::Boolean(true)),
             "false" | "f" | "0" => Ok(Value::Boolean(false)),
-            _ => Err(format!("{:?} is no boolean: write true or false", shown(&text))),
+            _ => Err(format!("{:?} is not a boolean: write true or false", shown(&text))),
         },
         (AttributeType::Integer, Field::Integer(integer)) => bounded_integer(integer),
         (AttributeType::Integer, Field::Text { text, typed: false }) => text
             .parse()
-            .map_err(|_| format!("{:?} is no integer", shown(&text)))
+            .map_err(|_| format!("{:?} is not an integer", shown(&text)))
             .and_then(bounded_integer),
         (AttributeType::Integer, Field::Digits(digits)) => whole_digits(digits).and_then(bounded_integer),
         (AttributeType::Integer, Field::Decimal(decimal)) => whole_decimal(decimal)
-            .ok_or_else(|| format!("{decimal} is no integer"))
+            .ok_or_else(|| format!("{decimal} is not an integer"))
             .and_then(bounded_integer),
         (AttributeType::Integer, Field::Float(float)) => whole(float).and_then(bounded_integer),
         (AttributeType::Decimal, Field::Integer(integer)) => bounded_decimal(Decimal::from(integer)),
@@ -180,9 +180,9 @@ pub(crate) fn bounded(value: Value) -> Value {
     }
 }
 
-/// Digits as exactly the number that they are. What can't be kept exactly is refused, never rounded.
+/// The exact number that digits write. What can't be kept exactly is refused, never rounded.
 fn exact_digits(digits: &str) -> Result<Decimal, String> {
-    let no_number = || format!("{:?} is no number", shown(digits));
+    let no_number = || format!("{:?} is not a number", shown(digits));
     let (mantissa, exponent) = match digits.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().map_err(|_| no_number())?),
         None => (digits, 0),
@@ -196,7 +196,7 @@ fn exact_digits(digits: &str) -> Result<Decimal, String> {
     }
     let decimal = Decimal::from_str_exact(mantissa).map_err(|error| match error {
         rust_decimal::Error::ErrorString(_) => no_number(),
-        _ => format!("{} has more digits than a number keeps", shown(digits)),
+        _ => format!("{} has more digits than a number can keep", shown(digits)),
     })?;
     shifted(decimal.normalize(), exponent).ok_or_else(|| format!("{} is out of range", shown(digits)))
 }
@@ -217,7 +217,7 @@ fn whole_digits(digits: &str) -> Result<i64, String> {
     if let Ok(integer) = digits.parse() {
         return Ok(integer);
     }
-    whole_decimal(exact_digits(digits)?).ok_or_else(|| format!("{} is no integer", shown(digits)))
+    whole_decimal(exact_digits(digits)?).ok_or_else(|| format!("{} is not an integer", shown(digits)))
 }
 
 fn whole_decimal(decimal: Decimal) -> Option<i64> {
@@ -233,7 +233,7 @@ pub(crate) fn shown(text: &str) -> &str {
 fn whole(float: f64) -> Result<i64, String> {
     // 2^53: beyond it, floats skip integers.
     if !float.is_finite() || float.fract() != 0.0 || float.abs() > 9_007_199_254_740_992.0 {
-        return Err(format!("{float} is no integer"));
+        return Err(format!("{float} is not an integer"));
     }
     #[allow(clippy::cast_possible_truncation, reason = "checked to be whole and below 2^53")]
     Ok(float as i64)
@@ -242,7 +242,7 @@ fn whole(float: f64) -> Result<i64, String> {
 /// A float as the shortest decimal that reads back as it, which is what its sender wrote when that had up to 15 digits.
 fn exact(float: f64) -> Result<Decimal, String> {
     if !float.is_finite() {
-        return Err(format!("{float} is no number"));
+        return Err(format!("{float} is not a number"));
     }
     let text = float.to_string();
     let digits = text.bytes().filter(u8::is_ascii_digit).count();

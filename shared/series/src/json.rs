@@ -17,13 +17,13 @@ impl Mapper {
     /// silence.
     ///
     /// # Errors
-    /// As [`Self::fact`], or a text that is no JSON object, or a field that is unknown, derived or there twice.
+    /// As [`Self::fact`], or a text that is not a JSON object, or a field that is unknown, derived or appears twice.
     pub fn json(&self, now: Timestamp, text: &str) -> Result<Fact, Rejection> {
         let whole = |reason| Rejection {
             field: String::new(),
             reason,
         };
-        let unreadable = |error: serde_json::Error| whole(format!("is no JSON: {error}"));
+        let unreadable = |error: serde_json::Error| whole(format!("is not JSON: {error}"));
         if !text.trim_start().starts_with('{') {
             let other: Typed<'_> = serde_json::from_str(text).map_err(unreadable)?;
             return Err(whole(format!("an event is a JSON object, not {}", other.kind())));
@@ -48,7 +48,7 @@ struct Fields<'m, 'de> {
     given: Vec<Option<Field<'de>>>,
 }
 
-/// A text that is JSON but no event of the entity is read to its end all the same, so that a syntax error is told first.
+/// Text that is JSON but not an event of the entity is still read to its end, so that a syntax error is reported first.
 type Given<'de> = Result<Vec<Option<Field<'de>>>, Rejection>;
 
 impl<'de> DeserializeSeed<'de> for Fields<'_, 'de> {
@@ -74,7 +74,7 @@ impl<'de> Visitor<'de> for Fields<'_, 'de> {
                 Ok(_) => {
                     refused.get_or_insert(Rejection {
                         field: shown(&name).to_owned(),
-                        reason: "is there twice".to_owned(),
+                        reason: "appears twice".to_owned(),
                     });
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -124,7 +124,7 @@ impl<'de> Deserialize<'de> for Typed<'de> {
     }
 }
 
-/// A JSON string, borrowed unless it has escapes. They can say half a surrogate pair, which no text can hold.
+/// A JSON string, borrowed unless it has escapes. An escape can write half of a surrogate pair, which no text can hold.
 fn text(raw: &str) -> Field<'_> {
     let plain = raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default();
     let text = if plain.contains('\\') {

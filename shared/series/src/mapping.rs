@@ -1,6 +1,6 @@
 //! From what a sender wrote to a [`Fact`]: its fields, and the attributes derived from them.
 //!
-//! JSON, CSV and Parquet come here as [`Field`]s, so that a value is refused or taken alike on every way in.
+//! JSON, CSV and Parquet come here as [`Field`]s, so that every way in accepts and refuses the same values.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::field::{self, Field};
 pub struct Rejection {
     /// Attribute or field.
     pub field: String,
-    /// What is wrong, with the way out.
+    /// What is wrong, and what would be right.
     pub reason: String,
 }
 
@@ -104,7 +104,7 @@ impl Mapper {
         } else {
             let fields: Vec<&str> = self.fields().collect();
             format!(
-                "is no attribute of {}, which has {}",
+                "is not an attribute of {}, which has {}",
                 self.entity.code(),
                 fields.join(", ")
             )

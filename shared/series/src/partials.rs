@@ -49,14 +49,14 @@ impl Partials {
     }
 }
 
-/// A batch, with what several groupings ask of it worked out once.
+/// A batch, and what several groupings need of it, worked out once.
 struct Batch<'f> {
     facts: &'f [&'f Fact],
     /// For each fact its numeric attributes, one fact after the other.
     numbers: Vec<Option<Decimal>>,
     /// Numeric attributes of a fact.
     width: usize,
-    /// By an attribute's place: for each fact the number of its value, equal for equal values.
+    /// For each attribute by its place, the number of each fact's value; equal values have equal numbers.
     codes: HashMap<usize, Vec<usize>>,
 }
 

@@ -1,4 +1,4 @@
-//! What to read for a question: the smallest rollup that covers it, else the raw facts.
+//! What to read for a question: the smallest rollup that covers it, or else the facts themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,18 +7,18 @@ use catalog::{Entity, Kpi, Level};
 
 use crate::calendar::{Calendar, Range};
 
-/// Most buckets of one answer: a week of minutes (10,080), or 27 years of days.
+/// The most buckets of one answer: a week of minutes (10,080), or 27 years of days.
 pub const MAX_POINTS: usize = 10_080;
 
-/// Most points of one answer over all its buckets and groups. Lambda answers with at most 6 MB, in which every quote of the body is
-/// escaped: a point with a group of four short dimensions takes 180 bytes there, so that 30,000 make 5.4 MB. Longer names and values
-/// are up to the edge, which counts bytes.
+/// The most points of one answer over all its buckets and groups. Lambda answers with at most 6 MB, in which every quote of the body is
+/// escaped: a point with a group of four short dimensions takes 180 bytes, so 30,000 take 5.4 MB. Where names and values are longer,
+/// the edge, which counts bytes, refuses the answer.
 pub const MAX_GROUPED_POINTS: usize = 30_000;
 
-/// Most dimensions that a filter or a grouping names. A rollup by more than four is about as large as the facts.
+/// The most dimensions that a filter or a split may name. A rollup by more than four is about as large as the facts.
 pub const MAX_FILTERS: usize = 4;
 
-/// Most values of one dimension in a filter.
+/// The most values of one dimension in a filter.
 pub const MAX_FILTER_VALUES: usize = 50;
 
 /// A filter: for each dimension the values that count. An empty filter counts everything.
@@ -63,7 +63,7 @@ pub struct Question {
     pub dimensions: Vec<String>,
     /// Numeric attributes whose states are needed, sorted.
     pub attributes: Vec<String>,
-    /// Values that can be asked for in the database already; the answer filters again.
+    /// Values to which the database can restrict the read; the answer filters again.
     pub filter: Filter,
 }
 
@@ -88,7 +88,7 @@ pub fn plan<'a>(
             dimensions.extend(request.by.iter().map(String::as_str));
             if let Some(unknown) = dimensions.iter().find(|name| !is_dimension(entity, name)) {
                 return Err(format!(
-                    "{unknown:?} is no dimension of {code}, which has {}",
+                    "{unknown:?} is not a dimension of {code}, which has {}",
                     names(entity)
                 ));
             }

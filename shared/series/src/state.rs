@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 pub struct AttributeState {
     /// Number of facts that have the attribute.
     pub count: i64,
-    /// Their exact sum. It can't overflow: see [`crate::mapping::MAX_DECIMAL`].
+    /// Their exact sum. It can't overflow: see [`crate::field::MAX_DECIMAL`].
     pub sum: Decimal,
     /// Smallest value.
     pub min: Option<Decimal>,

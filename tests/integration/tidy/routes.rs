@@ -7,7 +7,7 @@ use route::{Access, Route};
 use serde_json::Value;
 
 use super::template::{function_of_event, functions, http_routes, template};
-use super::{events, read, require_none, root, rust_files};
+use super::{function_folders, read, require_none, root, rust_files, sample_events};
 
 /// Every route, by the function that serves it: method, path, and whether it works without a token.
 fn described() -> BTreeSet<(&'static str, String, bool)> {
@@ -38,10 +38,10 @@ fn described_routes_are_the_templates() {
 
 #[test]
 fn every_route_has_a_sample_event() {
-    let sampled: BTreeSet<(String, String)> = events()
+    let sampled: BTreeSet<(String, String)> = sample_events()
         .into_iter()
-        .filter_map(|(file, area)| {
-            let event: Value = serde_json::from_str(&read(&root().join("events").join(area).join(&file))).unwrap();
+        .filter_map(|(file, path)| {
+            let event: Value = serde_json::from_str(&read(&path)).unwrap();
             Some((
                 function_of_event(&file).to_owned(),
                 event["routeKey"].as_str()?.to_owned(),
@@ -62,7 +62,7 @@ fn every_route_has_a_sample_event() {
 
 #[test]
 fn functions_test_that_they_serve_their_routes() {
-    let folders = super::functions();
+    let folders = function_folders();
     let names: BTreeSet<&str> = described().into_iter().map(|(function, ..)| function).collect();
     let without = names.into_iter().filter(|name| {
         let sources = rust_files(&[&format!("{}/src", folders[*name])]);

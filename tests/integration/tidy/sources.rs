@@ -134,28 +134,23 @@ fn product_lines(folders: &[&str]) -> Vec<Line> {
 
 /// Skips the item of a `#[cfg(test)]`; gives the file or folder of a module that it names, as a path without extension.
 fn skip_item<'a>(indent: usize, rest: &mut impl Iterator<Item = (usize, &'a str)>, path: &Path) -> Option<PathBuf> {
-    let folder = path.parent()?;
     let mut lines = rest.map(|(_, line)| line);
-    let mut elsewhere = None;
     let item = loop {
         let line = lines.next()?.trim();
-        if let Some(attribute) = line.strip_prefix("#[path = \"") {
-            elsewhere = Some(folder.join(attribute.split('"').next()?).with_extension(""));
-        } else if !line.starts_with("#[") {
+        if !line.starts_with("#[") {
             break line;
         }
     };
     if let Some(declared) = item.strip_suffix(';') {
         let name = declared.rsplit(' ').next()?;
-        let is_root = ["lib", "main", "mod"]
+        let is_root = ["lib", "main"]
             .iter()
             .any(|root| path.file_stem().is_some_and(|stem| stem == *root));
-        let beside = if is_root {
-            folder.join(name)
+        return Some(if is_root {
+            path.parent()?.join(name)
         } else {
             path.with_extension("").join(name)
-        };
-        return Some(elsewhere.unwrap_or(beside));
+        });
     }
     // Formatted code ends an item at its own indentation.
     if !item.ends_with('}') {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
-use super::{read, require_none, root, rust_files};
+use super::{function_folders, read, require_none, root, rust_files, sample_events, shown};
 
 /// The template; `!Ref X` is `{"!Ref": "X"}`.
 pub(crate) fn template() -> Value {
@@ -70,9 +70,9 @@ pub(crate) fn http_routes(properties: &Value) -> Vec<(String, String, bool)> {
 fn functions_are_in_the_template() {
     let template = template();
     let known: BTreeSet<String> = functions(&template).into_keys().collect();
-    let folders: BTreeSet<String> = super::functions().into_keys().collect();
+    let folders: BTreeSet<String> = function_folders().into_keys().collect();
     require_none(
-        "each folder of an area of functions/ is a function of template.yaml by its CodeUri, and each of those is a folder",
+        "each folder functions/AREA/NAME is a function of template.yaml by its CodeUri, and each of those is a folder",
         "what is not in the template does not run, here or on AWS",
         known.symmetric_difference(&folders).cloned().collect(),
     );
@@ -88,20 +88,23 @@ fn functions_are_in_the_template() {
 
 #[test]
 fn functions_have_sample_events() {
-    let functions = super::functions();
-    let events = super::events();
+    let (functions, events) = (function_folders(), sample_events());
     let mut found: Vec<String> = Vec::new();
     let without = functions
-        .keys()
-        .filter(|name| !events.keys().any(|event| function_of_event(event) == *name));
-    found.extend(without.map(|name| format!("events/AREA/{name}.json is missing")));
-    let strays = events.iter().filter(|(event, area)| {
-        let folder = functions.get(function_of_event(event));
-        !event.ends_with(".json") || folder.is_none_or(|folder| !folder.starts_with(&format!("functions/{area}/")))
-    });
-    found.extend(strays.map(|(event, area)| format!("events/{area}/{event} is of no function of that area")));
+        .iter()
+        .filter(|(name, _)| !events.keys().any(|event| function_of_event(event) == *name));
+    found.extend(without.map(|(_, folder)| format!("{folder} has none")));
+    for (event, path) in &events {
+        let function = functions.get(function_of_event(event));
+        let area = function.map(|folder| folder.replacen("functions", "events", 1));
+        let area = area.and_then(|folder| Some(folder.rsplit_once('/')?.0.to_owned()));
+        let in_its_area = area.is_some_and(|area| shown(path) == format!("{area}/{event}"));
+        if !event.ends_with(".json") || !in_its_area {
+            found.push(format!("{} is of no function of its area", shown(path)));
+        }
+    }
     require_none(
-        "each function has a sample event, events/AREA/NAME.json or events/AREA/NAME.CASE.json, and each event a function",
+        "each function functions/AREA/NAME has a sample event, events/AREA/NAME.json or events/AREA/NAME.CASE.json, and each event a function",
         "`make invoke` sends them, and they say what a function is given",
         found,
     );
@@ -157,9 +160,10 @@ fn functions_are_given_the_variables_they_ask_for() {
         .symmetric_difference(&logs)
         .map(|variable| format!("Globals: {variable}"))
         .collect();
-    let folders = super::functions();
+    let folders = function_folders();
     for (name, (_, function)) in functions(&template) {
-        let asked = asked(&rust_files(&[&format!("{}/src", folders[&name])]));
+        let sources = folders.get(&name).map(|folder| rust_files(&[&format!("{folder}/src")]));
+        let asked = asked(&sources.unwrap_or_default());
         found.extend(
             asked
                 .symmetric_difference(&given(&function))

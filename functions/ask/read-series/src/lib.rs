@@ -21,7 +21,7 @@ use series::plan::{Filter, MAX_GROUPED_POINTS, MAX_POINTS};
 use series::{Point, Range, Request};
 use uuid::Uuid;
 
-/// Within the 29 s of the template, which are those of API Gateway: an error arrives while there is still time to tell it.
+/// Less than the 29 s that the template and API Gateway allow, so that an error can still be answered.
 const TIMEOUTS: Timeouts = Timeouts {
     statement: Duration::from_secs(25),
     lock: Duration::from_secs(5),
@@ -208,7 +208,7 @@ pub(crate) type Filters = Filter;
 
 /// Level of a period's name.
 pub(crate) fn period(name: &str) -> Result<Level, Problem> {
-    Level::named(name).ok_or_else(|| Problem::malformed(format!("the period {name:?} is none of minute, hour, day")))
+    Level::named(name).ok_or_else(|| Problem::malformed(format!("the period {name:?} is not minute, hour or day")))
 }
 
 #[cfg(test)]

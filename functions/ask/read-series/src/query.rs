@@ -68,7 +68,7 @@ pub(crate) fn series(pairs: &[(String, String)]) -> Result<SeriesQuery, Problem>
     })
 }
 
-/// A query string's pairs, each taken once; what is left over is refused, since a misspelt parameter would silently ask
+/// A query string's pairs, each taken once. What is left over is refused, because a misspelt parameter would silently ask
 /// for something else.
 struct Pairs<'a> {
     rest: Vec<(&'a str, &'a str)>,
@@ -107,7 +107,7 @@ impl<'a> Pairs<'a> {
     fn time(&mut self, name: &str) -> Result<Option<Timestamp>, Problem> {
         let Some(text) = self.take(name) else { return Ok(None) };
         let parsed = text.parse().map_err(|_| {
-            Problem::malformed(format!("`{name}` is {text:?}, which is no RFC 3339 time"))
+            Problem::malformed(format!("`{name}` is {text:?}, which is not an RFC 3339 time"))
                 .hint("such as 2026-01-01T00:00:00Z; a + in an offset is written %2B")
         })?;
         Ok(Some(parsed))

@@ -1,4 +1,4 @@
-//! Entities.
+//! The routes of entities: create, replace, read, list.
 
 use anyhow::Context as _;
 use api::catalog::{Entities, Entity};

@@ -1,4 +1,4 @@
-//! KPIs.
+//! The routes of KPIs: create, replace, read, list.
 
 use anyhow::Context as _;
 use api::catalog::{Kpi, Kpis};

@@ -1,4 +1,4 @@
-//! `manage-catalog`: entities and KPIs: create, replace, read, list. Owns the tables that entities generate.
+//! `manage-catalog`: creates, replaces, reads and lists entities and KPIs, and makes the tables that entities need.
 
 mod entities;
 mod kpis;

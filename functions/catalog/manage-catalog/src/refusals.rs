@@ -1,4 +1,4 @@
-//! What the catalogue refuses, as problems.
+//! What the catalogue refuses, as problem answers.
 
 use axum::http::StatusCode;
 use facts::tables::MAX_CHANGE;
@@ -25,7 +25,7 @@ pub(crate) fn invalid(what: &str, code: &str, problems: Vec<catalog::Problem>) -
     Problem::invalid(format!("{what} {code:?} is not valid{first}")).issues(issues)
 }
 
-/// How a write ended, as the version or a problem.
+/// The version that a write made, or the problem that kept it from being made.
 pub(crate) fn version(written: Written, what: &str, code: &str) -> Result<i32, Problem> {
     Err(match written {
         Written::Stored(version) => return Ok(version),

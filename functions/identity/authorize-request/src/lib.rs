@@ -4,7 +4,7 @@
 //! is false. A WebSocket API takes an IAM policy, and answers 401 when the function fails with the text `Unauthorized`.
 //! Which route the caller may use is for the functions behind the routes: they know what each permits.
 //!
-//! Tokens are never logged, and events, which hold them, neither.
+//! Neither tokens nor events, which hold them, are ever logged.
 
 mod policy;
 
@@ -26,7 +26,7 @@ impl Context {
     /// Reads the environment.
     ///
     /// # Errors
-    /// When `TOKEN_VERIFYING_KEY` is missing or no key.
+    /// When `TOKEN_VERIFYING_KEY` is missing or not a key.
     pub fn from_environment() -> Result<Self> {
         let pem = platform::environment::required("TOKEN_VERIFYING_KEY")?;
         Self::new(&pem).context("read TOKEN_VERIFYING_KEY")
@@ -91,14 +91,14 @@ pub enum Answer {
 /// The text that API Gateway turns into 401.
 const UNAUTHORIZED: &str = "Unauthorized";
 
-/// Takes one event, and logs what is no refusal as an error: the function's alarm counts these lines, since to Lambda a refusal is an
-/// error like any other.
+/// Answers one event, and logs as an error whatever is not a refusal: the alarm counts these lines, because to Lambda a refusal is
+/// an error like any other.
 ///
 /// # Errors
 /// As [`authorize`], or when API Gateway's event is not understood.
 pub fn handle(context: &Context, event: serde_json::Value, now: Timestamp) -> Result<Answer, lambda_runtime::Error> {
     let answered = serde_json::from_value(event)
-        .map_err(|error| format!("the event is of no authorizer: {error}").into())
+        .map_err(|error| format!("the event is not that of an authorizer: {error}").into())
         .and_then(|event| authorize(context, &event, now));
     if let Err(cause) = &answered
         && cause.to_string() != UNAUTHORIZED

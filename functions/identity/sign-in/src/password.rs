@@ -17,7 +17,7 @@ pub(crate) async fn sign_in(
     State(context): State<Context>,
     Json(SignIn { email, password }): Json<SignIn>,
 ) -> Result<Response, Problem> {
-    // What can't be an address is nobody's, and needs no counting.
+    // What can't be an address belongs to nobody and need not be counted.
     let email: Email = email.parse().map_err(|_| wrong())?;
     let now = clock::now();
     if !context

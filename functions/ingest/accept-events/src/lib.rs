@@ -12,13 +12,13 @@ use platform::{Problem, idempotency};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-/// Most events of one request; with the usual 100 to 200 bytes of an event this is a fifth of a message.
+/// The most events of one request. At the usual 100 to 200 bytes each they fill a fifth of a message.
 pub const MAX_EVENTS: usize = 1_000;
 
-/// Longest event.
+/// The most bytes of one event: an event is a record, not a document.
 pub const MAX_EVENT_BYTES: usize = 16 * 1024;
 
-/// Longest body: one queue message less its envelope.
+/// The most bytes of a body: those of one queue message, less its envelope.
 pub const MAX_BODY_BYTES: usize = MAX_MESSAGE_BYTES - 64 * 1024;
 
 /// What the function has from its environment.
@@ -94,7 +94,7 @@ struct Parsed {
     broken: Vec<usize>,
 }
 
-/// The events of a body: a JSON list, or lines when it says that it is NDJSON.
+/// The events of a body: a JSON list, or one a line when the content type is NDJSON.
 fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Parsed, Problem> {
     if body.len() > MAX_BODY_BYTES {
         return Err(body_too_large(body.len()));
@@ -139,12 +139,12 @@ fn body_too_large(bytes: usize) -> Problem {
 
 fn list(body: &[u8]) -> Result<Vec<Box<RawValue>>, Problem> {
     serde_json::from_slice(body).map_err(|error| {
-        Problem::malformed(format!("the body is no JSON list of events: {error}"))
+        Problem::malformed(format!("the body is not a JSON list of events: {error}"))
             .hint("send [{...}, {...}], or one object a line with content-type application/x-ndjson")
     })
 }
 
-/// Each line as an event; a line that is no JSON goes on as a JSON text, so that it becomes a dead letter by itself.
+/// Each line as an event; a line that is not JSON goes on as a JSON text, so that it alone becomes a dead letter.
 fn lines(body: &[u8]) -> Result<Parsed, Problem> {
     let text =
         std::str::from_utf8(body).map_err(|error| Problem::malformed(format!("the body is not UTF-8: {error}")))?;

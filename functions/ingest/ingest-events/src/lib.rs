@@ -20,7 +20,7 @@ use serde::de::IgnoredAny;
 use series::{Mapper, Rejection};
 use uuid::Uuid;
 
-/// Tries with a definition that is replaced while events are mapped by it.
+/// How often events are mapped again because their definition was replaced meanwhile.
 const MAX_DEFINITION_TRIES: usize = 3;
 
 /// What the function has from its environment.
@@ -40,7 +40,7 @@ impl Context {
         Ok(Self::new(database))
     }
 
-    /// Over a database.
+    /// A context with this database.
     #[must_use]
     pub fn new(database: Database) -> Self {
         Self {
@@ -79,7 +79,7 @@ pub async fn handle(
                 .or_default()
                 .push((id, queued)),
             Err(error) => {
-                // Not of accept-events: it goes to the dead-letter queue after its last try.
+                // Not written by accept-events: after its last try it goes to the dead-letter queue.
                 tracing::error!(message = id, cause = format!("{error:#}"), "message can't be read");
                 failed.push(id);
             }
@@ -182,7 +182,7 @@ pub fn batch(mapper: &Mapper, queued: &QueuedEvents) -> Batch {
     batch
 }
 
-/// The text of a line that was no JSON.
+/// The text of a line that was not JSON.
 fn broken_line(queued: &QueuedEvents, position: usize) -> Option<String> {
     queued.broken.binary_search(&position).ok()?;
     serde_json::from_str(queued.events.get(position)?.get()).ok()
@@ -190,7 +190,7 @@ fn broken_line(queued: &QueuedEvents, position: usize) -> Option<String> {
 
 fn no_json(line: &str) -> Rejection {
     let cause = serde_json::from_str::<IgnoredAny>(line).err();
-    whole(cause.map_or_else(String::new, |error| format!("the line is no JSON: {error}")))
+    whole(cause.map_or_else(String::new, |error| format!("the line is not JSON: {error}")))
 }
 
 fn whole(reason: String) -> Rejection {
@@ -211,7 +211,7 @@ fn reject(position: usize, rejection: Rejection, original: &str) -> Reject {
 
 fn unknown_entity(queued: &QueuedEvents) -> Batch {
     let reason = format!(
-        "there is no entity {:?}: define it by POST /v1/entities, then replay this event",
+        "there is no entity {:?}: define it with POST /v1/entities, then replay this event",
         queued.entity
     );
     refused(queued, queued.key, &reason)

@@ -26,7 +26,7 @@ use serde::Deserialize;
 use series::Mapper;
 use uuid::Uuid;
 
-/// What S3 calls the message by which it tries a queue.
+/// The name of the message with which S3 tests a queue.
 const TEST_EVENT: &str = "s3:TestEvent";
 
 /// A file that fails is tried again after 20 s, 2 min, 12 min, 72 min. The queue gives five tries, so the database may be gone
@@ -109,7 +109,7 @@ struct Dropped {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Notification {
-    /// Only of the message by which S3 tries the queue when notifications are set up.
+    /// Only in the message with which S3 tests the queue when notifications are set up.
     event: Option<String>,
     #[serde(default)]
     records: Vec<S3EventRecord>,
@@ -117,7 +117,7 @@ struct Notification {
 
 /// The objects that a message tells of; none in S3's test of the queue.
 fn dropped(body: &str) -> Result<Vec<Dropped>> {
-    let notification: Notification = serde_json::from_str(body).context("the message is no notification of S3")?;
+    let notification: Notification = serde_json::from_str(body).context("the message is not a notification from S3")?;
     if notification.event.as_deref() == Some(TEST_EVENT) {
         tracing::info!("S3 has tried the queue of files");
         return Ok(Vec::new());
@@ -161,7 +161,7 @@ fn address(key: &str) -> Result<Address<'_>> {
 
 async fn load(context: &Context, bucket: &str, key: &str) -> Result<Loaded> {
     let Ok(Address { client, entity }) = address(key) else {
-        // There is no client to tell; a repeated try would fail alike.
+        // There is no client to tell, and another try would fail the same way.
         tracing::error!(
             key,
             "the key is not of the form client/Entity/name: the file is left alone"
@@ -184,7 +184,7 @@ async fn load(context: &Context, bucket: &str, key: &str) -> Result<Loaded> {
     };
     if !licensed.contains(Feature::Ingest) {
         let reason = format!(
-            "there is no valid licence with the feature {}: put the file again when there is",
+            "there is no valid licence with the feature {}: put the file on the bucket again when there is one",
             Feature::Ingest
         );
         return refuse(context, client, entity, key, &version, &reason).await;

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-/// Most bytes of a page, as Lambda's answer counts them. The longest single letter, 16 KB in which every byte is escaped twice, has 112 KB.
+/// The most bytes of a page, counted as Lambda counts its answer. The longest letter, 16 KB in which every byte is escaped twice, has 112 KB.
 const MAX_PAGE_BYTES: usize = MAX_ANSWER_BYTES - 1024 * 1024;
 
 /// What the function has from its environment.
@@ -174,7 +174,7 @@ async fn replay(
         )));
     }
     let event = RawValue::from_string(letter.original.clone()).map_err(|_| {
-        Problem::invalid("the original is no JSON event: it is a broken line or a file's key")
+        Problem::invalid("the original is not a JSON event: it is a broken line or a file's key")
             .hint("send the corrected event or drop the corrected file instead")
     })?;
     let queued = QueuedEvents {

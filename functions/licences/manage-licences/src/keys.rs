@@ -8,13 +8,13 @@ use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
 use records::licence_keys::{self as stored, LicenceKey};
 
-use crate::shown::withdrawal;
+use crate::response::withdrawal;
 use crate::{Context, checked_reason};
 
 pub(crate) async fn list(State(context): State<Context>) -> Result<Json<SigningKeys>, Problem> {
     let found = stored::list(&context.database).await.context("list signing keys")?;
     Ok(Json(SigningKeys {
-        keys: found.into_iter().map(|key| shown(&context, key)).collect(),
+        keys: found.into_iter().map(|key| key_response(&context, key)).collect(),
     }))
 }
 
@@ -32,11 +32,11 @@ pub(crate) async fn withdraw(
     let withdrawn = withdrawn
         .context("withdraw signing key")?
         .ok_or_else(|| Problem::not_found("signing key", &kid))?;
-    tracing::warn!(kid, by = %caller.user, "withdrew a signing key: its licences do not count any more");
-    Ok(Json(shown(&context, withdrawn)))
+    tracing::warn!(kid, by = %caller.user, "withdrew a signing key: its licences no longer count");
+    Ok(Json(key_response(&context, withdrawn)))
 }
 
-fn shown(context: &Context, key: LicenceKey) -> SigningKey {
+fn key_response(context: &Context, key: LicenceKey) -> SigningKey {
     SigningKey {
         id: key.key.id().to_owned(),
         public_key: key.key.text().to_owned(),

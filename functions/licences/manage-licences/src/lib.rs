@@ -5,12 +5,12 @@
 //! **Rotating the signing key.** The private key is a field of the secret `analytics-engine/STAGE/licences`, and the template's
 //! parameter `LicenceSigningKey` names the field. To rotate, add another key under another name and deploy with that name: new
 //! licences are signed with it, and `GET /v1/licences/keys` shows both. Earlier licences still verify, because the public half of a
-//! key is stored with the first licence that it signs. A key that leaked is withdrawn on top (`POST /v1/licences/keys/{kid}/withdraw`), and
-//! what it signed is issued anew.
+//! key is stored with the first licence that it signs. A key that leaked is also withdrawn (`POST /v1/licences/keys/{kid}/withdraw`), and
+//! the licences that it signed are issued again.
 
 mod keys;
 mod licences;
-mod shown;
+mod response;
 mod verify;
 
 use std::sync::Arc;
@@ -69,7 +69,7 @@ fn may_see(caller: &Caller, client: Uuid) -> Result<(), Problem> {
     permitted(caller, Permission::IssueLicences)
 }
 
-/// Most characters of the reason why something is taken back.
+/// The most characters of the reason for a revocation or withdrawal.
 const MAX_REASON: usize = 500;
 
 /// A reason, without blanks at its ends.
@@ -80,7 +80,7 @@ fn checked_reason(reason: &str) -> Result<&str, Problem> {
         return Ok(reason);
     }
     Err(Problem::invalid(format!(
-        "/reason has {length} characters: it takes 1 to {MAX_REASON}, and no control characters"
+        "/reason has {length} characters: 1 to {MAX_REASON} are allowed, and no control characters"
     )))
 }
 

@@ -1,7 +1,7 @@
 //! Licences: issue, list, revoke.
 
 use anyhow::Context as _;
-use api::licences::{Licence as Shown, Licences, NewLicence, Revocation};
+use api::licences::{Licence as LicenceBody, Licences, NewLicence, Revocation};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -15,7 +15,7 @@ use records::licences::{self as stored, Issued, MAX_LICENCES, New, Stored};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::shown::shown;
+use crate::response::licence_response;
 use crate::{Context, checked_reason, may_see, no_client};
 
 const WHAT: &str = "licence";
@@ -54,7 +54,7 @@ pub(crate) async fn issue(
         }
         Issued::TooMany => {
             return Err(Problem::conflict(format!(
-                "the client {client} has {MAX_LICENCES} licences, and more are not kept"
+                "the client {client} already has {MAX_LICENCES} licences, which is the limit"
             )));
         }
         Issued::SigningKeyWithdrawn => {
@@ -63,7 +63,7 @@ pub(crate) async fn issue(
         }
     };
     tracing::info!(%client, licence = %issued.licence.id, by = %caller.user, "issued a licence");
-    Ok((StatusCode::CREATED, Json(shown(*issued, today))).into_response())
+    Ok((StatusCode::CREATED, Json(licence_response(*issued, today))).into_response())
 }
 
 /// Terms that can be signed, and for whom.
@@ -92,14 +92,14 @@ fn checked(new: NewLicence) -> Result<(Uuid, Terms), Problem> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Whose {
+pub(crate) struct ClientParameter {
     client: Option<Uuid>,
 }
 
 pub(crate) async fn list(
     State(context): State<Context>,
     Authorized(caller): Authorized,
-    Query(Whose { client }): Query<Whose>,
+    Query(ClientParameter { client }): Query<ClientParameter>,
 ) -> Result<Json<Licences>, Problem> {
     let client = client.unwrap_or(caller.client);
     may_see(&caller, client)?;
@@ -108,7 +108,10 @@ pub(crate) async fn list(
     let counting = found.iter().filter(|stored| stored.problems(today).is_empty());
     let features = counting.fold(Features::NONE, |all, stored| all.union(stored.licence.terms.features()));
     Ok(Json(Licences {
-        licences: found.into_iter().map(|stored| shown(stored, today)).collect(),
+        licences: found
+            .into_iter()
+            .map(|stored| licence_response(stored, today))
+            .collect(),
         features: features.iter().collect(),
     }))
 }
@@ -118,7 +121,7 @@ pub(crate) async fn revoke(
     Authorized(caller): Authorized,
     Path(id): Path<String>,
     Body(Revocation { client, reason }): Body<Revocation>,
-) -> Result<Json<Shown>, Problem> {
+) -> Result<Json<LicenceBody>, Problem> {
     let reason = checked_reason(&reason)?;
     let missing = || Problem::not_found(WHAT, &id);
     let licence: Uuid = id.parse().map_err(|_| missing())?;
@@ -126,5 +129,5 @@ pub(crate) async fn revoke(
     let revoked = stored::revoke(&context.database, client, licence, caller.user, reason).await;
     let revoked: Stored = revoked.context("revoke licence")?.ok_or_else(missing)?;
     tracing::info!(%client, %licence, by = %caller.user, "revoked a licence");
-    Ok(Json(shown(revoked, today)))
+    Ok(Json(licence_response(revoked, today)))
 }

@@ -14,7 +14,7 @@ use platform::extract::{Authorized, Json as Body};
 use records::licence_keys;
 use records::licences::{self as stored, Stored};
 
-use crate::shown::{problem, shown};
+use crate::response::{licence_response, problem};
 use crate::{Context, may_see};
 
 pub(crate) async fn verify(
@@ -35,7 +35,7 @@ pub(crate) async fn verify(
     };
     let today = context.today(licence.client).await?;
     let renewal = renewal(found, &all, today);
-    let licence = shown(found.clone(), today);
+    let licence = licence_response(found.clone(), today);
     Ok(Json(Verification {
         valid: licence.valid,
         problems: found.problems(today).iter().map(problem).collect(),
@@ -48,7 +48,7 @@ pub(crate) async fn verify(
 async fn trusted(context: &Context, caller: &Caller, key: &str) -> Result<Result<Licence, LicenceError>, Problem> {
     let malformed = |error: LicenceError| Problem::malformed(format!("/key: {error}")).hint(error.hint());
     let kid = signing_key_id(key).map_err(malformed)?;
-    // What the database can't be asked for is nobody's.
+    // Such an id can't be looked up, so no key of ours has it.
     if !kid.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(Err(LicenceError::UnknownKey(kid)));
     }

@@ -1,4 +1,4 @@
-//! Which mails are due today: decided from what is stored, without a look at anything else.
+//! Which mails are due today, decided from what is stored and nothing else.
 
 use identity::licence::Terms;
 use identity::licence::notice::due_notice;
@@ -17,8 +17,8 @@ pub struct Due<'a> {
     pub terms: &'a Terms,
 }
 
-/// The mails that are due on a day of the client's calendar. None about a licence that was taken back or is over, or that another
-/// licence of the client goes on from.
+/// The mails that are due on a day of the client's calendar. None about a licence that was revoked or has ended, or that another
+/// licence of the client continues.
 #[must_use]
 pub fn due<'a>(licences: &'a [Stored], audience: &'a Audience, today: Date) -> Vec<Due<'a>> {
     let lasting: Vec<&Stored> = licences.iter().filter(|stored| !stored.is_taken_back()).collect();

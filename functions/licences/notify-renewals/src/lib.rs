@@ -1,7 +1,7 @@
 //! `notify-renewals`: tells a client's administrators 90, 30 and 7 days before a licence ends, once each.
 //!
 //! It runs daily. A mail is claimed in the database before it is sent, and marked after; so two runs at once send it once, and a crash
-//! between sending and marking repeats that one mail when the claim has ended. A mail that SES refuses is tried by the next run.
+//! between sending and marking repeats that one mail when the claim has ended. A mail that SES refuses is tried again by the next run.
 
 mod due;
 mod text;
@@ -67,7 +67,7 @@ pub struct Report {
     pub complete: bool,
 }
 
-/// Runs once.
+/// Sends the notices that are due today.
 ///
 /// # Errors
 /// When a mail or a client failed, after all others had their turn: Lambda tries again, and the alarm counts it.
@@ -88,7 +88,7 @@ pub async fn handle(context: &Context, event: LambdaEvent<serde_json::Value>) ->
     Ok(report)
 }
 
-/// Looks at every client of which a licence ends soon, by a clock.
+/// Reminds every client of which a licence ends soon, by a clock.
 ///
 /// # Errors
 /// When the clients can't be listed.
@@ -109,7 +109,7 @@ pub async fn run(context: &Context, clock: impl Fn() -> Timestamp, deadline: Tim
             }
             report.clients += 1;
             if let Err(error) = remind(context, *client, &clock, &mut report).await {
-                tracing::error!(%client, cause = format!("{error:#}"), "could not look at a client's licences");
+                tracing::error!(%client, cause = format!("{error:#}"), "could not check a client's licences");
                 report.failed += 1;
             }
         }
@@ -156,7 +156,7 @@ async fn remind(context: &Context, client: Uuid, clock: &impl Fn() -> Timestamp,
             Ok(()) => report.sent += 1,
             Err(error) => {
                 let licence = due.notice.licence_id;
-                tracing::error!(%client, %licence, user = %due.notice.user_id, cause = format!("{error:#}"), "a notice is not sent");
+                tracing::error!(%client, %licence, user = %due.notice.user_id, cause = format!("{error:#}"), "a notice was not sent");
                 report.failed += 1;
             }
         }

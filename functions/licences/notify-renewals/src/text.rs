@@ -40,9 +40,9 @@ Modules:      {modules}
 Features:     {features}
 Seats:        {seats}
 
-When it is over, what it opens is refused. Definitions and data are kept, and entities, KPIs and licences can still be read.
+After that day, requests that need this licence are refused. Definitions and data are kept, and entities, KPIs and licences can still be read.
 
-To go on, ask your provider for a licence that begins on {next} or before.
+To continue without a gap, ask your provider for a licence that begins on {next} or earlier.
 ",
         when = when(due, today),
         last = terms.ends_on,

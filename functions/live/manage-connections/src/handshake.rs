@@ -1,6 +1,6 @@
 //! What a handshake asks for: a subprotocol and, in the query string, a topic to subscribe to at once.
 //!
-//! `?token=...` is the authorizer's affair.
+//! The authorizer, not this function, reads `?token=...`.
 
 use std::collections::BTreeMap;
 
@@ -107,13 +107,13 @@ fn read_mode(name: &str) -> Result<Mode, Problem> {
     match name {
         "live" => Ok(Mode::Live),
         "closed" => Ok(Mode::Closed),
-        _ => Err(Problem::malformed(format!("the mode {name:?} is none of live, closed"))),
+        _ => Err(Problem::malformed(format!("the mode {name:?} is not live or closed"))),
     }
 }
 
 fn read_buckets(text: &str) -> Result<u32, Problem> {
     text.parse()
-        .map_err(|_| Problem::malformed(format!("buckets {text:?} is no whole number")))
+        .map_err(|_| Problem::malformed(format!("buckets {text:?} is not a whole number")))
 }
 
 /// A topic that can't be served, as the reason why the handshake fails.

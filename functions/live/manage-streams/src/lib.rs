@@ -1,7 +1,7 @@
 //! `manage-streams`: which topics are watched, and by how many; pinning and pausing them.
 //!
 //! A topic is computed while somebody watches it. `start` has it computed even when nobody does, `stop` has it not computed even
-//! when somebody does, and each first undoes the other: what was stopped and started again is as it was, and is not computed for ever. `clear` undoes
+//! when somebody does, and each first undoes the other: what was stopped and started again is as it was before, and not pinned. `clear` undoes
 //! either.
 
 mod streams;
@@ -127,7 +127,7 @@ async fn control(
     Ok(Json(streams::stream(topic, subscribers, control)))
 }
 
-/// The topic that is asked for, checked like one that is subscribed to. A control can be cleared also after its KPI or dimension is gone.
+/// The topic that is asked for, checked like one that is subscribed to. A control can be cleared even when its KPI or dimension is gone.
 async fn topic(context: &Context, client: Uuid, request: StreamRequest, order: Order) -> Result<Topic, Problem> {
     let subscription = streams::subscription(client, request).map_err(streams::refused)?;
     if order == Order::Clear {

@@ -23,7 +23,7 @@ pub(crate) enum Order {
 }
 
 impl Order {
-    /// What holds after it. The way from pinned to paused and back leads over the ordinary, one step for each order.
+    /// What holds after it. From pinned to paused and back it takes two orders: the first one undoes what holds.
     pub(crate) fn applied(self, before: Option<Control>) -> Option<Control> {
         match (self, before) {
             (Order::Start, None | Some(Control::Pinned)) => Some(Control::Pinned),

@@ -1,7 +1,7 @@
 //! `manage-subscriptions`: what a dashboard says over its connection.
 //!
 //! `pong`, `unsubscribed` and `error` frames are the route's own answer. A `subscribe` that is accepted has none: the publisher
-//! answers it with `subscribed` and the snapshot, since only it knows from where on nothing is missed. Whatever a message does,
+//! answers it with `subscribed` and the snapshot, because only it knows the point from which on nothing is missed. Whatever a message does,
 //! the connection lives.
 
 use answer::Definitions;
@@ -149,7 +149,7 @@ async fn unsubscribe(
     Ok(Frame::Unsubscribed(Unsubscribed { id, channels: ended }))
 }
 
-/// A connection that was given up for gone must hear of it: it would wait for ever.
+/// A connection that was believed to be gone must be told: otherwise it would wait for ever.
 async fn ping(context: &Context, connection: &str, Ping { id }: Ping, now: Timestamp) -> Result<Frame, Refusal> {
     let known = context
         .registry

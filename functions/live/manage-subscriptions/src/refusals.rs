@@ -1,9 +1,9 @@
-//! What goes wrong behind a message, as a refusal that tells the client what to do.
+//! What went wrong with a message, as a refusal that tells the client what to do.
 
 use identity::{Permission, Role};
 use live::{Refusal, RefusalKind};
 
-/// The registry's errors: the client's own, and all others.
+/// A registry error as a refusal: those that the client caused say what to do, all others are internal.
 pub(crate) fn registry(error: registry::Error) -> Refusal {
     match error {
         registry::Error::ConnectionGone { .. } => gone(),

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 /// Posts under way at once. At 10 ms each this is 6,400 a second, most of an account's 10,000.
 const MAX_POSTS: usize = 64;
 
-/// Longest wait for one post; a slower connection is tried again with newer values.
+/// The longest wait for one post; a slower connection is tried again with newer values.
 pub const POST_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What became of the frames of one connection.
@@ -59,7 +59,7 @@ impl Posts {
         self.report(joined)
     }
 
-    /// A report that is there already.
+    /// A report that has come already.
     pub fn try_next(&mut self) -> Option<Posted> {
         let joined = self.tasks.try_join_next_with_id()?;
         self.report(joined)

@@ -1,4 +1,4 @@
-//! Lease, hand-over, and the loop.
+//! The life of a publisher: lease, hand-over, and the loop in between.
 //!
 //! The schedule starts an invocation every minute. It waits for the lease while its predecessor is at work and asks it to
 //! hand over, so that there is always one that publishes and never two: a publisher that could not renew its lease stops
@@ -50,7 +50,7 @@ const READ_LIMIT: Duration = Duration::from_secs(12);
 /// How long before the end of its lease a publisher stops: for the difference of two clocks, so that two never publish at once.
 const LEASE_MARGIN: Duration = Duration::from_secs(3);
 
-/// How long before Lambda's limit a run ends, to hand over in peace.
+/// How long before Lambda's limit a run ends, so that there is time to hand over.
 const RESERVE: SignedDuration = SignedDuration::from_secs(10);
 
 /// How long a run lasts at least before it hands over to one that waits.

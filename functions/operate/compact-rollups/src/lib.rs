@@ -1,5 +1,5 @@
-//! `compact-rollups`: upkeep of rollups every minute. Closed buckets move up on the Apache edition; what late events
-//! made stale is refreshed on the Community edition.
+//! `compact-rollups`: maintains rollups every minute. On the Apache edition it moves closed buckets up to hours and days; on the
+//! Community edition it refreshes what late events made stale.
 
 use anyhow::Result;
 use database::Database;

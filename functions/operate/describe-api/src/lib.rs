@@ -25,7 +25,9 @@ async fn openapi() -> Result<Response, Problem> {
 /// Every route of the HTTP API, whichever function serves it.
 #[must_use]
 pub fn described() -> Vec<&'static Route> {
-    api::routes()
+    let mut routes = api::routes();
+    routes.extend(api_proposals::routes::ROUTES);
+    routes
 }
 
 #[cfg(test)]

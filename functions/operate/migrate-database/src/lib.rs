@@ -18,7 +18,7 @@ impl Context {
     /// # Errors
     /// When a variable is missing or malformed.
     pub fn from_environment() -> Result<Self> {
-        // As the login itself: the roles are what the first migration creates.
+        // As the login itself: the roles exist only after the first migration.
         Ok(Self {
             database: Database::new(&environment::required("DATABASE_URL")?, LOGIN_ROLE)?,
         })

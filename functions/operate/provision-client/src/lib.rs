@@ -1,7 +1,7 @@
-//! `provision-client`: creates a client with its first administrator and its first licence, or another user of it.
+//! `provision-client`: creates a client with its first administrator and its first licence, or another user of a client.
 //!
-//! It has no route: who invokes it has permissions on AWS. So an operator, who issues licences to every client, is made here and
-//! nowhere else: as a user with the role `operator` of the client that the provider itself is.
+//! It has no route: whoever invokes it has permissions on AWS. So operators, who issue licences to every client, are made here and
+//! nowhere else: as users with the role `operator` of the client that stands for the provider.
 
 use anyhow::{Context as _, Result};
 use database::Database;
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-/// Most characters of an organisation's name.
+/// The most characters of an organisation's name.
 const MAX_NAME: usize = 120;
 
 /// What the function has from its environment.
@@ -40,7 +40,7 @@ impl Context {
     }
 }
 
-/// What is asked: with a `client` a user of it, else a new client.
+/// What is asked for: a user of the `client` that is named, or else a new client.
 #[derive(Deserialize)]
 #[serde(try_from = "Value")]
 pub enum Request {
@@ -138,10 +138,11 @@ async fn provision(context: &Context, new: NewClient) -> Result<Answer> {
     let length = name.chars().count();
     anyhow::ensure!(
         (1..=MAX_NAME).contains(&length) && !name.chars().any(char::is_control),
-        "the field `name`: {name:?} is no line of 1 to {MAX_NAME} characters"
+        "the field `name`: {name:?} is not a line of 1 to {MAX_NAME} characters"
     );
-    let calendar = series::Calendar::of(&time_zone)
-        .with_context(|| format!("the field `time_zone`: {time_zone:?} is no IANA time zone, such as Europe/Berlin"))?;
+    let calendar = series::Calendar::of(&time_zone).with_context(|| {
+        format!("the field `time_zone`: {time_zone:?} is not an IANA time zone, such as Europe/Berlin")
+    })?;
     let terms = licence.unwrap_or_else(|| Terms::evaluation(calendar.date(clock::now())));
     if let Some(problem) = terms.problems().first() {
         anyhow::bail!("the field `licence{}`: {}", problem.pointer, problem.message);
@@ -183,7 +184,7 @@ async fn first_licence(context: &Context, client: Uuid, terms: Terms) -> Result<
     };
     match licences::issue(&context.database, &new).await? {
         Issued::As(issued) => Ok(issued.licence),
-        refused => anyhow::bail!("the client {client} is there, and its first licence can't be issued: {refused:?}"),
+        refused => anyhow::bail!("the client {client} exists, but its first licence can't be issued: {refused:?}"),
     }
 }
 
@@ -200,7 +201,7 @@ async fn add_user(context: &Context, new: NewUser) -> Result<Answer> {
     let added = added.with_context(|| format!("the field `client`: there is no client {client}"))?;
     anyhow::ensure!(
         added != Added::Otherwise,
-        "the field `email`: it is a user's of another client or in another role, and stays as it is"
+        "the field `email`: it belongs to a user of another client or with another role, who stays as they are"
     );
     let created = added == Added::Now;
     Ok(Answer {

@@ -1,5 +1,5 @@
-//! `publish-events`: sends domain events that were left in the outbox. Whoever writes an event sends it right after the commit;
-//! what is left is of one who was stopped in between, or when the bus was out of reach.
+//! `publish-events`: sends domain events that were left in the outbox. Whoever writes an event sends it right after the commit.
+//! An event is left when its writer was stopped in between, or when the bus was out of reach.
 
 use anyhow::{Context as _, Result};
 use database::Database;
@@ -10,10 +10,10 @@ use platform::clock;
 use records::outbox;
 use serde::Serialize;
 
-/// Events that are younger are left to who wrote them.
+/// Younger events are left to those who wrote them.
 const OVERDUE_AFTER: SignedDuration = SignedDuration::from_secs(10);
 
-/// Most parts of the outbox that one run sends: the next run is a minute away.
+/// The most portions of the outbox that one run sends: the next run is a minute away.
 const MAX_PARTS: usize = 20;
 
 /// What the function has from its environment.

@@ -107,7 +107,7 @@ async fn registry(context: &Context) -> HealthCheck {
         },
         Ok(None) => HealthCheck {
             ok: true,
-            detail: "no publisher is at work, as when nobody watches".to_owned(),
+            detail: "no publisher is at work, which is so when nobody watches".to_owned(),
         },
         Err(error) => {
             tracing::error!(cause = %error, "registry check failed");

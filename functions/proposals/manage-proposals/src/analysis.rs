@@ -1,32 +1,29 @@
 //! What is asked, and what KPIs need, without a proposal.
 
 use anyhow::Context as _;
-use api::proposals::KpiCodes;
+use api_proposals::KpiCodes;
 use axum::Json;
 use axum::extract::State;
-use identity::Permission;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body};
 use proposal::{MAX_KPIS, PriceBook, Questionnaire, RequiredObjects};
 
 use crate::Context;
 
-pub(crate) async fn questionnaire(authorized: Authorized) -> Result<Json<Questionnaire>, Problem> {
-    authorized.with(Permission::ReadProposals)?;
+pub(crate) async fn questionnaire() -> Result<Json<Questionnaire>, Problem> {
     let book = PriceBook::newest().context("read price book")?;
     Ok(Json(Questionnaire::new(book)))
 }
 
 pub(crate) async fn required_objects(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Body(codes): Body<KpiCodes>,
 ) -> Result<Json<RequiredObjects>, Problem> {
-    let caller = authorized.with(Permission::ReadCatalog)?;
     let count = codes.kpis.len();
     if count > MAX_KPIS {
         return Err(
-            Problem::invalid(format!("/kpis has {count} codes, and {MAX_KPIS} are allowed"))
+            Problem::invalid(format!("/kpis has {count} codes, but at most {MAX_KPIS} are allowed"))
                 .hint("ask about fewer at a time"),
         );
     }

@@ -1,65 +1,58 @@
 //! How the documents of an organisation look. What is issued from now on looks like this; documents that are there stay.
 
 use anyhow::Context as _;
-use api::proposals::Branding;
+use api_proposals::Branding;
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use identity::Permission;
+use records::branding as stored;
+use document::{Colour, Logo, Theme};
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body};
 use platform::problem::Issue;
-use platform::versions::{changed_meanwhile, etag, expected_version};
-use proposal::document::{self, Colour, Logo};
-use records::branding as stored;
+use platform::versions::{etag, expected_version};
 
-use crate::{Context, MAX_TRIES};
+use crate::Context;
+use crate::optimistic::{is_to_be_replaced, retry};
 
-/// Most characters of terms and conditions: a long contract's.
+/// The most characters of terms and conditions: a long contract's.
 const MAX_CONDITIONS: usize = 50_000;
 
-pub(crate) async fn read(State(context): State<Context>, authorized: Authorized) -> Result<Response, Problem> {
-    let caller = authorized.with(Permission::ReadProposals)?;
+pub(crate) async fn read(State(context): State<Context>, Authorized(caller): Authorized) -> Result<Response, Problem> {
     let found = stored::find(&context.database, caller.client)
         .await
         .context("read branding")?;
     Ok(match found {
-        Some((branding, version)) => shown(&branding, version),
-        None => shown(&default(), 0),
+        Some((branding, version)) => response(&branding, version),
+        None => response(&default(), 0),
     })
 }
 
 pub(crate) async fn replace(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     headers: HeaderMap,
     Body(branding): Body<Branding>,
 ) -> Result<Response, Problem> {
-    let caller = authorized.with(Permission::WriteProposals)?;
     let expected = expected_version(&headers)?;
     let branding = checked(branding)?;
-    for _ in 0..MAX_TRIES {
+    retry("the branding", || async {
         let found = stored::find(&context.database, caller.client)
             .await
             .context("read branding")?;
         let version = found.as_ref().map_or(0, |(_, version)| *version);
-        // The same again: a repeated request finds its own effect, whatever version it names.
         let same = found.is_some_and(|(found, _)| found == branding);
-        if same && expected.is_none_or(|expected| expected <= version) {
-            return Ok(shown(&branding, version));
-        }
-        if expected.is_some_and(|expected| expected != version) {
-            return Err(changed_meanwhile("branding", "of your organisation", version));
+        if !is_to_be_replaced(("branding", "of your organisation"), version, expected, same)? {
+            return Ok(Some(response(&branding, version)));
         }
         let replaced = stored::replace(&context.database, caller.client, caller.user, &branding, version);
-        if let Some(version) = replaced.await.context("replace branding")? {
-            return Ok(shown(&branding, version));
-        }
-    }
-    Err(Problem::conflict("the branding is changed by too many others just now").hint("try again in a moment"))
+        let version = replaced.await.context("replace branding")?;
+        Ok(version.map(|version| response(&branding, version)))
+    })
+    .await
 }
 
 /// Everything that is wrong with it, each with its place.
@@ -86,13 +79,13 @@ fn checked(branding: Branding) -> Result<stored::Branding, Problem> {
     }
     let length = conditions.chars().count();
     if length > MAX_CONDITIONS {
-        let detail = format!("the terms and conditions have {length} characters; the most is {MAX_CONDITIONS}");
+        let detail = format!("the terms and conditions have {length} characters; at most {MAX_CONDITIONS} are allowed");
         wrong("/conditions", detail);
     }
     if conditions.contains(|character: char| character.is_control() && character != '\n') {
         wrong(
             "/conditions",
-            "the only control character of terms and conditions is the line feed".to_owned(),
+            "terms and conditions may have no control characters other than line feeds".to_owned(),
         );
     }
     let logo = logo.and_then(|text| match STANDARD.decode(text) {
@@ -109,7 +102,7 @@ fn checked(branding: Branding) -> Result<stored::Branding, Problem> {
         }
     });
     if let Some(first) = issues.first() {
-        let detail = format!("the branding can't be taken: {} {}", first.pointer, first.detail);
+        let detail = format!("the branding can't be accepted: {} {}", first.pointer, first.detail);
         return Err(Problem::invalid(detail).issues(issues));
     }
     Ok(stored::Branding {
@@ -121,7 +114,7 @@ fn checked(branding: Branding) -> Result<stored::Branding, Problem> {
 }
 
 fn default() -> stored::Branding {
-    let document::Branding { primary, accent, .. } = document::Branding::default();
+    let Theme { primary, accent, .. } = Theme::default();
     stored::Branding {
         primary_colour: primary.to_string(),
         accent_colour: accent.to_string(),
@@ -130,7 +123,7 @@ fn default() -> stored::Branding {
     }
 }
 
-fn shown(branding: &stored::Branding, version: i32) -> Response {
+fn response(branding: &stored::Branding, version: i32) -> Response {
     let body = Branding {
         primary_colour: branding.primary_colour.clone(),
         accent_colour: branding.accent_colour.clone(),

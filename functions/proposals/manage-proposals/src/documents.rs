@@ -3,65 +3,63 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use api::domain_events::Happening;
-use api::proposals::{DocumentFile, DocumentState, Documents, DocumentsRequest};
+use api::domain_events::EventPayload;
+use api_proposals::{DocumentFile, DocumentState, Documents, DocumentsRequest};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use identity::{Caller, Permission};
-use jiff::SignedDuration;
-use platform::extract::{Authorized, CorrelationId, Json as Body, Path, Query};
-use platform::{Problem, clock};
 use records::outbox;
 use records::proposals::{self as stored, Stored};
 use records::renderings::{self, File, FileKind, Rendering};
+use identity::Caller;
+use jiff::SignedDuration;
+use platform::extract::{Authorized, CorrelationId, Json as Body, Path, Query};
+use platform::{Problem, clock};
 use serde::Deserialize;
 
 use crate::{Context, WHAT, event};
 
-/// Life of a link: long enough to load a page and click, too short to be passed around.
+/// How long a link works: long enough to load a page and click, too short to be passed around.
 const LINK_LIFE: Duration = Duration::from_secs(15 * 60);
 
-/// Most characters of the project's name in the name of a file.
+/// The most characters of a project's name in the name of a file.
 const MAX_NAME: usize = 60;
 
-/// A try that has said nothing for so long was ended: twice the timeout of `render-proposals`.
-const LONGEST_TRY: SignedDuration = SignedDuration::from_secs(60);
+/// An attempt that has reported nothing for so long was ended: twice the timeout of `render-proposals`.
+const LONGEST_ATTEMPT: SignedDuration = SignedDuration::from_secs(60);
 
-/// What is said of such a try.
-const CUT_SHORT: &str = "the last try was cut short";
+/// What is reported of such an attempt.
+const CUT_SHORT: &str = "the last attempt was cut short";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Which {
+pub(crate) struct RevisionParameter {
     revision: Option<i32>,
 }
 
 pub(crate) async fn read(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Path(id): Path<String>,
-    Query(Which { revision }): Query<Which>,
+    Query(RevisionParameter { revision }): Query<RevisionParameter>,
 ) -> Result<Json<Documents>, Problem> {
-    let caller = authorized.with(Permission::ReadProposals)?;
     let found = context.proposal(caller.client, &id).await?;
     let revision = issued_revision(&context, &caller, &found, revision).await?;
-    shown(&context, &caller, &found, revision).await.map(Json)
+    documents_of(&context, &caller, &found, revision).await.map(Json)
 }
 
-/// Asks once more for documents that are not there: those are made when a proposal is issued, and a failure is tried again by
-/// itself for a while.
+/// Asks again for documents that are not there. They are made when a proposal is issued, and a failure is retried
+/// automatically for a while.
 pub(crate) async fn request(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     CorrelationId(correlation): CorrelationId,
     Path(id): Path<String>,
     Body(DocumentsRequest { revision }): Body<DocumentsRequest>,
 ) -> Result<(StatusCode, Json<Documents>), Problem> {
-    let caller = authorized.with(Permission::WriteProposals)?;
     let found = context.proposal(caller.client, &id).await?;
     let revision = issued_revision(&context, &caller, &found, Some(revision)).await?;
-    let documents = shown(&context, &caller, &found, revision).await?;
+    let documents = documents_of(&context, &caller, &found, revision).await?;
     if documents.state == DocumentState::Ready {
         return Ok((StatusCode::OK, Json(documents)));
     }
@@ -69,7 +67,7 @@ pub(crate) async fn request(
     let asked = event(
         &caller,
         &correlation,
-        Happening::ProposalDocumentsRequested { proposal, revision },
+        EventPayload::ProposalDocumentsRequested { proposal, revision },
     );
     outbox::add(&context.database, &::outbox::pending(&asked)?)
         .await
@@ -78,7 +76,8 @@ pub(crate) async fn request(
     Ok((StatusCode::ACCEPTED, Json(documents)))
 }
 
-async fn shown(context: &Context, caller: &Caller, found: &Stored, revision: i32) -> Result<Documents, Problem> {
+/// How far the documents of a revision are, with links to those that are there.
+async fn documents_of(context: &Context, caller: &Caller, found: &Stored, revision: i32) -> Result<Documents, Problem> {
     let rendering = renderings::find(&context.database, caller.client, (found.id, revision))
         .await
         .context("read documents")?;
@@ -101,7 +100,7 @@ async fn shown(context: &Context, caller: &Caller, found: &Stored, revision: i32
     else {
         return Ok(documents);
     };
-    let silent = files.is_none() && clock::now().duration_since(updated_at) > LONGEST_TRY;
+    let silent = files.is_none() && clock::now().duration_since(updated_at) > LONGEST_ATTEMPT;
     let failure = failure.or_else(|| silent.then(|| CUT_SHORT.to_owned()));
     documents.state = match (&files, &failure) {
         (Some(_), _) => DocumentState::Ready,
@@ -138,8 +137,11 @@ async fn issued_revision(
         Some(named) => Err(Problem::not_found("issued revision", &named.to_string())
             .hint(format!("GET /v1/proposals/{}/revisions lists them", found.id))),
         None => numbers.max().ok_or_else(|| {
-            Problem::conflict(format!("{WHAT} \"{}\" has no documents: it was never issued", found.id))
-                .hint("issue it: its documents are made then")
+            Problem::conflict(format!(
+                "{WHAT} \"{}\" has no documents: it has not been issued",
+                found.id
+            ))
+            .hint("issue it: its documents are made then")
         }),
     }
 }

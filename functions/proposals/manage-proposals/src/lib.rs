@@ -1,4 +1,4 @@
-//! `manage-proposals`: the questionnaire, proposals with their answers and terms, what these cost, what becomes of them, and
+//! `manage-proposals`: the questionnaire; proposals with their answers, terms and price; their issue, acceptance and revisions; and
 //! their documents.
 
 mod analysis;
@@ -6,29 +6,31 @@ mod answers;
 mod branding;
 mod decisions;
 mod documents;
+mod optimistic;
 mod proposals;
+mod response;
 mod revisions;
 mod schedule;
-mod shown;
 mod terms;
 
 use std::sync::Arc;
 
 use ::answer::Definitions;
 use anyhow::{Context as _, Result};
-use api::domain_events::{DomainEvent, Happening};
+use api::domain_events::{DomainEvent, EventPayload};
+use api_proposals::routes;
 use axum::Router;
-use axum::routing::{get, post, put};
+use records::definitions::ClientCatalog;
+use records::proposals::{Issued, Stored};
 use database::{Database, Timeouts};
 use identity::Caller;
 use platform::bucket::Bucket;
 use platform::bus::Bus;
+use platform::http::Routes;
 use platform::problem::Issue;
 use platform::{Problem, clock};
 use proposal::lifecycle::{Action, Allowed, State};
 use proposal::{PriceBook, Quote, RequiredObjects};
-use records::definitions::ClientCatalog;
-use records::proposals::{By, Change, Changed, Issued, Stored};
 use uuid::Uuid;
 
 const WHAT: &str = "proposal";
@@ -76,48 +78,10 @@ impl Context {
         let found = self.proposal(caller.client, id).await?;
         Ok((found, self.definitions(caller.client).await?))
     }
-
-    /// Carries a change out on what was read, and reads it again; `None` when somebody else was faster: look again, at most
-    /// [`MAX_TRIES`] times.
-    async fn change(&self, caller: &Caller, found: &Stored, change: Change<'_>) -> Result<Option<Stored>, Problem> {
-        let Caller { client, user, .. } = *caller;
-        let event = None;
-        self.changed(By { client, user, event }, found, change).await
-    }
-
-    /// As [`Self::change`], and tells of it.
-    async fn change_and_tell(
-        &self,
-        caller: &Caller,
-        found: &Stored,
-        change: Change<'_>,
-        event: &DomainEvent,
-    ) -> Result<Option<Stored>, Problem> {
-        let Caller { client, user, .. } = *caller;
-        let event = outbox::pending(event)?;
-        let event = Some(&event);
-        let changed = self.changed(By { client, user, event }, found, change).await?;
-        if changed.is_some() {
-            outbox::send_now(&self.database, &self.bus, client).await;
-        }
-        Ok(changed)
-    }
-
-    async fn changed(&self, by: By<'_>, found: &Stored, change: Change<'_>) -> Result<Option<Stored>, Problem> {
-        let changed = records::proposals::change(&self.database, by, (found.id, found.version), change)
-            .await
-            .context("change proposal")?;
-        let id = found.id.to_string();
-        match changed {
-            Changed::Done => self.proposal(by.client, &id).await.map(Some),
-            Changed::Stale(_) => Ok(None),
-            Changed::Missing => Err(Problem::not_found(WHAT, &id)),
-        }
-    }
 }
 
-/// What happened to a proposal of the caller's client, by the request with this id.
-fn event(caller: &Caller, correlation_id: &str, what: Happening) -> DomainEvent {
+/// An event about a proposal of the caller's client, caused by the request with this id.
+fn event(caller: &Caller, correlation_id: &str, what: EventPayload) -> DomainEvent {
     DomainEvent {
         id: Uuid::now_v7(),
         client: caller.client,
@@ -127,68 +91,62 @@ fn event(caller: &Caller, correlation_id: &str, what: Happening) -> DomainEvent 
     }
 }
 
-/// What a draft costs by the catalogue of now, and what its KPIs need.
-fn quoted(found: &Stored, definitions: &ClientCatalog) -> Result<(Quote, RequiredObjects), Problem> {
-    let book = PriceBook::of(&found.price_book).context("read price book")?;
-    let required = proposal::required_objects(&definitions.catalog, &found.answers.kpi_selection.kpis);
-    let quote = proposal::quote(book, &found.answers, &found.terms, &required);
+/// What a draft costs by today's catalogue, and what its KPIs need.
+fn price(draft: &Stored, definitions: &ClientCatalog) -> Result<(Quote, RequiredObjects), Problem> {
+    let book = PriceBook::of(&draft.price_book).context("read price book")?;
+    let required = proposal::required_objects(&definitions.catalog, &draft.answers.kpi_selection.kpis);
+    let quote = proposal::quote(book, &draft.answers, &draft.terms, &required);
     Ok((quote, required))
-}
-
-/// How often a change looks again after somebody else was faster.
-const MAX_TRIES: usize = 5;
-
-/// Too many others change the same proposal.
-fn too_busy(id: &str) -> Problem {
-    Problem::conflict(format!("{WHAT} {id:?} is changed by too many others just now")).hint("try again in a moment")
 }
 
 /// The routes of this function.
 pub fn router(context: Context) -> Router {
-    Router::new()
-        .route("/v1/questionnaire", get(analysis::questionnaire))
-        .route("/v1/analysis/required-objects", post(analysis::required_objects))
-        .route("/v1/proposals", get(proposals::list).post(proposals::create))
-        .route("/v1/proposals/{id}", get(proposals::read))
-        .route("/v1/proposals/{id}/answers/{step}", put(answers::replace))
-        .route("/v1/proposals/{id}/terms", put(terms::replace))
-        .route("/v1/proposals/{id}/quote", get(answers::quote))
-        .route("/v1/proposals/{id}/issue", post(decisions::issue))
-        .route("/v1/proposals/{id}/accept", post(decisions::accept))
-        .route("/v1/proposals/{id}/decline", post(decisions::decline))
-        .route(
-            "/v1/proposals/{id}/revisions",
-            get(revisions::list).post(revisions::begin),
-        )
-        .route("/v1/proposals/{id}/revisions/{revision}", get(revisions::read))
-        .route(
-            "/v1/proposals/{id}/schedule",
-            post(schedule::plan).put(schedule::replace),
-        )
-        .route(
-            "/v1/proposals/{id}/documents",
-            get(documents::read).post(documents::request),
-        )
-        .route("/v1/branding", get(branding::read).put(branding::replace))
-        .with_state(context)
+    routes().router(context)
+}
+
+fn routes() -> Routes<Context> {
+    Routes::new()
+        .serve(&routes::READ_QUESTIONNAIRE, analysis::questionnaire)
+        .serve(&routes::REQUIRED_OBJECTS, analysis::required_objects)
+        .serve(&routes::CREATE_PROPOSAL, proposals::create)
+        .serve(&routes::LIST_PROPOSALS, proposals::list)
+        .serve(&routes::READ_PROPOSAL, proposals::read)
+        .serve(&routes::REPLACE_ANSWERS, answers::replace)
+        .serve(&routes::READ_QUOTE, answers::quote)
+        .serve(&routes::REPLACE_TERMS, terms::replace)
+        .serve(&routes::ISSUE_PROPOSAL, decisions::issue)
+        .serve(&routes::ACCEPT_PROPOSAL, decisions::accept)
+        .serve(&routes::DECLINE_PROPOSAL, decisions::decline)
+        .serve(&routes::REVISE_PROPOSAL, revisions::begin)
+        .serve(&routes::LIST_REVISIONS, revisions::list)
+        .serve(&routes::READ_REVISION, revisions::read)
+        .serve(&routes::PLAN_PROPOSAL, schedule::plan)
+        .serve(&routes::REPLACE_TEAM, schedule::replace)
+        .serve(&routes::READ_DOCUMENTS, documents::read)
+        .serve(&routes::REQUEST_DOCUMENTS, documents::request)
+        .serve(&routes::READ_BRANDING, branding::read)
+        .serve(&routes::REPLACE_BRANDING, branding::replace)
 }
 
 /// Where the latest revision stands today, by the client's calendar.
-fn state(found: &Stored, definitions: &ClientCatalog) -> State {
-    found
+fn current_state(proposal: &Stored, definitions: &ClientCatalog) -> State {
+    proposal
         .issued
         .as_ref()
-        .map_or(State::Draft, |issued| standing(issued, definitions))
+        .map_or(State::Draft, |issued| issued_state(issued, definitions))
 }
 
 /// Where an issued revision stands today.
-fn standing(issued: &Issued, definitions: &ClientCatalog) -> State {
+fn issued_state(issued: &Issued, definitions: &ClientCatalog) -> State {
     let today = definitions.calendar.date(clock::now());
     issued.outcome.state(issued.valid_until, today)
 }
 
-/// Whether an action on a revision is possible now; `false` when it was done before.
-fn allowed(revision: i32, state: State, action: Action) -> Result<bool, Problem> {
+/// Whether an action on a revision has still to be done; `false` when it was done before.
+///
+/// # Errors
+/// 409 when the revision's state does not allow it.
+fn is_to_be_done(revision: i32, state: State, action: Action) -> Result<bool, Problem> {
     match state.allows(action) {
         Allowed::Yes => Ok(true),
         Allowed::Already => Ok(false),
@@ -198,10 +156,12 @@ fn allowed(revision: i32, state: State, action: Action) -> Result<bool, Problem>
     }
 }
 
-/// A revision that is named, and is not the one that it can be done to.
+/// The request names a revision that this can't be done to.
 fn another_revision(named: i32, latest: i32) -> Problem {
-    Problem::conflict(format!("revision {named} was named, and the latest is {latest}"))
-        .hint("read the proposal again and name the revision that you have read")
+    Problem::conflict(format!(
+        "the request names revision {named}, but the latest is {latest}"
+    ))
+    .hint("read the proposal again and name the revision that you have read")
 }
 
 /// Everything that is wrong with an input, each with its place and hint.
@@ -216,5 +176,18 @@ fn invalid(what: &str, problems: Vec<catalog::Problem>) -> Problem {
         hint: problem.hint,
         span: None,
     };
-    Problem::invalid(format!("{what} can't be taken{first}")).issues(problems.into_iter().map(issue).collect())
+    Problem::invalid(format!("{what} can't be accepted{first}")).issues(problems.into_iter().map(issue).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_serves_exactly_its_routes() {
+        assert_eq!(
+            routes().differences(env!("CARGO_PKG_NAME"), &api_proposals::routes::ROUTES),
+            [""; 0]
+        );
+    }
 }

@@ -1,29 +1,27 @@
 //! Proposals: begin, list, read.
 
 use anyhow::Context as _;
-use api::proposals::{NewProposal, ProposalSummary, Proposals};
+use api_proposals::{NewProposal, ProposalSummary, Proposals};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use identity::Permission;
+use records::proposals::{self as stored, Begun, MAX_PAGE, New, Stored};
 use platform::extract::{Authorized, Json as Body, Path, Query};
 use platform::{Problem, idempotency};
 use proposal::{Answers, PriceBook, Questionnaire, StepKey, checked_name};
-use records::proposals::{self as stored, Begun, MAX_PAGE, New, Stored};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::shown::shown;
-use crate::{Context, invalid, state};
+use crate::response::proposal_response;
+use crate::{Context, current_state, invalid};
 
 pub(crate) async fn create(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     headers: HeaderMap,
     Body(new): Body<NewProposal>,
 ) -> Result<Response, Problem> {
-    let caller = authorized.with(Permission::WriteProposals)?;
     let key = idempotency::key(&headers, caller.client, "proposals")?;
     let book = PriceBook::newest().context("read price book")?;
     let definitions = context.definitions(caller.client).await?;
@@ -59,7 +57,7 @@ pub(crate) async fn create(
         return Err(Problem::conflict("the Idempotency-Key was used for another proposal").hint("send a new key"));
     };
     let location = [(header::LOCATION, format!("/v1/proposals/{}", created.id))];
-    let body = shown(*created, &definitions)?;
+    let body = proposal_response(*created, &definitions)?;
     Ok((StatusCode::CREATED, location, body).into_response())
 }
 
@@ -72,16 +70,15 @@ pub(crate) struct Page {
 
 pub(crate) async fn list(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Query(page): Query<Page>,
 ) -> Result<Json<Proposals>, Problem> {
-    let caller = authorized.with(Permission::ReadProposals)?;
     let limit = page.limit.unwrap_or(MAX_PAGE);
     if !(1..=MAX_PAGE).contains(&limit) {
         return Err(Problem::invalid(format!("limit is {limit}")).hint(format!("1 to {MAX_PAGE}")));
     }
     if let Some(before) = page.before {
-        // One that is not there has no page before it; that is not the end of the list.
+        // An unknown proposal is an error, and not the end of the list.
         context.proposal(caller.client, &before.to_string()).await?;
     }
     let found = stored::list(&context.database, caller.client, page.before, limit)
@@ -91,7 +88,7 @@ pub(crate) async fn list(
     let next_before = found.last().map(|last| last.id).filter(|_| full);
     let definitions = context.definitions(caller.client).await?;
     let summary = |stored: Stored| ProposalSummary {
-        state: state(&stored, &definitions),
+        state: current_state(&stored, &definitions),
         revision: stored.revision,
         id: stored.id,
         name: stored.name,
@@ -107,11 +104,10 @@ pub(crate) async fn list(
 
 pub(crate) async fn read(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let caller = authorized.with(Permission::ReadProposals)?;
     let found = context.proposal(caller.client, &id).await?;
     let definitions = context.definitions(caller.client).await?;
-    shown(found, &definitions)
+    proposal_response(found, &definitions)
 }

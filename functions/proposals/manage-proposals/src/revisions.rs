@@ -1,62 +1,60 @@
 //! Revisions: those that were issued, and the beginning of the next.
 
 use anyhow::Context as _;
-use api::proposals::{Next, Revision, RevisionSummary, Revisions};
+use api_proposals::{Revision, RevisionRequest, RevisionSummary, Revisions};
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use identity::Permission;
+use records::proposals::{self as stored, Change, Issued, MAX_REVISIONS, Stored};
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
-use proposal::changes;
+use proposal::differences;
 use proposal::lifecycle::Action;
-use records::proposals::{self as stored, Change, Issued, MAX_REVISIONS};
 use serde_json::{Value, json};
 
-use crate::shown::{issued, shown};
-use crate::{Context, MAX_TRIES, WHAT, allowed, another_revision, standing, state, too_busy};
+use crate::response::issued;
+use crate::{Context, WHAT, another_revision, is_to_be_done, issued_state};
 
 pub(crate) async fn begin(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Path(id): Path<String>,
-    Body(Next { after }): Body<Next>,
+    Body(RevisionRequest { after }): Body<RevisionRequest>,
 ) -> Result<Response, Problem> {
-    let caller = authorized.with(Permission::WriteProposals)?;
-    for _ in 0..MAX_TRIES {
-        let (found, definitions) = context.read(&caller, &id).await?;
-        // It has begun already, when this is the draft that follows.
-        if found.issued.is_none() && after.checked_add(1) == Some(found.revision) {
-            return shown(found, &definitions);
-        }
-        if after != found.revision || found.issued.is_none() {
-            return Err(another_revision(after, found.revision));
-        }
-        allowed(after, state(&found, &definitions), Action::Revise)?;
-        if found.revision >= MAX_REVISIONS {
-            let full = format!("{WHAT} {id:?} has {MAX_REVISIONS} revisions, which are the most");
-            return Err(Problem::conflict(full).hint("begin a new proposal"));
-        }
-        if let Some(changed) = context.change(&caller, &found, Change::Revise).await? {
-            return shown(changed, &definitions);
-        }
-    }
-    Err(too_busy(&id))
+    context
+        .change_proposal(&caller, &id, |attempt| async {
+            let Stored {
+                revision, ref issued, ..
+            } = attempt.proposal;
+            // It has begun already when this is the draft that follows.
+            if issued.is_none() && after.checked_add(1) == Some(revision) {
+                return Ok(attempt.unchanged());
+            }
+            if after != revision || issued.is_none() {
+                return Err(another_revision(after, revision));
+            }
+            is_to_be_done(after, attempt.state(), Action::Revise)?;
+            if revision >= MAX_REVISIONS {
+                let full = format!("{WHAT} {id:?} has {revision} revisions: the limit is {MAX_REVISIONS}");
+                return Err(Problem::conflict(full).hint("begin a new proposal"));
+            }
+            attempt.write(Change::Revise).await
+        })
+        .await
 }
 
 pub(crate) async fn list(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Path(id): Path<String>,
 ) -> Result<Json<Revisions>, Problem> {
-    let caller = authorized.with(Permission::ReadProposals)?;
     let (found, definitions) = context.read(&caller, &id).await?;
     let all = stored::revisions(&context.database, caller.client, found.id)
         .await
         .context("read revisions")?;
     let summary = |(one, totals): (Issued, Value)| RevisionSummary {
         revision: one.revision,
-        state: standing(&one, &definitions),
+        state: issued_state(&one, &definitions),
         totals,
         issued: issued(one),
     };
@@ -67,10 +65,9 @@ pub(crate) async fn list(
 
 pub(crate) async fn read(
     State(context): State<Context>,
-    authorized: Authorized,
+    Authorized(caller): Authorized,
     Path((id, revision)): Path<(String, i32)>,
 ) -> Result<Json<Revision>, Problem> {
-    let caller = authorized.with(Permission::ReadProposals)?;
     let (found, definitions) = context.read(&caller, &id).await?;
     let mut two = stored::revision(&context.database, caller.client, found.id, revision)
         .await
@@ -85,10 +82,10 @@ pub(crate) async fn read(
     };
     Ok(Json(Revision {
         revision,
-        state: standing(&one.issued, &definitions),
+        state: issued_state(&one.issued, &definitions),
         changes: two
             .pop()
-            .map(|before| changes(&compared(&before), &compared(&one)))
+            .map(|before| differences(&compared(&before), &compared(&one)))
             .unwrap_or_default(),
         issued: issued(one.issued),
         answers: one.answers,

@@ -6,27 +6,27 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use api::domain_events::{Delivered, DomainEvent, Happening};
+use api::domain_events::{Delivered, DomainEvent, EventPayload};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use bytes::Bytes;
 use database::Database;
+use document::{Logo, Plan, Theme, ThemeError};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::civil::Date;
 use lambda_runtime::LambdaEvent;
 use platform::bucket::{self, Bucket};
 use platform::environment;
 use platform::queue::{Backoff, Queue};
-use proposal::document::{Branding, BrandingError, Logo, Plan};
-use proposal::schedule::Gantt;
 use records::branding;
 use records::renderings::{self, File, FileKind, Revision, Source};
+use schedule::Gantt;
 use serde::Deserialize;
 use series::Calendar;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::RenderError;
-use crate::issued::{Files, Issued};
+use crate::issued_revision::{Files, IssuedRevision};
 
 /// What fails is tried again after 5 s, 30 s, 3 min, 18 min; the queue gives five tries.
 const BACKOFF: Backoff = Backoff {
@@ -38,7 +38,7 @@ const BACKOFF: Backoff = Backoff {
 /// Files that are on their way to S3 at a time.
 const MAX_UPLOADS: usize = 8;
 
-/// What a reader is told whose documents failed for a reason that is not in the proposal.
+/// What a reader is told when documents failed for a reason that is not in the proposal.
 const OUR_FAILURE: &str = "they could not be made or stored";
 
 /// What the function has from its environment.
@@ -81,15 +81,15 @@ pub async fn handle(
 }
 
 async fn deliver(context: &Context, body: &str) -> Result<()> {
-    let Delivered { detail } = serde_json::from_str(body).context("the message is no event of ours")?;
+    let Delivered { detail } = serde_json::from_str(body).context("the message is not one of our events")?;
     let DomainEvent {
         client,
         correlation_id,
         what,
         ..
     } = detail;
-    let (Happening::ProposalIssued { proposal, revision, .. }
-    | Happening::ProposalDocumentsRequested { proposal, revision }) = what
+    let (EventPayload::ProposalIssued { proposal, revision, .. }
+    | EventPayload::ProposalDocumentsRequested { proposal, revision }) = what
     else {
         bail!("a {} has no documents", what.name());
     };
@@ -107,11 +107,11 @@ async fn deliver(context: &Context, body: &str) -> Result<()> {
         }
         Err(error) => {
             let ours = error.downcast_ref::<RenderError>().map(ToString::to_string);
-            let theirs = error.downcast_ref::<BrandingError>().map(ToString::to_string);
+            let theirs = error.downcast_ref::<ThemeError>().map(ToString::to_string);
             let told = ours.or(theirs).unwrap_or_else(|| OUR_FAILURE.to_owned());
             renderings::failed(&context.database, client, which, &told)
                 .await
-                .context("note the failure")?;
+                .context("record the failure")?;
             Err(error.context(format!(
                 "render revision {revision} of proposal {proposal} ({correlation_id})"
             )))
@@ -152,8 +152,8 @@ fn made(
     let calendar = Calendar::of(&source.time_zone).context("the client's time zone")?;
     let plan: Option<StoredPlan> = source.plan.as_ref().map(StoredPlan::deserialize).transpose()?;
     let conditions = branding.as_ref().map(|branding| branding.conditions.clone());
-    let branding = branding.map(look).transpose()?;
-    let issued = Issued {
+    let theme = branding.map(theme).transpose()?;
+    let issued = IssuedRevision {
         proposal: &proposal.to_string(),
         name: &source.project,
         revision,
@@ -165,7 +165,7 @@ fn made(
         required: &source.required,
         quote: &source.quote,
         prepared_by: provider,
-        branding: branding.as_ref(),
+        theme: theme.as_ref(),
         plan: plan
             .as_ref()
             .map(|StoredPlan { start, gantt }| Plan { start: *start, gantt }),
@@ -174,7 +174,7 @@ fn made(
     Ok(issued.render()?)
 }
 
-/// What the documents show of [`api::proposals::Planned`].
+/// What the documents show of the stored plan: a part of the API's type `Planned`.
 #[derive(Deserialize)]
 struct StoredPlan {
     start: Date,
@@ -182,14 +182,14 @@ struct StoredPlan {
 }
 
 /// Colours and logo, which were checked when they were stored.
-fn look(stored: branding::Branding) -> Result<Branding> {
+fn theme(stored: branding::Branding) -> Result<Theme> {
     let branding::Branding {
         primary_colour,
         accent_colour,
         logo,
         conditions: _,
     } = stored;
-    Ok(Branding {
+    Ok(Theme {
         primary: primary_colour.parse()?,
         accent: accent_colour.parse()?,
         logo: logo.map(|logo| Logo::new(&logo)).transpose()?,

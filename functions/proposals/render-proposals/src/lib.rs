@@ -1,20 +1,20 @@
 //! `render-proposals`: a proposal's document as PDF, as Word file, and as pictures of its pages.
 //!
-//! [`Issued`] is the way in: a revision as it is stored, from which all files are made.
+//! [`IssuedRevision`] is the way in: a revision as it is stored, from which all files are made.
 //!
-//! The [`proposal::document::Document`] says everything; [`pdf`] and [`word`] only place it, so both state the same
+//! The [`document::Document`] says everything; [`pdf`] and [`word`] only place it, so both state the same
 //! numbers. Fonts and the template are compiled in; only what takes events and stores files does I/O.
 //!
 //! Text is only ever text. The template is one fixed file, which reads the document as JSON; no text of a client
 //! becomes markup. Letters that no font here has (emoji, Chinese) are drawn as boxes and can still be copied and searched.
 
 mod deliver;
-mod issued;
+mod issued_revision;
 pub mod pdf;
-mod press;
 pub mod preview;
+mod typeset;
 pub mod word;
 
 pub use deliver::{Context, handle};
-pub use issued::{Files, Issued, PAGE_SCALE};
-pub use press::RenderError;
+pub use issued_revision::{Files, IssuedRevision, PAGE_SCALE};
+pub use typeset::RenderError;

@@ -1,10 +1,10 @@
 //! The PDF: tagged, with contents, page numbers and bookmarks.
 
-use proposal::document::Document;
+use document::Document;
 use typst_layout::PagedDocument;
 use typst_pdf::{PdfOptions, PdfStandard, PdfStandards};
 
-use crate::press::{RenderError, Sheet, print};
+use crate::typeset::{RenderError, Sheet, typeset};
 
 /// The document as PDF. The same document gives the same bytes.
 ///
@@ -14,7 +14,7 @@ use crate::press::{RenderError, Sheet, print};
 /// # Errors
 /// When the template stops, which no text makes it.
 pub fn render(document: &Document) -> Result<Vec<u8>, RenderError> {
-    print(document, Sheet::Whole, written)
+    typeset(document, Sheet::Whole, written)
 }
 
 /// Pages that are laid out already.

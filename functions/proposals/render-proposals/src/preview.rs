@@ -1,10 +1,10 @@
 //! The pages of the PDF as pictures, such as a browser shows them before anything is downloaded.
 
-use proposal::document::Document;
+use document::Document;
 use typst_layout::PagedDocument;
 use typst_render::RenderOptions;
 
-use crate::press::{RenderError, Sheet, print};
+use crate::typeset::{RenderError, Sheet, typeset};
 
 /// The most pages that are drawn: a screen shows a few, and each takes a megabyte of memory.
 pub const MAX_PAGES: usize = 60;
@@ -26,7 +26,7 @@ pub struct Picture {
 /// # Errors
 /// When the template stops, which no text makes it.
 pub fn pages(document: &Document, scale: f64) -> Result<Vec<Picture>, RenderError> {
-    print(document, Sheet::Whole, |pages| pictures(pages, scale))
+    typeset(document, Sheet::Whole, |pages| pictures(pages, scale))
 }
 
 pub(crate) fn pictures(document: &PagedDocument, scale: f64) -> Result<Vec<Picture>, RenderError> {

@@ -10,15 +10,15 @@ mod tables;
 
 use std::io::Cursor;
 
+use document::{Block, Chapter, Document};
 use docx_rs::{
     AlignmentType, BreakType, Docx, FieldCharType, Footer, Header, Hyperlink, HyperlinkType, IndentLevel, InstrPAGEREF,
     InstrText, InstrToC, LineSpacing, NumPages, NumberingId, PageMargin, PageNum, Paragraph, Pic, Run, Tab,
     TabLeaderType, TabValueType, Table,
 };
-use proposal::document::{Block, Chapter, Document};
 
-use crate::press::{RenderError, Sheet, print};
 use crate::preview::{Picture, pictures};
+use crate::typeset::{RenderError, Sheet, typeset};
 use styles::{Look, TEXT_WIDTH};
 
 /// Pixels for a point: sharp in print.
@@ -42,16 +42,16 @@ pub fn render(document: &Document) -> Result<Vec<u8>, RenderError> {
     let has_chart = chapters
         .flat_map(|chapter| &chapter.blocks)
         .any(|block| matches!(block, Block::Chart(_)));
-    let draw = |sheet| print(document, sheet, |pages| pictures(pages, PICTURE_SCALE));
+    let draw = |sheet| typeset(document, sheet, |pages| pictures(pages, PICTURE_SCALE));
     let mut writer = Writer {
-        look: Look::of(&document.branding),
+        look: Look::of(&document.theme),
         document,
         charts: if has_chart { draw(Sheet::Charts)? } else { Vec::new() }.into_iter(),
         described: Vec::new(),
         headings: 0,
         lists: 0,
     };
-    let logo = document.branding.logo.as_ref().map(|_| draw(Sheet::Logo)).transpose()?;
+    let logo = document.theme.logo.as_ref().map(|_| draw(Sheet::Logo)).transpose()?;
     let mut docx = writer.empty();
     docx = writer.cover(docx, logo.into_iter().flatten().next());
     docx = writer.contents(docx);

@@ -1,10 +1,11 @@
-//! How a cloud is started.
+//! What can be chosen when a local cloud is started.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use aws_stand_in::api_gateway::websocket_api;
+
 use super::Ports;
-use crate::websocket;
 
 /// How to start a cloud.
 #[derive(Debug, Clone)]
@@ -23,6 +24,8 @@ pub struct Options {
     pub ports: Ports,
     /// Functions that somebody else runs, under a debugger.
     pub only: Vec<String>,
+    /// Whether functions may be missing when it starts: they are built later.
+    pub builds_later: bool,
     /// Whether to make the demo's client, load its facts and replay them.
     pub demo: bool,
     /// The Parquet file of real facts; without it the demo has definitions only.
@@ -30,7 +33,7 @@ pub struct Options {
     /// Replaces the visibility timeout of every queue, so that a test need not wait for it.
     pub visibility: Option<Duration>,
     /// Limits of the WebSocket API; API Gateway's by default.
-    pub websocket_limits: websocket::Limits,
+    pub websocket_limits: websocket_api::Limits,
     /// Print nothing.
     pub quiet: bool,
 }
@@ -47,10 +50,11 @@ impl Options {
             database_url: None,
             ports: Ports::ANY,
             only: Vec::new(),
+            builds_later: false,
             demo: false,
             facts: None,
             visibility: None,
-            websocket_limits: websocket::Limits::default(),
+            websocket_limits: websocket_api::Limits::default(),
             quiet: true,
         }
     }

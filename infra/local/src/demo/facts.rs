@@ -6,13 +6,12 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_s3::primitives::ByteStream;
+use aws_stand_in::account::{ACCESS_KEY, REGION, SECRET_KEY};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use super::client::Client;
 use crate::progress::Step;
-use crate::storage::{ACCESS_KEY, SECRET_KEY};
-use crate::template::REGION;
 
 /// Flights in `flights-3m.parquet`, January to June 2001.
 pub(super) const FLIGHTS: u64 = 3_000_000;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use archive::table::Table;
+use aws_stand_in::clock;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use tokio::time::MissedTickBehavior;
@@ -42,7 +43,7 @@ async fn play(client: &Client, rows: &[Row]) {
     for batch in rows.chunks(BATCH).cycle() {
         ticks.tick().await;
         loop {
-            let body = json!(moved(batch, crate::clock::now()));
+            let body = json!(moved(batch, clock::now()));
             let problem = match client.post("/v1/events/Flight", &body).await {
                 Ok((status, _)) if status.is_success() => break,
                 Ok((status, answer)) => format!("{status} {answer}"),

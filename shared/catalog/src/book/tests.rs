@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 use super::*;
-use crate::samples::{attribute, flight, kpi};
+use crate::fixtures::{attribute, flight, kpi};
 use formula::AttributeType;
 
 const RATE: &str = "COUNT(Flight WHERE on_time) / COUNT(Flight)";

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 use super::*;
-use crate::samples::{attribute, dimension, flight};
+use crate::fixtures::{attribute, dimension, flight};
 use formula::Value;
 use proptest::prelude::*;
 

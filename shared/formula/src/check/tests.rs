@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 use super::*;
-use crate::samples::{entities, token_soup, trees};
+use crate::fixtures::{entities, token_soup, trees};
 use proptest::prelude::*;
 
 #[test]
@@ -225,7 +225,7 @@ fn the_deepest_trees_fit_the_stack_of_a_thread() {
     let formula = compile(&nested(&format!("COUNT(Flight){chain}")), &entities()).unwrap();
     let ones = crate::MAX_OPERATORS - 1;
     assert_eq!(formula.finish(&[Some(0.into())]), Some(ones.into()));
-    let row = crate::compile_row(&nested(&format!("delay{chain}")), &crate::samples::attributes()).unwrap();
+    let row = crate::compile_row(&nested(&format!("delay{chain}")), &crate::fixtures::attributes()).unwrap();
     assert_eq!(
         row.evaluate(&[crate::Value::Integer(0)]),
         crate::Value::Integer(i64::try_from(ones).unwrap())
@@ -249,7 +249,7 @@ proptest! {
             prop_assert!(!diagnostics.is_empty());
             prop_assert!(diagnostics.iter().all(|diagnostic| source.get(diagnostic.span.clone()).is_some()));
         }
-        if let Err(diagnostics) = crate::compile_row(&source, &crate::samples::attributes()) {
+        if let Err(diagnostics) = crate::compile_row(&source, &crate::fixtures::attributes()) {
             prop_assert!(!diagnostics.is_empty());
         }
     }

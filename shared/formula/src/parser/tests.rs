@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 use super::*;
-use crate::samples::token_soup;
+use crate::fixtures::token_soup;
 use proptest::prelude::*;
 
 fn found(source: &str) -> Vec<String> {

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 use super::*;
-use crate::samples::attributes;
+use crate::fixtures::attributes;
 use proptest::prelude::*;
 
 fn compiled(source: &str) -> RowFormula {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::{Licence, LicenceError};
 use crate::KeyError;
 
-/// Longest key that is looked at: 120 names of 240 bytes with quotes and a comma, 700 bytes of the rest and of the signature, times 4/3.
+/// The most bytes of a key that is looked at: 120 names of 240 bytes with quotes and a comma, 700 bytes of the rest and of the signature, times 4/3.
 pub const MAX_KEY_BYTES: usize = 40 * 1024;
 
 /// The footer. Other fields are not refused: they are signed too.
@@ -25,7 +25,7 @@ struct Footer {
     kid: String,
 }
 
-/// The private half: only what issues licences has it.
+/// The private half: only functions that issue licences have it.
 pub struct LicenceSigningKey {
     secret: AsymmetricSecretKey<V4>,
     verifying: LicenceVerifyingKey,
@@ -35,7 +35,7 @@ impl LicenceSigningKey {
     /// Reads a PKCS#8 private key, as `openssl genpkey -algorithm ed25519` writes it.
     ///
     /// # Errors
-    /// When the text is no such key.
+    /// When the text is not such a key.
     pub fn from_pem(text: &str) -> Result<Self, KeyError> {
         let wrong = |_| KeyError::Signing;
         let frame = pem::parse(text).map_err(|_| KeyError::Signing)?;
@@ -95,7 +95,7 @@ impl LicenceVerifyingKey {
     /// Reads the text of a public key, `k4.public.…`.
     ///
     /// # Errors
-    /// When the text is no such key.
+    /// When the text is not such a key.
     pub fn from_text(text: &str) -> Result<Self, KeyError> {
         Self::new(AsymmetricPublicKey::try_from(text).map_err(|_| KeyError::Verifying)?)
     }
@@ -140,10 +140,10 @@ fn untrusted(key: &str) -> Result<UntrustedToken<Public, V4>, LicenceError> {
     UntrustedToken::try_from(key).map_err(|_| LicenceError::Malformed)
 }
 
-/// The name of the signing key that a key says it is signed by. It is not verified: good for looking that one up and for nothing else.
+/// The name of the signing key that a key says it is signed by. It is not verified, so it is good for looking that key up and for nothing else.
 ///
 /// # Errors
-/// [`LicenceError::Malformed`] when the text is no key or names none.
+/// [`LicenceError::Malformed`] when the text is not a key or names none.
 pub fn signing_key_id(key: &str) -> Result<String, LicenceError> {
     let footer: Result<Footer, _> = serde_json::from_slice(untrusted(key)?.untrusted_footer());
     footer.map(|footer| footer.kid).map_err(|_| LicenceError::Malformed)

@@ -9,7 +9,7 @@ pub const NOTICE_DAYS: [i32; 3] = [90, 30, 7];
 
 /// The notice that is due on a day, given those that were sent: the latest whose day has come, unless it or a later one was sent. After
 /// days without a run it is one notice and not all that were missed. One whose day is before the licence's first is never due:
-/// who begins with thirty days is not told at once that there are only thirty. Nor is one when the licence is over.
+/// a client that begins with thirty days is not told at once that only thirty are left. Nor is any due when the licence is over.
 #[must_use]
 pub fn due_notice(terms: &Terms, today: Date, sent: &[i32]) -> Option<i32> {
     let days_until = |date: Date| (terms.ends_on - date).get_days();

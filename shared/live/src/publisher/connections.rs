@@ -24,7 +24,7 @@ pub(super) struct Connection {
     pub(super) channels: BTreeMap<u32, Channel>,
     /// Subscribes that have no answer yet, in their order.
     pub(super) requests: VecDeque<Request>,
-    /// Why what it has is void, until a snapshot arrived.
+    /// Why what the connection has is void; `None` once a snapshot has arrived.
     pub(super) resync: Option<Reason>,
     /// The last tick that arrived: it has everything up to there.
     pub(super) sent: Option<Sent>,
@@ -165,7 +165,7 @@ impl Connection {
         });
     }
 
-    /// What it has does not count any more; neither does what is on its way.
+    /// What the connection has no longer counts, and neither does what is on its way.
     pub(super) fn void(&mut self, reason: Reason) {
         self.resync = Some(reason);
         if let Some(in_flight) = &mut self.in_flight {
@@ -221,7 +221,7 @@ impl Connection {
     }
 }
 
-/// A share of the range that differs from connection to connection: those throttled together must not come back together.
+/// A part of the range that differs from connection to connection, so that those throttled together do not come back together.
 fn spread(id: &str, range: i64) -> i64 {
     let hash = id
         .bytes()

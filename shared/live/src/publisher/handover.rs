@@ -23,10 +23,10 @@ pub enum RestoreError {
     /// Written by another release.
     #[error("saved state has format {0}, not {FORMAT}")]
     Format(u32),
-    /// A topic's id is none.
+    /// Something that is not a topic's id.
     #[error("saved state has a wrong topic: {0}")]
     Topic(#[from] TopicError),
-    /// A row's start or value cannot be.
+    /// A row's start or value is not possible.
     #[error("saved state of topic {0} has a wrong row")]
     Row(String),
     /// A connection watches a topic that is not there.
@@ -114,7 +114,7 @@ impl Publisher {
         crate::frame::to_json(&saved).into_bytes()
     }
 
-    /// Continues what was saved, in the same epoch, and tells the last change that it knows. Only the direct successor may: state that was continued
+    /// Continues what was saved, in the same epoch, and returns the last change that it knows. Only the direct successor may: state that was continued
     /// once, or from which a later publisher has sent, would repeat its `seq`s with other rows. The first [`reads`](Publisher::reads) asks for
     /// every window, since nobody listened in between.
     ///

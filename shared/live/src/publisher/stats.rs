@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Outgoing, Publisher};
 use crate::{Control, Topic};
 
-/// A look at the publisher.
+/// What the publisher is doing at the moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stats {
     /// Connections, also those without subscriptions.
@@ -23,7 +23,7 @@ pub struct Stats {
 /// One topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicStats {
-    /// Which.
+    /// The topic.
     pub topic: Arc<Topic>,
     /// Channels that watch it.
     pub subscribers: usize,
@@ -64,7 +64,7 @@ impl Counters {
 }
 
 impl Publisher {
-    /// A look at the publisher.
+    /// What the publisher is doing at the moment.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let topics = self.topics.states.values().map(|state| TopicStats {

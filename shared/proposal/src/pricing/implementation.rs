@@ -1,7 +1,7 @@
 //! What is paid once: integration of objects, implementation of KPIs, the environment.
 
 use crate::answers::{Answers, Complexity, Method, Platform};
-use crate::book::{Fixed, Hourly, PriceBook};
+use crate::price_book::{Fixed, Hourly, PriceBook};
 use crate::quote::{Line, Range, Section};
 use crate::required::RequiredObjects;
 

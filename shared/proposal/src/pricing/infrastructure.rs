@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 use crate::answers::{Answers, Granularity, Infrastructure, Refresh, Retention};
-use crate::book::PriceBook;
+use crate::price_book::PriceBook;
 use crate::quote::{Line, Range, Section};
 use crate::retention::{Effective, Kept};
 
@@ -46,7 +46,7 @@ fn priced(book: &PriceBook, sizes: &Sizes) -> Vec<Line> {
         ("storage.cache", cache, "instance", &book.storage.cache),
         ("network.transfer", sizes.transfer_gb, "GB", &book.network.transfer),
     ];
-    let line = |(key, size, unit, price): (_, Option<Decimal>, _, &crate::book::Price)| {
+    let line = |(key, size, unit, price): (_, Option<Decimal>, _, &crate::price_book::Price)| {
         let quantity = Range::exactly(size?.normalize());
         Some(Line::new(Section::Infrastructure, key, quantity, unit, price.price))
     };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 
 use crate::answers::{AdditionalHours, Answers, Term};
-use crate::book::PriceBook;
+use crate::price_book::PriceBook;
 use crate::quote::{Line, Range, Section};
 use crate::required::{RequiredObjects, chain_key};
 

@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::{AnswerKind, Choice, ChoicePrice, Condition, ForEach, Question, Step, StepKey};
-use crate::book::PriceBook;
+use crate::price_book::PriceBook;
 use crate::{
     MAX_ACTIVE_DAYS, MAX_ADDITIONAL_HOURS, MAX_CHAINS, MAX_DAILY_VOLUME_GB, MAX_KPIS, MAX_MONTHLY_TRANSFER_GB,
     MAX_USERS,
@@ -112,7 +112,7 @@ fn licensing(book: &PriceBook) -> Step {
         max_length: MAX_LABEL,
     };
     let questions = vec![
-        question("term", "For how long is the licence?", terms),
+        question("term", "How long does the licence run?", terms),
         question(
             "additional_value_chains",
             "Which value chains are wanted besides those of the chosen KPIs?",
@@ -160,7 +160,7 @@ fn data_integration(book: &PriceBook) -> Step {
         ),
         priced(
             "streaming_non_architected",
-            "Stream without one, by the hour",
+            "Stream without a documented interface, by the hour",
             prices.streaming_non_architected.rate,
             "hour",
         ),
@@ -187,10 +187,10 @@ fn kpi_implementation(book: &PriceBook) -> Step {
             PER,
         ),
         priced("custom_basic", "With small changes", prices.custom_basic.price, PER),
-        priced("rbac", "With data by role", prices.rbac.price, PER),
+        priced("rbac", "With data restricted by role", prices.rbac.price, PER),
         priced(
             "dynamic_rbac",
-            "With data by a hierarchy, by the hour",
+            "With data restricted by a hierarchy, by the hour",
             prices.dynamic_rbac.rate,
             "hour",
         ),
@@ -200,7 +200,11 @@ fn kpi_implementation(book: &PriceBook) -> Step {
         ..step(
             StepKey::KpiImplementation,
             "KPI implementation",
-            vec![question("complexity", "How much is made for the client?", complexities)],
+            vec![question(
+                "complexity",
+                "How much of it is made for the client?",
+                complexities,
+            )],
         )
     }
 }
@@ -247,14 +251,14 @@ fn retention() -> Step {
                 ("days90", "90 days"),
                 ("days180", "180 days"),
                 ("days365", "365 days"),
-                ("custom", "Another time"),
+                ("custom", "Another number of days"),
             ]),
         )
         .defaulting_to("days90"),
         question("source_active_days", "How many days?", days()).when("source_active", ["custom"]),
         question(
             "source_archive",
-            "Are they archived then? Otherwise they are deleted.",
+            "Are they archived after that? Otherwise they are deleted.",
             AnswerKind::Boolean,
         )
         .defaulting_to(true),
@@ -267,7 +271,7 @@ fn retention() -> Step {
                 ("years5", "5 years"),
                 ("years7", "7 years"),
                 ("years10", "10 years"),
-                ("indefinitely", "For ever"),
+                ("indefinitely", "Indefinitely"),
             ])),
         )
         .when("source_archive", [true])
@@ -280,14 +284,14 @@ fn retention() -> Step {
                 ("days180", "180 days"),
                 ("days365", "365 days"),
                 ("days730", "730 days"),
-                ("custom", "Another time"),
+                ("custom", "Another number of days"),
             ]),
         )
         .defaulting_to("days365"),
         question("analytics_active_days", "How many days?", days()).when("analytics_active", ["custom"]),
         question(
             "analytics_archive",
-            "Are they archived then? Otherwise they are deleted.",
+            "Are they archived after that? Otherwise they are deleted.",
             AnswerKind::Boolean,
         )
         .defaulting_to(true),
@@ -299,7 +303,7 @@ fn retention() -> Step {
                 ("years5", "5 years"),
                 ("years7", "7 years"),
                 ("years10", "10 years"),
-                ("indefinitely", "For ever"),
+                ("indefinitely", "Indefinitely"),
             ])),
         )
         .when("analytics_archive", [true])
@@ -326,26 +330,30 @@ fn detail_and_compliance() -> [Question; 4] {
             ("sox", "SOX: 7 years"),
             ("hipaa", "HIPAA: 6 years"),
             ("iso27001", "ISO 27001"),
-            ("industry", "One of the industry"),
+            ("industry", "A regulation of the industry"),
         ]),
         least: 0,
     };
     [
-        question("granularity", "Which detail of computed values is kept?", levels)
-            .defaulting_to(json!(["raw", "minute", "hour", "day", "month"])),
+        question(
+            "granularity",
+            "Which level of detail of computed values is kept?",
+            levels,
+        )
+        .defaulting_to(json!(["raw", "minute", "hour", "day", "month"])),
         question("compliance", "Which regulations apply?", regulations)
             .optional()
             .defaulting_to(json!([])),
         question(
             "industry_regulation",
-            "Which regulation of the industry?",
+            "Which regulation of the industry is it?",
             AnswerKind::Text { max_length: MAX_LABEL },
         )
         .when("compliance", ["industry"]),
         // The longest that an archive can be chosen for, but for ever.
         question(
             "industry_minimum_years",
-            "How many years does it ask for at least?",
+            "How many years does it require at least?",
             integer("years", 1, 10),
         )
         .when("compliance", ["industry"]),
@@ -361,18 +369,18 @@ fn infrastructure() -> Step {
     let questions = vec![
         question(
             "daily_volume_gb",
-            "How much data come in a day?",
+            "How much source data comes in per day?",
             decimal("GB/day", MAX_DAILY_VOLUME_GB),
         ),
         question(
             "concurrent_users",
-            "How many users at the same time?",
+            "How many users work at the same time?",
             integer("users", 1, MAX_USERS),
         ),
         question("refresh_period", "How often do dashboards refresh?", periods),
         question(
             "monthly_transfer_gb",
-            "How much traffic a month, if it is known?",
+            "How much traffic is there per month, if known?",
             decimal("GB/month", MAX_MONTHLY_TRANSFER_GB),
         )
         .optional(),
@@ -394,12 +402,8 @@ fn managed_services(book: &PriceBook) -> Step {
         priced("custom", "Another number", hour, PER),
     ]);
     let questions = vec![
-        question(
-            "retainer",
-            "Is support wanted, by an annual retainer?",
-            AnswerKind::Boolean,
-        ),
-        question("additional_hours", "How many more hours a year?", bands).when("retainer", [true]),
+        question("retainer", "Is an annual support retainer wanted?", AnswerKind::Boolean),
+        question("additional_hours", "How many additional hours per year?", bands).when("retainer", [true]),
         question(
             "additional_hours_custom",
             "How many?",

@@ -59,7 +59,7 @@ fn an_adjustment_says_what_and_why() {
         (source.pointer.as_ref(), source.from.as_str(), source.to.as_str()),
         ("/source_archive_for", "delete", "years7")
     );
-    assert_eq!(source.reason, "HIPAA asks for 6 years at least");
+    assert_eq!(source.reason, "HIPAA requires at least 6 years");
 }
 
 #[test]

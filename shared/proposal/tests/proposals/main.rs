@@ -1,11 +1,8 @@
-//! Answers and quotes as functions use them.
+//! Answers, quotes and the tasks of a quote as functions use them.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod answers;
 mod common;
-mod feasible;
 mod golden;
-mod plans;
 mod properties;
-mod schedules;
-mod statement;
+mod statement_of_work;

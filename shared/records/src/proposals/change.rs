@@ -3,8 +3,8 @@
 use database::{Database, Error, Session, json};
 use jiff::civil::Date;
 use proposal::lifecycle::Outcome;
-use proposal::schedule::Team;
 use proposal::{Answers, Quote, RequiredObjects, Terms};
+use schedule::Team;
 use serde_json::Value;
 use uuid::Uuid;
 

@@ -48,10 +48,10 @@ fn an_event_becomes_a_fact_with_its_derived_attributes() {
 #[test]
 fn what_is_wrong_is_named_with_its_field() {
     let cases = [
-        ("", "", "is no JSON"),
-        ("{", "", "is no JSON"),
-        (r#"{"at": 1} x"#, "", "is no JSON"),
-        (r#"{"amount": NaN}"#, "", "is no JSON"),
+        ("", "", "is not JSON"),
+        ("{", "", "is not JSON"),
+        (r#"{"at": 1} x"#, "", "is not JSON"),
+        (r#"{"amount": NaN}"#, "", "is not JSON"),
         (
             r#"{"at": 1795262400000, "amount": 1, "region": "\ud800"}"#,
             "region",
@@ -73,7 +73,7 @@ fn what_is_wrong_is_named_with_its_field() {
         (
             r#"{"at": 1795262400000, "amount": 1e99999999999}"#,
             "amount",
-            "is no number",
+            "is not a number",
         ),
         (r#"{"at": 1795262400000, "amount": 1e13}"#, "amount", "is beyond"),
         (
@@ -91,8 +91,12 @@ fn what_is_wrong_is_named_with_its_field() {
             "amount",
             "more digits",
         ),
-        (r#"{"at": 1795262400000, "amount": "1_000"}"#, "amount", "is no number"),
-        (r#"{"at": 1795262400000, "amount": ""}"#, "amount", "is no number"),
+        (
+            r#"{"at": 1795262400000, "amount": "1_000"}"#,
+            "amount",
+            "is not a number",
+        ),
+        (r#"{"at": 1795262400000, "amount": ""}"#, "amount", "is not a number"),
         (
             r#"{"at": 1795262400000, "amount": 1, "items": 1000000000000001}"#,
             "items",
@@ -101,24 +105,24 @@ fn what_is_wrong_is_named_with_its_field() {
         (
             r#"{"at": "2026-11-21T10:00:00[Mars/Olympus]", "amount": 1}"#,
             "at",
-            "is no time",
+            "is not a time",
         ),
         (
             r#"{"at": 1795262400000, "amount": 0.1234567}"#,
             "amount",
             "more than 6 digits",
         ),
-        (r#"{"at": 1795262400000, "amount": "abc"}"#, "amount", "is no number"),
+        (r#"{"at": 1795262400000, "amount": "abc"}"#, "amount", "is not a number"),
         (r#"{"at": 1795262400000, "amount": []}"#, "amount", "not a list"),
         (
             r#"{"at": 1795262400000, "amount": 1, "items": 1.5}"#,
             "items",
-            "is no integer",
+            "is not an integer",
         ),
         (
             r#"{"at": 1795262400000, "amount": 1, "items": 18446744073709551615}"#,
             "items",
-            "is no integer",
+            "is not an integer",
         ),
         (
             r#"{"at": 1795262400000, "amount": 1, "items": "1"}"#,
@@ -138,7 +142,7 @@ fn what_is_wrong_is_named_with_its_field() {
         (
             r#"{"at": 1795262400000, "amount": 1, "colour": "red"}"#,
             "colour",
-            "is no attribute of Sale",
+            "is not an attribute of Sale",
         ),
         (
             r#"{"at": 1795262400000, "amount": 1, "big": true}"#,
@@ -148,7 +152,7 @@ fn what_is_wrong_is_named_with_its_field() {
         (
             r#"{"at": 1795262400000, "amount": 1, "amount": 2}"#,
             "amount",
-            "is there twice",
+            "appears twice",
         ),
     ];
     let mapper = mapper();

@@ -1,8 +1,8 @@
 //! What `docx-rs` can't say, put into the parts that it wrote: rows that repeat, descriptions of pictures, language,
 //! title and author. Text of the document can't look like any of it: in XML its `<` is `&lt;`.
 
+use document::Document;
 use docx_rs::XMLDocx;
-use proposal::document::Document;
 
 use super::tables::HEADER_HEIGHT;
 

@@ -1,10 +1,10 @@
 //! How the Word file looks: colours, styles of paragraphs, lists.
 
+use document::{Colour, Theme};
 use docx_rs::{
     AbstractNumbering, Docx, Level, LevelJc, LevelText, NumberFormat, Numbering, RunFonts, SpecialIndentType, Start,
     Style, StyleType,
 };
-use proposal::document::{Branding, Colour};
 
 use super::space;
 
@@ -32,11 +32,11 @@ pub(super) struct Look {
 }
 
 impl Look {
-    pub(super) fn of(branding: &Branding) -> Self {
+    pub(super) fn of(theme: &Theme) -> Self {
         let digits = |colour: Colour| colour.to_string().trim_start_matches('#').to_uppercase();
         Self {
-            lead: digits(branding.primary.for_text()),
-            accent: digits(branding.accent),
+            lead: digits(theme.primary.for_text()),
+            accent: digits(theme.accent),
         }
     }
 

@@ -1,10 +1,10 @@
 //! Tables of the Word file, and what is laid out as one.
 
+use document::{Align, Cell, Fact, Figure, Gantt, GanttRow, Row, RowKind, Table as Model, Tick};
 use docx_rs::{
     BorderType, BreakType, HeightRule, Paragraph, Run, Shading, ShdType, Table, TableCell, TableCellBorder,
     TableCellBorderPosition, TableCellBorders, TableCellMargins, TableLayoutType, TableRow, VAlignType, WidthType,
 };
-use proposal::document::{Align, Cell, Fact, Figure, Gantt, GanttRow, Row, RowKind, Table as Model, Tick};
 
 use super::styles::{BAR, HAIRLINE, Look, MUTED, PHASE, TEXT_WIDTH, WASH};
 use super::{aligned, paragraph};

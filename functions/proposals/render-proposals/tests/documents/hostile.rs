@@ -1,6 +1,6 @@
 //! Text that looks like markup, or is hard to set, is only ever text.
 
-use proposal::document::{Details, Document, clean};
+use document::{Details, Document, clean};
 use proposal::{Answers, PriceBook, RequiredObjects, Terms, quote};
 use render_proposals::{pdf, word};
 
@@ -102,14 +102,14 @@ fn letters_without_a_glyph_still_make_a_document() {
 
 #[test]
 fn a_logo_is_drawn() {
-    use proposal::document::{Branding, Logo};
+    use document::{Logo, Theme};
     let mut sample = Sample::new(1);
     let pictures = |pdf: &[u8]| {
         String::from_utf8_lossy(pdf).matches("/Subtype /Image").count()
             + String::from_utf8_lossy(pdf).matches("/Subtype/Image").count()
     };
     assert_eq!(pictures(&pdf::render(&sample.document()).unwrap()), 0);
-    sample.branding = Branding {
+    sample.theme = Theme {
         primary: "#ffee00".parse().unwrap(),
         accent: "#ff0000".parse().unwrap(),
         logo: Some(Logo::new(include_bytes!("logo.png")).unwrap()),
@@ -135,7 +135,7 @@ fn an_empty_proposal_makes_documents() {
         date: jiff::civil::Date::MIN,
         valid_until: jiff::civil::Date::MAX,
         prepared_by: "",
-        branding: &Default::default(),
+        theme: &Default::default(),
         answers: &answers,
         terms: &terms,
         required: &required,

@@ -1,7 +1,7 @@
 //! PDF and Word state the numbers of the model, in its order.
 
-use proposal::document::{Document, Locale, Pictures, amounts};
-use render_proposals::{Issued, PAGE_SCALE, pdf, preview, word};
+use document::{Document, Locale, Pictures, amounts};
+use render_proposals::{IssuedRevision, PAGE_SCALE, pdf, preview, word};
 
 use crate::extract::{docx_text, missing, pdf_text};
 use crate::sample::Sample;
@@ -82,7 +82,7 @@ fn the_files_of_a_stored_revision_are_those_of_its_document() {
 fn what_cannot_be_read_is_named() {
     let error = Sample::new(1).stored(|issued| {
         let quote = serde_json::json!({ "price_book": "2025-11-11" });
-        let broken = Issued {
+        let broken = IssuedRevision {
             quote: &quote,
             ..*issued
         };

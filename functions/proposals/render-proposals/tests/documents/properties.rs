@@ -1,6 +1,6 @@
 //! No text makes rendering fail.
 
-use proposal::document::{Pictures, amounts};
+use document::{Pictures, amounts};
 use proptest::prelude::*;
 use render_proposals::{pdf, word};
 

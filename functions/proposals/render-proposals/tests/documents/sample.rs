@@ -1,11 +1,11 @@
 //! A proposal such as a consultancy would send: three value chains, twelve objects, forty KPIs, a plan of thirty tasks.
 
+use document::{Document, Plan, Theme};
 use jiff::ToSpan as _;
 use jiff::civil::{Date, date};
-use proposal::document::{Branding, Document, Plan};
-use proposal::schedule::{Bar, Gantt, Phase};
 use proposal::{Answers, PriceBook, Quote, RequestedKpi, RequiredChain, RequiredObject, RequiredObjects, Terms, quote};
-use render_proposals::Issued;
+use render_proposals::IssuedRevision;
+use schedule::{Bar, Gantt, Phase};
 use serde_json::{Value, json};
 
 /// Code, description, source system, method.
@@ -123,7 +123,7 @@ const START: Date = date(2027, 1, 11);
 pub(crate) struct Sample {
     pub(crate) client: String,
     pub(crate) project: String,
-    pub(crate) branding: Branding,
+    pub(crate) theme: Theme,
     pub(crate) answers: Answers,
     pub(crate) required: RequiredObjects,
     pub(crate) bars: Vec<Bar>,
@@ -138,7 +138,7 @@ impl Sample {
         Self {
             client: "Northwind Logistics Group".to_owned(),
             project: "Supply chain control tower".to_owned(),
-            branding: Branding::default(),
+            theme: Theme::default(),
             answers: answers(&codes),
             required: required(&codes),
             bars: bars(),
@@ -171,13 +171,13 @@ impl Sample {
     }
 
     /// Gives the sample to something as it is stored.
-    pub(crate) fn stored<T>(&self, read: impl FnOnce(&Issued<'_>) -> T) -> T {
+    pub(crate) fn stored<T>(&self, read: impl FnOnce(&IssuedRevision<'_>) -> T) -> T {
         let gantt = Gantt::of(START, self.bars.clone());
         let plan = (!self.bars.is_empty()).then_some(Plan {
             start: START,
             gantt: &gantt,
         });
-        read(&Issued {
+        read(&IssuedRevision {
             proposal: "0193a1c2-6f3e-7c41-9d0a-5b1f0f6f2a77",
             name: &self.project,
             revision: 2,
@@ -189,7 +189,7 @@ impl Sample {
             required: &serde_json::to_value(&self.required).unwrap(),
             quote: &serde_json::to_value(self.quote()).unwrap(),
             prepared_by: "Meridian Analytics Consulting",
-            branding: Some(&self.branding),
+            theme: Some(&self.theme),
             plan,
             conditions: &self.conditions,
         })

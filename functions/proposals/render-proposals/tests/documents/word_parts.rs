@@ -1,6 +1,6 @@
 //! What Word needs to know beyond the text.
 
-use proposal::document::{Block, Document};
+use document::{Block, Document};
 use render_proposals::word;
 
 use crate::extract::part;

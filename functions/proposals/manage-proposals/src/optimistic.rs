@@ -1,0 +1,182 @@
+//! Optimistic concurrency: read, decide, write if nobody was faster, otherwise look again.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use api::domain_events::DomainEvent;
+use axum::response::Response;
+use records::definitions::ClientCatalog;
+use records::proposals::{By, Change, Changed, Stored};
+use identity::Caller;
+use platform::versions::changed_meanwhile;
+use platform::Problem;
+use proposal::lifecycle::{Action, State};
+
+use crate::response::proposal_response;
+use crate::{Context, WHAT, current_state, is_to_be_done};
+
+/// How often an attempt is made before the caller is asked to come back.
+const MAX_ATTEMPTS: usize = 5;
+
+/// Attempts until one gives a result; `None` says that somebody else was faster and that it is to be tried again.
+///
+/// # Errors
+/// 409 after [`MAX_ATTEMPTS`] attempts, naming `what`; and whatever an attempt refuses.
+pub(crate) async fn retry<T, F>(what: &str, attempt: impl Fn() -> F) -> Result<T, Problem>
+where
+    F: Future<Output = Result<Option<T>, Problem>>,
+{
+    for _ in 0..MAX_ATTEMPTS {
+        if let Some(result) = attempt().await? {
+            return Ok(result);
+        }
+    }
+    let busy = format!("too many others are changing {what} at the moment");
+    Err(Problem::conflict(busy).hint("try again in a moment"))
+}
+
+/// Whether a replacement has still to be written. It has not when the same is stored already: a repeated request finds its own
+/// effect, whatever version it names.
+///
+/// # Errors
+/// 412 when something else is stored than the caller has read.
+pub(crate) fn is_to_be_replaced(
+    (what, name): (&str, &str),
+    version: i32,
+    expected: Option<i32>,
+    same: bool,
+) -> Result<bool, Problem> {
+    if same && expected.is_none_or(|expected| expected <= version) {
+        return Ok(false);
+    }
+    check_version((what, name), version, expected)?;
+    Ok(true)
+}
+
+/// That what the caller has read is still what is stored.
+pub(crate) fn check_version((what, name): (&str, &str), version: i32, expected: Option<i32>) -> Result<(), Problem> {
+    match expected {
+        Some(expected) if expected != version => Err(changed_meanwhile(what, name, version)),
+        _ => Ok(()),
+    }
+}
+
+/// One attempt to change a proposal: the proposal as it was read, and the client's definitions.
+pub(crate) struct Attempt<'a> {
+    context: &'a Context,
+    caller: &'a Caller,
+    pub(crate) proposal: Stored,
+    pub(crate) definitions: Arc<ClientCatalog>,
+}
+
+/// How an attempt ended.
+pub(crate) enum Outcome {
+    /// The proposal is as it was asked for: now, or it was already.
+    Settled(Box<Stored>),
+    /// Somebody else was faster, and nothing was written.
+    Overtaken,
+}
+
+impl Context {
+    /// Reads a proposal and lets `attempt` decide and write, until nobody was faster. Answers with the proposal as it is then.
+    pub(crate) async fn change_proposal<'a, F>(
+        &'a self,
+        caller: &'a Caller,
+        id: &str,
+        attempt: impl Fn(Attempt<'a>) -> F,
+    ) -> Result<Response, Problem>
+    where
+        F: Future<Output = Result<Outcome, Problem>>,
+    {
+        retry(&format!("{WHAT} {id:?}"), || async {
+            let (proposal, definitions) = self.read(caller, id).await?;
+            let read = Attempt {
+                context: self,
+                caller,
+                proposal,
+                definitions: Arc::clone(&definitions),
+            };
+            match attempt(read).await? {
+                Outcome::Settled(proposal) => proposal_response(*proposal, &definitions).map(Some),
+                Outcome::Overtaken => Ok(None),
+            }
+        })
+        .await
+    }
+}
+
+impl Attempt<'_> {
+    /// Where the latest revision stands today.
+    pub(crate) fn state(&self) -> State {
+        current_state(&self.proposal, &self.definitions)
+    }
+
+    /// Whether a draft has still to be edited; see [`is_to_be_replaced`].
+    ///
+    /// # Errors
+    /// 412 when the caller has read another version, 409 when it is no draft.
+    pub(crate) fn is_to_be_edited(&self, expected: Option<i32>, same: bool) -> Result<bool, Problem> {
+        let Stored { version, revision, .. } = self.proposal;
+        if !is_to_be_replaced((WHAT, &self.id()), version, expected, same)? {
+            return Ok(false);
+        }
+        is_to_be_done(revision, self.state(), Action::Edit)?;
+        Ok(true)
+    }
+
+    /// That the caller has read the version that is stored.
+    pub(crate) fn check_version(&self, expected: Option<i32>) -> Result<(), Problem> {
+        check_version((WHAT, &self.id()), self.proposal.version, expected)
+    }
+
+    /// Nothing is to be written.
+    pub(crate) fn unchanged(self) -> Outcome {
+        Outcome::Settled(Box::new(self.proposal))
+    }
+
+    /// Nothing is to be written, and the proposal may have been changed since it was read.
+    pub(crate) async fn read_again(self) -> Result<Outcome, Problem> {
+        self.stored().await
+    }
+
+    /// Writes a change if the proposal is still at the version that was read.
+    pub(crate) async fn write(&self, change: Change<'_>) -> Result<Outcome, Problem> {
+        let Caller { client, user, .. } = *self.caller;
+        let event = None;
+        self.write_by(By { client, user, event }, change).await
+    }
+
+    /// As [`Self::write`], with an event that is sent when the change is stored.
+    pub(crate) async fn write_and_publish(&self, change: Change<'_>, event: &DomainEvent) -> Result<Outcome, Problem> {
+        let Caller { client, user, .. } = *self.caller;
+        let event = outbox::pending(event)?;
+        let event = Some(&event);
+        let outcome = self.write_by(By { client, user, event }, change).await?;
+        if matches!(outcome, Outcome::Settled(_)) {
+            outbox::send_now(&self.context.database, &self.context.bus, client).await;
+        }
+        Ok(outcome)
+    }
+
+    async fn write_by(&self, by: By<'_>, change: Change<'_>) -> Result<Outcome, Problem> {
+        let Stored { id, version, .. } = self.proposal;
+        let changed = records::proposals::change(&self.context.database, by, (id, version), change)
+            .await
+            .context("change proposal")?;
+        match changed {
+            Changed::Done => self.stored().await,
+            Changed::Stale(_) => Ok(Outcome::Overtaken),
+            Changed::Missing => Err(Problem::not_found(WHAT, &self.id())),
+        }
+    }
+
+    /// The proposal as it is stored now.
+    async fn stored(&self) -> Result<Outcome, Problem> {
+        let proposal = self.context.proposal(self.caller.client, &self.id()).await?;
+        Ok(Outcome::Settled(Box::new(proposal)))
+    }
+
+    fn id(&self) -> String {
+        self.proposal.id.to_string()
+    }
+}

@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+
+pub mod account;
+pub mod api_gateway;
+mod aws_json;
+pub mod clock;
+pub mod dynamodb;
+pub mod eventbridge;
+pub mod lambda;
+pub mod listeners;
+pub mod s3;
+pub mod scheduler;
+pub mod secrets_manager;
+pub mod ses;
+pub mod sqs;
+pub mod stand_in;
+pub mod tasks;
+pub mod template;
+#[cfg(test)]
+mod testing;
+
+pub use stand_in::StandIn;

@@ -1,0 +1,86 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde_json::json;
+
+use super::*;
+use crate::lambda::testing::{Fake, Reply};
+use crate::testing::{TempFolder, listener, sdk_config};
+
+/// One function behind a route and behind a queue that hears of a bucket's objects.
+const TEMPLATE: &str = r#"
+Resources:
+  Api: { Type: AWS::Serverless::HttpApi }
+  Items: { Type: AWS::SQS::Queue, Properties: { QueueName: items } }
+  Dropped:
+    Type: AWS::S3::Bucket
+    Properties:
+      BucketName: dropped
+      NotificationConfiguration: { QueueConfigurations: [{ Event: "s3:ObjectCreated:*", Queue: !GetAtt Items.Arn }] }
+  Work:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: target/lambda/work/
+      Events:
+        Hello: { Type: HttpApi, Properties: { Method: get, Path: /hello } }
+        Queue: { Type: SQS, Properties: { Queue: !GetAtt Items.Arn } }
+"#;
+
+async fn start(folder: &TempFolder) -> StandIn {
+    let (http, websocket) = (listener().await.0, listener().await.0);
+    let listeners = Listeners::bind(http, websocket).await.unwrap();
+    let addresses = listeners.addresses().unwrap();
+    let template = Template::parse(TEMPLATE, &addresses, &BTreeMap::new(), &|_, _| None).unwrap();
+    let settings = Settings {
+        state: folder.path().to_owned(),
+        functions: FunctionsDir::new("/nowhere"),
+        external: vec!["work".to_owned()],
+        pool: PoolLimits::default(),
+        visibility: None,
+        websocket: Limits::default(),
+    };
+    StandIn::start(template, listeners, settings).unwrap()
+}
+
+#[tokio::test]
+async fn requests_and_objects_reach_the_function_once_it_is_open() {
+    let folder = TempFolder::create();
+    let mut stand_in = start(&folder).await;
+    let hello = json!({ "statusCode": 200, "body": "hello" });
+    let work = Fake::new(&stand_in.pool, "work", move |_| Reply::Answer(hello.clone()));
+    let endpoints = stand_in.endpoints().clone();
+    let config = aws_sdk_s3::config::Builder::from(&sdk_config(&endpoints.s3)).force_path_style(true);
+    let s3 = aws_sdk_s3::Client::from_conf(config.build());
+    let object = s3.put_object().bucket("dropped").key("a.csv");
+    object.body(Bytes::from_static(b"abc").into()).send().await.unwrap();
+    assert!(work.events().is_empty(), "nothing is invoked before it is open");
+
+    stand_in.open().unwrap();
+    stand_in.open().unwrap();
+    let [event] = work.wait_for(1).await.try_into().unwrap();
+    let body: serde_json::Value = serde_json::from_str(event["Records"][0]["body"].as_str().unwrap()).unwrap();
+    assert_eq!(body["Records"][0]["s3"]["object"]["key"], "a.csv");
+    let answer = reqwest::get(format!("{}/hello", endpoints.http)).await.unwrap();
+    assert_eq!(answer.text().await.unwrap(), "hello");
+    let url = format!("{}/2015-03-31/functions/work/invocations", endpoints.lambda);
+    let answer = reqwest::Client::new().post(url).body("{}").send().await.unwrap();
+    assert_eq!(answer.json::<serde_json::Value>().await.unwrap()["body"], "hello");
+    stand_in.shutdown().await;
+    assert!(reqwest::get(format!("{}/hello", endpoints.http)).await.is_err());
+}
+
+#[tokio::test]
+async fn functions_are_told_where_the_services_are() {
+    let folder = TempFolder::create();
+    let stand_in = start(&folder).await;
+    let [work] = stand_in.external() else {
+        panic!("{:?}", stand_in.external())
+    };
+    for (variable, endpoint) in stand_in.endpoints().environment() {
+        assert_eq!(work.environment.get(&variable), Some(&endpoint), "{variable}");
+    }
+    assert_eq!(work.environment["AWS_ENDPOINT_URL_SQS"], stand_in.endpoints().sqs);
+    stand_in.shutdown().await;
+}

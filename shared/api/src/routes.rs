@@ -1,3 +1,0 @@
-//! Routes whose types are not beside them.
-
-pub mod service_proposals;

@@ -1,0 +1,204 @@
+//! `docs/formulas.md` holds: every row of its checked tables is compiled and evaluated.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use formula::{Attribute, AttributeType, Diagnostic, Entities, Value, compile, compile_row, parse};
+use rust_decimal::Decimal;
+
+/// A table of the manual: the cells of its header, and those of each row.
+struct Table {
+    header: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    fn is(&self, header: &[&str]) -> bool {
+        self.header == header
+    }
+}
+
+fn tables() -> Vec<Table> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/formulas.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut tables: Vec<Table> = Vec::new();
+    let mut inside = false;
+    for line in text.lines() {
+        let Some(row) = line.strip_prefix("| ").and_then(|line| line.strip_suffix(" |")) else {
+            inside = false;
+            continue;
+        };
+        let cells: Vec<String> = row.split(" | ").map(|cell| cell.trim().to_owned()).collect();
+        match tables.last_mut() {
+            Some(table) if inside => table.rows.push(cells),
+            _ => tables.push(Table {
+                header: cells,
+                rows: Vec::new(),
+            }),
+        }
+        inside = true;
+    }
+    for table in &mut tables {
+        // The line of dashes below the header.
+        table.rows.remove(0);
+    }
+    tables
+}
+
+/// Rows of all tables with this header; there is at least one.
+fn rows(header: &[&str]) -> Vec<Vec<String>> {
+    let rows: Vec<Vec<String>> = tables()
+        .into_iter()
+        .filter(|table| table.is(header))
+        .flat_map(|table| table.rows)
+        .collect();
+    assert!(!rows.is_empty(), "docs/formulas.md has no table {header:?}");
+    rows
+}
+
+/// What stands between backticks, one or several with commas between them.
+fn code(cell: &str) -> Vec<String> {
+    let parts = cell.split('`').skip(1).step_by(2);
+    parts.map(str::to_owned).collect()
+}
+
+fn one(cell: &str) -> String {
+    code(cell)
+        .into_iter()
+        .next()
+        .unwrap_or_else(|| panic!("no code in {cell:?}"))
+}
+
+/// A literal of the language, or "no value".
+fn value(cell: &str) -> Value {
+    if cell == "no value" {
+        return Value::Null;
+    }
+    let literal = one(cell);
+    match literal.as_str() {
+        "TRUE" => Value::Boolean(true),
+        "FALSE" => Value::Boolean(false),
+        text if text.starts_with('\'') => Value::Text(text.trim_matches('\'').to_owned()),
+        number => Value::Decimal(number.parse().unwrap()),
+    }
+}
+
+/// The number that a value is; other values as they are, so that both can be compared with what the manual says.
+fn plain(value: Value) -> Value {
+    value
+        .as_decimal()
+        .map_or(value, |number| Value::Decimal(number.normalize()))
+}
+
+/// The entities that the manual describes, with the value of each attribute.
+struct Described(BTreeMap<String, (Vec<Attribute>, Vec<Value>)>);
+
+impl Described {
+    fn read() -> Self {
+        let described = tables().into_iter().filter(|table| {
+            table.header.len() == 4 && table.header[1..] == ["type", "dimension", "value in the examples"]
+        });
+        Self(
+            described
+                .map(|table| (one(&table.header[0]), entity(&table.rows)))
+                .collect(),
+        )
+    }
+}
+
+fn entity(rows: &[Vec<String>]) -> (Vec<Attribute>, Vec<Value>) {
+    let attributes = rows.iter().map(|row| {
+        let kind = AttributeType::ALL
+            .into_iter()
+            .find(|kind| kind.name() == row[1])
+            .unwrap();
+        let value = match (kind, value(&row[3])) {
+            (AttributeType::Integer, Value::Decimal(number)) => Value::Integer(number.try_into().unwrap()),
+            (_, value) => value,
+        };
+        let attribute = Attribute {
+            name: one(&row[0]),
+            kind,
+            dimension: row[2] == "yes",
+        };
+        (attribute, value)
+    });
+    attributes.unzip()
+}
+
+impl Entities for Described {
+    fn attributes(&self, entity: &str) -> Option<&[Attribute]> {
+        self.0.get(entity).map(|(attributes, _)| attributes.as_slice())
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.0.keys().map(String::as_str).collect()
+    }
+}
+
+#[test]
+fn precedence_is_as_the_manual_says() {
+    for row in rows(&["short", "with all parentheses"]) {
+        let (short, explicit) = (parse(&one(&row[0])), parse(&one(&row[1])));
+        assert_eq!(short.diagnostics, [], "{row:?}");
+        assert_eq!(short.tree.to_string(), explicit.tree.to_string(), "{row:?}");
+    }
+}
+
+#[test]
+fn formulas_have_the_measures_that_the_manual_names() {
+    let entities = Described::read();
+    for row in rows(&["KPI formula", "measures"]) {
+        let formula = compile(&one(&row[0]), &entities).unwrap_or_else(|errors| panic!("{row:?}: {errors:?}"));
+        let measures: Vec<String> = formula.measures.iter().map(ToString::to_string).collect();
+        assert_eq!(measures, code(&row[1]), "{row:?}");
+    }
+}
+
+#[test]
+fn measures_finish_to_the_values_of_the_manual() {
+    let entities = Described::read();
+    for row in rows(&["KPI formula", "values of its measures", "value"]) {
+        let formula = compile(&one(&row[0]), &entities).unwrap_or_else(|errors| panic!("{row:?}: {errors:?}"));
+        let values: Vec<Option<Decimal>> = row[1].split(", ").map(|cell| value(cell).as_decimal()).collect();
+        assert_eq!(formula.finish(&values), value(&row[2]).as_decimal(), "{row:?}");
+    }
+}
+
+#[test]
+fn derived_attributes_have_the_values_of_the_manual() {
+    let entities = Described::read();
+    let (attributes, fact) = &entities.0["Flight"];
+    for row in rows(&["derived attribute", "type", "value"]) {
+        let formula = compile_row(&one(&row[0]), attributes).unwrap_or_else(|errors| panic!("{row:?}: {errors:?}"));
+        assert_eq!(formula.kind().name(), row[1], "{row:?}");
+        assert_eq!(plain(formula.evaluate(fact)), plain(value(&row[2])), "{row:?}");
+    }
+}
+
+#[test]
+fn mistakes_have_the_diagnostics_of_the_manual() {
+    let entities = Described::read();
+    let (attributes, _) = &entities.0["Flight"];
+    let codes = |found: Vec<Diagnostic>| {
+        found
+            .into_iter()
+            .map(|found| found.code.to_owned())
+            .collect::<BTreeSet<_>>()
+    };
+    let mut wrong = Vec::new();
+    for row in rows(&["written", "diagnostics"]) {
+        let found = codes(compile(&one(&row[0]), &entities).err().unwrap_or_default());
+        wrong.extend((found != code(&row[1]).into_iter().collect()).then_some((row, found)));
+    }
+    for row in rows(&["written as a derived attribute", "diagnostics"]) {
+        let found = codes(compile_row(&one(&row[0]), attributes).err().unwrap_or_default());
+        wrong.extend((found != code(&row[1]).into_iter().collect()).then_some((row, found)));
+    }
+    assert_eq!(wrong, [], "rows of docs/formulas.md, and what is found");
+}

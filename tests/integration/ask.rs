@@ -1,0 +1,3 @@
+//! Questions over HTTP: series and values.
+
+mod questions;

@@ -1,0 +1,4 @@
+//! Definitions of entities and KPIs.
+
+mod definitions;
+mod mistakes;

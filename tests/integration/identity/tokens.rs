@@ -1,0 +1,183 @@
+//! Tokens of every kind, and passwords that are guessed.
+
+use identity::{Caller, Claims, Features, Role, SigningKey, TokenUse, generate_key_pair};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use tests::http::{PASSWORD, User};
+use tests::product::Product;
+use uuid::Uuid;
+
+fn signed(key: &SigningKey, user: &User, change: impl FnOnce(&mut Claims)) -> String {
+    let caller = Caller {
+        client: user.client,
+        user: Uuid::new_v4(),
+        role: Role::Admin,
+        features: Features::ALL,
+    };
+    let mut claims = Claims::new(&caller, TokenUse::Access, Uuid::new_v4(), platform::clock::now());
+    change(&mut claims);
+    key.sign(&claims).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_is_not_ours_or_not_of_now_opens_nothing() {
+    let product = Product::shared().await;
+    let user = product.client().await;
+    let key = product.signing_key();
+    let foreign = SigningKey::from_pem(&generate_key_pair().unwrap().signing_pem).unwrap();
+    let now: Timestamp = platform::clock::now();
+    let at = |hours: i64| (now + SignedDuration::from_hours(hours)).as_second();
+    let other =
+        |field: fn(&mut Claims) -> &mut String| signed(&key, &user, move |claims| *field(claims) = "else".to_owned());
+    for (name, token, status) in [
+        ("ours", signed(&key, &user, |_| {}), 200),
+        ("signed by a stranger", signed(&foreign, &user, |_| {}), 403),
+        (
+            "expired",
+            signed(&key, &user, |claims| (claims.iat, claims.exp) = (at(-2), at(-1))),
+            403,
+        ),
+        (
+            "not yet issued",
+            signed(&key, &user, |claims| (claims.iat, claims.exp) = (at(1), at(2))),
+            403,
+        ),
+        ("of another issuer", other(|claims| &mut claims.iss), 403),
+        ("for another audience", other(|claims| &mut claims.aud), 403),
+        (
+            "for refreshing",
+            signed(&key, &user, |claims| claims.token_use = TokenUse::Refresh),
+            403,
+        ),
+        (
+            "of a client that is gone",
+            signed(&key, &user, |claims| claims.client = Uuid::from_u128(9)),
+            401,
+        ),
+        ("oversized", "a".repeat(6_000), 403),
+    ] {
+        let answer = user.with_token(&token).get("/v1/kpis").await;
+        assert_eq!(answer.status, status, "{name}: {answer}");
+    }
+    let basic = user.signed_out().get("/v1/kpis");
+    let answer = basic.header("authorization", "Basic YWRtaW46YWRtaW4=").await;
+    assert!(matches!(answer.status, 401 | 403), "{answer}");
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_was_tampered_with_opens_nothing() {
+    let product = Product::shared().await;
+    let (ours, theirs) = (product.client().await, product.client().await);
+    ours.signed_out().get("/v1/kpis").await.refused(401);
+    let parts: Vec<&str> = ours.token.split('.').collect();
+    let other: Vec<&str> = theirs.token.split('.').collect();
+    // {"alg":"none"} with our claims; their claims under our signature; our refresh token; nonsense.
+    let unsigned = format!("eyJhbGciOiJub25lIn0.{}.", parts[1]);
+    let spliced = format!("{}.{}.{}", parts[0], other[1], parts[2]);
+    for (name, token) in [
+        ("unsigned", unsigned.as_str()),
+        ("tampered", &spliced),
+        ("refresh token", &ours.refresh_token),
+        ("nonsense", "abc"),
+    ] {
+        let answer = ours.with_token(token).get("/v1/kpis").await;
+        assert_eq!(answer.status, 403, "{name}: {answer}");
+    }
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refresh_token_is_good_once() {
+    let product = Product::shared().await;
+    let user = product.client().await;
+    let fresh = user.refreshed().await;
+    fresh.get("/v1/kpis").await.ok();
+    let used = json!({ "refresh_token": user.refresh_token });
+    user.signed_out().post("/v1/refresh-token", &used).await.refused(401);
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_five_who_refresh_at_once_one_succeeds() {
+    let product = Product::shared().await;
+    let user = product.client().await;
+    let nobody = user.signed_out();
+    let body = json!({ "refresh_token": user.refresh_token });
+    let requests = (0..5).map(|_| nobody.post("/v1/refresh-token", &body).send());
+    let answers = futures::future::join_all(requests).await;
+    let mut statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 401, 401, 401, 401]);
+    // An access token does not refresh.
+    let access = json!({ "refresh_token": user.token });
+    nobody.post("/v1/refresh-token", &access).await.refused(401);
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sign_in_does_not_tell_whether_an_address_is_known_and_guessing_is_slowed_down() {
+    let product = Product::shared().await;
+    let user = product.client().await;
+    let nobody = user.signed_out();
+    let unknown = format!("nobody-{}", user.email);
+    let sign_in =
+        |email: &str, password: &str| nobody.post("/v1/sign-in", &json!({ "email": email, "password": password }));
+    let wrong_password = sign_in(&user.email, "wrong password").await.refused(401);
+    let wrong_address = sign_in(&unknown, PASSWORD).await.refused(401);
+    assert_eq!(wrong_password.body, wrong_address.body);
+    let guessed = format!("guess-{}", user.email);
+    let mut statuses = Vec::new();
+    for _ in 0..12 {
+        statuses.push(sign_in(&guessed, "guess guess").await.status);
+    }
+    assert_eq!((statuses[0], statuses[11]), (401, 429), "{statuses:?}");
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_is_locked_for_a_while_after_many_guesses() {
+    let product = Product::shared().await;
+    let (ours, theirs) = (product.client().await, product.client().await);
+    let analyst = product.colleague(&ours, "analyst").await;
+    let nobody = ours.signed_out();
+    let shouted = format!("A{} ", &analyst.email[1..]);
+    let mut last = None;
+    for guess in 0..11 {
+        let body = json!({ "email": shouted, "password": format!("guess {guess}") });
+        last = Some(nobody.post("/v1/sign-in", &body).await);
+    }
+    let last = last.unwrap().refused(429);
+    assert_eq!(last.header("content-type"), "application/problem+json");
+    assert!(last.header("retry-after").parse::<u32>().unwrap() > 0);
+    // The right password is a guess among others.
+    let right = json!({ "email": analyst.email, "password": PASSWORD });
+    nobody.post("/v1/sign-in", &right).await.refused(429);
+    // Others are not locked.
+    theirs.signed_in().await;
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sign_in_that_can_not_be_is_refused_and_does_not_repeat_the_password() {
+    let product = Product::shared().await;
+    let user = product.client().await;
+    let nobody = user.signed_out();
+    for (body, status) in [
+        (json!({ "email": "a\0@example.com", "password": PASSWORD }), 401),
+        (
+            json!({ "email": "'; --@example.com", "password": "x".repeat(100_000) }),
+            401,
+        ),
+        (json!({ "email": "" , "password": "" }), 401),
+        (json!({ "email": user.email }), 400),
+        (
+            json!({ "email": user.email, "password": PASSWORD, "role": "admin" }),
+            400,
+        ),
+    ] {
+        let refused = nobody.post("/v1/sign-in", &body).await.refused(status);
+        assert!(!refused.body.to_string().contains(PASSWORD), "{refused}");
+    }
+    product.stop().await;
+}

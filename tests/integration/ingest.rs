@@ -1,0 +1,6 @@
+//! Events on their way in: what is good counts once, what is bad becomes dead letters, accepted + rejected = sent.
+
+mod dead_letters;
+mod events;
+mod files;
+mod repeats;

@@ -9,7 +9,6 @@ use aws_stand_in::StandIn;
 use aws_stand_in::lambda::{ExternalFunction, FunctionsDir, Invoker, PoolLimits};
 use aws_stand_in::stand_in::Settings;
 use aws_stand_in::tasks::Tasks;
-use aws_stand_in::template::Template;
 use bytes::Bytes;
 
 use super::access::{self, Access};

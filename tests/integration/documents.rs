@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::tidy::template::{function_of_event, functions, http_routes, template};
-use crate::tidy::{read, sample_events};
+use crate::tidy::{read, root, sample_events};
 
 /// Where SAM looks up what a resource may be; any region that has every service used.
 const REGION: &str = "us-east-1";

@@ -147,8 +147,7 @@ impl Product {
     pub fn signing_key(&self) -> SigningKey {
         let key = || {
             let secrets = Secrets::open(&self.state.join("secrets.json"), "dev")?;
-            let keys = secrets.values().get("analytics-engine/dev/tokens");
-            let pem = keys.and_then(|keys| keys.get("signing_key"));
+            let pem = secrets.get("analytics-engine/dev/tokens", "signing_key");
             anyhow::Ok(SigningKey::from_pem(pem.context("the secret has no key")?)?)
         };
         ready(key(), "there is no signing key")

@@ -46,7 +46,7 @@ pub struct Proposal {
     pub id: Uuid,
     /// Name of the project.
     pub name: String,
-    /// Version of the price book that it was begun with and is priced by.
+    /// Version of the price book that it was begun with and is priced from.
     pub price_book: String,
     /// Counts the changes.
     pub version: i32,
@@ -74,7 +74,7 @@ pub struct Proposal {
     /// When it was changed last.
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
-    /// By whom; absent when it was not changed since it was begun.
+    /// By whom; absent when it has not been changed since it was begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_by: Option<Actor>,
     /// Who gave its discounts, currency and tax; absent when nobody did.
@@ -120,7 +120,7 @@ pub struct Actor {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IssueRequest {
-    /// The draft's revision: when that is issued already, it is not issued again, nor the next one in its place.
+    /// The draft's revision. If it is issued already, neither it nor the next one is issued.
     pub revision: i32,
 }
 
@@ -136,7 +136,7 @@ pub struct RevisionRequest {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Acceptance {
-    /// The revision that was read: another one is not accepted unseen.
+    /// The revision that was read, so that no other one is accepted unseen.
     pub revision: i32,
 }
 
@@ -163,7 +163,7 @@ pub struct ScheduleRequest {
     /// Days on which nobody works.
     #[serde(default)]
     pub holidays: Vec<Span>,
-    /// A change to be compared.
+    /// A change to compare with the plan.
     pub what_if: Option<WhatIfQuestion>,
 }
 
@@ -176,7 +176,7 @@ pub enum WhatIfQuestion {
     /// Another first day of work.
     #[schema(value_type = String, format = Date)]
     StartOn(Date),
-    /// A task that does not begin before a day.
+    /// A task that begins no earlier than a day.
     BeginTask {
         /// The key of the task.
         task: String,
@@ -289,16 +289,16 @@ pub struct Proposals {
 pub struct Documents {
     /// The revision.
     pub revision: i32,
-    /// How far they are.
+    /// Whether they are ready.
     pub state: DocumentState,
-    /// Why the last try failed. It is tried five times within half an hour; a POST to the same path asks for more.
+    /// Why the last attempt failed. Five attempts are made within half an hour; a POST to the same path asks for more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
     /// The PDF and the Word file.
     pub files: Vec<DocumentFile>,
     /// Pictures of the pages, in their order.
     pub pages: Vec<DocumentFile>,
-    /// When the links end; ask again for new ones.
+    /// When the links expire; ask again for new ones.
     #[schema(value_type = String, format = DateTime)]
     pub links_expire_at: Timestamp,
 }
@@ -311,28 +311,28 @@ pub struct DocumentsRequest {
     pub revision: i32,
 }
 
-/// How far documents are.
+/// Whether documents are ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DocumentState {
-    /// They are being made: it takes seconds.
+    /// They are being made, which takes seconds.
     Pending,
-    /// They are there.
+    /// They can be downloaded.
     Ready,
-    /// They could not be made; the reason is beside this.
+    /// They could not be made: `failure` says why.
     Failed,
 }
 
-/// A file to be got.
+/// A file to download.
 #[derive(Serialize, ToSchema)]
 pub struct DocumentFile {
-    /// What it is saved as.
+    /// The name that it is saved under.
     pub name: String,
     /// Its media type.
     pub media_type: String,
-    /// Its size.
+    /// Its size in bytes.
     pub bytes: usize,
-    /// Where anyone gets it who has this link, for a while.
+    /// A link with which anyone can download it for a while.
     #[schema(format = "uri")]
     pub url: String,
 }
@@ -351,7 +351,7 @@ pub struct Branding {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(content_encoding = "base64", max_length = 699052)]
     pub logo: Option<String>,
-    /// Terms and conditions: the last chapter of each document, a paragraph a line.
+    /// Terms and conditions: the last chapter of each document, one paragraph per line.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schema(max_length = 50000)]
     pub conditions: String,

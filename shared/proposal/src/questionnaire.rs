@@ -86,10 +86,10 @@ pub struct Step {
     pub key: StepKey,
     /// The name for people.
     pub title: &'static str,
-    /// What the questions are asked for each of; then the body is an object of codes, each with its answers.
+    /// What the step is repeated for; then the body is an object of codes, each with its answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub for_each: Option<ForEach>,
-    /// The questions, in their order. A condition looks at questions before it only.
+    /// The questions, in their order. A condition refers only to earlier questions.
     pub questions: Vec<Question>,
 }
 
@@ -114,7 +114,7 @@ pub struct Question {
     pub answer: AnswerKind,
     /// Whether a quote is incomplete without it.
     pub required: bool,
-    /// What is taken when the step is answered without it.
+    /// The answer that is assumed when the step is answered without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub default: Option<Value>,
@@ -160,7 +160,7 @@ pub enum AnswerKind {
         /// The most.
         max: u32,
     },
-    /// A number, or a text of digits that is exact; with at most six decimals.
+    /// A number, or its exact digits as text; with at most six decimals.
     Decimal {
         /// The unit.
         unit: &'static str,
@@ -192,7 +192,7 @@ pub struct Choice {
     pub key: &'static str,
     /// The name for people.
     pub text: &'static str,
-    /// What it costs, where the book has a price of it.
+    /// What it costs, where the price book has a price for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub price: Option<ChoicePrice>,
 }

@@ -288,7 +288,7 @@ impl Totals {
 pub struct Notice {
     /// What it is about: the name of a step, a slash, and what there.
     pub pointer: String,
-    /// What is so.
+    /// What there is to know.
     pub text: String,
     /// What can be done about it.
     pub hint: String,
@@ -309,7 +309,7 @@ pub struct Quote {
     pub totals: Totals,
     /// What is still to be answered, and so not in the lines.
     pub missing: Vec<Missing>,
-    /// Retention that was lengthened.
+    /// Retention periods that were lengthened.
     pub adjustments: Vec<Adjustment>,
     /// What else a reader should know.
     pub notices: Vec<Notice>,

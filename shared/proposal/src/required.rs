@@ -17,7 +17,7 @@ pub struct RequiredObjects {
     pub value_chains: Vec<RequiredChain>,
     /// KPIs that belong to no value chain, so that no licence covers them.
     pub without_value_chain: Vec<String>,
-    /// Codes that the catalogue does not have, or not any more.
+    /// Codes that the catalogue does not have, or no longer has.
     pub unknown_kpis: Vec<String>,
 }
 
@@ -35,7 +35,7 @@ pub struct RequestedKpi {
 pub struct RequiredObject {
     /// Its code.
     pub code: String,
-    /// What it is.
+    /// A description of it.
     pub description: String,
     /// The KPIs that need it.
     pub kpis: Vec<String>,

@@ -35,7 +35,7 @@ pub struct Adjustment {
     pub pointer: Cow<'static, str>,
     /// What was answered; `delete` when nothing is archived.
     pub from: String,
-    /// What is counted with.
+    /// What the quote is computed with instead.
     pub to: String,
     /// Why.
     pub reason: String,

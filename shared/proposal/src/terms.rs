@@ -73,7 +73,7 @@ pub struct Discount {
     /// Percent of the list price, above 0, with up to two decimals.
     #[schema(value_type = String)]
     pub percent: Decimal,
-    /// Why it is given; stands in the document.
+    /// Why it is given; the document says so.
     #[schema(max_length = 120)]
     pub reason: String,
 }

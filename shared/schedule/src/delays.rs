@@ -1,4 +1,4 @@
-//! Why tasks begin later, or take longer, than they would have to.
+//! Why tasks begin later, or take longer, than necessary.
 //!
 //! Measured against a standard calendar: full days from Monday to Friday, no holidays. A task begins late when standard minutes
 //! pass between the end of what it depends on and its begin; it takes long when more standard minutes pass until its end than it has
@@ -16,12 +16,12 @@ use super::report::Planned;
 /// The most causes of one delay that are listed: those that cost the most.
 const MAX_CAUSES: usize = 5;
 
-/// A task that begins later, or takes longer, than it would have to.
+/// A task that begins later, or takes longer, than necessary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Delay {
     /// The key of the task.
     pub task: String,
-    /// Which of the two.
+    /// Whether it begins late or takes long.
     pub kind: DelayKind,
     /// Minutes of standard days that it costs.
     pub minutes: u32,

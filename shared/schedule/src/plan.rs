@@ -23,7 +23,7 @@ pub struct Schedule {
     pub critical_path: Vec<String>,
     /// How much of their time people work.
     pub utilisation: Utilisation,
-    /// Why tasks begin later, or take longer, than they would have to.
+    /// Why tasks begin later, or take longer, than necessary.
     pub delays: Vec<Delay>,
 }
 

@@ -24,7 +24,7 @@ pub struct Project {
     pub holidays: Vec<Span>,
 }
 
-/// Who is asked to do the work, and from when: what is planned with, whatever the tasks are.
+/// Who is asked to do the work, and from when: everything that a plan needs besides the tasks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Team {
@@ -97,10 +97,10 @@ pub struct Commitment {
     pub minutes_per_day: u32,
 }
 
-/// Someone who does tasks, or a place that someone is yet to be found for.
+/// Someone who does tasks, or a placeholder until someone is found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Person {
-    /// What the plan calls this person by; unique in the project.
+    /// What the plan calls this person; unique in the project.
     pub id: String,
     /// The name; absent for a placeholder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -174,7 +174,7 @@ fn full_week() -> [u32; 7] {
 pub enum Phase {
     /// The environment, and access to it.
     Environment,
-    /// Data of objects come in.
+    /// The data of objects are integrated.
     DataIntegration,
     /// KPIs are implemented.
     KpiImplementation,
@@ -187,7 +187,7 @@ pub enum Phase {
 /// Something to be done by one person; a milestone when it has no work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Task {
-    /// What dependencies and the plan call it by; unique in the project.
+    /// What dependencies and the plan call it; unique in the project.
     pub key: String,
     /// What it is, in words.
     pub title: String,
@@ -196,7 +196,7 @@ pub struct Task {
     /// What it is for: the code of an object or a KPI, a platform.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
-    /// What it asks of whoever does it; absent for a milestone.
+    /// The skill that it takes; absent for a milestone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skill: Option<Skill>,
     /// Minutes of work; none for a milestone.

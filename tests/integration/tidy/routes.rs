@@ -7,7 +7,7 @@ use route::{Access, Route};
 use serde_json::Value;
 
 use super::template::{function_of_event, functions, http_routes, template};
-use super::{function_folders, read, require_none, root, rust_files, sample_events};
+use super::{function_folders, read, require_none, rust_files, sample_events};
 
 /// Every route, by the function that serves it: method, path, and whether it works without a token.
 fn described() -> BTreeSet<(&'static str, String, bool)> {

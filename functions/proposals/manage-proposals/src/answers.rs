@@ -6,11 +6,11 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
-use records::proposals::{self as stored, Change};
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path, Query};
 use platform::versions::expected_version;
 use proposal::{PriceBook, Questionnaire, StepKey};
+use records::proposals::{self as stored, Change};
 use serde::Deserialize;
 
 use crate::{Context, invalid, price};

@@ -8,12 +8,12 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use records::branding as stored;
 use document::{Colour, Logo, Theme};
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body};
 use platform::problem::Issue;
 use platform::versions::{etag, expected_version};
+use records::branding as stored;
 
 use crate::Context;
 use crate::optimistic::{is_to_be_replaced, retry};

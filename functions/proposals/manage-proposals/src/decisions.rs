@@ -6,8 +6,6 @@ use api_proposals::{Acceptance, IssueRequest, Refusal};
 use axum::extract::State as Extracted;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use records::definitions::ClientCatalog;
-use records::proposals::{self as stored, Change, Offer, Stored};
 use identity::Caller;
 use platform::extract::{Authorized, CorrelationId, Json as Body, Path};
 use platform::problem::Issue;
@@ -15,6 +13,8 @@ use platform::versions::{expected_fingerprint, expected_version};
 use platform::{Problem, clock};
 use proposal::lifecycle::{Action, State, valid_until};
 use proposal::{Quote, RequiredObjects, Section, StepKey};
+use records::definitions::ClientCatalog;
+use records::proposals::{self as stored, Change, Offer, Stored};
 use uuid::Uuid;
 
 use crate::response::price_fingerprint;

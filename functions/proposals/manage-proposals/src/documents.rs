@@ -8,13 +8,13 @@ use api_proposals::{DocumentFile, DocumentState, Documents, DocumentsRequest};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use records::outbox;
-use records::proposals::{self as stored, Stored};
-use records::renderings::{self, File, FileKind, Rendering};
 use identity::Caller;
 use jiff::SignedDuration;
 use platform::extract::{Authorized, CorrelationId, Json as Body, Path, Query};
 use platform::{Problem, clock};
+use records::outbox;
+use records::proposals::{self as stored, Stored};
+use records::renderings::{self, File, FileKind, Rendering};
 use serde::Deserialize;
 
 use crate::{Context, WHAT, event};

@@ -20,8 +20,6 @@ use anyhow::{Context as _, Result};
 use api::domain_events::{DomainEvent, EventPayload};
 use api_proposals::routes;
 use axum::Router;
-use records::definitions::ClientCatalog;
-use records::proposals::{Issued, Stored};
 use database::{Database, Timeouts};
 use identity::Caller;
 use platform::bucket::Bucket;
@@ -31,6 +29,8 @@ use platform::problem::Issue;
 use platform::{Problem, clock};
 use proposal::lifecycle::{Action, Allowed, State};
 use proposal::{PriceBook, Quote, RequiredObjects};
+use records::definitions::ClientCatalog;
+use records::proposals::{Issued, Stored};
 use uuid::Uuid;
 
 const WHAT: &str = "proposal";

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use api::domain_events::DomainEvent;
 use axum::response::Response;
+use identity::Caller;
+use platform::Problem;
+use platform::versions::changed_meanwhile;
+use proposal::lifecycle::{Action, State};
 use records::definitions::ClientCatalog;
 use records::proposals::{By, Change, Changed, Stored};
-use identity::Caller;
-use platform::versions::changed_meanwhile;
-use platform::Problem;
-use proposal::lifecycle::{Action, State};
 
 use crate::response::proposal_response;
 use crate::{Context, WHAT, current_state, is_to_be_done};

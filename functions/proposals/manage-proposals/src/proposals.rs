@@ -6,10 +6,10 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use records::proposals::{self as stored, Begun, MAX_PAGE, New, Stored};
 use platform::extract::{Authorized, Json as Body, Path, Query};
 use platform::{Problem, idempotency};
 use proposal::{Answers, PriceBook, Questionnaire, StepKey, checked_name};
+use records::proposals::{self as stored, Begun, MAX_PAGE, New, Stored};
 use serde::Deserialize;
 use uuid::Uuid;
 

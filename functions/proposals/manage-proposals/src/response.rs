@@ -4,11 +4,11 @@ use anyhow::Context as _;
 use api_proposals::{Actor, Issued, Proposal};
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use records::definitions::ClientCatalog;
-use records::proposals::{self as stored, Stored};
 use platform::Problem;
 use platform::versions::{etag, etag_with};
 use proposal::{PriceBook, Questionnaire, Quote};
+use records::definitions::ClientCatalog;
+use records::proposals::{self as stored, Stored};
 use uuid::Uuid;
 
 use crate::{WHAT, current_state};

@@ -5,11 +5,11 @@ use api_proposals::{Revision, RevisionRequest, RevisionSummary, Revisions};
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use records::proposals::{self as stored, Change, Issued, MAX_REVISIONS, Stored};
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
 use proposal::differences;
 use proposal::lifecycle::Action;
+use records::proposals::{self as stored, Change, Issued, MAX_REVISIONS, Stored};
 use serde_json::{Value, json};
 
 use crate::response::issued;

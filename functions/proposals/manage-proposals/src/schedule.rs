@@ -6,12 +6,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use records::definitions::ClientCatalog;
-use records::proposals::{Change, Stored};
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
 use platform::versions::expected_version;
 use proposal::{Quote, RequiredObjects, statement_of_work};
+use records::definitions::ClientCatalog;
+use records::proposals::{Change, Stored};
 use schedule::{Task, Team};
 use serde_json::Value;
 

@@ -4,12 +4,12 @@ use anyhow::Context as _;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use records::proposals::Change;
 use identity::Role;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
 use platform::versions::expected_version;
 use proposal::{PriceBook, Terms};
+use records::proposals::Change;
 
 use crate::{Context, invalid};
 

@@ -75,7 +75,7 @@ pub(crate) fn issued(issued: stored::IssuedRevision) -> Issued {
 
 fn actor(actor: stored::Actor) -> Actor {
     Actor {
-        user: person.user,
-        email: person.email,
+        user: actor.user,
+        email: actor.email,
     }
 }

@@ -50,7 +50,8 @@ impl Cloud {
     pub async fn start_unless(options: &Options, stop: impl Future<Output = ()>) -> anyhow::Result<Option<Self>> {
         let mut components = Components::new(&options.state_dir)?;
         let started = async {
-            let started = components.start(options).await?;
+            // On the heap, because it holds all that is being started: whoever starts a cloud would carry it along.
+            let started = Box::pin(components.start(options)).await?;
             let path = started.access.write(&options.state_dir)?;
             anyhow::Ok((started, path))
         };

@@ -9,20 +9,9 @@ use serde::de::DeserializeOwned;
 use crate::Problem;
 use crate::problem::Issue;
 
-/// The caller of a route that asks for a permission. [`crate::http::Routes`] has checked it by then.
+/// The caller of a route that takes a permission: [`crate::http::Routes`] has checked it before the handler runs.
 #[derive(Clone, Copy)]
 pub struct Authorized(pub Caller);
-
-impl Authorized {
-    /// The caller, when its role has the permission and its organisation is licensed for it.
-    ///
-    /// # Errors
-    /// As [`permitted`].
-    pub fn with(self, permission: Permission) -> Result<Caller, Problem> {
-        permitted(&self.0, permission)?;
-        Ok(self.0)
-    }
-}
 
 /// Whether a caller may do what the permission names.
 ///
@@ -52,10 +41,13 @@ impl<S: Sync> FromRequestParts<S> for Authorized {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        match parts.extensions.get::<Self>() {
-            Some(authorized) => Ok(*authorized),
-            None => caller(&parts.extensions).map(Self),
-        }
+        parts.extensions.get::<Self>().copied().ok_or_else(|| {
+            Problem::internal(&anyhow::anyhow!(
+                "the handler of {} {} asks for a caller, and its route is open",
+                parts.method,
+                parts.uri.path()
+            ))
+        })
     }
 }
 

@@ -18,7 +18,7 @@ pub const MAX_LICENCES: i64 = 500;
 
 /// A licence that was issued.
 #[derive(Clone, Debug)]
-pub struct Stored {
+pub struct StoredLicence {
     /// What it says.
     pub licence: Licence,
     /// The key.
@@ -44,7 +44,7 @@ pub struct Withdrawal {
     pub reason: String,
 }
 
-impl Stored {
+impl StoredLicence {
     /// Whether it was revoked, or its signing key withdrawn: it does not count on any day.
     #[must_use]
     pub const fn is_taken_back(&self) -> bool {
@@ -65,7 +65,7 @@ impl Stored {
 
 /// A licence to store.
 #[derive(Clone, Copy, Debug)]
-pub struct New<'a> {
+pub struct LicenceToStore<'a> {
     /// What it says, its identity and client among it.
     pub licence: &'a Licence,
     /// The same, signed.
@@ -80,9 +80,9 @@ pub struct New<'a> {
 
 /// How an issue ended.
 #[derive(Clone, Debug)]
-pub enum Issued {
+pub enum Issuance {
     /// With this licence: now, or by the same request before.
-    As(Box<Stored>),
+    As(Box<StoredLicence>),
     /// The idempotency key was used for another request.
     KeyUsed,
     /// There is no such client.
@@ -113,8 +113,8 @@ const COLUMNS: &str =
     FROM core.licences l JOIN core.licence_keys k ON k.kid = l.kid";
 
 impl LicenceRow {
-    fn open(self) -> Result<Stored, Error> {
-        Ok(Stored {
+    fn open(self) -> Result<StoredLicence, Error> {
+        Ok(StoredLicence {
             licence: open(self.client_id, self.id, &self.key, &self.public_key)?,
             key: self.key,
             kid: self.kid,
@@ -151,7 +151,7 @@ fn open(client: Uuid, id: Uuid, key: &str, public_key: &str) -> Result<Licence, 
 ///
 /// # Errors
 /// When a statement fails; nothing is stored then.
-pub async fn issue(database: &Database, new: &New<'_>) -> Result<Issued, Error> {
+pub async fn issue(database: &Database, new: &LicenceToStore<'_>) -> Result<Issuance, Error> {
     let work = async |session: &Session| issued(session, new).await;
     database.transaction(new.licence.client, work).await
 }
@@ -162,28 +162,28 @@ database::row! {
     }
 }
 
-async fn issued(session: &Session, new: &New<'_>) -> Result<Issued, Error> {
+async fn issued(session: &Session, new: &LicenceToStore<'_>) -> Result<Issuance, Error> {
     let Licence { id, client, terms, .. } = new.licence;
     // Whoever issues to the same client waits here, so that the count holds.
     let lock =
         "SELECT pg_advisory_xact_lock(hashtextextended('licences/' || id::text, 0)) FROM core.clients WHERE id = $1";
     if session.query(lock, &[client]).await?.is_empty() {
-        return Ok(Issued::NoClient);
+        return Ok(Issuance::NoClient);
     }
     if let Some(before) = by_request(session, new).await? {
-        return Ok(Issued::As(Box::new(before)));
+        return Ok(Issuance::As(Box::new(before)));
     }
     let count = "SELECT count(*) AS licences FROM core.licences WHERE client_id = $1";
     let count: Option<Count> = session.row(count, &[client]).await?;
     if count.is_some_and(|count| count.licences >= MAX_LICENCES) {
-        return Ok(Issued::TooMany);
+        return Ok(Issuance::TooMany);
     }
     let (kid, public_key) = (new.signed_by.id(), new.signed_by.text());
     let remember = "INSERT INTO core.licence_keys (kid, public_key) VALUES ($1, $2) ON CONFLICT DO NOTHING";
     session.execute(remember, &[&kid, &public_key]).await?;
     let withdrawn = "SELECT kid FROM core.licence_keys WHERE kid = $1 AND withdrawn_at IS NOT NULL";
     if !session.query(withdrawn, &[&kid]).await?.is_empty() {
-        return Ok(Issued::SigningKeyWithdrawn);
+        return Ok(Issuance::SigningKeyWithdrawn);
     }
     session
         .execute(
@@ -203,10 +203,10 @@ async fn issued(session: &Session, new: &New<'_>) -> Result<Issued, Error> {
         )
         .await?;
     let found = by_request(session, new).await?;
-    Ok(found.map_or(Issued::KeyUsed, |found| Issued::As(Box::new(found))))
+    Ok(found.map_or(Issuance::KeyUsed, |found| Issuance::As(Box::new(found))))
 }
 
-async fn by_request(session: &Session, new: &New<'_>) -> Result<Option<Stored>, Error> {
+async fn by_request(session: &Session, new: &LicenceToStore<'_>) -> Result<Option<StoredLicence>, Error> {
     let sql = format!("SELECT {COLUMNS} WHERE l.client_id = $1 AND l.id = $2 AND l.request IS NOT DISTINCT FROM $3");
     let parameters: [&(dyn ToSql + Sync); 3] = [&new.licence.client, &new.licence.id, &new.request];
     let found: Option<LicenceRow> = session.row(&sql, &parameters).await?;
@@ -217,7 +217,7 @@ async fn by_request(session: &Session, new: &New<'_>) -> Result<Option<Stored>, 
 ///
 /// # Errors
 /// When the statement fails.
-pub async fn list(database: &Database, client: Uuid) -> Result<Vec<Stored>, Error> {
+pub async fn list(database: &Database, client: Uuid) -> Result<Vec<StoredLicence>, Error> {
     let sql = format!("SELECT {COLUMNS} WHERE l.client_id = $1 ORDER BY l.ends_on DESC, l.id DESC LIMIT $2");
     let rows = database.of(client).rows(&sql, &[&client, &MAX_LICENCES]).await?;
     Ok(readable(client, rows))
@@ -227,7 +227,7 @@ pub async fn list(database: &Database, client: Uuid) -> Result<Vec<Stored>, Erro
 ///
 /// # Errors
 /// When the statement fails or the row's key does not open.
-pub async fn find(database: &Database, client: Uuid, id: Uuid) -> Result<Option<Stored>, Error> {
+pub async fn find(database: &Database, client: Uuid, id: Uuid) -> Result<Option<StoredLicence>, Error> {
     let sql = format!("SELECT {COLUMNS} WHERE l.client_id = $1 AND l.id = $2");
     let found: Option<LicenceRow> = database.of(client).row(&sql, &[&client, &id]).await?;
     found.map(LicenceRow::open).transpose()
@@ -243,7 +243,7 @@ pub async fn revoke(
     id: Uuid,
     user: Uuid,
     reason: &str,
-) -> Result<Option<Stored>, Error> {
+) -> Result<Option<StoredLicence>, Error> {
     let sql = "UPDATE core.licences SET revoked_at = now(), revoked_by = $3, reason = $4
         WHERE client_id = $1 AND id = $2 AND revoked_at IS NULL";
     database
@@ -268,7 +268,7 @@ pub async fn features(database: &Database, client: Uuid, now: Timestamp) -> Resu
 }
 
 /// The licences that count on a day.
-async fn counting(database: &Database, client: Uuid, today: Date) -> Result<Vec<Stored>, Error> {
+async fn counting(database: &Database, client: Uuid, today: Date) -> Result<Vec<StoredLicence>, Error> {
     let sql = format!(
         "SELECT {COLUMNS} WHERE l.client_id = $1 AND l.revoked_at IS NULL AND k.withdrawn_at IS NULL
          AND l.starts_on <= $2 AND l.ends_on >= $2 LIMIT $3"
@@ -284,7 +284,7 @@ async fn counting(database: &Database, client: Uuid, today: Date) -> Result<Vec<
 }
 
 /// Licences of rows. One that was changed in the database opens nothing and is not shown, and keeps nobody from the others.
-fn readable(client: Uuid, rows: Vec<LicenceRow>) -> Vec<Stored> {
+fn readable(client: Uuid, rows: Vec<LicenceRow>) -> Vec<StoredLicence> {
     let read = rows.into_iter().filter_map(|row| match row.open() {
         Ok(stored) => Some(stored),
         Err(error) => {

@@ -2,7 +2,7 @@
 
 mod change;
 
-pub use change::{By, Change, Offer, change};
+pub use change::{ChangedBy, Offer, ProposalChange, change};
 
 use database::{Database, Error, Session, json};
 use jiff::Timestamp;
@@ -22,7 +22,7 @@ pub const MAX_REVISIONS: i32 = 100;
 
 /// A proposal with its latest revision.
 #[derive(Clone, Debug)]
-pub struct Stored {
+pub struct StoredProposal {
     /// Identity.
     pub id: Uuid,
     /// Name of the project.
@@ -42,26 +42,26 @@ pub struct Stored {
     /// When it was begun.
     pub created_at: Timestamp,
     /// By whom.
-    pub created_by: Person,
+    pub created_by: Actor,
     /// When it was changed last.
     pub updated_at: Timestamp,
     /// By whom; `None` when it was not changed since it was begun.
-    pub updated_by: Option<Person>,
+    pub updated_by: Option<Actor>,
     /// Who gave discounts, currency and tax; `None` when nobody did.
-    pub terms_by: Option<Person>,
+    pub terms_by: Option<Actor>,
     /// The latest revision as it was issued; `None` while it is a draft.
-    pub issued: Option<Issued>,
+    pub issued: Option<IssuedRevision>,
 }
 
 /// A revision that was issued.
 #[derive(Clone, Debug)]
-pub struct Issued {
+pub struct IssuedRevision {
     /// Its number.
     pub revision: i32,
     /// When.
     pub issued_at: Timestamp,
     /// By whom.
-    pub issued_by: Person,
+    pub issued_by: Actor,
     /// The last day on which it can be accepted.
     pub valid_until: Date,
     /// What became of it.
@@ -69,14 +69,14 @@ pub struct Issued {
     /// When that was decided.
     pub decided_at: Option<Timestamp>,
     /// By whom.
-    pub decided_by: Option<Person>,
+    pub decided_by: Option<Actor>,
     /// Why it was declined.
     pub reason: Option<String>,
 }
 
 /// Who did something.
 #[derive(Clone, Debug)]
-pub struct Person {
+pub struct Actor {
     /// The user.
     pub user: Uuid,
     /// Its e-mail address; `None` when the user is gone.
@@ -85,9 +85,9 @@ pub struct Person {
 
 /// An issued revision with what stands in it, as JSON.
 #[derive(Clone, Debug)]
-pub struct Revision {
+pub struct RevisionContents {
     /// When, by whom, and what became of it.
-    pub issued: Issued,
+    pub issued: IssuedRevision,
     /// [`Answers`].
     pub answers: Value,
     /// [`Terms`].
@@ -100,7 +100,7 @@ pub struct Revision {
 
 /// A new proposal.
 #[derive(Clone, Copy, Debug)]
-pub struct New<'a> {
+pub struct NewDraft<'a> {
     /// Its identity: made from the idempotency key when there is one.
     pub id: Uuid,
     /// The request that begins it, when it has an idempotency key.
@@ -117,16 +117,16 @@ pub struct New<'a> {
 
 /// How a beginning ended.
 #[derive(Clone, Debug)]
-pub enum Begun {
+pub enum Creation {
     /// With this proposal: now, or by the same request before.
-    As(Box<Stored>),
+    As(Box<StoredProposal>),
     /// The idempotency key was used for another request.
     KeyUsed,
 }
 
 /// How a change ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Changed {
+pub enum ChangeOutcome {
     /// It is stored.
     Done,
     /// Somebody else was faster: it has this version now.
@@ -193,7 +193,7 @@ database::row! {
 }
 
 impl ProposalRow {
-    fn read(self) -> Result<Stored, Error> {
+    fn read(self) -> Result<StoredProposal, Error> {
         let id = self.id;
         let wrong = |what: &str, error: serde_json::Error| unreadable(format!("{what} of proposal {id}"), error);
         let issued = match (
@@ -221,7 +221,7 @@ impl ProposalRow {
             _ => None,
         };
         let team = self.team.map(serde_json::from_value).transpose();
-        Ok(Stored {
+        Ok(StoredProposal {
             id,
             name: self.name,
             price_book: self.price_book,
@@ -231,13 +231,13 @@ impl ProposalRow {
             revision: self.revision,
             version: self.version,
             created_at: self.created_at,
-            created_by: Person {
+            created_by: Actor {
                 user: self.created_by,
                 email: self.creator,
             },
             updated_at: self.updated_at,
-            updated_by: person(self.updated_by, self.updater),
-            terms_by: person(self.terms_by, self.giver),
+            updated_by: actor(self.updated_by, self.updater),
+            terms_by: actor(self.terms_by, self.giver),
             issued,
         })
     }
@@ -259,12 +259,12 @@ database::row! {
 }
 
 impl IssuedRow {
-    fn read(self) -> Result<Issued, Error> {
+    fn read(self) -> Result<IssuedRevision, Error> {
         let revision = self.issued_revision;
-        Ok(Issued {
+        Ok(IssuedRevision {
             revision,
             issued_at: self.issued_at,
-            issued_by: Person {
+            issued_by: Actor {
                 user: self.issued_by,
                 email: self.issuer,
             },
@@ -272,26 +272,26 @@ impl IssuedRow {
             outcome: Outcome::named(&self.outcome)
                 .ok_or_else(|| unreadable(format!("outcome of revision {revision}"), self.outcome))?,
             decided_at: self.decided_at,
-            decided_by: person(self.decided_by, self.decider),
+            decided_by: actor(self.decided_by, self.decider),
             reason: self.reason,
         })
     }
 }
 
-fn person(user: Option<Uuid>, email: Option<String>) -> Option<Person> {
-    user.map(|user| Person { user, email })
+fn actor(user: Option<Uuid>, email: Option<String>) -> Option<Actor> {
+    user.map(|user| Actor { user, email })
 }
 
 /// Stores a new proposal, once for an idempotency key.
 ///
 /// # Errors
 /// When a statement fails.
-pub async fn create(database: &Database, client: Uuid, new: &New<'_>) -> Result<Begun, Error> {
+pub async fn create(database: &Database, client: Uuid, new: &NewDraft<'_>) -> Result<Creation, Error> {
     let work = async |session: &Session| created(session, client, new).await;
     database.transaction(client, work).await
 }
 
-async fn created(session: &Session, client: Uuid, new: &New<'_>) -> Result<Begun, Error> {
+async fn created(session: &Session, client: Uuid, new: &NewDraft<'_>) -> Result<Creation, Error> {
     let answers = json(new.answers)?;
     session
         .execute(
@@ -312,14 +312,19 @@ async fn created(session: &Session, client: Uuid, new: &New<'_>) -> Result<Begun
     let parameters: [&(dyn ToSql + Sync); 3] = [&client, &new.id, &new.request];
     let found: Option<ProposalRow> = session.row(&sql, &parameters).await?;
     let found = found.map(ProposalRow::read).transpose()?;
-    Ok(found.map_or(Begun::KeyUsed, |found| Begun::As(Box::new(found))))
+    Ok(found.map_or(Creation::KeyUsed, |found| Creation::As(Box::new(found))))
 }
 
 /// A page of proposals, newest first, those before `before` when it is given.
 ///
 /// # Errors
 /// When the statement fails or what is stored can't be read.
-pub async fn list(database: &Database, client: Uuid, before: Option<Uuid>, limit: i64) -> Result<Vec<Stored>, Error> {
+pub async fn list(
+    database: &Database,
+    client: Uuid,
+    before: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<StoredProposal>, Error> {
     let position = "($2::uuid IS NULL OR (p.created_at, p.id) <
         (SELECT b.created_at, b.id FROM core.proposals b WHERE b.client_id = $1 AND b.id = $2))";
     let sql = selected(&format!("{position} ORDER BY p.created_at DESC, p.id DESC LIMIT $3"));
@@ -332,7 +337,7 @@ pub async fn list(database: &Database, client: Uuid, before: Option<Uuid>, limit
 ///
 /// # Errors
 /// As [`list`].
-pub async fn find(database: &Database, client: Uuid, id: Uuid) -> Result<Option<Stored>, Error> {
+pub async fn find(database: &Database, client: Uuid, id: Uuid) -> Result<Option<StoredProposal>, Error> {
     let sql = selected("p.id = $2");
     let found: Option<ProposalRow> = database.of(client).row(&sql, &[&client, &id]).await?;
     found.map(ProposalRow::read).transpose()
@@ -352,7 +357,7 @@ database::row! {
 ///
 /// # Errors
 /// As [`list`].
-pub async fn revisions(database: &Database, client: Uuid, id: Uuid) -> Result<Vec<(Issued, Value)>, Error> {
+pub async fn revisions(database: &Database, client: Uuid, id: Uuid) -> Result<Vec<(IssuedRevision, Value)>, Error> {
     let sql = format!(
         "SELECT {ISSUED_COLUMNS}, r.quote->'totals' AS totals FROM core.proposal_revisions r {PEOPLE}
          WHERE r.client_id = $1 AND r.proposal_id = $2 ORDER BY r.revision LIMIT $3"
@@ -377,14 +382,19 @@ database::row! {
 ///
 /// # Errors
 /// As [`list`].
-pub async fn revision(database: &Database, client: Uuid, id: Uuid, revision: i32) -> Result<Vec<Revision>, Error> {
+pub async fn revision(
+    database: &Database,
+    client: Uuid,
+    id: Uuid,
+    revision: i32,
+) -> Result<Vec<RevisionContents>, Error> {
     let sql = format!(
         "SELECT {ISSUED_COLUMNS}, r.answers, r.terms, r.quote, r.plan FROM core.proposal_revisions r {PEOPLE}
          WHERE r.client_id = $1 AND r.proposal_id = $2 AND r.revision <= $3 ORDER BY r.revision DESC LIMIT 2"
     );
     let rows: Vec<(IssuedRow, Contents)> = database.of(client).rows(&sql, &[&client, &id, &revision]).await?;
     let read = |(issued, contents): (IssuedRow, Contents)| {
-        Ok(Revision {
+        Ok(RevisionContents {
             issued: issued.read()?,
             answers: contents.answers,
             terms: contents.terms,

@@ -11,7 +11,7 @@ use identity::licence::{InvalidTerm, Licence, Terms};
 use platform::extract::{Authorized, Json as Body, Path, Query};
 use platform::problem::Issue;
 use platform::{Problem, clock, idempotency};
-use records::licences::{self as stored, Issued, MAX_LICENCES, New, Stored};
+use records::licences::{self as stored, Issuance, LicenceToStore, MAX_LICENCES, StoredLicence};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -37,7 +37,7 @@ pub(crate) async fn issue(
         terms,
     };
     let signed = context.signing_key.sign(&licence).context("sign licence")?;
-    let new = New {
+    let new = LicenceToStore {
         licence: &licence,
         key: &signed,
         signed_by: context.signing_key.verifying_key(),
@@ -47,17 +47,17 @@ pub(crate) async fn issue(
     let issued = stored::issue(&context.database, &new).await.context("store licence")?;
     let kid = context.signing_key.verifying_key().id();
     let issued = match issued {
-        Issued::As(issued) => issued,
-        Issued::NoClient => return Err(no_client(client)),
-        Issued::KeyUsed => {
+        Issuance::As(issued) => issued,
+        Issuance::NoClient => return Err(no_client(client)),
+        Issuance::KeyUsed => {
             return Err(Problem::conflict("the Idempotency-Key was used for another licence").hint("send a new key"));
         }
-        Issued::TooMany => {
+        Issuance::TooMany => {
             return Err(Problem::conflict(format!(
                 "the client {client} already has {MAX_LICENCES} licences, which is the limit"
             )));
         }
-        Issued::SigningKeyWithdrawn => {
+        Issuance::SigningKeyWithdrawn => {
             return Err(Problem::conflict(format!("the signing key {kid} was withdrawn"))
                 .hint("deploy with another signing key: the parameter LicenceSigningKey names it"));
         }
@@ -127,7 +127,7 @@ pub(crate) async fn revoke(
     let licence: Uuid = id.parse().map_err(|_| missing())?;
     let today = context.today(client).await?;
     let revoked = stored::revoke(&context.database, client, licence, caller.user, reason).await;
-    let revoked: Stored = revoked.context("revoke licence")?.ok_or_else(missing)?;
+    let revoked: StoredLicence = revoked.context("revoke licence")?.ok_or_else(missing)?;
     tracing::info!(%client, %licence, by = %caller.user, "revoked a licence");
     Ok(Json(licence_response(revoked, today)))
 }

@@ -4,10 +4,10 @@ use api::licences::{Grant, Licence, LicenceProblem, Withdrawal};
 use identity::licence::LicenceError;
 use identity::licence::notice::days_left;
 use jiff::civil::Date;
-use records::licences::{self as stored, Stored};
+use records::licences::{self as stored, StoredLicence};
 
 /// A licence, as it stands on a day of its client's calendar.
-pub(crate) fn licence_response(stored: Stored, today: Date) -> Licence {
+pub(crate) fn licence_response(stored: StoredLicence, today: Date) -> Licence {
     let problems: Vec<LicenceProblem> = stored.problems(today).iter().map(problem).collect();
     let terms = stored.licence.terms;
     Licence {

@@ -12,7 +12,7 @@ use jiff::civil::Date;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body};
 use records::licence_keys;
-use records::licences::{self as stored, Stored};
+use records::licences::{self as stored, StoredLicence};
 
 use crate::response::{licence_response, problem};
 use crate::{Context, may_see};
@@ -76,9 +76,9 @@ fn refused(error: &LicenceError) -> Verification {
     }
 }
 
-fn renewal(found: &Stored, all: &[Stored], today: Date) -> Renewal {
+fn renewal(found: &StoredLicence, all: &[StoredLicence], today: Date) -> Renewal {
     let terms = &found.licence.terms;
-    let follows = |other: &Stored| !other.is_taken_back() && other.licence.terms.continue_from(terms);
+    let follows = |other: &StoredLicence| !other.is_taken_back() && other.licence.terms.continue_from(terms);
     if all.iter().any(follows) {
         Renewal::Renewed
     } else if days_left(terms, today) <= NOTICE_DAYS[0] {

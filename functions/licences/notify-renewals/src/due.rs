@@ -3,7 +3,7 @@
 use identity::licence::Terms;
 use identity::licence::notice::due_notice;
 use jiff::civil::Date;
-use records::licences::Stored;
+use records::licences::StoredLicence;
 use records::renewal_notices::{Audience, RenewalNotice};
 
 /// A mail to one administrator.
@@ -20,8 +20,8 @@ pub struct Due<'a> {
 /// The mails that are due on a day of the client's calendar. None about a licence that was revoked or has ended, or that another
 /// licence of the client continues.
 #[must_use]
-pub fn due<'a>(licences: &'a [Stored], audience: &'a Audience, today: Date) -> Vec<Due<'a>> {
-    let lasting: Vec<&Stored> = licences.iter().filter(|stored| !stored.is_taken_back()).collect();
+pub fn due<'a>(licences: &'a [StoredLicence], audience: &'a Audience, today: Date) -> Vec<Due<'a>> {
+    let lasting: Vec<&StoredLicence> = licences.iter().filter(|stored| !stored.is_taken_back()).collect();
     let mut found = Vec::new();
     for stored in &lasting {
         let terms = &stored.licence.terms;

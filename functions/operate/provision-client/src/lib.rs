@@ -12,7 +12,7 @@ use jiff::civil::Date;
 use lambda_runtime::LambdaEvent;
 use platform::{clock, environment};
 use records::clients::{self, Added};
-use records::licences::{self, Issued};
+use records::licences::{self, Issuance};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -175,7 +175,7 @@ async fn first_licence(context: &Context, client: Uuid, terms: Terms) -> Result<
         terms,
     };
     let key = context.signing_key.sign(&licence).context("sign the first licence")?;
-    let new = licences::New {
+    let new = licences::LicenceToStore {
         licence: &licence,
         key: &key,
         signed_by: context.signing_key.verifying_key(),
@@ -183,7 +183,7 @@ async fn first_licence(context: &Context, client: Uuid, terms: Terms) -> Result<
         user: None,
     };
     match licences::issue(&context.database, &new).await? {
-        Issued::As(issued) => Ok(issued.licence),
+        Issuance::As(issued) => Ok(issued.licence),
         refused => anyhow::bail!("the client {client} exists, but its first licence can't be issued: {refused:?}"),
     }
 }

@@ -10,7 +10,7 @@ use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path, Query};
 use platform::versions::expected_version;
 use proposal::{PriceBook, Questionnaire, StepKey};
-use records::proposals::{self as stored, Change};
+use records::proposals::{self as stored, ProposalChange};
 use serde::Deserialize;
 
 use crate::{Context, invalid, price};
@@ -38,7 +38,7 @@ pub(crate) async fn replace(
                 return Ok(attempt.unchanged());
             }
             replaced.map_err(|problems| invalid(&format!("the answer to {}", step.name()), problems))?;
-            attempt.write(Change::Answers(&answered)).await
+            attempt.write(ProposalChange::Answers(&answered)).await
         })
         .await
 }

@@ -14,7 +14,7 @@ use platform::{Problem, clock};
 use proposal::lifecycle::{Action, State, valid_until};
 use proposal::{Quote, RequiredObjects, Section, StepKey};
 use records::definitions::ClientCatalog;
-use records::proposals::{self as stored, Change, Offer, Stored};
+use records::proposals::{self as stored, Offer, ProposalChange, StoredProposal};
 use uuid::Uuid;
 
 use crate::response::price_fingerprint;
@@ -66,7 +66,7 @@ pub(crate) async fn issue(
                 valid_until,
             };
             let event = event(&caller, &correlation, payload);
-            attempt.write_and_publish(Change::Issue(&offer), &event).await
+            attempt.write_and_publish(ProposalChange::Issue(&offer), &event).await
         })
         .await
 }
@@ -83,7 +83,7 @@ fn price_changed(id: &str) -> Problem {
 }
 
 /// The quote, when nothing is missing: an offer is never half of one.
-fn complete_quote(draft: &Stored, definitions: &ClientCatalog) -> Result<(Quote, RequiredObjects), Problem> {
+fn complete_quote(draft: &StoredProposal, definitions: &ClientCatalog) -> Result<(Quote, RequiredObjects), Problem> {
     let (quote, required) = price(draft, definitions)?;
     let licensed = quote.lines.iter().any(|line| line.section == Section::Licensing);
     if quote.complete && licensed {
@@ -125,7 +125,7 @@ pub(crate) async fn accept(
     let decision = Decision {
         revision,
         action: Action::Accept,
-        change: Change::Accept { revision },
+        change: ProposalChange::Accept { revision },
         payload: |proposal, revision| EventPayload::ProposalAccepted { proposal, revision },
     };
     decide(&context, (&caller, &correlation), &id, decision).await
@@ -149,7 +149,7 @@ pub(crate) async fn decline(
     let decision = Decision {
         revision,
         action: Action::Decline,
-        change: Change::Decline { revision, reason },
+        change: ProposalChange::Decline { revision, reason },
         payload: |proposal, revision| EventPayload::ProposalDeclined { proposal, revision },
     };
     decide(&context, (&caller, &correlation), &id, decision).await
@@ -161,7 +161,7 @@ struct Decision<'a> {
     /// What must be allowed.
     action: Action,
     /// What is stored.
-    change: Change<'a>,
+    change: ProposalChange<'a>,
     /// The event that tells of it.
     payload: fn(Uuid, i32) -> EventPayload,
 }

@@ -13,7 +13,7 @@ use jiff::SignedDuration;
 use platform::extract::{Authorized, CorrelationId, Json as Body, Path, Query};
 use platform::{Problem, clock};
 use records::outbox;
-use records::proposals::{self as stored, Stored};
+use records::proposals::{self as stored, StoredProposal};
 use records::renderings::{self, File, FileKind, Rendering};
 use serde::Deserialize;
 
@@ -77,7 +77,12 @@ pub(crate) async fn request(
 }
 
 /// How far the documents of a revision are, with links to those that are there.
-async fn documents_of(context: &Context, caller: &Caller, found: &Stored, revision: i32) -> Result<Documents, Problem> {
+async fn documents_of(
+    context: &Context,
+    caller: &Caller,
+    found: &StoredProposal,
+    revision: i32,
+) -> Result<Documents, Problem> {
     let rendering = renderings::find(&context.database, caller.client, (found.id, revision))
         .await
         .context("read documents")?;
@@ -125,7 +130,7 @@ async fn documents_of(context: &Context, caller: &Caller, found: &Stored, revisi
 async fn issued_revision(
     context: &Context,
     caller: &Caller,
-    found: &Stored,
+    found: &StoredProposal,
     named: Option<i32>,
 ) -> Result<i32, Problem> {
     let issued = stored::revisions(&context.database, caller.client, found.id)

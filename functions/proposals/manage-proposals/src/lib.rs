@@ -30,7 +30,7 @@ use platform::{Problem, clock};
 use proposal::lifecycle::{Action, Allowed, State};
 use proposal::{PriceBook, Quote, RequiredObjects};
 use records::definitions::ClientCatalog;
-use records::proposals::{Issued, Stored};
+use records::proposals::{IssuedRevision, StoredProposal};
 use uuid::Uuid;
 
 const WHAT: &str = "proposal";
@@ -64,7 +64,7 @@ impl Context {
         current.context("read definitions")?.ok_or_else(Problem::client_is_gone)
     }
 
-    async fn proposal(&self, client: Uuid, id: &str) -> Result<Stored, Problem> {
+    async fn proposal(&self, client: Uuid, id: &str) -> Result<StoredProposal, Problem> {
         let missing = || Problem::not_found(WHAT, id);
         let id: Uuid = id.parse().map_err(|_| missing())?;
         let found = records::proposals::find(&self.database, client, id)
@@ -74,7 +74,7 @@ impl Context {
     }
 
     /// The proposal and the client's definitions.
-    async fn read(&self, caller: &Caller, id: &str) -> Result<(Stored, Arc<ClientCatalog>), Problem> {
+    async fn read(&self, caller: &Caller, id: &str) -> Result<(StoredProposal, Arc<ClientCatalog>), Problem> {
         let found = self.proposal(caller.client, id).await?;
         Ok((found, self.definitions(caller.client).await?))
     }
@@ -92,7 +92,7 @@ fn event(caller: &Caller, correlation_id: &str, what: EventPayload) -> DomainEve
 }
 
 /// What a draft costs by today's catalogue, and what its KPIs need.
-fn price(draft: &Stored, definitions: &ClientCatalog) -> Result<(Quote, RequiredObjects), Problem> {
+fn price(draft: &StoredProposal, definitions: &ClientCatalog) -> Result<(Quote, RequiredObjects), Problem> {
     let book = PriceBook::of(&draft.price_book).context("read price book")?;
     let required = proposal::required_objects(&definitions.catalog, &draft.answers.kpi_selection.kpis);
     let quote = proposal::quote(book, &draft.answers, &draft.terms, &required);
@@ -129,7 +129,7 @@ fn routes() -> Routes<Context> {
 }
 
 /// Where the latest revision stands today, by the client's calendar.
-fn current_state(proposal: &Stored, definitions: &ClientCatalog) -> State {
+fn current_state(proposal: &StoredProposal, definitions: &ClientCatalog) -> State {
     proposal
         .issued
         .as_ref()
@@ -137,7 +137,7 @@ fn current_state(proposal: &Stored, definitions: &ClientCatalog) -> State {
 }
 
 /// Where an issued revision stands today.
-fn issued_state(issued: &Issued, definitions: &ClientCatalog) -> State {
+fn issued_state(issued: &IssuedRevision, definitions: &ClientCatalog) -> State {
     let today = definitions.calendar.date(clock::now());
     issued.outcome.state(issued.valid_until, today)
 }

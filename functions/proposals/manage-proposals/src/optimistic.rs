@@ -10,7 +10,7 @@ use platform::Problem;
 use platform::versions::changed_meanwhile;
 use proposal::lifecycle::{Action, State};
 use records::definitions::ClientCatalog;
-use records::proposals::{By, Change, Changed, Stored};
+use records::proposals::{ChangeOutcome, ChangedBy, ProposalChange, StoredProposal};
 
 use crate::response::proposal_response;
 use crate::{Context, WHAT, current_state, is_to_be_done};
@@ -68,14 +68,14 @@ pub(crate) fn check_version((what, name): (&str, &str), version: i32, expected: 
 pub(crate) struct Attempt<'a> {
     context: &'a Context,
     caller: &'a Caller,
-    pub(crate) proposal: Stored,
+    pub(crate) proposal: StoredProposal,
     pub(crate) definitions: Arc<ClientCatalog>,
 }
 
 /// How an attempt ended.
 pub(crate) enum Outcome {
     /// The proposal is as it was asked for: now, or it was already.
-    Settled(Box<Stored>),
+    Settled(Box<StoredProposal>),
     /// Somebody else was faster, and nothing was written.
     Overtaken,
 }
@@ -119,7 +119,7 @@ impl Attempt<'_> {
     /// # Errors
     /// 412 when the caller has read another version, 409 when it is no draft.
     pub(crate) fn is_to_be_edited(&self, expected: Option<i32>, same: bool) -> Result<bool, Problem> {
-        let Stored { version, revision, .. } = self.proposal;
+        let StoredProposal { version, revision, .. } = self.proposal;
         if !is_to_be_replaced((WHAT, &self.id()), version, expected, same)? {
             return Ok(false);
         }
@@ -143,33 +143,37 @@ impl Attempt<'_> {
     }
 
     /// Writes a change if the proposal is still at the version that was read.
-    pub(crate) async fn write(&self, change: Change<'_>) -> Result<Outcome, Problem> {
+    pub(crate) async fn write(&self, change: ProposalChange<'_>) -> Result<Outcome, Problem> {
         let Caller { client, user, .. } = *self.caller;
         let event = None;
-        self.write_by(By { client, user, event }, change).await
+        self.write_by(ChangedBy { client, user, event }, change).await
     }
 
     /// As [`Self::write`], with an event that is sent when the change is stored.
-    pub(crate) async fn write_and_publish(&self, change: Change<'_>, event: &DomainEvent) -> Result<Outcome, Problem> {
+    pub(crate) async fn write_and_publish(
+        &self,
+        change: ProposalChange<'_>,
+        event: &DomainEvent,
+    ) -> Result<Outcome, Problem> {
         let Caller { client, user, .. } = *self.caller;
         let event = outbox::pending(event)?;
         let event = Some(&event);
-        let outcome = self.write_by(By { client, user, event }, change).await?;
+        let outcome = self.write_by(ChangedBy { client, user, event }, change).await?;
         if matches!(outcome, Outcome::Settled(_)) {
             outbox::send_now(&self.context.database, &self.context.bus, client).await;
         }
         Ok(outcome)
     }
 
-    async fn write_by(&self, by: By<'_>, change: Change<'_>) -> Result<Outcome, Problem> {
-        let Stored { id, version, .. } = self.proposal;
+    async fn write_by(&self, by: ChangedBy<'_>, change: ProposalChange<'_>) -> Result<Outcome, Problem> {
+        let StoredProposal { id, version, .. } = self.proposal;
         let changed = records::proposals::change(&self.context.database, by, (id, version), change)
             .await
             .context("change proposal")?;
         match changed {
-            Changed::Done => self.stored().await,
-            Changed::Stale(_) => Ok(Outcome::Overtaken),
-            Changed::Missing => Err(Problem::not_found(WHAT, &self.id())),
+            ChangeOutcome::Done => self.stored().await,
+            ChangeOutcome::Stale(_) => Ok(Outcome::Overtaken),
+            ChangeOutcome::Missing => Err(Problem::not_found(WHAT, &self.id())),
         }
     }
 

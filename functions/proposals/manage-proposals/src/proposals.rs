@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use platform::extract::{Authorized, Json as Body, Path, Query};
 use platform::{Problem, idempotency};
 use proposal::{Answers, PriceBook, Questionnaire, StepKey, checked_name};
-use records::proposals::{self as stored, Begun, MAX_PAGE, New, Stored};
+use records::proposals::{self as stored, Creation, MAX_PAGE, NewDraft, StoredProposal};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -42,7 +42,7 @@ pub(crate) async fn create(
         return Err(invalid("the proposal", problems));
     }
     let request = serde_json::to_vec(&(&name, &answers)).context("write request")?;
-    let new = New {
+    let new = NewDraft {
         id: key.unwrap_or_else(Uuid::now_v7),
         request: key.map(|key| Uuid::new_v5(&key, &request)),
         name: &name,
@@ -53,7 +53,7 @@ pub(crate) async fn create(
     let begun = stored::create(&context.database, caller.client, &new)
         .await
         .context("create proposal")?;
-    let Begun::As(created) = begun else {
+    let Creation::As(created) = begun else {
         return Err(Problem::conflict("the Idempotency-Key was used for another proposal").hint("send a new key"));
     };
     let location = [(header::LOCATION, format!("/v1/proposals/{}", created.id))];
@@ -87,7 +87,7 @@ pub(crate) async fn list(
     let full = i64::try_from(found.len()).is_ok_and(|count| count == limit);
     let next_before = found.last().map(|last| last.id).filter(|_| full);
     let definitions = context.definitions(caller.client).await?;
-    let summary = |stored: Stored| ProposalSummary {
+    let summary = |stored: StoredProposal| ProposalSummary {
         state: current_state(&stored, &definitions),
         revision: stored.revision,
         id: stored.id,

@@ -8,7 +8,7 @@ use platform::Problem;
 use platform::versions::{etag, etag_with};
 use proposal::{PriceBook, Questionnaire, Quote};
 use records::definitions::ClientCatalog;
-use records::proposals::{self as stored, Stored};
+use records::proposals::{self as stored, StoredProposal};
 use uuid::Uuid;
 
 use crate::{WHAT, current_state};
@@ -17,7 +17,7 @@ use crate::{WHAT, current_state};
 const FINGERPRINT_DIGITS: usize = 12;
 
 /// A proposal with its `ETag`, and what is missing by today's catalogue.
-pub(crate) fn proposal_response(stored: Stored, definitions: &ClientCatalog) -> Result<Response, Problem> {
+pub(crate) fn proposal_response(stored: StoredProposal, definitions: &ClientCatalog) -> Result<Response, Problem> {
     let book = PriceBook::of(&stored.price_book).with_context(|| format!("read price book of {WHAT} {}", stored.id))?;
     let required = proposal::required_objects(&definitions.catalog, &stored.answers.kpi_selection.kpis);
     let tag = match &stored.issued {
@@ -62,7 +62,7 @@ pub(crate) fn price_fingerprint(id: Uuid, quote: &Quote) -> Result<String, Probl
 }
 
 /// Who issued a revision, and what became of it.
-pub(crate) fn issued(issued: stored::Issued) -> Issued {
+pub(crate) fn issued(issued: stored::IssuedRevision) -> Issued {
     Issued {
         at: issued.issued_at,
         by: actor(issued.issued_by),
@@ -73,9 +73,9 @@ pub(crate) fn issued(issued: stored::Issued) -> Issued {
     }
 }
 
-fn actor(person: stored::Person) -> Actor {
+fn actor(actor: stored::Actor) -> Actor {
     Actor {
-        user: person.user,
-        email: person.email,
+        user: actor.user,
+        email: actor.email,
     }
 }

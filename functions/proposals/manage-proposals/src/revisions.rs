@@ -9,7 +9,7 @@ use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
 use proposal::differences;
 use proposal::lifecycle::Action;
-use records::proposals::{self as stored, Change, Issued, MAX_REVISIONS, Stored};
+use records::proposals::{self as stored, IssuedRevision, MAX_REVISIONS, ProposalChange, StoredProposal};
 use serde_json::{Value, json};
 
 use crate::response::issued;
@@ -23,7 +23,7 @@ pub(crate) async fn begin(
 ) -> Result<Response, Problem> {
     context
         .change_proposal(&caller, &id, |attempt| async {
-            let Stored {
+            let StoredProposal {
                 revision, ref issued, ..
             } = attempt.proposal;
             // It has begun already when this is the draft that follows.
@@ -38,7 +38,7 @@ pub(crate) async fn begin(
                 let full = format!("{WHAT} {id:?} has {revision} revisions: the limit is {MAX_REVISIONS}");
                 return Err(Problem::conflict(full).hint("begin a new proposal"));
             }
-            attempt.write(Change::Revise).await
+            attempt.write(ProposalChange::Revise).await
         })
         .await
 }
@@ -52,7 +52,7 @@ pub(crate) async fn list(
     let all = stored::revisions(&context.database, caller.client, found.id)
         .await
         .context("read revisions")?;
-    let summary = |(one, totals): (Issued, Value)| RevisionSummary {
+    let summary = |(one, totals): (IssuedRevision, Value)| RevisionSummary {
         revision: one.revision,
         state: issued_state(&one, &definitions),
         totals,
@@ -76,7 +76,7 @@ pub(crate) async fn read(
     let one = one.ok_or_else(|| {
         Problem::not_found("issued revision", &revision.to_string()).hint("GET /v1/proposals/{id}/revisions lists them")
     })?;
-    let compared = |one: &stored::Revision| {
+    let compared = |one: &stored::RevisionContents| {
         let totals = one.quote.get("totals").cloned().unwrap_or_default();
         json!({ "answers": one.answers, "terms": one.terms, "totals": totals })
     };

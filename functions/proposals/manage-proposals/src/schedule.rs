@@ -11,7 +11,7 @@ use platform::extract::{Authorized, Json as Body, Path};
 use platform::versions::expected_version;
 use proposal::{Quote, RequiredObjects, statement_of_work};
 use records::definitions::ClientCatalog;
-use records::proposals::{Change, Stored};
+use records::proposals::{ProposalChange, StoredProposal};
 use schedule::{Task, Team};
 use serde_json::Value;
 
@@ -59,14 +59,14 @@ pub(crate) async fn replace(
             // A team that can't do the work is not kept.
             let tasks = draft_tasks(&attempt.proposal, &attempt.definitions)?;
             plan_work(team.clone(), tasks, None).await?;
-            attempt.write(Change::Team(&team)).await
+            attempt.write(ProposalChange::Team(&team)).await
         })
         .await
 }
 
 /// The plan of a draft that is to be issued, by the team that was kept with it.
 pub(crate) async fn kept_plan(
-    found: &Stored,
+    found: &StoredProposal,
     quote: &Quote,
     required: &RequiredObjects,
 ) -> Result<Option<Value>, Problem> {
@@ -90,7 +90,7 @@ pub(crate) async fn kept_plan(
 }
 
 /// The work that a draft's quote asks for.
-fn draft_tasks(draft: &Stored, definitions: &ClientCatalog) -> Result<Vec<Task>, Problem> {
+fn draft_tasks(draft: &StoredProposal, definitions: &ClientCatalog) -> Result<Vec<Task>, Problem> {
     let (quote, required) = price(draft, definitions)?;
     let tasks = statement_of_work::tasks(&quote, &required);
     if tasks.is_empty() {

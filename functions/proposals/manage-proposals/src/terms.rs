@@ -9,7 +9,7 @@ use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
 use platform::versions::expected_version;
 use proposal::{PriceBook, Terms};
-use records::proposals::Change;
+use records::proposals::ProposalChange;
 
 use crate::{Context, invalid};
 
@@ -31,7 +31,7 @@ pub(crate) async fn replace(
                 return Ok(attempt.unchanged());
             }
             within_limits(book, caller.role, before, &checked)?;
-            attempt.write(Change::Terms(&checked)).await
+            attempt.write(ProposalChange::Terms(&checked)).await
         })
         .await
 }

@@ -8,12 +8,12 @@ use schedule::Team;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Changed, unreadable};
+use super::{ChangeOutcome, unreadable};
 use crate::outbox::{self, PendingEvent};
 
 /// What is done to a proposal.
 #[derive(Clone, Copy, Debug)]
-pub enum Change<'a> {
+pub enum ProposalChange<'a> {
     /// Other answers.
     Answers(&'a Answers),
     /// Other terms.
@@ -55,7 +55,7 @@ pub struct Offer<'a> {
 
 /// Who changes a proposal, and what is told of it.
 #[derive(Clone, Copy, Debug)]
-pub struct By<'a> {
+pub struct ChangedBy<'a> {
     /// The client.
     pub client: Uuid,
     /// The user.
@@ -70,10 +70,10 @@ pub struct By<'a> {
 /// When a statement fails; nothing is changed then.
 pub async fn change(
     database: &Database,
-    By { client, user, event }: By<'_>,
+    ChangedBy { client, user, event }: ChangedBy<'_>,
     (id, version): (Uuid, i32),
-    change: Change<'_>,
-) -> Result<Changed, Error> {
+    change: ProposalChange<'_>,
+) -> Result<ChangeOutcome, Error> {
     let work = async |session: &Session| {
         // Takes the row's lock: whoever changes the same proposal waits here, and then finds another version.
         let sql = "UPDATE core.proposals SET version = version + 1, updated_at = now(), updated_by = $4
@@ -82,13 +82,13 @@ pub async fn change(
         let Some(LockedRow { revision }) = locked else {
             let sql = "SELECT version FROM core.proposals WHERE client_id = $1 AND id = $2";
             let found: Option<VersionRow> = session.row(sql, &[&client, &id]).await?;
-            return Ok(found.map_or(Changed::Missing, |found| Changed::Stale(found.version)));
+            return Ok(found.map_or(ChangeOutcome::Missing, |found| ChangeOutcome::Stale(found.version)));
         };
         if let Some(event) = event {
             outbox::append(session, event).await?;
         }
         apply(session, (client, user), (id, revision), change).await?;
-        Ok(Changed::Done)
+        Ok(ChangeOutcome::Done)
     };
     database.transaction(client, work).await
 }
@@ -109,24 +109,24 @@ async fn apply(
     session: &Session,
     (client, user): (Uuid, Uuid),
     (id, revision): (Uuid, i32),
-    change: Change<'_>,
+    change: ProposalChange<'_>,
 ) -> Result<(), Error> {
     match change {
-        Change::Issue(offer) => issue(session, client, user, (id, revision), offer).await,
-        Change::Accept { revision } => {
+        ProposalChange::Issue(offer) => issue(session, client, user, (id, revision), offer).await,
+        ProposalChange::Accept { revision } => {
             decide(session, client, user, (id, revision), Outcome::Accepted, None).await?;
             give_up_draft(session, client, (id, revision)).await
         }
-        Change::Decline { revision, reason } => {
+        ProposalChange::Decline { revision, reason } => {
             decide(session, client, user, (id, revision), Outcome::Declined, reason).await
         }
-        Change::Answers(answers) => set(session, client, id, "answers = $3", &json(answers)?).await,
-        Change::Terms(terms) => {
+        ProposalChange::Answers(answers) => set(session, client, id, "answers = $3", &json(answers)?).await,
+        ProposalChange::Terms(terms) => {
             set(session, client, id, "terms = $3", &json(terms)?).await?;
             set(session, client, id, "terms_by = $3", &user).await
         }
-        Change::Team(team) => set(session, client, id, "team = $3", &json(team)?).await,
-        Change::Revise => set(session, client, id, "revision = $3", &(revision + 1)).await,
+        ProposalChange::Team(team) => set(session, client, id, "team = $3", &json(team)?).await,
+        ProposalChange::Revise => set(session, client, id, "revision = $3", &(revision + 1)).await,
     }
 }
 

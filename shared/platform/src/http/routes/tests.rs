@@ -124,6 +124,15 @@ async fn an_open_route_asks_for_nobody() {
 }
 
 #[tokio::test]
+async fn a_handler_of_an_open_route_has_no_caller() {
+    let router = Routes::new()
+        .serve(&HEALTH, async |Authorized(_): Authorized| "well")
+        .router(());
+    let request = Request::get("/health").body(Body::empty()).unwrap();
+    assert_eq!(router.oneshot(request).await.unwrap().status(), 500);
+}
+
+#[tokio::test]
 async fn a_method_without_a_route_is_not_allowed_to_anybody() {
     assert_eq!(asked("POST", "/things", None).await.0, 405);
 }

@@ -47,25 +47,21 @@ pub struct User {
 
 impl User {
     /// Any request, to be completed and awaited.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> Request {
         Request::new(self, method, path)
     }
 
     /// GET.
-    #[must_use]
     pub fn get(&self, path: &str) -> Request {
         self.request(Method::GET, path)
     }
 
     /// POST of JSON.
-    #[must_use]
     pub fn post(&self, path: &str, body: &Value) -> Request {
         self.request(Method::POST, path).json(body)
     }
 
     /// PUT of JSON.
-    #[must_use]
     pub fn put(&self, path: &str, body: &Value) -> Request {
         self.request(Method::PUT, path).json(body)
     }

@@ -9,3 +9,4 @@ mod keys;
 mod oracle;
 mod scenarios;
 mod shop;
+mod statements;

@@ -125,16 +125,9 @@ impl Airline {
         let now = platform::clock::now();
         let before = database.statements();
         let until = Instant::now() + Duration::from_secs(10);
-        tick::observe(
-            database,
-            &mut self.catalogs,
-            &mut self.publisher,
-            now,
-            Some(touched),
-            until,
-        )
-        .await
-        .unwrap();
+        tick::observe(database, &self.catalogs, &mut self.publisher, now, Some(touched), until)
+            .await
+            .unwrap();
         let reading = database.statements() - before;
         let watermarks = tick::watermarks(database, &self.publisher).await.unwrap();
         let outgoing = self.publisher.frames(now, &watermarks);

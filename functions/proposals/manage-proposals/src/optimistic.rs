@@ -53,7 +53,10 @@ pub(crate) fn is_to_be_replaced(
     Ok(true)
 }
 
-/// That what the caller has read is still what is stored.
+/// Checks that what the caller has read is still what is stored.
+///
+/// # Errors
+/// 412 when it is not.
 pub(crate) fn check_version((what, name): (&str, &str), version: i32, expected: Option<i32>) -> Result<(), Problem> {
     match expected {
         Some(expected) if expected != version => Err(changed_meanwhile(what, name, version)),
@@ -124,7 +127,7 @@ impl Attempt<'_> {
         Ok(true)
     }
 
-    /// That the caller has read the version that is stored.
+    /// Checks that the caller has read the version that is stored; see [`check_version`].
     pub(crate) fn check_version(&self, expected: Option<i32>) -> Result<(), Problem> {
         check_version((WHAT, &self.id()), self.proposal.version, expected)
     }
@@ -182,5 +185,60 @@ impl Attempt<'_> {
 
     fn id(&self) -> String {
         self.proposal.id.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// The result and the number of attempts when the first few are overtaken.
+    async fn overtaken(times: usize) -> (Result<&'static str, u16>, usize) {
+        let made = Cell::new(0);
+        let result = retry("the thing", || async {
+            made.set(made.get() + 1);
+            Ok((made.get() > times).then_some("done"))
+        })
+        .await;
+        (result.map_err(|problem| problem.status), made.get())
+    }
+
+    #[tokio::test]
+    async fn attempts_go_on_until_nobody_was_faster_but_not_for_ever() {
+        assert_eq!(overtaken(0).await, (Ok("done"), 1));
+        assert_eq!(overtaken(MAX_ATTEMPTS - 1).await, (Ok("done"), MAX_ATTEMPTS));
+        assert_eq!(overtaken(MAX_ATTEMPTS).await, (Err(409), MAX_ATTEMPTS));
+    }
+
+    #[tokio::test]
+    async fn what_an_attempt_refuses_is_not_tried_again() {
+        let refused = retry("the thing", || async { Err::<Option<()>, _>(Problem::forbidden("no")) }).await;
+        assert_eq!(refused.unwrap_err().status, 403);
+    }
+
+    /// What is stored is at version 3.
+    #[test]
+    fn a_repeated_request_finds_its_own_effect() {
+        for (expected, same, result) in [
+            (Some(3), false, Ok(true)),
+            (None, false, Ok(true)),
+            (Some(2), false, Err(412)),
+            (Some(4), false, Err(412)),
+            (Some(2), true, Ok(false)),
+            (Some(3), true, Ok(false)),
+            (None, true, Ok(false)),
+            (Some(4), true, Err(412)),
+        ] {
+            let replaced = is_to_be_replaced(("thing", "T"), 3, expected, same);
+            assert_eq!(
+                replaced.map_err(|problem| problem.status),
+                result,
+                "{expected:?} {same}"
+            );
+        }
     }
 }

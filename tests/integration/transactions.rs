@@ -169,3 +169,21 @@ async fn events_of_a_caller_that_gave_up_are_sent_once_by_the_next() {
         database.drop_it().await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_refused_statement_that_is_ignored_does_not_count_as_committed() {
+    for server in servers() {
+        let database = TestDatabase::create(&server).await.unwrap();
+        let client = Uuid::now_v7();
+        let work = database.owner.transaction(client, async |session: &Session| {
+            let insert = "INSERT INTO core.clients (id, name, time_zone) VALUES ($1, 'ignored', 'UTC')";
+            session.execute(insert, &[&client]).await?;
+            session.execute("SELECT 1 / 0", &[]).await.ok();
+            Ok(())
+        });
+        let error = work.await.unwrap_err().to_string();
+        assert!(error.contains("refused"), "{error}");
+        assert!(works_in_a_transaction_of_its_own(&database.owner).await);
+        database.drop_it().await.unwrap();
+    }
+}

@@ -108,7 +108,13 @@ impl Run {
         print_welcome(progress, &cloud, &log);
         let missing = std::mem::take(&mut cloud.missing);
         let build = build_rest.map(|command| Build::start(&command, missing, state_dir));
-        let build = build.transpose()?;
+        let build = build.and_then(|build| match build {
+            Ok(build) => Some(build),
+            Err(error) => {
+                progress.line(&format!("not all functions are built: {error:#}"));
+                None
+            }
+        });
         if let Some(announcement) = build.as_ref().and_then(Build::announcement) {
             progress.line(&announcement);
         }

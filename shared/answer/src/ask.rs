@@ -61,8 +61,11 @@ pub async fn ask(
         Error::TooMuch(detail) => AskError::Refused(detail),
         other => AskError::Database(other),
     })?;
+    let points = answers.points(&asked, definitions, request);
+    let points =
+        points.ok_or_else(|| AskError::Refused("not all of the answer could be read: ask again".to_owned()))?;
     Ok(Answer {
-        points: answers.points(&asked, definitions, request),
+        points,
         plan: batch.reads(&asked).map(step).collect(),
     })
 }

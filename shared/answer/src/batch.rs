@@ -123,28 +123,28 @@ impl Answers<'_> {
             .filter_map(|position| self.outcomes.get(*position))
     }
 
-    /// A request's values: a point for every bucket of its range that has facts which count. The request must be the one that was
-    /// added, with the definitions of its client.
+    /// A request's values: a point for every bucket of its range that has facts which count; `None` where a part of them was not read,
+    /// because a part of an answer would be a wrong number. The request must be the one that was added, with the definitions of its client.
     #[must_use]
     pub fn points(
         &self,
         asked: &Asked,
         definitions: &ClientCatalog,
         request: &Request<'_>,
-    ) -> BTreeMap<SeriesKey, Point> {
-        let read: Vec<(&Question, &[Row])> = self
+    ) -> Option<BTreeMap<SeriesKey, Point>> {
+        let read: Option<Vec<(&Question, &[Row])>> = self
             .batch
             .reads(asked)
             .zip(self.outcomes(asked))
-            .filter_map(|(read, outcome)| {
+            .map(|(read, outcome)| {
                 let Outcome::Rows(rows) = outcome else { return None };
                 Some((&read.question, rows.get(&asked.client).map_or(&[][..], Vec::as_slice)))
             })
             .collect();
-        let mut points = series::answer(request, &definitions.calendar, &read);
+        let mut points = series::answer(request, &definitions.calendar, &read?);
         // A read that answers other requests too may have brought more than this one asks.
         points.retain(|(bucket, _), _| *bucket >= request.range.from && *bucket < request.range.to);
-        points
+        Some(points)
     }
 }
 

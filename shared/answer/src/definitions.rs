@@ -10,6 +10,9 @@ use uuid::Uuid;
 /// Most clients whose definitions a function that answers requests keeps: the largest have a few megabytes.
 const MAX_KEPT: usize = 16;
 
+/// Most clients whose definitions ingestion keeps: 64 of the largest are half of its 512 MB.
+const MAX_RECENT: usize = 64;
+
 /// Most clients whose definitions are kept by who learns of changes otherwise; with more, those that are not asked for just now are let go.
 const MAX_FOLLOWED: usize = 1_000;
 
@@ -73,7 +76,7 @@ impl Definitions {
         let loaded = definitions::load_one(database, client).await?.map(Arc::new);
         if let Some(catalog) = &loaded {
             let mut kept = self.lock();
-            if kept.len() >= MAX_FOLLOWED {
+            if kept.len() >= MAX_RECENT {
                 kept.clear();
             }
             let entry = Kept {

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::Object;
@@ -25,6 +25,8 @@ pub struct Session {
     object: Object,
     edition: Arc<OnceCell<Edition>>,
     statements: Arc<AtomicU64>,
+    /// Whether a statement failed since the transaction began.
+    failed: AtomicBool,
 }
 
 impl Session {
@@ -33,6 +35,7 @@ impl Session {
             object,
             edition,
             statements,
+            failed: AtomicBool::new(false),
         }
     }
 
@@ -66,7 +69,7 @@ impl Session {
     pub async fn query(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
         self.count();
         let statement = self.prepared(sql).await?;
-        Ok(self.object.query(&statement, parameters).await?)
+        self.outcome(self.object.query(&statement, parameters).await)
     }
 
     /// Runs a statement and returns its rows by the names of their columns. That the statement has these columns in types that fit
@@ -78,7 +81,7 @@ impl Session {
         self.count();
         let statement = self.prepared(sql).await?;
         row::check::<R>(sql, statement.columns())?;
-        let rows = self.object.query(&statement, parameters).await?;
+        let rows = self.outcome(self.object.query(&statement, parameters).await)?;
         rows.iter().map(R::from_row).collect()
     }
 
@@ -96,7 +99,7 @@ impl Session {
     /// When the statement fails.
     pub async fn query_once(&self, sql: &str, parameters: &[(&(dyn ToSql + Sync), Type)]) -> Result<Vec<Row>, Error> {
         self.count();
-        Ok(self.object.query_typed(sql, parameters).await?)
+        self.outcome(self.object.query_typed(sql, parameters).await)
     }
 
     /// Runs a statement and returns the number of rows it touched.
@@ -106,7 +109,7 @@ impl Session {
     pub async fn execute(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
         self.count();
         let statement = self.prepared(sql).await?;
-        Ok(self.object.execute(&statement, parameters).await?)
+        self.outcome(self.object.execute(&statement, parameters).await)
     }
 
     /// Runs SQL text without parameters, possibly several statements.
@@ -115,7 +118,7 @@ impl Session {
     /// When a statement fails.
     pub async fn batch(&self, sql: &str) -> Result<(), Error> {
         self.count();
-        Ok(self.object.batch_execute(sql).await?)
+        self.outcome(self.object.batch_execute(sql).await)
     }
 
     /// Begins a binary COPY of columns of the given types.
@@ -125,7 +128,7 @@ impl Session {
     pub async fn copy_in(&self, sql: &str, types: &[Type]) -> Result<Pin<Box<BinaryCopyInWriter>>, Error> {
         self.count();
         let statement = self.prepared(sql).await?;
-        let sink = self.object.copy_in(&statement).await?;
+        let sink = self.outcome(self.object.copy_in(&statement).await)?;
         Ok(Box::pin(BinaryCopyInWriter::new(sink, types)))
     }
 
@@ -153,6 +156,7 @@ impl Session {
             .client
             .map(|client| format!("; SET LOCAL app.client_id = '{client}'"))
             .unwrap_or_default();
+        self.failed.store(false, Ordering::Relaxed);
         let begin = format!("BEGIN ISOLATION LEVEL {}{setting}", scope.isolation.name());
         Ok(self.object.batch_execute(&begin).await?)
     }
@@ -175,7 +179,19 @@ impl Session {
         if self.object.statement_cache.size() >= MAX_PREPARED {
             self.object.statement_cache.clear();
         }
-        Ok(self.object.prepare_cached(sql).await?)
+        self.outcome(self.object.prepare_cached(sql).await)
+    }
+
+    /// Remembers a failure: in a transaction, the server undoes all of it whatever its holder makes of the error.
+    fn outcome<T>(&self, result: Result<T, tokio_postgres::Error>) -> Result<T, Error> {
+        if result.is_err() {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+        Ok(result?)
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
     }
 
     fn count(&self) {

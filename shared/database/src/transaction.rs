@@ -1,8 +1,9 @@
 //! The one way to hold a transaction, or a lock of the connection: as long as a closure works, and no longer.
 //!
 //! A future may be dropped at any `.await`, by a timeout around it or a caller that goes away. A connection that was in a
-//! transaction then would go back to the pool with it, and the next event would work inside. So a connection whose state is
-//! not known to be clean never goes back: it is closed, and the server rolls back and gives its locks up.
+//! transaction then would go back to the pool with it, and the next event would work inside. So a connection that
+//! may have a transaction or a lock never goes back: it is closed, and the server rolls back and gives its locks up. A single statement
+//! outside of a transaction is its own: where its future is dropped, the next user of the connection waits for its end.
 
 use std::ops::{Deref, DerefMut};
 
@@ -128,8 +129,9 @@ impl Database {
             return Ok(None);
         }
         let done = work(&held).await?;
-        unlock(&held, lock).await?;
-        held.release();
+        if unlock(&held, lock).await.is_ok() {
+            held.release();
+        }
         Ok(Some(done))
     }
 
@@ -161,12 +163,20 @@ async fn within<T>(
 ) -> Result<T, Error> {
     held.begin(scope).await?;
     match work(&held).await {
+        // The server answers the COMMIT of a transaction that it has undone without an error.
+        Ok(_) if held.has_failed() => Err(Error::Server(
+            "a statement of a transaction was refused, and what it was for went on nevertheless".to_owned(),
+        )),
         Ok(value) => {
             held.commit().await?;
-            if let Some(lock) = lock {
-                unlock(&held, lock).await?;
+            let is_unlocked = match lock {
+                Some(lock) => unlock(&held, lock).await.is_ok(),
+                None => true,
+            };
+            // It is committed, whatever became of the lock; a connection that is closed gives it up.
+            if is_unlocked {
+                held.release();
             }
-            held.release();
             Ok(value)
         }
         Err(error) => {

@@ -21,7 +21,7 @@ use series::{Mapper, Rejection};
 use uuid::Uuid;
 
 /// How often events are mapped again because their definition was replaced meanwhile.
-const MAX_DEFINITION_TRIES: usize = 3;
+const MAX_DEFINITION_TRIES: usize = 4;
 
 /// What the function has from its environment.
 pub struct Context {

@@ -125,11 +125,7 @@ fn settle(answers: &Answers<'_>, round: &Round, publisher: &mut Publisher, now: 
             } else {
                 refuse(publisher, &topic.read, now, &error.to_string());
             }
-        } else if !answers
-            .outcomes(&topic.asked)
-            .any(|outcome| matches!(outcome, Outcome::Later))
-        {
-            let (values, empty) = values(answers, topic);
+        } else if let Some((values, empty)) = values(answers, topic) {
             publisher.observe(&topic.read, &values, empty);
         }
     }
@@ -148,11 +144,11 @@ fn refuse(publisher: &mut Publisher, read: &TopicRead, now: Timestamp, reason: &
     publisher.refuse(read, now);
 }
 
-/// A topic's buckets that have facts, and the value of one that has none.
-fn values(answers: &Answers<'_>, topic: &Planned) -> (Vec<Observed>, Option<f64>) {
+/// A topic's buckets that have facts, and the value of one that has none; `None` where there was no time for all of it.
+fn values(answers: &Answers<'_>, topic: &Planned) -> Option<(Vec<Observed>, Option<f64>)> {
     let request = request(&topic.read, &topic.kpi);
     let observed = answers
-        .points(&topic.asked, &topic.definitions, &request)
+        .points(&topic.asked, &topic.definitions, &request)?
         .into_iter()
         .map(|((start, _), point)| Observed {
             start,
@@ -160,7 +156,7 @@ fn values(answers: &Answers<'_>, topic: &Planned) -> (Vec<Observed>, Option<f64>
             facts: u64::try_from(point.facts).unwrap_or(0),
         })
         .collect();
-    (observed, series::answer::empty(&request).value)
+    Some((observed, series::answer::empty(&request).value))
 }
 
 /// How far the data of the watching clients has come.

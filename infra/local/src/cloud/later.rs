@@ -48,7 +48,8 @@ impl Build {
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
             .stderr(file)
-            .kill_on_drop(true)
+            // A group of its own, which is ended as a whole: cargo and its compilers.
+            .process_group(0)
             .spawn()
             .with_context(|| format!("{command:?} cannot be started"))?;
         Ok(Self {
@@ -64,7 +65,7 @@ impl Build {
     pub fn announcement(&self) -> Option<String> {
         (!self.functions.is_empty()).then(|| {
             format!(
-                "building {} in the background, about 4 minutes the first time; what is sent there waits (log {})",
+                "building {} in the background, about 4 minutes the first time; what is sent there before is tried again (log {})",
                 self.functions.join(" and "),
                 self.log.display()
             )
@@ -87,6 +88,20 @@ impl Build {
                 self.log.display()
             )),
             Err(error) => progress.line(&format!("not all functions are built ({error})")),
+        }
+    }
+}
+
+impl Drop for Build {
+    fn drop(&mut self) {
+        // The id is gone with the process.
+        if let Some(id) = self.process.id() {
+            let ended = std::process::Command::new("kill")
+                .args(["-TERM", "--", &format!("-{id}")])
+                .status();
+            if let Err(error) = ended {
+                tracing::warn!(cause = %error, "a build could not be ended");
+            }
         }
     }
 }

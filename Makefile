@@ -2,14 +2,19 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint invoke bench-live bench-ingest bench-proposals bench-build rebuilds event build build-all fetch fetch-test tools
+.PHONY: help run test lint invoke bench-live bench-ingest bench-proposals bench-build rebuilds event build build-all build-bench fetch fetch-test tools
 # Cargo uses all cores by itself, and its lock makes two calls wait for each other.
 .NOTPARALLEL:
 
 # One build folder for every checkout: a second clone compiles only what differs.
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/analytics-engine/target
+# The workspace's own crates are compiled by clippy's compiler wherever it is installed, which is rustc with the lints: what `make run` has
+# compiled, `make test` takes as it is, and nothing is checked apart from being compiled.
+export RUSTC_WORKSPACE_WRAPPER ?= $(shell command -v clippy-driver)
 
 local_cloud := $(CARGO_TARGET_DIR)/debug/local-cloud
+# What is measured is optimised as what is deployed is.
+bench := infra/setup/with-environment env FUNCTIONS_DIR="$(CARGO_TARGET_DIR)/release" infra/setup/with-test-database cargo bench -p tests --bench
 # Left unquoted where it is used: it holds any number of arguments.
 ARGS ?=
 
@@ -31,14 +36,14 @@ lint: ## Check formatting, lints and dependencies, which builds everything (ARGS
 invoke: event build ## Send one event to one function: make invoke F=read-series E=events/ask/read-series.value.json
 	@exec infra/setup/with-environment "$(local_cloud)" invoke "$(F)" "$(E)" $(ARGS)
 
-bench-live: build-all ## Measure commit to frame for many subscribers
-	@exec infra/setup/with-environment infra/setup/with-test-database cargo bench --workspace --profile dev --bench live
+bench-live: build-bench ## Measure commit to frame for many subscribers
+	@exec $(bench) live
 
-bench-ingest: build-all ## Measure events per second against a bare COPY
-	@exec infra/setup/with-environment infra/setup/with-test-database cargo bench --workspace --profile dev --bench ingest
+bench-ingest: build-bench ## Measure events per second against a bare COPY
+	@exec $(bench) ingest
 
-bench-proposals: build-all ## Measure quotes, computed and over HTTP, and documents (WEASYPRINT_PYTHON=... compares them with WeasyPrint's)
-	@exec infra/setup/with-environment infra/setup/with-test-database cargo bench --workspace --profile dev --bench proposals
+bench-proposals: build-bench ## Measure quotes, computed and over HTTP, and documents (WEASYPRINT_PYTHON=... compares them with WeasyPrint's)
+	@$(bench) proposals
 	@cargo bench -p render-proposals --profile render --bench documents
 
 bench-build: ## Measure the first run, tests and the daily loop, cold, at commits (ARGS="149acd2 HEAD" compares two; about an hour each)
@@ -55,6 +60,9 @@ build: fetch
 
 build-all: build
 	@infra/setup/build rest
+
+build-bench: fetch
+	@infra/setup/build bench
 
 # Before the build: a missing network is told after seconds, not after minutes.
 fetch: tools

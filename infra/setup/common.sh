@@ -56,10 +56,3 @@ build_once() {
   fi
   exec {lock}>&-
 }
-
-# Has every cargo that follows compile the workspace's own crates with clippy's compiler, which refuses what the lints refuse. What it leaves is
-# kept apart from what the plain compiler leaves; dependencies are shared.
-with_lints() {
-  export RUSTC_WORKSPACE_WRAPPER=clippy-driver
-  export CLIPPY_ARGS="-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__"
-}

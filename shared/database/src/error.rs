@@ -19,7 +19,7 @@ pub enum Error {
     Statement(#[from] tokio_postgres::Error),
     /// A migration failed.
     #[error("migration failed: {}", chain(.0))]
-    Migration(#[from] refinery::Error),
+    Migration(#[from] refinery_core::Error),
     /// A row holds what the code can't read; `place` names it.
     #[error("stored {place} can't be read: {cause}")]
     Stored {

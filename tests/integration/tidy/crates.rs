@@ -71,7 +71,11 @@ const KEPT: [(&str, &[&str], &str); 6] = [
         &["database"],
         "a session sets its role and client when it leaves the pool",
     ),
-    ("refinery", &["database"], "one place knows the order of migrations"),
+    (
+        "refinery-core",
+        &["database"],
+        "one place knows the order of migrations",
+    ),
 ];
 
 #[test]

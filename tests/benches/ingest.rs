@@ -67,7 +67,7 @@ async fn main() -> Result<()> {
              CREATE INDEX ON public.bare (client_id, time);",
         )
         .await?;
-    let context = ingest_events::Context::new(database.app.clone());
+    let context = ingest_events::Context::new(database.app.clone(), String::new());
     let per_round = INVOCATIONS * MESSAGES * EVENTS;
     println!(
         "{ROUNDS} rounds of {per_round} real flights, {} to an invocation or COPY",

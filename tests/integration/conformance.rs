@@ -3,6 +3,7 @@
 //! Each scenario runs against every server of `TEST_DATABASE_URLS`. After every step all KPIs are asked for all periods,
 //! with and without filters and groups, and compared with plain SQL over the facts.
 
+mod bounds;
 mod definitions;
 mod health;
 mod keys;

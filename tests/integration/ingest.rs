@@ -3,4 +3,5 @@
 mod dead_letters;
 mod events;
 mod files;
+mod last_tries;
 mod repeats;

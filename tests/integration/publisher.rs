@@ -6,7 +6,7 @@ use std::time::Duration;
 use catalog::{EntityDefinition, KpiDefinition, Level};
 use database::{Database, Timeouts};
 use facts::batch::Batch;
-use facts::ingest;
+use facts::ingest::{self, Effort};
 use jiff::{SignedDuration, Timestamp};
 use live::{Change, Frame, Mode, Publisher, Silence, Subscription, Topic, Touched};
 use push_updates::catalogs::Catalogs;
@@ -74,15 +74,17 @@ impl Airline {
                 json!({ "date": at.to_string(), "delay": 1, "distance": 10, "origin": origin, "destination": "LGA" });
             mapper.json(platform::clock::now(), &event.to_string()).unwrap()
         };
-        let batch = Batch {
-            id: Uuid::now_v7(),
-            key: None,
-            facts: origins.iter().map(flight).collect(),
-            rejects: Vec::new(),
-        };
-        ingest::ingest(&self.database.app, self.client, placed, "test", &[batch])
-            .await
-            .unwrap();
+        let batch = Batch::of(Uuid::now_v7(), origins.iter().map(flight));
+        ingest::ingest(
+            &self.database.app,
+            self.client,
+            placed,
+            "test",
+            &[batch],
+            Effort::default(),
+        )
+        .await
+        .unwrap();
         vec![Touched {
             client: self.client,
             entity: Some("Flight".to_owned()),

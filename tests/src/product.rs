@@ -139,6 +139,24 @@ impl Product {
         Ok(answer)
     }
 
+    /// Puts a message on a queue of the template, by its name without the stage.
+    ///
+    /// # Panics
+    /// When the queue does not take it.
+    pub async fn send_message(&self, queue: &str, body: &str) {
+        let url = format!("{}/000000000000/{queue}-dev", self.access.endpoints.sqs);
+        let message = serde_json::json!({ "QueueUrl": url, "MessageBody": body });
+        let sent = reqwest::Client::new()
+            .post(&self.access.endpoints.sqs)
+            .header("content-type", "application/x-amz-json-1.0")
+            .header("x-amz-target", "AmazonSQS.SendMessage")
+            .body(message.to_string())
+            .send()
+            .await;
+        let answer = ready(sent.context("the queue is not reached"), "a message is not sent");
+        assert!(answer.status().is_success(), "{queue}: {}", answer.status());
+    }
+
     /// The key that the product signs its tokens with.
     ///
     /// # Panics

@@ -12,7 +12,13 @@ use uuid::Uuid;
 pub use queued::{EventSource, QueuedEvents};
 
 /// All routes of this area.
-pub static ROUTES: [&Route; 4] = [&ACCEPT_EVENTS, &READ_BATCH, &LIST_DEAD_LETTERS, &REPLAY_DEAD_LETTER];
+pub static ROUTES: [&Route; 5] = [
+    &ACCEPT_EVENTS,
+    &LIST_BATCHES,
+    &READ_BATCH,
+    &LIST_DEAD_LETTERS,
+    &REPLAY_DEAD_LETTER,
+];
 
 /// Queues events.
 pub static ACCEPT_EVENTS: Route = Route {
@@ -31,6 +37,23 @@ pub static ACCEPT_EVENTS: Route = Route {
     ],
     request: None,
     answer: Answer::accepted::<Accepted>(),
+};
+
+/// Batches, the latest first.
+pub static LIST_BATCHES: Route = Route {
+    function: "review-batches",
+    method: Method::Get,
+    path: "/v1/batches",
+    access: Access::Needs(Permission::ReadDeadLetters),
+    operation: "listBatches",
+    summary: "What became of accepted events and files, the latest first. What is still queued is not here yet.",
+    parameters: &[
+        Parameter::query("entity", "Only of this entity."),
+        Parameter::query("before", "`next_before` of the page before."),
+        Parameter::query("limit", "Most batches, up to 200."),
+    ],
+    request: None,
+    answer: Answer::ok::<Batches>(),
 };
 
 /// What became of accepted events.
@@ -56,6 +79,7 @@ pub static LIST_DEAD_LETTERS: Route = Route {
     summary: "Events that were refused, newest first.",
     parameters: &[
         Parameter::query("entity", "Only of this entity."),
+        Parameter::query("batch", "Only of this batch."),
         Parameter::query("before", "`next_before` of the page before."),
         Parameter::query("limit", "Most letters, up to 200; a page of long ones ends earlier."),
     ],
@@ -96,13 +120,35 @@ pub struct Batch {
     pub entity: String,
     /// Where it came from: `events`, `replay`, or the file's key.
     pub source: String,
+    /// Whether all of it has had its effect.
+    pub state: BatchState,
     /// Events that became facts.
     pub accepted: i32,
-    /// Events that became dead letters; accepted + rejected is what was sent.
+    /// Events that became dead letters; once it is finished, accepted + rejected is what was sent.
     pub rejected: i32,
-    /// When it had its effect.
+    /// When it had its effect; while it is written, the part of it that was last.
     #[schema(value_type = String, format = DateTime)]
     pub finished_at: Timestamp,
+}
+
+/// How far a batch has come.
+#[derive(Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum BatchState {
+    /// Part of it has had its effect; the rest follows.
+    Writing,
+    /// All of it has had its effect.
+    Finished,
+}
+
+/// A page of batches, the latest first.
+#[derive(Serialize, ToSchema)]
+pub struct Batches {
+    /// The batches.
+    pub batches: Vec<Batch>,
+    /// For `?before=`, when there may be more.
+    #[schema(value_type = Option<String>, format = "uuid")]
+    pub next_before: Option<Uuid>,
 }
 
 /// An event that was refused.

@@ -9,7 +9,7 @@ use crate::{table, text};
 /// The most bytes of a file. It is held in memory while it is read, and takes a quarter of the 1,024 MB of `load-files`.
 pub const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
 
-/// Rows of one chunk, which is one transaction: enough that COPY takes most of the time, few enough to be held in memory twice.
+/// Rows of one chunk, which is one batch: enough that COPY takes most of the time, few enough to be held in memory twice.
 pub const CHUNK_ROWS: usize = 50_000;
 
 /// The most bytes of a row of a text file that a dead letter keeps.
@@ -37,6 +37,11 @@ pub enum FileError {
         /// Why.
         cause: String,
     },
+    /// Its reader panicked, which is a fault of the reader.
+    #[error(
+        "the file can't be read: its reader failed on it, which no file should bring about; another writer's file may be read"
+    )]
+    ReaderFailed,
     /// A column that the entity does not have, or one that it needs is missing.
     #[error("column {0}")]
     Column(Rejection),
@@ -96,6 +101,8 @@ pub struct RefusedRow {
 pub struct Chunk {
     /// Rows that became facts.
     pub facts: Vec<Fact>,
+    /// Positions in the file of [`Self::facts`], from 0, a header not counted.
+    pub positions: Vec<usize>,
     /// Rows that did not.
     pub refused: Vec<RefusedRow>,
 }
@@ -104,7 +111,10 @@ impl Chunk {
     /// Adds a row's result.
     pub(crate) fn add(&mut self, position: usize, result: Result<Fact, Rejection>, original: impl FnOnce() -> String) {
         match result {
-            Ok(fact) => self.facts.push(fact),
+            Ok(fact) => {
+                self.facts.push(fact);
+                self.positions.push(position);
+            }
             Err(rejection) => {
                 let mut original = original();
                 if original.len() > MAX_ORIGINAL_BYTES {

@@ -31,6 +31,9 @@ pub enum Error {
     /// The entity's definition was replaced after the facts were mapped: load it again and map again.
     #[error("the definition of entity {0:?} was replaced meanwhile")]
     DefinitionChanged(String),
+    /// The time for the work is over; what was committed stays.
+    #[error("the time was over before everything was written")]
+    Unfinished,
     /// The question or its answer is over a named limit.
     #[error("{0}")]
     TooMuch(String),
@@ -84,6 +87,43 @@ impl Error {
                 .is_some_and(|code| !OF_SERVER.iter().any(|class| code.code().starts_with(class))),
             _ => false,
         }
+    }
+
+    /// Whether the server refused what was to be written for what it is: a data exception, an integrity constraint, a limit of the server.
+    #[must_use]
+    pub fn is_of_row(&self) -> bool {
+        const OF_ROW: [&str; 3] = ["22", "23", "54"];
+        let Self::Statement(error) = self else { return false };
+        let is_of_row =
+            |code: &tokio_postgres::error::SqlState| OF_ROW.iter().any(|class| code.code().starts_with(class));
+        error.code().is_some_and(is_of_row)
+    }
+
+    /// What kind of error it is, without a name or a value of anybody's.
+    #[must_use]
+    pub fn kind(&self) -> String {
+        match self {
+            Self::Statement(error) => error.code().map_or_else(
+                || "the connection was lost".to_owned(),
+                |code| format!("SQLSTATE {}", code.code()),
+            ),
+            Self::TooMuch(_) => "it is over a limit".to_owned(),
+            Self::Stored { .. } => "what is stored can't be read".to_owned(),
+            _ => "the database can't be used".to_owned(),
+        }
+    }
+
+    /// Whether a statement was at work when it failed, for whatever reason; not that there was no connection to begin with.
+    #[must_use]
+    pub const fn is_of_connection_in_use(&self) -> bool {
+        matches!(self, Self::Statement(_))
+    }
+
+    /// Whether another session had a lock for longer than this one may wait.
+    #[must_use]
+    pub fn is_locked_out(&self) -> bool {
+        let Self::Statement(error) = self else { return false };
+        error.code() == Some(&tokio_postgres::error::SqlState::LOCK_NOT_AVAILABLE)
     }
 
     /// Whether the server gave a statement up because it, or a lock that it waited for, took longer than its session allows.

@@ -6,7 +6,7 @@ use crate::transaction::{Held, Scope};
 use crate::{Database, Edition, Error, Session};
 
 /// The files of `migrations/core` with their names, in order.
-const MIGRATIONS: [(&str, &str); 4] = [
+const MIGRATIONS: [(&str, &str); 5] = [
     ("V1__core", include_str!("../../../migrations/core/V1__core.sql")),
     (
         "V2__proposals",
@@ -16,6 +16,10 @@ const MIGRATIONS: [(&str, &str); 4] = [
     (
         "V4__licences",
         include_str!("../../../migrations/core/V4__licences.sql"),
+    ),
+    (
+        "V5__batch_progress",
+        include_str!("../../../migrations/core/V5__batch_progress.sql"),
     ),
 ];
 

@@ -1,13 +1,10 @@
-//! Batches: what one request or file brought, marked so that each has its effect once, and their refused events.
+//! Batches: what one request or file brought, and their refused events.
 
-use std::collections::BTreeSet;
-
-use database::{Database, Error, Session};
-use jiff::Timestamp;
+use database::{Error, Session};
 use series::Fact;
 use uuid::Uuid;
 
-use crate::copy::timestamp;
+use crate::part::Part;
 
 /// An event that was refused.
 #[derive(Clone, Debug)]
@@ -22,17 +19,72 @@ pub struct Reject {
     pub original: String,
 }
 
-/// What one request or file brought.
+/// An event that is fit to be a fact.
+#[derive(Clone, Debug)]
+pub struct Mapped {
+    /// Position of the event in its batch, or its row in the file.
+    pub position: i32,
+    /// The fact that it becomes.
+    pub fact: Fact,
+}
+
+/// What one request or file brought, in the order in which it was sent.
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// Identity; the same batch has its effect once.
     pub id: Uuid,
     /// Identity of the sender's idempotency key, which only the first batch that comes with it may use.
     pub key: Option<Uuid>,
-    /// Events that became facts.
-    pub facts: Vec<Fact>,
-    /// Events that did not.
-    pub rejects: Vec<Reject>,
+    /// Events that become facts.
+    pub(crate) mapped: Vec<Mapped>,
+    /// Events that do not.
+    pub(crate) rejects: Vec<Reject>,
+}
+
+impl Batch {
+    /// A batch without events.
+    #[must_use]
+    pub const fn new(id: Uuid, key: Option<Uuid>) -> Self {
+        Self {
+            id,
+            key,
+            mapped: Vec::new(),
+            rejects: Vec::new(),
+        }
+    }
+
+    /// A batch of facts, by their positions in the list.
+    #[must_use]
+    pub fn of(id: Uuid, facts: impl IntoIterator<Item = Fact>) -> Self {
+        let mut batch = Self::new(id, None);
+        for (position, fact) in facts.into_iter().enumerate() {
+            batch.accept(position, fact);
+        }
+        batch
+    }
+
+    /// Takes an event that becomes a fact; its position is beyond those of the facts before.
+    pub fn accept(&mut self, position: usize, fact: Fact) {
+        let position = i32::try_from(position).unwrap_or(i32::MAX);
+        self.mapped.push(Mapped { position, fact });
+    }
+
+    /// Takes an event that is refused; its position is beyond those of the refused ones before.
+    pub fn refuse(&mut self, reject: Reject) {
+        self.rejects.push(reject);
+    }
+
+    /// Number of events that become facts.
+    #[must_use]
+    pub const fn accepted(&self) -> usize {
+        self.mapped.len()
+    }
+
+    /// Number of events that are refused.
+    #[must_use]
+    pub const fn rejected(&self) -> usize {
+        self.rejects.len()
+    }
 }
 
 /// What became of a batch.
@@ -48,102 +100,12 @@ pub struct Outcome {
     pub key_taken: bool,
 }
 
-/// The batches that have their effect now. SQS may deliver a message twice, in one call too: the first counts.
-pub(crate) fn first_of_each<'b>(batches: &'b [Batch], marked: &Marked) -> Vec<&'b Batch> {
-    let mut left = marked.fresh.clone();
-    batches.iter().filter(|batch| left.remove(&batch.id)).collect()
-}
-
-pub(crate) fn outcomes(batches: &[Batch], marked: &Marked) -> Vec<Outcome> {
-    let mut left = marked.fresh.clone();
-    batches
-        .iter()
-        .map(|batch| {
-            let fresh = left.remove(&batch.id);
-            let key_taken = marked.key_taken.contains(&batch.id);
-            Outcome {
-                batch: batch.id,
-                written: if fresh { batch.facts.len() } else { 0 },
-                duplicate: !fresh && !key_taken,
-                key_taken,
-            }
-        })
-        .collect()
-}
-
-/// Which batches of a call have their effect now; those that are in neither set had it before.
-pub(crate) struct Marked {
-    fresh: BTreeSet<Uuid>,
-    key_taken: BTreeSet<Uuid>,
-}
-
-database::row! {
-    struct BatchId {
-        id: Uuid,
-    }
-}
-
-/// Marks batches as having had their effect, those that had not before and whose keys no other batch used.
-pub(crate) async fn mark(
-    session: &Session,
-    client: Uuid,
-    entity: &str,
-    source: &str,
-    batches: &[Batch],
-) -> Result<Marked, Error> {
-    let ids: Vec<Uuid> = batches.iter().map(|batch| batch.id).collect();
-    let keys: Vec<Option<Uuid>> = batches.iter().map(|batch| batch.key).collect();
-    let accepted: Vec<i32> = batches.iter().map(|batch| count(batch.facts.len())).collect();
-    let rejected: Vec<i32> = batches.iter().map(|batch| count(batch.rejects.len())).collect();
-    let latest: Vec<Option<Timestamp>> = batches
-        .iter()
-        .map(|batch| batch.facts.iter().map(|fact| fact.time_us).max().map(timestamp))
-        .collect();
-    let fresh: Vec<BatchId> = session
-        .rows(
-            "INSERT INTO core.batches (client_id, id, entity, source, key, accepted, rejected, latest)
-             SELECT $1, b.id, $2, $3, b.key, b.accepted, b.rejected, b.latest
-             FROM unnest($4::uuid[], $5::uuid[], $6::int[], $7::int[], $8::timestamptz[]) AS b (id, key, accepted, rejected, latest)
-             ON CONFLICT DO NOTHING RETURNING id",
-            &[&client, &entity, &source, &ids, &keys, &accepted, &rejected, &latest],
-        )
-        .await?;
-    let fresh: BTreeSet<Uuid> = fresh.into_iter().map(|batch| batch.id).collect();
-    let key_taken = key_taken(session, client, batches, &fresh).await?;
-    Ok(Marked { fresh, key_taken })
-}
-
-/// Of the batches that could not be marked, those that are not there: it was their key that is.
-async fn key_taken(
-    session: &Session,
-    client: Uuid,
-    batches: &[Batch],
-    fresh: &BTreeSet<Uuid>,
-) -> Result<BTreeSet<Uuid>, Error> {
-    let repeated = batches
-        .iter()
-        .filter(|batch| batch.key.is_some() && !fresh.contains(&batch.id));
-    let mut left: BTreeSet<Uuid> = repeated.map(|batch| batch.id).collect();
-    if !left.is_empty() {
-        let ids: Vec<Uuid> = left.iter().copied().collect();
-        let sql = "SELECT id FROM core.batches WHERE client_id = $1 AND id = ANY ($2)";
-        for BatchId { id } in session.rows(sql, &[&client, &ids]).await? {
-            left.remove(&id);
-        }
-    }
-    Ok(left)
-}
-
-fn count(length: usize) -> i32 {
-    i32::try_from(length).unwrap_or(i32::MAX)
-}
-
 /// Writes dead letters.
-pub(crate) async fn reject(session: &Session, client: Uuid, entity: &str, batches: &[&Batch]) -> Result<(), Error> {
-    let rejects: Vec<(Uuid, &Reject)> = batches
-        .iter()
-        .flat_map(|batch| batch.rejects.iter().map(|reject| (batch.id, reject)))
-        .collect();
+pub(crate) async fn reject(session: &Session, client: Uuid, entity: &str, parts: &[Part<'_>]) -> Result<(), Error> {
+    let mut rejects: Vec<(Uuid, &Reject)> = Vec::new();
+    for part in parts {
+        rejects.extend(part.rejects().iter().map(|reject| (part.batch.id, reject)));
+    }
     if rejects.is_empty() {
         return Ok(());
     }
@@ -167,24 +129,4 @@ pub(crate) async fn reject(session: &Session, client: Uuid, entity: &str, batche
         )
         .await?;
     Ok(())
-}
-
-/// Writes batches whose events were all refused, such as those of an entity that does not exist.
-///
-/// # Errors
-/// When the transaction can't be committed.
-pub async fn refuse(
-    database: &Database,
-    client: Uuid,
-    entity: &str,
-    source: &str,
-    batches: &[Batch],
-) -> Result<Vec<Outcome>, Error> {
-    let work = async |session: &Session| {
-        let marked = mark(session, client, entity, source, batches).await?;
-        let new = first_of_each(batches, &marked);
-        reject(session, client, entity, &new).await?;
-        Ok(outcomes(batches, &marked))
-    };
-    database.transaction(client, work).await
 }

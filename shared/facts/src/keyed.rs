@@ -17,24 +17,26 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::MAX_TRIES;
-use crate::batch::{Batch, Outcome, first_of_each, mark, outcomes, reject};
+use crate::batch::reject;
 use crate::commit::tell;
 use crate::copy::{self, timestamp};
 use crate::ingest::unchanged;
+use crate::mark::{Marks, mark};
+use crate::part::Part;
 use crate::relation::{Columns, Placed, column_type, level_name, levels, writers_lock};
 use crate::states::from_facts;
 
-/// Writes batches of a keyed entity.
-pub(crate) async fn ingest(
+/// Writes parts of batches of a keyed entity.
+pub(crate) async fn write(
     database: &Database,
     client: Uuid,
     placed: &Placed,
     source: &str,
-    batches: &[Batch],
-) -> Result<Vec<Outcome>, Error> {
+    parts: &[Part<'_>],
+) -> Result<Marks, Error> {
     let mut tries = 1;
     loop {
-        match once(database, client, placed, source, batches).await {
+        match once(database, client, placed, source, parts).await {
             Err(error) if error.is_conflict() && tries < MAX_TRIES => tries += 1,
             result => return result,
         }
@@ -46,14 +48,14 @@ async fn once(
     client: Uuid,
     placed: &Placed,
     source: &str,
-    batches: &[Batch],
-) -> Result<Vec<Outcome>, Error> {
+    parts: &[Part<'_>],
+) -> Result<Marks, Error> {
     let scope = Scope {
         client: Some(client),
         isolation: Isolation::RepeatableRead,
     };
     let lock = writers_lock(client, &placed.relation);
-    let work = async |session: &Session| replace(session, client, placed, source, batches).await;
+    let work = async |session: &Session| replace(session, client, placed, source, parts).await;
     database.locked_transaction(&lock, scope, work).await
 }
 
@@ -62,11 +64,11 @@ async fn replace(
     client: Uuid,
     placed: &Placed,
     source: &str,
-    batches: &[Batch],
-) -> Result<Vec<Outcome>, Error> {
+    parts: &[Part<'_>],
+) -> Result<Marks, Error> {
     unchanged(session, client, placed).await?;
-    let marked = mark(session, client, placed.entity.code(), source, batches).await?;
-    let new = first_of_each(batches, &marked);
+    let marks = mark(session, client, placed.entity.code(), source, parts).await?;
+    let new = marks.fresh(parts);
     let facts = newest(&placed.entity, &new);
     if !facts.is_empty() {
         let mut times: BTreeSet<i64> = delete(session, client, placed, &facts).await?;
@@ -79,14 +81,14 @@ async fn replace(
         tell(session, client, placed, times.len(), &minutes).await?;
     }
     reject(session, client, placed.entity.code(), &new).await?;
-    Ok(outcomes(batches, &marked))
+    Ok(marks)
 }
 
-/// The last fact of each key, in the order of the batches.
-fn newest<'b>(entity: &Entity, batches: &[&'b Batch]) -> Vec<&'b Fact> {
+/// The last fact of each key, in the order of the parts.
+fn newest<'b>(entity: &Entity, parts: &[Part<'b>]) -> Vec<&'b Fact> {
     let positions = entity.key();
     let mut by_key: BTreeMap<Vec<String>, &'b Fact> = BTreeMap::new();
-    for fact in batches.iter().flat_map(|batch| &batch.facts) {
+    for fact in parts.iter().flat_map(Part::mapped).map(|mapped| &mapped.fact) {
         by_key.insert(
             positions
                 .iter()

@@ -26,7 +26,8 @@ impl Backoff {
 }
 
 /// How often a message was received, this time included.
-fn receives(message: &SqsMessage) -> u32 {
+#[must_use]
+pub fn receives(message: &SqsMessage) -> u32 {
     let count = message.attributes.get("ApproximateReceiveCount");
     count.and_then(|count| count.parse().ok()).unwrap_or(1)
 }
@@ -67,54 +68,51 @@ impl Queue {
         Ok(())
     }
 
-    /// Works on each message of an event by its body, one after the other. One that fails is logged, comes back after its
+    /// Works on each message of an event, one after the other. One that fails is logged, comes back after its
     /// pause, and keeps no other from being done.
     pub async fn work(
         &self,
         event: SqsEvent,
         backoff: Backoff,
-        mut work: impl AsyncFnMut(&str) -> Result<()>,
+        mut work: impl AsyncFnMut(&SqsMessage) -> Result<()>,
     ) -> SqsBatchResponse {
         let mut response = SqsBatchResponse::default();
         for message in event.records {
-            let Err(error) = work(message.body.as_deref().unwrap_or_default()).await else {
+            let Err(error) = work(&message).await else {
                 continue;
             };
             let tries = receives(&message);
-            let SqsMessage {
-                message_id,
-                receipt_handle,
-                ..
-            } = message;
-            let (id, receipt) = (message_id.unwrap_or_default(), receipt_handle.unwrap_or_default());
+            let id = message.message_id.clone().unwrap_or_default();
             tracing::error!(
                 message = id,
                 tries,
                 cause = format!("{error:#}"),
                 "a message is not done; it stays in the queue"
             );
-            if let Err(error) = self.return_after(&receipt, backoff.pause(tries)).await {
-                tracing::warn!(
-                    message = id,
-                    cause = format!("{error:#}"),
-                    "the message is tried again only after the queue's own timeout"
-                );
-            }
+            self.return_after(&message, backoff).await;
             response.add_failure(id);
         }
         response
     }
 
-    /// Lets a received message come back after `pause`, whatever the queue's own visibility timeout. `receipt` is its receipt
-    /// handle; SQS counts whole seconds, twelve hours at most.
-    ///
-    /// # Errors
-    /// When SQS does not do so after the SDK's own retries, or the message is not in flight.
-    async fn return_after(&self, receipt: &str, pause: Duration) -> Result<()> {
+    /// Lets a received message that is not done come back after its pause, whatever the queue's own visibility timeout. Where SQS does not
+    /// do so after the SDK's own retries, it comes back after that timeout, and the log says so.
+    pub async fn return_after(&self, message: &SqsMessage, backoff: Backoff) {
+        if let Err(error) = self.hide(message, backoff.pause(receives(message))).await {
+            tracing::warn!(
+                message = message.message_id,
+                cause = format!("{error:#}"),
+                "the message is tried again only after the queue's own timeout"
+            );
+        }
+    }
+
+    /// SQS counts whole seconds, twelve hours at most.
+    async fn hide(&self, message: &SqsMessage, pause: Duration) -> Result<()> {
         self.client
             .change_message_visibility()
             .queue_url(&self.url)
-            .receipt_handle(receipt)
+            .receipt_handle(message.receipt_handle.as_deref().unwrap_or_default())
             .visibility_timeout(i32::try_from(pause.as_secs())?)
             .send()
             .await

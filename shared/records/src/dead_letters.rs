@@ -42,25 +42,32 @@ database::row! {
 
 const COLUMNS: &str = "id, entity, batch_id, position, field, reason, original, received_at, replayed_at, replay_batch";
 
-/// A page of dead letters, newest first, those before `before` when it is given.
+/// Which dead letters are asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted<'a> {
+    /// Only of this entity.
+    pub entity: Option<&'a str>,
+    /// Only of this batch.
+    pub batch: Option<Uuid>,
+    /// Only those before this one.
+    pub before: Option<Uuid>,
+}
+
+/// A page of dead letters, newest first.
 ///
 /// # Errors
 /// When the statement fails.
-pub async fn list(
-    database: &Database,
-    client: Uuid,
-    entity: Option<&str>,
-    before: Option<Uuid>,
-    limit: i64,
-) -> Result<Vec<DeadLetter>, Error> {
+pub async fn list(database: &Database, client: Uuid, wanted: Wanted<'_>, limit: i64) -> Result<Vec<DeadLetter>, Error> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM core.dead_letters WHERE client_id = $1 AND ($2::text IS NULL OR entity = $2) AND ($3::uuid IS NULL OR id < $3)
-         ORDER BY id DESC LIMIT $4"
+        "SELECT {COLUMNS} FROM core.dead_letters WHERE client_id = $1 AND ($2::text IS NULL OR entity = $2)
+            AND ($3::uuid IS NULL OR batch_id = $3) AND ($4::uuid IS NULL OR id < $4)
+         ORDER BY id DESC LIMIT $5"
     );
     let limit = limit.clamp(1, MAX_PAGE);
+    let Wanted { entity, batch, before } = wanted;
     database
         .of(client)
-        .rows(&sql, &[&client, &entity, &before, &limit])
+        .rows(&sql, &[&client, &entity, &batch, &before, &limit])
         .await
 }
 

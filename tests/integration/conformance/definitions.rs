@@ -7,7 +7,7 @@ use catalog::{EntityDefinition, KpiDefinition, MAX_ATTRIBUTES, MAX_ENTITIES, MAX
 use database::LOGIN_ROLE;
 use database::{Database, Error};
 use facts::batch::Batch;
-use facts::ingest;
+use facts::ingest::{self, Effort};
 use facts::relation::KPI_VALUE;
 use records::definitions::{self, ClientCatalog, Written};
 use serde_json::{Value, json};
@@ -89,17 +89,9 @@ impl Bench {
         let placed = &known.placed[code];
         let mapper = Mapper::new(placed.entity.clone());
         let now = platform::clock::now();
-        let facts = events
-            .iter()
-            .map(|event| mapper.json(now, &event.to_string()).unwrap())
-            .collect();
-        let batch = Batch {
-            key: None,
-            id: Uuid::now_v7(),
-            facts,
-            rejects: Vec::new(),
-        };
-        ingest::ingest(&self.database.app, client, placed, "test", &[batch])
+        let facts = events.iter().map(|event| mapper.json(now, &event.to_string()).unwrap());
+        let batch = Batch::of(Uuid::now_v7(), facts);
+        ingest::ingest(&self.database.app, client, placed, "test", &[batch], Effort::default())
             .await
             .map(drop)
     }

@@ -5,7 +5,7 @@ use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use ingest_events::{Context, handle};
 use lambda_runtime::LambdaEvent;
 use records::batches::{self, BatchReport};
-use records::dead_letters;
+use records::dead_letters::{self, Wanted};
 use serde_json::value::to_raw_value;
 use tests::databases::servers;
 use uuid::Uuid;
@@ -28,7 +28,16 @@ fn queued(shop: &Shop, entity: &str, (batch, key): (u128, Option<u128>), receipt
     }
 }
 
-async fn deliver(context: &Context, messages: &[QueuedEvents]) {
+pub(super) async fn deliver(context: &Context, messages: &[QueuedEvents]) {
+    assert_eq!(
+        delivered(context, messages, "arn:events", "1").await,
+        0,
+        "no message comes again"
+    );
+}
+
+/// Delivers messages of a queue, each for the time that `tries` says, and counts those that come again.
+pub(super) async fn delivered(context: &Context, messages: &[QueuedEvents], queue: &str, tries: &str) -> usize {
     let mut event = SqsEvent::default();
     event.records = messages
         .iter()
@@ -36,13 +45,17 @@ async fn deliver(context: &Context, messages: &[QueuedEvents]) {
             let mut message = SqsMessage::default();
             message.message_id = Some(Uuid::now_v7().to_string());
             message.body = Some(serde_json::to_string(queued).unwrap());
+            message.event_source_arn = Some(queue.to_owned());
+            message
+                .attributes
+                .insert("ApproximateReceiveCount".to_owned(), tries.to_owned());
             message
         })
         .collect();
     let answer = handle(context, LambdaEvent::new(event, lambda_runtime::Context::default()))
         .await
         .unwrap();
-    assert!(answer.batch_item_failures.is_empty());
+    answer.batch_item_failures.len()
 }
 
 async fn outcome(shop: &Shop, batch: u128) -> (i32, i32) {
@@ -55,7 +68,7 @@ async fn outcome(shop: &Shop, batch: u128) -> (i32, i32) {
 
 async fn a_second_body_is_told(server: &str, key: &[&str], entity: &str, accepted: i32) {
     let shop = Shop::open(server, "UTC", key).await;
-    let context = Context::new(shop.database.app.clone());
+    let context = Context::new(shop.database.app.clone(), String::new());
     let refused = 1 - accepted;
     let first = queued(&shop, entity, (1, Some(77)), &["a"]);
     let second = queued(&shop, entity, (2, Some(77)), &["b", "c"]);
@@ -79,7 +92,7 @@ async fn a_second_body_is_told(server: &str, key: &[&str], entity: &str, accepte
     }
     assert_eq!(outcome(&shop, 2).await, (0, 2), "{entity}: accepted + rejected = sent");
     assert_eq!(outcome(&shop, 3).await, (0, 1), "{entity}");
-    let all = dead_letters::list(&shop.database.app, shop.ours, None, None, dead_letters::MAX_PAGE)
+    let all = dead_letters::list(&shop.database.app, shop.ours, Wanted::default(), dead_letters::MAX_PAGE)
         .await
         .unwrap();
     let told = all.iter().filter(|letter| letter.reason.contains("Idempotency-Key"));

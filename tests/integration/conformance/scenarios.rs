@@ -1,6 +1,7 @@
 //! What happens to facts.
 
 use database::Error;
+use facts::ingest::Effort;
 use records::definitions;
 use serde_json::Value;
 use tests::databases::servers;
@@ -316,9 +317,9 @@ async fn ready_made_values_have_their_views() {
         let mapper = series::Mapper::new(placed.entity.clone());
         let event = |time: &str, value: f64| serde_json::json!({ "time": time, "kpi_code": "CHURN", "value": value });
         let events = [event("2026-03-28T09:00:01Z", 1.5), event("2026-03-28T09:00:59Z", 2.5), event("2026-03-28T10:00:00Z", 8.0)];
-        let facts = events.iter().map(|event| mapper.json(at("2026-04-01T00:00:00Z"), &event.to_string()).unwrap()).collect();
-        let batch = facts::batch::Batch { id: Uuid::now_v7(), key: None, facts, rejects: Vec::new() };
-        facts::ingest::ingest(&shop.database.app, shop.ours, placed, "test", &[batch]).await.unwrap();
+        let facts = events.iter().map(|event| mapper.json(at("2026-04-01T00:00:00Z"), &event.to_string()).unwrap());
+        let batch = facts::batch::Batch::of(Uuid::now_v7(), facts);
+        facts::ingest::ingest(&shop.database.app, shop.ours, placed, "test", &[batch], Effort::default()).await.unwrap();
         shop.compact("2026-04-01T00:00:00Z").await;
         let plain = shop.database.plain().await.unwrap();
         let mut answers = Vec::new();

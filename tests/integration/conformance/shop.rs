@@ -8,7 +8,7 @@ use catalog::{Entity, EntityDefinition, KpiDefinition, Level};
 use database::{Database, Error};
 use facts::Placed;
 use facts::batch::{Batch, Outcome};
-use facts::ingest;
+use facts::ingest::{self, Effort};
 use jiff::Timestamp;
 use records::definitions::{self, ClientCatalog};
 use serde_json::{Value, json};
@@ -101,7 +101,9 @@ impl Shop {
     }
 
     pub(super) async fn sell_as(&self, id: Uuid, client: Uuid, events: &[Value]) -> Outcome {
-        let sold = self.write(&self.database.app, id, client, events).await;
+        let sold = self
+            .write(&self.database.app, id, client, events, Effort::default())
+            .await;
         sold.unwrap()
     }
 
@@ -117,25 +119,26 @@ impl Shop {
         client: Uuid,
         events: &[Value],
     ) -> Result<Outcome, Error> {
-        self.write(database, Uuid::now_v7(), client, events).await
+        self.write(database, Uuid::now_v7(), client, events, Effort::default())
+            .await
     }
 
-    async fn write(&self, database: &Database, id: Uuid, client: Uuid, events: &[Value]) -> Result<Outcome, Error> {
+    /// Ingests events as one batch, as hard as is said.
+    pub(super) async fn write(
+        &self,
+        database: &Database,
+        id: Uuid,
+        client: Uuid,
+        events: &[Value],
+        effort: Effort<'_>,
+    ) -> Result<Outcome, Error> {
         let definitions = definitions::load_one(database, client).await?.unwrap();
         let placed = &definitions.placed["Sale"];
         let mapper = Mapper::new(placed.entity.clone());
         let now = platform::clock::now();
-        let facts = events
-            .iter()
-            .map(|event| mapper.json(now, &event.to_string()).unwrap())
-            .collect();
-        let batch = Batch {
-            id,
-            key: None,
-            facts,
-            rejects: Vec::new(),
-        };
-        let outcomes = ingest::ingest(database, client, placed, "test", &[batch]).await?;
+        let facts = events.iter().map(|event| mapper.json(now, &event.to_string()).unwrap());
+        let batch = Batch::of(id, facts);
+        let outcomes = ingest::ingest(database, client, placed, "test", &[batch], effort).await?;
         Ok(outcomes[0])
     }
 

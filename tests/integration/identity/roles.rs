@@ -83,7 +83,7 @@ fn kpi_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
     let stream = json!({ "kpi": "FLIGHTS", "period": "minute" });
     let event = json!([{ "date": "2026-03-28T10:00:00Z" }]);
     let day = "period=day&from=2026-03-28T00:00:00Z&to=2026-03-29T00:00:00Z";
-    let routes: [(Method, &'static str, &str, Option<&Value>, Permission); 18] = [
+    let routes: [(Method, &'static str, &str, Option<&Value>, Permission); 19] = [
         (Method::GET, "/v1/entities", "", None, ReadCatalog),
         (Method::POST, "/v1/entities", "", Some(&entity), WriteCatalog),
         (Method::GET, "/v1/entities/{code}", "Flight", None, ReadCatalog),
@@ -96,6 +96,7 @@ fn kpi_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
         (Method::GET, "/v1/kpis/{code}/series", "FLIGHTS", None, ReadSeries),
         (Method::POST, "/v1/events/{entity}", "Flight", Some(&event), WriteEvents),
         (Method::GET, "/v1/batches/{id}", batch, None, ReadDeadLetters),
+        (Method::GET, "/v1/batches", "", None, ReadDeadLetters),
         (Method::GET, "/v1/dead-letters", "", None, ReadDeadLetters),
         (
             Method::POST,

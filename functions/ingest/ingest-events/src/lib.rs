@@ -1,20 +1,24 @@
-//! `ingest-events`: queued events into facts, partials and dead letters, one transaction per client and entity.
+//! `ingest-events`: queued events into facts, partials and dead letters.
 //!
-//! An event that is refused for good becomes a dead letter; a message whose transaction fails goes back to the queue.
+//! Every event ends as a fact or as a dead letter. One that is refused for good is a dead letter at once; a message that can't be written comes back,
+//! and goes on where it was cut off; one that came too often comes through the queue's dead-letter queue, where an event that still can't be written
+//! becomes a dead letter too.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use answer::Definitions;
 use anyhow::Result;
 use api::{EventSource, QueuedEvents};
-use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use database::{Database, Error};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use database::{Database, Error, Timeouts};
 use facts::Placed;
-use facts::batch::{self, Batch, Outcome, Reject};
-use facts::ingest;
+use facts::batch::{Batch, Outcome, Reject};
+use facts::ingest::{self, Effort};
 use lambda_runtime::LambdaEvent;
 use platform::clock;
+use platform::queue::{Backoff, Queue, receives};
 use records::definitions::ClientCatalog;
 use serde::de::IgnoredAny;
 use series::{Mapper, Rejection};
@@ -23,11 +27,35 @@ use uuid::Uuid;
 /// How often events are mapped again because their definition was replaced meanwhile.
 const MAX_DEFINITION_TRIES: usize = 4;
 
+/// A transaction begins only this long after the function was called. To connect (5 s) and the longest that it may wait for a lock and a statement
+/// are within the 30 s that the template gives.
+const BEGIN_WITHIN: Duration = Duration::from_secs(6);
+
+const TIMEOUTS: Timeouts = Timeouts {
+    statement: Duration::from_secs(10),
+    lock: Duration::from_secs(6),
+};
+
+/// In the last tries a transaction writes as little as after so many more tries.
+const LAST_TRIES: u32 = 2;
+
+/// A message that could not be written comes back after 1 s, 5 s, 25 s, 125 s. Where the database is gone, it comes back after the queue's own
+/// timeout, so that it is not given to the dead-letter queue within minutes.
+const BACKOFF: Backoff = Backoff {
+    first: Duration::from_secs(1),
+    factor: 5,
+    steps: 3,
+};
+
 /// What the function has from its environment.
 pub struct Context {
     database: Database,
     /// The transaction checks their version, so an old one is only a try lost.
     definitions: Definitions,
+    /// Where messages come from; `None` where they are handed over without a queue.
+    queue: Option<Queue>,
+    /// ARN of the queue of those that came too often.
+    dead_letters: String,
 }
 
 impl Context {
@@ -35,17 +63,24 @@ impl Context {
     ///
     /// # Errors
     /// When a variable is missing or malformed.
-    pub fn from_environment() -> Result<Self> {
+    pub async fn from_environment() -> Result<Self> {
         let database = platform::database::from_environment()?;
-        Ok(Self::new(database))
+        let dead_letters = platform::environment::required("EVENTS_DEAD_LETTER_QUEUE_ARN")?;
+        Ok(Self {
+            queue: Some(Queue::from_environment("EVENTS_QUEUE_URL").await?),
+            ..Self::new(database, dead_letters)
+        })
     }
 
-    /// A context with this database.
+    /// A context with this database, to which messages are handed without a queue: none comes back earlier than its queue says. `dead_letters` is the
+    /// ARN of the dead-letter queue.
     #[must_use]
-    pub fn new(database: Database) -> Self {
+    pub fn new(database: Database, dead_letters: String) -> Self {
         Self {
-            database,
+            database: database.with_timeouts(TIMEOUTS),
             definitions: Definitions::default(),
+            queue: None,
+            dead_letters,
         }
     }
 
@@ -59,6 +94,48 @@ impl Context {
         let catalog = self.definitions.recent(&self.database, client).await?;
         Ok(catalog.and_then(|catalog| catalog.placed.get(entity).cloned()))
     }
+
+    /// Whether a message came too often, and comes for the last times.
+    fn is_last(&self, message: &SqsMessage) -> bool {
+        message.event_source_arn.as_deref() == Some(&self.dead_letters)
+    }
+
+    /// Has a message come back soon, and not only after the queue's own timeout. The dead-letter queue keeps its own.
+    async fn return_soon(&self, message: &SqsMessage) {
+        if let Some(queue) = &self.queue
+            && !self.is_last(message)
+        {
+            queue.return_after(message, BACKOFF).await;
+        }
+    }
+}
+
+/// Messages of one client and entity that are written together.
+struct Group {
+    client: Uuid,
+    entity: String,
+    source: EventSource,
+    is_last: bool,
+    /// How often they have come.
+    tries: u32,
+    messages: Vec<(SqsMessage, QueuedEvents)>,
+}
+
+impl Group {
+    fn events(&self) -> usize {
+        self.messages.iter().map(|(_, queued)| queued.events.len()).sum()
+    }
+
+    fn queued(&self) -> impl Iterator<Item = &QueuedEvents> {
+        self.messages.iter().map(|(_, queued)| queued)
+    }
+
+    /// An event as it was sent.
+    fn original(&self, batch: Uuid, position: i32) -> Option<String> {
+        let queued = self.queued().find(|queued| queued.batch_id == batch)?;
+        let event = queued.events.get(usize::try_from(position).ok()?)?;
+        Some(event.get().to_owned())
+    }
 }
 
 /// Takes a batch of messages.
@@ -69,87 +146,107 @@ pub async fn handle(
     context: &Context,
     event: LambdaEvent<SqsEvent>,
 ) -> Result<SqsBatchResponse, lambda_runtime::Error> {
-    let mut failed: Vec<String> = Vec::new();
-    let mut groups: BTreeMap<(Uuid, String, EventSource), Vec<(String, QueuedEvents)>> = BTreeMap::new();
-    for message in event.payload.records {
-        let id = message.message_id.clone().unwrap_or_default();
-        match parse(&message) {
-            Ok(queued) => groups
-                .entry((queued.client, queued.entity.clone(), queued.source))
-                .or_default()
-                .push((id, queued)),
-            Err(error) => {
-                // Not written by accept-events: after its last try it goes to the dead-letter queue.
-                tracing::error!(message = id, cause = format!("{error:#}"), "message can't be read");
-                failed.push(id);
-            }
-        }
-    }
-    for ((client, entity, source), messages) in groups {
-        if let Err(error) = ingest(context, client, &entity, source, &messages).await {
-            tracing::error!(%client, entity, cause = %error, "batch failed; it stays in the queue");
-            failed.extend(messages.into_iter().map(|(id, _)| id));
-        }
-    }
+    let until = Instant::now() + BEGIN_WITHIN;
     let mut response = SqsBatchResponse::default();
-    response.batch_item_failures = failed
-        .into_iter()
-        .map(|id| {
-            let mut failure = BatchItemFailure::default();
-            failure.item_identifier = id;
-            failure
-        })
-        .collect();
+    let (groups, unreadable) = grouped(context, event.payload.records);
+    for message in unreadable {
+        response.add_failure(message.message_id.unwrap_or_default());
+    }
+    for group in groups {
+        let Err(error) = ingest(context, &group, until).await else {
+            continue;
+        };
+        let (client, entity) = (group.client, group.entity.as_str());
+        tracing::error!(%client, entity, tries = group.tries, cause = %error, "messages are not done; they stay in the queue");
+        let comes_soon = matches!(error, Error::Unfinished) || error.is_of_statement();
+        for (message, _) in group.messages {
+            if comes_soon {
+                context.return_soon(&message).await;
+            }
+            response.add_failure(message.message_id.unwrap_or_default());
+        }
+    }
     Ok(response)
+}
+
+/// Messages by what is written together, those with the fewest events first: they don't wait for the others. Then those that can't be read.
+fn grouped(context: &Context, messages: Vec<SqsMessage>) -> (Vec<Group>, Vec<SqsMessage>) {
+    let mut groups = BTreeMap::new();
+    let mut unreadable = Vec::new();
+    for message in messages {
+        let queued = match parse(&message) {
+            Ok(queued) => queued,
+            Err(error) => {
+                // Not written by accept-events: it stays in the dead-letter queue, which has an alarm.
+                let id = message.message_id.as_deref();
+                tracing::error!(message = id, cause = format!("{error:#}"), "message can't be read");
+                unreadable.push(message);
+                continue;
+            }
+        };
+        let (is_last, tries) = (context.is_last(&message), receives(&message));
+        // Those that came again by themselves: what keeps one from being written does not keep others.
+        let group = groups
+            .entry((queued.client, queued.entity.clone(), queued.source, is_last, tries))
+            .or_insert_with(|| Group {
+                client: queued.client,
+                entity: queued.entity.clone(),
+                source: queued.source,
+                is_last,
+                tries,
+                messages: Vec::new(),
+            });
+        group.messages.push((message, queued));
+    }
+    let mut groups: Vec<Group> = groups.into_values().collect();
+    groups.sort_by_key(Group::events);
+    (groups, unreadable)
 }
 
 fn parse(message: &SqsMessage) -> Result<QueuedEvents> {
     Ok(serde_json::from_str(message.body.as_deref().unwrap_or_default())?)
 }
 
-async fn ingest(
-    context: &Context,
-    client: Uuid,
-    entity: &str,
-    source: EventSource,
-    messages: &[(String, QueuedEvents)],
-) -> Result<(), Error> {
-    let outcomes = write(context, client, entity, source, messages).await?;
-    let messages = messages.iter().map(|(_, queued)| queued).zip(&outcomes);
-    let second: Vec<Batch> = messages
+async fn ingest(context: &Context, group: &Group, until: Instant) -> Result<(), Error> {
+    let outcomes = write(context, group, until).await?;
+    let queued = group.queued().zip(&outcomes);
+    let second: Vec<Batch> = queued
         .filter(|(_, outcome)| outcome.key_taken)
         .map(|(queued, _)| used_key(queued))
         .collect();
     if !second.is_empty() {
+        let (client, entity) = (group.client, group.entity.as_str());
         // A transaction of its own: when it fails the message comes again, and nothing of it was written.
-        batch::refuse(&context.database, client, entity, source.name(), &second).await?;
+        ingest::refuse(&context.database, client, entity, group.source.name(), &second).await?;
         tracing::warn!(%client, entity, batches = second.len(), "an Idempotency-Key was used again with another body");
     }
     Ok(())
 }
 
-async fn write(
-    context: &Context,
-    client: Uuid,
-    entity: &str,
-    source: EventSource,
-    messages: &[(String, QueuedEvents)],
-) -> Result<Vec<Outcome>, Error> {
+async fn write(context: &Context, group: &Group, until: Instant) -> Result<Vec<Outcome>, Error> {
+    let (client, entity, source) = (group.client, group.entity.as_str(), group.source.name());
+    let original = |batch, position| group.original(batch, position);
+    let effort = Effort {
+        until: Some(until),
+        tries: group.tries + if group.is_last { LAST_TRIES } else { 0 },
+        is_last: group.is_last,
+        original: Some(&original),
+    };
     let mut tries = 1;
     loop {
         let Some(placed) = context.placed(client, entity, tries > 1).await? else {
-            let batches: Vec<Batch> = messages.iter().map(|(_, queued)| unknown_entity(queued)).collect();
-            return batch::refuse(&context.database, client, entity, source.name(), &batches).await;
+            let batches: Vec<Batch> = group.queued().map(unknown_entity).collect();
+            return ingest::refuse(&context.database, client, entity, source, &batches).await;
         };
         let mapper = Mapper::new(placed.entity.clone());
-        let batches: Vec<Batch> = messages.iter().map(|(_, queued)| batch(&mapper, queued)).collect();
-        match ingest::ingest(&context.database, client, &placed, source.name(), &batches).await {
+        let batches: Vec<Batch> = group.queued().map(|queued| batch(&mapper, queued)).collect();
+        match ingest::ingest(&context.database, client, &placed, source, &batches, effort).await {
             Err(Error::DefinitionChanged(_)) if tries < MAX_DEFINITION_TRIES => tries += 1,
             Err(error) => return Err(error),
             Ok(outcomes) => {
                 let written: usize = outcomes.iter().map(|outcome| outcome.written).sum();
                 let duplicates = outcomes.iter().filter(|outcome| outcome.duplicate).count();
-                let rejected: usize = batches.iter().map(|batch| batch.rejects.len()).sum();
+                let rejected: usize = batches.iter().map(Batch::rejected).sum();
                 tracing::info!(%client, entity, batches = batches.len(), duplicates, written, rejected, "ingested");
                 return Ok(outcomes);
             }
@@ -161,12 +258,7 @@ async fn write(
 #[must_use]
 pub fn batch(mapper: &Mapper, queued: &QueuedEvents) -> Batch {
     let now = clock::now();
-    let mut batch = Batch {
-        id: queued.batch_id,
-        key: queued.key,
-        facts: Vec::with_capacity(queued.events.len()),
-        rejects: Vec::new(),
-    };
+    let mut batch = Batch::new(queued.batch_id, queued.key);
     for (position, event) in queued.events.iter().enumerate() {
         let mapped = match broken_line(queued, position) {
             Some(line) => Err(reject(position, no_json(&line), &line)),
@@ -175,8 +267,8 @@ pub fn batch(mapper: &Mapper, queued: &QueuedEvents) -> Batch {
                 .map_err(|rejection| reject(position, rejection, event.get())),
         };
         match mapped {
-            Ok(fact) => batch.facts.push(fact),
-            Err(reject) => batch.rejects.push(reject),
+            Ok(fact) => batch.accept(position, fact),
+            Err(reject) => batch.refuse(reject),
         }
     }
     batch
@@ -225,19 +317,12 @@ fn used_key(queued: &QueuedEvents) -> Batch {
 
 /// A batch whose events are all refused for one reason, but for the lines that have their own.
 fn refused(queued: &QueuedEvents, key: Option<Uuid>, reason: &str) -> Batch {
-    let rejects = queued
-        .events
-        .iter()
-        .enumerate()
-        .map(|(position, event)| match broken_line(queued, position) {
+    let mut batch = Batch::new(queued.batch_id, key);
+    for (position, event) in queued.events.iter().enumerate() {
+        batch.refuse(match broken_line(queued, position) {
             Some(line) => reject(position, no_json(&line), &line),
             None => reject(position, whole(reason.to_owned()), event.get()),
-        })
-        .collect();
-    Batch {
-        id: queued.batch_id,
-        key,
-        facts: Vec::new(),
-        rejects,
+        });
     }
+    batch
 }

@@ -32,7 +32,9 @@ fn a_notification_tells_of_its_objects() {
     ];
     for (body, key) in cases {
         let bucket = "analytics-engine-incoming-dev-000000000000".to_owned();
-        assert_eq!(dropped(&body).unwrap(), [Dropped { bucket, key }], "{body}");
+        let objects = dropped(&body).unwrap();
+        assert!(!objects[0].version.is_empty(), "{body}");
+        assert_eq!([(&objects[0].bucket, &objects[0].key)], [(&bucket, &key)], "{body}");
     }
 }
 
@@ -73,4 +75,13 @@ fn a_refusal_is_told_once_per_version_of_a_file() {
     let id = |version: &str| batch_id(client, key, version, REFUSED);
     assert_eq!(id("one"), id("one"));
     assert_ne!(id("one"), id("two"));
+}
+
+#[test]
+fn a_reader_that_panics_is_a_file_that_can_not_be_read() {
+    let failed = guarded(|| -> Result<(), FileError> { panic!("the reader met what it did not expect") });
+    assert!(matches!(failed, Err(FileError::ReaderFailed)), "{failed:?}");
+    assert!(matches!(guarded(|| Ok(7)), Ok(7)));
+    let refused = guarded(|| -> Result<(), FileError> { Err(FileError::UnknownFormat("a.txt".to_owned())) });
+    assert!(matches!(refused, Err(FileError::UnknownFormat(_))), "{refused:?}");
 }

@@ -1,7 +1,7 @@
 //! `review-batches`: what became of accepted events; dead letters and their replay.
 
 use anyhow::{Context as _, Result};
-use api::ingest::{self, Accepted, Batch, DeadLetter, DeadLetters, EventSource, QueuedEvents};
+use api::ingest::{self, Accepted, Batch, BatchState, Batches, DeadLetter, DeadLetters, EventSource, QueuedEvents};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Json, Router};
@@ -10,7 +10,8 @@ use platform::Problem;
 use platform::extract::{Authorized, Path, Query};
 use platform::http::{MAX_ANSWER_BYTES, Routes, payload_bytes};
 use platform::queue::Queue;
-use records::{batches, dead_letters};
+use records::batches::{self, BatchReport};
+use records::dead_letters::{self, Wanted};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -46,8 +47,9 @@ pub fn router(context: Context) -> Router {
 
 fn routes() -> Routes<Context> {
     Routes::new()
+        .serve(&ingest::LIST_BATCHES, list_batches)
         .serve(&ingest::READ_BATCH, batch)
-        .serve(&ingest::LIST_DEAD_LETTERS, list)
+        .serve(&ingest::LIST_DEAD_LETTERS, list_dead_letters)
         .serve(&ingest::REPLAY_DEAD_LETTER, replay)
 }
 
@@ -66,16 +68,25 @@ async fn batch(
         .await
         .context("read batch")?;
     let report = report.ok_or_else(|| {
-        Problem::not_found("finished batch", &text).hint("it may still be queued: ask again in a second")
+        Problem::not_found("batch that has had an effect", &text).hint(
+            "what was accepted a moment ago may still be queued: ask again in a second; what can't be written becomes dead letters in the end",
+        )
     })?;
-    Ok(Json(Batch {
-        id,
+    Ok(Json(described_batch(report)))
+}
+
+fn described_batch(report: BatchReport) -> Batch {
+    Batch {
+        id: report.id,
         entity: report.entity,
         source: report.source,
+        state: report
+            .next_position
+            .map_or(BatchState::Finished, |_| BatchState::Writing),
         accepted: report.accepted,
         rejected: report.rejected,
         finished_at: report.finished_at,
-    }))
+    }
 }
 
 #[derive(Deserialize)]
@@ -86,30 +97,65 @@ struct Page {
     limit: Option<i64>,
 }
 
-async fn list(
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LettersPage {
+    entity: Option<String>,
+    batch: Option<Uuid>,
+    before: Option<Uuid>,
+    limit: Option<i64>,
+}
+
+/// The number of items that is asked for.
+fn limit_of(wanted: Option<i64>, most: i64) -> Result<i64, Problem> {
+    let limit = wanted.unwrap_or(50);
+    if (1..=most).contains(&limit) {
+        return Ok(limit);
+    }
+    Err(Problem::malformed(format!(
+        "`limit` is {limit}: it goes from 1 to {most}"
+    )))
+}
+
+fn check_entity(entity: Option<&str>) -> Result<(), Problem> {
+    if entity.is_some_and(|entity| entity.contains('\0')) {
+        return Err(Problem::malformed("`entity` contains the character U+0000"));
+    }
+    Ok(())
+}
+
+async fn list_batches(
     State(context): State<Context>,
     Authorized(caller): Authorized,
     Query(page): Query<Page>,
+) -> Result<Json<Batches>, Problem> {
+    let limit = limit_of(page.limit, batches::MAX_PAGE)?;
+    let entity = page.entity.as_deref();
+    check_entity(entity)?;
+    let found = batches::list(&context.database, caller.client, entity, page.before, limit)
+        .await
+        .context("list batches")?;
+    let more = i64::try_from(found.len()).is_ok_and(|count| count >= limit);
+    let batches: Vec<Batch> = found.into_iter().map(described_batch).collect();
+    let next_before = batches.last().filter(|_| more).map(|batch| batch.id);
+    Ok(Json(Batches { batches, next_before }))
+}
+
+async fn list_dead_letters(
+    State(context): State<Context>,
+    Authorized(caller): Authorized,
+    Query(page): Query<LettersPage>,
 ) -> Result<Json<DeadLetters>, Problem> {
-    let limit = page.limit.unwrap_or(50);
-    if !(1..=dead_letters::MAX_PAGE).contains(&limit) {
-        return Err(Problem::malformed(format!(
-            "`limit` is {limit}: it goes from 1 to {}",
-            dead_letters::MAX_PAGE
-        )));
-    }
-    if page.entity.as_deref().is_some_and(|entity| entity.contains('\0')) {
-        return Err(Problem::malformed("`entity` contains the character U+0000"));
-    }
-    let found = dead_letters::list(
-        &context.database,
-        caller.client,
-        page.entity.as_deref(),
-        page.before,
-        limit,
-    )
-    .await
-    .context("list dead letters")?;
+    let limit = limit_of(page.limit, dead_letters::MAX_PAGE)?;
+    check_entity(page.entity.as_deref())?;
+    let wanted = Wanted {
+        entity: page.entity.as_deref(),
+        batch: page.batch,
+        before: page.before,
+    };
+    let found = dead_letters::list(&context.database, caller.client, wanted, limit)
+        .await
+        .context("list dead letters")?;
     Ok(Json(page_of(found.into_iter().map(described).collect(), limit)?))
 }
 

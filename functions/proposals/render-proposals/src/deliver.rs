@@ -76,7 +76,9 @@ pub async fn handle(
 ) -> Result<SqsBatchResponse, lambda_runtime::Error> {
     let queue = &context.queue;
     Ok(queue
-        .work(event.payload, BACKOFF, async |body| deliver(context, body).await)
+        .work(event.payload, BACKOFF, async |message| {
+            deliver(context, message.body.as_deref().unwrap_or_default()).await
+        })
         .await)
 }
 

@@ -23,5 +23,6 @@ mod licences;
 mod live;
 mod proposals;
 mod publisher;
+mod standstill;
 mod tidy;
 mod transactions;

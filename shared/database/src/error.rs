@@ -14,6 +14,12 @@ pub enum Error {
         /// Why.
         cause: String,
     },
+    /// The server was reached and said nothing in time.
+    #[error("the database did not answer within {} s", within.as_secs_f32())]
+    NoAnswer {
+        /// How long was waited.
+        within: std::time::Duration,
+    },
     /// The server refused a statement.
     #[error("{}", describe(.0))]
     Statement(#[from] tokio_postgres::Error),
@@ -113,10 +119,16 @@ impl Error {
         }
     }
 
+    /// Whether the server, or the way to it, is at fault, so that no request can be answered for now.
+    #[must_use]
+    pub const fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::NoAnswer { .. })
+    }
+
     /// Whether a statement was at work when it failed, for whatever reason; not that there was no connection to begin with.
     #[must_use]
     pub const fn is_of_connection_in_use(&self) -> bool {
-        matches!(self, Self::Statement(_))
+        matches!(self, Self::Statement(_) | Self::NoAnswer { .. })
     }
 
     /// Whether another session had a lock for longer than this one may wait.

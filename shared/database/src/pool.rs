@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use futures::FutureExt as _;
 use tokio::sync::OnceCell;
 use tokio_postgres::{Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -29,6 +30,11 @@ impl Timeouts {
         statement: Duration::from_secs(8),
         lock: Duration::from_secs(4),
     };
+
+    /// How long an answer is waited for: the server itself says that the time is over, unless it stands still.
+    fn answer(self) -> Duration {
+        self.statement + Duration::from_secs(1)
+    }
 
     fn settings(self) -> String {
         format!(
@@ -57,7 +63,13 @@ impl Database {
     /// When the URL can't be read.
     pub fn new(url: &str, role: &str) -> Result<Self, Error> {
         let mut config = Config::from_str(url).map_err(|error| Error::Address(error.to_string()))?;
-        config.application_name(role).connect_timeout(Duration::from_secs(5));
+        config.application_name(role).connect_timeout(CONNECT_WITHIN);
+        // Of a server whose machine or network is gone nothing is heard, also by one who only listens.
+        config
+            .keepalives_idle(Duration::from_secs(30))
+            .keepalives_interval(Duration::from_secs(10))
+            .keepalives_retries(3);
+        config.tcp_user_timeout(Duration::from_secs(60));
         // A frozen sandbox leaves dead sockets behind: the pool asks a connection for a sign of life before use.
         let recycling = ManagerConfig {
             recycling_method: RecyclingMethod::Verified,
@@ -68,6 +80,9 @@ impl Database {
         };
         let pool = Pool::builder(manager)
             .max_size(1)
+            .runtime(Runtime::Tokio1)
+            .create_timeout(Some(CONNECT_WITHIN))
+            .recycle_timeout(Some(ALIVE_WITHIN))
             .build()
             .map_err(|error| Error::Address(error.to_string()))?;
         Ok(Self {
@@ -98,6 +113,7 @@ impl Database {
             place: self.place(),
             cause: cause_of(&error),
         })?;
+        let answer_within = self.timeouts.map(Timeouts::answer);
         if self.role.as_ref() != LOGIN_ROLE {
             // Statements are kept prepared, but planned for the buckets that are asked for: a plan for any would visit every chunk.
             let set = format!(
@@ -105,12 +121,15 @@ impl Database {
                 identifier(&self.role),
                 self.timeouts.map(Timeouts::settings).unwrap_or_default()
             );
-            object.batch_execute(&set).await?;
+            let within = answer_within.unwrap_or(CONNECT_WITHIN);
+            let answer = tokio::time::timeout(within, object.batch_execute(&set).boxed()).await;
+            answer.map_err(|_| Error::NoAnswer { within })??;
         }
         Ok(Session::new(
             object,
             Arc::clone(&self.edition),
             Arc::clone(&self.statements),
+            answer_within,
         ))
     }
 
@@ -141,6 +160,12 @@ impl Database {
         &self.role
     }
 }
+
+/// How long a connection may take until it can be used.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long a connection that was idle may take to give a sign of life; then another one is made.
+const ALIVE_WITHIN: Duration = Duration::from_secs(1);
 
 /// The role name that means "as the login itself": the migration starts before the other roles exist.
 pub const LOGIN_ROLE: &str = "login";

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::Object;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use tokio::sync::OnceCell;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
@@ -27,15 +29,23 @@ pub struct Session {
     statements: Arc<AtomicU64>,
     /// Whether a statement failed since the transaction began.
     failed: AtomicBool,
+    /// How long an answer may take; `None` for as long as the server wants.
+    answer_within: Option<Duration>,
 }
 
 impl Session {
-    pub(crate) fn new(object: Object, edition: Arc<OnceCell<Edition>>, statements: Arc<AtomicU64>) -> Self {
+    pub(crate) fn new(
+        object: Object,
+        edition: Arc<OnceCell<Edition>>,
+        statements: Arc<AtomicU64>,
+        answer_within: Option<Duration>,
+    ) -> Self {
         Self {
             object,
             edition,
             statements,
             failed: AtomicBool::new(false),
+            answer_within,
         }
     }
 
@@ -46,10 +56,8 @@ impl Session {
     pub async fn edition(&self) -> Result<Edition, Error> {
         self.edition
             .get_or_try_init(|| async {
-                let row = self
-                    .object
-                    .query_one("SELECT current_setting('timescaledb.license', true)", &[])
-                    .await?;
+                let sql = "SELECT current_setting('timescaledb.license', true)";
+                let row = self.answered(self.object.query_one(sql, &[])).await?;
                 match row.get::<_, Option<&str>>(0) {
                     Some("timescale") => Ok(Edition::Community),
                     Some(_) => Ok(Edition::Apache),
@@ -69,7 +77,7 @@ impl Session {
     pub async fn query(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
         self.count();
         let statement = self.prepared(sql).await?;
-        self.outcome(self.object.query(&statement, parameters).await)
+        self.outcome(self.answered(self.object.query(&statement, parameters)).await)
     }
 
     /// Runs a statement and returns its rows by the names of their columns. That the statement has these columns in types that fit
@@ -81,7 +89,7 @@ impl Session {
         self.count();
         let statement = self.prepared(sql).await?;
         row::check::<R>(sql, statement.columns())?;
-        let rows = self.outcome(self.object.query(&statement, parameters).await)?;
+        let rows = self.outcome(self.answered(self.object.query(&statement, parameters)).await)?;
         rows.iter().map(R::from_row).collect()
     }
 
@@ -99,7 +107,7 @@ impl Session {
     /// When the statement fails.
     pub async fn query_once(&self, sql: &str, parameters: &[(&(dyn ToSql + Sync), Type)]) -> Result<Vec<Row>, Error> {
         self.count();
-        self.outcome(self.object.query_typed(sql, parameters).await)
+        self.outcome(self.answered(self.object.query_typed(sql, parameters)).await)
     }
 
     /// Runs a statement and returns the number of rows it touched.
@@ -109,7 +117,7 @@ impl Session {
     pub async fn execute(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
         self.count();
         let statement = self.prepared(sql).await?;
-        self.outcome(self.object.execute(&statement, parameters).await)
+        self.outcome(self.answered(self.object.execute(&statement, parameters)).await)
     }
 
     /// Runs SQL text without parameters, possibly several statements.
@@ -118,7 +126,7 @@ impl Session {
     /// When a statement fails.
     pub async fn batch(&self, sql: &str) -> Result<(), Error> {
         self.count();
-        self.outcome(self.object.batch_execute(sql).await)
+        self.outcome(self.answered(self.object.batch_execute(sql)).await)
     }
 
     /// Begins a binary COPY of columns of the given types.
@@ -128,7 +136,7 @@ impl Session {
     pub async fn copy_in(&self, sql: &str, types: &[Type]) -> Result<Pin<Box<BinaryCopyInWriter>>, Error> {
         self.count();
         let statement = self.prepared(sql).await?;
-        let sink = self.outcome(self.object.copy_in(&statement).await)?;
+        let sink = self.outcome(self.answered(self.object.copy_in(&statement)).await)?;
         Ok(Box::pin(BinaryCopyInWriter::new(sink, types)))
     }
 
@@ -158,15 +166,15 @@ impl Session {
             .unwrap_or_default();
         self.failed.store(false, Ordering::Relaxed);
         let begin = format!("BEGIN ISOLATION LEVEL {}{setting}", scope.isolation.name());
-        Ok(self.object.batch_execute(&begin).await?)
+        self.answered(self.object.batch_execute(&begin)).await
     }
 
     pub(crate) async fn commit(&self) -> Result<(), Error> {
-        Ok(self.object.batch_execute("COMMIT").await?)
+        self.answered(self.object.batch_execute("COMMIT")).await
     }
 
     pub(crate) async fn roll_back(&self) -> Result<(), Error> {
-        Ok(self.object.batch_execute("ROLLBACK").await?)
+        self.answered(self.object.batch_execute("ROLLBACK")).await
     }
 
     /// Closes the connection, with all that was set in it and all locks that it has: it does not go back to the pool.
@@ -179,15 +187,30 @@ impl Session {
         if self.object.statement_cache.size() >= MAX_PREPARED {
             self.object.statement_cache.clear();
         }
-        self.outcome(self.object.prepare_cached(sql).await)
+        self.outcome(self.answered(self.object.prepare_cached(sql)).await)
+    }
+
+    /// Waits for an answer as long as this session may. A server that stands still says nothing, not even that its own time is over. The pool tries
+    /// the connection before its next use.
+    ///
+    /// Boxed, so that the futures of functions, which hold this one many layers down, stay small.
+    fn answered<'s, T: Send + 's>(
+        &'s self,
+        call: impl Future<Output = Result<T, tokio_postgres::Error>> + Send + 's,
+    ) -> BoxFuture<'s, Result<T, Error>> {
+        let Some(within) = self.answer_within else {
+            return async move { Ok(call.await?) }.boxed();
+        };
+        let answer = tokio::time::timeout(within, call);
+        async move { Ok(answer.await.map_err(|_| Error::NoAnswer { within })??) }.boxed()
     }
 
     /// Remembers a failure: in a transaction, the server undoes all of it whatever its holder makes of the error.
-    fn outcome<T>(&self, result: Result<T, tokio_postgres::Error>) -> Result<T, Error> {
+    fn outcome<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
         if result.is_err() {
             self.failed.store(true, Ordering::Relaxed);
         }
-        Ok(result?)
+        result
     }
 
     pub(crate) fn has_failed(&self) -> bool {

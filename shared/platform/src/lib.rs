@@ -23,10 +23,23 @@ pub mod publishers;
 pub mod queue;
 pub mod versions;
 
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+
 pub use logs::init_logs;
 pub use problem::Problem;
 
-/// Region, credentials and endpoints from the environment, as Lambda sets them.
+/// Longest that a call of an AWS service may take, with the SDK's own retries: a request has 10 s. What is read of a large object after the answer
+/// has begun is not counted.
+const AWS_CALL: Duration = Duration::from_secs(8);
+
+/// Region, credentials and endpoints from the environment, as Lambda sets them, and how long a call may take.
 pub async fn aws_configuration() -> aws_config::SdkConfig {
-    aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(2))
+        .operation_timeout(AWS_CALL)
+        .build();
+    let loader = aws_config::defaults(aws_config::BehaviorVersion::latest());
+    loader.timeout_config(timeouts).load().await
 }

@@ -154,6 +154,19 @@ impl Problem {
         .hint("try again when less is going on, or ask for less: a shorter range, a longer period, fewer groups")
     }
 
+    /// 503: the database does not answer. The cause goes to the log.
+    #[cfg(feature = "database")]
+    fn database_is_unavailable(cause: &anyhow::Error) -> Self {
+        tracing::error!(cause = format!("{cause:#}"), "the database is unavailable");
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "database-unavailable",
+            "The database does not answer",
+            "the database does not answer, so nothing can be said or changed for now",
+        )
+        .hint("try again in a minute; a change that was cut off may have been made or not: read before you repeat it")
+    }
+
     /// Adds how to put it right.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -172,11 +185,13 @@ impl Problem {
 impl From<anyhow::Error> for Problem {
     fn from(cause: anyhow::Error) -> Self {
         #[cfg(feature = "database")]
-        if cause
-            .downcast_ref::<database::Error>()
-            .is_some_and(database::Error::is_out_of_time)
-        {
-            return Self::took_too_long(&cause);
+        if let Some(error) = cause.downcast_ref::<database::Error>() {
+            if error.is_out_of_time() {
+                return Self::took_too_long(&cause);
+            }
+            if error.is_unavailable() {
+                return Self::database_is_unavailable(&cause);
+            }
         }
         Self::internal(&cause)
     }

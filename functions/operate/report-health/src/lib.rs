@@ -1,6 +1,7 @@
 //! `report-health`: what works and what does not, for load balancers and people.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::Result;
 use api::operate::{self, HealthCheck};
@@ -15,6 +16,9 @@ use registry::Registry;
 
 /// The shard whose publisher is looked at.
 const SHARD: u32 = 0;
+
+/// How long a check may take: load balancers ask for an answer within 2 s.
+const CHECK_WITHIN: Duration = Duration::from_millis(1_500);
 
 /// What the function has from its environment.
 #[derive(Clone)]
@@ -48,10 +52,8 @@ fn routes() -> Routes<Context> {
 }
 
 async fn read(State(context): State<Context>) -> (StatusCode, Json<operate::Health>) {
-    let checks = BTreeMap::from([
-        ("database".to_owned(), database(&context).await),
-        ("registry".to_owned(), registry(&context).await),
-    ]);
+    let (database, registry) = tokio::join!(in_time(database(&context)), in_time(registry(&context)));
+    let checks = BTreeMap::from([("database".to_owned(), database), ("registry".to_owned(), registry)]);
     let ok = checks.values().all(|check| check.ok);
     let status = if ok {
         StatusCode::OK
@@ -65,6 +67,15 @@ async fn read(State(context): State<Context>) -> (StatusCode, Json<operate::Heal
             checks,
         }),
     )
+}
+
+/// What a check says, or that it says nothing in time.
+async fn in_time(check: impl Future<Output = HealthCheck>) -> HealthCheck {
+    let said = tokio::time::timeout(CHECK_WITHIN, check).await;
+    said.unwrap_or_else(|_| HealthCheck {
+        ok: false,
+        detail: format!("no answer within {} s", CHECK_WITHIN.as_secs_f32()),
+    })
 }
 
 async fn database(context: &Context) -> HealthCheck {
@@ -143,6 +154,18 @@ mod tests {
                 check.detail
             );
         }
+    }
+
+    #[tokio::test]
+    async fn what_says_nothing_is_told_in_time() {
+        let asked = std::time::Instant::now();
+        let check = in_time(std::future::pending()).await;
+        assert!(
+            !check.ok && check.detail.contains("no answer within 1.5 s"),
+            "{}",
+            check.detail
+        );
+        assert!(asked.elapsed() < Duration::from_secs(2));
     }
 
     #[test]

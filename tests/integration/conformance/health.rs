@@ -17,6 +17,11 @@ const JOB: &str = "
     ON CONFLICT (job_id) DO UPDATE
     SET last_finish = now(), last_run_success = false, total_runs = 3, total_successes = 0, total_failures = 3";
 
+/// The jobs of the built-in entity, which a test server's workers may have run already, and may have failed at: they are not what is looked at.
+const QUIET: &str = "
+    SELECT alter_job(job_id, scheduled => false) FROM timescaledb_information.jobs WHERE job_id >= 1000;
+    DELETE FROM _timescaledb_internal.bgw_job_stat WHERE job_id >= 1000";
+
 const MENDED: &str = "UPDATE _timescaledb_internal.bgw_job_stat SET last_run_success = true, total_successes = 1";
 
 #[tokio::test]
@@ -24,10 +29,13 @@ async fn a_job_that_failed_once_and_works_again_is_no_fault() {
     for server in servers() {
         let database = TestDatabase::create(&server).await.unwrap();
         let jobs = async || health::check(&database.app).await.unwrap().jobs;
-        assert_eq!(jobs().await, health::Jobs::default());
         let edition = database.app.session().await.unwrap().edition().await.unwrap();
+        let plain = database.plain().await.unwrap();
         if edition == Edition::Community {
-            let plain = database.plain().await.unwrap();
+            plain.batch_execute(QUIET).await.unwrap();
+        }
+        assert_eq!(jobs().await, health::Jobs::default());
+        if edition == Edition::Community {
             for (statement, failing) in [(JOB, 1), (MENDED, 0)] {
                 plain.batch_execute(statement).await.unwrap();
                 let expected = health::Jobs {

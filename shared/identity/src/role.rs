@@ -127,7 +127,7 @@ impl fmt::Display for Permission {
             Self::WriteEvents => "send events",
             Self::ReadSeries => "read KPI values",
             Self::WatchSeries => "watch KPI values",
-            Self::ReadDeadLetters => "read dead letters",
+            Self::ReadDeadLetters => "read batches and dead letters",
             Self::ReplayDeadLetters => "replay dead letters",
             Self::ReadStreams => "list streams",
             Self::ControlStreams => "pin or pause streams",

@@ -69,7 +69,7 @@ async fn batch(
         .context("read batch")?;
     let report = report.ok_or_else(|| {
         Problem::not_found("batch that has had an effect", &text).hint(
-            "what was accepted a moment ago may still be queued: ask again in a second; what can't be written becomes dead letters in the end",
+            "what was accepted may still be queued: ask again in a second, or in some minutes where a function was cut off; what can't be written becomes dead letters in the end",
         )
     })?;
     Ok(Json(described_batch(report)))

@@ -65,7 +65,7 @@ impl Build {
     pub fn announcement(&self) -> Option<String> {
         (!self.functions.is_empty()).then(|| {
             format!(
-                "building {} in the background, about 4 minutes the first time; what is sent there before is tried again (log {})",
+                "building {} in the background, about 2 minutes the first time; what is sent there before is tried again (log {})",
                 self.functions.join(" and "),
                 self.log.display()
             )

@@ -139,22 +139,50 @@ impl Product {
         Ok(answer)
     }
 
+    /// The URL of a queue of the template, by its name without the stage.
+    #[must_use]
+    pub fn queue_url(&self, queue: &str) -> String {
+        format!("{}/000000000000/{queue}-dev", self.access.endpoints.sqs)
+    }
+
+    /// Base address of SQS.
+    #[must_use]
+    pub fn sqs(&self) -> &str {
+        &self.access.endpoints.sqs
+    }
+
     /// Puts a message on a queue of the template, by its name without the stage.
     ///
     /// # Panics
     /// When the queue does not take it.
     pub async fn send_message(&self, queue: &str, body: &str) {
-        let url = format!("{}/000000000000/{queue}-dev", self.access.endpoints.sqs);
-        let message = serde_json::json!({ "QueueUrl": url, "MessageBody": body });
-        let sent = reqwest::Client::new()
-            .post(&self.access.endpoints.sqs)
+        self.sqs_call("SendMessage", queue, serde_json::json!({ "MessageBody": body }))
+            .await;
+    }
+
+    /// Calls an operation of SQS on a queue of the template, by its name without the stage.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub async fn sqs_call(&self, operation: &str, queue: &str, mut request: Value) -> Value {
+        request["QueueUrl"] = self.queue_url(queue).into();
+        let answer = reqwest::Client::new()
+            .post(self.sqs())
             .header("content-type", "application/x-amz-json-1.0")
-            .header("x-amz-target", "AmazonSQS.SendMessage")
-            .body(message.to_string())
+            .header("x-amz-target", format!("AmazonSQS.{operation}"))
+            .body(request.to_string())
             .send()
             .await;
-        let answer = ready(sent.context("the queue is not reached"), "a message is not sent");
-        assert!(answer.status().is_success(), "{queue}: {}", answer.status());
+        let answer = ready(answer.context("SQS is not reached"), "a call of SQS fails");
+        assert!(
+            answer.status().is_success(),
+            "{operation} of {queue}: {}",
+            answer.status()
+        );
+        ready(
+            answer.json().await.context("the answer is no JSON"),
+            "a call of SQS fails",
+        )
     }
 
     /// The key that the product signs its tokens with.

@@ -46,11 +46,16 @@ impl Queue {
     /// When the variable is not set.
     pub async fn from_environment(variable: &str) -> Result<Self> {
         let url = crate::environment::required(variable)?;
-        let config = crate::aws_configuration().await;
-        Ok(Self {
-            client: aws_sdk_sqs::Client::new(&config),
+        Ok(Self::new(&crate::aws_configuration().await, url))
+    }
+
+    /// The queue at this URL.
+    #[must_use]
+    pub fn new(config: &aws_config::SdkConfig, url: String) -> Self {
+        Self {
+            client: aws_sdk_sqs::Client::new(config),
             url,
-        })
+        }
     }
 
     /// Sends one message; when this returns, the queue has it.
@@ -103,6 +108,19 @@ impl Queue {
                 message = message.message_id,
                 cause = format!("{error:#}"),
                 "the message is tried again only after the queue's own timeout"
+            );
+        }
+    }
+
+    /// Hides a received message for as long as it may take to work on it, and no longer: where the function is killed meanwhile, another one takes
+    /// it up then, and not only after the queue's own visibility timeout. Where SQS does not do so, that timeout stays, and the log says so.
+    pub async fn hold(&self, message: &SqsMessage, longest: Duration) {
+        if let Err(error) = self.hide(message, longest).await {
+            let cause = format!("{error:#}");
+            tracing::warn!(
+                message = message.message_id,
+                cause,
+                "the message stays hidden as long as the queue says"
             );
         }
     }

@@ -1,6 +1,11 @@
 //! What came too often comes a last time, through a dead-letter queue: it ends as facts or as dead letters that its sender can see.
 
+use std::time::Duration;
+
+use aws_lambda_events::sqs::SqsMessage;
+use platform::queue::Queue;
 use serde_json::{Value, json};
+use tests::fake_service::configuration;
 use tests::http::User;
 use tests::json::JsonExt as _;
 use tests::product::Product;
@@ -59,6 +64,33 @@ async fn a_file_that_came_too_often_is_a_dead_letter() {
     let answer = product.invoke("load-files", &json!({ "Records": [record] })).await;
     assert_eq!(answer["batchItemFailures"], json!([]));
     assert_eq!(dead_letters(&airline, &letter["batch_id"]).await.len(), 1);
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_whose_function_is_killed_comes_back_when_it_could_have_been_done() {
+    // A queue that no function empties.
+    const QUEUE: &str = "analytics-engine-renders-dead";
+    let product = Product::shared().await;
+    let body = Uuid::now_v7().to_string();
+    product.send_message(QUEUE, &body).await;
+    let receive = async || {
+        let wanted = json!({ "MaxNumberOfMessages": 10, "VisibilityTimeout": 600 });
+        let received = product.sqs_call("ReceiveMessage", QUEUE, wanted).await;
+        let messages = received["Messages"].as_array().cloned().unwrap_or_default();
+        messages.into_iter().find(|message| message["Body"] == body)
+    };
+    let first = eventually("the message is received", receive).await;
+    assert_eq!(receive().await, None, "it is hidden");
+
+    let mut message = SqsMessage::default();
+    message.receipt_handle = Some(first["ReceiptHandle"].text().to_owned());
+    let queue = Queue::new(&configuration(product.sqs()), product.queue_url(QUEUE));
+    queue.hold(&message, Duration::from_secs(1)).await;
+    assert_eq!(receive().await, None, "it is worked on");
+    let again = eventually("the message comes back", receive).await;
+    let delete = json!({ "ReceiptHandle": again["ReceiptHandle"] });
+    product.sqs_call("DeleteMessage", QUEUE, delete).await;
     product.stop().await;
 }
 

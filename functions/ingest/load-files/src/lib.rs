@@ -39,6 +39,9 @@ const BACKOFF: Backoff = Backoff {
     steps: 3,
 };
 
+/// Longest that a message is worked on: the 900 s that the template gives, and a minute.
+const LONGEST: Duration = Duration::from_secs(960);
+
 /// Names the batch of what is refused of a file as a whole; chunks are named by their number.
 const REFUSED: &str = "refused";
 
@@ -136,6 +139,7 @@ async fn give_up_all(context: &Context, body: &str) -> Result<()> {
 }
 
 async fn load_all(context: &Context, message: &SqsMessage) -> Result<()> {
+    context.queue.hold(message, LONGEST).await;
     for Dropped { bucket, key, .. } in dropped(body(message))? {
         let loaded = load(context, &bucket, &key, receives(message))
             .await

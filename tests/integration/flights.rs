@@ -23,9 +23,8 @@ pub(crate) async fn flights_counted(user: &User) -> (Option<f64>, i64) {
 
 /// The dead letters of a batch, by position.
 pub(crate) async fn dead_letters(user: &User, batch: &Value) -> Vec<Value> {
-    let newest = user.get("/v1/dead-letters?limit=200").await.ok();
-    let mut letters = newest["dead_letters"].list().to_vec();
-    letters.retain(|letter| letter["batch_id"] == *batch);
+    let path = format!("/v1/dead-letters?limit=200&batch={}", batch.text());
+    let mut letters = user.get(&path).await.ok()["dead_letters"].list().to_vec();
     letters.sort_by_key(|letter| letter["position"].as_i64());
     letters
 }

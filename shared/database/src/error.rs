@@ -125,9 +125,9 @@ impl Error {
         matches!(self, Self::Unreachable { .. } | Self::NoAnswer { .. })
     }
 
-    /// Whether a statement was at work when it failed, for whatever reason; not that there was no connection to begin with.
+    /// Whether there was a connection, and what was sent over it failed, for whatever reason.
     #[must_use]
-    pub const fn is_of_connection_in_use(&self) -> bool {
+    pub const fn is_after_connecting(&self) -> bool {
         matches!(self, Self::Statement(_) | Self::NoAnswer { .. })
     }
 

@@ -182,7 +182,7 @@ async fn within<T>(
         Err(error) => {
             // After a refused statement a connection may be unusable (a refused COPY: rust-postgres #1337), and one that is closed
             // gives its lock up.
-            let is_usable = lock.is_none() && !error.is_of_connection_in_use();
+            let is_usable = lock.is_none() && !error.is_after_connecting();
             if is_usable && held.roll_back().await.is_ok() {
                 held.release();
             }

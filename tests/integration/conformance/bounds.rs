@@ -10,12 +10,15 @@ use records::batches;
 use records::dead_letters::{self, DeadLetter, Wanted};
 use serde_json::Value;
 use serde_json::value::to_raw_value;
-use tests::databases::servers;
 use uuid::Uuid;
 
 use super::keys::{deliver, delivered};
 use super::oracle::check;
+use super::scenarios::in_every_shop;
 use super::shop::{Shop, sale};
+
+/// Facts that are appended, and facts that replace those with their key.
+const KEYS: [&[&str]; 2] = [&[], &["receipt"]];
 
 /// With so many tries before, a transaction writes a single event.
 const ONE_BY_ONE: u32 = 9;
@@ -75,113 +78,107 @@ async fn alter(shop: &Shop, what: &str) {
 
 #[tokio::test]
 async fn an_event_that_the_server_refuses_stands_alone() {
-    for (server, key) in servers()
-        .iter()
-        .flat_map(|server| [(server, vec![]), (server, vec!["receipt"])])
-    {
-        let shop = Shop::open(server, "UTC", &key).await;
-        let context = context(&shop);
-        alter(&shop, "ADD CHECK (items <> 13)").await;
-        let mut events = sales(60);
-        events[37] = sale("at fault", "2026-03-28T09:00:00Z", "5", 13);
-        let (first, second) = (queued(shop.ours, &events), queued(shop.ours, &sales(7)));
-        let (sent, innocent) = (first.batch_id, second.batch_id);
-        deliver(&context, &[first, second]).await;
+    for key in KEYS {
+        in_every_shop(key, async |shop| {
+            let context = context(shop);
+            alter(shop, "ADD CHECK (items <> 13)").await;
+            let mut events = sales(60);
+            events[37] = sale("at fault", "2026-03-28T09:00:00Z", "5", 13);
+            let (first, second) = (queued(shop.ours, &events), queued(shop.ours, &sales(7)));
+            let (sent, innocent) = (first.batch_id, second.batch_id);
+            deliver(&context, &[first, second]).await;
 
-        assert_eq!(finished(&shop, sent).await, (59, 1), "{key:?}");
-        assert_eq!(finished(&shop, innocent).await, (7, 0), "{key:?}");
-        let letters = letters(&shop, sent).await;
-        assert_eq!(letters.len(), 1);
-        assert_eq!(
-            (letters[0].position, &letters[0].original),
-            (37, &events[37].to_string())
-        );
-        assert!(letters[0].reason.contains("SQLSTATE 23514"), "{}", letters[0].reason);
-        check(&shop, shop.ours, "UTC", "one event is refused").await;
-        shop.database.drop_it().await.unwrap();
+            assert_eq!(finished(shop, sent).await, (59, 1), "{key:?}");
+            assert_eq!(finished(shop, innocent).await, (7, 0), "{key:?}");
+            let letters = letters(shop, sent).await;
+            assert_eq!(letters.len(), 1);
+            assert_eq!(
+                (letters[0].position, &letters[0].original),
+                (37, &events[37].to_string())
+            );
+            assert!(letters[0].reason.contains("SQLSTATE 23514"), "{}", letters[0].reason);
+            check(shop, shop.ours, "UTC", "one event is refused").await
+        })
+        .await;
     }
 }
 
 #[tokio::test]
 async fn a_batch_that_is_cut_off_goes_on_where_it_was() {
-    for (server, key) in servers()
-        .iter()
-        .flat_map(|server| [(server, vec![]), (server, vec!["receipt"])])
-    {
-        let shop = Shop::open(server, "UTC", &key).await;
-        let (batch, events) = (Uuid::now_v7(), sales(90));
-        let mut cut_off = 0;
-        let outcome = loop {
-            // Longer each time, so that a slow machine gets there too.
-            let effort = Effort {
-                until: Some(Instant::now() + Duration::from_millis(10 * (1 + cut_off))),
-                tries: ONE_BY_ONE,
-                ..Effort::default()
+    for key in KEYS {
+        in_every_shop(key, async |shop| {
+            let (batch, events) = (Uuid::now_v7(), sales(90));
+            let mut cut_off = 0;
+            let outcome = loop {
+                // Longer each time, so that a slow machine gets there too.
+                let effort = Effort {
+                    until: Some(Instant::now() + Duration::from_millis(10 * (1 + cut_off))),
+                    tries: ONE_BY_ONE,
+                    ..Effort::default()
+                };
+                match shop.write(&shop.database.app, batch, shop.ours, &events, effort).await {
+                    Err(Error::Unfinished) => cut_off += 1,
+                    done => break done.unwrap(),
+                }
             };
-            match shop.write(&shop.database.app, batch, shop.ours, &events, effort).await {
-                Err(Error::Unfinished) => cut_off += 1,
-                done => break done.unwrap(),
-            }
-        };
-        assert!(
-            cut_off > 0 && !outcome.duplicate && outcome.written < 90,
-            "{cut_off} {outcome:?}"
-        );
-        assert_eq!(finished(&shop, batch).await, (90, 0), "{key:?}");
-        check(&shop, shop.ours, "UTC", "cut off").await;
+            assert!(
+                cut_off > 0 && !outcome.duplicate && outcome.written < 90,
+                "{cut_off} {outcome:?}"
+            );
+            assert_eq!(finished(shop, batch).await, (90, 0), "{key:?}");
+            let answers = check(shop, shop.ours, "UTC", "cut off").await;
 
-        // What has had its effect is one transaction, however small the parts would be.
-        let (before, effort) = (
-            shop.database.app.statements(),
-            Effort {
-                tries: ONE_BY_ONE,
-                ..Effort::default()
-            },
-        );
-        let again = shop
-            .write(&shop.database.app, batch, shop.ours, &events, effort)
-            .await
-            .unwrap();
-        assert!(again.duplicate && again.written == 0, "{again:?}");
-        assert!(shop.database.app.statements() - before < 12, "{again:?}");
-        shop.database.drop_it().await.unwrap();
+            // What has had its effect is one transaction, however small the parts would be.
+            let (before, effort) = (
+                shop.database.app.statements(),
+                Effort {
+                    tries: ONE_BY_ONE,
+                    ..Effort::default()
+                },
+            );
+            let again = shop
+                .write(&shop.database.app, batch, shop.ours, &events, effort)
+                .await
+                .unwrap();
+            assert!(again.duplicate && again.written == 0, "{again:?}");
+            assert!(shop.database.app.statements() - before < 12, "{again:?}");
+            answers
+        })
+        .await;
     }
 }
 
 #[tokio::test]
 async fn a_batch_that_is_written_by_several_at_once_counts_once() {
-    for (server, key) in servers()
-        .iter()
-        .flat_map(|server| [(server, vec![]), (server, vec!["receipt"])])
-    {
-        let shop = Shop::open(server, "UTC", &key).await;
-        let (batch, events) = (Uuid::now_v7(), sales(60));
-        // In parts of different sizes.
-        let writers = [ONE_BY_ONE, 6, 1, ONE_BY_ONE].map(async |tries| {
-            let effort = Effort {
-                tries,
-                ..Effort::default()
-            };
-            let outcome = shop.write(&shop.connect(), batch, shop.ours, &events, effort).await;
-            outcome.unwrap().written
-        });
-        let written: usize = join_all(writers).await.into_iter().sum();
-        assert_eq!(written, 60, "{key:?}");
-        assert_eq!(finished(&shop, batch).await, (60, 0), "{key:?}");
-        check(&shop, shop.ours, "UTC", "several at once").await;
-        shop.database.drop_it().await.unwrap();
+    for key in KEYS {
+        in_every_shop(key, async |shop| {
+            let (batch, events) = (Uuid::now_v7(), sales(60));
+            // In parts of different sizes.
+            let writers = [ONE_BY_ONE, 6, 1, ONE_BY_ONE].map(async |tries| {
+                let effort = Effort {
+                    tries,
+                    ..Effort::default()
+                };
+                let outcome = shop.write(&shop.connect(), batch, shop.ours, &events, effort).await;
+                outcome.unwrap().written
+            });
+            let written: usize = join_all(writers).await.into_iter().sum();
+            assert_eq!(written, 60, "{key:?}");
+            assert_eq!(finished(shop, batch).await, (60, 0), "{key:?}");
+            check(shop, shop.ours, "UTC", "several at once").await
+        })
+        .await;
     }
 }
 
 #[tokio::test]
 async fn what_can_not_be_written_is_a_dead_letter_in_the_end() {
-    for server in servers() {
-        let shop = Shop::open(&server, "UTC", &[]).await;
-        let context = context(&shop);
+    in_every_shop(&[], async |shop| {
+        let context = context(shop);
         let events = sales(20);
         let sent = queued(shop.ours, &events);
         let batch = sent.batch_id;
-        alter(&shop, "RENAME COLUMN till TO hidden").await;
+        alter(shop, "RENAME COLUMN till TO hidden").await;
         for (tries, queue, comes_again) in [
             ("1", "arn:events", true),
             ("5", "arn:events", true),
@@ -192,24 +189,23 @@ async fn what_can_not_be_written_is_a_dead_letter_in_the_end() {
             let report = batches::find(&shop.database.app, shop.ours, batch).await.unwrap();
             assert_eq!(report.is_none(), comes_again, "{queue} {tries}: {report:?}");
         }
-        assert_eq!(finished(&shop, batch).await, (0, 20));
+        assert_eq!(finished(shop, batch).await, (0, 20));
         // Once it is mended, each letter is the event that was sent.
-        alter(&shop, "RENAME COLUMN hidden TO till").await;
-        let again = letters(&shop, batch).await;
+        alter(shop, "RENAME COLUMN hidden TO till").await;
+        let again = letters(shop, batch).await;
         let mut again: Vec<Value> = again.iter().map(|letter| letter.original.parse().unwrap()).collect();
         again.reverse();
         assert_eq!(again, events);
         assert_eq!(shop.sell(shop.ours, &again).await.written, 20);
-        check(&shop, shop.ours, "UTC", "replayed").await;
-        shop.database.drop_it().await.unwrap();
-    }
+        check(shop, shop.ours, "UTC", "replayed").await
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn what_may_pass_comes_again_also_in_the_last_tries() {
-    for server in servers() {
-        let shop = Shop::open(&server, "UTC", &[]).await;
-        let context = context(&shop);
+    in_every_shop(&[], async |shop| {
+        let context = context(shop);
         let sent = queued(shop.ours, &sales(3));
         let mut plain = shop.database.plain().await.unwrap();
         let lock = plain.transaction().await.unwrap();
@@ -225,7 +221,8 @@ async fn what_may_pass_comes_again_also_in_the_last_tries() {
             delivered(&context, std::slice::from_ref(&sent), DEAD_LETTERS, "7").await,
             0
         );
-        assert_eq!(finished(&shop, sent.batch_id).await, (3, 0));
-        shop.database.drop_it().await.unwrap();
-    }
+        assert_eq!(finished(shop, sent.batch_id).await, (3, 0));
+        check(shop, shop.ours, "UTC", "the lock is gone").await
+    })
+    .await;
 }

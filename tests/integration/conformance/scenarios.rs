@@ -52,7 +52,7 @@ fn a_day() -> Vec<Value> {
 
 /// Runs a scenario in a shop of its own on every server, and holds the answers of all against those of the first. The
 /// entity has the attributes `key` as its key.
-async fn in_every_shop<F: AsyncFn(&Shop) -> Vec<String>>(key: &[&str], scenario: F) {
+pub(super) async fn in_every_shop<F: AsyncFn(&Shop) -> Vec<String>>(key: &[&str], scenario: F) {
     in_every_shop_of("UTC", key, scenario).await;
 }
 

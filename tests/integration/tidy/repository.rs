@@ -1,5 +1,7 @@
 //! What lies where.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use super::{files, names, read, require_none, rust_files, shown};
 
 /// Everything at the top. A new entry is a decision about the layout, which the README and docs/architecture.md describe.
@@ -53,6 +55,23 @@ fn files_fit_a_reader() {
         &format!("a Rust file has at most {MAX_LINES} lines"),
         "a longer one does more than one thing, and nobody reads it whole before changing it",
         long.collect(),
+    );
+}
+
+#[test]
+fn what_can_be_run_has_its_run_bit() {
+    let scripts = ["infra", "findings", ".ci"].into_iter().flat_map(files);
+    let is_script = |path: &std::path::PathBuf| std::fs::read(path).unwrap().starts_with(b"#!/");
+    let is_closed = |path: &std::path::PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o111 == 0;
+    let found: Vec<String> = scripts
+        .filter(is_script)
+        .filter(is_closed)
+        .map(|path| shown(&path))
+        .collect();
+    require_none(
+        "a file that begins with #!/ can be run",
+        "chmod +x, and commit it",
+        found,
     );
 }
 

@@ -16,6 +16,7 @@ use bytes::Bytes;
 use formula::Value;
 use jiff::Timestamp;
 use lambda_runtime::LambdaEvent;
+use rust_decimal::Decimal;
 use serde_json::json;
 use series::{Fact, Mapper};
 use tests::databases::{TestDatabase, servers};
@@ -32,6 +33,9 @@ const INVOCATIONS: usize = 6;
 const ROUNDS: usize = 5;
 /// Live events come at this rate: so long is the time that an invocation's events span.
 const LIVE_EVENTS_PER_SECOND: i64 = 1_000;
+
+const COPY: &str =
+    "COPY public.bare (client_id, entity_id, time, batch_number, n1, n2, t1, t2, f1) FROM STDIN (FORMAT binary)";
 
 const ENTITIES: &str = include_str!("../../infra/local/demo/entities.json");
 
@@ -60,11 +64,13 @@ async fn main() -> Result<()> {
     let bytes = Bytes::from(std::fs::read(tests::required("FACTS_FILE"))?);
     let events = events(bytes)?;
     let plain = database.plain().await?;
+    // A table of the same shape and indexes as that of the facts, written by hand.
     plain
         .batch_execute(
-            "CREATE TABLE public.bare (client_id uuid NOT NULL, time timestamptz NOT NULL, delay bigint, distance bigint, origin text, destination text, on_time boolean);
+            "CREATE TABLE public.bare (LIKE volume_1.facts);
              SELECT create_hypertable('public.bare', 'time', chunk_time_interval => interval '7 days', create_default_indexes => false);
-             CREATE INDEX ON public.bare (client_id, time);",
+             CREATE INDEX ON public.bare (entity_id, time);
+             CREATE INDEX ON public.bare (entity_id, key) WHERE key IS NOT NULL;",
         )
         .await?;
     let context = ingest_events::Context::new(database.app.clone(), String::new());
@@ -175,16 +181,18 @@ async fn copy(
         .collect::<Result<_>>()?;
     let types = [
         Type::UUID,
+        Type::INT4,
         Type::TIMESTAMPTZ,
         Type::INT8,
-        Type::INT8,
+        Type::NUMERIC,
+        Type::NUMERIC,
         Type::TEXT,
         Type::TEXT,
         Type::BOOL,
     ];
     let started = Instant::now();
     for facts in facts.chunks(MESSAGES * EVENTS) {
-        let sink = plain.copy_in("COPY public.bare FROM STDIN (FORMAT binary)").await?;
+        let sink = plain.copy_in(COPY).await?;
         let mut writer = std::pin::pin!(BinaryCopyInWriter::new(sink, &types));
         for fact in facts {
             let time = Timestamp::from_microsecond(fact.time_us)?;
@@ -196,7 +204,18 @@ async fn copy(
             else {
                 anyhow::bail!("no flight")
             };
-            let row: [&(dyn ToSql + Sync); 7] = [&client, &time, delay, distance, origin, destination, on_time];
+            let (delay, distance) = (Decimal::from(*delay), Decimal::from(*distance));
+            let row: [&(dyn ToSql + Sync); 9] = [
+                &client,
+                &1_i32,
+                &time,
+                &1_i64,
+                &delay,
+                &distance,
+                origin,
+                destination,
+                on_time,
+            ];
             writer.as_mut().write(&row).await?;
         }
         writer.finish().await?;

@@ -5,9 +5,12 @@
 
 mod bounds;
 mod definitions;
+mod earlier;
+mod fillings;
 mod health;
 mod keys;
 mod oracle;
+mod placement;
 mod scenarios;
 mod shop;
 mod statements;

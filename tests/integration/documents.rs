@@ -59,7 +59,10 @@ fn sample_events_are_what_their_triggers_send() {
                 assert!(parse::<Value>(&file, queued(&file, &event))["shard"].is_u64(), "{file}")
             }
             "push-updates" => assert!(event["shard"].is_u64(), "{file}"),
-            "provision-client" | "migrate-database" | "compact-rollups" | "notify-renewals" | "publish-events" => {
+            "place-client" => check::<place_client::Request>(&file, &event),
+            "remove-client" => check::<remove_client::Request>(&file, &event),
+            "provision-client" | "migrate-database" | "compact-rollups" | "fill-groupings" | "notify-renewals"
+            | "publish-events" => {
                 assert!(event.is_object(), "{file}")
             }
             _ => check_http(&file, &event),

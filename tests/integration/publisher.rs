@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use catalog::{EntityDefinition, KpiDefinition, Level};
-use database::{Database, Timeouts};
+use database::{Database, Scope, Timeouts};
 use facts::batch::Batch;
 use facts::ingest::{self, Effort};
 use jiff::{SignedDuration, Timestamp};
@@ -284,9 +284,13 @@ async fn a_read_that_fails_concerns_its_own_topics_only() {
     }
 }
 
-/// Another client with an entity of its own, and the table behind all that its KPIs read.
+/// Another client in tables of its own, and the table behind all that its KPIs read.
 async fn order_shop(database: &TestDatabase) -> (Uuid, String) {
     let client = provision(database, "theirs").await;
+    let added = database.owner.transaction_in(Scope::default(), async |session| {
+        facts::volume::add_volume(session, Some(client)).await
+    });
+    added.await.unwrap();
     let entity: Value =
         json!({ "code": "Order", "domain": "sales", "attributes": [{ "name": "items", "type": "integer" }] });
     create_entity(database, client, serde_json::from_value(entity).unwrap()).await;
@@ -297,7 +301,7 @@ async fn order_shop(database: &TestDatabase) -> (Uuid, String) {
     }
     let definitions = definitions::load_one(&database.app, client).await.unwrap().unwrap();
     let placed = &definitions.placed["Order"];
-    (client, placed.relation.partials(&placed.entity.groupings()[0]))
+    (client, placed.place.volume.partials())
 }
 
 #[tokio::test]

@@ -15,6 +15,9 @@ pub fn servers() -> Vec<String> {
         .collect()
 }
 
+/// Beyond every version that there is.
+const LATEST: i32 = i32::MAX;
+
 /// A migrated database.
 pub struct TestDatabase {
     /// Address.
@@ -38,15 +41,37 @@ impl TestDatabase {
     /// # Errors
     /// When the server can't be used.
     pub async fn create(server: &str) -> Result<Self> {
+        let created = Self::of_version(server, LATEST).await?;
+        created.migrate().await?;
+        Ok(created)
+    }
+
+    /// Creates one of an earlier version, which [`TestDatabase::migrate`] brings up to date.
+    ///
+    /// # Errors
+    /// When the server can't be used.
+    pub async fn of_version(server: &str, version: i32) -> Result<Self> {
         let name = format!("test_{}", Uuid::now_v7().simple());
         admin(server, &format!("CREATE DATABASE {name}")).await?;
         let url = with_database(server, &name)?;
-        facts::migrate::run(&Database::new(&url, LOGIN_ROLE)?).await?;
+        if version < LATEST {
+            database::migrate::run_to(&Database::new(&url, LOGIN_ROLE)?, version).await?;
+        }
         let server = server.to_owned();
         Ok(Self {
             created: Some(Created { server, name }),
             ..Self::existing(&url)?
         })
+    }
+
+    /// Brings it up to date; the versions that were applied.
+    ///
+    /// # Errors
+    /// When the migration fails.
+    pub async fn migrate(&self) -> Result<Vec<String>> {
+        Ok(facts::migrate::run(&Database::new(&self.url, LOGIN_ROLE)?)
+            .await?
+            .applied)
     }
 
     /// One that was created elsewhere, and stays.

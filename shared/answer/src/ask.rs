@@ -26,6 +26,8 @@ pub struct Step {
     pub entity: String,
     /// The relation, quoted as SQL has it.
     pub relation: String,
+    /// Dimensions of the grouping whose rollup it was; `None` for the facts.
+    pub grouping: Option<Vec<String>>,
     /// Whether it was the facts themselves, because no rollup covers the question.
     pub raw: bool,
     /// Length of the buckets that were read.
@@ -76,11 +78,9 @@ fn step(read: &Read) -> Step {
         Source::Rollup(index) => question.entity.groupings().get(index),
         Source::Raw => None,
     };
-    let relation = rollup.map_or_else(
-        || read.relation.facts(),
-        |grouping| read.relation.rollup(grouping, question.level),
-    );
+    let relation = rollup.map_or_else(|| read.volume.facts(), |_| read.volume.rollup(question.level));
     Step {
+        grouping: rollup.map(|grouping| grouping.dimensions.clone()),
         entity: question.entity.code().to_owned(),
         relation,
         raw: rollup.is_none(),

@@ -37,20 +37,21 @@ impl Batch {
     /// Adds a request of a client: plans it and places its questions, all or none.
     ///
     /// # Errors
-    /// Why it can't be answered, as a sentence: a dimension that an entity does not have, or an entity without tables. Nothing of it is read
+    /// Why it can't be answered, as a sentence: a dimension that an entity does not have, or an entity that is not there. Nothing of it is read
     /// then: a part of an answer would be a wrong number.
     pub fn add(&mut self, client: Uuid, definitions: &ClientCatalog, request: &Request<'_>) -> Result<Asked, String> {
-        let questions = series::plan(request, &definitions.calendar, |code| definitions.catalog.entity(code))?;
+        let readable = |code: &str| definitions.placed.get(code).map(|placed| &placed.readable);
+        let questions = series::plan(request, &definitions.calendar, readable)?;
         let placed = questions.into_iter().map(|question| {
             let code = question.entity.code();
             let placed = definitions.placed.get(code);
-            let relation = &placed.ok_or_else(|| format!("entity {code} has no tables"))?.relation;
-            Ok((relation, question))
+            let place = &placed.ok_or_else(|| format!("entity {code} has no place"))?.place;
+            Ok((place, question))
         });
         let placed: Vec<_> = placed.collect::<Result<_, String>>()?;
         let positions = placed
             .into_iter()
-            .map(|(relation, question)| self.merged.add(client, relation, question))
+            .map(|(place, question)| self.merged.add(client, place, question))
             .collect();
         Ok(Asked { client, positions })
     }

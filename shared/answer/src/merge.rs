@@ -4,10 +4,11 @@
 //! the attributes they need are read together, and only while the read stays small beside them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use catalog::{GroupingDefinition, Level};
-use facts::Relation;
 use facts::read::Read;
+use facts::{Layout, Volume};
 use series::{Question, Range, Source};
 use uuid::Uuid;
 
@@ -29,34 +30,51 @@ pub(crate) struct Merged {
     apart: bool,
 }
 
-/// What questions must have in common to be read together. The definition of the entity is not among it: clients that share a relation may
-/// describe it differently, and what matters of it is here.
+/// What questions must have in common to be read together. The definition of the entity is not among it: clients whose facts lie alike may describe them
+/// differently, and what matters of it is here.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
-    relation: Relation,
+    volume: Volume,
+    layout: Arc<Layout>,
     /// Dimensions of the rollup and the finest level that it is kept at; none for the facts themselves.
     grouping: Option<(Vec<String>, Level)>,
     level: Level,
     /// More dimensions would mean more groups, up to one for each fact.
     dimensions: Vec<String>,
+    /// Their types: integers and decimals lie alike.
+    types: Vec<&'static str>,
     /// Without one of them the read would bring every value of it.
     filtered: Vec<String>,
 }
 
 impl Place {
-    fn of(relation: &Relation, question: &Question) -> Self {
+    fn of(place: &facts::Place, question: &Question) -> Self {
         let grouping = |grouping: &GroupingDefinition| (grouping.dimensions.clone(), grouping.finest);
         Self {
-            relation: relation.clone(),
+            volume: place.volume.clone(),
+            layout: Arc::clone(&place.layout),
             grouping: match question.source {
                 Source::Rollup(index) => question.entity.groupings().get(index).map(grouping),
                 Source::Raw => None,
             },
             level: question.level,
             dimensions: question.dimensions.clone(),
+            types: question
+                .dimensions
+                .iter()
+                .filter_map(|name| type_of(question, name))
+                .collect(),
             filtered: question.filter.keys().cloned().collect(),
         }
     }
+}
+
+fn type_of(question: &Question, name: &str) -> Option<&'static str> {
+    let attributes = question.entity.stored_attributes();
+    attributes
+        .iter()
+        .find(|attribute| attribute.name == name)
+        .map(|attribute| attribute.kind.name())
 }
 
 /// For how many questions a read is, and how many cells those would have apart.
@@ -76,35 +94,36 @@ impl Merged {
     }
 
     /// Adds a question of a client and returns the position of the read that answers it.
-    pub(crate) fn add(&mut self, client: Uuid, relation: &Relation, question: Question) -> usize {
+    pub(crate) fn add(&mut self, client: Uuid, place: &facts::Place, question: Question) -> usize {
         let asked = cells(
             1,
             question.range,
             question.level,
             question.filter.values().map(BTreeSet::len),
         );
-        let candidates = self.by_place.entry(Place::of(relation, &question)).or_default();
+        let candidates = self.by_place.entry(Place::of(place, &question)).or_default();
         let found = candidates.iter().copied().find(|position| {
             !self.apart
                 && self
                     .reads
                     .get(*position)
                     .zip(self.shares.get(*position))
-                    .is_some_and(|(read, share)| fits(read, share, client, &question, asked))
+                    .is_some_and(|(read, share)| fits(read, share, (client, place.id), &question, asked))
         });
         if let Some(position) = found
             && let (Some(read), Some(share)) = (self.reads.get_mut(position), self.shares.get_mut(position))
         {
             share.questions += 1;
             share.asked = share.asked.saturating_add(asked);
-            widen(read, client, question);
+            widen(read, (client, place.id), question);
             return position;
         }
         let position = self.reads.len();
         candidates.push(position);
         self.reads.push(Read {
-            clients: vec![client],
-            relation: relation.clone(),
+            members: vec![(client, place.id)],
+            volume: place.volume.clone(),
+            layout: Arc::clone(&place.layout),
             question,
         });
         self.shares.push(Share { questions: 1, asked });
@@ -125,9 +144,9 @@ impl Merged {
 }
 
 /// Whether a read that answers a question too costs little more than the questions apart.
-fn fits(read: &Read, share: &Share, client: Uuid, question: &Question, asked: u64) -> bool {
+fn fits(read: &Read, share: &Share, member: (Uuid, i32), question: &Question, asked: u64) -> bool {
     let wide = &read.question;
-    let clients = read.clients.len() + usize::from(!read.clients.contains(&client));
+    let clients = read.members.len() + usize::from(!read.members.contains(&member));
     let values = wide.filter.iter().map(|(name, values)| {
         let new = question
             .filter
@@ -137,7 +156,7 @@ fn fits(read: &Read, share: &Share, client: Uuid, question: &Question, asked: u6
     });
     let after = cells(clients, hull(wide.range, question.range), wide.level, values);
     let before = cells(
-        read.clients.len(),
+        read.members.len(),
         wide.range,
         wide.level,
         wide.filter.values().map(BTreeSet::len),
@@ -163,9 +182,9 @@ fn hull(one: Range, other: Range) -> Range {
     }
 }
 
-fn widen(read: &mut Read, client: Uuid, question: Question) {
-    if !read.clients.contains(&client) {
-        read.clients.push(client);
+fn widen(read: &mut Read, member: (Uuid, i32), question: Question) {
+    if !read.members.contains(&member) {
+        read.members.push(member);
     }
     let wide = &mut read.question;
     wide.range = hull(wide.range, question.range);

@@ -130,6 +130,9 @@ pub struct PlanStep {
     pub entity: String,
     /// The rollup's relation, or the facts' where no rollup covers the question.
     pub relation: String,
+    /// Dimensions of the grouping whose rollup it is; not there where the facts were read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grouping: Option<Vec<String>>,
     /// Whether the facts themselves were read.
     pub raw: bool,
     /// Length of the buckets that were read.

@@ -1,7 +1,8 @@
 //! The catalogue: definitions of entities and KPIs with what is known of them.
 
-use catalog::{EntityDefinition, KpiDefinition};
+use catalog::{EntityDefinition, GroupingDefinition, KpiDefinition};
 use identity::Permission;
+use jiff::Timestamp;
 use route::{Access, Answer, Body, Method, Parameter, Route};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -9,25 +10,27 @@ use utoipa::ToSchema;
 const CODE: Parameter = Parameter::path("code", "Code of the definition.");
 
 /// All routes of this area.
-pub static ROUTES: [&Route; 8] = [
+pub static ROUTES: [&Route; 10] = [
     &CREATE_ENTITY,
     &LIST_ENTITIES,
     &READ_ENTITY,
     &REPLACE_ENTITY,
+    &LIST_GROUPINGS,
+    &GIVE_UP_GROUPINGS,
     &CREATE_KPI,
     &LIST_KPIS,
     &READ_KPI,
     &REPLACE_KPI,
 ];
 
-/// Defines an entity and creates its tables.
+/// Defines an entity.
 pub static CREATE_ENTITY: Route = Route {
     function: "manage-catalog",
     method: Method::Post,
     path: "/v1/entities",
     access: Access::Needs(Permission::WriteCatalog),
     operation: "createEntity",
-    summary: "Defines an entity and creates its tables.",
+    summary: "Defines an entity.",
     parameters: &[],
     request: Some(Body::of::<EntityDefinition>()),
     answer: Answer::created::<Entity>(),
@@ -69,6 +72,32 @@ pub static REPLACE_ENTITY: Route = Route {
     summary: "Replaces an entity's definition, by additions only: attributes and groupings.",
     parameters: &[CODE, Parameter::IF_MATCH],
     request: Some(Body::of::<EntityDefinition>()),
+    answer: Answer::ok::<Entity>(),
+};
+
+/// What is kept of an entity's groupings.
+pub static LIST_GROUPINGS: Route = Route {
+    function: "manage-catalog",
+    method: Method::Get,
+    path: "/v1/entities/{code}/groupings",
+    access: Access::Needs(Permission::ReadCatalog),
+    operation: "listGroupings",
+    summary: "An entity's groupings: kept, being filled from the facts that were there before them, or kept no longer because they have too many groups. Questions that only one of the latter two could answer go to the facts.",
+    parameters: &[CODE],
+    request: None,
+    answer: Answer::ok::<Groupings>(),
+};
+
+/// Gives up those that are being filled.
+pub static GIVE_UP_GROUPINGS: Route = Route {
+    function: "manage-catalog",
+    method: Method::Post,
+    path: "/v1/entities/{code}/groupings/give-up",
+    access: Access::Needs(Permission::WriteCatalog),
+    operation: "giveUpGroupings",
+    summary: "Gives up the groupings that are still being filled: they are taken out of the definition again.",
+    parameters: &[CODE],
+    request: None,
     answer: Answer::ok::<Entity>(),
 };
 
@@ -156,4 +185,49 @@ pub struct Entities {
 pub struct Kpis {
     /// By code.
     pub kpis: Vec<Kpi>,
+}
+
+/// `GET /v1/entities/{code}/groupings`.
+#[derive(Serialize, ToSchema)]
+pub struct Groupings {
+    /// The whole comes first.
+    pub groupings: Vec<Grouping>,
+}
+
+/// A grouping and what is kept of it.
+#[derive(Serialize, ToSchema)]
+pub struct Grouping {
+    /// The grouping.
+    #[serde(flatten)]
+    pub definition: GroupingDefinition,
+    /// What is kept of it.
+    #[serde(flatten)]
+    pub state: GroupingState,
+}
+
+/// What is kept of a grouping.
+#[derive(Serialize, ToSchema)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum GroupingState {
+    /// It answers questions.
+    Kept,
+    /// It is being filled from the facts that were there before it.
+    Filling {
+        /// How much of the time that the facts span is done.
+        #[schema(minimum = 0, maximum = 100)]
+        percent: i64,
+        /// When it began.
+        #[schema(value_type = String, format = DateTime)]
+        since: Timestamp,
+    },
+    /// It is kept no longer.
+    Stopped {
+        /// Groups that a day had.
+        groups: i64,
+        /// Groups that a day may have.
+        most: i64,
+        /// When it was stopped.
+        #[schema(value_type = String, format = DateTime)]
+        since: Timestamp,
+    },
 }

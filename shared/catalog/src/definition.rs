@@ -13,7 +13,7 @@ pub struct EntityDefinition {
     /// The name in formulas and addresses, `Flight`: a capital, then letters and digits.
     #[schema(pattern = "^[A-Z][A-Za-z0-9]{0,47}$", examples("Flight"))]
     pub code: String,
-    /// The field of business it belongs to, `travel`: its facts live in the schema `travel_data`.
+    /// The field of business it belongs to, `travel`.
     #[schema(pattern = "^[a-z][a-z0-9_]{0,30}$", examples("travel"))]
     pub domain: String,
     /// What it is, for people.

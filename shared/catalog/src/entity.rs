@@ -26,12 +26,6 @@ impl Entity {
         &self.definition.code
     }
 
-    /// The schema of its tables.
-    #[must_use]
-    pub fn schema(&self) -> String {
-        format!("{}_data", self.definition.domain)
-    }
-
     /// What is stored of a fact: all attributes, derived ones included.
     #[must_use]
     pub fn stored_attributes(&self) -> &[AttributeDefinition] {
@@ -95,6 +89,14 @@ impl Entity {
     #[must_use]
     pub fn groupings(&self) -> &[GroupingDefinition] {
         &self.groupings
+    }
+
+    /// The same without some groupings, such as those that nobody may read yet.
+    #[must_use]
+    pub fn without_groupings(&self, left_out: &[&GroupingDefinition]) -> Self {
+        let mut entity = self.clone();
+        entity.groupings.retain(|grouping| !left_out.contains(&grouping));
+        entity
     }
 
     fn indexed(

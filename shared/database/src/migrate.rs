@@ -1,12 +1,12 @@
 //! Brings the schema up to date, under a lock: deployments may overlap.
 
-use refinery_core::{Migration, Runner};
+use refinery_core::{Migration, Runner, Target};
 
 use crate::transaction::{Held, Scope};
 use crate::{Database, Edition, Error, Session};
 
 /// The files of `migrations/core` with their names, in order.
-const MIGRATIONS: [(&str, &str); 5] = [
+const MIGRATIONS: [(&str, &str); 6] = [
     ("V1__core", include_str!("../../../migrations/core/V1__core.sql")),
     (
         "V2__proposals",
@@ -21,6 +21,7 @@ const MIGRATIONS: [(&str, &str); 5] = [
         "V5__batch_progress",
         include_str!("../../../migrations/core/V5__batch_progress.sql"),
     ),
+    ("V6__volumes", include_str!("../../../migrations/core/V6__volumes.sql")),
 ];
 
 /// What a migration did.
@@ -43,11 +44,21 @@ pub async fn run(
 ) -> Result<Migrated, Error> {
     // Never released: however it ends, nobody gets a connection that has the lock or another role.
     let mut held = Held::new(database.session().await?);
-    locked(&mut held, finish).await
+    locked(&mut held, Target::Latest, finish).await
+}
+
+/// Brings the schema to an earlier version and no further, which is how a test gets a database of before.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_to(database: &Database, version: i32) -> Result<Migrated, Error> {
+    let mut held = Held::new(database.session().await?);
+    locked(&mut held, Target::Version(version), async |_| Ok(())).await
 }
 
 async fn locked(
     session: &mut Session,
+    target: Target,
     finish: impl AsyncFnOnce(&Session) -> Result<(), Error>,
 ) -> Result<Migrated, Error> {
     session
@@ -57,7 +68,10 @@ async fn locked(
         .iter()
         .map(|(name, sql)| Migration::unapplied(name, sql))
         .collect::<Result<_, _>>()?;
-    let report = Runner::new(&migrations).run_async(session.client()).await?;
+    let report = Runner::new(&migrations)
+        .set_target(target)
+        .run_async(session.client())
+        .await?;
     // Loads the extension's library, and with it its settings, into this connection.
     session
         .batch("SELECT FROM pg_extension; SET ROLE analytics_owner")

@@ -8,7 +8,7 @@ use series::calendar::MINUTE_US;
 use uuid::Uuid;
 
 use crate::copy::timestamp;
-use crate::relation::Placed;
+use crate::place::Placed;
 
 /// What `NOTIFY facts` tells of a commit.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -44,9 +44,9 @@ pub(crate) async fn tell(
             .unzip();
         session
             .execute(
-                "INSERT INTO core.stale_ranges (schema_name, relation_name, client_id, from_time, to_time)
+                "INSERT INTO core.stale_ranges (volume, client_id, entity_id, from_time, to_time)
                  SELECT $1, $2, $3, r.from_time, r.to_time FROM unnest($4::timestamptz[], $5::timestamptz[]) AS r (from_time, to_time)",
-                &[&placed.relation.schema, &placed.relation.name, &client, &from, &to],
+                &[&placed.place.volume.name(), &client, &placed.place.id, &from, &to],
             )
             .await?;
     }

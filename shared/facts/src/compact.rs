@@ -2,21 +2,26 @@
 
 use std::collections::BTreeMap;
 
-use catalog::{GroupingDefinition, Level};
+use catalog::Level;
 use database::{Database, Edition, Error, Session};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use series::calendar::{DAY_US, floor_us, length_us};
+use uuid::Uuid;
 
+use crate::MAX_TRIES;
 use crate::copy::timestamp;
-use crate::relation::{Relation, level_name, levels};
-use crate::tables::{self, SharedTables};
-use crate::{MAX_TRIES, ddl};
+use crate::groups::stop_crowded;
+use crate::relocate::clear_leftovers;
+use crate::volume::{self, Volume, level_name, levels};
 
 /// Length of the slices that one statement moves, so that a statement's memory is bounded after a large load.
 const SLICE_US: i64 = 31 * DAY_US;
 
-/// Most slices of one grouping in one run; the next run takes what is left. 31 days x 100 is more than 8 years.
+/// Most slices of one client in one run; the next run takes what is left. 31 days x 100 is more than 8 years.
 const MAX_SLICES: usize = 100;
+
+/// How long what was known before is kept: partials that were moved up, facts that were replaced, and the times of commits.
+pub const HISTORY: SignedDuration = SignedDuration::from_hours(35 * 24);
 
 /// What a run did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,25 +37,42 @@ pub struct Upkeep {
 /// # Errors
 /// When a statement fails; what was done before stays done, and nothing is half done.
 pub async fn run(database: &Database, now: Timestamp) -> Result<Upkeep, Error> {
-    let upkeep = async |session: &Session| match session.edition().await? {
-        Edition::Apache => move_up(session, now).await.map(|moved| Upkeep { moved, refreshed: 0 }),
-        Edition::Community => refresh(session).await.map(|refreshed| Upkeep { moved: 0, refreshed }),
+    let upkeep = async |session: &Session| {
+        let done = match session.edition().await? {
+            Edition::Apache => move_up(session, now)
+                .await
+                .map(|moved| Upkeep { moved, refreshed: 0 })?,
+            Edition::Community => refresh(session).await.map(|refreshed| Upkeep { moved: 0, refreshed })?,
+        };
+        clear_leftovers(session, now).await?;
+        let before = now.checked_sub(HISTORY).unwrap_or(Timestamp::MIN);
+        session.execute("SELECT core.forget_history($1)", &[&before]).await?;
+        Ok(done)
     };
     // One run at a time: a second one returns at once.
     Ok(database.alone("compact-rollups", upkeep).await?.unwrap_or_default())
 }
 
+database::row! {
+    /// A client that has closed partials.
+    struct Waiting {
+        client_id: Uuid,
+        entities: Vec<i32>,
+    }
+}
+
+/// One client after the other, so that none waits for another's, and a correction meets the rows of its own client only.
 async fn move_up(session: &Session, now: Timestamp) -> Result<i64, Error> {
+    let closed_us = floor_us(Level::Minute, now.as_microsecond());
     let mut moved = 0;
-    for stored in tables::relations(session).await? {
-        for grouping in &stored.groupings {
-            moved += move_grouping(
-                session,
-                &stored,
-                grouping,
-                floor_us(grouping.finest, now.as_microsecond()),
-            )
-            .await?;
+    for volume in volume::volumes(session).await? {
+        let sql = format!(
+            "SELECT client_id, array_agg(DISTINCT entity_id) AS entities FROM {} WHERE bucket < $1 GROUP BY client_id",
+            volume.partials()
+        );
+        let waiting: Vec<Waiting> = session.rows(&sql, &[&timestamp(closed_us)]).await?;
+        for client in waiting {
+            moved += move_client(session, &volume, &client, closed_us).await?;
         }
     }
     Ok(moved)
@@ -68,43 +90,55 @@ database::row! {
     }
 }
 
-async fn move_grouping(
-    session: &Session,
-    stored: &SharedTables,
-    grouping: &GroupingDefinition,
-    closed_us: i64,
-) -> Result<i64, Error> {
-    let sql = ddl::compact(&stored.relation, &stored.entity, grouping);
+async fn move_client(session: &Session, volume: &Volume, waiting: &Waiting, closed_us: i64) -> Result<i64, Error> {
+    let Waiting { client_id, entities } = waiting;
+    let sql = volume.compact();
     let oldest = format!(
-        "SELECT min(bucket) AS oldest FROM {} WHERE bucket < $1",
-        stored.relation.partials(grouping)
+        "SELECT min(bucket) AS oldest FROM {} WHERE bucket >= $1 AND bucket < $2 AND client_id = $3 AND entity_id = ANY ($4)",
+        volume.partials()
     );
-    let mut moved = 0;
+    let (mut moved, mut from_us, mut touched) = (0, Timestamp::UNIX_EPOCH.as_microsecond(), None);
     for _ in 0..MAX_SLICES {
-        let found: Option<Oldest> = session.row(&oldest, &[&timestamp(closed_us)]).await?;
+        let parameters = [timestamp(from_us), timestamp(closed_us)];
+        let found: Option<Oldest> = session
+            .row(&oldest, &[&parameters[0], &parameters[1], client_id, entities])
+            .await?;
         let Some(from) = found.and_then(|found| found.oldest) else {
             break;
         };
         // Slices end at a full day, so that a coarser bucket is touched by one slice.
         let end_us = floor_us(Level::Day, from.as_microsecond() + SLICE_US).min(closed_us);
-        let mut tries = 1;
-        let rows = loop {
-            match session.rows::<Moved>(&sql, &[&from, &timestamp(end_us)]).await {
-                // A correction takes rows out of the same levels, in another order.
-                Err(error) if error.is_conflict() && tries < MAX_TRIES => tries += 1,
-                result => break result?,
-            }
-        };
-        moved += rows.iter().map(|row| row.moved).sum::<i64>();
+        moved += move_slice(session, &sql, [from, timestamp(end_us)], waiting).await?;
+        touched = Some([
+            touched.map_or(from, |[first, _]: [Timestamp; 2]| first),
+            timestamp(end_us),
+        ]);
+        from_us = end_us;
+    }
+    if let Some(touched) = touched {
+        stop_crowded(session, volume, Some(*client_id), touched).await?;
     }
     Ok(moved)
+}
+
+async fn move_slice(session: &Session, sql: &str, [from, to]: [Timestamp; 2], waiting: &Waiting) -> Result<i64, Error> {
+    let mut tries = 1;
+    let rows = loop {
+        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
+            [&from, &to, &waiting.client_id, &waiting.entities];
+        match session.rows::<Moved>(sql, &parameters).await {
+            // A correction takes rows out of the same levels, in another order.
+            Err(error) if error.is_conflict() && tries < MAX_TRIES => tries += 1,
+            result => break result?,
+        }
+    };
+    Ok(rows.iter().map(|row| row.moved).sum())
 }
 
 database::row! {
     struct StaleRange {
         id: i64,
-        schema_name: String,
-        relation_name: String,
+        volume: String,
         from_time: Timestamp,
         to_time: Timestamp,
     }
@@ -113,30 +147,22 @@ database::row! {
 /// Refreshes the aggregates over all stale ranges, then forgets those that were there before the refresh began. A range
 /// that a batch adds meanwhile stays: whether the refresh saw its rows is not known.
 async fn refresh(session: &Session) -> Result<u64, Error> {
-    let sql = "SELECT id, schema_name, relation_name, from_time, to_time FROM core.stale_ranges";
+    let sql = "SELECT id, volume, from_time, to_time FROM core.stale_ranges";
     let ranges: Vec<StaleRange> = session.rows(sql, &[]).await?;
     let ids: Vec<i64> = ranges.iter().map(|range| range.id).collect();
-    let mut hulls: BTreeMap<Relation, (i64, i64)> = BTreeMap::new();
+    let mut hulls: BTreeMap<Volume, (i64, i64)> = BTreeMap::new();
     for range in ranges {
-        let relation = Relation {
-            schema: range.schema_name,
-            name: range.relation_name,
-        };
-        let hull = hulls.entry(relation).or_insert((i64::MAX, i64::MIN));
+        let hull = hulls.entry(Volume::named(range.volume)).or_insert((i64::MAX, i64::MIN));
         *hull = (
             hull.0.min(range.from_time.as_microsecond()),
             hull.1.max(range.to_time.as_microsecond()),
         );
     }
-    for stored in tables::relations(session).await? {
-        let Some((from_us, to_us)) = hulls.get(&stored.relation) else {
-            continue;
-        };
-        for grouping in &stored.groupings {
-            for level in levels(grouping.finest) {
-                refresh_level(session, &stored.relation, grouping, level, *from_us, *to_us).await?;
-            }
+    for (volume, (from_us, to_us)) in hulls {
+        for level in levels(Level::Minute) {
+            refresh_level(session, &volume, level, from_us, to_us).await?;
         }
+        stop_crowded(session, &volume, None, [timestamp(from_us), timestamp(to_us)]).await?;
     }
     session
         .execute("DELETE FROM core.stale_ranges WHERE id = ANY ($1)", &[&ids])
@@ -146,15 +172,14 @@ async fn refresh(session: &Session) -> Result<u64, Error> {
 /// TimescaleDB refreshes only what was invalidated inside the window, so a wide window over two far ends costs little.
 async fn refresh_level(
     session: &Session,
-    relation: &Relation,
-    grouping: &GroupingDefinition,
+    volume: &Volume,
     level: Level,
     from_us: i64,
     to_us: i64,
 ) -> Result<(), Error> {
     let from = timestamp(floor_us(level, from_us));
     let to = timestamp(floor_us(level, to_us + length_us(level) - 1));
-    let name = relation.rollup(grouping, level).replace('\'', "''");
+    let name = volume.rollup(level).replace('\'', "''");
     tracing::debug!(rollup = name, level = level_name(level), "refresh");
     // A CALL that commits inside takes no bind parameters in a transaction of its own; timestamps have no quotes.
     session

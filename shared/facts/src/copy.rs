@@ -1,23 +1,27 @@
 //! Binary COPY of facts and partials.
 
+use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::pin::Pin;
 
 use bytes::BytesMut;
 use catalog::GroupingDefinition;
-use database::{Error, Session, identifier};
-use formula::{AttributeType, Value};
+use database::{Error, Session};
+use formula::Value;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use series::partials::PartialRow;
 use series::{AttributeState, Fact};
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
-use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::{IsNull, Json, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
 
-use crate::relation::{Placed, STATES, numeric_names, state_column};
+use crate::key::key_of;
+use crate::layout::{Family, Slot, StateSlot};
+use crate::place::Placed;
+use crate::states::{STATES, state_column};
 
-/// A value in a column of its attribute's type.
+/// A value in a slot of its family.
 #[derive(Debug)]
 struct Cell<'a>(&'a Value);
 
@@ -26,7 +30,8 @@ impl ToSql for Cell<'_> {
         match self.0 {
             Value::Null => Ok(IsNull::Yes),
             Value::Boolean(value) => value.to_sql(kind, out),
-            Value::Integer(value) => value.to_sql(kind, out),
+            // Numbers of both types share their slots.
+            Value::Integer(value) => Decimal::from(*value).to_sql(kind, out),
             Value::Decimal(value) => value.to_sql(kind, out),
             Value::Text(value) => value.to_sql(kind, out),
         }
@@ -39,12 +44,11 @@ impl ToSql for Cell<'_> {
     to_sql_checked!();
 }
 
-fn sql_type(kind: AttributeType) -> Type {
-    match kind {
-        AttributeType::Integer => Type::INT8,
-        AttributeType::Decimal => Type::NUMERIC,
-        AttributeType::Boolean => Type::BOOL,
-        AttributeType::Text => Type::TEXT,
+fn sql_type(family: Family) -> Type {
+    match family {
+        Family::Number => Type::NUMERIC,
+        Family::Text => Type::TEXT,
+        Family::Flag => Type::BOOL,
     }
 }
 
@@ -64,30 +68,68 @@ impl Copying {
     }
 }
 
-/// Sends facts to the entity's hypertable.
-pub(crate) async fn facts(session: &Session, client: Uuid, placed: &Placed, facts: &[&Fact]) -> Result<Copying, Error> {
-    let attributes = placed.entity.stored_attributes();
-    let names: String = attributes
-        .iter()
-        .map(|attribute| format!(", {}", identifier(&attribute.name)))
-        .collect();
+/// Whose rows are written, and by which commit.
+#[derive(Clone, Copy)]
+pub(crate) struct Writing<'a> {
+    pub(crate) client: Uuid,
+    pub(crate) placed: &'a Placed,
+    pub(crate) batch_number: i64,
+}
+
+/// Sends facts to the entity's volume.
+pub(crate) async fn facts(session: &Session, writing: Writing<'_>, facts: &[&Fact]) -> Result<Copying, Error> {
+    let Writing {
+        client,
+        placed,
+        batch_number,
+    } = writing;
+    let attributes = placed.entity.stored_attributes().iter().enumerate();
+    let slots: Vec<(usize, Slot)> = attributes
+        .map(|(position, attribute)| Ok((position, placed.place.layout.slot(attribute)?)))
+        .collect::<Result<_, Error>>()?;
+    let (columns, beyond): (Vec<_>, Vec<_>) = slots.into_iter().partition(|(_, slot)| slot.is_column());
+    let names: String = columns.iter().map(|(_, slot)| format!(", {}", slot.name())).collect();
     let sql = format!(
-        "COPY {} (client_id, time{names}) FROM STDIN (FORMAT binary)",
-        placed.relation.facts()
+        "COPY {} (client_id, entity_id, time, batch_number, key, more{names}) FROM STDIN (FORMAT binary)",
+        placed.place.volume.facts()
     );
-    let mut types = vec![Type::UUID, Type::TIMESTAMPTZ];
-    types.extend(attributes.iter().map(|attribute| sql_type(attribute.kind)));
+    let mut types = vec![
+        Type::UUID,
+        Type::INT4,
+        Type::TIMESTAMPTZ,
+        Type::INT8,
+        Type::UUID,
+        Type::JSONB,
+    ];
+    types.extend(columns.iter().map(|(_, slot)| sql_type(slot.family)));
     let mut writer = session.copy_in(&sql, &types).await?;
     for fact in facts {
         let time = timestamp(fact.time_us);
-        let cells: Vec<Cell<'_>> = fact.values.iter().map(Cell).collect();
-        let head: [&(dyn ToSql + Sync); 2] = [&client, &time];
+        let key = key_of(&placed.entity, fact);
+        let more = rest(fact, &beyond);
+        let cells: Vec<Cell<'_>> = columns
+            .iter()
+            .map(|(position, _)| Cell(&fact.values[*position]))
+            .collect();
+        let head: [&(dyn ToSql + Sync); 6] = [&client, &placed.place.id, &time, &batch_number, &key, &more];
         let row = head
             .into_iter()
             .chain(cells.iter().map(|cell| cell as &(dyn ToSql + Sync)));
-        writer.as_mut().write_raw(Exact(row, cells.len() + 2)).await?;
+        writer.as_mut().write_raw(Exact(row, cells.len() + 6)).await?;
     }
     Ok(Copying(writer))
+}
+
+/// What a fact has beyond the columns, as texts by slot.
+fn rest(fact: &Fact, beyond: &[(usize, Slot)]) -> Option<Json<BTreeMap<String, String>>> {
+    let texts = beyond
+        .iter()
+        .filter_map(|(position, slot)| match &fact.values[*position] {
+            Value::Null => None,
+            value => Some((slot.name(), series::answer::text(value))),
+        });
+    let texts: BTreeMap<String, String> = texts.collect();
+    (!texts.is_empty()).then_some(Json(texts))
 }
 
 /// A chained iterator with the length that the writer asks for.
@@ -108,43 +150,86 @@ impl<I: Iterator> Iterator for Exact<I> {
 
 impl<I: Iterator> ExactSizeIterator for Exact<I> {}
 
-/// Copies a grouping's partials.
+/// Copies the partials of all groupings, in one COPY for each page of numbers.
 pub(crate) async fn partials(
     session: &Session,
-    client: Uuid,
-    placed: &Placed,
-    grouping: &GroupingDefinition,
-    rows: &[PartialRow],
+    writing: Writing<'_>,
+    groupings: &[(&GroupingDefinition, Vec<PartialRow>)],
 ) -> Result<(), Error> {
-    let numeric = numeric_names(&placed.entity);
-    let (columns, types) = partial_columns(placed, grouping, &numeric);
+    let layout = &writing.placed.place.layout;
+    let numbers: Vec<StateSlot> = writing
+        .placed
+        .entity
+        .numeric_attributes()
+        .map(|(_, attribute)| Ok(layout.slot(attribute)?.state()))
+        .collect::<Result<_, Error>>()?;
+    for page in layout.pages() {
+        let on_page: Vec<(usize, u16)> = numbers
+            .iter()
+            .enumerate()
+            .filter(|(_, state)| state.page == page)
+            .map(|(position, state)| (position, state.slot))
+            .collect();
+        copy_page(session, writing, groupings, page, &on_page).await?;
+    }
+    Ok(())
+}
+
+/// Copies one page: `numbers` are the positions of its attributes among the numeric ones, with their slots.
+async fn copy_page(
+    session: &Session,
+    writing: Writing<'_>,
+    groupings: &[(&GroupingDefinition, Vec<PartialRow>)],
+    page: i16,
+    numbers: &[(usize, u16)],
+) -> Result<(), Error> {
+    let Writing {
+        client,
+        placed,
+        batch_number,
+    } = writing;
+    let slots: Vec<u16> = numbers.iter().map(|(_, slot)| *slot).collect();
+    let (columns, types) = partial_columns(&slots);
     let sql = format!(
         "COPY {} ({}) FROM STDIN (FORMAT binary)",
-        placed.relation.partials(grouping),
+        placed.place.volume.partials(),
         columns.join(", ")
     );
     let mut writer = session.copy_in(&sql, &types).await?;
-    for row in rows {
-        let bucket = timestamp(row.bucket_us);
-        let cells: Vec<Cell<'_>> = row.dimensions.iter().map(Cell).collect();
-        let states: Vec<StateCells> = row.state.attributes.iter().map(StateCells::of).collect();
-        let mut values: Vec<&(dyn ToSql + Sync)> = Vec::with_capacity(types.len());
-        values.extend([&client as &(dyn ToSql + Sync), &bucket]);
-        values.extend(cells.iter().map(|cell| cell as &(dyn ToSql + Sync)));
-        values.push(&row.state.facts);
-        for state in &states {
+    for (grouping, rows) in groupings {
+        let id = placed.place.layout.grouping_id(grouping)?;
+        for row in rows {
+            let bucket = timestamp(row.bucket_us);
+            let dimensions: Vec<Option<String>> = row.dimensions.iter().map(dimension).collect();
+            let states = numbers
+                .iter()
+                .map(|(position, _)| StateCells::of(&row.state.attributes[*position]));
+            let states: Vec<StateCells> = states.collect();
+            let mut values: Vec<&(dyn ToSql + Sync)> = Vec::with_capacity(types.len());
             values.extend([
-                &state.count as &(dyn ToSql + Sync),
-                &state.sum,
-                &state.min,
-                &state.max,
-                &state.first,
-                &state.last,
+                &client as &(dyn ToSql + Sync),
+                &placed.place.id,
+                &id,
+                &page,
+                &bucket,
+                &batch_number,
             ]);
+            values.extend([&row.state.facts as &(dyn ToSql + Sync), &dimensions]);
+            for state in &states {
+                values.extend(state.cells());
+            }
+            writer.as_mut().write(&values).await?;
         }
-        writer.as_mut().write(&values).await?;
     }
     Copying(writer).finish().await
+}
+
+/// A dimension's value as rollups have it: the one text of each value.
+fn dimension(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        value => Some(series::answer::text(value)),
+    }
 }
 
 /// The states of one attribute as column values, in the order of [`STATES`].
@@ -169,26 +254,37 @@ impl StateCells {
             last: state.last.map(pair),
         }
     }
+
+    fn cells(&self) -> [&(dyn ToSql + Sync); 6] {
+        [&self.count, &self.sum, &self.min, &self.max, &self.first, &self.last]
+    }
 }
 
-fn partial_columns(placed: &Placed, grouping: &GroupingDefinition, numeric: &[&str]) -> (Vec<String>, Vec<Type>) {
-    let mut columns = vec!["client_id".to_owned(), "bucket".to_owned()];
-    let mut types = vec![Type::UUID, Type::TIMESTAMPTZ];
-    for name in &grouping.dimensions {
-        columns.push(identifier(name));
-        let kind = placed
-            .entity
-            .stored_attributes()
-            .iter()
-            .find(|attribute| attribute.name == *name)
-            .map_or(AttributeType::Text, |attribute| attribute.kind);
-        types.push(sql_type(kind));
-    }
-    columns.push("facts".to_owned());
-    types.push(Type::INT8);
-    for attribute in numeric {
+fn partial_columns(slots: &[u16]) -> (Vec<String>, Vec<Type>) {
+    let head = [
+        "client_id",
+        "entity_id",
+        "grouping_id",
+        "page",
+        "bucket",
+        "batch_number",
+        "facts",
+        "dimensions",
+    ];
+    let mut columns: Vec<String> = head.map(str::to_owned).into();
+    let mut types = vec![
+        Type::UUID,
+        Type::INT4,
+        Type::INT2,
+        Type::INT2,
+        Type::TIMESTAMPTZ,
+        Type::INT8,
+        Type::INT8,
+        Type::TEXT_ARRAY,
+    ];
+    for slot in slots {
         for (state, kind, _) in STATES {
-            columns.push(state_column(attribute, state));
+            columns.push(state_column(*slot, state));
             types.push(match kind {
                 "bigint" => Type::INT8,
                 "numeric" => Type::NUMERIC,

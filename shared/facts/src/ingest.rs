@@ -14,10 +14,12 @@ use series::{Fact, Partials};
 use uuid::Uuid;
 
 use crate::batch::{Batch, Mapped, Outcome, Reject, reject};
+use crate::clock::next_number;
 use crate::commit::tell;
+use crate::copy::Writing;
 use crate::mark::{Mark, Marks, mark};
 use crate::part::{Part, halves, most_events, sets};
-use crate::relation::{Placed, writers_lock};
+use crate::place::{Placed, writers_lock};
 use crate::{copy, keyed};
 
 /// Tries in which an error that may pass by itself, such as a deadlock or a lost connection, is waited out.
@@ -96,7 +98,8 @@ async fn write_rejects(
     parts: &[Part<'_>],
 ) -> Result<Marks, Error> {
     let work = async |session: &Session| {
-        let marks = mark(session, client, entity, source, parts).await?;
+        // Without facts there is no commit to number.
+        let marks = mark(session, client, entity, source, 0, parts).await?;
         reject(session, client, entity, &marks.fresh(parts)).await?;
         Ok(marks)
     };
@@ -251,47 +254,33 @@ async fn append(
     source: &str,
     parts: &[Part<'_>],
 ) -> Result<Marks, Error> {
-    session
-        .execute(
-            "SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))",
-            &[&writers_lock(client, &placed.relation)],
-        )
-        .await?;
-    unchanged(session, client, placed).await?;
-    let marks = mark(session, client, placed.entity.code(), source, parts).await?;
+    // One at a time, so that the numbers of commits are in the order of commits.
+    let lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
+    session.execute(lock, &[&writers_lock(client, &placed.place)]).await?;
+    let batch_number = next_number(session, client, placed).await?;
+    let marks = mark(session, client, placed.entity.code(), source, batch_number, parts).await?;
     let new = marks.fresh(parts);
     let facts: Vec<&Fact> = new.iter().flat_map(Part::mapped).map(|mapped| &mapped.fact).collect();
     if !facts.is_empty() {
-        let copying = copy::facts(session, client, placed, &facts).await?;
+        let writing = Writing {
+            client,
+            placed,
+            batch_number,
+        };
+        let copying = copy::facts(session, writing, &facts).await?;
         // Summed up while the server is at work on the facts.
         let partials = Partials::of(&placed.entity, &facts);
         copying.finish().await?;
-        for (grouping, rows) in placed.entity.groupings().iter().zip(&partials.groupings) {
-            copy::partials(session, client, placed, grouping, rows).await?;
-        }
         let minutes: BTreeSet<i64> = partials.minutes().collect();
+        let groupings = placed.entity.groupings().iter().zip(partials.groupings);
+        let kept: Vec<_> = groupings
+            .filter(|(grouping, _)| placed.kept().any(|kept| kept == *grouping))
+            .collect();
+        copy::partials(session, writing, &kept).await?;
         tell(session, client, placed, facts.len(), &minutes).await?;
     }
     reject(session, client, placed.entity.code(), &new).await?;
     Ok(marks)
-}
-
-database::row! {
-    struct Version {
-        version: i32,
-    }
-}
-
-/// Checks under the writers' lock that the definition by which the facts were mapped is still the stored one: a batch
-/// that does not know a new grouping would leave a hole in it.
-pub(crate) async fn unchanged(session: &Session, client: Uuid, placed: &Placed) -> Result<(), Error> {
-    let code = placed.entity.code();
-    let sql = "SELECT version FROM core.entities WHERE client_id = $1 AND code = $2";
-    let stored: Option<Version> = session.row(sql, &[&client, &code]).await?;
-    if stored.is_some_and(|stored| stored.version == placed.version) {
-        return Ok(());
-    }
-    Err(Error::DefinitionChanged(code.to_owned()))
 }
 
 /// An event that would become this fact.

@@ -8,23 +8,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::{Entity, GroupingDefinition, Level};
-use database::{Database, Edition, Error, Isolation, Scope, Session, identifier};
-use formula::Value;
+use database::{Database, Edition, Error, Isolation, Scope, Session};
 use jiff::Timestamp;
 use series::Fact;
 use series::calendar::floor_us;
-use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::MAX_TRIES;
 use crate::batch::reject;
+use crate::clock::next_number;
 use crate::commit::tell;
-use crate::copy::{self, timestamp};
-use crate::ingest::unchanged;
+use crate::copy::{self, Writing, timestamp};
+use crate::key::key_of;
 use crate::mark::{Marks, mark};
 use crate::part::Part;
-use crate::relation::{Columns, Placed, column_type, level_name, levels, writers_lock};
-use crate::states::from_facts;
+use crate::place::{Place, Placed, writers_lock};
+use crate::states::{from_facts, merges, state_names};
+use crate::volume::{PAGE, level_name, levels};
 
 /// Writes parts of batches of a keyed entity.
 pub(crate) async fn write(
@@ -54,7 +54,7 @@ async fn once(
         client: Some(client),
         isolation: Isolation::RepeatableRead,
     };
-    let lock = writers_lock(client, &placed.relation);
+    let lock = writers_lock(client, &placed.place);
     let work = async |session: &Session| replace(session, client, placed, source, parts).await;
     database.locked_transaction(&lock, scope, work).await
 }
@@ -66,16 +66,23 @@ async fn replace(
     source: &str,
     parts: &[Part<'_>],
 ) -> Result<Marks, Error> {
-    unchanged(session, client, placed).await?;
-    let marks = mark(session, client, placed.entity.code(), source, parts).await?;
+    let batch_number = next_number(session, client, placed).await?;
+    let marks = mark(session, client, placed.entity.code(), source, batch_number, parts).await?;
     let new = marks.fresh(parts);
     let facts = newest(&placed.entity, &new);
     if !facts.is_empty() {
-        let mut times: BTreeSet<i64> = delete(session, client, placed, &facts).await?;
+        let writing = Writing {
+            client,
+            placed,
+            batch_number,
+        };
+        let keys: Vec<Uuid> = facts.keys().copied().collect();
+        let facts: Vec<&Fact> = facts.into_values().collect();
+        let mut times: BTreeSet<i64> = delete(session, writing, &keys).await?;
         times.extend(facts.iter().map(|fact| fact.time_us));
-        copy::facts(session, client, placed, &facts).await?.finish().await?;
-        for grouping in placed.entity.groupings() {
-            recompute(session, client, placed, grouping, &times).await?;
+        copy::facts(session, writing, &facts).await?.finish().await?;
+        for grouping in placed.kept() {
+            recompute(session, writing, grouping, &times).await?;
         }
         let minutes: BTreeSet<i64> = times.iter().map(|time_us| floor_us(Level::Minute, *time_us)).collect();
         tell(session, client, placed, times.len(), &minutes).await?;
@@ -85,19 +92,9 @@ async fn replace(
 }
 
 /// The last fact of each key, in the order of the parts.
-fn newest<'b>(entity: &Entity, parts: &[Part<'b>]) -> Vec<&'b Fact> {
-    let positions = entity.key();
-    let mut by_key: BTreeMap<Vec<String>, &'b Fact> = BTreeMap::new();
-    for fact in parts.iter().flat_map(Part::mapped).map(|mapped| &mapped.fact) {
-        by_key.insert(
-            positions
-                .iter()
-                .map(|position| series::answer::text(&fact.values[*position]))
-                .collect(),
-            fact,
-        );
-    }
-    by_key.into_values().collect()
+fn newest<'b>(entity: &Entity, parts: &[Part<'b>]) -> BTreeMap<Uuid, &'b Fact> {
+    let facts = parts.iter().flat_map(Part::mapped).map(|mapped| &mapped.fact);
+    facts.filter_map(|fact| Some((key_of(entity, fact)?, fact))).collect()
 }
 
 database::row! {
@@ -106,81 +103,63 @@ database::row! {
     }
 }
 
-/// Deletes the facts that have the keys of new ones and returns their times.
-async fn delete(session: &Session, client: Uuid, placed: &Placed, facts: &[&Fact]) -> Result<BTreeSet<i64>, Error> {
-    let positions = placed.entity.key();
-    let text = |position: usize| -> Vec<Option<String>> {
-        facts
-            .iter()
-            .map(|fact| match &fact.values[position] {
-                Value::Null => None,
-                value => Some(series::answer::text(value)),
-            })
-            .collect()
-    };
-    let keys: Vec<Vec<Option<String>>> = positions.iter().map(|position| text(*position)).collect();
-    let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&client];
-    let mut arrays = Vec::new();
-    let mut matches = Vec::new();
-    for (number, (position, values)) in positions.iter().zip(&keys).enumerate() {
-        let attribute = &placed.entity.stored_attributes()[*position];
-        arrays.push(format!("${}::text[]", number + 2));
-        matches.push(format!(
-            "f.{} = k.k{number}::{}",
-            identifier(&attribute.name),
-            column_type(attribute.kind)
-        ));
-        parameters.push(values);
-    }
-    let names: Vec<String> = (0..positions.len()).map(|number| format!("k{number}")).collect();
+/// Takes the facts that have the keys of new ones out, and returns their times. What they were is kept aside.
+async fn delete(session: &Session, writing: Writing<'_>, keys: &[Uuid]) -> Result<BTreeSet<i64>, Error> {
+    let Place { volume, id, .. } = &writing.placed.place;
     let sql = format!(
-        "DELETE FROM {} f USING unnest({}) AS k ({}) WHERE f.client_id = $1 AND {} RETURNING f.time",
-        placed.relation.facts(),
-        arrays.join(", "),
-        names.join(", "),
-        matches.join(" AND ")
+        "WITH gone AS (
+             DELETE FROM {} f USING unnest($3::uuid[]) AS k (key)
+             WHERE f.client_id = $1 AND f.entity_id = $2 AND f.key = k.key RETURNING f.*
+         ), kept AS (
+             INSERT INTO {} SELECT gone.*, $4::bigint, clock_timestamp() FROM gone
+         )
+         SELECT time FROM gone",
+        volume.facts(),
+        volume.replaced()
     );
-    let deleted: Vec<Deleted> = session.rows(&sql, &parameters).await?;
+    let deleted: Vec<Deleted> = session
+        .rows(&sql, &[&writing.client, id, &keys, &writing.batch_number])
+        .await?;
     Ok(deleted.iter().map(|fact| fact.time.as_microsecond()).collect())
 }
 
 /// Replaces the partials of the touched buckets by what the facts say, and takes them out of the levels above.
 async fn recompute(
     session: &Session,
-    client: Uuid,
-    placed: &Placed,
+    writing: Writing<'_>,
     grouping: &GroupingDefinition,
     times: &BTreeSet<i64>,
 ) -> Result<(), Error> {
+    let Writing {
+        client,
+        placed,
+        batch_number,
+    } = writing;
+    let Place { volume, id, layout } = &placed.place;
+    let grouping_id = layout.grouping_id(grouping)?;
     let buckets = |level: Level| -> Vec<Timestamp> {
-        times
-            .iter()
-            .map(|time_us| floor_us(level, *time_us))
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .map(timestamp)
-            .collect()
+        let starts: BTreeSet<i64> = times.iter().map(|time_us| floor_us(level, *time_us)).collect();
+        starts.into_iter().map(timestamp).collect()
     };
     let finest = buckets(grouping.finest);
-    let partials = placed.relation.partials(grouping);
-    session
-        .execute(
-            &format!("DELETE FROM {partials} WHERE client_id = $1 AND bucket = ANY ($2)"),
-            &[&client, &finest],
+    let delete = |table: String| {
+        format!(
+            "DELETE FROM {table} WHERE client_id = $1 AND entity_id = $2 AND grouping_id = $3 AND bucket = ANY ($4)"
         )
+    };
+    session
+        .execute(&delete(volume.partials()), &[&client, id, &grouping_id, &finest])
         .await?;
     if session.edition().await? == Edition::Apache {
-        for level in levels(grouping.finest) {
-            let rows = placed.relation.rows(grouping, level);
+        // What the grouping does not keep is in the levels below its finest with the finest's buckets.
+        for level in levels(Level::Minute) {
+            let touched = buckets(level.max(grouping.finest));
             session
-                .execute(
-                    &format!("DELETE FROM {rows} WHERE client_id = $1 AND bucket = ANY ($2)"),
-                    &[&client, &buckets(level)],
-                )
+                .execute(&delete(volume.rows(level)), &[&client, id, &grouping_id, &touched])
                 .await?;
             if level > grouping.finest {
-                let sql = rebuild_level(placed, grouping, level);
-                session.execute(&sql, &[&client, &buckets(level)]).await?;
+                let sql = rebuild_level(&placed.place, grouping, level);
+                session.execute(&sql, &[&client, id, &grouping_id, &touched]).await?;
             }
         }
     }
@@ -189,12 +168,14 @@ async fn recompute(
         edge(&finest, series::calendar::length_us(grouping.finest)),
     );
     let touched = format!(
-        "client_id = $1 AND time_bucket('1 {}', time) = ANY ($2) AND time >= $3 AND time < $4",
+        "time_bucket('1 {}', time) = ANY ($4) AND time >= $5 AND time < $6",
         level_name(grouping.finest)
     );
-    session
-        .execute(&from_facts(placed, grouping, &touched), &[&client, &finest, &from, &to])
-        .await?;
+    for sql in from_facts(placed, grouping, &touched)? {
+        session
+            .execute(&sql, &[&client, id, &batch_number, &finest, &from, &to])
+            .await?;
+    }
     Ok(())
 }
 
@@ -205,19 +186,16 @@ fn edge(buckets: &[Timestamp], width_us: i64) -> Timestamp {
 }
 
 /// Rebuilds buckets of a level from what was moved to the finest one; what is still in the partials is added on read.
-fn rebuild_level(placed: &Placed, grouping: &GroupingDefinition, level: Level) -> String {
-    let columns = Columns::of(&placed.entity, grouping);
+fn rebuild_level(place: &Place, grouping: &GroupingDefinition, level: Level) -> String {
     let name = level_name(level);
     format!(
-        "INSERT INTO {} (client_id, bucket, {first} facts{})
-         SELECT client_id, time_bucket('1 {name}', bucket), {first} sum(facts){} FROM {}
-         WHERE client_id = $1 AND time_bucket('1 {name}', bucket) = ANY ($2)
-         GROUP BY client_id, time_bucket('1 {name}', bucket){}",
-        placed.relation.rows(grouping, level),
-        columns.states(),
-        columns.merges(),
-        placed.relation.rows(grouping, grouping.finest),
-        columns.last,
-        first = columns.first
+        "INSERT INTO {} (client_id, entity_id, grouping_id, page, bucket, dimensions, facts{})
+         SELECT $1, $2, $3, page, time_bucket('1 {name}', bucket) AS start, dimensions, sum(facts){} FROM {}
+         WHERE client_id = $1 AND entity_id = $2 AND grouping_id = $3 AND time_bucket('1 {name}', bucket) = ANY ($4)
+         GROUP BY page, start, dimensions",
+        place.volume.rows(level),
+        state_names(1..=PAGE),
+        merges(1..=PAGE),
+        place.volume.rows(grouping.finest),
     )
 }

@@ -1,33 +1,43 @@
 //! Facts and their rollups: every statement over them is here, and none has a form without a client.
 //!
-//! - [`relation`], [`tables`], [`ddl`]: the tables that entities generate; [`ready_made`]: the built-in entity's
+//! - [`volume`]: the tables, of one shape for all; [`layout`]: what holds which attribute of an entity there; [`place`]: where an entity is
+//! - [`relocate`]: from one volume to another; [`groups`]: how many groups a grouping may have
+//! - [`fill`]: groupings that are added to facts, in steps; [`ready_made`]: the built-in entity's views
 //! - [`ingest`]: batches into facts, partials, refused events and the batches' marks, in transactions of bounded cost, for keyed entities as replacements
 //! - [`read`]: states of buckets for [`series::Question`]s, many in one statement
 //! - [`compact`]: upkeep of rollups; [`notifications`]: what wakes the publisher; [`watermarks`]: how far the facts have come
 //! - [`migrate`] brings a database up to date; [`health`]: how TimescaleDB and its jobs are
 
 pub mod batch;
+mod bring_over;
+mod clock;
 mod commit;
 pub mod compact;
 mod copy;
-pub mod ddl;
+pub mod fill;
+pub mod groups;
 pub mod health;
 pub mod ingest;
+mod key;
 mod keyed;
+pub mod layout;
 mod mark;
 pub mod migrate;
 pub mod notifications;
 mod part;
+pub mod place;
 pub mod read;
 pub mod ready_made;
-pub mod relation;
+pub mod relocate;
 mod states;
-pub mod tables;
+pub mod volume;
 pub mod watermarks;
 
 pub use commit::Committed;
+pub use layout::Layout;
 pub use part::MAX_CELLS;
-pub use relation::{Placed, Relation};
+pub use place::{Place, Placed};
+pub use volume::Volume;
 
 /// Tries of a transaction that loses against a concurrent one before the caller is told.
 const MAX_TRIES: usize = 5;

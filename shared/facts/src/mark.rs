@@ -86,17 +86,18 @@ pub(crate) async fn mark(
     client: Uuid,
     entity: &str,
     source: &str,
+    batch_number: i64,
     parts: &[Part<'_>],
 ) -> Result<Marks, Error> {
     let mut marks: BTreeMap<Uuid, Mark> = BTreeMap::new();
     let first = Columns::of(parts.iter().filter(|part| part.is_first()));
     if !first.ids.is_empty() {
-        let fresh = begin(session, client, entity, source, &first).await?;
+        let fresh = begin(session, client, (entity, source), batch_number, &first).await?;
         marks.extend(fresh.into_iter().map(|batch| (batch.id, Mark::Fresh)));
     }
     let further = Columns::of(parts.iter().filter(|part| !part.is_first()));
     if !further.ids.is_empty() {
-        let fresh = go_on(session, client, &further).await?;
+        let fresh = go_on(session, client, batch_number, &further).await?;
         marks.extend(fresh.into_iter().map(|batch| (batch.id, Mark::Fresh)));
     }
     let ids = parts.iter().map(|part| part.batch.id);
@@ -115,12 +116,12 @@ pub(crate) async fn mark(
 async fn begin(
     session: &Session,
     client: Uuid,
-    entity: &str,
-    source: &str,
+    (entity, source): (&str, &str),
+    batch_number: i64,
     parts: &Columns,
 ) -> Result<Vec<BatchId>, Error> {
-    let sql = "INSERT INTO core.batches (client_id, id, entity, source, key, accepted, rejected, latest, next_position)
-         SELECT $1, p.id, $2, $3, p.key, p.accepted, p.rejected, p.latest, p.next_position
+    let sql = "INSERT INTO core.batches (client_id, id, entity, source, key, accepted, rejected, latest, next_position, batch_number)
+         SELECT $1, p.id, $2, $3, p.key, p.accepted, p.rejected, p.latest, p.next_position, nullif($10::bigint, 0)
          FROM unnest($4::uuid[], $5::uuid[], $6::int[], $7::int[], $8::timestamptz[], $9::int[])
              AS p (id, key, accepted, rejected, latest, next_position)
          ON CONFLICT DO NOTHING RETURNING id";
@@ -136,15 +137,27 @@ async fn begin(
     session
         .rows(
             sql,
-            &[&client, &entity, &source, ids, keys, accepted, rejected, latest, to],
+            &[
+                &client,
+                &entity,
+                &source,
+                ids,
+                keys,
+                accepted,
+                rejected,
+                latest,
+                to,
+                &batch_number,
+            ],
         )
         .await
 }
 
-async fn go_on(session: &Session, client: Uuid, parts: &Columns) -> Result<Vec<BatchId>, Error> {
+async fn go_on(session: &Session, client: Uuid, batch_number: i64, parts: &Columns) -> Result<Vec<BatchId>, Error> {
     let sql = "UPDATE core.batches b
          SET accepted = b.accepted + p.accepted, rejected = b.rejected + p.rejected, latest = greatest(b.latest, p.latest),
-             next_position = p.next_position, finished_at = clock_timestamp()
+             next_position = p.next_position, finished_at = clock_timestamp(),
+             batch_number = greatest(b.batch_number, nullif($8::bigint, 0))
          FROM unnest($2::uuid[], $3::int[], $4::int[], $5::timestamptz[], $6::int[], $7::int[])
              AS p (id, accepted, rejected, latest, position, next_position)
          WHERE b.client_id = $1 AND b.id = p.id AND b.next_position = p.position RETURNING b.id";
@@ -158,7 +171,10 @@ async fn go_on(session: &Session, client: Uuid, parts: &Columns) -> Result<Vec<B
         ..
     } = parts;
     session
-        .rows(sql, &[&client, ids, accepted, rejected, latest, from, to])
+        .rows(
+            sql,
+            &[&client, ids, accepted, rejected, latest, from, to, &batch_number],
+        )
         .await
 }
 

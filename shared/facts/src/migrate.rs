@@ -1,15 +1,24 @@
-//! Brings a database up to date: the ordinary tables, and those of the built-in entity.
+//! Brings a database up to date: the ordinary tables, the first volume, and what earlier versions kept elsewhere.
 
 use database::migrate::{self, Migrated};
 use database::{Database, Error, Session};
 
-use crate::ready_made::ensure_built_in;
+use crate::ready_made::create_views;
+use crate::volume::{add_volume, volumes};
+use crate::{bring_over, volume};
 
 /// Migrates; nothing happens when the database is up to date.
 ///
 /// # Errors
 /// As [`database::migrate::run`].
 pub async fn run(database: &Database) -> Result<Migrated, Error> {
-    let built_in = async |session: &Session| ensure_built_in(session).await;
-    migrate::run(database, built_in).await
+    let finish = async |session: &Session| {
+        if !volumes(session).await?.is_empty() {
+            return Ok(());
+        }
+        let first: volume::Volume = add_volume(session, None).await?;
+        bring_over::entities(session, &first).await?;
+        create_views(session).await
+    };
+    migrate::run(database, finish).await
 }

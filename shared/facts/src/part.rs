@@ -4,7 +4,7 @@
 use catalog::Entity;
 
 use crate::batch::{Batch, Mapped, Reject};
-use crate::relation::{STATES, numeric_names};
+use crate::states::STATES;
 
 /// The most cells that one transaction writes, counted as if no two events had a group in common: one or two seconds of COPY, so that no batch
 /// holds others up for longer. The demo's flights, 5 attributes and 3 groupings, have about 50 cells each.
@@ -15,7 +15,7 @@ const LESS_EACH_TRY: usize = 8;
 
 /// Cells that an event is written to at most: its fact, and a group of its own in each grouping with the states of each numeric attribute.
 pub(crate) fn cells_of_an_event(entity: &Entity) -> usize {
-    let states = 3 + STATES.len() * numeric_names(entity).len();
+    let states = 3 + STATES.len() * entity.numeric_attributes().count();
     let groupings = entity.groupings().iter();
     let partials: usize = groupings.map(|grouping| states + grouping.dimensions.len()).sum();
     2 + entity.stored_attributes().len() + partials

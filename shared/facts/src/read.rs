@@ -8,11 +8,13 @@
 //! - Community: the aggregate of the level where no stale range touches the bucket; inside touched buckets the level
 //!   below, and so on down to the partials of the touched minutes themselves.
 
+mod parts;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::Arc;
 
-use catalog::{GroupingDefinition, Level};
-use database::{Edition, Error, Session, identifier};
+use database::{Edition, Error, Session};
 use formula::{AttributeType, Value};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
@@ -23,8 +25,9 @@ use tokio::time::Instant;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
-use crate::relation::{Relation, STATES, column_type, level_name, levels, state_column};
-use crate::states::state_of_facts;
+use self::parts::{Columns, Scope, apache, community, raw};
+use crate::layout::Layout;
+use crate::volume::Volume;
 
 /// Most branches of one statement. A publisher with 20 relations at three levels, each asked with five combinations of dimensions and filters, has 300.
 pub const MAX_BRANCHES: usize = 512;
@@ -35,13 +38,15 @@ pub const MAX_ROWS: usize = 504_000;
 /// Rows after which [`read_each`] leaves the rest for later: with those of one more statement it never holds more than half again [`MAX_ROWS`].
 const MAX_ROWS_TOGETHER: usize = MAX_ROWS / 2;
 
-/// A question about some clients' facts.
+/// A question about some clients' facts, which lie alike in one volume.
 #[derive(Clone, Debug)]
 pub struct Read {
-    /// The clients; there is no read without one.
-    pub clients: Vec<Uuid>,
-    /// Place of the question's entity.
-    pub relation: Relation,
+    /// The clients, each with the identity of its entity; there is no read without one.
+    pub members: Vec<(Uuid, i32)>,
+    /// Tables that hold the facts.
+    pub volume: Volume,
+    /// How they lie there.
+    pub layout: Arc<Layout>,
     /// What is asked.
     pub question: Question,
 }
@@ -67,7 +72,7 @@ pub async fn read(session: &Session, reads: &[Read]) -> Result<Vec<Vec<(Uuid, Ro
         .iter()
         .enumerate()
         .map(|(number, read)| statement.branch(edition, number, read))
-        .collect();
+        .collect::<Result<_, Error>>()?;
     let sql = format!(
         "{}{} LIMIT {}",
         statement.stale(reads, edition),
@@ -144,6 +149,7 @@ pub async fn read_each(session: &Session, reads: &[Read], until: Instant) -> Res
 #[derive(Default)]
 struct Statement {
     uuids: Vec<(usize, Vec<Uuid>)>,
+    numbers: Vec<(usize, Vec<i32>)>,
     times: Vec<(usize, Timestamp)>,
     texts: Vec<(usize, Vec<String>)>,
     next: usize,
@@ -158,6 +164,12 @@ impl Statement {
     fn clients(&mut self, clients: &[Uuid]) -> String {
         let place = self.place();
         self.uuids.push((place, clients.to_vec()));
+        format!("${place}")
+    }
+
+    fn entities(&mut self, entities: Vec<i32>) -> String {
+        let place = self.place();
+        self.numbers.push((place, entities));
         format!("${place}")
     }
 
@@ -184,6 +196,11 @@ impl Statement {
                 .map(|(place, value)| (*place, (value as &(dyn ToSql + Sync), Type::UUID_ARRAY))),
         );
         placed.extend(
+            self.numbers
+                .iter()
+                .map(|(place, value)| (*place, (value as &(dyn ToSql + Sync), Type::INT4_ARRAY))),
+        );
+        placed.extend(
             self.times
                 .iter()
                 .map(|(place, value)| (*place, (value as &(dyn ToSql + Sync), Type::TIMESTAMPTZ))),
@@ -201,218 +218,71 @@ impl Statement {
         if edition == Edition::Apache {
             return String::new();
         }
-        let clients: BTreeSet<Uuid> = reads.iter().flat_map(|read| read.clients.iter().copied()).collect();
+        let clients: BTreeSet<Uuid> = reads
+            .iter()
+            .flat_map(|read| read.members.iter().map(|(client, _)| *client))
+            .collect();
         let clients = self.clients(&clients.into_iter().collect::<Vec<_>>());
         format!(
             "WITH stale AS MATERIALIZED (
-                SELECT DISTINCT schema_name, relation_name, client_id, from_time, to_time FROM core.stale_ranges WHERE client_id = ANY ({clients})
+                SELECT DISTINCT volume, client_id, entity_id, from_time, to_time FROM core.stale_ranges WHERE client_id = ANY ({clients})
             )\n"
         )
     }
 
     /// One question as a SELECT of the common shape.
-    fn branch(&mut self, edition: Edition, number: usize, read: &Read) -> String {
+    fn branch(&mut self, edition: Edition, number: usize, read: &Read) -> Result<String, Error> {
         let question = &read.question;
+        let grouping = match question.source {
+            Source::Rollup(index) => question.entity.groupings().get(index),
+            Source::Raw => None,
+        };
+        let columns = Columns::of(read, grouping)?;
         let scope = Scope {
-            clients: self.clients(&read.clients),
+            clients: self.clients(&read.members.iter().map(|(client, _)| *client).collect::<Vec<_>>()),
+            entities: self.entities(read.members.iter().map(|(_, entity)| *entity).collect()),
             from: self.time(question.range.from),
             to: self.time(question.range.to),
-            filter: self.filter(question),
+            filter: self.filter(question, &columns),
         };
-        let dimensions: String = question
-            .dimensions
-            .iter()
-            .map(|name| format!(", {}", identifier(name)))
-            .collect();
-        let parts = match question.source {
-            Source::Raw => vec![raw(read, &scope)],
-            Source::Rollup(index) => match question.entity.groupings().get(index) {
-                Some(grouping) if edition == Edition::Apache => apache(read, grouping, &scope),
-                Some(grouping) => community(read, grouping, &scope),
-                None => vec![raw(read, &scope)],
-            },
+        let parts = match grouping {
+            None => vec![raw(read, &columns, &scope)],
+            Some(grouping) if edition == Edition::Apache => apache(read, grouping, &columns, &scope)?,
+            Some(grouping) => community(read, grouping, &columns, &scope)?,
         };
-        let texts: Vec<String> = question
-            .dimensions
-            .iter()
-            .map(|name| format!("{}::text", identifier(name)))
-            .collect();
-        let merges: Vec<String> = question
-            .attributes
-            .iter()
-            .flat_map(|attribute| merged(attribute))
-            .collect();
-        format!(
-            "(SELECT {number}::int AS question, client_id, bucket, ARRAY[{}]::text[] AS dimensions, sum(facts)::bigint AS facts, ARRAY[{}]::numeric[] AS states
-             FROM ({}) AS parts GROUP BY client_id, bucket{dimensions})",
-            texts.join(", "),
-            merges.join(", "),
+        let dimensions = (1..=question.dimensions.len()).map(|number| format!("d{number}"));
+        let dimensions: Vec<String> = dimensions.collect();
+        let group: String = dimensions.iter().map(|name| format!(", {name}")).collect();
+        Ok(format!(
+            "(SELECT {number}::int AS question, client_id, bucket, ARRAY[{}]::text[] AS dimensions, {} AS facts, ARRAY[{}]::numeric[] AS states
+             FROM ({}) AS parts GROUP BY client_id, bucket{group})",
+            dimensions.join(", "),
+            columns.facts(),
+            columns.merged().join(", "),
             parts.join(" UNION ALL ")
-        )
+        ))
     }
 
     /// Dimension filters that the database can apply; the answer applies them all again.
-    fn filter(&mut self, question: &Question) -> String {
+    fn filter(&mut self, question: &Question, columns: &Columns) -> String {
         let mut sql = String::new();
         for (name, values) in &question.filter {
-            let Some(attribute) = question
+            let found = question
                 .entity
                 .stored_attributes()
                 .iter()
-                .find(|attribute| attribute.name == *name)
-            else {
+                .find(|attribute| attribute.name == *name);
+            let Some((attribute, column)) = found.zip(columns.filters.get(name)) else {
                 continue;
             };
-            // A missing value is written as the empty text, which has no counterpart in the column; only text columns are
-            // compared here, since a value like "abc" can't be cast to the others.
+            // A missing value is written as the empty text, which has no counterpart in the column; only texts are compared here, since what else
+            // people write for a value is for the answer to judge.
             if attribute.kind == AttributeType::Text && !values.contains("") {
-                sql.push_str(&format!(" AND {} = ANY ({})", identifier(name), self.values(values)));
+                sql.push_str(&format!(" AND {column} = ANY ({})", self.values(values)));
             }
         }
         sql
     }
-}
-
-/// What every part of a branch is limited to, as SQL.
-struct Scope {
-    clients: String,
-    from: String,
-    to: String,
-    filter: String,
-}
-
-impl Scope {
-    /// The condition on a column of bucket or event times. It names the client: there is no other form.
-    fn condition(&self, column: &str) -> String {
-        format!(
-            "client_id = ANY ({}) AND {column} >= {} AND {column} < {}{}",
-            self.clients, self.from, self.to, self.filter
-        )
-    }
-}
-
-/// The columns of a part: client, bucket, dimensions, facts, states.
-fn columns(question: &Question, bucket: &str) -> String {
-    let dimensions: String = question
-        .dimensions
-        .iter()
-        .map(|name| format!("{}, ", identifier(name)))
-        .collect();
-    let states: String = question
-        .attributes
-        .iter()
-        .flat_map(|attribute| {
-            STATES
-                .iter()
-                .map(move |(state, _, _)| format!(", {}", state_column(attribute, state)))
-        })
-        .collect();
-    format!("client_id, {bucket} AS bucket, {dimensions} facts{states}")
-}
-
-/// Numbers of one attribute's merged state, in the order that [`decode`] reads.
-fn merged(attribute: &str) -> Vec<String> {
-    let column = |state: &str| state_column(attribute, state);
-    vec![
-        format!("sum({})", column("count")),
-        format!("sum({})", column("sum")),
-        format!("min({})", column("min")),
-        format!("max({})", column("max")),
-        format!("(min({}))[1]", column("first")),
-        format!("(min({}))[2]", column("first")),
-        format!("(max({}))[1]", column("last")),
-        format!("(max({}))[2]", column("last")),
-    ]
-}
-
-fn bucket_of(level: Level, column: &str) -> String {
-    format!("time_bucket('1 {}', {column})", level_name(level))
-}
-
-/// Straight from the facts.
-fn raw(read: &Read, scope: &Scope) -> String {
-    let question = &read.question;
-    let bucket = bucket_of(question.level, "time");
-    let dimensions: String = question
-        .dimensions
-        .iter()
-        .map(|name| format!("{}, ", identifier(name)))
-        .collect();
-    let group: String = question
-        .dimensions
-        .iter()
-        .map(|name| format!(", {}", identifier(name)))
-        .collect();
-    let states: String = question
-        .attributes
-        .iter()
-        .flat_map(|attribute| {
-            STATES.iter().map(move |(state, _, _)| {
-                format!(
-                    ", {} AS {}",
-                    state_of_facts(attribute, state),
-                    state_column(attribute, state)
-                )
-            })
-        })
-        .collect();
-    format!(
-        "SELECT client_id, {bucket} AS bucket, {dimensions} count(*) AS facts{states} FROM {} WHERE {} GROUP BY client_id, {bucket}{group}",
-        read.relation.facts(),
-        scope.condition("time")
-    )
-}
-
-fn apache(read: &Read, grouping: &GroupingDefinition, scope: &Scope) -> Vec<String> {
-    let (question, level) = (&read.question, read.question.level);
-    vec![
-        format!(
-            "SELECT {} FROM {} WHERE {}",
-            columns(question, "bucket"),
-            read.relation.rows(grouping, level),
-            scope.condition("bucket")
-        ),
-        format!(
-            "SELECT {} FROM {} WHERE {}",
-            columns(question, &bucket_of(level, "bucket")),
-            read.relation.partials(grouping),
-            scope.condition("bucket")
-        ),
-    ]
-}
-
-fn community(read: &Read, grouping: &GroupingDefinition, scope: &Scope) -> Vec<String> {
-    let question = &read.question;
-    let touched = |level: Level| {
-        let start = bucket_of(level, "part.bucket");
-        format!(
-            "EXISTS (SELECT 1 FROM stale WHERE stale.schema_name = '{}' AND stale.relation_name = '{}' AND stale.client_id = part.client_id
-                AND {start} < stale.to_time AND {start} + interval '1 {}' > stale.from_time)",
-            read.relation.schema.replace('\'', "''"),
-            read.relation.name.replace('\'', "''"),
-            level_name(level)
-        )
-    };
-    let mut parts = Vec::new();
-    // From the question's level down: what is not touched there, inside what is touched above.
-    let mut above = String::new();
-    for level in levels(grouping.finest).rev().filter(|level| *level <= question.level) {
-        parts.push(format!(
-            "SELECT {} FROM {} AS part WHERE {} AND NOT {}{above}",
-            columns(question, &bucket_of(question.level, "bucket")),
-            read.relation.rollup(grouping, level),
-            scope.condition("bucket"),
-            touched(level)
-        ));
-        above = format!(" AND {}", touched(level));
-    }
-    parts.push(format!(
-        "SELECT {} FROM {} AS part WHERE {}{above}",
-        columns(question, &bucket_of(question.level, "bucket")),
-        read.relation.partials(grouping),
-        scope.condition("bucket")
-    ));
-    parts
 }
 
 fn decode(question: &Question, row: &tokio_postgres::Row) -> Result<Row, Error> {
@@ -458,7 +328,7 @@ fn attribute_state(numbers: &[Option<Decimal>]) -> AttributeState {
 /// A dimension's text as the server writes it, back to a value.
 fn value_of(kind: AttributeType, text: String) -> Result<Value, Error> {
     let unreadable = |cause: String| Error::Stored {
-        place: format!("{} dimension {text:?}", column_type(kind)),
+        place: format!("{kind} dimension {text:?}"),
         cause,
     };
     match kind {

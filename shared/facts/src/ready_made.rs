@@ -1,11 +1,15 @@
 //! The built-in entity of ready-made KPI values, such as another system computed.
 
-use catalog::Entity;
+use catalog::{Entity, EntityDefinition, GroupingDefinition, Level};
 use database::{Error, Session};
 
-use crate::ddl;
-use crate::relation::{KPI_VALUE, levels};
-use crate::tables::{place, validated};
+use crate::layout::Layout;
+use crate::place::KPI_VALUE;
+use crate::states::state_column;
+use crate::volume::{Volume, level_name, levels, volumes};
+
+/// Name of the view of its facts, by which people know them.
+const KPI_VALUE_FACTS: &str = "kpi_raw_data";
 
 /// Definition of the built-in entity: ready-made KPI values, such as another system computed.
 ///
@@ -20,35 +24,60 @@ pub fn built_in() -> Result<Entity, Error> {
         ],
         "groupings": [{ "dimensions": ["kpi_code"] }]
     });
-    validated(serde_json::from_value(definition).map_err(|error| Error::Stored {
+    let broken = |cause: String| Error::Stored {
         place: KPI_VALUE.to_owned(),
-        cause: error.to_string(),
-    })?)
+        cause,
+    };
+    let definition: EntityDefinition = serde_json::from_value(definition).map_err(|error| broken(error.to_string()))?;
+    definition
+        .validate()
+        .map_err(|problems| broken(format!("{problems:?}")))
 }
 
-/// Creates the tables and views of the built-in entity where they are missing.
+/// Creates the views of the ready-made values, by the names that people know them by: over all volumes, and anew when there is one more.
 ///
 /// # Errors
 /// When a statement fails.
-pub async fn ensure_built_in(session: &Session) -> Result<(), Error> {
+pub async fn create_views(session: &Session) -> Result<(), Error> {
     let entity = built_in()?;
-    let edition = session.edition().await?;
-    let exists = session
-        .query("SELECT 1 FROM core.relations WHERE code = $1", &[&KPI_VALUE])
-        .await?;
-    if !exists.is_empty() {
-        return Ok(());
+    let layout = Layout::of(&entity);
+    let (code, value) = (layout.slot_of(&entity, "kpi_code")?, layout.slot_of(&entity, "value")?);
+    let by_code = GroupingDefinition::by_minute(["kpi_code"]);
+    let grouping = layout.grouping_id(&by_code)?;
+    let volumes = volumes(session).await?;
+    // Its slots are the same in every client's layout.
+    let all = |select: &dyn Fn(&Volume) -> String| volumes.iter().map(select).collect::<Vec<_>>().join(" UNION ALL ");
+    let of = format!(
+        "JOIN core.entities e ON e.client_id = part.client_id AND e.id = part.entity_id AND e.code = '{KPI_VALUE}'"
+    );
+    let raw = all(&|volume| {
+        let (facts, code, value) = (volume.facts(), code.value(), value.value());
+        format!(
+            "SELECT part.client_id, part.time, part.{code} AS kpi_code, part.{value} AS value FROM {facts} part {of}"
+        )
+    });
+    let mut sql = format!(
+        "CREATE SCHEMA IF NOT EXISTS kpi_data; GRANT USAGE ON SCHEMA kpi_data TO analytics_app;
+         CREATE OR REPLACE VIEW kpi_data.{KPI_VALUE_FACTS} AS {raw}; GRANT SELECT ON kpi_data.{KPI_VALUE_FACTS} TO analytics_app;"
+    );
+    let column = |state: &str| state_column(value.state().slot, state);
+    for level in levels(Level::Minute) {
+        let rows = all(&|volume| {
+            format!(
+                "SELECT part.client_id, part.bucket, part.dimensions[1] AS kpi_code, part.{} / nullif(part.{count}, 0) AS avg_value,
+                    part.{} AS min_value, part.{} AS max_value, part.facts AS data_points
+                 FROM {} part {of} WHERE part.grouping_id = {grouping}",
+                column("sum"),
+                column("min"),
+                column("max"),
+                volume.rollup(level),
+                count = column("count")
+            )
+        });
+        let view = format!("kpi_data.kpi_values_{}", level_name(level));
+        sql.push_str(&format!(
+            "CREATE OR REPLACE VIEW {view} AS {rows}; GRANT SELECT ON {view} TO analytics_app;"
+        ));
     }
-    let relation = place(session, edition, &entity).await?;
-    let grouping = entity
-        .groupings()
-        .iter()
-        .find(|grouping| !grouping.dimensions.is_empty());
-    for (grouping, level) in grouping
-        .into_iter()
-        .flat_map(|grouping| levels(grouping.finest).map(move |level| (grouping, level)))
-    {
-        session.batch(&ddl::kpi_values(&relation, grouping, level)).await?;
-    }
-    Ok(())
+    session.batch(&sql).await
 }

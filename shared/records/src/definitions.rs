@@ -1,7 +1,7 @@
 //! Definitions of entities and KPIs.
 //!
-//! Clients that define an entity of the same code and domain with the same types share its tables, which hold the union
-//! of their columns and groupings; each client's own definition says which of them it writes and reads.
+//! They are a client's own: nothing of them depends on what others define, and none changes a table. What a definition changes is rows, under a lock of the
+//! client alone.
 
 mod catalogs;
 mod change;
@@ -11,7 +11,8 @@ mod kpis;
 use catalog::Problem;
 
 pub use catalogs::{ClientCatalog, Fingerprint, fingerprint, load, load_one};
-pub use entities::{create_entity, replace_entity};
+pub use change::MAX_CHANGE;
+pub use entities::{create_entity, give_up_groupings, replace_entity};
 pub use kpis::{create_kpi, replace_kpi};
 
 /// How a write of a definition ended. Nothing was changed but by [`Written::Stored`].
@@ -33,8 +34,6 @@ pub enum Written {
     BuiltIn,
     /// The client has facts of the entity, so a derived attribute can't be added any more: old facts would lack it.
     DerivedTooLate,
-    /// The client has facts of the entity in tables that can't take the change, for this reason.
-    Misfit(String),
-    /// It took longer than [`facts::tables::MAX_CHANGE`].
+    /// It took longer than [`MAX_CHANGE`].
     TooLong,
 }

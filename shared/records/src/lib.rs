@@ -9,6 +9,7 @@
 
 pub mod batches;
 pub mod branding;
+pub mod client_removal;
 pub mod clients;
 pub mod dead_letters;
 pub mod definitions;

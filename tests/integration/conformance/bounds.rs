@@ -71,7 +71,7 @@ async fn letters(shop: &Shop, batch: Uuid) -> Vec<DeadLetter> {
 async fn alter(shop: &Shop, what: &str) {
     let plain = shop.database.plain().await.unwrap();
     plain
-        .batch_execute(&format!("ALTER TABLE shop_data.sale {what}"))
+        .batch_execute(&format!("ALTER TABLE volume_1.facts {what}"))
         .await
         .unwrap();
 }
@@ -81,7 +81,7 @@ async fn an_event_that_the_server_refuses_stands_alone() {
     for key in KEYS {
         in_every_shop(key, async |shop| {
             let context = context(shop);
-            alter(shop, "ADD CHECK (items <> 13)").await;
+            alter(shop, "ADD CHECK (n3 <> 13)").await;
             let mut events = sales(60);
             events[37] = sale("at fault", "2026-03-28T09:00:00Z", "5", 13);
             let (first, second) = (queued(shop.ours, &events), queued(shop.ours, &sales(7)));
@@ -178,7 +178,7 @@ async fn what_can_not_be_written_is_a_dead_letter_in_the_end() {
         let events = sales(20);
         let sent = queued(shop.ours, &events);
         let batch = sent.batch_id;
-        alter(shop, "RENAME COLUMN till TO hidden").await;
+        alter(shop, "RENAME COLUMN n1 TO hidden").await;
         for (tries, queue, comes_again) in [
             ("1", "arn:events", true),
             ("5", "arn:events", true),
@@ -191,7 +191,7 @@ async fn what_can_not_be_written_is_a_dead_letter_in_the_end() {
         }
         assert_eq!(finished(shop, batch).await, (0, 20));
         // Once it is mended, each letter is the event that was sent.
-        alter(shop, "RENAME COLUMN hidden TO till").await;
+        alter(shop, "RENAME COLUMN hidden TO n1").await;
         let again = letters(shop, batch).await;
         let mut again: Vec<Value> = again.iter().map(|letter| letter.original.parse().unwrap()).collect();
         again.reverse();
@@ -209,7 +209,7 @@ async fn what_may_pass_comes_again_also_in_the_last_tries() {
         let sent = queued(shop.ours, &sales(3));
         let mut plain = shop.database.plain().await.unwrap();
         let lock = plain.transaction().await.unwrap();
-        lock.batch_execute("LOCK TABLE shop_data.sale IN ACCESS EXCLUSIVE MODE")
+        lock.batch_execute("LOCK TABLE volume_1.facts IN ACCESS EXCLUSIVE MODE")
             .await
             .unwrap();
         assert_eq!(

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::slice::from_ref;
 
-use catalog::{EntityDefinition, KpiDefinition, MAX_ATTRIBUTES, MAX_ENTITIES, MAX_KPIS};
+use catalog::{EntityDefinition, KpiDefinition, Level, MAX_ATTRIBUTES, MAX_ENTITIES, MAX_KPIS};
 use database::LOGIN_ROLE;
 use database::{Database, Error};
 use facts::batch::Batch;
 use facts::ingest::{self, Effort};
-use facts::relation::KPI_VALUE;
+use facts::place::KPI_VALUE;
 use records::definitions::{self, ClientCatalog, Written};
 use serde_json::{Value, json};
-use series::Mapper;
+use series::plan::Filter;
+use series::{Mapper, Range, Request};
 use tests::databases::{TestDatabase, servers};
 use uuid::Uuid;
 
@@ -106,14 +107,31 @@ impl Bench {
             .iter()
             .find(|grouping| grouping.dimensions == dimensions)
             .unwrap();
-        let sql = format!(
-            "SELECT concat_ws(' ', {}), sum(facts)::bigint FROM {} WHERE client_id = $1 GROUP BY 1",
-            dimensions.join(", "),
-            placed.relation.partials(grouping)
-        );
+        let sql = "SELECT array_to_string(dimensions, ' '), sum(facts)::bigint FROM volume_1.partials
+            WHERE client_id = $1 AND entity_id = $2 AND grouping_id = $3 AND page = 0 GROUP BY 1";
         let plain = self.database.plain().await.unwrap();
-        let rows = plain.query(&sql, &[&client]).await.unwrap();
+        let id = placed.place.layout.grouping_id(grouping).unwrap();
+        let rows = plain.query(sql, &[&client, &placed.place.id, &id]).await.unwrap();
         rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+    }
+}
+
+impl Bench {
+    /// A KPI's value over the day of the events.
+    async fn day(&self, client: Uuid, code: &str) -> Option<f64> {
+        let known = self.known(client).await;
+        let request = Request {
+            kpi: known.catalog.kpi(code).unwrap(),
+            period: Level::Day,
+            range: Range {
+                from: "2026-03-28T00:00:00Z".parse().unwrap(),
+                to: "2026-03-29T00:00:00Z".parse().unwrap(),
+            },
+            filter: &Filter::new(),
+            by: &[],
+        };
+        let answer = answer::ask(&self.database.app, client, &known, &request).await.unwrap();
+        answer.points.into_values().next().and_then(|point| point.value)
     }
 }
 
@@ -174,92 +192,77 @@ async fn codes_that_differ_in_case_are_refused_and_a_broken_client_is_alone() {
     }
 }
 
+/// Two clients define one code in ways that contradict each other everywhere, and neither notices: not when they define, not when they ingest, not when
+/// they change it.
 #[tokio::test]
-async fn a_type_that_contradicts_anothers_never_reaches_their_table() {
+async fn definitions_that_clash_are_nothing_to_each_other() {
     for server in servers() {
         let bench = Bench::open(&server).await;
-        for client in [bench.ours, bench.theirs] {
-            assert_eq!(bench.create(client, &order()).await, STORED);
+        let (mut ours, mut theirs) = (order(), order());
+        for (definition, kind, other) in [(&mut ours, "text", "pieces_count"), (&mut theirs, "integer", "weight")] {
+            let attributes = definition["attributes"].as_array_mut().unwrap();
+            attributes.insert(0, attribute("channel", kind));
+            attributes.push(json!({ "name": other, "type": "decimal" }));
         }
-        let (text, integer) = (attribute("channel", "text"), attribute("channel", "integer"));
-        assert_eq!(bench.add(bench.ours, "Order", &[text], &[]).await, Written::Stored(2));
-        bench.ingest(bench.theirs, "Order", &[event(&json!({}))]).await.unwrap();
-        let refused = bench.add(bench.theirs, "Order", from_ref(&integer), &[]).await;
-        assert_eq!(refused, Written::Misfit("they hold `channel` as text".into()));
-        bench.ingest(bench.theirs, "Order", &[event(&json!({}))]).await.unwrap();
-
-        // Without facts there is nothing to leave behind.
-        let plain = bench.database.plain().await.unwrap();
-        let delete = "DELETE FROM sales_data.order WHERE client_id = $1";
-        plain
-            .execute(&delete.replace("order", "\"order\""), &[&bench.theirs])
-            .await
-            .unwrap();
+        theirs["key"] = json!(["channel"]);
+        theirs["attributes"][0]["required"] = true.into();
+        assert_eq!(bench.create(bench.ours, &ours).await, STORED);
+        assert_eq!(bench.create(bench.theirs, &theirs).await, STORED);
         let by_channel = json!({ "dimensions": ["channel"] });
-        let moved = bench
-            .add(bench.theirs, "Order", &[integer], from_ref(&by_channel))
-            .await;
-        assert_eq!(moved, Written::Stored(2));
-        let grouped = bench.add(bench.ours, "Order", &[], &[by_channel]).await;
-        assert_eq!(grouped, Written::Stored(3));
         for (client, channel, group) in [(bench.ours, json!("web"), "web"), (bench.theirs, json!(7), "7")] {
             let events = [event(&json!({ "channel": channel }))];
             bench.ingest(client, "Order", &events).await.unwrap();
+            let written = bench.add(client, "Order", &[], from_ref(&by_channel)).await;
+            assert_eq!(written, Written::Stored(2));
+            let before = bench.groups(client, "Order", &["channel"]).await;
+            assert_eq!(before, BTreeMap::from([(group.to_owned(), 1)]), "filled from the facts");
+            bench.ingest(client, "Order", &events).await.unwrap();
+            // The same key again is the same fact.
+            let facts = if client == bench.theirs { 1 } else { 2 };
             let groups = bench.groups(client, "Order", &["channel"]).await;
-            assert_eq!(groups, BTreeMap::from([(group.to_owned(), 1)]));
+            assert_eq!(groups, BTreeMap::from([(group.to_owned(), facts)]));
+        }
+        bench.close().await;
+    }
+}
+
+/// What a client may define does not depend on others, and an entity of the most attributes counts right beyond the slots of its tables, too.
+#[tokio::test]
+async fn each_client_may_define_as_much_as_one_may() {
+    for server in servers() {
+        let bench = Bench::open(&server).await;
+        let numbers = |prefix: &str| -> Vec<Value> {
+            let names = (0..MAX_ATTRIBUTES - 1).map(|number| format!("{prefix}{number}"));
+            names.map(|name| json!({ "name": name, "type": "decimal" })).collect()
+        };
+        for (client, prefix) in [(bench.ours, "a"), (bench.theirs, "b")] {
+            assert_eq!(bench.create(client, &order()).await, STORED);
+            assert_eq!(
+                bench.add(client, "Order", &numbers(prefix), &[]).await,
+                Written::Stored(2)
+            );
+            for (number, code) in [(0, "FIRST"), (30, "BEYOND"), (MAX_ATTRIBUTES - 2, "LAST")] {
+                let formula = format!("SUM(Order.{prefix}{number}) + COUNT(Order) + MAX(Order.amount)");
+                assert_eq!(bench.kpi(client, code, &formula).await, STORED);
+            }
+            let values = (0..MAX_ATTRIBUTES - 1).map(|number| (format!("{prefix}{number}"), json!(number)));
+            let events = [event(&Value::Object(values.collect())), event(&json!({}))];
+            bench.ingest(client, "Order", &events).await.unwrap();
+            for time in ["2026-03-28T09:00:00Z", "2026-04-01T00:00:00Z"] {
+                facts::compact::run(&bench.database.owner, time.parse().unwrap())
+                    .await
+                    .unwrap();
+                for (code, value) in [("FIRST", 7.0), ("BEYOND", 37.0), ("LAST", 69.0)] {
+                    assert_eq!(bench.day(client, code).await, Some(value), "{code} at {time}");
+                }
+            }
         }
         bench.close().await;
     }
 }
 
 #[tokio::test]
-async fn what_several_clients_define_may_be_more_than_one_may() {
-    for server in servers() {
-        let bench = Bench::open(&server).await;
-        let many = |prefix: &str, count: usize| -> Vec<Value> {
-            (0..count)
-                .map(|number| json!({ "name": format!("{prefix}{number}"), "type": "text" }))
-                .collect()
-        };
-        let with = |time: &str, attributes: Vec<Value>| {
-            let mut definition = order();
-            definition["time"] = time.into();
-            definition["attributes"].as_array_mut().unwrap().extend(attributes);
-            definition
-        };
-        let (ours, theirs) = (with("at", many("a", 40)), with("when", many("b", 40)));
-        assert_eq!(bench.create(bench.ours, &ours).await, STORED);
-        assert_eq!(bench.create(bench.theirs, &theirs).await, STORED);
-        let place = async |client| bench.known(client).await.placed["Order"].relation.clone();
-        assert_ne!(place(bench.ours).await, place(bench.theirs).await);
-
-        // Shared tables that one client then fills up; the other's time is no name of theirs.
-        let shared = |time: &str| {
-            let mut definition = with(time, Vec::new());
-            definition["code"] = "Shared".into();
-            definition
-        };
-        assert_eq!(bench.create(bench.ours, &shared("at")).await, STORED);
-        assert_eq!(bench.create(bench.theirs, &shared("when")).await, STORED);
-        let filled = bench
-            .add(bench.ours, "Shared", &many("a", MAX_ATTRIBUTES - 2), &[])
-            .await;
-        assert_eq!(filled, Written::Stored(2));
-        let at = attribute("at", "text");
-        assert_eq!(bench.add(bench.theirs, "Shared", &[at], &[]).await, Written::Stored(2));
-        let when = json!({ "when": "2026-03-28T09:00:00Z", "at": "noon" });
-        bench.ingest(bench.theirs, "Shared", &[when]).await.unwrap();
-        let refused = bench.add(bench.theirs, "Shared", &many("b", 1), &[]).await;
-        assert!(
-            matches!(&refused, Written::Misfit(why) if why.contains("65 attributes")),
-            "{refused:?}"
-        );
-        bench.close().await;
-    }
-}
-
-#[tokio::test]
-async fn tables_of_different_things_have_different_names() {
+async fn entities_and_groupings_of_like_names_are_told_apart() {
     for server in servers() {
         let bench = Bench::open(&server).await;
         let long = "L".repeat(48);
@@ -285,14 +288,6 @@ async fn tables_of_different_things_have_different_names() {
                 }
             }
         }
-        // A view of the built-in entity is called so.
-        let view = json!({ "code": "KpiValuesMinute", "domain": "kpi", "attributes": [] });
-        assert_eq!(bench.create(bench.ours, &view).await, STORED);
-        let nothing_but_time = json!({ "time": "2026-03-28T09:00:00Z" });
-        bench
-            .ingest(bench.ours, "KpiValuesMinute", &[nothing_but_time])
-            .await
-            .unwrap();
         bench.close().await;
     }
 }
@@ -316,8 +311,8 @@ async fn a_client_has_only_so_many_definitions() {
         assert_eq!(bench.kpi(bench.ours, "ORDERS", "COUNT(Order)").await, STORED);
         let plain = bench.database.plain().await.unwrap();
         let count = |most: usize, present: usize| i32::try_from(most - present - 1).unwrap();
-        let entities = "INSERT INTO core.entities (client_id, code, schema_name, relation_name, definition)
-            SELECT client_id, 'E' || n, schema_name, relation_name, definition || jsonb_build_object('code', 'E' || n)
+        let entities = "INSERT INTO core.entities (client_id, code, volume, layout, definition)
+            SELECT client_id, 'E' || n, volume, layout, definition || jsonb_build_object('code', 'E' || n)
             FROM core.entities, generate_series(1, $1) AS n WHERE code = 'Order'";
         let kpis = "INSERT INTO core.kpis (client_id, code, definition)
             SELECT client_id, 'K' || n, definition || jsonb_build_object('code', 'K' || n)
@@ -346,16 +341,16 @@ async fn a_client_has_only_so_many_definitions() {
 async fn a_migration_that_fails_leaves_no_role_behind() {
     for server in servers() {
         let bench = Bench::open(&server).await;
-        // The built-in entity's tables are made anew, and its views are in the way.
+        // The first volume is made anew, and its schema is in the way.
         let plain = bench.database.plain().await.unwrap();
         plain
-            .batch_execute("DELETE FROM core.entities; DELETE FROM core.relations")
+            .batch_execute("DELETE FROM core.entities; DELETE FROM core.volumes")
             .await
             .unwrap();
         let database = Database::new(&bench.database.url, LOGIN_ROLE).unwrap();
         for turn in ["first", "second"] {
             let told = facts::migrate::run(&database).await.unwrap_err().to_string();
-            assert!(told.contains("kpi_values_minute"), "{turn}: {told}");
+            assert!(told.contains("volume_1"), "{turn}: {told}");
         }
         bench.close().await;
     }
@@ -390,21 +385,34 @@ async fn a_grouping_of_one_client_leaves_the_rollups_of_others_as_they_are() {
     }
 }
 
+/// Nothing that others do with their facts, or with the tables, keeps a change of definitions waiting; only a batch of the same entity does.
 #[tokio::test]
-async fn a_change_that_waits_too_long_is_undone() {
+async fn a_change_waits_for_its_own_batches_only() {
     let server = servers().remove(0);
     let bench = Bench::open(&server).await;
-    assert_eq!(bench.create(bench.ours, &order()).await, STORED);
+    for client in [bench.ours, bench.theirs] {
+        assert_eq!(bench.create(client, &order()).await, STORED);
+    }
+    let known = bench.known(bench.theirs).await;
     let mut plain = bench.database.plain().await.unwrap();
-    let reader = plain.transaction().await.unwrap();
-    reader
-        .batch_execute("LOCK sales_data.\"order\" IN ACCESS SHARE MODE")
+    let writer = plain.transaction().await.unwrap();
+    let lock = facts::place::writers_lock(bench.theirs, &known.placed["Order"].place);
+    let sql = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
+    writer.execute(sql, &[&lock]).await.unwrap();
+    writer
+        .batch_execute("LOCK TABLE volume_1.facts, volume_1.partials IN ROW EXCLUSIVE MODE")
         .await
         .unwrap();
     let tax = json!({ "name": "tax", "type": "decimal" });
-    let waited = bench.add(bench.ours, "Order", from_ref(&tax), &[]).await;
-    assert_eq!(waited, Written::TooLong);
-    reader.commit().await.unwrap();
-    assert_eq!(bench.add(bench.ours, "Order", &[tax], &[]).await, Written::Stored(2));
+    assert_eq!(
+        bench.add(bench.ours, "Order", from_ref(&tax), &[]).await,
+        Written::Stored(2)
+    );
+    assert_eq!(
+        bench.add(bench.theirs, "Order", from_ref(&tax), &[]).await,
+        Written::TooLong
+    );
+    writer.commit().await.unwrap();
+    assert_eq!(bench.add(bench.theirs, "Order", &[tax], &[]).await, Written::Stored(2));
     bench.close().await;
 }

@@ -15,7 +15,7 @@ const WRITERS: usize = 6;
 
 /// A day of sales over three hours, with several facts to a minute, a sale on the edge of a bucket, one without an amount,
 /// and hours without any.
-fn a_day() -> Vec<Value> {
+pub(super) fn a_day() -> Vec<Value> {
     let mut sales: Vec<Value> = (0..60)
         .map(|number| {
             let minute = number * 3;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catalog::{Entity, EntityDefinition, KpiDefinition, Level};
-use database::{Database, Error};
+use database::{Database, Edition, Error};
 use facts::Placed;
 use facts::batch::{Batch, Outcome};
 use facts::ingest::{self, Effort};
@@ -46,6 +46,12 @@ pub(super) const KPIS: [(&str, &str, &str); 9] = [
     ),
 ];
 
+/// The facts under the names of their attributes, written by hand from the order in which the entity defines them: for oracles.
+const SALES: &str = "CREATE SCHEMA shop_data;
+    CREATE VIEW shop_data.sale AS
+    SELECT f.client_id, f.time, f.t1 AS receipt, f.t2 AS region, f.n1::bigint AS till, f.n2 AS amount, f.n3::bigint AS items, f.f1 AS big
+    FROM volume_1.facts f JOIN core.entities e ON e.client_id = f.client_id AND e.id = f.entity_id AND e.code = 'Sale'";
+
 /// Between two runs of an upkeep that goes on beside writers.
 const UPKEEP_PAUSE: Duration = Duration::from_millis(100);
 
@@ -81,11 +87,35 @@ impl Shop {
             }
             clients.push(client);
         }
+        database.plain().await.unwrap().batch_execute(SALES).await.unwrap();
         Self {
             database,
             ours: clients[0],
             theirs: clients[1],
         }
+    }
+
+    /// One that the version before volumes kept facts in, brought up to date. `aggregate` is made there on the Community edition.
+    pub(super) async fn of_earlier(server: &str, key: &[&str], aggregate: &str) -> Self {
+        let database = TestDatabase::of_version(server, 5).await.unwrap();
+        let plain = database.plain().await.unwrap();
+        let definition = format!("'{}'::jsonb", serde_json::to_string(&entity(key)).unwrap());
+        let sql = include_str!("earlier.sql").replace("$DEFINITION$", &definition);
+        plain.batch_execute(&sql).await.unwrap();
+        if database.app.session().await.unwrap().edition().await.unwrap() == Edition::Community {
+            plain.batch_execute(aggregate).await.unwrap();
+        }
+        assert!(!database.migrate().await.unwrap().is_empty());
+        plain.batch_execute(SALES).await.unwrap();
+        let [ours, theirs] = [1, 2].map(Uuid::from_u128);
+        for client in [ours, theirs] {
+            for (code, formula, _) in KPIS {
+                let mut kpi = KpiDefinition::named(code, code);
+                kpi.formula = formula.to_owned();
+                definitions::create_kpi(&database.app, client, &kpi).await.unwrap();
+            }
+        }
+        Self { database, ours, theirs }
     }
 
     pub(super) async fn definitions(&self, client: Uuid) -> ClientCatalog {

@@ -99,7 +99,8 @@ async fn rows_are_read_from_the_columns_that_statements_have() {
             facts::watermarks::watermarks(&session, &[client]).await.unwrap().len(),
             0
         );
-        assert_eq!(facts::tables::relations(&session).await.unwrap().len(), 1);
+        assert_eq!(facts::volume::volumes(&session).await.unwrap().len(), 1);
+        assert_eq!(facts::fill::fillings(&session, Some(client)).await.unwrap().len(), 0);
         drop(session);
         facts::health::check(app).await.unwrap();
         facts::compact::run(owner, now).await.unwrap();

@@ -198,6 +198,7 @@ fn step(step: answer::Step) -> PlanStep {
     PlanStep {
         entity: step.entity,
         relation: step.relation.replace('"', ""),
+        grouping: step.grouping,
         raw: step.raw,
         level: step.level,
     }

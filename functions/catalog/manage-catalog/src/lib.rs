@@ -1,6 +1,7 @@
-//! `manage-catalog`: creates, replaces, reads and lists entities and KPIs, and makes the tables that entities need.
+//! `manage-catalog`: creates, replaces, reads and lists entities and KPIs, and tells what is kept of groupings.
 
 mod entities;
+mod groupings;
 mod kpis;
 mod refusals;
 
@@ -51,6 +52,8 @@ fn routes() -> Routes<Context> {
         .serve(&api::catalog::LIST_ENTITIES, entities::list)
         .serve(&api::catalog::READ_ENTITY, entities::read)
         .serve(&api::catalog::REPLACE_ENTITY, entities::replace)
+        .serve(&api::catalog::LIST_GROUPINGS, groupings::list)
+        .serve(&api::catalog::GIVE_UP_GROUPINGS, groupings::give_up)
         .serve(&api::catalog::CREATE_KPI, kpis::create)
         .serve(&api::catalog::LIST_KPIS, kpis::list)
         .serve(&api::catalog::READ_KPI, kpis::read)

@@ -1,11 +1,10 @@
 //! What the catalogue refuses, as problem answers.
 
 use axum::http::StatusCode;
-use facts::tables::MAX_CHANGE;
 use platform::Problem;
 use platform::problem::Issue;
 use platform::versions::changed_meanwhile;
-use records::definitions::Written;
+use records::definitions::{MAX_CHANGE, Written};
 
 /// Everything that is wrong with a definition, each with its place and hint.
 pub(crate) fn invalid(what: &str, code: &str, problems: Vec<catalog::Problem>) -> Problem {
@@ -49,10 +48,6 @@ pub(crate) fn version(written: Written, what: &str, code: &str) -> Result<i32, P
             "{what} {code:?} has facts, which would lack the new derived attribute"
         ))
         .hint("define a new entity and load the facts into it"),
-        Written::Misfit(reason) => Problem::conflict(format!(
-            "{what} {code:?} has facts in tables that can't take this change: {reason}"
-        ))
-        .hint("name the attribute differently, or define a new entity and load the facts into it"),
         Written::TooLong => Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "took-too-long",
@@ -62,6 +57,6 @@ pub(crate) fn version(written: Written, what: &str, code: &str) -> Result<i32, P
                 MAX_CHANGE.as_secs()
             ),
         )
-        .hint("try again when less is going on; where a new grouping has too many facts to sum up, define a new entity that has it from the start and load the facts into it"),
+        .hint("try again when less of this entity is being loaded"),
     })
 }

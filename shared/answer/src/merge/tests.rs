@@ -28,10 +28,12 @@ fn entity(description: &str, groupings: &[&[&str]]) -> Arc<Entity> {
     Arc::new(definition.validate().unwrap())
 }
 
-fn relation(name: &str) -> Relation {
-    Relation {
-        schema: "aviation_data".to_owned(),
-        name: name.to_owned(),
+/// Where an entity is: in a volume, with an identity there.
+fn place(volume: &str, id: i32, entity: &Entity) -> facts::Place {
+    facts::Place {
+        volume: Volume::named(volume),
+        id,
+        layout: Arc::new(Layout::of(entity)),
     }
 }
 
@@ -60,17 +62,19 @@ fn question(entity: &Arc<Entity>, minutes: std::ops::Range<i64>, filter: &[(&str
 const BY_BOTH: &[&[&str]] = &[&["gate", "origin"]];
 
 #[test]
-fn what_clients_say_of_an_entity_does_not_keep_their_questions_apart() {
+fn what_clients_say_of_an_entity_does_not_keep_questions_apart_that_lie_alike() {
+    // Their second grouping came later, and is in front in their definition.
     let (ours, theirs) = (
         entity("our flights", BY_BOTH),
         entity("theirs", &[&["origin"], &["gate", "origin"]]),
     );
+    let both = Layout::of(&ours).extended(&theirs);
+    let [our_place, their_place] = [1, 2].map(|id| facts::Place {
+        layout: Arc::new(both.clone()),
+        ..place("volume_1", id, &ours)
+    });
     let mut merged = Merged::default();
-    let first = merged.add(
-        CLIENT,
-        &relation("flight"),
-        question(&ours, 0..5, &[("origin", &["ORD"])]),
-    );
+    let first = merged.add(CLIENT, &our_place, question(&ours, 0..5, &[("origin", &["ORD"])]));
     let mut other = question(&theirs, 3..9, &[("origin", &["LAX"])]);
     other.attributes = vec!["distance".to_owned()];
     assert_ne!(
@@ -78,18 +82,21 @@ fn what_clients_say_of_an_entity_does_not_keep_their_questions_apart() {
         merged.reads()[first].question.source,
         "the rollup has another number there"
     );
-    assert_eq!(merged.add(OTHER, &relation("flight"), other), first);
+    assert_eq!(merged.add(OTHER, &their_place, other.clone()), first);
     let read = &merged.reads()[first];
-    assert_eq!(read.clients, [CLIENT, OTHER]);
+    assert_eq!(read.members, [(CLIENT, 1), (OTHER, 2)]);
     assert_eq!(read.question.range, question(&ours, 0..9, &[]).range);
     assert_eq!(read.question.attributes, ["delay", "distance"]);
     assert_eq!(read.question.filter["origin"], ["LAX", "ORD"].map(str::to_owned).into());
     assert!(merged.is_shared(first));
+    let otherwise = place("volume_1", 2, &theirs);
+    assert_ne!(merged.add(OTHER, &otherwise, other), first, "they lie otherwise");
 }
 
 #[test]
 fn a_read_does_not_grow_beyond_what_is_asked() {
     let entity = entity("", BY_BOTH);
+    let at = place("volume_1", 1, &entity);
     let of = |minutes: std::ops::Range<i64>, filter: &[(&str, &[&str])]| question(&entity, minutes, filter);
     let names: Vec<String> = (0..100).map(|number| number.to_string()).collect();
     let many: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -121,13 +128,13 @@ fn a_read_does_not_grow_beyond_what_is_asked() {
     ];
     for (what, first, second, together) in cases {
         let mut merged = Merged::default();
-        merged.add(CLIENT, &relation("flight"), first);
-        merged.add(CLIENT, &relation("flight"), second.clone());
+        merged.add(CLIENT, &at, first);
+        merged.add(CLIENT, &at, second.clone());
         assert_eq!(merged.reads().len(), if together { 1 } else { 2 }, "{what}");
     }
     let mut merged = Merged::default();
     for value in &names {
-        merged.add(CLIENT, &relation("flight"), of(0..1_440, &[("origin", &[value])]));
+        merged.add(CLIENT, &at, of(0..1_440, &[("origin", &[value])]));
     }
     assert_eq!(
         merged.reads().len(),
@@ -141,8 +148,8 @@ fn other_places_and_what_is_asked_apart_are_reads_of_their_own() {
     let entity = entity("", BY_BOTH);
     for mut merged in [Merged::default(), Merged::apart()] {
         let is_apart = merged.apart;
-        for name in ["flight", "flight_2", "flight"] {
-            merged.add(CLIENT, &relation(name), question(&entity, 0..1, &[]));
+        for name in ["volume_1", "volume_2", "volume_1"] {
+            merged.add(CLIENT, &place(name, 1, &entity), question(&entity, 0..1, &[]));
         }
         assert_eq!(merged.reads().len(), if is_apart { 3 } else { 2 });
         assert_eq!(merged.is_shared(0), !is_apart);

@@ -17,7 +17,10 @@ fn derived(name: &str, kind: AttributeType, formula: &str) -> AttributeDefinitio
 #[test]
 fn a_valid_definition_is_an_entity() {
     let entity = flight().validate().unwrap();
-    assert_eq!((entity.code(), entity.schema().as_str()), ("Flight", "travel_data"));
+    assert_eq!(
+        (entity.code(), entity.definition().domain.as_str()),
+        ("Flight", "travel")
+    );
     let names = |attributes: Vec<(usize, &AttributeDefinition)>| -> Vec<String> {
         attributes
             .into_iter()

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use catalog::{Catalog, EntityDefinition, KpiDefinition};
+use catalog::{Catalog, Entity, EntityDefinition, GroupingDefinition, KpiDefinition};
 use database::{Database, Error, Session};
-use facts::{Placed, Relation};
+use facts::{Layout, Place, Placed, Volume};
 use series::Calendar;
 use uuid::Uuid;
 
@@ -16,7 +16,7 @@ pub struct ClientCatalog {
     pub calendar: Calendar,
     /// Its entities and KPIs.
     pub catalog: Catalog,
-    /// Where its entities live.
+    /// Where its entities are.
     pub placed: BTreeMap<String, Placed>,
     /// Versions of its KPIs, for `ETag`.
     pub kpi_versions: BTreeMap<String, i32>,
@@ -64,7 +64,7 @@ database::row! {
 /// When the statement fails.
 pub async fn fingerprint(database: &Database, client: Uuid) -> Result<Option<Fingerprint>, Error> {
     let sql = "SELECT time_zone,
-            (SELECT coalesce(sum(version), 0)::bigint FROM core.entities WHERE client_id = $1) AS entities,
+            (SELECT coalesce(sum(version + generation), 0)::bigint FROM core.entities WHERE client_id = $1) AS entities,
             (SELECT coalesce(sum(version), 0)::bigint FROM core.kpis WHERE client_id = $1) AS kpis
         FROM core.clients WHERE id = $1";
     database.of(client).row(sql, &[&client]).await
@@ -83,8 +83,14 @@ database::row! {
 struct EntityRow {
     definition: EntityDefinition,
     version: i32,
-    schema: String,
-    relation: String,
+    id: i32,
+    volume: Volume,
+    layout: Layout,
+    generation: i32,
+    /// Numbers of the groupings that are still being filled.
+    filling: Vec<i16>,
+    /// Numbers of the groupings that are kept no longer.
+    stopped: Vec<i16>,
 }
 
 #[derive(serde::Deserialize)]
@@ -111,21 +117,8 @@ fn client_catalog(row: CatalogRow) -> Result<ClientCatalog, Error> {
         .iter()
         .map(|kpi| (kpi.definition.code.clone(), kpi.version))
         .collect();
-    let places: Vec<(String, Relation, i32)> = entities
-        .iter()
-        .map(|row| {
-            (
-                row.definition.code.clone(),
-                Relation {
-                    schema: row.schema.clone(),
-                    name: row.relation.clone(),
-                },
-                row.version,
-            )
-        })
-        .collect();
     let catalog = Catalog::new(
-        entities.into_iter().map(|row| row.definition).collect(),
+        entities.iter().map(|row| row.definition.clone()).collect(),
         kpis.into_iter().map(|row| row.definition).collect(),
     )
     .map_err(|problems| {
@@ -138,16 +131,12 @@ fn client_catalog(row: CatalogRow) -> Result<ClientCatalog, Error> {
                 .join("; "),
         )
     })?;
-    let placed = places
+    let placed = entities
         .into_iter()
-        .filter_map(|(code, relation, version)| {
+        .filter_map(|row| {
             Some((
-                code.clone(),
-                Placed {
-                    entity: Arc::clone(catalog.entity(&code)?),
-                    relation,
-                    version,
-                },
+                row.definition.code.clone(),
+                placed(Arc::clone(catalog.entity(&row.definition.code)?), row),
             ))
         })
         .collect();
@@ -159,4 +148,26 @@ fn client_catalog(row: CatalogRow) -> Result<ClientCatalog, Error> {
         placed,
         kpi_versions,
     })
+}
+
+fn placed(entity: Arc<Entity>, row: EntityRow) -> Placed {
+    let unreadable = row.filling.iter().chain(&row.stopped);
+    let unreadable: Vec<&GroupingDefinition> = unreadable.filter_map(|id| row.layout.grouping(*id)).collect();
+    let readable = if unreadable.is_empty() {
+        Arc::clone(&entity)
+    } else {
+        Arc::new(entity.without_groupings(&unreadable))
+    };
+    Placed {
+        entity,
+        readable,
+        stopped: row.stopped,
+        place: Place {
+            volume: row.volume,
+            id: row.id,
+            layout: Arc::new(row.layout),
+        },
+        version: row.version,
+        generation: row.generation,
+    }
 }

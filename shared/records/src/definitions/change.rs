@@ -1,18 +1,22 @@
 //! The transaction in which a client's definitions change.
 
+use std::time::Duration;
+
 use catalog::Catalog;
-use database::{Database, Edition, Error, Scope, Session};
-use facts::Relation;
-use facts::relation::writers_lock;
-use facts::tables::MAX_CHANGE;
+use database::{Database, Error, Session};
+use facts::Place;
+use facts::place::writers_lock;
 use uuid::Uuid;
 
 use super::{Written, load};
 
+/// Longest that a change may take, waiting included: two thirds of the 30 seconds of a request. It holds for its transaction as a whole, see
+/// [`Session::limit_transaction`].
+pub const MAX_CHANGE: Duration = Duration::from_secs(20);
+
 /// A change of a client's definitions: a transaction that can have the client's definitions for itself, and ends in time.
 pub(super) struct Change<'a> {
     pub(super) session: &'a Session,
-    pub(super) edition: Edition,
     pub(super) client: Uuid,
 }
 
@@ -29,15 +33,8 @@ pub(super) async fn change(
     client: Uuid,
     work: impl AsyncFnOnce(Change<'_>) -> Result<Written, Error>,
 ) -> Result<Written, Error> {
-    // Of no client: it reads and writes the tables that clients share.
-    let written = database.transaction_in(Scope::default(), async |session| {
-        let edition = session.edition().await?;
-        let written = work(Change {
-            session,
-            edition,
-            client,
-        })
-        .await?;
+    let written = database.transaction(client, async |session: &Session| {
+        let written = work(Change { session, client }).await?;
         if matches!(written, Written::Stored(_)) {
             session
                 .execute("SELECT pg_notify('catalog', $1)", &[&client.to_string()])
@@ -63,14 +60,9 @@ impl Change<'_> {
         Ok(loaded?.catalog)
     }
 
-    /// Waits for changes of other clients' entities: clients share tables.
-    pub(super) async fn lock_tables(&self) -> Result<(), Error> {
-        self.lock("definitions").await
-    }
-
     /// Waits for batches that run, and makes those that come wait, so that none is written by the old definition.
-    pub(super) async fn lock_writers(&self, relation: &Relation) -> Result<(), Error> {
-        self.lock(&writers_lock(self.client, relation)).await
+    pub(super) async fn lock_writers(&self, place: &Place) -> Result<(), Error> {
+        self.lock(&writers_lock(self.client, place)).await
     }
 
     async fn lock(&self, name: &str) -> Result<(), Error> {

@@ -1,18 +1,24 @@
-//! Entities, created and replaced with the tables that hold their facts.
+//! Entities, created and replaced.
 
 use std::sync::Arc;
 
 use catalog::{Entity, MAX_ENTITIES};
 use database::{Database, Error, Session, json};
-use facts::relation::KPI_VALUE;
-use facts::tables::{MAX_CHANGE, backfill, extend, place, stored, union};
-use facts::{Placed, Relation};
+use facts::place::KPI_VALUE;
+use facts::volume::open_volume;
+use facts::{Layout, Place, Placed, fill};
 use uuid::Uuid;
 
 use super::Written;
-use super::change::{Change, Version, change};
+use super::change::{Change, MAX_CHANGE, change};
 
-/// Creates an entity with its tables.
+database::row! {
+    struct Identity {
+        id: i32,
+    }
+}
+
+/// Creates an entity.
 ///
 /// # Errors
 /// When a statement fails; nothing is created then.
@@ -21,7 +27,7 @@ pub async fn create_entity(database: &Database, client: Uuid, entity: &Entity) -
 }
 
 async fn create(change: &Change<'_>, entity: &Entity) -> Result<Written, Error> {
-    let Change { session, client, .. } = change;
+    let Change { session, client } = change;
     let mut known = change.known().await?;
     if let Some(taken) = known.entity_in_any_case(entity.code()) {
         return Ok(Written::Exists(taken.code().to_owned()));
@@ -32,19 +38,21 @@ async fn create(change: &Change<'_>, entity: &Entity) -> Result<Written, Error> 
     if let Err(problems) = known.add_entity(entity.definition().clone()) {
         return Ok(Written::Invalid(problems));
     }
-    change.lock_tables().await?;
-    let relation = place(session, change.edition, entity).await?;
-    session
-        .execute(
-            "INSERT INTO core.entities (client_id, code, schema_name, relation_name, definition) VALUES ($1, $2, $3, $4, $5)",
-            &[client, &entity.code(), &relation.schema, &relation.name, &json(entity.definition())?],
-        )
+    let volume = open_volume(session, *client).await?;
+    let layout = json(&Layout::of(entity))?;
+    let sql = "INSERT INTO core.entities (client_id, code, definition, volume, layout) VALUES ($1, $2, $3, $4, $5) RETURNING id";
+    let definition = json(entity.definition())?;
+    let created: Option<Identity> = session
+        .row(sql, &[client, &entity.code(), &definition, &volume.name(), &layout])
         .await?;
+    let id = created.map(|created| created.id);
+    let sql = "INSERT INTO core.clocks (client_id, entity_id) VALUES ($1, $2)";
+    session.execute(sql, &[client, &id]).await?;
     Ok(Written::Stored(1))
 }
 
-/// Replaces an entity's definition; new attributes and groupings get their columns and tables, and groupings are filled
-/// from the facts that are there.
+/// Replaces an entity's definition. New attributes get slots; a new grouping is filled from the facts that are there, at once where they are few, and
+/// otherwise afterwards, in steps (see [`fill`]).
 ///
 /// # Errors
 /// When a statement fails; nothing is changed then.
@@ -65,72 +73,103 @@ pub async fn replace_entity(
 }
 
 async fn replace(change: &Change<'_>, old: &Placed, entity: &Entity, expected: Option<i32>) -> Result<Written, Error> {
-    let Change { session, client, .. } = change;
-    change.lock_tables().await?;
-    change.lock_writers(&old.relation).await?;
-    let sql = "SELECT version FROM core.entities WHERE client_id = $1 AND code = $2";
-    let Some(Version { version }) = session.row(sql, &[client, &entity.code()]).await? else {
+    let Change { session, client } = change;
+    change.lock_writers(&old.place).await?;
+    let sql = "SELECT version, generation FROM core.entities WHERE client_id = $1 AND code = $2";
+    let Some(Stored { version, generation }) = session.row(sql, &[client, &entity.code()]).await? else {
         return Ok(Written::Missing);
     };
-    if version != expected.unwrap_or(version) || version != old.version {
+    if version != expected.unwrap_or(version) || version != old.version || generation != old.generation {
         return Ok(Written::Stale(version));
     }
-    let has_facts = has_facts(session, *client, &old.relation).await?;
-    if has_facts && adds_derived(&old.entity, entity) {
+    if adds_derived(&old.entity, entity) && has_facts(session, *client, &old.place).await? {
         return Ok(Written::DerivedTooLate);
     }
-    let stored = stored(session, &old.relation).await?;
-    let relation = match union(&stored.entity, entity) {
-        Ok(union) => {
-            extend(session, change.edition, &stored, &union).await?;
-            old.relation.clone()
-        }
-        // Other clients' columns are in the way. Without facts the client moves to tables that fit.
-        Err(_) if !has_facts => place(session, change.edition, entity).await?,
-        Err(reason) => return Ok(Written::Misfit(reason)),
-    };
+    let layout = Layout::clone(&old.place.layout).extended(entity);
+    let entity = Arc::new(entity.clone());
     let placed = Placed {
-        entity: Arc::new(entity.clone()),
-        relation,
+        readable: Arc::clone(&entity),
+        stopped: old.stopped.clone(),
+        entity,
+        place: Place {
+            layout: Arc::new(layout),
+            ..old.place.clone()
+        },
         version: version + 1,
+        generation,
     };
-    if has_facts {
-        fill(change, &old.entity, &placed).await?;
-    }
+    fill_new(change, &old.entity, &placed).await?;
+    let sql = "UPDATE core.entities SET definition = $3, layout = $4, version = $5, updated_at = now() WHERE client_id = $1 AND id = $2";
+    let (definition, layout) = (json(placed.entity.definition())?, json(&*placed.place.layout)?);
     session
-        .execute(
-            "UPDATE core.entities SET definition = $3, schema_name = $4, relation_name = $5, version = $6, updated_at = now()
-             WHERE client_id = $1 AND code = $2",
-            &[
-                client,
-                &entity.code(),
-                &json(entity.definition())?,
-                &placed.relation.schema,
-                &placed.relation.name,
-                &placed.version,
-            ],
-        )
+        .execute(sql, &[client, &placed.place.id, &definition, &layout, &placed.version])
         .await?;
     Ok(Written::Stored(placed.version))
 }
 
-/// Fills the groupings that an entity did not have before.
-async fn fill(change: &Change<'_>, old: &Entity, placed: &Placed) -> Result<(), Error> {
-    let new = placed
-        .entity
-        .groupings()
-        .iter()
-        .filter(|new| !old.groupings().contains(new));
-    for grouping in new {
+/// Takes the groupings that are still being filled out of an entity's definition again. [`Written::Missing`] where none is.
+///
+/// # Errors
+/// When a statement fails; nothing is changed then.
+pub async fn give_up_groupings(database: &Database, client: Uuid, old: &Placed) -> Result<Written, Error> {
+    change(database, client, async |change| give_up(&change, old).await).await
+}
+
+async fn give_up(change: &Change<'_>, old: &Placed) -> Result<Written, Error> {
+    let Change { session, client } = change;
+    change.lock_writers(&old.place).await?;
+    let sql = "SELECT version, generation FROM core.entities WHERE client_id = $1 AND code = $2";
+    let stored: Option<Stored> = session.row(sql, &[client, &old.entity.code()]).await?;
+    let Some(Stored { version, generation }) = stored else {
+        return Ok(Written::Missing);
+    };
+    if version != old.version || generation != old.generation {
+        return Ok(Written::Stale(version));
+    }
+    let numbers = fill::give_up(session, *client, &old.place).await?;
+    if numbers.is_empty() {
+        return Ok(Written::Missing);
+    }
+    let layout = Layout::clone(&old.place.layout);
+    let mut definition = old.entity.definition().clone();
+    let gone = numbers.iter().filter_map(|id| layout.grouping(*id));
+    gone.for_each(|gone| {
+        definition
+            .groupings
+            .retain(|grouping| grouping.dimensions != gone.dimensions)
+    });
+    let layout = numbers.iter().fold(layout.clone(), |layout, id| layout.given_up(*id));
+    let sql = "UPDATE core.entities SET definition = $3, layout = $4, version = $5, updated_at = now() WHERE client_id = $1 AND id = $2";
+    let (definition, layout) = (json(&definition)?, json(&layout)?);
+    session
+        .execute(sql, &[client, &old.place.id, &definition, &layout, &(version + 1)])
+        .await?;
+    Ok(Written::Stored(version + 1))
+}
+
+/// Fills the groupings that an entity did not have before, or begins to.
+async fn fill_new(change: &Change<'_>, old: &Entity, placed: &Placed) -> Result<(), Error> {
+    let groupings = placed.entity.groupings().iter();
+    for grouping in groupings.filter(|new| !old.groupings().contains(new)) {
         change.session.limit_transaction(MAX_CHANGE).await?;
-        backfill(change.session, change.edition, change.client, placed, grouping).await?;
+        fill::begin(change.session, change.client, placed, grouping).await?;
     }
     Ok(())
 }
 
-async fn has_facts(session: &Session, client: Uuid, relation: &Relation) -> Result<bool, Error> {
-    let sql = format!("SELECT 1 FROM {} WHERE client_id = $1 LIMIT 1", relation.facts());
-    Ok(!session.query(&sql, &[&client]).await?.is_empty())
+database::row! {
+    struct Stored {
+        version: i32,
+        generation: i32,
+    }
+}
+
+async fn has_facts(session: &Session, client: Uuid, place: &Place) -> Result<bool, Error> {
+    let sql = format!(
+        "SELECT 1 FROM {} WHERE client_id = $1 AND entity_id = $2 LIMIT 1",
+        place.volume.facts()
+    );
+    Ok(!session.query(&sql, &[&client, &place.id]).await?.is_empty())
 }
 
 fn adds_derived(old: &Entity, new: &Entity) -> bool {

@@ -2,11 +2,10 @@
 
 use catalog::{Kpi, KpiDefinition, MAX_KPIS};
 use database::{Database, Error, json};
-use facts::tables::MAX_CHANGE;
 use uuid::Uuid;
 
 use super::Written;
-use super::change::{Change, Version, change};
+use super::change::{Change, MAX_CHANGE, Version, change};
 
 /// Creates a KPI, when it fits the client's entities.
 ///

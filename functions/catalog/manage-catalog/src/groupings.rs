@@ -1,0 +1,84 @@
+//! The routes of an entity's groupings: what is kept of them, and giving up those that are being filled.
+
+use anyhow::Context as _;
+use api::catalog::{Entity, Grouping, GroupingState, Groupings};
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use facts::{fill, groups};
+use platform::Problem;
+use platform::extract::{Authorized, Path};
+use platform::versions::etag;
+use records::definitions::{self, Written};
+
+use crate::Context;
+use crate::refusals::version;
+
+const WHAT: &str = "entity";
+
+pub(crate) async fn list(
+    State(context): State<Context>,
+    Authorized(caller): Authorized,
+    Path(code): Path<String>,
+) -> Result<Json<Groupings>, Problem> {
+    let known = context.definitions(caller.client).await?;
+    let placed = known.placed.get(&code).ok_or_else(|| Problem::not_found(WHAT, &code))?;
+    let session = context.database.session().await.context("read groupings")?;
+    let fillings = fill::fillings(&session, Some(caller.client))
+        .await
+        .context("read groupings")?;
+    let stopped = groups::stopped(&session, caller.client)
+        .await
+        .context("read groupings")?;
+    let entity = placed.place.id;
+    let state = |id: i16| {
+        let filling = fillings
+            .iter()
+            .find(|filling| (filling.entity_id, filling.grouping_id) == (entity, id));
+        let stopped = stopped
+            .iter()
+            .find(|stopped| (stopped.entity_id, stopped.grouping_id) == (entity, id));
+        match (filling, stopped) {
+            (_, Some(stopped)) => GroupingState::Stopped {
+                groups: stopped.groups,
+                most: groups::MAX_GROUPS,
+                since: stopped.stopped_at,
+            },
+            (Some(filling), None) => GroupingState::Filling {
+                percent: filling.percent(),
+                since: filling.began_at,
+            },
+            (None, None) => GroupingState::Kept,
+        }
+    };
+    let all = placed.place.layout.groupings().map(|(id, grouping)| Grouping {
+        definition: grouping.clone(),
+        state: state(id),
+    });
+    Ok(Json(Groupings {
+        groupings: all.collect(),
+    }))
+}
+
+pub(crate) async fn give_up(
+    State(context): State<Context>,
+    Authorized(caller): Authorized,
+    Path(code): Path<String>,
+) -> Result<Response, Problem> {
+    let known = context.definitions(caller.client).await?;
+    let placed = known.placed.get(&code).ok_or_else(|| Problem::not_found(WHAT, &code))?;
+    let written = definitions::give_up_groupings(&context.database, caller.client, placed)
+        .await
+        .context("give up groupings")?;
+    if written == Written::Missing {
+        return Err(
+            Problem::conflict(format!("no grouping of entity {code:?} is being filled"))
+                .hint("a grouping that is whole stays: its rollups are read"),
+        );
+    }
+    let version = version(written, WHAT, &code)?;
+    let now = context.definitions(caller.client).await?;
+    let placed = now.placed.get(&code).ok_or_else(|| Problem::not_found(WHAT, &code))?;
+    let definition = placed.entity.definition().clone();
+    Ok((etag(version), Json(Entity { definition, version })).into_response())
+}

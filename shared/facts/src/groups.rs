@@ -1,0 +1,99 @@
+//! How many groups a grouping has: one that has too many in a bucket is kept no longer.
+//!
+//! Its rollup would be about as large as the facts, and it would be others who pay for it. Questions on its dimensions go to the facts from then on, and its
+//! client is told.
+
+use catalog::Level;
+use database::{Error, Session};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::volume::Volume;
+
+/// Most groups of one day's bucket: twenty times what a dashboard shows, and a third of the points that one answer may have. A dimension has few values;
+/// what has more, such as a customer's number, is asked of the facts.
+pub const MAX_GROUPS: i64 = 10_000;
+
+database::row! {
+    struct Crowded {
+        client_id: Uuid,
+        entity_id: i32,
+        grouping_id: i16,
+        groups: i64,
+    }
+}
+
+/// Stops the groupings that have too many groups in a day of a range, of one client or of all. The whole is never one of them.
+///
+/// # Errors
+/// When a statement fails.
+pub(crate) async fn stop_crowded(
+    session: &Session,
+    volume: &Volume,
+    client: Option<Uuid>,
+    [from, to]: [Timestamp; 2],
+) -> Result<(), Error> {
+    let sql = format!(
+        "SELECT client_id, entity_id, grouping_id, max(groups) AS groups FROM (
+             SELECT client_id, entity_id, grouping_id, bucket, count(*) AS groups FROM {}
+             WHERE bucket >= time_bucket('1 day', $1::timestamptz) AND bucket < $2 AND page = 0 AND grouping_id > 0 AND (client_id = $4 OR $4 IS NULL)
+             GROUP BY client_id, entity_id, grouping_id, bucket HAVING count(*) > $3
+         ) AS days GROUP BY client_id, entity_id, grouping_id",
+        volume.rollup(Level::Day)
+    );
+    let crowded: Vec<Crowded> = session.rows(&sql, &[&from, &to, &MAX_GROUPS, &client]).await?;
+    for grouping in crowded {
+        stop(session, &grouping).await?;
+    }
+    Ok(())
+}
+
+async fn stop(session: &Session, crowded: &Crowded) -> Result<(), Error> {
+    let Crowded {
+        client_id,
+        entity_id,
+        grouping_id,
+        groups,
+    } = crowded;
+    // One statement: a reader and a writer know it by the generation.
+    let sql = "WITH stopped AS (
+             INSERT INTO core.stopped_groupings (client_id, entity_id, grouping_id, groups) VALUES ($1, $2, $3, $4)
+             ON CONFLICT DO NOTHING RETURNING entity_id
+         )
+         UPDATE core.entities SET generation = generation + 1 WHERE client_id = $1 AND id IN (SELECT entity_id FROM stopped)";
+    if session
+        .execute(sql, &[client_id, entity_id, grouping_id, groups])
+        .await?
+        > 0
+    {
+        tracing::warn!(client = %client_id, entity = entity_id, grouping = grouping_id, groups, "a grouping has too many groups: it is kept no longer");
+        session
+            .execute("SELECT pg_notify('catalog', $1)", &[&client_id.to_string()])
+            .await?;
+    }
+    Ok(())
+}
+
+database::row! {
+    /// A grouping that is kept no longer.
+    #[derive(Clone, Debug)]
+    pub struct Stopped {
+        /// Entity's identity.
+        pub entity_id: i32,
+        /// Number of the grouping in the entity's layout.
+        pub grouping_id: i16,
+        /// Groups that a day had.
+        pub groups: i64,
+        /// Since when.
+        pub stopped_at: Timestamp,
+    }
+}
+
+/// The groupings of a client that are kept no longer.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn stopped(session: &Session, client: Uuid) -> Result<Vec<Stopped>, Error> {
+    let sql = "SELECT entity_id, grouping_id, groups, stopped_at FROM core.stopped_groupings WHERE client_id = $1 ORDER BY stopped_at";
+    session.rows(sql, &[&client]).await
+}

@@ -1,0 +1,211 @@
+//! The parts of a branch: where a question's columns are in the relation that answers it, and the statements over the facts and over each edition's rollups.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use catalog::{GroupingDefinition, Level};
+use database::Error;
+
+use super::Read;
+use crate::layout::Slot;
+use crate::states::{STATES, state_column, state_of_facts};
+use crate::volume::{level_name, levels};
+
+/// What every part of a branch is limited to, as SQL.
+pub(super) struct Scope {
+    pub(super) clients: String,
+    pub(super) entities: String,
+    pub(super) from: String,
+    pub(super) to: String,
+    pub(super) filter: String,
+}
+
+impl Scope {
+    /// The condition on a column of bucket or event times. It names the client: there is no other form.
+    fn condition(&self, column: &str) -> String {
+        format!(
+            "client_id = ANY ({}) AND entity_id = ANY ({}) AND {column} >= {} AND {column} < {}{}",
+            self.clients, self.entities, self.from, self.to, self.filter
+        )
+    }
+}
+
+/// Where a question's dimensions, filters and numbers are in the relation that answers it.
+pub(super) struct Columns {
+    /// Each dimension's text as SQL, in the question's order.
+    dimensions: Vec<String>,
+    /// The column of each dimension that is filtered on.
+    pub(super) filters: BTreeMap<String, String>,
+    /// Each attribute's slot, in the question's order.
+    numbers: Vec<Slot>,
+    /// Whether the rollup's rows come in pages.
+    paged: bool,
+}
+
+impl Columns {
+    pub(super) fn of(read: &Read, grouping: Option<&GroupingDefinition>) -> Result<Self, Error> {
+        let (question, layout) = (&read.question, &read.layout);
+        let column = |name: &String| match grouping {
+            None => Ok(layout.slot_of(&question.entity, name)?.text()),
+            Some(grouping) => position(grouping, name).map(|position| format!("dimensions[{position}]")),
+        };
+        let filters = question.filter.keys().map(|name| Ok((name.clone(), column(name)?)));
+        let numbers = question
+            .attributes
+            .iter()
+            .map(|name| layout.slot_of(&question.entity, name));
+        Ok(Self {
+            dimensions: question.dimensions.iter().map(column).collect::<Result<_, Error>>()?,
+            filters: filters.collect::<Result<_, Error>>()?,
+            numbers: numbers.collect::<Result<_, Error>>()?,
+            paged: grouping.is_some() && layout.pages().len() > 1,
+        })
+    }
+
+    /// The dimensions as the middle of a list: `dimensions[1] AS d1, `.
+    fn named_dimensions(&self) -> String {
+        let named = self.dimensions.iter().enumerate();
+        named
+            .map(|(number, sql)| format!("{sql} AS d{}, ", number + 1))
+            .collect()
+    }
+
+    /// The columns of a part over a rollup: client, bucket, dimensions, facts, states.
+    fn of_rollup(&self, bucket: &str) -> String {
+        let states = self.numbers.iter().enumerate().flat_map(|(number, slot)| {
+            STATES.map(|(state, _, _)| format!(", {} AS a{number}_{state}", state_column(slot.state().slot, state)))
+        });
+        let states: String = states.collect();
+        let page = if self.paged { "page, " } else { "" };
+        format!(
+            "client_id, {bucket} AS bucket, {page}{} facts{states}",
+            self.named_dimensions()
+        )
+    }
+
+    /// The facts of a bucket and group: counted once, however many pages there are.
+    pub(super) fn facts(&self) -> &'static str {
+        if self.paged {
+            "coalesce(sum(facts) FILTER (WHERE page = 0), 0)::bigint"
+        } else {
+            "sum(facts)::bigint"
+        }
+    }
+
+    /// Numbers of the attributes' merged states, in the order that answers are decoded in.
+    pub(super) fn merged(&self) -> Vec<String> {
+        let merged = self.numbers.iter().enumerate().flat_map(|(number, slot)| {
+            let only = if self.paged {
+                format!(" FILTER (WHERE page = {})", slot.state().page)
+            } else {
+                String::new()
+            };
+            let of = move |merge: &str, state: &str| format!("{merge}(a{number}_{state}){only}");
+            let pair = |merge: &str, state: &str, at: i32| format!("({})[{at}]", of(merge, state));
+            [
+                of("sum", "count"),
+                of("sum", "sum"),
+                of("min", "min"),
+                of("max", "max"),
+                pair("min", "first", 1),
+                pair("min", "first", 2),
+                pair("max", "last", 1),
+                pair("max", "last", 2),
+            ]
+        });
+        merged.collect()
+    }
+
+    /// The condition on a rollup's pages: those of the numbers, and the one that counts facts.
+    fn pages(&self) -> String {
+        if !self.paged {
+            return String::new();
+        }
+        let pages: BTreeSet<i16> = self.numbers.iter().map(|slot| slot.state().page).chain([0]).collect();
+        let pages: Vec<String> = pages.into_iter().map(|page| page.to_string()).collect();
+        format!(" AND page IN ({})", pages.join(", "))
+    }
+}
+
+/// The place of a dimension in a grouping's rows, from 1.
+fn position(grouping: &GroupingDefinition, name: &str) -> Result<usize, Error> {
+    let position = grouping.dimensions.iter().position(|dimension| dimension == name);
+    position.map(|position| position + 1).ok_or_else(|| Error::Stored {
+        place: format!("grouping by {}", grouping.dimensions.join(", ")),
+        cause: format!("it has no {name:?}"),
+    })
+}
+
+fn bucket_of(level: Level, column: &str) -> String {
+    format!("time_bucket('1 {}', {column})", level_name(level))
+}
+
+/// Straight from the facts.
+pub(super) fn raw(read: &Read, columns: &Columns, scope: &Scope) -> String {
+    let bucket = bucket_of(read.question.level, "time");
+    let states = columns.numbers.iter().enumerate().flat_map(|(number, slot)| {
+        STATES.map(|(state, _, _)| format!(", {} AS a{number}_{state}", state_of_facts(*slot, state)))
+    });
+    let states: String = states.collect();
+    let group: String = columns.dimensions.iter().map(|sql| format!(", {sql}")).collect();
+    format!(
+        "SELECT client_id, {bucket} AS bucket, {} count(*) AS facts{states} FROM {} WHERE {} GROUP BY client_id, {bucket}{group}",
+        columns.named_dimensions(),
+        read.volume.facts(),
+        scope.condition("time")
+    )
+}
+
+/// The rows of a grouping in a relation.
+fn part(relation: &str, grouping_id: i16, columns: &Columns, bucket: &str, scope: &Scope) -> String {
+    format!(
+        "SELECT {} FROM {relation} AS part WHERE grouping_id = {grouping_id}{} AND {}",
+        columns.of_rollup(bucket),
+        columns.pages(),
+        scope.condition("bucket")
+    )
+}
+
+pub(super) fn apache(
+    read: &Read,
+    grouping: &GroupingDefinition,
+    columns: &Columns,
+    scope: &Scope,
+) -> Result<Vec<String>, Error> {
+    let level = read.question.level;
+    let id = read.layout.grouping_id(grouping)?;
+    Ok(vec![
+        part(&read.volume.rows(level), id, columns, "bucket", scope),
+        part(&read.volume.partials(), id, columns, &bucket_of(level, "bucket"), scope),
+    ])
+}
+
+pub(super) fn community(
+    read: &Read,
+    grouping: &GroupingDefinition,
+    columns: &Columns,
+    scope: &Scope,
+) -> Result<Vec<String>, Error> {
+    let question = &read.question;
+    let id = read.layout.grouping_id(grouping)?;
+    let bucket = bucket_of(question.level, "bucket");
+    let touched = |level: Level| {
+        let start = bucket_of(level, "part.bucket");
+        format!(
+            "EXISTS (SELECT 1 FROM stale WHERE stale.volume = '{}' AND stale.client_id = part.client_id AND stale.entity_id = part.entity_id
+                AND {start} < stale.to_time AND {start} + interval '1 {}' > stale.from_time)",
+            read.volume.name().replace('\'', "''"),
+            level_name(level)
+        )
+    };
+    let mut parts = Vec::new();
+    // From the question's level down: what is not touched there, inside what is touched above.
+    let mut above = String::new();
+    for level in levels(grouping.finest).rev().filter(|level| *level <= question.level) {
+        let rows = part(&read.volume.rollup(level), id, columns, &bucket, scope);
+        parts.push(format!("{rows} AND NOT {}{above}", touched(level)));
+        above = format!(" AND {}", touched(level));
+    }
+    let rows = part(&read.volume.partials(), id, columns, &bucket, scope);
+    parts.push(format!("{rows}{above}"));
+    Ok(parts)
+}

@@ -1,0 +1,263 @@
+//! Volumes: sets of tables of one fixed shape, which hold the facts and rollups of many clients' entities.
+//!
+//! No definition changes a table. What holds which attribute is written in the [`Layout`](crate::Layout) of each entity, so what one client defines is
+//! nothing that another one's tables have, need or wait for.
+
+use catalog::Level;
+use database::{Edition, Error, Session, identifier};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::states::{STATES, merges, state_names};
+
+const VOLUME: &str = include_str!("../../../migrations/volumes/volume.sql");
+const APACHE_LEVEL: &str = include_str!("../../../migrations/volumes/apache/level.sql");
+const APACHE_HISTORY: &str = include_str!("../../../migrations/volumes/apache/history.sql");
+const APACHE_COMPACT: &str = include_str!("../../../migrations/volumes/apache/compact.sql");
+const APACHE_COMPACT_LEVEL: &str = include_str!("../../../migrations/volumes/apache/compact_level.sql");
+const COMMUNITY_LEVEL: &str = include_str!("../../../migrations/volumes/community/level.sql");
+
+/// Slots of each family of attributes in a volume's facts. With the six columns that every fact has, one of them for what is beyond the slots, these are
+/// 70 columns: PostgreSQL's row header stays at 32 bytes for up to 72.
+pub const SLOTS: u16 = 24;
+
+/// Slots for booleans.
+pub const FLAG_SLOTS: u16 = 16;
+
+const _: () = assert!(
+    6 + 2 * SLOTS + FLAG_SLOTS < 72,
+    "a row header of 32 bytes counts 72 columns"
+);
+
+/// Numeric attributes whose states are in one row of a rollup. An entity with more has several rows, its pages, for each group.
+pub const PAGE: u16 = 8;
+
+/// A set of tables, by its schema's name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Volume(String);
+
+/// Name of a level in SQL.
+#[must_use]
+pub const fn level_name(level: Level) -> &'static str {
+    match level {
+        Level::Minute => "minute",
+        Level::Hour => "hour",
+        Level::Day => "day",
+    }
+}
+
+/// The levels that a rollup is read at, finest first.
+pub fn levels(finest: Level) -> impl DoubleEndedIterator<Item = Level> {
+    series::answer::LEVELS.into_iter().filter(move |level| *level >= finest)
+}
+
+impl Volume {
+    /// The volume of a name.
+    #[must_use]
+    pub fn named(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
+    /// Name, as it is stored.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+
+    /// The facts' hypertable, quoted.
+    #[must_use]
+    pub fn facts(&self) -> String {
+        self.qualified("facts")
+    }
+
+    /// Facts that others replaced.
+    #[must_use]
+    pub fn replaced(&self) -> String {
+        self.qualified("replaced")
+    }
+
+    /// What batches brought to rollups.
+    #[must_use]
+    pub fn partials(&self) -> String {
+        self.qualified("partials")
+    }
+
+    /// One level of the rollups, as everyone may read it.
+    #[must_use]
+    pub fn rollup(&self, level: Level) -> String {
+        self.qualified(level_name(level))
+    }
+
+    /// What was moved up to a level (Apache edition).
+    #[must_use]
+    pub fn rows(&self, level: Level) -> String {
+        self.qualified(&format!("{}_rows", level_name(level)))
+    }
+
+    /// All tables that have rows of clients.
+    #[must_use]
+    pub fn tables(&self, edition: Edition) -> Vec<String> {
+        let mut tables = vec![self.facts(), self.replaced(), self.partials()];
+        if edition == Edition::Apache {
+            tables.push(self.qualified("history"));
+            tables.extend(levels(Level::Minute).map(|level| self.rows(level)));
+        }
+        tables
+    }
+
+    fn qualified(&self, name: &str) -> String {
+        format!("{}.{}", identifier(&self.0), identifier(name))
+    }
+
+    /// The statements that create its tables.
+    #[must_use]
+    pub fn create(&self, edition: Edition) -> String {
+        let mut sql = self.fill(VOLUME, Level::Minute);
+        if edition == Edition::Apache {
+            sql.push_str(&self.fill(APACHE_HISTORY, Level::Minute));
+        }
+        let template = match edition {
+            Edition::Apache => APACHE_LEVEL,
+            Edition::Community => COMMUNITY_LEVEL,
+        };
+        for level in levels(Level::Minute) {
+            sql.push_str(&self.fill(template, level));
+        }
+        sql
+    }
+
+    /// The statement that moves one client's closed buckets up (Apache edition): from, to, client and entities are its parameters.
+    #[must_use]
+    pub fn compact(&self) -> String {
+        let each = |level| self.fill(APACHE_COMPACT_LEVEL, level).trim_end().to_owned();
+        let all: String = levels(Level::Minute).map(each).collect();
+        self.fill(APACHE_COMPACT, Level::Minute).replace("{{levels}}", &all)
+    }
+
+    fn fill(&self, template: &str, level: Level) -> String {
+        let below = match level {
+            Level::Minute => self.partials(),
+            Level::Hour => self.rollup(Level::Minute),
+            Level::Day => self.rollup(Level::Hour),
+        };
+        let (chunk, start_offset, compress_after) = match level {
+            Level::Minute => ("30 days", "2 days", "30 days"),
+            Level::Hour => ("180 days", "7 days", "90 days"),
+            Level::Day => ("3650 days", "30 days", "400 days"),
+        };
+        let values = [
+            ("volume", identifier(&self.0)),
+            ("facts", self.facts()),
+            ("replaced", self.replaced()),
+            ("partials", self.partials()),
+            ("history", self.qualified("history")),
+            ("rows", self.rows(level)),
+            ("rollup", self.rollup(level)),
+            ("below", below),
+            ("level", level_name(level).to_owned()),
+            ("chunk", chunk.to_owned()),
+            ("start_offset", start_offset.to_owned()),
+            ("compress_after", compress_after.to_owned()),
+            ("slots", slots()),
+            ("states", state_columns()),
+            ("state_names", state_names(1..=PAGE)),
+            ("merges", merges(1..=PAGE)),
+        ];
+        values.iter().fold(template.to_owned(), |text, (name, value)| {
+            text.replace(&format!("{{{{{name}}}}}"), value)
+        })
+    }
+}
+
+/// Definitions of the slots' columns of facts.
+fn slots() -> String {
+    let family = |letter: char, count: u16, kind: &str| -> Vec<String> {
+        (1..=count).map(|slot| format!("{letter}{slot} {kind}")).collect()
+    };
+    let mut slots = family('n', SLOTS, "numeric");
+    slots.extend(family('t', SLOTS, "text"));
+    slots.extend(family('f', FLAG_SLOTS, "boolean"));
+    slots.join(", ")
+}
+
+/// Definitions of the states' columns of rollups.
+fn state_columns() -> String {
+    let states = (1..=PAGE).flat_map(|slot| STATES.map(|(state, kind, _)| format!("n{slot}_{state} {kind}")));
+    states.collect::<Vec<_>>().join(", ")
+}
+
+database::row! {
+    struct VolumeRow {
+        name: String,
+    }
+}
+
+/// All volumes.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn volumes(session: &Session) -> Result<Vec<Volume>, Error> {
+    let sql = "SELECT name FROM core.volumes ORDER BY created_at, name";
+    let rows: Vec<VolumeRow> = session.rows(sql, &[]).await?;
+    Ok(rows.into_iter().map(|row| Volume(row.name)).collect())
+}
+
+/// The volume that is a client's own, if it has one.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn own_volume(session: &Session, client: Uuid) -> Result<Option<Volume>, Error> {
+    let sql = "SELECT name FROM core.volumes WHERE client_id = $1 ORDER BY created_at DESC LIMIT 1";
+    let row: Option<VolumeRow> = session.row(sql, &[&client]).await?;
+    Ok(row.map(|row| Volume(row.name)))
+}
+
+/// Where a client's new entities are placed: in its own volume, or in the one that is open to all.
+///
+/// # Errors
+/// When the statement fails, or no volume is open.
+pub async fn open_volume(session: &Session, client: Uuid) -> Result<Volume, Error> {
+    let sql = "SELECT name FROM core.volumes WHERE is_open AND (client_id = $1 OR client_id IS NULL)
+        ORDER BY client_id IS NULL, created_at DESC LIMIT 1";
+    let row: Option<VolumeRow> = session.row(sql, &[&client]).await?;
+    row.map(|row| Volume(row.name)).ok_or_else(|| Error::Stored {
+        place: "volumes".to_owned(),
+        cause: "none is open: migrate-database adds one".to_owned(),
+    })
+}
+
+/// Adds a volume, for one client or for all, in which new entities are placed from then on. It takes the owner's login.
+///
+/// # Errors
+/// When a statement fails; nothing is added then.
+pub async fn add_volume(session: &Session, client: Option<Uuid>) -> Result<Volume, Error> {
+    let sql = "SELECT 'volume_' || (count(*) + 1) AS name FROM core.volumes";
+    let row: Option<VolumeRow> = session.row(sql, &[]).await?;
+    let volume = Volume(row.map_or_else(|| "volume_1".to_owned(), |row| row.name));
+    let edition = session.edition().await?;
+    session.batch(&volume.create(edition)).await?;
+    let closed = "UPDATE core.volumes SET is_open = false WHERE client_id IS NOT DISTINCT FROM $1";
+    session.execute(closed, &[&client]).await?;
+    let added = "INSERT INTO core.volumes (name, client_id) VALUES ($1, $2)";
+    session.execute(added, &[&volume.name(), &client]).await?;
+    Ok(volume)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_placeholder_is_filled() {
+        let volume = Volume::named("volume_1");
+        let mut texts: Vec<String> = [Edition::Apache, Edition::Community]
+            .map(|edition| volume.create(edition))
+            .into();
+        texts.push(volume.compact());
+        for text in texts {
+            assert!(!text.contains("{{"), "{text}");
+            assert!(text.contains("\"volume_1\".\"partials\""), "{text}");
+        }
+    }
+}

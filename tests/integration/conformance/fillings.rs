@@ -1,0 +1,127 @@
+//! Groupings that are added to many facts: they are filled in steps, asked when they are whole, and given up on wish.
+
+use std::time::{Duration, Instant};
+
+use database::Error;
+use facts::Placed;
+use facts::fill::{self, Filling, MAX_STEP};
+use records::definitions::{self, Written};
+use serde_json::Value;
+
+use super::oracle::check;
+use super::scenarios::in_every_shop;
+use super::shop::{Shop, sale};
+
+/// More than are filled at once, over four days; half as many again come while the grouping is filled.
+fn many() -> Vec<Value> {
+    let count = usize::try_from(MAX_STEP).unwrap() + 1_000;
+    let at = |number: usize| {
+        let minute = number % 5_760;
+        format!(
+            "2026-03-{}T{:02}:{:02}:09Z",
+            28 + minute / 1_440,
+            minute / 60 % 24,
+            minute % 60
+        )
+    };
+    (0..count)
+        .map(|number| sale(&format!("r{number}"), &at(number), "5.25", 1))
+        .collect()
+}
+
+impl Shop {
+    async fn fillings(&self) -> Vec<Filling> {
+        let session = self.database.app.session().await.unwrap();
+        fill::fillings(&session, Some(self.ours)).await.unwrap()
+    }
+
+    async fn fill_until(&self, until: Instant) -> usize {
+        let find = async |filling: &Filling| -> Result<Option<Placed>, Error> {
+            let known = definitions::load_one(&self.database.app, filling.client_id)
+                .await?
+                .unwrap();
+            Ok(known
+                .placed
+                .values()
+                .find(|placed| placed.place.id == filling.entity_id)
+                .cloned())
+        };
+        fill::run(&self.database.app, find, until).await.unwrap()
+    }
+
+    /// Adds the grouping by till, which is filled afterwards.
+    async fn begin_to_fill(&self) {
+        self.sell(self.ours, &many()).await;
+        self.sell(self.theirs, &many()[..9]).await;
+        let (old, entity) = self.with_grouping(self.ours, "till").await;
+        let written = definitions::replace_entity(&self.database.app, self.ours, &old, &entity, None).await;
+        assert_eq!(written.unwrap(), Written::Stored(2));
+        assert_eq!(self.fillings().await.len(), 1);
+    }
+
+    /// Groupings by which questions of the first client are answered.
+    async fn readable(&self) -> usize {
+        self.definitions(self.ours).await.placed["Sale"]
+            .readable
+            .groupings()
+            .len()
+    }
+}
+
+#[tokio::test]
+async fn a_grouping_is_filled_in_steps_while_sales_go_on() {
+    for key in [&[][..], &["receipt"]] {
+        in_every_shop(key, async |shop| {
+            shop.begin_to_fill().await;
+            assert_eq!(shop.readable().await, 4, "nobody reads what is not whole");
+            let soon = || Instant::now() + Duration::from_millis(10);
+            assert_eq!(shop.fill_until(soon()).await, 0, "one step is not all");
+            let percent = shop.fillings().await[0].percent();
+            assert!((1..100).contains(&percent), "{percent}");
+            // Before and after what is filled by now; with a key some replace what was there.
+            let late = [
+                sale("r3", "2026-03-28T00:03:30Z", "7", 2),
+                sale("new", "2026-03-31T22:00:00Z", "8", 1),
+            ];
+            shop.sell(shop.ours, &late).await;
+            shop.compact("2026-04-02T00:00:00Z").await;
+            let mut answers = check(shop, shop.ours, "UTC", "half filled").await;
+
+            assert_eq!(shop.fill_until(Instant::now() + Duration::from_secs(60)).await, 1);
+            assert_eq!((shop.fillings().await.len(), shop.readable().await), (0, 5));
+            answers.extend(check(shop, shop.ours, "UTC", "filled").await);
+            shop.compact("2026-04-02T00:00:00Z").await;
+            answers.extend(check(shop, shop.ours, "UTC", "and moved up").await);
+            answers
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_grouping_that_is_given_up_is_gone() {
+    in_every_shop(&[], async |shop| {
+        shop.begin_to_fill().await;
+        shop.fill_until(Instant::now() + Duration::from_millis(10)).await;
+        let old = shop.definitions(shop.ours).await.placed["Sale"].clone();
+        let given_up = definitions::give_up_groupings(&shop.database.app, shop.ours, &old).await;
+        assert_eq!(given_up.unwrap(), Written::Stored(3));
+        assert_eq!(shop.fillings().await.len(), 0);
+        let now = shop.definitions(shop.ours).await.placed["Sale"].clone();
+        assert_eq!(now.entity.groupings().len(), 4);
+        let again = definitions::give_up_groupings(&shop.database.app, shop.ours, &now).await;
+        assert_eq!(again.unwrap(), Written::Missing);
+        // The same once more is another grouping, with nothing of the first.
+        let mut known = shop.definitions(shop.ours).await;
+        let entity = known.catalog.replace_entity(old.entity.definition().clone()).unwrap();
+        definitions::replace_entity(&shop.database.app, shop.ours, &now, &entity, None)
+            .await
+            .unwrap();
+        assert_eq!(shop.fill_until(Instant::now() + Duration::from_secs(60)).await, 1);
+        let answers = check(shop, shop.ours, "UTC", "filled after all").await;
+        shop.compact("2026-04-02T00:00:00Z").await;
+        check(shop, shop.ours, "UTC", "and moved up").await;
+        answers
+    })
+    .await;
+}

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::Object;
-use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use futures::{FutureExt as _, TryStreamExt as _};
 use tokio::sync::OnceCell;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
@@ -101,13 +101,29 @@ impl Session {
         Ok(self.rows(sql, parameters).await?.pop())
     }
 
-    /// Runs a statement whose text is made for one use, in one round trip.
+    /// Runs a statement whose text is made for one use, in one round trip, and hands its rows over one by one: nobody holds more of them than it
+    /// keeps. Once one is refused, no further one comes.
     ///
     /// # Errors
-    /// When the statement fails.
-    pub async fn query_once(&self, sql: &str, parameters: &[(&(dyn ToSql + Sync), Type)]) -> Result<Vec<Row>, Error> {
+    /// When the statement fails, or what the refusal says.
+    pub async fn each_once(
+        &self,
+        sql: &str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+        mut take: impl FnMut(Row) -> Result<(), Error> + Send,
+    ) -> Result<(), Error> {
         self.count();
-        self.outcome(self.answered(self.object.query_typed(sql, parameters)).await)
+        let rows = async {
+            let parameters = parameters.iter().map(|(value, kind)| (*value, kind.clone()));
+            let mut rows = std::pin::pin!(self.object.query_typed_raw(sql, parameters).await?);
+            while let Some(row) = rows.try_next().await? {
+                if let Err(refusal) = take(row) {
+                    return Ok(Err(refusal));
+                }
+            }
+            Ok(Ok(()))
+        };
+        self.outcome(self.answered(rows).await)?
     }
 
     /// Runs a statement and returns the number of rows it touched.

@@ -35,6 +35,10 @@ pub const MAX_BRANCHES: usize = 512;
 /// Most rows of one statement: 10,080 buckets of 50 groups.
 pub const MAX_ROWS: usize = 504_000;
 
+/// Most bytes of the rows of one statement, as the server sends them: twice the size of the most rows with short values. It is looked at while they are
+/// read, so that long values take no more memory than many short ones.
+pub const MAX_READ_BYTES: usize = 64 * 1024 * 1024;
+
 /// Rows after which [`read_each`] leaves the rest for later: with those of one more statement it never holds more than half again [`MAX_ROWS`].
 const MAX_ROWS_TOGETHER: usize = MAX_ROWS / 2;
 
@@ -79,19 +83,27 @@ pub async fn read(session: &Session, reads: &[Read]) -> Result<Vec<Vec<(Uuid, Ro
         branches.join("\nUNION ALL\n"),
         MAX_ROWS + 1
     );
-    let rows = session.query_once(&sql, &statement.parameters()).await?;
-    if rows.len() > MAX_ROWS {
-        return Err(Error::TooMuch(format!(
-            "an answer of more than {MAX_ROWS} rows: ask a shorter range, a longer period or fewer dimensions"
-        )));
-    }
-    for row in rows {
-        let number = usize::try_from(row.get::<_, i32>("question")).unwrap_or(usize::MAX);
-        let (Some(read), Some(answer)) = (reads.get(number), answers.get_mut(number)) else {
-            continue;
+    let (mut rows, mut bytes) = (0, 0);
+    let take = |row: tokio_postgres::Row| {
+        rows += 1;
+        bytes += row.raw_size_bytes();
+        let too_much = |what: String| {
+            let hint = "ask a shorter range, a longer period or fewer dimensions";
+            Error::TooMuch(format!("an answer of more than {what}: {hint}"))
         };
-        answer.push((row.get("client_id"), decode(&read.question, &row)?));
-    }
+        if rows > MAX_ROWS {
+            return Err(too_much(format!("{MAX_ROWS} rows")));
+        }
+        if bytes > MAX_READ_BYTES {
+            return Err(too_much(format!("{} MiB", MAX_READ_BYTES >> 20)));
+        }
+        let number = usize::try_from(row.get::<_, i32>("question")).unwrap_or(usize::MAX);
+        if let (Some(read), Some(answer)) = (reads.get(number), answers.get_mut(number)) {
+            answer.push((row.get("client_id"), decode(&read.question, &row)?));
+        }
+        Ok(())
+    };
+    session.each_once(&sql, &statement.parameters(), take).await?;
     Ok(answers)
 }
 

@@ -4,4 +4,5 @@ mod dead_letters;
 mod events;
 mod files;
 mod last_tries;
+mod quotas;
 mod repeats;

@@ -6,7 +6,7 @@ use crate::transaction::{Held, Scope};
 use crate::{Database, Edition, Error, Session};
 
 /// The files of `migrations/core` with their names, in order.
-const MIGRATIONS: [(&str, &str); 5] = [
+const MIGRATIONS: [(&str, &str); 6] = [
     ("V1__core", include_str!("../../../migrations/core/V1__core.sql")),
     (
         "V2__proposals",
@@ -20,6 +20,10 @@ const MIGRATIONS: [(&str, &str); 5] = [
     (
         "V5__batch_progress",
         include_str!("../../../migrations/core/V5__batch_progress.sql"),
+    ),
+    (
+        "V7__files_and_usage",
+        include_str!("../../../migrations/core/V7__files_and_usage.sql"),
     ),
 ];
 

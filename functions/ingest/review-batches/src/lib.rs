@@ -1,4 +1,8 @@
-//! `review-batches`: what became of accepted events; dead letters and their replay.
+//! `review-batches`: what became of accepted events and files; dead letters and their replay; what is used of quotas.
+
+mod files;
+mod replays;
+mod usage;
 
 use anyhow::{Context as _, Result};
 use api::ingest::{self, Accepted, Batch, BatchState, Batches, DeadLetter, DeadLetters, EventSource, QueuedEvents};
@@ -6,12 +10,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Json, Router};
 use database::{Database, Timeouts};
-use platform::Problem;
 use platform::extract::{Authorized, Path, Query};
 use platform::http::{MAX_ANSWER_BYTES, Routes, payload_bytes};
 use platform::queue::Queue;
+use platform::{Problem, environment};
 use records::batches::{self, BatchReport};
 use records::dead_letters::{self, Wanted};
+use registry::Registry;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -23,6 +28,7 @@ const MAX_PAGE_BYTES: usize = MAX_ANSWER_BYTES - 1024 * 1024;
 #[derive(Clone)]
 pub struct Context {
     database: Database,
+    registry: Registry,
     queue: Queue,
 }
 
@@ -35,6 +41,10 @@ impl Context {
         let database = platform::database::from_environment()?.with_timeouts(Timeouts::REQUEST);
         Ok(Self {
             database,
+            registry: Registry::connect_to(
+                &platform::aws_configuration().await,
+                environment::required("REGISTRY_TABLE")?,
+            ),
             queue: Queue::from_environment("EVENTS_QUEUE_URL").await?,
         })
     }
@@ -49,8 +59,11 @@ fn routes() -> Routes<Context> {
     Routes::new()
         .serve(&ingest::LIST_BATCHES, list_batches)
         .serve(&ingest::READ_BATCH, batch)
+        .serve(&ingest::LIST_FILES, files::list)
         .serve(&ingest::LIST_DEAD_LETTERS, list_dead_letters)
         .serve(&ingest::REPLAY_DEAD_LETTER, replay)
+        .serve(&ingest::REPLAY_DEAD_LETTERS, replays::replay)
+        .serve(&ingest::READ_USAGE, usage::read)
 }
 
 fn id(kind: &str, text: &str) -> Result<Uuid, Problem> {
@@ -152,6 +165,7 @@ async fn list_dead_letters(
         entity: page.entity.as_deref(),
         batch: page.batch,
         before: page.before,
+        is_new: false,
     };
     let found = dead_letters::list(&context.database, caller.client, wanted, limit)
         .await
@@ -203,7 +217,7 @@ async fn replay(
     Path(text): Path<String>,
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
     let id = id("dead letter", &text)?;
-    let batch_id = Uuid::new_v5(&id, b"replay");
+    let batch_id = replay_of(id);
     let letter = dead_letters::find(&context.database, caller.client, id)
         .await
         .context("read dead letter")?;
@@ -219,24 +233,37 @@ async fn replay(
             "mend what its reason says, then POST /v1/dead-letters/{newer}/replay"
         )));
     }
-    let event = RawValue::from_string(letter.original.clone()).map_err(|_| {
+    let message = message(&letter, caller.client)?.ok_or_else(|| {
         Problem::invalid("the original is not a JSON event: it is a broken line or a file's key")
             .hint("send the corrected event or drop the corrected file instead")
     })?;
+    context.queue.send_in_group(caller.client, message).await?;
+    dead_letters::mark_replayed(&context.database, caller.client, id, batch_id)
+        .await
+        .context("mark dead letter")?;
+    Ok((StatusCode::ACCEPTED, Json(Accepted { batch_id, events: 1 })))
+}
+
+/// The batch of a letter's replay.
+fn replay_of(letter: Uuid) -> Uuid {
+    Uuid::new_v5(&letter, b"replay")
+}
+
+/// The queue's message for the replay of a letter; `None` where what was refused is no JSON.
+fn message(letter: &dead_letters::DeadLetter, client: Uuid) -> Result<Option<String>> {
+    let Ok(event) = RawValue::from_string(letter.original.clone()) else {
+        return Ok(None);
+    };
     let queued = QueuedEvents {
-        batch_id,
-        client: caller.client,
-        entity: letter.entity,
+        batch_id: replay_of(letter.id),
+        client,
+        entity: letter.entity.clone(),
         source: EventSource::Replay,
         key: None,
         events: vec![event],
         broken: Vec::new(),
     };
-    context.queue.send(queued.message().context("write message")?).await?;
-    dead_letters::mark_replayed(&context.database, caller.client, id, batch_id)
-        .await
-        .context("mark dead letter")?;
-    Ok((StatusCode::ACCEPTED, Json(Accepted { batch_id, events: 1 })))
+    queued.message().context("write message").map(Some)
 }
 
 #[cfg(test)]

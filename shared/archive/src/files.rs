@@ -173,7 +173,7 @@ fn fact_bytes(fact: &Fact) -> usize {
 /// The chunks of a file. After an error there is no further chunk; the chunks before it are good.
 pub enum Chunks<'a> {
     /// Of a Parquet file.
-    Parquet(table::Rows<'a>),
+    Parquet(Box<table::Rows<'a>>),
     /// Of a CSV file.
     Csv(Box<text::CsvRows<'a>>),
     /// Of an NDJSON file.
@@ -187,7 +187,7 @@ impl<'a> Chunks<'a> {
     /// When it is not of its format, or its columns are not the entity's.
     pub fn open(format: Format, bytes: Bytes, mapper: &'a Mapper, now: Timestamp) -> Result<Self, FileError> {
         Ok(match format {
-            Format::Parquet => Self::Parquet(table::Rows::open(bytes, mapper, now)?),
+            Format::Parquet => Self::Parquet(Box::new(table::Rows::open(bytes, mapper, now)?)),
             Format::Csv => Self::Csv(Box::new(text::CsvRows::open(bytes, mapper, now)?)),
             Format::Ndjson => Self::Ndjson(text::NdjsonRows::open(bytes, mapper, now)),
         })

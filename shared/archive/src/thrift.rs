@@ -39,6 +39,8 @@ pub(crate) struct PageHeader {
     pub(crate) values: usize,
     /// Parquet's number of how values are encoded.
     pub(crate) encoding: usize,
+    /// Bytes of levels that stand before what is packed: in version 2 only.
+    pub(crate) levels: usize,
 }
 
 /// The header that a text begins with; `None` when it begins with none.
@@ -53,16 +55,23 @@ pub(crate) fn page_header(bytes: &[u8]) -> Option<PageHeader> {
             (1, I32) => kind = Some(reader.size()?),
             (2, I32) => unpacked = Some(reader.size()?),
             (3, I32) => packed = Some(reader.size()?),
-            (5, STRUCT) => data = Some(reader.values(2)?),
-            (7, STRUCT) => dictionary = Some(reader.values(2)?),
-            (8, STRUCT) => second = Some(reader.values(4)?),
+            (5, STRUCT) => data = Some(reader.values(2, [None; 2])?),
+            (7, STRUCT) => dictionary = Some(reader.values(2, [None; 2])?),
+            (8, STRUCT) => second = Some(reader.values(4, [Some(5), Some(6)])?),
             // A checksum.
             (4, I32) => reader.skip(I32, 0)?,
             _ => return None,
         }
         last = field;
     }
-    let (kind, (values, encoding)) = match kind? {
+    let (
+        kind,
+        Values {
+            count,
+            encoding,
+            levels,
+        },
+    ) = match kind? {
         0 => (Kind::Data, data?),
         2 => (Kind::Dictionary, dictionary?),
         3 => (Kind::Data, second?),
@@ -73,9 +82,18 @@ pub(crate) fn page_header(bytes: &[u8]) -> Option<PageHeader> {
         length: reader.at,
         packed: packed?,
         unpacked: unpacked?,
-        values,
+        values: count,
         encoding,
+        levels,
     })
+}
+
+/// What a page's own header says of its values.
+#[derive(Clone, Copy)]
+struct Values {
+    count: usize,
+    encoding: usize,
+    levels: usize,
 }
 
 /// Bytes of the compact protocol, from the first on.
@@ -87,11 +105,6 @@ pub(crate) struct Reader<'a> {
 impl<'a> Reader<'a> {
     pub(crate) const fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
-    }
-
-    /// How many bytes were read.
-    pub(crate) const fn at(&self) -> usize {
-        self.at
     }
 
     pub(crate) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
@@ -143,21 +156,26 @@ impl<'a> Reader<'a> {
         Some(Some((number, byte & 0x0f)))
     }
 
-    /// The number of values, and the encoding, which is the field of that number, of a page's own header.
-    fn values(&mut self, encoding: i64) -> Option<(usize, usize)> {
-        let (mut values, mut encoded) = (None, None);
+    /// The number of values, the encoding, which is the field of that number, and the bytes of levels, which are in those fields.
+    fn values(&mut self, encoding: i64, levels: [Option<i64>; 2]) -> Option<Values> {
+        let (mut values, mut encoded, mut level_bytes) = (None, None, 0_usize);
         let mut last = 0;
         while let Some((field, kind)) = self.field(last)? {
             match (field, kind) {
                 (1, I32) => values = Some(self.size()?),
                 (field, I32) if field == encoding => encoded = Some(self.size()?),
+                (field, I32) if levels.contains(&Some(field)) => level_bytes = level_bytes.checked_add(self.size()?)?,
                 (1, _) => return None,
-                (field, _) if field == encoding => return None,
+                (field, _) if field == encoding || levels.contains(&Some(field)) => return None,
                 (_, kind) => self.skip(kind, 1)?,
             }
             last = field;
         }
-        Some((values?, encoded?))
+        Some(Values {
+            count: values?,
+            encoding: encoded?,
+            levels: level_bytes,
+        })
     }
 
     fn skip(&mut self, kind: u8, depth: usize) -> Option<()> {
@@ -204,6 +222,7 @@ mod tests {
             unpacked: 300,
             values: 7,
             encoding: 8,
+            levels: 0,
         };
         assert_eq!(page_header(&bytes), Some(expected));
         for end in 0..20 {

@@ -174,6 +174,8 @@ mod tests {
             (DecideProposals, Some(Proposals)),
             (ReadLicences, None),
             (IssueLicences, None),
+            (ReadUsage, None),
+            (ReadQueues, None),
         ];
         assert_eq!(table.map(|(permission, _)| permission), Permission::ALL);
         for (permission, feature) in table {

@@ -5,7 +5,7 @@ use api::ingest::{ReplayMany, Replayed};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use futures::stream::{self, TryStreamExt as _};
 use platform::Problem;
 use platform::extract::{self, Authorized};
 use records::dead_letters::{self, MAX_PAGE, Wanted};

@@ -3,7 +3,7 @@
 
 use anyhow::{Context as _, Result};
 use database::Database;
-use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use futures::stream::{self, TryStreamExt as _};
 use jiff::ToSpan as _;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;

@@ -255,12 +255,11 @@ fn check_packing(bytes: &[u8], column: &ColumnChunkMetaData) -> Result<(), FileE
     }
     let mut rest = chunk(bytes, column).unwrap_or_default();
     while let Some(header) = page_header(rest) {
-        let page = rest
-            .get(header.length..header.length + header.packed)
-            .unwrap_or_default();
-        let mut most = flate2::read::MultiGzDecoder::new(page).take(header.unpacked as u64 + 1);
-        // What is no gzip at all, as the values of version 2 behind their levels, the library tells.
-        if std::io::copy(&mut most, &mut std::io::sink()).is_ok_and(|unpacked| unpacked > header.unpacked as u64) {
+        let page = header.length.saturating_add(header.levels)..header.length + header.packed;
+        let expected = header.unpacked.saturating_sub(header.levels) as u64;
+        let page = flate2::read::MultiGzDecoder::new(rest.get(page).unwrap_or_default());
+        // What is no gzip, as values that were not worth packing, the library tells.
+        if std::io::copy(&mut page.take(expected + 1), &mut std::io::sink()).is_ok_and(|unpacked| unpacked > expected) {
             return Err(unreadable(format!(
                 "a page of column {name:?} is larger than its header says"
             )));

@@ -337,3 +337,36 @@ fn a_list_is_no_column() {
     let refused = load(file(vec![("count", lists)])).unwrap_err().to_string();
     assert!(refused.contains("count") && refused.contains("list"), "{refused}");
 }
+
+/// A page that gzip makes larger than its header says is refused, in both versions of pages.
+#[test]
+fn a_page_that_is_larger_than_it_says_is_refused() {
+    use parquet::basic::GzipLevel;
+    use parquet::file::properties::WriterVersion;
+    for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
+        let properties = WriterProperties::builder()
+            .set_writer_version(version)
+            .set_compression(Compression::GZIP(GzipLevel::default()))
+            .set_dictionary_enabled(false)
+            .set_statistics_enabled(EnabledStatistics::None)
+            .build();
+        let times: ArrayRef = Arc::new(TimestampMillisecondArray::from(vec![Some(TIME_MS); 1_000]));
+        let batch = RecordBatch::try_from_iter_with_nullable([("at", times, true)]).unwrap();
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        assert_eq!(load(bytes.clone().into()).unwrap().facts.len(), 1_000, "{version:?}");
+        // The second field of the header behind the magic number is the unpacked size, of two bytes.
+        assert_eq!((bytes[6], bytes[7] & 0x80), (0x15, 0x80), "{version:?}");
+        let header = crate::thrift::page_header(&bytes[4..]).unwrap();
+        let smaller = u16::try_from(2 * header.unpacked).unwrap() - 2 * 128;
+        bytes[7] = 0x80 | u8::try_from(smaller & 0x7f).unwrap();
+        bytes[8] = u8::try_from(smaller >> 7).unwrap();
+        let refused = load(bytes.into()).unwrap_err().to_string();
+        assert!(
+            refused.contains("larger than its header says"),
+            "{version:?}: {refused}"
+        );
+    }
+}

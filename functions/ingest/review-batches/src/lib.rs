@@ -10,10 +10,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Json, Router};
 use database::{Database, Timeouts};
+use jiff::Timestamp;
 use platform::extract::{Authorized, Path, Query};
 use platform::http::{MAX_ANSWER_BYTES, Routes, payload_bytes};
 use platform::queue::Queue;
-use platform::{Problem, environment};
+use platform::{Problem, clock, environment};
 use records::batches::{self, BatchReport};
 use records::dead_letters::{self, Wanted};
 use registry::Registry;
@@ -80,12 +81,28 @@ async fn batch(
     let report = batches::find(&context.database, caller.client, id)
         .await
         .context("read batch")?;
-    let report = report.ok_or_else(|| {
-        Problem::not_found("batch that has had an effect", &text).hint(
-            "what was accepted may still be queued: ask again in a second, or in some minutes where a function was cut off; what can't be written becomes dead letters in the end",
-        )
-    })?;
+    let report = report
+        .ok_or_else(|| Problem::not_found("batch that has had an effect", &text).hint(waits(id, clock::now())))?;
     Ok(Json(described_batch(report)))
+}
+
+/// Seconds within which what is accepted has had its effect, also where a function was cut off meanwhile.
+const USUAL_SECONDS: i64 = 600;
+
+/// What may have become of a batch of which there is nothing. Its id tells when it was accepted, unless it is made of the sender's key.
+fn waits(id: Uuid, now: Timestamp) -> String {
+    let accepted_at = id
+        .get_timestamp()
+        .filter(|_| id.get_version_num() == 7)
+        .map(|time| time.to_unix().0);
+    let accepted_at = accepted_at.and_then(|second| i64::try_from(second).ok());
+    match accepted_at.map(|second| now.as_second() - second) {
+        Some(seconds) if seconds > USUAL_SECONDS => format!(
+            "no batch of this id was accepted, or it has waited for {} minutes: ask your provider, who sees what waits in GET /v1/queues; what can't be written becomes dead letters in the end",
+            seconds / 60
+        ),
+        _ => "what was accepted may still be queued: ask again in a second, or in some minutes where a function was cut off; what can't be written becomes dead letters in the end".to_owned(),
+    }
 }
 
 fn described_batch(report: BatchReport) -> Batch {
@@ -283,6 +300,21 @@ mod tests {
             received_at: jiff::Timestamp::UNIX_EPOCH,
             replayed_at: None,
             replay_batch_id: None,
+        }
+    }
+
+    #[test]
+    fn a_batch_that_has_waited_for_long_is_not_told_to_be_on_its_way() {
+        let accepted = uuid::Timestamp::from_unix(uuid::NoContext, 1_774_692_000, 0);
+        let (dated, keyed) = (Uuid::new_v7(accepted), Uuid::new_v5(&Uuid::nil(), b"key"));
+        for (id, seconds, expected) in [
+            (dated, 1, "may still be queued"),
+            (dated, USUAL_SECONDS, "may still be queued"),
+            (dated, 3_600, "waited for 60 minutes"),
+            (keyed, 3_600, "may still be queued"),
+        ] {
+            let now = Timestamp::from_second(1_774_692_000 + seconds).unwrap();
+            assert!(waits(id, now).contains(expected), "{id} after {seconds} s");
         }
     }
 

@@ -33,7 +33,7 @@ async fn fixture() -> Fixture {
     };
     let mut tasks = Tasks::default();
     let (listener, endpoint) = testing::listener().await;
-    let queues = Queues::start(&mut tasks, listener, &template, None).unwrap();
+    let queues = Queues::start(&mut tasks, listener, &template, None, None).unwrap();
     Fixture {
         tasks,
         client: Client::new(&testing::sdk_config(&endpoint)),

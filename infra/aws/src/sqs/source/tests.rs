@@ -172,14 +172,14 @@ fn slow(takes: Duration) -> (Invoker, Arc<Mutex<Vec<Began>>>) {
 
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_one_group_delays_no_other() {
-    const FLOOD: usize = 10_000;
+    const FLOOD: u32 = 10_000;
     let takes = Duration::from_secs(1);
     let source = EventSource {
         max_concurrency: 4,
         ..source(10, 0, false)
     };
     let queue = Arc::clone(&source.queue);
-    let send = async |group: &str, count: usize| {
+    let send = async |group: &str, count: u32| {
         let message = || Message::new("{}".to_owned(), BTreeMap::new()).in_group(Some(group.to_owned()));
         let messages = (0..count).map(|_| (message(), Duration::ZERO));
         queue.send_all(messages.collect()).await.unwrap();
@@ -193,7 +193,7 @@ async fn a_flood_of_one_group_delays_no_other() {
     for group in ["quiet", "calm", "still"] {
         send(group, 1).await;
     }
-    tokio::time::sleep(takes * FLOOD as u32 / 10).await;
+    tokio::time::sleep(takes * FLOOD / 10).await;
     tasks.shutdown().await;
 
     let began = began.lock().unwrap();

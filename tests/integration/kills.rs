@@ -145,7 +145,11 @@ async fn a_database_that_is_killed_is_started_again_and_loses_nothing() {
     };
     let (sent, ()) = tokio::join!(keep_sending(&airline, &is_over), kills);
     let later = json!([flight(2, 1, "ORD")]);
-    assert_eq!(airline.ingest("Flight", &later).await, (1, 0), "functions have found the database again");
+    assert_eq!(
+        airline.ingest("Flight", &later).await,
+        (1, 0),
+        "functions have found the database again"
+    );
     let sent = sent + 1;
     println!("{sent} flights were accepted meanwhile");
 

@@ -12,6 +12,9 @@ use anyhow::Context as _;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
+/// What the log of changes may keep of the disk once its content is in the file itself: 64 MiB, after a flood.
+const LOG_BYTES: i64 = 64 * 1024 * 1024;
+
 /// Changes that share a transaction at most. Each is of one request of up to 1 MiB, so that a transaction stays below 256 MiB.
 const GROUP: usize = 256;
 
@@ -57,6 +60,7 @@ impl Store {
         let open = || -> rusqlite::Result<Connection> {
             let connection = Connection::open(path)?;
             connection.pragma_update(None, "journal_mode", "WAL")?;
+            connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
             for table in tables {
                 connection.execute_batch(table)?;
             }

@@ -5,6 +5,7 @@
 
 mod clients;
 mod files;
+mod process;
 
 use std::path::{Path, PathBuf};
 
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 use tracing_subscriber::EnvFilter;
 use uuid::Uuid;
 
+pub use self::process::{CloudProcess, signal};
 use crate::databases::{TestDatabase, servers};
 
 /// The state folder of the product that all tests of a run share; `infra/setup/with-test-product` sets it.

@@ -4,4 +4,6 @@ mod dead_letters;
 mod events;
 mod files;
 mod last_tries;
+mod memory;
+mod quotas;
 mod repeats;

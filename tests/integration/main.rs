@@ -19,6 +19,7 @@ mod facts;
 mod flights;
 mod identity;
 mod ingest;
+mod kills;
 mod licences;
 mod live;
 mod proposals;

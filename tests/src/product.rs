@@ -5,6 +5,7 @@
 
 mod clients;
 mod files;
+mod process;
 
 use std::path::{Path, PathBuf};
 
@@ -12,10 +13,12 @@ use anyhow::{Context as _, Result};
 use identity::{SigningKey, generate_key_pair};
 use local_cloud::cloud::{Access, Cloud, Options};
 use local_cloud::secrets::Secrets;
+use registry::Registry;
 use serde_json::{Value, json};
 use tracing_subscriber::EnvFilter;
 use uuid::Uuid;
 
+pub use self::process::{CloudProcess, signal};
 use crate::databases::{TestDatabase, servers};
 
 /// The state folder of the product that all tests of a run share; `infra/setup/with-test-product` sets it.
@@ -183,6 +186,13 @@ impl Product {
             answer.json().await.context("the answer is no JSON"),
             "a call of SQS fails",
         )
+    }
+
+    /// The product's registry.
+    #[must_use]
+    pub fn registry(&self) -> Registry {
+        let configuration = crate::fake_service::configuration(&self.access.endpoints.dynamodb);
+        Registry::connect_to(&configuration, "analytics-engine-registry-dev".to_owned())
     }
 
     /// The key that the product signs its tokens with.

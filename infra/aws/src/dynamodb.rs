@@ -1,14 +1,17 @@
 //! DynamoDB in this process: the engine `dynoxide` with the template's tables, and the sweep that expires items.
 //!
-//! Tables live in memory and end with the process.
+//! Tables are in one SQLite file, so that a restart finds them. What was written survives the end of the process; of a power
+//! failure's last moments it may lose some, but never half of a write: flushing each write to the disk would cost the engine,
+//! which has one connection, milliseconds for each.
 
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use dynoxide::Database;
+use anyhow::{Context as _, bail};
+use dynoxide::{Database, DynoxideError};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -25,12 +28,12 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// Serves an empty engine on `listener`.
+    /// Serves the engine with what is in `file` on `listener`; the file is made if it is not there.
     ///
     /// # Errors
     /// When the engine cannot be opened.
-    pub fn start(tasks: &mut Tasks, listener: TcpListener) -> anyhow::Result<Self> {
-        let database = Database::memory().context("the embedded DynamoDB cannot be opened")?;
+    pub fn start(tasks: &mut Tasks, listener: TcpListener, file: &Path) -> anyhow::Result<Self> {
+        let database = open(file).with_context(|| format!("the embedded DynamoDB cannot open {}", file.display()))?;
         let (served, stopped) = (database.clone(), tasks.stopped());
         tasks.spawn_attentive(async move {
             if let Err(error) = dynoxide::server::serve_with_shutdown(listener, served, stopped.wait()).await {
@@ -42,7 +45,7 @@ impl Tables {
         Ok(tables)
     }
 
-    /// Creates a table of the template.
+    /// Creates a table of the template, unless it is there.
     ///
     /// # Errors
     /// When the engine refuses it.
@@ -50,15 +53,46 @@ impl Tables {
         let name = &table.name;
         let request =
             serde_json::from_value(create_request(table)).with_context(|| format!("table {name} is not complete"))?;
-        self.database
-            .create_table(request)
-            .with_context(|| format!("table {name} cannot be created"))?;
+        match self.database.create_table(request) {
+            Ok(_) => {}
+            Err(DynoxideError::ResourceInUseException(_)) => self.adapt(table)?,
+            Err(error) => return Err(error).with_context(|| format!("table {name} cannot be created")),
+        }
         if let Some(attribute) = &table.ttl_attribute {
             let specification = json!({"AttributeName": attribute, "Enabled": true});
             let request = serde_json::from_value(json!({"TableName": name, "TimeToLiveSpecification": specification}))?;
             self.database
                 .update_time_to_live(request)
                 .with_context(|| format!("table {name} cannot expire items"))?;
+        }
+        Ok(())
+    }
+
+    /// Brings a table of an earlier run to the template, as a deployment does: indexes that are new are made. Other keys are
+    /// another table.
+    fn adapt(&self, table: &Table) -> anyhow::Result<()> {
+        let name = &table.name;
+        let request = serde_json::from_value(json!({"TableName": name}))?;
+        let described = self.database.describe_table(request);
+        let described = described.with_context(|| format!("table {name} cannot be described"))?;
+        let described = serde_json::to_value(described)?;
+        let (wanted, there) = (create_request(table), &described["Table"]);
+        if there["KeySchema"] != wanted["KeySchema"] {
+            bail!("table {name} has other keys than the template: remove the state folder to begin anew");
+        }
+        let list = |of: &Value| of["GlobalSecondaryIndexes"].as_array().cloned().unwrap_or_default();
+        let known: Vec<Value> = list(there).iter().map(|index| index["IndexName"].clone()).collect();
+        for index in list(&wanted)
+            .into_iter()
+            .filter(|index| !known.contains(&index["IndexName"]))
+        {
+            let request = json!({
+                "TableName": name,
+                "AttributeDefinitions": wanted["AttributeDefinitions"],
+                "GlobalSecondaryIndexUpdates": [{"Create": index}],
+            });
+            let updated = self.database.update_table(serde_json::from_value(request)?);
+            updated.with_context(|| format!("table {name} cannot get another index"))?;
         }
         Ok(())
     }
@@ -83,6 +117,14 @@ impl Tables {
             }
         }
     }
+}
+
+fn open(file: &Path) -> anyhow::Result<Database> {
+    let path = file.to_str().context("its path is not UTF-8")?;
+    let database = Database::new(path)?;
+    // What sets the ordinary mode: commits are in the system's hands, and flushed to the disk from time to time.
+    database.disable_bulk_loading()?;
+    Ok(database)
 }
 
 /// What `CreateTable` takes.

@@ -7,8 +7,8 @@
 //!
 //! What a target does not take goes to its dead letters with the attributes `RULE_ARN`, `TARGET_ARN`, `ERROR_CODE` and
 //! `ERROR_MESSAGE`. There are no retries (and so no `RETRY_ATTEMPTS` and `EXHAUSTED_RETRY_CONDITION`): everything is in this
-//! process, where a second attempt would end as the first. Events are delivered before `PutEvents` answers, and once; on AWS
-//! it may be later, and more than once. Neither archives, replays, schemas, pipes, cross-account buses nor permissions.
+//! process, where a second attempt would end as the first. Events are delivered before `PutEvents` answers, and once, so that
+//! none is under way that a restart could lose; on AWS it may be later, and more than once. Neither archives, replays, schemas, pipes, cross-account buses nor permissions.
 
 mod delivery;
 mod entries;
@@ -31,6 +31,7 @@ use self::log::EventLog;
 pub use self::pattern::{Pattern, PatternError};
 use crate::account::{DEFAULT_BUS, rule_arn};
 use crate::sqs::Queues;
+use crate::store::StoreError;
 use crate::tasks::Tasks;
 use crate::template::{self, TargetKind, Template};
 
@@ -79,8 +80,9 @@ impl Buses {
         Ok(buses)
     }
 
-    /// Sends an event, envelope included, to every target that wants it. A bus that is not there has no rules, as on AWS.
-    fn publish(&self, bus: &str, event: &Value) {
+    /// Sends an event, envelope included, to every target that wants it. A bus that is not there has no rules, as on AWS. When a
+    /// queue can't keep it the event was not taken: who sends it again reaches targets twice that have it already.
+    async fn publish(&self, bus: &str, event: &Value) -> Result<(), StoreError> {
         if !self.names.contains(bus) {
             tracing::warn!(
                 bus,
@@ -93,8 +95,9 @@ impl Buses {
             .iter()
             .filter(|rule| rule.bus == bus && rule.pattern.matches(event));
         for target in rules.flat_map(|rule| &rule.targets) {
-            target.deliver(&body);
+            target.deliver(&body).await?;
         }
+        Ok(())
     }
 }
 

@@ -1,11 +1,13 @@
 //! Lambda: unmodified function binaries, run as processes that ask for events over the Lambda Runtime API.
 //!
 //! One process handles one event at a time; an idle one is reused and a new one is started when all are busy. What a
-//! function sees (headers, variables, deadline) is what Lambda shows it. Memory is reported and not enforced.
+//! function sees (headers, variables, deadline) is what Lambda shows it, and a process that has more memory than its function's
+//! `MemorySize` is killed.
 
 mod environment;
 pub(crate) mod invoke_api;
 mod invoker;
+mod memory;
 mod pool;
 mod process;
 mod runtime_api;
@@ -104,6 +106,14 @@ pub enum InvocationError {
     Crashed {
         /// Exit status, signal or the reason why it could not start.
         status: String,
+    },
+    /// The function had more memory than its `MemorySize`; its process was killed.
+    #[error("Runtime.OutOfMemory: Runtime exited with error: signal: killed ({peak_mb} MiB of {limit_mb} MiB)")]
+    OutOfMemory {
+        /// What it may have, in MiB.
+        limit_mb: u32,
+        /// What it had at most, in MiB.
+        peak_mb: u64,
     },
     /// The function's reserved concurrency is in use.
     #[error("the function's reserved concurrency is in use")]

@@ -14,6 +14,7 @@ pub mod secrets_manager;
 pub mod ses;
 pub mod sqs;
 pub mod stand_in;
+pub mod store;
 pub mod tasks;
 pub mod template;
 #[cfg(test)]

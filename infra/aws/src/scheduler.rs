@@ -1,15 +1,24 @@
 //! EventBridge Scheduler: `rate(...)` expressions, the first firing right at the start.
+//!
+//! With a [store](crate::store) a restart goes on where it was: what is not due yet waits for its time, what was missed fires
+//! once, and so does a firing that had not ended when the process did.
 
 use std::time::Duration;
 
 use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::json;
 use tokio::task::JoinSet;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::account::{ACCOUNT, REGION};
 use crate::lambda::Invoker;
+use crate::store::{Durability, Store};
 use crate::template;
+
+/// When each schedule fired last, by its function, whose name it has.
+pub(crate) const TABLES: &str =
+    "CREATE TABLE IF NOT EXISTS schedules (function TEXT PRIMARY KEY, fired_ms INTEGER NOT NULL)";
 
 /// A schedule that the stand-in can run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,18 +81,60 @@ impl TryFrom<&template::Schedule> for Schedule {
 }
 
 impl Schedule {
-    /// Fires now and then at its rate. A firing that is still running does not hold up the next one.
-    pub async fn run(self, invoker: Invoker) {
-        let mut ticks = tokio::time::interval(self.every);
+    /// Fires now, or when it is due by its last run, and then at its rate. A firing that is still running does not hold up the
+    /// next one.
+    pub async fn run(self, invoker: Invoker, store: Option<Store>) {
+        let first = Instant::now() + self.due_in(store.as_ref());
+        let mut ticks = tokio::time::interval_at(first, self.every);
         // A laptop that slept gets one firing, not all that it missed.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut firings = JoinSet::new();
         loop {
             ticks.tick().await;
             while firings.try_join_next().is_some() {}
-            let (invoker, function, payload) = (invoker.clone(), self.function.clone(), self.payload());
-            firings.spawn(async move { invoker.deliver(&function, payload, "its schedule").await });
+            let (schedule, invoker, store) = (self.clone(), invoker.clone(), store.clone());
+            firings.spawn(async move { schedule.fire(&invoker, store.as_ref()).await });
         }
+    }
+
+    /// One firing, which is written down when it has succeeded or is given up.
+    async fn fire(&self, invoker: &Invoker, store: Option<&Store>) {
+        let fired_ms = crate::clock::now().as_millisecond();
+        invoker.deliver(&self.function, self.payload(), "its schedule").await;
+        let Some(store) = store else { return };
+        let function = self.function.clone();
+        let write = move |connection: &Connection| {
+            let upsert = "INSERT INTO schedules (function, fired_ms) VALUES (?1, ?2)
+                ON CONFLICT (function) DO UPDATE SET fired_ms = max(fired_ms, excluded.fired_ms)";
+            connection.execute(upsert, params![function, fired_ms])?;
+            Ok(())
+        };
+        if let Err(error) = store.write(Durability::Process, write).await {
+            tracing::error!(function = self.function, %error, "a firing will be repeated after a restart");
+        }
+    }
+
+    /// How long it is until the first firing of this run.
+    fn due_in(&self, store: Option<&Store>) -> Duration {
+        let function = self.function.clone();
+        let read = move |connection: &Connection| {
+            let select = "SELECT fired_ms FROM schedules WHERE function = ?1";
+            connection.query_row(select, [function], |row| row.get(0)).optional()
+        };
+        let last: Option<i64> = match store.map(|store| store.read(read)) {
+            None => None,
+            Some(Ok(last)) => last,
+            Some(Err(error)) => {
+                tracing::error!(function = self.function, %error, "nothing is known of the last firing");
+                None
+            }
+        };
+        let since_ms = last.map(|last| crate::clock::now().as_millisecond().saturating_sub(last));
+        // A clock that was set back says nothing.
+        let since = since_ms.and_then(|since_ms| u64::try_from(since_ms).ok());
+        since.map_or(Duration::ZERO, |since_ms| {
+            self.every.saturating_sub(Duration::from_millis(since_ms))
+        })
     }
 
     fn payload(&self) -> Bytes {
@@ -112,6 +163,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
+    use crate::testing::TempFolder;
 
     #[test]
     fn rates_are_read_and_the_rest_is_refused_by_name() {
@@ -159,7 +211,7 @@ mod tests {
             every,
             input: Some("{\"shard\": 0}".to_owned()),
         };
-        let running = tokio::spawn(schedule.clone().run(invoker));
+        let running = tokio::spawn(schedule.clone().run(invoker, None));
         tokio::time::sleep(Duration::from_secs(121)).await;
         running.abort();
         assert_eq!(
@@ -176,5 +228,36 @@ mod tests {
         )
         .unwrap();
         assert_eq!(own["source"], "aws.scheduler");
+    }
+
+    #[tokio::test]
+    async fn a_second_run_goes_on_where_the_first_was() {
+        let folder = TempFolder::create();
+        let store = Store::open(&folder.path().join("services.sqlite"), &[TABLES]).unwrap();
+        let schedule = Schedule {
+            function: "work".to_owned(),
+            every: Duration::from_secs(3_600),
+            input: None,
+        };
+        assert_eq!(schedule.due_in(Some(&store)), Duration::ZERO, "it never fired");
+        let invoker = Invoker::new(|_, payload| async { Ok(payload) });
+        schedule.fire(&invoker, Some(&store)).await;
+        let due = schedule.due_in(Some(&store));
+        assert!(due > Duration::from_secs(3_590) && due <= schedule.every, "{due:?}");
+        let frequent = Schedule {
+            every: Duration::from_millis(1),
+            ..schedule.clone()
+        };
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        assert_eq!(frequent.due_in(Some(&store)), Duration::ZERO, "it is overdue");
+
+        let ended = Invoker::new(|_, _| std::future::pending());
+        let other = Schedule {
+            function: "long".to_owned(),
+            ..schedule
+        };
+        let cut = tokio::time::timeout(Duration::from_millis(20), other.fire(&ended, Some(&store))).await;
+        assert!(cut.is_err());
+        assert_eq!(other.due_in(Some(&store)), Duration::ZERO, "its firing did not end");
     }
 }

@@ -1,7 +1,10 @@
-//! SQS in memory: the queues of the template, the protocol that the SDKs speak, and the mappings that invoke functions.
+//! SQS: the queues of the template, the protocol that the SDKs speak, and the mappings that invoke functions.
 //!
-//! Standard queues only. Messages live as long as the process.
+//! Standard queues only. They work in memory and keep in the [store](crate::store) what was sent, so that a restart finds it.
+//! Messages with a `MessageGroupId` make a queue fair: see [`line`].
 
+pub(crate) mod kept;
+mod line;
 mod message;
 mod operations;
 mod protocol;
@@ -17,11 +20,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 pub use message::{Attribute, MESSAGE_BYTES, Message, MessageError};
-pub use queue::{Counts, Queue, ReceiptError, Received, Redrive, Want};
+pub use queue::{Choice, Counts, Queue, ReceiptError, Received, Redrive, Want};
 pub use source::{DEFAULT_CONCURRENCY, EventSource};
 use tokio::net::TcpListener;
 
+use self::kept::Kept;
 use crate::account::ACCOUNT;
+use crate::store::Store;
 use crate::tasks::Tasks;
 use crate::template::{BucketNotification, Template};
 
@@ -35,24 +40,28 @@ pub struct Queues {
 
 impl Queues {
     /// Makes the template's queues and serves them on `listener`. `visibility` replaces every queue's own timeout, for tests
-    /// that wait for a message to come back.
+    /// that wait for a message to come back. Without a `store` messages live as long as the process.
     ///
     /// # Errors
-    /// When a redrive policy names a queue that is not there, or the listener has no address.
+    /// When a redrive policy names a queue that is not there, the store can't be read, or the listener has no address.
     pub fn start(
         tasks: &mut Tasks,
         listener: TcpListener,
         template: &Template,
         visibility: Option<Duration>,
+        store: Option<&Store>,
     ) -> anyhow::Result<Self> {
         let mut by_id = BTreeMap::new();
-        for queue in &template.queues {
-            let visibility = visibility.unwrap_or(Duration::from_secs(queue.visibility_timeout_s));
-            let retention = Duration::from_secs(queue.retention_s);
-            by_id.insert(
-                queue.logical_id.clone(),
-                Arc::new(Queue::new(queue.name.clone(), visibility, retention).with_message_bytes(queue.message_bytes)),
-            );
+        for described in &template.queues {
+            let visibility = visibility.unwrap_or(Duration::from_secs(described.visibility_timeout_s));
+            let retention = Duration::from_secs(described.retention_s);
+            let queue = Queue::new(described.name.clone(), visibility, retention);
+            let mut queue = queue.with_message_bytes(described.message_bytes);
+            if let Some(store) = store {
+                let kept = Kept::new(store.clone(), &described.name);
+                queue = queue.kept(kept).with_context(|| format!("queue {}", described.name))?;
+            }
+            by_id.insert(described.logical_id.clone(), Arc::new(queue));
         }
         for queue in &template.queues {
             let Some((dead_letters, max_receives)) = &queue.redrive else {
@@ -150,6 +159,9 @@ fn system_attributes(message: &Message) -> BTreeMap<&'static str, String> {
     ]);
     if let Some(first) = message.first_received_ms {
         attributes.insert("ApproximateFirstReceiveTimestamp", first.to_string());
+    }
+    if let Some(group) = &message.group {
+        attributes.insert("MessageGroupId", group.to_string());
     }
     attributes
 }

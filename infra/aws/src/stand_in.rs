@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use crate::api_gateway::websocket_api::Limits;
 use crate::api_gateway::{http_api, websocket_api};
@@ -17,17 +16,19 @@ use crate::dynamodb::Tables;
 use crate::eventbridge::Buses;
 use crate::lambda::{ExternalFunction, FunctionsDir, Invoker, Pool, PoolLimits, invoke_api};
 use crate::listeners::{Endpoints, Listeners};
-use crate::s3::{self, Created, ObjectStore};
-use crate::scheduler::Schedule;
+use crate::s3::{Destinations, ObjectStore};
+use crate::scheduler::{self, Schedule};
 use crate::ses;
-use crate::sqs::Queues;
+use crate::sqs::{Queues, kept};
+use crate::store::Store;
 use crate::tasks::Tasks;
 use crate::template::Template;
 
 /// What the caller decides and a template does not say.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The folder of what is kept as files: objects in `s3`, mails in `mail`, events of log groups in `events.ndjson`.
+    /// The folder of what is kept: messages of queues and last runs of schedules in `services.sqlite`, tables in
+    /// `tables.sqlite`, objects in `s3`, mails in `mail`, events of log groups in `events.ndjson`.
     pub state: PathBuf,
     /// Where the function binaries are.
     pub functions: FunctionsDir,
@@ -62,7 +63,7 @@ struct Waiting {
     websocket: TcpListener,
     lambda: TcpListener,
     queues: Queues,
-    creations: UnboundedReceiver<Created>,
+    store: Store,
     schedules: Vec<Schedule>,
     limits: Limits,
 }
@@ -79,16 +80,18 @@ impl StandIn {
         let schedules = schedules.collect::<Result<_, _>>()?;
         let state = &settings.state;
         let mut tasks = Tasks::default();
-        let tables = Tables::start(&mut tasks, listeners.dynamodb)?;
+        std::fs::create_dir_all(state).with_context(|| format!("{} cannot be made", state.display()))?;
+        let store = Store::open(&state.join("services.sqlite"), &[kept::TABLES, scheduler::TABLES])?;
+        let tables = Tables::start(&mut tasks, listeners.dynamodb, &state.join("tables.sqlite"))?;
         for table in &template.tables {
             tables.create(table)?;
         }
-        let (created, creations) = mpsc::unbounded_channel();
-        let objects = ObjectStore::start(&mut tasks, listeners.s3, &state.join("s3"), created)?;
+        let queues = Queues::start(&mut tasks, listeners.sqs, &template, settings.visibility, Some(&store))?;
+        let destinations = Destinations::new(queues.destinations(&template)?);
+        let objects = ObjectStore::start(&mut tasks, listeners.s3, &state.join("s3"), destinations)?;
         for bucket in &template.buckets {
             objects.create_bucket(&bucket.name)?;
         }
-        let queues = Queues::start(&mut tasks, listeners.sqs, &template, settings.visibility)?;
         Buses::start(&mut tasks, listeners.eventbridge, &template, &queues, state)?;
         let mail = state.join("mail");
         ses::start(&mut tasks, listeners.ses, mail.clone())?;
@@ -116,7 +119,7 @@ impl StandIn {
                 websocket: listeners.websocket,
                 lambda: listeners.lambda,
                 queues,
-                creations,
+                store,
                 schedules,
                 limits: settings.websocket,
             }),
@@ -140,10 +143,8 @@ impl StandIn {
             let stopped = tasks.stopped();
             tasks.spawn_attentive(source.run(self.invoker.clone(), stopped));
         }
-        let destinations = waiting.queues.destinations(template)?;
-        tasks.spawn(s3::notify(waiting.creations, destinations));
         for schedule in waiting.schedules {
-            tasks.spawn(schedule.run(self.invoker.clone()));
+            tasks.spawn(schedule.run(self.invoker.clone(), Some(waiting.store.clone())));
         }
         let http = http_api::serve(waiting.http, Arc::clone(template), self.pool.clone());
         tasks.spawn(async {

@@ -1,7 +1,9 @@
 //! The database: one that `DATABASE_URL` names, or a server of our own that ends with the cloud.
 
+mod supervisor;
+
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -11,6 +13,8 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::NoTls;
 use tokio_postgres::config::Host;
+
+use self::supervisor::Supervised;
 
 /// A first start initialises the cluster; a start after a crash replays its log.
 const START_LIMIT: Duration = Duration::from_secs(120);
@@ -24,18 +28,18 @@ const STOP_LIMIT: Duration = Duration::from_secs(30);
 pub struct Postgres {
     /// How functions reach it; may carry a password.
     pub url: String,
-    server: Option<Child>,
+    server: Option<Supervised>,
 }
 
 /// How to run a server of our own.
-#[derive(Debug)]
-pub struct Server<'a> {
+#[derive(Debug, Clone)]
+pub struct Server {
     /// `infra/database/start-postgres`.
-    pub script: &'a Path,
+    pub script: PathBuf,
     /// Where its files are. The script puts them elsewhere, with a link, where its user could not reach them.
-    pub data: &'a Path,
+    pub data: PathBuf,
     /// Where its output goes.
-    pub log: &'a Path,
+    pub log: PathBuf,
     /// The port on 127.0.0.1.
     pub port: u16,
 }
@@ -67,68 +71,69 @@ impl Postgres {
         }
     }
 
-    /// Starts a server, which is to be [waited for](Postgres::ready).
+    /// Starts a server, waits until it takes connections, and starts it again whenever it ends by itself.
     ///
     /// # Errors
-    /// When its script cannot be run, or a server that an earlier run left behind does not stop.
-    pub async fn start(server: &Server<'_>) -> anyhow::Result<Self> {
-        stop_leftover(server.data).await?;
-        let log = File::create(server.log).with_context(|| format!("{} cannot be written", server.log.display()))?;
-        let child = Command::new(server.script)
-            .arg(server.data)
-            .arg(server.port.to_string())
+    /// One sentence when its script cannot be run, it does not start, or a server that an earlier run left behind does not stop.
+    pub async fn start(server: Server) -> anyhow::Result<Self> {
+        stop_leftover(&server.data).await?;
+        File::create(&server.log).with_context(|| format!("{} cannot be written", server.log.display()))?;
+        let running = server.run().await?;
+        Ok(Self {
+            url: server.url(),
+            server: Some(Supervised::over(server, running)),
+        })
+    }
+
+    /// Stops the server if it is ours.
+    pub async fn stop(self) {
+        if let Some(server) = self.server {
+            server.stop().await;
+        }
+    }
+
+    /// Resolves with a sentence when a server of our own has ended and can't be started again.
+    pub async fn ended(&mut self) -> String {
+        match &mut self.server {
+            Some(server) => server.given_up().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Server {
+    fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/analytics", self.port)
+    }
+
+    /// Starts it and waits until it takes connections. One that does not is stopped.
+    async fn run(&self) -> anyhow::Result<Running> {
+        let log = File::options().create(true).append(true).open(&self.log);
+        let log = log.with_context(|| format!("{} cannot be written", self.log.display()))?;
+        let child = Command::new(&self.script)
+            .arg(&self.data)
+            .arg(self.port.to_string())
             .stdin(Stdio::null())
             .stdout(log.try_clone().context("the log of PostgreSQL cannot be shared")?)
             .stderr(log)
             // A group of its own: Ctrl-C in the terminal must not end the database before the functions that use it.
             .process_group(0)
             .spawn()
-            .with_context(|| format!("{} cannot be started", server.script.display()))?;
-        let url = format!("postgres://postgres@127.0.0.1:{}/analytics", server.port);
-        Ok(Self {
-            url,
-            server: Some(child),
-        })
-    }
-
-    /// Waits until it takes connections. `log` is the one that it writes.
-    ///
-    /// # Errors
-    /// One sentence from the script or the server when it does not start.
-    pub async fn ready(&mut self, log: &Path) -> anyhow::Result<()> {
+            .with_context(|| format!("{} cannot be started", self.script.display()))?;
+        let mut running = Running(child);
         let deadline = Instant::now() + START_LIMIT;
-        while !answers(&self.url).await {
-            if let Some(status) = self.server.as_mut().map(Child::try_wait).transpose()?.flatten() {
-                bail!("PostgreSQL did not start ({status}): {}", last_line(log));
+        while !answers(&self.url()).await {
+            if let Some(status) = running.0.try_wait()? {
+                bail!("PostgreSQL did not start ({status}): {}", last_line(&self.log));
             }
             if Instant::now() >= deadline {
-                bail!(
-                    "PostgreSQL does not answer after {} s: {}",
-                    START_LIMIT.as_secs(),
-                    last_line(log)
-                );
+                running.stop().await;
+                let limit_s = START_LIMIT.as_secs();
+                bail!("PostgreSQL does not answer after {limit_s} s: {}", last_line(&self.log));
             }
             sleep(POLL_EVERY).await;
         }
-        Ok(())
-    }
-
-    /// Stops the server if it is ours.
-    pub async fn stop(mut self) {
-        if let Some(child) = &mut self.server {
-            stop(child).await;
-        }
-    }
-
-    /// Resolves with a sentence when a server of our own ends by itself.
-    pub async fn ended(&mut self) -> String {
-        match &mut self.server {
-            Some(child) => match child.wait().await {
-                Ok(status) => format!("PostgreSQL ended by itself ({status})"),
-                Err(error) => format!("PostgreSQL is lost: {error}"),
-            },
-            None => std::future::pending().await,
-        }
+        Ok(running)
     }
 }
 
@@ -142,27 +147,41 @@ async fn answers(url: &str) -> bool {
     true
 }
 
-/// Without an orderly stop (an error, a signal while starting) the server ends all the same, only unwatched.
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        if let Some(group) = self.server.as_ref().and_then(Child::id) {
+/// A server's process.
+#[derive(Debug)]
+struct Running(Child);
+
+impl Running {
+    /// Ends it the fast way (SIGINT: no waiting for clients), at last by force.
+    async fn stop(mut self) {
+        // The group, because a first start has children that initialise the cluster.
+        if let Some(group) = self.0.id() {
             interrupt(&format!("-{group}"));
+        }
+        if timeout(STOP_LIMIT, self.0.wait()).await.is_err() {
+            tracing::error!(
+                "PostgreSQL does not stop within {} s and is killed",
+                STOP_LIMIT.as_secs()
+            );
+            let _ = self.0.kill().await;
+        }
+    }
+
+    /// Resolves when it ends by itself, with how.
+    async fn ended(&mut self) -> String {
+        match self.0.wait().await {
+            Ok(status) => status.to_string(),
+            Err(error) => error.to_string(),
         }
     }
 }
 
-/// Ends PostgreSQL the fast way (SIGINT: no waiting for clients), at last by force.
-async fn stop(child: &mut Child) {
-    // The group, because a first start has children that initialise the cluster.
-    if let Some(group) = child.id() {
-        interrupt(&format!("-{group}"));
-    }
-    if timeout(STOP_LIMIT, child.wait()).await.is_err() {
-        tracing::error!(
-            "PostgreSQL does not stop within {} s and is killed",
-            STOP_LIMIT.as_secs()
-        );
-        let _ = child.kill().await;
+/// Without an orderly stop (an error, a signal while starting) the server ends all the same, only unwatched.
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(group) = self.0.id() {
+            interrupt(&format!("-{group}"));
+        }
     }
 }
 
@@ -250,18 +269,12 @@ mod tests {
         std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
         let port = free_port();
         let server = Server {
-            script: &script,
-            data: &folder.join("data"),
-            log: &log,
+            script,
+            data: folder.join("data"),
+            log,
             port,
         };
-        let error = Postgres::start(&server)
-            .await
-            .unwrap()
-            .ready(&log)
-            .await
-            .unwrap_err()
-            .to_string();
+        let error = Postgres::start(server).await.unwrap_err().to_string();
         assert!(error.ends_with("no disk"), "{error}");
         std::fs::remove_dir_all(&folder).unwrap();
     }

@@ -4,20 +4,23 @@ mod queued;
 
 use identity::Permission;
 use jiff::Timestamp;
-use route::{Access, Answer, Method, Parameter, Route};
-use serde::Serialize;
+use route::{Access, Answer, Body, Method, Parameter, Route};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use queued::{EventSource, QueuedEvents};
 
 /// All routes of this area.
-pub static ROUTES: [&Route; 5] = [
+pub static ROUTES: [&Route; 8] = [
     &ACCEPT_EVENTS,
     &LIST_BATCHES,
     &READ_BATCH,
+    &LIST_FILES,
     &LIST_DEAD_LETTERS,
     &REPLAY_DEAD_LETTER,
+    &REPLAY_DEAD_LETTERS,
+    &READ_USAGE,
 ];
 
 /// Queues events.
@@ -27,7 +30,7 @@ pub static ACCEPT_EVENTS: Route = Route {
     path: "/v1/events/{entity}",
     access: Access::Needs(Permission::WriteEvents),
     operation: "acceptEvents",
-    summary: "Queues events: a JSON list of objects, or one object a line as application/x-ndjson.",
+    summary: "Queues events: a JSON list of objects, or one object a line as application/x-ndjson; packed by gzip where Content-Encoding says so. 429 with Retry-After when the events of this minute are used up.",
     parameters: &[
         Parameter::path("entity", "Code of the entity."),
         Parameter::header(
@@ -69,6 +72,23 @@ pub static READ_BATCH: Route = Route {
     answer: Answer::ok::<Batch>(),
 };
 
+/// Dropped files, the latest first.
+pub static LIST_FILES: Route = Route {
+    function: "review-batches",
+    method: Method::Get,
+    path: "/v1/files",
+    access: Access::Needs(Permission::ReadDeadLetters),
+    operation: "listFiles",
+    summary: "What became of dropped files, the latest first; one that is being loaded says how far it is. What waits to be loaded is not here yet.",
+    parameters: &[
+        Parameter::query("entity", "Only of this entity."),
+        Parameter::query("before", "`next_before` of the page before."),
+        Parameter::query("limit", "Most files, up to 200."),
+    ],
+    request: None,
+    answer: Answer::ok::<Files>(),
+};
+
 /// Events that were refused, newest first.
 pub static LIST_DEAD_LETTERS: Route = Route {
     function: "review-batches",
@@ -99,6 +119,116 @@ pub static REPLAY_DEAD_LETTER: Route = Route {
     request: None,
     answer: Answer::accepted::<Accepted>(),
 };
+
+/// Sends many refused events through ingestion again.
+pub static REPLAY_DEAD_LETTERS: Route = Route {
+    function: "review-batches",
+    method: Method::Post,
+    path: "/v1/dead-letters/replay",
+    access: Access::Needs(Permission::ReplayDeadLetters),
+    operation: "replayDeadLetters",
+    summary: "Sends refused events through ingestion again that were not sent again yet, the newest first, up to 200 at once: those of a batch, of an entity, or all. Each takes effect once.",
+    parameters: &[],
+    request: Some(Body::of::<ReplayMany>()),
+    answer: Answer::accepted::<Replayed>(),
+};
+
+/// What the caller's client uses, and may use.
+pub static READ_USAGE: Route = Route {
+    function: "review-batches",
+    method: Method::Get,
+    path: "/v1/usage",
+    access: Access::Needs(Permission::ReadUsage),
+    operation: "readUsage",
+    summary: "What your organisation uses of each quota, and how much of it there is.",
+    parameters: &[],
+    request: None,
+    answer: Answer::ok::<Usage>(),
+};
+
+/// Which refused events are sent through again.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReplayMany {
+    /// Only those of this entity.
+    pub entity: Option<String>,
+    /// Only those of this batch.
+    #[schema(value_type = Option<String>, format = "uuid")]
+    pub batch: Option<Uuid>,
+    /// `next_before` of the answer before.
+    #[schema(value_type = Option<String>, format = "uuid")]
+    pub before: Option<Uuid>,
+}
+
+/// Refused events that were sent through again.
+#[derive(Serialize, ToSchema)]
+pub struct Replayed {
+    /// How many were queued.
+    pub events: usize,
+    /// How many can't be: broken lines, and files.
+    pub skipped: usize,
+    /// For `before`, when there may be more.
+    #[schema(value_type = Option<String>, format = "uuid")]
+    pub next_before: Option<Uuid>,
+}
+
+/// How much of a quota is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Used {
+    /// How much is used.
+    pub used: u64,
+    /// How much may be.
+    pub limit: u64,
+}
+
+/// What a client uses.
+#[derive(Serialize, ToSchema)]
+pub struct Usage {
+    /// Events of this minute. Files are not counted.
+    pub events_per_minute: Used,
+    /// Facts that were accepted, as they were counted some minutes ago. One that another replaced by its key still counts.
+    pub facts: Used,
+    /// Entities.
+    pub entities: Used,
+    /// KPIs.
+    pub kpis: Used,
+}
+
+/// What became of a file.
+#[derive(Serialize, ToSchema)]
+pub struct File {
+    /// The file: the same bytes under the same key are the same file.
+    #[schema(value_type = String, format = "uuid")]
+    pub id: Uuid,
+    /// Its key on the bucket, which is the `source` of its batches.
+    pub key: String,
+    /// Entity.
+    pub entity: String,
+    /// How far it is: `writing`, `finished`, or `refused`, the rest of it where rows were accepted.
+    pub state: String,
+    /// Why it was refused.
+    pub reason: Option<String>,
+    /// Rows that became facts.
+    pub accepted: i64,
+    /// Rows that became dead letters, and one more where the file or the rest of it was refused.
+    pub rejected: i64,
+    /// When it was first taken up.
+    #[schema(value_type = String, format = DateTime)]
+    pub begun_at: Timestamp,
+    /// When it came so far.
+    #[schema(value_type = String, format = DateTime)]
+    pub changed_at: Timestamp,
+}
+
+/// A page of files, the latest first.
+#[derive(Serialize, ToSchema)]
+pub struct Files {
+    /// The files.
+    pub files: Vec<File>,
+    /// For `?before=`, when there may be more.
+    #[schema(value_type = Option<String>, format = "uuid")]
+    pub next_before: Option<Uuid>,
+}
 
 /// Answer to accepted events.
 #[derive(Serialize, ToSchema)]

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use identity::Permission;
 use route::{Access, Answer, Method, Route};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 /// All routes of this area.
-pub static ROUTES: [&Route; 3] = [&READ_HEALTH, &OPEN_API, &ASYNC_API];
+pub static ROUTES: [&Route; 4] = [&READ_HEALTH, &LIST_QUEUES, &OPEN_API, &ASYNC_API];
 
 /// What works and what does not.
 pub static READ_HEALTH: Route = Route {
@@ -20,6 +21,19 @@ pub static READ_HEALTH: Route = Route {
     parameters: &[],
     request: None,
     answer: Answer::ok::<Health>(),
+};
+
+/// What waits in the queues.
+pub static LIST_QUEUES: Route = Route {
+    function: "report-health",
+    method: Method::Get,
+    path: "/v1/queues",
+    access: Access::Needs(Permission::ReadQueues),
+    operation: "listQueues",
+    summary: "What waits in the queues of events and files, of all clients, for operators.",
+    parameters: &[],
+    request: None,
+    answer: Answer::ok::<Queues>(),
 };
 
 /// The OpenAPI document.
@@ -64,4 +78,20 @@ pub struct HealthCheck {
     pub ok: bool,
     /// What was seen; never an address or a secret.
     pub detail: String,
+}
+
+/// `GET /v1/queues`.
+#[derive(Serialize, ToSchema)]
+pub struct Queues {
+    /// The queues by name: `events`, `dropped_files`, `files`, and `events_last_tries` and `files_last_tries`, where what came too often is tried a last time.
+    pub queues: BTreeMap<String, QueueDepth>,
+}
+
+/// How many messages a queue has, as the service counts: about.
+#[derive(Serialize, ToSchema)]
+pub struct QueueDepth {
+    /// Messages that wait.
+    pub waiting: u64,
+    /// Messages that are worked on, or come back after a pause.
+    pub in_flight: u64,
 }

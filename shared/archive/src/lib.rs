@@ -7,5 +7,6 @@ pub mod files;
 pub mod store;
 pub mod table;
 pub mod text;
+mod thrift;
 
 pub use files::{Chunk, Chunks, FileError, Format, RefusedRow};

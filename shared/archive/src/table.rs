@@ -5,16 +5,23 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{
-    DataType, Decimal128Type, Float32Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+    DataType, Date32Type, Date64Type, Decimal128Type, Field as Column, Float32Type, Float64Type, Int64Type, Schema,
+    TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
 use bytes::Bytes;
 use jiff::Timestamp;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
+use parquet::basic::Type;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 use series::{Field, Mapper};
 
-use crate::files::{CHUNK_ROWS, Chunk, FileError, columns_of};
+use crate::files::{Chunk, FileError, columns_of};
+
+pub mod guard;
+mod lengths;
 
 fn unreadable(cause: &impl ToString) -> FileError {
     FileError::Unreadable {
@@ -23,30 +30,42 @@ fn unreadable(cause: &impl ToString) -> FileError {
     }
 }
 
+/// Rows that are decoded at once; fewer where they are long.
+const BATCH_ROWS: usize = 8_192;
+
 /// A Parquet file's rows, a batch at a time.
 pub struct Table {
-    reader: ParquetRecordBatchReader,
+    bytes: Bytes,
+    metadata: ArrowReaderMetadata,
+    /// The row group that is read next.
+    group: usize,
+    reader: Option<ParquetRecordBatchReader>,
     names: Vec<String>,
+    most: usize,
 }
 
 impl Table {
-    /// Opens a file, `rows` rows to a batch.
+    /// Opens a file, at most `most` rows to a batch.
     ///
     /// # Errors
-    /// When it is not a Parquet file, or cut off.
-    pub fn open(bytes: Bytes, rows: usize) -> Result<Self, FileError> {
-        let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(|error| unreadable(&error))?;
-        let names = builder
-            .schema()
-            .fields()
-            .iter()
-            .map(|field| field.name().clone())
-            .collect();
-        let reader = builder
-            .with_batch_size(rows)
-            .build()
-            .map_err(|error| unreadable(&error))?;
-        Ok(Self { reader, names })
+    /// When it is not a Parquet file, cut off, or would take more than the limits allow.
+    pub fn open(bytes: Bytes, most: usize) -> Result<Self, FileError> {
+        guard::check_footer(&bytes)?;
+        // What Arrow's writers say of types beyond Parquet's own is of no use here: attributes have few types.
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let metadata = ArrowReaderMetadata::load(&bytes, options.clone()).map_err(|error| unreadable(&error))?;
+        guard::check_pages(&bytes, metadata.metadata())?;
+        let metadata = with_whole_times(&metadata, options)?;
+        let fields = metadata.schema().fields();
+        let names = fields.iter().map(|field| field.name().clone()).collect();
+        Ok(Self {
+            bytes,
+            metadata,
+            group: 0,
+            reader: None,
+            names,
+            most,
+        })
     }
 
     /// Names of the columns.
@@ -54,19 +73,58 @@ impl Table {
     pub fn names(&self) -> &[String] {
         &self.names
     }
+
+    /// A reader of the next row group; `None` after the last.
+    fn next_group(&mut self) -> Result<Option<ParquetRecordBatchReader>, FileError> {
+        let groups = self.metadata.metadata().row_groups();
+        let Some(group) = groups.get(self.group) else {
+            return Ok(None);
+        };
+        let rows = guard::rows_at_once(&self.bytes, group, self.most)?;
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), self.metadata.clone());
+        let builder = builder.with_row_groups(vec![self.group]).with_batch_size(rows);
+        self.group += 1;
+        builder.build().map(Some).map_err(|error| unreadable(&error))
+    }
 }
 
 impl Iterator for Table {
     type Item = Result<Batch, FileError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let batch = self.reader.next()?;
-        Some(
-            batch
-                .map_err(|error| unreadable(&error))
-                .and_then(|batch| Batch::new(&batch)),
-        )
+        loop {
+            if let Some(batch) = self.reader.as_mut().and_then(Iterator::next) {
+                let batch = batch.map_err(|error| unreadable(&error));
+                return Some(batch.and_then(|batch| Batch::new(&batch)));
+            }
+            self.reader = match self.next_group().transpose()? {
+                Ok(reader) => Some(reader),
+                Err(error) => return Some(Err(error)),
+            };
+        }
     }
+}
+
+/// Reads times of Spark's old kind (`INT96`) as microseconds, as nanoseconds of 64 bits end in the year 2262 and begin anew.
+fn with_whole_times(
+    metadata: &ArrowReaderMetadata,
+    options: ArrowReaderOptions,
+) -> Result<ArrowReaderMetadata, FileError> {
+    let columns = metadata.metadata().file_metadata().schema_descr().columns();
+    let fields = metadata.schema().fields().iter().zip(columns);
+    let fields: Vec<Column> = fields
+        .map(|(field, column)| {
+            let field = field.as_ref().clone();
+            if column.physical_type() == Type::INT96 {
+                field.with_data_type(DataType::Timestamp(TimeUnit::Microsecond, None))
+            } else {
+                field
+            }
+        })
+        .collect();
+    let schema = Arc::new(Schema::new_with_metadata(fields, metadata.schema().metadata().clone()));
+    ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options.with_schema(schema))
+        .map_err(|error| unreadable(&error))
 }
 
 /// Rows whose columns were brought to the few types that attributes have.
@@ -120,22 +178,15 @@ impl Batch {
 
 /// A column in one of the types that [`field`] reads.
 fn plain(column: &ArrayRef) -> Result<ArrayRef, FileError> {
-    let microseconds = DataType::Timestamp(TimeUnit::Microsecond, None);
     let target = match column.data_type() {
         // Wider than a fact's integer: what does not fit is refused by its digits.
         DataType::UInt64 => DataType::Decimal128(20, 0),
         kind if kind.is_integer() => DataType::Int64,
         DataType::Float16 => return plain(&converted(column, &DataType::Float32)?),
         DataType::Float32 => return Ok(widened(column)),
-        DataType::Float64 => DataType::Float64,
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => DataType::LargeUtf8,
-        DataType::Timestamp(_, _) | DataType::Date64 => microseconds,
-        DataType::Date32 => {
-            return converted(&converted(column, &DataType::Date64)?, &microseconds);
-        }
-        DataType::Dictionary(_, values) if matches!(**values, DataType::Utf8 | DataType::LargeUtf8) => {
-            DataType::LargeUtf8
-        }
+        DataType::Utf8 => DataType::LargeUtf8,
+        // Text that its writer did not call so is one if it can be read; other bytes are refused row by row.
+        DataType::Binary | DataType::FixedSizeBinary(_) => DataType::LargeBinary,
         _ => return Ok(Arc::clone(column)),
     };
     converted(column, &target)
@@ -162,24 +213,65 @@ fn field(column: &ArrayRef, row: usize) -> Field<'_> {
         return Field::Missing;
     }
     match column.data_type() {
+        DataType::Null => Field::Missing,
         DataType::Int64 => Field::Integer(column.as_primitive::<Int64Type>().value(row)),
         DataType::Float64 => Field::Float(column.as_primitive::<Float64Type>().value(row)),
         DataType::Boolean => Field::Boolean(column.as_boolean().value(row)),
-        DataType::LargeUtf8 => Field::Text {
-            text: column.as_string::<i64>().value(row).into(),
-            typed: true,
+        DataType::LargeUtf8 => text(column.as_string::<i64>().value(row)),
+        DataType::LargeBinary => match std::str::from_utf8(column.as_binary::<i64>().value(row)) {
+            Ok(value) => text(value),
+            Err(_) => Field::Other("bytes that are no text in UTF-8"),
         },
-        DataType::Timestamp(TimeUnit::Microsecond, _) => {
-            Field::Time(column.as_primitive::<TimestampMicrosecondType>().value(row))
+        DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => {
+            time_us(column, row).map_or(Field::Other("a time that no calendar reaches"), Field::Time)
         }
-        DataType::Decimal128(_, scale) => u32::try_from(*scale)
-            .ok()
-            .and_then(|scale| {
-                Decimal::try_from_i128_with_scale(column.as_primitive::<Decimal128Type>().value(row), scale).ok()
-            })
+        DataType::Decimal128(_, scale) => decimal(column.as_primitive::<Decimal128Type>().value(row), *scale)
             .map_or(Field::Other("a decimal beyond 28 digits"), Field::Decimal),
         _ => Field::Other("a column of a type that no attribute has"),
     }
+}
+
+fn text(text: &str) -> Field<'_> {
+    Field::Text {
+        text: text.into(),
+        typed: true,
+    }
+}
+
+/// A time in microseconds; `None` where they do not reach.
+fn time_us(column: &ArrayRef, row: usize) -> Option<i64> {
+    match column.data_type() {
+        DataType::Timestamp(TimeUnit::Second, _) => column
+            .as_primitive::<TimestampSecondType>()
+            .value(row)
+            .checked_mul(1_000_000),
+        DataType::Timestamp(TimeUnit::Millisecond, _) => column
+            .as_primitive::<TimestampMillisecondType>()
+            .value(row)
+            .checked_mul(1_000),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => {
+            Some(column.as_primitive::<TimestampMicrosecondType>().value(row))
+        }
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => Some(
+            column
+                .as_primitive::<TimestampNanosecondType>()
+                .value(row)
+                .div_euclid(1_000),
+        ),
+        DataType::Date32 => i64::from(column.as_primitive::<Date32Type>().value(row)).checked_mul(86_400_000_000),
+        DataType::Date64 => column.as_primitive::<Date64Type>().value(row).checked_mul(1_000),
+        _ => None,
+    }
+}
+
+/// A decimal without the zeros behind its last digit, of which Spark writes up to 38: those that are left are what has to fit.
+fn decimal(mut mantissa: i128, scale: i8) -> Option<Decimal> {
+    let mut scale = u32::try_from(scale).ok()?;
+    while scale > 0 && mantissa % 10 == 0 {
+        mantissa /= 10;
+        scale -= 1;
+    }
+    Decimal::try_from_i128_with_scale(mantissa, scale).ok()
 }
 
 fn json(field: &Field<'_>) -> Value {
@@ -204,47 +296,69 @@ fn json(field: &Field<'_>) -> Value {
 /// A Parquet file's rows as facts.
 pub struct Rows<'a> {
     table: Table,
+    /// The batch that is being read, and its next row.
+    batch: Option<(Batch, usize)>,
     /// The column of each field, by the field's place in the mapper.
     columns: Vec<Option<usize>>,
     mapper: &'a Mapper,
     now: Timestamp,
     position: usize,
     failed: bool,
+    /// Why it failed, until that was told.
+    error: Option<FileError>,
 }
 
 impl<'a> Rows<'a> {
     pub(crate) fn open(bytes: Bytes, mapper: &'a Mapper, now: Timestamp) -> Result<Self, FileError> {
-        let table = Table::open(bytes, CHUNK_ROWS)?;
+        let table = Table::open(bytes, BATCH_ROWS)?;
         Ok(Self {
             columns: columns_of(mapper, table.names())?,
             table,
+            batch: None,
             mapper,
             now,
             position: 0,
             failed: false,
+            error: None,
         })
     }
 
     pub(crate) fn next(&mut self) -> Option<Result<Chunk, FileError>> {
-        if self.failed {
-            return None;
-        }
-        let batch = match self.table.next()? {
-            Ok(batch) => batch,
-            Err(error) => {
-                self.failed = true;
-                return Some(Err(error));
-            }
-        };
         let mut chunk = Chunk::default();
-        for row in 0..batch.rows() {
-            let fact = self
-                .mapper
-                .fact(self.now, |place| batch.field(row, self.columns[place]));
-            chunk.add(self.position + row, fact, || Value::Object(batch.json(row)).to_string());
+        while !chunk.is_full() && !self.failed {
+            match self.read_row(&mut chunk) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    self.failed = true;
+                    self.error = Some(error);
+                }
+            }
         }
-        self.position += batch.rows();
-        Some(Ok(chunk))
+        // What was read before an error is good, and comes first.
+        if chunk.rows() > 0 {
+            return Some(Ok(chunk));
+        }
+        self.error.take().map(Err)
+    }
+
+    /// Reads a row; false after the last.
+    fn read_row(&mut self, chunk: &mut Chunk) -> Result<bool, FileError> {
+        let (batch, row) = match self.batch.take() {
+            Some((batch, row)) if row < batch.rows() => (batch, row),
+            _ => match self.table.next().transpose()? {
+                Some(batch) => (batch, 0),
+                None => return Ok(false),
+            },
+        };
+        if row < batch.rows() {
+            let place = |place: usize| batch.field(row, self.columns[place]);
+            let fact = self.mapper.fact(self.now, place);
+            chunk.add(self.position, fact, || Value::Object(batch.json(row)).to_string());
+            self.position += 1;
+        }
+        self.batch = Some((batch, row + 1));
+        Ok(true)
     }
 }
 

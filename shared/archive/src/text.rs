@@ -2,79 +2,100 @@
 
 use std::io::BufRead as _;
 
-use bytes::{Buf as _, Bytes};
+use bytes::Bytes;
+use csv_core::ReadRecordResult;
 use jiff::Timestamp;
 use series::{Field, Mapper, Rejection};
 
-use crate::files::{CHUNK_ROWS, Chunk, FileError, columns_of};
+use crate::files::{Chunk, FileError, MAX_FILE_ROWS, MAX_ORIGINAL_BYTES, MAX_ROW_BYTES, columns_of};
+
+/// The rows behind the last that is read of a file.
+fn too_many() -> FileError {
+    FileError::Limit(format!(
+        "the file has more than {MAX_FILE_ROWS} rows: those up to there count; split it, and put what follows on the bucket"
+    ))
+}
 
 /// A CSV file's rows as facts.
 pub struct CsvRows<'a> {
-    bytes: Bytes,
-    reader: csv::Reader<bytes::buf::Reader<Bytes>>,
+    records: Records,
     width: usize,
     /// The column of each field, by the field's place in the mapper.
     columns: Vec<Option<usize>>,
     mapper: &'a Mapper,
     now: Timestamp,
     position: usize,
+    /// Whether no more rows are read.
+    is_over: bool,
+    /// Why, until that was told.
+    error: Option<FileError>,
 }
 
 impl<'a> CsvRows<'a> {
     pub(crate) fn open(bytes: Bytes, mapper: &'a Mapper, now: Timestamp) -> Result<Self, FileError> {
-        let mut reader = csv::ReaderBuilder::new()
-            .flexible(true)
-            .from_reader(bytes.clone().reader());
-        let header = reader.headers().map_err(|error| FileError::Unreadable {
+        let mut records = Records::new(bytes);
+        let mut header = csv::ByteRecord::new();
+        if records.read(&mut header) == Read::TooLong {
+            return Err(FileError::Limit(format!(
+                "the header has more than {MAX_ROW_BYTES} bytes: it names no more than the attributes of the entity"
+            )));
+        }
+        let unreadable = |cause: &str| FileError::Unreadable {
             format: "CSV",
-            cause: error.to_string(),
-        })?;
-        let names: Vec<String> = header
-            .iter()
-            .map(|name| name.trim().trim_start_matches('\u{feff}').to_owned())
-            .collect();
+            cause: cause.to_owned(),
+        };
+        let header = csv::StringRecord::from_byte_record(header).map_err(|_| unreadable("the header is not UTF-8"))?;
+        let names: Vec<String> = header.iter().map(|name| name.trim().to_owned()).collect();
         Ok(Self {
-            bytes,
-            reader,
+            records,
             width: names.len(),
             columns: columns_of(mapper, &names)?,
             mapper,
             now,
             position: 0,
+            is_over: false,
+            error: None,
         })
     }
 
     pub(crate) fn next(&mut self) -> Option<Result<Chunk, FileError>> {
         let mut chunk = Chunk::default();
         let mut record = csv::ByteRecord::new();
-        while chunk.rows() < CHUNK_ROWS {
-            match self.reader.read_byte_record(&mut record) {
-                Ok(false) => break,
-                Ok(true) if self.is_unclosed(&record) => {
-                    let reason = "a quote that opens here is never closed, so the rest of the file is part of it";
-                    chunk.add(self.position, Err(whole(reason.to_owned())), || line(&record));
-                }
-                Ok(true) => chunk.add(self.position, self.fact(&record), || line(&record)),
-                Err(error) => {
-                    return Some(Err(FileError::Unreadable {
-                        format: "CSV",
-                        cause: error.to_string(),
-                    }));
-                }
+        while !chunk.is_full() && !self.is_over {
+            let read = self.records.read(&mut record);
+            if read == Read::End {
+                break;
             }
+            if self.position == MAX_FILE_ROWS {
+                self.is_over = true;
+                self.error = Some(too_many());
+                break;
+            }
+            let (fact, records) = (self.fact(&read, &record), &self.records);
+            let original = || {
+                if read == Read::Row {
+                    line(&record)
+                } else {
+                    records.beginning()
+                }
+            };
+            chunk.add(self.position, fact, original);
             self.position += 1;
         }
-        (chunk.rows() > 0).then_some(Ok(chunk))
+        if chunk.rows() > 0 {
+            return Some(Ok(chunk));
+        }
+        self.error.take().map(Err)
     }
 
-    /// Whether the file ends within quotes of this record. If so, the library takes all that follows as one field.
-    fn is_unclosed(&self, record: &csv::ByteRecord) -> bool {
-        let start = record.position().and_then(|start| usize::try_from(start.byte()).ok());
-        let rest = start.and_then(|start| self.bytes.get(start..));
-        self.reader.position().byte() == self.bytes.len() as u64 && rest.is_some_and(ends_in_quotes)
-    }
-
-    fn fact(&self, record: &csv::ByteRecord) -> Result<series::Fact, Rejection> {
+    fn fact(&self, read: &Read, record: &csv::ByteRecord) -> Result<series::Fact, Rejection> {
+        if *read == Read::TooLong {
+            return Err(whole(format!("the row has more than {MAX_ROW_BYTES} bytes")));
+        }
+        if *read == Read::Unclosed {
+            let reason = "a quote that opens here is never closed, so the rest of the file is part of it";
+            return Err(whole(reason.to_owned()));
+        }
         if record.len() != self.width {
             return Err(whole(format!(
                 "the line has {} fields, the header has {}",
@@ -92,6 +113,90 @@ impl<'a> CsvRows<'a> {
                     typed: false,
                 })
         })
+    }
+}
+
+/// What was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Read {
+    Row,
+    /// A row that has more than [`MAX_ROW_BYTES`]; nothing of it is kept.
+    TooLong,
+    /// A row within whose quotes the file ends: all that follows is one field.
+    Unclosed,
+    End,
+}
+
+/// The records of a text, none of which is read further than [`MAX_ROW_BYTES`].
+struct Records {
+    bytes: Bytes,
+    /// Where the record that was read last begins and ends.
+    start: usize,
+    at: usize,
+    core: csv_core::Reader,
+    fields: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Records {
+    fn new(bytes: Bytes) -> Self {
+        Self {
+            bytes,
+            start: 0,
+            at: 0,
+            core: csv_core::Reader::new(),
+            fields: vec![0; 4096],
+            ends: vec![0; 128],
+        }
+    }
+
+    /// Reads a record, leaving out empty lines.
+    fn read(&mut self, record: &mut csv::ByteRecord) -> Read {
+        self.start = self.at;
+        record.clear();
+        let (mut written, mut ended, mut too_long) = (0, 0, false);
+        loop {
+            // An empty text tells the library of the end.
+            let rest = &self.bytes[self.at..];
+            let (fields, ends) = (&mut self.fields[written..], &mut self.ends[ended..]);
+            let (result, read, bytes, count) = self.core.read_record(rest, fields, ends);
+            self.at += read;
+            written += bytes;
+            ended += count;
+            match result {
+                ReadRecordResult::InputEmpty => {}
+                ReadRecordResult::OutputFull if self.fields.len() < MAX_ROW_BYTES => {
+                    self.fields.resize(self.fields.len() * 2, 0);
+                }
+                ReadRecordResult::OutputEndsFull if self.ends.len() < MAX_ROW_BYTES => {
+                    self.ends.resize(self.ends.len() * 2, 0);
+                }
+                // The rest is passed over.
+                ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
+                    (written, ended, too_long) = (0, 0, true);
+                }
+                ReadRecordResult::Record => break,
+                ReadRecordResult::End => return Read::End,
+            }
+        }
+        if self.at == self.bytes.len() && ends_in_quotes(&self.bytes[self.start..]) {
+            return Read::Unclosed;
+        }
+        if too_long {
+            return Read::TooLong;
+        }
+        let mut from = 0;
+        for end in &self.ends[..ended] {
+            record.push_field(&self.fields[from..*end]);
+            from = *end;
+        }
+        Read::Row
+    }
+
+    /// The beginning of the record that was read last.
+    fn beginning(&self) -> String {
+        let end = self.at.min(self.start + MAX_ORIGINAL_BYTES);
+        String::from_utf8_lossy(self.bytes[self.start..end].trim_ascii()).into_owned()
     }
 }
 
@@ -139,46 +244,69 @@ fn without_mark(bytes: Bytes) -> Bytes {
 
 /// An NDJSON file's rows as facts.
 pub struct NdjsonRows<'a> {
-    reader: bytes::buf::Reader<Bytes>,
+    bytes: Bytes,
     mapper: &'a Mapper,
     now: Timestamp,
     position: usize,
+    /// Whether no more rows are read.
+    is_over: bool,
+    /// Why, until that was told.
+    error: Option<FileError>,
 }
 
 impl<'a> NdjsonRows<'a> {
     pub(crate) fn open(bytes: Bytes, mapper: &'a Mapper, now: Timestamp) -> Self {
         Self {
-            reader: without_mark(bytes).reader(),
+            bytes: without_mark(bytes),
             mapper,
             now,
             position: 0,
+            is_over: false,
+            error: None,
         }
     }
 
     pub(crate) fn next(&mut self) -> Option<Result<Chunk, FileError>> {
         let mut chunk = Chunk::default();
-        let mut line = Vec::new();
-        while chunk.rows() < CHUNK_ROWS {
-            line.clear();
-            match self.reader.read_until(b'\n', &mut line) {
-                Ok(0) => break,
-                Ok(_) if line.trim_ascii().is_empty() => continue,
-                Ok(_) => chunk.add(self.position, self.fact(&line), || {
-                    String::from_utf8_lossy(line.trim_ascii()).into_owned()
-                }),
-                Err(error) => {
-                    return Some(Err(FileError::Unreadable {
-                        format: "NDJSON",
-                        cause: error.to_string(),
-                    }));
-                }
+        while !chunk.is_full() && !self.is_over {
+            let Some(line) = self.line() else {
+                break;
+            };
+            if self.position == MAX_FILE_ROWS {
+                self.is_over = true;
+                self.error = Some(too_many());
+                break;
             }
+            let shown = &line[..line.len().min(MAX_ORIGINAL_BYTES)];
+            chunk.add(self.position, self.fact(&line), || {
+                String::from_utf8_lossy(shown).into_owned()
+            });
             self.position += 1;
         }
-        (chunk.rows() > 0).then_some(Ok(chunk))
+        if chunk.rows() > 0 {
+            return Some(Ok(chunk));
+        }
+        self.error.take().map(Err)
+    }
+
+    /// The next line that has anything in it, a part of the file and no copy.
+    fn line(&mut self) -> Option<Bytes> {
+        while !self.bytes.is_empty() {
+            // A slice never fails.
+            let length = self.bytes.as_ref().skip_until(b'\n').unwrap_or(self.bytes.len());
+            let line = self.bytes.split_to(length);
+            let trimmed = line.trim_ascii();
+            if !trimmed.is_empty() {
+                return Some(line.slice_ref(trimmed));
+            }
+        }
+        None
     }
 
     fn fact(&self, line: &[u8]) -> Result<series::Fact, Rejection> {
+        if line.len() > MAX_ROW_BYTES {
+            return Err(whole(format!("the row has more than {MAX_ROW_BYTES} bytes")));
+        }
         let text = std::str::from_utf8(line).map_err(|_| whole("the line is not UTF-8".to_owned()))?;
         self.mapper.json(self.now, text)
     }

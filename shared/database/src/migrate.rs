@@ -6,7 +6,7 @@ use crate::transaction::{Held, Scope};
 use crate::{Database, Edition, Error, Session};
 
 /// The files of `migrations/core` with their names, in order.
-const MIGRATIONS: [(&str, &str); 6] = [
+const MIGRATIONS: [(&str, &str); 7] = [
     ("V1__core", include_str!("../../../migrations/core/V1__core.sql")),
     (
         "V2__proposals",
@@ -22,6 +22,10 @@ const MIGRATIONS: [(&str, &str); 6] = [
         include_str!("../../../migrations/core/V5__batch_progress.sql"),
     ),
     ("V6__volumes", include_str!("../../../migrations/core/V6__volumes.sql")),
+    (
+        "V7__files_and_usage",
+        include_str!("../../../migrations/core/V7__files_and_usage.sql"),
+    ),
 ];
 
 /// What a migration did.

@@ -61,7 +61,12 @@ impl Permission {
     #[must_use]
     pub const fn feature(self) -> Option<Feature> {
         match self {
-            Self::ReadCatalog | Self::ReadDeadLetters | Self::ReadLicences | Self::IssueLicences => None,
+            Self::ReadCatalog
+            | Self::ReadDeadLetters
+            | Self::ReadLicences
+            | Self::IssueLicences
+            | Self::ReadUsage
+            | Self::ReadQueues => None,
             Self::WriteCatalog => Some(Feature::Modelling),
             Self::WriteEvents | Self::ReplayDeadLetters => Some(Feature::Ingest),
             Self::ReadSeries => Some(Feature::Series),
@@ -169,6 +174,8 @@ mod tests {
             (DecideProposals, Some(Proposals)),
             (ReadLicences, None),
             (IssueLicences, None),
+            (ReadUsage, None),
+            (ReadQueues, None),
         ];
         assert_eq!(table.map(|(permission, _)| permission), Permission::ALL);
         for (permission, feature) in table {

@@ -51,6 +51,10 @@ pub enum Permission {
     ReadLicences,
     /// Issue and revoke licences of every client, and withdraw signing keys.
     IssueLicences,
+    /// See what one's own client uses, and may use.
+    ReadUsage,
+    /// See what waits in the queues of all clients.
+    ReadQueues,
 }
 
 impl Role {
@@ -76,10 +80,11 @@ impl Role {
     pub const fn may(self, permission: Permission) -> bool {
         use Permission::{
             ControlStreams, DecideProposals, IssueLicences, ReadCatalog, ReadDeadLetters, ReadLicences, ReadProposals,
-            ReadSeries, ReadStreams, ReplayDeadLetters, WatchSeries, WriteCatalog, WriteEvents, WriteProposals,
+            ReadQueues, ReadSeries, ReadStreams, ReadUsage, ReplayDeadLetters, WatchSeries, WriteCatalog, WriteEvents,
+            WriteProposals,
         };
         match permission {
-            ReadCatalog | ReadSeries | WatchSeries | ReadStreams => !matches!(self, Self::Operator),
+            ReadCatalog | ReadSeries | WatchSeries | ReadStreams | ReadUsage => !matches!(self, Self::Operator),
             // What a proposal costs is between those who negotiate it: it is not for everyone who looks at KPIs.
             WriteCatalog | WriteEvents | ReadDeadLetters | ReplayDeadLetters | ReadProposals | WriteProposals => {
                 matches!(self, Self::Admin | Self::Analyst)
@@ -87,14 +92,14 @@ impl Role {
             ControlStreams | DecideProposals => matches!(self, Self::Admin),
             ReadLicences => matches!(self, Self::Admin | Self::Operator),
             // Not the client's own administrator: nobody grants a licence to itself.
-            IssueLicences => matches!(self, Self::Operator),
+            IssueLicences | ReadQueues => matches!(self, Self::Operator),
         }
     }
 }
 
 impl Permission {
     /// Every permission, for tables and tests.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::ReadCatalog,
         Self::WriteCatalog,
         Self::WriteEvents,
@@ -109,6 +114,8 @@ impl Permission {
         Self::DecideProposals,
         Self::ReadLicences,
         Self::IssueLicences,
+        Self::ReadUsage,
+        Self::ReadQueues,
     ];
 }
 
@@ -136,6 +143,8 @@ impl fmt::Display for Permission {
             Self::DecideProposals => "issue, accept or decline proposals",
             Self::ReadLicences => "read licences",
             Self::IssueLicences => "issue or revoke licences",
+            Self::ReadUsage => "read what is used",
+            Self::ReadQueues => "see what waits in queues",
         })
     }
 }
@@ -180,6 +189,8 @@ mod tests {
             (DecideProposals, [true, false, false, false]),
             (ReadLicences, [true, false, false, true]),
             (IssueLicences, [false, false, false, true]),
+            (ReadUsage, [true, true, true, false]),
+            (ReadQueues, [false, false, false, true]),
         ];
         assert_eq!(table.map(|(permission, _)| permission), Permission::ALL);
         for (permission, expected) in table {

@@ -1,5 +1,7 @@
 //! Parses a request into types at the edge: the caller, JSON bodies and query strings, with errors that name the input.
 
+use std::collections::BTreeSet;
+
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::request::Parts;
 use identity::{Caller, Denied, Permission, Role};
@@ -159,6 +161,12 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        if let Some(name) = repeated(&parts.uri) {
+            return Err(
+                Problem::malformed(format!("the query string has the parameter {name:?} more than once"))
+                    .hint("give each parameter once"),
+            );
+        }
         axum::extract::Query::<T>::try_from_uri(&parts.uri)
             .map(|query| Self(query.0))
             .map_err(|error| {
@@ -168,6 +176,16 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
                 ))
             })
     }
+}
+
+/// The first parameter that a query string has again. What reads it into a type would name another one.
+fn repeated(uri: &http::Uri) -> Option<String> {
+    let axum::extract::Query(pairs) = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri).ok()?;
+    let mut names = BTreeSet::new();
+    pairs
+        .into_iter()
+        .map(|(name, _)| name)
+        .find(|name| !names.insert(name.clone()))
 }
 
 /// A path of serde (`attributes[2].name`) as a JSON pointer (`/attributes/2/name`).
@@ -199,6 +217,19 @@ mod tests {
             ("attributes[2].name", "/attributes/2/name"),
         ] {
             assert_eq!(pointer(path), expected);
+        }
+    }
+
+    #[test]
+    fn a_parameter_that_is_given_again_is_named() {
+        for (query, expected) in [
+            ("", None),
+            ("limit=1&entity=a", None),
+            ("entity=a&limit=1&entity=b", Some("entity")),
+            ("a%20b=1&limit=2&a+b=3", Some("a b")),
+        ] {
+            let uri = format!("/v1/batches?{query}").parse().expect("a URI");
+            assert_eq!(repeated(&uri).as_deref(), expected, "{query}");
         }
     }
 

@@ -39,7 +39,13 @@ pub struct Problem {
     /// Each single thing that is wrong.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub issues: Vec<Issue>,
+    /// Seconds after which it may go well: the header `Retry-After`.
+    #[serde(skip)]
+    pub retry_after: Option<u16>,
 }
+
+/// Seconds after which one comes back who was told that something does not answer for now.
+const RETRY_AFTER: u16 = 10;
 
 impl Problem {
     /// A problem of a kind: `name` ends its type URN, `title` is for people.
@@ -52,6 +58,7 @@ impl Problem {
             detail: detail.into(),
             hint: None,
             issues: Vec::new(),
+            retry_after: None,
         }
     }
 
@@ -118,15 +125,27 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Too large", detail)
     }
 
-    /// 429: too many tries.
+    /// 415: the body is written in a way that is not read.
     #[must_use]
-    pub fn too_many(detail: impl Into<String>) -> Self {
+    pub fn unsupported(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported-media-type",
+            "Unsupported media type",
+            detail,
+        )
+    }
+
+    /// 429: too many tries; it may go well after so many seconds.
+    #[must_use]
+    pub fn too_many(detail: impl Into<String>, retry_after: u16) -> Self {
         Self::new(
             StatusCode::TOO_MANY_REQUESTS,
             "too-many-requests",
             "Too many requests",
             detail,
         )
+        .retry_after(retry_after)
     }
 
     /// 500: not the caller's fault. The cause goes to the log, not to the caller.
@@ -152,6 +171,7 @@ impl Problem {
             "the database took longer than a request may",
         )
         .hint("try again when less is going on, or ask for less: a shorter range, a longer period, fewer groups")
+        .retry_after(RETRY_AFTER)
     }
 
     /// 503: the database does not answer. The cause goes to the log.
@@ -165,6 +185,14 @@ impl Problem {
             "the database does not answer, so nothing can be said or changed for now",
         )
         .hint("try again in a minute; a change that was cut off may have been made or not: read before you repeat it")
+        .retry_after(RETRY_AFTER)
+    }
+
+    /// Adds after how many seconds it may go well.
+    #[must_use]
+    pub const fn retry_after(mut self, seconds: u16) -> Self {
+        self.retry_after = Some(seconds);
+        self
     }
 
     /// Adds how to put it right.
@@ -213,7 +241,11 @@ impl IntoResponse for Problem {
         self.issues.iter_mut().for_each(|issue| shorten(&mut issue.detail));
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_string(&self).unwrap_or_default();
-        (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response()
+        let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
     }
 }
 
@@ -222,6 +254,27 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
+
+    fn told(problem: Problem) -> Option<String> {
+        let response = problem.into_response();
+        let told = response.headers().get(header::RETRY_AFTER)?;
+        Some(told.to_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn who_may_come_back_is_told_when() {
+        assert_eq!(told(Problem::too_many("more than 10", 7)).as_deref(), Some("7"));
+        assert_eq!(told(Problem::forbidden("no")), None);
+    }
+
+    #[cfg(feature = "database")]
+    #[test]
+    fn who_meets_a_database_that_does_not_answer_is_told_when() {
+        let cause = anyhow::anyhow!("gone");
+        for problem in [Problem::took_too_long(&cause), Problem::database_is_unavailable(&cause)] {
+            assert_eq!(told(problem).as_deref(), Some("10"));
+        }
+    }
 
     #[tokio::test]
     async fn an_input_is_not_repeated_without_end() {

@@ -1,9 +1,11 @@
 //! One SQS queue: sends to it, and says when a message is due again.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_sdk_sqs::types::QueueAttributeName;
 
 /// Largest message that SQS takes (1 MiB since 2025).
 pub const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
@@ -25,11 +27,37 @@ impl Backoff {
     }
 }
 
+/// How a message is held that is worked on for long.
+#[derive(Clone, Copy, Debug)]
+pub struct Beat {
+    /// It is hidden for so long.
+    pub hidden: Duration,
+    /// And hidden anew so often: a few times in that time, so that one that fails does no harm.
+    pub renewed: Duration,
+}
+
+impl Beat {
+    /// A minute, three times a minute.
+    pub const MINUTE: Self = Self {
+        hidden: Duration::from_secs(60),
+        renewed: Duration::from_secs(20),
+    };
+}
+
 /// How often a message was received, this time included.
 #[must_use]
 pub fn receives(message: &SqsMessage) -> u32 {
     let count = message.attributes.get("ApproximateReceiveCount");
     count.and_then(|count| count.parse().ok()).unwrap_or(1)
+}
+
+/// How many messages a queue has, as SQS counts: about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Depth {
+    /// Messages that wait to be received.
+    pub waiting: u64,
+    /// Messages that are worked on, or come back after a pause.
+    pub in_flight: u64,
 }
 
 /// A queue by its URL.
@@ -63,14 +91,52 @@ impl Queue {
     /// # Errors
     /// When SQS does not take it after the SDK's own retries.
     pub async fn send(&self, body: String) -> Result<()> {
+        self.put(None, body).await
+    }
+
+    /// As [`Self::send`], in a group, such as a client. A queue that holds many messages of one group gives those of others first, so that none waits
+    /// for what another has sent. (SQS calls this a fair queue: messages of a group are neither ordered nor held back.)
+    ///
+    /// # Errors
+    /// When SQS does not take it after the SDK's own retries.
+    pub async fn send_in_group(&self, group: impl ToString, body: String) -> Result<()> {
+        self.put(Some(group.to_string()), body).await
+    }
+
+    async fn put(&self, group: Option<String>, body: String) -> Result<()> {
         self.client
             .send_message()
             .queue_url(&self.url)
+            .set_message_group_id(group)
             .message_body(body)
             .send()
             .await
             .context("send to queue")?;
         Ok(())
+    }
+
+    /// How many messages wait in the queue, are being worked on, and wait for their pause.
+    ///
+    /// # Errors
+    /// When SQS does not tell after the SDK's own retries.
+    pub async fn depth(&self) -> Result<Depth> {
+        let names = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        ];
+        let asked = self.client.get_queue_attributes().queue_url(&self.url);
+        let answer = asked.set_attribute_names(Some(names.to_vec())).send().await;
+        let answer = answer.context("ask for a queue's depth")?;
+        let count = |name: &QueueAttributeName| {
+            let count = answer.attributes().and_then(|all| all.get(name));
+            count
+                .and_then(|count| count.parse().ok())
+                .context("the queue does not tell its depth")
+        };
+        Ok(Depth {
+            waiting: count(&names[0])?,
+            in_flight: count(&names[1])?,
+        })
     }
 
     /// Works on each message of an event, one after the other. One that fails is logged, comes back after its
@@ -112,16 +178,22 @@ impl Queue {
         }
     }
 
-    /// Hides a received message for as long as it may take to work on it, and no longer: where the function is killed meanwhile, another one takes
-    /// it up then, and not only after the queue's own visibility timeout. Where SQS does not do so, that timeout stays, and the log says so.
-    pub async fn hold(&self, message: &SqsMessage, longest: Duration) {
-        if let Err(error) = self.hide(message, longest).await {
-            let cause = format!("{error:#}");
-            tracing::warn!(
-                message = message.message_id,
-                cause,
-                "the message stays hidden as long as the queue says"
-            );
+    /// Hides a received message while it is worked on, a minute at a time: where the function is killed meanwhile, another one takes it up within that
+    /// minute, and not only after the queue's own visibility timeout. Where SQS does not do so, that timeout stays, and the log says so.
+    pub async fn held<T>(&self, message: &SqsMessage, beat: Beat, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        loop {
+            if let Err(error) = self.hide(message, beat.hidden).await {
+                let cause = format!("{error:#}");
+                tracing::warn!(
+                    message = message.message_id,
+                    cause,
+                    "the message stays hidden as long as the queue says"
+                );
+            }
+            if let Ok(done) = tokio::time::timeout(beat.renewed, &mut work).await {
+                return done;
+            }
         }
     }
 

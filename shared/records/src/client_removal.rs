@@ -5,7 +5,7 @@ use facts::relocate;
 use uuid::Uuid;
 
 /// Ordinary tables with rows of clients, each before those that it refers to.
-pub const TABLES: [&str; 18] = [
+pub const TABLES: [&str; 20] = [
     "licence_notices",
     "licences",
     "proposal_renderings",
@@ -15,6 +15,8 @@ pub const TABLES: [&str; 18] = [
     "outbox",
     "dead_letters",
     "batches",
+    "files",
+    "facts_of_days",
     "kpis",
     "fillings",
     "stopped_groupings",

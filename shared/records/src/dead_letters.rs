@@ -51,6 +51,8 @@ pub struct Wanted<'a> {
     pub batch: Option<Uuid>,
     /// Only those before this one.
     pub before: Option<Uuid>,
+    /// Only those that were not sent through again yet.
+    pub is_new: bool,
 }
 
 /// A page of dead letters, newest first.
@@ -60,14 +62,19 @@ pub struct Wanted<'a> {
 pub async fn list(database: &Database, client: Uuid, wanted: Wanted<'_>, limit: i64) -> Result<Vec<DeadLetter>, Error> {
     let sql = format!(
         "SELECT {COLUMNS} FROM core.dead_letters WHERE client_id = $1 AND ($2::text IS NULL OR entity = $2)
-            AND ($3::uuid IS NULL OR batch_id = $3) AND ($4::uuid IS NULL OR id < $4)
-         ORDER BY id DESC LIMIT $5"
+            AND ($3::uuid IS NULL OR batch_id = $3) AND ($4::uuid IS NULL OR id < $4) AND (NOT $5::boolean OR replayed_at IS NULL)
+         ORDER BY id DESC LIMIT $6"
     );
     let limit = limit.clamp(1, MAX_PAGE);
-    let Wanted { entity, batch, before } = wanted;
+    let Wanted {
+        entity,
+        batch,
+        before,
+        is_new,
+    } = wanted;
     database
         .of(client)
-        .rows(&sql, &[&client, &entity, &batch, &before, &limit])
+        .rows(&sql, &[&client, &entity, &batch, &before, &is_new, &limit])
         .await
 }
 
@@ -100,6 +107,22 @@ pub async fn mark_replayed(database: &Database, client: Uuid, id: Uuid, replay_b
     database
         .of(client)
         .execute(sql, &[&client, &id, &replay_batch])
+        .await
+        .map(drop)
+}
+
+/// Marks dead letters, each as sent through again by the batch beside it; the first time counts.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn mark_all_replayed(database: &Database, client: Uuid, replayed: &[(Uuid, Uuid)]) -> Result<(), Error> {
+    let sql = "UPDATE core.dead_letters AS letter SET replayed_at = clock_timestamp(), replay_batch = sent.batch
+        FROM unnest($2::uuid[], $3::uuid[]) AS sent (id, batch)
+        WHERE letter.client_id = $1 AND letter.id = sent.id AND letter.replayed_at IS NULL";
+    let (letters, batches): (Vec<Uuid>, Vec<Uuid>) = replayed.iter().copied().unzip();
+    database
+        .of(client)
+        .execute(sql, &[&client, &letters, &batches])
         .await
         .map(drop)
 }

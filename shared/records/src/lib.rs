@@ -2,7 +2,7 @@
 //!
 //! These tables are isolated by row-level security: a statement runs in a transaction of one client, unless it says why not.
 //!
-//! - [`clients`] and their users; [`definitions`] of entities and KPIs; [`batches`] and [`dead_letters`] of ingestion
+//! - [`clients`] and their users; [`definitions`] of entities and KPIs; [`batches`], [`files`] and [`dead_letters`] of ingestion; [`usage`]
 //! - [`proposals`] with their revisions, [`renderings`] of their documents, and [`branding`]
 //! - [`licences`], [`licence_keys`], [`renewal_notices`]
 //! - [`outbox`]: domain events on their way to the bus
@@ -13,9 +13,11 @@ pub mod client_removal;
 pub mod clients;
 pub mod dead_letters;
 pub mod definitions;
+pub mod files;
 pub mod licence_keys;
 pub mod licences;
 pub mod outbox;
 pub mod proposals;
 pub mod renderings;
 pub mod renewal_notices;
+pub mod usage;

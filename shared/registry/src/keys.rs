@@ -11,6 +11,8 @@
 //! SHARD#0            HANDOVER#{id}#{part}                one part of a handover
 //! REFRESH#{jti}      TOKEN                               a refresh token
 //! ATTEMPTS#{hash}    WINDOW                              sign-in attempts
+//! QUOTA#{client}     LIMITS                              what a client may use, where that is not the usual
+//! QUOTA#{client}     MINUTE#{number}                     events that a client has sent in a minute
 //! ```
 //!
 //! Connection ids are API Gateway's own: base64, so never a `#`.
@@ -76,6 +78,20 @@ impl Key {
         Self {
             pk: format!("ATTEMPTS#{}", stable_hash(key)),
             sk: "WINDOW".to_owned(),
+        }
+    }
+
+    pub(crate) fn limits(client: Uuid) -> Self {
+        Self {
+            pk: format!("QUOTA#{client}"),
+            sk: "LIMITS".to_owned(),
+        }
+    }
+
+    pub(crate) fn minute(client: Uuid, minute: i64) -> Self {
+        Self {
+            pk: format!("QUOTA#{client}"),
+            sk: format!("MINUTE#{minute}"),
         }
     }
 

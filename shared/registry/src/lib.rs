@@ -1,5 +1,5 @@
 //! What DynamoDB holds, and the only crate that knows its items: connections and their subscriptions, the sequence of changes to them, the
-//! publisher's lease and handover, stream controls, redeemed refresh tokens and sign-in attempts.
+//! publisher's lease and handover, stream controls, redeemed refresh tokens, sign-in attempts and quotas.
 //!
 //! One table, `pk` and `sk` (see [`keys`]), with `expires_at` as its TTL. DynamoDB sweeps late, so every read here treats an
 //! expired item as gone. There is no clock: the time is an argument.
@@ -20,6 +20,7 @@ pub mod handover;
 mod item;
 pub mod keys;
 pub mod lease;
+pub mod quotas;
 mod read;
 pub mod refresh;
 pub mod roster;

@@ -115,14 +115,14 @@ pub(crate) fn value(kind: AttributeType, field: Field<'_>) -> Result<Value, Stri
         (_, Field::Missing) => Ok(Value::Null),
         (_, Field::Text { text, typed: false }) if text.is_empty() => Ok(Value::Null),
         (AttributeType::Boolean, Field::Boolean(boolean)) => Ok(Value::Boolean(boolean)),
-        (AttributeType::Boolean, Field::Text { text, typed: false }) => match text.as_ref() {
+        // Programs write numbers with gaps as 1.0, and truth with a capital.
+        (AttributeType::Boolean, Field::Text { text, typed: false }) => match text.to_ascii_lowercase().as_str() {
             "true" | "t" | "1" => Ok(Value::Boolean(true)),
             "false" | "f" | "0" => Ok(Value::Boolean(false)),
             _ => Err(format!("{:?} is not a boolean: write true or false", shown(&text))),
         },
         (AttributeType::Integer, Field::Integer(integer)) => bounded_integer(integer),
-        (AttributeType::Integer, Field::Text { text, typed: false }) => text
-            .parse()
+        (AttributeType::Integer, Field::Text { text, typed: false }) => whole_digits(&text)
             .map_err(|_| format!("{:?} is not an integer", shown(&text)))
             .and_then(bounded_integer),
         (AttributeType::Integer, Field::Digits(digits)) => whole_digits(digits).and_then(bounded_integer),

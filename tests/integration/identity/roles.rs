@@ -75,15 +75,16 @@ type GuardedRoute = (Method, &'static str, String, Option<Value>, Permission);
 
 fn kpi_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
     use Permission::{
-        ControlStreams, ReadCatalog, ReadDeadLetters, ReadSeries, ReadStreams, ReplayDeadLetters, WriteCatalog,
-        WriteEvents,
+        ControlStreams, ReadCatalog, ReadDeadLetters, ReadQueues, ReadSeries, ReadStreams, ReadUsage,
+        ReplayDeadLetters, WriteCatalog, WriteEvents,
     };
     let entity = json!({ "code": "Mine", "domain": "test", "attributes": [{ "name": "weight", "type": "decimal" }] });
     let kpi = json!({ "code": "MINE", "name": "Mine", "formula": "COUNT(Flight)" });
     let stream = json!({ "kpi": "FLIGHTS", "period": "minute" });
     let event = json!([{ "date": "2026-03-28T10:00:00Z" }]);
+    let many = json!({ "entity": "Nothing" });
     let day = "period=day&from=2026-03-28T00:00:00Z&to=2026-03-29T00:00:00Z";
-    let routes: [(Method, &'static str, &str, Option<&Value>, Permission); 19] = [
+    let routes: [(Method, &'static str, &str, Option<&Value>, Permission); 23] = [
         (Method::GET, "/v1/entities", "", None, ReadCatalog),
         (Method::POST, "/v1/entities", "", Some(&entity), WriteCatalog),
         (Method::GET, "/v1/entities/{code}", "Flight", None, ReadCatalog),
@@ -111,7 +112,17 @@ fn kpi_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
         (Method::POST, "/v1/events/{entity}", "Flight", Some(&event), WriteEvents),
         (Method::GET, "/v1/batches/{id}", batch, None, ReadDeadLetters),
         (Method::GET, "/v1/batches", "", None, ReadDeadLetters),
+        (Method::GET, "/v1/files", "", None, ReadDeadLetters),
+        (Method::GET, "/v1/usage", "", None, ReadUsage),
+        (Method::GET, "/v1/queues", "", None, ReadQueues),
         (Method::GET, "/v1/dead-letters", "", None, ReadDeadLetters),
+        (
+            Method::POST,
+            "/v1/dead-letters/replay",
+            "",
+            Some(&many),
+            ReplayDeadLetters,
+        ),
         (
             Method::POST,
             "/v1/dead-letters/{id}/replay",

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsMessage;
-use platform::queue::Queue;
+use platform::queue::{Beat, Queue};
 use serde_json::{Value, json};
 use tests::fake_service::configuration;
 use tests::http::User;
@@ -68,7 +68,7 @@ async fn a_file_that_came_too_often_is_a_dead_letter() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_message_whose_function_is_killed_comes_back_when_it_could_have_been_done() {
+async fn a_message_is_hidden_while_it_is_worked_on_and_comes_back_soon_after() {
     // A queue that no function empties.
     const QUEUE: &str = "analytics-engine-renders-dead";
     let product = Product::shared().await;
@@ -86,8 +86,21 @@ async fn a_message_whose_function_is_killed_comes_back_when_it_could_have_been_d
     let mut message = SqsMessage::default();
     message.receipt_handle = Some(first["ReceiptHandle"].text().to_owned());
     let queue = Queue::new(&configuration(product.sqs()), product.queue_url(QUEUE));
-    queue.hold(&message, Duration::from_secs(1)).await;
-    assert_eq!(receive().await, None, "it is worked on");
+    let beat = Beat {
+        hidden: Duration::from_secs(2),
+        renewed: Duration::from_millis(500),
+    };
+    let work = async {
+        for _ in 0..6 {
+            tokio::time::sleep(beat.renewed).await;
+            assert_eq!(
+                receive().await,
+                None,
+                "it is worked on for longer than it is hidden at once"
+            );
+        }
+    };
+    queue.held(&message, beat, work).await;
     let again = eventually("the message comes back", receive).await;
     let delete = json!({ "ReceiptHandle": again["ReceiptHandle"] });
     product.sqs_call("DeleteMessage", QUEUE, delete).await;

@@ -3,8 +3,7 @@
 use anyhow::Context as _;
 use api::identity::SignIn;
 use axum::extract::State;
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use identity::{Caller, Email, spend_verification, verify_password};
 use platform::extract::Json;
 use platform::{Problem, clock};
@@ -27,7 +26,7 @@ pub(crate) async fn sign_in(
         .context("count a sign-in attempt")?
     {
         tracing::warn!("too many sign-in attempts for one address");
-        return Ok(too_many());
+        return Err(too_many());
     }
     let user = clients::user_for_sign_in(&context.database, &email)
         .await
@@ -68,18 +67,20 @@ fn wrong() -> Problem {
     Problem::unauthenticated("the e-mail address or the password is wrong")
 }
 
-fn too_many() -> Response {
+fn too_many() -> Problem {
     let minutes = ATTEMPT_WINDOW_SECONDS / 60;
     let detail =
         format!("more than {MAX_ATTEMPTS_PER_WINDOW} attempts to sign in to this account within {minutes} minutes");
-    let problem = Problem::too_many(detail).hint(format!("wait {minutes} minutes, then try again"));
-    ([(header::RETRY_AFTER, ATTEMPT_WINDOW_SECONDS.to_string())], problem).into_response()
+    Problem::too_many(detail, u16::try_from(ATTEMPT_WINDOW_SECONDS).unwrap_or(u16::MAX))
+        .hint(format!("wait {minutes} minutes, then try again"))
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+    use axum::http::header;
+    use axum::response::IntoResponse as _;
     use identity::hash_password;
     use uuid::Uuid;
 
@@ -111,7 +112,7 @@ mod tests {
 
     #[test]
     fn too_many_attempts_say_when_to_come_back() {
-        let response = too_many();
+        let response = too_many().into_response();
         assert_eq!(response.status(), 429);
         assert_eq!(response.headers()[header::RETRY_AFTER], "900");
         assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");

@@ -1,4 +1,8 @@
-//! `accept-events`: checks size and syntax of events and queues them. What they mean is checked by `ingest-events`.
+//! `accept-events`: checks size and syntax of events, and whether their client may send so many, and queues them. What they mean is checked by
+//! `ingest-events`.
+
+mod body;
+mod quota;
 
 use anyhow::Result;
 use api::ingest::{self, Accepted, EventSource, QueuedEvents};
@@ -8,9 +12,12 @@ use axum::{Json, Router};
 use platform::extract::{Authorized, Body, Path};
 use platform::http::Routes;
 use platform::queue::{MAX_MESSAGE_BYTES, Queue};
-use platform::{Problem, idempotency};
+use platform::{Problem, environment, idempotency};
+use registry::Registry;
 use serde_json::value::RawValue;
 use uuid::Uuid;
+
+use crate::quota::Quota;
 
 /// The most events of one request. At the usual 100 to 200 bytes each they fill a fifth of a message.
 pub const MAX_EVENTS: usize = 1_000;
@@ -25,6 +32,7 @@ pub const MAX_BODY_BYTES: usize = MAX_MESSAGE_BYTES - 64 * 1024;
 #[derive(Clone)]
 pub struct Context {
     queue: Queue,
+    quota: Quota,
 }
 
 impl Context {
@@ -35,6 +43,10 @@ impl Context {
     pub async fn from_environment() -> Result<Self> {
         Ok(Self {
             queue: Queue::from_environment("EVENTS_QUEUE_URL").await?,
+            quota: Quota::new(Registry::connect_to(
+                &platform::aws_configuration().await,
+                environment::required("REGISTRY_TABLE")?,
+            )),
         })
     }
 }
@@ -60,6 +72,7 @@ async fn accept(
             Problem::not_found("entity", &entity).hint("an entity's code begins with a capital letter, such as Flight")
         );
     }
+    let body = body::unpacked(&headers, body)?;
     let Parsed { events, broken } = parse(&headers, &body)?;
     let key = idempotency::key(&headers, caller.client, &entity)?;
     let batch_id = batch_id(key, &body);
@@ -77,7 +90,8 @@ async fn accept(
     if message.len() > MAX_MESSAGE_BYTES {
         return Err(body_too_large(message.len()));
     }
-    context.queue.send(message).await?;
+    context.quota.take(caller.client, count).await?;
+    context.queue.send_in_group(caller.client, message).await?;
     Ok((
         StatusCode::ACCEPTED,
         Json(Accepted {

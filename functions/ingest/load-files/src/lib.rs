@@ -22,8 +22,10 @@ use identity::Feature;
 use lambda_runtime::LambdaEvent;
 use percent_encoding::percent_decode_str;
 use platform::clock;
-use platform::queue::{Backoff, Queue, receives};
+use platform::queue::{Backoff, Beat, Queue, receives};
+use records::files::{self, Progress};
 use records::licences;
+use registry::Registry;
 use serde::Deserialize;
 use series::Mapper;
 use uuid::Uuid;
@@ -39,20 +41,24 @@ const BACKOFF: Backoff = Backoff {
     steps: 3,
 };
 
-/// Longest that a message is worked on: the 900 s that the template gives, and a minute.
-const LONGEST: Duration = Duration::from_secs(960);
-
 /// Names the batch of what is refused of a file as a whole; chunks are named by their number.
 const REFUSED: &str = "refused";
 
 /// Names the batch of a file that is given up.
 const GIVEN_UP: &str = "given up";
 
+/// Names the file itself, which is no batch.
+const WHOLE: &str = "file";
+
+/// How long the registry may take to say what a client may have. A file is loaded without, where it does not answer: it was taken, and counts.
+const QUOTA_WITHIN: Duration = Duration::from_secs(2);
+
 /// What the function has from its environment.
 pub struct Context {
     database: Database,
     definitions: Definitions,
     store: Store,
+    registry: Registry,
     /// Where the messages come from.
     queue: Queue,
     /// ARN of the queue of those that came too often.
@@ -66,10 +72,13 @@ impl Context {
     /// When a variable is missing or malformed.
     pub async fn from_environment() -> Result<Self> {
         let database = platform::database::from_environment()?;
+        let configuration = platform::aws_configuration().await;
+        let registry = platform::environment::required("REGISTRY_TABLE")?;
         Ok(Self {
             database,
             definitions: Definitions::default(),
-            store: Store::new(&platform::aws_configuration().await),
+            store: Store::new(&configuration),
+            registry: Registry::connect_to(&configuration, registry),
             queue: Queue::from_environment("FILES_QUEUE_URL").await?,
             dead_letters: platform::environment::required("FILES_DEAD_LETTER_QUEUE_ARN")?,
         })
@@ -121,25 +130,35 @@ fn body(message: &SqsMessage) -> &str {
 
 /// Files that could not be loaded, each time in which the queue gave them. Nothing of them is read: that may be what ends the function.
 async fn give_up_all(context: &Context, body: &str) -> Result<()> {
-    for Dropped { key, version, .. } in dropped(body)? {
-        let Ok(Address { client, entity }) = address(&key) else {
+    for Dropped { key, etag, version, .. } in dropped(body)? {
+        let Ok(address) = address(&key) else {
             tracing::error!(
                 key,
                 "the key is not of the form client/Entity/name: the file is left alone"
             );
             continue;
         };
+        let client = address.client;
         let reason = "the file, or the rest of it, could not be loaded in several tries, and the reason is not known to be its own: \
             what was loaded of it counts; put it on the bucket again to try again, or in smaller files";
         let id = batch_id(client, &key, &version, GIVEN_UP);
-        refuse_as(context, client, entity, &key, id, reason).await?;
+        let target = Target {
+            address,
+            key: &key,
+            version: &etag,
+        };
+        refuse_as(context, target, id, reason, &Loaded::default()).await?;
         tracing::error!(key, %client, "a file is given up");
     }
     Ok(())
 }
 
 async fn load_all(context: &Context, message: &SqsMessage) -> Result<()> {
-    context.queue.hold(message, LONGEST).await;
+    let work = Box::pin(load_each(context, message));
+    context.queue.held(message, Beat::MINUTE, work).await
+}
+
+async fn load_each(context: &Context, message: &SqsMessage) -> Result<()> {
     for Dropped { bucket, key, .. } in dropped(body(message))? {
         let loaded = load(context, &bucket, &key, receives(message))
             .await
@@ -154,6 +173,8 @@ async fn load_all(context: &Context, message: &SqsMessage) -> Result<()> {
 struct Dropped {
     bucket: String,
     key: String,
+    /// What tells its bytes from others.
+    etag: String,
     /// What tells this time that it was put from others, also of the same bytes; empty where S3 does not say.
     version: String,
 }
@@ -181,12 +202,12 @@ fn dropped(body: &str) -> Result<Vec<Dropped>> {
     let object = |record: S3EventRecord| {
         let bucket = record.s3.bucket.name.context("the message names no bucket")?;
         let key = record.s3.object.key.context("the message names no key")?;
+        let [etag, sequencer] = [record.s3.object.e_tag, record.s3.object.sequencer].map(Option::unwrap_or_default);
         Ok(Dropped {
             bucket,
             key: decoded(&key),
-            version: [record.s3.object.e_tag, record.s3.object.sequencer]
-                .map(Option::unwrap_or_default)
-                .join("/"),
+            version: format!("{etag}/{sequencer}"),
+            etag,
         })
     };
     notification.records.into_iter().map(object).collect()
@@ -199,6 +220,7 @@ fn decoded(key: &str) -> String {
 }
 
 /// The parts of an object's key.
+#[derive(Clone, Copy)]
 struct Address<'a> {
     client: Uuid,
     entity: &'a str,
@@ -215,8 +237,29 @@ fn address(key: &str) -> Result<Address<'_>> {
     Ok(Address { client, entity })
 }
 
+/// A file that is told of, also where it can't be read.
+#[derive(Clone, Copy)]
+struct Target<'a> {
+    address: Address<'a>,
+    key: &'a str,
+    /// Its `ETag`.
+    version: &'a str,
+}
+
+impl Target<'_> {
+    fn file(&self) -> files::File<'_> {
+        let Self { address, key, version } = *self;
+        files::File {
+            client: address.client,
+            id: batch_id(address.client, key, version, WHOLE),
+            key,
+            entity: address.entity,
+        }
+    }
+}
+
 async fn load(context: &Context, bucket: &str, key: &str, tries: u32) -> Result<Loaded> {
-    let Ok(Address { client, entity }) = address(key) else {
+    let Ok(address) = address(key) else {
         // There is no client to tell, and another try would fail the same way.
         tracing::error!(
             key,
@@ -224,52 +267,77 @@ async fn load(context: &Context, bucket: &str, key: &str, tries: u32) -> Result<
         );
         return Ok(Loaded::default());
     };
+    let Address { client, entity } = address;
     let Some(catalog) = context.definitions.current(&context.database, client).await? else {
         tracing::error!(key, %client, "there is no such client: the file is left alone");
         return Ok(Loaded::default());
     };
-    let licensed = licences::features(&context.database, client, clock::now()).await?;
     let (bytes, version) = match context.store.get(bucket, key).await {
         Ok(object) => object,
         Err(error) => {
-            let FileError::TooLarge { etag, .. } = &error else {
+            let FileError::TooLarge { etag: version, .. } = &error else {
                 return Err(error.into());
             };
-            return Ok(refuse(context, client, entity, key, etag, &error.to_string()).await?);
+            let target = Target { address, key, version };
+            return Ok(refuse(context, target, &error.to_string(), &Loaded::default()).await?);
         }
     };
-    if !licensed.contains(Feature::Ingest) {
-        let reason = format!(
-            "there is no valid licence with the feature {}: put the file on the bucket again when there is one",
-            Feature::Ingest
-        );
-        return Ok(refuse(context, client, entity, key, &version, &reason).await?);
+    let target = Target {
+        address,
+        key,
+        version: &version,
+    };
+    if let Some(reason) = unwelcome(context, client).await? {
+        return Ok(refuse(context, target, &reason, &Loaded::default()).await?);
     }
     let Some(placed) = catalog.placed.get(entity).cloned() else {
         let reason = format!("there is no entity {entity:?}");
-        return Ok(refuse(context, client, entity, key, &version, &reason).await?);
+        return Ok(refuse(context, target, &reason, &Loaded::default()).await?);
     };
     let file = File {
         context,
-        client,
-        key,
-        version: &version,
+        target,
         placed,
         tries,
     };
+    file.keep(Progress::Writing, &Loaded::default()).await?;
     let mapper = Mapper::new(file.placed.entity.clone());
     let open = |format| guarded(|| Chunks::open(format, bytes, &mapper, clock::now()));
     match Format::of(key).and_then(open) {
-        Ok(chunks) => file.load(chunks).await,
-        Err(error) => Ok(refuse(context, client, entity, key, &version, &error.to_string()).await?),
+        Ok(chunks) => Box::pin(file.load(chunks)).await,
+        Err(error) => Ok(refuse(context, target, &error.to_string(), &Loaded::default()).await?),
+    }
+}
+
+/// Why a client's files are not loaded for now.
+async fn unwelcome(context: &Context, client: Uuid) -> Result<Option<String>> {
+    let licensed = licences::features(&context.database, client, clock::now()).await?;
+    if !licensed.contains(Feature::Ingest) {
+        return Ok(Some(format!(
+            "there is no valid licence with the feature {}: put the file on the bucket again when there is one",
+            Feature::Ingest
+        )));
+    }
+    match tokio::time::timeout(QUOTA_WITHIN, context.registry.limits(client)).await {
+        Ok(Ok(limits)) if limits.facts_counted >= limits.facts => Ok(Some(format!(
+            "facts: your organisation has {} facts, and may have {}: ask your provider for more, then put the file on the bucket again",
+            limits.facts_counted, limits.facts
+        ))),
+        Ok(Ok(_)) => Ok(None),
+        Ok(Err(error)) => {
+            tracing::error!(%client, cause = %error, "the quota is not checked: the file is loaded without");
+            Ok(None)
+        }
+        Err(_) => {
+            tracing::error!(%client, "the registry does not answer: the file is loaded without a quota");
+            Ok(None)
+        }
     }
 }
 
 struct File<'a> {
     context: &'a Context,
-    client: Uuid,
-    key: &'a str,
-    version: &'a str,
+    target: Target<'a>,
     placed: Placed,
     /// How often its message has come, this time included.
     tries: u32,
@@ -286,36 +354,39 @@ impl File<'_> {
                 Ok(chunk) => self.write(number, chunk, &mut loaded).await?,
                 Err(error) => {
                     let reason = format!("after {} rows: {error}", loaded.accepted + loaded.rejected);
-                    let Self {
-                        context,
-                        client,
-                        key,
-                        version,
-                        placed,
-                        ..
-                    } = self;
-                    loaded.rejected += refuse(context, *client, placed.entity.code(), key, version, &reason)
-                        .await?
-                        .rejected;
-                    break;
+                    return Ok(refuse(self.context, self.target, &reason, &loaded).await?);
                 }
             }
+            self.keep(Progress::Writing, &loaded).await?;
         }
+        self.keep(Progress::Finished, &loaded).await?;
         Ok(loaded)
     }
 
     async fn write(&self, number: usize, chunk: Chunk, loaded: &mut Loaded) -> Result<()> {
+        let Target { address, key, version } = self.target;
         loaded.accepted += chunk.facts.len();
         loaded.rejected += chunk.refused.len();
-        let id = batch_id(self.client, self.key, self.version, &number.to_string());
+        let id = batch_id(address.client, key, version, &number.to_string());
         let (database, batches) = (&self.context.database, [batch(id, chunk)]);
         let effort = Effort {
             tries: self.tries,
             ..Effort::default()
         };
-        ingest::ingest(database, self.client, &self.placed, self.key, &batches, effort).await?;
+        ingest::ingest(database, address.client, &self.placed, key, &batches, effort).await?;
         Ok(())
     }
+
+    async fn keep(&self, progress: Progress<'_>, loaded: &Loaded) -> Result<(), Error> {
+        keep(self.context, self.target, progress, loaded).await
+    }
+}
+
+/// Keeps how far a file is, for who asks.
+async fn keep(context: &Context, target: Target<'_>, progress: Progress<'_>, loaded: &Loaded) -> Result<(), Error> {
+    let count = |rows: usize| i64::try_from(rows).unwrap_or(i64::MAX);
+    let (accepted, rejected) = (count(loaded.accepted), count(loaded.rejected));
+    files::keep(&context.database, target.file(), progress, accepted, rejected).await
 }
 
 /// Reads of a file. Its readers are libraries, and one that panics on a file would do so each time, and end the function with the other files: it
@@ -345,39 +416,34 @@ fn batch(id: Uuid, chunk: Chunk) -> Batch {
     batch
 }
 
-/// A file, or the rest of one, that can't be read is one dead letter with its key.
-async fn refuse(
-    context: &Context,
-    client: Uuid,
-    entity: &str,
-    key: &str,
-    version: &str,
-    reason: &str,
-) -> Result<Loaded, Error> {
-    let id = batch_id(client, key, version, REFUSED);
-    refuse_as(context, client, entity, key, id, reason).await
+/// A file, or the rest of one behind what is loaded, that can't be read is one dead letter with its key.
+async fn refuse(context: &Context, target: Target<'_>, reason: &str, loaded: &Loaded) -> Result<Loaded, Error> {
+    let id = batch_id(target.address.client, target.key, target.version, REFUSED);
+    refuse_as(context, target, id, reason, loaded).await
 }
 
 async fn refuse_as(
     context: &Context,
-    client: Uuid,
-    entity: &str,
-    key: &str,
+    target: Target<'_>,
     id: Uuid,
     reason: &str,
+    loaded: &Loaded,
 ) -> Result<Loaded, Error> {
+    let Address { client, entity } = target.address;
     let mut batch = Batch::new(id, None);
     batch.refuse(Reject {
         position: 0,
         field: String::new(),
         reason: reason.to_owned(),
-        original: key.to_owned(),
+        original: target.key.to_owned(),
     });
-    ingest::refuse(&context.database, client, entity, key, &[batch]).await?;
-    Ok(Loaded {
-        accepted: 0,
-        rejected: 1,
-    })
+    ingest::refuse(&context.database, client, entity, target.key, &[batch]).await?;
+    let loaded = Loaded {
+        accepted: loaded.accepted,
+        rejected: loaded.rejected + 1,
+    };
+    keep(context, target, Progress::Refused(reason), &loaded).await?;
+    Ok(loaded)
 }
 
 #[cfg(test)]

@@ -1,4 +1,8 @@
-//! `review-batches`: what became of accepted events; dead letters and their replay.
+//! `review-batches`: what became of accepted events and files; dead letters and their replay; what is used of quotas.
+
+mod files;
+mod replays;
+mod usage;
 
 use anyhow::{Context as _, Result};
 use api::ingest::{self, Accepted, Batch, BatchState, Batches, DeadLetter, DeadLetters, EventSource, QueuedEvents};
@@ -6,12 +10,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Json, Router};
 use database::{Database, Timeouts};
-use platform::Problem;
+use jiff::Timestamp;
 use platform::extract::{Authorized, Path, Query};
 use platform::http::{MAX_ANSWER_BYTES, Routes, payload_bytes};
 use platform::queue::Queue;
+use platform::{Problem, clock, environment};
 use records::batches::{self, BatchReport};
 use records::dead_letters::{self, Wanted};
+use registry::Registry;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -23,6 +29,7 @@ const MAX_PAGE_BYTES: usize = MAX_ANSWER_BYTES - 1024 * 1024;
 #[derive(Clone)]
 pub struct Context {
     database: Database,
+    registry: Registry,
     queue: Queue,
 }
 
@@ -35,6 +42,10 @@ impl Context {
         let database = platform::database::from_environment()?.with_timeouts(Timeouts::REQUEST);
         Ok(Self {
             database,
+            registry: Registry::connect_to(
+                &platform::aws_configuration().await,
+                environment::required("REGISTRY_TABLE")?,
+            ),
             queue: Queue::from_environment("EVENTS_QUEUE_URL").await?,
         })
     }
@@ -49,8 +60,11 @@ fn routes() -> Routes<Context> {
     Routes::new()
         .serve(&ingest::LIST_BATCHES, list_batches)
         .serve(&ingest::READ_BATCH, batch)
+        .serve(&ingest::LIST_FILES, files::list)
         .serve(&ingest::LIST_DEAD_LETTERS, list_dead_letters)
         .serve(&ingest::REPLAY_DEAD_LETTER, replay)
+        .serve(&ingest::REPLAY_DEAD_LETTERS, replays::replay)
+        .serve(&ingest::READ_USAGE, usage::read)
 }
 
 fn id(kind: &str, text: &str) -> Result<Uuid, Problem> {
@@ -67,12 +81,28 @@ async fn batch(
     let report = batches::find(&context.database, caller.client, id)
         .await
         .context("read batch")?;
-    let report = report.ok_or_else(|| {
-        Problem::not_found("batch that has had an effect", &text).hint(
-            "what was accepted may still be queued: ask again in a second, or in some minutes where a function was cut off; what can't be written becomes dead letters in the end",
-        )
-    })?;
+    let report = report
+        .ok_or_else(|| Problem::not_found("batch that has had an effect", &text).hint(waits(id, clock::now())))?;
     Ok(Json(described_batch(report)))
+}
+
+/// Seconds within which what is accepted has had its effect, also where a function was cut off meanwhile.
+const USUAL_SECONDS: i64 = 600;
+
+/// What may have become of a batch of which there is nothing. Its id tells when it was accepted, unless it is made of the sender's key.
+fn waits(id: Uuid, now: Timestamp) -> String {
+    let accepted_at = id
+        .get_timestamp()
+        .filter(|_| id.get_version_num() == 7)
+        .map(|time| time.to_unix().0);
+    let accepted_at = accepted_at.and_then(|second| i64::try_from(second).ok());
+    match accepted_at.map(|second| now.as_second() - second) {
+        Some(seconds) if seconds > USUAL_SECONDS => format!(
+            "no batch of this id was accepted, or it has waited for {} minutes: ask your provider, who sees what waits in GET /v1/queues; what can't be written becomes dead letters in the end",
+            seconds / 60
+        ),
+        _ => "what was accepted may still be queued: ask again in a second, or in some minutes where a function was cut off; what can't be written becomes dead letters in the end".to_owned(),
+    }
 }
 
 fn described_batch(report: BatchReport) -> Batch {
@@ -152,6 +182,7 @@ async fn list_dead_letters(
         entity: page.entity.as_deref(),
         batch: page.batch,
         before: page.before,
+        is_new: false,
     };
     let found = dead_letters::list(&context.database, caller.client, wanted, limit)
         .await
@@ -203,7 +234,7 @@ async fn replay(
     Path(text): Path<String>,
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
     let id = id("dead letter", &text)?;
-    let batch_id = Uuid::new_v5(&id, b"replay");
+    let batch_id = replay_of(id);
     let letter = dead_letters::find(&context.database, caller.client, id)
         .await
         .context("read dead letter")?;
@@ -219,24 +250,37 @@ async fn replay(
             "mend what its reason says, then POST /v1/dead-letters/{newer}/replay"
         )));
     }
-    let event = RawValue::from_string(letter.original.clone()).map_err(|_| {
+    let message = message(&letter, caller.client)?.ok_or_else(|| {
         Problem::invalid("the original is not a JSON event: it is a broken line or a file's key")
             .hint("send the corrected event or drop the corrected file instead")
     })?;
+    context.queue.send_in_group(caller.client, message).await?;
+    dead_letters::mark_replayed(&context.database, caller.client, id, batch_id)
+        .await
+        .context("mark dead letter")?;
+    Ok((StatusCode::ACCEPTED, Json(Accepted { batch_id, events: 1 })))
+}
+
+/// The batch of a letter's replay.
+fn replay_of(letter: Uuid) -> Uuid {
+    Uuid::new_v5(&letter, b"replay")
+}
+
+/// The queue's message for the replay of a letter; `None` where what was refused is no JSON.
+fn message(letter: &dead_letters::DeadLetter, client: Uuid) -> Result<Option<String>> {
+    let Ok(event) = RawValue::from_string(letter.original.clone()) else {
+        return Ok(None);
+    };
     let queued = QueuedEvents {
-        batch_id,
-        client: caller.client,
-        entity: letter.entity,
+        batch_id: replay_of(letter.id),
+        client,
+        entity: letter.entity.clone(),
         source: EventSource::Replay,
         key: None,
         events: vec![event],
         broken: Vec::new(),
     };
-    context.queue.send(queued.message().context("write message")?).await?;
-    dead_letters::mark_replayed(&context.database, caller.client, id, batch_id)
-        .await
-        .context("mark dead letter")?;
-    Ok((StatusCode::ACCEPTED, Json(Accepted { batch_id, events: 1 })))
+    queued.message().context("write message").map(Some)
 }
 
 #[cfg(test)]
@@ -256,6 +300,21 @@ mod tests {
             received_at: jiff::Timestamp::UNIX_EPOCH,
             replayed_at: None,
             replay_batch_id: None,
+        }
+    }
+
+    #[test]
+    fn a_batch_that_has_waited_for_long_is_not_told_to_be_on_its_way() {
+        let accepted = uuid::Timestamp::from_unix(uuid::NoContext, 1_774_692_000, 0);
+        let (dated, keyed) = (Uuid::new_v7(accepted), Uuid::new_v5(&Uuid::nil(), b"key"));
+        for (id, seconds, expected) in [
+            (dated, 1, "may still be queued"),
+            (dated, USUAL_SECONDS, "may still be queued"),
+            (dated, 3_600, "waited for 60 minutes"),
+            (keyed, 3_600, "may still be queued"),
+        ] {
+            let now = Timestamp::from_second(1_774_692_000 + seconds).unwrap();
+            assert!(waits(id, now).contains(expected), "{id} after {seconds} s");
         }
     }
 

@@ -1,4 +1,6 @@
-//! `report-health`: what works and what does not, for load balancers and people.
+//! `report-health`: what works and what does not, for load balancers and people; what waits in queues, for operators.
+
+mod queues;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,6 +16,8 @@ use platform::http::Routes;
 use platform::{clock, environment};
 use registry::Registry;
 
+use crate::queues::Queues;
+
 /// The shard whose publisher is looked at.
 const SHARD: u32 = 0;
 
@@ -25,6 +29,7 @@ const CHECK_WITHIN: Duration = Duration::from_millis(1_500);
 pub struct Context {
     database: Database,
     registry: Registry,
+    queues: Queues,
 }
 
 impl Context {
@@ -38,7 +43,11 @@ impl Context {
             &platform::aws_configuration().await,
             environment::required("REGISTRY_TABLE")?,
         );
-        Ok(Self { database, registry })
+        Ok(Self {
+            database,
+            registry,
+            queues: Queues::from_environment().await?,
+        })
     }
 }
 
@@ -48,7 +57,9 @@ pub fn router(context: Context) -> Router {
 }
 
 fn routes() -> Routes<Context> {
-    Routes::new().serve(&operate::READ_HEALTH, read)
+    Routes::new()
+        .serve(&operate::READ_HEALTH, read)
+        .serve(&operate::LIST_QUEUES, queues::list)
 }
 
 async fn read(State(context): State<Context>) -> (StatusCode, Json<operate::Health>) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::log::EventLog;
 use crate::sqs::{Attribute, Message, Queue};
+use crate::store::StoreError;
 
 /// Where a rule sends events.
 #[derive(Debug)]
@@ -29,12 +30,19 @@ struct Failure {
 }
 
 impl Target {
-    /// Delivers an event as JSON text. What does not arrive is in the dead letters, else in this process's log.
-    pub(super) fn deliver(&self, event: &str) {
-        let Err(failure) = self.send(event) else { return };
+    /// Delivers an event as JSON text. What a target does not take is in the dead letters, else in this process's log.
+    ///
+    /// # Errors
+    /// When a queue can't keep it: nothing is known of the event then, and its sender is to try again.
+    pub(super) async fn deliver(&self, event: &str) -> Result<(), StoreError> {
+        let Err(failure) = self.send(event).await? else {
+            return Ok(());
+        };
         let Failure { code, message } = &failure;
         let buried = match &self.dead_letters {
-            Some(queue) => send(queue, event, self.attributes(&failure)).map_err(|failure| failure.message),
+            Some(queue) => send(queue, event, self.attributes(&failure))
+                .await?
+                .map_err(|failure| failure.message),
             None => Err("there are no dead letters".to_owned()),
         };
         let (rule, target) = (&self.rule_arn, &self.arn);
@@ -42,15 +50,16 @@ impl Target {
             Ok(()) => tracing::warn!(rule, target, code, message, "an event goes to the dead letters"),
             Err(lost) => tracing::error!(rule, target, code, message, lost, "an event is lost"),
         }
+        Ok(())
     }
 
-    fn send(&self, event: &str) -> Result<(), Failure> {
+    async fn send(&self, event: &str) -> Result<Result<(), Failure>, StoreError> {
         match &self.destination {
-            Destination::Queue(queue) => send(queue, event, BTreeMap::new()),
-            Destination::Log(log) => log.append(event).map_err(|error| Failure {
+            Destination::Queue(queue) => send(queue, event, BTreeMap::new()).await,
+            Destination::Log(log) => Ok(log.append(event).map_err(|error| Failure {
                 code: "ERROR_FROM_TARGET",
                 message: error.to_string(),
-            }),
+            })),
         }
     }
 
@@ -66,12 +75,17 @@ impl Target {
     }
 }
 
-fn send(queue: &Queue, event: &str, attributes: BTreeMap<String, Attribute>) -> Result<(), Failure> {
-    let message = queue.check(Message::new(event.to_owned(), attributes));
-    let message = message.map_err(|error| Failure {
-        code: "INVALID_PARAMETER",
-        message: error.to_string(),
-    })?;
-    queue.send(message, Duration::ZERO);
-    Ok(())
+/// The inner error is the queue's refusal.
+async fn send(
+    queue: &Queue,
+    event: &str,
+    attributes: BTreeMap<String, Attribute>,
+) -> Result<Result<(), Failure>, StoreError> {
+    match queue.check(Message::new(event.to_owned(), attributes)) {
+        Ok(message) => queue.send(message, Duration::ZERO).await.map(Ok),
+        Err(error) => Ok(Err(Failure {
+            code: "INVALID_PARAMETER",
+            message: error.to_string(),
+        })),
+    }
 }

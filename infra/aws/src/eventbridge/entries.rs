@@ -48,7 +48,7 @@ struct EntryError {
 }
 
 /// Publishes the entries that are good, in their order, and tells of each what became of it.
-pub(super) fn put(buses: &Buses, request: PutEvents) -> Result<Value, Refusal> {
+pub(super) async fn put(buses: &Buses, request: PutEvents) -> Result<Value, Refusal> {
     let count = request.entries.len();
     if !(1..=ENTRIES).contains(&count) {
         return Err(Refusal::invalid(format!(
@@ -66,14 +66,8 @@ pub(super) fn put(buses: &Buses, request: PutEvents) -> Result<Value, Refusal> {
     let mut failed = 0;
     let mut results = Vec::with_capacity(count);
     for (entry, time) in request.entries.into_iter().zip(times) {
-        results.push(match entry.detail() {
-            Ok(detail) => {
-                let id = Uuid::new_v4();
-                let bus = entry.event_bus_name.clone();
-                let event = envelope(id, time, entry, detail);
-                buses.publish(bus_name(bus.as_deref().unwrap_or(DEFAULT_BUS)), &event);
-                json!({"EventId": id})
-            }
+        results.push(match publish(buses, entry, time).await {
+            Ok(id) => json!({"EventId": id}),
             Err(EntryError { code, message }) => {
                 failed += 1;
                 json!({"ErrorCode": code, "ErrorMessage": message})
@@ -81,6 +75,22 @@ pub(super) fn put(buses: &Buses, request: PutEvents) -> Result<Value, Refusal> {
         });
     }
     Ok(json!({"FailedEntryCount": failed, "Entries": results}))
+}
+
+async fn publish(buses: &Buses, entry: Entry, time: Timestamp) -> Result<Uuid, EntryError> {
+    let detail = entry.detail()?;
+    let id = Uuid::new_v4();
+    let bus = entry.event_bus_name.clone();
+    let event = envelope(id, time, entry, detail);
+    let published = buses.publish(bus_name(bus.as_deref().unwrap_or(DEFAULT_BUS)), &event);
+    published.await.map_err(|error| {
+        tracing::error!(%error, "an event is not taken");
+        EntryError {
+            code: "InternalFailure",
+            message: error.to_string(),
+        }
+    })?;
+    Ok(id)
 }
 
 impl Entry {

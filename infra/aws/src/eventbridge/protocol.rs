@@ -51,17 +51,17 @@ pub(super) fn router(buses: Buses) -> Router {
 }
 
 async fn handle(State(buses): State<Buses>, headers: HeaderMap, body: Bytes) -> Response {
-    match dispatch(&buses, aws_json::operation(&headers, "AWSEvents"), &body) {
+    match dispatch(&buses, aws_json::operation(&headers, "AWSEvents"), &body).await {
         Ok(answer) => aws_json::answer(StatusCode::OK, JSON_1_1, &answer),
         Err(refusal) => refusal.into_response(),
     }
 }
 
-fn dispatch(buses: &Buses, operation: &str, body: &[u8]) -> Result<Value, Refusal> {
+async fn dispatch(buses: &Buses, operation: &str, body: &[u8]) -> Result<Value, Refusal> {
     match operation {
         "PutEvents" => {
             let request = serde_json::from_slice(body).map_err(|error| Refusal::malformed(error.to_string()))?;
-            entries::put(buses, request)
+            entries::put(buses, request).await
         }
         _ => Err(Refusal {
             kind: "UnknownOperationException",

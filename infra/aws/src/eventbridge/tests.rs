@@ -74,7 +74,7 @@ async fn fixture() -> Fixture {
     let folder = TempFolder::create();
     let mut tasks = Tasks::default();
     let (for_queues, _) = testing::listener().await;
-    let queues = Queues::start(&mut tasks, for_queues, &template, None).unwrap();
+    let queues = Queues::start(&mut tasks, for_queues, &template, None, None).unwrap();
     let (listener, endpoint) = testing::listener().await;
     Buses::start(&mut tasks, listener, &template, &queues, folder.path()).unwrap();
     Fixture {

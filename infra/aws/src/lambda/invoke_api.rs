@@ -69,6 +69,14 @@ async fn invoke(State(lambda): State<Lambda>, Path(name): Path<String>, headers:
 fn failed(error: &InvocationError) -> Response {
     let body = match error {
         InvocationError::Function { error_type, message } => json!({"errorType": error_type, "errorMessage": message}),
+        error @ InvocationError::OutOfMemory { .. } => {
+            let killed = format!("Error: Runtime exited with error: signal: killed ({error})");
+            json!({"errorType": "Runtime.OutOfMemory", "errorMessage": killed})
+        }
+        InvocationError::Crashed { status } => {
+            let exited = format!("Error: Runtime exited with error: {status}");
+            json!({"errorType": "Runtime.ExitError", "errorMessage": exited})
+        }
         other => json!({"errorType": "Runtime.Error", "errorMessage": other.to_string()}),
     };
     answer(StatusCode::OK, "x-amz-function-error", "Unhandled", &body)

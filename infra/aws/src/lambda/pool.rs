@@ -142,7 +142,11 @@ impl Pool {
     pub fn external(&self, name: &str) -> Result<ExternalFunction, InvocationError> {
         let slots = self.slots(name)?;
         let worker = slots.external.get_or_init(|| {
-            let worker = Arc::new(Worker::new(name.to_owned(), function_arn(name)));
+            let worker = Arc::new(Worker::new(
+                name.to_owned(),
+                function_arn(name),
+                slots.function.memory_mb,
+            ));
             slots.runtimes.add(Arc::clone(&worker));
             worker
         });
@@ -271,10 +275,10 @@ impl Slots {
         }
         let id = format!("{name}-{}", self.started.fetch_add(1, Ordering::Relaxed));
         let environment = environment::of(&self.function, &self.address(&id), &self.extra_environment);
-        let worker = Arc::new(Worker::new(id, function_arn(name)));
+        let worker = Arc::new(Worker::new(id, function_arn(name), self.function.memory_mb));
         // Before the process is there: on a busy machine it may ask for its event before this thread goes on.
         self.runtimes.add(Arc::clone(&worker));
-        match Process::start(name, &self.binary, &environment) {
+        match Process::start(name, self.function.memory_mb, &self.binary, &environment) {
             Ok(process) => worker.started(process),
             Err(error) => {
                 self.runtimes.remove(&worker.id);
@@ -288,9 +292,9 @@ impl Slots {
         }
         let (runtimes, ended) = (self.runtimes.clone(), Arc::clone(&worker));
         tokio::spawn(async move {
-            let status = ended.exited().await;
+            let ending = ended.exited().await;
             runtimes.remove(&ended.id);
-            tracing::debug!(worker = ended.id, status, "a function's process ended");
+            tracing::debug!(worker = ended.id, %ending, "a function's process ended");
         });
         Ok(worker)
     }

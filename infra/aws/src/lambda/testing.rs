@@ -203,6 +203,18 @@ async fn child() {
         match event["do"].as_str() {
             Some("exit") => std::process::exit(3),
             Some("hang") => std::future::pending().await,
+            // A peak that is over before anybody can look at it, and one that stays.
+            Some("peak") => {
+                drop(vec![1_u8; 300 * 1024 * 1024]);
+                runtime.answer(&id, &json!("done")).await;
+            }
+            Some("grow without end") => {
+                let mut grown = Vec::new();
+                loop {
+                    grown.push(vec![1_u8; 16 * 1024 * 1024]);
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            }
             Some("fail") => runtime.fail(&id, "Broken", "as asked").await,
             Some("grow") => runtime.answer(&id, &json!("x".repeat(super::PAYLOAD_BYTES))).await,
             Some("sleep") => {

@@ -152,6 +152,29 @@ async fn a_function_that_takes_too_long_is_killed() {
 }
 
 #[tokio::test]
+async fn a_function_that_has_more_memory_than_it_may_is_killed() {
+    let (pool, _binaries) = process_pool(vec![function("work")], PoolLimits::default()).await;
+    for how in ["peak", "grow without end"] {
+        let first = work(&pool, "pid").await.unwrap();
+        let error = work(&pool, how).await.unwrap_err();
+        assert!(
+            matches!(
+                error,
+                InvocationError::OutOfMemory {
+                    limit_mb: 128,
+                    peak_mb: 129..
+                }
+            ),
+            "{how}: {error}"
+        );
+        assert!(error.to_string().starts_with("Runtime.OutOfMemory"), "{error}");
+        assert_ne!(work(&pool, "pid").await.unwrap(), first, "{how}");
+        assert!(is_gone(&first).await);
+    }
+    pool.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_function_that_cannot_start_says_why() {
     let mut broken = function("work");
     broken.environment.insert("FAIL_INIT".to_owned(), "1".to_owned());

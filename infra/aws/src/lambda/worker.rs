@@ -8,7 +8,7 @@ use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 use uuid::Uuid;
 
 use super::InvocationError;
-use super::process::Process;
+use super::process::{Ending, Process};
 
 pub(super) type Answer = Result<Bytes, InvocationError>;
 
@@ -16,6 +16,8 @@ pub(super) type Answer = Result<Bytes, InvocationError>;
 pub(super) struct Worker {
     pub(super) id: String,
     pub(super) function_arn: String,
+    /// What its process may have, in MiB.
+    memory_mb: u32,
     /// Not set before it is started, and never for one that somebody else starts.
     process: OnceLock<Process>,
     outbox: mpsc::Sender<Invocation>,
@@ -63,11 +65,12 @@ pub(super) struct Patience {
 
 impl Worker {
     /// Its process comes after it: a runtime must be known before it can ask.
-    pub(super) fn new(id: String, function_arn: String) -> Self {
+    pub(super) fn new(id: String, function_arn: String, memory_mb: u32) -> Self {
         let (outbox, inbox) = mpsc::channel(1);
         Self {
             id,
             function_arn,
+            memory_mb,
             process: OnceLock::new(),
             outbox,
             inbox: AsyncMutex::new(inbox),
@@ -90,8 +93,8 @@ impl Worker {
         }
     }
 
-    /// Resolves with the exit status; never for an external process.
-    pub(super) async fn exited(&self) -> String {
+    /// Resolves with how the process ended; never for an external one.
+    pub(super) async fn exited(&self) -> Ending {
         match self.process.get() {
             Some(process) => process.exited().await,
             None => std::future::pending().await,
@@ -122,7 +125,7 @@ impl Worker {
         tokio::select! {
             biased;
             _ = was_taken => {}
-            status = self.exited() => return Outcome::NotTaken(self.end(&status)),
+            ending = self.exited() => return Outcome::NotTaken(self.end(ending)),
             () = tokio::time::sleep(patience.until_taken) => {
                 return Outcome::Failed(InvocationError::TimedOut { after: patience.until_taken });
             }
@@ -130,10 +133,14 @@ impl Worker {
         tokio::select! {
             biased;
             answer = answered => match answer {
+                // Lambda would have killed it before it could answer.
+                Ok(_) if self.process.get().is_some_and(Process::is_out_of_memory) => {
+                    Outcome::Failed(self.end(self.exited().await))
+                }
                 Ok(answer) => Outcome::Answered(answer),
                 Err(_) => Outcome::Failed(crashed("it asked for another event")),
             },
-            status = self.exited() => Outcome::Failed(self.end(&status)),
+            ending = self.exited() => Outcome::Failed(self.end(ending)),
             () = tokio::time::sleep(patience.until_answered) => {
                 Outcome::Failed(InvocationError::TimedOut { after: patience.until_answered })
             }
@@ -141,8 +148,14 @@ impl Worker {
     }
 
     /// What the runtime said of its start, or else how its process ended.
-    fn end(&self, status: &str) -> InvocationError {
-        lock(&self.init_error).take().unwrap_or_else(|| crashed(status))
+    fn end(&self, ending: Ending) -> InvocationError {
+        match ending {
+            Ending::OutOfMemory { peak_mb } => InvocationError::OutOfMemory {
+                limit_mb: self.memory_mb,
+                peak_mb,
+            },
+            Ending::Exited(status) => lock(&self.init_error).take().unwrap_or_else(|| crashed(&status)),
+        }
     }
 
     /// The runtime asks for an event: waits until there is one.

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
-use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Created;
 use crate::account::{ACCOUNT, REGION};
 use crate::sqs::{Message, Queue};
+use crate::store::StoreError;
 use crate::template::BucketNotification;
 
 /// S3 encodes keys as a form does, but leaves the slashes.
@@ -33,16 +33,29 @@ fn wants(destination: &BucketNotification, created: &Created) -> bool {
     event && destination.bucket == created.bucket && created.key.starts_with(prefix) && created.key.ends_with(suffix)
 }
 
-/// Sends until the sender of created objects is gone; every destination that matches gets the event.
-pub async fn notify(mut created: UnboundedReceiver<Created>, destinations: Vec<(BucketNotification, Arc<Queue>)>) {
-    while let Some(created) = created.recv().await {
-        let event = event(&created).to_string();
-        for (_, queue) in destinations
-            .iter()
-            .filter(|(destination, _)| wants(destination, &created))
-        {
-            queue.send(Message::new(event.clone(), BTreeMap::new()), Duration::ZERO);
+/// The queues that hear of created objects.
+#[derive(Debug, Clone, Default)]
+pub struct Destinations(Arc<[(BucketNotification, Arc<Queue>)]>);
+
+impl Destinations {
+    /// Each with what it wants to hear of.
+    #[must_use]
+    pub fn new(destinations: Vec<(BucketNotification, Arc<Queue>)>) -> Self {
+        Self(destinations.into())
+    }
+
+    /// Tells every destination that matches.
+    ///
+    /// # Errors
+    /// When a queue can't keep the message.
+    pub(super) async fn tell(&self, created: &Created) -> Result<(), StoreError> {
+        let event = event(created).to_string();
+        for (_, queue) in self.0.iter().filter(|(destination, _)| wants(destination, created)) {
+            queue
+                .send(Message::new(event.clone(), BTreeMap::new()), Duration::ZERO)
+                .await?;
         }
+        Ok(())
     }
 }
 

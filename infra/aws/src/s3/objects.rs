@@ -1,7 +1,7 @@
 //! The S3 endpoint: the library's service over a folder, watched for created objects.
 //!
 //! The engine has no notifications. Whatever creates an object is one HTTP request with a successful answer, so the listener
-//! looks at both and reports the object; three requests create objects: `PutObject`, `CopyObject` and
+//! looks at both and tells of the object; three requests create objects: `PutObject`, `CopyObject` and
 //! `CompleteMultipartUpload`.
 
 use std::path::{Path, PathBuf};
@@ -19,8 +19,8 @@ use s3s::dto::{ETag, HeadObjectInput};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s_fs::FileSystem;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc::UnboundedSender;
 
+use super::Destinations;
 use super::keys::{object_of, refusal};
 use crate::account::{ACCESS_KEY, SECRET_KEY};
 use crate::tasks::Tasks;
@@ -53,11 +53,11 @@ struct Listener {
     service: S3Service,
     /// A second view of the same folder, for the size and tag of what was created.
     files: Arc<FileSystem>,
-    created: UnboundedSender<Created>,
+    destinations: Destinations,
 }
 
 impl ObjectStore {
-    /// Serves the folder `root` on `listener` and reports each created object to `created`.
+    /// Serves the folder `root` on `listener` and tells `destinations` of each created object before it is answered.
     ///
     /// # Errors
     /// When the folder cannot be made or opened.
@@ -65,7 +65,7 @@ impl ObjectStore {
         tasks: &mut Tasks,
         listener: TcpListener,
         root: &Path,
-        created: UnboundedSender<Created>,
+        destinations: Destinations,
     ) -> anyhow::Result<Self> {
         std::fs::create_dir_all(root)
             .with_context(|| format!("the folder of objects {} cannot be made", root.display()))?;
@@ -80,7 +80,7 @@ impl ObjectStore {
             root: root.into(),
             service: builder.build(),
             files: Arc::new(open()?),
-            created,
+            destinations,
         };
         tasks.serve(listener, Router::new().fallback(handle).with_state(state));
         Ok(Self { root: root.to_owned() })
@@ -106,13 +106,23 @@ async fn handle(State(listener): State<Listener>, request: Request) -> Response 
         Err(error) => return (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:?}")).into_response(),
     };
     if let Some((event, bucket, key)) = creates.filter(|_| response.status().is_success()) {
-        match describe(&listener.files, event, bucket, key).await {
-            // Nobody receives them when the template has no notifications.
-            Ok(created) => drop(listener.created.send(created)),
-            Err(error) => tracing::error!(%error, "a created object is not notified"),
+        let told = match describe(&listener.files, event, bucket, key).await {
+            Ok(created) => listener.destinations.tell(&created).await.map_err(anyhow::Error::from),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = told {
+            tracing::error!(%error, "a created object is not notified");
+            return internal_error(&error.to_string());
         }
     }
     response
+}
+
+/// S3's answer to what is nobody's fault but its own, after which SDKs try again.
+fn internal_error(message: &str) -> Response {
+    let body = format!("<Error><Code>InternalError</Code><Message>{message}</Message></Error>");
+    let media_type = [(http::header::CONTENT_TYPE, "application/xml")];
+    (StatusCode::INTERNAL_SERVER_ERROR, media_type, body).into_response()
 }
 
 /// What a request would create if it succeeds: the event, the bucket and the key.

@@ -10,7 +10,6 @@ use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
 use serde_json::Value;
-use tokio::sync::mpsc;
 
 use super::*;
 use crate::sqs::{Queue, Received, Want};
@@ -23,9 +22,6 @@ const HOUR: Duration = Duration::from_secs(3_600);
 async fn start(folder: &TempFolder) -> (Tasks, Client, Arc<Queue>) {
     let mut tasks = Tasks::default();
     let (listener, endpoint) = testing::listener().await;
-    let (sender, receiver) = mpsc::unbounded_channel();
-    let objects = ObjectStore::start(&mut tasks, listener, folder.path(), sender).unwrap();
-    objects.create_bucket("incoming").unwrap();
     let queue = Arc::new(Queue::new("files".to_owned(), HOUR, HOUR));
     let notification = BucketNotification {
         bucket: "incoming".to_owned(),
@@ -34,7 +30,9 @@ async fn start(folder: &TempFolder) -> (Tasks, Client, Arc<Queue>) {
         suffix: None,
         queue: "Files".to_owned(),
     };
-    tasks.spawn(notify(receiver, vec![(notification, Arc::clone(&queue))]));
+    let destinations = Destinations::new(vec![(notification, Arc::clone(&queue))]);
+    let objects = ObjectStore::start(&mut tasks, listener, folder.path(), destinations).unwrap();
+    objects.create_bucket("incoming").unwrap();
     let config = aws_sdk_s3::config::Builder::from(&testing::sdk_config(&endpoint)).force_path_style(true);
     (tasks, Client::from_conf(config.build()), queue)
 }

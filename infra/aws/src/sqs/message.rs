@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,8 +15,11 @@ use uuid::Uuid;
 /// The largest message and the largest batch: 1 MiB, body and attributes together.
 pub const MESSAGE_BYTES: usize = 1_048_576;
 
+/// The longest `MessageGroupId`.
+const GROUP_BYTES: usize = 128;
+
 /// What an event's record has besides the body and attributes: two ids of 36 bytes, a digest of 32, an ARN, three times of
-/// 13 and the keys make about 700 bytes.
+/// 13, a group of 128 and the keys make about 850 bytes.
 const RECORD_BYTES: usize = 1_024;
 
 /// A message attribute as the protocol carries it.
@@ -61,6 +65,9 @@ pub enum MessageError {
     /// A character that is none of XML 1.0.
     #[error("the message has the character {}, which SQS does not take", .0.escape_unicode())]
     Character(char),
+    /// A group that is empty, too long, or has other characters than letters, digits and punctuation of ASCII.
+    #[error("the message group {0:?} is not 1 to {GROUP_BYTES} letters, digits and punctuation marks of ASCII")]
+    Group(String),
 }
 
 /// A message, by value wherever it goes; the body is shared.
@@ -72,10 +79,14 @@ pub struct Message {
     pub body: Arc<str>,
     /// User attributes by name.
     pub attributes: BTreeMap<String, Attribute>,
+    /// Whose message it is, `MessageGroupId`: the queue is fair between groups.
+    pub group: Option<Arc<str>>,
     /// When it was sent, in milliseconds of the Unix epoch.
     pub sent_ms: i64,
-    /// The same on the clock that timeouts are measured by.
-    pub sent_at: Instant,
+    /// How old it was when this process came to know it.
+    pub age: Duration,
+    /// When that was, on the clock that timeouts are measured by.
+    pub known_at: Instant,
     /// How often it was received from the queue it is in.
     pub receives: u32,
     /// When it was received first, in milliseconds of the Unix epoch.
@@ -87,13 +98,38 @@ impl Message {
     #[must_use]
     pub fn new(body: String, attributes: BTreeMap<String, Attribute>) -> Self {
         Self {
-            id: Uuid::new_v4(),
-            body: body.into(),
             attributes,
-            sent_ms: crate::clock::now().as_millisecond(),
-            sent_at: Instant::now(),
+            ..Self::sent(crate::clock::now().as_millisecond(), body.into())
+        }
+    }
+
+    /// A message sent at this time, in milliseconds of the Unix epoch.
+    pub(super) fn sent(sent_ms: i64, body: Arc<str>) -> Self {
+        let age_ms = crate::clock::now().as_millisecond().saturating_sub(sent_ms);
+        Self {
+            id: Uuid::new_v4(),
+            body,
+            attributes: BTreeMap::new(),
+            group: None,
+            sent_ms,
+            age: Duration::from_millis(u64::try_from(age_ms).unwrap_or_default()),
+            known_at: Instant::now(),
             receives: 0,
             first_received_ms: None,
+        }
+    }
+
+    /// When it is too old for a queue that keeps messages for `retention`.
+    pub(super) fn expires(&self, retention: Duration) -> Instant {
+        self.known_at + retention.saturating_sub(self.age)
+    }
+
+    /// The same message of a group.
+    #[must_use]
+    pub fn in_group(self, group: Option<String>) -> Self {
+        Self {
+            group: group.map(Arc::from),
+            ..self
         }
     }
 
@@ -114,6 +150,9 @@ impl Message {
         }
         if bytes > most {
             return Err(MessageError::TooLong { bytes, most });
+        }
+        if let Some(group) = self.group.as_deref().filter(|group| !is_group(group)) {
+            return Err(MessageError::Group(group.to_owned()));
         }
         match self.body.chars().find(|character| !is_text(*character)) {
             Some(character) => Err(MessageError::Character(character)),
@@ -153,6 +192,10 @@ impl Message {
 /// The characters of XML 1.0, which are all that SQS takes.
 fn is_text(character: char) -> bool {
     matches!(character, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
+}
+
+fn is_group(text: &str) -> bool {
+    (1..=GROUP_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn attribute_bytes(attributes: &BTreeMap<String, Attribute>) -> usize {
@@ -208,6 +251,23 @@ mod tests {
         message.attributes.insert("name".to_owned(), Attribute::text("a"));
         let encoded = [b"\0\0\0\x04name".as_slice(), b"\0\0\0\x06String", b"\x01\0\0\0\x01a"].concat();
         assert_eq!(message.attributes_digest(), Some(hex(&Md5::digest(encoded))));
+    }
+
+    #[test]
+    fn a_group_is_of_letters_digits_and_punctuation() {
+        let longest = "g".repeat(GROUP_BYTES);
+        for (group, is_taken) in [
+            ("018f4e2a-7c1b", true),
+            ("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", true),
+            (longest.as_str(), true),
+            ("", false),
+            ("a b", false),
+            ("ä", false),
+            (&format!("{longest}g"), false),
+        ] {
+            let message = Message::new("a".to_owned(), BTreeMap::new()).in_group(Some(group.to_owned()));
+            assert_eq!(message.checked(MESSAGE_BYTES).is_ok(), is_taken, "{group:?}");
+        }
     }
 
     #[test]

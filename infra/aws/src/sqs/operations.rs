@@ -28,6 +28,7 @@ pub(super) struct SendMessage {
     queue_url: String,
     message_body: String,
     delay_seconds: Option<u64>,
+    message_group_id: Option<String>,
     #[serde(default)]
     message_attributes: BTreeMap<String, Attribute>,
 }
@@ -45,6 +46,7 @@ pub(super) struct SendEntry {
     id: String,
     message_body: String,
     delay_seconds: Option<u64>,
+    message_group_id: Option<String>,
     #[serde(default)]
     message_attributes: BTreeMap<String, Attribute>,
 }
@@ -100,23 +102,24 @@ pub(super) struct QueueUrl {
     queue_name: String,
 }
 
-pub(super) fn send_message(queues: &Queues, request: SendMessage) -> Result<Value, Refusal> {
+pub(super) async fn send_message(queues: &Queues, request: SendMessage) -> Result<Value, Refusal> {
     let queue = named(queues, &request.queue_url)?;
     let delay = seconds("DelaySeconds", request.delay_seconds, DELAY_SECONDS)?.unwrap_or_default();
-    let message = queue.check(Message::new(request.message_body, request.message_attributes))?;
+    let message = Message::new(request.message_body, request.message_attributes).in_group(request.message_group_id);
+    let message = queue.check(message)?;
     let answer = sent(&message);
-    queue.send(message, delay);
+    queue.send(message, delay).await?;
     Ok(Value::Object(answer))
 }
 
-pub(super) fn send_message_batch(queues: &Queues, request: Batch<SendEntry>) -> Result<Value, Refusal> {
+pub(super) async fn send_message_batch(queues: &Queues, request: Batch<SendEntry>) -> Result<Value, Refusal> {
     let queue = named(queues, &request.queue_url)?;
     check_batch(request.entries.iter().map(|entry| entry.id.as_str()))?;
     let mut total = 0;
     let mut messages = Vec::new();
     for entry in request.entries {
         let delay = seconds("DelaySeconds", entry.delay_seconds, DELAY_SECONDS)?.unwrap_or_default();
-        let message = Message::new(entry.message_body, entry.message_attributes);
+        let message = Message::new(entry.message_body, entry.message_attributes).in_group(entry.message_group_id);
         total += message.bytes();
         messages.push((entry.id, message, delay));
     }
@@ -128,18 +131,19 @@ pub(super) fn send_message_batch(queues: &Queues, request: Batch<SendEntry>) -> 
             sentence,
         ));
     }
-    let (mut successful, mut failed) = (Vec::new(), Vec::new());
+    let (mut successful, mut failed, mut good) = (Vec::new(), Vec::new(), Vec::new());
     for (id, message, delay) in messages {
         match queue.check(message) {
             Ok(message) => {
                 let mut entry = sent(&message);
                 entry.insert("Id".to_owned(), id.into());
                 successful.push(Value::Object(entry));
-                queue.send(message, delay);
+                good.push((message, delay));
             }
             Err(error) => failed.push(failure(&id, &error.into())),
         }
     }
+    queue.send_all(good).await?;
     Ok(json!({"Successful": successful, "Failed": failed}))
 }
 
@@ -166,17 +170,19 @@ pub(super) async fn receive_message(queues: &Queues, request: ReceiveMessage) ->
     Ok(json!({"Messages": messages}))
 }
 
-pub(super) fn delete_message(queues: &Queues, request: DeleteMessage) -> Result<Value, Refusal> {
-    named(queues, &request.queue_url)?.delete(&request.receipt_handle)?;
+pub(super) async fn delete_message(queues: &Queues, request: DeleteMessage) -> Result<Value, Refusal> {
+    named(queues, &request.queue_url)?
+        .delete(&request.receipt_handle)
+        .await?;
     Ok(json!({}))
 }
 
-pub(super) fn delete_message_batch(queues: &Queues, request: Batch<DeleteEntry>) -> Result<Value, Refusal> {
+pub(super) async fn delete_message_batch(queues: &Queues, request: Batch<DeleteEntry>) -> Result<Value, Refusal> {
     let queue = named(queues, &request.queue_url)?;
     check_batch(request.entries.iter().map(|entry| entry.id.as_str()))?;
     let (mut successful, mut failed) = (Vec::new(), Vec::new());
     for DeleteEntry { id, receipt_handle } in request.entries {
-        match queue.delete(&receipt_handle) {
+        match queue.delete(&receipt_handle).await {
             Ok(()) => successful.push(json!({"Id": id})),
             Err(error) => failed.push(failure(&id, &error.into())),
         }

@@ -12,6 +12,7 @@ use super::message::MessageError;
 use super::queue::ReceiptError;
 use super::{Queues, operations};
 use crate::aws_json::{self, BODY_BYTES, JSON_1_0};
+use crate::store::StoreError;
 
 /// An error of the protocol: the JSON type, the code that SDKs match on, and a sentence.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(super) struct Refusal {
     kind: &'static str,
     code: &'static str,
     message: String,
+    /// Ours, not the caller's: SDKs try again.
+    is_ours: bool,
 }
 
 impl Refusal {
@@ -27,6 +30,7 @@ impl Refusal {
             kind,
             code,
             message: message.into(),
+            is_ours: false,
         }
     }
 
@@ -68,18 +72,32 @@ impl From<MessageError> for Refusal {
     fn from(error: MessageError) -> Self {
         let code = match error {
             MessageError::Empty => "MissingParameter",
-            MessageError::TooLong { .. } => "InvalidParameterValue",
+            MessageError::TooLong { .. } | MessageError::Group(_) => "InvalidParameterValue",
             MessageError::Character(_) => "InvalidMessageContents",
         };
         Self::new(code, code, error.to_string())
     }
 }
 
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "a message is not taken");
+        Self {
+            is_ours: true,
+            ..Self::new("InternalError", "InternalError", error.to_string())
+        }
+    }
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let body = json!({"__type": format!("com.amazonaws.sqs#{}", self.kind), "message": self.message});
-        let query_error = [("x-amzn-query-error", format!("{};Sender", self.code))];
-        let answer = aws_json::answer(StatusCode::BAD_REQUEST, JSON_1_0, &body);
+        let (status, fault) = match self.is_ours {
+            true => (StatusCode::INTERNAL_SERVER_ERROR, "Receiver"),
+            false => (StatusCode::BAD_REQUEST, "Sender"),
+        };
+        let query_error = [("x-amzn-query-error", format!("{};{fault}", self.code))];
+        let answer = aws_json::answer(status, JSON_1_0, &body);
         (query_error, answer).into_response()
     }
 }
@@ -101,11 +119,11 @@ async fn handle(State(queues): State<Queues>, headers: HeaderMap, body: Bytes) -
 
 async fn dispatch(queues: &Queues, operation: &str, body: &[u8]) -> Result<Value, Refusal> {
     match operation {
-        "SendMessage" => operations::send_message(queues, parse(body)?),
-        "SendMessageBatch" => operations::send_message_batch(queues, parse(body)?),
+        "SendMessage" => operations::send_message(queues, parse(body)?).await,
+        "SendMessageBatch" => operations::send_message_batch(queues, parse(body)?).await,
         "ReceiveMessage" => operations::receive_message(queues, parse(body)?).await,
-        "DeleteMessage" => operations::delete_message(queues, parse(body)?),
-        "DeleteMessageBatch" => operations::delete_message_batch(queues, parse(body)?),
+        "DeleteMessage" => operations::delete_message(queues, parse(body)?).await,
+        "DeleteMessageBatch" => operations::delete_message_batch(queues, parse(body)?).await,
         "ChangeMessageVisibility" => operations::change_message_visibility(queues, parse(body)?),
         "GetQueueAttributes" => operations::get_queue_attributes(queues, parse(body)?),
         "GetQueueUrl" => operations::get_queue_url(queues, parse(body)?),

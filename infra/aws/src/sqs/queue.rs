@@ -1,9 +1,10 @@
-//! One standard queue in memory: visibility, receive counts, delays and the way to the dead letters.
+//! One standard queue: visibility, receive counts, delays, and the way to the dead letters. It works in memory, and writes to the
+//! [store](crate::store), if it has one, what a restart must find.
 
+mod state;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +12,10 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use self::state::State;
+use super::kept::{Kept, Numbered};
 use super::message::{MESSAGE_BYTES, Message, MessageError};
+use crate::store::StoreError;
 
 /// A message as one receiver got it.
 #[derive(Debug, Clone)]
@@ -46,6 +50,18 @@ impl Want {
             bytes_taken: 0,
         }
     }
+}
+
+/// Of which message groups.
+#[derive(Clone)]
+pub enum Choice<'a> {
+    /// All.
+    Any,
+    /// All of one group, out of those that are accepted: the group of the first message. Messages without a group are always
+    /// accepted, and go together.
+    OneOf(&'a (dyn Fn(&str) -> bool + Sync)),
+    /// This one, or those without a group.
+    Group(Option<Arc<str>>),
 }
 
 /// Why a receipt did not do.
@@ -91,39 +107,21 @@ pub struct Queue {
     /// The largest message that is taken, [`MESSAGE_BYTES`] if nothing else is said.
     pub message_bytes: usize,
     redrive: OnceLock<Redrive>,
+    kept: Option<Kept>,
     arrived: Notify,
     state: Mutex<State>,
 }
 
-/// `ready` and `hidden` hold the sequence numbers of `messages`, each in exactly one of the two; `expiring` holds all.
-#[derive(Debug, Default)]
-struct State {
-    next: u64,
-    messages: HashMap<u64, Held>,
-    ready: BTreeSet<u64>,
-    hidden: BTreeSet<(Instant, u64)>,
-    expiring: BTreeSet<(Instant, u64)>,
-    receipts: HashMap<String, u64>,
-}
-
-#[derive(Debug)]
-struct Held {
-    message: Message,
-    expires: Instant,
-    hidden_until: Option<Instant>,
-    receipt: Option<String>,
-}
-
-/// What one look at the queue gave.
+/// What one look at the queue gave; messages with their sequence numbers.
 struct Look {
-    received: Vec<Received>,
-    dead: Vec<Message>,
+    received: Vec<(u64, Received)>,
+    dead: Vec<(u64, Message)>,
     full: bool,
     next_visible: Option<Instant>,
 }
 
 impl Queue {
-    /// An empty queue.
+    /// An empty queue, which ends with this process.
     #[must_use]
     pub fn new(name: String, visibility: Duration, retention: Duration) -> Self {
         Self {
@@ -132,6 +130,7 @@ impl Queue {
             retention,
             message_bytes: MESSAGE_BYTES,
             redrive: OnceLock::new(),
+            kept: None,
             arrived: Notify::new(),
             state: Mutex::default(),
         }
@@ -141,6 +140,18 @@ impl Queue {
     #[must_use]
     pub fn with_message_bytes(self, message_bytes: usize) -> Self {
         Self { message_bytes, ..self }
+    }
+
+    /// The same queue with what the store has of it, where it also keeps what comes.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub(super) fn kept(self, kept: Kept) -> Result<Self, StoreError> {
+        self.admit(kept.load()?);
+        Ok(Self {
+            kept: Some(kept),
+            ..self
+        })
     }
 
     /// The message, if this queue takes it; [`Queue::send`] expects one that was checked.
@@ -163,43 +174,42 @@ impl Queue {
     }
 
     /// Adds a message and wakes whoever waits for one.
-    pub fn send(&self, message: Message, delay: Duration) {
-        let mut state = self.lock();
-        let sequence = state.next;
-        state.next += 1;
-        let expires = message.sent_at + self.retention;
-        state.expiring.insert((expires, sequence));
-        state.messages.insert(
-            sequence,
-            Held {
-                message,
-                expires,
-                hidden_until: None,
-                receipt: None,
-            },
-        );
-        if delay.is_zero() {
-            state.ready.insert(sequence);
-        } else {
-            state.hide(sequence, Instant::now() + delay);
+    ///
+    /// # Errors
+    /// [`StoreError`] when it can't be kept: then it is not added.
+    pub async fn send(&self, message: Message, delay: Duration) -> Result<(), StoreError> {
+        self.send_all(vec![(message, delay)]).await
+    }
+
+    /// Adds messages, each with its delay, all or none.
+    ///
+    /// # Errors
+    /// As for [`Queue::send`].
+    pub async fn send_all(&self, messages: Vec<(Message, Duration)>) -> Result<(), StoreError> {
+        let messages = self.number(messages);
+        if let Some(kept) = &self.kept {
+            kept.add(messages.clone()).await?;
         }
-        drop(state);
-        self.arrived.notify_waiters();
+        self.admit(messages);
+        Ok(())
     }
 
     /// Receives what `want` asks for, waiting up to `wait` for the first message. Returns at once when one arrives.
     pub async fn receive(&self, want: Want, wait: Duration) -> Vec<Received> {
+        self.receive_of(want, Choice::Any, wait).await
+    }
+
+    /// The same of some groups only.
+    pub async fn receive_of(&self, want: Want, choice: Choice<'_>, wait: Duration) -> Vec<Received> {
         let deadline = Instant::now() + wait;
         loop {
             // Made before looking: a message sent between the look and the wait still wakes it.
             let arrived = self.arrived.notified();
             let now = Instant::now();
-            let look = self.look(want, now);
-            for message in look.dead {
-                self.bury(message);
-            }
+            let look = self.look(want, choice.clone(), now);
+            self.bury(look.dead).await;
             if !look.received.is_empty() || look.full || now >= deadline {
-                return look.received;
+                return self.counted(look.received).await;
             }
             let until = look.next_visible.map_or(deadline, |visible| visible.min(deadline));
             tokio::select! {
@@ -209,15 +219,26 @@ impl Queue {
         }
     }
 
+    /// Wakes whoever waits, because what a [`Choice`] accepts has changed.
+    pub(super) fn look_again(&self) {
+        self.arrived.notify_waiters();
+    }
+
     /// Deletes by receipt; deleting what is gone already is fine.
     ///
     /// # Errors
     /// [`ReceiptError::Invalid`] when the text was never a receipt.
-    pub fn delete(&self, receipt: &str) -> Result<(), ReceiptError> {
+    pub async fn delete(&self, receipt: &str) -> Result<(), ReceiptError> {
         Uuid::parse_str(receipt).map_err(|_| ReceiptError::Invalid)?;
-        let mut state = self.lock();
-        if let Some(sequence) = state.receipts.get(receipt).copied() {
-            state.remove(sequence);
+        let deleted = {
+            let mut state = self.lock();
+            let sequence = state.receipts.get(receipt).copied();
+            sequence.inspect(|sequence| drop(state.remove(*sequence)))
+        };
+        if let (Some(kept), Some(sequence)) = (&self.kept, deleted)
+            && let Err(error) = kept.remove(sequence).await
+        {
+            tracing::error!(queue = self.name, %error, "a message that was deleted will come again after a restart");
         }
         Ok(())
     }
@@ -256,13 +277,60 @@ impl Queue {
             .filter(|(_, sequence)| state.messages.get(sequence).is_some_and(|held| held.receipt.is_some()))
             .count();
         Counts {
-            visible: state.ready.len(),
+            visible: state.line.len(),
             in_flight,
             delayed: state.hidden.len() - in_flight,
         }
     }
 
-    fn look(&self, want: Want, now: Instant) -> Look {
+    /// Numbers messages in the order in which they came.
+    fn number(&self, messages: Vec<(Message, Duration)>) -> Vec<Numbered> {
+        let mut state = self.lock();
+        let numbered = messages.into_iter().map(|(message, delay)| {
+            let sequence = state.next;
+            state.next += 1;
+            let delay_ms = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
+            let visible_ms = message.sent_ms.saturating_add(delay_ms);
+            Numbered {
+                sequence,
+                message,
+                visible_ms,
+            }
+        });
+        numbered.collect()
+    }
+
+    /// Lets numbered messages be received, those with a delay after it.
+    fn admit(&self, messages: Vec<Numbered>) {
+        let (now, now_ms) = (Instant::now(), crate::clock::now().as_millisecond());
+        let mut state = self.lock();
+        for message in messages {
+            let delay_ms = u64::try_from(message.visible_ms.saturating_sub(now_ms)).unwrap_or_default();
+            let expires = message.message.expires(self.retention);
+            state.add(message, expires, now + Duration::from_millis(delay_ms), now);
+        }
+        drop(state);
+        self.arrived.notify_waiters();
+    }
+
+    /// Writes down that messages were received: their counts outlive this process, even when they are what ended it.
+    async fn counted(&self, received: Vec<(u64, Received)>) -> Vec<Received> {
+        if let Some(kept) = self.kept.as_ref().filter(|_| !received.is_empty()) {
+            let counts = received.iter().map(|(sequence, Received { message, .. })| {
+                (
+                    *sequence,
+                    message.receives,
+                    message.first_received_ms.unwrap_or_default(),
+                )
+            });
+            if let Err(error) = kept.count(counts.collect()).await {
+                tracing::error!(queue = self.name, %error, "a receive will not be counted after a restart");
+            }
+        }
+        received.into_iter().map(|(_, received)| received).collect()
+    }
+
+    fn look(&self, want: Want, mut choice: Choice<'_>, now: Instant) -> Look {
         let mut state = self.lock();
         self.bring_to(&mut state, now);
         let mut look = Look {
@@ -273,19 +341,22 @@ impl Queue {
         };
         let mut bytes = want.bytes_taken;
         while look.received.len() < want.messages {
-            let Some(sequence) = state.ready.first().copied() else {
-                break;
+            let next = match &choice {
+                Choice::Any => state.line.first(|_| true),
+                Choice::OneOf(accepted) => state.line.first(accepted),
+                Choice::Group(group) => state.line.first_of(group.as_deref()),
             };
-            let Some(held) = state.messages.get(&sequence) else {
-                state.ready.remove(&sequence);
-                continue;
+            let Some((sequence, held)) = next.and_then(|sequence| Some((sequence, state.messages.get(&sequence)?)))
+            else {
+                break;
             };
             if self
                 .redrive
                 .get()
                 .is_some_and(|redrive| held.message.receives >= redrive.max_receives)
             {
-                look.dead.extend(state.remove(sequence));
+                look.dead
+                    .extend(state.remove(sequence).map(|message| (sequence, message)));
                 continue;
             }
             if want.event_bytes < usize::MAX {
@@ -296,7 +367,11 @@ impl Queue {
                 }
                 bytes = bytes.saturating_add(size);
             }
-            look.received.extend(state.take(sequence, now + want.visibility));
+            if let Choice::OneOf(_) = choice {
+                choice = Choice::Group(held.message.group.clone());
+            }
+            let received = state.take(sequence, now + want.visibility);
+            look.received.extend(received.map(|received| (sequence, received)));
         }
         look.next_visible = state.hidden.first().map(|(visible, _)| *visible);
         look
@@ -308,77 +383,42 @@ impl Queue {
             // Not a warning: it is what the retention period asks for, and wake-ups grow old whenever the publisher is awake.
             if let Some(message) = state.remove(sequence) {
                 tracing::info!(queue = self.name, message = %message.id, "a message is older than the retention period and is dropped");
+                if let Some(kept) = &self.kept {
+                    kept.expire(sequence);
+                }
             }
         }
         state.reveal(now);
     }
 
-    fn bury(&self, message: Message) {
-        let Some(redrive) = self.redrive.get() else { return };
-        tracing::warn!(queue = self.name, message = %message.id, receives = message.receives, dead_letters = redrive.queue.name,
-            "a message was received too often and moves to the dead letters");
-        redrive.queue.send(
-            Message {
+    /// Moves messages to the dead letters, each with its number here.
+    async fn bury(&self, dead: Vec<(u64, Message)>) {
+        let Some(redrive) = self.redrive.get().filter(|_| !dead.is_empty()) else {
+            return;
+        };
+        let sequences: Vec<u64> = dead.iter().map(|(sequence, _)| *sequence).collect();
+        let moved = dead.into_iter().map(|(_, message)| {
+            tracing::warn!(queue = self.name, message = %message.id, receives = message.receives, dead_letters = redrive.queue.name,
+                "a message was received too often and moves to the dead letters");
+            let anew = Message {
                 receives: 0,
                 first_received_ms: None,
                 ..message
-            },
-            Duration::ZERO,
-        );
+            };
+            (anew, Duration::ZERO)
+        });
+        let moved = redrive.queue.number(moved.collect());
+        if let (Some(from), Some(to)) = (&self.kept, &redrive.queue.kept) {
+            let moves = sequences.into_iter().zip(moved.iter().map(|message| message.sequence));
+            if let Err(error) = from.move_to(to, moves.collect()).await {
+                tracing::error!(queue = self.name, %error, "dead letters will be in their old queue after a restart");
+            }
+        }
+        redrive.queue.admit(moved);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic cannot leave the state half changed in a way that matters more than going on.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    /// Makes visible what was hidden until now. Its last receipt still deletes it.
-    fn reveal(&mut self, now: Instant) {
-        while let Some((visible, sequence)) = self.hidden.first().copied().filter(|(visible, _)| *visible <= now) {
-            self.hidden.remove(&(visible, sequence));
-            self.ready.insert(sequence);
-            if let Some(held) = self.messages.get_mut(&sequence) {
-                held.hidden_until = None;
-            }
-        }
-    }
-
-    fn hide(&mut self, sequence: u64, until: Instant) {
-        self.ready.remove(&sequence);
-        self.hidden.insert((until, sequence));
-        if let Some(held) = self.messages.get_mut(&sequence) {
-            held.hidden_until = Some(until);
-        }
-    }
-
-    fn take(&mut self, sequence: u64, hidden_until: Instant) -> Option<Received> {
-        let receipt = Uuid::new_v4().to_string();
-        let held = self.messages.get_mut(&sequence)?;
-        held.message.receives += 1;
-        held.message
-            .first_received_ms
-            .get_or_insert_with(|| crate::clock::now().as_millisecond());
-        let message = held.message.clone();
-        if let Some(previous) = held.receipt.replace(receipt.clone()) {
-            self.receipts.remove(&previous);
-        }
-        self.receipts.insert(receipt.clone(), sequence);
-        self.hide(sequence, hidden_until);
-        Some(Received { message, receipt })
-    }
-
-    fn remove(&mut self, sequence: u64) -> Option<Message> {
-        let held = self.messages.remove(&sequence)?;
-        self.expiring.remove(&(held.expires, sequence));
-        self.ready.remove(&sequence);
-        if let Some(until) = held.hidden_until {
-            self.hidden.remove(&(until, sequence));
-        }
-        if let Some(receipt) = held.receipt {
-            self.receipts.remove(&receipt);
-        }
-        Some(held.message)
     }
 }

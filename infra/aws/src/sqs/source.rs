@@ -1,17 +1,28 @@
 //! An event source mapping: what Lambda runs between a queue and a function.
+//!
+//! A batch has messages of one group, and a group has all but one of the batches that may be in flight, at most. So a group that
+//! floods the queue never has every invocation, however long each takes, and no other group's message waits for a batch that it
+//! shares with the flood. On AWS a batch may mix groups, and fairness is a matter of the queue alone and best effort; a function
+//! must be ready for either. Messages without a group go together, as if there were no groups.
+
+mod places;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::join_all;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use self::places::Places;
 use super::message::{Attribute, Message};
-use super::queue::{Queue, Received, Want};
+use super::queue::{Choice, Queue, Received, Want};
 use crate::account::{REGION, queue_arn};
 use crate::lambda::{Invoker, PAYLOAD_BYTES};
 use crate::tasks::Stopped;
@@ -52,14 +63,17 @@ impl EventSource {
         }
         let source = Arc::new(self);
         let slots = Arc::new(Semaphore::new(source.max_concurrency.max(1)));
+        let places = Places::of(&source.queue, source.max_concurrency);
         let mut batches = JoinSet::new();
         let work = async {
             while let Ok(slot) = Arc::clone(&slots).acquire_owned().await {
-                let batch = source.gather().await;
+                let batch = source.gather(&places).await;
+                let place = places.take(batch.first().and_then(|first| first.message.group.clone()));
                 let (source, invoker) = (Arc::clone(&source), invoker.clone());
                 batches.spawn(async move {
                     source.deliver(&invoker, &batch).await;
-                    drop(slot);
+                    // In this order: who looks for a message because a place is free finds a slot, too.
+                    drop((slot, place));
                 });
                 while batches.try_join_next().is_some() {}
             }
@@ -72,7 +86,7 @@ impl EventSource {
     }
 
     /// Waits for a first message and gathers what else fits into the batch.
-    async fn gather(&self) -> Vec<Received> {
+    async fn gather(&self, places: &Places) -> Vec<Received> {
         let limit = if self.window.is_zero() {
             self.batch_size.min(BATCH_WITHOUT_WINDOW)
         } else {
@@ -85,8 +99,10 @@ impl EventSource {
         };
         let mut batch = Vec::new();
         while batch.is_empty() {
-            batch = self.queue.receive(want, LONG_POLL).await;
+            let has_place = |group: &str| places.has_one(group);
+            batch = self.queue.receive_of(want, Choice::OneOf(&has_place), LONG_POLL).await;
         }
+        let group = batch.first().and_then(|first| first.message.group.clone());
         let deadline = Instant::now() + self.window;
         loop {
             want.messages = limit.saturating_sub(batch.len());
@@ -95,11 +111,17 @@ impl EventSource {
             if left.is_zero() || want.messages == 0 {
                 return batch;
             }
-            let more = self.queue.receive(want, left).await;
+            let more = self.queue.receive_of(want, Choice::Group(group.clone()), left).await;
             if more.is_empty() {
                 return batch;
             }
             batch.extend(more);
+        }
+    }
+
+    async fn delete(&self, received: &Received) {
+        if let Err(error) = self.queue.delete(&received.receipt).await {
+            tracing::error!(queue = self.queue.name, message = %received.message.id, %error, "a message stays");
         }
     }
 
@@ -113,14 +135,11 @@ impl EventSource {
         };
         match failed {
             Ok(failed) => {
-                for received in batch
+                let succeeded = batch
                     .iter()
-                    .filter(|received| !failed.contains(&received.message.id.to_string()))
-                {
-                    if let Err(error) = self.queue.delete(&received.receipt) {
-                        tracing::error!(queue = self.queue.name, message = %received.message.id, %error, "a message stays");
-                    }
-                }
+                    .filter(|received| !failed.contains(&received.message.id.to_string()));
+                // At once, so that they share a commit.
+                join_all(succeeded.map(|received| self.delete(received))).await;
                 if !failed.is_empty() {
                     tracing::warn!(
                         queue = self.queue.name,
@@ -208,139 +227,4 @@ fn message_attributes(message: &Message) -> Value {
         .iter()
         .map(|(name, value)| (name.clone(), attribute(value)))
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
-
-    use std::collections::BTreeMap;
-    use std::sync::Mutex;
-
-    use super::*;
-    use crate::tasks::Tasks;
-
-    type Answer = fn(&Value) -> Result<Value, String>;
-
-    const VISIBILITY: Duration = Duration::from_secs(30);
-
-    fn source(batch_size: usize, window_s: u64, report: bool) -> EventSource {
-        EventSource {
-            queue: Arc::new(Queue::new(
-                "events".to_owned(),
-                VISIBILITY,
-                Duration::from_secs(345_600),
-            )),
-            function: "work".to_owned(),
-            batch_size,
-            window: Duration::from_secs(window_s),
-            max_concurrency: 2,
-            report_item_failures: report,
-        }
-    }
-
-    fn send(source: &EventSource, count: usize) {
-        for number in 0..count {
-            source
-                .queue
-                .send(Message::new(number.to_string(), BTreeMap::new()), Duration::ZERO);
-        }
-    }
-
-    /// Runs the source against a function that answers with `answer`; gives the bodies of each batch it saw.
-    async fn run(source: EventSource, seconds: u64, answer: Answer) -> Vec<Vec<String>> {
-        let batches = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&batches);
-        let invoker = Invoker::new(move |_, payload| {
-            let event: Value = serde_json::from_slice(&payload).unwrap();
-            let bodies = event["Records"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|record| record["body"].as_str().unwrap().to_owned());
-            seen.lock().unwrap().push(bodies.collect());
-            let answer = answer(&event).map(|answer| Bytes::from(answer.to_string()));
-            async move { answer }
-        });
-        let mut tasks = Tasks::default();
-        tasks.spawn_attentive(source.run(invoker, tasks.stopped()));
-        tokio::time::sleep(Duration::from_secs(seconds)).await;
-        tasks.shutdown().await;
-        Arc::into_inner(batches).unwrap().into_inner().unwrap()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn batches_keep_their_size_and_what_succeeds_is_deleted() {
-        for (batch_size, window, sizes) in [
-            (1, 0, vec![1; 12]),
-            (100, 0, vec![10, 2]),
-            (100, 1, vec![12]),
-            (5, 1, vec![5, 5, 2]),
-        ] {
-            let source = source(batch_size, window, false);
-            let queue = Arc::clone(&source.queue);
-            send(&source, 12);
-            let batches = run(source, 120, |_| Ok(Value::Null)).await;
-            assert_eq!(
-                batches.iter().map(Vec::len).collect::<Vec<_>>(),
-                sizes,
-                "size {batch_size}, window {window}"
-            );
-            assert_eq!(queue.counts().in_flight + queue.counts().visible, 0);
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn only_what_failed_comes_back_after_the_visibility_timeout() {
-        let source = source(10, 0, true);
-        send(&source, 3);
-        let batches = run(source, 45, |event| {
-            let records = event["Records"].as_array().unwrap();
-            let failed = records
-                .iter()
-                .filter(|record| record["body"] == "1" && record["attributes"]["ApproximateReceiveCount"] == "1");
-            Ok(
-                json!({"batchItemFailures": failed.map(|record| json!({"itemIdentifier": record["messageId"]})).collect::<Vec<_>>()}),
-            )
-        });
-        assert_eq!(batches.await, vec![vec!["0", "1", "2"], vec!["1"]]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_unknown_id_a_crash_and_nonsense_fail_the_whole_batch() {
-        let answers: [Answer; 4] = [
-            |_| Ok(json!({"batchItemFailures": [{"itemIdentifier": "unknown"}]})),
-            |_| Ok(json!({"batchItemFailures": [{"id": ""}]})),
-            |_| Ok(json!({"batchItemFailures": "all"})),
-            |_| Err("the function crashed".to_owned()),
-        ];
-        for answer in answers {
-            let source = source(10, 0, true);
-            send(&source, 2);
-            assert_eq!(run(source, 45, answer).await, vec![vec!["0", "1"]; 2]);
-        }
-    }
-
-    #[test]
-    fn a_record_has_what_lambda_gives() {
-        let binary = Attribute {
-            data_type: "Binary".to_owned(),
-            string_value: None,
-            binary_value: Some("AQI=".to_owned()),
-        };
-        let mut message = Message::new("{\"a\":1}".to_owned(), BTreeMap::from([("b".to_owned(), binary)]));
-        message.receives = 1;
-        message.first_received_ms = Some(1);
-        let record = record(
-            "events",
-            &Received {
-                message,
-                receipt: "r".to_owned(),
-            },
-        );
-        assert_eq!(record["eventSourceARN"], "arn:aws:sqs:us-east-1:000000000000:events");
-        assert_eq!(record["attributes"]["ApproximateReceiveCount"], "1");
-        assert_eq!(record["messageAttributes"]["b"]["binaryValue"], "AQI=");
-        assert_eq!(record["md5OfBody"].as_str().unwrap().len(), 32);
-    }
 }

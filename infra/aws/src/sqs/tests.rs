@@ -33,7 +33,7 @@ async fn fixture() -> Fixture {
     };
     let mut tasks = Tasks::default();
     let (listener, endpoint) = testing::listener().await;
-    let queues = Queues::start(&mut tasks, listener, &template, None).unwrap();
+    let queues = Queues::start(&mut tasks, listener, &template, None, None).unwrap();
     Fixture {
         tasks,
         client: Client::new(&testing::sdk_config(&endpoint)),
@@ -141,6 +141,7 @@ async fn batches_and_dead_letters() {
         SendMessageBatchRequestEntry::builder()
             .id(id)
             .message_body(format!("body {id}"))
+            .message_group_id(format!("group-{id}"))
             .build()
             .unwrap()
     };
@@ -159,6 +160,7 @@ async fn batches_and_dead_letters() {
             .receive_message()
             .queue_url(url)
             .max_number_of_messages(10)
+            .message_system_attribute_names(MessageSystemAttributeName::All)
             .wait_time_seconds(3)
     };
     let received = receive(&url).send().await.unwrap();
@@ -194,10 +196,10 @@ async fn batches_and_dead_letters() {
         "1"
     );
     assert!(receive(&url).send().await.unwrap().messages().is_empty());
-    assert_eq!(
-        receive(&dead_url).send().await.unwrap().messages()[0].body(),
-        Some("body b")
-    );
+    let dead = receive(&dead_url).send().await.unwrap();
+    assert_eq!(dead.messages()[0].body(), Some("body b"));
+    let group = &dead.messages()[0].attributes().unwrap()[&MessageSystemAttributeName::MessageGroupId];
+    assert_eq!(group, "group-b", "it is still the group's");
     tasks.shutdown().await;
 }
 
@@ -228,6 +230,10 @@ async fn what_is_wrong_is_refused_with_the_codes_of_sqs() {
         .send()
         .await
         .unwrap();
+
+    let grouped = client.send_message().queue_url(&url).message_body("a");
+    let refused = grouped.message_group_id("two words").send().await.unwrap_err();
+    assert_eq!(refused.code(), Some("InvalidParameterValue"));
 
     let entry = |id: &str, body: &str| {
         SendMessageBatchRequestEntry::builder()

@@ -72,6 +72,29 @@ async fn requests_and_objects_reach_the_function_once_it_is_open() {
 }
 
 #[tokio::test]
+async fn what_was_taken_before_a_stop_reaches_the_function_after_it() {
+    let folder = TempFolder::create();
+    let first = start(&folder).await;
+    let config = aws_sdk_s3::config::Builder::from(&sdk_config(&first.endpoints().s3)).force_path_style(true);
+    let object = aws_sdk_s3::Client::from_conf(config.build())
+        .put_object()
+        .bucket("dropped")
+        .key("a.csv");
+    object.body(Bytes::from_static(b"abc").into()).send().await.unwrap();
+    first.shutdown().await;
+
+    let mut second = start(&folder).await;
+    let work = Fake::new(&second.pool, "work", |_| Reply::Answer(json!(null)));
+    second.open().unwrap();
+    let [event] = work.wait_for(1).await.try_into().unwrap();
+    assert!(
+        event["Records"][0]["body"].as_str().unwrap().contains("a.csv"),
+        "{event}"
+    );
+    second.shutdown().await;
+}
+
+#[tokio::test]
 async fn functions_are_told_where_the_services_are() {
     let folder = TempFolder::create();
     let stand_in = start(&folder).await;

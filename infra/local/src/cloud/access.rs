@@ -67,6 +67,17 @@ impl Access {
         Ok(path)
     }
 
+    /// Removes the file, if there is one.
+    pub(super) fn remove(state: &Path) -> anyhow::Result<()> {
+        let path = state.join(FILE_NAME);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("{} cannot be removed", path.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// A sample event with the demo's client and token in the place of the sample's.
     #[must_use]
     pub fn with_demo_identity(&self, event: &str) -> String {

@@ -47,11 +47,14 @@ pub(super) struct Started {
 impl Components {
     /// Nothing yet but the state folder, which is ours from now on.
     pub(super) fn new(state: &Path) -> anyhow::Result<Self> {
+        let lock = lock(state)?;
+        // A cloud that was killed leaves it, with addresses where nobody listens any more.
+        Access::remove(state)?;
         Ok(Self {
             tasks: Tasks::default(),
             services: None,
             postgres: None,
-            _lock: lock(state)?,
+            _lock: lock,
         })
     }
 
@@ -114,16 +117,15 @@ impl Components {
             return Ok(self.postgres.insert(postgres).url.clone());
         }
         let step = progress.step("starting PostgreSQL");
+        let port = ports::postgres_port(options.ports.postgres).await?;
         let server = Server {
-            script: &options.project.join("infra/database/start-postgres"),
-            data: &options.state_dir.join("postgres-data"),
-            log: &options.state_dir.join("postgres.log"),
-            port: ports::postgres_port(options.ports.postgres).await?,
+            script: options.project.join("infra/database/start-postgres"),
+            data: options.state_dir.join("postgres-data"),
+            log: options.state_dir.join("postgres.log"),
+            port,
         };
-        // Ours before it answers: a start that is given up has to stop it.
-        let postgres = self.postgres.insert(Postgres::start(&server).await?);
-        postgres.ready(server.log).await?;
-        step.done_with(&format!("(port {})", server.port));
+        let postgres = self.postgres.insert(Postgres::start(server).await?);
+        step.done_with(&format!("(port {port})"));
         Ok(postgres.url.clone())
     }
 

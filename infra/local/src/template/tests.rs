@@ -107,7 +107,7 @@ fn the_projects_queues_tables_buckets_and_schedules_are_understood() {
     };
     assert_eq!(
         (notification.event.as_str(), notification.queue.as_str()),
-        ("s3:ObjectCreated:*", "FilesQueue")
+        ("s3:ObjectCreated:*", "DroppedFilesQueue")
     );
     assert_eq!(notification.bucket, incoming);
     let files = template

@@ -13,8 +13,9 @@ fn queue() -> Queue {
     Queue::new("events".to_owned(), VISIBILITY, RETENTION)
 }
 
-fn send(queue: &Queue, body: &str) {
-    queue.send(Message::new(body.to_owned(), BTreeMap::new()), Duration::ZERO);
+async fn send(queue: &Queue, body: &str) {
+    let message = Message::new(body.to_owned(), BTreeMap::new());
+    queue.send(message, Duration::ZERO).await.unwrap();
 }
 
 async fn receive(queue: &Queue) -> Vec<Received> {
@@ -24,7 +25,7 @@ async fn receive(queue: &Queue) -> Vec<Received> {
 #[tokio::test(start_paused = true)]
 async fn a_message_is_hidden_for_the_visibility_timeout_and_counted() {
     let queue = queue();
-    send(&queue, "a");
+    send(&queue, "a").await;
     let first = receive(&queue).await;
     assert_eq!((first.len(), first[0].message.receives), (1, 1));
     assert!(receive(&queue).await.is_empty());
@@ -43,24 +44,24 @@ async fn a_message_is_hidden_for_the_visibility_timeout_and_counted() {
     assert_ne!(second[0].receipt, first[0].receipt);
     assert_eq!(second[0].message.first_received_ms, first[0].message.first_received_ms);
 
-    queue.delete(&first[0].receipt).unwrap();
+    queue.delete(&first[0].receipt).await.unwrap();
     assert_eq!(queue.counts().in_flight, 1, "an old receipt deletes nothing");
-    queue.delete(&second[0].receipt).unwrap();
+    queue.delete(&second[0].receipt).await.unwrap();
     assert_eq!(queue.counts(), Counts::default());
-    assert_eq!(queue.delete("never a receipt"), Err(ReceiptError::Invalid));
+    assert_eq!(queue.delete("never a receipt").await, Err(ReceiptError::Invalid));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_last_receipt_deletes_a_message_that_is_visible_again() {
     let queue = queue();
-    send(&queue, "a");
+    send(&queue, "a").await;
     let received = receive(&queue).await;
     tokio::time::advance(VISIBILITY).await;
     assert_eq!(
         queue.change_visibility(&received[0].receipt, SECOND),
         Err(ReceiptError::NotInFlight)
     );
-    queue.delete(&received[0].receipt).unwrap();
+    queue.delete(&received[0].receipt).await.unwrap();
     assert_eq!(queue.counts(), Counts::default());
 }
 
@@ -72,7 +73,7 @@ async fn a_message_received_too_often_moves_to_the_dead_letters() {
         queue: Arc::clone(&dead),
         max_receives: 2,
     });
-    send(&queue, "poison");
+    send(&queue, "poison").await;
     for receives in 1..=2 {
         assert_eq!(receive(&queue).await[0].message.receives, receives);
         tokio::time::advance(VISIBILITY).await;
@@ -97,7 +98,7 @@ async fn a_long_poll_ends_with_the_message_the_visibility_or_the_wait() {
     let (sender, started) = (Arc::clone(&queue), Instant::now());
     tokio::spawn(async move {
         tokio::time::sleep(SECOND * 3).await;
-        send(&sender, "a");
+        send(&sender, "a").await;
     });
     assert_eq!(queue.receive(Want::messages(1, VISIBILITY), SECOND * 20).await.len(), 1);
     assert_eq!(started.elapsed().as_secs(), 3);
@@ -113,7 +114,8 @@ async fn a_long_poll_ends_with_the_message_the_visibility_or_the_wait() {
 #[tokio::test(start_paused = true)]
 async fn a_delayed_message_is_hidden_until_then() {
     let queue = queue();
-    queue.send(Message::new("later".to_owned(), BTreeMap::new()), SECOND * 5);
+    let later = Message::new("later".to_owned(), BTreeMap::new());
+    queue.send(later, SECOND * 5).await.unwrap();
     assert_eq!(
         queue.counts(),
         Counts {
@@ -134,10 +136,11 @@ async fn a_message_is_dropped_after_the_retention_period_since_it_was_sent() {
         queue: Arc::clone(&dead),
         max_receives: 1,
     });
-    send(&queue, "in flight");
+    send(&queue, "in flight").await;
     let received = receive(&queue).await;
-    send(&queue, "waits");
-    queue.send(Message::new("delayed".to_owned(), BTreeMap::new()), RETENTION * 2);
+    send(&queue, "waits").await;
+    let delayed = Message::new("delayed".to_owned(), BTreeMap::new());
+    queue.send(delayed, RETENTION * 2).await.unwrap();
     tokio::time::advance(RETENTION - SECOND).await;
     assert_eq!(
         queue.counts(),
@@ -168,7 +171,7 @@ async fn a_message_is_dropped_after_the_retention_period_since_it_was_sent() {
 async fn a_batch_stops_at_its_bytes_but_takes_one_message_of_any_size() {
     let queue = queue();
     for _ in 0..3 {
-        send(&queue, &"x".repeat(10_000));
+        send(&queue, &"x".repeat(10_000)).await;
     }
     let want = Want {
         event_bytes: 25_000,

@@ -1,0 +1,46 @@
+//! `GET /v1/usage`.
+
+use anyhow::Context as _;
+use api::ingest::{Usage, Used};
+use axum::Json;
+use axum::extract::State;
+use catalog::{MAX_ENTITIES, MAX_KPIS};
+use platform::extract::Authorized;
+use platform::{Problem, clock};
+use records::usage;
+
+use crate::Context;
+
+pub(crate) async fn read(
+    State(context): State<Context>,
+    Authorized(caller): Authorized,
+) -> Result<Json<Usage>, Problem> {
+    let (registry, client) = (&context.registry, caller.client);
+    let (stored, limits, taken) = tokio::join!(
+        usage::of_client(&context.database, client),
+        registry.limits(client),
+        registry.events_taken(client, clock::now())
+    );
+    let stored = stored.context("count what is stored")?;
+    let limits = limits.context("read a client's limits")?;
+    let counted = |count: i64| u64::try_from(count).unwrap_or(0);
+    let most = |limit: usize| u64::try_from(limit).unwrap_or(u64::MAX);
+    Ok(Json(Usage {
+        events_per_minute: Used {
+            used: taken.context("count events")?,
+            limit: limits.events_per_minute,
+        },
+        facts: Used {
+            used: counted(stored.facts),
+            limit: limits.facts,
+        },
+        entities: Used {
+            used: counted(stored.entities),
+            limit: most(MAX_ENTITIES),
+        },
+        kpis: Used {
+            used: counted(stored.kpis),
+            limit: most(MAX_KPIS),
+        },
+    }))
+}

@@ -1,0 +1,214 @@
+//! What a client may use, and the events that it sends in a minute.
+//!
+//! Events are counted by the minute of the clock, which takes one conditional write a request and can be shown as it is: a client that has used up a
+//! minute goes on with the next. Around the turn of a minute it may so send two minutes' worth at once; the queue evens that out.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::item::{EXPIRES_AT, Item, number, read_number};
+use crate::keys::Key;
+use crate::lease::changed;
+use crate::{Error, Registry, Result};
+
+/// The most events that a client may send in a minute, unless its own row says otherwise: 5,000 a second, about half of what one `ingest-events` writes,
+/// of which four are at work.
+pub const MAX_EVENTS_PER_MINUTE: u64 = 300_000;
+
+/// The most facts of a client, unless its own row says otherwise: 5,000 events a second for some 55 hours, or 300 a second for more than a month; at
+/// 100 bytes each 100 GB, a tenth of a usual database.
+pub const MAX_FACTS: u64 = 1_000_000_000;
+
+/// A minute's count is kept so long after it, for clocks that differ.
+const KEPT_SECONDS: i64 = 120;
+
+const MINUTE_SECONDS: i64 = 60;
+
+/// What a client may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Events in a minute.
+    pub events_per_minute: u64,
+    /// Facts that are stored.
+    pub facts: u64,
+    /// Facts that are stored, as they were counted last.
+    pub facts_counted: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            events_per_minute: MAX_EVENTS_PER_MINUTE,
+            facts: MAX_FACTS,
+            facts_counted: 0,
+        }
+    }
+}
+
+/// Seconds from a time to the next minute: 1 to 60.
+#[must_use]
+pub fn seconds_left(now: Timestamp) -> u16 {
+    let left = MINUTE_SECONDS - now.as_second().rem_euclid(MINUTE_SECONDS);
+    u16::try_from(left).unwrap_or(u16::MAX)
+}
+
+fn minute_of(now: Timestamp) -> i64 {
+    now.as_second().div_euclid(MINUTE_SECONDS)
+}
+
+impl Registry {
+    /// What a client may use: the usual, but for what its row says.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer.
+    pub async fn limits(&self, client: Uuid) -> Result<Limits> {
+        let item = self.quota_item(&Key::limits(client)).await?;
+        let usual = Limits::default();
+        let or = |attribute, usual| read_number(&item, attribute).unwrap_or(usual);
+        Ok(Limits {
+            events_per_minute: or("events_per_minute", usual.events_per_minute),
+            facts: or("facts", usual.facts),
+            facts_counted: or("facts_counted", usual.facts_counted),
+        })
+    }
+
+    /// Keeps how many facts a client has, for [`Self::limits`].
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer.
+    pub async fn count_facts(&self, client: Uuid, facts: u64) -> Result<()> {
+        self.set_quota(client, "facts_counted", facts).await
+    }
+
+    /// Lets a client send so many events in a minute, from then on when its limits are read next.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer.
+    pub async fn limit_events(&self, client: Uuid, events_per_minute: u64) -> Result<()> {
+        self.set_quota(client, "events_per_minute", events_per_minute).await
+    }
+
+    /// Lets a client have so many facts, from then on when its limits are read next.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer.
+    pub async fn limit_facts(&self, client: Uuid, facts: u64) -> Result<()> {
+        self.set_quota(client, "facts", facts).await
+    }
+
+    /// Counts events of this minute if that many are left, and says whether they were. The first request of a minute always goes through, or a client
+    /// with a small limit could never send a large one.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer.
+    pub async fn take_events(&self, client: Uuid, count: u64, limit: u64, now: Timestamp) -> Result<bool> {
+        let key = Key::minute(client, minute_of(now));
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", key.pk())
+            .key("sk", key.sk())
+            .update_expression("ADD event_count :count SET #expires = :expires")
+            .condition_expression("attribute_not_exists(event_count) OR event_count <= :room")
+            .expression_attribute_names("#expires", EXPIRES_AT)
+            .expression_attribute_values(":count", number(count))
+            .expression_attribute_values(":room", number(i128::from(limit) - i128::from(count)))
+            .expression_attribute_values(":expires", number(now.as_second().saturating_add(KEPT_SECONDS)));
+        Ok(changed(update).await?.is_some())
+    }
+
+    /// Events that a client has sent in this minute.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer.
+    pub async fn events_taken(&self, client: Uuid, now: Timestamp) -> Result<u64> {
+        let item = self.quota_item(&Key::minute(client, minute_of(now))).await?;
+        Ok(read_number(&item, "event_count").unwrap_or(0))
+    }
+
+    async fn quota_item(&self, key: &Key) -> Result<Item> {
+        let get = self.client.get_item().table_name(&self.table);
+        let answer = get.key("pk", key.pk()).key("sk", key.sk()).send().await;
+        let answer = answer.map_err(Error::service("read a quota"))?;
+        Ok(answer.item.unwrap_or_default())
+    }
+
+    async fn set_quota(&self, client: Uuid, attribute: &str, value: u64) -> Result<()> {
+        let key = Key::limits(client);
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", key.pk())
+            .key("sk", key.sk())
+            .update_expression("SET #attribute = :value")
+            .expression_attribute_names("#attribute", attribute)
+            .expression_attribute_values(":value", number(value));
+        changed(update).await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::testing::{at, registry};
+
+    #[tokio::test]
+    async fn a_minute_has_so_many_events_of_each_client() {
+        let registry = registry().await;
+        let (ours, theirs) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        for (client, second, count, expected) in [
+            // More than the limit, and the first of its minute.
+            (ours, 0, 11, true),
+            (ours, 30, 1, false),
+            (theirs, 59, 9, true),
+            (theirs, 59, 2, false),
+            (theirs, 59, 1, true),
+            (ours, 60, 1, true),
+            (ours, 61, 10, false),
+            (ours, 61, 9, true),
+        ] {
+            let taken = registry.take_events(client, count, 10, at(second)).await.unwrap();
+            assert_eq!(taken, expected, "{count} of {client} at {second}");
+        }
+        assert_eq!(registry.events_taken(ours, at(119)).await.unwrap(), 10);
+        assert_eq!(registry.events_taken(ours, at(120)).await.unwrap(), 0);
+        for (second, left) in [(0, 60), (1, 59), (59, 1), (60, 60)] {
+            let origin = at(0).as_second().rem_euclid(60);
+            assert_eq!(origin, 0, "the test begins with a minute");
+            assert_eq!(seconds_left(at(second)), left);
+        }
+    }
+
+    #[tokio::test]
+    async fn requests_at_the_same_moment_are_all_counted() {
+        let registry = registry().await;
+        let client = Uuid::from_u128(1);
+        let take = || registry.take_events(client, 3, 10, at(0));
+        let taken = tokio::join!(take(), take(), take(), take(), take());
+        let taken = [taken.0, taken.1, taken.2, taken.3, taken.4];
+        assert_eq!(taken.into_iter().filter(|taken| *taken.as_ref().unwrap()).count(), 3);
+        assert_eq!(registry.events_taken(client, at(0)).await.unwrap(), 9);
+    }
+
+    #[tokio::test]
+    async fn a_row_says_what_differs_from_the_usual() {
+        let registry = registry().await;
+        let client = Uuid::from_u128(1);
+        assert_eq!(registry.limits(client).await.unwrap(), Limits::default());
+        registry.count_facts(client, 7).await.unwrap();
+        registry.limit_events(client, 60).await.unwrap();
+        registry.limit_facts(client, 70).await.unwrap();
+        let expected = Limits {
+            events_per_minute: 60,
+            facts: 70,
+            facts_counted: 7,
+        };
+        assert_eq!(registry.limits(client).await.unwrap(), expected);
+        assert_eq!(registry.limits(Uuid::from_u128(2)).await.unwrap(), Limits::default());
+    }
+}

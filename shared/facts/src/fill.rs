@@ -15,8 +15,8 @@ use crate::copy::timestamp;
 use crate::place::{Place, Placed, writers_lock};
 use crate::states::from_facts;
 
-/// Facts of one step: 50 to 200 ms of the server, and so long a batch of the same entity may wait. A bucket that has more is one step.
-pub const MAX_STEP: i64 = 20_000;
+/// Facts of one step: 10 to 50 ms of the server, and so long a batch of the same entity may wait. A bucket that has more is one step.
+pub const MAX_STEP: i64 = 5_000;
 
 /// For how many times as long as a step took the filling rests before the next: it has a tenth of one of the server's cores.
 const REST: u32 = 9;

@@ -84,7 +84,7 @@ fn kpi_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
     let event = json!([{ "date": "2026-03-28T10:00:00Z" }]);
     let many = json!({ "entity": "Nothing" });
     let day = "period=day&from=2026-03-28T00:00:00Z&to=2026-03-29T00:00:00Z";
-    let routes: [(Method, &'static str, &str, Option<&Value>, Permission); 23] = [
+    let routes: [(Method, &'static str, &str, Option<&Value>, Permission); 25] = [
         (Method::GET, "/v1/entities", "", None, ReadCatalog),
         (Method::POST, "/v1/entities", "", Some(&entity), WriteCatalog),
         (Method::GET, "/v1/entities/{code}", "Flight", None, ReadCatalog),

@@ -282,6 +282,8 @@ fn longest(bytes: &Bytes, column: &ColumnChunkMetaData, rows: usize) -> Result<u
         let values = values_of(&page, has_nulls);
         let values = values.ok_or_else(|| unreadable("a page has fewer bytes than its levels take"))?;
         let found = match page.encoding() {
+            // A page of nothing but nulls.
+            _ if values.is_empty() => Some(0),
             Encoding::DELTA_LENGTH_BYTE_ARRAY => lengths::longest_by_length(values, page.num_values() as usize),
             Encoding::DELTA_BYTE_ARRAY => lengths::longest_by_prefix(values, page.num_values() as usize),
             _ if is_fixed => Some(0),

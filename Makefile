@@ -36,8 +36,8 @@ lint: ## Check formatting, lints and dependencies, which builds everything (ARGS
 invoke: event build ## Send one event to one function: make invoke F=read-series E=events/ask/read-series.value.json
 	@exec infra/setup/with-environment "$(local_cloud)" invoke "$(F)" "$(E)" $(ARGS)
 
-bench-live: build-bench ## Measure commit to frame for many subscribers
-	@exec $(bench) live
+bench-live: build-bench ## Measure what dashboards wait for (ARGS="crowd takeover" runs these scenarios alone)
+	@exec $(bench) live -- $(ARGS)
 
 bench-ingest: build-bench ## Measure events per second against a bare COPY
 	@exec $(bench) ingest

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use registry::counts::MAX_CONNECTIONS_PER_USER;
 use serde_json::{Value, json};
 use tests::dashboard::{self, Dashboard};
 use tests::json::JsonExt as _;
+use tests::processes;
 use tests::product::Product;
 use tests::waiting::eventually;
 
@@ -217,37 +219,94 @@ async fn a_client_not_written_here_sees_live_values() {
     product.stop().await;
 }
 
-/// A publisher works for all clients: a product of its own.
+/// How long it takes until a publisher has called somebody who stands by.
+const CALLED: Duration = Duration::from_secs(5);
+
+/// A publisher works for many clients: a product of its own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hand_over_costs_no_frame_and_no_epoch() {
     let product = Product::start().await;
     let airline = product.airline().await;
     let mut dashboard = Dashboard::connect_to(&product, &airline, "kpi=FLIGHTS&period=day").await;
     let subscribed = dashboard.next("subscribed").await;
-    // A publisher hands over once it has worked for 20 s and another waits.
-    let shard = json!({ "shard": 0 });
-    let successor = product.try_invoke("push-updates", &shard);
-    let watch = async {
-        let mut last = subscribed["seq"].clone();
-        for number in 1..=30 {
-            assert_eq!(airline.ingest("Flight", &json!([flight_now("ORD")])).await, (1, 0));
-            loop {
-                let frame = dashboard.next_of(&["update", "beat", "resync"]).await;
-                assert_ne!(frame["type"], "resync", "{frame}");
-                assert_eq!(frame["epoch"], subscribed["epoch"], "{frame}");
-                assert!(frame["prev"].as_u64() <= last.as_u64(), "a hole after {last}: {frame}");
-                last = frame["seq"].clone();
-                if frame["rows"][0][3] == number {
-                    break;
-                }
+    let before = processes::publishers(&product).await.unwrap();
+    let order = json!({ "shard": registry::shard_of(airline.client), "hand_over": true });
+    product.invoke("push-updates", &order).await;
+    let mut last = subscribed["seq"].clone();
+    for number in 1..=12 {
+        assert_eq!(airline.ingest("Flight", &json!([flight_now("ORD")])).await, (1, 0));
+        loop {
+            let frame = dashboard.next_of(&["update", "beat", "resync"]).await;
+            assert_ne!(frame["type"], "resync", "{frame}");
+            assert_eq!(frame["epoch"], subscribed["epoch"], "{frame}");
+            assert!(frame["prev"].as_u64() <= last.as_u64(), "a hole after {last}: {frame}");
+            last = frame["seq"].clone();
+            if frame["rows"][0][3] == number {
+                break;
             }
-            tokio::time::sleep(Duration::from_secs(1)).await;
         }
-    };
-    // The successor works on after the test is done: it is the watching that ends it.
-    tokio::select! {
-        () = watch => {}
-        report = successor => panic!("the successor ended before the watching: {report:?}"),
+        tokio::time::sleep(Duration::from_millis(500)).await;
     }
+    let after = processes::publishers(&product).await.unwrap();
+    assert!(
+        before.len() == 1 && after.len() == 1 && before != after,
+        "{before:?} handed over to {after:?}"
+    );
+    product.stop().await;
+}
+
+/// Facts that come while nobody publishes are in the new snapshot, and nothing of an earlier epoch comes after it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_publisher_that_is_killed_is_followed_by_another() {
+    let product = Product::start().await;
+    let airline = product.airline().await;
+    let mut dashboard = Dashboard::connect_to(&product, &airline, "kpi=FLIGHTS&period=day").await;
+    let mut epoch = dashboard.next("subscribed").await["epoch"].as_u64().unwrap();
+    let mut facts = 0;
+    for _ in 0..2 {
+        tokio::time::sleep(CALLED).await;
+        assert_eq!(processes::kill_publisher(&product).await.unwrap(), 1);
+        let killed = std::time::Instant::now();
+        facts += 1;
+        assert_eq!(airline.ingest("Flight", &json!([flight_now("ORD")])).await, (1, 0));
+        let snapshot = loop {
+            // Frames that were on their way when it was killed are the earlier epoch's.
+            let frame = dashboard.next_of(&["resync", "subscribed", "update", "beat"]).await;
+            if frame["epoch"].as_u64() != Some(epoch) {
+                break frame;
+            }
+        };
+        eprintln!("taken over {:?} after the kill", killed.elapsed());
+        assert!(
+            ["resync", "subscribed"].iter().any(|kind| snapshot["type"] == *kind),
+            "{snapshot}"
+        );
+        assert!(snapshot["epoch"].as_u64() > Some(epoch), "{snapshot}");
+        epoch = snapshot["epoch"].as_u64().unwrap();
+        let mut frame = snapshot;
+        while frame["rows"][0][3] != facts {
+            frame = dashboard.next_of(&["resync", "subscribed", "update", "beat"]).await;
+            assert_eq!(frame["epoch"], epoch, "of one publisher alone: {frame}");
+        }
+    }
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_has_so_many_connections_and_a_colleague_others() {
+    let product = Product::shared().await;
+    let airline = product.airline().await;
+    let colleague = product.colleague(&airline, "viewer").await;
+    let mut dashboards = Vec::new();
+    for _ in 0..MAX_CONNECTIONS_PER_USER {
+        dashboards.push(Dashboard::connect(&product, &airline).await);
+    }
+    assert_eq!(Dashboard::status(&product, &airline).await, 429);
+    assert_eq!(Dashboard::status(&product, &colleague).await, 101);
+    dashboards.pop();
+    eventually("one that was closed makes room for another", async || {
+        (Dashboard::status(&product, &airline).await == 101).then_some(())
+    })
+    .await;
     product.stop().await;
 }

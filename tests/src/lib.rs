@@ -7,6 +7,7 @@ pub mod figures;
 pub mod http;
 pub mod json;
 pub mod mailbox;
+pub mod processes;
 pub mod product;
 pub mod waiting;
 

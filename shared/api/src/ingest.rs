@@ -192,6 +192,10 @@ pub struct Usage {
     pub entities: Used,
     /// KPIs.
     pub kpis: Used,
+    /// Connections of dashboards.
+    pub connections: Used,
+    /// Topics of all connections.
+    pub topics: Used,
 }
 
 /// What became of a file.

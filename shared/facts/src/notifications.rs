@@ -5,18 +5,18 @@ use uuid::Uuid;
 
 use crate::commit::Committed;
 
-/// Payload by which a publisher asks the one at work to hand over.
-const HANDOVER: &str = "handover";
+/// What the payload begins with by which a shard's publisher is asked to hand over.
+const HANDOVER: &str = "handover ";
 
 /// Something that was committed.
 #[derive(Clone, Debug)]
 pub enum Notification {
     /// Facts.
     Facts(Committed),
-    /// Subscriptions; the publisher looks at once.
-    Subscriptions,
-    /// Another publisher waits to take over.
-    Handover,
+    /// Subscriptions of a shard; its publisher looks at once.
+    Subscriptions(u32),
+    /// The publisher of a shard is asked to hand over.
+    Handover(u32),
     /// Definitions of a client.
     Catalog(Uuid),
 }
@@ -26,8 +26,10 @@ impl Notification {
     fn of(channel: &str, payload: &str) -> Option<Self> {
         match channel {
             "facts" => serde_json::from_str(payload).ok().map(Self::Facts),
-            "subscriptions" if payload == HANDOVER => Some(Self::Handover),
-            "subscriptions" => Some(Self::Subscriptions),
+            "subscriptions" => match payload.strip_prefix(HANDOVER) {
+                Some(shard) => shard.parse().ok().map(Self::Handover),
+                None => payload.parse().ok().map(Self::Subscriptions),
+            },
             _ => payload.parse().ok().map(Self::Catalog),
         }
     }
@@ -84,7 +86,7 @@ impl Listener {
     }
 }
 
-/// Tells the publisher that subscriptions changed.
+/// Tells a shard's publisher that subscriptions changed.
 ///
 /// # Errors
 /// When the statement fails.
@@ -92,12 +94,12 @@ pub async fn subscriptions_changed(database: &Database, shard: u32) -> Result<()
     tell(database, &shard.to_string()).await
 }
 
-/// Asks the publisher at work to hand over.
+/// Asks a shard's publisher to hand over to who stands by.
 ///
 /// # Errors
 /// When the statement fails.
-pub async fn ask_for_handover(database: &Database) -> Result<(), Error> {
-    tell(database, HANDOVER).await
+pub async fn ask_for_handover(database: &Database, shard: u32) -> Result<(), Error> {
+    tell(database, &format!("{HANDOVER}{shard}")).await
 }
 
 async fn tell(database: &Database, payload: &str) -> Result<(), Error> {

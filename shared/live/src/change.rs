@@ -10,7 +10,7 @@ use crate::{Resume, Subscription};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "change", rename_all = "lowercase")]
 pub enum Change {
-    /// A connection was accepted.
+    /// A connection was accepted. It is written no more, because nobody is concerned before it subscribes; what an earlier release wrote is still read.
     Connected {
         /// Its id.
         connection: String,

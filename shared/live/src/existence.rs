@@ -1,6 +1,9 @@
 //! Whether what is asked for exists: the catalogue's half of checking a `subscribe`.
 
+use std::collections::BTreeSet;
+
 use catalog::{Catalog, Kpi};
+use formula::AttributeType;
 
 use crate::message::escaped;
 use crate::{Refusal, RefusalKind, Subscription};
@@ -16,23 +19,46 @@ pub fn check_existence(subscriptions: &[Subscription], catalog: &Catalog) -> Res
         let kpi = catalog
             .kpi(&topic.kpi)
             .ok_or_else(|| unknown_kpi(&topic.kpi, &place, catalog))?;
-        for name in topic.filter.keys() {
-            check_dimension(name, kpi, &place, catalog)?;
+        for (name, values) in &topic.filter {
+            check_dimension(name, values, kpi, &place, catalog)?;
         }
     }
     Ok(())
 }
 
-/// A filter applies to all facts of a formula, so each of its entities must have the dimension.
-fn check_dimension(name: &str, kpi: &Kpi, place: &str, catalog: &Catalog) -> Result<(), Refusal> {
+/// A filter applies to all facts of a formula, so each of its entities must have the dimension, and values that it can have.
+fn check_dimension(
+    name: &str,
+    values: &BTreeSet<String>,
+    kpi: &Kpi,
+    place: &str,
+    catalog: &Catalog,
+) -> Result<(), Refusal> {
     for code in kpi.formula.entities() {
         let dimensions = catalog.entity(code).into_iter().flat_map(|entity| entity.dimensions());
-        let names: Vec<&str> = dimensions.map(|(_, attribute)| attribute.name.as_str()).collect();
-        if !names.contains(&name) {
+        let dimensions: Vec<_> = dimensions.map(|(_, attribute)| attribute).collect();
+        let Some(dimension) = dimensions.iter().find(|attribute| attribute.name == name) else {
+            let names: Vec<&str> = dimensions.iter().map(|attribute| attribute.name.as_str()).collect();
             return Err(unknown_dimension(name, code, &names, place));
+        };
+        // The empty text stands for facts without a value.
+        let possible = |value: &String| ["true", "false", ""].contains(&value.as_str());
+        if dimension.kind == AttributeType::Boolean
+            && let Some(wrong) = values.iter().find(|value| !possible(value))
+        {
+            return Err(impossible_value(wrong, name, place));
         }
     }
     Ok(())
+}
+
+fn impossible_value(value: &str, name: &str, place: &str) -> Refusal {
+    Refusal::new(
+        RefusalKind::InvalidField,
+        format!("{name:?} is a boolean, and is never {value:?}"),
+    )
+    .at(format!("{place}/filter/{}", escaped(name)))
+    .hint("write true or false")
 }
 
 fn unknown_kpi(code: &str, place: &str, catalog: &Catalog) -> Refusal {
@@ -160,6 +186,28 @@ mod tests {
                 "{refusal}"
             );
             assert_eq!(refusal.hint.as_deref(), Some(hint), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn a_boolean_is_never_maybe() {
+        let attributes = json!([{ "name": "late", "type": "boolean", "dimension": true }]);
+        let entity = json!({ "code": "Flight", "domain": "aviation", "attributes": attributes });
+        let kpi = json!({ "code": "FLIGHTS", "name": "Flights", "formula": "COUNT(Flight)" });
+        let entities = vec![serde_json::from_value(entity).unwrap()];
+        let catalog = Catalog::new(entities, vec![serde_json::from_value(kpi).unwrap()]).unwrap();
+        for (value, is_possible) in [
+            ("true", true),
+            ("false", true),
+            ("", true),
+            ("TRUE", false),
+            ("maybe", false),
+        ] {
+            let mut asked = subscription("FLIGHTS", &["late"]);
+            asked.topic.filter.insert("late".to_owned(), [value.to_owned()].into());
+            let refused = check_existence(&[asked], &catalog).map_err(|refusal| (refusal.kind, refusal.pointer));
+            let expected = (RefusalKind::InvalidField, Some("/topics/0/filter/late".to_owned()));
+            assert_eq!(refused, if is_possible { Ok(()) } else { Err(expected) }, "{value:?}");
         }
     }
 }

@@ -30,9 +30,22 @@ pub const MAX_REQUEST_ID_BYTES: usize = 64;
 /// Bytes of one frame. API Gateway refuses a message over 128 KB; 8 KB are left for what is between us and it.
 pub const MAX_FRAME_BYTES: usize = 120 * 1024;
 
-/// Bytes composed in one tick. A reconnect storm of 1,000 full snapshots would be 350 MB, most of a function's memory: what does not fit
-/// is composed in the next tick, in turn, and costs nothing meanwhile because nothing is queued.
-pub const MAX_TICK_BYTES: usize = 32 * 1024 * 1024;
+/// Bytes composed in one tick, shared by the clients that have news: a dozen full snapshots, some 20 ms. A reconnect storm of 1,000 would be 350 MB: what does not
+/// fit is composed in the next tick, in turn, and costs nothing meanwhile because nothing is queued.
+pub const MAX_TICK_BYTES: usize = 4 * 1024 * 1024;
+
+/// Topics read in one tick, shared by the clients that have any to be read. What is left over is read in the next tick, in turn. One takes some 20 us to plan, so
+/// these are 40 ms.
+pub const MAX_TICK_READS: usize = 2_048;
+
+/// Unless it is the only client of its publisher, one client has an eighth of [`MAX_TICK_READS`] at most: 256 topics, or 5 ms, for which another may have to wait.
+pub const MIN_TICK_SHARERS: usize = 8;
+
+/// Topics of one client that are read in a tick however many clients there are: 128 of them get this share of [`MAX_TICK_READS`].
+pub const MIN_TICK_SHARE: usize = 16;
+
+/// How often a client's topics are looked at when nothing is told of them: buckets close.
+pub const LOOK_EVERY_MS: i64 = 1_000;
 
 /// A connection hears of the watermark this often.
 pub const BEAT_INTERVAL_MS: i64 = 5_000;

@@ -7,6 +7,7 @@
 //! ticks [`apply`](Publisher::apply) follows the change sequence.
 
 mod batch;
+mod bell;
 mod connections;
 mod frames;
 mod grid;
@@ -14,6 +15,7 @@ mod handover;
 mod reads;
 mod stats;
 mod topics;
+mod work;
 
 #[cfg(test)]
 mod model;
@@ -100,6 +102,8 @@ pub struct Observed {
 pub struct Outgoing {
     /// The connection's id.
     pub connection: String,
+    /// Its tenant.
+    pub client: Uuid,
     /// The tick, for [`Publisher::sent`].
     pub seq: u64,
     /// JSON texts, to be posted in this order; nearly always one. When a post fails, leave out the rest and report the failure.
@@ -135,8 +139,12 @@ pub struct Publisher {
     topics: Topics,
     connections: BTreeMap<Arc<str>, Connection>,
     next_request: u64,
-    /// Where the next tick starts with composing, when the last one ran out of bytes.
-    cursor: Option<Arc<str>>,
+    /// Where the next tick starts with composing for a client whose share of bytes was used up.
+    cursors: BTreeMap<Uuid, Arc<str>>,
+    /// Whether the last tick left out a connection that there may be news for.
+    held_back: bool,
+    /// The client that the next tick starts to read for, when there were more than one tick can serve.
+    next_client: Uuid,
     /// [`MAX_TICK_BYTES`], but less in tests.
     tick_bytes: usize,
     counters: Counters,
@@ -152,7 +160,9 @@ impl Publisher {
             topics: Topics::default(),
             connections: BTreeMap::new(),
             next_request: 0,
-            cursor: None,
+            cursors: BTreeMap::new(),
+            held_back: false,
+            next_client: Uuid::nil(),
             tick_bytes: MAX_TICK_BYTES,
             counters: Counters::default(),
         }
@@ -172,6 +182,45 @@ impl Publisher {
                 .connections
                 .values()
                 .all(|connection| connection.channels.is_empty())
+    }
+
+    /// Whether [`reads`](Publisher::reads) may ask for anything now; it need not be called when not.
+    #[must_use]
+    pub fn has_reads_due(&self, now: Timestamp, touched: Option<&[Touched]>) -> bool {
+        let Some(touched) = touched else { return true };
+        self.topics.clients.values().any(|work| work.is_due(now))
+            || touched
+                .iter()
+                .any(|touched| self.topics.clients.contains_key(&touched.client))
+    }
+
+    /// Whether topics are left that the last tick had no room for, or did not get to read.
+    #[must_use]
+    pub fn has_reads_left(&self) -> bool {
+        self.topics.clients.values().any(|work| work.outstanding > 0)
+    }
+
+    /// The clients of all topics.
+    pub fn clients(&self) -> impl Iterator<Item = Uuid> {
+        self.topics.clients.keys().copied()
+    }
+
+    /// Whether the last tick left out connections that there may be news for.
+    #[must_use]
+    pub fn has_frames_left(&self) -> bool {
+        self.held_back
+    }
+
+    /// Whether there are topics of a client.
+    #[must_use]
+    pub fn watches(&self, client: Uuid) -> bool {
+        self.topics.clients.contains_key(&client)
+    }
+
+    /// The client of a connection.
+    #[must_use]
+    pub fn client_of(&self, connection: &str) -> Option<Uuid> {
+        self.connections.get(connection).map(|connection| connection.client)
     }
 
     /// Takes the registry's list as the whole truth: at the start of an epoch, or when the change sequence was lost. Connections
@@ -264,11 +313,13 @@ impl Publisher {
         }
     }
 
-    /// All frames of the tick arrived at the connection.
-    pub fn sent(&mut self, connection: &str, seq: u64) {
-        if let Some(connection) = self.connections.get_mut(connection) {
-            connection.sent(seq);
-        }
+    /// All frames of the tick arrived at the connection. Tells whether there is something new for it by now.
+    pub fn sent(&mut self, connection: &str, seq: u64) -> bool {
+        let Some(connection) = self.connections.get_mut(connection) else {
+            return false;
+        };
+        connection.sent(seq);
+        connection.bell.is_rung()
     }
 
     /// A post to the connection failed. What was to be sent goes out with what is newest after a pause; a connection that is gone is forgotten.

@@ -4,12 +4,13 @@ use anyhow::{Context as _, Result};
 use api::QueuedWake;
 use database::Database;
 use facts::notifications;
-use registry::{Registry, SHARDS};
+use registry::{Registry, shard_of};
+use uuid::Uuid;
 
 use crate::clock;
 use crate::queue::Queue;
 
-/// The publishers of all shards, one of which is at work while a shard is watched.
+/// The publishers, of which one is at work for each shard that is watched.
 #[derive(Clone)]
 pub struct Publishers {
     database: Database,
@@ -30,22 +31,16 @@ impl Publishers {
         })
     }
 
-    /// Tells a shard's publisher of a change, and wakes one if none is at work. What fails is logged and only delays the
+    /// Tells a client's publisher of a change, and wakes one if none is at work. What fails is logged and only delays the
     /// change: to the publisher's next tick, or to the next schedule.
-    pub async fn tell(&self, shard: u32) {
+    pub async fn tell(&self, client: Uuid) {
+        let shard = shard_of(client);
         if let Err(cause) = self.try_tell(shard).await {
             tracing::warn!(
                 shard,
                 cause = format!("{cause:#}"),
                 "the publisher could not be told of a change"
             );
-        }
-    }
-
-    /// As [`Self::tell`], for every shard.
-    pub async fn tell_all(&self) {
-        for shard in 0..SHARDS {
-            self.tell(shard).await;
         }
     }
 

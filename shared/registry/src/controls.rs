@@ -1,4 +1,4 @@
-//! Pinned and paused topics. Each shard has its own copy, because each is followed by a publisher of its own.
+//! Pinned and paused topics, in the shard of their client.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::changes::Draft;
 use crate::item::{self, Item, read_json, read_parsed, read_text, text};
 use crate::keys::{self, Key};
 use crate::transaction::{self, MAX_ATTEMPTS};
-use crate::{Error, Registry, Result, SHARDS};
+use crate::{Error, Registry, Result, shard_of};
 
 /// Topics that one client may pin or pause: a pinned topic is computed even when nobody watches it.
 pub const MAX_CONTROLS_PER_CLIENT: usize = 500;
@@ -35,10 +35,7 @@ impl Registry {
             topic: topic.to_owned(),
             control,
         };
-        for shard in 0..SHARDS {
-            self.record_control(shard, &change, now).await?;
-        }
-        Ok(())
+        self.record_control(shard_of(client), &change, now).await
     }
 
     /// A client's pinned and paused topics, by topic id.
@@ -46,8 +43,7 @@ impl Registry {
     /// # Errors
     /// When DynamoDB does not answer, or an item can't be read.
     pub async fn controls(&self, client: Uuid) -> Result<BTreeMap<String, Control>> {
-        // Every shard has them all.
-        let items = self.query(0, &keys::controls(client)).await?;
+        let items = self.query(shard_of(client), &keys::controls(client)).await?;
         items
             .iter()
             .map(|item| read_control(item).map(|(_, topic, control)| (topic, control)))

@@ -1,5 +1,7 @@
 //! Why a call to the registry failed.
 
+use crate::Quota;
+
 /// The registry's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -20,6 +22,16 @@ pub enum Error {
         /// How many it asked for.
         asked: usize,
         /// How many it may hold.
+        limit: usize,
+    },
+    /// A client or a user would have more than it may.
+    #[error("{asked} more would be more than {limit}")]
+    QuotaExceeded {
+        /// Of what.
+        quota: Quota,
+        /// How many it asked for.
+        asked: usize,
+        /// How many it may have.
         limit: usize,
     },
     /// The client would control more topics than it may.

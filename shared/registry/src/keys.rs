@@ -8,7 +8,10 @@
 //! SHARD#0            CHANGE#{number}                     one change
 //! SHARD#0            CONTROL#{client}#{topic}            a pinned or paused topic
 //! SHARD#0            LEASE                               who publishes for the shard, and where its handover is
+//! SHARD#0            STANDBY                             who takes over from it
 //! SHARD#0            HANDOVER#{id}#{part}                one part of a handover
+//! CLIENT#{client}    COUNT                               connections and topics of a client
+//! CLIENT#{client}    COUNT#{user}                        connections of one of its users
 //! REFRESH#{jti}      TOKEN                               a refresh token
 //! ATTEMPTS#{hash}    WINDOW                              sign-in attempts
 //! QUOTA#{client}     LIMITS                              what a client may use, where that is not the usual
@@ -20,9 +23,10 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use uuid::Uuid;
 
-/// How many shards connections are spread over. One publisher per shard; one post per connection and second means that a shard
-/// is good for about 2,500 connections at 2,500 API Gateway requests a second.
-pub const SHARDS: u32 = 1;
+/// How many shards clients are spread over, each with a publisher and one that stands by. A shard that nobody watches costs nothing, one that is
+/// watched two functions at work; four are what one API Gateway's 10,000 posts a second keep busy, at some 2,500 of a publisher. The template has a schedule for
+/// each.
+pub const SHARDS: u32 = 4;
 
 /// Every connection's items begin with it.
 pub(crate) const CONNECTIONS: &str = "CONNECTION#";
@@ -32,16 +36,18 @@ pub(crate) const CONTROLS: &str = "CONTROL#";
 pub(crate) const SEQUENCE: &str = "SEQUENCE";
 /// The shard's lease.
 pub(crate) const LEASE: &str = "LEASE";
+/// The lease of who stands by.
+pub(crate) const STANDBY: &str = "STANDBY";
 
 /// Digits of the largest `u64`: padded numbers sort as text.
 const NUMBER_DIGITS: usize = 20;
 /// Digits of the largest `u32`.
 const CHANNEL_DIGITS: usize = 10;
 
-/// The shard of a connection: the same in every process and version.
+/// The shard of a client and all its connections: the same in every process and version. What one client does reaches no publisher but this one.
 #[must_use]
-pub fn shard_of(connection: &str) -> u32 {
-    let spread = stable_hash(connection).as_u128() % u128::from(SHARDS);
+pub fn shard_of(client: Uuid) -> u32 {
+    let spread = stable_hash(&client.to_string()).as_u128() % u128::from(SHARDS);
     // Smaller than SHARDS, so it fits.
     u32::try_from(spread).unwrap_or_default()
 }
@@ -64,6 +70,14 @@ impl Key {
         Self {
             pk: partition(shard),
             sk: sk.into(),
+        }
+    }
+
+    /// What a client's connections and topics are counted in, or the connections of one of its users.
+    pub(crate) fn count(client: Uuid, user: Option<Uuid>) -> Self {
+        Self {
+            pk: format!("CLIENT#{client}"),
+            sk: user.map_or_else(|| "COUNT".to_owned(), |user| format!("COUNT#{user}")),
         }
     }
 
@@ -182,6 +196,8 @@ mod tests {
     fn hashes_never_change() {
         // Items outlive deployments: another hash would lose them.
         assert_eq!(stable_hash("topic").to_string(), "2aaa93de-520a-5c97-9ce6-9a8c7c0f9fc0");
-        assert!((0..100).all(|number| shard_of(&number.to_string()) < SHARDS));
+        let shards: std::collections::BTreeSet<u32> =
+            (0..100).map(|client| shard_of(Uuid::from_u128(client))).collect();
+        assert!(shards.into_iter().eq(0..SHARDS), "each has some of a hundred clients");
     }
 }

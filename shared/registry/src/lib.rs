@@ -15,6 +15,7 @@ pub mod attempts;
 pub mod changes;
 pub mod connections;
 pub mod controls;
+pub mod counts;
 pub mod error;
 pub mod handover;
 mod item;
@@ -31,10 +32,11 @@ mod transaction;
 pub mod wake;
 
 pub use changes::Changes;
-pub use connections::Connection;
+pub use connections::{Connection, Peer};
+pub use counts::{Counted, Quota, Usage};
 pub use error::{Error, Result};
 pub use keys::{SHARDS, shard_of};
-pub use lease::Lease;
+pub use lease::{Duty, Lease};
 pub use roster::{Roster, Subscribers};
 
 use aws_sdk_dynamodb::Client;

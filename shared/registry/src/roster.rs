@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::connections::read_card;
 use crate::item::{self, Item, read_text};
 use crate::subscriptions::read_topics;
-use crate::{Connection, Registry, Result, SHARDS, keys};
+use crate::{Connection, Registry, Result, keys, shard_of};
 
 /// Everybody of one shard, as of a number in the sequence of changes.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,21 +47,19 @@ impl Registry {
     /// When DynamoDB does not answer, or an item can't be read.
     pub async fn subscriber_counts(&self, client: Uuid, now: Timestamp) -> Result<BTreeMap<String, Subscribers>> {
         let mut counts: BTreeMap<String, Subscribers> = BTreeMap::new();
-        for shard in 0..SHARDS {
-            for (connection, subscriptions) in self.connections(shard, now).await? {
-                if connection.client != client {
-                    continue;
-                }
-                let topics: BTreeMap<String, Topic> = subscriptions
-                    .into_iter()
-                    .map(|subscription| (subscription.topic.id(), subscription.topic))
-                    .collect();
-                for (id, topic) in topics {
-                    counts
-                        .entry(id)
-                        .or_insert(Subscribers { topic, connections: 0 })
-                        .connections += 1;
-                }
+        for (connection, subscriptions) in self.connections(shard_of(client), now).await? {
+            if connection.client != client {
+                continue;
+            }
+            let topics: BTreeMap<String, Topic> = subscriptions
+                .into_iter()
+                .map(|subscription| (subscription.topic.id(), subscription.topic))
+                .collect();
+            for (id, topic) in topics {
+                counts
+                    .entry(id)
+                    .or_insert(Subscribers { topic, connections: 0 })
+                    .connections += 1;
             }
         }
         Ok(counts)

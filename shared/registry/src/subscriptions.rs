@@ -10,7 +10,7 @@ use crate::connections::Card;
 use crate::item::{self, EXPIRES_AT, Item, number, read_json, read_number, read_text, text};
 use crate::keys::{self, Key};
 use crate::transaction::{self, MAX_ATTEMPTS};
-use crate::{Connection, Error, Registry, Result, shard_of};
+use crate::{Error, Peer, Quota, Registry, Result};
 
 /// Items rewritten by one transaction: of DynamoDB's 100, two are the connection and the change.
 const MAX_REWRITTEN_ITEMS: usize = 90;
@@ -33,10 +33,11 @@ impl Registry {
     /// All or nothing. An empty list does nothing and records no change.
     ///
     /// # Errors
-    /// When the connection is gone, would hold more than [`MAX_TOPICS_PER_CONNECTION`] topics, or DynamoDB does not answer.
+    /// When the connection is gone, it would hold more than [`MAX_TOPICS_PER_CONNECTION`] topics or its client more than
+    /// [`MAX_TOPICS_PER_CLIENT`](crate::counts::MAX_TOPICS_PER_CLIENT), or DynamoDB does not answer.
     pub async fn subscribe(
         &self,
-        connection: &Connection,
+        peer: Peer<'_>,
         request: Option<String>,
         resume: Option<Resume>,
         mut subscriptions: Vec<Subscription>,
@@ -45,17 +46,39 @@ impl Registry {
         if subscriptions.is_empty() {
             return Ok(subscriptions);
         }
-        let mut draft = Draft::new(shard_of(&connection.id), now);
+        let card = self.present(peer, now).await?;
+        // What a connection can't have is refused before it is counted.
+        allot_channels(&card, &mut subscriptions)?;
+        let (owner, count) = (peer.owned_by(card.connection.user), subscriptions.len());
+        self.count_in(Quota::ClientTopics, owner, count, now).await?;
+        let subscribed = self
+            .write_subscriptions(peer, card, request, resume, subscriptions, now)
+            .await;
+        if subscribed.is_err() {
+            self.count_out(Quota::ClientTopics, owner, count).await;
+        }
+        subscribed
+    }
+
+    async fn write_subscriptions(
+        &self,
+        peer: Peer<'_>,
+        mut card: Card,
+        request: Option<String>,
+        resume: Option<Resume>,
+        mut subscriptions: Vec<Subscription>,
+        now: Timestamp,
+    ) -> Result<Vec<Subscription>> {
+        let mut draft = Draft::new(peer.shard(), now);
         for attempt in 0..MAX_ATTEMPTS {
-            let card = self.present(&connection.id, now).await?;
             let next_channel = allot_channels(&card, &mut subscriptions)?;
             let writes = vec![
                 self.count_more(&card, next_channel, subscriptions.len())?,
                 self.put_topics(&card, &subscriptions)?,
             ];
             let change = Change::Subscribed {
-                connection: connection.id.clone(),
-                client: connection.client,
+                connection: peer.id.to_owned(),
+                client: peer.client,
                 request: request.clone(),
                 resume,
                 subscriptions: subscriptions.clone(),
@@ -64,6 +87,7 @@ impl Registry {
                 return Ok(subscriptions);
             }
             transaction::pause(attempt).await;
+            card = self.present(peer, now).await?;
         }
         Err(Error::Contended {
             action: "subscribe",
@@ -75,13 +99,13 @@ impl Registry {
     ///
     /// # Errors
     /// When the connection is gone, or DynamoDB does not answer. What was ended before the error stays so.
-    pub async fn unsubscribe(&self, connection: &str, channels: &[u32], now: Timestamp) -> Result<Vec<u32>> {
+    pub async fn unsubscribe(&self, peer: Peer<'_>, channels: &[u32], now: Timestamp) -> Result<Vec<u32>> {
         let mut ended = Vec::new();
-        let mut draft = Draft::new(shard_of(connection), now);
+        let mut draft = Draft::new(peer.shard(), now);
         let mut attempt = 0;
         while attempt < MAX_ATTEMPTS {
-            let card = self.present(connection, now).await?;
-            let rewrites = self.plan_rewrites(connection, channels).await?;
+            let card = self.present(peer, now).await?;
+            let rewrites = self.plan_rewrites(peer, channels).await?;
             let removed: Vec<u32> = rewrites
                 .iter()
                 .flat_map(|rewrite| rewrite.removed.iter().copied())
@@ -94,13 +118,15 @@ impl Registry {
                 writes.push(self.rewrite(rewrite)?);
             }
             let change = Change::Unsubscribed {
-                connection: connection.to_owned(),
+                connection: peer.id.to_owned(),
                 channels: removed.clone(),
             };
             if self.record(&mut draft, &change, writes).await? {
+                let owner = peer.owned_by(card.connection.user);
+                self.count_out(Quota::ClientTopics, owner, removed.len()).await;
                 ended.extend(removed);
                 // Another look finds what one transaction could not hold.
-                draft = Draft::new(shard_of(connection), now);
+                draft = Draft::new(peer.shard(), now);
                 attempt = 0;
             } else {
                 transaction::pause(attempt).await;
@@ -113,19 +139,19 @@ impl Registry {
         })
     }
 
-    async fn present(&self, connection: &str, now: Timestamp) -> Result<Card> {
-        let card = self.card(connection, now).await?;
+    async fn present(&self, peer: Peer<'_>, now: Timestamp) -> Result<Card> {
+        let card = self.card(peer, now).await?;
         card.ok_or_else(|| Error::ConnectionGone {
-            connection: connection.to_owned(),
+            connection: peer.id.to_owned(),
         })
     }
 
     /// The items that hold any of the channels, as many as one transaction takes.
-    async fn plan_rewrites(&self, connection: &str, channels: &[u32]) -> Result<Vec<Rewrite>> {
+    async fn plan_rewrites(&self, peer: Peer<'_>, channels: &[u32]) -> Result<Vec<Rewrite>> {
         let mut planned = Vec::new();
         let mut bytes = 0;
-        for item in self.query(shard_of(connection), &keys::topics(connection)).await? {
-            let rewrite = plan_rewrite(shard_of(connection), &item, channels)?;
+        for item in self.query(peer.shard(), &keys::topics(peer.id)).await? {
+            let rewrite = plan_rewrite(peer.shard(), &item, channels)?;
             if rewrite.removed.is_empty() {
                 continue;
             }
@@ -140,7 +166,7 @@ impl Registry {
 
     /// Counts new topics on the connection, on the condition that no other message did meanwhile.
     fn count_more(&self, card: &Card, next_channel: u32, topics: usize) -> Result<TransactWriteItem> {
-        let key = Key::in_shard(shard_of(&card.connection.id), keys::card(&card.connection.id));
+        let key = card.connection.peer().card();
         transaction::update(
             Update::builder()
                 .table_name(&self.table)
@@ -156,7 +182,7 @@ impl Registry {
     }
 
     fn count_fewer(&self, card: &Card, topics: usize) -> Result<TransactWriteItem> {
-        let key = Key::in_shard(shard_of(&card.connection.id), keys::card(&card.connection.id));
+        let key = card.connection.peer().card();
         transaction::update(
             Update::builder()
                 .table_name(&self.table)
@@ -169,8 +195,11 @@ impl Registry {
     }
 
     fn put_topics(&self, card: &Card, subscriptions: &[Subscription]) -> Result<TransactWriteItem> {
-        let id = &card.connection.id;
-        let mut item = item::keyed(&Key::in_shard(shard_of(id), keys::topics_from(id, card.next_channel)));
+        let peer = card.connection.peer();
+        let mut item = item::keyed(&Key::in_shard(
+            peer.shard(),
+            keys::topics_from(peer.id, card.next_channel),
+        ));
         item.extend([
             ("client".to_owned(), text(card.connection.client)),
             ("body".to_owned(), item::json("subscriptions", &subscriptions)?),

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use live::{Mode, Subscription, Topic};
 use uuid::Uuid;
 
-use crate::{Connection, Registry};
+use crate::{Connection, Peer, Registry};
 
 const TABLE: &str = "registry";
 
@@ -82,7 +82,15 @@ pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_772_366_400 + second).unwrap()
 }
 
-pub(crate) const CLIENT: Uuid = Uuid::from_u128(0xC);
+/// A client of shard 0.
+pub(crate) const CLIENT: Uuid = Uuid::from_u128(0x3);
+
+/// Another client of shard 0.
+pub(crate) const OTHER: Uuid = Uuid::from_u128(0x8);
+
+pub(crate) fn peer(id: &str) -> Peer<'_> {
+    Peer { client: CLIENT, id }
+}
 
 pub(crate) fn connection(id: &str) -> Connection {
     Connection {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::{Registry, Result};
+use crate::{Duty, Registry, Result};
 
 impl Registry {
     /// Whether nobody publishes for a shard, so that a change to its subscriptions would wait for the next schedule.
@@ -13,7 +13,7 @@ impl Registry {
     /// # Errors
     /// When DynamoDB does not answer, or the lease can't be read.
     pub async fn needs_wake(&self, shard: u32, now: Timestamp) -> Result<bool> {
-        Ok(self.lease(shard, now).await?.is_none())
+        Ok(self.lease(shard, Duty::Publish, now).await?.is_none())
     }
 }
 
@@ -24,6 +24,7 @@ mod tests {
     use jiff::SignedDuration;
     use uuid::Uuid;
 
+    use crate::Duty;
     use crate::testing::{at, registry};
 
     #[tokio::test]
@@ -32,7 +33,7 @@ mod tests {
         assert!(registry.needs_wake(0, at(0)).await.unwrap(), "never started");
         let ttl = SignedDuration::from_secs(10);
         let lease = registry
-            .acquire(0, Uuid::from_u128(1), at(0), ttl)
+            .acquire(0, Duty::Publish, Uuid::from_u128(1), at(0), ttl)
             .await
             .unwrap()
             .unwrap();

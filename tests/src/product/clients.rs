@@ -34,8 +34,25 @@ impl Product {
     /// When it can't be made.
     pub async fn airline(&self) -> User {
         let airline = self.client().await;
-        define_flights(&airline).await;
+        Self::define_flights(&airline).await;
         airline
+    }
+
+    /// Defines the entity `Flight` and the demo's KPIs over it.
+    ///
+    /// # Panics
+    /// When one is refused.
+    pub async fn define_flights(client: &User) {
+        for (path, definitions) in [("/v1/entities", ENTITIES), ("/v1/kpis", KPIS)] {
+            #[allow(
+                clippy::expect_used,
+                reason = "it is in the repository, and each start of the demo reads it"
+            )]
+            let definitions: Vec<Value> = serde_json::from_str(definitions).expect("the demo's definitions are JSON");
+            for definition in &definitions {
+                client.post(path, definition).await.created();
+            }
+        }
     }
 
     /// Another user of a client, signed in.
@@ -68,19 +85,5 @@ impl Product {
             http: self.http().to_owned(),
         };
         user.signed_in().await
-    }
-}
-
-/// Defines the entity `Flight` and the demo's KPIs over it.
-async fn define_flights(client: &User) {
-    for (path, definitions) in [("/v1/entities", ENTITIES), ("/v1/kpis", KPIS)] {
-        #[allow(
-            clippy::expect_used,
-            reason = "it is in the repository, and each start of the demo reads it"
-        )]
-        let definitions: Vec<Value> = serde_json::from_str(definitions).expect("the demo's definitions are JSON");
-        for definition in &definitions {
-            client.post(path, definition).await.created();
-        }
     }
 }

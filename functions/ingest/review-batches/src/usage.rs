@@ -8,6 +8,7 @@ use catalog::{MAX_ENTITIES, MAX_KPIS};
 use platform::extract::Authorized;
 use platform::{Problem, clock};
 use records::usage;
+use registry::Counted;
 
 use crate::Context;
 
@@ -16,15 +17,22 @@ pub(crate) async fn read(
     Authorized(caller): Authorized,
 ) -> Result<Json<Usage>, Problem> {
     let (registry, client) = (&context.registry, caller.client);
-    let (stored, limits, taken) = tokio::join!(
+    let now = clock::now();
+    let (stored, limits, taken, live) = tokio::join!(
         usage::of_client(&context.database, client),
         registry.limits(client),
-        registry.events_taken(client, clock::now())
+        registry.events_taken(client, now),
+        registry.usage(client, now)
     );
+    let live = live.context("count connections")?;
     let stored = stored.context("count what is stored")?;
     let limits = limits.context("read a client's limits")?;
     let counted = |count: i64| u64::try_from(count).unwrap_or(0);
     let most = |limit: usize| u64::try_from(limit).unwrap_or(u64::MAX);
+    let of_registry = |counted: Counted| Used {
+        used: u64::try_from(counted.used).unwrap_or(u64::MAX),
+        limit: most(counted.limit),
+    };
     Ok(Json(Usage {
         events_per_minute: Used {
             used: taken.context("count events")?,
@@ -42,5 +50,7 @@ pub(crate) async fn read(
             used: counted(stored.kpis),
             limit: most(MAX_KPIS),
         },
+        connections: of_registry(live.connections),
+        topics: of_registry(live.topics),
     }))
 }

@@ -16,7 +16,7 @@ use live::Subscription;
 use platform::extract::permitted;
 use platform::publishers::Publishers;
 use platform::{Problem, clock, environment};
-use registry::{Connection, Registry, shard_of};
+use registry::{Connection, Peer, Quota, Registry};
 
 use handshake::Handshake;
 pub use response::Answer;
@@ -59,7 +59,7 @@ pub async fn handle(
     let gateway = &request.request_context;
     let answer = match (gateway.route_key.as_deref(), gateway.connection_id.as_deref()) {
         (Some("$connect"), Some(id)) => connect(context, id, &request).await,
-        (Some("$disconnect"), Some(id)) => disconnect(context, id, gateway.disconnect_status_code).await,
+        (Some("$disconnect"), Some(id)) => disconnect(context, id, gateway).await,
         (route, _) => Err(Problem::not_found("route", route.unwrap_or_default())),
     };
     Ok(answer.unwrap_or_else(|problem| {
@@ -87,37 +87,63 @@ async fn connect(context: &Context, id: &str, request: &ApiGatewayWebsocketProxy
         role: caller.role.to_string(),
         connected_at: clock::now(),
     };
-    context
-        .registry
-        .connect(&connection)
-        .await
-        .context("remember a connection")?;
-    if let Err(error) = context
-        .registry
-        .subscribe(&connection, None, None, subscriptions, connection.connected_at)
-        .await
-    {
+    context.registry.connect(&connection).await.map_err(refused)?;
+    if let Err(error) = subscribe(context, &connection, subscriptions).await {
         // A handshake that fails is followed by no $disconnect.
-        if let Err(cause) = context.registry.disconnect(id, clock::now()).await {
+        if let Err(cause) = context.registry.disconnect(connection.peer(), clock::now()).await {
             tracing::warn!(connection = id, %cause, "a connection that was not made is left to expire");
         }
-        return Err(anyhow::Error::from(error).context("subscribe at once").into());
+        return Err(refused(error));
     }
-    context.publishers.tell(shard_of(id)).await;
     tracing::info!(connection = id, client = %caller.client, user = %caller.user, "connected");
     Ok(Answer::accept(handshake.protocol))
 }
 
-async fn disconnect(context: &Context, id: &str, code: Option<i64>) -> Result<Answer, Problem> {
-    let known = context
-        .registry
-        .disconnect(id, clock::now())
-        .await
-        .context("forget a connection")?;
-    if known {
-        context.publishers.tell(shard_of(id)).await;
+/// What the handshake subscribes to, if anything: a connection concerns the publisher only then.
+async fn subscribe(
+    context: &Context,
+    connection: &Connection,
+    subscriptions: Vec<Subscription>,
+) -> Result<(), registry::Error> {
+    if subscriptions.is_empty() {
+        return Ok(());
     }
-    tracing::info!(connection = id, code, known, "disconnected");
+    let (peer, now) = (connection.peer(), connection.connected_at);
+    context.registry.subscribe(peer, None, None, subscriptions, now).await?;
+    context.publishers.tell(peer.client).await;
+    Ok(())
+}
+
+/// More connections or topics than a quota allows are the client's to mend.
+fn refused(error: registry::Error) -> Problem {
+    let registry::Error::QuotaExceeded { quota, limit, .. } = error else {
+        return anyhow::Error::from(error).context("remember a connection").into();
+    };
+    let (what, hint) = match quota {
+        Quota::UserConnections => ("connections of a user", "close dashboards that are not looked at"),
+        Quota::ClientConnections => ("connections of an organisation", "ask its users to close dashboards"),
+        Quota::ClientTopics => ("topics of an organisation", "subscribe to fewer topics"),
+    };
+    Problem::too_many(format!("there may be {limit} {what} at once")).hint(hint)
+}
+
+async fn disconnect(
+    context: &Context,
+    id: &str,
+    gateway: &ApiGatewayWebsocketProxyRequestContext,
+) -> Result<Answer, Problem> {
+    let client = caller(gateway)?.client;
+    let ended = context.registry.disconnect(Peer { client, id }, clock::now()).await;
+    let had_topics = ended.context("forget a connection")?;
+    if had_topics == Some(true) {
+        context.publishers.tell(client).await;
+    }
+    tracing::info!(
+        connection = id,
+        code = gateway.disconnect_status_code,
+        known = had_topics.is_some(),
+        "disconnected"
+    );
     Ok(Answer::accept(None))
 }
 

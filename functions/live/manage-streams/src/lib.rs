@@ -116,7 +116,7 @@ async fn control(
         .set_control(caller.client, &id, control, now)
         .await
         .map_err(refused)?;
-    context.publishers.tell_all().await;
+    context.publishers.tell(caller.client).await;
     tracing::info!(client = %caller.client, user = %caller.user, topic = id, ?order, ?control, "controlled a stream");
     let counts = context
         .registry

@@ -14,6 +14,14 @@ pub(crate) fn registry(error: registry::Error) -> Refusal {
                 .at("/topics")
                 .hint("unsubscribe from some, or open another connection")
         }
+        registry::Error::QuotaExceeded { asked, limit, .. } => {
+            let detail = format!(
+                "the message asks for {asked} topics: all connections of an organisation may have {limit} together"
+            );
+            Refusal::new(RefusalKind::LimitExceeded, detail)
+                .at("/topics")
+                .hint("unsubscribe from some, or close dashboards that are not looked at")
+        }
         other => internal(&other.into()),
     }
 }

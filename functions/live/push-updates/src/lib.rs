@@ -1,28 +1,34 @@
-//! `push-updates`: the publisher. Invoked every minute and by the first subscription, one invocation takes the lease of a
-//! shard, ticks until shortly before its time limit, and hands over to the next.
+//! `push-updates`: the publisher. Invoked every minute, by the first subscription and by the publisher itself, one invocation takes the lease of a
+//! shard and ticks, and one stands by: it goes on when the first is killed, or hands over because its time is up.
 //!
 //! What is sent to whom is decided by [`live::Publisher`], which is pure; this crate reads, posts and keeps time.
 //!
-//! - [`run`]: lease, hand-over, the loop; `start`: what it starts from; [`tick`]: what one turn reads;
-//!   [`post`]: frames to connections; [`catalogs`]: definitions of the clients that watch
+//! - [`standby`]: who publishes and who stands by; [`keep`]: how a lease is kept; [`run`]: the loop and the hand-over;
+//!   [`pace`]: whose turn it is; `start`: what it starts from; [`tick`]: what one turn reads; [`post`]: frames to connections;
+//!   [`catalogs`]: definitions of the clients that watch
 
 pub mod catalogs;
+pub mod keep;
+pub mod pace;
 pub mod post;
 pub mod run;
+pub mod standby;
 mod start;
 pub mod tick;
 
 use anyhow::{Context as _, Result};
 use api::QueuedWake;
 use database::Database;
+use facts::notifications;
 use lambda_runtime::LambdaEvent;
 use platform::environment;
+use platform::queue::Queue;
 use registry::Registry;
-use serde::Deserialize as _;
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::post::Poster;
-use crate::run::{Report, Wake};
+use crate::run::Report;
 
 /// What the function has from its environment.
 pub struct Context {
@@ -32,6 +38,8 @@ pub struct Context {
     pub registry: Registry,
     /// The connections' endpoint.
     pub poster: Poster,
+    /// Through which another invocation is called.
+    pub wake_queue: Queue,
 }
 
 impl Context {
@@ -45,6 +53,7 @@ impl Context {
             database: platform::database::from_environment()?.with_timeouts(run::TIMEOUTS),
             registry: Registry::connect_to(&configuration, environment::required("REGISTRY_TABLE")?),
             poster: Poster::new(&configuration, &environment::required("CONNECTIONS_ENDPOINT")?),
+            wake_queue: Queue::from_environment("PUBLISHER_WAKE_QUEUE_URL").await?,
         })
     }
 }
@@ -54,23 +63,39 @@ impl Context {
 /// # Errors
 /// When the event names no shard, or the registry fails; what was sent stays sent.
 pub async fn handle(context: &Context, event: LambdaEvent<Value>) -> Result<Report, lambda_runtime::Error> {
-    let (shard, wake) = request(&event.payload)?;
+    let Call { shard, hand_over } = request(&event.payload)?;
+    if hand_over {
+        notifications::ask_for_handover(&context.database, shard).await?;
+        return Ok(Report::default());
+    }
     let deadline_ms = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
     let deadline = jiff::Timestamp::from_millisecond(deadline_ms).unwrap_or(jiff::Timestamp::MAX);
-    Ok(run::run(context, shard, wake, deadline).await?)
+    Ok(run::run(context, shard, deadline).await?)
 }
 
-/// The shard of a schedule's input or of a queued wake-up.
-fn request(event: &Value) -> Result<(u32, Wake)> {
-    if let Ok(QueuedWake { shard }) = QueuedWake::deserialize(event) {
-        return Ok((shard, Wake::Schedule));
+/// What an invocation is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+struct Call {
+    shard: u32,
+    /// Not to publish, but to have the publisher hand over to who stands by, as before a deployment.
+    #[serde(default)]
+    hand_over: bool,
+}
+
+/// A schedule's input, a queued wake-up, or an operator's order.
+fn request(event: &Value) -> Result<Call> {
+    if let Ok(call) = Call::deserialize(event) {
+        return Ok(call);
     }
     let body = event
         .pointer("/Records/0/body")
         .and_then(Value::as_str)
         .context("the event is neither {\"shard\": n} nor a queued one")?;
     let QueuedWake { shard } = serde_json::from_str(body).context("the queued wake-up can't be read")?;
-    Ok((shard, Wake::Subscription))
+    Ok(Call {
+        shard,
+        hand_over: false,
+    })
 }
 
 #[cfg(test)]
@@ -81,8 +106,13 @@ mod tests {
     #[test]
     fn a_shard_comes_from_the_schedule_or_the_queue() {
         let queued = json!({ "Records": [{ "body": "{\"shard\": 2}" }] });
-        assert!(matches!(request(&json!({ "shard": 1 })), Ok((1, Wake::Schedule))));
-        assert!(matches!(request(&queued), Ok((2, Wake::Subscription))));
+        for (event, shard, hand_over) in [
+            (json!({ "shard": 1 }), 1, false),
+            (queued, 2, false),
+            (json!({ "shard": 3, "hand_over": true }), 3, true),
+        ] {
+            assert_eq!(request(&event).ok(), Some(Call { shard, hand_over }), "{event}");
+        }
         assert!(request(&json!({})).is_err());
     }
 }

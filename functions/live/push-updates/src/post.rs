@@ -1,26 +1,34 @@
 //! Frames to connections: in the background, bounded, with what became of each reported back.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use aws_sdk_apigatewaymanagement::Client;
-use aws_sdk_apigatewaymanagement::config::Builder;
 use aws_sdk_apigatewaymanagement::config::retry::RetryConfig;
 use aws_sdk_apigatewaymanagement::config::timeout::TimeoutConfig;
+use aws_sdk_apigatewaymanagement::config::{Builder, StalledStreamProtectionConfig};
 use aws_sdk_apigatewaymanagement::operation::post_to_connection::PostToConnectionError;
 use aws_sdk_apigatewaymanagement::primitives::Blob;
 use live::{Failure, Outgoing};
 use tokio::sync::Semaphore;
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::keep::Ending;
 
 /// Posts under way at once. At 10 ms each this is 6,400 a second, most of an account's 10,000.
-const MAX_POSTS: usize = 64;
+pub const MAX_POSTS: usize = 64;
+
+/// Connections whose frames are composed and have no report: enough to keep all places busy, and few enough that what is posted is new.
+pub const MAX_POSTS_AHEAD: usize = 2 * MAX_POSTS;
+
+/// Of the posts under way, those to one client: however many connections one has, another's next frame waits for a place no longer than a post takes.
+pub const MAX_POSTS_PER_CLIENT: usize = 48;
 
 /// The longest wait for one post; a slower connection is tried again with newer values.
-pub const POST_TIMEOUT: Duration = Duration::from_secs(3);
+pub const POST_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What became of the frames of one connection.
 #[derive(Debug)]
@@ -51,6 +59,12 @@ impl Posts {
     ) {
         let task = self.tasks.spawn(post);
         self.about.insert(task.id(), (connection, seq));
+    }
+
+    /// How many have no report yet.
+    #[must_use]
+    pub fn under_way(&self) -> usize {
+        self.about.len()
     }
 
     /// The next report; `None` when nothing is under way. Cancelling it loses none.
@@ -84,46 +98,68 @@ impl Posts {
 pub struct Poster {
     client: Client,
     places: Arc<Semaphore>,
+    /// Of each client that something is posted to.
+    clients: Arc<Mutex<BTreeMap<Uuid, Weak<Semaphore>>>>,
 }
 
 impl Poster {
     /// A poster to the connections of one WebSocket API.
     #[must_use]
     pub fn new(configuration: &aws_config::SdkConfig, endpoint: &str) -> Self {
-        // No retries: by the time of a second try there are newer values.
+        // No retries: by the time of a second try there are newer values. And no watch over a stream that stalls: a frame is small, and has its own limit.
         let configuration = Builder::from(configuration)
             .endpoint_url(endpoint)
             .retry_config(RetryConfig::disabled())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .timeout_config(TimeoutConfig::builder().operation_timeout(POST_TIMEOUT).build())
             .build();
         Self {
             client: Client::from_conf(configuration),
             places: Arc::new(Semaphore::new(MAX_POSTS)),
+            clients: Arc::default(),
         }
     }
 
-    /// Posts the frames of one connection in their order, in the background. None is begun after `until`, when another publisher may have taken over:
-    /// that counts as a failure.
-    pub fn post(&self, posts: &mut Posts, outgoing: Outgoing, until: Instant) {
+    /// The places of a client, kept while any of its posts is under way.
+    fn places_of(&self, client: Uuid) -> Arc<Semaphore> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(places) = clients.get(&client).and_then(Weak::upgrade) {
+            return places;
+        }
+        clients.retain(|_, places| places.strong_count() > 0);
+        let places = Arc::new(Semaphore::new(MAX_POSTS_PER_CLIENT));
+        clients.insert(client, Arc::downgrade(&places));
+        places
+    }
+
+    /// Posts the frames of one connection in their order, in the background. None is begun after the lease's end, when another publisher may have taken over:
+    /// that counts as a failure. One that was begun just before and comes late is of an earlier epoch, which clients ignore.
+    pub fn post(&self, posts: &mut Posts, outgoing: Outgoing, lease: Ending) {
         let poster = self.clone();
         let Outgoing {
             connection,
+            client,
             seq,
             frames,
         } = outgoing;
+        let places = self.places_of(client);
         posts.start(connection.clone(), seq, async move {
             for frame in frames {
-                poster.one(&connection, frame, until).await?;
+                // First among the client's own: who waits there holds no place that another could use.
+                let Ok(_own) = places.acquire().await else {
+                    return Err(Failure::Other);
+                };
+                let Ok(_place) = poster.places.acquire().await else {
+                    return Err(Failure::Other);
+                };
+                poster.one(&connection, frame, &lease).await?;
             }
             Ok(())
         });
     }
 
-    async fn one(&self, connection: &str, frame: String, until: Instant) -> Result<(), Failure> {
-        let Ok(_place) = self.places.acquire().await else {
-            return Err(Failure::Other);
-        };
-        if Instant::now() >= until {
+    async fn one(&self, connection: &str, frame: String, lease: &Ending) -> Result<(), Failure> {
+        if lease.has_come() {
             tracing::warn!(connection, "a post came too late to be begun under this lease");
             return Err(Failure::Other);
         }

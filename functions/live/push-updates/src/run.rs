@@ -1,40 +1,40 @@
-//! The life of a publisher: lease, hand-over, and the loop in between.
+//! The life of a publisher: the loop, and how it ends.
 //!
-//! The schedule starts an invocation every minute. It waits for the lease while its predecessor is at work and asks it to
-//! hand over, so that there is always one that publishes and never two: a publisher that could not renew its lease stops
-//! before the lease ends.
+//! It never publishes without its lease, which is renewed in the background; one that could not renew it stops before the lease ends. So there are never two.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use api::QueuedWake;
 use database::Timeouts;
-use facts::notifications::{self, Listener, Notification};
+use facts::notifications::{Listener, Notification};
 use jiff::{SignedDuration, Timestamp};
 use live::{Failure, Publisher, Touched, Verdict, Watermark};
 use platform::clock;
-use registry::{Changes, Lease};
+use registry::{Changes, Peer};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::Context;
 use crate::catalogs::Catalogs;
-use crate::post::{POST_TIMEOUT, Posted, Posts};
+use crate::keep::Kept;
+use crate::pace::Pace;
+use crate::post::{MAX_POSTS_AHEAD, Posted, Posts};
+use crate::standby::{self, PUBLISHING};
 use crate::start;
 use crate::tick;
 
-/// Least time between two ticks: commits within it are told in one frame. Ten posts a second to a connection at most.
+/// Least time between two turns of one client: its commits within it are told in one frame. Ten posts a second to a connection at most.
 const TICK_MIN: Duration = Duration::from_millis(100);
 
 /// Most time between two ticks: buckets close, and changes are looked for, even when notifications fail.
 const TICK_MAX: Duration = Duration::from_secs(1);
 
-/// How long a lease lasts without renewal, and how often it is renewed: three renewals may fail before it ends.
-const LEASE: SignedDuration = SignedDuration::from_secs(15);
-const RENEW_EVERY: Duration = Duration::from_secs(4);
-
-/// No statement of a tick is begun after this, and none lasts longer, so that a tick's reading ends while the lease lasts.
+/// No statement of a tick is begun after this, and none lasts longer.
 const READ_FOR: Duration = Duration::from_secs(6);
 
 /// What the server lets a statement and a lock wait. A table that is being altered must not hold up everybody's values: its topics are refused after
@@ -44,21 +44,18 @@ pub const TIMEOUTS: Timeouts = Timeouts {
     lock: Duration::from_secs(1),
 };
 
-/// The longest that a tick reads even when the server does not answer: twice [`READ_FOR`], below [`LEASE`].
+/// The longest that a tick reads even when the server does not answer: twice [`READ_FOR`].
 const READ_LIMIT: Duration = Duration::from_secs(12);
-
-/// How long before the end of its lease a publisher stops: for the difference of two clocks, so that two never publish at once.
-const LEASE_MARGIN: Duration = Duration::from_secs(3);
 
 /// How long before Lambda's limit a run ends, so that there is time to hand over.
 const RESERVE: SignedDuration = SignedDuration::from_secs(10);
 
-/// How long a run lasts at least before it hands over to one that waits.
-const MIN_RUN: Duration = Duration::from_secs(20);
+/// How long a run publishes before it hands over to who stands by. Who stands by was called when it began, so it is as old by then, and has as long before it: twice
+/// this, the reserve and some time to be called are the function's time limit.
+const PUBLISH_FOR: Duration = Duration::from_secs(100);
 
-/// How long a scheduled run waits for the lease: until shortly before the next one comes, and how often it looks.
-const WAIT: Duration = Duration::from_secs(55);
-const WAIT_STEP: Duration = Duration::from_millis(100);
+/// How often a run looks whether somebody stands by.
+const STANDBY_EVERY: Duration = Duration::from_secs(10);
 
 /// How long a publisher without subscribers goes on before it returns: dashboards that reload come back within it.
 const IDLE: Duration = Duration::from_secs(10);
@@ -66,14 +63,8 @@ const IDLE: Duration = Duration::from_secs(10);
 /// How often a broken listener is started again; until then every tick looks at everything.
 const RELISTEN_EVERY: Duration = Duration::from_secs(5);
 
-/// Who asked for a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wake {
-    /// The schedule: waits for its predecessor.
-    Schedule,
-    /// A subscription found no publisher at work: if there is one by now, there is nothing to do.
-    Subscription,
-}
+/// Connections that are being removed from the registry at once, because a post found them gone.
+const MAX_PRUNES: usize = 8;
 
 /// What a run did.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -88,108 +79,114 @@ pub struct Report {
     pub bytes: u64,
     /// Most statements of one tick.
     pub most_statements: u64,
+    /// Milliseconds that following subscriptions took, all ticks together.
+    pub following_ms: u64,
+    /// Milliseconds that reading took.
+    pub reading_ms: u64,
+    /// Milliseconds that composing took.
+    pub composing_ms: u64,
 }
 
-/// Publishes for a shard until the deadline, or until nobody watches.
+/// Publishes for a shard, after standing by if another does, until the deadline or until nobody watches.
 ///
 /// # Errors
 /// When the registry fails before the loop began.
-pub async fn run(context: &Context, shard: u32, wake: Wake, deadline: Timestamp) -> Result<Report> {
-    let Some((lease, taken)) = take_lease(context, shard, wake).await? else {
+pub async fn run(context: &Context, shard: u32, deadline: Timestamp) -> Result<Report> {
+    let Some((lease, taken)) = standby::take_lease(context, shard, deadline).await? else {
         return Ok(Report::default());
     };
-    let mut turn = Turn::begin(context, lease, taken).await?;
+    let kept = Kept::keep(&context.registry, lease, taken, PUBLISHING);
+    let mut turn = Turn::begin(context, kept).await?;
     turn.publish(deadline.saturating_sub(RESERVE)?).await;
     turn.end().await
-}
-
-/// The lease of the shard, and when it was asked for; `None` when there is nobody to publish for, or another publisher is at work.
-async fn take_lease(context: &Context, shard: u32, wake: Wake) -> Result<Option<(Lease, Instant)>> {
-    let holder = Uuid::now_v7();
-    let give_up = Instant::now() + WAIT;
-    let mut asked = false;
-    loop {
-        let asking = Instant::now();
-        if let Some(lease) = context.registry.acquire(shard, holder, clock::now(), LEASE).await? {
-            return Ok(Some((lease, asking)));
-        }
-        if wake == Wake::Subscription || Instant::now() >= give_up {
-            return Ok(None);
-        }
-        if !asked {
-            asked = true;
-            if let Err(error) = notifications::ask_for_handover(&context.database).await {
-                tracing::warn!(cause = %error, "could not ask for the hand-over; waiting for it");
-            }
-        }
-        tokio::time::sleep(WAIT_STEP).await;
-    }
 }
 
 /// A publisher at work.
 struct Turn<'a> {
     context: &'a Context,
-    lease: Lease,
+    kept: Kept,
     publisher: Publisher,
     /// Last change of subscriptions that was applied.
     through: u64,
     catalogs: Catalogs,
     listener: Option<Listener>,
+    pace: Pace,
     watermarks: BTreeMap<Uuid, Watermark>,
     posts: Posts,
+    prunes: Arc<Semaphore>,
     report: Report,
     started: Instant,
-    renewed: Instant,
     listened: Instant,
     watermarked: Option<Instant>,
     idle_since: Option<Instant>,
+    /// When it was last looked whether somebody stands by.
+    standby_at: Option<Instant>,
+    /// Whether the last tick read what it asked for.
+    is_reading: bool,
+    /// Whether changes of subscriptions came just now: there may be more than one look shows.
+    is_following: bool,
 }
 
 /// What woke a tick.
 #[derive(Default)]
 struct News {
     touched: Vec<Touched>,
+    /// Subscriptions are to be followed.
     subscriptions: bool,
     handover: bool,
     /// Everything is to be read: notifications may have been lost.
     unsure: bool,
 }
 
+impl News {
+    /// When there is something to do by now, if it is not for the pace to say.
+    fn due(&self, ticked: Instant) -> Option<Instant> {
+        if self.handover {
+            return Some(ticked);
+        }
+        (self.subscriptions || self.unsure).then_some(ticked + TICK_MIN)
+    }
+}
+
 impl<'a> Turn<'a> {
     /// Continues what the predecessor handed over, or starts a new epoch from the roster.
-    async fn begin(context: &'a Context, lease: Lease, taken: Instant) -> Result<Turn<'a>> {
-        // The listener comes first: what is committed after the first read must be told.
-        let listener = listen(context).await;
-        let (publisher, through) = match start::inherited(context, &lease).await? {
+    async fn begin(context: &'a Context, kept: Kept) -> Result<Turn<'a>> {
+        // What is committed after the first read must be told, so both are there before it.
+        let (listener, inherited) = tokio::join!(listen(context), start::inherited(context, &kept.lease));
+        let (publisher, through) = match inherited? {
             Some(inherited) => inherited,
-            None => start::fresh(context, &lease).await?,
+            None => start::fresh(context, &kept.lease).await?,
         };
         tracing::info!(
-            shard = lease.shard,
+            shard = kept.lease.shard,
             epoch = publisher.epoch(),
-            fence = lease.fence,
+            fence = kept.lease.fence,
             through,
             "publishing"
         );
         let now = Instant::now();
         Ok(Turn {
             context,
-            lease,
+            kept,
             publisher,
             through,
             catalogs: Catalogs::default(),
             listener,
+            pace: Pace::new(TICK_MIN),
             watermarks: BTreeMap::new(),
             posts: Posts::default(),
+            prunes: Arc::new(Semaphore::new(MAX_PRUNES)),
             report: Report {
                 published: true,
                 ..Report::default()
             },
             started: now,
-            renewed: taken,
             listened: now,
             watermarked: None,
             idle_since: None,
+            standby_at: None,
+            is_reading: true,
+            is_following: false,
         })
     }
 
@@ -203,13 +200,15 @@ impl<'a> Turn<'a> {
         loop {
             let ticked = Instant::now();
             self.follow_subscriptions(&news).await;
+            self.report.following_ms += elapsed_ms(ticked);
             self.read(&news).await;
             // Reading takes as long as the database does: whether the lease still holds is known only now.
-            if !self.keep_lease().await {
+            if !self.kept.is_held() {
+                tracing::warn!(fence = self.kept.lease.fence, "the lease is over: publishing no more");
                 return;
             }
             self.send();
-            if self.is_done(&news, until) {
+            if self.is_done(&news, until).await {
                 return;
             }
             let handover = news.handover;
@@ -218,63 +217,109 @@ impl<'a> Turn<'a> {
         }
     }
 
-    fn is_done(&mut self, news: &News, until: Timestamp) -> bool {
+    async fn is_done(&mut self, news: &News, until: Timestamp) -> bool {
         if self.publisher.is_idle() {
             let since = *self.idle_since.get_or_insert_with(Instant::now);
             // The first look at an empty roster ends the run at once; a dashboard that reloads is waited for.
             return self.report.frames == 0 || since.elapsed() >= IDLE;
         }
         self.idle_since = None;
-        clock::now() >= until || (news.handover && self.started.elapsed() >= MIN_RUN)
+        let stands_by = self.look_for_standby(news.handover).await;
+        clock::now() >= until || (stands_by && (news.handover || self.started.elapsed() >= PUBLISH_FOR))
     }
 
-    /// Waits for news, at least the shortest and at most the longest time between ticks.
+    /// Calls somebody who stands by where there is nobody. Tells whether there is somebody, as far as it was looked just now.
+    async fn look_for_standby(&mut self, at_once: bool) -> bool {
+        let every = if at_once { TICK_MAX } else { STANDBY_EVERY };
+        if self.standby_at.is_some_and(|at| at.elapsed() < every) {
+            return false;
+        }
+        self.standby_at = Some(Instant::now());
+        let looked = standby::ensure(&self.context.registry, &self.context.wake_queue, self.kept.lease.shard).await;
+        looked.unwrap_or_else(|error| {
+            tracing::error!(
+                cause = format!("{error:#}"),
+                "whether somebody stands by can't be told; trying again"
+            );
+            false
+        })
+    }
+
+    /// Waits until there is something to do, or it is time to look.
     async fn wait(&mut self, ticked: Instant) -> News {
-        let mut news = News::default();
-        let floor = tokio::time::sleep_until(ticked + TICK_MAX);
-        tokio::pin!(floor);
+        let mut news = News {
+            subscriptions: self.is_following,
+            ..News::default()
+        };
+        let mut until = ticked + TICK_MAX;
+        let mut has_more = self.publisher.has_frames_left();
+        if self.is_reading && self.publisher.has_reads_left() {
+            until = ticked + TICK_MIN;
+        }
+        if has_more && self.has_room() {
+            until = ticked;
+        }
         loop {
+            let due = [self.pace.next(), news.due(ticked)].into_iter().flatten().min();
+            let until_now = due.map_or(until, |due| due.min(until));
             tokio::select! {
-                () = &mut floor => {
-                    news.subscriptions = true;
-                    break;
-                }
-                notification = next_notification(self.listener.as_mut()) => {
-                    match notification {
-                        Some(notification) => self.note(&mut news, notification),
-                        None => self.listener = None,
+                biased;
+                () = tokio::time::sleep_until(until_now) => break,
+                notification = next_notification(self.listener.as_mut()) => match notification {
+                    Some(notification) => self.note(&mut news, notification),
+                    None => {
+                        self.listener = None;
+                        break;
                     }
-                    break;
+                },
+                Some(posted) = self.posts.next() => {
+                    has_more |= self.report_post(posted);
+                    if has_more && self.has_room() {
+                        break;
+                    }
                 }
-                Some(posted) = self.posts.next() => self.report_post(posted).await,
             }
         }
-        tokio::time::sleep_until(ticked + TICK_MIN).await;
         while let Some(notification) = self.listener.as_mut().and_then(Listener::try_next) {
             self.note(&mut news, notification);
         }
         while let Some(posted) = self.posts.try_next() {
-            self.report_post(posted).await;
+            self.report_post(posted);
         }
+        let now = Instant::now();
+        news.subscriptions |= now >= ticked + TICK_MAX;
+        news.touched = self.pace.take(now);
         self.mend_listener(&mut news).await;
         news
     }
 
+    /// Whether so many posts are reported that it is worth composing others.
+    fn has_room(&self) -> bool {
+        self.posts.under_way() <= MAX_POSTS_AHEAD / 2
+    }
+
     fn note(&mut self, news: &mut News, notification: Notification) {
+        let ours = self.kept.lease.shard;
         match notification {
-            Notification::Facts(committed) => news.touched.push(Touched {
-                client: committed.client,
-                entity: Some(committed.entity),
-                from: Timestamp::from_microsecond(committed.from_us).unwrap_or(Timestamp::MIN),
-                // The end is the first instant after; `Touched` wants the last inside.
-                to: Timestamp::from_microsecond(committed.to_us - 1).unwrap_or(Timestamp::MAX),
-            }),
-            Notification::Subscriptions => news.subscriptions = true,
-            Notification::Handover => news.handover = true,
+            Notification::Facts(committed) => {
+                let touched = Touched {
+                    client: committed.client,
+                    entity: Some(committed.entity),
+                    from: Timestamp::from_microsecond(committed.from_us).unwrap_or(Timestamp::MIN),
+                    // The end is the first instant after; `Touched` wants the last inside.
+                    to: Timestamp::from_microsecond(committed.to_us - 1).unwrap_or(Timestamp::MAX),
+                };
+                // Commits of clients that nobody watches here wake nobody.
+                if self.publisher.watches(committed.client) {
+                    self.pace.note(touched, Instant::now());
+                }
+            }
+            Notification::Subscriptions(shard) => news.subscriptions |= shard == ours,
+            Notification::Handover(shard) => news.handover |= shard == ours,
             Notification::Catalog(client) => {
                 self.catalogs.forget(client);
                 // A new formula changes every bucket.
-                news.unsure = true;
+                news.unsure |= self.publisher.watches(client);
             }
         }
     }
@@ -298,9 +343,16 @@ impl<'a> Turn<'a> {
         if !news.subscriptions {
             return;
         }
+        self.is_following = false;
         let now = clock::now();
-        match self.context.registry.changes(self.lease.shard, self.through, now).await {
+        match self
+            .context
+            .registry
+            .changes(self.kept.lease.shard, self.through, now)
+            .await
+        {
             Ok(Changes::Since(changes)) => {
+                self.is_following = !changes.is_empty();
                 for (number, change) in changes {
                     self.publisher.apply(change);
                     self.through = number;
@@ -316,7 +368,7 @@ impl<'a> Turn<'a> {
     }
 
     async fn read_roster(&mut self, now: Timestamp) -> Result<()> {
-        let shard = self.lease.shard;
+        let shard = self.kept.lease.shard;
         let roster = self.context.registry.roster(shard, now).await?;
         let controls = self.context.registry.all_controls(shard).await?;
         self.through = roster.sequence;
@@ -327,21 +379,25 @@ impl<'a> Turn<'a> {
 
     /// Reads what may have changed, and how far the data has come.
     async fn read(&mut self, news: &News) {
-        let before = self.context.database.statements();
+        let (before, began) = (self.context.database.statements(), Instant::now());
         let reading = tokio::time::timeout(READ_LIMIT, async {
-            self.observe(news).await;
+            let is_read = self.observe(news).await;
             self.refresh_watermarks().await;
+            is_read
         });
-        if reading.await.is_err() {
+        self.is_reading = reading.await.unwrap_or_else(|_| {
             tracing::error!("the database did not answer within {READ_LIMIT:?}; trying again");
-        }
+            false
+        });
         let statements = self.context.database.statements() - before;
         self.report.most_statements = self.report.most_statements.max(statements);
+        self.report.reading_ms += elapsed_ms(began);
         self.report.ticks += 1;
     }
 
-    async fn observe(&mut self, news: &News) {
-        let touched = if news.unsure {
+    async fn observe(&mut self, news: &News) -> bool {
+        // What a tick was told that could not read is not told again.
+        let touched = if news.unsure || !self.is_reading {
             None
         } else {
             Some(news.touched.as_slice())
@@ -354,20 +410,23 @@ impl<'a> Turn<'a> {
             touched,
             Instant::now() + READ_FOR,
         );
-        if let Err(error) = observed.await {
+        let observed = observed.await;
+        if let Err(error) = &observed {
             tracing::error!(cause = %error, "buckets can't be read; trying again");
         }
+        observed.is_ok()
     }
 
     /// Ends the tick: what changed goes to those who watch it.
     fn send(&mut self) {
-        // A post that has to wait for its place must not begin when a successor may be at work.
-        let until = self.renewed + LEASE.unsigned_abs() - LEASE_MARGIN - POST_TIMEOUT;
-        for outgoing in self.publisher.frames(clock::now(), &self.watermarks) {
+        let began = Instant::now();
+        let room = MAX_POSTS_AHEAD.saturating_sub(self.posts.under_way());
+        for outgoing in self.publisher.frames_within(room, clock::now(), &self.watermarks) {
             self.report.frames += outgoing.frames.len() as u64;
             self.report.bytes += outgoing.frames.iter().map(|frame| frame.len() as u64).sum::<u64>();
-            self.context.poster.post(&mut self.posts, outgoing, until);
+            self.context.poster.post(&mut self.posts, outgoing, self.kept.ending());
         }
+        self.report.composing_ms += elapsed_ms(began);
     }
 
     async fn refresh_watermarks(&mut self) {
@@ -384,81 +443,85 @@ impl<'a> Turn<'a> {
         }
     }
 
-    async fn report_post(&mut self, posted: Posted) {
+    /// Takes a report; tells whether there is something new for the connection by now.
+    fn report_post(&mut self, posted: Posted) -> bool {
         let Posted {
             connection,
             seq,
             result,
         } = posted;
         let Err(failure) = result else {
-            self.publisher.sent(&connection, seq);
-            return;
+            return self.publisher.sent(&connection, seq);
         };
-        if self.publisher.failed(&connection, failure, clock::now()) == Verdict::Dropped && failure == Failure::Gone {
+        let client = self.publisher.client_of(&connection);
+        let verdict = self.publisher.failed(&connection, failure, clock::now());
+        if let (Verdict::Dropped, Failure::Gone, Some(client)) = (verdict, failure, client) {
             // No $disconnect came for it, or not yet.
-            if let Err(error) = self.context.registry.prune(&connection, clock::now()).await {
-                tracing::warn!(connection, cause = %error, "a gone connection could not be pruned; its TTL will");
-            }
+            self.prune(client, connection);
         }
+        false
     }
 
-    /// Renews the lease when it is time; `false` once it is lost or may have ended.
-    async fn keep_lease(&mut self) -> bool {
-        if self.renewed.elapsed() < RENEW_EVERY {
-            return true;
-        }
-        let asking = Instant::now();
-        match self.context.registry.renew(&self.lease, clock::now(), LEASE).await {
-            Ok(Some(lease)) => {
-                self.lease = lease;
-                self.renewed = asking;
-                true
+    /// Removes a connection from the registry, in the background: many may go at once, and nobody else waits for that.
+    fn prune(&self, client: Uuid, connection: String) {
+        let (registry, prunes) = (self.context.registry.clone(), Arc::clone(&self.prunes));
+        tokio::spawn(async move {
+            let _place = prunes.acquire().await;
+            let peer = Peer {
+                client,
+                id: &connection,
+            };
+            if let Err(error) = registry.prune(peer, clock::now()).await {
+                tracing::warn!(connection, cause = %error, "a gone connection could not be pruned; its TTL will");
             }
-            Ok(None) => {
-                tracing::warn!(fence = self.lease.fence, "the lease was lost to another publisher");
-                false
-            }
-            Err(error) => {
-                tracing::error!(cause = %error, "the lease can't be renewed");
-                self.renewed.elapsed() + LEASE_MARGIN < LEASE.unsigned_abs()
-            }
-        }
+        });
     }
 
     /// Waits for posts under way, hands the state over and gives the lease up.
     async fn end(mut self) -> Result<Report> {
         while let Some(posted) = self.posts.next().await {
-            self.report_post(posted).await;
+            self.report_post(posted);
         }
+        let (registry, report) = (&self.context.registry, self.report);
         let saved = self.publisher.save(self.through);
-        if !self
-            .context
-            .registry
-            .save_handover(&self.lease, &saved, clock::now())
-            .await?
-        {
-            tracing::warn!(
-                fence = self.lease.fence,
+        match registry.save_handover(&self.kept.lease, &saved, clock::now()).await {
+            Ok(true) => {}
+            Ok(false) => tracing::warn!(
+                fence = self.kept.lease.fence,
                 "another publisher took over; nothing was handed over"
-            );
+            ),
+            // The successor begins a new epoch.
+            Err(error) => tracing::error!(cause = %error, "the state can't be handed over"),
         }
-        self.context.registry.release(&self.lease).await?;
+        let is_idle = self.publisher.is_idle();
+        let lease = self.kept.stop().await;
+        registry.release(&lease).await?;
         tracing::info!(
-            ticks = self.report.ticks,
-            frames = self.report.frames,
-            bytes = self.report.bytes,
-            most_statements = self.report.most_statements,
+            ticks = report.ticks,
+            frames = report.frames,
+            bytes = report.bytes,
+            most_statements = report.most_statements,
+            following_ms = report.following_ms,
+            reading_ms = report.reading_ms,
+            composing_ms = report.composing_ms,
             "published"
         );
         // A subscription that came while the lease was still held found a publisher at work, and woke none.
-        let newest = self.context.registry.sequence(self.lease.shard).await?;
-        if self.publisher.is_idle() && newest > self.through {
-            tracing::info!("subscribed meanwhile: going on");
-            let deadline = clock::now().saturating_add(SignedDuration::from_secs(30))?;
-            return Box::pin(run(self.context, self.lease.shard, Wake::Subscription, deadline)).await;
+        let newest = registry.sequence(lease.shard).await?;
+        if is_idle && newest > self.through {
+            tracing::info!("subscribed meanwhile: another is called");
+            let shard = lease.shard;
+            self.context
+                .wake_queue
+                .send(serde_json::to_string(&QueuedWake { shard })?)
+                .await?;
         }
-        Ok(self.report)
+        Ok(report)
     }
+}
+
+fn elapsed_ms(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 async fn next_notification(listener: Option<&mut Listener>) -> Option<Notification> {

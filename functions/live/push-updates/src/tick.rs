@@ -4,7 +4,7 @@
 //! It is more only where it says so: one statement more for every [`facts::read::MAX_BRANCHES`] different questions, and, while a
 //! question can't be answered, those that find out which (see [`facts::read::read_each`]). Its topics are then left alone for a while.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use answer::{Answers, Asked, Batch, Outcome};
@@ -33,8 +33,12 @@ pub async fn observe(
     touched: Option<&[Touched]>,
     until: Instant,
 ) -> Result<(), Error> {
+    // A tick in which nothing is to be read needs no connection.
+    if !publisher.has_reads_due(now, touched) {
+        return Ok(());
+    }
     let session = database.session().await?;
-    catalogs.load(&session, &clients(publisher)).await?;
+    catalogs.load(&session, &publisher.clients().collect()).await?;
     let mut reads = publisher.reads(now, touched, catalogs);
     // What fails in company is asked once more alone: only one of them may be at fault.
     for batch in [Batch::default(), Batch::apart()] {
@@ -43,15 +47,6 @@ pub async fn observe(
         reads = settle(&answers, &round, publisher, now);
     }
     Ok(())
-}
-
-fn clients(publisher: &Publisher) -> BTreeSet<Uuid> {
-    publisher
-        .stats()
-        .topics
-        .iter()
-        .map(|topic| topic.topic.client)
-        .collect()
 }
 
 /// Topics with the batch of reads that answers them.
@@ -164,7 +159,7 @@ fn values(answers: &Answers<'_>, topic: &Planned) -> Option<(Vec<Observed>, Opti
 /// # Errors
 /// When the statement fails.
 pub async fn watermarks(database: &Database, publisher: &Publisher) -> Result<BTreeMap<Uuid, Watermark>, Error> {
-    let clients: Vec<Uuid> = clients(publisher).into_iter().collect();
+    let clients: Vec<Uuid> = publisher.clients().collect();
     let mut watermarks: BTreeMap<Uuid, Watermark> = BTreeMap::new();
     if clients.is_empty() {
         return Ok(watermarks);

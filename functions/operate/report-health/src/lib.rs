@@ -14,12 +14,9 @@ use database::{Database, Timeouts};
 use facts::health::{self, Health, Jobs};
 use platform::http::Routes;
 use platform::{clock, environment};
-use registry::Registry;
+use registry::{Duty, Registry, SHARDS};
 
 use crate::queues::Queues;
-
-/// The shard whose publisher is looked at.
-const SHARD: u32 = 0;
 
 /// How long a check may take: load balancers ask for an answer within 2 s.
 const CHECK_WITHIN: Duration = Duration::from_millis(1_500);
@@ -122,14 +119,14 @@ fn described(seen: &Health) -> HealthCheck {
 }
 
 async fn registry(context: &Context) -> HealthCheck {
-    match context.registry.lease(SHARD, clock::now()).await {
-        Ok(Some(_)) => HealthCheck {
-            ok: true,
-            detail: "a publisher is at work".to_owned(),
-        },
-        Ok(None) => HealthCheck {
+    match publishers(&context.registry).await {
+        Ok(0) => HealthCheck {
             ok: true,
             detail: "no publisher is at work, which is so when nobody watches".to_owned(),
+        },
+        Ok(at_work) => HealthCheck {
+            ok: true,
+            detail: format!("publishers are at work for {at_work} of {SHARDS} shards"),
         },
         Err(error) => {
             tracing::error!(cause = %error, "registry check failed");
@@ -139,6 +136,15 @@ async fn registry(context: &Context) -> HealthCheck {
             }
         }
     }
+}
+
+/// How many shards somebody publishes for.
+async fn publishers(registry: &Registry) -> registry::Result<usize> {
+    let mut at_work = 0;
+    for shard in 0..SHARDS {
+        at_work += usize::from(registry.lease(shard, Duty::Publish, clock::now()).await?.is_some());
+    }
+    Ok(at_work)
 }
 
 #[cfg(test)]

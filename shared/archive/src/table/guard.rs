@@ -228,7 +228,8 @@ pub(super) fn rows_at_once(bytes: &Bytes, group: &RowGroupMetaData, most: usize)
         check_packing(bytes, column)?;
         let widest = match column.column_type() {
             Type::BYTE_ARRAY => longest(bytes, column, rows)?,
-            Type::FIXED_LEN_BYTE_ARRAY => fixed_bytes(column),
+            // Its pages are looked at for their lengths, of which there may be more than there are values.
+            Type::FIXED_LEN_BYTE_ARRAY => longest(bytes, column, rows)?.max(fixed_bytes(column)),
             _ => 0,
         };
         row_bytes = row_bytes.saturating_add(widest.max(NUMBER_BYTES));
@@ -274,17 +275,21 @@ fn longest(bytes: &Bytes, column: &ColumnChunkMetaData, rows: usize) -> Result<u
     let pages = SerializedPageReader::new(Arc::new(bytes.clone()), column, rows, None);
     let pages = pages.map_err(|error| unreadable(error.to_string()))?;
     let has_nulls = column.column_descr().max_def_level() > 0;
+    let is_fixed = column.column_type() == Type::FIXED_LEN_BYTE_ARRAY;
     let mut longest = 0;
     for page in pages {
         let page = page.map_err(|error| unreadable(error.to_string()))?;
         let values = values_of(&page, has_nulls);
         let values = values.ok_or_else(|| unreadable("a page has fewer bytes than its levels take"))?;
         let found = match page.encoding() {
+            // A page of nothing but nulls.
+            _ if values.is_empty() => Some(0),
+            Encoding::DELTA_LENGTH_BYTE_ARRAY => lengths::longest_by_length(values, page.num_values() as usize),
+            Encoding::DELTA_BYTE_ARRAY => lengths::longest_by_prefix(values, page.num_values() as usize),
+            _ if is_fixed => Some(0),
             Encoding::PLAIN => lengths::longest_plain(values),
             Encoding::PLAIN_DICTIONARY if matches!(page, Page::DictionaryPage { .. }) => lengths::longest_plain(values),
             Encoding::PLAIN_DICTIONARY | Encoding::RLE_DICTIONARY => Some(0),
-            Encoding::DELTA_LENGTH_BYTE_ARRAY => lengths::longest_by_length(values, page.num_values() as usize),
-            Encoding::DELTA_BYTE_ARRAY => lengths::longest_by_prefix(values, page.num_values() as usize),
             other => return Err(unreadable(format!("texts can't be encoded as {other}"))),
         };
         let found = found.ok_or_else(|| unreadable("the lengths of a page's texts can't be read"))?;

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::Failure;
+use super::bell::Bell;
 use super::grid::later;
-use super::topics::Topics;
+use super::topics::{Subscriber, Topics};
 use crate::{
     BACKOFF_FIRST_MS, BACKOFF_LAST_MS, BEAT_INTERVAL_MS, CONNECT_GRACE_MS, MAX_ROWS_PER_CONNECTION, Mode, Reason,
     Resume, Subscription,
@@ -32,6 +33,8 @@ pub(super) struct Connection {
     pub(super) failures: u32,
     pub(super) retry_at: Option<Timestamp>,
     pub(super) beat_at: Option<Timestamp>,
+    /// Rung when there may be something new for it.
+    pub(super) bell: Bell,
 }
 
 /// One subscription.
@@ -91,6 +94,7 @@ impl Connection {
             failures: 0,
             retry_at: None,
             beat_at: None,
+            bell: Bell::default(),
         }
     }
 
@@ -114,7 +118,15 @@ impl Connection {
                 .min(u16::try_from(left).unwrap_or(u16::MAX))
                 .clamp(1, crate::MAX_BUCKETS);
             rows += usize::from(buckets);
-            let topic = topics.watch(topic, &self.id, channel, buckets);
+            let topic = topics.watch(
+                topic,
+                &self.id,
+                channel,
+                Subscriber {
+                    buckets,
+                    bell: self.bell.clone(),
+                },
+            );
             self.channels.insert(
                 channel,
                 Channel {
@@ -126,6 +138,7 @@ impl Connection {
             );
             added.push(channel);
         }
+        self.bell.ring();
         added
     }
 
@@ -139,6 +152,7 @@ impl Connection {
             request.channels.retain(|number| self.channels.contains_key(number));
         }
         self.requests.retain(|request| !request.channels.is_empty());
+        self.bell.ring();
     }
 
     pub(super) fn channels(&self) -> Vec<u32> {
@@ -163,6 +177,7 @@ impl Connection {
             channels,
             attempted: false,
         });
+        self.bell.ring();
     }
 
     /// What the connection has no longer counts, and neither does what is on its way.
@@ -171,6 +186,12 @@ impl Connection {
         if let Some(in_flight) = &mut self.in_flight {
             in_flight.resyncs = false;
         }
+        self.bell.ring();
+    }
+
+    /// Whether there may be something to say to it: its bell was rung, or its beat is due.
+    pub(super) fn has_news(&self, now: Timestamp) -> bool {
+        self.bell.is_rung() || (self.sent.is_some() && self.beat_at.is_none_or(|at| now >= at))
     }
 
     /// Whether something may be posted to it now.
@@ -209,6 +230,7 @@ impl Connection {
 
     pub(super) fn failed(&mut self, failure: Failure, now: Timestamp) {
         self.in_flight = None;
+        self.bell.ring();
         if failure == Failure::Gone {
             return;
         }

@@ -1,7 +1,7 @@
 //! What is sent in a tick: to each connection what changed after the last tick that arrived there.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -25,33 +25,47 @@ impl Publisher {
     /// Ends the tick: what is to be posted. A connection whose last post has no report yet, or that must pause after a failure, is left out and gets
     /// everything later.
     pub fn frames(&mut self, now: Timestamp, watermarks: &BTreeMap<Uuid, Watermark>) -> Vec<Outgoing> {
+        self.frames_within(usize::MAX, now, watermarks)
+    }
+
+    /// The same for so many connections at most: what has to wait for its post is better composed later, when it is newer. The others have their turn in the
+    /// next tick.
+    pub fn frames_within(
+        &mut self,
+        room: usize,
+        now: Timestamp,
+        watermarks: &BTreeMap<Uuid, Watermark>,
+    ) -> Vec<Outgoing> {
         let Publisher {
             epoch,
             seq,
             topics,
             connections,
-            cursor,
+            cursors,
+            held_back,
             tick_bytes,
             counters,
             ..
         } = self;
         let mut outgoing = Vec::new();
-        let mut bytes = 0;
-        let first = cursor.take();
-        let ranges = match &first {
-            Some(first) => vec![
-                (Bound::Included(&**first), Bound::Unbounded),
-                (Bound::Unbounded, Bound::Excluded(&**first)),
-            ],
-            None => vec![(Bound::Unbounded, Bound::Unbounded)],
-        };
-        for range in ranges {
-            for (id, connection) in connections
-                .range_mut::<str, _>(range)
-                .filter(|(_, connection)| connection.is_open(now))
-            {
-                if bytes > *tick_bytes {
-                    cursor.get_or_insert_with(|| id.clone());
+        let (mut places, mut bytes) = (room, *tick_bytes);
+        *held_back = false;
+        let lists = waiting(connections, cursors, now);
+        let mut clients = lists.len();
+        for list in lists {
+            // What clients before it left is shared by it and those after it.
+            let mut share = Share {
+                places: places.div_ceil(clients),
+                bytes: bytes / clients,
+                used: 0,
+            };
+            clients -= 1;
+            for connection in list {
+                if share.places == 0 || share.used > share.bytes {
+                    cursors
+                        .entry(connection.client)
+                        .or_insert_with(|| connection.id.clone());
+                    *held_back = true;
                     break;
                 }
                 let view = View {
@@ -61,21 +75,58 @@ impl Publisher {
                     topics,
                     watermark: watermarks.get(&connection.client),
                 };
+                connection.bell.silence();
                 let frames = connection.compose(&view, counters);
-                bytes += frames.iter().map(String::len).sum::<usize>();
-                if !frames.is_empty() {
-                    outgoing.push(Outgoing {
-                        connection: String::from(&**id),
-                        seq: *seq,
-                        frames,
-                    });
+                if frames.is_empty() {
+                    continue;
                 }
+                share.used += frames.iter().map(String::len).sum::<usize>();
+                share.places -= 1;
+                places -= 1;
+                outgoing.push(Outgoing {
+                    connection: String::from(&*connection.id),
+                    client: connection.client,
+                    seq: *seq,
+                    frames,
+                });
             }
+            bytes = bytes.saturating_sub(share.used);
         }
-        counters.count(&outgoing, bytes);
+        counters.count(&outgoing);
         *seq += 1;
         outgoing
     }
+}
+
+/// What one client may have of a tick.
+struct Share {
+    /// Connections that may still be composed for.
+    places: usize,
+    bytes: usize,
+    used: usize,
+}
+
+/// The connections that there may be news for, by client: clients with few of them first, and each client's from where the last tick ended.
+fn waiting<'a>(
+    connections: &'a mut BTreeMap<Arc<str>, Connection>,
+    cursors: &mut BTreeMap<Uuid, Arc<str>>,
+    now: Timestamp,
+) -> Vec<Vec<&'a mut Connection>> {
+    let mut by_client: BTreeMap<Uuid, Vec<&mut Connection>> = BTreeMap::new();
+    for connection in connections.values_mut() {
+        if connection.is_open(now) && connection.has_news(now) {
+            by_client.entry(connection.client).or_default().push(connection);
+        }
+    }
+    for (client, list) in &mut by_client {
+        if let Some(first) = cursors.remove(client) {
+            let position = list.partition_point(|connection| connection.id < first);
+            list.rotate_left(position);
+        }
+    }
+    let mut lists: Vec<_> = by_client.into_values().collect();
+    lists.sort_by_key(Vec::len);
+    lists
 }
 
 impl Connection {

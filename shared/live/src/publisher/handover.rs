@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::Publisher;
 use super::connections::{Channel, Connection, Request, Sent};
-use super::topics::{Bucket, TopicState, Topics};
+use super::topics::{Bucket, Subscriber, TopicState, Topics};
 use crate::{Control, Mode, Reason, Resume, Silence, Topic, TopicError};
 
 /// Grows with every change of the saved form: a publisher of another release starts a new epoch.
@@ -248,12 +248,13 @@ impl SavedConnection {
         for (number, topic, mode, buckets, answered) in self.channels {
             let missing = || RestoreError::Channel(self.id.clone());
             let topic = *keys.get(topic).ok_or_else(missing)?;
-            topics
-                .states
-                .get_mut(&topic)
-                .ok_or_else(missing)?
-                .subscribers
-                .insert((id.clone(), number), buckets);
+            topics.states.get_mut(&topic).ok_or_else(missing)?.subscribers.insert(
+                (id.clone(), number),
+                Subscriber {
+                    buckets,
+                    bell: connection.bell.clone(),
+                },
+            );
             connection.channels.insert(
                 number,
                 Channel {
@@ -273,6 +274,7 @@ impl SavedConnection {
                 attempted,
             });
         }
+        connection.bell.ring();
         Ok(connection)
     }
 }

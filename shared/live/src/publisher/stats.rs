@@ -53,13 +53,14 @@ pub struct Counters {
 }
 
 impl Counters {
-    pub(super) fn count(&mut self, outgoing: &[Outgoing], bytes: usize) {
+    pub(super) fn count(&mut self, outgoing: &[Outgoing]) {
         self.ticks += 1;
         self.frames += outgoing
             .iter()
             .map(|outgoing| outgoing.frames.len() as u64)
             .sum::<u64>();
-        self.bytes += bytes as u64;
+        let frames = outgoing.iter().flat_map(|outgoing| &outgoing.frames);
+        self.bytes += frames.map(|frame| frame.len() as u64).sum::<u64>();
     }
 }
 

@@ -121,7 +121,7 @@ impl Bench {
         let outgoing = self.publisher.frames(self.now, &BTreeMap::new());
         outgoing
             .iter()
-            .for_each(|sent| self.publisher.sent(&sent.connection, sent.seq));
+            .for_each(|sent| _ = self.publisher.sent(&sent.connection, sent.seq));
         frames(&outgoing)
     }
 

@@ -7,7 +7,9 @@ use catalog::Level;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::bell::Bell;
 use super::grid::{Grid, Span, later};
+use super::work::Work;
 use super::{Observed, is_sent};
 use crate::row::tail;
 use crate::{Control, MAX_BUCKETS, Mode, RETAIN_MS, Resume, Silence, Topic, UNREADABLE_FIRST_MS, UNREADABLE_LAST_MS};
@@ -21,14 +23,25 @@ pub(super) struct Topics {
     pub(super) next_key: u32,
     pub(super) controls: BTreeMap<Topic, Control>,
     pub(super) grids: BTreeMap<(Uuid, Level), Grid>,
+    /// The topics by client, with what is to be done about them.
+    pub(super) clients: BTreeMap<Uuid, Work>,
+}
+
+/// Who watches a topic, by one of its channels.
+#[derive(Debug)]
+pub(super) struct Subscriber {
+    /// Buckets that are shown there.
+    pub(super) buckets: u16,
+    /// The connection's bell.
+    pub(super) bell: Bell,
 }
 
 /// One topic.
 #[derive(Debug)]
 pub(super) struct TopicState {
     pub(super) topic: Arc<Topic>,
-    /// Connection and channel, with the buckets that are shown there.
-    pub(super) subscribers: BTreeMap<(Arc<str>, u32), u16>,
+    /// By connection and channel.
+    pub(super) subscribers: BTreeMap<(Arc<str>, u32), Subscriber>,
     pub(super) control: Option<Control>,
     /// Why its rows are not kept up. It lasts until the window was read again, not only until its cause is gone.
     pub(super) silent: Option<Silence>,
@@ -86,10 +99,11 @@ impl Topics {
         self.controls.values().any(|control| *control == Control::Pinned)
     }
 
-    pub(super) fn watch(&mut self, topic: Topic, connection: &Arc<str>, channel: u32, buckets: u16) -> u32 {
+    pub(super) fn watch(&mut self, topic: Topic, connection: &Arc<str>, channel: u32, subscriber: Subscriber) -> u32 {
+        self.clients.entry(topic.client).or_default().changed = true;
         let key = self.key(topic);
         if let Some(state) = self.states.get_mut(&key) {
-            state.subscribers.insert((connection.clone(), channel), buckets);
+            state.subscribers.insert((connection.clone(), channel), subscriber);
         }
         key
     }
@@ -110,6 +124,8 @@ impl Topics {
         }
         if let Some(state) = self.keys.get(&topic).and_then(|key| self.states.get_mut(key)) {
             state.control = control;
+            state.ring();
+            self.clients.entry(topic.client).or_default().changed = true;
             if control == Some(Control::Paused) {
                 state.fall_silent(Silence::Paused, seq);
                 // Its window is read as a whole when it goes on, however soon that is.
@@ -129,21 +145,12 @@ impl Topics {
     pub(super) fn insert(&mut self, state: TopicState) -> u32 {
         let key = self.next_key;
         self.next_key += 1;
+        let work = self.clients.entry(state.topic.client).or_default();
+        work.topics.insert(key);
+        work.changed = true;
         self.keys.insert(state.topic.clone(), key);
         self.states.insert(key, state);
         key
-    }
-
-    /// Forgets what nobody has watched for a while.
-    pub(super) fn retire(&mut self, now: Timestamp) {
-        let (states, keys) = (&mut self.states, &mut self.keys);
-        states.retain(|_, state| {
-            let keep = !state.is_over(now);
-            if !keep {
-                keys.remove(&state.topic);
-            }
-            keep
-        });
     }
 }
 
@@ -192,6 +199,13 @@ impl TopicState {
         self.control == Some(Control::Paused) || self.refused_until.is_some() || (self.current && self.dirty.is_none())
     }
 
+    /// Tells the connections that watch it that there may be something new.
+    pub(super) fn ring(&self) {
+        for subscriber in self.subscribers.values() {
+            subscriber.bell.ring();
+        }
+    }
+
     pub(super) fn refuse(&mut self, now: Timestamp, seq: u64) {
         let pause = UNREADABLE_FIRST_MS
             .checked_shl(self.refusals.min(16))
@@ -199,12 +213,16 @@ impl TopicState {
             .min(UNREADABLE_LAST_MS);
         self.refusals = self.refusals.saturating_add(1);
         self.refused_until = Some(later(now, pause));
+        // It is not followed from here on: when it is again, its window is read as a whole.
+        (self.current, self.dirty) = (false, None);
+        self.ring();
         self.fall_silent(Silence::Unreadable, seq);
     }
 
     fn fall_silent(&mut self, why: Silence, seq: u64) {
         if self.silent != Some(why) {
             (self.silent, self.silent_changed) = (Some(why), seq);
+            self.ring();
         }
     }
 
@@ -216,7 +234,7 @@ impl TopicState {
         }
     }
 
-    fn is_over(&mut self, now: Timestamp) -> bool {
+    pub(super) fn is_over(&mut self, now: Timestamp) -> bool {
         if !self.subscribers.is_empty() || self.control == Some(Control::Pinned) {
             self.idle_since = None;
             return false;
@@ -228,7 +246,7 @@ impl TopicState {
     pub(super) fn needed(&self) -> u16 {
         self.subscribers
             .values()
-            .copied()
+            .map(|subscriber| subscriber.buckets)
             .max()
             .unwrap_or(1)
             .clamp(1, MAX_BUCKETS)
@@ -253,6 +271,7 @@ impl TopicState {
         if self.buckets.first_key_value().is_none_or(|(start, _)| *start >= floor) {
             return;
         }
+        self.ring();
         let kept = self.buckets.split_off(&floor);
         for (start, bucket) in std::mem::replace(&mut self.buckets, kept) {
             self.changes.remove(&(bucket.changed, start));
@@ -280,6 +299,7 @@ impl TopicState {
                 .filter(|value| inside(value.start))
                 .map(|value| (value.start, (finite(value.value), value.facts))),
         );
+        let before = (self.last_change(), self.is_ready());
         for (start, (value, facts)) in read {
             self.set(start, value, facts, grid.head(), seq);
         }
@@ -294,6 +314,9 @@ impl TopicState {
                 self.loaded_from = Some(span.from);
                 self.known_since = seq;
             }
+        }
+        if before != (self.last_change(), self.is_ready()) {
+            self.ring();
         }
     }
 

@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::Changes;
-use crate::testing::{at, connection, registry, topics};
+use crate::testing::{at, connection, peer, registry, topics};
 
 async fn changes(registry: &Registry) -> Vec<Change> {
     changes_at(registry, at(1)).await
@@ -21,33 +21,34 @@ async fn changes_at(registry: &Registry, now: Timestamp) -> Vec<Change> {
 async fn a_connection_is_known_from_connect_to_disconnect() {
     let registry = registry().await;
     let alice = connection("alice=");
-    assert_eq!(registry.connection("alice=", at(0)).await.unwrap(), None);
+    assert_eq!(registry.connection(peer("alice="), at(0)).await.unwrap(), None);
     registry.connect(&alice).await.unwrap();
     registry.connect(&alice).await.unwrap();
-    assert_eq!(registry.connection("alice=", at(1)).await.unwrap(), Some(alice.clone()));
-    assert_eq!(registry.connection("alice", at(1)).await.unwrap(), None);
+    assert_eq!(
+        registry.connection(peer("alice="), at(1)).await.unwrap(),
+        Some(alice.clone())
+    );
+    assert_eq!(registry.connection(peer("alice"), at(1)).await.unwrap(), None);
     registry
-        .subscribe(&alice, None, None, topics(0..3), at(1))
+        .subscribe(alice.peer(), None, None, topics(0..3), at(1))
         .await
         .unwrap();
-    assert!(registry.disconnect("alice=", at(1)).await.unwrap());
-    assert!(
-        !registry.disconnect("alice=", at(1)).await.unwrap(),
+    assert_eq!(registry.disconnect(peer("alice="), at(1)).await.unwrap(), Some(true));
+    assert_eq!(
+        registry.disconnect(peer("alice="), at(1)).await.unwrap(),
+        None,
         "told twice is told once"
     );
-    assert_eq!(registry.connection("alice=", at(1)).await.unwrap(), None);
+    assert_eq!(registry.connection(peer("alice="), at(1)).await.unwrap(), None);
     assert_eq!(registry.stored("CONNECTION#").await, 0);
     let changes = changes(&registry).await;
-    assert_eq!(changes.len(), 3, "{changes:?}");
     assert_eq!(
-        changes[0],
-        Change::Connected {
-            connection: "alice=".into(),
-            client: alice.client
-        }
+        changes.len(),
+        2,
+        "nobody is told of a connection before it subscribes: {changes:?}"
     );
     assert_eq!(
-        changes[2],
+        changes[1],
         Change::Disconnected {
             connection: "alice=".into()
         }
@@ -59,16 +60,16 @@ async fn an_expired_connection_is_gone_though_it_was_not_swept() {
     let registry = registry().await;
     registry.connect(&connection("alice")).await.unwrap();
     registry
-        .subscribe(&connection("alice"), None, None, topics(0..3), at(1))
+        .subscribe(peer("alice"), None, None, topics(0..3), at(1))
         .await
         .unwrap();
     let last = at(CONNECTION_SECONDS - 1);
-    assert!(registry.connection("alice", last).await.unwrap().is_some());
-    assert!(registry.touch("alice", last).await.unwrap());
+    assert!(registry.connection(peer("alice"), last).await.unwrap().is_some());
+    assert!(registry.touch(peer("alice"), last).await.unwrap());
     assert_eq!(registry.roster(0, last).await.unwrap().connections.len(), 1);
     let end = at(CONNECTION_SECONDS);
-    assert!(registry.connection("alice", end).await.unwrap().is_none());
-    assert!(!registry.touch("alice", end).await.unwrap());
+    assert!(registry.connection(peer("alice"), end).await.unwrap().is_none());
+    assert!(!registry.touch(peer("alice"), end).await.unwrap());
     assert_eq!(registry.roster(0, end).await.unwrap().connections, []);
     // A new one may have its id.
     let again = Connection {
@@ -76,7 +77,7 @@ async fn an_expired_connection_is_gone_though_it_was_not_swept() {
         ..connection("alice")
     };
     registry.connect(&again).await.unwrap();
-    assert_eq!(registry.connection("alice", end).await.unwrap(), Some(again));
+    assert_eq!(registry.connection(peer("alice"), end).await.unwrap(), Some(again));
 }
 
 #[tokio::test]
@@ -86,22 +87,20 @@ async fn prune_removes_everything_of_one_connection_and_nothing_of_another() {
         registry.connect(&connection(id)).await.unwrap();
         for message in 0..3 {
             registry
-                .subscribe(&connection(id), None, None, topics([message]), at(1))
+                .subscribe(peer(id), None, None, topics([message]), at(1))
                 .await
                 .unwrap();
         }
     }
     assert_eq!(registry.stored("CONNECTION#").await, 8);
-    assert!(registry.prune("alice", at(2)).await.unwrap());
-    assert!(!registry.prune("alice", at(2)).await.unwrap());
+    assert!(registry.prune(peer("alice"), at(2)).await.unwrap());
+    assert!(!registry.prune(peer("alice"), at(2)).await.unwrap());
     let roster = registry.roster(0, at(2)).await.unwrap();
     assert_eq!(roster.connections.len(), 1);
     assert_eq!(roster.connections[0].0, connection("alice2"));
     assert_eq!(roster.connections[0].1.len(), 3);
     assert_eq!(registry.stored("CONNECTION#").await, 4);
-    let outcome = registry
-        .subscribe(&connection("alice"), None, None, topics([1]), at(2))
-        .await;
+    let outcome = registry.subscribe(peer("alice"), None, None, topics([1]), at(2)).await;
     assert!(matches!(outcome, Err(Error::ConnectionGone { connection }) if connection == "alice"));
 }
 
@@ -111,11 +110,11 @@ async fn more_subscribe_messages_than_one_transaction_holds_are_removed() {
     registry.connect(&connection("alice")).await.unwrap();
     for message in 0..MAX_TRANSACTION_ITEMS + 5 {
         registry
-            .subscribe(&connection("alice"), None, None, topics([message]), at(1))
+            .subscribe(peer("alice"), None, None, topics([message]), at(1))
             .await
             .unwrap();
     }
-    assert!(registry.disconnect("alice", at(2)).await.unwrap());
+    assert_eq!(registry.disconnect(peer("alice"), at(2)).await.unwrap(), Some(true));
     assert_eq!(registry.stored("CONNECTION#").await, 0);
 }
 
@@ -123,8 +122,24 @@ async fn more_subscribe_messages_than_one_transaction_holds_are_removed() {
 async fn of_a_disconnect_and_a_prune_at_once_one_tells() {
     let registry = registry().await;
     registry.connect(&connection("alice")).await.unwrap();
-    let (disconnected, pruned) = tokio::join!(registry.disconnect("alice", at(1)), registry.prune("alice", at(1)));
-    assert!(disconnected.unwrap() ^ pruned.unwrap());
+    registry
+        .subscribe(peer("alice"), None, None, topics([1]), at(1))
+        .await
+        .unwrap();
+    let (disconnected, pruned) = tokio::join!(
+        registry.disconnect(peer("alice"), at(1)),
+        registry.prune(peer("alice"), at(1))
+    );
+    assert!(disconnected.unwrap().is_some() ^ pruned.unwrap());
     // The one that lost may have left its number as a hole, which is closed by then.
     assert_eq!(changes_at(&registry, at(1) + crate::changes::GAP_WAIT).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_connection_that_never_subscribed_leaves_without_a_word() {
+    let registry = registry().await;
+    registry.connect(&connection("alice")).await.unwrap();
+    assert_eq!(registry.disconnect(peer("alice"), at(1)).await.unwrap(), Some(false));
+    assert_eq!(registry.stored("CONNECTION#").await, 0);
+    assert_eq!(registry.sequence(0).await.unwrap(), 0);
 }

@@ -4,9 +4,7 @@
 
 use super::*;
 use crate::Changes;
-use crate::testing::{CLIENT, at, registry};
-
-const OTHER: Uuid = Uuid::from_u128(0xF);
+use crate::testing::{CLIENT, OTHER, at, registry};
 
 #[tokio::test]
 async fn a_control_is_set_replaced_removed_and_told() {

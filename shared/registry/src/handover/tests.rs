@@ -5,6 +5,7 @@
 use jiff::SignedDuration;
 
 use super::*;
+use crate::Duty;
 use crate::testing::{at, registry};
 
 const TTL: SignedDuration = SignedDuration::from_secs(10);
@@ -14,7 +15,7 @@ async fn a_handover_of_any_size_reads_back() {
     let registry = registry().await;
     assert_eq!(registry.load_handover(0, at(0)).await.unwrap(), None);
     let lease = registry
-        .acquire(0, Uuid::from_u128(1), at(0), TTL)
+        .acquire(0, Duty::Publish, Uuid::from_u128(1), at(0), TTL)
         .await
         .unwrap()
         .unwrap();
@@ -37,13 +38,13 @@ async fn a_handover_of_any_size_reads_back() {
 async fn a_replaced_publisher_leaves_nothing() {
     let registry = registry().await;
     let first = registry
-        .acquire(0, Uuid::from_u128(1), at(0), TTL)
+        .acquire(0, Duty::Publish, Uuid::from_u128(1), at(0), TTL)
         .await
         .unwrap()
         .unwrap();
     assert!(registry.save_handover(&first, b"first", at(1)).await.unwrap());
     let second = registry
-        .acquire(0, Uuid::from_u128(2), at(10), TTL)
+        .acquire(0, Duty::Publish, Uuid::from_u128(2), at(10), TTL)
         .await
         .unwrap()
         .unwrap();
@@ -64,7 +65,7 @@ async fn a_replaced_publisher_leaves_nothing() {
 async fn an_old_or_incomplete_handover_is_none() {
     let registry = registry().await;
     let lease = registry
-        .acquire(0, Uuid::from_u128(1), at(0), TTL)
+        .acquire(0, Duty::Publish, Uuid::from_u128(1), at(0), TTL)
         .await
         .unwrap()
         .unwrap();
@@ -96,7 +97,7 @@ async fn an_old_or_incomplete_handover_is_none() {
 async fn a_handover_beyond_the_limit_is_refused() {
     let registry = registry().await;
     let lease = registry
-        .acquire(0, Uuid::from_u128(1), at(0), TTL)
+        .acquire(0, Duty::Publish, Uuid::from_u128(1), at(0), TTL)
         .await
         .unwrap()
         .unwrap();

@@ -12,40 +12,71 @@ const TTL: SignedDuration = SignedDuration::from_secs(10);
 #[tokio::test]
 async fn one_holds_the_lease_until_it_ends() {
     let registry = registry().await;
-    assert_eq!(registry.lease(0, at(0)).await.unwrap(), None);
-    let lease = registry.acquire(0, ALICE, at(0), TTL).await.unwrap().unwrap();
+    assert_eq!(registry.lease(0, Duty::Publish, at(0)).await.unwrap(), None);
+    let lease = registry
+        .acquire(0, Duty::Publish, ALICE, at(0), TTL)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(
         lease,
         Lease {
             shard: 0,
+            duty: Duty::Publish,
             holder: ALICE,
             fence: 1,
             expires_at: at(10)
         }
     );
-    assert_eq!(registry.acquire(0, BOB, at(9), TTL).await.unwrap(), None);
-    assert_eq!(registry.lease(0, at(9)).await.unwrap(), Some(lease));
-    assert_eq!(registry.lease(0, at(10)).await.unwrap(), None);
-    // Shards are leased one by one.
-    assert_eq!(registry.acquire(1, BOB, at(9), TTL).await.unwrap().unwrap().fence, 1);
+    assert_eq!(registry.acquire(0, Duty::Publish, BOB, at(9), TTL).await.unwrap(), None);
+    assert_eq!(registry.lease(0, Duty::Publish, at(9)).await.unwrap(), Some(lease));
+    assert_eq!(registry.lease(0, Duty::Publish, at(10)).await.unwrap(), None);
+    // Who stands by is another matter, and shards are leased one by one.
+    let standby = registry
+        .acquire(0, Duty::StandBy, BOB, at(9), TTL)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!((standby.duty, standby.fence), (Duty::StandBy, 1));
+    assert_eq!(
+        registry
+            .acquire(1, Duty::Publish, BOB, at(9), TTL)
+            .await
+            .unwrap()
+            .unwrap()
+            .fence,
+        1
+    );
 }
 
 #[tokio::test]
 async fn after_the_end_another_takes_over_and_the_first_is_fenced_off() {
     let registry = registry().await;
-    let first = registry.acquire(0, ALICE, at(0), TTL).await.unwrap().unwrap();
-    let second = registry.acquire(0, BOB, at(10), TTL).await.unwrap().unwrap();
+    let first = registry
+        .acquire(0, Duty::Publish, ALICE, at(0), TTL)
+        .await
+        .unwrap()
+        .unwrap();
+    let second = registry
+        .acquire(0, Duty::Publish, BOB, at(10), TTL)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(second.fence, first.fence + 1);
     assert_eq!(registry.renew(&first, at(10), TTL).await.unwrap(), None);
     assert!(!registry.release(&first).await.unwrap());
     assert!(!registry.save_handover(&first, b"stale", at(11)).await.unwrap());
-    assert_eq!(registry.lease(0, at(11)).await.unwrap(), Some(second));
+    assert_eq!(registry.lease(0, Duty::Publish, at(11)).await.unwrap(), Some(second));
 }
 
 #[tokio::test]
 async fn a_renewed_lease_keeps_its_fence_and_a_released_one_is_free() {
     let registry = registry().await;
-    let lease = registry.acquire(0, ALICE, at(0), TTL).await.unwrap().unwrap();
+    let lease = registry
+        .acquire(0, Duty::Publish, ALICE, at(0), TTL)
+        .await
+        .unwrap()
+        .unwrap();
     let renewed = registry.renew(&lease, at(8), TTL).await.unwrap().unwrap();
     assert_eq!(
         renewed,
@@ -54,24 +85,46 @@ async fn a_renewed_lease_keeps_its_fence_and_a_released_one_is_free() {
             ..lease.clone()
         }
     );
-    assert_eq!(registry.acquire(0, BOB, at(17), TTL).await.unwrap(), None);
+    assert_eq!(
+        registry.acquire(0, Duty::Publish, BOB, at(17), TTL).await.unwrap(),
+        None
+    );
     assert!(registry.release(&renewed).await.unwrap());
-    assert_eq!(registry.lease(0, at(9)).await.unwrap(), None);
-    let next = registry.acquire(0, BOB, at(9), TTL).await.unwrap().unwrap();
+    assert_eq!(registry.lease(0, Duty::Publish, at(9)).await.unwrap(), None);
+    let next = registry
+        .acquire(0, Duty::Publish, BOB, at(9), TTL)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(next.fence, 2);
     // The same holder under an old fence is another.
     assert!(registry.release(&next).await.unwrap());
-    assert_eq!(registry.acquire(0, ALICE, at(9), TTL).await.unwrap().unwrap().fence, 3);
+    assert_eq!(
+        registry
+            .acquire(0, Duty::Publish, ALICE, at(9), TTL)
+            .await
+            .unwrap()
+            .unwrap()
+            .fence,
+        3
+    );
     assert_eq!(registry.renew(&lease, at(9), TTL).await.unwrap(), None);
 }
 
 #[tokio::test]
 async fn a_lease_that_ended_but_was_not_taken_can_be_renewed() {
     let registry = registry().await;
-    let lease = registry.acquire(0, ALICE, at(0), TTL).await.unwrap().unwrap();
+    let lease = registry
+        .acquire(0, Duty::Publish, ALICE, at(0), TTL)
+        .await
+        .unwrap()
+        .unwrap();
     let renewed = registry.renew(&lease, at(60), TTL).await.unwrap().unwrap();
     assert_eq!(renewed.fence, lease.fence);
-    assert_eq!(registry.acquire(0, BOB, at(61), TTL).await.unwrap(), None);
+    assert_eq!(
+        registry.acquire(0, Duty::Publish, BOB, at(61), TTL).await.unwrap(),
+        None
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,7 +133,12 @@ async fn of_many_at_once_one_acquires() {
     let tries: Vec<_> = (0..16)
         .map(|holder| {
             let registry = registry.clone();
-            tokio::spawn(async move { registry.acquire(0, Uuid::from_u128(holder), at(0), TTL).await.unwrap() })
+            tokio::spawn(async move {
+                registry
+                    .acquire(0, Duty::Publish, Uuid::from_u128(holder), at(0), TTL)
+                    .await
+                    .unwrap()
+            })
         })
         .collect();
     let mut acquired = Vec::new();

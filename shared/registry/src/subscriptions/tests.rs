@@ -4,11 +4,10 @@
 
 use std::collections::BTreeSet;
 
-use uuid::Uuid;
-
 use super::*;
 use crate::Changes;
-use crate::testing::{CLIENT, at, channels, connection, registry, topic, topics};
+use crate::Connection;
+use crate::testing::{CLIENT, OTHER, at, channels, connection, peer, registry, topic, topics};
 
 async fn followed(registry: &Registry) -> Vec<(u64, Change)> {
     let Changes::Since(changes) = registry.changes(0, 0, at(10)).await.unwrap() else {
@@ -24,7 +23,7 @@ async fn a_dashboard_is_one_item_and_one_change() {
     registry.connect(&alice).await.unwrap();
     let resume = Resume { epoch: 7, seq: 9 };
     let granted = registry
-        .subscribe(&alice, Some("r1".into()), Some(resume), topics(0..100), at(1))
+        .subscribe(alice.peer(), Some("r1".into()), Some(resume), topics(0..100), at(1))
         .await
         .unwrap();
     assert_eq!(channels(&granted), (1..=100).collect::<Vec<u32>>());
@@ -37,16 +36,19 @@ async fn a_dashboard_is_one_item_and_one_change() {
         resume: Some(resume),
         subscriptions: granted.clone(),
     };
-    assert_eq!(changes[1], (2, expected));
+    assert_eq!(changes[0], (1, expected));
     assert_eq!(
         registry.roster(0, at(200)).await.unwrap().connections,
         [(alice.clone(), granted)]
     );
     assert_eq!(
-        registry.subscribe(&alice, None, None, Vec::new(), at(1)).await.unwrap(),
+        registry
+            .subscribe(alice.peer(), None, None, Vec::new(), at(1))
+            .await
+            .unwrap(),
         []
     );
-    assert_eq!(registry.sequence(0).await.unwrap(), 2);
+    assert_eq!(registry.sequence(0).await.unwrap(), 1);
 }
 
 #[tokio::test]
@@ -68,7 +70,7 @@ async fn a_full_message_of_the_longest_topics_fits() {
     }
     assert_eq!(
         registry
-            .subscribe(&alice, None, None, longest, at(1))
+            .subscribe(alice.peer(), None, None, longest, at(1))
             .await
             .unwrap()
             .len(),
@@ -85,9 +87,9 @@ async fn two_subscribers_at_once_get_their_own_channels_and_numbers() {
     // Two connections, and two messages of one of them.
     let (alice, bob) = (connection("alice"), connection("bob"));
     let (first, second, other) = tokio::join!(
-        registry.subscribe(&alice, Some("first".into()), None, topics(0..10), at(1)),
-        registry.subscribe(&alice, Some("second".into()), None, topics(10..20), at(1)),
-        registry.subscribe(&bob, Some("other".into()), None, topics(0..10), at(1)),
+        registry.subscribe(alice.peer(), Some("first".into()), None, topics(0..10), at(1)),
+        registry.subscribe(alice.peer(), Some("second".into()), None, topics(10..20), at(1)),
+        registry.subscribe(bob.peer(), Some("other".into()), None, topics(0..10), at(1)),
     );
     let (first, second, other) = (first.unwrap(), second.unwrap(), other.unwrap());
     let together: BTreeSet<u32> = channels(&first).into_iter().chain(channels(&second)).collect();
@@ -120,14 +122,14 @@ async fn topics_are_limited_per_connection_over_all_messages() {
     registry.connect(&alice).await.unwrap();
     let half = MAX_TOPICS_PER_CONNECTION / 2;
     let granted = registry
-        .subscribe(&alice, None, None, topics(0..half), at(1))
+        .subscribe(alice.peer(), None, None, topics(0..half), at(1))
         .await
         .unwrap();
     registry
-        .subscribe(&alice, None, None, topics(0..half), at(1))
+        .subscribe(alice.peer(), None, None, topics(0..half), at(1))
         .await
         .unwrap();
-    let outcome = registry.subscribe(&alice, None, None, topics([1]), at(1)).await;
+    let outcome = registry.subscribe(alice.peer(), None, None, topics([1]), at(1)).await;
     assert!(
         matches!(
             outcome,
@@ -141,22 +143,22 @@ async fn topics_are_limited_per_connection_over_all_messages() {
     );
     // What was given up makes room, but its channel is never used again.
     registry
-        .unsubscribe("alice", &channels(&granted)[..1], at(1))
+        .unsubscribe(peer("alice"), &channels(&granted)[..1], at(1))
         .await
         .unwrap();
     let next = registry
-        .subscribe(&alice, None, None, topics([1]), at(1))
+        .subscribe(alice.peer(), None, None, topics([1]), at(1))
         .await
         .unwrap();
     assert_eq!(usize::try_from(next[0].channel).unwrap(), 2 * half + 1);
     assert!(
         registry
-            .subscribe(&alice, None, None, topics([1]), at(1))
+            .subscribe(alice.peer(), None, None, topics([1]), at(1))
             .await
             .is_err()
     );
     // A refused message leaves nothing behind.
-    assert_eq!(registry.sequence(0).await.unwrap(), 5);
+    assert_eq!(registry.sequence(0).await.unwrap(), 4);
 }
 
 #[tokio::test]
@@ -165,11 +167,11 @@ async fn unsubscribing_removes_what_was_there() {
     let alice = connection("alice");
     registry.connect(&alice).await.unwrap();
     registry
-        .subscribe(&alice, None, None, topics(0..3), at(1))
+        .subscribe(alice.peer(), None, None, topics(0..3), at(1))
         .await
         .unwrap();
     registry
-        .subscribe(&alice, None, None, topics(3..6), at(1))
+        .subscribe(alice.peer(), None, None, topics(3..6), at(1))
         .await
         .unwrap();
     let cases: [(&[u32], &[u32], &[u32]); 5] = [
@@ -181,7 +183,7 @@ async fn unsubscribing_removes_what_was_there() {
     ];
     for (asked, expected, left) in cases {
         assert_eq!(
-            registry.unsubscribe("alice", asked, at(1)).await.unwrap(),
+            registry.unsubscribe(peer("alice"), asked, at(1)).await.unwrap(),
             expected,
             "{asked:?}"
         );
@@ -192,7 +194,7 @@ async fn unsubscribing_removes_what_was_there() {
     let told: Vec<Change> = followed(&registry)
         .await
         .into_iter()
-        .skip(3)
+        .skip(2)
         .map(|(_, change)| change)
         .collect();
     let unsubscribed = |channels: &[u32]| Change::Unsubscribed {
@@ -204,7 +206,7 @@ async fn unsubscribing_removes_what_was_there() {
         [unsubscribed(&[2, 4]), unsubscribed(&[5, 6]), unsubscribed(&[1, 3])]
     );
     assert!(matches!(
-        registry.unsubscribe("bob", &[1], at(1)).await,
+        registry.unsubscribe(peer("bob"), &[1], at(1)).await,
         Err(Error::ConnectionGone { .. })
     ));
 }
@@ -217,14 +219,17 @@ async fn unsubscribing_from_more_items_than_one_transaction_holds_takes_several(
     let messages = MAX_REWRITTEN_ITEMS + 5;
     for message in 0..messages {
         registry
-            .subscribe(&alice, None, None, topics([message]), at(1))
+            .subscribe(alice.peer(), None, None, topics([message]), at(1))
             .await
             .unwrap();
     }
     let all: Vec<u32> = (1..=u32::try_from(messages).unwrap()).collect();
-    assert_eq!(registry.unsubscribe("alice", &all, at(1)).await.unwrap(), all);
+    assert_eq!(registry.unsubscribe(peer("alice"), &all, at(1)).await.unwrap(), all);
     assert_eq!(registry.stored("CONNECTION#alice#TOPICS#").await, 0);
-    assert_eq!(registry.card("alice", at(1)).await.unwrap().unwrap().topic_count, 0);
+    assert_eq!(
+        registry.card(peer("alice"), at(1)).await.unwrap().unwrap().topic_count,
+        0
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -233,17 +238,20 @@ async fn two_messages_that_rewrite_one_item_at_once_both_count() {
     let alice = connection("alice");
     registry.connect(&alice).await.unwrap();
     registry
-        .subscribe(&alice, None, None, topics(0..4), at(1))
+        .subscribe(alice.peer(), None, None, topics(0..4), at(1))
         .await
         .unwrap();
     let (first, second) = tokio::join!(
-        registry.unsubscribe("alice", &[1], at(1)),
-        registry.unsubscribe("alice", &[2], at(1))
+        registry.unsubscribe(peer("alice"), &[1], at(1)),
+        registry.unsubscribe(peer("alice"), &[2], at(1))
     );
     assert_eq!((first.unwrap(), second.unwrap()), (vec![1], vec![2]));
     let roster = registry.roster(0, at(2)).await.unwrap();
     assert_eq!(channels(&roster.connections[0].1), [3, 4]);
-    assert_eq!(registry.card("alice", at(1)).await.unwrap().unwrap().topic_count, 2);
+    assert_eq!(
+        registry.card(peer("alice"), at(1)).await.unwrap().unwrap().topic_count,
+        2
+    );
 }
 
 #[tokio::test]
@@ -251,24 +259,30 @@ async fn a_client_sees_its_own_watched_topics() {
     let registry = registry().await;
     let (alice, bob) = (connection("alice"), connection("bob"));
     let foreign = Connection {
-        client: Uuid::from_u128(0xF),
+        client: OTHER,
         ..connection("eve")
     };
     for watcher in [&alice, &bob, &foreign] {
         registry.connect(watcher).await.unwrap();
     }
     registry
-        .subscribe(&alice, None, None, topics([1, 2]), at(1))
+        .subscribe(alice.peer(), None, None, topics([1, 2]), at(1))
         .await
         .unwrap();
     registry
-        .subscribe(&alice, None, None, topics([1]), at(1))
+        .subscribe(alice.peer(), None, None, topics([1]), at(1))
         .await
         .unwrap();
-    registry.subscribe(&bob, None, None, topics([1]), at(1)).await.unwrap();
+    registry
+        .subscribe(bob.peer(), None, None, topics([1]), at(1))
+        .await
+        .unwrap();
     let mut theirs = topics([9]);
     theirs[0].topic.client = foreign.client;
-    registry.subscribe(&foreign, None, None, theirs, at(1)).await.unwrap();
+    registry
+        .subscribe(foreign.peer(), None, None, theirs, at(1))
+        .await
+        .unwrap();
     let counts = registry.subscriber_counts(CLIENT, at(2)).await.unwrap();
     let counts: Vec<(String, usize)> = counts.into_iter().map(|(id, count)| (id, count.connections)).collect();
     assert_eq!(counts, [(topic("KPI_1").id(), 2), (topic("KPI_2").id(), 1)]);
@@ -289,10 +303,7 @@ async fn a_roster_larger_than_one_page_is_read_whole() {
                     .filter
                     .insert("dimension".into(), ["x".repeat(600)].into());
             }
-            registry
-                .subscribe(&connection(&id), None, None, long, at(1))
-                .await
-                .unwrap();
+            registry.subscribe(peer(&id), None, None, long, at(1)).await.unwrap();
         }
     }
     let roster = registry.roster(0, at(2)).await.unwrap();

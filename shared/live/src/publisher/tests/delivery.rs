@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Bench, row, rows, second, topic};
+use uuid::Uuid;
+
+use super::{Bench, CLIENT, row, rows, second, topic};
 use crate::publisher::{Failure, Verdict};
-use crate::{Frame, MAX_ROWS_PER_CONNECTION, Mode, Row, Subscription};
+use crate::{Change, Frame, MAX_ROWS_PER_CONNECTION, Mode, Row, Subscription, Topic};
 
 #[test]
 fn a_snapshot_comes_first_then_only_what_changed() {
@@ -221,4 +223,37 @@ fn a_tick_is_bounded_and_everyone_gets_a_turn() {
         served.insert(outgoing[0].connection.clone());
     }
     assert_eq!(served.len(), 5);
+}
+
+/// A client with more to say than a tick holds does not hold up another.
+#[test]
+fn a_client_with_much_to_say_gets_its_share_and_another_comes_first() {
+    let mut bench = Bench::new();
+    bench.publisher.tick_bytes = 1;
+    for index in 0..5 {
+        bench.subscribe(&format!("a-{index}"), 1, Mode::Live, 1, None);
+    }
+    let other = Uuid::from_u128(0xB);
+    let theirs = Topic {
+        client: other,
+        ..topic("FLIGHTS")
+    };
+    bench.publisher.apply(Change::Subscribed {
+        connection: "z".into(),
+        client: other,
+        request: None,
+        resume: None,
+        subscriptions: vec![Subscription {
+            channel: 1,
+            topic: theirs,
+            mode: Mode::Live,
+            buckets: 1,
+        }],
+    });
+    let clients: Vec<_> = bench
+        .tick(Some(&[]))
+        .into_iter()
+        .map(|outgoing| outgoing.client)
+        .collect();
+    assert_eq!(clients, [other, CLIENT]);
 }

@@ -1,12 +1,15 @@
 //! What is read, and what is made of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
 use super::{Bench, CLIENT, Minutes, row, rows, second, topic};
 use crate::publisher::Touched;
-use crate::{Change, Control, Frame, Mode, RETAIN_MS, Silence, SilentChannel, UNREADABLE_FIRST_MS};
+use crate::{
+    Change, Control, Frame, MAX_TICK_READS, MIN_TICK_SHARERS, Mode, RETAIN_MS, Silence, SilentChannel, Subscription,
+    Topic, UNREADABLE_FIRST_MS,
+};
 
 #[test]
 fn the_open_bucket_has_the_value_of_no_facts() {
@@ -275,4 +278,52 @@ fn what_is_refused_is_told_and_read_again_after_a_pause_and_holds_nobody_up() {
     let updates = bench.arrive(&[]);
     assert_eq!(told(&updates), [None]);
     assert!(rows(&updates[0]).contains(&row(1, 6_000, 3.0, false)), "{updates:?}");
+}
+
+/// One client with more topics than a tick reads does not hold up another.
+#[test]
+fn a_client_with_many_topics_gets_its_share_and_another_all_it_needs() {
+    let mut bench = Bench::new();
+    let loud = Uuid::from_u128(0xA);
+    let many = MAX_TICK_READS;
+    for index in 0..many {
+        let topic = Topic {
+            client: loud,
+            ..topic(&format!("K{index}"))
+        };
+        bench.publisher.apply(Change::Subscribed {
+            connection: format!("loud-{}", index / 500),
+            client: loud,
+            request: None,
+            resume: None,
+            subscriptions: vec![Subscription {
+                channel: u32::try_from(index).unwrap() + 1,
+                topic,
+                mode: Mode::Live,
+                buckets: 1,
+            }],
+        });
+    }
+    bench.subscribe("quiet", 1, Mode::Live, 1, None);
+    let (mut read, mut ticks) = (BTreeSet::new(), 0);
+    while ticks == 0 || bench.publisher.has_reads_left() {
+        let reads = bench.publisher.reads(bench.now, Some(&[]), &Minutes);
+        let ours = reads.iter().filter(|read| read.topic.client == CLIENT).count();
+        assert_eq!(
+            ours,
+            usize::from(ticks == 0),
+            "the other has its values in the first tick"
+        );
+        assert!(reads.len() - ours <= many / MIN_TICK_SHARERS, "a share is bounded");
+        for one in &reads {
+            bench.publisher.observe(one, &[], None);
+            read.insert(one.topic.clone());
+        }
+        ticks += 1;
+    }
+    assert_eq!(
+        (read.len(), ticks),
+        (many + 1, MIN_TICK_SHARERS),
+        "all are read in the end"
+    );
 }

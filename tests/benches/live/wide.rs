@@ -1,17 +1,8 @@
-//! `make bench-live`: from the commit of events to the frame on a dashboard, for 200 connections x 20 topics while 1,000
+//! From the commit of events to the frame on a dashboard, for 200 connections x 20 topics while 1,000
 //! events a second arrive; and what the frames cost against one full JSON object per KPI.
 //!
 //! A commit is what `LISTEN facts` tells this bench; its frame, on each connection, is the first whose row of the counting KPI holds at
-//! least the facts committed so far.
-//!
-//! Statements are counted by the publisher itself. The bench asks for a hand-over as soon as all are subscribed, so that the publisher whose report
-//! it gets works under the load, and ends when the dashboards have left.
-#![allow(
-    clippy::print_stdout,
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    reason = "a bench prints figures, none of which is near 2^52"
-)]
+//! least the facts committed so far. How many statements a tick needs is counted by a test.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,6 +18,8 @@ use tests::product::Product;
 use tokio::sync::watch;
 
 const CONNECTIONS: usize = 200;
+/// Users who have them.
+const USERS: usize = 4;
 const TOPICS: usize = 20;
 /// Requests a second and events of each: 1,000 events a second.
 const REQUESTS: u64 = 10;
@@ -36,17 +29,18 @@ const SECONDS: u64 = 20;
 /// A commit: when it was told, and how many facts there were with it.
 type Commits = Vec<(Instant, u64)>;
 
-#[tokio::main]
-async fn main() -> Result<()> {
+/// Prints the figures.
+pub(crate) async fn run() -> Result<()> {
     let product = Product::start().await;
     let airline = product.airline().await;
     let (commits, committed) = watch::channel(Commits::new());
     let counter = tokio::spawn(count_commits(product.database.app.clone(), commits));
     let measured = Arc::new(Measured::default());
     let mut dashboards = Vec::new();
-    for _ in 0..CONNECTIONS {
+    let viewers = crate::shown::viewers(&product, &airline, USERS).await;
+    for number in 0..CONNECTIONS {
         dashboards.push(tokio::spawn(watch_frames(
-            dashboard::address(&product, &airline),
+            dashboard::address(&product, &viewers[number % USERS]),
             committed.clone(),
             Arc::clone(&measured),
         )));
@@ -63,34 +57,12 @@ async fn main() -> Result<()> {
         "{CONNECTIONS} connections x {TOPICS} topics, {} events/s for {SECONDS} s",
         REQUESTS * EVENTS as u64
     );
-    let publisher = json!({ "shard": 0 });
-    let load = async {
-        post(&airline).await;
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        dashboards.iter().for_each(tokio::task::JoinHandle::abort);
-    };
-    let (report, ()) = tokio::join!(product.invoke("push-updates", &publisher), load);
+    post(&airline).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    dashboards.iter().for_each(tokio::task::JoinHandle::abort);
     counter.abort();
     measured.print()?;
-    print_statements(&report)?;
     product.stop().await;
-    Ok(())
-}
-
-/// What the publisher counted.
-fn print_statements(report: &Value) -> Result<()> {
-    let counted = |name: &str| {
-        report[name]
-            .as_u64()
-            .with_context(|| format!("the publisher's report has no {name}"))
-    };
-    anyhow::ensure!(
-        report["published"] == true,
-        "another publisher went on; there is no report: {report}"
-    );
-    println!("statements are counted over {} ticks", counted("ticks")?);
-    let most = counted("most_statements")?;
-    figures::print_with_target("live.sql_statements_per_tick_max", most as f64, Target::AtMost(3.0));
     Ok(())
 }
 

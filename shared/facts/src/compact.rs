@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use catalog::Level;
 use database::{Database, Edition, Error, Session};
 use jiff::{SignedDuration, Timestamp};
-use series::calendar::{DAY_US, floor_us, length_us};
+use series::calendar::{DAY_US, floor_us};
 use uuid::Uuid;
 
 use crate::MAX_TRIES;
@@ -169,7 +169,8 @@ async fn refresh(session: &Session) -> Result<u64, Error> {
         .await
 }
 
-/// TimescaleDB refreshes only what was invalidated inside the window, so a wide window over two far ends costs little.
+/// Refreshes whole days at every level: a grouping that is kept by hour or day only is in the levels below with the buckets of its finest. TimescaleDB
+/// refreshes only what was invalidated inside the window, so a wide one costs little.
 async fn refresh_level(
     session: &Session,
     volume: &Volume,
@@ -177,8 +178,8 @@ async fn refresh_level(
     from_us: i64,
     to_us: i64,
 ) -> Result<(), Error> {
-    let from = timestamp(floor_us(level, from_us));
-    let to = timestamp(floor_us(level, to_us + length_us(level) - 1));
+    let from = timestamp(floor_us(Level::Day, from_us));
+    let to = timestamp(floor_us(Level::Day, to_us + DAY_US - 1));
     let name = volume.rollup(level).replace('\'', "''");
     tracing::debug!(rollup = name, level = level_name(level), "refresh");
     // A CALL that commits inside takes no bind parameters in a transaction of its own; timestamps have no quotes.

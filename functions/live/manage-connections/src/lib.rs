@@ -21,6 +21,9 @@ use registry::{Connection, Peer, Quota, Registry};
 use handshake::Handshake;
 pub use response::Answer;
 
+/// When somebody who has too many connections may try again: those that are gone are noticed within a minute.
+const RETRY_AFTER_SECONDS: u16 = 60;
+
 /// What the function has from its environment.
 pub struct Context {
     database: Database,
@@ -124,7 +127,7 @@ fn refused(error: registry::Error) -> Problem {
         Quota::ClientConnections => ("connections of an organisation", "ask its users to close dashboards"),
         Quota::ClientTopics => ("topics of an organisation", "subscribe to fewer topics"),
     };
-    Problem::too_many(format!("there may be {limit} {what} at once")).hint(hint)
+    Problem::too_many(format!("there may be {limit} {what} at once"), RETRY_AFTER_SECONDS).hint(hint)
 }
 
 async fn disconnect(

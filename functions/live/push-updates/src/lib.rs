@@ -9,8 +9,10 @@
 
 pub mod catalogs;
 pub mod keep;
+mod listen;
 pub mod pace;
 pub mod post;
+pub mod report;
 pub mod run;
 pub mod standby;
 mod start;
@@ -28,7 +30,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::post::Poster;
-use crate::run::Report;
+use crate::report::Report;
 
 /// What the function has from its environment.
 pub struct Context {

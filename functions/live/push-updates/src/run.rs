@@ -14,7 +14,6 @@ use jiff::{SignedDuration, Timestamp};
 use live::{Failure, Publisher, Touched, Verdict, Watermark};
 use platform::clock;
 use registry::{Changes, Peer};
-use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -22,8 +21,10 @@ use uuid::Uuid;
 use crate::Context;
 use crate::catalogs::Catalogs;
 use crate::keep::Kept;
+use crate::listen::{listen, next_notification};
 use crate::pace::Pace;
 use crate::post::{MAX_POSTS_AHEAD, Posted, Posts};
+use crate::report::Report;
 use crate::standby::{self, PUBLISHING};
 use crate::start;
 use crate::tick;
@@ -65,27 +66,6 @@ const RELISTEN_EVERY: Duration = Duration::from_secs(5);
 
 /// Connections that are being removed from the registry at once, because a post found them gone.
 const MAX_PRUNES: usize = 8;
-
-/// What a run did.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Report {
-    /// Whether it published at all.
-    pub published: bool,
-    /// Turns of the loop.
-    pub ticks: u64,
-    /// Frames posted.
-    pub frames: u64,
-    /// Bytes of them.
-    pub bytes: u64,
-    /// Most statements of one tick.
-    pub most_statements: u64,
-    /// Milliseconds that following subscriptions took, all ticks together.
-    pub following_ms: u64,
-    /// Milliseconds that reading took.
-    pub reading_ms: u64,
-    /// Milliseconds that composing took.
-    pub composing_ms: u64,
-}
 
 /// Publishes for a shard, after standing by if another does, until the deadline or until nobody watches.
 ///
@@ -496,16 +476,7 @@ impl<'a> Turn<'a> {
         let is_idle = self.publisher.is_idle();
         let lease = self.kept.stop().await;
         registry.release(&lease).await?;
-        tracing::info!(
-            ticks = report.ticks,
-            frames = report.frames,
-            bytes = report.bytes,
-            most_statements = report.most_statements,
-            following_ms = report.following_ms,
-            reading_ms = report.reading_ms,
-            composing_ms = report.composing_ms,
-            "published"
-        );
+        report.log();
         // A subscription that came while the lease was still held found a publisher at work, and woke none.
         let newest = registry.sequence(lease.shard).await?;
         if is_idle && newest > self.through {
@@ -522,21 +493,4 @@ impl<'a> Turn<'a> {
 
 fn elapsed_ms(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
-async fn next_notification(listener: Option<&mut Listener>) -> Option<Notification> {
-    match listener {
-        Some(listener) => listener.next().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn listen(context: &Context) -> Option<Listener> {
-    match Listener::start(&context.database).await {
-        Ok(listener) => Some(listener),
-        Err(error) => {
-            tracing::error!(cause = %error, "can't listen; every tick looks at everything until it can");
-            None
-        }
-    }
 }

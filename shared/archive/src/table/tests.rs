@@ -348,6 +348,7 @@ fn a_page_that_is_larger_than_it_says_is_refused() {
             .set_writer_version(version)
             .set_compression(Compression::GZIP(GzipLevel::default()))
             .set_dictionary_enabled(false)
+            .set_encoding(Encoding::PLAIN)
             .set_statistics_enabled(EnabledStatistics::None)
             .build();
         let times: ArrayRef = Arc::new(TimestampMillisecondArray::from(vec![Some(TIME_MS); 1_000]));

@@ -112,6 +112,19 @@ pub struct Queue {
     state: Mutex<State>,
 }
 
+/// Messages that are being written, and are let in when this is dropped: also when whoever waits for that has gone meanwhile, a
+/// client whose connection broke. Otherwise they would be on disk and seen by nobody before a restart.
+struct Entry<'a> {
+    queue: &'a Queue,
+    messages: Vec<Numbered>,
+}
+
+impl Drop for Entry<'_> {
+    fn drop(&mut self) {
+        self.queue.admit(std::mem::take(&mut self.messages));
+    }
+}
+
 /// What one look at the queue gave; messages with their sequence numbers.
 struct Look {
     received: Vec<(u64, Received)>,
@@ -186,11 +199,13 @@ impl Queue {
     /// # Errors
     /// As for [`Queue::send`].
     pub async fn send_all(&self, messages: Vec<(Message, Duration)>) -> Result<(), StoreError> {
-        let messages = self.number(messages);
-        if let Some(kept) = &self.kept {
-            kept.add(messages.clone()).await?;
+        let mut entry = self.entry(messages);
+        if let Some(kept) = &self.kept
+            && let Err(error) = kept.add(entry.messages.clone()).await
+        {
+            entry.messages.clear();
+            return Err(error);
         }
-        self.admit(messages);
         Ok(())
     }
 
@@ -284,7 +299,7 @@ impl Queue {
     }
 
     /// Numbers messages in the order in which they came.
-    fn number(&self, messages: Vec<(Message, Duration)>) -> Vec<Numbered> {
+    fn entry(&self, messages: Vec<(Message, Duration)>) -> Entry<'_> {
         let mut state = self.lock();
         let numbered = messages.into_iter().map(|(message, delay)| {
             let sequence = state.next;
@@ -297,7 +312,10 @@ impl Queue {
                 visible_ms,
             }
         });
-        numbered.collect()
+        Entry {
+            messages: numbered.collect(),
+            queue: self,
+        }
     }
 
     /// Lets numbered messages be received, those with a delay after it.
@@ -407,14 +425,15 @@ impl Queue {
             };
             (anew, Duration::ZERO)
         });
-        let moved = redrive.queue.number(moved.collect());
+        let entry = redrive.queue.entry(moved.collect());
         if let (Some(from), Some(to)) = (&self.kept, &redrive.queue.kept) {
-            let moves = sequences.into_iter().zip(moved.iter().map(|message| message.sequence));
+            let moves = sequences
+                .into_iter()
+                .zip(entry.messages.iter().map(|message| message.sequence));
             if let Err(error) = from.move_to(to, moves.collect()).await {
                 tracing::error!(queue = self.name, %error, "dead letters will be in their old queue after a restart");
             }
         }
-        redrive.queue.admit(moved);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

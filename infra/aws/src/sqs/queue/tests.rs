@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::store::Store;
+use crate::testing::TempFolder;
 
 const VISIBILITY: Duration = Duration::from_secs(30);
 const RETENTION: Duration = Duration::from_secs(100);
@@ -203,4 +205,16 @@ async fn a_batch_stops_at_its_bytes_but_takes_one_message_of_any_size() {
             .len(),
         1
     );
+}
+
+#[tokio::test]
+async fn a_sender_that_goes_away_leaves_no_message_that_nobody_sees() {
+    let folder = TempFolder::create();
+    let store = Store::open(&folder.path().join("services.sqlite"), &[crate::sqs::kept::TABLES]).unwrap();
+    let queue = queue().kept(Kept::new(store, "events")).unwrap();
+    let mut send = Box::pin(queue.send(Message::new("a".to_owned(), BTreeMap::new()), Duration::ZERO));
+    // It is being written, and then its client's connection breaks.
+    let _ = futures::poll!(&mut send);
+    drop(send);
+    assert_eq!(queue.counts().visible, 1);
 }

@@ -11,7 +11,7 @@ CREATE TABLE core.volumes (
     created_at  timestamptz NOT NULL DEFAULT now()
 );
 
--- `layout` says which slot of the volume holds which attribute, and `generation` grows when an entity is moved or a grouping becomes readable. Both, and
+-- Until an entity of an earlier version is brought over it can't be read: what comes for it waits in its queue. `layout` says which slot of the volume holds which attribute, and `generation` grows when an entity is moved or a grouping becomes readable. Both, and
 -- the volume, are NULL until an entity of an earlier version has been brought over.
 ALTER TABLE core.entities
     ADD COLUMN id integer GENERATED ALWAYS AS IDENTITY UNIQUE,
@@ -27,6 +27,9 @@ CREATE TABLE core.clocks (
     client_id  uuid NOT NULL,
     entity_id  integer PRIMARY KEY,
     last       bigint NOT NULL DEFAULT 0,
+    -- No fact of the entity is before or after: what looks for facts by their keys looks no further. NULL while it has none.
+    first_time  timestamptz,
+    last_time   timestamptz,
     FOREIGN KEY (client_id, entity_id) REFERENCES core.entities (client_id, id) ON DELETE CASCADE
 ) WITH (fillfactor = 50);
 INSERT INTO core.clocks (client_id, entity_id) SELECT client_id, id FROM core.entities;
@@ -64,6 +67,8 @@ CREATE TABLE core.stopped_groupings (
     entity_id    integer NOT NULL,
     grouping_id  smallint NOT NULL,
     groups       bigint NOT NULL,
+    -- Batches still bring it for a moment, while somebody may be reading it.
+    is_written   boolean NOT NULL DEFAULT true,
     stopped_at   timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (entity_id, grouping_id),
     FOREIGN KEY (client_id, entity_id) REFERENCES core.entities (client_id, id) ON DELETE CASCADE
@@ -93,7 +98,7 @@ CREATE INDEX stale_ranges_by_client ON core.stale_ranges (client_id);
 DO $$
 DECLARE name text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['clocks', 'commits'] LOOP
+    FOREACH name IN ARRAY ARRAY['clocks', 'commits', 'fillings', 'stopped_groupings', 'leftovers'] LOOP
         EXECUTE format('ALTER TABLE core.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', name);
         EXECUTE format('CREATE POLICY own_client ON core.%I TO analytics_app USING (client_id = core.current_client())', name);
         EXECUTE format('CREATE POLICY owner ON core.%I TO analytics_owner USING (true)', name);
@@ -102,8 +107,8 @@ END $$;
 GRANT SELECT ON core.volumes TO analytics_app;
 GRANT SELECT, INSERT, DELETE ON core.stale_ranges TO analytics_app;
 GRANT SELECT, INSERT, UPDATE (filled_to), DELETE ON core.fillings TO analytics_app;
-GRANT SELECT, INSERT, DELETE ON core.stopped_groupings TO analytics_app;
-GRANT SELECT, INSERT, UPDATE (last) ON core.clocks TO analytics_app;
+GRANT SELECT ON core.stopped_groupings TO analytics_app;
+GRANT SELECT, INSERT, UPDATE (last, first_time, last_time) ON core.clocks TO analytics_app;
 GRANT SELECT, INSERT ON core.commits TO analytics_app;
 -- Definitions are rows, which the application writes as it writes others.
 GRANT INSERT, UPDATE (definition, layout, version, generation, updated_at) ON core.entities TO analytics_app;
@@ -118,8 +123,9 @@ CREATE FUNCTION core.catalogs(wanted uuid[])
             (SELECT coalesce(jsonb_agg(jsonb_build_object('definition', e.definition, 'version', e.version, 'id', e.id, 'volume', e.volume,
                 'layout', e.layout, 'generation', e.generation,
                 'filling', (SELECT coalesce(jsonb_agg(f.grouping_id), '[]') FROM core.fillings f WHERE f.entity_id = e.id),
-                'stopped', (SELECT coalesce(jsonb_agg(s.grouping_id), '[]') FROM core.stopped_groupings s WHERE s.entity_id = e.id)) ORDER BY e.code), '[]')
-                FROM core.entities e WHERE e.client_id = c.id AND e.volume IS NOT NULL),
+                'stopped', (SELECT coalesce(jsonb_agg(s.grouping_id), '[]') FROM core.stopped_groupings s WHERE s.entity_id = e.id),
+                'unwritten', (SELECT coalesce(jsonb_agg(s.grouping_id), '[]') FROM core.stopped_groupings s WHERE s.entity_id = e.id AND NOT s.is_written)) ORDER BY e.code), '[]')
+                FROM core.entities e WHERE e.client_id = c.id),
             (SELECT coalesce(jsonb_agg(jsonb_build_object('definition', k.definition, 'version', k.version) ORDER BY k.code), '[]')
                 FROM core.kpis k WHERE k.client_id = c.id)
         FROM core.clients c WHERE c.id = ANY (wanted)
@@ -142,7 +148,6 @@ CREATE FUNCTION core.forget_history(before timestamptz) RETURNS void
         END
     $$;
 REVOKE ALL ON FUNCTION core.forget_history FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION core.forget_history TO analytics_app;
 
 -- What follows is the migration runner's own bookkeeping, as the login.
 RESET ROLE;

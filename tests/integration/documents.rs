@@ -61,8 +61,8 @@ fn sample_events_are_what_their_triggers_send() {
             "push-updates" => assert!(event["shard"].is_u64(), "{file}"),
             "place-client" => check::<place_client::Request>(&file, &event),
             "remove-client" => check::<remove_client::Request>(&file, &event),
-            "provision-client" | "migrate-database" | "compact-rollups" | "fill-groupings" | "notify-renewals"
-            | "publish-events" => {
+            "provision-client" | "migrate-database" | "compact-rollups" | "fill-groupings" | "count-facts"
+            | "notify-renewals" | "publish-events" => {
                 assert!(event.is_object(), "{file}")
             }
             _ => check_http(&file, &event),

@@ -36,6 +36,8 @@ pub(crate) struct Merged {
 struct Place {
     volume: Volume,
     layout: Arc<Layout>,
+    /// Code of the entity, by which the rows are finished.
+    entity: String,
     /// Dimensions of the rollup and the finest level that it is kept at; none for the facts themselves.
     grouping: Option<(Vec<String>, Level)>,
     level: Level,
@@ -53,6 +55,7 @@ impl Place {
         Self {
             volume: place.volume.clone(),
             layout: Arc::clone(&place.layout),
+            entity: question.entity.code().to_owned(),
             grouping: match question.source {
                 Source::Rollup(index) => question.entity.groupings().get(index).map(grouping),
                 Source::Raw => None,
@@ -146,6 +149,8 @@ impl Merged {
 /// Whether a read that answers a question too costs little more than the questions apart.
 fn fits(read: &Read, share: &Share, member: (Uuid, i32), question: &Question, asked: u64) -> bool {
     let wide = &read.question;
+    // Rows are told apart by their client: a client has one entity in a read.
+    let is_alone = read.members.iter().all(|known| known.0 != member.0 || known.1 == member.1);
     let clients = read.members.len() + usize::from(!read.members.contains(&member));
     let values = wide.filter.iter().map(|(name, values)| {
         let new = question
@@ -161,7 +166,8 @@ fn fits(read: &Read, share: &Share, member: (Uuid, i32), question: &Question, as
         wide.level,
         wide.filter.values().map(BTreeSet::len),
     );
-    after <= FREE_CELLS.max(share.asked.saturating_add(asked).saturating_mul(MAX_WASTE))
+    is_alone
+        && after <= FREE_CELLS.max(share.asked.saturating_add(asked).saturating_mul(MAX_WASTE))
         && after <= MAX_SHARED_CELLS.max(before).max(asked)
 }
 

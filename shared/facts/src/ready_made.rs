@@ -47,13 +47,18 @@ pub async fn create_views(session: &Session) -> Result<(), Error> {
     let volumes = volumes(session).await?;
     // Its slots are the same in every client's layout.
     let all = |select: &dyn Fn(&Volume) -> String| volumes.iter().map(select).collect::<Vec<_>>().join(" UNION ALL ");
-    let of = format!(
-        "JOIN core.entities e ON e.client_id = part.client_id AND e.id = part.entity_id AND e.code = '{KPI_VALUE}'"
-    );
+    // What an entity left behind in another volume is not its.
+    let of = |volume: &Volume| {
+        let name = volume.name().replace('\'', "''");
+        format!(
+            "JOIN core.entities e ON e.client_id = part.client_id AND e.id = part.entity_id AND e.code = '{KPI_VALUE}' AND e.volume = '{name}'"
+        )
+    };
     let raw = all(&|volume| {
         let (facts, code, value) = (volume.facts(), code.value(), value.value());
         format!(
-            "SELECT part.client_id, part.time, part.{code} AS kpi_code, part.{value} AS value FROM {facts} part {of}"
+            "SELECT part.client_id, part.time, part.{code} AS kpi_code, part.{value} AS value FROM {facts} part {}",
+            of(volume)
         )
     });
     let mut sql = format!(
@@ -66,11 +71,12 @@ pub async fn create_views(session: &Session) -> Result<(), Error> {
             format!(
                 "SELECT part.client_id, part.bucket, part.dimensions[1] AS kpi_code, part.{} / nullif(part.{count}, 0) AS avg_value,
                     part.{} AS min_value, part.{} AS max_value, part.facts AS data_points
-                 FROM {} part {of} WHERE part.grouping_id = {grouping}",
+                 FROM {} part {} WHERE part.grouping_id = {grouping}",
                 column("sum"),
                 column("min"),
                 column("max"),
                 volume.rollup(level),
+                of(volume),
                 count = column("count")
             )
         });

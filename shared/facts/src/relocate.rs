@@ -12,6 +12,9 @@ use crate::volume::{Volume, volumes};
 /// Seconds after which nobody reads any more where an entity was: a reader learns of the move with its next question, and no statement takes longer.
 const CLEARED_AFTER_SECONDS: f64 = 120.0;
 
+/// The lock of the upkeep.
+pub(crate) const UPKEEP_LOCK: &str = "compact-rollups";
+
 /// Rows that one statement clears: well below a second.
 const MAX_CLEARED: i64 = 100_000;
 
@@ -39,9 +42,9 @@ pub async fn relocate(database: &Database, client: Uuid, placed: &Placed, to: &V
 async fn move_over(session: &Session, client: Uuid, placed: &Placed, to: &Volume) -> Result<(), Error> {
     let (from, id) = (&placed.place.volume, placed.place.id);
     let lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
+    // The upkeep moves partials up, which must not happen between two of the copies. It is waited for before the writers wait.
+    session.execute(lock, &[&UPKEEP_LOCK]).await?;
     session.execute(lock, &[&writers_lock(client, &placed.place)]).await?;
-    // The upkeep moves partials up, which must not happen between two of the copies.
-    session.execute(lock, &[&"compact-rollups"]).await?;
     let sql = "SELECT version FROM core.entities WHERE client_id = $1 AND id = $2 AND version = $3 AND generation = $4";
     let stored: Option<Stored> = session
         .row(sql, &[&client, &id, &placed.version, &placed.generation])
@@ -86,13 +89,16 @@ async fn move_over(session: &Session, client: Uuid, placed: &Placed, to: &Volume
 /// Clears an entity's rows out of a volume; at most so many of each table, or all. Returns how many there were.
 async fn clear(session: &Session, client: Uuid, id: i32, volume: &Volume, most: Option<i64>) -> Result<u64, Error> {
     let mut cleared = 0;
+    if session.edition().await? == Edition::Community {
+        stale_for_nobody(session, volume, client, Some(id)).await?;
+    }
     for table in volume.tables(session.edition().await?) {
         let sql = match most {
             None => format!("DELETE FROM {table} WHERE client_id = $1 AND entity_id = $2 AND $3::bigint IS NULL"),
             // Rows of a hypertable are told by their chunk and place in it.
             Some(_) => format!(
                 "DELETE FROM {table} t USING (SELECT tableoid, ctid FROM {table} WHERE client_id = $1 AND entity_id = $2 LIMIT $3) few
-                 WHERE t.tableoid = few.tableoid AND t.ctid = few.ctid"
+                 WHERE t.tableoid = few.tableoid AND t.ctid = few.ctid AND t.client_id = $1 AND t.entity_id = $2"
             ),
         };
         cleared += session.execute(&sql, &[&client, &id, &most]).await?;
@@ -100,20 +106,37 @@ async fn clear(session: &Session, client: Uuid, id: i32, volume: &Volume, most: 
     Ok(cleared)
 }
 
-/// Clears all rows of a client out of all volumes. A volume of its own stays, without rows. Rows of aggregates go with the next refresh (Community edition).
+/// Clears all rows of a client out of all volumes, after its writers and the upkeep have ended. A volume of its own stays, without rows. Rows of aggregates
+/// go with the next refresh (Community edition).
 ///
 /// # Errors
 /// When a statement fails.
 pub async fn clear_client(session: &Session, client: Uuid) -> Result<(), Error> {
+    let lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
+    session.execute(lock, &[&UPKEEP_LOCK]).await?;
+    let writers = "SELECT pg_advisory_xact_lock(hashtextextended($1::text || '/' || id, 0)) FROM core.entities WHERE client_id = $2 ORDER BY id";
+    session.execute(writers, &[&client.to_string(), &client]).await?;
     let edition = session.edition().await?;
     for volume in volumes(session).await? {
+        if edition == Edition::Community {
+            stale_for_nobody(session, &volume, client, None).await?;
+        }
         for table in volume.tables(edition) {
-            session
-                .execute(&format!("DELETE FROM {table} WHERE client_id = $1"), &[&client])
-                .await?;
+            session.execute(&format!("DELETE FROM {table} WHERE client_id = $1"), &[&client]).await?;
         }
     }
     Ok(())
+}
+
+/// Has the aggregates of what is being cleared refreshed, for no client's sake (Community edition).
+async fn stale_for_nobody(session: &Session, volume: &Volume, client: Uuid, entity: Option<i32>) -> Result<(), Error> {
+    let sql = format!(
+        "INSERT INTO core.stale_ranges (volume, client_id, entity_id, from_time, to_time)
+         SELECT $1, $2, 0, min(bucket), max(bucket) + interval '1 day' FROM {}
+         WHERE client_id = $3 AND (entity_id = $4 OR $4 IS NULL) HAVING count(*) > 0",
+        volume.partials()
+    );
+    session.execute(&sql, &[&volume.name(), &Uuid::nil(), &client, &entity]).await.map(drop)
 }
 
 database::row! {

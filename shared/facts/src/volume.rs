@@ -203,6 +203,16 @@ pub async fn volumes(session: &Session) -> Result<Vec<Volume>, Error> {
     Ok(rows.into_iter().map(|row| Volume(row.name)).collect())
 }
 
+/// The volume of a name, if a client may be placed in it: one for all, or its own.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn volume_for(session: &Session, client: Uuid, name: &str) -> Result<Option<Volume>, Error> {
+    let sql = "SELECT name FROM core.volumes WHERE name = $1 AND (client_id = $2 OR client_id IS NULL)";
+    let row: Option<VolumeRow> = session.row(sql, &[&name, &client]).await?;
+    Ok(row.map(|row| Volume(row.name)))
+}
+
 /// The volume that is a client's own, if it has one.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use database::{Database, Scope, Session};
 use facts::Volume;
 use facts::ready_made::create_views;
 use facts::relocate::relocate;
-use facts::volume::{add_volume, volumes};
+use facts::volume::{add_volume, own_volume, volume_for};
 use lambda_runtime::LambdaEvent;
 use records::definitions;
 use serde::{Deserialize, Serialize};
@@ -65,7 +65,7 @@ async fn place(database: &Database, request: Request) -> Result<Answer> {
         bail!("client {client} has no entity {code:?}");
     }
     let volume = match volume {
-        Some(name) => existing(database, &name).await?,
+        Some(name) => existing(database, client, &name).await?,
         None => own(database, client).await?,
     };
     let wanted = known
@@ -86,16 +86,15 @@ async fn place(database: &Database, request: Request) -> Result<Answer> {
     })
 }
 
-async fn existing(database: &Database, name: &str) -> Result<Volume> {
-    let all = volumes(&database.session().await?).await?;
-    let found = all.into_iter().find(|volume| volume.name() == name);
-    found.with_context(|| format!("there is no volume {name:?}"))
+async fn existing(database: &Database, client: Uuid, name: &str) -> Result<Volume> {
+    let found = volume_for(&database.session().await?, client, name).await?;
+    found.with_context(|| format!("there is no volume {name:?} that client {client} may be placed in"))
 }
 
 /// The client's own volume, made now if there is none.
 async fn own(database: &Database, client: Uuid) -> Result<Volume> {
     let work = async |session: &Session| {
-        if let Some(volume) = facts::volume::own_volume(session, client).await? {
+        if let Some(volume) = own_volume(session, client).await? {
             return Ok(volume);
         }
         let volume = add_volume(session, Some(client)).await?;

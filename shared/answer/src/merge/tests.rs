@@ -155,3 +155,22 @@ fn other_places_and_what_is_asked_apart_are_reads_of_their_own() {
         assert_eq!(merged.is_shared(0), !is_apart);
     }
 }
+
+/// What lies alike is not the same: rows of two entities of a client can't be told apart, and those of two clients' entities of other codes are finished
+/// by their codes.
+#[test]
+fn entities_that_lie_alike_are_read_apart() {
+    let flights = entity("", BY_BOTH);
+    let mut definition = flights.definition().clone();
+    "Transfer".clone_into(&mut definition.code);
+    let transfers = Arc::new(definition.validate().unwrap());
+    let mut merged = Merged::default();
+    merged.add(CLIENT, &place("volume_1", 1, &flights), question(&flights, 0..1, &[]));
+    for (client, id) in [(CLIENT, 2), (OTHER, 3)] {
+        merged.add(client, &place("volume_1", id, &transfers), question(&transfers, 0..1, &[]));
+    }
+    assert_eq!(merged.reads().len(), 2, "the transfers of both clients are read together");
+    assert_eq!(merged.reads()[1].members, [(CLIENT, 2), (OTHER, 3)]);
+    merged.add(CLIENT, &place("volume_1", 4, &transfers), question(&transfers, 0..1, &[]));
+    assert_eq!(merged.reads().len(), 3, "another entity of one client");
+}

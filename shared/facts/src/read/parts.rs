@@ -37,7 +37,7 @@ pub(super) struct Columns {
     pub(super) filters: BTreeMap<String, String>,
     /// Each attribute's slot, in the question's order.
     numbers: Vec<Slot>,
-    /// Whether the rollup's rows come in pages.
+    /// Whether it is a rollup, whose rows come in pages. How many there are by now is not known here: a batch may have brought one that this layout lacks.
     paged: bool,
 }
 
@@ -57,7 +57,7 @@ impl Columns {
             dimensions: question.dimensions.iter().map(column).collect::<Result<_, Error>>()?,
             filters: filters.collect::<Result<_, Error>>()?,
             numbers: numbers.collect::<Result<_, Error>>()?,
-            paged: grouping.is_some() && layout.pages().len() > 1,
+            paged: grouping.is_some(),
         })
     }
 

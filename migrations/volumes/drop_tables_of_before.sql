@@ -4,7 +4,16 @@ DECLARE
     schemas text[] := (SELECT array_agg(DISTINCT schema_name) FROM core.relations);
     relation regclass;
     name text;
+    others text := (
+        SELECT string_agg(DISTINCT v.oid::regclass::text, ', ')
+        FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid JOIN pg_class v ON v.oid = r.ev_class
+        JOIN pg_class t ON t.oid = d.refobjid JOIN pg_namespace n ON n.oid = t.relnamespace
+        WHERE d.refclassid = 'pg_class'::regclass AND n.nspname = ANY (schemas) AND v.relowner <> 'analytics_owner'::regrole
+    );
 BEGIN
+    IF others IS NOT NULL THEN
+        RAISE EXCEPTION 'these views stand on tables that go with this version: %. Drop them, migrate, and make them anew over the tables of volume_1', others;
+    END IF;
     IF current_setting('timescaledb.license', true) = 'timescale' THEN
         FOR name IN
             EXECUTE 'SELECT format(''%I.%I'', view_schema, view_name) FROM timescaledb_information.continuous_aggregates WHERE view_schema = ANY ($1)'

@@ -150,7 +150,10 @@ impl Merged {
 fn fits(read: &Read, share: &Share, member: (Uuid, i32), question: &Question, asked: u64) -> bool {
     let wide = &read.question;
     // Rows are told apart by their client: a client has one entity in a read.
-    let is_alone = read.members.iter().all(|known| known.0 != member.0 || known.1 == member.1);
+    let is_alone = read
+        .members
+        .iter()
+        .all(|known| known.0 != member.0 || known.1 == member.1);
     let clients = read.members.len() + usize::from(!read.members.contains(&member));
     let values = wide.filter.iter().map(|(name, values)| {
         let new = question

@@ -61,7 +61,7 @@ async fn entity(session: &Session, volume: &Volume, row: EntityRow) -> Result<()
     );
     let placed = Placed {
         readable: Arc::clone(&entity),
-        stopped: Vec::new(),
+        unwritten: Vec::new(),
         place: Place {
             volume: volume.clone(),
             id: row.id,
@@ -73,6 +73,8 @@ async fn entity(session: &Session, volume: &Volume, row: EntityRow) -> Result<()
     };
     let old = format!("{}.{}", identifier(&row.schema_name), identifier(&row.relation_name));
     let (client, id) = (row.client_id, row.id);
+    // Functions of the version before may be writing still.
+    session.batch(&format!("LOCK TABLE {old} IN SHARE MODE")).await?;
     session.execute(&copy(&placed, &old)?, &[&client, &id, &NUMBER]).await?;
     for grouping in placed.entity.groupings() {
         for sql in from_facts(&placed, grouping, "true")? {
@@ -86,8 +88,12 @@ async fn entity(session: &Session, volume: &Volume, row: EntityRow) -> Result<()
     session
         .execute(sql, &[&client, &id, &volume.name(), &json(&*placed.place.layout)?])
         .await?;
-    let sql = "UPDATE core.clocks SET last = $3 WHERE client_id = $1 AND entity_id = $2";
-    session.execute(sql, &[&client, &id, &NUMBER]).await?;
+    let sql = format!(
+        "UPDATE core.clocks SET last = $3, (first_time, last_time) = (SELECT min(time), max(time) FROM {} WHERE client_id = $1 AND entity_id = $2)
+         WHERE client_id = $1 AND entity_id = $2",
+        volume.facts()
+    );
+    session.execute(&sql, &[&client, &id, &NUMBER]).await?;
     let sql = "INSERT INTO core.commits (client_id, entity_id, batch_number) VALUES ($1, $2, $3)";
     session.execute(sql, &[&client, &id, &NUMBER]).await.map(drop)
 }

@@ -1,33 +1,60 @@
 //! The numbers of commits to an entity's facts, in the order of commits: by them facts and partials say what was known when.
 
 use database::{Error, Session};
+use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::copy::timestamp;
+use crate::part::Part;
 use crate::place::Placed;
+
+/// A commit with its number.
+pub(crate) struct Numbered {
+    pub(crate) number: i64,
+    /// Time of the first fact of the entity, or before.
+    pub(crate) first: Timestamp,
+    /// Time of the last one, or after.
+    pub(crate) last: Timestamp,
+}
 
 database::row! {
     struct Turn {
         version: i32,
         generation: i32,
         last: i64,
+        first_time: Option<Timestamp>,
+        last_time: Option<Timestamp>,
     }
 }
 
-/// The number of this transaction's commit. The caller has the writers' lock until it ends.
+/// The number of this transaction's commit, and between what times all facts of the entity are, with those that it brings. The caller has the writers' lock
+/// until it ends.
 ///
 /// # Errors
 /// When the definition or place by which facts were mapped is not the stored one any more: a batch that does not know a new grouping would leave a hole in
 /// it, and one that does not know of a move would be lost.
-pub(crate) async fn next_number(session: &Session, client: Uuid, placed: &Placed) -> Result<i64, Error> {
+pub(crate) async fn next_number(
+    session: &Session,
+    client: Uuid,
+    placed: &Placed,
+    parts: &[Part<'_>],
+) -> Result<Numbered, Error> {
+    let times = || parts.iter().flat_map(Part::mapped).map(|mapped| mapped.fact.time_us);
+    let (first, last) = (times().min().map(timestamp), times().max().map(timestamp));
     let sql = "WITH clock AS (
-             UPDATE core.clocks SET last = last + 1 WHERE client_id = $1 AND entity_id = $2 RETURNING last
+             UPDATE core.clocks SET last = last + 1, first_time = least(first_time, $3), last_time = greatest(last_time, $4)
+             WHERE client_id = $1 AND entity_id = $2 RETURNING last, first_time, last_time
          ), told AS (
              INSERT INTO core.commits (client_id, entity_id, batch_number) SELECT $1, $2, last FROM clock
          )
-         SELECT e.version, e.generation, clock.last FROM core.entities e CROSS JOIN clock WHERE e.client_id = $1 AND e.id = $2";
-    let turn: Option<Turn> = session.row(sql, &[&client, &placed.place.id]).await?;
+         SELECT e.version, e.generation, clock.last, clock.first_time, clock.last_time FROM core.entities e CROSS JOIN clock WHERE e.client_id = $1 AND e.id = $2";
+    let turn: Option<Turn> = session.row(sql, &[&client, &placed.place.id, &first, &last]).await?;
     match turn {
-        Some(turn) if turn.version == placed.version && turn.generation == placed.generation => Ok(turn.last),
+        Some(turn) if turn.version == placed.version && turn.generation == placed.generation => Ok(Numbered {
+            number: turn.last,
+            first: turn.first_time.unwrap_or(Timestamp::UNIX_EPOCH),
+            last: turn.last_time.unwrap_or(Timestamp::MAX),
+        }),
         _ => Err(Error::DefinitionChanged(placed.entity.code().to_owned())),
     }
 }

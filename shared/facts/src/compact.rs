@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use crate::MAX_TRIES;
 use crate::copy::timestamp;
-use crate::groups::stop_crowded;
-use crate::relocate::clear_leftovers;
+use crate::groups::{end_writing, stop_crowded};
+use crate::relocate::{UPKEEP_LOCK, clear_leftovers};
 use crate::volume::{self, Volume, level_name, levels};
 
 /// Length of the slices that one statement moves, so that a statement's memory is bounded after a large load.
@@ -44,13 +44,14 @@ pub async fn run(database: &Database, now: Timestamp) -> Result<Upkeep, Error> {
                 .map(|moved| Upkeep { moved, refreshed: 0 })?,
             Edition::Community => refresh(session).await.map(|refreshed| Upkeep { moved: 0, refreshed })?,
         };
+        end_writing(session, now).await?;
         clear_leftovers(session, now).await?;
         let before = now.checked_sub(HISTORY).unwrap_or(Timestamp::MIN);
         session.execute("SELECT core.forget_history($1)", &[&before]).await?;
         Ok(done)
     };
     // One run at a time: a second one returns at once.
-    Ok(database.alone("compact-rollups", upkeep).await?.unwrap_or_default())
+    Ok(database.alone(UPKEEP_LOCK, upkeep).await?.unwrap_or_default())
 }
 
 database::row! {
@@ -116,7 +117,7 @@ async fn move_client(session: &Session, volume: &Volume, waiting: &Waiting, clos
         from_us = end_us;
     }
     if let Some(touched) = touched {
-        stop_crowded(session, volume, Some(*client_id), touched).await?;
+        stop_crowded(session, volume, *client_id, touched).await?;
     }
     Ok(moved)
 }
@@ -139,6 +140,7 @@ database::row! {
     struct StaleRange {
         id: i64,
         volume: String,
+        client_id: Uuid,
         from_time: Timestamp,
         to_time: Timestamp,
     }
@@ -147,26 +149,44 @@ database::row! {
 /// Refreshes the aggregates over all stale ranges, then forgets those that were there before the refresh began. A range
 /// that a batch adds meanwhile stays: whether the refresh saw its rows is not known.
 async fn refresh(session: &Session) -> Result<u64, Error> {
-    let sql = "SELECT id, volume, from_time, to_time FROM core.stale_ranges";
+    let sql = "SELECT id, volume, client_id, from_time, to_time FROM core.stale_ranges";
     let ranges: Vec<StaleRange> = session.rows(sql, &[]).await?;
-    let ids: Vec<i64> = ranges.iter().map(|range| range.id).collect();
-    let mut hulls: BTreeMap<Volume, (i64, i64)> = BTreeMap::new();
+    let mut volumes: BTreeMap<Volume, Vec<StaleRange>> = BTreeMap::new();
     for range in ranges {
-        let hull = hulls.entry(Volume::named(range.volume)).or_insert((i64::MAX, i64::MIN));
-        *hull = (
-            hull.0.min(range.from_time.as_microsecond()),
-            hull.1.max(range.to_time.as_microsecond()),
-        );
+        volumes
+            .entry(Volume::named(range.volume.clone()))
+            .or_default()
+            .push(range);
     }
-    for (volume, (from_us, to_us)) in hulls {
+    let mut refreshed = 0;
+    for (volume, ranges) in volumes {
+        let (from_us, to_us) = hull(&ranges);
         for level in levels(Level::Minute) {
             refresh_level(session, &volume, level, from_us, to_us).await?;
         }
-        stop_crowded(session, &volume, None, [timestamp(from_us), timestamp(to_us)]).await?;
+        let ids: Vec<i64> = ranges.iter().map(|range| range.id).collect();
+        refreshed += session
+            .execute("DELETE FROM core.stale_ranges WHERE id = ANY ($1)", &[&ids])
+            .await?;
+        let mut clients: BTreeMap<Uuid, Vec<StaleRange>> = BTreeMap::new();
+        for range in ranges {
+            clients.entry(range.client_id).or_default().push(range);
+        }
+        for (client, ranges) in clients {
+            let (from_us, to_us) = hull(&ranges);
+            stop_crowded(session, &volume, client, [timestamp(from_us), timestamp(to_us)]).await?;
+        }
     }
-    session
-        .execute("DELETE FROM core.stale_ranges WHERE id = ANY ($1)", &[&ids])
-        .await
+    Ok(refreshed)
+}
+
+fn hull(ranges: &[StaleRange]) -> (i64, i64) {
+    let edges = ranges
+        .iter()
+        .map(|range| (range.from_time.as_microsecond(), range.to_time.as_microsecond()));
+    edges.fold((i64::MAX, i64::MIN), |hull, (from, to)| {
+        (hull.0.min(from), hull.1.max(to))
+    })
 }
 
 /// Refreshes whole days at every level: a grouping that is kept by hour or day only is in the levels below with the buckets of its finest. TimescaleDB

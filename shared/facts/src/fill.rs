@@ -3,6 +3,7 @@
 //! What is ingested after the change brings the new grouping's partials along, so only the facts of before are missing. A step takes the facts of some
 //! buckets, under the lock that each batch of the entity takes: batches of others don't wait at all, and those of its own for one step.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use catalog::{GroupingDefinition, Level};
@@ -17,6 +18,9 @@ use crate::states::from_facts;
 
 /// Facts of one step: 10 to 50 ms of the server, and so long a batch of the same entity may wait. A bucket that has more is one step.
 pub const MAX_STEP: i64 = 5_000;
+
+/// Longest that a step may take, waiting included: less than a run has left after its time. Where one bucket takes longer, its grouping can't be filled.
+const MAX_STEP_TIME: Duration = Duration::from_secs(30);
 
 /// For how many times as long as a step took the filling rests before the next: it has a tenth of one of the server's cores.
 const REST: u32 = 9;
@@ -159,29 +163,42 @@ impl Filling {
     }
 }
 
-/// All groupings that are being filled, or those of one client.
+/// The groupings of a client that are being filled.
 ///
 /// # Errors
 /// When the statement fails.
-pub async fn fillings(session: &Session, client: Option<Uuid>) -> Result<Vec<Filling>, Error> {
+pub async fn fillings(database: &Database, client: Uuid) -> Result<Vec<Filling>, Error> {
     let sql = "SELECT client_id, entity_id, grouping_id, from_time, to_time, filled_to, began_at FROM core.fillings
-        WHERE client_id = $1 OR $1 IS NULL ORDER BY began_at, entity_id, grouping_id";
-    session.rows(sql, &[&client]).await
+        WHERE client_id = $1 ORDER BY began_at, entity_id, grouping_id";
+    database.of(client).rows(sql, &[&client]).await
+}
+
+/// The oldest of each client, in the order in which they began. It takes the owner's login.
+async fn oldest_of_each(session: &Session) -> Result<Vec<Filling>, Error> {
+    let sql = "SELECT * FROM (
+             SELECT DISTINCT ON (client_id) client_id, entity_id, grouping_id, from_time, to_time, filled_to, began_at FROM core.fillings
+             ORDER BY client_id, began_at, entity_id, grouping_id
+         ) AS of_clients ORDER BY began_at";
+    session.rows(sql, &[]).await
 }
 
 /// Fills groupings, one step of each client in turn, until all are whole or `until` has come. `find` tells where a client's entity is. Returns how many
-/// became whole.
+/// became whole. One that fails keeps no other client's waiting; the next run tries it again.
 ///
 /// # Errors
-/// When a statement fails. What was filled stays; the next run goes on there.
+/// When what there is to fill can't be read.
 pub async fn run(
     database: &Database,
     find: impl AsyncFn(&Filling) -> Result<Option<Placed>, Error>,
     until: Instant,
 ) -> Result<usize, Error> {
-    let mut whole = 0;
+    let (mut whole, mut failed) = (0, BTreeSet::new());
     loop {
-        let fillings = fillings(&database.session().await?, None).await?;
+        let fillings = oldest_of_each(&database.session().await?).await?;
+        let fillings = fillings
+            .into_iter()
+            .filter(|filling| !failed.contains(&filling.client_id));
+        let fillings: Vec<Filling> = fillings.collect();
         if fillings.is_empty() {
             return Ok(whole);
         }
@@ -189,21 +206,29 @@ pub async fn run(
             if Instant::now() >= until {
                 return Ok(whole);
             }
-            let Some(placed) = find(filling).await? else {
-                tracing::warn!(client = %filling.client_id, entity = filling.entity_id, "an entity whose grouping is filled can't be found");
-                continue;
-            };
             let began = Instant::now();
-            match step(database, &placed, filling).await {
+            match turn(database, &find, filling).await {
                 Ok(is_whole) => whole += usize::from(is_whole),
                 // Its definition was changed just now: the next turn knows the new one.
                 Err(Error::DefinitionChanged(_)) => {}
-                Err(error) => return Err(error),
+                Err(cause) => {
+                    tracing::error!(client = %filling.client_id, entity = filling.entity_id, %cause, "a grouping can't be filled");
+                    failed.insert(filling.client_id);
+                }
             }
             tokio::time::sleep((began.elapsed() * REST).min(until.saturating_duration_since(Instant::now()))).await;
         }
-        tokio::time::sleep(Duration::from_millis(1)).await;
     }
+}
+
+async fn turn(
+    database: &Database,
+    find: &impl AsyncFn(&Filling) -> Result<Option<Placed>, Error>,
+    filling: &Filling,
+) -> Result<bool, Error> {
+    let placed = find(filling).await?;
+    let placed = placed.ok_or_else(|| Error::DefinitionChanged(format!("entity {}", filling.entity_id)))?;
+    step(database, &placed, filling).await
 }
 
 database::row! {
@@ -224,6 +249,7 @@ async fn step(database: &Database, placed: &Placed, filling: &Filling) -> Result
     let work = async |session: &Session| {
         let Place { volume, id, layout } = &placed.place;
         let lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
+        session.limit_transaction(MAX_STEP_TIME).await?;
         session.execute(lock, &[&writers_lock(client, &placed.place)]).await?;
         let sql = "SELECT version FROM core.entities WHERE client_id = $1 AND id = $2 AND generation = $3";
         let stored: Option<Version> = session.row(sql, &[&client, id, &placed.generation]).await?;

@@ -4,10 +4,11 @@
 //! client is told.
 
 use catalog::Level;
-use database::{Error, Session};
+use database::{Database, Error, Session};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::relocate::LEARNT_AFTER_SECONDS;
 use crate::volume::Volume;
 
 /// Most groups of one day's bucket: twenty times what a dashboard shows, and a third of the points that one answer may have. A dimension has few values;
@@ -23,20 +24,20 @@ database::row! {
     }
 }
 
-/// Stops the groupings that have too many groups in a day of a range, of one client or of all. The whole is never one of them.
+/// Stops the groupings that have too many groups in a day of a range of one client. The whole is never one of them.
 ///
 /// # Errors
 /// When a statement fails.
 pub(crate) async fn stop_crowded(
     session: &Session,
     volume: &Volume,
-    client: Option<Uuid>,
+    client: Uuid,
     [from, to]: [Timestamp; 2],
 ) -> Result<(), Error> {
     let sql = format!(
         "SELECT client_id, entity_id, grouping_id, max(groups) AS groups FROM (
              SELECT client_id, entity_id, grouping_id, bucket, count(*) AS groups FROM {}
-             WHERE bucket >= time_bucket('1 day', $1::timestamptz) AND bucket < $2 AND page = 0 AND grouping_id > 0 AND (client_id = $4 OR $4 IS NULL)
+             WHERE bucket >= time_bucket('1 day', $1::timestamptz) AND bucket < $2 AND page = 0 AND grouping_id > 0 AND client_id = $4
              GROUP BY client_id, entity_id, grouping_id, bucket HAVING count(*) > $3
          ) AS days GROUP BY client_id, entity_id, grouping_id",
         volume.rollup(Level::Day)
@@ -55,23 +56,40 @@ async fn stop(session: &Session, crowded: &Crowded) -> Result<(), Error> {
         grouping_id,
         groups,
     } = crowded;
-    // One statement: a reader and a writer know it by the generation.
+    // In one statement: whoever reads it learns of it by the generation, and is told.
     let sql = "WITH stopped AS (
              INSERT INTO core.stopped_groupings (client_id, entity_id, grouping_id, groups) VALUES ($1, $2, $3, $4)
              ON CONFLICT DO NOTHING RETURNING entity_id
+         ), given_up AS (
+             DELETE FROM core.fillings WHERE client_id = $1 AND entity_id = $2 AND grouping_id = $3
+         ), changed AS (
+             UPDATE core.entities SET generation = generation + 1 WHERE client_id = $1 AND id IN (SELECT entity_id FROM stopped) RETURNING id
          )
-         UPDATE core.entities SET generation = generation + 1 WHERE client_id = $1 AND id IN (SELECT entity_id FROM stopped)";
+         SELECT pg_notify('catalog', $1::uuid::text) FROM changed";
     if session
         .execute(sql, &[client_id, entity_id, grouping_id, groups])
         .await?
         > 0
     {
         tracing::warn!(client = %client_id, entity = entity_id, grouping = grouping_id, groups, "a grouping has too many groups: it is kept no longer");
-        session
-            .execute("SELECT pg_notify('catalog', $1)", &[&client_id.to_string()])
-            .await?;
     }
     Ok(())
+}
+
+/// Has batches bring a stopped grouping no more, once nobody can be reading it: until then a reader who has not heard of it misses nothing.
+///
+/// # Errors
+/// When the statement fails.
+pub(crate) async fn end_writing(session: &Session, now: Timestamp) -> Result<(), Error> {
+    let sql = "WITH ended AS (
+             UPDATE core.stopped_groupings SET is_written = false
+             WHERE is_written AND stopped_at < $1::timestamptz - make_interval(secs => $2) RETURNING client_id, entity_id
+         ), changed AS (
+             UPDATE core.entities e SET generation = generation + 1 FROM (SELECT DISTINCT client_id, entity_id FROM ended) d
+             WHERE e.client_id = d.client_id AND e.id = d.entity_id RETURNING e.client_id
+         )
+         SELECT pg_notify('catalog', client_id::text) FROM changed";
+    session.execute(sql, &[&now, &LEARNT_AFTER_SECONDS]).await.map(drop)
 }
 
 database::row! {
@@ -93,7 +111,7 @@ database::row! {
 ///
 /// # Errors
 /// When the statement fails.
-pub async fn stopped(session: &Session, client: Uuid) -> Result<Vec<Stopped>, Error> {
+pub async fn stopped(database: &Database, client: Uuid) -> Result<Vec<Stopped>, Error> {
     let sql = "SELECT entity_id, grouping_id, groups, stopped_at FROM core.stopped_groupings WHERE client_id = $1 ORDER BY stopped_at";
-    session.rows(sql, &[&client]).await
+    database.of(client).rows(sql, &[&client]).await
 }

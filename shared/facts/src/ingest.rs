@@ -257,7 +257,7 @@ async fn append(
     // One at a time, so that the numbers of commits are in the order of commits.
     let lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
     session.execute(lock, &[&writers_lock(client, &placed.place)]).await?;
-    let batch_number = next_number(session, client, placed).await?;
+    let batch_number = next_number(session, client, placed, parts).await?.number;
     let marks = mark(session, client, placed.entity.code(), source, batch_number, parts).await?;
     let new = marks.fresh(parts);
     let facts: Vec<&Fact> = new.iter().flat_map(Part::mapped).map(|mapped| &mapped.fact).collect();

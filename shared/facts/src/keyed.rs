@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::MAX_TRIES;
 use crate::batch::reject;
-use crate::clock::next_number;
+use crate::clock::{Numbered, next_number};
 use crate::commit::tell;
 use crate::copy::{self, Writing, timestamp};
 use crate::key::key_of;
@@ -66,7 +66,8 @@ async fn replace(
     source: &str,
     parts: &[Part<'_>],
 ) -> Result<Marks, Error> {
-    let batch_number = next_number(session, client, placed).await?;
+    let commit = next_number(session, client, placed, parts).await?;
+    let batch_number = commit.number;
     let marks = mark(session, client, placed.entity.code(), source, batch_number, parts).await?;
     let new = marks.fresh(parts);
     let facts = newest(&placed.entity, &new);
@@ -78,7 +79,7 @@ async fn replace(
         };
         let keys: Vec<Uuid> = facts.keys().copied().collect();
         let facts: Vec<&Fact> = facts.into_values().collect();
-        let mut times: BTreeSet<i64> = delete(session, writing, &keys).await?;
+        let mut times: BTreeSet<i64> = delete(session, writing, &keys, &commit).await?;
         times.extend(facts.iter().map(|fact| fact.time_us));
         copy::facts(session, writing, &facts).await?.finish().await?;
         for grouping in placed.kept() {
@@ -103,13 +104,19 @@ database::row! {
     }
 }
 
-/// Takes the facts that have the keys of new ones out, and returns their times. What they were is kept aside.
-async fn delete(session: &Session, writing: Writing<'_>, keys: &[Uuid]) -> Result<BTreeSet<i64>, Error> {
+/// Takes the facts that have the keys of new ones out, and returns their times. What they were is kept aside. It looks between the first
+/// and the last fact of the entity: chunks of other times are others'.
+async fn delete(
+    session: &Session,
+    writing: Writing<'_>,
+    keys: &[Uuid],
+    commit: &Numbered,
+) -> Result<BTreeSet<i64>, Error> {
     let Place { volume, id, .. } = &writing.placed.place;
     let sql = format!(
         "WITH gone AS (
              DELETE FROM {} f USING unnest($3::uuid[]) AS k (key)
-             WHERE f.client_id = $1 AND f.entity_id = $2 AND f.key = k.key RETURNING f.*
+             WHERE f.client_id = $1 AND f.entity_id = $2 AND f.key = k.key AND f.time >= $5 AND f.time <= $6 RETURNING f.*
          ), kept AS (
              INSERT INTO {} SELECT gone.*, $4::bigint, clock_timestamp() FROM gone
          )
@@ -118,7 +125,17 @@ async fn delete(session: &Session, writing: Writing<'_>, keys: &[Uuid]) -> Resul
         volume.replaced()
     );
     let deleted: Vec<Deleted> = session
-        .rows(&sql, &[&writing.client, id, &keys, &writing.batch_number])
+        .rows(
+            &sql,
+            &[
+                &writing.client,
+                id,
+                &keys,
+                &writing.batch_number,
+                &commit.first,
+                &commit.last,
+            ],
+        )
         .await?;
     Ok(deleted.iter().map(|fact| fact.time.as_microsecond()).collect())
 }

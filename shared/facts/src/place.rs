@@ -30,8 +30,8 @@ pub struct Placed {
     pub entity: Arc<Entity>,
     /// The same without groupings that are still being filled or kept no longer: what questions are planned with.
     pub readable: Arc<Entity>,
-    /// Numbers of the groupings that are kept no longer.
-    pub stopped: Vec<i16>,
+    /// Numbers of the groupings that batches bring no more.
+    pub unwritten: Vec<i16>,
     /// Place.
     pub place: Place,
     /// Version of the definition, for `ETag`.
@@ -49,14 +49,14 @@ pub fn writers_lock(client: Uuid, place: &Place) -> String {
 impl Placed {
     /// The groupings that are kept, by which facts are summed up on their way in.
     pub fn kept(&self) -> impl Iterator<Item = &GroupingDefinition> {
-        let is_stopped = |grouping: &GroupingDefinition| {
+        let is_unwritten = |grouping: &GroupingDefinition| {
             let id = self.place.layout.grouping_id(grouping);
-            id.is_ok_and(|id| self.stopped.contains(&id))
+            id.is_ok_and(|id| self.unwritten.contains(&id))
         };
         self.entity
             .groupings()
             .iter()
-            .filter(move |grouping| !is_stopped(grouping))
+            .filter(move |grouping| !is_unwritten(grouping))
     }
 
     /// The facts of a client's entity as a table of their own, for people: `time` and the attributes by their names. It is the right side of a `FROM`.

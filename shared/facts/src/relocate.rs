@@ -9,8 +9,9 @@ use crate::fill::stale;
 use crate::place::{Placed, writers_lock};
 use crate::volume::{Volume, volumes};
 
-/// Seconds after which nobody reads any more where an entity was: a reader learns of the move with its next question, and no statement takes longer.
-const CLEARED_AFTER_SECONDS: f64 = 120.0;
+/// Seconds after which nobody reads any more what was there before a change of place or groupings: a reader learns of it with its next question, and no
+/// statement takes longer.
+pub(crate) const LEARNT_AFTER_SECONDS: f64 = 120.0;
 
 /// The lock of the upkeep.
 pub(crate) const UPKEEP_LOCK: &str = "compact-rollups";
@@ -122,7 +123,9 @@ pub async fn clear_client(session: &Session, client: Uuid) -> Result<(), Error> 
             stale_for_nobody(session, &volume, client, None).await?;
         }
         for table in volume.tables(edition) {
-            session.execute(&format!("DELETE FROM {table} WHERE client_id = $1"), &[&client]).await?;
+            session
+                .execute(&format!("DELETE FROM {table} WHERE client_id = $1"), &[&client])
+                .await?;
         }
     }
     Ok(())
@@ -136,7 +139,10 @@ async fn stale_for_nobody(session: &Session, volume: &Volume, client: Uuid, enti
          WHERE client_id = $3 AND (entity_id = $4 OR $4 IS NULL) HAVING count(*) > 0",
         volume.partials()
     );
-    session.execute(&sql, &[&volume.name(), &Uuid::nil(), &client, &entity]).await.map(drop)
+    session
+        .execute(&sql, &[&volume.name(), &Uuid::nil(), &client, &entity])
+        .await
+        .map(drop)
 }
 
 database::row! {
@@ -153,7 +159,7 @@ database::row! {
 /// When a statement fails.
 pub(crate) async fn clear_leftovers(session: &Session, now: Timestamp) -> Result<u64, Error> {
     let sql = "SELECT volume, client_id, entity_id FROM core.leftovers WHERE left_at < $1::timestamptz - make_interval(secs => $2) ORDER BY left_at";
-    let leftovers: Vec<Leftover> = session.rows(sql, &[&now, &CLEARED_AFTER_SECONDS]).await?;
+    let leftovers: Vec<Leftover> = session.rows(sql, &[&now, &LEARNT_AFTER_SECONDS]).await?;
     let mut all = 0;
     for left in leftovers {
         let volume = Volume::named(left.volume);

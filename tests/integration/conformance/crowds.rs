@@ -53,9 +53,7 @@ async fn a_grouping_of_too_many_groups_is_kept_no_longer_and_answered_from_the_f
             shop.sell_in(most + 1).await;
             assert!(!shop.sales_by_region().await.unwrap().plan[0].raw);
             shop.compact("2026-04-01T00:00:00Z").await;
-            let session = shop.database.app.session().await.unwrap();
-            let stopped = groups::stopped(&session, shop.ours).await.unwrap();
-            drop(session);
+            let stopped = groups::stopped(&shop.database.app, shop.ours).await.unwrap();
             // By region, and by region and whether it was big.
             assert_eq!(stopped.len(), 2, "{stopped:?}");
             assert!(
@@ -66,7 +64,9 @@ async fn a_grouping_of_too_many_groups_is_kept_no_longer_and_answered_from_the_f
             assert!(answer.plan[0].raw);
             assert_eq!(answer.points.len(), most + 1);
 
-            // What comes after is no part of them, and an answer all the same.
+            // Once nobody can be reading them batches bring them no more, and everything is answered all the same.
+            shop.compact("2099-01-01T00:00:00Z").await;
+            assert_eq!(shop.definitions(shop.ours).await.placed["Sale"].kept().count(), 2);
             shop.sell(shop.ours, &[sale("r5", "2026-03-28T09:00:00Z", "7", 1)])
                 .await;
             let facts: i64 = shop

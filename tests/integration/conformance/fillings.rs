@@ -31,8 +31,7 @@ fn many() -> Vec<Value> {
 
 impl Shop {
     async fn fillings(&self) -> Vec<Filling> {
-        let session = self.database.app.session().await.unwrap();
-        fill::fillings(&session, Some(self.ours)).await.unwrap()
+        fill::fillings(&self.database.app, self.ours).await.unwrap()
     }
 
     async fn fill_until(&self, until: Instant) -> usize {
@@ -46,7 +45,7 @@ impl Shop {
                 .find(|placed| placed.place.id == filling.entity_id)
                 .cloned())
         };
-        fill::run(&self.database.app, find, until).await.unwrap()
+        fill::run(&self.database.owner, find, until).await.unwrap()
     }
 
     /// Adds the grouping by till, which is filled afterwards.

@@ -100,8 +100,9 @@ async fn rows_are_read_from_the_columns_that_statements_have() {
             0
         );
         assert_eq!(facts::volume::volumes(&session).await.unwrap().len(), 1);
-        assert_eq!(facts::fill::fillings(&session, Some(client)).await.unwrap().len(), 0);
         drop(session);
+        assert_eq!(facts::fill::fillings(app, client).await.unwrap().len(), 0);
+        assert_eq!(facts::groups::stopped(app, client).await.unwrap().len(), 0);
         facts::health::check(app).await.unwrap();
         facts::compact::run(owner, now).await.unwrap();
         database.drop_it().await.unwrap();

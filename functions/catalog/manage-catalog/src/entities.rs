@@ -10,12 +10,15 @@ use catalog::EntityDefinition;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
 use platform::versions::{etag, expected_version};
-use records::definitions;
+use records::definitions::{self, Written};
 
 use crate::refusals::{invalid, version};
 use crate::{Context, same_code};
 
 const WHAT: &str = "entity";
+
+/// Tries of a replacement that meets a move or a grouping that becomes readable.
+const MAX_TRIES: usize = 3;
 
 pub(crate) async fn create(
     State(context): State<Context>,
@@ -83,19 +86,24 @@ pub(crate) async fn replace(
 ) -> Result<Response, Problem> {
     same_code(&code, &definition.code)?;
     let expected = expected_version(&headers)?;
-    let known = context.definitions(caller.client).await?;
-    let old = known
-        .placed
-        .get(&code)
-        .cloned()
-        .ok_or_else(|| Problem::not_found(WHAT, &code))?;
-    let mut catalog = known.catalog.clone();
-    let entity = catalog
-        .replace_entity(definition)
-        .map_err(|problems| invalid(WHAT, &code, problems))?;
-    let written = definitions::replace_entity(&context.database, caller.client, &old, &entity, expected)
-        .await
-        .context("replace entity")?;
+    let mut tries = 1;
+    let (entity, written) = loop {
+        let known = context.definitions(caller.client).await?;
+        let old = known.placed.get(&code).cloned();
+        let old = old.ok_or_else(|| Problem::not_found(WHAT, &code))?;
+        let mut catalog = known.catalog.clone();
+        let entity = catalog
+            .replace_entity(definition.clone())
+            .map_err(|problems| invalid(WHAT, &code, problems))?;
+        let written = definitions::replace_entity(&context.database, caller.client, &old, &entity, expected)
+            .await
+            .context("replace entity")?;
+        // What changed is where it is, or what is kept of its groupings, which is nothing to who replaces it.
+        if written != Written::Stale(old.version) || tries == MAX_TRIES {
+            break (entity, written);
+        }
+        tries += 1;
+    };
     let version = version(written, WHAT, &code)?;
     Ok((
         etag(version),

@@ -23,11 +23,11 @@ pub(crate) async fn list(
 ) -> Result<Json<Groupings>, Problem> {
     let known = context.definitions(caller.client).await?;
     let placed = known.placed.get(&code).ok_or_else(|| Problem::not_found(WHAT, &code))?;
-    let session = context.database.session().await.context("read groupings")?;
-    let fillings = fill::fillings(&session, Some(caller.client))
+    let database = &context.database;
+    let fillings = fill::fillings(database, caller.client)
         .await
         .context("read groupings")?;
-    let stopped = groups::stopped(&session, caller.client)
+    let stopped = groups::stopped(database, caller.client)
         .await
         .context("read groupings")?;
     let entity = placed.place.id;

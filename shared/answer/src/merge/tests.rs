@@ -167,10 +167,22 @@ fn entities_that_lie_alike_are_read_apart() {
     let mut merged = Merged::default();
     merged.add(CLIENT, &place("volume_1", 1, &flights), question(&flights, 0..1, &[]));
     for (client, id) in [(CLIENT, 2), (OTHER, 3)] {
-        merged.add(client, &place("volume_1", id, &transfers), question(&transfers, 0..1, &[]));
+        merged.add(
+            client,
+            &place("volume_1", id, &transfers),
+            question(&transfers, 0..1, &[]),
+        );
     }
-    assert_eq!(merged.reads().len(), 2, "the transfers of both clients are read together");
+    assert_eq!(
+        merged.reads().len(),
+        2,
+        "the transfers of both clients are read together"
+    );
     assert_eq!(merged.reads()[1].members, [(CLIENT, 2), (OTHER, 3)]);
-    merged.add(CLIENT, &place("volume_1", 4, &transfers), question(&transfers, 0..1, &[]));
+    merged.add(
+        CLIENT,
+        &place("volume_1", 4, &transfers),
+        question(&transfers, 0..1, &[]),
+    );
     assert_eq!(merged.reads().len(), 3, "another entity of one client");
 }

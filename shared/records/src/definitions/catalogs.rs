@@ -91,6 +91,8 @@ struct EntityRow {
     filling: Vec<i16>,
     /// Numbers of the groupings that are kept no longer.
     stopped: Vec<i16>,
+    /// Those of them that batches bring no more.
+    unwritten: Vec<i16>,
 }
 
 #[derive(serde::Deserialize)]
@@ -161,7 +163,7 @@ fn placed(entity: Arc<Entity>, row: EntityRow) -> Placed {
     Placed {
         entity,
         readable,
-        stopped: row.stopped,
+        unwritten: row.unwritten,
         place: Place {
             volume: row.volume,
             id: row.id,

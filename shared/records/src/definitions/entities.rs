@@ -89,7 +89,7 @@ async fn replace(change: &Change<'_>, old: &Placed, entity: &Entity, expected: O
     let entity = Arc::new(entity.clone());
     let placed = Placed {
         readable: Arc::clone(&entity),
-        stopped: old.stopped.clone(),
+        unwritten: old.unwritten.clone(),
         entity,
         place: Place {
             layout: Arc::new(layout),

@@ -5,6 +5,7 @@
 
 mod clients;
 mod files;
+mod process;
 
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 use tracing_subscriber::EnvFilter;
 use uuid::Uuid;
 
+pub use self::process::{CloudProcess, signal};
 use crate::databases::{TestDatabase, servers};
 
 /// The state folder of the product that all tests of a run share; `infra/setup/with-test-product` sets it.
@@ -57,7 +59,11 @@ impl Product {
         ready(Self::try_start().await, "the product does not start")
     }
 
-    fn connect(state: PathBuf) -> Result<Self> {
+    /// One that runs, by its state folder.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn connect(state: PathBuf) -> Result<Self> {
         let access = Access::read(&state)?;
         Ok(Self {
             database: TestDatabase::existing(&access.database_url)?,

@@ -2,7 +2,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint invoke bench-live bench-ingest bench-proposals bench-build rebuilds event build build-all build-bench fetch fetch-test tools
+.PHONY: help run test lint invoke bench-live bench-ingest bench-clients endurance bench-proposals bench-build rebuilds event build build-all build-bench fetch fetch-test tools
 # Cargo uses all cores by itself, and its lock makes two calls wait for each other.
 .NOTPARALLEL:
 
@@ -14,9 +14,11 @@ export RUSTC_WORKSPACE_WRAPPER ?= $(shell command -v clippy-driver)
 
 local_cloud := $(CARGO_TARGET_DIR)/debug/local-cloud
 # What is measured is optimised as what is deployed is.
-bench := infra/setup/with-environment env FUNCTIONS_DIR="$(CARGO_TARGET_DIR)/release" infra/setup/with-test-database cargo bench -p tests --bench
+measured := infra/setup/with-environment env FUNCTIONS_DIR="$(CARGO_TARGET_DIR)/release"
+bench := $(measured) infra/setup/with-test-database cargo bench -p tests --bench
 # Left unquoted where it is used: it holds any number of arguments.
 ARGS ?=
+MINUTES ?= 10
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -41,6 +43,12 @@ bench-live: build-bench ## Measure what dashboards wait for (ARGS="crowd takeove
 
 bench-ingest: build-bench ## Measure events per second against a bare COPY
 	@exec $(bench) ingest
+
+bench-clients: build-bench ## Measure what clients notice of each other (ARGS="--beside 149acd2" floods another commit too, in the same run)
+	@exec $(measured) infra/setup/with-test-database infra/setup/bench-clients $(ARGS)
+
+endurance: build-bench ## Flood, kill and restart everything, then account for every event and number: make endurance MINUTES=10 ARGS="--seed 7"
+	@exec $(measured) cargo bench -p tests --bench endurance -- --minutes $(MINUTES) $(ARGS)
 
 bench-proposals: build-bench ## Measure quotes, computed and over HTTP, and documents (WEASYPRINT_PYTHON=... compares them with WeasyPrint's)
 	@$(bench) proposals

@@ -45,7 +45,7 @@ fn sample_events_are_what_their_triggers_send() {
             }
             "authorize-request" => check::<ApiGatewayCustomAuthorizerRequestTypeRequest>(&file, &event),
             "manage-connections" | "manage-subscriptions" => check::<ApiGatewayWebsocketProxyRequest>(&file, &event),
-            "load-files" => {
+            "load-files" | "queue-files" => {
                 let told = parse::<Value>(&file, queued(&file, &event));
                 if told["Event"] != "s3:TestEvent" {
                     check::<S3Event>(&file, &told);

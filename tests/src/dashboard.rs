@@ -54,10 +54,29 @@ impl Dashboard {
     /// # Panics
     /// When it is refused.
     pub async fn open(address: &str) -> Self {
-        match tokio_tungstenite::connect_async(address).await {
-            Ok((socket, _)) => Self(socket),
-            Err(error) => panic!("a dashboard can't connect: {error}"),
+        match Self::try_open(address).await {
+            Ok(dashboard) => dashboard,
+            Err(error) => panic!("{error:#}"),
         }
+    }
+
+    /// Connects to an [`address`] where there may be nobody.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn try_open(address: &str) -> Result<Self> {
+        let connected = tokio_tungstenite::connect_async(address).await;
+        let (socket, _) = connected.context("a dashboard can't connect")?;
+        Ok(Self(socket))
+    }
+
+    /// Sends a message over a connection that may be gone.
+    ///
+    /// # Errors
+    /// When it is.
+    pub async fn try_send(&mut self, message: &Value) -> Result<()> {
+        let sent = self.0.send(Message::text(message.to_string())).await;
+        sent.context("the connection is gone")
     }
 
     /// The HTTP status that a connection is answered with: 101 when it opens.

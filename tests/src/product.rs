@@ -60,7 +60,11 @@ impl Product {
         ready(Self::try_start().await, "the product does not start")
     }
 
-    fn connect(state: PathBuf) -> Result<Self> {
+    /// One that runs, by its state folder.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn connect(state: PathBuf) -> Result<Self> {
         let access = Access::read(&state)?;
         Ok(Self {
             database: TestDatabase::existing(&access.database_url)?,

@@ -26,7 +26,11 @@ impl Product {
         ready(self.try_put_object(key, bytes).await, "a file is not stored");
     }
 
-    async fn try_put_object(&self, key: &str, bytes: Vec<u8>) -> Result<()> {
+    /// Puts an object where S3 may be gone.
+    ///
+    /// # Errors
+    /// When S3 refuses it or does not answer.
+    pub async fn try_put_object(&self, key: &str, bytes: Vec<u8>) -> Result<()> {
         let bucket = self.access.incoming_bucket.as_deref();
         let config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())

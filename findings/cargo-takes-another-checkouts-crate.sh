@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 #
-# cargo 1.95.0, with nothing else installed.
+# cargo and rustc 1.95.0, as rustup installs them (rustup 1.29.0 fetches that version when it is missing), and no package.
 #
 # What one would expect: two checkouts of one workspace may share a build folder (`CARGO_TARGET_DIR`), as The Cargo Book says of a shared cache of
 # dependencies. A package id of a path dependency has the path, so crates of two folders are two packages, and a build takes neither's for the other's.
@@ -19,6 +19,10 @@
 #
 # What we do: infra/setup/build notes which checkout built last, and touches the sources when it is another one.
 set -euo pipefail
+
+# The version, whatever a machine uses otherwise.
+export RUSTUP_TOOLCHAIN=1.95.0
+unset RUSTC_WRAPPER RUSTC_WORKSPACE_WRAPPER RUSTFLAGS
 
 folder=$(mktemp -d)
 trap 'rm -rf -- "$folder"' EXIT
@@ -49,5 +53,6 @@ touched=$(run second)
 
 cargo --version
 printf 'first checkout:  %s\nsecond checkout: %s\nafter a touch:   %s\n' "$first" "$second" "$touched"
+[[ $(cargo --version) == "cargo 1.95.0 "* ]] || { echo "this is not the version that was looked at" >&2; exit 1; }
 [[ $first == "library of the first" && $second == "library of the first" && $touched == "library of the second" ]] ||
   { echo "the behaviour has changed" >&2; exit 1; }

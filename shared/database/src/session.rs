@@ -156,6 +156,15 @@ impl Session {
         Ok(Box::pin(BinaryCopyInWriter::new(sink, types)))
     }
 
+    /// Waits for a lock by its name, and has it until the running transaction ends.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn lock(&self, name: &str) -> Result<(), Error> {
+        let sql = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
+        self.execute(sql, &[&name]).await.map(drop)
+    }
+
     /// Leaves each of the next statements of the running transaction what is left of `limit` since the transaction began. Asked
     /// again before every statement that may wait or work for long, it bounds the transaction as a whole.
     ///

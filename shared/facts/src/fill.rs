@@ -13,6 +13,7 @@ use series::calendar::{floor_us, length_us};
 use uuid::Uuid;
 
 use crate::copy::timestamp;
+use crate::notifications::definitions_changed;
 use crate::place::{Place, Placed, writers_lock};
 use crate::states::from_facts;
 
@@ -248,9 +249,8 @@ async fn step(database: &Database, placed: &Placed, filling: &Filling) -> Result
     let client = filling.client_id;
     let work = async |session: &Session| {
         let Place { volume, id, layout } = &placed.place;
-        let lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
         session.limit_transaction(MAX_STEP_TIME).await?;
-        session.execute(lock, &[&writers_lock(client, &placed.place)]).await?;
+        session.lock(&writers_lock(client, &placed.place)).await?;
         let sql = "SELECT version FROM core.entities WHERE client_id = $1 AND id = $2 AND generation = $3";
         let stored: Option<Version> = session.row(sql, &[&client, id, &placed.generation]).await?;
         let grouping = layout
@@ -312,10 +312,7 @@ async fn finish(
         .await?;
     let sql = "UPDATE core.entities SET generation = generation + 1 WHERE client_id = $1 AND id = $2";
     session.execute(sql, &key[..2]).await?;
-    session
-        .execute("SELECT pg_notify('catalog', $1)", &[&client.to_string()])
-        .await
-        .map(drop)
+    definitions_changed(session, client).await
 }
 
 /// Has all rollups of an entity read from the partials until they were refreshed (Community edition).

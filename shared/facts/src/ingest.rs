@@ -255,8 +255,7 @@ async fn append(
     parts: &[Part<'_>],
 ) -> Result<Marks, Error> {
     // One at a time, so that the numbers of commits are in the order of commits.
-    let lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
-    session.execute(lock, &[&writers_lock(client, &placed.place)]).await?;
+    session.lock(&writers_lock(client, &placed.place)).await?;
     let batch_number = next_number(session, client, placed, parts).await?.number;
     let marks = mark(session, client, placed.entity.code(), source, batch_number, parts).await?;
     let new = marks.fresh(parts);

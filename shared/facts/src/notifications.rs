@@ -1,6 +1,6 @@
 //! What wakes the publisher between its ticks: commits of facts, and what subscribers and administrators did.
 
-use database::{Database, Error, listener};
+use database::{Database, Error, Session, listener};
 use uuid::Uuid;
 
 use crate::commit::Committed;
@@ -84,6 +84,15 @@ impl Listener {
         self.understood &= notification.is_some();
         notification
     }
+}
+
+/// Tells whoever keeps a client's definitions that they changed, at the commit of the running transaction.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn definitions_changed(session: &Session, client: Uuid) -> Result<(), Error> {
+    let sql = "SELECT pg_notify('catalog', $1)";
+    session.execute(sql, &[&client.to_string()]).await.map(drop)
 }
 
 /// Tells a shard's publisher that subscriptions changed.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::fill::stale;
+use crate::notifications::definitions_changed;
 use crate::place::{Placed, writers_lock};
 use crate::volume::{Volume, volumes};
 
@@ -42,10 +43,9 @@ pub async fn relocate(database: &Database, client: Uuid, placed: &Placed, to: &V
 
 async fn move_over(session: &Session, client: Uuid, placed: &Placed, to: &Volume) -> Result<(), Error> {
     let (from, id) = (&placed.place.volume, placed.place.id);
-    let lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
     // The upkeep moves partials up, which must not happen between two of the copies. It is waited for before the writers wait.
-    session.execute(lock, &[&UPKEEP_LOCK]).await?;
-    session.execute(lock, &[&writers_lock(client, &placed.place)]).await?;
+    session.lock(UPKEEP_LOCK).await?;
+    session.lock(&writers_lock(client, &placed.place)).await?;
     let sql = "SELECT version FROM core.entities WHERE client_id = $1 AND id = $2 AND version = $3 AND generation = $4";
     let stored: Option<Stored> = session
         .row(sql, &[&client, &id, &placed.version, &placed.generation])
@@ -81,10 +81,7 @@ async fn move_over(session: &Session, client: Uuid, placed: &Placed, to: &Volume
             &[&to.name(), &id],
         )
         .await?;
-    session
-        .execute("SELECT pg_notify('catalog', $1)", &[&client.to_string()])
-        .await
-        .map(drop)
+    definitions_changed(session, client).await
 }
 
 /// Clears an entity's rows out of a volume; at most so many of each table, or all. Returns how many there were.
@@ -113,8 +110,7 @@ async fn clear(session: &Session, client: Uuid, id: i32, volume: &Volume, most: 
 /// # Errors
 /// When a statement fails.
 pub async fn clear_client(session: &Session, client: Uuid) -> Result<(), Error> {
-    let lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
-    session.execute(lock, &[&UPKEEP_LOCK]).await?;
+    session.lock(UPKEEP_LOCK).await?;
     let writers = "SELECT pg_advisory_xact_lock(hashtextextended($1::text || '/' || id, 0)) FROM core.entities WHERE client_id = $2 ORDER BY id";
     session.execute(writers, &[&client.to_string(), &client]).await?;
     let edition = session.edition().await?;

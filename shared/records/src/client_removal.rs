@@ -1,6 +1,7 @@
 //! A client goes, with all that the database has of it.
 
 use database::{Database, Error, Scope, Session};
+use facts::notifications::definitions_changed;
 use facts::relocate;
 use uuid::Uuid;
 
@@ -60,9 +61,7 @@ pub async fn remove(database: &Database, client: Uuid, name: &str) -> Result<boo
         session
             .execute("DELETE FROM core.clients WHERE id = $1", &[&client])
             .await?;
-        session
-            .execute("SELECT pg_notify('catalog', $1)", &[&client.to_string()])
-            .await?;
+        definitions_changed(session, client).await?;
         tracing::info!(%client, name, "a client is removed");
         Ok(true)
     };

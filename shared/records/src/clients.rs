@@ -111,12 +111,7 @@ pub async fn provision(database: &Database, new: &NewClient<'_>) -> Result<Provi
 }
 
 async fn find_or_create(session: &Session, new: &NewClient<'_>) -> Result<Provisioned, Error> {
-    session
-        .execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended('provision-client', 0))",
-            &[],
-        )
-        .await?;
+    session.lock("provision-client").await?;
     let email = new.email.as_str();
     let sql = "SELECT client_id, id FROM core.users WHERE email = $1";
     if let Some(Membership { client_id, id }) = session.row(sql, &[&email]).await? {

@@ -36,11 +36,7 @@ impl Registry {
     pub async fn forgive_attempt(&self, key: &str, now: Timestamp) -> Result<()> {
         let key = Key::attempts(key);
         let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", key.pk())
-            .key("sk", key.sk())
+            .update(&key)
             .update_expression("ADD attempt_count :less")
             .condition_expression("expires_at > :now AND attempt_count > :none")
             .expression_attribute_values(":less", number(-1))
@@ -53,11 +49,7 @@ impl Registry {
     /// Counts within a window that is open and not full.
     async fn count_attempt(&self, key: &Key, now: Timestamp) -> Result<bool> {
         let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", key.pk())
-            .key("sk", key.sk())
+            .update(key)
             .update_expression("ADD attempt_count :one")
             .condition_expression("expires_at > :now AND attempt_count < :limit")
             .expression_attribute_values(":one", number(1))

@@ -259,11 +259,7 @@ impl Registry {
     pub(crate) async fn take_number(&self, shard: u32, now: Timestamp) -> Result<u64> {
         let key = Key::in_shard(shard, keys::SEQUENCE);
         let counted = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", key.pk())
-            .key("sk", key.sk())
+            .update(&key)
             .update_expression("ADD last_number :one SET taken_at = :now")
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":now", time(now))

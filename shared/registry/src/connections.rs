@@ -143,11 +143,7 @@ impl Registry {
     pub async fn touch(&self, peer: Peer<'_>, now: Timestamp) -> Result<bool> {
         let key = peer.card();
         let touched = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", key.pk())
-            .key("sk", key.sk())
+            .update(&key)
             .update_expression("SET seen_at = :seen")
             .condition_expression("attribute_exists(pk) AND expires_at > :now")
             .expression_attribute_values(":seen", time(now))

@@ -158,11 +158,7 @@ impl Registry {
         }
         let key = quota.key(of);
         let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", key.pk())
-            .key("sk", key.sk())
+            .update(&key)
             .update_expression("SET #count = #count - :fewer")
             // Counted anew in between, it may be less already.
             .condition_expression("#count >= :fewer")
@@ -180,11 +176,7 @@ impl Registry {
         };
         let key = quota.key(of);
         let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", key.pk())
-            .key("sk", key.sk())
+            .update(&key)
             .update_expression("ADD #count :more SET #expires = :expires")
             .condition_expression("attribute_not_exists(#count) OR #count <= :room")
             .expression_attribute_names("#count", quota.attribute())
@@ -223,11 +215,7 @@ impl Registry {
     async fn set_counts(&self, key: &Key, before: &Item, counts: &[(&str, usize)], now: Timestamp) -> Result<bool> {
         let expires = now.as_second().saturating_add(CONNECTION_SECONDS);
         let mut update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", key.pk())
-            .key("sk", key.sk())
+            .update(key)
             .expression_attribute_values(":now", time(now))
             .expression_attribute_values(":expires", number(expires));
         let (mut sets, mut conditions) = (format!("{COUNTED_AT} = :now, {EXPIRES_AT} = :expires"), Vec::new());

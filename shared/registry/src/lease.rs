@@ -120,12 +120,15 @@ impl Registry {
     fn update_lease(&self, shard: u32, duty: Duty) -> UpdateItemFluentBuilder {
         // No TTL: the fence must never start again.
         let key = duty.key(shard);
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", key.pk())
-            .key("sk", key.sk())
-            .return_values(ReturnValue::AllNew)
+        self.update(&key).return_values(ReturnValue::AllNew)
+    }
+}
+
+impl Registry {
+    /// An update of one item, to be completed and sent.
+    pub(crate) fn update(&self, key: &Key) -> UpdateItemFluentBuilder {
+        let update = self.client.update_item().table_name(&self.table);
+        update.key("pk", key.pk()).key("sk", key.sk())
     }
 }
 

@@ -6,10 +6,10 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::item::{EXPIRES_AT, Item, number, read_number};
+use crate::item::{EXPIRES_AT, number, read_number};
 use crate::keys::Key;
 use crate::lease::changed;
-use crate::{Error, Registry, Result};
+use crate::{Registry, Result};
 
 /// The most events that a client may send in a minute, unless its own row says otherwise: 5,000 a second, about half of what one `ingest-events` writes,
 /// of which four are at work.
@@ -62,7 +62,7 @@ impl Registry {
     /// # Errors
     /// When DynamoDB does not answer.
     pub async fn limits(&self, client: Uuid) -> Result<Limits> {
-        let item = self.quota_item(&Key::limits(client)).await?;
+        let item = self.get(&Key::limits(client)).await?.unwrap_or_default();
         let usual = Limits::default();
         let or = |attribute, usual| read_number(&item, attribute).unwrap_or(usual);
         Ok(Limits {
@@ -104,11 +104,7 @@ impl Registry {
     pub async fn take_events(&self, client: Uuid, count: u64, limit: u64, now: Timestamp) -> Result<bool> {
         let key = Key::minute(client, minute_of(now));
         let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", key.pk())
-            .key("sk", key.sk())
+            .update(&key)
             .update_expression("ADD event_count :count SET #expires = :expires")
             .condition_expression("attribute_not_exists(event_count) OR event_count <= :room")
             .expression_attribute_names("#expires", EXPIRES_AT)
@@ -123,25 +119,17 @@ impl Registry {
     /// # Errors
     /// When DynamoDB does not answer.
     pub async fn events_taken(&self, client: Uuid, now: Timestamp) -> Result<u64> {
-        let item = self.quota_item(&Key::minute(client, minute_of(now))).await?;
+        let item = self
+            .get(&Key::minute(client, minute_of(now)))
+            .await?
+            .unwrap_or_default();
         Ok(read_number(&item, "event_count").unwrap_or(0))
-    }
-
-    async fn quota_item(&self, key: &Key) -> Result<Item> {
-        let get = self.client.get_item().table_name(&self.table);
-        let answer = get.key("pk", key.pk()).key("sk", key.sk()).send().await;
-        let answer = answer.map_err(Error::service("read a quota"))?;
-        Ok(answer.item.unwrap_or_default())
     }
 
     async fn set_quota(&self, client: Uuid, attribute: &str, value: u64) -> Result<()> {
         let key = Key::limits(client);
         let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", key.pk())
-            .key("sk", key.sk())
+            .update(&key)
             .update_expression("SET #attribute = :value")
             .expression_attribute_names("#attribute", attribute)
             .expression_attribute_values(":value", number(value));

@@ -33,11 +33,7 @@ impl Registry {
     pub async fn redeem_refresh(&self, token: Uuid, now: Timestamp) -> Result<bool> {
         let key = Key::refresh(token);
         let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", key.pk())
-            .key("sk", key.sk())
+            .update(&key)
             .update_expression("SET redeemed_at = :at")
             .condition_expression("attribute_exists(pk) AND attribute_not_exists(redeemed_at) AND expires_at > :now")
             .expression_attribute_values(":at", time(now))

@@ -5,6 +5,7 @@ use std::time::Duration;
 use catalog::Catalog;
 use database::{Database, Error, Session};
 use facts::Place;
+use facts::notifications::definitions_changed;
 use facts::place::writers_lock;
 use uuid::Uuid;
 
@@ -36,9 +37,7 @@ pub(super) async fn change(
     let written = database.transaction(client, async |session: &Session| {
         let written = work(Change { session, client }).await?;
         if matches!(written, Written::Stored(_)) {
-            session
-                .execute("SELECT pg_notify('catalog', $1)", &[&client.to_string()])
-                .await?;
+            definitions_changed(session, client).await?;
         }
         Ok(written)
     });
@@ -67,9 +66,7 @@ impl Change<'_> {
 
     async fn lock(&self, name: &str) -> Result<(), Error> {
         self.session.limit_transaction(MAX_CHANGE).await?;
-        self.session
-            .execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", &[&name])
-            .await?;
+        self.session.lock(name).await?;
         self.session.limit_transaction(MAX_CHANGE).await
     }
 }

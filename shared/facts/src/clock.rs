@@ -27,6 +27,22 @@ database::row! {
     }
 }
 
+/// The first and the last time of facts that a transaction brings; `None` where it brings none.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Span(Option<(Timestamp, Timestamp)>);
+
+impl Span {
+    pub(crate) fn of(parts: &[Part<'_>]) -> Self {
+        let times = || parts.iter().flat_map(Part::mapped).map(|mapped| mapped.fact.time_us);
+        Self(
+            times()
+                .min()
+                .zip(times().max())
+                .map(|(first, last)| (timestamp(first), timestamp(last))),
+        )
+    }
+}
+
 /// The number of this transaction's commit, and between what times all facts of the entity are, with those that it brings. The caller has the writers' lock
 /// until it ends.
 ///
@@ -37,10 +53,9 @@ pub(crate) async fn next_number(
     session: &Session,
     client: Uuid,
     placed: &Placed,
-    parts: &[Part<'_>],
+    span: Span,
 ) -> Result<Numbered, Error> {
-    let times = || parts.iter().flat_map(Part::mapped).map(|mapped| mapped.fact.time_us);
-    let (first, last) = (times().min().map(timestamp), times().max().map(timestamp));
+    let (first, last) = span.0.unzip();
     let sql = "WITH clock AS (
              UPDATE core.clocks SET last = last + 1, first_time = least(first_time, $3), last_time = greatest(last_time, $4)
              WHERE client_id = $1 AND entity_id = $2 RETURNING last, first_time, last_time
@@ -57,4 +72,14 @@ pub(crate) async fn next_number(
         }),
         _ => Err(Error::DefinitionChanged(placed.entity.code().to_owned())),
     }
+}
+
+/// Says between what times the facts are that the transaction has brought, where that was not known when its number was taken.
+pub(crate) async fn widen(session: &Session, client: Uuid, placed: &Placed, span: Span) -> Result<(), Error> {
+    let Some((first, last)) = span.0 else { return Ok(()) };
+    let sql = "UPDATE core.clocks SET first_time = least(first_time, $3), last_time = greatest(last_time, $4) WHERE client_id = $1 AND entity_id = $2";
+    session
+        .execute(sql, &[&client, &placed.place.id, &first, &last])
+        .await
+        .map(drop)
 }

@@ -16,9 +16,9 @@ use uuid::Uuid;
 
 use crate::MAX_TRIES;
 use crate::batch::reject;
-use crate::clock::{Numbered, next_number};
+use crate::clock::{Numbered, Span, next_number};
 use crate::commit::tell;
-use crate::copy::{self, Writing, timestamp};
+use crate::copy::{CopyingFacts, Writing, timestamp};
 use crate::key::key_of;
 use crate::mark::{Marks, mark};
 use crate::part::Part;
@@ -66,7 +66,7 @@ async fn replace(
     source: &str,
     parts: &[Part<'_>],
 ) -> Result<Marks, Error> {
-    let commit = next_number(session, client, placed, parts).await?;
+    let commit = next_number(session, client, placed, Span::of(parts)).await?;
     let batch_number = commit.number;
     let marks = mark(session, client, placed.entity.code(), source, batch_number, parts).await?;
     let new = marks.fresh(parts);
@@ -81,7 +81,9 @@ async fn replace(
         let facts: Vec<&Fact> = facts.into_values().collect();
         let mut times: BTreeSet<i64> = delete(session, writing, &keys, &commit).await?;
         times.extend(facts.iter().map(|fact| fact.time_us));
-        copy::facts(session, writing, &facts).await?.finish().await?;
+        let mut copying = CopyingFacts::begin(session, writing).await?;
+        copying.send(facts.iter().copied()).await?;
+        copying.finish().await?;
         for grouping in placed.kept() {
             recompute(session, writing, grouping, &times).await?;
         }

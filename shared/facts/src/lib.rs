@@ -30,6 +30,7 @@ pub mod read;
 pub mod ready_made;
 pub mod relocate;
 mod states;
+pub mod stream;
 pub mod volume;
 pub mod watermarks;
 

@@ -16,6 +16,7 @@ use database::{Database, Error, Timeouts};
 use facts::Placed;
 use facts::batch::{Batch, Outcome, Reject};
 use facts::ingest::{self, Effort};
+use facts::stream;
 use lambda_runtime::LambdaEvent;
 use platform::clock;
 use platform::queue::{Backoff, Queue, receives};
@@ -118,7 +119,7 @@ struct Group {
     is_last: bool,
     /// How often they have come.
     tries: u32,
-    messages: Vec<(SqsMessage, QueuedEvents)>,
+    messages: Arc<[(SqsMessage, QueuedEvents)]>,
 }
 
 impl Group {
@@ -159,11 +160,11 @@ pub async fn handle(
         let (client, entity) = (group.client, group.entity.as_str());
         tracing::error!(%client, entity, tries = group.tries, cause = %error, "messages are not done; they stay in the queue");
         let comes_soon = matches!(error, Error::Unfinished) || error.is_of_statement();
-        for (message, _) in group.messages {
+        for (message, _) in group.messages.iter() {
             if comes_soon {
-                context.return_soon(&message).await;
+                context.return_soon(message).await;
             }
-            response.add_failure(message.message_id.unwrap_or_default());
+            response.add_failure(message.message_id.clone().unwrap_or_default());
         }
     }
     Ok(response)
@@ -171,7 +172,7 @@ pub async fn handle(
 
 /// Messages by what is written together, those with the fewest events first: they don't wait for the others. Then those that can't be read.
 fn grouped(context: &Context, messages: Vec<SqsMessage>) -> (Vec<Group>, Vec<SqsMessage>) {
-    let mut groups = BTreeMap::new();
+    let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
     let mut unreadable = Vec::new();
     for message in messages {
         let queued = match parse(&message) {
@@ -184,21 +185,20 @@ fn grouped(context: &Context, messages: Vec<SqsMessage>) -> (Vec<Group>, Vec<Sqs
                 continue;
             }
         };
-        let (is_last, tries) = (context.is_last(&message), receives(&message));
         // Those that came again by themselves: what keeps one from being written does not keep others.
-        let group = groups
-            .entry((queued.client, queued.entity.clone(), queued.source, is_last, tries))
-            .or_insert_with(|| Group {
-                client: queued.client,
-                entity: queued.entity.clone(),
-                source: queued.source,
-                is_last,
-                tries,
-                messages: Vec::new(),
-            });
-        group.messages.push((message, queued));
+        let (is_last, tries) = (context.is_last(&message), receives(&message));
+        let key = (queued.client, queued.entity.clone(), queued.source, is_last, tries);
+        groups.entry(key).or_default().push((message, queued));
     }
-    let mut groups: Vec<Group> = groups.into_values().collect();
+    let group = |((client, entity, source, is_last, tries), messages): (_, Vec<_>)| Group {
+        client,
+        entity,
+        source,
+        is_last,
+        tries,
+        messages: messages.into(),
+    };
+    let mut groups: Vec<Group> = groups.into_iter().map(group).collect();
     groups.sort_by_key(Group::events);
     (groups, unreadable)
 }
@@ -238,12 +238,10 @@ async fn write(context: &Context, group: &Group, until: Instant) -> Result<Vec<O
             let batches: Vec<Batch> = group.queued().map(unknown_entity).collect();
             return ingest::refuse(&context.database, client, entity, source, &batches).await;
         };
-        let mapper = Mapper::new(placed.entity.clone());
-        let batches: Vec<Batch> = group.queued().map(|queued| batch(&mapper, queued)).collect();
-        match ingest::ingest(&context.database, client, &placed, source, &batches, effort).await {
+        match map_and_write(context, group, &placed, effort).await {
             Err(Error::DefinitionChanged(_)) if tries < MAX_DEFINITION_TRIES => tries += 1,
             Err(error) => return Err(error),
-            Ok(outcomes) => {
+            Ok((batches, outcomes)) => {
                 let written: usize = outcomes.iter().map(|outcome| outcome.written).sum();
                 let duplicates = outcomes.iter().filter(|outcome| outcome.duplicate).count();
                 let rejected: usize = batches.iter().map(Batch::rejected).sum();
@@ -252,6 +250,31 @@ async fn write(context: &Context, group: &Group, until: Instant) -> Result<Vec<O
             }
         }
     }
+}
+
+/// Maps the events of messages and writes them: at the same time where they come for the first time.
+async fn map_and_write(
+    context: &Context,
+    group: &Group,
+    placed: &Placed,
+    effort: Effort<'_>,
+) -> Result<(Vec<Batch>, Vec<Outcome>), Error> {
+    let (database, client, source) = (&context.database, group.client, group.source.name());
+    let (mapper, messages) = (Mapper::new(placed.entity.clone()), Arc::clone(&group.messages));
+    let mapped = (0..messages.len()).map(move |index| batch(&mapper, &messages[index].1));
+    // Of a single message there is nothing to be sent while others are mapped.
+    let is_first = effort.tries == 1 && group.messages.len() > 1;
+    let batches = if is_first && stream::is_fit(&placed.entity, group.events()) {
+        let streamed = stream::ingest(database, client, placed, source, mapped).await?;
+        if let Some(outcomes) = streamed.outcomes {
+            return Ok((streamed.batches, outcomes));
+        }
+        streamed.batches
+    } else {
+        mapped.collect()
+    };
+    let outcomes = ingest::ingest(database, client, placed, source, &batches, effort).await?;
+    Ok((batches, outcomes))
 }
 
 /// Maps the events of a message.

@@ -2,17 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
-use std::pin::Pin;
 
 use bytes::BytesMut;
 use catalog::GroupingDefinition;
-use database::{Error, Session};
+use database::{CopyIn, Error, Session};
 use formula::Value;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use series::partials::PartialRow;
 use series::{AttributeState, Fact};
-use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{IsNull, Json, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
 
@@ -57,17 +55,6 @@ pub(crate) fn timestamp(time_us: i64) -> Timestamp {
     Timestamp::from_microsecond(time_us).unwrap_or(Timestamp::MAX)
 }
 
-/// Rows on their way: the server may still be at work on them.
-pub(crate) struct Copying(Pin<Box<BinaryCopyInWriter>>);
-
-impl Copying {
-    /// Waits for the server to have taken all of them.
-    pub(crate) async fn finish(mut self) -> Result<(), Error> {
-        self.0.as_mut().finish().await?;
-        Ok(())
-    }
-}
-
 /// Whose rows are written, and by which commit.
 #[derive(Clone, Copy)]
 pub(crate) struct Writing<'a> {
@@ -76,8 +63,12 @@ pub(crate) struct Writing<'a> {
     pub(crate) batch_number: i64,
 }
 
-/// Sends facts to the entity's volume.
-pub(crate) async fn facts(session: &Session, writing: Writing<'_>, facts: &[&Fact]) -> Result<Copying, Error> {
+/// Sends facts to the entity's volume; the server may still be at work on them.
+pub(crate) async fn facts<'s>(
+    session: &'s Session,
+    writing: Writing<'_>,
+    facts: &[&Fact],
+) -> Result<CopyIn<'s>, Error> {
     let Writing {
         client,
         placed,
@@ -115,9 +106,9 @@ pub(crate) async fn facts(session: &Session, writing: Writing<'_>, facts: &[&Fac
         let row = head
             .into_iter()
             .chain(cells.iter().map(|cell| cell as &(dyn ToSql + Sync)));
-        writer.as_mut().write_raw(Exact(row, cells.len() + 6)).await?;
+        writer.write_raw(Exact(row, cells.len() + 6)).await?;
     }
-    Ok(Copying(writer))
+    Ok(writer)
 }
 
 /// What a fact has beyond the columns, as texts by slot.
@@ -218,10 +209,10 @@ async fn copy_page(
             for state in &states {
                 values.extend(state.cells());
             }
-            writer.as_mut().write(&values).await?;
+            writer.write(&values).await?;
         }
     }
-    Copying(writer).finish().await
+    writer.finish().await
 }
 
 /// A dimension's value as rollups have it: the one text of each value.

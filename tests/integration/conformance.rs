@@ -15,3 +15,4 @@ mod placement;
 mod scenarios;
 mod shop;
 mod statements;
+mod upkeep;

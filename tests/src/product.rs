@@ -152,6 +152,12 @@ impl Product {
         format!("{}/000000000000/{queue}-dev", self.access.endpoints.sqs)
     }
 
+    /// The variables by which a function finds the product's services.
+    #[must_use]
+    pub fn services(&self) -> std::collections::BTreeMap<String, String> {
+        self.access.endpoints.environment()
+    }
+
     /// Base address of SQS.
     #[must_use]
     pub fn sqs(&self) -> &str {

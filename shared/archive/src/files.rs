@@ -59,12 +59,13 @@ pub enum FileError {
     #[error("column {0}")]
     Column(Rejection),
     /// The bucket did not give it.
-    #[error("object {key:?} can't be read: {cause}")]
+    #[error("object {key:?} can't be read")]
     Storage {
         /// Key.
         key: String,
         /// Why.
-        cause: String,
+        #[source]
+        cause: service::Failure,
     },
 }
 

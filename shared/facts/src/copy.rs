@@ -2,17 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
-use std::pin::Pin;
 
 use bytes::BytesMut;
 use catalog::GroupingDefinition;
-use database::{Error, Session};
+use database::{CopyIn, Error, Session};
 use formula::Value;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use series::partials::PartialRow;
 use series::{AttributeState, Fact};
-use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{IsNull, Json, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
 
@@ -71,12 +69,12 @@ pub(crate) struct CopyingFacts<'a> {
     /// Positions of the attributes that have columns, and of those that have none, with their slots.
     columns: Vec<usize>,
     beyond: Vec<(usize, Slot)>,
-    writer: Pin<Box<BinaryCopyInWriter>>,
+    rows: CopyIn<'a>,
 }
 
 impl<'a> CopyingFacts<'a> {
     /// Begins the COPY.
-    pub(crate) async fn begin(session: &Session, writing: Writing<'a>) -> Result<Self, Error> {
+    pub(crate) async fn begin(session: &'a Session, writing: Writing<'a>) -> Result<Self, Error> {
         let placed = writing.placed;
         let attributes = placed.entity.stored_attributes().iter().enumerate();
         let slots: Vec<(usize, Slot)> = attributes
@@ -101,7 +99,7 @@ impl<'a> CopyingFacts<'a> {
             writing,
             columns: columns.into_iter().map(|(position, _)| position).collect(),
             beyond,
-            writer: session.copy_in(&sql, &types).await?,
+            rows: session.copy_in(&sql, &types).await?,
         })
     }
 
@@ -122,15 +120,14 @@ impl<'a> CopyingFacts<'a> {
             let row = head
                 .into_iter()
                 .chain(cells.iter().map(|cell| cell as &(dyn ToSql + Sync)));
-            self.writer.as_mut().write_raw(Exact(row, cells.len() + 6)).await?;
+            self.rows.write_raw(Exact(row, cells.len() + 6)).await?;
         }
         Ok(())
     }
 
     /// Waits for the server to have taken all of them.
-    pub(crate) async fn finish(mut self) -> Result<(), Error> {
-        self.writer.as_mut().finish().await?;
-        Ok(())
+    pub(crate) async fn finish(self) -> Result<(), Error> {
+        self.rows.finish().await
     }
 }
 
@@ -232,11 +229,10 @@ async fn copy_page(
             for state in &states {
                 values.extend(state.cells());
             }
-            writer.as_mut().write(&values).await?;
+            writer.write(&values).await?;
         }
     }
-    writer.as_mut().finish().await?;
-    Ok(())
+    writer.finish().await
 }
 
 /// A dimension's value as rollups have it: the one text of each value.

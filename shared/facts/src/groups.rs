@@ -16,40 +16,57 @@ use crate::volume::Volume;
 pub const MAX_GROUPS: i64 = 10_000;
 
 database::row! {
-    struct Crowded {
-        client_id: Uuid,
-        entity_id: i32,
-        grouping_id: i16,
-        groups: i64,
+    /// A grouping that has too many groups.
+    pub(crate) struct Crowded {
+        pub(crate) client_id: Uuid,
+        pub(crate) entity_id: i32,
+        pub(crate) grouping_id: i16,
+        pub(crate) groups: i64,
     }
 }
 
-/// Stops the groupings that have too many groups in a day of a range of one client. The whole is never one of them.
+/// What changed of an entity: its buckets of a time.
+pub(crate) struct Touched {
+    pub(crate) client: Uuid,
+    pub(crate) entity: i32,
+    pub(crate) from: Timestamp,
+    pub(crate) to: Timestamp,
+}
+
+/// Stops the groupings that have too many groups in a day in which their entity changed. The whole is never one of them.
 ///
 /// # Errors
 /// When a statement fails.
-pub(crate) async fn stop_crowded(
-    session: &Session,
-    volume: &Volume,
-    client: Uuid,
-    [from, to]: [Timestamp; 2],
-) -> Result<(), Error> {
+pub(crate) async fn stop_crowded(session: &Session, volume: &Volume, touched: &[Touched]) -> Result<(), Error> {
     let sql = format!(
-        "SELECT client_id, entity_id, grouping_id, max(groups) AS groups FROM (
-             SELECT client_id, entity_id, grouping_id, bucket, count(*) AS groups FROM {}
-             WHERE bucket >= time_bucket('1 day', $1::timestamptz) AND bucket < $2 AND page = 0 AND grouping_id > 0 AND client_id = $4
-             GROUP BY client_id, entity_id, grouping_id, bucket HAVING count(*) > $3
-         ) AS days GROUP BY client_id, entity_id, grouping_id",
+        "SELECT r.client_id, r.entity_id, days.grouping_id, max(days.groups) AS groups
+         FROM unnest($1::uuid[], $2::int[], $3::timestamptz[], $4::timestamptz[]) AS r (client_id, entity_id, from_time, to_time)
+         CROSS JOIN LATERAL (
+             SELECT d.grouping_id, count(*) AS groups FROM {} d
+             WHERE d.client_id = r.client_id AND d.entity_id = r.entity_id AND d.page = 0 AND d.grouping_id > 0
+                 AND d.bucket >= time_bucket('1 day', r.from_time) AND d.bucket < r.to_time
+             GROUP BY d.grouping_id, d.bucket HAVING count(*) > $5
+         ) AS days GROUP BY r.client_id, r.entity_id, days.grouping_id",
         volume.rollup(Level::Day)
     );
-    let crowded: Vec<Crowded> = session.rows(&sql, &[&from, &to, &MAX_GROUPS, &client]).await?;
+    let clients: Vec<Uuid> = touched.iter().map(|touched| touched.client).collect();
+    let entities: Vec<i32> = touched.iter().map(|touched| touched.entity).collect();
+    let from: Vec<Timestamp> = touched.iter().map(|touched| touched.from).collect();
+    let to: Vec<Timestamp> = touched.iter().map(|touched| touched.to).collect();
+    let crowded: Vec<Crowded> = session
+        .rows(&sql, &[&clients, &entities, &from, &to, &MAX_GROUPS])
+        .await?;
     for grouping in crowded {
         stop(session, &grouping).await?;
     }
     Ok(())
 }
 
-async fn stop(session: &Session, crowded: &Crowded) -> Result<(), Error> {
+/// Has a grouping kept no longer.
+///
+/// # Errors
+/// When the statement fails.
+pub(crate) async fn stop(session: &Session, crowded: &Crowded) -> Result<(), Error> {
     let Crowded {
         client_id,
         entity_id,

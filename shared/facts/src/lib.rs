@@ -10,6 +10,7 @@
 
 pub mod batch;
 mod bring_over;
+mod chunks;
 mod clock;
 mod commit;
 pub mod compact;

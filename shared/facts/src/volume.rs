@@ -127,7 +127,7 @@ impl Volume {
         sql
     }
 
-    /// The statement that moves one client's closed buckets up (Apache edition): from, to, client and entities are its parameters.
+    /// The statement that moves closed buckets of some entities up (Apache edition): from, to, clients, entities and the most groups are its parameters.
     #[must_use]
     pub fn compact(&self) -> String {
         let each = |level| self.fill(APACHE_COMPACT_LEVEL, level).trim_end().to_owned();

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
+use service::{Failure, Service};
 
 use crate::environment;
 
@@ -59,6 +60,7 @@ impl Bucket {
             .body(ByteStream::from(bytes))
             .send()
             .await
+            .map_err(Failure::from_call(Service::Files))
             .with_context(|| format!("put {key}"))?;
         Ok(())
     }

@@ -306,3 +306,15 @@ fn is_wide(statement: &Value) -> bool {
     };
     any(&statement["Action"], |action| action.contains('*')) || any(&statement["Resource"], |resource| resource == "*")
 }
+
+#[test]
+fn events_are_hidden_for_longer_than_their_function_may_take_and_less_than_a_minute() {
+    let template = template();
+    let timeout = functions(&template)["ingest-events"].1["Timeout"].as_u64().unwrap();
+    let queue = template["Resources"]["EventsQueue"]["Properties"]["VisibilityTimeout"]
+        .as_u64()
+        .unwrap();
+    let hidden = ingest_events::HIDDEN.as_secs();
+    assert!(timeout < hidden && hidden < 60, "{timeout} s and {hidden} s");
+    assert!(queue >= 6 * timeout, "what Lambda recommends for a source queue");
+}

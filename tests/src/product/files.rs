@@ -32,6 +32,20 @@ impl Product {
     /// When S3 refuses it or does not answer.
     pub async fn try_put_object(&self, key: &str, bytes: Vec<u8>) -> Result<()> {
         let bucket = self.access.incoming_bucket.as_deref();
+        self.try_put_in(bucket.context("no bucket is watched")?, key, bytes)
+            .await
+            .map(drop)
+    }
+
+    /// Puts an object on a bucket that nobody watches, and returns its `ETag`.
+    ///
+    /// # Panics
+    /// When S3 refuses it.
+    pub async fn put_object_in(&self, bucket: &str, key: &str, bytes: Vec<u8>) -> String {
+        ready(self.try_put_in(bucket, key, bytes).await, "an object is not stored")
+    }
+
+    async fn try_put_in(&self, bucket: &str, key: &str, bytes: Vec<u8>) -> Result<String> {
         let config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(REGION))
@@ -41,10 +55,10 @@ impl Product {
             .build();
         let put = aws_sdk_s3::Client::from_conf(config)
             .put_object()
-            .bucket(bucket.context("no bucket is watched")?)
+            .bucket(bucket)
             .key(key)
             .body(bytes.into());
-        put.send().await.with_context(|| format!("{key} can't be put on S3"))?;
-        Ok(())
+        let answer = put.send().await.with_context(|| format!("{key} can't be put on S3"))?;
+        Ok(answer.e_tag().unwrap_or_default().to_owned())
     }
 }

@@ -37,15 +37,25 @@ const TIMEOUTS: Timeouts = Timeouts {
     lock: Duration::from_secs(6),
 };
 
+/// Messages are hidden for so long while they are worked on, and not for the six times the function's 30 s that Lambda asks of a queue: one whose function is
+/// killed is taken up again as soon as that function can't be at work on it any more. Lambda refuses a queue's own timeout only below the function's.
+pub const HIDDEN: Duration = Duration::from_secs(40);
+
 /// In the last tries a transaction writes as little as after so many more tries.
 const LAST_TRIES: u32 = 2;
 
-/// A message that could not be written comes back after 1 s, 5 s, 25 s, 125 s. Where the database is gone, it comes back after the queue's own
-/// timeout, so that it is not given to the dead-letter queue within minutes.
+/// A message that could not be written comes back after 1 s, 5 s, 25 s, 125 s.
 const BACKOFF: Backoff = Backoff {
     first: Duration::from_secs(1),
     factor: 5,
     steps: 3,
+};
+
+/// Where the database is gone, a message comes back after 3 min, as the queue itself has it, so that it is not given to the dead-letter queue within minutes.
+const LONG: Backoff = Backoff {
+    first: Duration::from_secs(180),
+    factor: 1,
+    steps: 0,
 };
 
 /// What the function has from its environment.
@@ -101,12 +111,19 @@ impl Context {
         message.event_source_arn.as_deref() == Some(&self.dead_letters)
     }
 
-    /// Has a message come back soon, and not only after the queue's own timeout. The dead-letter queue keeps its own.
-    async fn return_soon(&self, message: &SqsMessage) {
+    /// Has a message come back after its pause. The dead-letter queue keeps its own.
+    async fn return_after(&self, message: &SqsMessage, backoff: Backoff) {
         if let Some(queue) = &self.queue
             && !self.is_last(message)
         {
-            queue.return_after(message, BACKOFF).await;
+            queue.return_after(message, backoff).await;
+        }
+    }
+
+    /// Hides messages while they are worked on.
+    async fn hide(&self, receipts: &[String]) {
+        if let Some(queue) = &self.queue {
+            queue.hide_all(receipts, HIDDEN).await;
         }
     }
 }
@@ -148,11 +165,23 @@ pub async fn handle(
     event: LambdaEvent<SqsEvent>,
 ) -> Result<SqsBatchResponse, lambda_runtime::Error> {
     let until = Instant::now() + BEGIN_WITHIN;
+    let messages = event.payload.records;
+    let passing = messages.iter().filter(|message| !context.is_last(message));
+    let receipts: Vec<String> = passing.filter_map(|message| message.receipt_handle.clone()).collect();
+    // Nobody waits for it but those that fail: they are hidden anew.
+    let (failed, ()) = tokio::join!(write_each(context, messages, until), context.hide(&receipts));
     let mut response = SqsBatchResponse::default();
-    let (groups, unreadable) = grouped(context, event.payload.records);
-    for message in unreadable {
+    for (message, backoff) in failed {
+        context.return_after(&message, backoff).await;
         response.add_failure(message.message_id.unwrap_or_default());
     }
+    Ok(response)
+}
+
+/// Writes messages, and gives those that are not done, with how long they pause.
+async fn write_each(context: &Context, messages: Vec<SqsMessage>, until: Instant) -> Vec<(SqsMessage, Backoff)> {
+    let (groups, unreadable) = grouped(context, messages);
+    let mut failed: Vec<_> = unreadable.into_iter().map(|message| (message, LONG)).collect();
     for group in groups {
         let Err(error) = ingest(context, &group, until).await else {
             continue;
@@ -160,14 +189,11 @@ pub async fn handle(
         let (client, entity) = (group.client, group.entity.as_str());
         tracing::error!(%client, entity, tries = group.tries, cause = %error, "messages are not done; they stay in the queue");
         let comes_soon = matches!(error, Error::Unfinished) || error.is_of_statement();
-        for (message, _) in group.messages.iter() {
-            if comes_soon {
-                context.return_soon(message).await;
-            }
-            response.add_failure(message.message_id.clone().unwrap_or_default());
-        }
+        let backoff = if comes_soon { BACKOFF } else { LONG };
+        let messages = group.messages.iter();
+        failed.extend(messages.map(|(message, _)| (message.clone(), backoff)));
     }
-    Ok(response)
+    failed
 }
 
 /// Messages by what is written together, those with the fewest events first: they don't wait for the others. Then those that can't be read.

@@ -85,3 +85,27 @@ fn a_reader_that_panics_is_a_file_that_can_not_be_read() {
     let refused = guarded(|| -> Result<(), FileError> { Err(FileError::UnknownFormat("a.txt".to_owned())) });
     assert!(matches!(refused, Err(FileError::UnknownFormat(_))), "{refused:?}");
 }
+
+#[test]
+fn the_rest_of_a_file_is_told_by_the_objects_and_the_parts_that_are_loaded() {
+    let mut notification: Value = serde_json::from_str(&body(FILE)).unwrap();
+    let first = notification["Records"][0].clone();
+    let mut second = first.clone();
+    second["s3"]["object"]["key"] = "a/Flight/second.csv".into();
+    notification["Records"].as_array_mut().unwrap().push(second);
+    let whole = notification.to_string();
+    for (position, parts, expected) in [
+        (0, 7, vec![("flights-2026-03-01.csv", 7), ("second.csv", 0)]),
+        (1, 1, vec![("second.csv", 1)]),
+    ] {
+        let rest = turn::rest(&whole, position, parts).unwrap();
+        let told = dropped(&rest).unwrap();
+        let told: Vec<_> = told
+            .iter()
+            .map(|file| (file.key.rsplit('/').next().unwrap(), file.parts))
+            .collect();
+        assert_eq!(told, expected);
+        let again = turn::rest(&rest, 0, parts + 1).unwrap();
+        assert_eq!(dropped(&again).unwrap()[0].parts, parts + 1, "a rest has a rest");
+    }
+}

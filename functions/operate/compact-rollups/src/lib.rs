@@ -1,12 +1,20 @@
 //! `compact-rollups`: maintains rollups every minute. On the Apache edition it moves closed buckets up to hours and days; on the
 //! Community edition it refreshes what late events made stale.
 
+use std::time::Duration;
+
 use anyhow::Result;
-use database::Database;
+use database::{Database, Timeouts};
 use facts::compact;
 use lambda_runtime::LambdaEvent;
 use platform::clock;
 use serde::Serialize;
+
+/// The function has 300 s; a refresh of aggregates after a large load takes a minute.
+const TIMEOUTS: Timeouts = Timeouts {
+    statement: Duration::from_secs(240),
+    lock: Duration::from_secs(60),
+};
 
 /// What the function has from its environment.
 pub struct Context {
@@ -20,7 +28,7 @@ impl Context {
     /// When a variable is missing or malformed.
     pub fn from_environment() -> Result<Self> {
         Ok(Self {
-            database: platform::database::from_environment()?,
+            database: platform::database::from_environment()?.with_timeouts(TIMEOUTS),
         })
     }
 }
@@ -32,6 +40,8 @@ pub struct Report {
     pub moved: i64,
     /// Stale ranges that were refreshed.
     pub refreshed: u64,
+    /// Entities that were not reached: the next run begins with them.
+    pub left: usize,
 }
 
 /// Runs the upkeep once.
@@ -43,9 +53,15 @@ pub async fn handle(
     _event: LambdaEvent<serde_json::Value>,
 ) -> Result<Report, lambda_runtime::Error> {
     let upkeep = compact::run(&context.database, clock::now()).await?;
-    tracing::info!(moved = upkeep.moved, refreshed = upkeep.refreshed, "upkeep");
+    tracing::info!(
+        moved = upkeep.moved,
+        refreshed = upkeep.refreshed,
+        left = upkeep.left,
+        "upkeep"
+    );
     Ok(Report {
         moved: upkeep.moved,
         refreshed: upkeep.refreshed,
+        left: upkeep.left,
     })
 }

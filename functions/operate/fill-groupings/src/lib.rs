@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use answer::Definitions;
 use anyhow::Result;
-use database::{Database, Error};
+use database::{Database, Error, Timeouts};
 use facts::Placed;
 use facts::fill::{self, Filling};
 use lambda_runtime::LambdaEvent;
@@ -25,7 +25,7 @@ impl Context {
     /// When a variable is missing or malformed.
     pub fn from_environment() -> Result<Self> {
         Ok(Self {
-            database: platform::database::from_environment()?,
+            database: platform::database::from_environment()?.with_timeouts(Timeouts::WORK),
         })
     }
 }

@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use crate::MAX_TRIES;
 use crate::copy::timestamp;
-use crate::groups::{end_writing, stop_crowded};
-use crate::relocate::{UPKEEP_LOCK, clear_leftovers};
+use crate::groups::{clear_stopped, end_writing, stop_crowded};
+use crate::leftovers::{UPKEEP_LOCK, clear_leftovers};
 use crate::volume::{self, Volume, level_name, levels};
 
 /// Length of the slices that one statement moves, so that a statement's memory is bounded after a large load.
@@ -46,6 +46,7 @@ pub async fn run(database: &Database, now: Timestamp) -> Result<Upkeep, Error> {
         };
         end_writing(session, now).await?;
         clear_leftovers(session, now).await?;
+        clear_stopped(session, now).await?;
         let before = now.checked_sub(HISTORY).unwrap_or(Timestamp::MIN);
         session.execute("SELECT core.forget_history($1)", &[&before]).await?;
         Ok(done)
@@ -62,13 +63,15 @@ database::row! {
     }
 }
 
-/// One client after the other, so that none waits for another's, and a correction meets the rows of its own client only.
+/// One client after the other, and no entity that is being moved, so that none waits for another's, and a correction meets the rows of its own client only.
 async fn move_up(session: &Session, now: Timestamp) -> Result<i64, Error> {
     let closed_us = floor_us(Level::Minute, now.as_microsecond());
     let mut moved = 0;
     for volume in volume::volumes(session).await? {
         let sql = format!(
-            "SELECT client_id, array_agg(DISTINCT entity_id) AS entities FROM {} WHERE bucket < $1 GROUP BY client_id",
+            "SELECT client_id, array_agg(DISTINCT entity_id) AS entities FROM {} part WHERE bucket < $1
+                 AND NOT EXISTS (SELECT FROM core.moves m WHERE m.client_id = part.client_id AND m.entity_id = part.entity_id)
+             GROUP BY client_id",
             volume.partials()
         );
         let waiting: Vec<Waiting> = session.rows(&sql, &[&timestamp(closed_us)]).await?;

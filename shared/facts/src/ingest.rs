@@ -256,7 +256,8 @@ async fn append(
 ) -> Result<Marks, Error> {
     // One at a time, so that the numbers of commits are in the order of commits.
     session.lock(&writers_lock(client, &placed.place)).await?;
-    let batch_number = next_number(session, client, placed, parts).await?.number;
+    let commit = next_number(session, client, placed, parts).await?;
+    let batch_number = commit.number;
     let marks = mark(session, client, placed.entity.code(), source, batch_number, parts).await?;
     let new = marks.fresh(parts);
     let facts: Vec<&Fact> = new.iter().flat_map(Part::mapped).map(|mapped| &mapped.fact).collect();
@@ -276,7 +277,7 @@ async fn append(
             .filter(|(grouping, _)| placed.kept().any(|kept| kept == *grouping))
             .collect();
         copy::partials(session, writing, &kept).await?;
-        tell(session, client, placed, facts.len(), &minutes).await?;
+        tell(session, client, placed, &commit, facts.len(), &minutes).await?;
     }
     reject(session, client, placed.entity.code(), &new).await?;
     Ok(marks)

@@ -98,7 +98,15 @@ impl Volume {
     /// All tables that have rows of clients.
     #[must_use]
     pub fn tables(&self, edition: Edition) -> Vec<String> {
-        let mut tables = vec![self.facts(), self.replaced(), self.partials()];
+        let mut tables = vec![self.facts(), self.replaced()];
+        tables.extend(self.rollups(edition));
+        tables
+    }
+
+    /// Those of them that have rows of groupings.
+    #[must_use]
+    pub fn rollups(&self, edition: Edition) -> Vec<String> {
+        let mut tables = vec![self.partials()];
         if edition == Edition::Apache {
             tables.push(self.qualified("history"));
             tables.extend(levels(Level::Minute).map(|level| self.rows(level)));

@@ -1,12 +1,12 @@
 //! A client goes, with all that the database has of it.
 
 use database::{Database, Error, Scope, Session};
+use facts::leftovers::clear_client;
 use facts::notifications::definitions_changed;
-use facts::relocate;
 use uuid::Uuid;
 
 /// Ordinary tables with rows of clients, each before those that it refers to.
-pub const TABLES: [&str; 20] = [
+pub const TABLES: [&str; 22] = [
     "licence_notices",
     "licences",
     "proposal_renderings",
@@ -22,6 +22,8 @@ pub const TABLES: [&str; 20] = [
     "fillings",
     "stopped_groupings",
     "leftovers",
+    "moved_ranges",
+    "moves",
     "stale_ranges",
     "commits",
     "clocks",
@@ -45,7 +47,7 @@ pub async fn remove(database: &Database, client: Uuid, name: &str) -> Result<boo
         let sql = "SELECT name FROM core.clients WHERE id = $1 AND name = $2 FOR UPDATE";
         let found: Option<Name> = session.row(sql, &[&client, &name]).await?;
         let Some(Name { name }) = found else { return Ok(false) };
-        relocate::clear_client(session, client).await?;
+        clear_client(session, client).await?;
         // A volume of its own is a name for empty tables now.
         session
             .execute(

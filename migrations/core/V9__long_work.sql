@@ -65,6 +65,9 @@ REVOKE DELETE ON core.stale_ranges FROM analytics_app;
 -- A client that gives a stopped grouping up has its rows cleared.
 GRANT UPDATE (is_written) ON core.stopped_groupings TO analytics_app;
 
+-- How full a volume is, is asked every minute.
+CREATE INDEX entities_by_volume ON core.entities (volume);
+
 -- Volumes of others are nothing that a client can see.
 ALTER TABLE core.volumes ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY own_or_shared ON core.volumes TO analytics_app USING (client_id IS NULL OR client_id = core.current_client());

@@ -60,6 +60,28 @@ pub(crate) async fn clear_grouping(
     Ok(cleared)
 }
 
+database::row! {
+    struct Identity {
+        id: i32,
+    }
+}
+
+/// Clears some rows of a client that is to go, of each of its entities in each volume at most [`MAX_CLEARED`] of each table. Returns how many there were.
+///
+/// # Errors
+/// When a statement fails.
+pub async fn clear_some(session: &Session, client: Uuid) -> Result<u64, Error> {
+    let sql = "SELECT id FROM core.entities WHERE client_id = $1 ORDER BY id";
+    let entities: Vec<Identity> = session.rows(sql, &[&client]).await?;
+    let mut cleared = 0;
+    for volume in volumes(session).await? {
+        for entity in &entities {
+            cleared += clear(session, client, entity.id, &volume).await?;
+        }
+    }
+    Ok(cleared)
+}
+
 /// Clears all rows of a client out of all volumes, after its writers and the upkeep have ended. A volume of its own stays, without rows. Rows of aggregates
 /// go with the next refresh (Community edition).
 ///

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use catalog::Level;
 use database::{Database, Edition, Error, Scope};
 use facts::moves::{self, Begun, Move};
-use facts::volume::{Volume, add_volume};
+use facts::volume::{MAX_ENTITIES_OF_VOLUME, Volume, add_volume, make_room};
 use records::client_removal::{self, TABLES};
+use records::definitions;
 use tests::databases::servers;
 use uuid::Uuid;
 
@@ -204,6 +205,40 @@ async fn a_move_tells_how_far_it_is_keeps_no_upkeep_waiting_and_is_given_up() {
         answers
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_volume_that_is_full_is_followed_by_another() {
+    for server in servers() {
+        let shop = Shop::open(&server, "UTC", &[]).await;
+        assert_eq!(make_room(&shop.database.owner).await.unwrap(), None);
+        let plain = shop.database.plain().await.unwrap();
+        let sql = "INSERT INTO core.entities (client_id, code, definition, volume, layout)
+            SELECT $1, 'E' || n, '{}', 'volume_1', '{}' FROM generate_series(1, $2::bigint) AS n";
+        plain
+            .execute(sql, &[&shop.theirs, &MAX_ENTITIES_OF_VOLUME])
+            .await
+            .unwrap();
+        let second = Volume::named("volume_2");
+        assert_eq!(make_room(&shop.database.owner).await.unwrap(), Some(second.clone()));
+        assert_eq!(make_room(&shop.database.owner).await.unwrap(), None);
+
+        let mut definition = shop.definitions(shop.ours).await.placed["Sale"]
+            .entity
+            .definition()
+            .clone();
+        definition.code = "Resale".to_owned();
+        let entity = definition.validate().unwrap();
+        definitions::create_entity(&shop.database.app, shop.ours, &entity)
+            .await
+            .unwrap();
+        let known = shop.definitions(shop.ours).await;
+        assert_eq!(known.placed["Resale"].place.volume, second);
+        assert_eq!(known.placed["Sale"].place.volume, Volume::named("volume_1"));
+        shop.sell(shop.ours, &a_day()).await;
+        check(&shop, shop.ours, "UTC", "beside a second volume").await;
+        shop.database.drop_it().await.unwrap();
+    }
 }
 
 #[tokio::test]

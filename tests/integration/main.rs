@@ -24,6 +24,7 @@ mod licences;
 mod live;
 mod proposals;
 mod publisher;
+mod removal;
 mod standstill;
 mod tidy;
 mod transactions;

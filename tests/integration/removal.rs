@@ -63,9 +63,15 @@ async fn nothing_is_left_of_a_removed_client_anywhere() {
 fn no_bucket_keeps_earlier_versions() {
     let template = crate::tidy::template::template();
     let resources = template["Resources"].as_object().unwrap();
-    let buckets = resources.values().filter(|resource| resource["Type"] == "AWS::S3::Bucket");
+    let buckets = resources
+        .values()
+        .filter(|resource| resource["Type"] == "AWS::S3::Bucket");
     let buckets: Vec<_> = buckets.collect();
-    assert_eq!(buckets.len(), 2, "remove-client knows each bucket with files of clients");
+    assert_eq!(
+        buckets.len(),
+        2,
+        "remove-client knows each bucket with files of clients"
+    );
     for bucket in buckets {
         assert!(bucket["Properties"]["VersioningConfiguration"].is_null(), "{bucket}");
     }

@@ -48,9 +48,19 @@ impl Shop {
         work::run(database, find, until).await
     }
 
-    /// Takes one step: the rest after it is longer than the time that is left.
+    /// Takes one step: the rest after it is longer than the time that is left. A server that is busy may leave no time for any.
     pub(super) async fn step(&self) -> usize {
-        self.fill_until(Instant::now() + Duration::from_millis(10)).await
+        let state = async || {
+            let moves = facts::moves::moves(&self.database.app, self.ours).await.unwrap();
+            format!("{:?} {moves:?}", self.fillings().await)
+        };
+        let before = state().await;
+        loop {
+            let filled = self.fill_until(Instant::now() + Duration::from_millis(10)).await;
+            if state().await != before {
+                return filled;
+            }
+        }
     }
 
     /// Adds the grouping by till, which is filled afterwards.

@@ -42,7 +42,8 @@ impl Product {
     pub async fn put_document(&self, user: &User, name: &str) {
         let put = async {
             let [_, documents] = self.buckets()?;
-            self.put_on(&documents, &format!("{}/{name}", user.client), vec![1]).await
+            self.put_on(&documents, &format!("{}/{name}", user.client), vec![1])
+                .await
         };
         ready(put.await, "a document is not stored");
     }
@@ -57,7 +58,10 @@ impl Product {
             for bucket in self.buckets()? {
                 let listed = self.s3().list_objects_v2().bucket(bucket).send().await?;
                 let all = listed.contents().iter().filter_map(|object| object.key());
-                keys.extend(all.filter(|key| key.contains(&user.client.to_string())).map(str::to_owned));
+                keys.extend(
+                    all.filter(|key| key.contains(&user.client.to_string()))
+                        .map(str::to_owned),
+                );
             }
             anyhow::Ok(keys)
         };

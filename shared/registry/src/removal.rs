@@ -48,7 +48,7 @@ impl Registry {
         }
         stream::iter(forgotten.connections.iter().map(Ok))
             .try_for_each_concurrent(AT_ONCE, async |id| {
-                self.disconnect(Peer { client, id }, now).await.map(drop)
+                Box::pin(self.disconnect(Peer { client, id }, now)).await.map(drop)
             })
             .await?;
         for topic in self.controls(client).await?.into_keys() {

@@ -73,7 +73,7 @@ pub struct Answer {
 /// When the client has another name, or something does not answer; the same request goes on there.
 pub async fn handle(context: &Context, event: LambdaEvent<Request>) -> Result<Answer, lambda_runtime::Error> {
     let Request { client, name } = event.payload;
-    let removed = removed(context, client, &name, Instant::now() + RUN).await?;
+    let removed = Box::pin(removed(context, client, &name, Instant::now() + RUN)).await?;
     Ok(Answer { client, removed })
 }
 
@@ -83,7 +83,7 @@ async fn removed(context: &Context, client: Uuid, name: &str, until: Instant) ->
         bail!("client {client} does not have the name {name:?}");
     }
     let addresses = leaving.as_ref().map_or(&[][..], |leaving| &leaving.addresses);
-    if !elsewhere(context, client, addresses, until).await? {
+    if !Box::pin(elsewhere(context, client, addresses, until)).await? {
         return Ok(false);
     }
     if let Some(Leaving { name, .. }) = &leaving {
@@ -94,13 +94,13 @@ async fn removed(context: &Context, client: Uuid, name: &str, until: Instant) ->
         client_removal::remove(database, client, name).await?;
     }
     // What came until the database knew the client no more.
-    elsewhere(context, client, addresses, until).await
+    Box::pin(elsewhere(context, client, addresses, until)).await
 }
 
 /// Removes what is not in the database; whether that was all.
 async fn elsewhere(context: &Context, client: Uuid, addresses: &[String], until: Instant) -> Result<bool> {
     loop {
-        let forgotten = context.registry.forget_client(client, addresses, clock::now()).await;
+        let forgotten = Box::pin(context.registry.forget_client(client, addresses, clock::now())).await;
         let forgotten = forgotten.context("forget in the registry")?;
         for id in &forgotten.connections {
             close(context, id).await?;

@@ -24,6 +24,7 @@ mod licences;
 mod live;
 mod proposals;
 mod publisher;
+mod removal;
 mod silence;
 mod standstill;
 mod tidy;

@@ -205,6 +205,30 @@ impl Product {
         Registry::connect_to(&configuration, "analytics-engine-registry-dev".to_owned())
     }
 
+    /// All items of the registry, as DynamoDB writes them.
+    ///
+    /// # Panics
+    /// When they can't be read.
+    pub async fn registry_items(&self) -> Vec<Value> {
+        let scan = async {
+            let answer = reqwest::Client::new()
+                .post(&self.access.endpoints.dynamodb)
+                .header("content-type", "application/x-amz-json-1.0")
+                .header("x-amz-target", "DynamoDB_20120810.Scan")
+                .header(
+                    "authorization",
+                    "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0",
+                )
+                .body(serde_json::json!({ "TableName": "analytics-engine-registry-dev" }).to_string())
+                .send()
+                .await?;
+            let answer: Value = answer.json().await?;
+            let items = answer["Items"].as_array().cloned();
+            items.with_context(|| answer.to_string())
+        };
+        ready(scan.await, "the registry can't be read")
+    }
+
     /// The key that the product signs its tokens with.
     ///
     /// # Panics

@@ -6,7 +6,7 @@ use crate::transaction::{Held, Scope};
 use crate::{ANSWER_WITHIN, Database, Edition, Error, Session};
 
 /// The files of `migrations/core` with their names, in order.
-const MIGRATIONS: [(&str, &str); 7] = [
+const MIGRATIONS: [(&str, &str); 8] = [
     ("V1__core", include_str!("../../../migrations/core/V1__core.sql")),
     (
         "V2__proposals",
@@ -25,6 +25,10 @@ const MIGRATIONS: [(&str, &str); 7] = [
     (
         "V7__files_and_usage",
         include_str!("../../../migrations/core/V7__files_and_usage.sql"),
+    ),
+    (
+        "V9__long_work",
+        include_str!("../../../migrations/core/V9__long_work.sql"),
     ),
 ];
 

@@ -15,6 +15,8 @@ pub(crate) struct Numbered {
     pub(crate) first: Timestamp,
     /// Time of the last one, or after.
     pub(crate) last: Timestamp,
+    /// Whether the entity is being moved: the commit says what it touched.
+    pub(crate) is_moving: bool,
 }
 
 database::row! {
@@ -24,6 +26,7 @@ database::row! {
         last: i64,
         first_time: Option<Timestamp>,
         last_time: Option<Timestamp>,
+        is_moving: bool,
     }
 }
 
@@ -62,13 +65,16 @@ pub(crate) async fn next_number(
          ), told AS (
              INSERT INTO core.commits (client_id, entity_id, batch_number) SELECT $1, $2, last FROM clock
          )
-         SELECT e.version, e.generation, clock.last, clock.first_time, clock.last_time FROM core.entities e CROSS JOIN clock WHERE e.client_id = $1 AND e.id = $2";
+         SELECT e.version, e.generation, clock.last, clock.first_time, clock.last_time,
+             EXISTS (SELECT FROM core.moves m WHERE m.client_id = $1 AND m.entity_id = $2) AS is_moving
+         FROM core.entities e CROSS JOIN clock WHERE e.client_id = $1 AND e.id = $2";
     let turn: Option<Turn> = session.row(sql, &[&client, &placed.place.id, &first, &last]).await?;
     match turn {
         Some(turn) if turn.version == placed.version && turn.generation == placed.generation => Ok(Numbered {
             number: turn.last,
             first: turn.first_time.unwrap_or(Timestamp::UNIX_EPOCH),
             last: turn.last_time.unwrap_or(Timestamp::MAX),
+            is_moving: turn.is_moving,
         }),
         _ => Err(Error::DefinitionChanged(placed.entity.code().to_owned())),
     }

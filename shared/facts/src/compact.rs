@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use crate::MAX_TRIES;
 use crate::copy::timestamp;
-use crate::groups::{Crowded, MAX_GROUPS, Touched, end_writing, stop, stop_crowded};
-use crate::relocate::{UPKEEP_LOCK, clear_leftovers};
+use crate::groups::{Crowded, MAX_GROUPS, Touched, clear_stopped, end_writing, stop, stop_crowded};
+use crate::leftovers::{UPKEEP_LOCK, clear_leftovers};
 use crate::volume::{self, Volume, level_name, levels};
 
 /// Length of the slices that one statement moves, so that a statement's memory is bounded after a large load.
@@ -69,6 +69,7 @@ pub async fn run_until(database: &Database, now: Timestamp, until: Instant) -> R
         }
         end_writing(session, now).await?;
         clear_leftovers(session, now).await?;
+        clear_stopped(session, now).await?;
         let before = now.checked_sub(HISTORY).unwrap_or(Timestamp::MIN);
         session.execute("SELECT core.forget_history($1)", &[&before]).await?;
         done
@@ -88,7 +89,7 @@ database::row! {
     }
 }
 
-/// Many entities at once, those first that have waited longest. What fails for some keeps no others.
+/// Many entities at once, those first that have waited longest, and none that is being moved. What fails for some keeps no others.
 async fn move_up(session: &Session, now: Timestamp, until: Instant) -> Result<Upkeep, Error> {
     let closed_us = floor_us(Level::Minute, now.as_microsecond());
     let mut done = Upkeep::default();
@@ -140,8 +141,9 @@ async fn move_each(
 async fn waiting(session: &Session, volume: &Volume, closed_us: i64) -> Result<Vec<Waiting>, Error> {
     let sql = format!(
         "SELECT w.client_id, w.entity_id, w.oldest, w.partials FROM (
-             SELECT client_id, entity_id, min(bucket) AS oldest, count(*) AS partials, min(batch_number) AS first FROM {}
-             WHERE bucket < $1 GROUP BY client_id, entity_id
+             SELECT client_id, entity_id, min(bucket) AS oldest, count(*) AS partials, min(batch_number) AS first FROM {} part
+             WHERE bucket < $1 AND NOT EXISTS (SELECT FROM core.moves m WHERE m.client_id = part.client_id AND m.entity_id = part.entity_id)
+             GROUP BY client_id, entity_id
          ) w LEFT JOIN core.commits c ON c.entity_id = w.entity_id AND c.batch_number = w.first
          ORDER BY c.committed_at NULLS FIRST, w.client_id, w.entity_id",
         volume.partials()

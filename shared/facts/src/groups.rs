@@ -1,14 +1,15 @@
 //! How many groups a grouping has: one that has too many in a bucket is kept no longer.
 //!
-//! Its rollup would be about as large as the facts, and it would be others who pay for it. Questions on its dimensions go to the facts from then on, and its
-//! client is told.
+//! Its rollup would be about as large as the facts, and it would be others who pay for it. Questions on its dimensions go to the facts from then on, its
+//! client is told, and its rows are cleared. Who gives it up may add it anew, and it is filled then as any other.
 
 use catalog::Level;
 use database::{Database, Error, Session};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::relocate::LEARNT_AFTER_SECONDS;
+use crate::leftovers::{LEARNT_AFTER_SECONDS, clear_grouping};
+use crate::place::Place;
 use crate::volume::Volume;
 
 /// Most groups of one day's bucket: twenty times what a dashboard shows, and a third of the points that one answer may have. A dimension has few values;
@@ -107,6 +108,61 @@ pub(crate) async fn end_writing(session: &Session, now: Timestamp) -> Result<(),
          )
          SELECT pg_notify('catalog', client_id::text) FROM changed";
     session.execute(sql, &[&now, &LEARNT_AFTER_SECONDS]).await.map(drop)
+}
+
+/// Has the rows of stopped groupings cleared that a client takes out of its definition, in the transaction that does so and under the writers' lock. Returns their
+/// numbers.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn give_up(session: &Session, client: Uuid, place: &Place) -> Result<Vec<i16>, Error> {
+    // Batches bring it no more from now on: they know the definition of which it is no part.
+    let sql = "UPDATE core.stopped_groupings SET is_written = false WHERE client_id = $1 AND entity_id = $2 RETURNING grouping_id";
+    let gone: Vec<GroupingId> = session.rows(sql, &[&client, &place.id]).await?;
+    let gone = gone.into_iter().map(|row| row.grouping_id);
+    Ok(gone.filter(|id| place.layout.grouping(*id).is_some()).collect())
+}
+
+database::row! {
+    struct GroupingId {
+        grouping_id: i16,
+    }
+}
+
+database::row! {
+    struct Cleared {
+        client_id: Uuid,
+        entity_id: i32,
+        grouping_id: i16,
+        volume: String,
+    }
+}
+
+/// Clears rows of stopped groupings that nobody can be reading or writing any more: a part of each in a run. What is being moved waits.
+///
+/// # Errors
+/// When a statement fails.
+pub(crate) async fn clear_stopped(session: &Session, now: Timestamp) -> Result<(), Error> {
+    let sql = "SELECT s.client_id, s.entity_id, s.grouping_id, e.volume FROM core.stopped_groupings s
+        JOIN core.entities e ON e.client_id = s.client_id AND e.id = s.entity_id
+        WHERE NOT s.is_written AND NOT s.is_cleared AND s.stopped_at < $1::timestamptz - make_interval(secs => $2)
+            AND NOT EXISTS (SELECT FROM core.moves m WHERE m.client_id = s.client_id AND m.entity_id = s.entity_id)
+        ORDER BY s.stopped_at";
+    let stopped: Vec<Cleared> = session.rows(sql, &[&now, &LEARNT_AFTER_SECONDS]).await?;
+    for row in stopped {
+        let Cleared {
+            client_id,
+            entity_id,
+            grouping_id,
+            volume,
+        } = row;
+        let volume = Volume::named(volume);
+        if clear_grouping(session, (client_id, entity_id, grouping_id), &volume).await? == 0 {
+            let sql = "UPDATE core.stopped_groupings SET is_cleared = true WHERE client_id = $1 AND entity_id = $2 AND grouping_id = $3";
+            session.execute(sql, &[&client_id, &entity_id, &grouping_id]).await?;
+        }
+    }
+    Ok(())
 }
 
 database::row! {

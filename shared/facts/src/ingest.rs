@@ -14,7 +14,7 @@ use series::{Fact, Partials};
 use uuid::Uuid;
 
 use crate::batch::{Batch, Mapped, Outcome, Reject, reject};
-use crate::clock::{Span, next_number};
+use crate::clock::{Numbered, Span, next_number};
 use crate::commit::tell;
 use crate::copy::{CopyingFacts, Writing};
 use crate::mark::{Mark, Marks, mark};
@@ -256,7 +256,8 @@ async fn append(
 ) -> Result<Marks, Error> {
     // One at a time, so that the numbers of commits are in the order of commits.
     session.lock(&writers_lock(client, &placed.place)).await?;
-    let batch_number = next_number(session, client, placed, Span::of(parts)).await?.number;
+    let commit = next_number(session, client, placed, Span::of(parts)).await?;
+    let batch_number = commit.number;
     let marks = mark(session, client, placed.entity.code(), source, batch_number, parts).await?;
     let new = marks.fresh(parts);
     let facts: Vec<&Fact> = new.iter().flat_map(Part::mapped).map(|mapped| &mapped.fact).collect();
@@ -271,7 +272,7 @@ async fn append(
         // Summed up while the server is at work on the facts.
         let partials = Partials::of(&placed.entity, &facts);
         copying.finish().await?;
-        write_partials(session, writing, &partials, facts.len()).await?;
+        write_partials(session, writing, &commit, &partials, facts.len()).await?;
     }
     reject(session, client, placed.entity.code(), &new).await?;
     Ok(marks)
@@ -281,6 +282,7 @@ async fn append(
 pub(crate) async fn write_partials(
     session: &Session,
     writing: Writing<'_>,
+    commit: &Numbered,
     partials: &Partials,
     facts: usize,
 ) -> Result<(), Error> {
@@ -291,7 +293,7 @@ pub(crate) async fn write_partials(
         .filter(|(grouping, _)| placed.kept().any(|kept| kept == *grouping))
         .collect();
     copy::partials(session, writing, &kept).await?;
-    tell(session, client, placed, facts, &minutes).await
+    tell(session, client, placed, commit, facts, &minutes).await
 }
 
 /// An event that would become this fact.

@@ -137,7 +137,8 @@ impl Stream<'_> {
             source,
         } = *self;
         session.lock(&writers_lock(client, &placed.place)).await?;
-        let batch_number = next_number(session, client, placed, Span::default()).await?.number;
+        let commit = next_number(session, client, placed, Span::default()).await?;
+        let batch_number = commit.number;
         let writing = Writing {
             client,
             placed,
@@ -156,7 +157,7 @@ impl Stream<'_> {
         }
         widen(session, client, placed, Span::of(&parts)).await?;
         let facts = batches.iter().map(|batch| batch.accepted()).sum();
-        write_partials(session, writing, partials, facts).await?;
+        write_partials(session, writing, &commit, partials, facts).await?;
         reject(session, client, placed.entity.code(), &parts).await
     }
 }

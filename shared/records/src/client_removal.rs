@@ -1,12 +1,14 @@
 //! A client goes, with all that the database has of it.
 
+use std::time::Instant;
+
 use database::{Database, Error, Scope, Session};
+use facts::leftovers::{clear_client, clear_some};
 use facts::notifications::definitions_changed;
-use facts::relocate;
 use uuid::Uuid;
 
 /// Ordinary tables with rows of clients, each before those that it refers to.
-pub const TABLES: [&str; 20] = [
+pub const TABLES: [&str; 22] = [
     "licence_notices",
     "licences",
     "proposal_renderings",
@@ -22,6 +24,8 @@ pub const TABLES: [&str; 20] = [
     "fillings",
     "stopped_groupings",
     "leftovers",
+    "moved_ranges",
+    "moves",
     "stale_ranges",
     "commits",
     "clocks",
@@ -29,10 +33,58 @@ pub const TABLES: [&str; 20] = [
     "users",
 ];
 
+/// A client that is to go.
+#[derive(Clone, Debug)]
+pub struct Leaving {
+    /// Its name.
+    pub name: String,
+    /// Addresses of its users.
+    pub addresses: Vec<String>,
+}
+
 database::row! {
     struct Name {
         name: String,
     }
+}
+
+database::row! {
+    struct Address {
+        email: String,
+    }
+}
+
+/// Who goes; `None` when there is no such client.
+///
+/// # Errors
+/// When a statement fails.
+pub async fn leaving(database: &Database, client: Uuid) -> Result<Option<Leaving>, Error> {
+    let work = async |session: &Session| {
+        let name: Option<Name> = session
+            .row("SELECT name FROM core.clients WHERE id = $1", &[&client])
+            .await?;
+        let sql = "SELECT email FROM core.users WHERE client_id = $1 ORDER BY email";
+        let addresses: Vec<Address> = session.rows(sql, &[&client]).await?;
+        Ok(name.map(|Name { name }| Leaving {
+            name,
+            addresses: addresses.into_iter().map(|row| row.email).collect(),
+        }))
+    };
+    database.transaction(client, work).await
+}
+
+/// Clears facts and rollups of a client that is to go, a part at a time, so that [`remove`] finds few; whether that was done before the time was over. It
+/// takes the owner's login.
+///
+/// # Errors
+/// When a statement fails.
+pub async fn clear(database: &Database, client: Uuid, until: Instant) -> Result<bool, Error> {
+    while clear_some(&database.session().await?, client).await? > 0 {
+        if Instant::now() >= until {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Removes a client whose name is as it is said, in one transaction; whether there was one. Its batches that are still queued are refused when they come. It
@@ -45,7 +97,7 @@ pub async fn remove(database: &Database, client: Uuid, name: &str) -> Result<boo
         let sql = "SELECT name FROM core.clients WHERE id = $1 AND name = $2 FOR UPDATE";
         let found: Option<Name> = session.row(sql, &[&client, &name]).await?;
         let Some(Name { name }) = found else { return Ok(false) };
-        relocate::clear_client(session, client).await?;
+        clear_client(session, client).await?;
         // A volume of its own is a name for empty tables now.
         session
             .execute(

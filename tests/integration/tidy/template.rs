@@ -296,6 +296,27 @@ fn permissions_are_least() {
     );
 }
 
+#[test]
+fn no_function_that_the_public_reaches_has_the_owners_login() {
+    let template = template();
+    let integrations: String = resources(&template, "AWS::ApiGatewayV2::Integration")
+        .map(|(_, integration)| integration["IntegrationUri"].to_string())
+        .collect();
+    let mut found = Vec::new();
+    for (name, (id, function)) in functions(&template) {
+        let is_public = !http_routes(&function).is_empty() || integrations.contains(&format!("${{{id}.Arn}}"));
+        let login = function["Environment"]["Variables"]["DATABASE_URL"].to_string();
+        if is_public && login.contains("owner_url") {
+            found.push(format!("{name}: {login}"));
+        }
+    }
+    require_none(
+        "a function with a route has the login of a role that may do what its routes need",
+        "whoever takes it over could otherwise read and change everything of everybody",
+        found,
+    );
+}
+
 /// Whether a statement allows more than it names.
 fn is_wide(statement: &Value) -> bool {
     let any = |value: &Value, test: fn(&str) -> bool| match value {

@@ -1,11 +1,11 @@
 //! `compact-rollups`: maintains rollups every minute. On the Apache edition it moves closed buckets up to hours and days; on the
-//! Community edition it refreshes what late events made stale.
+//! Community edition it refreshes what late events made stale. It also adds a volume when the one for all is full.
 
 use std::time::Duration;
 
 use anyhow::Result;
 use database::{Database, Timeouts};
-use facts::compact;
+use facts::{compact, volume};
 use lambda_runtime::LambdaEvent;
 use platform::clock;
 use serde::Serialize;
@@ -53,6 +53,7 @@ pub async fn handle(
     _event: LambdaEvent<serde_json::Value>,
 ) -> Result<Report, lambda_runtime::Error> {
     let upkeep = compact::run(&context.database, clock::now()).await?;
+    volume::make_room(&context.database).await?;
     tracing::info!(
         moved = upkeep.moved,
         refreshed = upkeep.refreshed,

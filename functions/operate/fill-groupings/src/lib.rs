@@ -1,14 +1,15 @@
-//! `fill-groupings`: fills groupings that were added to entities with facts, in steps that others don't feel.
+//! `fill-groupings`: goes on with long work, in steps that others don't feel: fills groupings that were added to entities with facts, and moves entities
+//! between volumes.
 
 use std::time::{Duration, Instant};
 
 use answer::Definitions;
 use anyhow::Result;
 use database::{Database, Error, Timeouts};
-use facts::Placed;
-use facts::fill::{self, Filling};
+use facts::{Placed, work};
 use lambda_runtime::LambdaEvent;
 use serde::Serialize;
+use uuid::Uuid;
 
 /// How long a run goes on: the next one begins a minute after it did.
 pub const RUN: Duration = Duration::from_secs(50);
@@ -35,9 +36,11 @@ impl Context {
 pub struct Report {
     /// Groupings that became whole.
     pub filled: usize,
+    /// Entities that are where they were to be moved.
+    pub moved: usize,
 }
 
-/// Fills what there is to fill, for as long as a run goes on.
+/// Goes on with what there is to do, for as long as a run goes on.
 ///
 /// # Errors
 /// When the database fails; the next run goes on where this one was.
@@ -46,27 +49,19 @@ pub async fn handle(
     _event: LambdaEvent<serde_json::Value>,
 ) -> Result<Report, lambda_runtime::Error> {
     let database = &context.database;
-    let filled = fill::run(
-        database,
-        async |filling| find(database, filling).await,
-        Instant::now() + RUN,
-    )
-    .await?;
-    if filled > 0 {
-        tracing::info!(filled, "groupings are whole");
+    let find = async |client, entity| find(database, client, entity).await;
+    let worked = work::run(database, find, Instant::now() + RUN).await?;
+    if worked != work::Worked::default() {
+        tracing::info!(filled = worked.filled, moved = worked.moved, "long work is done");
     }
-    Ok(Report { filled })
+    Ok(Report {
+        filled: worked.filled,
+        moved: worked.moved,
+    })
 }
 
-/// Where the entity is whose grouping is filled, by its current definition.
-async fn find(database: &Database, filling: &Filling) -> Result<Option<Placed>, Error> {
-    let known = Definitions::default().current(database, filling.client_id).await?;
-    let placed = known.and_then(|known| {
-        known
-            .placed
-            .values()
-            .find(|placed| placed.place.id == filling.entity_id)
-            .cloned()
-    });
-    Ok(placed)
+/// Where an entity is, by its current definition.
+async fn find(database: &Database, client: Uuid, entity: i32) -> Result<Option<Placed>, Error> {
+    let known = Definitions::default().current(database, client).await?;
+    Ok(known.and_then(|known| known.placed.values().find(|placed| placed.place.id == entity).cloned()))
 }

@@ -91,7 +91,9 @@ impl Connections {
     /// When the endpoint is no URL, or region or credentials are not configured.
     pub fn new(configuration: &SdkConfig, endpoint: &str, timeout: Duration) -> Result<Self> {
         let uri: Uri = endpoint.parse().with_context(|| format!("{endpoint} is no URL"))?;
-        let host = uri.authority().with_context(|| format!("{endpoint} has no host"))?;
+        let (Some(scheme), Some(host)) = (uri.scheme_str(), uri.authority()) else {
+            anyhow::bail!("{endpoint} has no scheme or no host");
+        };
         let region = configuration.region().context("no region is configured")?;
         let credentials = configuration
             .credentials_provider()
@@ -102,7 +104,7 @@ impl Connections {
             .build(connector()?);
         Ok(Self(Arc::new(Inner {
             http,
-            endpoint: format!("{}://{host}", uri.scheme_str().unwrap_or("https")),
+            endpoint: format!("{scheme}://{host}"),
             host: host.to_string(),
             stage: uri.path().trim_end_matches('/').to_owned(),
             region: region.to_string(),

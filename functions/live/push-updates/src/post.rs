@@ -19,6 +19,9 @@ pub const MAX_POSTS: usize = 64;
 /// Connections whose frames are composed and have no report: enough to keep all places busy, and few enough that what is posted is new.
 pub const MAX_POSTS_AHEAD: usize = 2 * MAX_POSTS;
 
+/// Connections that are composed for at once. What is heard meanwhile waits for it: with 500 channels each, some 5 ms.
+pub const MAX_COMPOSED: usize = 16;
+
 /// Of the posts under way, those to one client: however many connections one has, another's next frame waits for a place no longer than a post takes.
 pub const MAX_POSTS_PER_CLIENT: usize = 48;
 

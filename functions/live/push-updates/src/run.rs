@@ -26,7 +26,7 @@ use crate::catalogs::Catalogs;
 use crate::keep::Kept;
 use crate::listen::{listen, next_notification};
 use crate::pace::Pace;
-use crate::post::{MAX_POSTS_AHEAD, Posted, Posts};
+use crate::post::{MAX_COMPOSED, MAX_POSTS_AHEAD, Posted, Posts};
 use crate::report::Report;
 use crate::standby::{self, PUBLISHING};
 use crate::start;
@@ -291,7 +291,7 @@ impl<'a> Turn<'a> {
 
     /// Whether so many posts are reported that it is worth composing others.
     fn has_room(&self) -> bool {
-        self.posts.under_way() <= MAX_POSTS_AHEAD / 2
+        self.posts.under_way() + 2 * MAX_COMPOSED <= MAX_POSTS_AHEAD
     }
 
     fn note(&mut self, news: &mut News, notification: Notification) {
@@ -390,7 +390,7 @@ impl<'a> Turn<'a> {
     /// Ends the tick: what changed goes to those who watch it.
     fn send(&mut self) {
         let began = Instant::now();
-        let room = MAX_POSTS_AHEAD.saturating_sub(self.posts.under_way());
+        let room = MAX_POSTS_AHEAD.saturating_sub(self.posts.under_way()).min(MAX_COMPOSED);
         for outgoing in self.publisher.frames_within(room, clock::now(), &self.watermarks) {
             self.report.frames += outgoing.frames.len() as u64;
             self.report.bytes += outgoing.frames.iter().map(|frame| frame.len() as u64).sum::<u64>();

@@ -107,6 +107,13 @@ impl Definitions {
         if kept.len() + loaded.len() > MAX_FOLLOWED {
             kept.retain(|client, _| wanted.contains(client));
         }
+        // A client that is gone is not asked for again either.
+        for client in missing {
+            kept.entry(client).or_insert(Kept {
+                fingerprint: None,
+                catalog: None,
+            });
+        }
         for (client, loaded) in loaded {
             if let Err(cause) = &loaded {
                 tracing::error!(%client, %cause, "a client's definitions can't be read; it is left out");
@@ -124,6 +131,12 @@ impl Definitions {
     #[must_use]
     pub fn known(&self, client: Uuid) -> Option<Arc<ClientCatalog>> {
         self.lock().get(&client)?.catalog.clone()
+    }
+
+    /// Whether a client's definitions were loaded, also when they can't be read.
+    #[must_use]
+    pub fn is_loaded(&self, client: Uuid) -> bool {
+        self.lock().contains_key(&client)
     }
 
     /// Forgets a client's definitions, which changed.

@@ -4,7 +4,7 @@
 //! It is more only where it says so: one statement more for every [`facts::read::MAX_BRANCHES`] different questions, and, while a
 //! question can't be answered, those that find out which (see [`facts::read::read_each`]). Its topics are then left alone for a while.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use answer::{Answers, Asked, Batch, Outcome};
@@ -20,8 +20,23 @@ use uuid::Uuid;
 
 use crate::catalogs::Catalogs;
 
-/// Reads what the publisher asks for and lets it observe. What can't be read is refused, by itself; after `until` no further statement is begun,
-/// and what is left is asked for again.
+/// What became of a topic's read.
+pub struct Found {
+    read: TopicRead,
+    answer: Answer,
+}
+
+enum Answer {
+    /// Its buckets that have facts, and the value of one that has none.
+    Values(Vec<Observed>, Option<f64>),
+    /// It can't be answered, because of what it asks.
+    Refused(String),
+    /// There was no time for it, or a definition changed just now.
+    Later,
+}
+
+/// Reads what the publisher asks for and lets it observe, also what it reads apart. What can't be read is refused, by itself; after `until` no further statement is
+/// begun, and what is left is asked for again.
 ///
 /// # Errors
 /// When the database fails: what was not observed by then is asked for again.
@@ -33,20 +48,91 @@ pub async fn observe(
     touched: Option<&[Touched]>,
     until: Instant,
 ) -> Result<(), Error> {
+    publisher.touch(touched);
+    let asked = ask(database, catalogs, publisher, now, true).await?;
+    for reads in [asked.now, asked.apart] {
+        let found = answer(database, catalogs, reads, until).await;
+        if found.is_err() {
+            publisher.end_apart();
+        }
+        settle(publisher, found?, now);
+    }
+    publisher.end_apart();
+    Ok(())
+}
+
+/// What a publisher asks for.
+#[derive(Default)]
+pub struct Reads {
+    /// In this tick.
+    pub now: Vec<TopicRead>,
+    /// Beside the ticks.
+    pub apart: Vec<TopicRead>,
+}
+
+/// What the publisher asks for, what it reads apart only if that is wanted. Loads definitions of clients that are not known, without which it can't be told.
+///
+/// # Errors
+/// When the database fails: it is asked for again.
+pub async fn ask(
+    database: &Database,
+    catalogs: &Catalogs,
+    publisher: &mut Publisher,
+    now: Timestamp,
+    with_apart: bool,
+) -> Result<Reads, Error> {
+    let with_apart = with_apart && publisher.has_reads_apart_due(now);
     // A tick in which nothing is to be read needs no connection.
-    if !publisher.has_reads_due(now, touched) {
-        return Ok(());
+    if !publisher.has_reads_due(now) && !with_apart {
+        return Ok(Reads::default());
+    }
+    let clients: BTreeSet<Uuid> = publisher.clients().collect();
+    if clients.iter().any(|client| !catalogs.has(*client)) {
+        catalogs.load(&database.session().await?, &clients).await?;
+    }
+    Ok(Reads {
+        now: publisher.reads(now, Some(&[]), catalogs),
+        apart: if with_apart {
+            publisher.reads_apart(now, catalogs)
+        } else {
+            Vec::new()
+        },
+    })
+}
+
+/// Answers what was asked for.
+///
+/// # Errors
+/// When the database fails.
+pub async fn answer(
+    database: &Database,
+    catalogs: &Catalogs,
+    mut reads: Vec<TopicRead>,
+    until: Instant,
+) -> Result<Vec<Found>, Error> {
+    let mut found = Vec::with_capacity(reads.len());
+    if reads.is_empty() {
+        return Ok(found);
     }
     let session = database.session().await?;
-    catalogs.load(&session, &publisher.clients().collect()).await?;
-    let mut reads = publisher.reads(now, touched, catalogs);
     // What fails in company is asked once more alone: only one of them may be at fault.
     for batch in [Batch::default(), Batch::apart()] {
-        let round = Round::plan(catalogs, batch, reads, publisher, now);
+        let round = Round::plan(catalogs, batch, reads, &mut found);
         let answers = round.batch.read_each(&session, until).await?;
-        reads = settle(&answers, &round, publisher, now);
+        reads = round.answered(&answers, &mut found);
     }
-    Ok(())
+    Ok(found)
+}
+
+/// Lets the publisher observe what was found.
+pub fn settle(publisher: &mut Publisher, found: Vec<Found>, now: Timestamp) {
+    for Found { read, answer } in found {
+        match answer {
+            Answer::Values(values, empty) => publisher.observe(&read, &values, empty),
+            Answer::Refused(reason) => refuse(publisher, &read, now, &reason),
+            Answer::Later => {}
+        }
+    }
 }
 
 /// Topics with the batch of reads that answers them.
@@ -65,18 +151,24 @@ struct Planned {
 
 impl Round {
     /// Plans topics. One that can't be planned, because a definition changed after its subscription was checked, is refused.
-    fn plan(
-        catalogs: &Catalogs,
-        mut batch: Batch,
-        reads: Vec<TopicRead>,
-        publisher: &mut Publisher,
-        now: Timestamp,
-    ) -> Self {
+    fn plan(catalogs: &Catalogs, mut batch: Batch, reads: Vec<TopicRead>, found: &mut Vec<Found>) -> Self {
         let mut planned = Vec::with_capacity(reads.len());
         for read in reads {
-            let Some((definitions, kpi)) = catalogs.kpi(&read.topic) else {
-                let reason = format!("there is no KPI {:?} any more", read.topic.kpi);
-                refuse(publisher, &read, now, &reason);
+            let (client, code) = (read.topic.client, &read.topic.kpi);
+            // Read apart, they may have changed since, and are loaded anew before it is asked again.
+            if !catalogs.has(client) {
+                let answer = Answer::Later;
+                found.push(Found { read, answer });
+                continue;
+            }
+            let definitions = catalogs.of(client);
+            let kpi = definitions
+                .as_ref()
+                .and_then(|known| known.catalog.kpi(code))
+                .map(Arc::clone);
+            let (Some(definitions), Some(kpi)) = (definitions, kpi) else {
+                let answer = Answer::Refused(format!("there is no KPI {code:?} any more"));
+                found.push(Found { read, answer });
                 continue;
             };
             match batch.add(read.topic.client, &definitions, &request(&read, &kpi)) {
@@ -86,10 +178,35 @@ impl Round {
                     kpi,
                     asked,
                 }),
-                Err(reason) => refuse(publisher, &read, now, &reason),
+                Err(reason) => {
+                    let answer = Answer::Refused(reason.to_string());
+                    found.push(Found { read, answer });
+                }
             }
         }
         Self { batch, planned }
+    }
+
+    /// Takes what was answered, and returns what may be answered alone.
+    fn answered(&self, answers: &Answers<'_>, found: &mut Vec<Found>) -> Vec<TopicRead> {
+        let mut alone = Vec::new();
+        for topic in &self.planned {
+            let refusal = answers.outcomes(&topic.asked).find_map(|outcome| match outcome {
+                Outcome::Refused(error) => Some(error),
+                _ => None,
+            });
+            let answer = match refusal {
+                Some(_) if self.batch.is_shared(&topic.asked) => {
+                    alone.push(topic.read.clone());
+                    continue;
+                }
+                Some(error) => Answer::Refused(error.to_string()),
+                None => values(answers, topic).map_or(Answer::Later, |(values, empty)| Answer::Values(values, empty)),
+            };
+            let read = topic.read.clone();
+            found.push(Found { read, answer });
+        }
+        alone
     }
 }
 
@@ -104,27 +221,6 @@ fn request<'a>(read: &'a TopicRead, kpi: &'a Kpi) -> Request<'a> {
         filter: &read.topic.filter,
         by: &[],
     }
-}
-
-/// Lets the publisher observe what was answered, and returns what may be answered alone.
-fn settle(answers: &Answers<'_>, round: &Round, publisher: &mut Publisher, now: Timestamp) -> Vec<TopicRead> {
-    let mut alone = Vec::new();
-    for topic in &round.planned {
-        let refusal = answers.outcomes(&topic.asked).find_map(|outcome| match outcome {
-            Outcome::Refused(error) => Some(error),
-            _ => None,
-        });
-        if let Some(error) = refusal {
-            if round.batch.is_shared(&topic.asked) {
-                alone.push(topic.read.clone());
-            } else {
-                refuse(publisher, &topic.read, now, &error.to_string());
-            }
-        } else if let Some((values, empty)) = values(answers, topic) {
-            publisher.observe(&topic.read, &values, empty);
-        }
-    }
-    alone
 }
 
 fn refuse(publisher: &mut Publisher, read: &TopicRead, now: Timestamp, reason: &str) {

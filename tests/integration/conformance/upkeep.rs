@@ -12,7 +12,7 @@ use super::scenarios::in_every_shop;
 use super::shop::{Shop, at, range, sale};
 
 impl Shop {
-    async fn count(&self, code: &str, range: Range) -> Vec<String> {
+    async fn answered(&self, code: &str, range: Range) -> Vec<String> {
         let mut values = Vec::new();
         for client in [self.ours, self.theirs] {
             let points = self.ask(client, code, Level::Day, range, &Filter::new(), &[]).await;
@@ -30,13 +30,13 @@ async fn what_a_run_does_not_reach_the_next_one_does() {
                 .await;
         }
         let (owner, now) = (&shop.database.owner, at("2026-04-01T00:00:00Z"));
-        let before = shop.count("SALES", range()).await;
+        let before = shop.answered("SALES", range()).await;
         let is_apache = owner.session().await.unwrap().edition().await.unwrap() == Edition::Apache;
         let cut_off = compact::run_until(owner, now, Instant::now()).await.unwrap();
         if is_apache {
             assert_eq!((cut_off.moved, cut_off.left), (0, 2), "an entity of each client waits");
         }
-        assert_eq!(shop.count("SALES", range()).await, before);
+        assert_eq!(shop.answered("SALES", range()).await, before);
         let whole = compact::run(owner, now).await.unwrap();
         assert_eq!(whole.left, 0);
         assert!(!is_apache || whole.moved > 0);
@@ -45,7 +45,7 @@ async fn what_a_run_does_not_reach_the_next_one_does() {
             0,
             "there is nothing left"
         );
-        let after = shop.count("SALES", range()).await;
+        let after = shop.answered("SALES", range()).await;
         assert_eq!(after, before);
         after
     })
@@ -71,7 +71,7 @@ async fn a_fact_is_replaced_by_its_key_wherever_it_was_in_time() {
             .collect();
         shop.sell(shop.ours, &moved).await;
         shop.compact("2026-04-01T00:00:00Z").await;
-        let revenue = shop.count("REVENUE", ages).await;
+        let revenue = shop.answered("REVENUE", ages).await;
         let of = |amount: &str| revenue.iter().filter(|point| point.contains(amount)).count();
         assert_eq!((revenue.len(), of("9"), of("7")), (4, 3, 1), "{revenue:?}");
         revenue

@@ -23,7 +23,7 @@ impl LoneFunction {
     /// When there is no port for it.
     pub async fn start(name: &str, timeout: Duration, environment: &[(&str, &str)]) -> Result<Self> {
         let credentials = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
-        let variables = environment.iter().chain(&credentials);
+        let variables = credentials.iter().chain(environment);
         let function = Function {
             logical_id: name.to_owned(),
             name: name.to_owned(),

@@ -2,6 +2,7 @@
 //! still being mapped and summed up. It is one transaction and leaves what [`crate::ingest`] would leave; where anything is not as usual it leaves
 //! nothing, and the batches go that way.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use catalog::Entity;
@@ -123,7 +124,7 @@ struct Stream<'a> {
 }
 
 impl Stream<'_> {
-    /// Writes what comes; ends with [`Error::Unfinished`] where a batch has come before.
+    /// Writes what comes; ends with [`Error::Unfinished`] where a batch has come before, or comes twice.
     async fn write(
         &self,
         mut coming: Receiver<Arc<Batch>>,
@@ -152,7 +153,8 @@ impl Stream<'_> {
         copying.finish().await?;
         let parts: Vec<Part<'_>> = batches.iter().map(|batch| Part::rest(batch, 0)).collect();
         let marks = mark(session, client, placed.entity.code(), source, batch_number, &parts).await?;
-        if parts.iter().any(|part| marks.of(part) != Mark::Fresh) {
+        let ids: BTreeSet<Uuid> = parts.iter().map(|part| part.batch.id).collect();
+        if ids.len() < parts.len() || parts.iter().any(|part| marks.of(part) != Mark::Fresh) {
             return Err(Error::Unfinished);
         }
         widen(session, client, placed, Span::of(&parts)).await?;

@@ -125,10 +125,24 @@ async fn messages_that_come_together_and_again_count_once() {
             for (batch, accepted) in batches.into_iter().zip([200, 5, 40]) {
                 assert_eq!(finished(shop, batch).await, (accepted, 0), "{key:?}");
             }
+            if key.is_empty() {
+                assert_eq!(shop.count().await, 200 + 5 + 40, "facts");
+            }
             check(shop, shop.ours, "UTC", "again").await
         })
         .await;
     }
+}
+
+#[tokio::test]
+async fn events_of_a_client_that_is_gone_come_no_more() {
+    in_every_shop(&[], async |shop| {
+        let nobodys = queued(Uuid::now_v7(), &sales(3));
+        deliver(&context(shop), &[nobodys, queued(shop.ours, &sales(3))]).await;
+        assert_eq!(shop.count().await, 3);
+        check(shop, shop.ours, "UTC", "beside a client that is gone").await
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -95,15 +95,14 @@ impl Context {
         }
     }
 
-    /// The definition of a client's entity, kept or loaded; `None` when there is no such entity.
-    async fn placed(&self, client: Uuid, entity: &str, again: bool) -> Result<Option<Placed>, Error> {
+    /// The definitions of a client, kept or loaded, with the entity if there is one; `None` when there is no such client.
+    async fn catalog(&self, client: Uuid, entity: &str, again: bool) -> Result<Option<Arc<ClientCatalog>>, Error> {
         // One that is not known may have been defined since.
         let is_known = |catalog: Arc<ClientCatalog>| catalog.placed.contains_key(entity);
         if again || !self.definitions.known(client).is_some_and(is_known) {
             self.definitions.forget(client);
         }
-        let catalog = self.definitions.recent(&self.database, client).await?;
-        Ok(catalog.and_then(|catalog| catalog.placed.get(entity).cloned()))
+        self.definitions.recent(&self.database, client).await
     }
 
     /// Whether a message came too often, and comes for the last times.
@@ -260,7 +259,11 @@ async fn write(context: &Context, group: &Group, until: Instant) -> Result<Vec<O
     };
     let mut tries = 1;
     loop {
-        let Some(placed) = context.placed(client, entity, tries > 1).await? else {
+        let Some(catalog) = context.catalog(client, entity, tries > 1).await? else {
+            tracing::warn!(%client, entity, "there is no such client: its events are let go of");
+            return Ok(Vec::new());
+        };
+        let Some(placed) = catalog.placed.get(entity).cloned() else {
             let batches: Vec<Batch> = group.queued().map(unknown_entity).collect();
             return ingest::refuse(&context.database, client, entity, source, &batches).await;
         };

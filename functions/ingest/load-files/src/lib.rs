@@ -30,7 +30,7 @@ use registry::Registry;
 use series::Mapper;
 use uuid::Uuid;
 
-use crate::dropped::{Address, Dropped, address, dropped};
+use crate::dropped::{Address, Done, Dropped, address, dropped};
 use crate::turn::Turn;
 
 /// A file that fails is tried again after 20 s, 2 min, 12 min, 72 min. The queue gives five tries, so the database may be gone
@@ -99,8 +99,8 @@ struct Loaded {
     accepted: usize,
     /// Rows that became dead letters.
     rejected: usize,
-    /// Parts that are loaded, of a file whose turn is over and that has more.
-    rest_after: Option<usize>,
+    /// What is loaded of a file whose turn is over and that has more.
+    rest_after: Option<Done>,
 }
 
 impl Loaded {
@@ -181,14 +181,20 @@ async fn load_each(context: &Context, message: &SqsMessage) -> Result<()> {
             .await
             .with_context(|| format!("load {key}"))?;
         let Loaded { accepted, rejected, .. } = loaded;
-        let Some(parts) = loaded.rest_after else {
+        let Some(done) = loaded.rest_after else {
             tracing::info!(key, accepted, rejected, "loaded");
             continue;
         };
         // Its message is done once the rest has one of its own. Where both are there for a moment, each part counts once.
-        let rest = turn::rest(body(message), position, parts)?;
+        let rest = turn::rest(body(message), position, done)?;
         context.queue.send_in_group(address(key)?.client, rest).await?;
-        tracing::info!(key, accepted, rejected, parts, "a file makes way: its rest is queued");
+        tracing::info!(
+            key,
+            accepted,
+            rejected,
+            rows = done.rows,
+            "a file makes way: its rest is queued"
+        );
         break;
     }
     Ok(())
@@ -258,10 +264,10 @@ async fn load(context: &Context, dropped: &Dropped, tries: u32) -> Result<Loaded
         placed,
         tries,
         // Another object that was put under the key since has a message of its own.
-        parts: if dropped.etag.trim_matches('"') == version {
-            dropped.parts
+        done: if dropped.etag.trim_matches('"') == version {
+            dropped.done
         } else {
-            0
+            Done::default()
         },
     };
     file.keep(Progress::Writing, &Loaded::default()).await?;
@@ -305,35 +311,37 @@ struct File<'a> {
     placed: Placed,
     /// How often its message has come, this time included.
     tries: u32,
-    /// Parts that earlier turns have loaded.
-    parts: usize,
+    /// What earlier turns have loaded.
+    done: Done,
 }
 
 impl File<'_> {
     async fn load(&self, mut chunks: Chunks<'_>) -> Result<Loaded> {
         let mut loaded = Loaded::default();
-        let mut turn = Turn::new(self.context.turn);
-        for number in 0_usize.. {
-            let Some(chunk) = guarded(|| chunks.next().transpose()).transpose() else {
-                break;
-            };
-            match chunk {
-                Ok(chunk) if number < self.parts => loaded.count(&chunk),
-                Ok(chunk) => {
-                    turn.begin();
-                    self.write(number, chunk, &mut loaded).await?;
-                }
+        let (mut turn, mut done) = (Turn::new(self.context.turn), self.done);
+        while let Some(chunk) = guarded(|| chunks.next().transpose()).transpose() {
+            let mut chunk = match chunk {
+                Ok(chunk) => chunk,
                 Err(error) => {
                     let reason = format!("after {} rows: {error}", loaded.accepted + loaded.rejected);
                     return Ok(refuse(self.context, self.target, &reason, &loaded).await?);
                 }
-            }
-            if number < self.parts {
+            };
+            loaded.count(&chunk);
+            let rows = chunk.end();
+            chunk.begin_at(done.rows);
+            if chunk.is_empty() {
                 continue;
             }
+            turn.begin();
+            self.write(done.parts, chunk).await?;
+            done = Done {
+                parts: done.parts + 1,
+                rows,
+            };
             self.keep(Progress::Writing, &loaded).await?;
             if turn.is_over(&self.context.queue).await {
-                loaded.rest_after = Some(number + 1);
+                loaded.rest_after = Some(done);
                 return Ok(loaded);
             }
         }
@@ -341,9 +349,8 @@ impl File<'_> {
         Ok(loaded)
     }
 
-    async fn write(&self, number: usize, chunk: Chunk, loaded: &mut Loaded) -> Result<()> {
+    async fn write(&self, number: usize, chunk: Chunk) -> Result<()> {
         let Target { address, key, version } = self.target;
-        loaded.count(&chunk);
         let id = batch_id(address.client, key, version, &number.to_string());
         let (database, batches) = (&self.context.database, [batch(id, chunk)]);
         let effort = Effort {

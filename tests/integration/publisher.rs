@@ -301,17 +301,20 @@ async fn a_client_with_many_topics_is_read_while_others_ticks_go_on() {
 
         let (now, until) = (platform::clock::now(), Instant::now() + Duration::from_secs(30));
         let (ours, catalogs) = (airline.database.app.clone(), airline.catalogs.clone());
-        let reads = tick::ask(&ours, &catalogs, &mut airline.publisher, now).await.unwrap();
-        let many = tick::ask_apart(&ours, &catalogs, &mut airline.publisher, now)
+        let asked = tick::ask(&ours, &catalogs, &mut airline.publisher, now, true)
             .await
             .unwrap();
-        assert_eq!((reads.len(), many.len()), (1, MAX_TICK_TOPICS), "a share of it");
+        assert_eq!(
+            (asked.now.len(), asked.apart.len()),
+            (1, MAX_TICK_TOPICS),
+            "a share of it"
+        );
         let locked = airline.database.plain().await.unwrap();
         let lock = format!("BEGIN; LOCK TABLE {flights} IN ACCESS EXCLUSIVE MODE");
         locked.batch_execute(&lock).await.unwrap();
         let apart = TestDatabase::existing(&airline.database.url).unwrap().app;
-        let reading = tokio::spawn(async move { tick::answer(&apart, &catalogs, many, until).await });
-        let found = tick::answer(&ours, &airline.catalogs, reads, until).await.unwrap();
+        let reading = tokio::spawn(async move { tick::answer(&apart, &catalogs, asked.apart, until).await });
+        let found = tick::answer(&ours, &airline.catalogs, asked.now, until).await.unwrap();
         tick::settle(&mut airline.publisher, found, now);
         let frames = airline.publisher.frames(now, &BTreeMap::new());
         let connections: Vec<&str> = frames.iter().map(|outgoing| outgoing.connection.as_str()).collect();

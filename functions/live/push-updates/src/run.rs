@@ -193,7 +193,6 @@ impl<'a> Turn<'a> {
                 return;
             }
             self.send();
-            self.begin_apart().await;
             if self.is_done(&news, until).await {
                 return;
             }
@@ -369,26 +368,17 @@ impl<'a> Turn<'a> {
         observed.is_ok()
     }
 
-    /// Reads what the publisher asks for in this tick.
+    /// Reads what the publisher asks for in this tick, and begins with what it reads apart.
     async fn read_asked(&mut self) -> Result<(), database::Error> {
         let (database, catalogs, now) = (&self.context.database, &self.catalogs, clock::now());
-        let reads = tick::ask(database, catalogs, &mut self.publisher, now).await?;
-        let found = tick::answer(database, catalogs, reads, Instant::now() + READ_FOR).await?;
+        let is_free = self.apart.next().is_some_and(|next| next <= Instant::now());
+        let asked = tick::ask(database, catalogs, &mut self.publisher, now, is_free).await?;
+        if !asked.apart.is_empty() {
+            self.apart.start(&self.context.database_apart, catalogs, asked.apart);
+        }
+        let found = tick::answer(database, catalogs, asked.now, Instant::now() + READ_FOR).await?;
         tick::settle(&mut self.publisher, found, now);
         Ok(())
-    }
-
-    /// Begins to read what is read apart, if its turn has come: after what is due to others was sent, because many topics are looked at for it.
-    async fn begin_apart(&mut self) {
-        if self.apart.next().is_none_or(|next| next > Instant::now()) {
-            return;
-        }
-        let (context, catalogs) = (self.context, &self.catalogs);
-        match tick::ask_apart(&context.database, catalogs, &mut self.publisher, clock::now()).await {
-            Ok(reads) if reads.is_empty() => {}
-            Ok(reads) => self.apart.start(&context.database_apart, catalogs, reads),
-            Err(error) => tracing::error!(cause = %error, "definitions can't be read; trying again"),
-        }
     }
 
     /// What was read apart is observed with the next tick.

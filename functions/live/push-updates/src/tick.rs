@@ -49,16 +49,28 @@ pub async fn observe(
     until: Instant,
 ) -> Result<(), Error> {
     publisher.touch(touched);
-    let reads = ask(database, catalogs, publisher, now).await?;
-    settle(publisher, answer(database, catalogs, reads, until).await?, now);
-    let reads = ask_apart(database, catalogs, publisher, now).await?;
-    let found = answer(database, catalogs, reads, until).await;
+    let asked = ask(database, catalogs, publisher, now, true).await?;
+    for reads in [asked.now, asked.apart] {
+        let found = answer(database, catalogs, reads, until).await;
+        if found.is_err() {
+            publisher.end_apart();
+        }
+        settle(publisher, found?, now);
+    }
     publisher.end_apart();
-    settle(publisher, found?, now);
     Ok(())
 }
 
-/// What the publisher asks for in this tick.
+/// What a publisher asks for.
+#[derive(Default)]
+pub struct Reads {
+    /// In this tick.
+    pub now: Vec<TopicRead>,
+    /// Beside the ticks.
+    pub apart: Vec<TopicRead>,
+}
+
+/// What the publisher asks for, what it reads apart only if that is wanted. Loads definitions of clients that are not known, without which it can't be told.
 ///
 /// # Errors
 /// When the database fails: it is asked for again.
@@ -67,39 +79,25 @@ pub async fn ask(
     catalogs: &Catalogs,
     publisher: &mut Publisher,
     now: Timestamp,
-) -> Result<Vec<TopicRead>, Error> {
+    with_apart: bool,
+) -> Result<Reads, Error> {
+    let with_apart = with_apart && publisher.has_reads_apart_due(now);
     // A tick in which nothing is to be read needs no connection.
-    if !publisher.has_reads_due(now) {
-        return Ok(Vec::new());
+    if !publisher.has_reads_due(now) && !with_apart {
+        return Ok(Reads::default());
     }
-    load_definitions(database, catalogs, publisher).await?;
-    Ok(publisher.reads(now, Some(&[]), catalogs))
-}
-
-/// What the publisher asks for that is read beside the ticks.
-///
-/// # Errors
-/// When the database fails: it is asked for again.
-pub async fn ask_apart(
-    database: &Database,
-    catalogs: &Catalogs,
-    publisher: &mut Publisher,
-    now: Timestamp,
-) -> Result<Vec<TopicRead>, Error> {
-    if !publisher.has_reads_apart_due(now) {
-        return Ok(Vec::new());
-    }
-    load_definitions(database, catalogs, publisher).await?;
-    Ok(publisher.reads_apart(now, catalogs))
-}
-
-/// Loads definitions of clients that are not known, without which it can't be told what is to be read.
-async fn load_definitions(database: &Database, catalogs: &Catalogs, publisher: &Publisher) -> Result<(), Error> {
     let clients: BTreeSet<Uuid> = publisher.clients().collect();
     if clients.iter().any(|client| !catalogs.has(*client)) {
         catalogs.load(&database.session().await?, &clients).await?;
     }
-    Ok(())
+    Ok(Reads {
+        now: publisher.reads(now, Some(&[]), catalogs),
+        apart: if with_apart {
+            publisher.reads_apart(now, catalogs)
+        } else {
+            Vec::new()
+        },
+    })
 }
 
 /// Answers what was asked for.

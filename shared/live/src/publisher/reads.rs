@@ -46,8 +46,7 @@ impl Publisher {
 
     /// The same for the clients with more topics than a tick reads of one: what is read of them takes so long that nobody else should wait for it.
     /// It is observed whenever it was read, ticks later. Until [`end_apart`](Publisher::end_apart) these clients are not looked at, and what is touched
-    /// meanwhile is kept for the next time; so there is nothing to be asked for until then. To be
-    /// called after the [`frames`](Publisher::frames) of a tick: what was read before is sent before its window moves on.
+    /// meanwhile is kept for the next time; so there is nothing to be asked for until then.
     pub fn reads_apart(&mut self, now: Timestamp, calendar: &dyn Calendar) -> Vec<TopicRead> {
         if !self.apart.is_empty() {
             return Vec::new();

@@ -145,6 +145,11 @@ impl World {
             let answer = self.answer(&read);
             self.settle(read, answer, failing >> (2 * (index % 4)));
         }
+        for read in self.publisher.reads_apart(self.now, &ClientsOwn) {
+            self.check_wanted(&read);
+            let answer = self.answer(&read);
+            self.apart.push((read, answer));
+        }
         for (index, outgoing) in self
             .publisher
             .frames(self.now, &BTreeMap::new())
@@ -152,12 +157,6 @@ impl World {
             .enumerate()
         {
             self.post(outgoing, posts[index % posts.len()]);
-        }
-        // After the frames: what was read apart before is sent before it is looked at again.
-        for read in self.publisher.reads_apart(self.now, &ClientsOwn) {
-            self.check_wanted(&read);
-            let answer = self.answer(&read);
-            self.apart.push((read, answer));
         }
     }
 

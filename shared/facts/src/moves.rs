@@ -16,7 +16,7 @@ use crate::count::{self, count_on};
 use crate::fill::stale;
 use crate::leftovers::{LEARNT_AFTER_SECONDS, UPKEEP_LOCK};
 use crate::notifications::definitions_changed;
-use crate::place::{Placed, writers_lock};
+use crate::place::{Placed, writers_lock, writers_lock_of};
 use crate::volume::Volume;
 use crate::work::{After, MAX_STEP_TIME};
 
@@ -139,6 +139,8 @@ async fn begin_in(session: &Session, client: Uuid, placed: &Placed, to: &Volume)
         }) => return Ok(Begun::NotCleared),
         Some(_) => {}
     }
+    let sql = "DELETE FROM core.moved_ranges WHERE client_id = $1 AND entity_id = $2";
+    session.execute(sql, &[&client, &id]).await?;
     let sql = "INSERT INTO core.moves (client_id, entity_id, from_volume, to_volume, number, counted_to)
         SELECT $1, $2, $3, $4, last, 'epoch' FROM core.clocks WHERE client_id = $1 AND entity_id = $2";
     session.execute(sql, &[&client, &id, &from, &to.name()]).await?;
@@ -151,6 +153,8 @@ async fn begin_in(session: &Session, client: Uuid, placed: &Placed, to: &Volume)
 /// When a statement fails.
 pub async fn cancel(database: &Database, client: Uuid, entity: i32) -> Result<bool, Error> {
     let work = async |session: &Session| {
+        // A commit that knows of the move says what it touched: it is waited for.
+        session.lock(&writers_lock_of(client, entity)).await?;
         // Nobody has ever read what is cleared.
         let sql = "WITH gone AS (
                  DELETE FROM core.moves WHERE client_id = $1 AND entity_id = $2 RETURNING to_volume
@@ -196,7 +200,7 @@ pub(crate) async fn step(database: &Database, placed: &Placed, moving: &Move) ->
     if usize::try_from(moving.piece).is_ok_and(|piece| piece < tables.len()) {
         let work = async |session: &Session| {
             session.limit_transaction(MAX_STEP_TIME).await?;
-            taken(session, moving).await?;
+            taken(session, placed, moving).await?;
             copy::ranges(session, placed, moving, &tables).await
         };
         database.transaction_in(moving.scope(), work).await?;
@@ -205,14 +209,14 @@ pub(crate) async fn step(database: &Database, placed: &Placed, moving: &Move) ->
     if moving.rounds < MAX_ROUNDS && touched::facts(database, moving).await? > MAX_LAST {
         let work = async |session: &Session| {
             session.limit_transaction(MAX_STEP_TIME).await?;
-            taken(session, moving).await?;
+            taken(session, placed, moving).await?;
             touched::copy(session, placed, moving, Some(MAX_LAST)).await
         };
         database.transaction_in(moving.scope(), work).await?;
         return Ok(After::Next);
     }
     let work = async |session: &Session| {
-        taken(session, moving).await?;
+        taken(session, placed, moving).await?;
         touched::copy(session, placed, moving, None).await?;
         arrive(session, placed, moving).await
     };
@@ -228,10 +232,12 @@ database::row! {
     }
 }
 
-/// Takes the move until the transaction ends: who gives it up waits, and whoever else goes on with it does so once.
-async fn taken(session: &Session, moving: &Move) -> Result<(), Error> {
-    let sql = "SELECT entity_id FROM core.moves WHERE client_id = $1 AND entity_id = $2 AND began_at = $3 AND piece = $4 AND grouping_id = $5
-        AND position IS NOT DISTINCT FROM $6 AND number = $7 FOR UPDATE";
+/// Takes the move until the transaction ends: who gives it up waits, and whoever else goes on with it does so once. The definition is the one that the step knows:
+/// what commits brought of a grouping that it does not know would not be copied. A change that comes after the transaction's snapshot is before no commit in it.
+async fn taken(session: &Session, placed: &Placed, moving: &Move) -> Result<(), Error> {
+    let sql = "SELECT m.entity_id FROM core.moves m JOIN core.entities e ON e.client_id = m.client_id AND e.id = m.entity_id
+        WHERE m.client_id = $1 AND m.entity_id = $2 AND m.began_at = $3 AND m.piece = $4 AND m.grouping_id = $5
+            AND m.position IS NOT DISTINCT FROM $6 AND m.number = $7 AND e.version = $8 AND e.generation = $9 FOR UPDATE OF m";
     let found: Option<Taken> = session
         .row(
             sql,
@@ -243,6 +249,8 @@ async fn taken(session: &Session, moving: &Move) -> Result<(), Error> {
                 &moving.grouping_id,
                 &moving.position,
                 &moving.number,
+                &placed.version,
+                &placed.generation,
             ],
         )
         .await?;
@@ -258,6 +266,7 @@ async fn taken(session: &Session, moving: &Move) -> Result<(), Error> {
 async fn count(database: &Database, placed: &Placed, moving: &Move, after: Timestamp) -> Result<After, Error> {
     let work = async |session: &Session| {
         session.limit_transaction(MAX_STEP_TIME).await?;
+        taken(session, placed, moving).await?;
         let counted = count_on(session, moving.client_id, &placed.place, after).await?;
         let sql = "UPDATE core.moves SET facts = facts + $3, counted_to = $4 WHERE client_id = $1 AND entity_id = $2 AND counted_to = $5";
         let (client, id) = (moving.client_id, moving.entity_id);

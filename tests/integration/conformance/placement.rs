@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use catalog::Level;
 use database::{Database, Edition, Error, Scope};
+use facts::Placed;
 use facts::moves::{self, Begun, Move};
 use facts::volume::{MAX_ENTITIES_OF_VOLUME, Volume, add_volume, make_room};
+use facts::work;
 use records::client_removal::{self, TABLES};
 use records::definitions;
 use tests::databases::servers;
@@ -203,6 +205,31 @@ async fn a_move_tells_how_far_it_is_keeps_no_upkeep_waiting_and_is_given_up() {
         shop.move_sales(&shop.database.owner, &second).await;
         check(shop, shop.ours, "UTC", "moved after all").await;
         answers
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_grouping_that_is_added_while_an_entity_moves_is_moved_too() {
+    in_every_shop(&[], async |shop| {
+        let second = shop.second_volume().await;
+        shop.sell(shop.ours, &a_day()).await;
+        shop.begin_move(&shop.database.owner, &second).await.unwrap();
+        let (old, entity) = shop.with_grouping(shop.ours, "till").await;
+        definitions::replace_entity(&shop.database.app, shop.ours, &old, &entity, None)
+            .await
+            .unwrap();
+        shop.sell(shop.ours, &[sale("late", "2026-03-28T09:20:30Z", "7", 2)])
+            .await;
+
+        // Whoever goes on with the move found the entity before it was changed.
+        let find = async |_: Uuid, _: i32| -> Result<Option<Placed>, Error> { Ok(Some(old.clone())) };
+        let until = Instant::now() + Duration::from_secs(2);
+        let worked = work::run(&shop.database.owner, find, until).await.unwrap();
+        assert_eq!((worked.moved, shop.moving().await.len()), (0, 1));
+
+        shop.end_moves(&shop.database.owner).await;
+        check(shop, shop.ours, "UTC", "moved and filled").await
     })
     .await;
 }

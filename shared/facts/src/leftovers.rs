@@ -82,15 +82,33 @@ pub async fn clear_some(session: &Session, client: Uuid) -> Result<u64, Error> {
     Ok(cleared)
 }
 
-/// Clears all rows of a client out of all volumes, after its writers and the upkeep have ended. A volume of its own stays, without rows. Rows of aggregates
+/// Waits until the upkeep, the client's writers and what moves its entities have ended, and keeps them away until the transaction ends. They have these locks
+/// when they come to the client's own row: whoever locks that does so afterwards.
+///
+/// # Errors
+/// When a statement fails.
+pub async fn end_work(session: &Session, client: Uuid) -> Result<(), Error> {
+    session.lock(UPKEEP_LOCK).await?;
+    let writers = "SELECT pg_advisory_xact_lock(hashtextextended($1::text || '/' || id, 0)) FROM core.entities WHERE client_id = $2 ORDER BY id";
+    session.execute(writers, &[&client.to_string(), &client]).await?;
+    end_moves(session, client).await
+}
+
+/// Ends the moves of a client that is to go: a step that runs is waited for, and there is no other.
+///
+/// # Errors
+/// When a statement fails.
+pub async fn end_moves(session: &Session, client: Uuid) -> Result<(), Error> {
+    let sql = "DELETE FROM core.moves WHERE client_id = $1";
+    session.execute(sql, &[&client]).await.map(drop)
+}
+
+/// Clears all rows of a client out of all volumes, after [`end_work`]. A volume of its own stays, without rows. Rows of aggregates
 /// go with the next refresh (Community edition).
 ///
 /// # Errors
 /// When a statement fails.
 pub async fn clear_client(session: &Session, client: Uuid) -> Result<(), Error> {
-    session.lock(UPKEEP_LOCK).await?;
-    let writers = "SELECT pg_advisory_xact_lock(hashtextextended($1::text || '/' || id, 0)) FROM core.entities WHERE client_id = $2 ORDER BY id";
-    session.execute(writers, &[&client.to_string(), &client]).await?;
     let edition = session.edition().await?;
     for volume in volumes(session).await? {
         if edition == Edition::Community {

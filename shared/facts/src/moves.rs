@@ -8,6 +8,8 @@
 mod copy;
 mod touched;
 
+use std::time::Duration;
+
 use database::{Database, Edition, Error, Isolation, Scope, Session};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -20,12 +22,16 @@ use crate::place::{Placed, writers_lock, writers_lock_of};
 use crate::volume::Volume;
 use crate::work::{After, MAX_STEP_TIME};
 
-/// Facts that came meanwhile and are copied while the entity's writers wait: 50 to 100 ms.
+/// Facts that came meanwhile, and ranges of time that they touched, of one round, and of what is copied while the entity's writers wait: 50 to 100 ms. A commit
+/// that has more is one round.
 pub const MAX_LAST: i64 = 5_000;
 
-/// How often what came meanwhile is copied, at most [`MAX_LAST`] facts each time, before the rest is copied while the writers wait, however much it is. Each time
-/// leaves what came while it ran; who sends faster than that can be copied is moved nevertheless.
-const MAX_ROUNDS: i32 = 200;
+/// How long the entity's writers wait at most, a third of what they wait for a lock. What takes longer is copied while they write, and the rest is tried again.
+pub const MAX_LAST_TIME: Duration = Duration::from_secs(3);
+
+/// How often what came meanwhile is copied, at most [`MAX_LAST`] each time, before the writers wait for each time. Each time leaves what came while it ran; who
+/// sends faster than that can be copied is moved nevertheless.
+pub const MAX_ROUNDS: i32 = 200;
 
 database::row! {
     /// An entity that is being moved.
@@ -206,24 +212,45 @@ pub(crate) async fn step(database: &Database, placed: &Placed, moving: &Move) ->
         database.transaction_in(moving.scope(), work).await?;
         return Ok(After::Rest);
     }
-    if moving.rounds < MAX_ROUNDS && touched::facts(database, moving).await? > MAX_LAST {
-        let work = async |session: &Session| {
-            session.limit_transaction(MAX_STEP_TIME).await?;
-            taken(session, placed, moving).await?;
-            touched::copy(session, placed, moving, Some(MAX_LAST)).await
-        };
-        database.transaction_in(moving.scope(), work).await?;
+    if moving.rounds < MAX_ROUNDS && touched::is_more(database, moving).await? {
+        round(database, placed, moving).await?;
         return Ok(After::Next);
     }
+    match last(database, placed, moving).await {
+        // The writers waited for long enough. They go on, and what is left when this is copied too is less.
+        Err(error) if error.is_out_of_time() => {
+            round(database, placed, moving).await?;
+            Ok(After::Rest)
+        }
+        result => result,
+    }
+}
+
+/// Copies some of what came meanwhile, while more comes.
+async fn round(database: &Database, placed: &Placed, moving: &Move) -> Result<(), Error> {
     let work = async |session: &Session| {
+        session.limit_transaction(MAX_STEP_TIME).await?;
         taken(session, placed, moving).await?;
-        touched::copy(session, placed, moving, None).await?;
-        arrive(session, placed, moving).await
+        touched::copy(session, placed, moving, MAX_STEP_TIME).await.map(drop)
+    };
+    database.transaction_in(moving.scope(), work).await
+}
+
+/// Copies what is left while the writers wait, and arrives if that was all.
+async fn last(database: &Database, placed: &Placed, moving: &Move) -> Result<After, Error> {
+    let work = async |session: &Session| {
+        session.limit_transaction(MAX_LAST_TIME).await?;
+        taken(session, placed, moving).await?;
+        if touched::copy(session, placed, moving, MAX_LAST_TIME).await? {
+            return Ok(After::Next);
+        }
+        session.limit_transaction(MAX_LAST_TIME).await?;
+        arrive(session, placed, moving).await?;
+        Ok(After::Done)
     };
     // The transaction's snapshot comes after the last commit that does not know the new place.
     let lock = writers_lock(moving.client_id, &placed.place);
-    database.locked_transaction(&lock, moving.scope(), work).await?;
-    Ok(After::Done)
+    database.locked_transaction(&lock, moving.scope(), work).await
 }
 
 database::row! {

@@ -8,15 +8,17 @@ use facts::Placed;
 use facts::moves::{self, Begun, Move};
 use facts::volume::{MAX_ENTITIES_OF_VOLUME, Volume, add_volume, make_room};
 use facts::work;
+use jiff::SignedDuration;
 use records::client_removal::{self, TABLES};
 use records::definitions;
+use serde_json::Value;
 use tests::databases::servers;
 use uuid::Uuid;
 
 use super::fillings::many;
 use super::oracle::check;
 use super::scenarios::{a_day, in_every_shop};
-use super::shop::{Shop, sale};
+use super::shop::{Shop, at, sale};
 
 /// The facts under the names of their attributes, wherever they are.
 const SALES_OF_BOTH: &str = "CREATE OR REPLACE VIEW shop_data.sale AS
@@ -230,6 +232,30 @@ async fn a_grouping_that_is_added_while_an_entity_moves_is_moved_too() {
 
         shop.end_moves(&shop.database.owner).await;
         check(shop, shop.ours, "UTC", "moved and filled").await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn corrections_of_many_times_during_a_move_are_copied_by_few_statements() {
+    in_every_shop(&["receipt"], async |shop| {
+        let second = shop.second_volume().await;
+        let from = at("2026-02-20T00:00:30Z");
+        let sales = |amount: &str| -> Vec<Value> {
+            let time = |number: i64| (from + SignedDuration::from_hours(2 * number)).to_string();
+            let sale = |number| sale(&format!("r{number}"), &time(number), amount, 1);
+            (0..500).map(sale).collect()
+        };
+        shop.sell(shop.ours, &sales("5")).await;
+        shop.compact("2026-04-10T00:00:00Z").await;
+        let mover = Database::new(&shop.database.url, "analytics_owner").unwrap();
+        shop.begin_move(&mover, &second).await.unwrap();
+        shop.sell(shop.ours, &sales("7.5")).await;
+        let before = mover.statements();
+        shop.end_moves(&mover).await;
+        let statements = mover.statements() - before;
+        assert!(statements < 2_000, "{statements} for 500 ranges");
+        check(shop, shop.ours, "UTC", "moved with its corrections").await
     })
     .await;
 }

@@ -9,6 +9,7 @@ use super::Move;
 use crate::copy::timestamp;
 use crate::fill::MAX_STEP;
 use crate::place::Placed;
+use crate::work::MAX_STEP_TIME;
 
 /// How the rows of a table are found in ranges: the order of [`Volume::tables`](crate::Volume::tables).
 struct Shape {
@@ -93,6 +94,7 @@ pub(super) async fn ranges(session: &Session, placed: &Placed, moving: &Move, ta
         if rows >= MAX_STEP {
             break;
         }
+        session.limit_transaction(MAX_STEP_TIME).await?;
         let (copied, next) = range(session, moving, [old, new], at).await?;
         rows += copied;
         facts += if at.table == 0 { copied } else { 0 };
@@ -155,7 +157,7 @@ async fn range(
     let to: &(dyn ToSql + Sync) = if shape.is_time() { &to.0 } else { &to.1 };
     let rows = format!("{rows} AND {} < $5", shape.order);
     let parameters = [&client as &(dyn ToSql + Sync), &id, from, &moving.number, to];
-    let copied = alike(session, [old, new], &rows, &parameters).await?;
+    let copied = alike(session, [old, new], "", &rows, &parameters).await?;
     if copied > 0 && session.edition().await? == Edition::Community && shape.is_grouped {
         lagging(session, moving, new, &rows, &parameters).await?;
     }
@@ -171,18 +173,19 @@ database::row! {
     }
 }
 
-/// Copies the rows that fulfil a condition, and holds the copy against them. Returns how many there are.
+/// Copies the rows that fulfil a condition, and holds the copy against them. What they are joined with ends with a comma. Returns how many there are.
 pub(super) async fn alike(
     session: &Session,
     [old, new]: [&String; 2],
+    joined: &str,
     rows: &str,
     parameters: &[&(dyn ToSql + Sync)],
 ) -> Result<i64, Error> {
-    let insert = format!("INSERT INTO {new} SELECT * FROM {old} WHERE {rows}");
+    let insert = format!("INSERT INTO {new} SELECT t.* FROM {joined}{old} t WHERE {rows}");
     session.execute(&insert, parameters).await?;
     let sum = |table: &String| {
         format!(
-            "SELECT count(*) AS rows, coalesce(sum(hash_record_extended(t, 0)::numeric), 0)::text AS hash FROM {table} t WHERE {rows}"
+            "SELECT count(*) AS rows, coalesce(sum(hash_record_extended(t, 0)::numeric), 0)::text AS hash FROM {joined}{table} t WHERE {rows}"
         )
     };
     let original: Option<Sum> = session.row(&sum(old), parameters).await?;

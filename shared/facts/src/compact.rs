@@ -28,6 +28,9 @@ pub const MAX_MOVED: i64 = 10_000;
 /// How long a run begins with anything: the function has 300 s, and a statement takes seconds. Who was not reached has waited longest in the next run.
 pub const MAX_RUN: Duration = Duration::from_secs(200);
 
+/// How long a run clears what was left behind at least, however long it has moved up before.
+const CLEARING: Duration = Duration::from_secs(10);
+
 /// How long what was known before is kept: partials that were moved up, facts that were replaced, and the times of commits.
 pub const HISTORY: SignedDuration = SignedDuration::from_hours(35 * 24);
 
@@ -68,8 +71,9 @@ pub async fn run_until(database: &Database, now: Timestamp, until: Instant) -> R
             return done;
         }
         end_writing(session, now).await?;
-        clear_leftovers(session, now).await?;
-        clear_stopped(session, now).await?;
+        let until = until.max(Instant::now() + CLEARING);
+        clear_leftovers(session, now, until).await?;
+        clear_stopped(session, now, until).await?;
         let before = now.checked_sub(HISTORY).unwrap_or(Timestamp::MIN);
         session.execute("SELECT core.forget_history($1)", &[&before]).await?;
         done

@@ -321,6 +321,13 @@ async fn arrive(session: &Session, placed: &Placed, moving: &Move) -> Result<(),
         };
         stale(session, client, &place).await?;
     }
+    // What was copied of a grouping that was given up meanwhile.
+    let sql = "INSERT INTO core.stopped_groupings (client_id, entity_id, grouping_id, groups, is_written)
+        SELECT $1, $2, gone, 0, false FROM unnest($3::smallint[]) AS gone
+        ON CONFLICT (entity_id, grouping_id) DO UPDATE SET is_cleared = false";
+    session
+        .execute(sql, &[&client, &id, &placed.place.layout.all_given_up()])
+        .await?;
     let sql = "INSERT INTO core.leftovers (volume, client_id, entity_id) VALUES ($1, $2, $3)
         ON CONFLICT (volume, entity_id) DO UPDATE SET left_at = clock_timestamp()";
     session.execute(sql, &[&from.name(), &client, &id]).await?;

@@ -201,6 +201,9 @@ async fn a_move_tells_how_far_it_is_keeps_no_upkeep_waiting_and_is_given_up() {
         }
         let answers = check(shop, shop.ours, "UTC", "where it was").await;
         assert!(shop.rows_of(shop.ours, &second).await > 0);
+        // What can't be cleared, for its volume is none, keeps nothing else.
+        let broken = "INSERT INTO core.leftovers (volume, client_id, entity_id, left_at) VALUES ('volume_9', $1, $2, '2020-01-01')";
+        plain.execute(broken, &[&shop.ours, &entity]).await.unwrap();
         shop.compact("2099-01-01T00:00:00Z").await;
         shop.compact("2099-01-01T00:00:00Z").await;
         assert_eq!(shop.rows_of(shop.ours, &second).await, 0);
@@ -232,6 +235,43 @@ async fn a_grouping_that_is_added_while_an_entity_moves_is_moved_too() {
 
         shop.end_moves(&shop.database.owner).await;
         check(shop, shop.ours, "UTC", "moved and filled").await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_grouping_that_is_given_up_while_its_entity_moves_leaves_nothing_there() {
+    in_every_shop(&[], async |shop| {
+        let second = shop.second_volume().await;
+        shop.sell(shop.ours, &many()).await;
+        let (old, entity) = shop.with_grouping(shop.ours, "till").await;
+        definitions::replace_entity(&shop.database.app, shop.ours, &old, &entity, None)
+            .await
+            .unwrap();
+        // Counted, and filled for one step.
+        for _ in 0..2 {
+            shop.step().await;
+        }
+        shop.begin_move(&shop.database.owner, &second).await.unwrap();
+        let plain = shop.database.plain().await.unwrap();
+        let copied = "SELECT count(*) FROM volume_2.partials WHERE grouping_id = 4";
+        while plain.query_one(copied, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+            shop.step().await;
+        }
+        let old = shop.definitions(shop.ours).await.placed["Sale"].clone();
+        definitions::give_up_groupings(&shop.database.app, shop.ours, &old)
+            .await
+            .unwrap();
+        shop.end_moves(&shop.database.owner).await;
+        for _ in 0..2 {
+            shop.compact("2099-01-01T00:00:00Z").await;
+        }
+        for table in [second.partials(), second.rollup(Level::Day)] {
+            let left = format!("SELECT count(*) FROM {table} WHERE grouping_id = 4");
+            let left: i64 = plain.query_one(&left, &[]).await.unwrap().get(0);
+            assert_eq!(left, 0, "{table}");
+        }
+        check(shop, shop.ours, "UTC", "moved without it").await
     })
     .await;
 }

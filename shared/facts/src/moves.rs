@@ -26,7 +26,7 @@ use crate::work::{After, MAX_STEP_TIME};
 /// that has more is one round.
 pub const MAX_LAST: i64 = 5_000;
 
-/// How long the entity's writers wait at most, a third of what they wait for a lock. What takes longer is copied while they write, and the rest is tried again.
+/// How long the entity's writers wait at most, less than a request waits for a lock. What takes longer is copied while they write, and the rest is tried again.
 pub const MAX_LAST_TIME: Duration = Duration::from_secs(3);
 
 /// How often what came meanwhile is copied, at most [`MAX_LAST`] each time, before the writers wait for each time. Each time leaves what came while it ran; who

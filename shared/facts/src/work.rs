@@ -12,7 +12,7 @@ use crate::fill::{self, Filling};
 use crate::moves::{self, Move};
 use crate::place::Placed;
 
-/// Longest that a step may take, waiting included: less than a run has left after its time. Where one bucket takes longer, its grouping can't be filled.
+/// Longest that a step of a move may take, and each statement of a step of a filling, waiting included: less than a run has left after its time. Where one bucket takes longer, its grouping can't be filled.
 pub(crate) const MAX_STEP_TIME: Duration = Duration::from_secs(30);
 
 /// For how many times as long as a step took the work rests before the next. One question in thirty meets a step, which is fewer than the slowest twentieth,

@@ -112,8 +112,15 @@ impl Again<'_> {
             &self.moving.number,
             &self.last,
         ];
-        self.session.limit_transaction(self.limit).await?;
-        alike(self.session, [&replaced[0], &replaced[1]], "", rows, &parameters).await?;
+        alike(
+            self.session,
+            self.limit,
+            [&replaced[0], &replaced[1]],
+            "",
+            rows,
+            &parameters,
+        )
+        .await?;
         Ok(facts)
     }
 
@@ -159,17 +166,24 @@ impl Again<'_> {
                 &self.moving.number,
                 &self.last,
             ];
-            self.session.limit_transaction(self.limit).await?;
             if self.is_keyed() {
                 self.delete(&tables[1], &rows("f"), &parameters).await?;
-                self.session.limit_transaction(self.limit).await?;
             }
-            copied += alike(self.session, [&tables[0], &tables[1]], RANGES, &rows("t"), &parameters).await?;
+            copied += alike(
+                self.session,
+                self.limit,
+                [&tables[0], &tables[1]],
+                RANGES,
+                &rows("t"),
+                &parameters,
+            )
+            .await?;
         }
         Ok(copied)
     }
 
     async fn delete(&self, table: &str, rows: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<(), Error> {
+        self.session.limit_transaction(self.limit).await?;
         let tables = match self.session.edition().await? {
             Edition::Apache => chunks::with_rows(self.session, &format!("{RANGES}{table} f"), rows, parameters).await?,
             // Aggregates learn of what is deleted from the hypertable that they are over.
@@ -178,6 +192,7 @@ impl Again<'_> {
         let ranges = RANGES.trim_end_matches(", ");
         for table in tables {
             let sql = format!("DELETE FROM {table} f USING {ranges} WHERE {rows}");
+            self.session.limit_transaction(self.limit).await?;
             self.session.execute(&sql, parameters).await?;
         }
         Ok(())

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use database::{Database, Error, Scope, Session};
-use facts::leftovers::{clear_client, clear_some};
+use facts::leftovers::{clear_client, clear_some, end_moves, end_work};
 use facts::notifications::definitions_changed;
 use uuid::Uuid;
 
@@ -73,12 +73,13 @@ pub async fn leaving(database: &Database, client: Uuid) -> Result<Option<Leaving
     database.transaction(client, work).await
 }
 
-/// Clears facts and rollups of a client that is to go, a part at a time, so that [`remove`] finds few; whether that was done before the time was over. It
-/// takes the owner's login.
+/// Clears facts and rollups of a client that is to go, a part at a time, so that [`remove`] finds few; whether that was done before the time was over. Its
+/// moves end, or they would copy what is cleared. It takes the owner's login.
 ///
 /// # Errors
 /// When a statement fails.
 pub async fn clear(database: &Database, client: Uuid, until: Instant) -> Result<bool, Error> {
+    end_moves(&database.session().await?, client).await?;
     while clear_some(&database.session().await?, client).await? > 0 {
         if Instant::now() >= until {
             return Ok(false);
@@ -94,8 +95,13 @@ pub async fn clear(database: &Database, client: Uuid, until: Instant) -> Result<
 /// When a statement fails; nothing is removed then.
 pub async fn remove(database: &Database, client: Uuid, name: &str) -> Result<bool, Error> {
     let work = async |session: &Session| {
-        let sql = "SELECT name FROM core.clients WHERE id = $1 AND name = $2 FOR UPDATE";
+        let sql = "SELECT name FROM core.clients WHERE id = $1 AND name = $2";
         let found: Option<Name> = session.row(sql, &[&client, &name]).await?;
+        if found.is_none() {
+            return Ok(false);
+        }
+        end_work(session, client).await?;
+        let found: Option<Name> = session.row(&format!("{sql} FOR UPDATE"), &[&client, &name]).await?;
         let Some(Name { name }) = found else { return Ok(false) };
         clear_client(session, client).await?;
         // A volume of its own is a name for empty tables now.

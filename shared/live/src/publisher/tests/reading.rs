@@ -381,3 +381,19 @@ fn a_topic_that_is_paused_while_it_is_read_apart_is_read_as_a_whole_when_it_goes
         "{frames:?}"
     );
 }
+
+#[test]
+fn a_topic_that_is_paused_while_it_is_read_apart_is_paused_though_it_can_not_be_read() {
+    let mut bench = Bench::new();
+    bench.publisher.tick_topics = 0;
+    bench.subscribe("a", 1, Mode::Live, 1, None);
+    let apart = bench.publisher.reads_apart(bench.now, &Minutes);
+    control(&mut bench, Some(Control::Paused));
+    apart.iter().for_each(|read| bench.publisher.refuse(read, bench.now));
+    bench.publisher.end_apart();
+    let frames = bench.arrive(&[]);
+    assert!(
+        matches!(&frames[0], Frame::Subscribed(frame) if frame.topics[0].silent == Some(Silence::Paused)),
+        "{frames:?}"
+    );
+}

@@ -194,9 +194,10 @@ impl TopicState {
     }
 
     /// Whether a snapshot taken now tells all there is. Of a paused topic, and of one that can't be read, it tells what was there when it
-    /// fell silent, and that it is silent.
+    /// fell silent, and that it is silent. While a client is read apart, a new subscription may need more than was looked at.
     pub(super) fn is_ready(&self) -> bool {
-        self.control == Some(Control::Paused) || self.refused_until.is_some() || (self.current && self.dirty.is_none())
+        let is_read = self.current && self.dirty.is_none() && self.needed() <= self.window;
+        self.control == Some(Control::Paused) || self.refused_until.is_some() || is_read
     }
 
     /// Tells the connections that watch it that there may be something new.

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use catalog::{EntityDefinition, KpiDefinition, Level};
-use database::{Database, Scope, Timeouts};
+use database::{Database, LOGIN_ROLE, Scope, Timeouts};
 use facts::batch::Batch;
 use facts::ingest::{self, Effort};
 use jiff::{SignedDuration, Timestamp};
 use live::{Change, Frame, Mode, Publisher, Silence, Subscription, Topic, Touched};
 use push_updates::catalogs::Catalogs;
 use push_updates::tick;
-use records::{clients, definitions};
+use records::{cells, clients, definitions};
 use serde_json::{Value, json};
 use series::Mapper;
 use tests::databases::{TestDatabase, servers};
@@ -131,7 +131,9 @@ impl Airline {
             .await
             .unwrap();
         let reading = database.statements() - before;
-        let watermarks = tick::watermarks(database, &self.publisher).await.unwrap();
+        let watermarks = tick::watermarks(database, &self.catalogs, &self.publisher)
+            .await
+            .unwrap();
         let outgoing = self.publisher.frames(now, &watermarks);
         for sent in &outgoing {
             self.publisher.sent(&sent.connection, sent.seq);
@@ -311,7 +313,7 @@ async fn a_watermark_never_goes_back() {
         airline.subscribe("a", airline.client, vec![("FLIGHTS", Level::Day, None)]);
         let now = platform::clock::now();
         let watermark = async |airline: &Airline| {
-            let watermarks = tick::watermarks(&airline.database.app, &airline.publisher)
+            let watermarks = tick::watermarks(&airline.database.app, &airline.catalogs, &airline.publisher)
                 .await
                 .unwrap();
             watermarks
@@ -330,5 +332,42 @@ async fn a_watermark_never_goes_back() {
             "a late correction leaves it where it is"
         );
         airline.database.drop_it().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn topics_of_a_client_that_moves_go_on_beside_those_of_one_who_stays() {
+    for server in servers() {
+        let mut airline = Airline::open(&server).await;
+        let cell = TestDatabase::create(&server).await.unwrap();
+        let [home, other] = [&airline.database.url, &cell.url].map(|url| Database::new(url, LOGIN_ROLE).unwrap());
+        cells::register(&home, "west", &other).await.unwrap();
+        let (theirs, _) = order_shop(&airline.database).await;
+        for database in [&mut airline.database.app, &mut airline.database.owner] {
+            *database = database.clone().with_cells(&format!("west={}", cell.url)).unwrap();
+        }
+        airline.subscribe("a", airline.client, vec![("FLIGHTS", Level::Day, None)]);
+        airline.subscribe("b", theirs, vec![("ORDERS", Level::Day, None)]);
+        let now = platform::clock::now();
+        let touched = airline.land(now, &["ORD".to_owned()]).await;
+        let ticked = airline.tick(&touched).await;
+        assert_eq!(
+            (facts(&ticked.frames["a"], 1), ticked.frames.contains_key("b")),
+            (Some(1), true)
+        );
+        let moved = cells::place(&airline.database.owner, airline.client, "west").await;
+        assert_eq!(moved.unwrap().to, "west");
+        let touched = airline.land(now, &["JFK".to_owned(), "ORD".to_owned()]).await;
+        // As the notification of the commit that decided has it do.
+        airline.catalogs.forget(airline.client);
+        let ticked = airline.tick(&touched).await;
+        assert_eq!(facts(&ticked.frames["a"], 1), Some(3));
+        let touched = airline.land(now, &["ORD".to_owned()]).await;
+        let ticked = airline.tick(&touched).await;
+        assert_eq!((facts(&ticked.frames["a"], 1), ticked.reading), (Some(4), 1));
+        // Watermarks of two databases.
+        assert_eq!(ticked.statements, 3);
+        airline.database.drop_it().await.unwrap();
+        cell.drop_it().await.unwrap();
     }
 }

@@ -178,7 +178,7 @@ pub async fn fillings(database: &Database, client: Uuid) -> Result<Vec<Filling>,
 async fn oldest_of_each(session: &Session) -> Result<Vec<Filling>, Error> {
     let sql = "SELECT * FROM (
              SELECT DISTINCT ON (client_id) client_id, entity_id, grouping_id, from_time, to_time, filled_to, began_at FROM core.fillings
-             ORDER BY client_id, began_at, entity_id, grouping_id
+             WHERE core.is_here(client_id) ORDER BY client_id, began_at, entity_id, grouping_id
          ) AS of_clients ORDER BY began_at";
     session.rows(sql, &[]).await
 }

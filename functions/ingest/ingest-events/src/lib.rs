@@ -39,6 +39,9 @@ const TIMEOUTS: Timeouts = Timeouts {
 /// In the last tries a transaction writes as little as after so many more tries.
 const LAST_TRIES: u32 = 2;
 
+/// Tries after which a message of a client that is being moved comes back soon.
+const MOVING_TRIES: u32 = 2;
+
 /// A message that could not be written comes back after 1 s, 5 s, 25 s, 125 s. Where the database is gone, it comes back after the queue's own
 /// timeout, so that it is not given to the dead-letter queue within minutes.
 const BACKOFF: Backoff = Backoff {
@@ -158,7 +161,9 @@ pub async fn handle(
         };
         let (client, entity) = (group.client, group.entity.as_str());
         tracing::error!(%client, entity, tries = group.tries, cause = %error, "messages are not done; they stay in the queue");
-        let comes_soon = matches!(error, Error::Unfinished) || error.is_of_statement();
+        // A move to another database takes a moment, or some minutes: then the message waits for as long as where the database is gone.
+        let is_moving = error.is_being_moved() && group.tries <= MOVING_TRIES;
+        let comes_soon = matches!(error, Error::Unfinished) || error.is_of_statement() || is_moving;
         for (message, _) in group.messages {
             if comes_soon {
                 context.return_soon(&message).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use answer::Definitions;
 use catalog::{Kpi, Level};
-use database::{Error, Session};
+use database::{Database, Error, Residence};
 use jiff::Timestamp;
 use live::Topic;
 use records::definitions::ClientCatalog;
@@ -16,12 +16,12 @@ use uuid::Uuid;
 pub struct Catalogs(Definitions);
 
 impl Catalogs {
-    /// Loads the definitions of clients that are not known, in one statement; none when all are.
+    /// Loads the definitions of clients that are not known, in one statement of each database that they live in; none when all are.
     ///
     /// # Errors
-    /// When the statement fails.
-    pub async fn load(&self, session: &Session, wanted: &BTreeSet<Uuid>) -> Result<(), Error> {
-        self.0.load_missing(session, wanted).await
+    /// When a statement fails.
+    pub async fn load(&self, database: &Database, wanted: &BTreeSet<Uuid>) -> Result<(), Error> {
+        self.0.load_missing(database, wanted).await
     }
 
     /// Forgets a client's definitions, which changed.
@@ -35,6 +35,12 @@ impl Catalogs {
         let definitions = self.0.known(topic.client)?;
         let kpi = Arc::clone(definitions.catalog.kpi(&topic.kpi)?);
         Some((definitions, kpi))
+    }
+
+    /// The database in which a client's facts are read; `None` while its definitions are not known.
+    #[must_use]
+    pub fn place(&self, client: Uuid) -> Option<Residence> {
+        Some(self.0.known(client)?.residence.place())
     }
 
     fn calendar(&self, client: Uuid) -> series::Calendar {

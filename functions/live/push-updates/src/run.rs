@@ -414,9 +414,10 @@ impl<'a> Turn<'a> {
         if self.watermarked.is_some_and(|at| at.elapsed() < every) {
             return;
         }
-        match tick::watermarks(&self.context.database, &self.publisher).await {
+        match tick::watermarks(&self.context.database, &self.catalogs, &self.publisher).await {
             Ok(watermarks) => {
-                self.watermarks = watermarks;
+                self.watermarks.retain(|client, _| self.publisher.watches(*client));
+                self.watermarks.extend(watermarks);
                 self.watermarked = Some(Instant::now());
             }
             Err(error) => tracing::error!(cause = %error, "watermarks can't be read; the last ones stay"),

@@ -1,4 +1,4 @@
-//! What one tick reads: at most three statements, however many subscribers there are. One loads definitions of clients
+//! What one tick reads: at most three statements of each database that has clients of the shard, however many subscribers there are. One loads definitions of clients
 //! that were not known, one reads all buckets, one, for the beats, how far the data has come.
 //!
 //! It is more only where it says so: one statement more for every [`facts::read::MAX_BRANCHES`] different questions, and, while a
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use answer::{Answers, Asked, Batch, Outcome};
 use catalog::Kpi;
-use database::{Database, Error};
+use database::{Database, Error, Residence};
 use facts::watermarks;
 use jiff::Timestamp;
 use live::{Observed, Publisher, TopicRead, Touched, Watermark};
@@ -21,10 +21,10 @@ use uuid::Uuid;
 use crate::catalogs::Catalogs;
 
 /// Reads what the publisher asks for and lets it observe. What can't be read is refused, by itself; after `until` no further statement is begun,
-/// and what is left is asked for again.
+/// and what is left is asked for again. Databases are read at the same time.
 ///
 /// # Errors
-/// When the database fails: what was not observed by then is asked for again.
+/// When a database fails: what was not observed by then is asked for again. Clients of others have had their turn.
 pub async fn observe(
     database: &Database,
     catalogs: &Catalogs,
@@ -37,16 +37,37 @@ pub async fn observe(
     if !publisher.has_reads_due(now, touched) {
         return Ok(());
     }
-    let session = database.session().await?;
-    catalogs.load(&session, &publisher.clients().collect()).await?;
+    let mut outcome = catalogs.load(database, &publisher.clients().collect()).await;
     let mut reads = publisher.reads(now, touched, catalogs);
-    // What fails in company is asked once more alone: only one of them may be at fault.
-    for batch in [Batch::default(), Batch::apart()] {
-        let round = Round::plan(catalogs, batch, reads, publisher, now);
-        let answers = round.batch.read_each(&session, until).await?;
-        reads = settle(&answers, &round, publisher, now);
+    if outcome.is_err() {
+        reads.retain(|read| catalogs.place(read.topic.client).is_some());
     }
-    Ok(())
+    // What fails in company is asked once more alone: only one of them may be at fault.
+    for batch in [Batch::default, Batch::apart] {
+        let rounds: Vec<(Residence, Round)> = by_place(catalogs, std::mem::take(&mut reads))
+            .into_iter()
+            .map(|(place, reads)| (place, Round::plan(catalogs, batch(), reads, publisher, now)))
+            .collect();
+        let answers = rounds.iter().map(|(place, round)| round.read(database, *place, until));
+        let answers = futures::future::join_all(answers).await;
+        for ((_, round), answers) in rounds.iter().zip(answers) {
+            match answers {
+                Ok(answers) => reads.extend(settle(&answers, round, publisher, now)),
+                Err(error) => outcome = Err(error),
+            }
+        }
+    }
+    outcome
+}
+
+/// Topics by the database that they are read in.
+fn by_place(catalogs: &Catalogs, reads: Vec<TopicRead>) -> BTreeMap<Residence, Vec<TopicRead>> {
+    let mut places: BTreeMap<Residence, Vec<TopicRead>> = BTreeMap::new();
+    for read in reads {
+        let place = catalogs.place(read.topic.client).unwrap_or_default();
+        places.entry(place).or_default().push(read);
+    }
+    places
 }
 
 /// Topics with the batch of reads that answers them.
@@ -64,6 +85,11 @@ struct Planned {
 }
 
 impl Round {
+    async fn read(&self, database: &Database, place: Residence, until: Instant) -> Result<Answers<'_>, Error> {
+        let session = database.session_at(place).await?;
+        self.batch.read_each(&session, until).await
+    }
+
     /// Plans topics. One that can't be planned, because a definition changed after its subscription was checked, is refused.
     fn plan(
         catalogs: &Catalogs,
@@ -154,20 +180,37 @@ fn values(answers: &Answers<'_>, topic: &Planned) -> Option<(Vec<Observed>, Opti
     Some((observed, series::answer::empty(&request).value))
 }
 
-/// How far the data of the watching clients has come.
+/// How far the data of the watching clients has come, with one statement of each database. Those of a database that does not answer are not there.
 ///
 /// # Errors
-/// When the statement fails.
-pub async fn watermarks(database: &Database, publisher: &Publisher) -> Result<BTreeMap<Uuid, Watermark>, Error> {
-    let clients: Vec<Uuid> = publisher.clients().collect();
-    let mut watermarks: BTreeMap<Uuid, Watermark> = BTreeMap::new();
-    if clients.is_empty() {
-        return Ok(watermarks);
+/// When the statement of the only database fails.
+pub async fn watermarks(
+    database: &Database,
+    catalogs: &Catalogs,
+    publisher: &Publisher,
+) -> Result<BTreeMap<Uuid, Watermark>, Error> {
+    let mut places: BTreeMap<Residence, Vec<Uuid>> = BTreeMap::new();
+    for client in publisher.clients() {
+        let place = catalogs.place(client).unwrap_or_default();
+        places.entry(place).or_default().push(client);
     }
-    let session = database.session().await?;
-    for found in watermarks::watermarks(&session, &clients).await? {
-        let latest = watermarks.entry(found.client_id).or_default();
-        latest.insert(found.entity, found.latest);
+    let mut watermarks: BTreeMap<Uuid, Watermark> = BTreeMap::new();
+    let is_alone = places.len() == 1;
+    for (place, clients) in places {
+        let found = match database.session_at(place).await {
+            Ok(session) => watermarks::watermarks(&session, &clients).await,
+            Err(error) => Err(error),
+        };
+        match found {
+            Err(error) if is_alone => return Err(error),
+            Err(cause) => tracing::error!(%cause, "watermarks of a database can't be read; the last ones stay"),
+            Ok(found) => {
+                for found in found {
+                    let latest = watermarks.entry(found.client_id).or_default();
+                    latest.insert(found.entity, found.latest);
+                }
+            }
+        }
     }
     Ok(watermarks)
 }

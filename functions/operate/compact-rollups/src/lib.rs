@@ -1,4 +1,4 @@
-//! `compact-rollups`: maintains rollups every minute. On the Apache edition it moves closed buckets up to hours and days; on the
+//! `compact-rollups`: maintains rollups every minute, in every database. On the Apache edition it moves closed buckets up to hours and days; on the
 //! Community edition it refreshes what late events made stale.
 
 use anyhow::Result;
@@ -6,6 +6,8 @@ use database::Database;
 use facts::compact;
 use lambda_runtime::LambdaEvent;
 use platform::clock;
+use platform::database::in_each;
+use records::cells::clear_departed;
 use serde::Serialize;
 
 /// What the function has from its environment.
@@ -42,10 +44,16 @@ pub async fn handle(
     context: &Context,
     _event: LambdaEvent<serde_json::Value>,
 ) -> Result<Report, lambda_runtime::Error> {
-    let upkeep = compact::run(&context.database, clock::now()).await?;
-    tracing::info!(moved = upkeep.moved, refreshed = upkeep.refreshed, "upkeep");
-    Ok(Report {
-        moved: upkeep.moved,
-        refreshed: upkeep.refreshed,
-    })
+    let upkeep = async |database: Database| {
+        let upkeep = compact::run(&database, clock::now()).await?;
+        clear_departed(&database, clock::now()).await?;
+        Ok(upkeep)
+    };
+    let done = in_each(&context.database, upkeep).await?;
+    let report = Report {
+        moved: done.iter().map(|upkeep| upkeep.moved).sum(),
+        refreshed: done.iter().map(|upkeep| upkeep.refreshed).sum(),
+    };
+    tracing::info!(moved = report.moved, refreshed = report.refreshed, "upkeep");
+    Ok(report)
 }

@@ -8,6 +8,7 @@ use database::{Database, Error};
 use facts::Placed;
 use facts::fill::{self, Filling};
 use lambda_runtime::LambdaEvent;
+use platform::database::in_each;
 use serde::Serialize;
 
 /// How long a run goes on: the next one begins a minute after it did.
@@ -45,13 +46,12 @@ pub async fn handle(
     context: &Context,
     _event: LambdaEvent<serde_json::Value>,
 ) -> Result<Report, lambda_runtime::Error> {
-    let database = &context.database;
-    let filled = fill::run(
-        database,
-        async |filling| find(database, filling).await,
-        Instant::now() + RUN,
-    )
-    .await?;
+    let until = Instant::now() + RUN;
+    let fill = async |database: Database| {
+        let find = async |filling: &Filling| find(&database, filling).await;
+        Ok(fill::run(&database, find, until).await?)
+    };
+    let filled = in_each(&context.database, fill).await?.into_iter().sum();
     if filled > 0 {
         tracing::info!(filled, "groupings are whole");
     }

@@ -1,4 +1,7 @@
-//! `place-client`: gives a client tables of its own, or moves one of its entities, or all, from one volume to another. An operator invokes it.
+//! `place-client`: gives a client tables of its own, or moves one of its entities, or all, from one volume to another; or moves the client to another
+//! database. An operator invokes it.
+
+mod cell;
 
 use anyhow::{Context as _, Result, bail};
 use database::{Database, Scope, Session};
@@ -9,6 +12,7 @@ use facts::volume::{add_volume, own_volume, volume_for};
 use lambda_runtime::LambdaEvent;
 use records::definitions;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
 /// What the function has from its environment.
@@ -38,6 +42,8 @@ pub struct Request {
     pub entity: Option<String>,
     /// Name of the volume; one that is made for the client, where its new entities are placed too, when absent.
     pub volume: Option<String>,
+    /// Name of the cell that the whole client is moved to, or `home`; neither an entity nor a volume is named then.
+    pub cell: Option<String>,
 }
 
 /// What was moved.
@@ -53,12 +59,20 @@ pub struct Answer {
 ///
 /// # Errors
 /// When there is no such client, entity or volume, or the database fails.
-pub async fn handle(context: &Context, event: LambdaEvent<Request>) -> Result<Answer, lambda_runtime::Error> {
-    Ok(place(&context.database, event.payload).await?)
+pub async fn handle(context: &Context, event: LambdaEvent<Request>) -> Result<Value, lambda_runtime::Error> {
+    let Context { database } = context;
+    if let Some(cell) = &event.payload.cell {
+        return Ok(serde_json::to_value(
+            cell::place(database, &event.payload, cell).await?,
+        )?);
+    }
+    Ok(serde_json::to_value(place(database, event.payload).await?)?)
 }
 
 async fn place(database: &Database, request: Request) -> Result<Answer> {
-    let Request { client, entity, volume } = request;
+    let Request {
+        client, entity, volume, ..
+    } = request;
     let known = definitions::load_one(database, client).await?;
     let known = known.with_context(|| format!("there is no client {client}"))?;
     if let Some(code) = entity.as_ref().filter(|code| !known.placed.contains_key(*code)) {
@@ -87,7 +101,8 @@ async fn place(database: &Database, request: Request) -> Result<Answer> {
 }
 
 async fn existing(database: &Database, client: Uuid, name: &str) -> Result<Volume> {
-    let found = volume_for(&database.session().await?, client, name).await?;
+    let work = async |session: &Session| volume_for(session, client, name).await;
+    let found = database.transaction(client, work).await?;
     found.with_context(|| format!("there is no volume {name:?} that client {client} may be placed in"))
 }
 
@@ -101,5 +116,9 @@ async fn own(database: &Database, client: Uuid) -> Result<Volume> {
         create_views(session).await?;
         Ok(volume)
     };
-    Ok(database.transaction_in(Scope::default(), work).await?)
+    let scope = Scope {
+        client: Some(client),
+        ..Scope::default()
+    };
+    Ok(database.transaction_in(scope, work).await?)
 }

@@ -16,3 +16,4 @@ mod placement;
 mod scenarios;
 mod shop;
 mod statements;
+mod upkeep;

@@ -7,3 +7,4 @@ mod last_tries;
 mod memory;
 mod quotas;
 mod repeats;
+mod turns;

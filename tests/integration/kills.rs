@@ -9,7 +9,8 @@ use serde_json::json;
 use tests::databases::{TestDatabase, servers};
 use tests::http::User;
 use tests::json::JsonExt as _;
-use tests::product::{CloudProcess, signal};
+use tests::processes::kill_function;
+use tests::product::{CloudProcess, Product, signal};
 use tests::waiting::eventually_within;
 use uuid::Uuid;
 
@@ -166,4 +167,36 @@ async fn a_database_that_is_killed_is_started_again_and_loses_nothing() {
         !Path::new(&format!("/proc/{server}")).exists(),
         "Ctrl-C ends the server"
     );
+}
+
+/// Waits for the one batch of this database that is kept waiting by another transaction.
+async fn until_a_batch_waits(plain: &tokio_postgres::Client) {
+    let sql = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    let waits = async || (plain.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) > 0).then_some(());
+    eventually_within(PATIENCE, "the batch waits for its turn", waits).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_whose_function_is_killed_count_within_a_minute() {
+    let product = Product::start().await;
+    let airline = product.airline().await;
+    let plain = product.database.plain().await.unwrap();
+    let entity = "SELECT client_id || '/' || id FROM core.entities WHERE client_id = $1 AND code = 'Flight'";
+    let turn: String = plain.query_one(entity, &[&airline.client]).await.unwrap().get(0);
+    let lock = "SELECT pg_advisory_lock(hashtextextended($1, 0))";
+    plain.execute(lock, &[&turn]).await.unwrap();
+    airline
+        .post("/v1/events/Flight", &json!([flight(1, 1, "ORD")]))
+        .await
+        .accepted();
+    until_a_batch_waits(&plain).await;
+    assert!(kill_function("ingest-events").unwrap() > 0);
+    let began = Instant::now();
+    let unlock = "SELECT pg_advisory_unlock(hashtextextended($1, 0))";
+    plain.execute(unlock, &[&turn]).await.unwrap();
+    // Not before its function can't be at work any more, and well before the three minutes of the queue itself.
+    until_counted(&airline, 1).await;
+    println!("events of a killed function counted after {:?}", began.elapsed());
+    product.stop().await;
 }

@@ -24,6 +24,8 @@ mod licences;
 mod live;
 mod proposals;
 mod publisher;
+mod removal;
+mod silence;
 mod standstill;
 mod tidy;
 mod transactions;

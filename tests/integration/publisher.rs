@@ -8,7 +8,7 @@ use database::{Database, LOGIN_ROLE, Scope, Timeouts};
 use facts::batch::Batch;
 use facts::ingest::{self, Effort};
 use jiff::{SignedDuration, Timestamp};
-use live::{Change, Frame, Mode, Publisher, Silence, Subscription, Topic, Touched};
+use live::{Change, Frame, MAX_TICK_TOPICS, Mode, Publisher, Silence, Subscription, Topic, Touched};
 use push_updates::catalogs::Catalogs;
 use push_updates::tick;
 use records::{cells, clients, definitions};
@@ -282,6 +282,59 @@ async fn a_read_that_fails_concerns_its_own_topics_only() {
             "what was refused is left alone for a while"
         );
         locked.batch_execute("ROLLBACK").await.unwrap();
+        airline.database.drop_it().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_client_with_many_topics_is_read_while_others_ticks_go_on() {
+    for server in servers() {
+        let mut airline = Airline::open(&server).await;
+        let (theirs, _) = order_shop(&airline.database).await;
+        let origins: Vec<String> = (0..=MAX_TICK_TOPICS).map(|number| format!("A{number:03}")).collect();
+        let topics = origins
+            .iter()
+            .map(|origin| ("FLIGHTS", Level::Day, Some(origin.as_str())));
+        airline.subscribe("many", airline.client, topics.collect());
+        airline.subscribe("few", theirs, vec![("ORDERS", Level::Day, None)]);
+        airline.land(platform::clock::now(), &origins).await;
+        let definitions = definitions::load_one(&airline.database.app, airline.client).await;
+        let flights = definitions.unwrap().unwrap().placed["Flight"].place.volume.partials();
+
+        let (now, until) = (platform::clock::now(), Instant::now() + Duration::from_secs(30));
+        let (ours, catalogs) = (airline.database.app.clone(), airline.catalogs.clone());
+        let (reads, asked) = tick::ask(&ours, &catalogs, &mut airline.publisher, now).await;
+        let (many, asked_apart) = tick::ask_apart(&ours, &catalogs, &mut airline.publisher, now).await;
+        asked.and(asked_apart).unwrap();
+        assert_eq!((reads.len(), many.len()), (1, MAX_TICK_TOPICS), "a share of it");
+        let locked = airline.database.plain().await.unwrap();
+        let lock = format!("BEGIN; LOCK TABLE {flights} IN ACCESS EXCLUSIVE MODE");
+        locked.batch_execute(&lock).await.unwrap();
+        let apart = TestDatabase::existing(&airline.database.url).unwrap().app;
+        let reading = tokio::spawn(async move {
+            let mut all = Vec::new();
+            let mut take = |found| all.extend(found);
+            let answered = tick::answer(&apart, &catalogs, many, until, &mut take).await;
+            answered.map(|()| all)
+        });
+        let mut settle = |found| tick::settle(&mut airline.publisher, found, now);
+        let answered = tick::answer(&ours, &airline.catalogs, reads, until, &mut settle).await;
+        answered.unwrap();
+        let frames = airline.publisher.frames(now, &BTreeMap::new());
+        let connections: Vec<&str> = frames.iter().map(|outgoing| outgoing.connection.as_str()).collect();
+        assert_eq!(connections, ["few"], "it has its snapshot");
+        assert!(!airline.publisher.has_reads_apart_due(now) && !reading.is_finished());
+
+        locked.batch_execute("ROLLBACK").await.unwrap();
+        tick::settle(&mut airline.publisher, reading.await.unwrap().unwrap(), now);
+        airline.publisher.end_apart();
+        let ticked = airline.tick(&[]).await;
+        let last = u32::try_from(origins.len()).unwrap();
+        assert_eq!(
+            facts(&ticked.frames["many"], last),
+            Some(1),
+            "the rest was read as well"
+        );
         airline.database.drop_it().await.unwrap();
     }
 }

@@ -9,6 +9,7 @@ use tests::databases::{TestDatabase, servers};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 const TIMEOUTS: Timeouts = Timeouts {
@@ -62,6 +63,49 @@ async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, stands: Arc<At
 async fn ask(database: &Database) -> Result<usize, Error> {
     let found = records::batches::list(database, Uuid::nil(), None, None, 1).await?;
     Ok(found.len())
+}
+
+/// Copies numbers into a table of this transaction's own, to a server that stands still as soon as the COPY has begun.
+async fn copy(database: &Database, way: &Way, rows: i64) -> Result<(), Error> {
+    let work = async |session: &database::Session| {
+        session
+            .batch("CREATE TEMPORARY TABLE numbers (number bigint) ON COMMIT DROP")
+            .await?;
+        let sql = "COPY numbers (number) FROM STDIN (FORMAT binary)";
+        let mut copying = session.copy_in(sql, &[Type::INT8]).await?;
+        way.stand(true);
+        for number in 0..rows {
+            copying.write(&[&number]).await?;
+        }
+        copying.finish().await
+    };
+    database.transaction(Uuid::nil(), work).await
+}
+
+#[tokio::test]
+async fn a_copy_to_a_database_that_stands_still_is_given_up_in_time() {
+    for server in servers() {
+        let real = TestDatabase::create(&server).await.unwrap();
+        let way = Way::to(&real).await;
+        let database = Database::new(&way.url, "analytics_app")
+            .unwrap()
+            .with_timeouts(TIMEOUTS);
+        // Few rows wait for the server's last word, many until somebody takes more of them.
+        for rows in [10, 10_000_000] {
+            let began = Instant::now();
+            let error = copy(&database, &way, rows).await.unwrap_err();
+            let took = began.elapsed();
+            assert!(error.is_unavailable(), "{rows} rows: {error}");
+            assert!(took < Duration::from_secs(4), "{rows} rows: {error} after {took:?}");
+            way.stand(false);
+            assert_eq!(
+                ask(&database).await.unwrap(),
+                0,
+                "the next one has a connection of its own"
+            );
+        }
+        real.drop_it().await.unwrap();
+    }
 }
 
 #[tokio::test]

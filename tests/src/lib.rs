@@ -6,6 +6,7 @@ pub mod fake_service;
 pub mod figures;
 pub mod http;
 pub mod json;
+pub mod lone_function;
 pub mod mailbox;
 pub mod processes;
 pub mod product;

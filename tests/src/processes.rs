@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use crate::product::Product;
+use crate::product::{Product, signal};
 
 /// Kills, with SIGKILL, the process that publishes: the one of `push-updates` that listens to the database's notifications. Tells how many those were: one for
 /// each shard that is watched.
@@ -15,16 +15,20 @@ use crate::product::Product;
 /// When the processes or the database's sessions can't be read.
 pub async fn kill_publisher(product: &Product) -> Result<usize> {
     let publishers = publishers(product).await?;
-    for publisher in &publishers {
-        let killed = tokio::process::Command::new("kill")
-            .args(["-KILL", &publisher.to_string()])
-            .status()
-            .await?;
-        anyhow::ensure!(killed.success(), "process {publisher} can't be killed");
-    }
+    publishers.iter().try_for_each(|publisher| signal("KILL", *publisher))?;
     // It is gone before anybody asks for the next one.
     tokio::time::sleep(Duration::from_millis(10)).await;
     Ok(publishers.len())
+}
+
+/// Kills, with SIGKILL, all processes of a function, and tells how many those were.
+///
+/// # Errors
+/// When the processes can't be read.
+pub fn kill_function(name: &str) -> Result<usize> {
+    let processes = children(name)?;
+    processes.iter().try_for_each(|process| signal("KILL", *process))?;
+    Ok(processes.len())
 }
 
 /// The processes that publish.

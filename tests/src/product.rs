@@ -152,6 +152,12 @@ impl Product {
         format!("{}/000000000000/{queue}-dev", self.access.endpoints.sqs)
     }
 
+    /// The variables by which a function finds the product's services.
+    #[must_use]
+    pub fn services(&self) -> std::collections::BTreeMap<String, String> {
+        self.access.endpoints.environment()
+    }
+
     /// Base address of SQS.
     #[must_use]
     pub fn sqs(&self) -> &str {
@@ -197,6 +203,30 @@ impl Product {
     pub fn registry(&self) -> Registry {
         let configuration = crate::fake_service::configuration(&self.access.endpoints.dynamodb);
         Registry::connect_to(&configuration, "analytics-engine-registry-dev".to_owned())
+    }
+
+    /// All items of the registry, as DynamoDB writes them.
+    ///
+    /// # Panics
+    /// When they can't be read.
+    pub async fn registry_items(&self) -> Vec<Value> {
+        let scan = async {
+            let answer = reqwest::Client::new()
+                .post(&self.access.endpoints.dynamodb)
+                .header("content-type", "application/x-amz-json-1.0")
+                .header("x-amz-target", "DynamoDB_20120810.Scan")
+                .header(
+                    "authorization",
+                    "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0",
+                )
+                .body(serde_json::json!({ "TableName": "analytics-engine-registry-dev" }).to_string())
+                .send()
+                .await?;
+            let answer: Value = answer.json().await?;
+            let items = answer["Items"].as_array().cloned();
+            items.with_context(|| answer.to_string())
+        };
+        ready(scan.await, "the registry can't be read")
     }
 
     /// The key that the product signs its tokens with.

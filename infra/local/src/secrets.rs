@@ -46,8 +46,10 @@ impl Secrets {
     /// # Errors
     /// When the file cannot be written.
     pub fn set_database(&mut self, url: &str) -> anyhow::Result<()> {
-        self.file
-            .set(&self.name("database"), [("app_url", url), ("owner_url", url)])
+        self.file.set(
+            &self.name("database"),
+            ["app_url", "licences_url", "owner_url"].map(|field| (field, url)),
+        )
     }
 
     /// The password of the demo's user, made at the first call.

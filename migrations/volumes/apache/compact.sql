@@ -1,14 +1,24 @@
--- Moves closed buckets of one client's partials up to every level, merged with what is there: delete below, insert above, in one statement and so in
--- one transaction. $1 and $2 bound the buckets that are moved, $3 is the client, $4 its entities. A grouping that is still being filled stays.
+-- Moves closed buckets of some entities' partials up to every level, merged with what is there: delete below, insert above, in one statement and so in
+-- one transaction. $1 and $2 bound the buckets that are moved, $3 are the clients, $4 their entities, of which each is one client's; $5 is how many groups
+-- of a day are too many. A grouping that is still being filled stays. Each grouping that has too many groups by now is a row of the answer.
 WITH moved AS (
     DELETE FROM {{partials}} AS part
-    WHERE part.bucket >= $1 AND part.bucket < $2 AND part.client_id = $3 AND part.entity_id = ANY ($4)
+    WHERE part.bucket >= $1 AND part.bucket < $2 AND part.client_id = ANY ($3) AND part.entity_id = ANY ($4)
         AND NOT EXISTS (
             SELECT FROM core.fillings f
-            WHERE f.client_id = $3 AND f.entity_id = part.entity_id AND f.grouping_id = part.grouping_id
+            WHERE f.client_id = part.client_id AND f.entity_id = part.entity_id AND f.grouping_id = part.grouping_id
         )
     RETURNING part.*
 ), kept AS (
     INSERT INTO {{history}} SELECT moved.*, clock_timestamp() FROM moved
 ){{levels}}
-SELECT count(*) AS moved FROM moved
+SELECT rows.moved, crowded.client_id, crowded.entity_id, crowded.grouping_id, crowded.groups
+FROM (SELECT count(*) AS moved FROM moved) AS rows
+LEFT JOIN (
+    SELECT client_id, entity_id, grouping_id, max(groups) AS groups
+    FROM (
+        SELECT client_id, entity_id, grouping_id, bucket, count(*) AS groups FROM day_after WHERE page = 0 AND grouping_id > 0
+        GROUP BY client_id, entity_id, grouping_id, bucket HAVING count(*) > $5
+    ) AS days
+    GROUP BY client_id, entity_id, grouping_id
+) AS crowded ON true

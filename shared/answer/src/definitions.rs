@@ -102,11 +102,11 @@ impl Definitions {
         if missing.is_empty() {
             return Ok(());
         }
+        let (residences, mut outcome) = database.residences_of_each(&missing).await;
         let mut by_place: BTreeMap<Residence, Vec<Uuid>> = BTreeMap::new();
-        for (client, residence) in database.residences(&missing).await? {
+        for (client, residence) in residences {
             by_place.entry(residence.place()).or_default().push(client);
         }
-        let mut failure = Ok(());
         for (place, clients) in by_place {
             let session = database.session_at(place).await;
             let loaded = match session {
@@ -114,17 +114,30 @@ impl Definitions {
                 Err(error) => Err(error),
             };
             match loaded {
-                Ok(loaded) => self.follow(wanted, loaded),
-                Err(error) => failure = Err(error),
+                Ok(loaded) => self.follow(wanted, clients, loaded),
+                Err(error) => outcome = Err(error),
             }
         }
-        failure
+        outcome
     }
 
-    fn follow(&self, wanted: &BTreeSet<Uuid>, loaded: BTreeMap<Uuid, Result<ClientCatalog, Error>>) {
+    /// Keeps what was loaded of clients.
+    fn follow(
+        &self,
+        wanted: &BTreeSet<Uuid>,
+        clients: Vec<Uuid>,
+        loaded: BTreeMap<Uuid, Result<ClientCatalog, Error>>,
+    ) {
         let mut kept = self.lock();
         if kept.len() + loaded.len() > MAX_FOLLOWED {
             kept.retain(|client, _| wanted.contains(client));
+        }
+        // A client that is gone is not asked for again either.
+        for client in clients {
+            kept.entry(client).or_insert(Kept {
+                fingerprint: None,
+                catalog: None,
+            });
         }
         for (client, loaded) in loaded {
             if let Err(cause) = &loaded {
@@ -142,6 +155,12 @@ impl Definitions {
     #[must_use]
     pub fn known(&self, client: Uuid) -> Option<Arc<ClientCatalog>> {
         self.lock().get(&client)?.catalog.clone()
+    }
+
+    /// Whether a client's definitions were loaded, also when they can't be read.
+    #[must_use]
+    pub fn is_loaded(&self, client: Uuid) -> bool {
+        self.lock().contains_key(&client)
     }
 
     /// Forgets a client's definitions, which changed.

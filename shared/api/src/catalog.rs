@@ -88,14 +88,14 @@ pub static LIST_GROUPINGS: Route = Route {
     answer: Answer::ok::<Groupings>(),
 };
 
-/// Gives up those that are being filled.
+/// Gives up those that are being filled, or kept no longer.
 pub static GIVE_UP_GROUPINGS: Route = Route {
     function: "manage-catalog",
     method: Method::Post,
     path: "/v1/entities/{code}/groupings/give-up",
     access: Access::Needs(Permission::WriteCatalog),
     operation: "giveUpGroupings",
-    summary: "Gives up the groupings that are still being filled: they are taken out of the definition again.",
+    summary: "Gives up the groupings that are still being filled, and those that are kept no longer: they are taken out of the definition. A new definition may add them again, and they are filled then.",
     parameters: &[CODE],
     request: None,
     answer: Answer::ok::<Entity>(),
@@ -213,7 +213,7 @@ pub enum GroupingState {
     Kept,
     /// It is being filled from the facts that were there before it.
     Filling {
-        /// How much of the time that the facts span is done.
+        /// How many of the facts that were there are done; 0 while they are counted, and less than 100 until it answers questions.
         #[schema(minimum = 0, maximum = 100)]
         percent: i64,
         /// When it began.

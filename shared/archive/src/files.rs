@@ -59,12 +59,13 @@ pub enum FileError {
     #[error("column {0}")]
     Column(Rejection),
     /// The bucket did not give it.
-    #[error("object {key:?} can't be read: {cause}")]
+    #[error("object {key:?} can't be read")]
     Storage {
         /// Key.
         key: String,
         /// Why.
-        cause: String,
+        #[source]
+        cause: service::Failure,
     },
 }
 
@@ -150,6 +151,28 @@ impl Chunk {
                 });
             }
         }
+    }
+
+    /// Drops the rows before a position in the file.
+    pub fn begin_at(&mut self, position: usize) {
+        let facts_before = self.positions.partition_point(|at| *at < position);
+        self.positions.drain(..facts_before);
+        self.facts.drain(..facts_before);
+        self.refused.retain(|row| row.position >= position);
+    }
+
+    /// The position in the file after its last row.
+    #[must_use]
+    pub fn end(&self) -> usize {
+        let last = self.positions.last().copied();
+        last.max(self.refused.last().map(|row| row.position))
+            .map_or(0, |last| last + 1)
+    }
+
+    /// Whether it has no rows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows() == 0
     }
 
     pub(crate) fn rows(&self) -> usize {

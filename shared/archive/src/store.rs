@@ -1,9 +1,16 @@
 //! Objects of the bucket that files are dropped into.
 
+use std::time::Duration;
+
 use aws_sdk_s3::Client;
 use bytes::Bytes;
+use service::{Failure, Service};
 
 use crate::files::{FileError, MAX_FILE_BYTES};
+
+/// How long the bytes of an object may take once its answer has begun: the largest, 256 MiB, has come within two minutes at 2.2 MB a second, a twentieth of
+/// what a function gets from S3.
+const BODY_WITHIN: Duration = Duration::from_secs(120);
 
 /// A bucket's objects.
 #[derive(Clone)]
@@ -29,9 +36,9 @@ impl Store {
     /// # Errors
     /// [`FileError::TooLarge`] before a byte is read, [`FileError::Storage`] when the object can't be read.
     pub async fn get(&self, bucket: &str, key: &str) -> Result<(Bytes, String), FileError> {
-        let storage = |error: String| FileError::Storage {
+        let storage = |cause: Failure| FileError::Storage {
             key: key.to_owned(),
-            cause: error,
+            cause,
         };
         let object = self
             .client
@@ -40,7 +47,7 @@ impl Store {
             .key(key)
             .send()
             .await
-            .map_err(|error| storage(format!("{:?}", error.into_service_error().meta())))?;
+            .map_err(|error| storage(Failure::of(Service::Files, error)))?;
         let length = object
             .content_length()
             .and_then(|length| u64::try_from(length).ok())
@@ -49,13 +56,10 @@ impl Store {
         if length > MAX_FILE_BYTES {
             return Err(FileError::TooLarge { bytes: length, etag });
         }
-        let bytes = object
-            .body
-            .collect()
-            .await
-            .map_err(|error| storage(error.to_string()))?
-            .into_bytes();
-        Ok((bytes, etag))
+        let body = tokio::time::timeout(BODY_WITHIN, object.body.collect()).await;
+        let body = body.map_err(|late| storage(Failure::of_answer(Service::Files, late)))?;
+        let body = body.map_err(|error| storage(Failure::of_answer(Service::Files, error)))?;
+        Ok((body.into_bytes(), etag))
     }
 }
 

@@ -7,6 +7,7 @@
 //! - [`row!`] declares what a statement's rows are, by the names of their columns
 //! - [`migrate`] brings the ordinary tables up to date; [`listener`] hears what commits tell
 
+mod copy;
 mod edition;
 mod error;
 pub mod listener;
@@ -17,9 +18,10 @@ pub mod row;
 mod session;
 mod transaction;
 
+pub use copy::CopyIn;
 pub use edition::Edition;
 pub use error::Error;
-pub use pool::{Database, LOGIN_ROLE, Timeouts};
+pub use pool::{ANSWER_WITHIN, Database, LOGIN_ROLE, Timeouts};
 pub use residence::{HOME, KNOWS_CELLS, MAX_CELLS, MAX_ENTITIES_OF_A_CELL, Residence};
 pub use row::FromRow;
 pub use session::Session;

@@ -7,7 +7,7 @@ use futures::StreamExt as _;
 use tokio::sync::mpsc;
 use tokio_postgres::{AsyncMessage, NoTls};
 
-use crate::pool::tls;
+use crate::pool::{CONNECT_WITHIN, tls};
 use crate::{Database, Error, identifier};
 
 /// Notifications that wait to be taken; past this the listener reports that it lost some.
@@ -27,8 +27,14 @@ impl Listener {
     /// Connects, apart from the pool, and listens on some channels.
     ///
     /// # Errors
-    /// When the server can't be reached.
+    /// When the server can't be reached, or says nothing in time.
     pub async fn start(database: &Database, channels: &[&str]) -> Result<Self, Error> {
+        let within = CONNECT_WITHIN;
+        let started = tokio::time::timeout(within, Box::pin(Self::listen(database, channels)));
+        started.await.map_err(|_| Error::NoAnswer { within })?
+    }
+
+    async fn listen(database: &Database, channels: &[&str]) -> Result<Self, Error> {
         let (sender, notifications) = mpsc::channel(MAX_WAITING);
         let sound = Arc::new(AtomicBool::new(true));
         let (client, task) = match database.config().get_ssl_mode() {

@@ -3,10 +3,10 @@
 use refinery_core::{Migration, Runner, Target};
 
 use crate::transaction::{Held, Scope};
-use crate::{Database, Edition, Error, Session};
+use crate::{ANSWER_WITHIN, Database, Edition, Error, Session};
 
 /// The files of `migrations/core` with their names, in order.
-const MIGRATIONS: [(&str, &str); 8] = [
+const MIGRATIONS: [(&str, &str); 9] = [
     ("V1__core", include_str!("../../../migrations/core/V1__core.sql")),
     (
         "V2__proposals",
@@ -27,6 +27,10 @@ const MIGRATIONS: [(&str, &str); 8] = [
         include_str!("../../../migrations/core/V7__files_and_usage.sql"),
     ),
     ("V8__cells", include_str!("../../../migrations/core/V8__cells.sql")),
+    (
+        "V9__long_work",
+        include_str!("../../../migrations/core/V9__long_work.sql"),
+    ),
 ];
 
 /// What a migration did.
@@ -73,10 +77,10 @@ async fn locked(
         .iter()
         .map(|(name, sql)| Migration::unapplied(name, sql))
         .collect::<Result<_, _>>()?;
-    let report = Runner::new(&migrations)
-        .set_target(target)
-        .run_async(session.client())
-        .await?;
+    let within = ANSWER_WITHIN;
+    let runner = Runner::new(&migrations).set_target(target);
+    let report = tokio::time::timeout(within, runner.run_async(session.client())).await;
+    let report = report.map_err(|_| Error::NoAnswer { within })??;
     // Loads the extension's library, and with it its settings, into this connection.
     session
         .batch("SELECT FROM pg_extension; SET ROLE analytics_owner")

@@ -32,6 +32,13 @@ impl Timeouts {
         lock: Duration::from_secs(4),
     };
 
+    /// For work that is no request, each statement of which takes a second or two: a server on which one takes longer than this is in trouble, and the work
+    /// comes again.
+    pub const WORK: Self = Self {
+        statement: Duration::from_secs(60),
+        lock: Duration::from_secs(30),
+    };
+
     /// How long an answer is waited for: the server itself says that the time is over, unless it stands still.
     fn answer(self) -> Duration {
         self.statement + Duration::from_secs(1)
@@ -113,7 +120,7 @@ impl Database {
         })
     }
 
-    /// The same database, whose sessions wait no longer than this. Without it they wait as long as the server is set to.
+    /// The same database, whose sessions wait no longer than this. Without it they wait as long as the server is set to, and [`ANSWER_WITHIN`] at most.
     #[must_use]
     pub fn with_timeouts(self, timeouts: Timeouts) -> Self {
         let cells = self.cells.map(|database| database.with_timeouts(timeouts));
@@ -133,7 +140,7 @@ impl Database {
             place: self.place(),
             cause: cause_of(&error),
         })?;
-        let answer_within = self.timeouts.map(Timeouts::answer);
+        let answer_within = self.timeouts.map_or(ANSWER_WITHIN, Timeouts::answer);
         if self.role.as_ref() != LOGIN_ROLE {
             // Statements are kept prepared, but planned for the buckets that are asked for: a plan for any would visit every chunk.
             let set = format!(
@@ -141,7 +148,7 @@ impl Database {
                 identifier(&self.role),
                 self.timeouts.map_or_else(|| NO_TIMEOUTS.to_owned(), Timeouts::settings)
             );
-            let within = answer_within.unwrap_or(CONNECT_WITHIN);
+            let within = answer_within.min(CONNECT_WITHIN);
             let answer = tokio::time::timeout(within, object.batch_execute(&set).boxed()).await;
             answer.map_err(|_| Error::NoAnswer { within })??;
         }
@@ -181,8 +188,12 @@ impl Database {
     }
 }
 
+/// How long an answer is waited for where no time limits are set: no function may run for longer than fifteen minutes, and one has a minute left to say
+/// what did not answer.
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(14 * 60);
+
 /// How long a connection may take until it can be used.
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+pub(crate) const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long a connection that was idle may take to give a sign of life; then another one is made.
 const ALIVE_WITHIN: Duration = Duration::from_secs(1);

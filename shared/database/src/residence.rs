@@ -272,10 +272,16 @@ impl Database {
     /// # Errors
     /// When a statement fails, or a client lives where this function can't follow it.
     pub async fn residences(&self, clients: &[Uuid]) -> Result<BTreeMap<Uuid, Residence>, Error> {
-        let mut found = BTreeMap::new();
+        let (found, outcome) = self.residences_of_each(clients).await;
+        outcome.map(|()| found)
+    }
+
+    /// As [`Self::residences`], and those that are found when others are not: a database that fails keeps only its own clients from being found.
+    pub async fn residences_of_each(&self, clients: &[Uuid]) -> (BTreeMap<Uuid, Residence>, Result<(), Error>) {
+        let (mut found, mut outcome) = (BTreeMap::new(), Ok(()));
         if !self.has_cells() {
             found.extend(clients.iter().map(|client| (*client, Residence::default())));
-            return Ok(found);
+            return (found, outcome);
         }
         let mut open: Vec<Uuid> = clients.to_vec();
         for forwards in 0..=MAX_FORWARDS {
@@ -284,29 +290,45 @@ impl Database {
                 by_cell.entry(self.residence(client).cell).or_default().push(client);
             }
             for (cell, clients) in by_cell {
-                let session = self.session_at(Residence { cell, generation: 0 }).await?;
-                let sql = "SELECT client_id, generation, gone_to, arriving FROM core.elsewhere($1)";
-                let away: Vec<Whereabouts> = session.rows(sql, &[&clients]).await?;
-                found.extend(clients.iter().map(|client| (*client, self.residence(*client))));
-                for client in away {
-                    let known = self.residence(client.client_id).generation;
-                    if client.arriving.is_some_and(|arriving| known >= arriving) {
+                let away = match self.elsewhere(cell, &clients).await {
+                    Ok(away) => away,
+                    Err(error) => {
+                        outcome = Err(error);
                         continue;
                     }
-                    found.remove(&client.client_id);
-                    let moved = Moved {
-                        to: client.gone_to,
-                        generation: client.generation,
-                    };
-                    self.follow(client.client_id, &moved, forwards)?;
-                    open.push(client.client_id);
+                };
+                found.extend(clients.iter().map(|client| (*client, self.residence(*client))));
+                for Whereabouts {
+                    client_id,
+                    generation,
+                    gone_to: to,
+                    ..
+                } in away
+                {
+                    found.remove(&client_id);
+                    match self.follow(client_id, &Moved { to, generation }, forwards) {
+                        Ok(()) => open.push(client_id),
+                        Err(error) => outcome = Err(error),
+                    }
                 }
             }
             if open.is_empty() {
                 break;
             }
         }
-        Ok(found)
+        (found, outcome)
+    }
+
+    /// Which of some clients, that were known to live in a database, do not.
+    async fn elsewhere(&self, cell: usize, clients: &[Uuid]) -> Result<Vec<Whereabouts>, Error> {
+        let session = self.session_at(Residence { cell, generation: 0 }).await?;
+        let sql = "SELECT client_id, generation, gone_to, arriving FROM core.elsewhere($1)";
+        let mut away: Vec<Whereabouts> = session.rows(sql, &[&clients]).await?;
+        away.retain(|client| {
+            let known = self.residence(client.client_id).generation;
+            client.arriving.is_none_or(|arriving| known < arriving)
+        });
+        Ok(away)
     }
 }
 

@@ -1,6 +1,5 @@
 //! A connection while it is in use: statements, kept prepared and counted.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -16,7 +15,7 @@ use tokio_postgres::{Row, Statement};
 
 use crate::row::{self, FromRow};
 use crate::transaction::Scope;
-use crate::{Edition, Error, Residence};
+use crate::{CopyIn, Edition, Error, Residence};
 
 /// Most statements that a connection keeps prepared; their texts are per entity, and one client more could bring any number.
 const MAX_PREPARED: usize = 512;
@@ -30,8 +29,8 @@ pub struct Session {
     statements: Arc<AtomicU64>,
     /// Whether a statement failed since the transaction began.
     failed: AtomicBool,
-    /// How long an answer may take; `None` for as long as the server wants.
-    answer_within: Option<Duration>,
+    /// How long an answer may take.
+    answer_within: Duration,
     /// The database that it is a connection to, and as whose place.
     residence: Residence,
 }
@@ -41,7 +40,7 @@ impl Session {
         object: Object,
         edition: Arc<OnceCell<Edition>>,
         statements: Arc<AtomicU64>,
-        answer_within: Option<Duration>,
+        answer_within: Duration,
     ) -> Self {
         Self {
             object,
@@ -159,15 +158,19 @@ impl Session {
         self.outcome(self.answered(self.object.batch_execute(sql)).await)
     }
 
-    /// Begins a binary COPY of columns of the given types.
+    /// Begins a binary COPY of columns of the given types. It takes no longer than any statement may, until it is finished.
     ///
     /// # Errors
     /// When the statement fails.
-    pub async fn copy_in(&self, sql: &str, types: &[Type]) -> Result<Pin<Box<BinaryCopyInWriter>>, Error> {
+    pub async fn copy_in(&self, sql: &str, types: &[Type]) -> Result<CopyIn<'_>, Error> {
         self.count();
         let statement = self.prepared(sql).await?;
         let sink = self.outcome(self.answered(self.object.copy_in(&statement)).await)?;
-        Ok(Box::pin(BinaryCopyInWriter::new(sink, types)))
+        Ok(CopyIn::new(
+            self,
+            BinaryCopyInWriter::new(sink, types),
+            self.answer_within,
+        ))
     }
 
     /// Copies the rows of a statement in another database into a table here: both statements are COPY in binary, and no more of the rows is in memory than
@@ -256,15 +259,13 @@ impl Session {
         &'s self,
         call: impl Future<Output = Result<T, tokio_postgres::Error>> + Send + 's,
     ) -> BoxFuture<'s, Result<T, Error>> {
-        let Some(within) = self.answer_within else {
-            return async move { Ok(call.await?) }.boxed();
-        };
+        let within = self.answer_within;
         let answer = tokio::time::timeout(within, call);
         async move { Ok(answer.await.map_err(|_| Error::NoAnswer { within })??) }.boxed()
     }
 
     /// Remembers a failure: in a transaction, the server undoes all of it whatever its holder makes of the error.
-    fn outcome<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+    pub(crate) fn outcome<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
         if result.is_err() {
             self.failed.store(true, Ordering::Relaxed);
         }

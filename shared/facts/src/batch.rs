@@ -74,6 +74,11 @@ impl Batch {
         self.rejects.push(reject);
     }
 
+    /// The facts that its events become.
+    pub(crate) fn facts(&self) -> impl Iterator<Item = &Fact> {
+        self.mapped.iter().map(|mapped| &mapped.fact)
+    }
+
     /// Number of events that become facts.
     #[must_use]
     pub const fn accepted(&self) -> usize {

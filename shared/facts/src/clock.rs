@@ -15,6 +15,8 @@ pub(crate) struct Numbered {
     pub(crate) first: Timestamp,
     /// Time of the last one, or after.
     pub(crate) last: Timestamp,
+    /// Whether the entity is being moved: the commit says what it touched.
+    pub(crate) is_moving: bool,
 }
 
 database::row! {
@@ -24,6 +26,23 @@ database::row! {
         last: i64,
         first_time: Option<Timestamp>,
         last_time: Option<Timestamp>,
+        is_moving: bool,
+    }
+}
+
+/// The first and the last time of facts that a transaction brings; `None` where it brings none.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Span(Option<(Timestamp, Timestamp)>);
+
+impl Span {
+    pub(crate) fn of(parts: &[Part<'_>]) -> Self {
+        let times = || parts.iter().flat_map(Part::mapped).map(|mapped| mapped.fact.time_us);
+        Self(
+            times()
+                .min()
+                .zip(times().max())
+                .map(|(first, last)| (timestamp(first), timestamp(last))),
+        )
     }
 }
 
@@ -37,24 +56,36 @@ pub(crate) async fn next_number(
     session: &Session,
     client: Uuid,
     placed: &Placed,
-    parts: &[Part<'_>],
+    span: Span,
 ) -> Result<Numbered, Error> {
-    let times = || parts.iter().flat_map(Part::mapped).map(|mapped| mapped.fact.time_us);
-    let (first, last) = (times().min().map(timestamp), times().max().map(timestamp));
+    let (first, last) = span.0.unzip();
     let sql = "WITH clock AS (
              UPDATE core.clocks SET last = last + 1, first_time = least(first_time, $3), last_time = greatest(last_time, $4)
              WHERE client_id = $1 AND entity_id = $2 RETURNING last, first_time, last_time
          ), told AS (
              INSERT INTO core.commits (client_id, entity_id, batch_number) SELECT $1, $2, last FROM clock
          )
-         SELECT e.version, e.generation, clock.last, clock.first_time, clock.last_time FROM core.entities e CROSS JOIN clock WHERE e.client_id = $1 AND e.id = $2";
+         SELECT e.version, e.generation, clock.last, clock.first_time, clock.last_time,
+             EXISTS (SELECT FROM core.moves m WHERE m.client_id = $1 AND m.entity_id = $2) AS is_moving
+         FROM core.entities e CROSS JOIN clock WHERE e.client_id = $1 AND e.id = $2";
     let turn: Option<Turn> = session.row(sql, &[&client, &placed.place.id, &first, &last]).await?;
     match turn {
         Some(turn) if turn.version == placed.version && turn.generation == placed.generation => Ok(Numbered {
             number: turn.last,
             first: turn.first_time.unwrap_or(Timestamp::UNIX_EPOCH),
             last: turn.last_time.unwrap_or(Timestamp::MAX),
+            is_moving: turn.is_moving,
         }),
         _ => Err(Error::DefinitionChanged(placed.entity.code().to_owned())),
     }
+}
+
+/// Says between what times the facts are that the transaction has brought, where that was not known when its number was taken.
+pub(crate) async fn widen(session: &Session, client: Uuid, placed: &Placed, span: Span) -> Result<(), Error> {
+    let Some((first, last)) = span.0 else { return Ok(()) };
+    let sql = "UPDATE core.clocks SET first_time = least(first_time, $3), last_time = greatest(last_time, $4) WHERE client_id = $1 AND entity_id = $2";
+    session
+        .execute(sql, &[&client, &placed.place.id, &first, &last])
+        .await
+        .map(drop)
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use series::calendar::MINUTE_US;
 use uuid::Uuid;
 
+use crate::clock::Numbered;
 use crate::copy::timestamp;
 use crate::place::Placed;
 
@@ -25,23 +26,32 @@ pub struct Committed {
     pub facts: usize,
 }
 
-/// Tells readers what the transaction touched: on the Community edition that the aggregates lag there, and the publisher
-/// by one NOTIFY, which takes effect at the commit.
+/// Tells what the transaction touched: readers on the Community edition that the aggregates lag there, who moves the entity that it is to be copied again, and
+/// the publisher by one NOTIFY, which takes effect at the commit.
 pub(crate) async fn tell(
     session: &Session,
     client: Uuid,
     placed: &Placed,
+    commit: &Numbered,
     facts: usize,
     minutes: &BTreeSet<i64>,
 ) -> Result<(), Error> {
     let (Some(first), Some(last)) = (minutes.first().copied(), minutes.last().copied()) else {
         return Ok(());
     };
+    let (from, to): (Vec<_>, Vec<_>) = ranges(minutes)
+        .into_iter()
+        .map(|(from, to)| (timestamp(from), timestamp(to)))
+        .unzip();
+    if commit.is_moving {
+        let sql = "INSERT INTO core.moved_ranges (client_id, entity_id, batch_number, from_time, to_time, facts)
+            SELECT $1, $2, $3, r.from_time, r.to_time, $6 FROM unnest($4::timestamptz[], $5::timestamptz[]) AS r (from_time, to_time)";
+        let facts = i64::try_from(facts).unwrap_or(i64::MAX);
+        session
+            .execute(sql, &[&client, &placed.place.id, &commit.number, &from, &to, &facts])
+            .await?;
+    }
     if session.edition().await? == Edition::Community {
-        let (from, to): (Vec<_>, Vec<_>) = ranges(minutes)
-            .into_iter()
-            .map(|(from, to)| (timestamp(from), timestamp(to)))
-            .unzip();
         session
             .execute(
                 "INSERT INTO core.stale_ranges (volume, client_id, entity_id, from_time, to_time)

@@ -1,6 +1,7 @@
 //! Upkeep of rollups: closed buckets move up (Apache edition), stale ranges are refreshed (Community edition).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use catalog::Level;
 use database::{Database, Edition, Error, Session};
@@ -10,15 +11,22 @@ use uuid::Uuid;
 
 use crate::MAX_TRIES;
 use crate::copy::timestamp;
-use crate::groups::{end_writing, stop_crowded};
-use crate::relocate::{UPKEEP_LOCK, clear_leftovers};
+use crate::groups::{Crowded, MAX_GROUPS, Touched, clear_stopped, end_writing, stop, stop_crowded};
+use crate::leftovers::{UPKEEP_LOCK, clear_leftovers};
 use crate::volume::{self, Volume, level_name, levels};
 
 /// Length of the slices that one statement moves, so that a statement's memory is bounded after a large load.
 const SLICE_US: i64 = 31 * DAY_US;
 
-/// Most slices of one client in one run; the next run takes what is left. 31 days x 100 is more than 8 years.
+/// Most slices of one set in one run; the next run takes what is left. 31 days x 100 is more than 8 years.
 const MAX_SLICES: usize = 100;
+
+/// Most partials that one statement moves, of however many entities: about half a second, and so long may a correction of one of them wait. What one entity
+/// has beyond it is moved slice by slice.
+pub const MAX_MOVED: i64 = 10_000;
+
+/// How long a run begins with anything: the function has 300 s, and a statement takes seconds. Who was not reached has waited longest in the next run.
+pub const MAX_RUN: Duration = Duration::from_secs(200);
 
 /// How long what was known before is kept: partials that were moved up, facts that were replaced, and the times of commits.
 pub const HISTORY: SignedDuration = SignedDuration::from_hours(35 * 24);
@@ -30,6 +38,8 @@ pub struct Upkeep {
     pub moved: i64,
     /// Stale ranges that were refreshed (Community edition).
     pub refreshed: u64,
+    /// Entities that were not reached, or failed: the next run begins with them.
+    pub left: usize,
 }
 
 /// Runs the upkeep of all rollups once; what is open at `now` stays where it is.
@@ -37,46 +47,134 @@ pub struct Upkeep {
 /// # Errors
 /// When a statement fails; what was done before stays done, and nothing is half done.
 pub async fn run(database: &Database, now: Timestamp) -> Result<Upkeep, Error> {
+    run_until(database, now, Instant::now() + MAX_RUN).await
+}
+
+/// As [`run`], for as long as that.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_until(database: &Database, now: Timestamp, until: Instant) -> Result<Upkeep, Error> {
     let upkeep = async |session: &Session| {
         let done = match session.edition().await? {
-            Edition::Apache => move_up(session, now)
-                .await
-                .map(|moved| Upkeep { moved, refreshed: 0 })?,
-            Edition::Community => refresh(session).await.map(|refreshed| Upkeep { moved: 0, refreshed })?,
+            Edition::Apache => move_up(session, now, until).await,
+            Edition::Community => refresh(session).await.map(|refreshed| Upkeep {
+                refreshed,
+                ..Upkeep::default()
+            }),
         };
+        // What fails for some keeps nothing else from being done.
+        if done.as_ref().is_err_and(|error| !error.is_of_statement()) {
+            return done;
+        }
         end_writing(session, now).await?;
         clear_leftovers(session, now).await?;
+        clear_stopped(session, now).await?;
         let before = now.checked_sub(HISTORY).unwrap_or(Timestamp::MIN);
         session.execute("SELECT core.forget_history($1)", &[&before]).await?;
-        Ok(done)
+        done
     };
     // One run at a time: a second one returns at once.
     Ok(database.alone(UPKEEP_LOCK, upkeep).await?.unwrap_or_default())
 }
 
 database::row! {
-    /// A client that has closed partials.
+    /// An entity that has closed partials.
+    #[derive(Clone, Debug, PartialEq, Eq)]
     struct Waiting {
         client_id: Uuid,
-        entities: Vec<i32>,
+        entity_id: i32,
+        oldest: Timestamp,
+        partials: i64,
     }
 }
 
-/// One client after the other, so that none waits for another's, and a correction meets the rows of its own client only.
-async fn move_up(session: &Session, now: Timestamp) -> Result<i64, Error> {
+/// Many entities at once, those first that have waited longest, and none that is being moved. What fails for some keeps no others.
+async fn move_up(session: &Session, now: Timestamp, until: Instant) -> Result<Upkeep, Error> {
     let closed_us = floor_us(Level::Minute, now.as_microsecond());
-    let mut moved = 0;
+    let mut done = Upkeep::default();
+    let mut failure = None;
     for volume in volume::volumes(session).await? {
-        let sql = format!(
-            "SELECT client_id, array_agg(DISTINCT entity_id) AS entities FROM {} WHERE bucket < $1 GROUP BY client_id",
-            volume.partials()
-        );
-        let waiting: Vec<Waiting> = session.rows(&sql, &[&timestamp(closed_us)]).await?;
-        for client in waiting {
-            moved += move_client(session, &volume, &client, closed_us).await?;
+        for set in sets(waiting(session, &volume, closed_us).await?, closed_us) {
+            if Instant::now() > until {
+                done.left += set.len();
+                continue;
+            }
+            match move_set(session, &volume, &set, closed_us).await {
+                Ok(moved) => done.moved += moved,
+                Err(error) if !error.is_of_statement() => return Err(error),
+                Err(_) => {
+                    let failed = move_each(session, &volume, &set, closed_us, &mut done).await?;
+                    failure = failed.or(failure);
+                }
+            }
         }
     }
-    Ok(moved)
+    failure.map_or(Ok(done), Err)
+}
+
+/// The entities of a set that could not be moved up together, client by client; the error of the last that fails by itself.
+async fn move_each(
+    session: &Session,
+    volume: &Volume,
+    set: &[Waiting],
+    closed_us: i64,
+    done: &mut Upkeep,
+) -> Result<Option<Error>, Error> {
+    let mut failure = None;
+    for alone in set.chunk_by(|one, other| one.client_id == other.client_id) {
+        match move_set(session, volume, alone, closed_us).await {
+            Ok(moved) => done.moved += moved,
+            Err(error) if !error.is_of_statement() => return Err(error),
+            Err(error) => {
+                let client = alone.first().map(|entity| entity.client_id);
+                tracing::error!(?client, cause = %error, "the upkeep of a client fails");
+                done.left += alone.len();
+                failure = Some(error);
+            }
+        }
+    }
+    Ok(failure)
+}
+
+/// Entities with closed partials, by the commit of the first of them.
+async fn waiting(session: &Session, volume: &Volume, closed_us: i64) -> Result<Vec<Waiting>, Error> {
+    let sql = format!(
+        "SELECT w.client_id, w.entity_id, w.oldest, w.partials FROM (
+             SELECT client_id, entity_id, min(bucket) AS oldest, count(*) AS partials, min(batch_number) AS first FROM {} part
+             WHERE bucket < $1 AND NOT EXISTS (SELECT FROM core.moves m WHERE m.client_id = part.client_id AND m.entity_id = part.entity_id)
+             GROUP BY client_id, entity_id
+         ) w LEFT JOIN core.commits c ON c.entity_id = w.entity_id AND c.batch_number = w.first
+         ORDER BY c.committed_at NULLS FIRST, w.client_id, w.entity_id",
+        volume.partials()
+    );
+    session.rows(&sql, &[&timestamp(closed_us)]).await
+}
+
+/// Entities that are moved up by one statement: many whose partials are of the last day, and those of one client where they go further back, for a few of
+/// them would have all others' older rows looked at.
+fn sets(waiting: Vec<Waiting>, closed_us: i64) -> Vec<Vec<Waiting>> {
+    let mut sets: Vec<Vec<Waiting>> = Vec::new();
+    let mut partials = 0;
+    for entity in waiting {
+        let is_recent = |entity: &Waiting| entity.oldest.as_microsecond() >= closed_us - DAY_US;
+        let joins = |set: &&mut Vec<Waiting>| {
+            let is_of_client = set.iter().all(|other| other.client_id == entity.client_id);
+            let is_near = set.iter().chain([&entity]).all(is_recent);
+            (is_near || is_of_client) && partials + entity.partials <= MAX_MOVED
+        };
+        match sets.last_mut().filter(joins) {
+            Some(set) => {
+                partials += entity.partials;
+                set.push(entity);
+            }
+            None => {
+                partials = entity.partials;
+                sets.push(vec![entity]);
+            }
+        }
+    }
+    sets
 }
 
 database::row! {
@@ -85,55 +183,87 @@ database::row! {
     }
 }
 
-database::row! {
-    struct Moved {
-        moved: i64,
-    }
-}
-
-async fn move_client(session: &Session, volume: &Volume, waiting: &Waiting, closed_us: i64) -> Result<i64, Error> {
-    let Waiting { client_id, entities } = waiting;
+async fn move_set(session: &Session, volume: &Volume, set: &[Waiting], closed_us: i64) -> Result<i64, Error> {
+    let clients: BTreeSet<Uuid> = set.iter().map(|entity| entity.client_id).collect();
+    let of = Entities {
+        clients: clients.into_iter().collect(),
+        ids: set.iter().map(|entity| entity.entity_id).collect(),
+    };
     let sql = volume.compact();
-    let oldest = format!(
-        "SELECT min(bucket) AS oldest FROM {} WHERE bucket >= $1 AND bucket < $2 AND client_id = $3 AND entity_id = ANY ($4)",
-        volume.partials()
-    );
-    let (mut moved, mut from_us, mut touched) = (0, Timestamp::UNIX_EPOCH.as_microsecond(), None);
+    let mut next = set.iter().map(|entity| entity.oldest).min();
+    let mut moved = 0;
     for _ in 0..MAX_SLICES {
-        let parameters = [timestamp(from_us), timestamp(closed_us)];
-        let found: Option<Oldest> = session
-            .row(&oldest, &[&parameters[0], &parameters[1], client_id, entities])
-            .await?;
-        let Some(from) = found.and_then(|found| found.oldest) else {
-            break;
-        };
+        let Some(from) = next else { break };
         // Slices end at a full day, so that a coarser bucket is touched by one slice.
         let end_us = floor_us(Level::Day, from.as_microsecond() + SLICE_US).min(closed_us);
-        moved += move_slice(session, &sql, [from, timestamp(end_us)], waiting).await?;
-        touched = Some([
-            touched.map_or(from, |[first, _]: [Timestamp; 2]| first),
-            timestamp(end_us),
-        ]);
-        from_us = end_us;
-    }
-    if let Some(touched) = touched {
-        stop_crowded(session, volume, *client_id, touched).await?;
+        moved += move_slice(session, &sql, [from, timestamp(end_us)], &of).await?;
+        next = if end_us < closed_us {
+            oldest(session, volume, &of, [end_us, closed_us]).await?
+        } else {
+            None
+        };
     }
     Ok(moved)
 }
 
-async fn move_slice(session: &Session, sql: &str, [from, to]: [Timestamp; 2], waiting: &Waiting) -> Result<i64, Error> {
+/// Entities of some clients.
+struct Entities {
+    clients: Vec<Uuid>,
+    ids: Vec<i32>,
+}
+
+async fn oldest(
+    session: &Session,
+    volume: &Volume,
+    of: &Entities,
+    [from_us, to_us]: [i64; 2],
+) -> Result<Option<Timestamp>, Error> {
+    let sql = format!(
+        "SELECT min(bucket) AS oldest FROM {} WHERE bucket >= $1 AND bucket < $2 AND client_id = ANY ($3) AND entity_id = ANY ($4)",
+        volume.partials()
+    );
+    let bounds = [timestamp(from_us), timestamp(to_us)];
+    let found: Option<Oldest> = session
+        .row(&sql, &[&bounds[0], &bounds[1], &of.clients, &of.ids])
+        .await?;
+    Ok(found.and_then(|found| found.oldest))
+}
+
+database::row! {
+    /// How many partials were moved, and a grouping that has too many groups by now.
+    struct Moved {
+        moved: i64,
+        client_id: Option<Uuid>,
+        entity_id: Option<i32>,
+        grouping_id: Option<i16>,
+        groups: Option<i64>,
+    }
+}
+
+async fn move_slice(session: &Session, sql: &str, [from, to]: [Timestamp; 2], of: &Entities) -> Result<i64, Error> {
     let mut tries = 1;
     let rows = loop {
-        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
-            [&from, &to, &waiting.client_id, &waiting.entities];
-        match session.rows::<Moved>(sql, &parameters).await {
+        match session
+            .rows::<Moved>(sql, &[&from, &to, &of.clients, &of.ids, &MAX_GROUPS])
+            .await
+        {
             // A correction takes rows out of the same levels, in another order.
             Err(error) if error.is_conflict() && tries < MAX_TRIES => tries += 1,
             result => break result?,
         }
     };
-    Ok(rows.iter().map(|row| row.moved).sum())
+    let crowded = rows.iter().filter_map(|row| {
+        Some(Crowded {
+            client_id: row.client_id?,
+            entity_id: row.entity_id?,
+            grouping_id: row.grouping_id?,
+            groups: row.groups?,
+        })
+    });
+    for grouping in crowded {
+        stop(session, &grouping).await?;
+    }
+    Ok(rows.first().map_or(0, |row| row.moved))
 }
 
 database::row! {
@@ -141,6 +271,7 @@ database::row! {
         id: i64,
         volume: String,
         client_id: Uuid,
+        entity_id: i32,
         from_time: Timestamp,
         to_time: Timestamp,
     }
@@ -149,7 +280,7 @@ database::row! {
 /// Refreshes the aggregates over all stale ranges, then forgets those that were there before the refresh began. A range
 /// that a batch adds meanwhile stays: whether the refresh saw its rows is not known.
 async fn refresh(session: &Session) -> Result<u64, Error> {
-    let sql = "SELECT id, volume, client_id, from_time, to_time FROM core.stale_ranges";
+    let sql = "SELECT id, volume, client_id, entity_id, from_time, to_time FROM core.stale_ranges";
     let ranges: Vec<StaleRange> = session.rows(sql, &[]).await?;
     let mut volumes: BTreeMap<Volume, Vec<StaleRange>> = BTreeMap::new();
     for range in ranges {
@@ -168,14 +299,26 @@ async fn refresh(session: &Session) -> Result<u64, Error> {
         refreshed += session
             .execute("DELETE FROM core.stale_ranges WHERE id = ANY ($1)", &[&ids])
             .await?;
-        let mut clients: BTreeMap<Uuid, Vec<StaleRange>> = BTreeMap::new();
+        let mut entities: BTreeMap<(Uuid, i32), Vec<StaleRange>> = BTreeMap::new();
         for range in ranges {
-            clients.entry(range.client_id).or_default().push(range);
+            entities
+                .entry((range.client_id, range.entity_id))
+                .or_default()
+                .push(range);
         }
-        for (client, ranges) in clients {
-            let (from_us, to_us) = hull(&ranges);
-            stop_crowded(session, &volume, client, [timestamp(from_us), timestamp(to_us)]).await?;
-        }
+        let touched: Vec<Touched> = entities
+            .into_iter()
+            .map(|((client, entity), ranges)| {
+                let (from_us, to_us) = hull(&ranges);
+                Touched {
+                    client,
+                    entity,
+                    from: timestamp(from_us),
+                    to: timestamp(to_us),
+                }
+            })
+            .collect();
+        stop_crowded(session, &volume, &touched).await?;
     }
     Ok(refreshed)
 }
@@ -208,4 +351,58 @@ async fn refresh_level(
             "CALL refresh_continuous_aggregate('{name}', '{from}'::timestamptz, '{to}'::timestamptz)"
         ))
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLOSED_US: i64 = 100 * DAY_US;
+
+    fn entity(client: u128, id: i32, days_ago: i64, partials: i64) -> Waiting {
+        Waiting {
+            client_id: Uuid::from_u128(client),
+            entity_id: id,
+            oldest: timestamp(CLOSED_US - days_ago * DAY_US),
+            partials,
+        }
+    }
+
+    #[test]
+    fn many_are_moved_at_once_and_what_is_long_ago_by_itself() {
+        for (name, waiting, expected) in [
+            ("nobody", vec![], vec![]),
+            (
+                "all are recent",
+                vec![entity(1, 1, 0, 40), entity(2, 2, 1, 40), entity(3, 3, 0, 40)],
+                vec![3],
+            ),
+            (
+                "too many partials",
+                vec![entity(1, 1, 0, MAX_MOVED), entity(2, 2, 0, 1), entity(3, 3, 0, 1)],
+                vec![1, 2],
+            ),
+            (
+                "one has more than all may",
+                vec![entity(1, 1, 0, 1), entity(2, 2, 0, 9 * MAX_MOVED), entity(3, 3, 0, 1)],
+                vec![1, 1, 1],
+            ),
+            (
+                "one is long ago",
+                vec![entity(1, 1, 0, 1), entity(2, 2, 2, 1), entity(3, 3, 0, 1)],
+                vec![1, 1, 1],
+            ),
+            (
+                "two of one client are",
+                vec![entity(1, 1, 9, 1), entity(1, 2, 2, 1), entity(3, 3, 0, 1)],
+                vec![2, 1],
+            ),
+        ] {
+            let ids: Vec<i32> = waiting.iter().map(|entity| entity.entity_id).collect();
+            let sets = sets(waiting, CLOSED_US);
+            assert_eq!(sets.iter().map(Vec::len).collect::<Vec<_>>(), expected, "{name}");
+            let moved: Vec<i32> = sets.iter().flatten().map(|entity| entity.entity_id).collect();
+            assert_eq!(moved, ids, "{name}: each once, in their order");
+        }
+    }
 }

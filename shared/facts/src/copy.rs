@@ -2,17 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
-use std::pin::Pin;
 
 use bytes::BytesMut;
 use catalog::GroupingDefinition;
-use database::{Error, Session};
+use database::{CopyIn, Error, Session};
 use formula::Value;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use series::partials::PartialRow;
 use series::{AttributeState, Fact};
-use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{IsNull, Json, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
 
@@ -57,17 +55,6 @@ pub(crate) fn timestamp(time_us: i64) -> Timestamp {
     Timestamp::from_microsecond(time_us).unwrap_or(Timestamp::MAX)
 }
 
-/// Rows on their way: the server may still be at work on them.
-pub(crate) struct Copying(Pin<Box<BinaryCopyInWriter>>);
-
-impl Copying {
-    /// Waits for the server to have taken all of them.
-    pub(crate) async fn finish(mut self) -> Result<(), Error> {
-        self.0.as_mut().finish().await?;
-        Ok(())
-    }
-}
-
 /// Whose rows are written, and by which commit.
 #[derive(Clone, Copy)]
 pub(crate) struct Writing<'a> {
@@ -76,48 +63,72 @@ pub(crate) struct Writing<'a> {
     pub(crate) batch_number: i64,
 }
 
-/// Sends facts to the entity's volume.
-pub(crate) async fn facts(session: &Session, writing: Writing<'_>, facts: &[&Fact]) -> Result<Copying, Error> {
-    let Writing {
-        client,
-        placed,
-        batch_number,
-    } = writing;
-    let attributes = placed.entity.stored_attributes().iter().enumerate();
-    let slots: Vec<(usize, Slot)> = attributes
-        .map(|(position, attribute)| Ok((position, placed.place.layout.slot(attribute)?)))
-        .collect::<Result<_, Error>>()?;
-    let (columns, beyond): (Vec<_>, Vec<_>) = slots.into_iter().partition(|(_, slot)| slot.is_column());
-    let names: String = columns.iter().map(|(_, slot)| format!(", {}", slot.name())).collect();
-    let sql = format!(
-        "COPY {} (client_id, entity_id, time, batch_number, key, more{names}) FROM STDIN (FORMAT binary)",
-        placed.place.volume.facts()
-    );
-    let mut types = vec![
-        Type::UUID,
-        Type::INT4,
-        Type::TIMESTAMPTZ,
-        Type::INT8,
-        Type::UUID,
-        Type::JSONB,
-    ];
-    types.extend(columns.iter().map(|(_, slot)| sql_type(slot.family)));
-    let mut writer = session.copy_in(&sql, &types).await?;
-    for fact in facts {
-        let time = timestamp(fact.time_us);
-        let key = key_of(&placed.entity, fact);
-        let more = rest(fact, &beyond);
-        let cells: Vec<Cell<'_>> = columns
-            .iter()
-            .map(|(position, _)| Cell(&fact.values[*position]))
-            .collect();
-        let head: [&(dyn ToSql + Sync); 6] = [&client, &placed.place.id, &time, &batch_number, &key, &more];
-        let row = head
-            .into_iter()
-            .chain(cells.iter().map(|cell| cell as &(dyn ToSql + Sync)));
-        writer.as_mut().write_raw(Exact(row, cells.len() + 6)).await?;
+/// Facts on their way to the entity's volume, one COPY for all of them: the server is at work on the first ones while others are still being made.
+pub(crate) struct CopyingFacts<'a> {
+    writing: Writing<'a>,
+    /// Positions of the attributes that have columns, and of those that have none, with their slots.
+    columns: Vec<usize>,
+    beyond: Vec<(usize, Slot)>,
+    rows: CopyIn<'a>,
+}
+
+impl<'a> CopyingFacts<'a> {
+    /// Begins the COPY.
+    pub(crate) async fn begin(session: &'a Session, writing: Writing<'a>) -> Result<Self, Error> {
+        let placed = writing.placed;
+        let attributes = placed.entity.stored_attributes().iter().enumerate();
+        let slots: Vec<(usize, Slot)> = attributes
+            .map(|(position, attribute)| Ok((position, placed.place.layout.slot(attribute)?)))
+            .collect::<Result<_, Error>>()?;
+        let (columns, beyond): (Vec<_>, Vec<_>) = slots.into_iter().partition(|(_, slot)| slot.is_column());
+        let names: String = columns.iter().map(|(_, slot)| format!(", {}", slot.name())).collect();
+        let sql = format!(
+            "COPY {} (client_id, entity_id, time, batch_number, key, more{names}) FROM STDIN (FORMAT binary)",
+            placed.place.volume.facts()
+        );
+        let mut types = vec![
+            Type::UUID,
+            Type::INT4,
+            Type::TIMESTAMPTZ,
+            Type::INT8,
+            Type::UUID,
+            Type::JSONB,
+        ];
+        types.extend(columns.iter().map(|(_, slot)| sql_type(slot.family)));
+        Ok(Self {
+            writing,
+            columns: columns.into_iter().map(|(position, _)| position).collect(),
+            beyond,
+            rows: session.copy_in(&sql, &types).await?,
+        })
     }
-    Ok(Copying(writer))
+
+    /// Sends facts.
+    pub(crate) async fn send(&mut self, facts: impl Iterator<Item = &Fact>) -> Result<(), Error> {
+        let Writing {
+            client,
+            placed,
+            batch_number,
+        } = self.writing;
+        for fact in facts {
+            let time = timestamp(fact.time_us);
+            let key = key_of(&placed.entity, fact);
+            let more = rest(fact, &self.beyond);
+            let cells = self.columns.iter().map(|position| Cell(&fact.values[*position]));
+            let cells: Vec<Cell<'_>> = cells.collect();
+            let head: [&(dyn ToSql + Sync); 6] = [&client, &placed.place.id, &time, &batch_number, &key, &more];
+            let row = head
+                .into_iter()
+                .chain(cells.iter().map(|cell| cell as &(dyn ToSql + Sync)));
+            self.rows.write_raw(Exact(row, cells.len() + 6)).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the server to have taken all of them.
+    pub(crate) async fn finish(self) -> Result<(), Error> {
+        self.rows.finish().await
+    }
 }
 
 /// What a fact has beyond the columns, as texts by slot.
@@ -154,7 +165,7 @@ impl<I: Iterator> ExactSizeIterator for Exact<I> {}
 pub(crate) async fn partials(
     session: &Session,
     writing: Writing<'_>,
-    groupings: &[(&GroupingDefinition, Vec<PartialRow>)],
+    groupings: &[(&GroupingDefinition, &Vec<PartialRow>)],
 ) -> Result<(), Error> {
     let layout = &writing.placed.place.layout;
     let numbers: Vec<StateSlot> = writing
@@ -179,7 +190,7 @@ pub(crate) async fn partials(
 async fn copy_page(
     session: &Session,
     writing: Writing<'_>,
-    groupings: &[(&GroupingDefinition, Vec<PartialRow>)],
+    groupings: &[(&GroupingDefinition, &Vec<PartialRow>)],
     page: i16,
     numbers: &[(usize, u16)],
 ) -> Result<(), Error> {
@@ -198,7 +209,7 @@ async fn copy_page(
     let mut writer = session.copy_in(&sql, &types).await?;
     for (grouping, rows) in groupings {
         let id = placed.place.layout.grouping_id(grouping)?;
-        for row in rows {
+        for row in *rows {
             let bucket = timestamp(row.bucket_us);
             let dimensions: Vec<Option<String>> = row.dimensions.iter().map(dimension).collect();
             let states = numbers
@@ -218,10 +229,10 @@ async fn copy_page(
             for state in &states {
                 values.extend(state.cells());
             }
-            writer.as_mut().write(&values).await?;
+            writer.write(&values).await?;
         }
     }
-    Copying(writer).finish().await
+    writer.finish().await
 }
 
 /// A dimension's value as rollups have it: the one text of each value.

@@ -3,9 +3,6 @@
 //! What is ingested after the change brings the new grouping's partials along, so only the facts of before are missing. A step takes the facts of some
 //! buckets, under the lock that each batch of the entity takes: batches of others don't wait at all, and those of its own for one step.
 
-use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
-
 use catalog::{GroupingDefinition, Level};
 use database::{Database, Edition, Error, Session};
 use jiff::Timestamp;
@@ -13,18 +10,14 @@ use series::calendar::{floor_us, length_us};
 use uuid::Uuid;
 
 use crate::copy::timestamp;
+use crate::count::{self, count_on};
 use crate::notifications::definitions_changed;
 use crate::place::{Place, Placed, writers_lock};
 use crate::states::from_facts;
+use crate::work::{After, MAX_STEP_TIME};
 
 /// Facts of one step: 10 to 50 ms of the server, and so long a batch of the same entity may wait. A bucket that has more is one step.
 pub const MAX_STEP: i64 = 5_000;
-
-/// Longest that a step may take, waiting included: less than a run has left after its time. Where one bucket takes longer, its grouping can't be filled.
-const MAX_STEP_TIME: Duration = Duration::from_secs(30);
-
-/// For how many times as long as a step took the filling rests before the next: it has a tenth of one of the server's cores.
-const REST: u32 = 9;
 
 /// Facts that are filled within the change of the definition itself.
 pub const MAX_AT_ONCE: i64 = MAX_STEP;
@@ -51,7 +44,8 @@ pub async fn begin(
     let Place { volume, id, layout } = &placed.place;
     let sql = format!(
         "SELECT min(time) AS first, max(time) AS last,
-             (SELECT count(*) FROM (SELECT FROM {facts} WHERE client_id = $1 AND entity_id = $2 LIMIT $3::bigint + 1) few) <= $3 AS is_small
+             (SELECT count(*) FROM (SELECT FROM {facts} WHERE client_id = $1 AND entity_id = $2 LIMIT $3::bigint + 1) few) <= $3
+                 AND NOT EXISTS (SELECT FROM core.moves WHERE client_id = $1 AND entity_id = $2) AS is_small
          FROM {facts} WHERE client_id = $1 AND entity_id = $2",
         facts = volume.facts()
     );
@@ -79,7 +73,8 @@ pub async fn begin(
         return Ok(true);
     }
     let from = timestamp(floor_us(grouping.finest, first.as_microsecond()));
-    let sql = "INSERT INTO core.fillings (client_id, entity_id, grouping_id, from_time, to_time, filled_to) VALUES ($1, $2, $3, $4, $5, $4)";
+    let sql = "INSERT INTO core.fillings (client_id, entity_id, grouping_id, from_time, to_time, filled_to, counted_to)
+        VALUES ($1, $2, $3, $4, $5, $4, $4::timestamptz - interval '1 microsecond')";
     session
         .execute(sql, &[&client, id, &layout.grouping_id(grouping)?, &from, &last])
         .await?;
@@ -152,84 +147,52 @@ database::row! {
         pub filled_to: Timestamp,
         /// When it began.
         pub began_at: Timestamp,
+        /// Facts that there are, as far as they are counted.
+        pub facts: i64,
+        /// Where counting is; nothing once all are counted.
+        pub counted_to: Option<Timestamp>,
+        /// Facts that were filled.
+        pub filled: i64,
     }
 }
 
 impl Filling {
-    /// How much of the time is done, in percent.
+    /// How many of the facts are done, in percent; 0 while they are counted.
     #[must_use]
     pub fn percent(&self) -> i64 {
-        let length = |to: Timestamp| to.duration_since(self.from_time).as_secs();
-        (100 * length(self.filled_to) / length(self.to_time).max(1)).clamp(0, 100)
+        match self.counted_to {
+            Some(_) => 0,
+            None => count::percent(self.filled, self.facts),
+        }
     }
 }
+
+/// Columns of a [`Filling`].
+const COLUMNS: &str =
+    "client_id, entity_id, grouping_id, from_time, to_time, filled_to, began_at, facts, counted_to, filled";
 
 /// The groupings of a client that are being filled.
 ///
 /// # Errors
 /// When the statement fails.
 pub async fn fillings(database: &Database, client: Uuid) -> Result<Vec<Filling>, Error> {
-    let sql = "SELECT client_id, entity_id, grouping_id, from_time, to_time, filled_to, began_at FROM core.fillings
-        WHERE client_id = $1 ORDER BY began_at, entity_id, grouping_id";
-    database.of(client).rows(sql, &[&client]).await
+    let sql =
+        format!("SELECT {COLUMNS} FROM core.fillings WHERE client_id = $1 ORDER BY began_at, entity_id, grouping_id");
+    database.of(client).rows(&sql, &[&client]).await
 }
 
-/// The oldest of each client, in the order in which they began. It takes the owner's login.
-async fn oldest_of_each(session: &Session) -> Result<Vec<Filling>, Error> {
-    let sql = "SELECT * FROM (
-             SELECT DISTINCT ON (client_id) client_id, entity_id, grouping_id, from_time, to_time, filled_to, began_at FROM core.fillings
-             WHERE core.is_here(client_id) ORDER BY client_id, began_at, entity_id, grouping_id
-         ) AS of_clients ORDER BY began_at";
-    session.rows(sql, &[]).await
-}
-
-/// Fills groupings, one step of each client in turn, until all are whole or `until` has come. `find` tells where a client's entity is. Returns how many
-/// became whole. One that fails keeps no other client's waiting; the next run tries it again.
-///
-/// # Errors
-/// When what there is to fill can't be read.
-pub async fn run(
-    database: &Database,
-    find: impl AsyncFn(&Filling) -> Result<Option<Placed>, Error>,
-    until: Instant,
-) -> Result<usize, Error> {
-    let (mut whole, mut failed) = (0, BTreeSet::new());
-    loop {
-        let fillings = oldest_of_each(&database.session().await?).await?;
-        let fillings = fillings
-            .into_iter()
-            .filter(|filling| !failed.contains(&filling.client_id));
-        let fillings: Vec<Filling> = fillings.collect();
-        if fillings.is_empty() {
-            return Ok(whole);
-        }
-        for filling in &fillings {
-            if Instant::now() >= until {
-                return Ok(whole);
-            }
-            let began = Instant::now();
-            match turn(database, &find, filling).await {
-                Ok(is_whole) => whole += usize::from(is_whole),
-                // Its definition was changed just now: the next turn knows the new one.
-                Err(Error::DefinitionChanged(_)) => {}
-                Err(cause) => {
-                    tracing::error!(client = %filling.client_id, entity = filling.entity_id, %cause, "a grouping can't be filled");
-                    failed.insert(filling.client_id);
-                }
-            }
-            tokio::time::sleep((began.elapsed() * REST).min(until.saturating_duration_since(Instant::now()))).await;
-        }
-    }
-}
-
-async fn turn(
-    database: &Database,
-    find: &impl AsyncFn(&Filling) -> Result<Option<Placed>, Error>,
-    filling: &Filling,
-) -> Result<bool, Error> {
-    let placed = find(filling).await?;
-    let placed = placed.ok_or_else(|| Error::DefinitionChanged(format!("entity {}", filling.entity_id)))?;
-    step(database, &placed, filling).await
+/// The oldest of each client that lives here, in the order in which they began, but for those of entities that are being moved: what is copied must not change. It takes the
+/// owner's login.
+pub(crate) async fn oldest_of_each(session: &Session) -> Result<Vec<Filling>, Error> {
+    let sql = format!(
+        "SELECT * FROM (
+             SELECT DISTINCT ON (client_id) {COLUMNS} FROM core.fillings f
+             WHERE core.is_here(client_id)
+                 AND NOT EXISTS (SELECT FROM core.moves m WHERE m.client_id = f.client_id AND m.entity_id = f.entity_id)
+             ORDER BY client_id, began_at, entity_id, grouping_id
+         ) AS of_clients ORDER BY began_at"
+    );
+    session.rows(&sql, &[]).await
 }
 
 database::row! {
@@ -244,45 +207,71 @@ database::row! {
     }
 }
 
-/// One step of one grouping; whether it was the last one.
-async fn step(database: &Database, placed: &Placed, filling: &Filling) -> Result<bool, Error> {
+/// One step of one grouping: some of its facts are counted, or filled.
+///
+/// # Errors
+/// When the definition is another one by now, or a statement fails.
+pub(crate) async fn step(database: &Database, placed: &Placed, filling: &Filling) -> Result<After, Error> {
+    if let Some(after) = filling.counted_to {
+        return count(database, placed, filling, after).await;
+    }
+    let work = async |session: &Session| fill_on(session, placed, filling).await;
+    database.transaction(filling.client_id, work).await
+}
+
+/// Counts without a lock: it changes nothing that anybody else does.
+async fn count(database: &Database, placed: &Placed, filling: &Filling, after: Timestamp) -> Result<After, Error> {
     let client = filling.client_id;
     let work = async |session: &Session| {
-        let Place { volume, id, layout } = &placed.place;
         session.limit_transaction(MAX_STEP_TIME).await?;
-        session.lock(&writers_lock(client, &placed.place)).await?;
-        let sql = "SELECT version FROM core.entities WHERE client_id = $1 AND id = $2 AND generation = $3";
-        let stored: Option<Version> = session.row(sql, &[&client, id, &placed.generation]).await?;
-        let grouping = layout
-            .grouping(filling.grouping_id)
-            .filter(|_| stored.is_some_and(|stored| stored.version == placed.version));
-        let grouping = grouping.ok_or_else(|| Error::DefinitionChanged(placed.entity.code().to_owned()))?;
-        // The bucket of the fact with which the step would be too large is the first of the next one, unless it is the first of this one.
-        let sql = format!(
-            "SELECT time FROM {} WHERE client_id = $1 AND entity_id = $2 AND time >= $3 ORDER BY time OFFSET $4::bigint LIMIT 1",
-            volume.facts()
-        );
-        let next: Option<Next> = session.row(&sql, &[&client, id, &filling.filled_to, &MAX_STEP]).await?;
-        let to = next.map(|next| end_of_step(grouping.finest, filling.filled_to, next.time));
-        fill(
-            session,
-            client,
-            placed,
-            grouping,
-            [filling.filled_to, to.unwrap_or(Timestamp::MAX)],
-        )
-        .await?;
-        let key: [&(dyn tokio_postgres::types::ToSql + Sync); 3] = [&client, id, &filling.grouping_id];
-        match to {
-            Some(to) => {
-                let sql = "UPDATE core.fillings SET filled_to = $4 WHERE client_id = $1 AND entity_id = $2 AND grouping_id = $3";
-                session.execute(sql, &[key[0], key[1], key[2], &to]).await?;
-            }
-            None => finish(session, client, placed, &key).await?,
-        }
-        Ok(to.is_none())
+        let counted = count_on(session, client, &placed.place, after).await?;
+        let sql = "UPDATE core.fillings SET facts = facts + $4, counted_to = $5
+            WHERE client_id = $1 AND entity_id = $2 AND grouping_id = $3 AND counted_to = $6";
+        let key = (filling.entity_id, filling.grouping_id);
+        session
+            .execute(
+                sql,
+                &[&client, &key.0, &key.1, &counted.facts, &counted.counted_to, &after],
+            )
+            .await?;
+        Ok(After::Rest)
     };
     database.transaction(client, work).await
+}
+
+async fn fill_on(session: &Session, placed: &Placed, filling: &Filling) -> Result<After, Error> {
+    let (client, Place { volume, id, layout }) = (filling.client_id, &placed.place);
+    session.limit_transaction(MAX_STEP_TIME).await?;
+    session.lock(&writers_lock(client, &placed.place)).await?;
+    let sql = "SELECT version FROM core.entities e WHERE client_id = $1 AND id = $2 AND generation = $3
+        AND NOT EXISTS (SELECT FROM core.moves m WHERE m.client_id = e.client_id AND m.entity_id = e.id)";
+    let stored: Option<Version> = session.row(sql, &[&client, id, &placed.generation]).await?;
+    let grouping = layout
+        .grouping(filling.grouping_id)
+        .filter(|_| stored.is_some_and(|stored| stored.version == placed.version));
+    let grouping = grouping.ok_or_else(|| Error::DefinitionChanged(placed.entity.code().to_owned()))?;
+    // The bucket of the fact with which the step would be too large is the first of the next one, unless it is the first of this one.
+    let sql = format!(
+        "SELECT time FROM {} WHERE client_id = $1 AND entity_id = $2 AND time >= $3 ORDER BY time OFFSET $4::bigint LIMIT 1",
+        volume.facts()
+    );
+    let next: Option<Next> = session.row(&sql, &[&client, id, &filling.filled_to, &MAX_STEP]).await?;
+    let to = next.map(|next| end_of_step(grouping.finest, filling.filled_to, next.time));
+    let range = [filling.filled_to, to.unwrap_or(Timestamp::MAX)];
+    fill(session, client, placed, grouping, range).await?;
+    let key: [&(dyn tokio_postgres::types::ToSql + Sync); 3] = [&client, id, &filling.grouping_id];
+    let Some(to) = to else {
+        finish(session, client, placed, &key).await?;
+        return Ok(After::Done);
+    };
+    let sql = format!(
+        "UPDATE core.fillings SET filled_to = $4, filled = filled + (
+             SELECT count(*) FROM {} WHERE client_id = $1 AND entity_id = $2 AND time >= $5 AND time < $4
+         ) WHERE client_id = $1 AND entity_id = $2 AND grouping_id = $3",
+        volume.facts()
+    );
+    session.execute(&sql, &[key[0], key[1], key[2], &to, &range[0]]).await?;
+    Ok(After::Rest)
 }
 
 fn end_of_step(finest: Level, from: Timestamp, next: Timestamp) -> Timestamp {

@@ -1,14 +1,15 @@
 //! How many groups a grouping has: one that has too many in a bucket is kept no longer.
 //!
-//! Its rollup would be about as large as the facts, and it would be others who pay for it. Questions on its dimensions go to the facts from then on, and its
-//! client is told.
+//! Its rollup would be about as large as the facts, and it would be others who pay for it. Questions on its dimensions go to the facts from then on, its
+//! client is told, and its rows are cleared. Who gives it up may add it anew, and it is filled then as any other.
 
 use catalog::Level;
 use database::{Database, Error, Session};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::relocate::LEARNT_AFTER_SECONDS;
+use crate::leftovers::{LEARNT_AFTER_SECONDS, clear_grouping};
+use crate::place::Place;
 use crate::volume::Volume;
 
 /// Most groups of one day's bucket: twenty times what a dashboard shows, and a third of the points that one answer may have. A dimension has few values;
@@ -16,40 +17,57 @@ use crate::volume::Volume;
 pub const MAX_GROUPS: i64 = 10_000;
 
 database::row! {
-    struct Crowded {
-        client_id: Uuid,
-        entity_id: i32,
-        grouping_id: i16,
-        groups: i64,
+    /// A grouping that has too many groups.
+    pub(crate) struct Crowded {
+        pub(crate) client_id: Uuid,
+        pub(crate) entity_id: i32,
+        pub(crate) grouping_id: i16,
+        pub(crate) groups: i64,
     }
 }
 
-/// Stops the groupings that have too many groups in a day of a range of one client. The whole is never one of them.
+/// What changed of an entity: its buckets of a time.
+pub(crate) struct Touched {
+    pub(crate) client: Uuid,
+    pub(crate) entity: i32,
+    pub(crate) from: Timestamp,
+    pub(crate) to: Timestamp,
+}
+
+/// Stops the groupings that have too many groups in a day in which their entity changed. The whole is never one of them.
 ///
 /// # Errors
 /// When a statement fails.
-pub(crate) async fn stop_crowded(
-    session: &Session,
-    volume: &Volume,
-    client: Uuid,
-    [from, to]: [Timestamp; 2],
-) -> Result<(), Error> {
+pub(crate) async fn stop_crowded(session: &Session, volume: &Volume, touched: &[Touched]) -> Result<(), Error> {
     let sql = format!(
-        "SELECT client_id, entity_id, grouping_id, max(groups) AS groups FROM (
-             SELECT client_id, entity_id, grouping_id, bucket, count(*) AS groups FROM {}
-             WHERE bucket >= time_bucket('1 day', $1::timestamptz) AND bucket < $2 AND page = 0 AND grouping_id > 0 AND client_id = $4
-             GROUP BY client_id, entity_id, grouping_id, bucket HAVING count(*) > $3
-         ) AS days GROUP BY client_id, entity_id, grouping_id",
+        "SELECT r.client_id, r.entity_id, days.grouping_id, max(days.groups) AS groups
+         FROM unnest($1::uuid[], $2::int[], $3::timestamptz[], $4::timestamptz[]) AS r (client_id, entity_id, from_time, to_time)
+         CROSS JOIN LATERAL (
+             SELECT d.grouping_id, count(*) AS groups FROM {} d
+             WHERE d.client_id = r.client_id AND d.entity_id = r.entity_id AND d.page = 0 AND d.grouping_id > 0
+                 AND d.bucket >= time_bucket('1 day', r.from_time) AND d.bucket < r.to_time
+             GROUP BY d.grouping_id, d.bucket HAVING count(*) > $5
+         ) AS days GROUP BY r.client_id, r.entity_id, days.grouping_id",
         volume.rollup(Level::Day)
     );
-    let crowded: Vec<Crowded> = session.rows(&sql, &[&from, &to, &MAX_GROUPS, &client]).await?;
+    let clients: Vec<Uuid> = touched.iter().map(|touched| touched.client).collect();
+    let entities: Vec<i32> = touched.iter().map(|touched| touched.entity).collect();
+    let from: Vec<Timestamp> = touched.iter().map(|touched| touched.from).collect();
+    let to: Vec<Timestamp> = touched.iter().map(|touched| touched.to).collect();
+    let crowded: Vec<Crowded> = session
+        .rows(&sql, &[&clients, &entities, &from, &to, &MAX_GROUPS])
+        .await?;
     for grouping in crowded {
         stop(session, &grouping).await?;
     }
     Ok(())
 }
 
-async fn stop(session: &Session, crowded: &Crowded) -> Result<(), Error> {
+/// Has a grouping kept no longer.
+///
+/// # Errors
+/// When the statement fails.
+pub(crate) async fn stop(session: &Session, crowded: &Crowded) -> Result<(), Error> {
     let Crowded {
         client_id,
         entity_id,
@@ -90,6 +108,61 @@ pub(crate) async fn end_writing(session: &Session, now: Timestamp) -> Result<(),
          )
          SELECT pg_notify('catalog', client_id::text) FROM changed";
     session.execute(sql, &[&now, &LEARNT_AFTER_SECONDS]).await.map(drop)
+}
+
+/// Has the rows of stopped groupings cleared that a client takes out of its definition, in the transaction that does so and under the writers' lock. Returns their
+/// numbers.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn give_up(session: &Session, client: Uuid, place: &Place) -> Result<Vec<i16>, Error> {
+    // Batches bring it no more from now on: they know the definition of which it is no part.
+    let sql = "UPDATE core.stopped_groupings SET is_written = false WHERE client_id = $1 AND entity_id = $2 RETURNING grouping_id";
+    let gone: Vec<GroupingId> = session.rows(sql, &[&client, &place.id]).await?;
+    let gone = gone.into_iter().map(|row| row.grouping_id);
+    Ok(gone.filter(|id| place.layout.grouping(*id).is_some()).collect())
+}
+
+database::row! {
+    struct GroupingId {
+        grouping_id: i16,
+    }
+}
+
+database::row! {
+    struct Cleared {
+        client_id: Uuid,
+        entity_id: i32,
+        grouping_id: i16,
+        volume: String,
+    }
+}
+
+/// Clears rows of stopped groupings that nobody can be reading or writing any more: a part of each in a run. What is being moved waits.
+///
+/// # Errors
+/// When a statement fails.
+pub(crate) async fn clear_stopped(session: &Session, now: Timestamp) -> Result<(), Error> {
+    let sql = "SELECT s.client_id, s.entity_id, s.grouping_id, e.volume FROM core.stopped_groupings s
+        JOIN core.entities e ON e.client_id = s.client_id AND e.id = s.entity_id
+        WHERE NOT s.is_written AND NOT s.is_cleared AND s.stopped_at < $1::timestamptz - make_interval(secs => $2)
+            AND NOT EXISTS (SELECT FROM core.moves m WHERE m.client_id = s.client_id AND m.entity_id = s.entity_id)
+        ORDER BY s.stopped_at";
+    let stopped: Vec<Cleared> = session.rows(sql, &[&now, &LEARNT_AFTER_SECONDS]).await?;
+    for row in stopped {
+        let Cleared {
+            client_id,
+            entity_id,
+            grouping_id,
+            volume,
+        } = row;
+        let volume = Volume::named(volume);
+        if clear_grouping(session, (client_id, entity_id, grouping_id), &volume).await? == 0 {
+            let sql = "UPDATE core.stopped_groupings SET is_cleared = true WHERE client_id = $1 AND entity_id = $2 AND grouping_id = $3";
+            session.execute(sql, &[&client_id, &entity_id, &grouping_id]).await?;
+        }
+    }
+    Ok(())
 }
 
 database::row! {

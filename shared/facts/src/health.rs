@@ -59,7 +59,7 @@ pub async fn check(database: &Database) -> Result<Health, Error> {
     };
     if edition == Edition::Community {
         let sql = "SELECT count(*) FILTER (WHERE last_run_status = 'Failed') AS failing,
-                coalesce(sum(total_failures), 0)::bigint AS failures_so_far, (SELECT count(*) FROM core.stale_ranges) AS stale_ranges
+                coalesce(sum(total_failures), 0)::bigint AS failures_so_far, core.count_stale_ranges() AS stale_ranges
             FROM timescaledb_information.job_stats WHERE job_id >= 1000";
         let counts: Option<JobCounts> = session.row(sql, &[]).await?;
         if let Some(counts) = counts {

@@ -14,9 +14,9 @@ use series::{Fact, Partials};
 use uuid::Uuid;
 
 use crate::batch::{Batch, Mapped, Outcome, Reject, reject};
-use crate::clock::next_number;
+use crate::clock::{Numbered, Span, next_number};
 use crate::commit::tell;
-use crate::copy::Writing;
+use crate::copy::{CopyingFacts, Writing};
 use crate::mark::{Mark, Marks, mark};
 use crate::part::{Part, halves, most_events, sets};
 use crate::place::{Placed, writers_lock};
@@ -256,7 +256,8 @@ async fn append(
 ) -> Result<Marks, Error> {
     // One at a time, so that the numbers of commits are in the order of commits.
     session.lock(&writers_lock(client, &placed.place)).await?;
-    let batch_number = next_number(session, client, placed, parts).await?.number;
+    let commit = next_number(session, client, placed, Span::of(parts)).await?;
+    let batch_number = commit.number;
     let marks = mark(session, client, placed.entity.code(), source, batch_number, parts).await?;
     let new = marks.fresh(parts);
     let facts: Vec<&Fact> = new.iter().flat_map(Part::mapped).map(|mapped| &mapped.fact).collect();
@@ -266,20 +267,33 @@ async fn append(
             placed,
             batch_number,
         };
-        let copying = copy::facts(session, writing, &facts).await?;
+        let mut copying = CopyingFacts::begin(session, writing).await?;
+        copying.send(facts.iter().copied()).await?;
         // Summed up while the server is at work on the facts.
         let partials = Partials::of(&placed.entity, &facts);
         copying.finish().await?;
-        let minutes: BTreeSet<i64> = partials.minutes().collect();
-        let groupings = placed.entity.groupings().iter().zip(partials.groupings);
-        let kept: Vec<_> = groupings
-            .filter(|(grouping, _)| placed.kept().any(|kept| kept == *grouping))
-            .collect();
-        copy::partials(session, writing, &kept).await?;
-        tell(session, client, placed, facts.len(), &minutes).await?;
+        write_partials(session, writing, &commit, &partials, facts.len()).await?;
     }
     reject(session, client, placed.entity.code(), &new).await?;
     Ok(marks)
+}
+
+/// Writes the partials of so many facts, those of groupings that are kept, and tells of the commit.
+pub(crate) async fn write_partials(
+    session: &Session,
+    writing: Writing<'_>,
+    commit: &Numbered,
+    partials: &Partials,
+    facts: usize,
+) -> Result<(), Error> {
+    let Writing { client, placed, .. } = writing;
+    let minutes: BTreeSet<i64> = partials.minutes().collect();
+    let groupings = placed.entity.groupings().iter().zip(&partials.groupings);
+    let kept: Vec<_> = groupings
+        .filter(|(grouping, _)| placed.kept().any(|kept| kept == *grouping))
+        .collect();
+    copy::partials(session, writing, &kept).await?;
+    tell(session, client, placed, commit, facts, &minutes).await
 }
 
 /// An event that would become this fact.

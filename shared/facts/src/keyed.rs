@@ -12,13 +12,15 @@ use database::{Database, Edition, Error, Isolation, Scope, Session};
 use jiff::Timestamp;
 use series::Fact;
 use series::calendar::floor_us;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::MAX_TRIES;
 use crate::batch::reject;
-use crate::clock::{Numbered, next_number};
+use crate::chunks;
+use crate::clock::{Numbered, Span, next_number};
 use crate::commit::tell;
-use crate::copy::{self, Writing, timestamp};
+use crate::copy::{CopyingFacts, Writing, timestamp};
 use crate::key::key_of;
 use crate::mark::{Marks, mark};
 use crate::part::Part;
@@ -66,7 +68,7 @@ async fn replace(
     source: &str,
     parts: &[Part<'_>],
 ) -> Result<Marks, Error> {
-    let commit = next_number(session, client, placed, parts).await?;
+    let commit = next_number(session, client, placed, Span::of(parts)).await?;
     let batch_number = commit.number;
     let marks = mark(session, client, placed.entity.code(), source, batch_number, parts).await?;
     let new = marks.fresh(parts);
@@ -81,12 +83,14 @@ async fn replace(
         let facts: Vec<&Fact> = facts.into_values().collect();
         let mut times: BTreeSet<i64> = delete(session, writing, &keys, &commit).await?;
         times.extend(facts.iter().map(|fact| fact.time_us));
-        copy::facts(session, writing, &facts).await?.finish().await?;
+        let mut copying = CopyingFacts::begin(session, writing).await?;
+        copying.send(facts.iter().copied()).await?;
+        copying.finish().await?;
         for grouping in placed.kept() {
             recompute(session, writing, grouping, &times).await?;
         }
         let minutes: BTreeSet<i64> = times.iter().map(|time_us| floor_us(Level::Minute, *time_us)).collect();
-        tell(session, client, placed, times.len(), &minutes).await?;
+        tell(session, client, placed, &commit, times.len(), &minutes).await?;
     }
     reject(session, client, placed.entity.code(), &new).await?;
     Ok(marks)
@@ -112,32 +116,31 @@ async fn delete(
     keys: &[Uuid],
     commit: &Numbered,
 ) -> Result<BTreeSet<i64>, Error> {
+    let Writing {
+        client, batch_number, ..
+    } = writing;
     let Place { volume, id, .. } = &writing.placed.place;
-    let sql = format!(
-        "WITH gone AS (
-             DELETE FROM {} f USING unnest($3::uuid[]) AS k (key)
-             WHERE f.client_id = $1 AND f.entity_id = $2 AND f.key = k.key AND f.time >= $5 AND f.time <= $6 RETURNING f.*
-         ), kept AS (
-             INSERT INTO {} SELECT gone.*, $4::bigint, clock_timestamp() FROM gone
-         )
-         SELECT time FROM gone",
-        volume.facts(),
-        volume.replaced()
-    );
-    let deleted: Vec<Deleted> = session
-        .rows(
-            &sql,
-            &[
-                &writing.client,
-                id,
-                &keys,
-                &writing.batch_number,
-                &commit.first,
-                &commit.last,
-            ],
-        )
-        .await?;
-    Ok(deleted.iter().map(|fact| fact.time.as_microsecond()).collect())
+    let condition = "f.client_id = $1 AND f.entity_id = $2 AND f.key = k.key AND f.time >= $4 AND f.time <= $5";
+    let tables = format!("{} f, unnest($3::uuid[]) AS k (key)", volume.facts());
+    let range: [&(dyn ToSql + Sync); 5] = [&client, id, &keys, &commit.first, &commit.last];
+    let chunks = chunks::with_rows(session, &tables, condition, &range).await?;
+    let mut times = BTreeSet::new();
+    for chunk in chunks {
+        let sql = format!(
+            "WITH gone AS (
+                 DELETE FROM {chunk} f USING unnest($3::uuid[]) AS k (key) WHERE {condition} RETURNING f.*
+             ), kept AS (
+                 INSERT INTO {} SELECT gone.*, $6::bigint, clock_timestamp() FROM gone
+             )
+             SELECT time FROM gone",
+            volume.replaced()
+        );
+        let deleted: Vec<Deleted> = session
+            .rows(&sql, &[&client, id, &keys, &commit.first, &commit.last, &batch_number])
+            .await?;
+        times.extend(deleted.iter().map(|fact| fact.time.as_microsecond()));
+    }
+    Ok(times)
 }
 
 /// Replaces the partials of the touched buckets by what the facts say, and takes them out of the levels above.
@@ -159,24 +162,24 @@ async fn recompute(
         starts.into_iter().map(timestamp).collect()
     };
     let finest = buckets(grouping.finest);
-    let delete = |table: String| {
-        format!(
-            "DELETE FROM {table} WHERE client_id = $1 AND entity_id = $2 AND grouping_id = $3 AND bucket = ANY ($4)"
-        )
+    let of = Buckets {
+        client,
+        entity: *id,
+        grouping: grouping_id,
     };
-    session
-        .execute(&delete(volume.partials()), &[&client, id, &grouping_id, &finest])
-        .await?;
-    if session.edition().await? == Edition::Apache {
+    let edition = session.edition().await?;
+    of.delete(session, edition, &volume.partials(), &finest).await?;
+    if edition == Edition::Apache {
         // What the grouping does not keep is in the levels below its finest with the finest's buckets.
         for level in levels(Level::Minute) {
             let touched = buckets(level.max(grouping.finest));
-            session
-                .execute(&delete(volume.rows(level)), &[&client, id, &grouping_id, &touched])
-                .await?;
+            of.delete(session, edition, &volume.rows(level), &touched).await?;
             if level > grouping.finest {
+                let (from, to) = (edge(&touched, 0), edge(&touched, series::calendar::length_us(level)));
                 let sql = rebuild_level(&placed.place, grouping, level);
-                session.execute(&sql, &[&client, id, &grouping_id, &touched]).await?;
+                session
+                    .execute(&sql, &[&client, id, &grouping_id, &touched, &from, &to])
+                    .await?;
             }
         }
     }
@@ -196,6 +199,38 @@ async fn recompute(
     Ok(())
 }
 
+/// Buckets of a grouping in one of the rollups' tables.
+struct Buckets {
+    client: Uuid,
+    entity: i32,
+    grouping: i16,
+}
+
+impl Buckets {
+    async fn delete(
+        &self,
+        session: &Session,
+        edition: Edition,
+        table: &str,
+        buckets: &[Timestamp],
+    ) -> Result<(), Error> {
+        let condition = "f.client_id = $1 AND f.entity_id = $2 AND f.grouping_id = $3 AND f.bucket = ANY ($4) AND f.bucket >= $5 AND f.bucket <= $6";
+        let (first, last) = (edge(buckets, 0), buckets.last().copied().unwrap_or(Timestamp::MIN));
+        let parameters: [&(dyn ToSql + Sync); 6] =
+            [&self.client, &self.entity, &self.grouping, &buckets, &first, &last];
+        let tables = match edition {
+            Edition::Apache => chunks::with_rows(session, &format!("{table} f"), condition, &parameters).await?,
+            // Aggregates learn of what is deleted from the hypertable that they are over.
+            Edition::Community => vec![table.to_owned()],
+        };
+        for table in tables {
+            let sql = format!("DELETE FROM {table} f WHERE {condition}");
+            session.execute(&sql, &parameters).await?;
+        }
+        Ok(())
+    }
+}
+
 /// First bucket, or the last plus a width.
 fn edge(buckets: &[Timestamp], width_us: i64) -> Timestamp {
     let bucket = if width_us == 0 { buckets.first() } else { buckets.last() };
@@ -209,6 +244,7 @@ fn rebuild_level(place: &Place, grouping: &GroupingDefinition, level: Level) -> 
         "INSERT INTO {} (client_id, entity_id, grouping_id, page, bucket, dimensions, facts{})
          SELECT $1, $2, $3, page, time_bucket('1 {name}', bucket) AS start, dimensions, sum(facts){} FROM {}
          WHERE client_id = $1 AND entity_id = $2 AND grouping_id = $3 AND time_bucket('1 {name}', bucket) = ANY ($4)
+             AND bucket >= $5 AND bucket < $6
          GROUP BY page, start, dimensions",
         place.volume.rows(level),
         state_names(1..=PAGE),

@@ -1,8 +1,8 @@
 //! Facts and their rollups: every statement over them is here, and none has a form without a client.
 //!
 //! - [`volume`]: the tables, of one shape for all; [`layout`]: what holds which attribute of an entity there; [`place`]: where an entity is
-//! - [`relocate`]: from one volume to another; [`groups`]: how many groups a grouping may have
-//! - [`fill`]: groupings that are added to facts, in steps; [`ready_made`]: the built-in entity's views
+//! - [`moves`]: from one volume to another, in steps; [`leftovers`]: what is cleared afterwards; [`groups`]: how many groups a grouping may have
+//! - [`fill`]: groupings that are added to facts, in steps; [`work`]: who takes those steps, and when; [`ready_made`]: the built-in entity's views
 //! - [`ingest`]: batches into facts, partials, refused events and the batches' marks, in transactions of bounded cost, for keyed entities as replacements
 //! - [`read`]: states of buckets for [`series::Question`]s, many in one statement
 //! - [`compact`]: upkeep of rollups; [`notifications`]: what wakes the publisher; [`watermarks`]: how far the facts have come
@@ -10,10 +10,12 @@
 
 pub mod batch;
 mod bring_over;
+mod chunks;
 mod clock;
 mod commit;
 pub mod compact;
 mod copy;
+mod count;
 pub mod fill;
 pub mod groups;
 pub mod health;
@@ -21,17 +23,20 @@ pub mod ingest;
 mod key;
 mod keyed;
 pub mod layout;
+pub mod leftovers;
 mod mark;
 pub mod migrate;
+pub mod moves;
 pub mod notifications;
 mod part;
 pub mod place;
 pub mod read;
 pub mod ready_made;
-pub mod relocate;
 mod states;
+pub mod stream;
 pub mod volume;
 pub mod watermarks;
+pub mod work;
 
 pub use commit::Committed;
 pub use layout::Layout;

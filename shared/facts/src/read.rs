@@ -237,7 +237,7 @@ impl Statement {
         let clients = self.clients(&clients.into_iter().collect::<Vec<_>>());
         format!(
             "WITH stale AS MATERIALIZED (
-                SELECT DISTINCT volume, client_id, entity_id, from_time, to_time FROM core.stale_ranges WHERE client_id = ANY ({clients})
+                SELECT volume, client_id, entity_id, from_time, to_time FROM core.stale_ranges_of({clients})
             )\n"
         )
     }

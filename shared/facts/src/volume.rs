@@ -4,10 +4,11 @@
 //! nothing that another one's tables have, need or wait for.
 
 use catalog::Level;
-use database::{Edition, Error, Session, identifier};
+use database::{Database, Edition, Error, Scope, Session, identifier};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::ready_made::create_views;
 use crate::states::{STATES, merges, state_names};
 
 const VOLUME: &str = include_str!("../../../migrations/volumes/volume.sql");
@@ -31,6 +32,11 @@ const _: () = assert!(
 
 /// Numeric attributes whose states are in one row of a rollup. An entity with more has several rows, its pages, for each group.
 pub const PAGE: u16 = 8;
+
+/// Entities of a volume that is for all, after which new ones are placed in the next: five times the 2,000 of `make bench-clients`, beside which a question
+/// and a batch cost what they cost beside ten, and one more level of the indexes, which begin with the entity. A volume gets some 350 relations a year (a
+/// chunk a week of facts with two indexes, one a month of partials), so 100,000 entities in ten volumes are 3,500 a year.
+pub const MAX_ENTITIES_OF_VOLUME: i64 = 10_000;
 
 /// A set of tables, by its schema's name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -98,7 +104,15 @@ impl Volume {
     /// All tables that have rows of clients.
     #[must_use]
     pub fn tables(&self, edition: Edition) -> Vec<String> {
-        let mut tables = vec![self.facts(), self.replaced(), self.partials()];
+        let mut tables = vec![self.facts(), self.replaced()];
+        tables.extend(self.rollups(edition));
+        tables
+    }
+
+    /// Those of them that have rows of groupings.
+    #[must_use]
+    pub fn rollups(&self, edition: Edition) -> Vec<String> {
+        let mut tables = vec![self.partials()];
         if edition == Edition::Apache {
             tables.push(self.qualified("history"));
             tables.extend(levels(Level::Minute).map(|level| self.rows(level)));
@@ -127,7 +141,7 @@ impl Volume {
         sql
     }
 
-    /// The statement that moves one client's closed buckets up (Apache edition): from, to, client and entities are its parameters.
+    /// The statement that moves closed buckets of some entities up (Apache edition): from, to, clients, entities and the most groups are its parameters.
     #[must_use]
     pub fn compact(&self) -> String {
         let each = |level| self.fill(APACHE_COMPACT_LEVEL, level).trim_end().to_owned();
@@ -237,11 +251,55 @@ pub async fn open_volume(session: &Session, client: Uuid) -> Result<Volume, Erro
     })
 }
 
+/// Adds a volume for all when the open one is full: ahead of need, because no request may create tables. It takes the owner's login.
+///
+/// # Errors
+/// When a statement fails; nothing is added then.
+pub async fn make_room(database: &Database) -> Result<Option<Volume>, Error> {
+    if !is_full(&database.session().await?).await? {
+        return Ok(None);
+    }
+    let work = async |session: &Session| {
+        session.lock(VOLUMES_LOCK).await?;
+        if !is_full(session).await? {
+            return Ok(None);
+        }
+        let volume = add_volume(session, None).await?;
+        create_views(session).await?;
+        Ok(Some(volume))
+    };
+    let added = database.transaction_in(Scope::default(), work).await?;
+    if let Some(volume) = &added {
+        tracing::warn!(
+            volume = volume.name(),
+            "the volume for all is full: new entities are placed in another one"
+        );
+    }
+    Ok(added)
+}
+
+/// Whoever adds a volume has it: volumes are numbered.
+const VOLUMES_LOCK: &str = "volumes";
+
+database::row! {
+    struct Fullness {
+        is_full: bool,
+    }
+}
+
+async fn is_full(session: &Session) -> Result<bool, Error> {
+    let sql = "SELECT count(*) >= $1 AS is_full FROM core.entities
+        WHERE volume = (SELECT name FROM core.volumes WHERE is_open AND client_id IS NULL ORDER BY created_at DESC LIMIT 1)";
+    let found: Option<Fullness> = session.row(sql, &[&MAX_ENTITIES_OF_VOLUME]).await?;
+    Ok(found.is_some_and(|found| found.is_full))
+}
+
 /// Adds a volume, for one client or for all, in which new entities are placed from then on. It takes the owner's login.
 ///
 /// # Errors
 /// When a statement fails; nothing is added then.
 pub async fn add_volume(session: &Session, client: Option<Uuid>) -> Result<Volume, Error> {
+    session.lock(VOLUMES_LOCK).await?;
     let sql = "SELECT 'volume_' || (count(*) + 1) AS name FROM core.volumes";
     let row: Option<VolumeRow> = session.row(sql, &[]).await?;
     let volume = Volume(row.map_or_else(|| "volume_1".to_owned(), |row| row.name));

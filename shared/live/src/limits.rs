@@ -38,8 +38,13 @@ pub const MAX_TICK_BYTES: usize = 4 * 1024 * 1024;
 /// these are 40 ms.
 pub const MAX_TICK_READS: usize = 2_048;
 
-/// Unless it is the only client of its publisher, one client has an eighth of [`MAX_TICK_READS`] at most: 256 topics, or 5 ms, for which another may have to wait.
+/// Unless it is the only client of its publisher, one client has an eighth of [`MAX_TICK_READS`] at most: 256 topics, or 5 ms.
 pub const MIN_TICK_SHARERS: usize = 8;
+
+/// A client with more topics is read beside the ticks, so that nobody waits for its statements: one client's share of [`MAX_TICK_READS`], an eighth.
+pub const MAX_TICK_TOPICS: usize = 256;
+
+const _: () = assert!(MAX_TICK_TOPICS == MAX_TICK_READS / MIN_TICK_SHARERS);
 
 /// Topics of one client that are read in a tick however many clients there are: 128 of them get this share of [`MAX_TICK_READS`].
 pub const MIN_TICK_SHARE: usize = 16;

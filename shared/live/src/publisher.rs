@@ -3,7 +3,8 @@
 //! One tick is [`reads`](Publisher::reads), the caller's reading, [`observe`](Publisher::observe) for each range that could be read,
 //! [`frames`](Publisher::frames), the caller's posting, and [`sent`](Publisher::sent) or [`failed`](Publisher::failed) for each
 //! connection, possibly ticks later. A range that could not be read is simply not observed: it is asked for again. One that can't be read
-//! because of what it is, is [refused](Publisher::refuse): it is asked for after a pause, and its subscribers are told. Between
+//! because of what it is, is [refused](Publisher::refuse): it is asked for after a pause, and its subscribers are told. Clients with many topics are
+//! [read apart](Publisher::reads_apart), while ticks go on. Between
 //! ticks [`apply`](Publisher::apply) follows the change sequence.
 
 mod batch;
@@ -22,14 +23,14 @@ mod model;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use catalog::Level;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::{Change, Control, MAX_TICK_BYTES, Mode, Reason, Subscription, Topic};
+use crate::{Change, Control, MAX_TICK_BYTES, MAX_TICK_TOPICS, Mode, Reason, Subscription, Topic};
 use connections::Connection;
 use topics::Topics;
 
@@ -38,13 +39,19 @@ pub use stats::{Counters, Stats, TopicStats};
 
 /// Where buckets start. A day is the client's own, so only the caller knows.
 pub trait Calendar {
+    /// Whether it knows the client's buckets for now. What is due of others waits.
+    fn knows(&self, client: Uuid) -> bool {
+        let _ = client;
+        true
+    }
+
     /// Start of the bucket that holds the instant.
     fn start(&self, client: Uuid, period: Level, at: Timestamp) -> Timestamp;
 
     /// Start of the bucket after the one that starts at `start`.
     fn next(&self, client: Uuid, period: Level, start: Timestamp) -> Timestamp;
 
-    /// Whether facts of the entity can change the topic. When in doubt, yes: the topic is then read once more than needed.
+    /// Whether facts of the entity can change the topic, which its client and KPI tell. When in doubt, yes: the topic is then read once more than needed.
     fn uses(&self, topic: &Topic, entity: &str) -> bool {
         let _ = (topic, entity);
         true
@@ -145,6 +152,10 @@ pub struct Publisher {
     held_back: bool,
     /// The client that the next tick starts to read for, when there were more than one tick can serve.
     next_client: Uuid,
+    /// The clients whose topics are being read apart from the ticks.
+    apart: BTreeSet<Uuid>,
+    /// [`MAX_TICK_TOPICS`], but less in tests.
+    tick_topics: usize,
     /// [`MAX_TICK_BYTES`], but less in tests.
     tick_bytes: usize,
     counters: Counters,
@@ -163,6 +174,8 @@ impl Publisher {
             cursors: BTreeMap::new(),
             held_back: false,
             next_client: Uuid::nil(),
+            apart: BTreeSet::new(),
+            tick_topics: MAX_TICK_TOPICS,
             tick_bytes: MAX_TICK_BYTES,
             counters: Counters::default(),
         }
@@ -182,22 +195,6 @@ impl Publisher {
                 .connections
                 .values()
                 .all(|connection| connection.channels.is_empty())
-    }
-
-    /// Whether [`reads`](Publisher::reads) may ask for anything now; it need not be called when not.
-    #[must_use]
-    pub fn has_reads_due(&self, now: Timestamp, touched: Option<&[Touched]>) -> bool {
-        let Some(touched) = touched else { return true };
-        self.topics.clients.values().any(|work| work.is_due(now))
-            || touched
-                .iter()
-                .any(|touched| self.topics.clients.contains_key(&touched.client))
-    }
-
-    /// Whether topics are left that the last tick had no room for, or did not get to read.
-    #[must_use]
-    pub fn has_reads_left(&self) -> bool {
-        self.topics.clients.values().any(|work| work.outstanding > 0)
     }
 
     /// The clients of all topics.

@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::Bytes;
+use service::{Failure, Service};
 
 use crate::environment;
+
+/// Files that are deleted in one call: what S3 takes.
+pub const MAX_DELETED: i32 = 1_000;
 
 /// A bucket by its name.
 #[derive(Clone)]
@@ -59,8 +64,47 @@ impl Bucket {
             .body(ByteStream::from(bytes))
             .send()
             .await
+            .map_err(Failure::from_call(Service::Files))
             .with_context(|| format!("put {key}"))?;
         Ok(())
+    }
+
+    /// Deletes files whose keys begin with a prefix, at most [`MAX_DELETED`]; how many there were. Earlier versions of files would stay: no bucket of the
+    /// template keeps any.
+    ///
+    /// # Errors
+    /// When S3 does not answer, or keeps one of them.
+    pub async fn clear(&self, prefix: &str) -> Result<usize> {
+        let listed = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.name)
+            .prefix(prefix)
+            .max_keys(MAX_DELETED)
+            .send()
+            .await
+            .with_context(|| format!("list {prefix}"))?;
+        let keys = listed.contents().iter().filter_map(|object| object.key());
+        let objects: Vec<ObjectIdentifier> = keys
+            .map(|key| ObjectIdentifier::builder().key(key).build())
+            .collect::<Result<_, _>>()?;
+        let found = objects.len();
+        if found == 0 {
+            return Ok(0);
+        }
+        let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build()?;
+        let deleted = self
+            .client
+            .delete_objects()
+            .bucket(&self.name)
+            .delete(delete)
+            .send()
+            .await;
+        let deleted = deleted.with_context(|| format!("delete {prefix}"))?;
+        match deleted.errors().first() {
+            None => Ok(found),
+            Some(error) => bail!("delete {:?}: {:?}", error.key(), error.message()),
+        }
     }
 
     /// A link by which anyone gets the file for so long, and saves it under `name`, which is of ASCII letters, digits, dots

@@ -7,6 +7,7 @@ use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use serde_json::Value;
+use service::{Failure, Service};
 
 use crate::environment;
 
@@ -76,6 +77,7 @@ impl Bus {
             .set_entries(Some(entries.collect()))
             .send()
             .await
+            .map_err(Failure::from_call(Service::Bus))
             .context("put events on the bus")?;
         let results = answer.entries();
         anyhow::ensure!(

@@ -1,14 +1,16 @@
 //! Serves an axum router as a Lambda function behind the HTTP API.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use axum::Router;
 use axum::body::Body;
-use axum::extract::DefaultBodyLimit;
-use axum::middleware::map_response;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::middleware::{Next, from_fn, map_response};
 use axum::response::{IntoResponse as _, Response};
-use lambda_http::Error;
+use lambda_http::{Error, RequestExt as _};
 
-use crate::Problem;
+use crate::{Problem, clock};
 
 mod routes;
 
@@ -34,7 +36,24 @@ pub fn with_fallback(router: Router) -> Router {
     router
         .fallback(|uri: http::Uri| async move { Problem::not_found("route", uri.path()) })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(from_fn(in_time))
         .layer(map_response(fitting))
+}
+
+/// What Lambda needs to take an answer before the function's time is over.
+const TO_ANSWER: Duration = Duration::from_millis(500);
+
+/// The answer, or a problem that says so shortly before the function's time is over: after that the caller would see a bare 502. Several calls that each
+/// take all the time they may can come to that.
+async fn in_time(request: Request, next: Next) -> Response {
+    // Only tests call without.
+    let Some(deadline) = request.lambda_context_ref().map(|context| context.deadline) else {
+        return next.run(request).await;
+    };
+    let now = u64::try_from(clock::now().as_millisecond()).unwrap_or_default();
+    let left = Duration::from_millis(deadline.saturating_sub(now)).saturating_sub(TO_ANSWER);
+    let answer = tokio::time::timeout(left, next.run(request)).await;
+    answer.unwrap_or_else(|_| Problem::is_out_of_time().into_response())
 }
 
 /// Bytes of a body in Lambda's answer, where it is a JSON text: what JSON escapes counts as escaped.

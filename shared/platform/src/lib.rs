@@ -7,6 +7,8 @@ pub mod bucket;
 #[cfg(feature = "bus")]
 pub mod bus;
 pub mod clock;
+#[cfg(feature = "connections")]
+pub mod connections;
 #[cfg(feature = "database")]
 pub mod database;
 pub mod environment;

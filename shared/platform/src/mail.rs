@@ -7,6 +7,7 @@ use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message};
 use identity::Email;
+use service::{Failure, Service};
 
 /// Longest that one mail may take, with the SDK's own retries.
 const SEND_TIMEOUT: Duration = Duration::from_secs(20);
@@ -68,6 +69,7 @@ impl Mailer {
             .content(EmailContent::builder().simple(message).build())
             .send()
             .await
+            .map_err(Failure::from_call(Service::Mail))
             .context("send mail")?;
         Ok(())
     }

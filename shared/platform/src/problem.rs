@@ -3,6 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use serde::Serialize;
+use service::{Failure, Service};
 use utoipa::ToSchema;
 
 /// One thing that is wrong with the input, inside a [`Problem`].
@@ -202,6 +203,42 @@ impl Problem {
         .retry_after(RETRY_AFTER)
     }
 
+    /// 503: a service that the function calls does not answer, or refuses for now. The cause goes to the log.
+    fn service_is_unavailable(service: Service, cause: &anyhow::Error) -> Self {
+        tracing::error!(
+            cause = format!("{cause:#}"),
+            service = service.name(),
+            "a service is unavailable"
+        );
+        let (name, title) = match service {
+            Service::Registry => ("registry-unavailable", "The registry does not answer"),
+            Service::Queue => ("queue-unavailable", "The queue does not answer"),
+            Service::Files => ("file-store-unavailable", "The file store does not answer"),
+            Service::Bus => ("event-bus-unavailable", "The event bus does not answer"),
+            Service::Mail => ("mail-unavailable", "The mail service does not answer"),
+        };
+        let detail = format!(
+            "the {} does not answer, or refuses for now, so the request could not be carried out",
+            service.name()
+        );
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, name, title, detail)
+            .hint("try again in a minute; what was sent may have been taken or not: send it under the same Idempotency-Key, or read before you repeat it")
+            .retry_after(RETRY_AFTER)
+    }
+
+    /// 503: the function's time is over, whatever it waited for.
+    pub(crate) fn is_out_of_time() -> Self {
+        tracing::error!("a request is not answered in time: something that it waits for does not answer");
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no-answer-in-time",
+            "No answer in time",
+            "something that the request waits for did not answer in time",
+        )
+        .hint("try again in a minute; a change that was cut off may have been made or not: read before you repeat it")
+        .retry_after(RETRY_AFTER)
+    }
+
     /// Adds after how many seconds it may go well.
     #[must_use]
     pub const fn retry_after(mut self, seconds: u16) -> Self {
@@ -238,7 +275,11 @@ impl From<anyhow::Error> for Problem {
                 return Self::database_is_unavailable(&cause);
             }
         }
-        Self::internal(&cause)
+        let failure = cause.chain().find_map(|error| error.downcast_ref::<Failure>());
+        match failure.filter(|failure| failure.is_unavailable()) {
+            Some(failure) => Self::service_is_unavailable(failure.service(), &cause),
+            None => Self::internal(&cause),
+        }
     }
 }
 

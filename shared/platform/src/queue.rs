@@ -5,10 +5,14 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use aws_sdk_sqs::types::QueueAttributeName;
+use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, QueueAttributeName};
+use service::{Failure, Service};
 
 /// Largest message that SQS takes (1 MiB since 2025).
 pub const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
+
+/// Messages of one request, as SQS takes them.
+pub const MAX_ENTRIES: usize = 10;
 
 /// How long a message waits that has failed: longer each time.
 #[derive(Clone, Copy, Debug)]
@@ -111,6 +115,7 @@ impl Queue {
             .message_body(body)
             .send()
             .await
+            .map_err(Failure::from_call(Service::Queue))
             .context("send to queue")?;
         Ok(())
     }
@@ -126,7 +131,9 @@ impl Queue {
         ];
         let asked = self.client.get_queue_attributes().queue_url(&self.url);
         let answer = asked.set_attribute_names(Some(names.to_vec())).send().await;
-        let answer = answer.context("ask for a queue's depth")?;
+        let answer = answer
+            .map_err(Failure::from_call(Service::Queue))
+            .context("ask for a queue's depth")?;
         let count = |name: &QueueAttributeName| {
             let count = answer.attributes().and_then(|all| all.get(name));
             count
@@ -197,6 +204,42 @@ impl Queue {
         }
     }
 
+    /// Hides received messages for so long from now, whatever the queue's own visibility timeout: where the function is killed, another one takes them up
+    /// after that. Where SQS does not do so, the queue's timeout stays, and the log says so.
+    pub async fn hide_all(&self, receipts: &[String], pause: Duration) {
+        for part in receipts.chunks(MAX_ENTRIES) {
+            if let Err(error) = self.hide_each(part, pause).await {
+                let cause = format!("{error:#}");
+                tracing::warn!(cause, "messages stay hidden as long as the queue says");
+            }
+        }
+    }
+
+    async fn hide_each(&self, receipts: &[String], pause: Duration) -> Result<()> {
+        let seconds = i32::try_from(pause.as_secs())?;
+        let entry = |(position, receipt): (usize, &String)| {
+            ChangeMessageVisibilityBatchRequestEntry::builder()
+                .id(position.to_string())
+                .receipt_handle(receipt)
+                .visibility_timeout(seconds)
+                .build()
+        };
+        let entries: Vec<_> = receipts.iter().enumerate().map(entry).collect::<Result<_, _>>()?;
+        let asked = self.client.change_message_visibility_batch().queue_url(&self.url);
+        let answer = asked.set_entries(Some(entries)).send().await;
+        let answer = answer
+            .map_err(Failure::from_call(Service::Queue))
+            .context("change the visibility of messages")?;
+        let failed = answer.failed();
+        anyhow::ensure!(
+            failed.is_empty(),
+            "{} of {} messages: {failed:?}",
+            failed.len(),
+            receipts.len()
+        );
+        Ok(())
+    }
+
     /// SQS counts whole seconds, twelve hours at most.
     async fn hide(&self, message: &SqsMessage, pause: Duration) -> Result<()> {
         self.client
@@ -206,6 +249,7 @@ impl Queue {
             .visibility_timeout(i32::try_from(pause.as_secs())?)
             .send()
             .await
+            .map_err(Failure::from_call(Service::Queue))
             .context("change a message's visibility")?;
         Ok(())
     }

@@ -19,8 +19,8 @@ mod register;
 use std::time::Duration;
 
 use database::{Database, Error, HOME, Isolation, KNOWS_CELLS, Scope, Session, Timeouts};
+use facts::leftovers::{LEARNT_AFTER_SECONDS, UPKEEP_LOCK, clear_client};
 use facts::notifications::definitions_changed;
-use facts::relocate::{LEARNT_AFTER_SECONDS, UPKEEP_LOCK, clear_client};
 use uuid::Uuid;
 
 pub use departed::{clear_departed, remove_from_cells};
@@ -31,7 +31,8 @@ use crate::client_removal::TABLES;
 /// Tables whose rows of clients are at home wherever the client lives, and one in which each database says who lives there.
 const AT_HOME: [&str; 4] = ["licence_notices", "licences", "users", "residences"];
 
-/// What is copied, each after those that it refers to. Leftovers and stale ranges are of one database, and made anew in another one.
+/// What is copied, each after those that it refers to. Leftovers and stale ranges are of one database, and made anew in another one; nobody moves while moves
+/// between volumes go on.
 const COPIED: [&str; 15] = [
     "entities",
     "clocks",
@@ -85,8 +86,8 @@ database::row! {
 /// a second, during which nothing of the client is written, and all is read as it was.
 ///
 /// # Errors
-/// When there is no such cell, the two databases differ in their version or edition, work of the client goes on for longer than [`WAIT_FOR_WRITERS`], or a
-/// statement fails; the client lives then where it did.
+/// When there is no such cell, the two databases differ in their version or edition, entities of the client are being moved between volumes, work of the client
+/// goes on for longer than [`WAIT_FOR_WRITERS`], or a statement fails; the client lives then where it did.
 pub async fn place(database: &Database, client: Uuid, to: &str) -> Result<Placement, Error> {
     let target = database.named(to).ok_or_else(|| unknown_cell(to))?;
     let found = database
@@ -157,10 +158,25 @@ database::row! {
     }
 }
 
-/// Refuses to go on while functions are connected that were not given cells, which write without asking whether the client is here.
+/// Refuses to go on while entities of the client are on their way to another volume of the database that it is to leave.
+async fn nothing_moves(session: &Session, client: Uuid) -> Result<(), Error> {
+    let sql = "SELECT count(*) AS others FROM core.moves WHERE client_id = $1";
+    let found: Option<Others> = session.row(sql, &[&client]).await?;
+    match found {
+        Some(Others { others: 0 }) => Ok(()),
+        found => Err(Error::Server(format!(
+            "{} entities of client {client} are being moved to another volume: wait for them, or cancel that first with place-client",
+            found.map_or(0, |found| found.others)
+        ))),
+    }
+}
+
+/// Refuses to go on while functions are connected that were not given cells, which write without asking whether the client is here. Who issues licences may be:
+/// those stay at home, and its role writes nothing else.
 async fn only_who_knows_cells(session: &Session) -> Result<(), Error> {
     let sql = "SELECT count(*) AS others FROM pg_stat_activity
-        WHERE datname = current_database() AND application_name LIKE 'analytics\\_%' AND application_name NOT LIKE '%' || $1::text";
+        WHERE datname = current_database() AND application_name LIKE 'analytics\\_%' AND application_name NOT LIKE '%' || $1::text
+            AND application_name <> 'analytics_licences'";
     let found: Option<Others> = session.row(sql, &[&KNOWS_CELLS]).await?;
     match found {
         Some(Others { others: 0 }) => Ok(()),
@@ -187,6 +203,7 @@ impl Journey<'_> {
             return Err(Error::Server(format!("client {} was moved meanwhile", self.client)));
         }
         only_who_knows_cells(source).await?;
+        nothing_moves(source, self.client).await?;
         let generation = stored.map_or(0, |stored| stored.generation) + 1;
         let prepare = async |target: &Session| self.prepare(target, generation).await;
         self.target.transaction_in(Scope::default(), prepare).await?;
@@ -298,9 +315,12 @@ mod tests {
 
     const MADE_ANEW: [&str; 2] = ["leftovers", "stale_ranges"];
 
+    /// Of moves between volumes, of which there are none when a client moves.
+    const ENDED: [&str; 2] = ["moves", "moved_ranges"];
+
     #[test]
     fn every_table_of_a_client_has_its_way() {
-        let ways: Vec<&str> = [&AT_HOME[..], &MADE_ANEW[..], &COPIED[..]].concat();
+        let ways: Vec<&str> = [&AT_HOME[..], &MADE_ANEW[..], &ENDED[..], &COPIED[..]].concat();
         let known: BTreeSet<&str> = ways.iter().copied().collect();
         assert_eq!(
             known,

@@ -1,14 +1,16 @@
 //! A client goes, with all that the database has of it.
 
+use std::time::Instant;
+
 use database::{Database, Error, Scope, Session};
+use facts::leftovers::{clear_client, clear_some};
 use facts::notifications::definitions_changed;
-use facts::relocate;
 use uuid::Uuid;
 
 use crate::cells::remove_from_cells;
 
 /// Ordinary tables with rows of clients, each before those that it refers to.
-pub const TABLES: [&str; 21] = [
+pub const TABLES: [&str; 23] = [
     "residences",
     "licence_notices",
     "licences",
@@ -25,6 +27,8 @@ pub const TABLES: [&str; 21] = [
     "fillings",
     "stopped_groupings",
     "leftovers",
+    "moved_ranges",
+    "moves",
     "stale_ranges",
     "commits",
     "clocks",
@@ -32,17 +36,68 @@ pub const TABLES: [&str; 21] = [
     "users",
 ];
 
+/// A client that is to go.
+#[derive(Clone, Debug)]
+pub struct Leaving {
+    /// Its name.
+    pub name: String,
+    /// Addresses of its users.
+    pub addresses: Vec<String>,
+}
+
 database::row! {
     struct Name {
         name: String,
     }
 }
 
-/// Removes a client whose name is as it is said, in one transaction of each database that may have something of it; whether there was one. Its batches that are still queued are refused when they come. It
-/// takes the owner's login.
+database::row! {
+    struct Address {
+        email: String,
+    }
+}
+
+/// Who goes; `None` when there is no such client.
 ///
 /// # Errors
-/// When a statement fails; nothing is removed then.
+/// When a statement fails.
+pub async fn leaving(database: &Database, client: Uuid) -> Result<Option<Leaving>, Error> {
+    let work = async |session: &Session| {
+        let name: Option<Name> = session
+            .row("SELECT name FROM core.clients WHERE id = $1", &[&client])
+            .await?;
+        let sql = "SELECT email FROM core.users WHERE client_id = $1 ORDER BY email";
+        let addresses: Vec<Address> = session.rows(sql, &[&client]).await?;
+        Ok(name.map(|Name { name }| Leaving {
+            name,
+            addresses: addresses.into_iter().map(|row| row.email).collect(),
+        }))
+    };
+    // Its users in a cell are copies.
+    database.at_home().transaction(client, work).await
+}
+
+/// Clears facts and rollups of a client that is to go out of every database, a part at a time, so that [`remove`] finds few; whether that was done before the
+/// time was over. It takes the owner's login.
+///
+/// # Errors
+/// When a statement fails.
+pub async fn clear(database: &Database, client: Uuid, until: Instant) -> Result<bool, Error> {
+    for (_, database) in database.each() {
+        while clear_some(&database.session().await?, client).await? > 0 {
+            if Instant::now() >= until {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// Removes a client whose name is as it is said, in one transaction of each database that may have something of it, home last; whether there was one. Its
+/// batches that are still queued are refused when they come. It takes the owner's login.
+///
+/// # Errors
+/// When a statement fails, or a database does not answer; the same call goes on there.
 pub async fn remove(database: &Database, client: Uuid, name: &str) -> Result<bool, Error> {
     let by_name = "SELECT name FROM core.clients WHERE id = $1 AND name = $2";
     let found: Option<Name> = database.session().await?.row(by_name, &[&client, &name]).await?;
@@ -53,7 +108,7 @@ pub async fn remove(database: &Database, client: Uuid, name: &str) -> Result<boo
     let work = async |session: &Session| {
         let found: Option<Name> = session.row(&format!("{by_name} FOR UPDATE"), &[&client, &name]).await?;
         let Some(Name { name }) = found else { return Ok(false) };
-        relocate::clear_client(session, client).await?;
+        clear_client(session, client).await?;
         // A volume of its own is a name for empty tables now.
         session
             .execute(

@@ -1,5 +1,8 @@
 //! Why a call to the registry failed.
 
+use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
+use service::{Failure, Service};
+
 use crate::Quota;
 
 /// The registry's result.
@@ -80,18 +83,29 @@ pub enum Error {
     Service {
         /// What it was asked to do.
         action: &'static str,
-        /// What it answered.
+        /// What became of it.
         #[source]
-        source: Box<aws_sdk_dynamodb::Error>,
+        source: Failure,
     },
 }
 
 impl Error {
-    /// Wraps what the SDK answered.
-    pub(crate) fn service<E: Into<aws_sdk_dynamodb::Error>>(action: &'static str) -> impl FnOnce(E) -> Self {
-        move |source| Self::Service {
+    /// Reads what the SDK says of a call.
+    pub(crate) fn service<E>(action: &'static str) -> impl FnOnce(SdkError<E>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        move |error| Self::Service {
             action,
-            source: Box::new(source.into()),
+            source: Failure::of(Service::Registry, error),
+        }
+    }
+
+    /// A write that can't be sent, for what it is.
+    pub(crate) fn incomplete(cause: BuildError) -> Self {
+        Self::Service {
+            action: "take an incomplete write",
+            source: Failure::of_request(Service::Registry, cause),
         }
     }
 }

@@ -12,7 +12,7 @@
 //! SHARD#0            HANDOVER#{id}#{part}                one part of a handover
 //! CLIENT#{client}    COUNT                               connections and topics of a client
 //! CLIENT#{client}    COUNT#{user}                        connections of one of its users
-//! REFRESH#{jti}      TOKEN                               a refresh token
+//! CLIENT#{client}    REFRESH#{jti}                       a refresh token of one of its users
 //! ATTEMPTS#{hash}    WINDOW                              sign-in attempts
 //! QUOTA#{client}     LIMITS                              what a client may use, where that is not the usual
 //! QUOTA#{client}     MINUTE#{number}                     events that a client has sent in a minute
@@ -76,15 +76,15 @@ impl Key {
     /// What a client's connections and topics are counted in, or the connections of one of its users.
     pub(crate) fn count(client: Uuid, user: Option<Uuid>) -> Self {
         Self {
-            pk: format!("CLIENT#{client}"),
+            pk: of_client(client),
             sk: user.map_or_else(|| "COUNT".to_owned(), |user| format!("COUNT#{user}")),
         }
     }
 
-    pub(crate) fn refresh(token: Uuid) -> Self {
+    pub(crate) fn refresh(client: Uuid, token: Uuid) -> Self {
         Self {
-            pk: format!("REFRESH#{token}"),
-            sk: "TOKEN".to_owned(),
+            pk: of_client(client),
+            sk: format!("REFRESH#{token}"),
         }
     }
 
@@ -97,14 +97,14 @@ impl Key {
 
     pub(crate) fn limits(client: Uuid) -> Self {
         Self {
-            pk: format!("QUOTA#{client}"),
+            pk: quotas(client),
             sk: "LIMITS".to_owned(),
         }
     }
 
     pub(crate) fn minute(client: Uuid, minute: i64) -> Self {
         Self {
-            pk: format!("QUOTA#{client}"),
+            pk: quotas(client),
             sk: format!("MINUTE#{minute}"),
         }
     }
@@ -116,6 +116,21 @@ impl Key {
     pub(crate) fn sk(&self) -> AttributeValue {
         AttributeValue::S(self.sk.clone())
     }
+}
+
+/// The partition of a client's counts and refresh tokens.
+fn of_client(client: Uuid) -> String {
+    format!("CLIENT#{client}")
+}
+
+/// The partition of a client's quotas.
+fn quotas(client: Uuid) -> String {
+    format!("QUOTA#{client}")
+}
+
+/// The partitions that are one client's alone.
+pub(crate) fn partitions_of(client: Uuid) -> [String; 2] {
+    [of_client(client), quotas(client)]
 }
 
 /// The partition of a shard.

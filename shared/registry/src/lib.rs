@@ -24,6 +24,7 @@ pub mod lease;
 pub mod quotas;
 mod read;
 pub mod refresh;
+pub mod removal;
 pub mod roster;
 pub mod subscriptions;
 #[cfg(test)]
@@ -37,6 +38,7 @@ pub use counts::{Counted, Quota, Usage};
 pub use error::{Error, Result};
 pub use keys::{SHARDS, shard_of};
 pub use lease::{Duty, Lease};
+pub use removal::Forgotten;
 pub use roster::{Roster, Subscribers};
 
 use aws_sdk_dynamodb::Client;

@@ -73,22 +73,18 @@ pub(crate) async fn pause(attempt: u32) {
 
 /// A put as part of a transaction.
 pub(crate) fn put(put: aws_sdk_dynamodb::types::builders::PutBuilder) -> Result<TransactWriteItem> {
-    let put: Put = put.build().map_err(incomplete)?;
+    let put: Put = put.build().map_err(Error::incomplete)?;
     Ok(TransactWriteItem::builder().put(put).build())
 }
 
 /// An update as part of a transaction.
 pub(crate) fn update(update: aws_sdk_dynamodb::types::builders::UpdateBuilder) -> Result<TransactWriteItem> {
-    let update: Update = update.build().map_err(incomplete)?;
+    let update: Update = update.build().map_err(Error::incomplete)?;
     Ok(TransactWriteItem::builder().update(update).build())
 }
 
 /// A delete as part of a transaction.
 pub(crate) fn delete(delete: aws_sdk_dynamodb::types::builders::DeleteBuilder) -> Result<TransactWriteItem> {
-    let delete: Delete = delete.build().map_err(incomplete)?;
+    let delete: Delete = delete.build().map_err(Error::incomplete)?;
     Ok(TransactWriteItem::builder().delete(delete).build())
-}
-
-fn incomplete(error: aws_sdk_dynamodb::error::BuildError) -> Error {
-    Error::service("take an incomplete write")(error)
 }

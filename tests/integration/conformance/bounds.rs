@@ -104,6 +104,48 @@ async fn an_event_that_the_server_refuses_stands_alone() {
 }
 
 #[tokio::test]
+async fn messages_that_come_together_and_again_count_once() {
+    for key in KEYS {
+        in_every_shop(key, async |shop| {
+            let context = context(shop);
+            let early: Vec<Value> = (0..5)
+                .map(|number| sale(&format!("e{number}"), "2026-03-01T00:00:00Z", "2", 1))
+                .collect();
+            let (first, second, third) = (
+                queued(shop.ours, &sales(200)),
+                queued(shop.ours, &early),
+                queued(shop.ours, &sales(40)),
+            );
+            let batches = [first.batch_id, second.batch_id, third.batch_id];
+            deliver(&context, &[first.clone(), second.clone(), first.clone()]).await;
+            check(shop, shop.ours, "UTC", "together").await;
+            // One of them has had its effect, the other not; then all of them have.
+            deliver(&context, &[second.clone(), third.clone()]).await;
+            deliver(&context, &[third.clone(), first, second, third]).await;
+            for (batch, accepted) in batches.into_iter().zip([200, 5, 40]) {
+                assert_eq!(finished(shop, batch).await, (accepted, 0), "{key:?}");
+            }
+            if key.is_empty() {
+                assert_eq!(shop.count().await, 200 + 5 + 40, "facts");
+            }
+            check(shop, shop.ours, "UTC", "again").await
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn events_of_a_client_that_is_gone_come_no_more() {
+    in_every_shop(&[], async |shop| {
+        let nobodys = queued(Uuid::now_v7(), &sales(3));
+        deliver(&context(shop), &[nobodys, queued(shop.ours, &sales(3))]).await;
+        assert_eq!(shop.count().await, 3);
+        check(shop, shop.ours, "UTC", "beside a client that is gone").await
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_batch_that_is_cut_off_goes_on_where_it_was() {
     for key in KEYS {
         in_every_shop(key, async |shop| {

@@ -9,6 +9,7 @@ use database::{Database, Error, HOME, LOGIN_ROLE, MAX_ENTITIES_OF_A_CELL, Sessio
 use facts::batch::{Batch, Reject};
 use facts::ingest::{self, Effort};
 use facts::notifications::{Listener, Notification};
+use facts::stream;
 use records::cells::{self, clear_departed, register};
 use records::{client_removal, clients, definitions, outbox, usage};
 use series::Mapper;
@@ -200,6 +201,12 @@ async fn a_client_moves_to_another_database_and_back_with_every_number() {
             let facts = home.count().await;
 
             let owner = town.owner();
+            let moving = "INSERT INTO core.moves (client_id, entity_id, from_volume, to_volume, number)
+                SELECT client_id, id, volume, volume, 0 FROM core.entities WHERE client_id = $1";
+            plain.execute(moving, &[&ours]).await.unwrap();
+            let moved = cells::place(&owner, ours, CELL).await;
+            assert!(moved.unwrap_err().to_string().contains("another volume"));
+            plain.execute("DELETE FROM core.moves", &[]).await.unwrap();
             let moved = cells::place(&owner, ours, CELL).await.unwrap();
             assert!(moved.rows > i64::try_from(facts).unwrap(), "{moved:?}");
             assert_eq!(town.lives_in().await, CELL);
@@ -225,6 +232,18 @@ async fn a_client_moves_to_another_database_and_back_with_every_number() {
             let batch = [Batch::of(Uuid::now_v7(), [fact])];
             let written = ingest::ingest(&stale, ours, &old, "test", &batch, Effort::default()).await;
             assert!(matches!(written, Err(Error::DefinitionChanged(_))), "{written:?}");
+            let streamed = stream::ingest(&stale, ours, &old, "test", batch.clone().into_iter()).await;
+            assert!(matches!(streamed.err(), Some(Error::DefinitionChanged(_))));
+            let now = there.definitions(ours).await.placed["Sale"].clone();
+            let moves = there.database.plain().await.unwrap();
+            let lock = format!("SELECT pg_advisory_lock(hashtextextended('client {ours}', 0))");
+            moves.batch_execute(&lock).await.unwrap();
+            let streamed = stream::ingest(&stale, ours, &now, "test", batch.clone().into_iter()).await;
+            let written = ingest::ingest(&stale, ours, &now, "test", &batch, Effort::default()).await;
+            for error in [streamed.err().unwrap(), written.unwrap_err()] {
+                assert!(error.is_being_moved(), "{error}");
+            }
+            drop(moves);
             let alone = Database::new(&home.database.url, "analytics_app").unwrap();
             let written = ingest::ingest(&alone, ours, &old, "test", &batch, Effort::default()).await;
             assert!(matches!(written, Err(Error::DefinitionChanged(_))), "{written:?}");

@@ -2,18 +2,20 @@
 
 use std::time::{Duration, Instant};
 
-use database::Error;
+use database::{Database, Error};
 use facts::Placed;
 use facts::fill::{self, Filling, MAX_STEP};
+use facts::work::{self, Worked};
 use records::definitions::{self, Written};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::oracle::check;
 use super::scenarios::in_every_shop;
 use super::shop::{Shop, sale};
 
-/// More than are filled at once, over four days; half as many again come while the grouping is filled.
-fn many() -> Vec<Value> {
+/// More than are filled at once, over four days, and one that lies years before.
+pub(super) fn many() -> Vec<Value> {
     let count = usize::try_from(MAX_STEP).unwrap() + 1_000;
     let at = |number: usize| {
         let minute = number % 5_760;
@@ -24,9 +26,8 @@ fn many() -> Vec<Value> {
             minute % 60
         )
     };
-    (0..count)
-        .map(|number| sale(&format!("r{number}"), &at(number), "5.25", 1))
-        .collect()
+    let sales = (0..count).map(|number| sale(&format!("r{number}"), &at(number), "5.25", 1));
+    sales.chain([sale("far", "1999-01-01T00:00:00Z", "1", 1)]).collect()
 }
 
 impl Shop {
@@ -35,17 +36,31 @@ impl Shop {
     }
 
     async fn fill_until(&self, until: Instant) -> usize {
-        let find = async |filling: &Filling| -> Result<Option<Placed>, Error> {
-            let known = definitions::load_one(&self.database.app, filling.client_id)
-                .await?
-                .unwrap();
-            Ok(known
-                .placed
-                .values()
-                .find(|placed| placed.place.id == filling.entity_id)
-                .cloned())
+        self.work_until(&self.database.owner, until).await.unwrap().filled
+    }
+
+    /// Goes on with long work, as `fill-groupings` does.
+    pub(super) async fn work_until(&self, database: &Database, until: Instant) -> Result<Worked, Error> {
+        let find = async |client: Uuid, entity: i32| -> Result<Option<Placed>, Error> {
+            let known = definitions::load_one(&self.database.app, client).await?.unwrap();
+            Ok(known.placed.values().find(|placed| placed.place.id == entity).cloned())
         };
-        fill::run(&self.database.owner, find, until).await.unwrap()
+        work::run(database, find, until).await
+    }
+
+    /// Takes one step: the rest after it is longer than the time that is left. A server that is busy may leave no time for any.
+    pub(super) async fn step(&self) -> usize {
+        let state = async || {
+            let moves = facts::moves::moves(&self.database.app, self.ours).await.unwrap();
+            format!("{:?} {moves:?}", self.fillings().await)
+        };
+        let before = state().await;
+        loop {
+            let filled = self.fill_until(Instant::now() + Duration::from_millis(10)).await;
+            if state().await != before {
+                return filled;
+            }
+        }
     }
 
     /// Adds the grouping by till, which is filled afterwards.
@@ -73,10 +88,17 @@ async fn a_grouping_is_filled_in_steps_while_sales_go_on() {
         in_every_shop(key, async |shop| {
             shop.begin_to_fill().await;
             assert_eq!(shop.readable().await, 4, "nobody reads what is not whole");
-            let soon = || Instant::now() + Duration::from_millis(10);
-            assert_eq!(shop.fill_until(soon()).await, 0, "one step is not all");
+            assert_eq!(shop.step().await, 0, "they are counted first");
+            let filling = shop.fillings().await.remove(0);
+            let counted = i64::try_from(many().len()).unwrap();
+            assert_eq!(
+                (filling.facts, filling.counted_to, filling.percent()),
+                (counted, None, 0)
+            );
+            assert_eq!(shop.step().await, 0, "one step is not all");
+            // It is the share of the facts that tells, and one of them lies years before all others.
             let percent = shop.fillings().await[0].percent();
-            assert!((1..100).contains(&percent), "{percent}");
+            assert!((100 * (MAX_STEP - 2) / counted..100).contains(&percent), "{percent}");
             // Before and after what is filled by now; with a key some replace what was there.
             let late = [
                 sale("r3", "2026-03-28T00:03:30Z", "7", 2),
@@ -101,7 +123,7 @@ async fn a_grouping_is_filled_in_steps_while_sales_go_on() {
 async fn a_grouping_that_is_given_up_is_gone() {
     in_every_shop(&[], async |shop| {
         shop.begin_to_fill().await;
-        shop.fill_until(Instant::now() + Duration::from_millis(10)).await;
+        shop.step().await;
         let old = shop.definitions(shop.ours).await.placed["Sale"].clone();
         let given_up = definitions::give_up_groupings(&shop.database.app, shop.ours, &old).await;
         assert_eq!(given_up.unwrap(), Written::Stored(3));

@@ -1,15 +1,17 @@
 //! Where clients are: they move without a number that is lost, doubled or changed, and nothing is left of one that goes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use catalog::Level;
-use database::{Database, Error, Scope};
-use facts::relocate::relocate;
-use facts::volume::{Volume, add_volume};
+use database::{Database, Edition, Error, Scope};
+use facts::moves::{self, Begun, Move};
+use facts::volume::{MAX_ENTITIES_OF_VOLUME, Volume, add_volume, make_room};
 use records::client_removal::{self, TABLES};
+use records::definitions;
 use tests::databases::servers;
 use uuid::Uuid;
 
+use super::fillings::many;
 use super::oracle::check;
 use super::scenarios::{a_day, in_every_shop};
 use super::shop::{Shop, sale};
@@ -36,9 +38,34 @@ impl Shop {
         volume
     }
 
-    async fn move_sales(&self, database: &Database, to: &Volume) -> Result<(), Error> {
+    async fn begin_move(&self, database: &Database, to: &Volume) -> Result<Begun, Error> {
         let placed = self.definitions(self.ours).await.placed["Sale"].clone();
-        relocate(database, self.ours, &placed, to).await
+        moves::begin(database, self.ours, &placed, to).await
+    }
+
+    async fn moving(&self) -> Vec<Move> {
+        moves::moves(&self.database.app, self.ours).await.unwrap()
+    }
+
+    /// Moves to the end.
+    async fn move_sales(&self, database: &Database, to: &Volume) {
+        while let Err(error) = self.begin_move(database, to).await {
+            assert!(matches!(error, Error::DefinitionChanged(_)), "{error}");
+        }
+        self.end_moves(database).await;
+    }
+
+    async fn end_moves(&self, database: &Database) {
+        let until = Instant::now() + Duration::from_secs(60);
+        self.work_until(database, until).await.unwrap();
+        assert_eq!(self.moving().await.len(), 0);
+    }
+
+    /// Partials of a client where everybody begins.
+    async fn partials_of(&self, client: Uuid) -> i64 {
+        let plain = self.database.plain().await.unwrap();
+        let sql = "SELECT count(*) FROM volume_1.partials WHERE client_id = $1";
+        plain.query_one(sql, &[&client]).await.unwrap().get(0)
     }
 
     /// Rows of a client in the tables of a volume.
@@ -65,49 +92,52 @@ async fn a_client_moves_while_it_writes_and_every_number_stays() {
             shop.sell(shop.theirs, &a_day()).await;
             shop.compact("2026-03-28T11:00:00Z").await;
             let mover = Database::new(&shop.database.url, "analytics_owner").unwrap();
-            // Cut off wherever it is just then: it is as if nothing had been.
+            assert_eq!(shop.begin_move(&mover, &second).await.unwrap(), Begun::Now);
+            // Killed wherever it is just then: nobody notices, and the next one goes on there.
             for milliseconds in [1, 5, 15, 30] {
-                let cut_off =
-                    tokio::time::timeout(Duration::from_millis(milliseconds), shop.move_sales(&mover, &second)).await;
-                check(
-                    shop,
-                    shop.ours,
-                    "UTC",
-                    &format!("cut off after {milliseconds} ms: {}", cut_off.is_err()),
-                )
-                .await;
+                let soon = Instant::now() + Duration::from_secs(60);
+                let work = shop.work_until(&mover, soon);
+                let killed = tokio::time::timeout(Duration::from_millis(milliseconds), work)
+                    .await
+                    .is_err();
+                let when = format!("killed after {milliseconds} ms: {killed}");
+                check(shop, shop.ours, "UTC", &when).await;
             }
             let writers = (0..4).map(async |writer| {
                 let database = shop.connect();
                 for number in 0..10 {
                     let at = format!("2026-03-28T{:02}:{number:02}:30Z", 8 + writer);
-                    let sales = [sale(&format!("w{writer} {number}"), &at, "5", 1)];
+                    let correction = sale(&format!("r{}", writer * 10 + number), &at, "4.5", 3);
+                    let sales = [sale(&format!("w{writer} {number}"), &at, "5", 1), correction];
                     while let Err(error) = shop.sell_through(&database, shop.ours, &sales).await {
                         assert!(
                             matches!(error, Error::DefinitionChanged(_)) || error.is_conflict(),
                             "{error}"
                         );
                     }
+                    tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             });
+            let first = Volume::named("volume_1");
+            let later = "2099-01-01T00:00:00Z";
             let moves = async {
-                for volume in [&second, &Volume::named("volume_1"), &second] {
-                    while let Err(error) = shop.move_sales(&mover, volume).await {
-                        assert!(matches!(error, Error::DefinitionChanged(_)), "{error}");
-                    }
-                    tokio::time::sleep(Duration::from_millis(20)).await;
+                shop.end_moves(&mover).await;
+                assert_eq!(shop.begin_move(&mover, &first).await.unwrap(), Begun::NotCleared);
+                for volume in [&first, &second] {
+                    shop.compact(later).await;
+                    shop.compact(later).await;
+                    shop.move_sales(&mover, volume).await;
                 }
             };
             tokio::join!(futures::future::join_all(writers), moves);
-            assert_eq!(shop.count().await, a_day().len() + 40);
+            let corrections = if key.is_empty() { 40 } else { 0 };
+            assert_eq!(shop.count().await, a_day().len() + 40 + corrections);
             let mut answers = check(shop, shop.ours, "UTC", "after all moves").await;
             answers.extend(check(shop, shop.theirs, "UTC", "the other client, who stays").await);
             assert_eq!(shop.rows_of(shop.theirs, &second).await, 0);
 
             // Who still reads where it was has some time; then nothing is left there.
-            let first = Volume::named("volume_1");
             assert!(shop.rows_of(shop.ours, &first).await > 0);
-            let later = "2099-01-01T00:00:00Z";
             shop.compact(later).await;
             shop.compact(later).await;
             // The built-in entity stays where it is, and has no facts.
@@ -116,6 +146,98 @@ async fn a_client_moves_while_it_writes_and_every_number_stays() {
             answers
         })
         .await;
+    }
+}
+
+#[tokio::test]
+async fn a_move_tells_how_far_it_is_keeps_no_upkeep_waiting_and_is_given_up() {
+    in_every_shop(&["receipt"], async |shop| {
+        let second = shop.second_volume().await;
+        shop.sell(shop.ours, &many()).await;
+        shop.sell(shop.theirs, &a_day()).await;
+        assert_eq!(
+            shop.begin_move(&shop.database.owner, &second).await.unwrap(),
+            Begun::Now
+        );
+        assert_eq!(
+            shop.begin_move(&shop.database.owner, &second).await.unwrap(),
+            Begun::Before(second.clone())
+        );
+        assert_eq!((shop.step().await, shop.moving().await[0].percent()), (0, 0));
+        shop.step().await;
+        let percent = shop.moving().await[0].percent();
+        assert!((1..100).contains(&percent), "{percent}");
+
+        // While a step goes on, whoever else's buckets close are moved up; the entity's own stay until it is there.
+        let plain = shop.database.plain().await.unwrap();
+        plain
+            .batch_execute("BEGIN; SELECT FROM core.moves FOR UPDATE")
+            .await
+            .unwrap();
+        let ours = shop.partials_of(shop.ours).await;
+        let upkeep = shop.compact("2026-04-02T00:00:00Z");
+        tokio::time::timeout(Duration::from_secs(20), upkeep).await.unwrap();
+        plain.batch_execute("COMMIT").await.unwrap();
+        let edition = shop.database.app.session().await.unwrap().edition().await.unwrap();
+        assert_eq!(shop.partials_of(shop.ours).await, ours);
+        assert_eq!(shop.partials_of(shop.theirs).await == 0, edition == Edition::Apache);
+
+        // A copy that is not what it is a copy of is no copy.
+        let stray = "INSERT INTO volume_2.partials (client_id, entity_id, grouping_id, page, bucket, batch_number, facts, dimensions)
+            SELECT client_id, id, 0, 0, '2026-03-28T09:00:00Z', 1, 1, '{}' FROM core.entities WHERE client_id = $1 AND code = 'Sale'";
+        plain.execute(stray, &[&shop.ours]).await.unwrap();
+        let soon = Instant::now() + Duration::from_secs(60);
+        let worked = shop.work_until(&shop.database.owner, soon).await.unwrap();
+        assert_eq!((worked.moved, shop.moving().await.len()), (0, 1));
+
+        let entity = shop.moving().await[0].entity_id;
+        for expected in [true, false] {
+            let cancelled = moves::cancel(&shop.database.owner, shop.ours, entity).await;
+            assert_eq!(cancelled.unwrap(), expected);
+        }
+        let answers = check(shop, shop.ours, "UTC", "where it was").await;
+        assert!(shop.rows_of(shop.ours, &second).await > 0);
+        shop.compact("2099-01-01T00:00:00Z").await;
+        shop.compact("2099-01-01T00:00:00Z").await;
+        assert_eq!(shop.rows_of(shop.ours, &second).await, 0);
+        shop.move_sales(&shop.database.owner, &second).await;
+        check(shop, shop.ours, "UTC", "moved after all").await;
+        answers
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_volume_that_is_full_is_followed_by_another() {
+    for server in servers() {
+        let shop = Shop::open(&server, "UTC", &[]).await;
+        assert_eq!(make_room(&shop.database.owner).await.unwrap(), None);
+        let plain = shop.database.plain().await.unwrap();
+        let sql = "INSERT INTO core.entities (client_id, code, definition, volume, layout)
+            SELECT $1, 'E' || n, '{}', 'volume_1', '{}' FROM generate_series(1, $2::bigint) AS n";
+        plain
+            .execute(sql, &[&shop.theirs, &MAX_ENTITIES_OF_VOLUME])
+            .await
+            .unwrap();
+        let second = Volume::named("volume_2");
+        assert_eq!(make_room(&shop.database.owner).await.unwrap(), Some(second.clone()));
+        assert_eq!(make_room(&shop.database.owner).await.unwrap(), None);
+
+        let mut definition = shop.definitions(shop.ours).await.placed["Sale"]
+            .entity
+            .definition()
+            .clone();
+        definition.code = "Resale".to_owned();
+        let entity = definition.validate().unwrap();
+        definitions::create_entity(&shop.database.app, shop.ours, &entity)
+            .await
+            .unwrap();
+        let known = shop.definitions(shop.ours).await;
+        assert_eq!(known.placed["Resale"].place.volume, second);
+        assert_eq!(known.placed["Sale"].place.volume, Volume::named("volume_1"));
+        shop.sell(shop.ours, &a_day()).await;
+        check(&shop, shop.ours, "UTC", "beside a second volume").await;
+        shop.database.drop_it().await.unwrap();
     }
 }
 
@@ -129,7 +251,7 @@ async fn nothing_is_left_of_a_client_that_is_removed() {
             shop.sell(client, &[sale("r5", "2026-03-28T09:15:05Z", "1", 1)]).await;
         }
         shop.compact("2026-04-01T00:00:00Z").await;
-        shop.move_sales(&shop.database.owner, &second).await.unwrap();
+        shop.move_sales(&shop.database.owner, &second).await;
         let before = check(&shop, shop.theirs, "UTC", "before").await;
         let other_name = client_removal::remove(&shop.database.owner, shop.ours, "theirs")
             .await

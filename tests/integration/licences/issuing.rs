@@ -58,6 +58,41 @@ async fn nobody_but_an_operator_licenses_itself_or_another() {
     product.stop().await;
 }
 
+/// Who issues licences may add and take back, and neither change what was signed nor see anything else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_role_that_licenses_can_do_nothing_else() {
+    let product = Product::shared().await;
+    let database = product.database.plain().await.unwrap();
+    for attack in [
+        "UPDATE core.licences SET ends_on = '2099-01-01'",
+        "UPDATE core.licences SET key = ''",
+        "DELETE FROM core.licences",
+        "UPDATE core.licence_keys SET public_key = ''",
+        "DELETE FROM core.licence_keys",
+        "SELECT name FROM core.clients",
+        "UPDATE core.clients SET time_zone = 'UTC'",
+        "SELECT * FROM core.users",
+        "SELECT * FROM core.entities",
+        "SELECT * FROM core.batches",
+        "SELECT * FROM volume_1.facts",
+        "SELECT * FROM core.catalogs('{}')",
+        "SET ROLE analytics_app",
+    ] {
+        // As a login that is no superuser would come.
+        let come = "SET SESSION AUTHORIZATION analytics_licences; SET app.client_id = ''";
+        let refused = database.batch_execute(&format!("{come}; {attack}")).await.unwrap_err();
+        let code = refused.code().map(|code| code.code().to_owned());
+        assert_eq!(code.as_deref(), Some("42501"), "{attack}: {refused}");
+        database.batch_execute("RESET SESSION AUTHORIZATION").await.unwrap();
+    }
+    // Row by row it sees one client's.
+    let sql = "SET SESSION AUTHORIZATION analytics_licences; SET app.client_id = ''";
+    database.batch_execute(sql).await.unwrap();
+    let seen = database.query("SELECT id FROM core.licences", &[]).await.unwrap();
+    assert_eq!(seen.len(), 0);
+    product.stop().await;
+}
+
 /// What the application may do in the database makes nobody an operator, nor a licence longer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_applications_database_role_can_not_license() {

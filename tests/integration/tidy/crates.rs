@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{function_folders, names, read, require_none, root};
 
 /// `shared/`, from pure to effectful: a crate depends only on those before it.
-const ORDER: [&str; 19] = [
+const ORDER: [&str; 20] = [
     "formula",
     "catalog",
     "series",
@@ -20,6 +20,7 @@ const ORDER: [&str; 19] = [
     "database",
     "facts",
     "records",
+    "service",
     "registry",
     "archive",
     "answer",

@@ -296,6 +296,27 @@ fn permissions_are_least() {
     );
 }
 
+#[test]
+fn no_function_that_the_public_reaches_has_the_owners_login() {
+    let template = template();
+    let integrations: String = resources(&template, "AWS::ApiGatewayV2::Integration")
+        .map(|(_, integration)| integration["IntegrationUri"].to_string())
+        .collect();
+    let mut found = Vec::new();
+    for (name, (id, function)) in functions(&template) {
+        let is_public = !http_routes(&function).is_empty() || integrations.contains(&format!("${{{id}.Arn}}"));
+        let login = function["Environment"]["Variables"]["DATABASE_URL"].to_string();
+        if is_public && login.contains("owner_url") {
+            found.push(format!("{name}: {login}"));
+        }
+    }
+    require_none(
+        "a function with a route has the login of a role that may do what its routes need",
+        "whoever takes it over could otherwise read and change everything of everybody",
+        found,
+    );
+}
+
 /// Whether a statement allows more than it names.
 fn is_wide(statement: &Value) -> bool {
     let any = |value: &Value, test: fn(&str) -> bool| match value {
@@ -305,4 +326,16 @@ fn is_wide(statement: &Value) -> bool {
         _ => true,
     };
     any(&statement["Action"], |action| action.contains('*')) || any(&statement["Resource"], |resource| resource == "*")
+}
+
+#[test]
+fn events_are_hidden_for_longer_than_their_function_may_take_and_less_than_a_minute() {
+    let template = template();
+    let timeout = functions(&template)["ingest-events"].1["Timeout"].as_u64().unwrap();
+    let queue = template["Resources"]["EventsQueue"]["Properties"]["VisibilityTimeout"]
+        .as_u64()
+        .unwrap();
+    let hidden = ingest_events::HIDDEN.as_secs();
+    assert!(timeout < hidden && hidden < 60, "{timeout} s and {hidden} s");
+    assert!(queue >= 6 * timeout, "what Lambda recommends for a source queue");
 }

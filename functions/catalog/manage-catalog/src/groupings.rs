@@ -1,4 +1,4 @@
-//! The routes of an entity's groupings: what is kept of them, and giving up those that are being filled.
+//! The routes of an entity's groupings: what is kept of them, and giving up those that are being filled, or kept no longer.
 
 use anyhow::Context as _;
 use api::catalog::{Entity, Grouping, GroupingState, Groupings};
@@ -71,10 +71,10 @@ pub(crate) async fn give_up(
         .await
         .context("give up groupings")?;
     if written == Written::Missing {
-        return Err(
-            Problem::conflict(format!("no grouping of entity {code:?} is being filled"))
-                .hint("a grouping that is whole stays: its rollups are read"),
-        );
+        return Err(Problem::conflict(format!(
+            "no grouping of entity {code:?} is being filled, or was stopped"
+        ))
+        .hint("a grouping that is kept and whole stays: its rollups are read"));
     }
     let version = version(written, WHAT, &code)?;
     let now = context.definitions(caller.client).await?;

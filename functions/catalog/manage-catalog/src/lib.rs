@@ -10,11 +10,17 @@ use std::sync::Arc;
 use answer::Definitions;
 use anyhow::{Context as _, Result};
 use axum::Router;
-use database::Database;
+use database::{Database, Timeouts};
 use platform::Problem;
 use platform::http::Routes;
-use records::definitions::ClientCatalog;
+use records::definitions::{ClientCatalog, MAX_CHANGE};
 use uuid::Uuid;
+
+/// A change has so long as a whole, which its transaction sees to ([`MAX_CHANGE`]); no statement takes longer.
+const TIMEOUTS: Timeouts = Timeouts {
+    statement: MAX_CHANGE,
+    lock: MAX_CHANGE,
+};
 
 /// What the function has from its environment.
 #[derive(Clone)]
@@ -30,7 +36,7 @@ impl Context {
     /// When a variable is missing or malformed.
     pub fn from_environment() -> Result<Self> {
         Ok(Self {
-            database: platform::database::from_environment()?,
+            database: platform::database::from_environment()?.with_timeouts(TIMEOUTS),
             definitions: Definitions::default(),
         })
     }

@@ -41,7 +41,7 @@ pub(crate) async fn refresh(
     };
     if !context
         .registry
-        .redeem_refresh(claims.jti, now)
+        .redeem_refresh(client, claims.jti, now)
         .await
         .context("redeem a refresh token")?
     {

@@ -18,7 +18,7 @@ pub(crate) async fn open(context: &Context, caller: &Caller, now: Timestamp) -> 
     let (tokens, refresh) = issue(&context.signing_key, caller, now).context("issue tokens")?;
     context
         .registry
-        .remember_refresh(refresh.jti, refresh.expires_at())
+        .remember_refresh(caller.client, refresh.jti, refresh.expires_at())
         .await
         .context("remember a refresh token")?;
     // No cache on the way may keep them (RFC 6749, 5.1).

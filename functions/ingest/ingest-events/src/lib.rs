@@ -16,6 +16,7 @@ use database::{Database, Error, Timeouts};
 use facts::Placed;
 use facts::batch::{Batch, Outcome, Reject};
 use facts::ingest::{self, Effort};
+use facts::stream;
 use lambda_runtime::LambdaEvent;
 use platform::clock;
 use platform::queue::{Backoff, Queue, receives};
@@ -36,18 +37,28 @@ const TIMEOUTS: Timeouts = Timeouts {
     lock: Duration::from_secs(6),
 };
 
+/// Messages are hidden for so long while they are worked on, and not for the six times the function's 30 s that Lambda asks of a queue: one whose function is
+/// killed is taken up again as soon as that function can't be at work on it any more. Lambda refuses a queue's own timeout only below the function's.
+pub const HIDDEN: Duration = Duration::from_secs(40);
+
 /// In the last tries a transaction writes as little as after so many more tries.
 const LAST_TRIES: u32 = 2;
 
-/// Tries after which a message of a client that is being moved comes back soon.
+/// Tries after which a message of a client that is being moved to another database no longer comes back soon.
 const MOVING_TRIES: u32 = 2;
 
-/// A message that could not be written comes back after 1 s, 5 s, 25 s, 125 s. Where the database is gone, it comes back after the queue's own
-/// timeout, so that it is not given to the dead-letter queue within minutes.
+/// A message that could not be written comes back after 1 s, 5 s, 25 s, 125 s.
 const BACKOFF: Backoff = Backoff {
     first: Duration::from_secs(1),
     factor: 5,
     steps: 3,
+};
+
+/// Where the database is gone, a message comes back after 3 min, as the queue itself has it, so that it is not given to the dead-letter queue within minutes.
+const LONG: Backoff = Backoff {
+    first: Duration::from_secs(180),
+    factor: 1,
+    steps: 0,
 };
 
 /// What the function has from its environment.
@@ -87,15 +98,14 @@ impl Context {
         }
     }
 
-    /// The definition of a client's entity, kept or loaded; `None` when there is no such entity.
-    async fn placed(&self, client: Uuid, entity: &str, again: bool) -> Result<Option<Placed>, Error> {
+    /// The definitions of a client, kept or loaded, with the entity if there is one; `None` when there is no such client.
+    async fn catalog(&self, client: Uuid, entity: &str, again: bool) -> Result<Option<Arc<ClientCatalog>>, Error> {
         // One that is not known may have been defined since.
         let is_known = |catalog: Arc<ClientCatalog>| catalog.placed.contains_key(entity);
         if again || !self.definitions.known(client).is_some_and(is_known) {
             self.definitions.forget(client);
         }
-        let catalog = self.definitions.recent(&self.database, client).await?;
-        Ok(catalog.and_then(|catalog| catalog.placed.get(entity).cloned()))
+        self.definitions.recent(&self.database, client).await
     }
 
     /// Whether a message came too often, and comes for the last times.
@@ -103,12 +113,19 @@ impl Context {
         message.event_source_arn.as_deref() == Some(&self.dead_letters)
     }
 
-    /// Has a message come back soon, and not only after the queue's own timeout. The dead-letter queue keeps its own.
-    async fn return_soon(&self, message: &SqsMessage) {
+    /// Has a message come back after its pause. The dead-letter queue keeps its own.
+    async fn return_after(&self, message: &SqsMessage, backoff: Backoff) {
         if let Some(queue) = &self.queue
             && !self.is_last(message)
         {
-            queue.return_after(message, BACKOFF).await;
+            queue.return_after(message, backoff).await;
+        }
+    }
+
+    /// Hides messages while they are worked on.
+    async fn hide(&self, receipts: &[String]) {
+        if let Some(queue) = &self.queue {
+            queue.hide_all(receipts, HIDDEN).await;
         }
     }
 }
@@ -121,7 +138,7 @@ struct Group {
     is_last: bool,
     /// How often they have come.
     tries: u32,
-    messages: Vec<(SqsMessage, QueuedEvents)>,
+    messages: Arc<[(SqsMessage, QueuedEvents)]>,
 }
 
 impl Group {
@@ -150,11 +167,23 @@ pub async fn handle(
     event: LambdaEvent<SqsEvent>,
 ) -> Result<SqsBatchResponse, lambda_runtime::Error> {
     let until = Instant::now() + BEGIN_WITHIN;
+    let messages = event.payload.records;
+    let passing = messages.iter().filter(|message| !context.is_last(message));
+    let receipts: Vec<String> = passing.filter_map(|message| message.receipt_handle.clone()).collect();
+    // Nobody waits for it but those that fail: they are hidden anew.
+    let (failed, ()) = tokio::join!(write_each(context, messages, until), context.hide(&receipts));
     let mut response = SqsBatchResponse::default();
-    let (groups, unreadable) = grouped(context, event.payload.records);
-    for message in unreadable {
+    for (message, backoff) in failed {
+        context.return_after(&message, backoff).await;
         response.add_failure(message.message_id.unwrap_or_default());
     }
+    Ok(response)
+}
+
+/// Writes messages, and gives those that are not done, with how long they pause.
+async fn write_each(context: &Context, messages: Vec<SqsMessage>, until: Instant) -> Vec<(SqsMessage, Backoff)> {
+    let (groups, unreadable) = grouped(context, messages);
+    let mut failed: Vec<_> = unreadable.into_iter().map(|message| (message, LONG)).collect();
     for group in groups {
         let Err(error) = ingest(context, &group, until).await else {
             continue;
@@ -164,19 +193,16 @@ pub async fn handle(
         // A move to another database takes a moment, or some minutes: then the message waits for as long as where the database is gone.
         let is_moving = error.is_being_moved() && group.tries <= MOVING_TRIES;
         let comes_soon = matches!(error, Error::Unfinished) || error.is_of_statement() || is_moving;
-        for (message, _) in group.messages {
-            if comes_soon {
-                context.return_soon(&message).await;
-            }
-            response.add_failure(message.message_id.unwrap_or_default());
-        }
+        let backoff = if comes_soon { BACKOFF } else { LONG };
+        let messages = group.messages.iter();
+        failed.extend(messages.map(|(message, _)| (message.clone(), backoff)));
     }
-    Ok(response)
+    failed
 }
 
 /// Messages by what is written together, those with the fewest events first: they don't wait for the others. Then those that can't be read.
 fn grouped(context: &Context, messages: Vec<SqsMessage>) -> (Vec<Group>, Vec<SqsMessage>) {
-    let mut groups = BTreeMap::new();
+    let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
     let mut unreadable = Vec::new();
     for message in messages {
         let queued = match parse(&message) {
@@ -189,21 +215,20 @@ fn grouped(context: &Context, messages: Vec<SqsMessage>) -> (Vec<Group>, Vec<Sqs
                 continue;
             }
         };
-        let (is_last, tries) = (context.is_last(&message), receives(&message));
         // Those that came again by themselves: what keeps one from being written does not keep others.
-        let group = groups
-            .entry((queued.client, queued.entity.clone(), queued.source, is_last, tries))
-            .or_insert_with(|| Group {
-                client: queued.client,
-                entity: queued.entity.clone(),
-                source: queued.source,
-                is_last,
-                tries,
-                messages: Vec::new(),
-            });
-        group.messages.push((message, queued));
+        let (is_last, tries) = (context.is_last(&message), receives(&message));
+        let key = (queued.client, queued.entity.clone(), queued.source, is_last, tries);
+        groups.entry(key).or_default().push((message, queued));
     }
-    let mut groups: Vec<Group> = groups.into_values().collect();
+    let group = |((client, entity, source, is_last, tries), messages): (_, Vec<_>)| Group {
+        client,
+        entity,
+        source,
+        is_last,
+        tries,
+        messages: messages.into(),
+    };
+    let mut groups: Vec<Group> = groups.into_iter().map(group).collect();
     groups.sort_by_key(Group::events);
     (groups, unreadable)
 }
@@ -239,16 +264,18 @@ async fn write(context: &Context, group: &Group, until: Instant) -> Result<Vec<O
     };
     let mut tries = 1;
     loop {
-        let Some(placed) = context.placed(client, entity, tries > 1).await? else {
+        let Some(catalog) = context.catalog(client, entity, tries > 1).await? else {
+            tracing::warn!(%client, entity, "there is no such client: its events are let go of");
+            return Ok(Vec::new());
+        };
+        let Some(placed) = catalog.placed.get(entity).cloned() else {
             let batches: Vec<Batch> = group.queued().map(unknown_entity).collect();
             return ingest::refuse(&context.database, client, entity, source, &batches).await;
         };
-        let mapper = Mapper::new(placed.entity.clone());
-        let batches: Vec<Batch> = group.queued().map(|queued| batch(&mapper, queued)).collect();
-        match ingest::ingest(&context.database, client, &placed, source, &batches, effort).await {
+        match map_and_write(context, group, &placed, effort).await {
             Err(Error::DefinitionChanged(_)) if tries < MAX_DEFINITION_TRIES => tries += 1,
             Err(error) => return Err(error),
-            Ok(outcomes) => {
+            Ok((batches, outcomes)) => {
                 let written: usize = outcomes.iter().map(|outcome| outcome.written).sum();
                 let duplicates = outcomes.iter().filter(|outcome| outcome.duplicate).count();
                 let rejected: usize = batches.iter().map(Batch::rejected).sum();
@@ -257,6 +284,31 @@ async fn write(context: &Context, group: &Group, until: Instant) -> Result<Vec<O
             }
         }
     }
+}
+
+/// Maps the events of messages and writes them: at the same time where they come for the first time.
+async fn map_and_write(
+    context: &Context,
+    group: &Group,
+    placed: &Placed,
+    effort: Effort<'_>,
+) -> Result<(Vec<Batch>, Vec<Outcome>), Error> {
+    let (database, client, source) = (&context.database, group.client, group.source.name());
+    let (mapper, messages) = (Mapper::new(placed.entity.clone()), Arc::clone(&group.messages));
+    let mapped = (0..messages.len()).map(move |index| batch(&mapper, &messages[index].1));
+    // Of a single message there is nothing to be sent while others are mapped.
+    let is_first = effort.tries == 1 && group.messages.len() > 1;
+    let batches = if is_first && stream::is_fit(&placed.entity, group.events()) {
+        let streamed = stream::ingest(database, client, placed, source, mapped).await?;
+        if let Some(outcomes) = streamed.outcomes {
+            return Ok((streamed.batches, outcomes));
+        }
+        streamed.batches
+    } else {
+        mapped.collect()
+    };
+    let outcomes = ingest::ingest(database, client, placed, source, &batches, effort).await?;
+    Ok((batches, outcomes))
 }
 
 /// Maps the events of a message.

@@ -3,35 +3,35 @@
 //! S3 tells a queue of each object, and a message of that queue is done when its file is loaded or refused. A file's key is
 //! `{client}/{Entity}/{name}`. Each chunk of it is a batch of its own, named after the object's version and the chunk's
 //! number, so a run that is repeated goes on where the first one stopped. A file that could not be loaded too often comes a last time through the
-//! queue's dead-letter queue, and is a dead letter then.
+//! queue's dead-letter queue, and is a dead letter then. A long file is loaded in turns (`turn.rs`).
+
+mod dropped;
+mod turn;
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use answer::Definitions;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use archive::store::Store;
 use archive::{Chunk, Chunks, FileError, Format};
-use aws_lambda_events::s3::S3EventRecord;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use database::{Database, Error};
+use database::{Database, Error, Timeouts};
 use facts::Placed;
 use facts::batch::{Batch, Reject};
 use facts::ingest::{self, Effort};
 use identity::Feature;
 use lambda_runtime::LambdaEvent;
-use percent_encoding::percent_decode_str;
 use platform::clock;
 use platform::queue::{Backoff, Beat, Queue, receives};
 use records::files::{self, Progress};
 use records::licences;
 use registry::Registry;
-use serde::Deserialize;
 use series::Mapper;
 use uuid::Uuid;
 
-/// The name of the message with which S3 tests a queue.
-const TEST_EVENT: &str = "s3:TestEvent";
+use crate::dropped::{Address, Done, Dropped, address, dropped};
+use crate::turn::Turn;
 
 /// A file that fails is tried again after 20 s, 2 min, 12 min, 72 min. The queue gives five tries, so the database may be gone
 /// for almost an hour and a half before a file is given up.
@@ -63,6 +63,8 @@ pub struct Context {
     queue: Queue,
     /// ARN of the queue of those that came too often.
     dead_letters: String,
+    /// How long a file goes on when something else waits.
+    turn: Duration,
 }
 
 impl Context {
@@ -71,9 +73,10 @@ impl Context {
     /// # Errors
     /// When a variable is missing or malformed.
     pub async fn from_environment() -> Result<Self> {
-        let database = platform::database::from_environment()?;
+        let database = platform::database::from_environment()?.with_timeouts(Timeouts::WORK);
         let configuration = platform::aws_configuration().await;
         let registry = platform::environment::required("REGISTRY_TABLE")?;
+        let turn = platform::environment::required("FILE_TURN_SECONDS")?;
         Ok(Self {
             database,
             definitions: Definitions::default(),
@@ -81,6 +84,10 @@ impl Context {
             registry: Registry::connect_to(&configuration, registry),
             queue: Queue::from_environment("FILES_QUEUE_URL").await?,
             dead_letters: platform::environment::required("FILES_DEAD_LETTER_QUEUE_ARN")?,
+            turn: turn
+                .parse()
+                .map(Duration::from_secs)
+                .context("FILE_TURN_SECONDS is no number")?,
         })
     }
 }
@@ -92,6 +99,15 @@ struct Loaded {
     accepted: usize,
     /// Rows that became dead letters.
     rejected: usize,
+    /// What is loaded of a file whose turn is over and that has more.
+    rest_after: Option<Done>,
+}
+
+impl Loaded {
+    fn count(&mut self, chunk: &Chunk) {
+        self.accepted += chunk.facts.len();
+        self.rejected += chunk.refused.len();
+    }
 }
 
 /// Takes messages of the files' queue, each of which tells of dropped objects.
@@ -159,82 +175,29 @@ async fn load_all(context: &Context, message: &SqsMessage) -> Result<()> {
 }
 
 async fn load_each(context: &Context, message: &SqsMessage) -> Result<()> {
-    for Dropped { bucket, key, .. } in dropped(body(message))? {
-        let loaded = load(context, &bucket, &key, receives(message))
+    for (position, file) in dropped(body(message))?.iter().enumerate() {
+        let key = file.key.as_str();
+        let loaded = load(context, file, receives(message))
             .await
             .with_context(|| format!("load {key}"))?;
-        tracing::info!(key, accepted = loaded.accepted, rejected = loaded.rejected, "loaded");
+        let Loaded { accepted, rejected, .. } = loaded;
+        let Some(done) = loaded.rest_after else {
+            tracing::info!(key, accepted, rejected, "loaded");
+            continue;
+        };
+        // Its message is done once the rest has one of its own. Where both are there for a moment, each part counts once.
+        let rest = turn::rest(body(message), position, done)?;
+        context.queue.send_in_group(address(key)?.client, rest).await?;
+        tracing::info!(
+            key,
+            accepted,
+            rejected,
+            rows = done.rows,
+            "a file makes way: its rest is queued"
+        );
+        break;
     }
     Ok(())
-}
-
-/// An object that was put on the bucket.
-#[derive(Debug, PartialEq, Eq)]
-struct Dropped {
-    bucket: String,
-    key: String,
-    /// What tells its bytes from others.
-    etag: String,
-    /// What tells this time that it was put from others, also of the same bytes; empty where S3 does not say.
-    version: String,
-}
-
-/// The body of a message from S3.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Notification {
-    /// Only in the message with which S3 tests the queue when notifications are set up.
-    event: Option<String>,
-    #[serde(default)]
-    records: Vec<S3EventRecord>,
-}
-
-/// The objects that a message tells of; none in S3's test of the queue.
-fn dropped(body: &str) -> Result<Vec<Dropped>> {
-    let notification: Notification = serde_json::from_str(body).context("the message is not a notification from S3")?;
-    if notification.event.as_deref() == Some(TEST_EVENT) {
-        tracing::info!("S3 has tried the queue of files");
-        return Ok(Vec::new());
-    }
-    if notification.records.is_empty() {
-        bail!("the message tells of no objects");
-    }
-    let object = |record: S3EventRecord| {
-        let bucket = record.s3.bucket.name.context("the message names no bucket")?;
-        let key = record.s3.object.key.context("the message names no key")?;
-        let [etag, sequencer] = [record.s3.object.e_tag, record.s3.object.sequencer].map(Option::unwrap_or_default);
-        Ok(Dropped {
-            bucket,
-            key: decoded(&key),
-            version: format!("{etag}/{sequencer}"),
-            etag,
-        })
-    };
-    notification.records.into_iter().map(object).collect()
-}
-
-/// An object's key: S3 writes it into its events as forms do, a space as a plus.
-fn decoded(key: &str) -> String {
-    let spaced = key.replace('+', " ");
-    percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
-}
-
-/// The parts of an object's key.
-#[derive(Clone, Copy)]
-struct Address<'a> {
-    client: Uuid,
-    entity: &'a str,
-}
-
-fn address(key: &str) -> Result<Address<'_>> {
-    let mut parts = key.splitn(3, '/');
-    let (Some(client), Some(entity), Some(_name)) = (parts.next(), parts.next(), parts.next()) else {
-        bail!("the key {key:?} is not of the form client/Entity/name");
-    };
-    let client = client
-        .parse()
-        .with_context(|| format!("the key {key:?} does not begin with a client's id"))?;
-    Ok(Address { client, entity })
 }
 
 /// A file that is told of, also where it can't be read.
@@ -258,7 +221,8 @@ impl Target<'_> {
     }
 }
 
-async fn load(context: &Context, bucket: &str, key: &str, tries: u32) -> Result<Loaded> {
+async fn load(context: &Context, dropped: &Dropped, tries: u32) -> Result<Loaded> {
+    let Dropped { bucket, key, .. } = dropped;
     let Ok(address) = address(key) else {
         // There is no client to tell, and another try would fail the same way.
         tracing::error!(
@@ -299,6 +263,12 @@ async fn load(context: &Context, bucket: &str, key: &str, tries: u32) -> Result<
         target,
         placed,
         tries,
+        // Another object that was put under the key since has a message of its own.
+        done: if dropped.etag.trim_matches('"') == version {
+            dropped.done
+        } else {
+            Done::default()
+        },
     };
     file.keep(Progress::Writing, &Loaded::default()).await?;
     let mapper = Mapper::new(file.placed.entity.clone());
@@ -341,32 +311,46 @@ struct File<'a> {
     placed: Placed,
     /// How often its message has come, this time included.
     tries: u32,
+    /// What earlier turns have loaded.
+    done: Done,
 }
 
 impl File<'_> {
     async fn load(&self, mut chunks: Chunks<'_>) -> Result<Loaded> {
         let mut loaded = Loaded::default();
-        for number in 0_usize.. {
-            let Some(chunk) = guarded(|| chunks.next().transpose()).transpose() else {
-                break;
-            };
-            match chunk {
-                Ok(chunk) => self.write(number, chunk, &mut loaded).await?,
+        let (mut turn, mut done) = (Turn::new(self.context.turn), self.done);
+        while let Some(chunk) = guarded(|| chunks.next().transpose()).transpose() {
+            let mut chunk = match chunk {
+                Ok(chunk) => chunk,
                 Err(error) => {
                     let reason = format!("after {} rows: {error}", loaded.accepted + loaded.rejected);
                     return Ok(refuse(self.context, self.target, &reason, &loaded).await?);
                 }
+            };
+            loaded.count(&chunk);
+            let rows = chunk.end();
+            chunk.begin_at(done.rows);
+            if chunk.is_empty() {
+                continue;
             }
+            turn.begin();
+            self.write(done.parts, chunk).await?;
+            done = Done {
+                parts: done.parts + 1,
+                rows,
+            };
             self.keep(Progress::Writing, &loaded).await?;
+            if turn.is_over(&self.context.queue).await {
+                loaded.rest_after = Some(done);
+                return Ok(loaded);
+            }
         }
         self.keep(Progress::Finished, &loaded).await?;
         Ok(loaded)
     }
 
-    async fn write(&self, number: usize, chunk: Chunk, loaded: &mut Loaded) -> Result<()> {
+    async fn write(&self, number: usize, chunk: Chunk) -> Result<()> {
         let Target { address, key, version } = self.target;
-        loaded.accepted += chunk.facts.len();
-        loaded.rejected += chunk.refused.len();
         let id = batch_id(address.client, key, version, &number.to_string());
         let (database, batches) = (&self.context.database, [batch(id, chunk)]);
         let effort = Effort {
@@ -441,6 +425,7 @@ async fn refuse_as(
     let loaded = Loaded {
         accepted: loaded.accepted,
         rejected: loaded.rejected + 1,
+        rest_after: None,
     };
     keep(context, target, Progress::Refused(reason), &loaded).await?;
     Ok(loaded)

@@ -85,3 +85,62 @@ fn a_reader_that_panics_is_a_file_that_can_not_be_read() {
     let refused = guarded(|| -> Result<(), FileError> { Err(FileError::UnknownFormat("a.txt".to_owned())) });
     assert!(matches!(refused, Err(FileError::UnknownFormat(_))), "{refused:?}");
 }
+
+#[test]
+fn the_rest_of_a_file_is_told_by_the_objects_and_what_is_loaded() {
+    let mut notification: Value = serde_json::from_str(&body(FILE)).unwrap();
+    let first = notification["Records"][0].clone();
+    let mut second = first.clone();
+    second["s3"]["object"]["key"] = "a/Flight/second.csv".into();
+    notification["Records"].as_array_mut().unwrap().push(second);
+    let whole = notification.to_string();
+    for (position, parts, expected) in [
+        (0, 7, vec![("flights-2026-03-01.csv", 7), ("second.csv", 0)]),
+        (1, 1, vec![("second.csv", 1)]),
+    ] {
+        let done = |parts: usize| Done {
+            parts,
+            rows: parts * 1_000,
+        };
+        let rest = turn::rest(&whole, position, done(parts)).unwrap();
+        let told = dropped(&rest).unwrap();
+        let told: Vec<_> = told
+            .iter()
+            .map(|file| (file.key.rsplit('/').next().unwrap(), file.done))
+            .collect();
+        let expected: Vec<_> = expected.into_iter().map(|(name, parts)| (name, done(parts))).collect();
+        assert_eq!(told, expected);
+        let again = turn::rest(&rest, 0, done(parts + 1)).unwrap();
+        assert_eq!(dropped(&again).unwrap()[0].done, done(parts + 1), "a rest has a rest");
+    }
+}
+
+#[test]
+fn a_part_begins_where_the_one_before_ended_however_parts_are_cut() {
+    let mut file = String::from("time,carrier\n");
+    for row in 0..40_i32 {
+        // Every third row is refused.
+        let time = if row % 3 == 2 { "never" } else { "2026-03-01T10:00:00Z" };
+        file.push_str(&format!("{time},A{row}\n"));
+    }
+    let definition = json!({ "code": "Flight", "domain": "air", "time": "time", "attributes": [{ "name": "carrier", "type": "text" }] });
+    let definition: catalog::EntityDefinition = serde_json::from_value(definition).unwrap();
+    let mapper = Mapper::new(definition.validate().unwrap().into());
+    let chunk = || {
+        Chunks::open(Format::Csv, file.clone().into(), &mapper, clock::now())
+            .unwrap()
+            .next()
+            .unwrap()
+            .unwrap()
+    };
+    for begin in [0, 1, 2, 3, 17, 38, 39, 40] {
+        let mut rest = chunk();
+        rest.begin_at(begin);
+        let refused = rest.refused.iter().map(|row| row.position);
+        let mut rows: Vec<usize> = rest.positions.iter().copied().chain(refused).collect();
+        rows.sort_unstable();
+        assert_eq!(rows, (begin..40).collect::<Vec<_>>());
+        assert_eq!((rest.facts.len(), rest.is_empty()), (rest.positions.len(), begin == 40));
+        assert!(rest.is_empty() || rest.end() == 40);
+    }
+}

@@ -7,7 +7,7 @@ mod due;
 mod text;
 
 use anyhow::{Context as _, Result};
-use database::Database;
+use database::{Database, Timeouts};
 use identity::licence::notice::NOTICE_DAYS;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use lambda_runtime::LambdaEvent;
@@ -40,7 +40,7 @@ impl Context {
     /// When a variable is missing or malformed.
     pub async fn from_environment() -> Result<Self> {
         let from = environment::required("MAIL_FROM")?;
-        let database = platform::database::from_environment()?;
+        let database = platform::database::from_environment()?.with_timeouts(Timeouts::REQUEST);
         Ok(Self::new(
             database,
             Mailer::new(&platform::aws_configuration().await, from),

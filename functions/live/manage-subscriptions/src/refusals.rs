@@ -22,6 +22,14 @@ pub(crate) fn registry(error: registry::Error) -> Refusal {
                 .at("/topics")
                 .hint("unsubscribe from some, or close dashboards that are not looked at")
         }
+        registry::Error::Service { ref source, .. } if source.is_unavailable() => {
+            tracing::error!(
+                cause = format!("{:#}", anyhow::Error::from(error)),
+                "the registry is unavailable"
+            );
+            let detail = "the registry does not answer, or refuses for now, so the message could not be served";
+            Refusal::new(RefusalKind::Unavailable, detail).hint("send it again in a moment")
+        }
         other => internal(&other.into()),
     }
 }

@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use answer::Definitions;
-use catalog::{Kpi, Level};
+use catalog::Level;
 use database::{Database, Error, Residence};
 use jiff::Timestamp;
 use live::Topic;
 use records::definitions::ClientCatalog;
 use uuid::Uuid;
 
-/// The definitions.
-#[derive(Default)]
+/// The definitions; clones share them.
+#[derive(Clone, Default)]
 pub struct Catalogs(Definitions);
 
 impl Catalogs {
@@ -29,12 +29,16 @@ impl Catalogs {
         self.0.forget(client);
     }
 
-    /// A topic's KPI with its client's definitions.
+    /// Whether the definitions of a client were loaded, also when they can't be read.
     #[must_use]
-    pub fn kpi(&self, topic: &Topic) -> Option<(Arc<ClientCatalog>, Arc<Kpi>)> {
-        let definitions = self.0.known(topic.client)?;
-        let kpi = Arc::clone(definitions.catalog.kpi(&topic.kpi)?);
-        Some((definitions, kpi))
+    pub fn has(&self, client: Uuid) -> bool {
+        self.0.is_loaded(client)
+    }
+
+    /// The definitions of a client, if they are loaded and can be read.
+    #[must_use]
+    pub fn of(&self, client: Uuid) -> Option<Arc<ClientCatalog>> {
+        self.0.known(client)
     }
 
     /// The database in which a client's facts are read; `None` while its definitions are not known.
@@ -51,6 +55,10 @@ impl Catalogs {
 }
 
 impl live::Calendar for Catalogs {
+    fn knows(&self, client: Uuid) -> bool {
+        self.has(client)
+    }
+
     fn start(&self, client: Uuid, period: Level, at: Timestamp) -> Timestamp {
         self.calendar(client).start(period, at)
     }
@@ -60,7 +68,8 @@ impl live::Calendar for Catalogs {
     }
 
     fn uses(&self, topic: &Topic, entity: &str) -> bool {
-        self.kpi(topic)
-            .is_none_or(|(_, kpi)| kpi.formula.entities().contains(entity))
+        let definitions = self.of(topic.client);
+        let kpi = definitions.as_ref().and_then(|known| known.catalog.kpi(&topic.kpi));
+        kpi.is_none_or(|kpi| kpi.formula.entities().contains(entity))
     }
 }

@@ -4,9 +4,10 @@
 //! What is sent to whom is decided by [`live::Publisher`], which is pure; this crate reads, posts and keeps time.
 //!
 //! - [`standby`]: who publishes and who stands by; [`keep`]: how a lease is kept; [`run`]: the loop and the hand-over;
-//!   [`pace`]: whose turn it is; `start`: what it starts from; [`tick`]: what one turn reads; [`post`]: frames to connections;
+//!   [`pace`]: whose turn it is; `start`: what it starts from; [`tick`]: what one turn reads; [`apart`]: what is read beside the turns; [`post`]: frames to connections;
 //!   [`catalogs`]: definitions of the clients that watch
 
+pub mod apart;
 pub mod catalogs;
 pub mod keep;
 mod listen;
@@ -23,19 +24,22 @@ use api::QueuedWake;
 use database::Database;
 use facts::notifications;
 use lambda_runtime::LambdaEvent;
+use platform::connections::Connections;
 use platform::environment;
 use platform::queue::Queue;
 use registry::Registry;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::post::Poster;
+use crate::post::{POST_TIMEOUT, Poster};
 use crate::report::Report;
 
 /// What the function has from its environment.
 pub struct Context {
     /// Facts, rollups, definitions.
     pub database: Database,
+    /// The same, over a connection of its own: what is read apart from the ticks keeps none of them waiting.
+    pub database_apart: Database,
     /// Connections, subscriptions, the lease.
     pub registry: Registry,
     /// The connections' endpoint.
@@ -51,10 +55,13 @@ impl Context {
     /// When a variable is missing or malformed.
     pub async fn from_environment() -> Result<Self> {
         let configuration = platform::aws_configuration().await;
+        let endpoint = environment::required("CONNECTIONS_ENDPOINT")?;
+        let connections = Connections::new(&configuration, &endpoint, POST_TIMEOUT)?;
         Ok(Self {
             database: platform::database::from_environment()?.with_timeouts(run::TIMEOUTS),
+            database_apart: platform::database::from_environment()?.with_timeouts(run::TIMEOUTS),
             registry: Registry::connect_to(&configuration, environment::required("REGISTRY_TABLE")?),
-            poster: Poster::new(&configuration, &environment::required("CONNECTIONS_ENDPOINT")?),
+            poster: Poster::new(connections),
             wake_queue: Queue::from_environment("PUBLISHER_WAKE_QUEUE_URL").await?,
         })
     }

@@ -5,13 +5,8 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use aws_sdk_apigatewaymanagement::Client;
-use aws_sdk_apigatewaymanagement::config::retry::RetryConfig;
-use aws_sdk_apigatewaymanagement::config::timeout::TimeoutConfig;
-use aws_sdk_apigatewaymanagement::config::{Builder, StalledStreamProtectionConfig};
-use aws_sdk_apigatewaymanagement::operation::post_to_connection::PostToConnectionError;
-use aws_sdk_apigatewaymanagement::primitives::Blob;
 use live::{Failure, Outgoing};
+use platform::connections::{Connections, PostError};
 use tokio::sync::Semaphore;
 use tokio::task::{Id, JoinError, JoinSet};
 use uuid::Uuid;
@@ -23,6 +18,9 @@ pub const MAX_POSTS: usize = 64;
 
 /// Connections whose frames are composed and have no report: enough to keep all places busy, and few enough that what is posted is new.
 pub const MAX_POSTS_AHEAD: usize = 2 * MAX_POSTS;
+
+/// Connections that are composed for at once. What is heard meanwhile waits for it: with 500 channels each, some 5 ms.
+pub const MAX_COMPOSED: usize = 16;
 
 /// Of the posts under way, those to one client: however many connections one has, another's next frame waits for a place no longer than a post takes.
 pub const MAX_POSTS_PER_CLIENT: usize = 48;
@@ -96,7 +94,7 @@ impl Posts {
 /// Posts frames.
 #[derive(Clone)]
 pub struct Poster {
-    client: Client,
+    connections: Connections,
     places: Arc<Semaphore>,
     /// Of each client that something is posted to.
     clients: Arc<Mutex<BTreeMap<Uuid, Weak<Semaphore>>>>,
@@ -105,16 +103,9 @@ pub struct Poster {
 impl Poster {
     /// A poster to the connections of one WebSocket API.
     #[must_use]
-    pub fn new(configuration: &aws_config::SdkConfig, endpoint: &str) -> Self {
-        // No retries: by the time of a second try there are newer values. And no watch over a stream that stalls: a frame is small, and has its own limit.
-        let configuration = Builder::from(configuration)
-            .endpoint_url(endpoint)
-            .retry_config(RetryConfig::disabled())
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .timeout_config(TimeoutConfig::builder().operation_timeout(POST_TIMEOUT).build())
-            .build();
+    pub fn new(connections: Connections) -> Self {
         Self {
-            client: Client::from_conf(configuration),
+            connections,
             places: Arc::new(Semaphore::new(MAX_POSTS)),
             clients: Arc::default(),
         }
@@ -163,18 +154,12 @@ impl Poster {
             tracing::warn!(connection, "a post came too late to be begun under this lease");
             return Err(Failure::Other);
         }
-        let sent = self
-            .client
-            .post_to_connection()
-            .connection_id(connection)
-            .data(Blob::new(frame.into_bytes()))
-            .send()
-            .await;
-        sent.map(|_| ()).map_err(|error| match error.into_service_error() {
-            PostToConnectionError::GoneException(_) => Failure::Gone,
-            PostToConnectionError::LimitExceededException(_) => Failure::Throttled,
-            other => {
-                tracing::warn!(connection, cause = %other, "post failed");
+        let posted = self.connections.post(connection, frame.into()).await;
+        posted.map_err(|error| match error {
+            PostError::Gone => Failure::Gone,
+            PostError::Throttled => Failure::Throttled,
+            PostError::TimedOut | PostError::Other(_) => {
+                tracing::warn!(connection, cause = %error, "post failed");
                 Failure::Other
             }
         })

@@ -2,6 +2,8 @@
 //!
 //! It never publishes without its lease, which is renewed in the background; one that could not renew it stops before the lease ends. So there are never two.
 
+mod follow;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,30 +15,31 @@ use facts::notifications::{Listener, Notification};
 use jiff::{SignedDuration, Timestamp};
 use live::{Failure, Publisher, Touched, Verdict, Watermark};
 use platform::clock;
-use registry::{Changes, Peer};
+use registry::Peer;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::Context;
+use crate::apart::Apart;
 use crate::catalogs::Catalogs;
 use crate::keep::Kept;
 use crate::listen::{listen, next_notification};
 use crate::pace::Pace;
-use crate::post::{MAX_POSTS_AHEAD, Posted, Posts};
+use crate::post::{MAX_COMPOSED, MAX_POSTS_AHEAD, Posted, Posts};
 use crate::report::Report;
 use crate::standby::{self, PUBLISHING};
 use crate::start;
-use crate::tick;
+use crate::tick::{self, Found};
 
 /// Least time between two turns of one client: its commits within it are told in one frame. Ten posts a second to a connection at most.
-const TICK_MIN: Duration = Duration::from_millis(100);
+pub(crate) const TICK_MIN: Duration = Duration::from_millis(100);
 
 /// Most time between two ticks: buckets close, and changes are looked for, even when notifications fail.
 const TICK_MAX: Duration = Duration::from_secs(1);
 
 /// No statement of a tick is begun after this, and none lasts longer.
-const READ_FOR: Duration = Duration::from_secs(6);
+pub(crate) const READ_FOR: Duration = Duration::from_secs(6);
 
 /// What the server lets a statement and a lock wait. A table that is being altered must not hold up everybody's values: its topics are refused after
 /// this.
@@ -46,7 +49,7 @@ pub const TIMEOUTS: Timeouts = Timeouts {
 };
 
 /// The longest that a tick reads even when the server does not answer: twice [`READ_FOR`].
-const READ_LIMIT: Duration = Duration::from_secs(12);
+pub(crate) const READ_LIMIT: Duration = Duration::from_secs(12);
 
 /// How long before Lambda's limit a run ends, so that there is time to hand over.
 const RESERVE: SignedDuration = SignedDuration::from_secs(10);
@@ -91,6 +94,7 @@ struct Turn<'a> {
     catalogs: Catalogs,
     listener: Option<Listener>,
     pace: Pace,
+    apart: Apart,
     watermarks: BTreeMap<Uuid, Watermark>,
     posts: Posts,
     prunes: Arc<Semaphore>,
@@ -153,6 +157,7 @@ impl<'a> Turn<'a> {
             catalogs: Catalogs::default(),
             listener,
             pace: Pace::new(TICK_MIN),
+            apart: Apart::default(),
             watermarks: BTreeMap::new(),
             posts: Posts::default(),
             prunes: Arc::new(Semaphore::new(MAX_PRUNES)),
@@ -188,6 +193,7 @@ impl<'a> Turn<'a> {
                 return;
             }
             self.send();
+            self.begin_apart().await;
             if self.is_done(&news, until).await {
                 return;
             }
@@ -239,6 +245,13 @@ impl<'a> Turn<'a> {
         if has_more && self.has_room() {
             until = ticked;
         }
+        if let Some(next) = self
+            .apart
+            .next()
+            .filter(|_| self.publisher.has_reads_apart_due(clock::now()))
+        {
+            until = until.min(next.max(ticked + TICK_MIN));
+        }
         loop {
             let due = [self.pace.next(), news.due(ticked)].into_iter().flatten().min();
             let until_now = due.map_or(until, |due| due.min(until));
@@ -252,6 +265,10 @@ impl<'a> Turn<'a> {
                         break;
                     }
                 },
+                found = self.apart.found() => {
+                    self.settle_apart(found);
+                    break;
+                }
                 Some(posted) = self.posts.next() => {
                     has_more |= self.report_post(posted);
                     if has_more && self.has_room() {
@@ -275,7 +292,7 @@ impl<'a> Turn<'a> {
 
     /// Whether so many posts are reported that it is worth composing others.
     fn has_room(&self) -> bool {
-        self.posts.under_way() <= MAX_POSTS_AHEAD / 2
+        self.posts.under_way() + 2 * MAX_COMPOSED <= MAX_POSTS_AHEAD
     }
 
     fn note(&mut self, news: &mut News, notification: Notification) {
@@ -319,44 +336,6 @@ impl<'a> Turn<'a> {
         }
     }
 
-    async fn follow_subscriptions(&mut self, news: &News) {
-        if !news.subscriptions {
-            return;
-        }
-        self.is_following = false;
-        let now = clock::now();
-        match self
-            .context
-            .registry
-            .changes(self.kept.lease.shard, self.through, now)
-            .await
-        {
-            Ok(Changes::Since(changes)) => {
-                self.is_following = !changes.is_empty();
-                for (number, change) in changes {
-                    self.publisher.apply(change);
-                    self.through = number;
-                }
-            }
-            Ok(Changes::Lost) => {
-                if let Err(error) = self.read_roster(now).await {
-                    tracing::error!(cause = %error, "the roster can't be read; trying again");
-                }
-            }
-            Err(error) => tracing::error!(cause = %error, "changes of subscriptions can't be read; trying again"),
-        }
-    }
-
-    async fn read_roster(&mut self, now: Timestamp) -> Result<()> {
-        let shard = self.kept.lease.shard;
-        let roster = self.context.registry.roster(shard, now).await?;
-        let controls = self.context.registry.all_controls(shard).await?;
-        self.through = roster.sequence;
-        self.publisher.load(start::connections(roster.connections));
-        self.publisher.load_controls(controls);
-        Ok(())
-    }
-
     /// Reads what may have changed, and how far the data has come.
     async fn read(&mut self, news: &News) {
         let (before, began) = (self.context.database.statements(), Instant::now());
@@ -382,25 +361,49 @@ impl<'a> Turn<'a> {
         } else {
             Some(news.touched.as_slice())
         };
-        let observed = tick::observe(
-            &self.context.database,
-            &self.catalogs,
-            &mut self.publisher,
-            clock::now(),
-            touched,
-            Instant::now() + READ_FOR,
-        );
-        let observed = observed.await;
+        self.publisher.touch(touched);
+        let observed = self.read_asked().await;
         if let Err(error) = &observed {
             tracing::error!(cause = %error, "buckets can't be read; trying again");
         }
         observed.is_ok()
     }
 
+    /// Reads what the publisher asks for in this tick.
+    async fn read_asked(&mut self) -> Result<(), database::Error> {
+        let (database, catalogs, now) = (&self.context.database, &self.catalogs, clock::now());
+        let publisher = &mut self.publisher;
+        let (reads, asked) = tick::ask(database, catalogs, publisher, now).await;
+        let mut settle = |found| tick::settle(publisher, found, now);
+        let answered = tick::answer(database, catalogs, reads, Instant::now() + READ_FOR, &mut settle).await;
+        asked.and(answered)
+    }
+
+    /// Begins to read what is read apart, if its turn has come: after what is due to others was sent, because many topics are looked at for it.
+    async fn begin_apart(&mut self) {
+        if self.apart.next().is_none_or(|next| next > Instant::now()) {
+            return;
+        }
+        let (context, catalogs) = (self.context, &self.catalogs);
+        let (reads, asked) = tick::ask_apart(&context.database, catalogs, &mut self.publisher, clock::now()).await;
+        if let Err(error) = asked {
+            tracing::error!(cause = %error, "definitions can't be read; trying again");
+        }
+        if !reads.is_empty() {
+            self.apart.start(&context.database_apart, catalogs, reads);
+        }
+    }
+
+    /// What was read apart is observed with the next tick.
+    fn settle_apart(&mut self, found: Vec<Found>) {
+        tick::settle(&mut self.publisher, found, clock::now());
+        self.publisher.end_apart();
+    }
+
     /// Ends the tick: what changed goes to those who watch it.
     fn send(&mut self) {
         let began = Instant::now();
-        let room = MAX_POSTS_AHEAD.saturating_sub(self.posts.under_way());
+        let room = MAX_POSTS_AHEAD.saturating_sub(self.posts.under_way()).min(MAX_COMPOSED);
         for outgoing in self.publisher.frames_within(room, clock::now(), &self.watermarks) {
             self.report.frames += outgoing.frames.len() as u64;
             self.report.bytes += outgoing.frames.iter().map(|frame| frame.len() as u64).sum::<u64>();
@@ -460,6 +463,8 @@ impl<'a> Turn<'a> {
 
     /// Waits for posts under way, hands the state over and gives the lease up.
     async fn end(mut self) -> Result<Report> {
+        // The successor reads every window.
+        self.apart = Apart::default();
         while let Some(posted) = self.posts.next().await {
             self.report_post(posted);
         }

@@ -11,6 +11,8 @@ use answer::{Answers, Asked, Batch, Outcome};
 use catalog::Kpi;
 use database::{Database, Error, Residence};
 use facts::watermarks;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
 use jiff::Timestamp;
 use live::{Observed, Publisher, TopicRead, Touched, Watermark};
 use records::definitions::ClientCatalog;
@@ -20,8 +22,23 @@ use uuid::Uuid;
 
 use crate::catalogs::Catalogs;
 
-/// Reads what the publisher asks for and lets it observe. What can't be read is refused, by itself; after `until` no further statement is begun,
-/// and what is left is asked for again. Databases are read at the same time.
+/// What became of a topic's read.
+pub struct Found {
+    read: TopicRead,
+    answer: Answer,
+}
+
+enum Answer {
+    /// Its buckets that have facts, and the value of one that has none.
+    Values(Vec<Observed>, Option<f64>),
+    /// It can't be answered, because of what it asks.
+    Refused(String),
+    /// There was no time for it, or a definition changed just now.
+    Later,
+}
+
+/// Reads what the publisher asks for and lets it observe, also what it reads apart. What can't be read is refused, by itself; after `until` no further statement is
+/// begun, and what is left is asked for again.
 ///
 /// # Errors
 /// When a database fails: what was not observed by then is asked for again. Clients of others have had their turn.
@@ -33,29 +50,70 @@ pub async fn observe(
     touched: Option<&[Touched]>,
     until: Instant,
 ) -> Result<(), Error> {
+    publisher.touch(touched);
+    let (reads, asked) = ask(database, catalogs, publisher, now).await;
+    let mut settled = |found| settle(publisher, found, now);
+    let answered = answer(database, catalogs, reads, until, &mut settled).await;
+    let (reads, asked_apart) = ask_apart(database, catalogs, publisher, now).await;
+    let mut settled = |found| settle(publisher, found, now);
+    let answered_apart = answer(database, catalogs, reads, until, &mut settled).await;
+    publisher.end_apart();
+    asked.and(answered).and(asked_apart).and(answered_apart)
+}
+
+/// What the publisher asks for in this tick, and whether a database failed: its clients are asked for again.
+pub async fn ask(
+    database: &Database,
+    catalogs: &Catalogs,
+    publisher: &mut Publisher,
+    now: Timestamp,
+) -> (Vec<TopicRead>, Result<(), Error>) {
     // A tick in which nothing is to be read needs no connection.
-    if !publisher.has_reads_due(now, touched) {
-        return Ok(());
+    if !publisher.has_reads_due(now) {
+        return (Vec::new(), Ok(()));
     }
-    let mut outcome = catalogs.load(database, &publisher.clients().collect()).await;
-    let mut reads = publisher.reads(now, touched, catalogs);
-    if outcome.is_err() {
-        reads.retain(|read| catalogs.place(read.topic.client).is_some());
+    let loaded = load_definitions(database, catalogs, publisher).await;
+    (publisher.reads(now, Some(&[]), catalogs), loaded)
+}
+
+/// What the publisher asks for that is read beside the ticks, and whether a database failed: its clients are asked for again.
+pub async fn ask_apart(
+    database: &Database,
+    catalogs: &Catalogs,
+    publisher: &mut Publisher,
+    now: Timestamp,
+) -> (Vec<TopicRead>, Result<(), Error>) {
+    if !publisher.has_reads_apart_due(now) {
+        return (Vec::new(), Ok(()));
     }
-    // What fails in company is asked once more alone: only one of them may be at fault.
-    for batch in [Batch::default, Batch::apart] {
-        let rounds: Vec<(Residence, Round)> = by_place(catalogs, std::mem::take(&mut reads))
-            .into_iter()
-            .map(|(place, reads)| (place, Round::plan(catalogs, batch(), reads, publisher, now)))
-            .collect();
-        let answers = rounds.iter().map(|(place, round)| round.read(database, *place, until));
-        let answers = futures::future::join_all(answers).await;
-        for ((_, round), answers) in rounds.iter().zip(answers) {
-            match answers {
-                Ok(answers) => reads.extend(settle(&answers, round, publisher, now)),
-                Err(error) => outcome = Err(error),
-            }
-        }
+    let loaded = load_definitions(database, catalogs, publisher).await;
+    (publisher.reads_apart(now, catalogs), loaded)
+}
+
+/// Loads definitions of clients that are not known, without which it can't be told what is to be read.
+async fn load_definitions(database: &Database, catalogs: &Catalogs, publisher: &Publisher) -> Result<(), Error> {
+    catalogs.load(database, &publisher.clients().collect()).await
+}
+
+/// Answers what was asked for: each database by itself and at the same time, and what it answers is taken as soon as it is there, so that one that does not
+/// answer keeps nobody else waiting.
+///
+/// # Errors
+/// When a database fails; what others answer is taken.
+pub async fn answer(
+    database: &Database,
+    catalogs: &Catalogs,
+    reads: Vec<TopicRead>,
+    until: Instant,
+    take: &mut (impl FnMut(Vec<Found>) + Send),
+) -> Result<(), Error> {
+    let mut outcome = Ok(());
+    let places = by_place(catalogs, reads).into_iter();
+    let reading = places.map(|(place, reads)| answer_at(database, catalogs, place, reads, until).boxed());
+    let mut reading: FuturesUnordered<_> = reading.collect();
+    while let Some((found, answered)) = reading.next().await {
+        take(found);
+        outcome = outcome.and(answered);
     }
     outcome
 }
@@ -68,6 +126,41 @@ fn by_place(catalogs: &Catalogs, reads: Vec<TopicRead>) -> BTreeMap<Residence, V
         places.entry(place).or_default().push(read);
     }
     places
+}
+
+/// Answers what is read in one database.
+async fn answer_at(
+    database: &Database,
+    catalogs: &Catalogs,
+    place: Residence,
+    mut reads: Vec<TopicRead>,
+    until: Instant,
+) -> (Vec<Found>, Result<(), Error>) {
+    let mut found = Vec::with_capacity(reads.len());
+    let session = match database.session_at(place).await {
+        Ok(session) => session,
+        Err(error) => return (found, Err(error)),
+    };
+    // What fails in company is asked once more alone: only one of them may be at fault.
+    for batch in [Batch::default(), Batch::apart()] {
+        let round = Round::plan(catalogs, batch, place, reads, &mut found);
+        match round.batch.read_each(&session, until).await {
+            Ok(answers) => reads = round.answered(&answers, &mut found),
+            Err(error) => return (found, Err(error)),
+        }
+    }
+    (found, Ok(()))
+}
+
+/// Lets the publisher observe what was found.
+pub fn settle(publisher: &mut Publisher, found: Vec<Found>, now: Timestamp) {
+    for Found { read, answer } in found {
+        match answer {
+            Answer::Values(values, empty) => publisher.observe(&read, &values, empty),
+            Answer::Refused(reason) => refuse(publisher, &read, now, &reason),
+            Answer::Later => {}
+        }
+    }
 }
 
 /// Topics with the batch of reads that answers them.
@@ -85,24 +178,34 @@ struct Planned {
 }
 
 impl Round {
-    async fn read(&self, database: &Database, place: Residence, until: Instant) -> Result<Answers<'_>, Error> {
-        let session = database.session_at(place).await?;
-        self.batch.read_each(&session, until).await
-    }
-
     /// Plans topics. One that can't be planned, because a definition changed after its subscription was checked, is refused.
     fn plan(
         catalogs: &Catalogs,
         mut batch: Batch,
+        place: Residence,
         reads: Vec<TopicRead>,
-        publisher: &mut Publisher,
-        now: Timestamp,
+        found: &mut Vec<Found>,
     ) -> Self {
         let mut planned = Vec::with_capacity(reads.len());
         for read in reads {
-            let Some((definitions, kpi)) = catalogs.kpi(&read.topic) else {
-                let reason = format!("there is no KPI {:?} any more", read.topic.kpi);
-                refuse(publisher, &read, now, &reason);
+            let (client, code) = (read.topic.client, &read.topic.kpi);
+            let definitions = catalogs.of(client);
+            let has_moved = definitions
+                .as_ref()
+                .is_some_and(|known| known.residence.place() != place);
+            // Read apart, they may have changed since, and are loaded anew before it is asked again.
+            if has_moved || !catalogs.has(client) {
+                let answer = Answer::Later;
+                found.push(Found { read, answer });
+                continue;
+            }
+            let kpi = definitions
+                .as_ref()
+                .and_then(|known| known.catalog.kpi(code))
+                .map(Arc::clone);
+            let (Some(definitions), Some(kpi)) = (definitions, kpi) else {
+                let answer = Answer::Refused(format!("there is no KPI {code:?} any more"));
+                found.push(Found { read, answer });
                 continue;
             };
             match batch.add(read.topic.client, &definitions, &request(&read, &kpi)) {
@@ -112,10 +215,35 @@ impl Round {
                     kpi,
                     asked,
                 }),
-                Err(reason) => refuse(publisher, &read, now, &reason),
+                Err(reason) => {
+                    let answer = Answer::Refused(reason.to_string());
+                    found.push(Found { read, answer });
+                }
             }
         }
         Self { batch, planned }
+    }
+
+    /// Takes what was answered, and returns what may be answered alone.
+    fn answered(&self, answers: &Answers<'_>, found: &mut Vec<Found>) -> Vec<TopicRead> {
+        let mut alone = Vec::new();
+        for topic in &self.planned {
+            let refusal = answers.outcomes(&topic.asked).find_map(|outcome| match outcome {
+                Outcome::Refused(error) => Some(error),
+                _ => None,
+            });
+            let answer = match refusal {
+                Some(_) if self.batch.is_shared(&topic.asked) => {
+                    alone.push(topic.read.clone());
+                    continue;
+                }
+                Some(error) => Answer::Refused(error.to_string()),
+                None => values(answers, topic).map_or(Answer::Later, |(values, empty)| Answer::Values(values, empty)),
+            };
+            let read = topic.read.clone();
+            found.push(Found { read, answer });
+        }
+        alone
     }
 }
 
@@ -130,27 +258,6 @@ fn request<'a>(read: &'a TopicRead, kpi: &'a Kpi) -> Request<'a> {
         filter: &read.topic.filter,
         by: &[],
     }
-}
-
-/// Lets the publisher observe what was answered, and returns what may be answered alone.
-fn settle(answers: &Answers<'_>, round: &Round, publisher: &mut Publisher, now: Timestamp) -> Vec<TopicRead> {
-    let mut alone = Vec::new();
-    for topic in &round.planned {
-        let refusal = answers.outcomes(&topic.asked).find_map(|outcome| match outcome {
-            Outcome::Refused(error) => Some(error),
-            _ => None,
-        });
-        if let Some(error) = refusal {
-            if round.batch.is_shared(&topic.asked) {
-                alone.push(topic.read.clone());
-            } else {
-                refuse(publisher, &topic.read, now, &error.to_string());
-            }
-        } else if let Some((values, empty)) = values(answers, topic) {
-            publisher.observe(&topic.read, &values, empty);
-        }
-    }
-    alone
 }
 
 fn refuse(publisher: &mut Publisher, read: &TopicRead, now: Timestamp, reason: &str) {

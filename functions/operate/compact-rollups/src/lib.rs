@@ -1,14 +1,23 @@
 //! `compact-rollups`: maintains rollups every minute, in every database. On the Apache edition it moves closed buckets up to hours and days; on the
-//! Community edition it refreshes what late events made stale.
+//! Community edition it refreshes what late events made stale. It also adds a volume when the one for all is full, and clears what clients left that moved away.
+
+use std::time::Duration;
 
 use anyhow::Result;
-use database::Database;
-use facts::compact;
+use database::{Database, Timeouts};
+use facts::compact::{self, Upkeep};
+use facts::volume;
 use lambda_runtime::LambdaEvent;
 use platform::clock;
 use platform::database::in_each;
 use records::cells::clear_departed;
 use serde::Serialize;
+
+/// The function has 300 s; a refresh of aggregates after a large load takes a minute.
+const TIMEOUTS: Timeouts = Timeouts {
+    statement: Duration::from_secs(240),
+    lock: Duration::from_secs(60),
+};
 
 /// What the function has from its environment.
 pub struct Context {
@@ -22,7 +31,7 @@ impl Context {
     /// When a variable is missing or malformed.
     pub fn from_environment() -> Result<Self> {
         Ok(Self {
-            database: platform::database::from_environment()?,
+            database: platform::database::from_environment()?.with_timeouts(TIMEOUTS),
         })
     }
 }
@@ -34,6 +43,8 @@ pub struct Report {
     pub moved: i64,
     /// Stale ranges that were refreshed.
     pub refreshed: u64,
+    /// Entities that were not reached: the next run begins with them.
+    pub left: usize,
 }
 
 /// Runs the upkeep once.
@@ -44,16 +55,26 @@ pub async fn handle(
     context: &Context,
     _event: LambdaEvent<serde_json::Value>,
 ) -> Result<Report, lambda_runtime::Error> {
-    let upkeep = async |database: Database| {
-        let upkeep = compact::run(&database, clock::now()).await?;
-        clear_departed(&database, clock::now()).await?;
-        Ok(upkeep)
-    };
-    let done = in_each(&context.database, upkeep).await?;
+    let work = async |database: Database| upkeep(&database).await;
+    let done = in_each(&context.database, work).await?;
     let report = Report {
         moved: done.iter().map(|upkeep| upkeep.moved).sum(),
         refreshed: done.iter().map(|upkeep| upkeep.refreshed).sum(),
+        left: done.iter().map(|upkeep| upkeep.left).sum(),
     };
-    tracing::info!(moved = report.moved, refreshed = report.refreshed, "upkeep");
+    tracing::info!(
+        moved = report.moved,
+        refreshed = report.refreshed,
+        left = report.left,
+        "upkeep"
+    );
     Ok(report)
+}
+
+/// The upkeep of one database.
+async fn upkeep(database: &Database) -> Result<Upkeep> {
+    let upkeep = compact::run(database, clock::now()).await?;
+    volume::make_room(database).await?;
+    clear_departed(database, clock::now()).await?;
+    Ok(upkeep)
 }

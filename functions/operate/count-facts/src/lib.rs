@@ -1,8 +1,10 @@
 //! `count-facts`: counts the facts of every client, for their quota. What it counts is kept in the registry too, where `accept-events`, which has no
 //! database, looks it up.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
-use database::Database;
+use database::{Database, Timeouts};
 use futures::stream::{self, TryStreamExt as _};
 use jiff::ToSpan as _;
 use jiff::civil::Date;
@@ -20,6 +22,12 @@ const RECOUNTED_DAYS: i64 = 2;
 /// Clients that are kept in the registry at the same time: a thousand of them take half a second.
 const KEPT_AT_ONCE: usize = 16;
 
+/// Counting takes one statement, and the function has 60 s.
+const TIMEOUTS: Timeouts = Timeouts {
+    statement: Duration::from_secs(45),
+    lock: Duration::from_secs(10),
+};
+
 /// What the function has from its environment.
 pub struct Context {
     database: Database,
@@ -33,7 +41,7 @@ impl Context {
     /// When a variable is missing or malformed.
     pub async fn from_environment() -> Result<Self> {
         Ok(Self {
-            database: platform::database::from_environment()?,
+            database: platform::database::from_environment()?.with_timeouts(TIMEOUTS),
             registry: Registry::connect_to(
                 &platform::aws_configuration().await,
                 environment::required("REGISTRY_TABLE")?,

@@ -1,15 +1,16 @@
-//! `fill-groupings`: fills groupings that were added to entities with facts, in steps that others don't feel.
+//! `fill-groupings`: goes on with long work, in steps that others don't feel: fills groupings that were added to entities with facts, and moves entities
+//! between volumes.
 
 use std::time::{Duration, Instant};
 
 use answer::Definitions;
 use anyhow::Result;
-use database::{Database, Error};
-use facts::Placed;
-use facts::fill::{self, Filling};
+use database::{Database, Error, Timeouts};
+use facts::{Placed, work};
 use lambda_runtime::LambdaEvent;
 use platform::database::in_each;
 use serde::Serialize;
+use uuid::Uuid;
 
 /// How long a run goes on: the next one begins a minute after it did.
 pub const RUN: Duration = Duration::from_secs(50);
@@ -26,7 +27,7 @@ impl Context {
     /// When a variable is missing or malformed.
     pub fn from_environment() -> Result<Self> {
         Ok(Self {
-            database: platform::database::from_environment()?,
+            database: platform::database::from_environment()?.with_timeouts(Timeouts::WORK),
         })
     }
 }
@@ -36,9 +37,11 @@ impl Context {
 pub struct Report {
     /// Groupings that became whole.
     pub filled: usize,
+    /// Entities that are where they were to be moved.
+    pub moved: usize,
 }
 
-/// Fills what there is to fill, for as long as a run goes on.
+/// Goes on with what there is to do, for as long as a run goes on.
 ///
 /// # Errors
 /// When the database fails; the next run goes on where this one was.
@@ -47,26 +50,26 @@ pub async fn handle(
     _event: LambdaEvent<serde_json::Value>,
 ) -> Result<Report, lambda_runtime::Error> {
     let until = Instant::now() + RUN;
-    let fill = async |database: Database| {
-        let find = async |filling: &Filling| find(&database, filling).await;
-        Ok(fill::run(&database, find, until).await?)
+    let work = async |database: Database| {
+        let find = async |client, entity| find(&database, client, entity).await;
+        Ok(work::run(&database, find, until).await?)
     };
-    let filled = in_each(&context.database, fill).await?.into_iter().sum();
-    if filled > 0 {
-        tracing::info!(filled, "groupings are whole");
+    let done = in_each(&context.database, work).await?;
+    let worked = work::Worked {
+        filled: done.iter().map(|worked| worked.filled).sum(),
+        moved: done.iter().map(|worked| worked.moved).sum(),
+    };
+    if worked != work::Worked::default() {
+        tracing::info!(filled = worked.filled, moved = worked.moved, "long work is done");
     }
-    Ok(Report { filled })
+    Ok(Report {
+        filled: worked.filled,
+        moved: worked.moved,
+    })
 }
 
-/// Where the entity is whose grouping is filled, by its current definition.
-async fn find(database: &Database, filling: &Filling) -> Result<Option<Placed>, Error> {
-    let known = Definitions::default().current(database, filling.client_id).await?;
-    let placed = known.and_then(|known| {
-        known
-            .placed
-            .values()
-            .find(|placed| placed.place.id == filling.entity_id)
-            .cloned()
-    });
-    Ok(placed)
+/// Where an entity is, by its current definition.
+async fn find(database: &Database, client: Uuid, entity: i32) -> Result<Option<Placed>, Error> {
+    let known = Definitions::default().current(database, client).await?;
+    Ok(known.and_then(|known| known.placed.values().find(|placed| placed.place.id == entity).cloned()))
 }

@@ -20,8 +20,10 @@ pub(crate) struct Placed {
 
 /// Moves a client. What is cut off leaves it in one place or the other, and the same request goes on there.
 pub(crate) async fn place(database: &Database, request: &Request, cell: &str) -> Result<Placed> {
-    if request.entity.is_some() || request.volume.is_some() {
-        bail!("a cell is for a client as a whole: name neither an entity nor a volume with it");
+    if request.entity.is_some() || request.volume.is_some() || request.cancel {
+        bail!(
+            "a cell is for a client as a whole, and a move to one ends with the invocation: name no entity and no volume with it, and don't cancel it"
+        );
     }
     let placement = cells::place(database, request.client, cell).await?;
     Ok(Placed {

@@ -1,14 +1,15 @@
-//! `place-client`: gives a client tables of its own, or moves one of its entities, or all, from one volume to another; or moves the client to another
-//! database. An operator invokes it.
+//! `place-client`: gives a client tables of its own, or has one of its entities, or all, moved from one volume to another, tells how far that is, and gives it up
+//! on wish; or moves the client to another database. An operator invokes it.
 
 mod cell;
 
 use anyhow::{Context as _, Result, bail};
 use database::{Database, Scope, Session};
-use facts::Volume;
+use facts::moves::{self, Begun};
 use facts::ready_made::create_views;
-use facts::relocate::relocate;
 use facts::volume::{add_volume, own_volume, volume_for};
+use facts::{Placed, Volume};
+use jiff::Timestamp;
 use lambda_runtime::LambdaEvent;
 use records::definitions;
 use serde::{Deserialize, Serialize};
@@ -42,62 +43,117 @@ pub struct Request {
     pub entity: Option<String>,
     /// Name of the volume; one that is made for the client, where its new entities are placed too, when absent.
     pub volume: Option<String>,
-    /// Name of the cell that the whole client is moved to, or `home`; neither an entity nor a volume is named then.
+    /// Name of the cell that the whole client is moved to, or `home`; neither an entity nor a volume is named then, and there is nothing to cancel.
     pub cell: Option<String>,
+    /// Gives moves that go on up instead.
+    #[serde(default)]
+    pub cancel: bool,
 }
 
-/// What was moved.
-#[derive(Debug, Serialize)]
+/// What is where. The same request later tells how far it is by then.
+#[derive(Debug, Default, Serialize)]
 pub struct Answer {
-    /// Name of the volume.
-    pub volume: String,
-    /// Codes of the entities that are there now.
-    pub entities: Vec<String>,
+    /// Codes of the entities that are where they are wanted.
+    pub there: Vec<String>,
+    /// Entities that are being moved.
+    pub moving: Vec<Moving>,
+    /// Codes of the entities whose moves were given up: they stay where they are.
+    pub cancelled: Vec<String>,
+    /// Why others are neither.
+    pub refused: Vec<String>,
 }
 
-/// Moves entities. Each is moved as a whole; what was moved before a failure stays moved, and the same request goes on there.
+/// An entity that is being moved.
+#[derive(Debug, Serialize)]
+pub struct Moving {
+    /// Its code.
+    pub entity: String,
+    /// Name of the volume that it is moved to.
+    pub volume: String,
+    /// How many of its facts are copied, in percent.
+    pub percent: i64,
+    /// When it began.
+    pub since: Timestamp,
+}
+
+/// Begins moves, which `fill-groupings` goes on with, or gives them up; tells how far those are that go on.
 ///
 /// # Errors
-/// When there is no such client, entity or volume, or the database fails.
+/// When there is no such client, entity, volume or cell, or the database fails; the same request goes on there.
 pub async fn handle(context: &Context, event: LambdaEvent<Request>) -> Result<Value, lambda_runtime::Error> {
-    let Context { database } = context;
-    if let Some(cell) = &event.payload.cell {
-        return Ok(serde_json::to_value(
-            cell::place(database, &event.payload, cell).await?,
-        )?);
-    }
-    Ok(serde_json::to_value(place(database, event.payload).await?)?)
+    let (database, request) = (&context.database, event.payload);
+    let answer = match &request.cell {
+        Some(cell) => serde_json::to_value(cell::place(database, &request, cell).await?),
+        None => serde_json::to_value(place(database, request).await?),
+    };
+    Ok(answer?)
 }
 
 async fn place(database: &Database, request: Request) -> Result<Answer> {
-    let Request {
-        client, entity, volume, ..
-    } = request;
+    let client = request.client;
     let known = definitions::load_one(database, client).await?;
     let known = known.with_context(|| format!("there is no client {client}"))?;
-    if let Some(code) = entity.as_ref().filter(|code| !known.placed.contains_key(*code)) {
+    if let Some(code) = request.entity.as_ref().filter(|code| !known.placed.contains_key(*code)) {
         bail!("client {client} has no entity {code:?}");
     }
-    let volume = match volume {
-        Some(name) => existing(database, client, &name).await?,
-        None => own(database, client).await?,
-    };
-    let wanted = known
-        .placed
-        .iter()
-        .filter(|(code, _)| entity.as_ref().is_none_or(|entity| entity == *code));
-    let mut entities = Vec::new();
-    for (code, placed) in wanted {
-        relocate(database, client, placed, &volume)
-            .await
-            .with_context(|| format!("move {code}"))?;
-        tracing::info!(%client, entity = code, volume = volume.name(), "moved");
-        entities.push(code.clone());
+    let is_wanted = |code: &String| request.entity.as_ref().is_none_or(|entity| entity == code);
+    let wanted = known.placed.iter().filter(|(code, _)| is_wanted(code));
+    let wanted: Vec<(&String, &Placed)> = wanted.collect();
+    let mut answer = Answer::default();
+    if request.cancel {
+        cancel(database, client, &wanted, &mut answer).await?;
+    } else {
+        let volume = match &request.volume {
+            Some(name) => existing(database, client, name).await?,
+            None => own(database, client).await?,
+        };
+        begin(database, client, &wanted, &volume, &mut answer).await?;
     }
-    Ok(Answer {
-        volume: volume.name().to_owned(),
-        entities,
-    })
+    for moving in moves::moves(database, client).await? {
+        let of = |(_, placed): &&(&String, &Placed)| placed.place.id == moving.entity_id;
+        answer.moving.extend(wanted.iter().find(of).map(|(code, _)| Moving {
+            entity: (*code).clone(),
+            volume: moving.to_volume.clone(),
+            percent: moving.percent(),
+            since: moving.began_at,
+        }));
+    }
+    Ok(answer)
+}
+
+async fn begin(
+    database: &Database,
+    client: Uuid,
+    wanted: &[(&String, &Placed)],
+    volume: &Volume,
+    answer: &mut Answer,
+) -> Result<()> {
+    for (code, placed) in wanted {
+        let begun = moves::begin(database, client, placed, volume).await;
+        let name = volume.name();
+        match begun.with_context(|| format!("move {code}"))? {
+            Begun::There => answer.there.push((*code).clone()),
+            Begun::Now => tracing::info!(%client, entity = code, volume = name, "a move begins"),
+            Begun::Before(other) if other == *volume => {}
+            Begun::Before(other) => answer
+                .refused
+                .push(format!("{code} is being moved to {}: cancel that first", other.name())),
+            Begun::NotCleared => answer.refused.push(format!(
+                "what {code} left behind in {name} is not cleared yet: try again in some minutes"
+            )),
+        }
+    }
+    Ok(())
+}
+
+async fn cancel(database: &Database, client: Uuid, wanted: &[(&String, &Placed)], answer: &mut Answer) -> Result<()> {
+    for (code, placed) in wanted {
+        if moves::cancel(database, client, placed.place.id).await? {
+            tracing::info!(%client, entity = code, "a move is given up");
+            answer.cancelled.push((*code).clone());
+        }
+    }
+    Ok(())
 }
 
 async fn existing(database: &Database, client: Uuid, name: &str) -> Result<Volume> {

@@ -2,7 +2,7 @@
 //! An event is left when its writer was stopped in between, or when the bus was out of reach.
 
 use anyhow::{Context as _, Result};
-use database::Database;
+use database::{Database, Timeouts};
 use jiff::SignedDuration;
 use lambda_runtime::LambdaEvent;
 use platform::bus::Bus;
@@ -30,7 +30,7 @@ impl Context {
     /// When a variable is missing or malformed.
     pub async fn from_environment() -> Result<Self> {
         Ok(Self {
-            database: platform::database::from_environment()?,
+            database: platform::database::from_environment()?.with_timeouts(Timeouts::REQUEST),
             bus: Bus::from_environment().await?,
         })
     }

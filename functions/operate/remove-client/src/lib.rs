@@ -1,16 +1,29 @@
-//! `remove-client`: removes a client with all that the database has of it. An operator invokes it, and says the name along, so that nobody removes another by a
-//! slip of an identifier.
+//! `remove-client`: removes a client with all that there is of it: in the database, in the buckets, in the registry, and its open connections. An operator invokes it,
+//! and says the name along, so that nobody removes another by a slip of an identifier. What takes longer than an invocation is done by the next one.
 
-use anyhow::{Result, anyhow};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use aws_sdk_apigatewaymanagement::operation::delete_connection::DeleteConnectionError;
 use database::Database;
 use lambda_runtime::LambdaEvent;
-use records::client_removal::remove;
+use platform::bucket::Bucket;
+use platform::{clock, environment};
+use records::client_removal::{self, Leaving};
+use registry::Registry;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+/// How long an invocation goes on with what can be left for the next: half of the 900 s that it has, since what is left of the database then is removed in one go.
+const RUN: Duration = Duration::from_secs(450);
 
 /// What the function has from its environment.
 pub struct Context {
     database: Database,
+    registry: Registry,
+    connections: aws_sdk_apigatewaymanagement::Client,
+    /// All buckets with files of clients, each in a folder of its client's.
+    buckets: [Bucket; 2],
 }
 
 impl Context {
@@ -18,9 +31,19 @@ impl Context {
     ///
     /// # Errors
     /// When a variable is missing or malformed.
-    pub fn from_environment() -> Result<Self> {
+    pub async fn from_environment() -> Result<Self> {
+        let configuration = platform::aws_configuration().await;
+        let connections = aws_sdk_apigatewaymanagement::config::Builder::from(&configuration)
+            .endpoint_url(environment::required("CONNECTIONS_ENDPOINT")?)
+            .build();
         Ok(Self {
             database: platform::database::from_environment()?,
+            registry: Registry::connect_to(&configuration, environment::required("REGISTRY_TABLE")?),
+            connections: aws_sdk_apigatewaymanagement::Client::from_conf(connections),
+            buckets: [
+                Bucket::from_environment("INCOMING_BUCKET").await?,
+                Bucket::from_environment("DOCUMENTS_BUCKET").await?,
+            ],
         })
     }
 }
@@ -35,21 +58,72 @@ pub struct Request {
     pub name: String,
 }
 
-/// Which client was removed.
+/// What became of a client.
 #[derive(Debug, Serialize)]
 pub struct Answer {
     /// The client.
-    pub removed: Uuid,
+    pub client: Uuid,
+    /// Whether nothing is left of it; otherwise the same request goes on.
+    pub removed: bool,
 }
 
-/// Removes a client.
+/// Removes a client. One that the database does not know any more is removed from everywhere else.
 ///
 /// # Errors
-/// When there is no client of that identity and name, or the database fails; nothing is removed then.
+/// When the client has another name, or something does not answer; the same request goes on there.
 pub async fn handle(context: &Context, event: LambdaEvent<Request>) -> Result<Answer, lambda_runtime::Error> {
     let Request { client, name } = event.payload;
-    if remove(&context.database, client, &name).await? {
-        return Ok(Answer { removed: client });
+    let removed = Box::pin(removed(context, client, &name, Instant::now() + RUN)).await?;
+    Ok(Answer { client, removed })
+}
+
+async fn removed(context: &Context, client: Uuid, name: &str, until: Instant) -> Result<bool> {
+    let leaving = client_removal::leaving(&context.database, client).await?;
+    if leaving.as_ref().is_some_and(|leaving| leaving.name != name) {
+        bail!("client {client} does not have the name {name:?}");
     }
-    Err(anyhow!("there is no client {client} with the name {name:?}").into())
+    let addresses = leaving.as_ref().map_or(&[][..], |leaving| &leaving.addresses);
+    if !Box::pin(elsewhere(context, client, addresses, until)).await? {
+        return Ok(false);
+    }
+    if let Some(Leaving { name, .. }) = &leaving {
+        let database = &context.database;
+        if !client_removal::clear(database, client, until).await? {
+            return Ok(false);
+        }
+        client_removal::remove(database, client, name).await?;
+    }
+    // What came until the database knew the client no more.
+    Box::pin(elsewhere(context, client, addresses, until)).await
+}
+
+/// Removes what is not in the database; whether that was all.
+async fn elsewhere(context: &Context, client: Uuid, addresses: &[String], until: Instant) -> Result<bool> {
+    loop {
+        let forgotten = Box::pin(context.registry.forget_client(client, addresses, clock::now())).await;
+        let forgotten = forgotten.context("forget in the registry")?;
+        for id in &forgotten.connections {
+            close(context, id).await?;
+        }
+        let mut is_more = forgotten.is_more;
+        for bucket in &context.buckets {
+            is_more |= bucket.clear(&format!("{client}/")).await? > 0;
+        }
+        if !is_more {
+            return Ok(true);
+        }
+        if Instant::now() >= until {
+            return Ok(false);
+        }
+    }
+}
+
+/// Closes a connection, if it is still open.
+async fn close(context: &Context, id: &str) -> Result<()> {
+    let closed = context.connections.delete_connection().connection_id(id).send().await;
+    match closed {
+        Ok(_) => Ok(()),
+        Err(error) if matches!(error.as_service_error(), Some(DeleteConnectionError::GoneException(_))) => Ok(()),
+        Err(error) => Err(error).context("close a connection"),
+    }
 }

@@ -6,6 +6,6 @@ use remove_client::{Context, handle};
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
     platform::init_logs();
-    let context = Context::from_environment()?;
+    let context = Context::from_environment().await?;
     lambda_runtime::run(service_fn(|event| handle(&context, event))).await
 }

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use api::domain_events::{Delivered, DomainEvent, EventPayload};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use bytes::Bytes;
-use database::Database;
+use database::{Database, Timeouts};
 use document::{Logo, Plan, Theme, ThemeError};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::civil::Date;
@@ -58,7 +58,7 @@ impl Context {
     /// When a variable is missing or malformed.
     pub async fn from_environment() -> Result<Self> {
         Ok(Self {
-            database: platform::database::from_environment()?,
+            database: platform::database::from_environment()?.with_timeouts(Timeouts::REQUEST),
             documents: Bucket::from_environment("DOCUMENTS_BUCKET").await?,
             queue: Queue::from_environment("RENDERS_QUEUE_URL").await?,
             provider: environment::required("PROVIDER_NAME")?,

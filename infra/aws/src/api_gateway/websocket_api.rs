@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
+use axum::serve::ListenerExt as _;
 use bytes::Bytes;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -103,6 +104,12 @@ pub async fn serve(listener: TcpListener, template: Arc<Template>, pool: Pool, l
             .route(&format!("/{stage}/@connections/{{id}}"), management);
     }
     let router = router.with_state(gateway);
+    // A small frame is not held back until the one before it is acknowledged.
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection sends late");
+        }
+    });
     axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await
 }
 

@@ -90,6 +90,15 @@ pub(super) struct ChangeVisibility {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
+pub(super) struct VisibilityEntry {
+    id: String,
+    receipt_handle: String,
+    #[serde(default)]
+    visibility_timeout: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
 pub(super) struct QueueAttributes {
     queue_url: String,
     #[serde(default)]
@@ -199,6 +208,24 @@ pub(super) fn change_message_visibility(queues: &Queues, request: ChangeVisibili
     )?;
     queue.change_visibility(&request.receipt_handle, visibility.unwrap_or_default())?;
     Ok(json!({}))
+}
+
+pub(super) fn change_message_visibility_batch(
+    queues: &Queues,
+    request: Batch<VisibilityEntry>,
+) -> Result<Value, Refusal> {
+    let queue = named(queues, &request.queue_url)?;
+    check_batch(request.entries.iter().map(|entry| entry.id.as_str()))?;
+    let (mut successful, mut failed) = (Vec::new(), Vec::new());
+    for entry in request.entries {
+        let changed = seconds("VisibilityTimeout", Some(entry.visibility_timeout), VISIBILITY_SECONDS)
+            .and_then(|visibility| Ok(queue.change_visibility(&entry.receipt_handle, visibility.unwrap_or_default())?));
+        match changed {
+            Ok(()) => successful.push(json!({"Id": entry.id})),
+            Err(refusal) => failed.push(failure(&entry.id, &refusal)),
+        }
+    }
+    Ok(json!({"Successful": successful, "Failed": failed}))
 }
 
 pub(super) fn get_queue_attributes(queues: &Queues, request: QueueAttributes) -> Result<Value, Refusal> {

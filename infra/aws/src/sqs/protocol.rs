@@ -124,6 +124,7 @@ async fn dispatch(queues: &Queues, operation: &str, body: &[u8]) -> Result<Value
         "ReceiveMessage" => operations::receive_message(queues, parse(body)?).await,
         "DeleteMessage" => operations::delete_message(queues, parse(body)?).await,
         "DeleteMessageBatch" => operations::delete_message_batch(queues, parse(body)?).await,
+        "ChangeMessageVisibilityBatch" => operations::change_message_visibility_batch(queues, parse(body)?),
         "ChangeMessageVisibility" => operations::change_message_visibility(queues, parse(body)?),
         "GetQueueAttributes" => operations::get_queue_attributes(queues, parse(body)?),
         "GetQueueUrl" => operations::get_queue_url(queues, parse(body)?),

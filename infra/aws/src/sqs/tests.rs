@@ -4,8 +4,8 @@
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::ProvideErrorMetadata as _;
 use aws_sdk_sqs::types::{
-    DeleteMessageBatchRequestEntry, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName,
-    SendMessageBatchRequestEntry,
+    ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, MessageAttributeValue,
+    MessageSystemAttributeName, QueueAttributeName, SendMessageBatchRequestEntry,
 };
 
 use super::*;
@@ -172,6 +172,24 @@ async fn batches_and_dead_letters() {
             .build()
             .unwrap()
     };
+    let hide = |id: &str, receipt: &str| {
+        ChangeMessageVisibilityBatchRequestEntry::builder()
+            .id(id)
+            .receipt_handle(receipt)
+            .visibility_timeout(1)
+            .build()
+            .unwrap()
+    };
+    let hidden = client
+        .change_message_visibility_batch()
+        .queue_url(&url)
+        .entries(hide("a", first))
+        .entries(hide("b", "nonsense"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(hidden.successful()[0].id(), "a");
+    assert_eq!(hidden.failed()[0].code(), "ReceiptHandleIsInvalid");
     let deleted = client
         .delete_message_batch()
         .queue_url(&url)

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 /// What `accept-events` puts on the queue and `ingest-events` takes: the events of one request.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct QueuedEvents {
     /// Identity of the batch: the same batch has its effect once.
     pub batch_id: Uuid,

@@ -68,6 +68,10 @@ enum Op {
     },
     /// What was posted long ago arrives after all.
     LateArrivals,
+    /// What was being read apart since a tick before is there.
+    ReadApart {
+        failing: u8,
+    },
     /// The outstanding reports come in.
     Reports {
         sent: bool,
@@ -160,6 +164,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => Just(Op::Reload),
         1 => (0..KPIS.len(), period(), control).prop_map(|(kpi, period, control)| Op::Control { kpi, period, control }),
         1 => Just(Op::LateArrivals),
+        6 => prop_oneof![4 => Just(0_u8), 1 => any::<u8>()].prop_map(|failing| Op::ReadApart { failing }),
         2 => any::<bool>().prop_map(|sent| Op::Reports { sent }),
     ]
 }
@@ -168,8 +173,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 4_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn never_a_silent_hole(tick_bytes in prop_oneof![2 => Just(1 << 20), 1 => Just(300_usize)], ops in proptest::collection::vec(op(), 1..120)) {
-        let mut world = World::new(tick_bytes);
+    fn never_a_silent_hole(tick_bytes in prop_oneof![2 => Just(1 << 20), 1 => Just(300_usize)], tick_topics in prop_oneof![Just(256_usize), Just(0)], ops in proptest::collection::vec(op(), 1..120)) {
+        let mut world = World::new(tick_bytes, tick_topics);
         for op in ops {
             world.happen(op);
         }

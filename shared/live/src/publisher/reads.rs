@@ -8,24 +8,93 @@ use uuid::Uuid;
 
 use super::grid::{Grid, Span};
 use super::topics::{TopicState, Topics};
+use super::work::Work;
 use super::{Calendar, Observed, Publisher, TopicRead, Touched};
-use crate::{MAX_TICK_READS, MIN_TICK_SHARE, MIN_TICK_SHARERS};
+use crate::{MAX_TICK_READS, MIN_TICK_SHARE, MIN_TICK_SHARERS, Topic};
 
 /// What was touched of one client, by entity.
 type TouchedRanges = BTreeMap<Option<String>, Span>;
 
+/// With whom a client is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lane {
+    /// In the tick, with all who have few topics.
+    Tick,
+    /// Beside the ticks, with all who have many.
+    Apart,
+}
+
 impl Publisher {
+    /// Notes what commits touched; without it notifications may have been missed, and every window is to be read.
+    pub fn touch(&mut self, touched: Option<&[Touched]>) {
+        self.topics.touch(touched);
+    }
+
     /// The ranges that must be read in this tick. With `touched` it is what the notifications name within the windows, what was asked
     /// before and not observed, buckets that closed, and the whole window of topics that are new or were not followed; without (when notifications may
     /// have been missed) every window. Topics that nobody watches are not read unless they are pinned, paused ones never.
     ///
-    /// They are [`MAX_TICK_READS`] at most, of which each client that has any gets its share; the rest is asked for in the next tick.
+    /// They are [`MAX_TICK_READS`] at most, of which each client that has any gets its share; the rest is asked for in the next tick. Clients with more than
+    /// [`MAX_TICK_TOPICS`](crate::MAX_TICK_TOPICS) topics are not among them: see [`reads_apart`](Publisher::reads_apart).
     pub fn reads(&mut self, now: Timestamp, touched: Option<&[Touched]>, calendar: &dyn Calendar) -> Vec<TopicRead> {
         for connection in self.connections.values_mut() {
             connection.connected_at.get_or_insert(now);
         }
-        self.topics.touch(touched);
-        let looked_at = self.clients_due(now);
+        self.touch(touched);
+        self.look(Lane::Tick, now, calendar)
+    }
+
+    /// The same for the clients with more topics than a tick reads of one: what is read of them takes so long that nobody else should wait for it.
+    /// It is observed whenever it was read, ticks later. Until [`end_apart`](Publisher::end_apart) these clients are not looked at, and what is touched
+    /// meanwhile is kept for the next time; so there is nothing to be asked for until then.
+    pub fn reads_apart(&mut self, now: Timestamp, calendar: &dyn Calendar) -> Vec<TopicRead> {
+        if !self.apart.is_empty() {
+            return Vec::new();
+        }
+        let reads = self.look(Lane::Apart, now, calendar);
+        self.apart = reads.iter().map(|read| read.topic.client).collect();
+        reads
+    }
+
+    /// What [`reads_apart`](Publisher::reads_apart) asked for is observed, as far as it could be read.
+    pub fn end_apart(&mut self) {
+        self.apart.clear();
+    }
+
+    /// Whether [`reads`](Publisher::reads) may ask for anything now; it need not be called when not.
+    #[must_use]
+    pub fn has_reads_due(&self, now: Timestamp) -> bool {
+        self.lane(Lane::Tick).any(|(_, work)| work.is_due(now))
+    }
+
+    /// Whether [`reads_apart`](Publisher::reads_apart) may ask for anything now.
+    #[must_use]
+    pub fn has_reads_apart_due(&self, now: Timestamp) -> bool {
+        self.apart.is_empty() && self.lane(Lane::Apart).any(|(_, work)| work.is_due(now))
+    }
+
+    /// Whether topics are left that the last tick had no room for, or did not get to read.
+    #[must_use]
+    pub fn has_reads_left(&self) -> bool {
+        self.lane(Lane::Tick).any(|(_, work)| work.outstanding > 0)
+    }
+
+    /// The clients of a lane, none of which is being read apart.
+    fn lane(&self, lane: Lane) -> impl Iterator<Item = (&Uuid, &Work)> {
+        let (most, apart) = (self.tick_topics, &self.apart);
+        let of = move |work: &Work| {
+            if work.topics.len() > most {
+                Lane::Apart
+            } else {
+                Lane::Tick
+            }
+        };
+        let clients = self.topics.clients.iter();
+        clients.filter(move |(client, work)| of(work) == lane && !apart.contains(*client))
+    }
+
+    fn look(&mut self, lane: Lane, now: Timestamp, calendar: &dyn Calendar) -> Vec<TopicRead> {
+        let looked_at = self.clients_due(lane, now, calendar);
         let is_alone = self.topics.clients.len() == 1;
         let sharers = if is_alone {
             1
@@ -40,19 +109,22 @@ impl Publisher {
         reads
     }
 
-    /// The clients that are looked at in this tick: as many as get a share, in turn.
-    fn clients_due(&mut self, now: Timestamp) -> Vec<Uuid> {
-        let clients = &self.topics.clients;
-        let from = clients
-            .range(self.next_client..)
-            .chain(clients.range(..self.next_client));
-        let mut due = from.filter(|(_, work)| work.is_due(now)).map(|(client, _)| *client);
-        let served: Vec<Uuid> = due.by_ref().take(MAX_TICK_READS / MIN_TICK_SHARE).collect();
-        self.next_client = due.next().unwrap_or(self.next_client);
-        served
+    /// The clients that are looked at now: as many as get a share, in turn.
+    fn clients_due(&mut self, lane: Lane, now: Timestamp, calendar: &dyn Calendar) -> Vec<Uuid> {
+        let due = self.lane(lane);
+        let due = due.filter(|(client, work)| work.is_due(now) && calendar.knows(**client));
+        let mut due: Vec<Uuid> = due.map(|(client, _)| *client).collect();
+        let served = MAX_TICK_READS / MIN_TICK_SHARE;
+        if due.len() > served {
+            let first = due.partition_point(|client| *client < self.next_client);
+            due.rotate_left(first);
+            self.next_client = due[served];
+            due.truncate(served);
+        }
+        due
     }
 
-    /// What was read of a range that [`reads`](Publisher::reads) asked for in this tick. A bucket of the range that is not among the
+    /// What was read of a range that [`reads`](Publisher::reads) asked for in this tick, or [`reads_apart`](Publisher::reads_apart) before. A bucket of the range that is not among the
     /// values has no facts; `empty` is the KPI's value then, 0 for a count.
     pub fn observe(&mut self, read: &TopicRead, values: &[Observed], empty: Option<f64>) {
         let Topics {
@@ -86,7 +158,7 @@ impl Publisher {
 }
 
 impl Publisher {
-    /// A range that [`reads`](Publisher::reads) asked for in this tick can't be read, because of what it asks and not because of the moment. Its
+    /// A range that was asked for can't be read, because of what it asks and not because of the moment. Its
     /// topic falls silent, which is told to its subscribers, and is asked for as a whole after a pause.
     pub fn refuse(&mut self, read: &TopicRead, now: Timestamp) {
         let Topics {
@@ -136,10 +208,12 @@ impl Topics {
             states, grids, clients, ..
         } = self;
         let mut due = Vec::new();
+        let mut touching = touched.map(|touched| Touching::new(touched, calendar));
         for key in &keys {
             let Some(state) = states.get_mut(key) else { continue };
+            let touching = touching.as_mut().map(|touching| touching.of(&state.topic));
             if let Some(grid) = grids.get(&(client, state.topic.period))
-                && state.look(grid, touched.as_ref(), now, seq, calendar)
+                && state.look(grid, touching, now, seq)
             {
                 due.push(*key);
             }
@@ -201,16 +275,42 @@ impl Topics {
     }
 }
 
+/// What was touched of one client, by KPI: asked of the calendar once for all topics of a KPI.
+struct Touching<'a> {
+    touched: TouchedRanges,
+    calendar: &'a dyn Calendar,
+    of_kpis: BTreeMap<String, Vec<Span>>,
+}
+
+impl<'a> Touching<'a> {
+    fn new(touched: TouchedRanges, calendar: &'a dyn Calendar) -> Self {
+        Self {
+            touched,
+            calendar,
+            of_kpis: BTreeMap::new(),
+        }
+    }
+
+    /// The ranges in which facts may change the topic.
+    fn of(&mut self, topic: &Topic) -> &[Span] {
+        if self.touched.is_empty() {
+            return &[];
+        }
+        if !self.of_kpis.contains_key(&topic.kpi) {
+            let used = self
+                .touched
+                .iter()
+                .filter(|(entity, _)| entity.as_ref().is_none_or(|entity| self.calendar.uses(topic, entity)));
+            let ranges = used.map(|(_, range)| *range).collect();
+            self.of_kpis.insert(topic.kpi.clone(), ranges);
+        }
+        &self.of_kpis[&topic.kpi]
+    }
+}
+
 impl TopicState {
     /// Moves its window on and notes what must be read; tells whether there is anything.
-    fn look(
-        &mut self,
-        grid: &Grid,
-        touched: Option<&TouchedRanges>,
-        now: Timestamp,
-        seq: u64,
-        calendar: &dyn Calendar,
-    ) -> bool {
+    fn look(&mut self, grid: &Grid, touched: Option<&[Span]>, now: Timestamp, seq: u64) -> bool {
         if !self.is_active() || self.is_pausing(now) {
             // It is not followed from here on: when it is again, its window is read as a whole.
             (self.current, self.dirty) = (false, None);
@@ -218,18 +318,12 @@ impl TopicState {
         }
         let floor = grid.floor(self.window, now);
         self.evict(floor, seq);
-        self.dirty = self.due(floor, grid, touched, calendar);
+        self.dirty = self.due(floor, grid, touched);
         self.dirty.is_some()
     }
 
     /// The range that must be read now.
-    fn due(
-        &self,
-        floor: Timestamp,
-        grid: &Grid,
-        touched: Option<&TouchedRanges>,
-        calendar: &dyn Calendar,
-    ) -> Option<Span> {
+    fn due(&self, floor: Timestamp, grid: &Grid, touched: Option<&[Span]>) -> Option<Span> {
         let window = Span {
             from: floor,
             to: grid.end(),
@@ -239,11 +333,8 @@ impl TopicState {
             return Some(window);
         };
         let mut due = self.dirty.and_then(|dirty| dirty.common(window));
-        for (entity, range) in touched {
-            if range.to >= window.from
-                && range.from < window.to
-                && entity.as_ref().is_none_or(|entity| calendar.uses(&self.topic, entity))
-            {
+        for range in touched {
+            if range.to >= window.from && range.from < window.to {
                 due = grid.buckets(range.from, range.to).hull(due).common(window);
             }
         }

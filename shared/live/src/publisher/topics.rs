@@ -305,8 +305,9 @@ impl TopicState {
         }
         if self.dirty.is_some_and(|dirty| span.holds(dirty)) {
             self.dirty = None;
-            self.current = true;
-            if self.control != Some(Control::Paused) {
+            // Paused while it was being read, it is read as a whole when it goes on.
+            self.current = self.control != Some(Control::Paused);
+            if self.current {
                 self.speak(seq);
             }
             self.head = Some(grid.head());

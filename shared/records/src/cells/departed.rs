@@ -1,7 +1,7 @@
 //! What clients left behind in a database when they moved to another one.
 
 use database::{Database, Error, HOME, Scope, Session};
-use facts::relocate::{LEARNT_AFTER_SECONDS, UPKEEP_LOCK, clear_client};
+use facts::leftovers::{LEARNT_AFTER_SECONDS, UPKEEP_LOCK, clear_client};
 use jiff::Timestamp;
 use uuid::Uuid;
 

@@ -6,7 +6,7 @@ use catalog::{Entity, MAX_ENTITIES};
 use database::{Database, Error, Session, json};
 use facts::place::KPI_VALUE;
 use facts::volume::open_volume;
-use facts::{Layout, Place, Placed, fill};
+use facts::{Layout, Place, Placed, fill, groups};
 use uuid::Uuid;
 
 use super::Written;
@@ -107,7 +107,7 @@ async fn replace(change: &Change<'_>, old: &Placed, entity: &Entity, expected: O
     Ok(Written::Stored(placed.version))
 }
 
-/// Takes the groupings that are still being filled out of an entity's definition again. [`Written::Missing`] where none is.
+/// Takes the groupings that are still being filled, and those that are kept no longer, out of an entity's definition. [`Written::Missing`] where none is.
 ///
 /// # Errors
 /// When a statement fails; nothing is changed then.
@@ -126,7 +126,8 @@ async fn give_up(change: &Change<'_>, old: &Placed) -> Result<Written, Error> {
     if version != old.version || generation != old.generation {
         return Ok(Written::Stale(version));
     }
-    let numbers = fill::give_up(session, *client, &old.place).await?;
+    let mut numbers = fill::give_up(session, *client, &old.place).await?;
+    numbers.extend(groups::give_up(session, *client, &old.place).await?);
     if numbers.is_empty() {
         return Ok(Written::Missing);
     }

@@ -111,6 +111,8 @@ impl World {
         assert_eq!(through, 3);
         self.publisher = publisher;
         self.publisher.tick_bytes = self.tick_bytes;
+        self.publisher.tick_topics = self.tick_topics;
+        self.apart.clear();
         self.unreported.clear();
         self.now = later(self.now, milliseconds);
         // Nobody listened meanwhile.
@@ -121,6 +123,8 @@ impl World {
         self.epoch += 1;
         self.publisher = Publisher::new(self.epoch);
         self.publisher.tick_bytes = self.tick_bytes;
+        self.publisher.tick_topics = self.tick_topics;
+        self.apart.clear();
         self.unreported.clear();
         self.touched.clear();
         self.load();

@@ -30,6 +30,9 @@ pub(super) struct World {
     pub(super) publisher: Publisher,
     pub(super) epoch: u64,
     pub(super) tick_bytes: usize,
+    pub(super) tick_topics: usize,
+    /// What is being read apart, with what the database said when that was begun.
+    pub(super) apart: Vec<(TopicRead, LastRead)>,
     /// Facts of each KPI by minute.
     pub(super) facts: [BTreeMap<i64, u64>; KPIS.len()],
     pub(super) touched: Vec<Touched>,
@@ -51,12 +54,14 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(tick_bytes: usize) -> World {
+    pub(super) fn new(tick_bytes: usize, tick_topics: usize) -> World {
         let mut world = World {
             now: instant(1_763_719_230),
             publisher: Publisher::new(1),
             epoch: 1,
             tick_bytes,
+            tick_topics,
+            apart: Vec::new(),
             facts: Default::default(),
             touched: Vec::new(),
             reads: BTreeMap::new(),
@@ -72,6 +77,7 @@ impl World {
             unreported: Vec::new(),
         };
         world.publisher.tick_bytes = tick_bytes;
+        world.publisher.tick_topics = tick_topics;
         world
     }
 
@@ -98,6 +104,7 @@ impl World {
             Op::Reload => self.load(),
             Op::Control { kpi, period, control } => self.control(kpi, period, control),
             Op::LateArrivals => self.late_arrivals(),
+            Op::ReadApart { failing } => self.end_apart(failing),
             Op::Reports { sent } => self.reports(sent),
         }
     }
@@ -133,19 +140,15 @@ impl World {
         let reads = self
             .publisher
             .reads(self.now, trusted.then_some(&touched[..]), &ClientsOwn);
-        for (index, read) in reads.iter().enumerate() {
-            assert!(
-                self.is_deaf || !self.is_paused(&read.topic.kpi, read.topic.period),
-                "a paused topic is read"
-            );
-            match failing >> (2 * (index % 4)) & 3 {
-                0 | 3 => self.read(read),
-                1 => {}
-                _ => {
-                    self.publisher.refuse(read, self.now);
-                    self.behind.insert(read.topic.id());
-                }
-            }
+        for (index, read) in reads.into_iter().enumerate() {
+            self.check_wanted(&read);
+            let answer = self.answer(&read);
+            self.settle(read, answer, failing >> (2 * (index % 4)));
+        }
+        for read in self.publisher.reads_apart(self.now, &ClientsOwn) {
+            self.check_wanted(&read);
+            let answer = self.answer(&read);
+            self.apart.push((read, answer));
         }
         for (index, outgoing) in self
             .publisher
@@ -157,7 +160,35 @@ impl World {
         }
     }
 
-    pub(super) fn read(&mut self, read: &TopicRead) {
+    fn check_wanted(&self, read: &TopicRead) {
+        assert!(
+            self.is_deaf || !self.is_paused(&read.topic.kpi, read.topic.period),
+            "a paused topic is read"
+        );
+    }
+
+    /// What was being read apart is there, as it was when that was begun.
+    pub(super) fn end_apart(&mut self, failing: u8) {
+        for (index, (read, answer)) in std::mem::take(&mut self.apart).into_iter().enumerate() {
+            self.settle(read, answer, failing >> (2 * (index % 4)));
+        }
+        self.publisher.end_apart();
+    }
+
+    /// A read that is answered, not answered, or refused.
+    fn settle(&mut self, read: TopicRead, answer: LastRead, failing: u8) {
+        match failing & 3 {
+            0 | 3 => self.observe(&read, answer),
+            1 => {}
+            _ => {
+                self.publisher.refuse(&read, self.now);
+                self.behind.insert(read.topic.id());
+            }
+        }
+    }
+
+    /// What the database says now.
+    fn answer(&self, read: &TopicRead) -> LastRead {
         let (kpi, period) = (&read.topic.kpi, read.topic.period);
         let (from, to) = (read.from.as_second(), read.to.as_second());
         assert_eq!(
@@ -166,10 +197,16 @@ impl World {
             "{read:?} is not aligned"
         );
         let starts = (from..to).step_by(usize::try_from(period_seconds(period)).unwrap());
-        let cells: BTreeMap<i64, Cell> = starts.map(|start| (start, self.cell(kpi, period, start))).collect();
-        let values: Vec<_> = cells.iter().filter(|(_, (_, facts))| *facts > 0).collect();
+        LastRead {
+            cells: starts.map(|start| (start, self.cell(kpi, period, start))).collect(),
+            head: period_start(period, self.now.as_second()),
+        }
+    }
+
+    fn observe(&mut self, read: &TopicRead, answer: LastRead) {
+        let (kpi, period) = (&read.topic.kpi, read.topic.period);
+        let values = answer.cells.iter().filter(|(_, (_, facts))| *facts > 0);
         let values: Vec<_> = values
-            .into_iter()
             .map(|(start, (value, facts))| Observed {
                 start: instant(*start),
                 value: *value,
@@ -181,8 +218,8 @@ impl World {
             self.behind.remove(&read.topic.id());
         }
         let last = self.reads.entry((kpi.clone(), period)).or_default();
-        last.cells.extend(cells);
-        last.head = period_start(period, self.now.as_second());
+        last.cells.extend(answer.cells);
+        last.head = answer.head;
     }
 
     pub(super) fn post(&mut self, outgoing: Outgoing, post: Post) {
@@ -276,6 +313,7 @@ impl World {
     /// The network and the database work from now on; clients that see a hole or lost their connection come back.
     pub(super) fn calm_down(&mut self) {
         self.late_arrivals();
+        self.end_apart(0);
         self.reports(true);
         self.now = later(self.now, UNREADABLE_LAST_MS);
         if self.is_deaf {
@@ -285,12 +323,15 @@ impl World {
             (0..CLIENTS).for_each(|client| self.reconnect(client));
             for _ in 0..2 * CLIENTS {
                 self.tick(true, 0, &[Post::Arrives]);
+                self.end_apart(0);
             }
             self.now = later(self.now, 3_000);
         }
         for _ in 0..2 * CLIENTS {
             self.tick(true, 0, &[Post::Arrives]);
+            self.end_apart(0);
         }
+        self.tick(true, 0, &[Post::Arrives]);
     }
 }
 

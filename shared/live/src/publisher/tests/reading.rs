@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 use super::{Bench, CLIENT, Minutes, row, rows, second, topic};
-use crate::publisher::Touched;
+use crate::publisher::{Observed, Touched};
 use crate::{
     Change, Control, Frame, MAX_TICK_READS, MIN_TICK_SHARERS, Mode, RETAIN_MS, Silence, SilentChannel, Subscription,
     Topic, UNREADABLE_FIRST_MS,
@@ -306,24 +306,78 @@ fn a_client_with_many_topics_gets_its_share_and_another_all_it_needs() {
     }
     bench.subscribe("quiet", 1, Mode::Live, 1, None);
     let (mut read, mut ticks) = (BTreeSet::new(), 0);
-    while ticks == 0 || bench.publisher.has_reads_left() {
+    while ticks == 0 || bench.publisher.has_reads_apart_due(bench.now) {
         let reads = bench.publisher.reads(bench.now, Some(&[]), &Minutes);
-        let ours = reads.iter().filter(|read| read.topic.client == CLIENT).count();
+        let ours = usize::from(ticks == 0);
         assert_eq!(
+            reads.len(),
             ours,
-            usize::from(ticks == 0),
-            "the other has its values in the first tick"
+            "the other has its values in the first tick, and alone"
         );
-        assert!(reads.len() - ours <= many / MIN_TICK_SHARERS, "a share is bounded");
-        for one in &reads {
+        reads.iter().for_each(|read| assert_eq!(read.topic.client, CLIENT));
+        let apart = bench.publisher.reads_apart(bench.now, &Minutes);
+        assert!(apart.len() <= many / MIN_TICK_SHARERS, "a share is bounded");
+        for one in reads.iter().chain(&apart) {
             bench.publisher.observe(one, &[], None);
             read.insert(one.topic.clone());
         }
+        bench.publisher.end_apart();
         ticks += 1;
     }
     assert_eq!(
         (read.len(), ticks),
         (many + 1, MIN_TICK_SHARERS),
         "all are read in the end"
+    );
+}
+
+#[test]
+fn what_is_touched_while_a_client_is_read_apart_is_read_after_it() {
+    let mut bench = Bench::new();
+    bench.publisher.tick_topics = 0;
+    bench.subscribe("a", 1, Mode::Live, 1, None);
+    assert!(bench.publisher.reads(bench.now, Some(&[]), &Minutes).is_empty());
+    assert!(!bench.publisher.has_reads_due(bench.now) && bench.publisher.has_reads_apart_due(bench.now));
+    let apart = bench.publisher.reads_apart(bench.now, &Minutes);
+    assert_eq!(apart.len(), 1);
+    // A commit that the reading does not see, and ticks that go on.
+    let touched = bench.facts(6_000, 4.0);
+    bench.publisher.touch(Some(&touched));
+    assert!(!bench.publisher.has_reads_apart_due(bench.now));
+    assert!(bench.publisher.reads_apart(bench.now, &Minutes).is_empty());
+    assert!(bench.arrive(&[]).is_empty(), "what is not read is not told");
+    let old = Observed {
+        start: second(6_000),
+        value: Some(3.0),
+        facts: 1,
+    };
+    bench.publisher.observe(&apart[0], &[old], None);
+    bench.publisher.end_apart();
+    assert_eq!(rows(&bench.arrive(&[])[0]), [row(1, 6_000, 3.0, false)]);
+    assert!(bench.publisher.has_reads_apart_due(bench.now));
+    let again = bench.publisher.reads_apart(bench.now, &Minutes);
+    again.iter().for_each(|read| bench.read(read));
+    bench.publisher.end_apart();
+    assert_eq!(rows(&bench.arrive(&[])[0]), [row(1, 6_000, 4.0, false)]);
+}
+
+#[test]
+fn a_topic_that_is_paused_while_it_is_read_apart_is_read_as_a_whole_when_it_goes_on() {
+    let mut bench = Bench::new();
+    bench.publisher.tick_topics = 0;
+    bench.subscribe("a", 1, Mode::Live, 1, None);
+    let apart = bench.publisher.reads_apart(bench.now, &Minutes);
+    control(&mut bench, Some(Control::Paused));
+    apart.iter().for_each(|read| bench.read(read));
+    bench.publisher.end_apart();
+    control(&mut bench, None);
+    let again = bench.publisher.reads_apart(bench.now, &Minutes);
+    assert_eq!(again, apart, "whatever was read of it");
+    again.iter().for_each(|read| bench.read(read));
+    bench.publisher.end_apart();
+    let frames = bench.arrive(&[]);
+    assert!(
+        matches!(&frames[0], Frame::Subscribed(frame) if frame.topics[0].silent.is_none()),
+        "{frames:?}"
     );
 }

@@ -1,0 +1,296 @@
+//! Entities move from one volume to another while they are read and written where they were: no number is lost, doubled or changed, whatever cuts a move off.
+//!
+//! A move is a row. While it is there, what is stored of the entity changes only by its commits, each of which says what it touched
+//! (`core.moved_ranges`): nothing is moved up, filled or cleared. So a copy is made of what was there when the move began, range by range, each a transaction and
+//! each held against the original by a count and a sum of hashes of all rows. Then what was touched meanwhile is copied again, and again, until little is left.
+//! The last of it is copied under the lock of the entity's writers, in the transaction that says where the entity is from now on.
+
+mod copy;
+mod touched;
+
+use database::{Database, Edition, Error, Isolation, Scope, Session};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::count::{self, count_on};
+use crate::fill::stale;
+use crate::leftovers::{LEARNT_AFTER_SECONDS, UPKEEP_LOCK};
+use crate::notifications::definitions_changed;
+use crate::place::{Placed, writers_lock};
+use crate::volume::Volume;
+use crate::work::{After, MAX_STEP_TIME};
+
+/// Facts that came meanwhile and are copied while the entity's writers wait: 50 to 100 ms.
+pub const MAX_LAST: i64 = 5_000;
+
+/// How often what came meanwhile is copied, at most [`MAX_LAST`] facts each time, before the rest is copied while the writers wait, however much it is. Each time
+/// leaves what came while it ran; who sends faster than that can be copied is moved nevertheless.
+const MAX_ROUNDS: i32 = 200;
+
+database::row! {
+    /// An entity that is being moved.
+    #[derive(Clone, Debug)]
+    pub struct Move {
+        /// Client.
+        pub client_id: Uuid,
+        /// Entity's identity.
+        pub entity_id: i32,
+        /// Where it is.
+        pub from_volume: String,
+        /// Where it will be.
+        pub to_volume: String,
+        /// Commit up to which the copy is.
+        number: i64,
+        /// Which of the tables is copied; their number when all were.
+        piece: i32,
+        /// Which of its groupings.
+        grouping_id: i16,
+        /// From where on.
+        position: Option<i64>,
+        /// How often what came meanwhile was copied.
+        rounds: i32,
+        /// Facts that there are, as far as they are counted.
+        pub facts: i64,
+        /// Where counting is; nothing once all are counted.
+        pub counted_to: Option<Timestamp>,
+        /// Facts that were copied.
+        pub copied: i64,
+        /// When it began.
+        pub began_at: Timestamp,
+    }
+}
+
+const COLUMNS: &str = "client_id, entity_id, from_volume, to_volume, number, piece, grouping_id, position, rounds, facts, counted_to, copied, began_at";
+
+impl Move {
+    /// How many of the facts are copied, in percent; 0 while they are counted.
+    #[must_use]
+    pub fn percent(&self) -> i64 {
+        match self.counted_to {
+            Some(_) => 0,
+            None => count::percent(self.copied, self.facts),
+        }
+    }
+
+    fn volumes(&self) -> [Volume; 2] {
+        [&self.from_volume, &self.to_volume].map(Volume::named)
+    }
+
+    const fn scope(&self) -> Scope {
+        Scope {
+            client: Some(self.client_id),
+            // What a range is copied from and held against is of one moment.
+            isolation: Isolation::RepeatableRead,
+        }
+    }
+}
+
+/// How a beginning ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// It goes on in steps from now on.
+    Now,
+    /// It is there already.
+    There,
+    /// It is being moved already, to this volume.
+    Before(Volume),
+    /// What it left behind there when it was moved away is not cleared yet, which takes some minutes.
+    NotCleared,
+}
+
+database::row! {
+    struct Found {
+        moving_to: Option<String>,
+        has_leftovers: bool,
+    }
+}
+
+/// Begins to move an entity to a volume.
+///
+/// # Errors
+/// When its definition or place is another one by now, or a statement fails; it stays where it is then.
+pub async fn begin(database: &Database, client: Uuid, placed: &Placed, to: &Volume) -> Result<Begun, Error> {
+    if placed.place.volume == *to {
+        return Ok(Begun::There);
+    }
+    let work = async |session: &Session| begin_in(session, client, placed, to).await;
+    database.transaction(client, work).await
+}
+
+async fn begin_in(session: &Session, client: Uuid, placed: &Placed, to: &Volume) -> Result<Begun, Error> {
+    let id = placed.place.id;
+    // A run of the upkeep that goes on does not know of the move, nor does a commit. Both are waited for, and later ones see it.
+    session.lock(UPKEEP_LOCK).await?;
+    session.lock(&writers_lock(client, &placed.place)).await?;
+    let sql = "SELECT (SELECT to_volume FROM core.moves WHERE client_id = $1 AND entity_id = $2) AS moving_to,
+            EXISTS (SELECT FROM core.leftovers WHERE entity_id = $2 AND volume = $3) AS has_leftovers
+        FROM core.entities WHERE client_id = $1 AND id = $2 AND volume = $4 AND generation = $5";
+    let from = placed.place.volume.name();
+    let found: Option<Found> = session
+        .row(sql, &[&client, &id, &to.name(), &from, &placed.generation])
+        .await?;
+    match found {
+        None => return Err(Error::DefinitionChanged(placed.entity.code().to_owned())),
+        Some(Found {
+            moving_to: Some(other), ..
+        }) => return Ok(Begun::Before(Volume::named(other))),
+        Some(Found {
+            has_leftovers: true, ..
+        }) => return Ok(Begun::NotCleared),
+        Some(_) => {}
+    }
+    let sql = "INSERT INTO core.moves (client_id, entity_id, from_volume, to_volume, number, counted_to)
+        SELECT $1, $2, $3, $4, last, 'epoch' FROM core.clocks WHERE client_id = $1 AND entity_id = $2";
+    session.execute(sql, &[&client, &id, &from, &to.name()]).await?;
+    Ok(Begun::Now)
+}
+
+/// Gives a move up: the entity stays where it is, and what was copied is cleared. Whether there was one.
+///
+/// # Errors
+/// When a statement fails.
+pub async fn cancel(database: &Database, client: Uuid, entity: i32) -> Result<bool, Error> {
+    let work = async |session: &Session| {
+        // Nobody has ever read what is cleared.
+        let sql = "WITH gone AS (
+                 DELETE FROM core.moves WHERE client_id = $1 AND entity_id = $2 RETURNING to_volume
+             ), forgotten AS (
+                 DELETE FROM core.moved_ranges WHERE client_id = $1 AND entity_id = $2
+             )
+             INSERT INTO core.leftovers (volume, client_id, entity_id, left_at)
+             SELECT to_volume, $1, $2, clock_timestamp() - make_interval(secs => $3) FROM gone
+             ON CONFLICT (volume, entity_id) DO UPDATE SET left_at = excluded.left_at";
+        session.execute(sql, &[&client, &entity, &LEARNT_AFTER_SECONDS]).await
+    };
+    Ok(database.transaction(client, work).await? > 0)
+}
+
+/// The moves of a client that go on.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn moves(database: &Database, client: Uuid) -> Result<Vec<Move>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM core.moves WHERE client_id = $1 ORDER BY began_at, entity_id");
+    database.of(client).rows(&sql, &[&client]).await
+}
+
+/// The oldest of each client that lives here. It takes the owner's login.
+pub(crate) async fn oldest_of_each(session: &Session) -> Result<Vec<Move>, Error> {
+    let sql = format!(
+        "SELECT * FROM (
+             SELECT DISTINCT ON (client_id) {COLUMNS} FROM core.moves WHERE core.is_here(client_id) ORDER BY client_id, began_at, entity_id
+         ) AS of_clients ORDER BY began_at"
+    );
+    session.rows(&sql, &[]).await
+}
+
+/// One step of a move.
+///
+/// # Errors
+/// When a copy is not what it is a copy of, or a statement fails; the move stays where it was.
+pub(crate) async fn step(database: &Database, placed: &Placed, moving: &Move) -> Result<After, Error> {
+    let tables = placed.place.volume.tables(database.session().await?.edition().await?);
+    if let Some(after) = moving.counted_to {
+        return count(database, placed, moving, after).await;
+    }
+    if usize::try_from(moving.piece).is_ok_and(|piece| piece < tables.len()) {
+        let work = async |session: &Session| {
+            session.limit_transaction(MAX_STEP_TIME).await?;
+            taken(session, moving).await?;
+            copy::ranges(session, placed, moving, &tables).await
+        };
+        database.transaction_in(moving.scope(), work).await?;
+        return Ok(After::Rest);
+    }
+    if moving.rounds < MAX_ROUNDS && touched::facts(database, moving).await? > MAX_LAST {
+        let work = async |session: &Session| {
+            session.limit_transaction(MAX_STEP_TIME).await?;
+            taken(session, moving).await?;
+            touched::copy(session, placed, moving, Some(MAX_LAST)).await
+        };
+        database.transaction_in(moving.scope(), work).await?;
+        return Ok(After::Next);
+    }
+    let work = async |session: &Session| {
+        taken(session, moving).await?;
+        touched::copy(session, placed, moving, None).await?;
+        arrive(session, placed, moving).await
+    };
+    // The transaction's snapshot comes after the last commit that does not know the new place.
+    let lock = writers_lock(moving.client_id, &placed.place);
+    database.locked_transaction(&lock, moving.scope(), work).await?;
+    Ok(After::Done)
+}
+
+database::row! {
+    struct Taken {
+        entity_id: i32,
+    }
+}
+
+/// Takes the move until the transaction ends: who gives it up waits, and whoever else goes on with it does so once.
+async fn taken(session: &Session, moving: &Move) -> Result<(), Error> {
+    let sql = "SELECT entity_id FROM core.moves WHERE client_id = $1 AND entity_id = $2 AND began_at = $3 AND piece = $4 AND grouping_id = $5
+        AND position IS NOT DISTINCT FROM $6 AND number = $7 FOR UPDATE";
+    let found: Option<Taken> = session
+        .row(
+            sql,
+            &[
+                &moving.client_id,
+                &moving.entity_id,
+                &moving.began_at,
+                &moving.piece,
+                &moving.grouping_id,
+                &moving.position,
+                &moving.number,
+            ],
+        )
+        .await?;
+    match found {
+        Some(Taken { entity_id }) if entity_id == moving.entity_id => Ok(()),
+        _ => Err(Error::DefinitionChanged(format!(
+            "the move of entity {}",
+            moving.entity_id
+        ))),
+    }
+}
+
+async fn count(database: &Database, placed: &Placed, moving: &Move, after: Timestamp) -> Result<After, Error> {
+    let work = async |session: &Session| {
+        session.limit_transaction(MAX_STEP_TIME).await?;
+        let counted = count_on(session, moving.client_id, &placed.place, after).await?;
+        let sql = "UPDATE core.moves SET facts = facts + $3, counted_to = $4 WHERE client_id = $1 AND entity_id = $2 AND counted_to = $5";
+        let (client, id) = (moving.client_id, moving.entity_id);
+        session
+            .execute(sql, &[&client, &id, &counted.facts, &counted.counted_to, &after])
+            .await?;
+        Ok(After::Rest)
+    };
+    database.transaction(moving.client_id, work).await
+}
+
+/// The entity is at the new place from now on. What is at the old one is left behind.
+async fn arrive(session: &Session, placed: &Placed, moving: &Move) -> Result<(), Error> {
+    let (client, id, [from, to]) = (moving.client_id, moving.entity_id, moving.volumes());
+    let sql = "UPDATE core.entities SET volume = $3, generation = generation + 1 WHERE client_id = $1 AND id = $2 AND volume = $4";
+    if session.execute(sql, &[&client, &id, &to.name(), &from.name()]).await? == 0 {
+        return Err(Error::DefinitionChanged(placed.entity.code().to_owned()));
+    }
+    let sql = "UPDATE core.stale_ranges SET volume = $3 WHERE client_id = $1 AND entity_id = $2";
+    session.execute(sql, &[&client, &id, &to.name()]).await?;
+    if session.edition().await? == Edition::Community {
+        let place = crate::Place {
+            volume: to,
+            ..placed.place.clone()
+        };
+        stale(session, client, &place).await?;
+    }
+    let sql = "INSERT INTO core.leftovers (volume, client_id, entity_id) VALUES ($1, $2, $3)
+        ON CONFLICT (volume, entity_id) DO UPDATE SET left_at = clock_timestamp()";
+    session.execute(sql, &[&from.name(), &client, &id]).await?;
+    for table in ["moved_ranges", "moves"] {
+        let sql = format!("DELETE FROM core.{table} WHERE client_id = $1 AND entity_id = $2");
+        session.execute(&sql, &[&client, &id]).await?;
+    }
+    definitions_changed(session, client).await
+}

@@ -1,0 +1,129 @@
+//! Long work: fillings and moves go on a step at a time, so that nobody feels them.
+//!
+//! Who asks or sends meets a step only while it runs, and after each one the work rests for many times as long as it took. So what is done
+//! is far from where a client's slowest twentieth of answers is decided.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use database::{Database, Error};
+use uuid::Uuid;
+
+use crate::fill::{self, Filling};
+use crate::moves::{self, Move};
+use crate::place::Placed;
+
+/// Longest that a step may take, waiting included: less than a run has left after its time. Where one bucket takes longer, its grouping can't be filled.
+pub(crate) const MAX_STEP_TIME: Duration = Duration::from_secs(30);
+
+/// For how many times as long as a step took the work rests before the next. One question in thirty meets a step, which is fewer than the slowest twentieth,
+/// so the p95 of others stays.
+const REST: u32 = 29;
+
+/// What follows on a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// A rest, then the next step.
+    Rest,
+    /// The next step at once: little is left, and more would come meanwhile.
+    Next,
+    /// Nothing: it is done.
+    Done,
+}
+
+/// Work that goes on.
+enum Job {
+    Filling(Filling),
+    Move(Move),
+}
+
+impl Job {
+    const fn of(&self) -> (Uuid, i32) {
+        match self {
+            Self::Filling(filling) => (filling.client_id, filling.entity_id),
+            Self::Move(moving) => (moving.client_id, moving.entity_id),
+        }
+    }
+
+    async fn step(&self, database: &Database, placed: &Placed) -> Result<After, Error> {
+        match self {
+            Self::Filling(filling) => fill::step(database, placed, filling).await,
+            Self::Move(moving) => Box::pin(moves::step(database, placed, moving)).await,
+        }
+    }
+}
+
+/// What was done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Worked {
+    /// Groupings that became whole.
+    pub filled: usize,
+    /// Entities that are where they were to be moved.
+    pub moved: usize,
+}
+
+/// Goes on with all long work, one step of each client's in turn, until all is done or `until` has come. `find` tells where a client's entity is. What fails
+/// keeps no other client's waiting; the next run tries it again.
+///
+/// # Errors
+/// When what there is to do can't be read.
+pub async fn run(
+    database: &Database,
+    find: impl AsyncFn(Uuid, i32) -> Result<Option<Placed>, Error>,
+    until: Instant,
+) -> Result<Worked, Error> {
+    let (mut worked, mut failed) = (Worked::default(), BTreeSet::new());
+    loop {
+        let mut jobs = jobs(database).await?;
+        jobs.retain(|job| !failed.contains(&job.of()));
+        if jobs.is_empty() {
+            return Ok(worked);
+        }
+        for job in &jobs {
+            if Instant::now() >= until {
+                return Ok(worked);
+            }
+            let began = Instant::now();
+            let after = turn(database, &find, job).await.unwrap_or_else(|cause| {
+                let (client, entity) = job.of();
+                tracing::error!(%client, entity, %cause, "long work can't go on");
+                failed.insert((client, entity));
+                After::Rest
+            });
+            match (after, job) {
+                (After::Done, Job::Filling(_)) => worked.filled += 1,
+                (After::Done, Job::Move(_)) => worked.moved += 1,
+                (After::Rest | After::Next, _) => {}
+            }
+            if after != After::Next {
+                let rest = began.elapsed() * REST;
+                tokio::time::sleep(rest.min(until.saturating_duration_since(Instant::now()))).await;
+            }
+        }
+    }
+}
+
+async fn jobs(database: &Database) -> Result<Vec<Job>, Error> {
+    let session = database.session().await?;
+    let fillings = fill::oldest_of_each(&session).await?.into_iter().map(Job::Filling);
+    let moves = moves::oldest_of_each(&session).await?.into_iter().map(Job::Move);
+    Ok(fillings.chain(moves).collect())
+}
+
+async fn turn(
+    database: &Database,
+    find: &impl AsyncFn(Uuid, i32) -> Result<Option<Placed>, Error>,
+    job: &Job,
+) -> Result<After, Error> {
+    let (client, entity) = job.of();
+    let Some(placed) = find(client, entity).await? else {
+        // Its client goes just now.
+        return Ok(After::Rest);
+    };
+    match job.step(database, &placed).await {
+        // Its definition was changed just now: the next turn knows the new one.
+        Err(Error::DefinitionChanged(_)) => Ok(After::Rest),
+        Err(error) if error.is_conflict() => Ok(After::Rest),
+        result => result,
+    }
+}

@@ -215,6 +215,7 @@ impl Product {
                 .post(&self.access.endpoints.dynamodb)
                 .header("content-type", "application/x-amz-json-1.0")
                 .header("x-amz-target", "DynamoDB_20120810.Scan")
+                .header("x-amz-date", "20260101T000000Z")
                 .header(
                     "authorization",
                     "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0",

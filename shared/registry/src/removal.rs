@@ -117,6 +117,8 @@ impl Registry {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+    use std::collections::BTreeMap;
+
     use live::Control;
 
     use super::*;
@@ -125,7 +127,10 @@ mod tests {
     /// All items but those that expire by themselves.
     async fn stored(registry: &Registry) -> Vec<String> {
         let page = registry.client.scan().table_name(&registry.table).send().await.unwrap();
-        let items = page.items().iter().map(|item| format!("{item:?}"));
+        let items = page
+            .items()
+            .iter()
+            .map(|item| format!("{:?}", item.iter().collect::<BTreeMap<_, _>>()));
         let mut items: Vec<String> = items.filter(|item| !item.contains("CHANGE#")).collect();
         items.sort();
         items

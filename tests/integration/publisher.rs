@@ -303,14 +303,18 @@ async fn a_client_with_many_topics_is_read_while_others_ticks_go_on() {
 
         let (now, until) = (platform::clock::now(), Instant::now() + Duration::from_secs(30));
         let (ours, catalogs) = (airline.database.app.clone(), airline.catalogs.clone());
-        let (reads, asked) = tick::ask(&ours, &catalogs, &mut airline.publisher, now).await;
-        let (many, asked_apart) = tick::ask_apart(&ours, &catalogs, &mut airline.publisher, now).await;
-        asked.and(asked_apart).unwrap();
-        assert_eq!((reads.len(), many.len()), (1, MAX_TICK_TOPICS), "a share of it");
+        let (reads, asked) = tick::ask(&ours, &catalogs, &mut airline.publisher, now, true).await;
+        asked.unwrap();
+        assert_eq!(
+            (reads.now.len(), reads.apart.len()),
+            (1, MAX_TICK_TOPICS),
+            "a share of it"
+        );
         let locked = airline.database.plain().await.unwrap();
         let lock = format!("BEGIN; LOCK TABLE {flights} IN ACCESS EXCLUSIVE MODE");
         locked.batch_execute(&lock).await.unwrap();
         let apart = TestDatabase::existing(&airline.database.url).unwrap().app;
+        let many = reads.apart;
         let reading = tokio::spawn(async move {
             let mut all = Vec::new();
             let mut take = |found| all.extend(found);
@@ -318,7 +322,7 @@ async fn a_client_with_many_topics_is_read_while_others_ticks_go_on() {
             answered.map(|()| all)
         });
         let mut settle = |found| tick::settle(&mut airline.publisher, found, now);
-        let answered = tick::answer(&ours, &airline.catalogs, reads, until, &mut settle).await;
+        let answered = tick::answer(&ours, &airline.catalogs, reads.now, until, &mut settle).await;
         answered.unwrap();
         let frames = airline.publisher.frames(now, &BTreeMap::new());
         let connections: Vec<&str> = frames.iter().map(|outgoing| outgoing.connection.as_str()).collect();
@@ -420,7 +424,16 @@ async fn topics_of_a_client_that_moves_go_on_beside_those_of_one_who_stays() {
         assert_eq!((facts(&ticked.frames["a"], 1), ticked.reading), (Some(4), 1));
         // Watermarks of two databases.
         assert_eq!(ticked.statements, 3);
-        airline.database.drop_it().await.unwrap();
+        // The cell is gone, and nobody's definitions are known any more: who is at home is served.
         cell.drop_it().await.unwrap();
+        airline.catalogs = Catalogs::default();
+        airline.subscribe("c", theirs, vec![("ORDERS", Level::Hour, None)]);
+        let (database, now) = (airline.database.app.clone(), platform::clock::now());
+        let until = Instant::now() + Duration::from_secs(10);
+        let observed = tick::observe(&database, &airline.catalogs, &mut airline.publisher, now, None, until).await;
+        assert!(observed.is_err() && !airline.catalogs.has(airline.client));
+        let frames = airline.publisher.frames(now, &BTreeMap::new());
+        assert!(frames.iter().any(|outgoing| outgoing.connection == "c"));
+        airline.database.drop_it().await.unwrap();
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use database::{Edition, Error, Session};
 use serde::{Deserialize, Serialize};
-use series::calendar::MINUTE_US;
+use series::calendar::{HOUR_US, MINUTE_US};
 use uuid::Uuid;
 
 use crate::clock::Numbered;
@@ -39,11 +39,14 @@ pub(crate) async fn tell(
     let (Some(first), Some(last)) = (minutes.first().copied(), minutes.last().copied()) else {
         return Ok(());
     };
-    let (from, to): (Vec<_>, Vec<_>) = ranges(minutes)
-        .into_iter()
-        .map(|(from, to)| (timestamp(from), timestamp(to)))
-        .unzip();
+    let unzipped = |ranges: Vec<(i64, i64)>| -> (Vec<_>, Vec<_>) {
+        let ranges = ranges.into_iter();
+        ranges.map(|(from, to)| (timestamp(from), timestamp(to))).unzip()
+    };
     if commit.is_moving {
+        // Of a keyed entity, all that is in them is copied.
+        let is_keyed = !placed.entity.definition().key.is_empty();
+        let (from, to) = unzipped(ranges(minutes, if is_keyed { 0 } else { HOUR_US }));
         let sql = "INSERT INTO core.moved_ranges (client_id, entity_id, batch_number, from_time, to_time, facts)
             SELECT $1, $2, $3, r.from_time, r.to_time, $6 FROM unnest($4::timestamptz[], $5::timestamptz[]) AS r (from_time, to_time)";
         let facts = i64::try_from(facts).unwrap_or(i64::MAX);
@@ -52,6 +55,7 @@ pub(crate) async fn tell(
             .await?;
     }
     if session.edition().await? == Edition::Community {
+        let (from, to) = unzipped(ranges(minutes, HOUR_US));
         session
             .execute(
                 "INSERT INTO core.stale_ranges (volume, client_id, entity_id, from_time, to_time)
@@ -75,12 +79,12 @@ pub(crate) async fn tell(
     Ok(())
 }
 
-/// Minutes as few ranges: gaps of up to an hour are bridged, which only makes readers take a little more from partials.
-fn ranges(minutes: &BTreeSet<i64>) -> Vec<(i64, i64)> {
+/// Minutes as few ranges. Gaps that are bridged, an hour as a rule, only make readers take a little more from partials.
+fn ranges(minutes: &BTreeSet<i64>, bridged_us: i64) -> Vec<(i64, i64)> {
     let mut ranges: Vec<(i64, i64)> = Vec::new();
     for minute in minutes {
         match ranges.last_mut() {
-            Some((_, to)) if minute - *to <= series::calendar::HOUR_US => *to = minute + MINUTE_US,
+            Some((_, to)) if minute - *to <= bridged_us => *to = minute + MINUTE_US,
             _ => ranges.push((*minute, minute + MINUTE_US)),
         }
     }
@@ -94,10 +98,14 @@ mod tests {
     #[test]
     fn near_minutes_become_one_range() {
         let minutes = |list: &[i64]| list.iter().map(|minute| minute * MINUTE_US).collect::<BTreeSet<_>>();
-        assert_eq!(ranges(&minutes(&[0, 1, 30])), [(0, 31 * MINUTE_US)]);
+        assert_eq!(ranges(&minutes(&[0, 1, 30]), HOUR_US), [(0, 31 * MINUTE_US)]);
         assert_eq!(
-            ranges(&minutes(&[0, 62])),
+            ranges(&minutes(&[0, 62]), HOUR_US),
             [(0, MINUTE_US), (62 * MINUTE_US, 63 * MINUTE_US)]
+        );
+        assert_eq!(
+            ranges(&minutes(&[0, 1, 3]), 0),
+            [(0, 2 * MINUTE_US), (3 * MINUTE_US, 4 * MINUTE_US)]
         );
     }
 }

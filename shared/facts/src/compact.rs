@@ -15,18 +15,21 @@ use crate::groups::{Crowded, MAX_GROUPS, Touched, clear_stopped, end_writing, st
 use crate::leftovers::{UPKEEP_LOCK, clear_leftovers};
 use crate::volume::{self, Volume, level_name, levels};
 
-/// Length of the slices that one statement moves, so that a statement's memory is bounded after a large load.
+/// Longest time whose buckets one statement moves.
 const SLICE_US: i64 = 31 * DAY_US;
 
-/// Most slices of one set in one run; the next run takes what is left. 31 days x 100 is more than 8 years.
-const MAX_SLICES: usize = 100;
+/// Most slices of one set in one run; the next run takes what is left. Each has some [`MAX_MOVED`] partials, so they take about a minute.
+pub const MAX_SLICES: usize = 100;
 
 /// Most partials that one statement moves, of however many entities: about half a second, and so long may a correction of one of them wait. What one entity
-/// has beyond it is moved slice by slice.
+/// has beyond it is moved in slices of whole days that have no more; a day that has more is one statement.
 pub const MAX_MOVED: i64 = 10_000;
 
 /// How long a run begins with anything: the function has 300 s, and a statement takes seconds. Who was not reached has waited longest in the next run.
 pub const MAX_RUN: Duration = Duration::from_secs(200);
+
+/// How long a run clears what was left behind at least, however long it has moved up before.
+const CLEARING: Duration = Duration::from_secs(10);
 
 /// How long what was known before is kept: partials that were moved up, facts that were replaced, and the times of commits.
 pub const HISTORY: SignedDuration = SignedDuration::from_hours(35 * 24);
@@ -58,7 +61,7 @@ pub async fn run_until(database: &Database, now: Timestamp, until: Instant) -> R
     let upkeep = async |session: &Session| {
         let done = match session.edition().await? {
             Edition::Apache => move_up(session, now, until).await,
-            Edition::Community => refresh(session).await.map(|refreshed| Upkeep {
+            Edition::Community => refresh(session, until).await.map(|refreshed| Upkeep {
                 refreshed,
                 ..Upkeep::default()
             }),
@@ -68,8 +71,9 @@ pub async fn run_until(database: &Database, now: Timestamp, until: Instant) -> R
             return done;
         }
         end_writing(session, now).await?;
-        clear_leftovers(session, now).await?;
-        clear_stopped(session, now).await?;
+        let until = until.max(Instant::now() + CLEARING);
+        clear_leftovers(session, now, until).await?;
+        clear_stopped(session, now, until).await?;
         let before = now.checked_sub(HISTORY).unwrap_or(Timestamp::MIN);
         session.execute("SELECT core.forget_history($1)", &[&before]).await?;
         done
@@ -86,6 +90,8 @@ database::row! {
         entity_id: i32,
         oldest: Timestamp,
         partials: i64,
+        /// When the first of them was committed, if that is still known.
+        since: Option<Timestamp>,
     }
 }
 
@@ -94,23 +100,48 @@ async fn move_up(session: &Session, now: Timestamp, until: Instant) -> Result<Up
     let closed_us = floor_us(Level::Minute, now.as_microsecond());
     let mut done = Upkeep::default();
     let mut failure = None;
+    let mut all = Vec::new();
     for volume in volume::volumes(session).await? {
-        for set in sets(waiting(session, &volume, closed_us).await?, closed_us) {
-            if Instant::now() > until {
-                done.left += set.len();
-                continue;
-            }
-            match move_set(session, &volume, &set, closed_us).await {
-                Ok(moved) => done.moved += moved,
-                Err(error) if !error.is_of_statement() => return Err(error),
-                Err(_) => {
-                    let failed = move_each(session, &volume, &set, closed_us, &mut done).await?;
-                    failure = failed.or(failure);
-                }
+        let sets = sets(waiting(session, &volume, closed_us).await?, closed_us);
+        all.extend(sets.into_iter().map(|set| (volume.clone(), set)));
+    }
+    all.sort_by_key(|(_, set)| set.first().and_then(|first| first.since));
+    let closed = Closed { us: closed_us, until };
+    for (volume, set) in all {
+        if Instant::now() > until {
+            done.left += set.len();
+            continue;
+        }
+        match move_set(session, &volume, &set, closed).await {
+            Ok(moved) => done.add(moved, &set),
+            Err(error) if !error.is_of_statement() => return Err(error),
+            Err(_) => {
+                let failed = move_each(session, &volume, &set, closed, &mut done).await?;
+                failure = failed.or(failure);
             }
         }
     }
     failure.map_or(Ok(done), Err)
+}
+
+/// What is moved up: buckets that closed before a time, until another one.
+#[derive(Clone, Copy)]
+struct Closed {
+    us: i64,
+    until: Instant,
+}
+
+/// What was moved of a set, and whether that was all.
+struct OfSet {
+    moved: i64,
+    is_all: bool,
+}
+
+impl Upkeep {
+    fn add(&mut self, of: OfSet, set: &[Waiting]) {
+        self.moved += of.moved;
+        self.left += if of.is_all { 0 } else { set.len() };
+    }
 }
 
 /// The entities of a set that could not be moved up together, client by client; the error of the last that fails by itself.
@@ -118,13 +149,13 @@ async fn move_each(
     session: &Session,
     volume: &Volume,
     set: &[Waiting],
-    closed_us: i64,
+    closed: Closed,
     done: &mut Upkeep,
 ) -> Result<Option<Error>, Error> {
     let mut failure = None;
     for alone in set.chunk_by(|one, other| one.client_id == other.client_id) {
-        match move_set(session, volume, alone, closed_us).await {
-            Ok(moved) => done.moved += moved,
+        match move_set(session, volume, alone, closed).await {
+            Ok(moved) => done.add(moved, alone),
             Err(error) if !error.is_of_statement() => return Err(error),
             Err(error) => {
                 let client = alone.first().map(|entity| entity.client_id);
@@ -137,18 +168,19 @@ async fn move_each(
     Ok(failure)
 }
 
-/// Entities with closed partials, by the commit of the first of them.
+/// Entities of a volume with closed partials, by the commit of the first of them. What others left behind there when they moved is not theirs.
 async fn waiting(session: &Session, volume: &Volume, closed_us: i64) -> Result<Vec<Waiting>, Error> {
     let sql = format!(
-        "SELECT w.client_id, w.entity_id, w.oldest, w.partials FROM (
+        "SELECT w.client_id, w.entity_id, w.oldest, w.partials, c.committed_at AS since FROM (
              SELECT client_id, entity_id, min(bucket) AS oldest, count(*) AS partials, min(batch_number) AS first FROM {} part
              WHERE bucket < $1 AND NOT EXISTS (SELECT FROM core.moves m WHERE m.client_id = part.client_id AND m.entity_id = part.entity_id)
              GROUP BY client_id, entity_id
-         ) w LEFT JOIN core.commits c ON c.entity_id = w.entity_id AND c.batch_number = w.first
+         ) w JOIN core.entities e ON e.client_id = w.client_id AND e.id = w.entity_id AND e.volume = $2
+         LEFT JOIN core.commits c ON c.entity_id = w.entity_id AND c.batch_number = w.first
          ORDER BY c.committed_at NULLS FIRST, w.client_id, w.entity_id",
         volume.partials()
     );
-    session.rows(&sql, &[&timestamp(closed_us)]).await
+    session.rows(&sql, &[&timestamp(closed_us), &volume.name()]).await
 }
 
 /// Entities that are moved up by one statement: many whose partials are of the last day, and those of one client where they go further back, for a few of
@@ -178,32 +210,54 @@ fn sets(waiting: Vec<Waiting>, closed_us: i64) -> Vec<Vec<Waiting>> {
 }
 
 database::row! {
-    struct Oldest {
-        oldest: Option<Timestamp>,
+    struct Day {
+        day: Timestamp,
+        partials: i64,
     }
 }
 
-async fn move_set(session: &Session, volume: &Volume, set: &[Waiting], closed_us: i64) -> Result<i64, Error> {
+async fn move_set(session: &Session, volume: &Volume, set: &[Waiting], closed: Closed) -> Result<OfSet, Error> {
     let clients: BTreeSet<Uuid> = set.iter().map(|entity| entity.client_id).collect();
     let of = Entities {
         clients: clients.into_iter().collect(),
         ids: set.iter().map(|entity| entity.entity_id).collect(),
     };
     let sql = volume.compact();
-    let mut next = set.iter().map(|entity| entity.oldest).min();
+    let oldest = set.iter().map(|entity| entity.oldest).min().unwrap_or(Timestamp::MAX);
+    let slices = slices(
+        &days(session, volume, &of, [oldest, timestamp(closed.us)]).await?,
+        closed.us,
+    );
     let mut moved = 0;
-    for _ in 0..MAX_SLICES {
-        let Some(from) = next else { break };
-        // Slices end at a full day, so that a coarser bucket is touched by one slice.
-        let end_us = floor_us(Level::Day, from.as_microsecond() + SLICE_US).min(closed_us);
-        moved += move_slice(session, &sql, [from, timestamp(end_us)], &of).await?;
-        next = if end_us < closed_us {
-            oldest(session, volume, &of, [end_us, closed_us]).await?
-        } else {
-            None
-        };
+    for (number, slice) in slices.iter().enumerate() {
+        if number == MAX_SLICES || (number > 0 && Instant::now() > closed.until) {
+            return Ok(OfSet { moved, is_all: false });
+        }
+        moved += move_slice(session, &sql, slice.map(timestamp), &of).await?;
     }
-    Ok(moved)
+    Ok(OfSet { moved, is_all: true })
+}
+
+/// Slices that one statement moves each. They end at a full day, so that a coarser bucket is touched by one slice.
+fn slices(days: &[Day], closed_us: i64) -> Vec<[i64; 2]> {
+    let mut slices: Vec<[i64; 2]> = Vec::new();
+    let mut partials = 0;
+    for day in days {
+        let from_us = day.day.as_microsecond();
+        let to_us = (from_us + DAY_US).min(closed_us);
+        let joins = |slice: &&mut [i64; 2]| partials + day.partials <= MAX_MOVED && to_us - slice[0] <= SLICE_US;
+        match slices.last_mut().filter(joins) {
+            Some(slice) => {
+                slice[1] = to_us;
+                partials += day.partials;
+            }
+            None => {
+                slices.push([from_us, to_us]);
+                partials = day.partials;
+            }
+        }
+    }
+    slices
 }
 
 /// Entities of some clients.
@@ -212,21 +266,19 @@ struct Entities {
     ids: Vec<i32>,
 }
 
-async fn oldest(
+/// How many partials they have in each day.
+async fn days(
     session: &Session,
     volume: &Volume,
     of: &Entities,
-    [from_us, to_us]: [i64; 2],
-) -> Result<Option<Timestamp>, Error> {
+    [from, to]: [Timestamp; 2],
+) -> Result<Vec<Day>, Error> {
     let sql = format!(
-        "SELECT min(bucket) AS oldest FROM {} WHERE bucket >= $1 AND bucket < $2 AND client_id = ANY ($3) AND entity_id = ANY ($4)",
+        "SELECT time_bucket('1 day', bucket) AS day, count(*) AS partials FROM {}
+         WHERE bucket >= $1 AND bucket < $2 AND client_id = ANY ($3) AND entity_id = ANY ($4) GROUP BY day ORDER BY day",
         volume.partials()
     );
-    let bounds = [timestamp(from_us), timestamp(to_us)];
-    let found: Option<Oldest> = session
-        .row(&sql, &[&bounds[0], &bounds[1], &of.clients, &of.ids])
-        .await?;
-    Ok(found.and_then(|found| found.oldest))
+    session.rows(&sql, &[&from, &to, &of.clients, &of.ids]).await
 }
 
 database::row! {
@@ -278,8 +330,8 @@ database::row! {
 }
 
 /// Refreshes the aggregates over all stale ranges, then forgets those that were there before the refresh began. A range
-/// that a batch adds meanwhile stays: whether the refresh saw its rows is not known.
-async fn refresh(session: &Session) -> Result<u64, Error> {
+/// that a batch adds meanwhile stays: whether the refresh saw its rows is not known. What fails for a volume keeps no other.
+async fn refresh(session: &Session, until: Instant) -> Result<u64, Error> {
     let sql = "SELECT id, volume, client_id, entity_id, from_time, to_time FROM core.stale_ranges";
     let ranges: Vec<StaleRange> = session.rows(sql, &[]).await?;
     let mut volumes: BTreeMap<Volume, Vec<StaleRange>> = BTreeMap::new();
@@ -289,37 +341,55 @@ async fn refresh(session: &Session) -> Result<u64, Error> {
             .or_default()
             .push(range);
     }
-    let mut refreshed = 0;
+    let (mut refreshed, mut failure) = (0, None);
+    // The volume first that has waited longest.
+    let mut volumes: Vec<_> = volumes.into_iter().collect();
+    volumes.sort_by_key(|(_, ranges)| ranges.iter().map(|range| range.id).min());
     for (volume, ranges) in volumes {
-        let (from_us, to_us) = hull(&ranges);
-        for level in levels(Level::Minute) {
-            refresh_level(session, &volume, level, from_us, to_us).await?;
+        if refreshed > 0 && Instant::now() > until {
+            break;
         }
-        let ids: Vec<i64> = ranges.iter().map(|range| range.id).collect();
-        refreshed += session
-            .execute("DELETE FROM core.stale_ranges WHERE id = ANY ($1)", &[&ids])
-            .await?;
-        let mut entities: BTreeMap<(Uuid, i32), Vec<StaleRange>> = BTreeMap::new();
-        for range in ranges {
-            entities
-                .entry((range.client_id, range.entity_id))
-                .or_default()
-                .push(range);
+        match refresh_volume(session, &volume, ranges).await {
+            Ok(ranges) => refreshed += ranges,
+            Err(error) if !error.is_of_statement() => return Err(error),
+            Err(error) => {
+                tracing::error!(volume = volume.name(), cause = %error, "the aggregates of a volume can't be refreshed");
+                failure = Some(error);
+            }
         }
-        let touched: Vec<Touched> = entities
-            .into_iter()
-            .map(|((client, entity), ranges)| {
-                let (from_us, to_us) = hull(&ranges);
-                Touched {
-                    client,
-                    entity,
-                    from: timestamp(from_us),
-                    to: timestamp(to_us),
-                }
-            })
-            .collect();
-        stop_crowded(session, &volume, &touched).await?;
     }
+    failure.map_or(Ok(refreshed), Err)
+}
+
+async fn refresh_volume(session: &Session, volume: &Volume, ranges: Vec<StaleRange>) -> Result<u64, Error> {
+    let (from_us, to_us) = hull(&ranges);
+    for level in levels(Level::Minute) {
+        refresh_level(session, volume, level, from_us, to_us).await?;
+    }
+    let ids: Vec<i64> = ranges.iter().map(|range| range.id).collect();
+    let refreshed = session
+        .execute("DELETE FROM core.stale_ranges WHERE id = ANY ($1)", &[&ids])
+        .await?;
+    let mut entities: BTreeMap<(Uuid, i32), Vec<StaleRange>> = BTreeMap::new();
+    for range in ranges {
+        entities
+            .entry((range.client_id, range.entity_id))
+            .or_default()
+            .push(range);
+    }
+    let touched: Vec<Touched> = entities
+        .into_iter()
+        .map(|((client, entity), ranges)| {
+            let (from_us, to_us) = hull(&ranges);
+            Touched {
+                client,
+                entity,
+                from: timestamp(from_us),
+                to: timestamp(to_us),
+            }
+        })
+        .collect();
+    stop_crowded(session, volume, &touched).await?;
     Ok(refreshed)
 }
 
@@ -365,6 +435,32 @@ mod tests {
             entity_id: id,
             oldest: timestamp(CLOSED_US - days_ago * DAY_US),
             partials,
+            since: None,
+        }
+    }
+
+    #[test]
+    fn slices_are_of_whole_days_with_no_more_than_one_statement_moves() {
+        for (name, days, expected) in [
+            ("nothing", vec![], vec![]),
+            ("few", vec![(1, 5), (2, 5), (31, 5)], vec![(1, 32)]),
+            ("far apart", vec![(1, 5), (32, 5)], vec![(1, 2), (32, 33)]),
+            ("many", vec![(1, 6_000), (2, 4_000), (3, 1)], vec![(1, 3), (3, 4)]),
+            (
+                "a day has too many",
+                vec![(1, 1), (2, 90_000), (3, 1)],
+                vec![(1, 2), (2, 3), (3, 4)],
+            ),
+            ("today is still open", vec![(100, 7)], vec![(100, 100)]),
+        ] {
+            let day = |(number, partials): (i64, i64)| Day {
+                day: timestamp(number * DAY_US),
+                partials,
+            };
+            let days: Vec<Day> = days.into_iter().map(day).collect();
+            let slices = slices(&days, CLOSED_US).into_iter();
+            let slices: Vec<(i64, i64)> = slices.map(|[from, to]| (from / DAY_US, to / DAY_US)).collect();
+            assert_eq!(slices, expected, "{name}");
         }
     }
 

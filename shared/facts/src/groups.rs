@@ -3,6 +3,8 @@
 //! Its rollup would be about as large as the facts, and it would be others who pay for it. Questions on its dimensions go to the facts from then on, its
 //! client is told, and its rows are cleared. Who gives it up may add it anew, and it is filled then as any other.
 
+use std::time::Instant;
+
 use catalog::Level;
 use database::{Database, Error, Session};
 use jiff::Timestamp;
@@ -138,11 +140,12 @@ database::row! {
     }
 }
 
-/// Clears rows of stopped groupings that nobody can be reading or writing any more: a part of each in a run. What is being moved waits.
+/// Clears rows of stopped groupings that nobody can be reading or writing any more: a part of each in a run, until that time. What is being moved waits, and what
+/// fails for one keeps no other.
 ///
 /// # Errors
-/// When a statement fails.
-pub(crate) async fn clear_stopped(session: &Session, now: Timestamp) -> Result<(), Error> {
+/// When what there is can't be read, or the server does not answer.
+pub(crate) async fn clear_stopped(session: &Session, now: Timestamp, until: Instant) -> Result<(), Error> {
     let sql = "SELECT s.client_id, s.entity_id, s.grouping_id, e.volume FROM core.stopped_groupings s
         JOIN core.entities e ON e.client_id = s.client_id AND e.id = s.entity_id
         WHERE NOT s.is_written AND NOT s.is_cleared AND s.stopped_at < $1::timestamptz - make_interval(secs => $2)
@@ -150,17 +153,24 @@ pub(crate) async fn clear_stopped(session: &Session, now: Timestamp) -> Result<(
         ORDER BY s.stopped_at";
     let stopped: Vec<Cleared> = session.rows(sql, &[&now, &LEARNT_AFTER_SECONDS]).await?;
     for row in stopped {
-        let Cleared {
-            client_id,
-            entity_id,
-            grouping_id,
-            volume,
-        } = row;
-        let volume = Volume::named(volume);
-        if clear_grouping(session, (client_id, entity_id, grouping_id), &volume).await? == 0 {
-            let sql = "UPDATE core.stopped_groupings SET is_cleared = true WHERE client_id = $1 AND entity_id = $2 AND grouping_id = $3";
-            session.execute(sql, &[&client_id, &entity_id, &grouping_id]).await?;
+        if Instant::now() > until {
+            break;
         }
+        match clear_one(session, &row).await {
+            Err(error) if error.is_of_statement() => {
+                tracing::error!(client = %row.client_id, entity = row.entity_id, grouping = row.grouping_id, cause = %error, "a grouping can't be cleared");
+            }
+            result => result?,
+        }
+    }
+    Ok(())
+}
+
+async fn clear_one(session: &Session, row: &Cleared) -> Result<(), Error> {
+    let key = (row.client_id, row.entity_id, row.grouping_id);
+    if clear_grouping(session, key, &Volume::named(row.volume.clone())).await? == 0 {
+        let sql = "UPDATE core.stopped_groupings SET is_cleared = true WHERE client_id = $1 AND entity_id = $2 AND grouping_id = $3";
+        session.execute(sql, &[&key.0, &key.1, &key.2]).await?;
     }
     Ok(())
 }

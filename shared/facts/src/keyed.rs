@@ -90,7 +90,7 @@ async fn replace(
             recompute(session, writing, grouping, &times).await?;
         }
         let minutes: BTreeSet<i64> = times.iter().map(|time_us| floor_us(Level::Minute, *time_us)).collect();
-        tell(session, client, placed, &commit, times.len(), &minutes).await?;
+        tell(session, client, placed, &commit, facts.len(), &minutes).await?;
     }
     reject(session, client, placed.entity.code(), &new).await?;
     Ok(marks)

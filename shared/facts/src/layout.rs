@@ -210,6 +210,14 @@ impl Layout {
         numbered.filter_map(|(id, grouping)| Some((id, grouping.as_ref()?)))
     }
 
+    /// Numbers of the groupings that were given up.
+    #[must_use]
+    pub fn all_given_up(&self) -> Vec<i16> {
+        let numbered = (0_i16..).zip(&self.groupings);
+        let gone = numbered.filter(|(_, grouping)| grouping.is_none());
+        gone.map(|(id, _)| id).collect()
+    }
+
     /// Pages that an entity's rollups have: at least one.
     #[must_use]
     pub fn pages(&self) -> BTreeSet<i16> {

@@ -1,10 +1,13 @@
 //! What is left behind: rows of entities that were moved, of moves that were given up, of groupings that are kept no longer, of clients that go. It is cleared
 //! a part at a time, once nobody can be reading it any more.
 
+use std::time::Instant;
+
 use database::{Edition, Error, Session};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::chunks;
 use crate::volume::{Volume, volumes};
 
 /// Seconds after which nobody reads any more what was there before a change of place or groupings: a reader learns of it with its next question, and no
@@ -14,29 +17,114 @@ pub const LEARNT_AFTER_SECONDS: f64 = 120.0;
 /// The lock of the upkeep.
 pub const UPKEEP_LOCK: &str = "compact-rollups";
 
-/// Rows that one statement clears: well below a second.
-const MAX_CLEARED: i64 = 100_000;
+/// Rows of one table that are cleared at once: well below a second.
+pub const MAX_CLEARED: i64 = 100_000;
 
-/// Clears an entity's rows out of a volume, at most [`MAX_CLEARED`] of each table. Returns how many there were.
-async fn clear(session: &Session, client: Uuid, id: i32, volume: &Volume) -> Result<u64, Error> {
-    let mut cleared = 0;
-    if session.edition().await? == Edition::Community {
-        stale_for_nobody(session, volume, client, Some(id)).await?;
-    }
-    for table in volume.tables(session.edition().await?) {
-        let sql = few_of(&table, "");
-        cleared += session.execute(&sql, &[&client, &id, &MAX_CLEARED]).await?;
-    }
-    Ok(cleared)
+/// Rows of an entity, or of one of its groupings, that are cleared.
+struct Clearing {
+    client: Uuid,
+    entity: i32,
+    grouping: Option<i16>,
 }
 
-/// Deletes so many rows of a client's entity that fulfil a condition. Rows of a hypertable are told by their chunk and place in it.
-fn few_of(table: &str, condition: &str) -> String {
-    format!(
-        "DELETE FROM {table} t USING (
-             SELECT tableoid, ctid FROM {table} WHERE client_id = $1 AND entity_id = $2{condition} LIMIT $3
-         ) few WHERE t.tableoid = few.tableoid AND t.ctid = few.ctid AND t.client_id = $1 AND t.entity_id = $2"
-    )
+database::row! {
+    struct Extent {
+        first: Option<Timestamp>,
+        last: Option<Timestamp>,
+    }
+}
+
+impl Clearing {
+    fn rows(&self) -> String {
+        let grouping = self
+            .grouping
+            .map_or_else(String::new, |id| format!(" AND grouping_id = {id}"));
+        format!("client_id = $1 AND entity_id = $2{grouping}")
+    }
+
+    /// Clears at most [`MAX_CLEARED`] rows of each of some tables. Returns how many there were.
+    async fn clear(&self, session: &Session, volume: &Volume, tables: &[String]) -> Result<u64, Error> {
+        let is_community = session.edition().await? == Edition::Community;
+        let mut cleared = 0;
+        for table in tables {
+            cleared += if is_community && *table == volume.partials() {
+                self.clear_partials(session, volume).await?
+            } else {
+                self.clear_table(session, table).await?
+            };
+        }
+        Ok(cleared)
+    }
+
+    /// The chunks of the rows that come first.
+    async fn chunks(&self, session: &Session, table: &str) -> Result<Vec<String>, Error> {
+        let few = format!("(SELECT tableoid FROM {table} WHERE {} LIMIT $3) f", self.rows());
+        chunks::with_rows(session, &few, "true", &[&self.client, &self.entity, &MAX_CLEARED]).await
+    }
+
+    /// Rows are told by their place in a chunk: however many remain, none of them is looked at.
+    async fn clear_table(&self, session: &Session, table: &str) -> Result<u64, Error> {
+        let rows = self.rows();
+        let (mut cleared, mut left) = (0, MAX_CLEARED);
+        for chunk in self.chunks(session, table).await? {
+            let sql =
+                format!("DELETE FROM {chunk} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {chunk} WHERE {rows} LIMIT $3))");
+            let gone = session.execute(&sql, &[&self.client, &self.entity, &left]).await?;
+            cleared += gone;
+            left = (left - i64::try_from(gone).unwrap_or(left)).max(0);
+        }
+        Ok(cleared)
+    }
+
+    /// Clears partials that aggregates are over, and has these refreshed for no client's sake, in one statement: a refresh between the two would be for nothing
+    /// (Community edition). Aggregates learn of what is deleted from the hypertable; only the chunk is planned, for it has all buckets from first to last.
+    async fn clear_partials(&self, session: &Session, volume: &Volume) -> Result<u64, Error> {
+        let (partials, rows) = (volume.partials(), self.rows());
+        let (mut cleared, mut left) = (0, MAX_CLEARED);
+        for chunk in self.chunks(session, &partials).await? {
+            let extent = format!(
+                "SELECT min(bucket) AS first, max(bucket) AS last FROM (SELECT bucket FROM {chunk} WHERE {rows} ORDER BY bucket LIMIT $3) few"
+            );
+            let extent: Option<Extent> = session.row(&extent, &[&self.client, &self.entity, &left]).await?;
+            let Some(Extent {
+                first: Some(first),
+                last: Some(last),
+            }) = extent
+            else {
+                continue;
+            };
+            let sql = format!(
+                "WITH told AS (
+                     INSERT INTO core.stale_ranges (volume, client_id, entity_id, from_time, to_time)
+                     VALUES ($5, $6, 0, $3, $4::timestamptz + interval '1 day')
+                 )
+                 DELETE FROM {partials} WHERE {rows} AND bucket >= $3 AND bucket <= $4"
+            );
+            let gone = session
+                .execute(
+                    &sql,
+                    &[&self.client, &self.entity, &first, &last, &volume.name(), &Uuid::nil()],
+                )
+                .await?;
+            cleared += gone;
+            left -= i64::try_from(gone).unwrap_or(left);
+            if left <= 0 {
+                break;
+            }
+        }
+        Ok(cleared)
+    }
+}
+
+/// Clears an entity's rows out of a volume, at most [`MAX_CLEARED`] of each table. Returns how many there were.
+async fn clear(session: &Session, client: Uuid, entity: i32, volume: &Volume) -> Result<u64, Error> {
+    let clearing = Clearing {
+        client,
+        entity,
+        grouping: None,
+    };
+    let tables = volume.tables(session.edition().await?);
+    clearing.clear(session, volume, &tables).await
 }
 
 /// Clears rows of one grouping out of a volume, at most [`MAX_CLEARED`] of each table. Returns how many there were.
@@ -48,16 +136,13 @@ pub(crate) async fn clear_grouping(
     (client, entity, grouping): (Uuid, i32, i16),
     volume: &Volume,
 ) -> Result<u64, Error> {
-    let edition = session.edition().await?;
-    if edition == Edition::Community {
-        stale_for_nobody(session, volume, client, Some(entity)).await?;
-    }
-    let mut cleared = 0;
-    for table in volume.rollups(edition) {
-        let sql = few_of(&table, &format!(" AND grouping_id = {grouping}"));
-        cleared += session.execute(&sql, &[&client, &entity, &MAX_CLEARED]).await?;
-    }
-    Ok(cleared)
+    let clearing = Clearing {
+        client,
+        entity,
+        grouping: Some(grouping),
+    };
+    let rollups = volume.rollups(session.edition().await?);
+    clearing.clear(session, volume, &rollups).await
 }
 
 database::row! {
@@ -82,19 +167,37 @@ pub async fn clear_some(session: &Session, client: Uuid) -> Result<u64, Error> {
     Ok(cleared)
 }
 
-/// Clears all rows of a client out of all volumes, after its writers and the upkeep have ended. A volume of its own stays, without rows. Rows of aggregates
+/// Waits until the upkeep, the client's writers and what moves its entities have ended, and keeps them away until the transaction ends. They have these locks
+/// when they come to the client's own row: whoever locks that does so afterwards.
+///
+/// # Errors
+/// When a statement fails.
+pub async fn end_work(session: &Session, client: Uuid) -> Result<(), Error> {
+    session.lock(UPKEEP_LOCK).await?;
+    let writers = "SELECT pg_advisory_xact_lock(hashtextextended($1::text || '/' || id, 0)) FROM core.entities WHERE client_id = $2 ORDER BY id";
+    session.execute(writers, &[&client.to_string(), &client]).await?;
+    end_moves(session, client).await
+}
+
+/// Ends the moves of a client that is to go: a step that runs is waited for, and there is no other.
+///
+/// # Errors
+/// When a statement fails.
+pub async fn end_moves(session: &Session, client: Uuid) -> Result<(), Error> {
+    let sql = "DELETE FROM core.moves WHERE client_id = $1";
+    session.execute(sql, &[&client]).await.map(drop)
+}
+
+/// Clears all rows of a client out of all volumes, after [`end_work`]. A volume of its own stays, without rows. Rows of aggregates
 /// go with the next refresh (Community edition).
 ///
 /// # Errors
 /// When a statement fails.
 pub async fn clear_client(session: &Session, client: Uuid) -> Result<(), Error> {
-    session.lock(UPKEEP_LOCK).await?;
-    let writers = "SELECT pg_advisory_xact_lock(hashtextextended($1::text || '/' || id, 0)) FROM core.entities WHERE client_id = $2 ORDER BY id";
-    session.execute(writers, &[&client.to_string(), &client]).await?;
     let edition = session.edition().await?;
     for volume in volumes(session).await? {
         if edition == Edition::Community {
-            stale_for_nobody(session, &volume, client, None).await?;
+            stale_for_nobody(session, &volume, client).await?;
         }
         for table in volume.tables(edition) {
             session
@@ -106,15 +209,15 @@ pub async fn clear_client(session: &Session, client: Uuid) -> Result<(), Error> 
 }
 
 /// Has the aggregates of what is being cleared refreshed, for no client's sake (Community edition).
-async fn stale_for_nobody(session: &Session, volume: &Volume, client: Uuid, entity: Option<i32>) -> Result<(), Error> {
+async fn stale_for_nobody(session: &Session, volume: &Volume, client: Uuid) -> Result<(), Error> {
     let sql = format!(
         "INSERT INTO core.stale_ranges (volume, client_id, entity_id, from_time, to_time)
          SELECT $1, $2, 0, min(bucket), max(bucket) + interval '1 day' FROM {}
-         WHERE client_id = $3 AND (entity_id = $4 OR $4 IS NULL) HAVING count(*) > 0",
+         WHERE client_id = $3 HAVING count(*) > 0",
         volume.partials()
     );
     session
-        .execute(&sql, &[&volume.name(), &Uuid::nil(), &client, &entity])
+        .execute(&sql, &[&volume.name(), &Uuid::nil(), &client])
         .await
         .map(drop)
 }
@@ -127,22 +230,33 @@ database::row! {
     }
 }
 
-/// Clears what entities left behind when they moved, if nobody can be reading it any more: a part of each in a run.
+/// Clears what entities left behind when they moved, if nobody can be reading it any more: a part of each in a run, until that time. What fails for one keeps no
+/// other.
 ///
 /// # Errors
-/// When a statement fails.
-pub(crate) async fn clear_leftovers(session: &Session, now: Timestamp) -> Result<u64, Error> {
+/// When what there is can't be read, or the server does not answer.
+pub(crate) async fn clear_leftovers(session: &Session, now: Timestamp, until: Instant) -> Result<(), Error> {
     let sql = "SELECT volume, client_id, entity_id FROM core.leftovers WHERE left_at < $1::timestamptz - make_interval(secs => $2) ORDER BY left_at";
     let leftovers: Vec<Leftover> = session.rows(sql, &[&now, &LEARNT_AFTER_SECONDS]).await?;
-    let mut all = 0;
     for left in leftovers {
-        let volume = Volume::named(left.volume);
-        let cleared = clear(session, left.client_id, left.entity_id, &volume).await?;
-        if cleared == 0 {
-            let sql = "DELETE FROM core.leftovers WHERE volume = $1 AND entity_id = $2";
-            session.execute(sql, &[&volume.name(), &left.entity_id]).await?;
+        if Instant::now() > until {
+            break;
         }
-        all += cleared;
+        match clear_leftover(session, &left).await {
+            Err(error) if error.is_of_statement() => {
+                tracing::error!(client = %left.client_id, entity = left.entity_id, volume = left.volume, cause = %error, "what was left behind can't be cleared");
+            }
+            result => result?,
+        }
     }
-    Ok(all)
+    Ok(())
+}
+
+async fn clear_leftover(session: &Session, left: &Leftover) -> Result<(), Error> {
+    let volume = Volume::named(left.volume.clone());
+    if clear(session, left.client_id, left.entity_id, &volume).await? == 0 {
+        let sql = "DELETE FROM core.leftovers WHERE volume = $1 AND entity_id = $2";
+        session.execute(sql, &[&volume.name(), &left.entity_id]).await?;
+    }
+    Ok(())
 }

@@ -8,6 +8,8 @@
 mod copy;
 mod touched;
 
+use std::time::Duration;
+
 use database::{Database, Edition, Error, Isolation, Scope, Session};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -16,16 +18,20 @@ use crate::count::{self, count_on};
 use crate::fill::stale;
 use crate::leftovers::{LEARNT_AFTER_SECONDS, UPKEEP_LOCK};
 use crate::notifications::definitions_changed;
-use crate::place::{Placed, writers_lock};
+use crate::place::{Placed, writers_lock, writers_lock_of};
 use crate::volume::Volume;
 use crate::work::{After, MAX_STEP_TIME};
 
-/// Facts that came meanwhile and are copied while the entity's writers wait: 50 to 100 ms.
+/// Facts that came meanwhile, and ranges of time that they touched, of one round, and of what is copied while the entity's writers wait: 50 to 100 ms. A commit
+/// that has more is one round.
 pub const MAX_LAST: i64 = 5_000;
 
-/// How often what came meanwhile is copied, at most [`MAX_LAST`] facts each time, before the rest is copied while the writers wait, however much it is. Each time
-/// leaves what came while it ran; who sends faster than that can be copied is moved nevertheless.
-const MAX_ROUNDS: i32 = 200;
+/// How long the entity's writers wait at most, less than a request waits for a lock. What takes longer is copied while they write, and the rest is tried again.
+pub const MAX_LAST_TIME: Duration = Duration::from_secs(3);
+
+/// How often what came meanwhile is copied, at most [`MAX_LAST`] each time, before the writers wait for each time. Each time leaves what came while it ran; who
+/// sends faster than that can be copied is moved nevertheless.
+pub const MAX_ROUNDS: i32 = 200;
 
 database::row! {
     /// An entity that is being moved.
@@ -139,6 +145,8 @@ async fn begin_in(session: &Session, client: Uuid, placed: &Placed, to: &Volume)
         }) => return Ok(Begun::NotCleared),
         Some(_) => {}
     }
+    let sql = "DELETE FROM core.moved_ranges WHERE client_id = $1 AND entity_id = $2";
+    session.execute(sql, &[&client, &id]).await?;
     let sql = "INSERT INTO core.moves (client_id, entity_id, from_volume, to_volume, number, counted_to)
         SELECT $1, $2, $3, $4, last, 'epoch' FROM core.clocks WHERE client_id = $1 AND entity_id = $2";
     session.execute(sql, &[&client, &id, &from, &to.name()]).await?;
@@ -151,6 +159,8 @@ async fn begin_in(session: &Session, client: Uuid, placed: &Placed, to: &Volume)
 /// When a statement fails.
 pub async fn cancel(database: &Database, client: Uuid, entity: i32) -> Result<bool, Error> {
     let work = async |session: &Session| {
+        // A commit that knows of the move says what it touched: it is waited for.
+        session.lock(&writers_lock_of(client, entity)).await?;
         // Nobody has ever read what is cleared.
         let sql = "WITH gone AS (
                  DELETE FROM core.moves WHERE client_id = $1 AND entity_id = $2 RETURNING to_volume
@@ -174,14 +184,15 @@ pub async fn moves(database: &Database, client: Uuid) -> Result<Vec<Move>, Error
     database.of(client).rows(&sql, &[&client]).await
 }
 
-/// The oldest of each client that lives here. It takes the owner's login.
-pub(crate) async fn oldest_of_each(session: &Session) -> Result<Vec<Move>, Error> {
+/// The oldest of each client that lives here, but for those of some entities. It takes the owner's login.
+pub(crate) async fn oldest_of_each(session: &Session, but: &[i32]) -> Result<Vec<Move>, Error> {
     let sql = format!(
         "SELECT * FROM (
-             SELECT DISTINCT ON (client_id) {COLUMNS} FROM core.moves WHERE core.is_here(client_id) ORDER BY client_id, began_at, entity_id
+             SELECT DISTINCT ON (client_id) {COLUMNS} FROM core.moves
+             WHERE core.is_here(client_id) AND entity_id <> ALL ($1) ORDER BY client_id, began_at, entity_id
          ) AS of_clients ORDER BY began_at"
     );
-    session.rows(&sql, &[]).await
+    session.rows(&sql, &[&but]).await
 }
 
 /// One step of a move.
@@ -196,30 +207,51 @@ pub(crate) async fn step(database: &Database, placed: &Placed, moving: &Move) ->
     if usize::try_from(moving.piece).is_ok_and(|piece| piece < tables.len()) {
         let work = async |session: &Session| {
             session.limit_transaction(MAX_STEP_TIME).await?;
-            taken(session, moving).await?;
+            taken(session, placed, moving).await?;
             copy::ranges(session, placed, moving, &tables).await
         };
         database.transaction_in(moving.scope(), work).await?;
         return Ok(After::Rest);
     }
-    if moving.rounds < MAX_ROUNDS && touched::facts(database, moving).await? > MAX_LAST {
-        let work = async |session: &Session| {
-            session.limit_transaction(MAX_STEP_TIME).await?;
-            taken(session, moving).await?;
-            touched::copy(session, placed, moving, Some(MAX_LAST)).await
-        };
-        database.transaction_in(moving.scope(), work).await?;
+    if moving.rounds < MAX_ROUNDS && touched::is_more(database, moving).await? {
+        round(database, placed, moving).await?;
         return Ok(After::Next);
     }
+    match last(database, placed, moving).await {
+        // The writers waited for long enough. They go on, and what is left when this is copied too is less.
+        Err(error) if error.is_out_of_time() => {
+            round(database, placed, moving).await?;
+            Ok(After::Rest)
+        }
+        result => result,
+    }
+}
+
+/// Copies some of what came meanwhile, while more comes.
+async fn round(database: &Database, placed: &Placed, moving: &Move) -> Result<(), Error> {
     let work = async |session: &Session| {
-        taken(session, moving).await?;
-        touched::copy(session, placed, moving, None).await?;
-        arrive(session, placed, moving).await
+        session.limit_transaction(MAX_STEP_TIME).await?;
+        taken(session, placed, moving).await?;
+        touched::copy(session, placed, moving, MAX_STEP_TIME).await.map(drop)
+    };
+    database.transaction_in(moving.scope(), work).await
+}
+
+/// Copies what is left while the writers wait, and arrives if that was all.
+async fn last(database: &Database, placed: &Placed, moving: &Move) -> Result<After, Error> {
+    let work = async |session: &Session| {
+        session.limit_transaction(MAX_LAST_TIME).await?;
+        taken(session, placed, moving).await?;
+        if touched::copy(session, placed, moving, MAX_LAST_TIME).await? {
+            return Ok(After::Next);
+        }
+        session.limit_transaction(MAX_LAST_TIME).await?;
+        arrive(session, placed, moving).await?;
+        Ok(After::Done)
     };
     // The transaction's snapshot comes after the last commit that does not know the new place.
     let lock = writers_lock(moving.client_id, &placed.place);
-    database.locked_transaction(&lock, moving.scope(), work).await?;
-    Ok(After::Done)
+    database.locked_transaction(&lock, moving.scope(), work).await
 }
 
 database::row! {
@@ -228,10 +260,12 @@ database::row! {
     }
 }
 
-/// Takes the move until the transaction ends: who gives it up waits, and whoever else goes on with it does so once.
-async fn taken(session: &Session, moving: &Move) -> Result<(), Error> {
-    let sql = "SELECT entity_id FROM core.moves WHERE client_id = $1 AND entity_id = $2 AND began_at = $3 AND piece = $4 AND grouping_id = $5
-        AND position IS NOT DISTINCT FROM $6 AND number = $7 FOR UPDATE";
+/// Takes the move until the transaction ends: who gives it up waits, and whoever else goes on with it does so once. The definition is the one that the step knows:
+/// what commits brought of a grouping that it does not know would not be copied. A change that comes after the transaction's snapshot is before no commit in it.
+async fn taken(session: &Session, placed: &Placed, moving: &Move) -> Result<(), Error> {
+    let sql = "SELECT m.entity_id FROM core.moves m JOIN core.entities e ON e.client_id = m.client_id AND e.id = m.entity_id
+        WHERE m.client_id = $1 AND m.entity_id = $2 AND m.began_at = $3 AND m.piece = $4 AND m.grouping_id = $5
+            AND m.position IS NOT DISTINCT FROM $6 AND m.number = $7 AND e.version = $8 AND e.generation = $9 FOR UPDATE OF m";
     let found: Option<Taken> = session
         .row(
             sql,
@@ -243,6 +277,8 @@ async fn taken(session: &Session, moving: &Move) -> Result<(), Error> {
                 &moving.grouping_id,
                 &moving.position,
                 &moving.number,
+                &placed.version,
+                &placed.generation,
             ],
         )
         .await?;
@@ -258,6 +294,7 @@ async fn taken(session: &Session, moving: &Move) -> Result<(), Error> {
 async fn count(database: &Database, placed: &Placed, moving: &Move, after: Timestamp) -> Result<After, Error> {
     let work = async |session: &Session| {
         session.limit_transaction(MAX_STEP_TIME).await?;
+        taken(session, placed, moving).await?;
         let counted = count_on(session, moving.client_id, &placed.place, after).await?;
         let sql = "UPDATE core.moves SET facts = facts + $3, counted_to = $4 WHERE client_id = $1 AND entity_id = $2 AND counted_to = $5";
         let (client, id) = (moving.client_id, moving.entity_id);
@@ -285,6 +322,13 @@ async fn arrive(session: &Session, placed: &Placed, moving: &Move) -> Result<(),
         };
         stale(session, client, &place).await?;
     }
+    // What was copied of a grouping that was given up meanwhile.
+    let sql = "INSERT INTO core.stopped_groupings (client_id, entity_id, grouping_id, groups, is_written)
+        SELECT $1, $2, gone, 0, false FROM unnest($3::smallint[]) AS gone
+        ON CONFLICT (entity_id, grouping_id) DO UPDATE SET is_cleared = false";
+    session
+        .execute(sql, &[&client, &id, &placed.place.layout.all_given_up()])
+        .await?;
     let sql = "INSERT INTO core.leftovers (volume, client_id, entity_id) VALUES ($1, $2, $3)
         ON CONFLICT (volume, entity_id) DO UPDATE SET left_at = clock_timestamp()";
     session.execute(sql, &[&from.name(), &client, &id]).await?;

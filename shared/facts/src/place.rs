@@ -43,7 +43,12 @@ pub struct Placed {
 /// The lock that each batch of a client and entity, and each change of its definition, takes alone.
 #[must_use]
 pub fn writers_lock(client: Uuid, place: &Place) -> String {
-    format!("{client}/{}", place.id)
+    writers_lock_of(client, place.id)
+}
+
+/// The same, by the entity's identity.
+pub(crate) fn writers_lock_of(client: Uuid, id: i32) -> String {
+    format!("{client}/{id}")
 }
 
 impl Placed {

@@ -3,7 +3,6 @@
 //! Who asks or sends meets a step only while it runs, and after each one the work rests for many times as long as it took. So what is done
 //! is far from where a client's slowest twentieth of answers is decided.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use database::{Database, Error};
@@ -13,7 +12,7 @@ use crate::fill::{self, Filling};
 use crate::moves::{self, Move};
 use crate::place::Placed;
 
-/// Longest that a step may take, waiting included: less than a run has left after its time. Where one bucket takes longer, its grouping can't be filled.
+/// Longest that a step of a move may take, and each statement of a step of a filling, waiting included: less than a run has left after its time. Where one bucket takes longer, its grouping can't be filled.
 pub(crate) const MAX_STEP_TIME: Duration = Duration::from_secs(30);
 
 /// For how many times as long as a step took the work rests before the next. One question in thirty meets a step, which is fewer than the slowest twentieth,
@@ -63,7 +62,7 @@ pub struct Worked {
 }
 
 /// Goes on with all long work, one step of each client's in turn, until all is done or `until` has come. `find` tells where a client's entity is. What fails
-/// keeps no other client's waiting; the next run tries it again.
+/// keeps nothing else waiting; the next run tries it again.
 ///
 /// # Errors
 /// When what there is to do can't be read.
@@ -72,10 +71,9 @@ pub async fn run(
     find: impl AsyncFn(Uuid, i32) -> Result<Option<Placed>, Error>,
     until: Instant,
 ) -> Result<Worked, Error> {
-    let (mut worked, mut failed) = (Worked::default(), BTreeSet::new());
+    let (mut worked, mut failed) = (Worked::default(), Vec::new());
     loop {
-        let mut jobs = jobs(database).await?;
-        jobs.retain(|job| !failed.contains(&job.of()));
+        let jobs = jobs(database, &failed).await?;
         if jobs.is_empty() {
             return Ok(worked);
         }
@@ -87,7 +85,7 @@ pub async fn run(
             let after = turn(database, &find, job).await.unwrap_or_else(|cause| {
                 let (client, entity) = job.of();
                 tracing::error!(%client, entity, %cause, "long work can't go on");
-                failed.insert((client, entity));
+                failed.push(entity);
                 After::Rest
             });
             match (after, job) {
@@ -103,10 +101,17 @@ pub async fn run(
     }
 }
 
-async fn jobs(database: &Database) -> Result<Vec<Job>, Error> {
+/// The oldest of each client but for the entities whose work failed in this run: it keeps no other of its client from going on.
+async fn jobs(database: &Database, failed: &[i32]) -> Result<Vec<Job>, Error> {
     let session = database.session().await?;
-    let fillings = fill::oldest_of_each(&session).await?.into_iter().map(Job::Filling);
-    let moves = moves::oldest_of_each(&session).await?.into_iter().map(Job::Move);
+    let fillings = fill::oldest_of_each(&session, failed)
+        .await?
+        .into_iter()
+        .map(Job::Filling);
+    let moves = moves::oldest_of_each(&session, failed)
+        .await?
+        .into_iter()
+        .map(Job::Move);
     Ok(fillings.chain(moves).collect())
 }
 

@@ -19,7 +19,7 @@ mod register;
 use std::time::Duration;
 
 use database::{Database, Error, HOME, Isolation, KNOWS_CELLS, Scope, Session, Timeouts};
-use facts::leftovers::{LEARNT_AFTER_SECONDS, UPKEEP_LOCK, clear_client};
+use facts::leftovers::{LEARNT_AFTER_SECONDS, UPKEEP_LOCK, clear_client, end_work};
 use facts::notifications::definitions_changed;
 use uuid::Uuid;
 
@@ -291,6 +291,7 @@ async fn settle(database: &Database, client: Uuid, place: &str, generation: i64)
 
 /// Clears all that a database has of a client who does not live there. The client itself, its users and its licences stay at home.
 async fn clear(session: &Session, client: Uuid, is_home: bool) -> Result<(), Error> {
+    end_work(session, client).await?;
     clear_client(session, client).await?;
     let stays = |table: &&str| *table == "residences" || (is_home && AT_HOME.contains(table));
     for table in TABLES.iter().filter(|table| !stays(table)) {

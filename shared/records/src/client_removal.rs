@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use database::{Database, Error, Scope, Session};
-use facts::leftovers::{clear_client, clear_some};
+use facts::leftovers::{clear_client, clear_some, end_moves, end_work};
 use facts::notifications::definitions_changed;
 use uuid::Uuid;
 
@@ -78,12 +78,13 @@ pub async fn leaving(database: &Database, client: Uuid) -> Result<Option<Leaving
 }
 
 /// Clears facts and rollups of a client that is to go out of every database, a part at a time, so that [`remove`] finds few; whether that was done before the
-/// time was over. It takes the owner's login.
+/// time was over. Its moves between volumes end, or they would copy what is cleared. It takes the owner's login.
 ///
 /// # Errors
 /// When a statement fails.
 pub async fn clear(database: &Database, client: Uuid, until: Instant) -> Result<bool, Error> {
     for (_, database) in database.each() {
+        end_moves(&database.session().await?, client).await?;
         while clear_some(&database.session().await?, client).await? > 0 {
             if Instant::now() >= until {
                 return Ok(false);
@@ -106,6 +107,11 @@ pub async fn remove(database: &Database, client: Uuid, name: &str) -> Result<boo
     }
     remove_from_cells(database, client).await?;
     let work = async |session: &Session| {
+        let found: Option<Name> = session.row(by_name, &[&client, &name]).await?;
+        if found.is_none() {
+            return Ok(false);
+        }
+        end_work(session, client).await?;
         let found: Option<Name> = session.row(&format!("{by_name} FOR UPDATE"), &[&client, &name]).await?;
         let Some(Name { name }) = found else { return Ok(false) };
         clear_client(session, client).await?;

@@ -4,17 +4,21 @@ use std::time::{Duration, Instant};
 
 use catalog::Level;
 use database::{Database, Edition, Error, Scope};
+use facts::Placed;
 use facts::moves::{self, Begun, Move};
 use facts::volume::{MAX_ENTITIES_OF_VOLUME, Volume, add_volume, make_room};
+use facts::work;
+use jiff::SignedDuration;
 use records::client_removal::{self, TABLES};
 use records::definitions;
+use serde_json::Value;
 use tests::databases::servers;
 use uuid::Uuid;
 
 use super::fillings::many;
 use super::oracle::check;
 use super::scenarios::{a_day, in_every_shop};
-use super::shop::{Shop, sale};
+use super::shop::{Shop, at, sale};
 
 /// The facts under the names of their attributes, wherever they are.
 const SALES_OF_BOTH: &str = "CREATE OR REPLACE VIEW shop_data.sale AS
@@ -197,12 +201,101 @@ async fn a_move_tells_how_far_it_is_keeps_no_upkeep_waiting_and_is_given_up() {
         }
         let answers = check(shop, shop.ours, "UTC", "where it was").await;
         assert!(shop.rows_of(shop.ours, &second).await > 0);
+        // What can't be cleared, for its volume is none, keeps nothing else.
+        let broken = "INSERT INTO core.leftovers (volume, client_id, entity_id, left_at) VALUES ('volume_9', $1, $2, '2020-01-01')";
+        plain.execute(broken, &[&shop.ours, &entity]).await.unwrap();
         shop.compact("2099-01-01T00:00:00Z").await;
         shop.compact("2099-01-01T00:00:00Z").await;
         assert_eq!(shop.rows_of(shop.ours, &second).await, 0);
         shop.move_sales(&shop.database.owner, &second).await;
         check(shop, shop.ours, "UTC", "moved after all").await;
         answers
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_grouping_that_is_added_while_an_entity_moves_is_moved_too() {
+    in_every_shop(&[], async |shop| {
+        let second = shop.second_volume().await;
+        shop.sell(shop.ours, &a_day()).await;
+        shop.begin_move(&shop.database.owner, &second).await.unwrap();
+        let (old, entity) = shop.with_grouping(shop.ours, "till").await;
+        definitions::replace_entity(&shop.database.app, shop.ours, &old, &entity, None)
+            .await
+            .unwrap();
+        shop.sell(shop.ours, &[sale("late", "2026-03-28T09:20:30Z", "7", 2)])
+            .await;
+
+        // Whoever goes on with the move found the entity before it was changed.
+        let find = async |_: Uuid, _: i32| -> Result<Option<Placed>, Error> { Ok(Some(old.clone())) };
+        let until = Instant::now() + Duration::from_secs(2);
+        let worked = work::run(&shop.database.owner, find, until).await.unwrap();
+        assert_eq!((worked.moved, shop.moving().await.len()), (0, 1));
+
+        shop.end_moves(&shop.database.owner).await;
+        check(shop, shop.ours, "UTC", "moved and filled").await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_grouping_that_is_given_up_while_its_entity_moves_leaves_nothing_there() {
+    in_every_shop(&[], async |shop| {
+        let second = shop.second_volume().await;
+        shop.sell(shop.ours, &many()).await;
+        let (old, entity) = shop.with_grouping(shop.ours, "till").await;
+        definitions::replace_entity(&shop.database.app, shop.ours, &old, &entity, None)
+            .await
+            .unwrap();
+        // Counted, and filled for one step.
+        for _ in 0..2 {
+            shop.step().await;
+        }
+        shop.begin_move(&shop.database.owner, &second).await.unwrap();
+        let plain = shop.database.plain().await.unwrap();
+        let copied = "SELECT count(*) FROM volume_2.partials WHERE grouping_id = 4";
+        while plain.query_one(copied, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+            shop.step().await;
+        }
+        let old = shop.definitions(shop.ours).await.placed["Sale"].clone();
+        definitions::give_up_groupings(&shop.database.app, shop.ours, &old)
+            .await
+            .unwrap();
+        shop.end_moves(&shop.database.owner).await;
+        for _ in 0..2 {
+            shop.compact("2099-01-01T00:00:00Z").await;
+        }
+        for table in [second.partials(), second.rollup(Level::Day)] {
+            let left = format!("SELECT count(*) FROM {table} WHERE grouping_id = 4");
+            let left: i64 = plain.query_one(&left, &[]).await.unwrap().get(0);
+            assert_eq!(left, 0, "{table}");
+        }
+        check(shop, shop.ours, "UTC", "moved without it").await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn corrections_of_many_times_during_a_move_are_copied_by_few_statements() {
+    in_every_shop(&["receipt"], async |shop| {
+        let second = shop.second_volume().await;
+        let from = at("2026-02-20T00:00:30Z");
+        let sales = |amount: &str| -> Vec<Value> {
+            let time = |number: i64| (from + SignedDuration::from_hours(2 * number)).to_string();
+            let sale = |number| sale(&format!("r{number}"), &time(number), amount, 1);
+            (0..500).map(sale).collect()
+        };
+        shop.sell(shop.ours, &sales("5")).await;
+        shop.compact("2026-04-10T00:00:00Z").await;
+        let mover = Database::new(&shop.database.url, "analytics_owner").unwrap();
+        shop.begin_move(&mover, &second).await.unwrap();
+        shop.sell(shop.ours, &sales("7.5")).await;
+        let before = mover.statements();
+        shop.end_moves(&mover).await;
+        let statements = mover.statements() - before;
+        assert!(statements < 2_000, "{statements} for 500 ranges");
+        check(shop, shop.ours, "UTC", "moved with its corrections").await
     })
     .await;
 }

@@ -193,7 +193,6 @@ impl<'a> Turn<'a> {
                 return;
             }
             self.send();
-            self.begin_apart().await;
             if self.is_done(&news, until).await {
                 return;
             }
@@ -369,29 +368,18 @@ impl<'a> Turn<'a> {
         observed.is_ok()
     }
 
-    /// Reads what the publisher asks for in this tick.
+    /// Reads what the publisher asks for in this tick, and begins with what it reads apart.
     async fn read_asked(&mut self) -> Result<(), database::Error> {
         let (database, catalogs, now) = (&self.context.database, &self.catalogs, clock::now());
+        let is_free = self.apart.next().is_some_and(|next| next <= Instant::now());
+        let (reads, asked) = tick::ask(database, catalogs, &mut self.publisher, now, is_free).await;
+        if !reads.apart.is_empty() {
+            self.apart.start(&self.context.database_apart, catalogs, reads.apart);
+        }
         let publisher = &mut self.publisher;
-        let (reads, asked) = tick::ask(database, catalogs, publisher, now).await;
         let mut settle = |found| tick::settle(publisher, found, now);
-        let answered = tick::answer(database, catalogs, reads, Instant::now() + READ_FOR, &mut settle).await;
+        let answered = tick::answer(database, catalogs, reads.now, Instant::now() + READ_FOR, &mut settle).await;
         asked.and(answered)
-    }
-
-    /// Begins to read what is read apart, if its turn has come: after what is due to others was sent, because many topics are looked at for it.
-    async fn begin_apart(&mut self) {
-        if self.apart.next().is_none_or(|next| next > Instant::now()) {
-            return;
-        }
-        let (context, catalogs) = (self.context, &self.catalogs);
-        let (reads, asked) = tick::ask_apart(&context.database, catalogs, &mut self.publisher, clock::now()).await;
-        if let Err(error) = asked {
-            tracing::error!(cause = %error, "definitions can't be read; trying again");
-        }
-        if !reads.is_empty() {
-            self.apart.start(&context.database_apart, catalogs, reads);
-        }
     }
 
     /// What was read apart is observed with the next tick.

@@ -51,48 +51,48 @@ pub async fn observe(
     until: Instant,
 ) -> Result<(), Error> {
     publisher.touch(touched);
-    let (reads, asked) = ask(database, catalogs, publisher, now).await;
-    let mut settled = |found| settle(publisher, found, now);
-    let answered = answer(database, catalogs, reads, until, &mut settled).await;
-    let (reads, asked_apart) = ask_apart(database, catalogs, publisher, now).await;
-    let mut settled = |found| settle(publisher, found, now);
-    let answered_apart = answer(database, catalogs, reads, until, &mut settled).await;
+    let (reads, mut outcome) = ask(database, catalogs, publisher, now, true).await;
+    for reads in [reads.now, reads.apart] {
+        let mut settled = |found| settle(publisher, found, now);
+        outcome = outcome.and(answer(database, catalogs, reads, until, &mut settled).await);
+    }
     publisher.end_apart();
-    asked.and(answered).and(asked_apart).and(answered_apart)
+    outcome
 }
 
-/// What the publisher asks for in this tick, and whether a database failed: its clients are asked for again.
+/// What a publisher asks for.
+#[derive(Default)]
+pub struct Reads {
+    /// In this tick.
+    pub now: Vec<TopicRead>,
+    /// Beside the ticks.
+    pub apart: Vec<TopicRead>,
+}
+
+/// What the publisher asks for, what it reads apart only if that is wanted, and whether a database failed: its clients are asked for again. Loads definitions of
+/// clients that are not known, without which it can't be told.
 pub async fn ask(
     database: &Database,
     catalogs: &Catalogs,
     publisher: &mut Publisher,
     now: Timestamp,
-) -> (Vec<TopicRead>, Result<(), Error>) {
+    with_apart: bool,
+) -> (Reads, Result<(), Error>) {
+    let with_apart = with_apart && publisher.has_reads_apart_due(now);
     // A tick in which nothing is to be read needs no connection.
-    if !publisher.has_reads_due(now) {
-        return (Vec::new(), Ok(()));
+    if !publisher.has_reads_due(now) && !with_apart {
+        return (Reads::default(), Ok(()));
     }
-    let loaded = load_definitions(database, catalogs, publisher).await;
-    (publisher.reads(now, Some(&[]), catalogs), loaded)
-}
-
-/// What the publisher asks for that is read beside the ticks, and whether a database failed: its clients are asked for again.
-pub async fn ask_apart(
-    database: &Database,
-    catalogs: &Catalogs,
-    publisher: &mut Publisher,
-    now: Timestamp,
-) -> (Vec<TopicRead>, Result<(), Error>) {
-    if !publisher.has_reads_apart_due(now) {
-        return (Vec::new(), Ok(()));
-    }
-    let loaded = load_definitions(database, catalogs, publisher).await;
-    (publisher.reads_apart(now, catalogs), loaded)
-}
-
-/// Loads definitions of clients that are not known, without which it can't be told what is to be read.
-async fn load_definitions(database: &Database, catalogs: &Catalogs, publisher: &Publisher) -> Result<(), Error> {
-    catalogs.load(database, &publisher.clients().collect()).await
+    let loaded = catalogs.load(database, &publisher.clients().collect()).await;
+    let reads = Reads {
+        now: publisher.reads(now, Some(&[]), catalogs),
+        apart: if with_apart {
+            publisher.reads_apart(now, catalogs)
+        } else {
+            Vec::new()
+        },
+    };
+    (reads, loaded)
 }
 
 /// Answers what was asked for: each database by itself and at the same time, and what it answers is taken as soon as it is there, so that one that does not

@@ -1,5 +1,7 @@
 //! What was there when a move began, copied range by range.
 
+use std::time::Duration;
+
 use catalog::Level;
 use database::{Edition, Error, Session};
 use tokio_postgres::types::ToSql;
@@ -9,6 +11,7 @@ use super::Move;
 use crate::copy::timestamp;
 use crate::fill::MAX_STEP;
 use crate::place::Placed;
+use crate::work::MAX_STEP_TIME;
 
 /// How the rows of a table are found in ranges: the order of [`Volume::tables`](crate::Volume::tables).
 struct Shape {
@@ -93,6 +96,7 @@ pub(super) async fn ranges(session: &Session, placed: &Placed, moving: &Move, ta
         if rows >= MAX_STEP {
             break;
         }
+        session.limit_transaction(MAX_STEP_TIME).await?;
         let (copied, next) = range(session, moving, [old, new], at).await?;
         rows += copied;
         facts += if at.table == 0 { copied } else { 0 };
@@ -155,7 +159,7 @@ async fn range(
     let to: &(dyn ToSql + Sync) = if shape.is_time() { &to.0 } else { &to.1 };
     let rows = format!("{rows} AND {} < $5", shape.order);
     let parameters = [&client as &(dyn ToSql + Sync), &id, from, &moving.number, to];
-    let copied = alike(session, [old, new], &rows, &parameters).await?;
+    let copied = alike(session, MAX_STEP_TIME, [old, new], "", &rows, &parameters).await?;
     if copied > 0 && session.edition().await? == Edition::Community && shape.is_grouped {
         lagging(session, moving, new, &rows, &parameters).await?;
     }
@@ -171,21 +175,27 @@ database::row! {
     }
 }
 
-/// Copies the rows that fulfil a condition, and holds the copy against them. Returns how many there are.
+/// Copies the rows that fulfil a condition, and holds the copy against them. What they are joined with ends with a comma. It
+/// takes until `limit` after the transaction's beginning at most. Returns how many there are.
 pub(super) async fn alike(
     session: &Session,
+    limit: Duration,
     [old, new]: [&String; 2],
+    joined: &str,
     rows: &str,
     parameters: &[&(dyn ToSql + Sync)],
 ) -> Result<i64, Error> {
-    let insert = format!("INSERT INTO {new} SELECT * FROM {old} WHERE {rows}");
+    let insert = format!("INSERT INTO {new} SELECT t.* FROM {joined}{old} t WHERE {rows}");
+    session.limit_transaction(limit).await?;
     session.execute(&insert, parameters).await?;
     let sum = |table: &String| {
         format!(
-            "SELECT count(*) AS rows, coalesce(sum(hash_record_extended(t, 0)::numeric), 0)::text AS hash FROM {table} t WHERE {rows}"
+            "SELECT count(*) AS rows, coalesce(sum(hash_record_extended(t, 0)::numeric), 0)::text AS hash FROM {joined}{table} t WHERE {rows}"
         )
     };
+    session.limit_transaction(limit).await?;
     let original: Option<Sum> = session.row(&sum(old), parameters).await?;
+    session.limit_transaction(limit).await?;
     let copy: Option<Sum> = session.row(&sum(new), parameters).await?;
     match (original, copy) {
         (Some(original), Some(copy)) if original == copy => Ok(original.rows),

@@ -1,31 +1,36 @@
 //! What commits touched while an entity is being moved, copied again.
 
+use std::time::Duration;
+
 use catalog::Level;
 use database::{Database, Edition, Error, Session};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use series::calendar::{floor_us, length_us};
 use tokio_postgres::types::ToSql;
 
-use super::Move;
 use super::copy::alike;
+use super::{MAX_LAST, Move};
+use crate::chunks;
 use crate::copy::timestamp;
 use crate::place::Placed;
 use crate::volume::{Volume, levels};
 
+/// The commits that are not copied yet, with what they cost: their facts, and the ranges that each table is asked for.
+const COMMITS: &str = "SELECT batch_number, max(facts) + count(*) AS cost FROM core.moved_ranges
+    WHERE client_id = $1 AND entity_id = $2 GROUP BY batch_number";
+
 database::row! {
-    struct Facts {
-        facts: i64,
+    struct More {
+        is_more: bool,
     }
 }
 
-/// Facts of the commits that are not copied yet.
-pub(super) async fn facts(database: &Database, moving: &Move) -> Result<i64, Error> {
-    let sql = "SELECT coalesce(sum(facts), 0)::bigint AS facts FROM (
-            SELECT max(facts) AS facts FROM core.moved_ranges WHERE client_id = $1 AND entity_id = $2 GROUP BY batch_number
-        ) AS commits";
-    let parameters: [&(dyn ToSql + Sync); 2] = [&moving.client_id, &moving.entity_id];
-    let facts: Option<Facts> = database.of(moving.client_id).row(sql, &parameters).await?;
-    Ok(facts.map_or(0, |facts| facts.facts))
+/// Whether more was touched than is copied while writers wait.
+pub(super) async fn is_more(database: &Database, moving: &Move) -> Result<bool, Error> {
+    let sql = format!("SELECT coalesce(sum(cost), 0) > $3::bigint AS is_more FROM ({COMMITS}) AS commits");
+    let parameters: [&(dyn ToSql + Sync); 3] = [&moving.client_id, &moving.entity_id, &MAX_LAST];
+    let more: Option<More> = database.of(moving.client_id).row(&sql, &parameters).await?;
+    Ok(more.is_some_and(|more| more.is_more))
 }
 
 database::row! {
@@ -36,19 +41,19 @@ database::row! {
     }
 }
 
-/// Copies what the next commits touched, about so many facts of them, or all.
-pub(super) async fn copy(session: &Session, placed: &Placed, moving: &Move, most: Option<i64>) -> Result<(), Error> {
+/// Copies what the next commits touched, about [`MAX_LAST`] of it, within `limit` of the transaction's beginning. Whether there is more.
+pub(super) async fn copy(session: &Session, placed: &Placed, moving: &Move, limit: Duration) -> Result<bool, Error> {
     let (client, id) = (moving.client_id, moving.entity_id);
-    let sql = "WITH commits AS (
-            SELECT batch_number, max(facts) AS facts FROM core.moved_ranges WHERE client_id = $1 AND entity_id = $2 GROUP BY batch_number
-        ), running AS (
-            SELECT batch_number, sum(facts) OVER (ORDER BY batch_number) - facts AS before FROM commits
+    let sql = format!(
+        "WITH running AS (
+            SELECT batch_number, sum(cost) OVER (ORDER BY batch_number) - cost AS before FROM ({COMMITS}) AS commits
         )
         SELECT r.batch_number, r.from_time, r.to_time FROM core.moved_ranges r JOIN running c ON c.batch_number = r.batch_number
-        WHERE r.client_id = $1 AND r.entity_id = $2 AND c.before < $3::bigint";
-    let touched: Vec<Touched> = session.rows(sql, &[&client, &id, &most.unwrap_or(i64::MAX)]).await?;
+        WHERE r.client_id = $1 AND r.entity_id = $2 AND c.before < $3::bigint"
+    );
+    let touched: Vec<Touched> = session.rows(&sql, &[&client, &id, &MAX_LAST]).await?;
     let Some(last) = touched.iter().map(|touched| touched.batch_number).max() else {
-        return Ok(());
+        return Ok(false);
     };
     let edges = |touched: &Touched| (touched.from_time.as_microsecond(), touched.to_time.as_microsecond());
     let again = Again {
@@ -57,12 +62,17 @@ pub(super) async fn copy(session: &Session, placed: &Placed, moving: &Move, most
         placed,
         last,
         ranges: touched.iter().map(edges).collect(),
+        limit,
     };
     let facts = again.all().await?;
+    session.limit_transaction(limit).await?;
     let sql = "UPDATE core.moves SET number = $3, rounds = rounds + 1, copied = copied + $4 WHERE client_id = $1 AND entity_id = $2";
     session.execute(sql, &[&client, &id, &last, &facts]).await?;
     let sql = "DELETE FROM core.moved_ranges WHERE client_id = $1 AND entity_id = $2 AND batch_number <= $3";
-    session.execute(sql, &[&client, &id, &last]).await.map(drop)
+    session.execute(sql, &[&client, &id, &last]).await?;
+    let sql = "SELECT EXISTS (SELECT FROM core.moved_ranges WHERE client_id = $1 AND entity_id = $2) AS is_more";
+    let more: Option<More> = session.row(sql, &[&client, &id]).await?;
+    Ok(more.is_some_and(|more| more.is_more))
 }
 
 struct Again<'a> {
@@ -73,6 +83,7 @@ struct Again<'a> {
     last: i64,
     /// Ranges that were touched, in microseconds.
     ranges: Vec<(i64, i64)>,
+    limit: Duration,
 }
 
 impl Again<'_> {
@@ -101,7 +112,15 @@ impl Again<'_> {
             &self.moving.number,
             &self.last,
         ];
-        alike(self.session, [&replaced[0], &replaced[1]], rows, &parameters).await?;
+        alike(
+            self.session,
+            self.limit,
+            [&replaced[0], &replaced[1]],
+            "",
+            rows,
+            &parameters,
+        )
+        .await?;
         Ok(facts)
     }
 
@@ -110,7 +129,7 @@ impl Again<'_> {
     }
 
     /// What was touched of one table. What was appended is copied by the numbers of its commits; of a keyed entity, whose rows are replaced, all of the buckets
-    /// is, as it is now: what later commits do to them is copied once more.
+    /// is, as it is now: what later commits do to them is copied once more. All ranges are joined, or each would be a statement.
     async fn table(
         &self,
         tables: &[String; 2],
@@ -123,29 +142,77 @@ impl Again<'_> {
         } = self.moving;
         let of_grouping = grouping.map_or_else(String::new, |id| format!(" AND grouping_id = {id}"));
         let of_commits = if self.is_keyed() {
-            "$5::bigint <= $6::bigint"
+            "$7::bigint <= $8::bigint"
         } else {
-            "batch_number > $5 AND batch_number <= $6"
+            "batch_number > $7 AND batch_number <= $8"
         };
-        let rows = format!(
-            "client_id = $1 AND entity_id = $2{of_grouping} AND {column} >= $3 AND {column} < $4 AND {of_commits}"
-        );
+        let rows = |table: &str| {
+            format!(
+                "{table}.client_id = $1 AND {table}.entity_id = $2{of_grouping} AND {of_commits}
+                     AND {table}.{column} >= r.from_time AND {table}.{column} < r.to_time AND {table}.{column} >= $5 AND {table}.{column} < $6"
+            )
+        };
         let mut copied = 0;
-        for [from, to] in buckets(&self.ranges, level) {
-            let parameters: [&(dyn ToSql + Sync); 6] =
-                [client_id, entity_id, &from, &to, &self.moving.number, &self.last];
+        for near in near(buckets(&self.ranges, level)) {
+            let (from, to): (Vec<Timestamp>, Vec<Timestamp>) = near.into_iter().unzip();
+            let edges = [from.first(), to.last()].map(|edge| edge.copied().unwrap_or(Timestamp::MIN));
+            let parameters: [&(dyn ToSql + Sync); 8] = [
+                client_id,
+                entity_id,
+                &from,
+                &to,
+                &edges[0],
+                &edges[1],
+                &self.moving.number,
+                &self.last,
+            ];
             if self.is_keyed() {
-                let delete = format!("DELETE FROM {} WHERE {rows}", tables[1]);
-                self.session.execute(&delete, &parameters).await?;
+                self.delete(&tables[1], &rows("f"), &parameters).await?;
             }
-            copied += alike(self.session, [&tables[0], &tables[1]], &rows, &parameters).await?;
+            copied += alike(
+                self.session,
+                self.limit,
+                [&tables[0], &tables[1]],
+                RANGES,
+                &rows("t"),
+                &parameters,
+            )
+            .await?;
         }
         Ok(copied)
     }
+
+    async fn delete(&self, table: &str, rows: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<(), Error> {
+        self.session.limit_transaction(self.limit).await?;
+        let tables = match self.session.edition().await? {
+            Edition::Apache => chunks::with_rows(self.session, &format!("{RANGES}{table} f"), rows, parameters).await?,
+            // Aggregates learn of what is deleted from the hypertable that they are over.
+            Edition::Community => vec![table.to_owned()],
+        };
+        let ranges = RANGES.trim_end_matches(", ");
+        for table in tables {
+            let sql = format!("DELETE FROM {table} f USING {ranges} WHERE {rows}");
+            self.session.limit_transaction(self.limit).await?;
+            self.session.execute(&sql, parameters).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Ranges as a table that others are joined with.
+const RANGES: &str = "unnest($3::timestamptz[], $4::timestamptz[]) AS r (from_time, to_time), ";
+
+/// Ranges that are asked for by one statement are no farther apart: to plan it, PostgreSQL opens each chunk from the first to the last of them.
+const NEAR: SignedDuration = SignedDuration::from_hours(365 * 24);
+
+/// Ranges by statements: all of usual data by one, and some dozens where facts of all times were touched.
+fn near(ranges: Vec<(Timestamp, Timestamp)>) -> Vec<Vec<(Timestamp, Timestamp)>> {
+    let is_near = |one: &(Timestamp, Timestamp), next: &(Timestamp, Timestamp)| next.0.duration_since(one.1) <= NEAR;
+    ranges.chunk_by(is_near).map(<[_]>::to_vec).collect()
 }
 
 /// Ranges as whole buckets of a level, each bucket in one of them.
-fn buckets(ranges: &[(i64, i64)], level: Level) -> Vec<[Timestamp; 2]> {
+fn buckets(ranges: &[(i64, i64)], level: Level) -> Vec<(Timestamp, Timestamp)> {
     let whole = |(from, to): &(i64, i64)| (floor_us(level, *from), floor_us(level, to - 1) + length_us(level));
     let mut whole: Vec<(i64, i64)> = ranges.iter().map(whole).collect();
     whole.sort_unstable();
@@ -156,7 +223,7 @@ fn buckets(ranges: &[(i64, i64)], level: Level) -> Vec<[Timestamp; 2]> {
             _ => merged.push((from, to)),
         }
     }
-    let instants = merged.into_iter().map(|(from, to)| [timestamp(from), timestamp(to)]);
+    let instants = merged.into_iter().map(|(from, to)| (timestamp(from), timestamp(to)));
     instants.collect()
 }
 
@@ -171,11 +238,20 @@ mod tests {
         let of = |level| -> Vec<(i64, i64)> {
             let ranges = buckets(&ranges, level).into_iter();
             ranges
-                .map(|[from, to]| (from.as_microsecond() / at(1), to.as_microsecond() / at(1)))
+                .map(|(from, to)| (from.as_microsecond() / at(1), to.as_microsecond() / at(1)))
                 .collect()
         };
         assert_eq!(of(Level::Minute), [(1, 5), (61, 62)]);
         assert_eq!(of(Level::Hour), [(0, 120)]);
         assert_eq!(of(Level::Day), [(0, 1_440)]);
+    }
+
+    #[test]
+    fn far_ranges_are_asked_for_apart() {
+        let day = length_us(Level::Day);
+        let days = [1, 300, 700, 701].map(|number| (timestamp(number * day), timestamp((number + 1) * day)));
+        let lengths: Vec<usize> = near(days.to_vec()).iter().map(Vec::len).collect();
+        assert_eq!(lengths, [2, 2]);
+        assert_eq!(near(Vec::new()).len(), 0);
     }
 }

@@ -1,7 +1,7 @@
 //! What clients left behind in a database when they moved to another one.
 
 use database::{Database, Error, HOME, Scope, Session};
-use facts::leftovers::{LEARNT_AFTER_SECONDS, UPKEEP_LOCK, clear_client};
+use facts::leftovers::{LEARNT_AFTER_SECONDS, UPKEEP_LOCK, clear_client, end_work};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -45,6 +45,7 @@ pub async fn clear_departed(database: &Database, now: Timestamp) -> Result<usize
 /// When a statement fails, or a cell does not answer: the same call goes on there.
 pub async fn remove_from_cells(database: &Database, client: Uuid) -> Result<(), Error> {
     let work = async |session: &Session| {
+        end_work(session, client).await?;
         clear_client(session, client).await?;
         let sql = "UPDATE core.volumes SET client_id = NULL, is_open = false WHERE client_id = $1";
         session.execute(sql, &[&client]).await?;

@@ -216,7 +216,10 @@ impl TopicState {
         // It is not followed from here on: when it is again, its window is read as a whole.
         (self.current, self.dirty) = (false, None);
         self.ring();
-        self.fall_silent(Silence::Unreadable, seq);
+        // Paused while it was being read, that is what its subscribers were told.
+        if self.control != Some(Control::Paused) {
+            self.fall_silent(Silence::Unreadable, seq);
+        }
     }
 
     fn fall_silent(&mut self, why: Silence, seq: u64) {

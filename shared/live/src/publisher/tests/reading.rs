@@ -138,6 +138,22 @@ impl Calendar for Unknown {
 }
 
 #[test]
+fn what_is_paused_while_it_can_not_be_read_is_told_to_be_paused() {
+    let mut bench = Bench::new();
+    bench.subscribe("a", 1, Mode::Live, 1, None);
+    bench.arrive(&[]);
+    let reads = bench.publisher.reads(bench.now, None, &Minutes);
+    bench.publisher.apply(Change::Control {
+        client: CLIENT,
+        topic: topic("FLIGHTS").id(),
+        control: Some(Control::Paused),
+    });
+    reads.iter().for_each(|read| bench.publisher.refuse(read, bench.now));
+    let frames = super::frames(&bench.publisher.frames(bench.now, &BTreeMap::new()));
+    assert_eq!((reads.len(), told(&frames)), (1, vec![Some(Silence::Paused)]));
+}
+
+#[test]
 fn whose_buckets_are_not_known_is_read_when_they_are() {
     let mut bench = Bench::new();
     bench.subscribe("a", 1, Mode::Live, 1, None);

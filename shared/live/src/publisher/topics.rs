@@ -216,7 +216,7 @@ impl TopicState {
         // It is not followed from here on: when it is again, its window is read as a whole.
         (self.current, self.dirty) = (false, None);
         self.ring();
-        // Paused while it was being read, that is what its subscribers were told.
+        // Paused while it was being read, that is what its subscribers are told.
         if self.control != Some(Control::Paused) {
             self.fall_silent(Silence::Unreadable, seq);
         }

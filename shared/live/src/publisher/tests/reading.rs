@@ -138,22 +138,6 @@ impl Calendar for Unknown {
 }
 
 #[test]
-fn what_is_paused_while_it_can_not_be_read_is_told_to_be_paused() {
-    let mut bench = Bench::new();
-    bench.subscribe("a", 1, Mode::Live, 1, None);
-    bench.arrive(&[]);
-    let reads = bench.publisher.reads(bench.now, None, &Minutes);
-    bench.publisher.apply(Change::Control {
-        client: CLIENT,
-        topic: topic("FLIGHTS").id(),
-        control: Some(Control::Paused),
-    });
-    reads.iter().for_each(|read| bench.publisher.refuse(read, bench.now));
-    let frames = super::frames(&bench.publisher.frames(bench.now, &BTreeMap::new()));
-    assert_eq!((reads.len(), told(&frames)), (1, vec![Some(Silence::Paused)]));
-}
-
-#[test]
 fn whose_buckets_are_not_known_is_read_when_they_are() {
     let mut bench = Bench::new();
     bench.subscribe("a", 1, Mode::Live, 1, None);
@@ -422,6 +406,22 @@ fn a_topic_that_is_paused_while_it_is_read_apart_is_read_as_a_whole_when_it_goes
     let frames = bench.arrive(&[]);
     assert!(
         matches!(&frames[0], Frame::Subscribed(frame) if frame.topics[0].silent.is_none()),
+        "{frames:?}"
+    );
+}
+
+#[test]
+fn a_topic_that_is_paused_while_it_is_read_apart_is_paused_though_it_can_not_be_read() {
+    let mut bench = Bench::new();
+    bench.publisher.tick_topics = 0;
+    bench.subscribe("a", 1, Mode::Live, 1, None);
+    let apart = bench.publisher.reads_apart(bench.now, &Minutes);
+    control(&mut bench, Some(Control::Paused));
+    apart.iter().for_each(|read| bench.publisher.refuse(read, bench.now));
+    bench.publisher.end_apart();
+    let frames = bench.arrive(&[]);
+    assert!(
+        matches!(&frames[0], Frame::Subscribed(frame) if frame.topics[0].silent == Some(Silence::Paused)),
         "{frames:?}"
     );
 }

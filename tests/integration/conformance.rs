@@ -4,6 +4,7 @@
 //! with and without filters and groups, and compared with plain SQL over the facts.
 
 mod bounds;
+mod cells;
 mod crowds;
 mod definitions;
 mod earlier;

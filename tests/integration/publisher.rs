@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use catalog::{EntityDefinition, KpiDefinition, Level};
-use database::{Database, Scope, Timeouts};
+use database::{Database, LOGIN_ROLE, Scope, Timeouts};
 use facts::batch::Batch;
 use facts::ingest::{self, Effort};
 use jiff::{SignedDuration, Timestamp};
 use live::{Change, Frame, MAX_TICK_TOPICS, Mode, Publisher, Silence, Subscription, Topic, Touched};
 use push_updates::catalogs::Catalogs;
 use push_updates::tick;
-use records::{clients, definitions};
+use records::{cells, clients, definitions};
 use serde_json::{Value, json};
 use series::Mapper;
 use tests::databases::{TestDatabase, servers};
@@ -131,7 +131,9 @@ impl Airline {
             .await
             .unwrap();
         let reading = database.statements() - before;
-        let watermarks = tick::watermarks(database, &self.publisher).await.unwrap();
+        let watermarks = tick::watermarks(database, &self.catalogs, &self.publisher)
+            .await
+            .unwrap();
         let outgoing = self.publisher.frames(now, &watermarks);
         for sent in &outgoing {
             self.publisher.sent(&sent.connection, sent.seq);
@@ -301,11 +303,10 @@ async fn a_client_with_many_topics_is_read_while_others_ticks_go_on() {
 
         let (now, until) = (platform::clock::now(), Instant::now() + Duration::from_secs(30));
         let (ours, catalogs) = (airline.database.app.clone(), airline.catalogs.clone());
-        let asked = tick::ask(&ours, &catalogs, &mut airline.publisher, now, true)
-            .await
-            .unwrap();
+        let (reads, asked) = tick::ask(&ours, &catalogs, &mut airline.publisher, now, true).await;
+        asked.unwrap();
         assert_eq!(
-            (asked.now.len(), asked.apart.len()),
+            (reads.now.len(), reads.apart.len()),
             (1, MAX_TICK_TOPICS),
             "a share of it"
         );
@@ -313,9 +314,16 @@ async fn a_client_with_many_topics_is_read_while_others_ticks_go_on() {
         let lock = format!("BEGIN; LOCK TABLE {flights} IN ACCESS EXCLUSIVE MODE");
         locked.batch_execute(&lock).await.unwrap();
         let apart = TestDatabase::existing(&airline.database.url).unwrap().app;
-        let reading = tokio::spawn(async move { tick::answer(&apart, &catalogs, asked.apart, until).await });
-        let found = tick::answer(&ours, &airline.catalogs, asked.now, until).await.unwrap();
-        tick::settle(&mut airline.publisher, found, now);
+        let many = reads.apart;
+        let reading = tokio::spawn(async move {
+            let mut all = Vec::new();
+            let mut take = |found| all.extend(found);
+            let answered = tick::answer(&apart, &catalogs, many, until, &mut take).await;
+            answered.map(|()| all)
+        });
+        let mut settle = |found| tick::settle(&mut airline.publisher, found, now);
+        let answered = tick::answer(&ours, &airline.catalogs, reads.now, until, &mut settle).await;
+        answered.unwrap();
         let frames = airline.publisher.frames(now, &BTreeMap::new());
         let connections: Vec<&str> = frames.iter().map(|outgoing| outgoing.connection.as_str()).collect();
         assert_eq!(connections, ["few"], "it has its snapshot");
@@ -362,7 +370,7 @@ async fn a_watermark_never_goes_back() {
         airline.subscribe("a", airline.client, vec![("FLIGHTS", Level::Day, None)]);
         let now = platform::clock::now();
         let watermark = async |airline: &Airline| {
-            let watermarks = tick::watermarks(&airline.database.app, &airline.publisher)
+            let watermarks = tick::watermarks(&airline.database.app, &airline.catalogs, &airline.publisher)
                 .await
                 .unwrap();
             watermarks
@@ -380,6 +388,52 @@ async fn a_watermark_never_goes_back() {
             newest,
             "a late correction leaves it where it is"
         );
+        airline.database.drop_it().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn topics_of_a_client_that_moves_go_on_beside_those_of_one_who_stays() {
+    for server in servers() {
+        let mut airline = Airline::open(&server).await;
+        let cell = TestDatabase::create(&server).await.unwrap();
+        let [home, other] = [&airline.database.url, &cell.url].map(|url| Database::new(url, LOGIN_ROLE).unwrap());
+        cells::register(&home, "west", &other).await.unwrap();
+        let (theirs, _) = order_shop(&airline.database).await;
+        for database in [&mut airline.database.app, &mut airline.database.owner] {
+            *database = database.clone().with_cells(&format!("west={}", cell.url)).unwrap();
+        }
+        airline.subscribe("a", airline.client, vec![("FLIGHTS", Level::Day, None)]);
+        airline.subscribe("b", theirs, vec![("ORDERS", Level::Day, None)]);
+        let now = platform::clock::now();
+        let touched = airline.land(now, &["ORD".to_owned()]).await;
+        let ticked = airline.tick(&touched).await;
+        assert_eq!(
+            (facts(&ticked.frames["a"], 1), ticked.frames.contains_key("b")),
+            (Some(1), true)
+        );
+        let moved = cells::place(&airline.database.owner, airline.client, "west").await;
+        assert_eq!(moved.unwrap().to, "west");
+        let touched = airline.land(now, &["JFK".to_owned(), "ORD".to_owned()]).await;
+        // As the notification of the commit that decided has it do.
+        airline.catalogs.forget(airline.client);
+        let ticked = airline.tick(&touched).await;
+        assert_eq!(facts(&ticked.frames["a"], 1), Some(3));
+        let touched = airline.land(now, &["ORD".to_owned()]).await;
+        let ticked = airline.tick(&touched).await;
+        assert_eq!((facts(&ticked.frames["a"], 1), ticked.reading), (Some(4), 1));
+        // Watermarks of two databases.
+        assert_eq!(ticked.statements, 3);
+        // The cell is gone, and nobody's definitions are known any more: who is at home is served.
+        cell.drop_it().await.unwrap();
+        airline.catalogs = Catalogs::default();
+        airline.subscribe("c", theirs, vec![("ORDERS", Level::Hour, None)]);
+        let (database, now) = (airline.database.app.clone(), platform::clock::now());
+        let until = Instant::now() + Duration::from_secs(10);
+        let observed = tick::observe(&database, &airline.catalogs, &mut airline.publisher, now, None, until).await;
+        assert!(observed.is_err() && !airline.catalogs.has(airline.client));
+        let frames = airline.publisher.frames(now, &BTreeMap::new());
+        assert!(frames.iter().any(|outgoing| outgoing.connection == "c"));
         airline.database.drop_it().await.unwrap();
     }
 }

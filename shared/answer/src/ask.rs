@@ -57,7 +57,9 @@ pub async fn ask(
 ) -> Result<Answer, AskError> {
     let mut batch = Batch::default();
     let asked = batch.add(client, definitions, request).map_err(AskError::Refused)?;
-    let session = database.session().await.map_err(AskError::Database)?;
+    // Where the definitions are from. Whoever reads them looks first whether they are still right, and so whether the client is still there.
+    let session = database.session_at(definitions.residence).await;
+    let session = session.map_err(AskError::Database)?;
     let answers = batch.read(&session).await.map_err(|error| match error {
         // Too large an answer is the caller's to change; anything else is not.
         Error::TooMuch(detail) => AskError::Refused(detail),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use database::{Database, Error, Session};
+use database::{Database, Error, Residence};
 use records::definitions::{self, ClientCatalog, Fingerprint};
 use uuid::Uuid;
 
@@ -88,12 +88,12 @@ impl Definitions {
         Ok(loaded)
     }
 
-    /// Loads the definitions of clients that are not known, in one statement; none when all are. A client whose
+    /// Loads the definitions of clients that are not known, in one statement of each database that they live in; none when all are. A client whose
     /// definitions can't be read is logged and left out; the others are served.
     ///
     /// # Errors
-    /// When the statement fails.
-    pub async fn load_missing(&self, session: &Session, wanted: &BTreeSet<Uuid>) -> Result<(), Error> {
+    /// When a statement fails: after those of other databases had their turn.
+    pub async fn load_missing(&self, database: &Database, wanted: &BTreeSet<Uuid>) -> Result<(), Error> {
         let missing: Vec<Uuid> = {
             let kept = self.lock();
             let missing = wanted.iter().filter(|client| !kept.contains_key(*client));
@@ -102,13 +102,38 @@ impl Definitions {
         if missing.is_empty() {
             return Ok(());
         }
-        let loaded = definitions::load(session, &missing).await?;
+        let (residences, mut outcome) = database.residences_of_each(&missing).await;
+        let mut by_place: BTreeMap<Residence, Vec<Uuid>> = BTreeMap::new();
+        for (client, residence) in residences {
+            by_place.entry(residence.place()).or_default().push(client);
+        }
+        for (place, clients) in by_place {
+            let session = database.session_at(place).await;
+            let loaded = match session {
+                Ok(session) => definitions::load(&session, &clients).await,
+                Err(error) => Err(error),
+            };
+            match loaded {
+                Ok(loaded) => self.follow(wanted, clients, loaded),
+                Err(error) => outcome = Err(error),
+            }
+        }
+        outcome
+    }
+
+    /// Keeps what was loaded of clients.
+    fn follow(
+        &self,
+        wanted: &BTreeSet<Uuid>,
+        clients: Vec<Uuid>,
+        loaded: BTreeMap<Uuid, Result<ClientCatalog, Error>>,
+    ) {
         let mut kept = self.lock();
         if kept.len() + loaded.len() > MAX_FOLLOWED {
             kept.retain(|client, _| wanted.contains(client));
         }
         // A client that is gone is not asked for again either.
-        for client in missing {
+        for client in clients {
             kept.entry(client).or_insert(Kept {
                 fingerprint: None,
                 catalog: None,
@@ -124,7 +149,6 @@ impl Definitions {
             };
             kept.insert(client, entry);
         }
-        Ok(())
     }
 
     /// A client's definitions as they were loaded; `None` when they were not, or can't be read.

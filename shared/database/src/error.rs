@@ -1,5 +1,13 @@
 //! What can go wrong between a function and its database.
 
+use crate::residence::Moved;
+
+/// What `core.enter` refuses with: the client lives elsewhere.
+const AWAY: &str = "AE001";
+
+/// A transaction that may not write was to write.
+const READ_ONLY: &str = "25006";
+
 /// What can go wrong between a function and its database.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -43,6 +51,11 @@ pub enum Error {
     /// The question or its answer is over a named limit.
     #[error("{0}")]
     TooMuch(String),
+    /// The client lives in a cell that this function is not given.
+    #[error(
+        "the client lives in another database, cell {0:?}: DATABASE_CELLS should name it, unless this is work in one database alone"
+    )]
+    Elsewhere(String),
     /// The server lacks what the product stands on.
     #[error("the database server can't be used: {0}")]
     Server(String),
@@ -84,8 +97,9 @@ impl Error {
     /// timeout, a lock that another has, a table that is not as expected.
     #[must_use]
     pub fn is_of_statement(&self) -> bool {
-        /// Connection lost; resources exhausted; operator intervention other than a timeout (57014); system and internal errors.
-        const OF_SERVER: [&str; 5] = ["08", "53", "57P", "58", "XX"];
+        /// Connection lost; resources exhausted; operator intervention other than a timeout (57014); system and internal errors; nothing may be written
+        /// for now.
+        const OF_SERVER: [&str; 6] = ["08", "53", "57P", "58", "XX", READ_ONLY];
         match self {
             Self::TooMuch(_) | Self::Stored { .. } => true,
             Self::Statement(error) => error
@@ -122,7 +136,39 @@ impl Error {
     /// Whether the server, or the way to it, is at fault, so that no request can be answered for now.
     #[must_use]
     pub const fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::NoAnswer { .. })
+        matches!(
+            self,
+            Self::Unreachable { .. } | Self::NoAnswer { .. } | Self::Elsewhere(_)
+        )
+    }
+
+    /// Whether nothing of the client may be written for now, because it is being moved to another database: a moment later it may.
+    #[must_use]
+    pub fn is_being_moved(&self) -> bool {
+        self.code() == Some(READ_ONLY)
+    }
+
+    /// Where the client went, when that is why a transaction did not begin.
+    pub(crate) fn moved(&self) -> Option<Moved> {
+        let Self::Statement(error) = self else { return None };
+        let refusal = error.as_db_error().filter(|refusal| refusal.code().code() == AWAY)?;
+        Moved::read(refusal.detail()?)
+    }
+
+    fn code(&self) -> Option<&str> {
+        let Self::Statement(error) = self else { return None };
+        error.code().map(tokio_postgres::error::SqlState::code)
+    }
+
+    /// The same error, with the cell named that can't be reached.
+    pub(crate) fn of_cell(self, name: &str) -> Self {
+        match self {
+            Self::Unreachable { place, cause } => Self::Unreachable {
+                place: format!("{place}, cell {name}"),
+                cause,
+            },
+            other => other,
+        }
     }
 
     /// Whether there was a connection, and what was sent over it failed, for whatever reason.

@@ -3,6 +3,7 @@
 //!
 //! - [`Database`] is a function's pool of one connection; [`Session`] is that connection in use
 //! - [`Database::transaction`] is the only way to hold a transaction: whatever happens to the future, it does not stay open
+//! - [`Residence`]: in which database a client lives, at home or in a cell; [`Database::each`] of them by itself
 //! - [`row!`] declares what a statement's rows are, by the names of their columns
 //! - [`migrate`] brings the ordinary tables up to date; [`listener`] hears what commits tell
 
@@ -12,6 +13,7 @@ mod error;
 pub mod listener;
 pub mod migrate;
 mod pool;
+mod residence;
 pub mod row;
 mod session;
 mod transaction;
@@ -20,6 +22,7 @@ pub use copy::CopyIn;
 pub use edition::Edition;
 pub use error::Error;
 pub use pool::{ANSWER_WITHIN, Database, LOGIN_ROLE, Timeouts};
+pub use residence::{HOME, KNOWS_CELLS, MAX_CELLS, MAX_ENTITIES_OF_A_CELL, Residence};
 pub use row::FromRow;
 pub use session::Session;
 pub use transaction::{Isolation, OfClient, Scope};

@@ -6,7 +6,7 @@ use crate::transaction::{Held, Scope};
 use crate::{ANSWER_WITHIN, Database, Edition, Error, Session};
 
 /// The files of `migrations/core` with their names, in order.
-const MIGRATIONS: [(&str, &str); 8] = [
+const MIGRATIONS: [(&str, &str); 9] = [
     ("V1__core", include_str!("../../../migrations/core/V1__core.sql")),
     (
         "V2__proposals",
@@ -26,6 +26,7 @@ const MIGRATIONS: [(&str, &str); 8] = [
         "V7__files_and_usage",
         include_str!("../../../migrations/core/V7__files_and_usage.sql"),
     ),
+    ("V8__cells", include_str!("../../../migrations/core/V8__cells.sql")),
     (
         "V9__long_work",
         include_str!("../../../migrations/core/V9__long_work.sql"),
@@ -85,7 +86,7 @@ async fn locked(
         .batch("SELECT FROM pg_extension; SET ROLE analytics_owner")
         .await?;
     let edition = session.edition().await?;
-    session.begin(Scope::default()).await?;
+    session.begin(Scope::default(), None).await?;
     finish(session).await?;
     session.commit().await?;
     Ok(Migrated {

@@ -11,6 +11,7 @@ use tokio::sync::OnceCell;
 use tokio_postgres::{Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::residence::Cells;
 use crate::session::Session;
 use crate::{Edition, Error, identifier};
 
@@ -52,15 +53,19 @@ impl Timeouts {
     }
 }
 
-/// A database with its pool of one connection, which is what a function that handles one event at a time can use.
+/// A database with its pool of one connection, which is what a function that handles one event at a time can use; and the cells beside it, each with such a
+/// pool, where there are some. A client's transactions go to where it lives, and all else goes home.
 #[derive(Clone)]
 pub struct Database {
-    pool: Pool,
-    config: Arc<Config>,
-    role: Arc<str>,
-    timeouts: Option<Timeouts>,
-    edition: Arc<OnceCell<Edition>>,
-    statements: Arc<AtomicU64>,
+    pub(crate) pool: Pool,
+    pub(crate) config: Arc<Config>,
+    pub(crate) role: Arc<str>,
+    pub(crate) timeouts: Option<Timeouts>,
+    pub(crate) edition: Arc<OnceCell<Edition>>,
+    pub(crate) statements: Arc<AtomicU64>,
+    pub(crate) cells: Arc<Cells>,
+    /// Whether a client's transactions ask whether it lives here: where there are cells.
+    pub(crate) enters: bool,
 }
 
 impl Database {
@@ -77,6 +82,17 @@ impl Database {
             .keepalives_interval(Duration::from_secs(10))
             .keepalives_retries(3);
         config.tcp_user_timeout(Duration::from_secs(60));
+        Self::through(config, role)
+    }
+
+    /// The same server, told another name of who connects.
+    pub(crate) fn renamed(&self, application: &str) -> Result<Self, Error> {
+        let mut config = Config::clone(&self.config);
+        config.application_name(application);
+        Self::through(config, &self.role)
+    }
+
+    fn through(config: Config, role: &str) -> Result<Self, Error> {
         // A frozen sandbox leaves dead sockets behind: the pool asks a connection for a sign of life before use.
         let recycling = ManagerConfig {
             recycling_method: RecyclingMethod::Verified,
@@ -99,14 +115,18 @@ impl Database {
             timeouts: None,
             edition: Arc::new(OnceCell::new()),
             statements: Arc::new(AtomicU64::new(0)),
+            cells: Arc::default(),
+            enters: false,
         })
     }
 
     /// The same database, whose sessions wait no longer than this. Without it they wait as long as the server is set to, and [`ANSWER_WITHIN`] at most.
     #[must_use]
     pub fn with_timeouts(self, timeouts: Timeouts) -> Self {
+        let cells = self.cells.map(|database| database.with_timeouts(timeouts));
         Self {
             timeouts: Some(timeouts),
+            cells: Arc::new(cells),
             ..self
         }
     }
@@ -126,7 +146,7 @@ impl Database {
             let set = format!(
                 "SET ROLE {}; SET plan_cache_mode = force_custom_plan; {CHECK_CONNECTION}{}",
                 identifier(&self.role),
-                self.timeouts.map(Timeouts::settings).unwrap_or_default()
+                self.timeouts.map_or_else(|| NO_TIMEOUTS.to_owned(), Timeouts::settings)
             );
             let within = answer_within.min(CONNECT_WITHIN);
             let answer = tokio::time::timeout(within, object.batch_execute(&set).boxed()).await;
@@ -140,7 +160,7 @@ impl Database {
         ))
     }
 
-    /// Statements sent by sessions of this database so far; transaction control is not counted.
+    /// Statements sent by sessions of this database, and of its cells, so far; transaction control is not counted.
     #[must_use]
     pub fn statements(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)
@@ -180,6 +200,9 @@ const ALIVE_WITHIN: Duration = Duration::from_secs(1);
 
 /// The role name that means "as the login itself": the migration starts before the other roles exist.
 pub const LOGIN_ROLE: &str = "login";
+
+/// A connection may have been another one's, who had some.
+const NO_TIMEOUTS: &str = "; RESET statement_timeout; RESET lock_timeout";
 
 /// Has the server end a statement whose connection was closed meanwhile, with its locks, and not only at its next answer.
 const CHECK_CONNECTION: &str = "SET client_connection_check_interval = '1s'";

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use deadpool_postgres::Object;
 use futures::future::BoxFuture;
-use futures::{FutureExt as _, TryStreamExt as _};
+use futures::{FutureExt as _, SinkExt as _, TryStreamExt as _};
 use tokio::sync::OnceCell;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
@@ -14,7 +15,7 @@ use tokio_postgres::{Row, Statement};
 
 use crate::row::{self, FromRow};
 use crate::transaction::Scope;
-use crate::{CopyIn, Edition, Error};
+use crate::{CopyIn, Edition, Error, Residence};
 
 /// Most statements that a connection keeps prepared; their texts are per entity, and one client more could bring any number.
 const MAX_PREPARED: usize = 512;
@@ -30,6 +31,8 @@ pub struct Session {
     failed: AtomicBool,
     /// How long an answer may take.
     answer_within: Duration,
+    /// The database that it is a connection to, and as whose place.
+    residence: Residence,
 }
 
 impl Session {
@@ -45,7 +48,18 @@ impl Session {
             statements,
             failed: AtomicBool::new(false),
             answer_within,
+            residence: Residence::default(),
         }
+    }
+
+    pub(crate) fn at(self, residence: Residence) -> Self {
+        Self { residence, ..self }
+    }
+
+    /// Where the client of the running transaction lives, and so what this is a connection to.
+    #[must_use]
+    pub const fn residence(&self) -> Residence {
+        self.residence
     }
 
     /// The server's edition.
@@ -159,6 +173,23 @@ impl Session {
         ))
     }
 
+    /// Copies the rows of a statement in another database into a table here: both statements are COPY in binary, and no more of the rows is in memory than
+    /// what is on its way.
+    ///
+    /// # Errors
+    /// When a statement fails, here or there.
+    pub async fn copy_from(&self, other: &Self, out: &str, into: &str) -> Result<(), Error> {
+        self.count();
+        other.count();
+        let rows = other.outcome(other.answered(other.object.copy_out(out)).await)?;
+        let sink = self.outcome(self.answered(self.object.copy_in::<_, Bytes>(into)).await)?;
+        let (mut rows, mut sink) = (std::pin::pin!(rows), std::pin::pin!(sink));
+        while let Some(part) = other.outcome(other.answered(rows.try_next()).await)? {
+            self.outcome(self.answered(sink.feed(part)).await)?;
+        }
+        self.outcome(self.answered(sink.finish()).await).map(drop)
+    }
+
     /// Waits for a lock by its name, and has it until the running transaction ends.
     ///
     /// # Errors
@@ -186,12 +217,14 @@ impl Session {
         &mut self.object
     }
 
-    pub(crate) async fn begin(&self, scope: Scope) -> Result<(), Error> {
+    /// Begins a transaction. With the generation in which its client is thought to live here, it is refused where it does not.
+    pub(crate) async fn begin(&self, scope: Scope, known: Option<i64>) -> Result<(), Error> {
         // A UUID has no character that could end the literal.
-        let setting = scope
-            .client
-            .map(|client| format!("; SET LOCAL app.client_id = '{client}'"))
-            .unwrap_or_default();
+        let setting = scope.client.map(|client| {
+            let enter = known.map(|generation| format!("; SELECT core.enter('{client}', {generation})"));
+            format!("; SET LOCAL app.client_id = '{client}'{}", enter.unwrap_or_default())
+        });
+        let setting = setting.unwrap_or_default();
         self.failed.store(false, Ordering::Relaxed);
         let begin = format!("BEGIN ISOLATION LEVEL {}{setting}", scope.isolation.name());
         self.answered(self.object.batch_execute(&begin)).await

@@ -11,12 +11,12 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::row::FromRow;
-use crate::{Database, Error, Session};
+use crate::{Database, Error, Residence, Session};
 
 /// What a transaction may see.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Scope {
-    /// The client that row-level security lets it see; `None` for the owner's work over all clients.
+    /// The client that row-level security lets it see, and to whose database it goes; `None` for the owner's work over all clients, at home.
     pub client: Option<Uuid>,
     /// What it sees of others that commit while it runs.
     pub isolation: Isolation,
@@ -90,8 +90,8 @@ impl Database {
         scope: Scope,
         work: impl AsyncFnOnce(&Session) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let held = Held::new(self.session().await?);
-        within(held, None, scope, work).await
+        let held = self.begun(scope, None).await?;
+        within(held, None, work).await
     }
 
     /// As [`Self::transaction_in`], while no other connection has the lock of this name: it is taken before the transaction
@@ -105,10 +105,32 @@ impl Database {
         scope: Scope,
         work: impl AsyncFnOnce(&Session) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let held = Held::new(self.session().await?);
-        let sql = "SELECT pg_advisory_lock(hashtextextended($1, 0))";
-        held.execute(sql, &[&lock]).await?;
-        within(held, Some(lock), scope, work).await
+        let held = self.begun(scope, Some(lock)).await?;
+        within(held, Some(lock), work).await
+    }
+
+    /// A transaction that has begun where its client lives, after the lock was taken there. One that has moved away is followed.
+    async fn begun(&self, scope: Scope, lock: Option<&str>) -> Result<Held, Error> {
+        let client = scope.client.filter(|_| self.enters);
+        let mut forwards = 0;
+        loop {
+            let residence = client.map_or_else(Residence::default, |client| self.residence(client));
+            let held = Held::new(self.session_at(residence).await?);
+            if let Some(lock) = lock {
+                let sql = "SELECT pg_advisory_lock(hashtextextended($1, 0))";
+                held.execute(sql, &[&lock]).await?;
+            }
+            let begun = held.begin(scope, client.map(|_| residence.generation)).await;
+            let Err(error) = begun else { return Ok(held) };
+            let Some((client, moved)) = client.zip(error.moved()) else {
+                return Err(error);
+            };
+            self.follow(client, &moved, forwards)?;
+            forwards += 1;
+            if lock.is_none() && held.roll_back().await.is_ok() {
+                held.release();
+            }
+        }
     }
 
     /// Works while no other connection has the lock of this name, each statement a transaction of its own. `None`, at once, when
@@ -153,15 +175,13 @@ async fn unlock(session: &Session, lock: &str) -> Result<(), Error> {
     session.execute(sql, &[&lock]).await.map(drop)
 }
 
-/// Begins, works, commits or rolls back, and gives up the lock that was taken before. Every way out but the last line of each arm
+/// Works in a transaction that has begun, commits or rolls back, and gives up the lock that was taken before. Every way out but the last line of each arm
 /// closes the connection.
 async fn within<T>(
     held: Held,
     lock: Option<&str>,
-    scope: Scope,
     work: impl AsyncFnOnce(&Session) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    held.begin(scope).await?;
     match work(&held).await {
         // The server answers the COMMIT of a transaction that it has undone without an error.
         Ok(_) if held.has_failed() => Err(Error::Server(

@@ -181,13 +181,14 @@ pub async fn fillings(database: &Database, client: Uuid) -> Result<Vec<Filling>,
     database.of(client).rows(&sql, &[&client]).await
 }
 
-/// The oldest of each client, in the order in which they began, but for those of some entities, and of those that are being moved: what is copied must not change. It takes the
+/// The oldest of each client that lives here, in the order in which they began, but for those of some entities, and of those that are being moved: what is copied must not change. It takes the
 /// owner's login.
 pub(crate) async fn oldest_of_each(session: &Session, but: &[i32]) -> Result<Vec<Filling>, Error> {
     let sql = format!(
         "SELECT * FROM (
              SELECT DISTINCT ON (client_id) {COLUMNS} FROM core.fillings f
-             WHERE entity_id <> ALL ($1) AND NOT EXISTS (SELECT FROM core.moves m WHERE m.client_id = f.client_id AND m.entity_id = f.entity_id)
+             WHERE core.is_here(client_id) AND entity_id <> ALL ($1)
+                 AND NOT EXISTS (SELECT FROM core.moves m WHERE m.client_id = f.client_id AND m.entity_id = f.entity_id)
              ORDER BY client_id, began_at, entity_id, grouping_id
          ) AS of_clients ORDER BY began_at"
     );

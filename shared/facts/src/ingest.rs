@@ -164,7 +164,7 @@ impl Ingestion<'_> {
     fn ends(&self, error: &Error) -> bool {
         let may_pass = error.is_conflict() || error.is_out_of_time() || !error.is_of_statement();
         let Effort { is_last, tries, .. } = self.effort;
-        let has_not_passed = tries > PASSING_TRIES && error.is_after_connecting();
+        let has_not_passed = tries > PASSING_TRIES && error.is_after_connecting() && !error.is_being_moved();
         error.is_of_row() || (is_last && (!may_pass || has_not_passed))
     }
 

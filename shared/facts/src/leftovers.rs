@@ -12,10 +12,10 @@ use crate::volume::{Volume, volumes};
 
 /// Seconds after which nobody reads any more what was there before a change of place or groupings: a reader learns of it with its next question, and no
 /// statement takes longer.
-pub(crate) const LEARNT_AFTER_SECONDS: f64 = 120.0;
+pub const LEARNT_AFTER_SECONDS: f64 = 120.0;
 
 /// The lock of the upkeep.
-pub(crate) const UPKEEP_LOCK: &str = "compact-rollups";
+pub const UPKEEP_LOCK: &str = "compact-rollups";
 
 /// Rows of one table that are cleared at once: well below a second.
 pub const MAX_CLEARED: i64 = 100_000;

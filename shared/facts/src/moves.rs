@@ -184,11 +184,12 @@ pub async fn moves(database: &Database, client: Uuid) -> Result<Vec<Move>, Error
     database.of(client).rows(&sql, &[&client]).await
 }
 
-/// The oldest of each client but for those of some entities. It takes the owner's login.
+/// The oldest of each client that lives here, but for those of some entities. It takes the owner's login.
 pub(crate) async fn oldest_of_each(session: &Session, but: &[i32]) -> Result<Vec<Move>, Error> {
     let sql = format!(
         "SELECT * FROM (
-             SELECT DISTINCT ON (client_id) {COLUMNS} FROM core.moves WHERE entity_id <> ALL ($1) ORDER BY client_id, began_at, entity_id
+             SELECT DISTINCT ON (client_id) {COLUMNS} FROM core.moves
+             WHERE core.is_here(client_id) AND entity_id <> ALL ($1) ORDER BY client_id, began_at, entity_id
          ) AS of_clients ORDER BY began_at"
     );
     session.rows(&sql, &[&but]).await

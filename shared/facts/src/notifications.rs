@@ -1,6 +1,8 @@
 //! What wakes the publisher between its ticks: commits of facts, and what subscribers and administrators did.
 
 use database::{Database, Error, Session, listener};
+use futures::FutureExt as _;
+use futures::future::{select_all, try_join_all};
 use uuid::Uuid;
 
 use crate::commit::Committed;
@@ -35,28 +37,34 @@ impl Notification {
     }
 }
 
-/// Hears every commit, while [`Listener::is_sound`] holds.
+/// Hears every commit of every database, while [`Listener::is_sound`] holds.
 pub struct Listener {
-    connection: listener::Listener,
+    connections: Vec<listener::Listener>,
     understood: bool,
 }
 
 impl Listener {
-    /// Connects and listens.
+    /// Connects to home and to each cell, and listens.
     ///
     /// # Errors
-    /// When the server can't be reached.
+    /// When a server can't be reached.
     pub async fn start(database: &Database) -> Result<Self, Error> {
+        let databases: Vec<Database> = database.each().map(|(_, database)| database).collect();
+        let connections = databases
+            .iter()
+            .map(|database| listener::Listener::start(database, &["facts", "subscriptions", "catalog"]));
         Ok(Self {
-            connection: listener::Listener::start(database, &["facts", "subscriptions", "catalog"]).await?,
+            connections: try_join_all(connections).await?,
             understood: true,
         })
     }
 
-    /// The next notification; `None` once the connection is gone.
+    /// The next notification; `None` once a connection is gone.
     pub async fn next(&mut self) -> Option<Notification> {
         loop {
-            let (channel, payload) = self.connection.next().await?;
+            let waiting = self.connections.iter_mut().map(|connection| connection.next().boxed());
+            let (next, ..) = select_all(waiting).await;
+            let (channel, payload) = next?;
             if let Some(notification) = self.read(&channel, &payload) {
                 return Some(notification);
             }
@@ -66,7 +74,7 @@ impl Listener {
     /// A notification that is there already.
     pub fn try_next(&mut self) -> Option<Notification> {
         loop {
-            let (channel, payload) = self.connection.try_next()?;
+            let (channel, payload) = self.connections.iter_mut().find_map(listener::Listener::try_next)?;
             if let Some(notification) = self.read(&channel, &payload) {
                 return Some(notification);
             }
@@ -76,7 +84,7 @@ impl Listener {
     /// Whether no notification was lost so far. One that can't be understood is lost.
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        self.understood && self.connection.is_sound()
+        self.understood && self.connections.iter().all(listener::Listener::is_sound)
     }
 
     fn read(&mut self, channel: &str, payload: &str) -> Option<Notification> {

@@ -39,6 +39,12 @@ pub use stats::{Counters, Stats, TopicStats};
 
 /// Where buckets start. A day is the client's own, so only the caller knows.
 pub trait Calendar {
+    /// Whether it knows the client's buckets for now. What is due of others waits.
+    fn knows(&self, client: Uuid) -> bool {
+        let _ = client;
+        true
+    }
+
     /// Start of the bucket that holds the instant.
     fn start(&self, client: Uuid, period: Level, at: Timestamp) -> Timestamp;
 

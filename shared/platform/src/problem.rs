@@ -189,6 +189,20 @@ impl Problem {
         .retry_after(RETRY_AFTER)
     }
 
+    /// 503: the client is being moved to another database, so nothing of it may be written for a while.
+    #[cfg(feature = "database")]
+    fn is_being_moved(cause: &anyhow::Error) -> Self {
+        tracing::warn!(cause = format!("{cause:#}"), "the client is being moved");
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "being-moved",
+            "The organisation is being moved",
+            "the organisation's data is being moved to another database: it can be read, and changed again in some minutes",
+        )
+        .hint("nothing was changed: send the request again later; events may be sent all the time")
+        .retry_after(RETRY_AFTER)
+    }
+
     /// 503: a service that the function calls does not answer, or refuses for now. The cause goes to the log.
     fn service_is_unavailable(service: Service, cause: &anyhow::Error) -> Self {
         tracing::error!(
@@ -254,6 +268,9 @@ impl From<anyhow::Error> for Problem {
             if error.is_out_of_time() {
                 return Self::took_too_long(&cause);
             }
+            if error.is_being_moved() {
+                return Self::is_being_moved(&cause);
+            }
             if error.is_unavailable() {
                 return Self::database_is_unavailable(&cause);
             }
@@ -312,7 +329,11 @@ mod tests {
     #[test]
     fn who_meets_a_database_that_does_not_answer_is_told_when() {
         let cause = anyhow::anyhow!("gone");
-        for problem in [Problem::took_too_long(&cause), Problem::database_is_unavailable(&cause)] {
+        for problem in [
+            Problem::took_too_long(&cause),
+            Problem::database_is_unavailable(&cause),
+            Problem::is_being_moved(&cause),
+        ] {
             assert_eq!(told(problem).as_deref(), Some("10"));
         }
     }

@@ -7,8 +7,11 @@ use facts::leftovers::{clear_client, clear_some, end_moves, end_work};
 use facts::notifications::definitions_changed;
 use uuid::Uuid;
 
+use crate::cells::remove_from_cells;
+
 /// Ordinary tables with rows of clients, each before those that it refers to.
-pub const TABLES: [&str; 22] = [
+pub const TABLES: [&str; 23] = [
+    "residences",
     "licence_notices",
     "licences",
     "proposal_renderings",
@@ -70,38 +73,46 @@ pub async fn leaving(database: &Database, client: Uuid) -> Result<Option<Leaving
             addresses: addresses.into_iter().map(|row| row.email).collect(),
         }))
     };
-    database.transaction(client, work).await
+    // Its users in a cell are copies.
+    database.at_home().transaction(client, work).await
 }
 
-/// Clears facts and rollups of a client that is to go, a part at a time, so that [`remove`] finds few; whether that was done before the time was over. Its
-/// moves end, or they would copy what is cleared. It takes the owner's login.
+/// Clears facts and rollups of a client that is to go out of every database, a part at a time, so that [`remove`] finds few; whether that was done before the
+/// time was over. Its moves between volumes end, or they would copy what is cleared. It takes the owner's login.
 ///
 /// # Errors
 /// When a statement fails.
 pub async fn clear(database: &Database, client: Uuid, until: Instant) -> Result<bool, Error> {
-    end_moves(&database.session().await?, client).await?;
-    while clear_some(&database.session().await?, client).await? > 0 {
-        if Instant::now() >= until {
-            return Ok(false);
+    for (_, database) in database.each() {
+        end_moves(&database.session().await?, client).await?;
+        while clear_some(&database.session().await?, client).await? > 0 {
+            if Instant::now() >= until {
+                return Ok(false);
+            }
         }
     }
     Ok(true)
 }
 
-/// Removes a client whose name is as it is said, in one transaction; whether there was one. Its batches that are still queued are refused when they come. It
-/// takes the owner's login.
+/// Removes a client whose name is as it is said, in one transaction of each database that may have something of it, home last; whether there was one. Its
+/// batches that are still queued are refused when they come. It takes the owner's login.
 ///
 /// # Errors
-/// When a statement fails; nothing is removed then.
+/// When a statement fails, or a database does not answer; the same call goes on there.
 pub async fn remove(database: &Database, client: Uuid, name: &str) -> Result<bool, Error> {
+    let by_name = "SELECT name FROM core.clients WHERE id = $1 AND name = $2";
+    let found: Option<Name> = database.session().await?.row(by_name, &[&client, &name]).await?;
+    if found.is_none() {
+        return Ok(false);
+    }
+    remove_from_cells(database, client).await?;
     let work = async |session: &Session| {
-        let sql = "SELECT name FROM core.clients WHERE id = $1 AND name = $2";
-        let found: Option<Name> = session.row(sql, &[&client, &name]).await?;
+        let found: Option<Name> = session.row(by_name, &[&client, &name]).await?;
         if found.is_none() {
             return Ok(false);
         }
         end_work(session, client).await?;
-        let found: Option<Name> = session.row(&format!("{sql} FOR UPDATE"), &[&client, &name]).await?;
+        let found: Option<Name> = session.row(&format!("{by_name} FOR UPDATE"), &[&client, &name]).await?;
         let Some(Name { name }) = found else { return Ok(false) };
         clear_client(session, client).await?;
         // A volume of its own is a name for empty tables now.

@@ -1,4 +1,4 @@
-//! Clients and their users.
+//! Clients and their users, who are at home wherever their client lives: a cell has copies of them without what they sign in with, for their names.
 
 use database::{Database, Error, Scope, Session};
 use facts::ready_made;
@@ -50,7 +50,7 @@ pub async fn user_for_sign_in(database: &Database, email: &Email) -> Result<Opti
 /// When the statement fails.
 pub async fn role_of(database: &Database, client: Uuid, user: Uuid) -> Result<Option<String>, Error> {
     let sql = "SELECT role FROM core.users WHERE client_id = $1 AND id = $2";
-    let found: Option<RoleName> = database.of(client).row(sql, &[&client, &user]).await?;
+    let found: Option<RoleName> = database.at_home().of(client).row(sql, &[&client, &user]).await?;
     Ok(found.map(|found| found.role))
 }
 
@@ -60,7 +60,7 @@ pub async fn role_of(database: &Database, client: Uuid, user: Uuid) -> Result<Op
 /// When the statement fails or the time zone is none.
 pub async fn calendar(database: &Database, client: Uuid) -> Result<Option<Calendar>, Error> {
     let sql = "SELECT time_zone FROM core.clients WHERE id = $1";
-    let found: Option<TimeZone> = database.of(client).row(sql, &[&client]).await?;
+    let found: Option<TimeZone> = database.at_home().of(client).row(sql, &[&client]).await?;
     let Some(TimeZone { time_zone: zone }) = found else {
         return Ok(None);
     };
@@ -166,10 +166,10 @@ pub enum Added {
     Otherwise,
 }
 
-/// Adds a user to a client, unless there is one with the e-mail address; `None` when there is no such client.
+/// Adds a user to a client, unless there is one with the e-mail address; `None` when there is no such client. It takes the owner's login.
 ///
 /// # Errors
-/// When the statement fails.
+/// When a statement fails: the same call goes on there.
 pub async fn add_user(
     database: &Database,
     client: Uuid,
@@ -184,13 +184,44 @@ pub async fn add_user(
          SELECT EXISTS (SELECT FROM added) AS is_new,
              EXISTS (SELECT FROM core.users WHERE email = $3 AND client_id = $2 AND role = $5) AS is_alike
          FROM core.clients WHERE id = $2";
-    let session = database.session().await?;
-    let found: Option<Addition> = session
-        .row(sql, &[&Uuid::now_v7(), &client, &email.as_str(), &password_hash, &role])
-        .await?;
+    let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
+        [&Uuid::now_v7(), &client, &email.as_str(), &password_hash, &role];
+    let found: Option<Addition> = database.session().await?.row(sql, &parameters).await?;
+    if let Some(Addition { is_alike: true, .. }) | Some(Addition { is_new: true, .. }) = found {
+        name_in_cell(database, client, email).await?;
+    }
     Ok(found.map(|found| match (found.is_new, found.is_alike) {
         (true, _) => Added::Now,
         (false, true) => Added::Before,
         (false, false) => Added::Otherwise,
     }))
+}
+
+database::row! {
+    struct Person {
+        id: Uuid,
+        role: String,
+    }
+}
+
+/// What a copy of a user in a cell has for a password hash: nobody signs in there.
+pub(crate) const NO_PASSWORD: &str = "none";
+
+/// Copies a user to the cell in which its client lives, if it lives in one.
+async fn name_in_cell(database: &Database, client: Uuid, email: &Email) -> Result<(), Error> {
+    let sql = "SELECT id, role FROM core.users WHERE client_id = $1 AND email = $2";
+    let person: Option<Person> = database
+        .at_home()
+        .of(client)
+        .row(sql, &[&client, &email.as_str()])
+        .await?;
+    let Some(Person { id, role }) = person else {
+        return Ok(());
+    };
+    let sql = "INSERT INTO core.users (id, client_id, email, password_hash, role) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
+    database
+        .of(client)
+        .execute(sql, &[&id, &client, &email.as_str(), &NO_PASSWORD, &role])
+        .await
+        .map(drop)
 }

@@ -5,10 +5,12 @@
 //! - [`clients`] and their users; [`definitions`] of entities and KPIs; [`batches`], [`files`] and [`dead_letters`] of ingestion; [`usage`]
 //! - [`proposals`] with their revisions, [`renderings`] of their documents, and [`branding`]
 //! - [`licences`], [`licence_keys`], [`renewal_notices`]
+//! - [`cells`]: clients move from one database to another
 //! - [`outbox`]: domain events on their way to the bus
 
 pub mod batches;
 pub mod branding;
+pub mod cells;
 pub mod client_removal;
 pub mod clients;
 pub mod dead_letters;

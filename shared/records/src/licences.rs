@@ -153,7 +153,7 @@ fn open(client: Uuid, id: Uuid, key: &str, public_key: &str) -> Result<Licence, 
 /// When a statement fails; nothing is stored then.
 pub async fn issue(database: &Database, new: &LicenceToStore<'_>) -> Result<Issuance, Error> {
     let work = async |session: &Session| issued(session, new).await;
-    database.transaction(new.licence.client, work).await
+    database.at_home().transaction(new.licence.client, work).await
 }
 
 database::row! {
@@ -219,7 +219,11 @@ async fn by_request(session: &Session, new: &LicenceToStore<'_>) -> Result<Optio
 /// When the statement fails.
 pub async fn list(database: &Database, client: Uuid) -> Result<Vec<StoredLicence>, Error> {
     let sql = format!("SELECT {COLUMNS} WHERE l.client_id = $1 ORDER BY l.ends_on DESC, l.id DESC LIMIT $2");
-    let rows = database.of(client).rows(&sql, &[&client, &MAX_LICENCES]).await?;
+    let rows = database
+        .at_home()
+        .of(client)
+        .rows(&sql, &[&client, &MAX_LICENCES])
+        .await?;
     Ok(readable(client, rows))
 }
 
@@ -229,7 +233,7 @@ pub async fn list(database: &Database, client: Uuid) -> Result<Vec<StoredLicence
 /// When the statement fails or the row's key does not open.
 pub async fn find(database: &Database, client: Uuid, id: Uuid) -> Result<Option<StoredLicence>, Error> {
     let sql = format!("SELECT {COLUMNS} WHERE l.client_id = $1 AND l.id = $2");
-    let found: Option<LicenceRow> = database.of(client).row(&sql, &[&client, &id]).await?;
+    let found: Option<LicenceRow> = database.at_home().of(client).row(&sql, &[&client, &id]).await?;
     found.map(LicenceRow::open).transpose()
 }
 
@@ -247,6 +251,7 @@ pub async fn revoke(
     let sql = "UPDATE core.licences SET revoked_at = now(), revoked_by = $3, reason = $4
         WHERE client_id = $1 AND id = $2 AND revoked_at IS NULL";
     database
+        .at_home()
         .of(client)
         .execute(sql, &[&client, &id, &user, &reason])
         .await?;

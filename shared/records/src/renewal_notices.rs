@@ -84,6 +84,7 @@ pub async fn clients_to_remind(
 /// When a statement fails.
 pub async fn audience(database: &Database, client: Uuid) -> Result<Audience, Error> {
     database
+        .at_home()
         .transaction(client, async |session| audience_in(session, client).await)
         .await
 }
@@ -127,7 +128,7 @@ pub async fn claim(
         user_id: user,
     } = notice;
     let parameters: [&(dyn ToSql + Sync); 6] = [&client, &licence, &days_before, &user, &now, &until];
-    Ok(database.of(client).execute(sql, &parameters).await? == 1)
+    Ok(database.at_home().of(client).execute(sql, &parameters).await? == 1)
 }
 
 /// What became of a notice that was claimed.
@@ -156,5 +157,5 @@ pub async fn settle(database: &Database, client: Uuid, notice: RenewalNotice, de
         user_id: user,
     } = notice;
     let parameters: [&(dyn ToSql + Sync); 6] = [&client, &licence, &days_before, &user, &sent_at, &claimed_until];
-    database.of(client).execute(sql, &parameters).await.map(drop)
+    database.at_home().of(client).execute(sql, &parameters).await.map(drop)
 }

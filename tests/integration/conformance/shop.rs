@@ -47,7 +47,7 @@ pub(super) const KPIS: [(&str, &str, &str); 9] = [
 ];
 
 /// The facts under the names of their attributes, written by hand from the order in which the entity defines them: for oracles.
-const SALES: &str = "CREATE SCHEMA shop_data;
+pub(super) const SALES: &str = "CREATE SCHEMA shop_data;
     CREATE VIEW shop_data.sale AS
     SELECT f.client_id, f.time, f.t1 AS receipt, f.t2 AS region, f.n1::bigint AS till, f.n2 AS amount, f.n3::bigint AS items, f.f1 AS big
     FROM volume_1.facts f JOIN core.entities e ON e.client_id = f.client_id AND e.id = f.entity_id AND e.code = 'Sale'";

@@ -44,6 +44,9 @@ pub const HIDDEN: Duration = Duration::from_secs(40);
 /// In the last tries a transaction writes as little as after so many more tries.
 const LAST_TRIES: u32 = 2;
 
+/// Tries after which a message of a client that is being moved to another database no longer comes back soon.
+const MOVING_TRIES: u32 = 2;
+
 /// A message that could not be written comes back after 1 s, 5 s, 25 s, 125 s.
 const BACKOFF: Backoff = Backoff {
     first: Duration::from_secs(1),
@@ -187,7 +190,9 @@ async fn write_each(context: &Context, messages: Vec<SqsMessage>, until: Instant
         };
         let (client, entity) = (group.client, group.entity.as_str());
         tracing::error!(%client, entity, tries = group.tries, cause = %error, "messages are not done; they stay in the queue");
-        let comes_soon = matches!(error, Error::Unfinished) || error.is_of_statement();
+        // A move to another database takes a moment, or some minutes: then the message waits for as long as where the database is gone.
+        let is_moving = error.is_being_moved() && group.tries <= MOVING_TRIES;
+        let comes_soon = matches!(error, Error::Unfinished) || error.is_of_statement() || is_moving;
         let backoff = if comes_soon { BACKOFF } else { LONG };
         let messages = group.messages.iter();
         failed.extend(messages.map(|(message, _)| (message.clone(), backoff)));

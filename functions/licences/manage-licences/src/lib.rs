@@ -41,8 +41,11 @@ impl Context {
     /// When a variable is missing or malformed.
     pub fn from_environment() -> Result<Self> {
         let signing_key = LicenceSigningKey::from_pem(&environment::required("LICENCE_SIGNING_KEY")?);
+        // Licences are at home wherever their client lives, so it is not given cells.
+        let url = environment::required("DATABASE_URL")?;
+        let database = Database::new(&url, &environment::required("DATABASE_ROLE")?)?;
         Ok(Self {
-            database: platform::database::from_environment()?.with_timeouts(Timeouts::REQUEST),
+            database: database.with_timeouts(Timeouts::REQUEST),
             signing_key: Arc::new(signing_key.context("read LICENCE_SIGNING_KEY")?),
         })
     }

@@ -1,6 +1,7 @@
 //! Reading beside the ticks: the topics of clients that have many.
 
 use database::Database;
+use futures::FutureExt as _;
 use live::TopicRead;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -43,18 +44,15 @@ impl Apart {
         self.began = Instant::now();
         let until = self.began + READ_FOR;
         self.reading = Some(tokio::spawn(async move {
-            let answer = Box::pin(tick::answer(&database, &catalogs, reads, until));
+            let mut all = Vec::new();
+            let mut take = |found| all.extend(found);
+            let answer = tick::answer(&database, &catalogs, reads, until, &mut take).boxed();
             match tokio::time::timeout(READ_LIMIT, answer).await {
-                Ok(Ok(found)) => found,
-                Ok(Err(error)) => {
-                    tracing::error!(cause = %error, "buckets can't be read apart; trying again");
-                    Vec::new()
-                }
-                Err(_) => {
-                    tracing::error!("the database did not answer within {READ_LIMIT:?}; trying again");
-                    Vec::new()
-                }
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(cause = %error, "buckets can't be read apart; trying again"),
+                Err(_) => tracing::error!("the database did not answer within {READ_LIMIT:?}; trying again"),
             }
+            all
         }));
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use answer::Definitions;
 use catalog::Level;
-use database::{Error, Session};
+use database::{Database, Error, Residence};
 use jiff::Timestamp;
 use live::Topic;
 use records::definitions::ClientCatalog;
@@ -16,12 +16,12 @@ use uuid::Uuid;
 pub struct Catalogs(Definitions);
 
 impl Catalogs {
-    /// Loads the definitions of clients that are not known, in one statement; none when all are.
+    /// Loads the definitions of clients that are not known, in one statement of each database that they live in; none when all are.
     ///
     /// # Errors
-    /// When the statement fails.
-    pub async fn load(&self, session: &Session, wanted: &BTreeSet<Uuid>) -> Result<(), Error> {
-        self.0.load_missing(session, wanted).await
+    /// When a statement fails.
+    pub async fn load(&self, database: &Database, wanted: &BTreeSet<Uuid>) -> Result<(), Error> {
+        self.0.load_missing(database, wanted).await
     }
 
     /// Forgets a client's definitions, which changed.
@@ -41,6 +41,12 @@ impl Catalogs {
         self.0.known(client)
     }
 
+    /// The database in which a client's facts are read; `None` while its definitions are not known.
+    #[must_use]
+    pub fn place(&self, client: Uuid) -> Option<Residence> {
+        Some(self.0.known(client)?.residence.place())
+    }
+
     fn calendar(&self, client: Uuid) -> series::Calendar {
         self.0
             .known(client)
@@ -49,6 +55,10 @@ impl Catalogs {
 }
 
 impl live::Calendar for Catalogs {
+    fn knows(&self, client: Uuid) -> bool {
+        self.has(client)
+    }
+
     fn start(&self, client: Uuid, period: Level, at: Timestamp) -> Timestamp {
         self.calendar(client).start(period, at)
     }

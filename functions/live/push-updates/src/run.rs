@@ -372,13 +372,14 @@ impl<'a> Turn<'a> {
     async fn read_asked(&mut self) -> Result<(), database::Error> {
         let (database, catalogs, now) = (&self.context.database, &self.catalogs, clock::now());
         let is_free = self.apart.next().is_some_and(|next| next <= Instant::now());
-        let asked = tick::ask(database, catalogs, &mut self.publisher, now, is_free).await?;
-        if !asked.apart.is_empty() {
-            self.apart.start(&self.context.database_apart, catalogs, asked.apart);
+        let (reads, asked) = tick::ask(database, catalogs, &mut self.publisher, now, is_free).await;
+        if !reads.apart.is_empty() {
+            self.apart.start(&self.context.database_apart, catalogs, reads.apart);
         }
-        let found = tick::answer(database, catalogs, asked.now, Instant::now() + READ_FOR).await?;
-        tick::settle(&mut self.publisher, found, now);
-        Ok(())
+        let publisher = &mut self.publisher;
+        let mut settle = |found| tick::settle(publisher, found, now);
+        let answered = tick::answer(database, catalogs, reads.now, Instant::now() + READ_FOR, &mut settle).await;
+        asked.and(answered)
     }
 
     /// What was read apart is observed with the next tick.
@@ -404,9 +405,10 @@ impl<'a> Turn<'a> {
         if self.watermarked.is_some_and(|at| at.elapsed() < every) {
             return;
         }
-        match tick::watermarks(&self.context.database, &self.publisher).await {
+        match tick::watermarks(&self.context.database, &self.catalogs, &self.publisher).await {
             Ok(watermarks) => {
-                self.watermarks = watermarks;
+                self.watermarks.retain(|client, _| self.publisher.watches(*client));
+                self.watermarks.extend(watermarks);
                 self.watermarked = Some(Instant::now());
             }
             Err(error) => tracing::error!(cause = %error, "watermarks can't be read; the last ones stay"),

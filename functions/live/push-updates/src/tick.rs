@@ -1,16 +1,18 @@
-//! What one tick reads: at most three statements, however many subscribers there are. One loads definitions of clients
+//! What one tick reads: at most three statements of each database that has clients of the shard, however many subscribers there are. One loads definitions of clients
 //! that were not known, one reads all buckets, one, for the beats, how far the data has come.
 //!
 //! It is more only where it says so: one statement more for every [`facts::read::MAX_BRANCHES`] different questions, and, while a
 //! question can't be answered, those that find out which (see [`facts::read::read_each`]). Its topics are then left alone for a while.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use answer::{Answers, Asked, Batch, Outcome};
 use catalog::Kpi;
-use database::{Database, Error};
+use database::{Database, Error, Residence};
 use facts::watermarks;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
 use jiff::Timestamp;
 use live::{Observed, Publisher, TopicRead, Touched, Watermark};
 use records::definitions::ClientCatalog;
@@ -39,7 +41,7 @@ enum Answer {
 /// begun, and what is left is asked for again.
 ///
 /// # Errors
-/// When the database fails: what was not observed by then is asked for again.
+/// When a database fails: what was not observed by then is asked for again. Clients of others have had their turn.
 pub async fn observe(
     database: &Database,
     catalogs: &Catalogs,
@@ -49,16 +51,13 @@ pub async fn observe(
     until: Instant,
 ) -> Result<(), Error> {
     publisher.touch(touched);
-    let asked = ask(database, catalogs, publisher, now, true).await?;
-    for reads in [asked.now, asked.apart] {
-        let found = answer(database, catalogs, reads, until).await;
-        if found.is_err() {
-            publisher.end_apart();
-        }
-        settle(publisher, found?, now);
+    let (reads, mut outcome) = ask(database, catalogs, publisher, now, true).await;
+    for reads in [reads.now, reads.apart] {
+        let mut settled = |found| settle(publisher, found, now);
+        outcome = outcome.and(answer(database, catalogs, reads, until, &mut settled).await);
     }
     publisher.end_apart();
-    Ok(())
+    outcome
 }
 
 /// What a publisher asks for.
@@ -70,58 +69,87 @@ pub struct Reads {
     pub apart: Vec<TopicRead>,
 }
 
-/// What the publisher asks for, what it reads apart only if that is wanted. Loads definitions of clients that are not known, without which it can't be told.
-///
-/// # Errors
-/// When the database fails: it is asked for again.
+/// What the publisher asks for, what it reads apart only if that is wanted, and whether a database failed: its clients are asked for again. Loads definitions of
+/// clients that are not known, without which it can't be told.
 pub async fn ask(
     database: &Database,
     catalogs: &Catalogs,
     publisher: &mut Publisher,
     now: Timestamp,
     with_apart: bool,
-) -> Result<Reads, Error> {
+) -> (Reads, Result<(), Error>) {
     let with_apart = with_apart && publisher.has_reads_apart_due(now);
     // A tick in which nothing is to be read needs no connection.
     if !publisher.has_reads_due(now) && !with_apart {
-        return Ok(Reads::default());
+        return (Reads::default(), Ok(()));
     }
-    let clients: BTreeSet<Uuid> = publisher.clients().collect();
-    if clients.iter().any(|client| !catalogs.has(*client)) {
-        catalogs.load(&database.session().await?, &clients).await?;
-    }
-    Ok(Reads {
+    let loaded = catalogs.load(database, &publisher.clients().collect()).await;
+    let reads = Reads {
         now: publisher.reads(now, Some(&[]), catalogs),
         apart: if with_apart {
             publisher.reads_apart(now, catalogs)
         } else {
             Vec::new()
         },
-    })
+    };
+    (reads, loaded)
 }
 
-/// Answers what was asked for.
+/// Answers what was asked for: each database by itself and at the same time, and what it answers is taken as soon as it is there, so that one that does not
+/// answer keeps nobody else waiting.
 ///
 /// # Errors
-/// When the database fails.
+/// When a database fails; what others answer is taken.
 pub async fn answer(
     database: &Database,
     catalogs: &Catalogs,
+    reads: Vec<TopicRead>,
+    until: Instant,
+    take: &mut (impl FnMut(Vec<Found>) + Send),
+) -> Result<(), Error> {
+    let mut outcome = Ok(());
+    let places = by_place(catalogs, reads).into_iter();
+    let reading = places.map(|(place, reads)| answer_at(database, catalogs, place, reads, until).boxed());
+    let mut reading: FuturesUnordered<_> = reading.collect();
+    while let Some((found, answered)) = reading.next().await {
+        take(found);
+        outcome = outcome.and(answered);
+    }
+    outcome
+}
+
+/// Topics by the database that they are read in.
+fn by_place(catalogs: &Catalogs, reads: Vec<TopicRead>) -> BTreeMap<Residence, Vec<TopicRead>> {
+    let mut places: BTreeMap<Residence, Vec<TopicRead>> = BTreeMap::new();
+    for read in reads {
+        let place = catalogs.place(read.topic.client).unwrap_or_default();
+        places.entry(place).or_default().push(read);
+    }
+    places
+}
+
+/// Answers what is read in one database.
+async fn answer_at(
+    database: &Database,
+    catalogs: &Catalogs,
+    place: Residence,
     mut reads: Vec<TopicRead>,
     until: Instant,
-) -> Result<Vec<Found>, Error> {
+) -> (Vec<Found>, Result<(), Error>) {
     let mut found = Vec::with_capacity(reads.len());
-    if reads.is_empty() {
-        return Ok(found);
-    }
-    let session = database.session().await?;
+    let session = match database.session_at(place).await {
+        Ok(session) => session,
+        Err(error) => return (found, Err(error)),
+    };
     // What fails in company is asked once more alone: only one of them may be at fault.
     for batch in [Batch::default(), Batch::apart()] {
-        let round = Round::plan(catalogs, batch, reads, &mut found);
-        let answers = round.batch.read_each(&session, until).await?;
-        reads = round.answered(&answers, &mut found);
+        let round = Round::plan(catalogs, batch, place, reads, &mut found);
+        match round.batch.read_each(&session, until).await {
+            Ok(answers) => reads = round.answered(&answers, &mut found),
+            Err(error) => return (found, Err(error)),
+        }
     }
-    Ok(found)
+    (found, Ok(()))
 }
 
 /// Lets the publisher observe what was found.
@@ -151,17 +179,26 @@ struct Planned {
 
 impl Round {
     /// Plans topics. One that can't be planned, because a definition changed after its subscription was checked, is refused.
-    fn plan(catalogs: &Catalogs, mut batch: Batch, reads: Vec<TopicRead>, found: &mut Vec<Found>) -> Self {
+    fn plan(
+        catalogs: &Catalogs,
+        mut batch: Batch,
+        place: Residence,
+        reads: Vec<TopicRead>,
+        found: &mut Vec<Found>,
+    ) -> Self {
         let mut planned = Vec::with_capacity(reads.len());
         for read in reads {
             let (client, code) = (read.topic.client, &read.topic.kpi);
+            let definitions = catalogs.of(client);
+            let has_moved = definitions
+                .as_ref()
+                .is_some_and(|known| known.residence.place() != place);
             // Read apart, they may have changed since, and are loaded anew before it is asked again.
-            if !catalogs.has(client) {
+            if has_moved || !catalogs.has(client) {
                 let answer = Answer::Later;
                 found.push(Found { read, answer });
                 continue;
             }
-            let definitions = catalogs.of(client);
             let kpi = definitions
                 .as_ref()
                 .and_then(|known| known.catalog.kpi(code))
@@ -250,20 +287,37 @@ fn values(answers: &Answers<'_>, topic: &Planned) -> Option<(Vec<Observed>, Opti
     Some((observed, series::answer::empty(&request).value))
 }
 
-/// How far the data of the watching clients has come.
+/// How far the data of the watching clients has come, with one statement of each database. Those of a database that does not answer are not there.
 ///
 /// # Errors
-/// When the statement fails.
-pub async fn watermarks(database: &Database, publisher: &Publisher) -> Result<BTreeMap<Uuid, Watermark>, Error> {
-    let clients: Vec<Uuid> = publisher.clients().collect();
-    let mut watermarks: BTreeMap<Uuid, Watermark> = BTreeMap::new();
-    if clients.is_empty() {
-        return Ok(watermarks);
+/// When the statement of the only database fails.
+pub async fn watermarks(
+    database: &Database,
+    catalogs: &Catalogs,
+    publisher: &Publisher,
+) -> Result<BTreeMap<Uuid, Watermark>, Error> {
+    let mut places: BTreeMap<Residence, Vec<Uuid>> = BTreeMap::new();
+    for client in publisher.clients() {
+        let place = catalogs.place(client).unwrap_or_default();
+        places.entry(place).or_default().push(client);
     }
-    let session = database.session().await?;
-    for found in watermarks::watermarks(&session, &clients).await? {
-        let latest = watermarks.entry(found.client_id).or_default();
-        latest.insert(found.entity, found.latest);
+    let mut watermarks: BTreeMap<Uuid, Watermark> = BTreeMap::new();
+    let is_alone = places.len() == 1;
+    for (place, clients) in places {
+        let found = match database.session_at(place).await {
+            Ok(session) => watermarks::watermarks(&session, &clients).await,
+            Err(error) => Err(error),
+        };
+        match found {
+            Err(error) if is_alone => return Err(error),
+            Err(cause) => tracing::error!(%cause, "watermarks of a database can't be read; the last ones stay"),
+            Ok(found) => {
+                for found in found {
+                    let latest = watermarks.entry(found.client_id).or_default();
+                    latest.insert(found.entity, found.latest);
+                }
+            }
+        }
     }
     Ok(watermarks)
 }

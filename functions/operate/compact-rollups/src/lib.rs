@@ -1,13 +1,16 @@
-//! `compact-rollups`: maintains rollups every minute. On the Apache edition it moves closed buckets up to hours and days; on the
-//! Community edition it refreshes what late events made stale. It also adds a volume when the one for all is full.
+//! `compact-rollups`: maintains rollups every minute, in every database. On the Apache edition it moves closed buckets up to hours and days; on the
+//! Community edition it refreshes what late events made stale. It also adds a volume when the one for all is full, and clears what clients left that moved away.
 
 use std::time::Duration;
 
 use anyhow::Result;
 use database::{Database, Timeouts};
-use facts::{compact, volume};
+use facts::compact::{self, Upkeep};
+use facts::volume;
 use lambda_runtime::LambdaEvent;
 use platform::clock;
+use platform::database::in_each;
+use records::cells::clear_departed;
 use serde::Serialize;
 
 /// The function has 300 s; a refresh of aggregates after a large load takes a minute.
@@ -52,17 +55,26 @@ pub async fn handle(
     context: &Context,
     _event: LambdaEvent<serde_json::Value>,
 ) -> Result<Report, lambda_runtime::Error> {
-    let upkeep = compact::run(&context.database, clock::now()).await?;
-    volume::make_room(&context.database).await?;
+    let work = async |database: Database| upkeep(&database).await;
+    let done = in_each(&context.database, work).await?;
+    let report = Report {
+        moved: done.iter().map(|upkeep| upkeep.moved).sum(),
+        refreshed: done.iter().map(|upkeep| upkeep.refreshed).sum(),
+        left: done.iter().map(|upkeep| upkeep.left).sum(),
+    };
     tracing::info!(
-        moved = upkeep.moved,
-        refreshed = upkeep.refreshed,
-        left = upkeep.left,
+        moved = report.moved,
+        refreshed = report.refreshed,
+        left = report.left,
         "upkeep"
     );
-    Ok(Report {
-        moved: upkeep.moved,
-        refreshed: upkeep.refreshed,
-        left: upkeep.left,
-    })
+    Ok(report)
+}
+
+/// The upkeep of one database.
+async fn upkeep(database: &Database) -> Result<Upkeep> {
+    let upkeep = compact::run(database, clock::now()).await?;
+    volume::make_room(database).await?;
+    clear_departed(database, clock::now()).await?;
+    Ok(upkeep)
 }

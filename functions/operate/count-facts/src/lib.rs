@@ -10,6 +10,7 @@ use jiff::ToSpan as _;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use lambda_runtime::LambdaEvent;
+use platform::database::in_each;
 use platform::{clock, environment};
 use records::usage;
 use registry::Registry;
@@ -66,7 +67,19 @@ pub async fn handle(
     context: &Context,
     _event: LambdaEvent<serde_json::Value>,
 ) -> Result<Report, lambda_runtime::Error> {
-    let counted = usage::count_facts(&context.database, since()?).await;
+    let count = async |database: Database| count(context, &database).await;
+    let counted = in_each(&context.database, count).await?;
+    let report = Report {
+        clients: counted.iter().map(|report| report.clients).sum(),
+        facts: counted.iter().map(|report| report.facts).sum(),
+    };
+    tracing::info!(clients = report.clients, facts = report.facts, "counted");
+    Ok(report)
+}
+
+/// Counts the facts of the clients of one database.
+async fn count(context: &Context, database: &Database) -> Result<Report> {
+    let counted = usage::count_facts(database, since()?).await;
     let counted = counted.context("count facts")?;
     let facts = |facts: i64| u64::try_from(facts).unwrap_or(0);
     let report = Report {
@@ -79,7 +92,6 @@ pub async fn handle(
         })
         .await
         .context("keep what was counted")?;
-    tracing::info!(clients = report.clients, facts = report.facts, "counted");
     Ok(report)
 }
 

@@ -8,6 +8,7 @@ use anyhow::Result;
 use database::{Database, Error, Timeouts};
 use facts::{Placed, work};
 use lambda_runtime::LambdaEvent;
+use platform::database::in_each;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -48,9 +49,16 @@ pub async fn handle(
     context: &Context,
     _event: LambdaEvent<serde_json::Value>,
 ) -> Result<Report, lambda_runtime::Error> {
-    let database = &context.database;
-    let find = async |client, entity| find(database, client, entity).await;
-    let worked = work::run(database, find, Instant::now() + RUN).await?;
+    let until = Instant::now() + RUN;
+    let work = async |database: Database| {
+        let find = async |client, entity| find(&database, client, entity).await;
+        Ok(work::run(&database, find, until).await?)
+    };
+    let done = in_each(&context.database, work).await?;
+    let worked = work::Worked {
+        filled: done.iter().map(|worked| worked.filled).sum(),
+        moved: done.iter().map(|worked| worked.moved).sum(),
+    };
     if worked != work::Worked::default() {
         tracing::info!(filled = worked.filled, moved = worked.moved, "long work is done");
     }

@@ -1,5 +1,7 @@
 //! `place-client`: gives a client tables of its own, or has one of its entities, or all, moved from one volume to another, tells how far that is, and gives it up
-//! on wish. An operator invokes it.
+//! on wish; or moves the client to another database. An operator invokes it.
+
+mod cell;
 
 use anyhow::{Context as _, Result, bail};
 use database::{Database, Scope, Session};
@@ -11,6 +13,7 @@ use jiff::Timestamp;
 use lambda_runtime::LambdaEvent;
 use records::definitions;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
 /// What the function has from its environment.
@@ -40,6 +43,8 @@ pub struct Request {
     pub entity: Option<String>,
     /// Name of the volume; one that is made for the client, where its new entities are placed too, when absent.
     pub volume: Option<String>,
+    /// Name of the cell that the whole client is moved to, or `home`; neither an entity nor a volume is named then, and there is nothing to cancel.
+    pub cell: Option<String>,
     /// Gives moves that go on up instead.
     #[serde(default)]
     pub cancel: bool,
@@ -74,9 +79,14 @@ pub struct Moving {
 /// Begins moves, which `fill-groupings` goes on with, or gives them up; tells how far those are that go on.
 ///
 /// # Errors
-/// When there is no such client, entity or volume, or the database fails; the same request goes on there.
-pub async fn handle(context: &Context, event: LambdaEvent<Request>) -> Result<Answer, lambda_runtime::Error> {
-    Ok(place(&context.database, event.payload).await?)
+/// When there is no such client, entity, volume or cell, or the database fails; the same request goes on there.
+pub async fn handle(context: &Context, event: LambdaEvent<Request>) -> Result<Value, lambda_runtime::Error> {
+    let (database, request) = (&context.database, event.payload);
+    let answer = match &request.cell {
+        Some(cell) => serde_json::to_value(cell::place(database, &request, cell).await?),
+        None => serde_json::to_value(place(database, request).await?),
+    };
+    Ok(answer?)
 }
 
 async fn place(database: &Database, request: Request) -> Result<Answer> {
@@ -147,7 +157,8 @@ async fn cancel(database: &Database, client: Uuid, wanted: &[(&String, &Placed)]
 }
 
 async fn existing(database: &Database, client: Uuid, name: &str) -> Result<Volume> {
-    let found = volume_for(&database.session().await?, client, name).await?;
+    let work = async |session: &Session| volume_for(session, client, name).await;
+    let found = database.transaction(client, work).await?;
     found.with_context(|| format!("there is no volume {name:?} that client {client} may be placed in"))
 }
 
@@ -161,5 +172,9 @@ async fn own(database: &Database, client: Uuid) -> Result<Volume> {
         create_views(session).await?;
         Ok(volume)
     };
-    Ok(database.transaction_in(Scope::default(), work).await?)
+    let scope = Scope {
+        client: Some(client),
+        ..Scope::default()
+    };
+    Ok(database.transaction_in(scope, work).await?)
 }

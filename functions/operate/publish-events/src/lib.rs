@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use lambda_runtime::LambdaEvent;
 use platform::bus::Bus;
 use platform::clock;
+use platform::database::in_each;
 use records::outbox;
 use serde::Serialize;
 
@@ -50,18 +51,25 @@ pub async fn handle(
     context: &Context,
     _event: LambdaEvent<serde_json::Value>,
 ) -> Result<Report, lambda_runtime::Error> {
+    let send = async |database: Database| send(&database, &context.bus).await;
+    let sent = in_each(&context.database, send).await?.into_iter().sum();
+    if sent > 0 {
+        tracing::info!(sent, "overdue events are sent");
+    }
+    Ok(Report { sent })
+}
+
+/// Sends what is overdue of the clients of one database.
+async fn send(database: &Database, bus: &Bus) -> Result<usize> {
     let mut sent = 0;
     for _ in 0..MAX_PARTS {
-        let events = outbox::overdue(&context.database, OVERDUE_AFTER, clock::now())
+        let events = outbox::overdue(database, OVERDUE_AFTER, clock::now())
             .await
             .context("read the outbox")?;
         if events.is_empty() {
             break;
         }
-        sent += ::outbox::send(&context.database, &context.bus, events).await?;
+        sent += ::outbox::send(database, bus, events).await?;
     }
-    if sent > 0 {
-        tracing::info!(sent, "overdue events are sent");
-    }
-    Ok(Report { sent })
+    Ok(sent)
 }

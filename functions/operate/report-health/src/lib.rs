@@ -10,8 +10,9 @@ use api::operate::{self, HealthCheck};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Json, Router};
-use database::{Database, Timeouts};
+use database::{Database, HOME, Timeouts};
 use facts::health::{self, Health, Jobs};
+use futures::future::join_all;
 use platform::http::Routes;
 use platform::{clock, environment};
 use registry::{Duty, Registry, SHARDS};
@@ -60,8 +61,17 @@ fn routes() -> Routes<Context> {
 }
 
 async fn read(State(context): State<Context>) -> (StatusCode, Json<operate::Health>) {
-    let (database, registry) = tokio::join!(in_time(database(&context)), in_time(registry(&context)));
-    let checks = BTreeMap::from([("database".to_owned(), database), ("registry".to_owned(), registry)]);
+    let databases = context.database.each().map(|(name, database)| async move {
+        let name = if name == HOME {
+            "database".to_owned()
+        } else {
+            format!("database_{name}")
+        };
+        (name, in_time(check(&database)).await)
+    });
+    let (databases, registry) = tokio::join!(join_all(databases), in_time(registry(&context)));
+    let mut checks: BTreeMap<String, HealthCheck> = databases.into_iter().collect();
+    checks.insert("registry".to_owned(), registry);
     let ok = checks.values().all(|check| check.ok);
     let status = if ok {
         StatusCode::OK
@@ -86,8 +96,8 @@ async fn in_time(check: impl Future<Output = HealthCheck>) -> HealthCheck {
     })
 }
 
-async fn database(context: &Context) -> HealthCheck {
-    match health::check(&context.database).await {
+async fn check(database: &Database) -> HealthCheck {
+    match health::check(database).await {
         Ok(seen) => described(&seen),
         Err(error) => {
             tracing::error!(cause = %error, "database check failed");

@@ -94,7 +94,7 @@ impl Publisher {
     }
 
     fn look(&mut self, lane: Lane, now: Timestamp, calendar: &dyn Calendar) -> Vec<TopicRead> {
-        let looked_at = self.clients_due(lane, now);
+        let looked_at = self.clients_due(lane, now, calendar);
         let is_alone = self.topics.clients.len() == 1;
         let sharers = if is_alone {
             1
@@ -110,8 +110,9 @@ impl Publisher {
     }
 
     /// The clients that are looked at now: as many as get a share, in turn.
-    fn clients_due(&mut self, lane: Lane, now: Timestamp) -> Vec<Uuid> {
-        let due = self.lane(lane).filter(|(_, work)| work.is_due(now));
+    fn clients_due(&mut self, lane: Lane, now: Timestamp, calendar: &dyn Calendar) -> Vec<Uuid> {
+        let due = self.lane(lane);
+        let due = due.filter(|(client, work)| work.is_due(now) && calendar.knows(**client));
         let mut due: Vec<Uuid> = due.map(|(client, _)| *client).collect();
         let served = MAX_TICK_READS / MIN_TICK_SHARE;
         if due.len() > served {

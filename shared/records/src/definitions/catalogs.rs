@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use catalog::{Catalog, Entity, EntityDefinition, GroupingDefinition, KpiDefinition};
-use database::{Database, Error, Session};
+use database::{Database, Error, Residence, Session};
 use facts::{Layout, Place, Placed, Volume};
 use series::Calendar;
 use uuid::Uuid;
@@ -20,6 +20,8 @@ pub struct ClientCatalog {
     pub placed: BTreeMap<String, Placed>,
     /// Versions of its KPIs, for `ETag`.
     pub kpi_versions: BTreeMap<String, i32>,
+    /// The database that they were read in, whose facts they are about.
+    pub residence: Residence,
 }
 
 /// Loads the catalogues of some clients in one statement. One that can't be read is an error by itself, so that it
@@ -32,7 +34,7 @@ pub async fn load(session: &Session, clients: &[Uuid]) -> Result<BTreeMap<Uuid, 
     let rows: Vec<CatalogRow> = session.rows(sql, &[&clients]).await?;
     Ok(rows
         .into_iter()
-        .map(|row| (row.client_id, client_catalog(row)))
+        .map(|row| (row.client_id, client_catalog(row, session.residence())))
         .collect())
 }
 
@@ -41,10 +43,9 @@ pub async fn load(session: &Session, clients: &[Uuid]) -> Result<BTreeMap<Uuid, 
 /// # Errors
 /// When the statement fails or a stored definition can't be read.
 pub async fn load_one(database: &Database, client: Uuid) -> Result<Option<ClientCatalog>, Error> {
-    load(&database.session().await?, &[client])
-        .await?
-        .remove(&client)
-        .transpose()
+    let work = async |session: &Session| load(session, &[client]).await;
+    let mut loaded = database.transaction(client, work).await?;
+    loaded.remove(&client).transpose()
 }
 
 database::row! {
@@ -101,7 +102,7 @@ struct KpiRow {
     version: i32,
 }
 
-fn client_catalog(row: CatalogRow) -> Result<ClientCatalog, Error> {
+fn client_catalog(row: CatalogRow, residence: Residence) -> Result<ClientCatalog, Error> {
     let CatalogRow {
         client_id: client,
         time_zone: zone,
@@ -149,6 +150,7 @@ fn client_catalog(row: CatalogRow) -> Result<ClientCatalog, Error> {
         catalog,
         placed,
         kpi_versions,
+        residence,
     })
 }
 

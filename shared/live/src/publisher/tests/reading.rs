@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use catalog::Level;
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{Bench, CLIENT, Minutes, row, rows, second, topic};
-use crate::publisher::{Observed, Touched};
+use crate::publisher::{Calendar, Observed, Touched};
 use crate::{
     Change, Control, Frame, MAX_TICK_READS, MIN_TICK_SHARERS, Mode, RETAIN_MS, Silence, SilentChannel, Subscription,
     Topic, UNREADABLE_FIRST_MS,
@@ -116,6 +118,32 @@ fn a_bucket_that_was_open_is_finished_also_when_it_left_the_window_meanwhile() {
         updates.iter().all(|update| rows(update)[0] == row(1, 6_000, 3.0, true)),
         "{updates:?}"
     );
+}
+
+/// Clients whose definitions can't be had just now.
+struct Unknown;
+
+impl Calendar for Unknown {
+    fn knows(&self, _: Uuid) -> bool {
+        false
+    }
+
+    fn start(&self, _: Uuid, _: Level, _: Timestamp) -> Timestamp {
+        panic!("buckets of a client that is not known")
+    }
+
+    fn next(&self, client: Uuid, period: Level, start: Timestamp) -> Timestamp {
+        self.start(client, period, start)
+    }
+}
+
+#[test]
+fn whose_buckets_are_not_known_is_read_when_they_are() {
+    let mut bench = Bench::new();
+    bench.subscribe("a", 1, Mode::Live, 1, None);
+    assert!(bench.publisher.reads(bench.now, None, &Unknown).is_empty());
+    assert!(bench.publisher.has_reads_due(bench.now));
+    assert_eq!(bench.publisher.reads(bench.now, Some(&[]), &Minutes).len(), 1);
 }
 
 #[test]

@@ -425,3 +425,39 @@ fn a_topic_that_is_paused_while_it_is_read_apart_is_paused_though_it_can_not_be_
         "{frames:?}"
     );
 }
+
+#[test]
+fn a_snapshot_of_more_than_was_looked_at_waits_until_that_is_read_too() {
+    let mut bench = Bench::new();
+    bench.publisher.tick_topics = 0;
+    let read_apart = |bench: &mut Bench| {
+        let reads = bench.publisher.reads_apart(bench.now, &Minutes);
+        reads.iter().for_each(|read| bench.read(read));
+        bench.publisher.end_apart();
+    };
+    bench.subscribe("a", 1, Mode::Live, 1, None);
+    read_apart(&mut bench);
+    bench.arrive(&[]);
+    let touched = bench.facts(6_000, 4.0);
+    bench.publisher.touch(Some(&touched));
+    let apart = bench.publisher.reads_apart(bench.now, &Minutes);
+    bench.subscribe("b", 2, Mode::Live, 3, None);
+    apart.iter().for_each(|read| bench.read(read));
+    bench.publisher.end_apart();
+    let is_snapshot = |frame: &Frame| matches!(frame, Frame::Subscribed(_));
+    assert!(
+        !bench.arrive(&[]).iter().any(is_snapshot),
+        "the minutes before are not known"
+    );
+    read_apart(&mut bench);
+    let frames = bench.arrive(&[]);
+    let snapshot = frames.iter().find(|frame| is_snapshot(frame)).unwrap();
+    assert_eq!(
+        rows(snapshot),
+        [
+            row(2, 5_880, 1.0, true),
+            row(2, 5_940, 2.0, true),
+            row(2, 6_000, 4.0, false)
+        ]
+    );
+}

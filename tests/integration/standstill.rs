@@ -43,6 +43,12 @@ impl Way {
         Self { url, stands }
     }
 
+    /// The database as a function reaches it that way.
+    fn database(&self) -> Database {
+        let database = Database::new(&self.url, "analytics_app").unwrap();
+        database.with_timeouts(TIMEOUTS)
+    }
+
     fn stand(&self, stands: bool) {
         self.stands.store(stands, Ordering::SeqCst);
     }
@@ -87,9 +93,7 @@ async fn a_copy_to_a_database_that_stands_still_is_given_up_in_time() {
     for server in servers() {
         let real = TestDatabase::create(&server).await.unwrap();
         let way = Way::to(&real).await;
-        let database = Database::new(&way.url, "analytics_app")
-            .unwrap()
-            .with_timeouts(TIMEOUTS);
+        let database = way.database();
         // Few rows wait for the server's last word, many until somebody takes more of them.
         for rows in [10, 10_000_000] {
             let began = Instant::now();
@@ -113,9 +117,7 @@ async fn a_database_that_stands_still_is_told_in_time_and_used_again_when_it_goe
     for server in servers() {
         let real = TestDatabase::create(&server).await.unwrap();
         let way = Way::to(&real).await;
-        let database = Database::new(&way.url, "analytics_app")
-            .unwrap()
-            .with_timeouts(TIMEOUTS);
+        let database = way.database();
         assert_eq!(ask(&database).await.unwrap(), 0);
 
         way.stand(true);

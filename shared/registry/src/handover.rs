@@ -105,15 +105,7 @@ impl Registry {
 
     async fn remove_parts(&self, shard: u32, id: Uuid) -> Result<()> {
         for part in self.query(shard, &keys::handover(id)).await? {
-            let key = Key::in_shard(shard, read_text(&part, "sk")?);
-            self.client
-                .delete_item()
-                .table_name(&self.table)
-                .key("pk", key.pk())
-                .key("sk", key.sk())
-                .send()
-                .await
-                .map_err(Error::service("remove a part of a handover"))?;
+            self.delete(&Key::in_shard(shard, read_text(&part, "sk")?)).await?;
         }
         Ok(())
     }

@@ -124,14 +124,6 @@ impl Registry {
     }
 }
 
-impl Registry {
-    /// An update of one item, to be completed and sent.
-    pub(crate) fn update(&self, key: &Key) -> UpdateItemFluentBuilder {
-        let update = self.client.update_item().table_name(&self.table);
-        update.key("pk", key.pk()).key("sk", key.sk())
-    }
-}
-
 /// The item after the update; `None` when its condition failed.
 pub(crate) async fn changed(update: UpdateItemFluentBuilder) -> Result<Option<Item>> {
     match update.send().await {

@@ -42,6 +42,9 @@ pub use removal::Forgotten;
 pub use roster::{Roster, Subscribers};
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+
+use keys::Key;
 
 /// The registry's table.
 #[derive(Debug, Clone)]
@@ -61,5 +64,18 @@ impl Registry {
     #[must_use]
     pub fn connect_to(configuration: &aws_config::SdkConfig, table: String) -> Self {
         Self::new(Client::new(configuration), table)
+    }
+
+    /// An update of one item, to be completed and sent.
+    pub(crate) fn update(&self, key: &Key) -> UpdateItemFluentBuilder {
+        let update = self.client.update_item().table_name(&self.table);
+        update.key("pk", key.pk()).key("sk", key.sk())
+    }
+
+    /// Deletes one item, whether it is there or not.
+    pub(crate) async fn delete(&self, key: &Key) -> Result<()> {
+        let delete = self.client.delete_item().table_name(&self.table);
+        let sent = delete.key("pk", key.pk()).key("sk", key.sk()).send().await;
+        sent.map(drop).map_err(Error::service("delete an item"))
     }
 }

@@ -55,7 +55,7 @@ impl Registry {
             self.set_control(client, &topic, None, now).await?;
         }
         for address in addresses {
-            self.forget(&Key::attempts(address)).await?;
+            self.delete(&Key::attempts(address)).await?;
         }
         for partition in keys::partitions_of(client) {
             forgotten.is_more |= self.forget_partition(&partition).await?;
@@ -95,21 +95,9 @@ impl Registry {
             })
         });
         stream::iter(keys.collect::<Vec<Result<Key>>>())
-            .try_for_each_concurrent(AT_ONCE, async |key| self.forget(&key).await)
+            .try_for_each_concurrent(AT_ONCE, async |key| self.delete(&key).await)
             .await?;
         Ok(is_more)
-    }
-
-    async fn forget(&self, key: &Key) -> Result<()> {
-        self.client
-            .delete_item()
-            .table_name(&self.table)
-            .key("pk", key.pk())
-            .key("sk", key.sk())
-            .send()
-            .await
-            .map_err(Error::service("delete an item"))?;
-        Ok(())
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Instant;
 use catalog::Entity;
 use database::{Database, Error, Session};
 use formula::Value;
+use futures::try_join;
 use series::{Fact, Partials};
 use uuid::Uuid;
 
@@ -292,8 +293,9 @@ pub(crate) async fn write_partials(
     let kept: Vec<_> = groupings
         .filter(|(grouping, _)| placed.kept().any(|kept| kept == *grouping))
         .collect();
-    copy::partials(session, writing, &kept).await?;
-    tell(session, client, placed, commit, facts, &minutes).await
+    let copying = copy::partials(session, writing, &kept);
+    let telling = tell(session, client, placed, commit, facts, &minutes);
+    try_join!(copying, telling).map(drop)
 }
 
 /// An event that would become this fact.

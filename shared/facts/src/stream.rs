@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use catalog::Entity;
 use database::{Database, Error, Session};
+use futures::try_join;
 use series::{Fact, Partials};
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -137,8 +138,10 @@ impl Stream<'_> {
             placed,
             source,
         } = *self;
-        session.lock(&writers_lock(client, &placed.place)).await?;
-        let commit = next_number(session, client, placed, Span::default()).await?;
+        // Statements are sent behind each other: the server takes one after the other, and need not wait for us in between.
+        let lock = writers_lock(client, &placed.place);
+        let numbering = next_number(session, client, placed, Span::default());
+        let ((), commit) = try_join!(session.lock(&lock), numbering)?;
         let batch_number = commit.number;
         let writing = Writing {
             client,
@@ -150,16 +153,18 @@ impl Stream<'_> {
             copying.send(batch.facts()).await?;
         }
         let (batches, partials) = mapped.insert(joined(mapping).await);
-        copying.finish().await?;
         let parts: Vec<Part<'_>> = batches.iter().map(|batch| Part::rest(batch, 0)).collect();
-        let marks = mark(session, client, placed.entity.code(), source, batch_number, &parts).await?;
+        let facts = batches.iter().map(|batch| batch.accepted()).sum();
+        let ((), marks, (), ()) = try_join!(
+            copying.finish(),
+            mark(session, client, placed.entity.code(), source, batch_number, &parts),
+            widen(session, client, placed, Span::of(&parts)),
+            Box::pin(write_partials(session, writing, &commit, partials, facts)),
+        )?;
         let ids: BTreeSet<Uuid> = parts.iter().map(|part| part.batch.id).collect();
         if ids.len() < parts.len() || parts.iter().any(|part| marks.of(part) != Mark::Fresh) {
             return Err(Error::Unfinished);
         }
-        widen(session, client, placed, Span::of(&parts)).await?;
-        let facts = batches.iter().map(|batch| batch.accepted()).sum();
-        write_partials(session, writing, &commit, partials, facts).await?;
         reject(session, client, placed.entity.code(), &parts).await
     }
 }

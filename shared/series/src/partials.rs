@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 use catalog::{Entity, GroupingDefinition};
+use foldhash::fast::RandomState;
 use formula::Value;
 use rust_decimal::Decimal;
 
@@ -116,7 +117,7 @@ impl<'f> Batch<'f> {
 
 /// Each key's number, in the order in which keys first appear.
 fn numbered<K: Hash + Eq>(keys: impl Iterator<Item = K>) -> Vec<usize> {
-    let mut numbers: HashMap<K, usize> = HashMap::new();
+    let mut numbers: HashMap<K, usize, RandomState> = HashMap::default();
     keys.map(|key| {
         let next = numbers.len();
         *numbers.entry(key).or_insert(next)

@@ -280,6 +280,8 @@ async fn write(context: &Context, group: &Group, until: Instant) -> Result<Vec<O
                 let duplicates = outcomes.iter().filter(|outcome| outcome.duplicate).count();
                 let rejected: usize = batches.iter().map(Batch::rejected).sum();
                 tracing::info!(%client, entity, batches = batches.len(), duplicates, written, rejected, "ingested");
+                // To free ten thousand facts takes some milliseconds, for which nobody need wait.
+                tokio::task::spawn_blocking(move || drop(batches));
                 return Ok(outcomes);
             }
         }

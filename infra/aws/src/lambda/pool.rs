@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
@@ -11,12 +11,14 @@ use bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::process::Process;
 use super::runtime_api::{self, Runtimes};
 use super::worker::{Answer, Outcome, Patience, Worker, lock};
 use super::{ExternalFunction, FunctionsDir, InvocationError, Invoker, PAYLOAD_BYTES, PoolLimits, environment};
 use crate::account::function_arn;
+use crate::gate::{Gate, guarded};
 use crate::template::Function;
 
 /// How long the end of all processes may take; they are killed, not asked.
@@ -48,7 +50,6 @@ struct Slots {
     idle: Mutex<Vec<Idle>>,
     external: OnceLock<Arc<Worker>>,
     external_permit: Arc<Semaphore>,
-    started: AtomicU64,
 }
 
 struct Idle {
@@ -69,7 +70,8 @@ impl Pool {
         extra_environment: &BTreeMap<String, String>,
         limits: &PoolLimits,
     ) -> io::Result<Self> {
-        let runtime_api = format!("http://{}", listener.local_addr()?);
+        let address = listener.local_addr()?;
+        let runtime_api = format!("http://{address}");
         let runtimes = Runtimes::default();
         let is_shut_down = Arc::new(AtomicBool::new(false));
         let slots = functions.into_iter().map(|function| {
@@ -87,13 +89,12 @@ impl Pool {
                 idle: Mutex::default(),
                 external: OnceLock::new(),
                 external_permit: Arc::new(Semaphore::new(1)),
-                started: AtomicU64::new(0),
                 function,
             };
             (slots.function.name.clone(), Arc::new(slots))
         });
         let functions: BTreeMap<_, _> = slots.collect();
-        let router = runtime_api::router(runtimes.clone());
+        let router = guarded(runtime_api::router(runtimes.clone()), address, Gate::NoPage);
         let server = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
                 tracing::error!(%error, "the Runtime API ended");
@@ -143,7 +144,7 @@ impl Pool {
         let slots = self.slots(name)?;
         let worker = slots.external.get_or_init(|| {
             let worker = Arc::new(Worker::new(
-                name.to_owned(),
+                worker_id(name),
                 function_arn(name),
                 slots.function.memory_mb,
             ));
@@ -273,7 +274,7 @@ impl Slots {
         if self.is_shut_down.load(Ordering::Acquire) {
             return Err(InvocationError::ShuttingDown);
         }
-        let id = format!("{name}-{}", self.started.fetch_add(1, Ordering::Relaxed));
+        let id = worker_id(name);
         let environment = environment::of(&self.function, &self.address(&id), &self.extra_environment);
         let worker = Arc::new(Worker::new(id, function_arn(name), self.function.memory_mb));
         // Before the process is there: on a busy machine it may ask for its event before this thread goes on.
@@ -317,6 +318,11 @@ impl Slots {
             worker.kill();
         }
     }
+}
+
+/// The name of a process on the Runtime API, which is its own secret.
+fn worker_id(function: &str) -> String {
+    format!("{function}-{}", Uuid::new_v4().simple())
 }
 
 async fn reap(pool: Weak<Inner>, idle_time: Duration) {

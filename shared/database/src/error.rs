@@ -51,6 +51,9 @@ pub enum Error {
     /// The question or its answer is over a named limit.
     #[error("{0}")]
     TooMuch(String),
+    /// So many questions of the client are being answered, as many as may be at once.
+    #[error("{0} questions of the client are being answered, and no more at once")]
+    TooManyAtOnce(usize),
     /// The client lives in a cell that this function is not given.
     #[error(
         "the client lives in another database, cell {0:?}: DATABASE_CELLS should name it, unless this is work in one database alone"

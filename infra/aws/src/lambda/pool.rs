@@ -45,6 +45,9 @@ struct Slots {
     runtimes: Runtimes,
     is_shut_down: Arc<AtomicBool>,
     limits: PoolLimits,
+    /// The reserved concurrency; more is refused.
+    reserved: Option<Arc<Semaphore>>,
+    /// Processes that this machine has for it; more waits.
     permits: Arc<Semaphore>,
     /// Oldest first. The youngest is used first, so that the others can grow old.
     idle: Mutex<Vec<Idle>>,
@@ -85,7 +88,8 @@ impl Pool {
                 runtimes: runtimes.clone(),
                 is_shut_down: Arc::clone(&is_shut_down),
                 limits: limits.clone(),
-                permits: Arc::new(Semaphore::new(limit.unwrap_or(limits.processes))),
+                reserved: limit.map(|limit| Arc::new(Semaphore::new(limit))),
+                permits: Arc::new(Semaphore::new(limits.processes.min(limit.unwrap_or(usize::MAX)))),
                 idle: Mutex::default(),
                 external: OnceLock::new(),
                 external_permit: Arc::new(Semaphore::new(1)),
@@ -211,20 +215,24 @@ impl Drop for Inner {
 }
 
 impl Slots {
-    /// Reserved concurrency throttles, as on Lambda. The machine's own limit only makes wait: Lambda would have scaled.
-    async fn permit(&self) -> Result<OwnedSemaphorePermit, InvocationError> {
-        if self.external.get().is_some() {
-            let permit = Arc::clone(&self.external_permit).acquire_owned().await;
-            return permit.map_err(|_| InvocationError::ShuttingDown);
-        }
-        let permits = Arc::clone(&self.permits);
-        if self.function.reserved_concurrency.is_some() {
-            return permits.try_acquire_owned().map_err(|_| InvocationError::Throttled);
-        }
-        permits.acquire_owned().await.map_err(|_| InvocationError::ShuttingDown)
+    /// Reserved concurrency throttles, as on Lambda. The machine's own limit, which may be less, only makes wait: Lambda would have scaled.
+    async fn permit(&self) -> Result<Permit, InvocationError> {
+        let (permits, reserved) = if self.external.get().is_some() {
+            (&self.external_permit, None)
+        } else {
+            (&self.permits, self.reserved.as_ref())
+        };
+        let reserved = reserved.map(|reserved| Arc::clone(reserved).try_acquire_owned());
+        let reserved = reserved.transpose().map_err(|_| InvocationError::Throttled)?;
+        let place = Arc::clone(permits).acquire_owned().await;
+        let place = place.map_err(|_| InvocationError::ShuttingDown)?;
+        Ok(Permit {
+            _place: place,
+            _reserved: reserved,
+        })
     }
 
-    async fn run(self: Arc<Self>, payload: Bytes, _permit: OwnedSemaphorePermit) -> Answer {
+    async fn run(self: Arc<Self>, payload: Bytes, _permit: Permit) -> Answer {
         if let Some(worker) = self.external.get() {
             let patience = Patience {
                 until_taken: self.limits.external,
@@ -318,6 +326,12 @@ impl Slots {
             worker.kill();
         }
     }
+}
+
+/// May run, until it is dropped: the place first, so that who has the reservation after it finds a place, too.
+struct Permit {
+    _place: OwnedSemaphorePermit,
+    _reserved: Option<OwnedSemaphorePermit>,
 }
 
 /// The name of a process on the Runtime API, which is its own secret.

@@ -106,6 +106,23 @@ async fn reserved_concurrency_throttles() {
 }
 
 #[tokio::test]
+async fn what_is_reserved_waits_where_the_machine_has_fewer_processes() {
+    let reserved = crate::template::Function {
+        reserved_concurrency: Some(2),
+        ..function("work")
+    };
+    let limits = PoolLimits {
+        processes: 1,
+        ..PoolLimits::default()
+    };
+    let (pool, _binaries) = process_pool(vec![reserved], limits).await;
+    let (one, two, three) = tokio::join!(work(&pool, "pid"), work(&pool, "pid"), work(&pool, "pid"));
+    assert_eq!(one.unwrap(), two.unwrap(), "the second waited for the first");
+    assert_eq!(three.unwrap_err(), InvocationError::Throttled);
+    pool.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_crash_is_reported_and_the_process_replaced() {
     let (pool, _binaries) = process_pool(vec![function("work")], PoolLimits::default()).await;
     let first = work(&pool, "pid").await.unwrap();

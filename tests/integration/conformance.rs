@@ -13,6 +13,7 @@ mod health;
 mod keys;
 mod oracle;
 mod placement;
+mod places;
 mod scenarios;
 mod shop;
 mod statements;

@@ -187,3 +187,25 @@ async fn a_refused_statement_that_is_ignored_does_not_count_as_committed() {
         database.drop_it().await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_server_without_a_free_connection_is_told_from_one_that_is_gone() {
+    for server in servers() {
+        let database = TestDatabase::create(&server).await.unwrap();
+        let plain = database.plain().await.unwrap();
+        let login = format!("full_{}", Uuid::now_v7().simple());
+        let create = format!("CREATE ROLE {login} LOGIN PASSWORD 'full' CONNECTION LIMIT 0");
+        plain.batch_execute(&create).await.unwrap();
+        let (_, place) = database.url.rsplit_once('@').unwrap();
+        for (url, passes_soon) in [
+            (format!("postgres://{login}:full@{place}"), true),
+            ("postgres://nobody@127.0.0.1:1/nothing".to_owned(), false),
+        ] {
+            let refused = Database::new(&url, &login).unwrap().session().await.err().unwrap();
+            assert_eq!(refused.passes_soon(), passes_soon, "{refused}");
+            assert!(refused.is_unavailable(), "{refused}");
+        }
+        plain.batch_execute(&format!("DROP ROLE {login}")).await.unwrap();
+        database.drop_it().await.unwrap();
+    }
+}

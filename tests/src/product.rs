@@ -10,6 +10,7 @@ mod process;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use aws_stand_in::account::AUTHORIZATION;
 use identity::{SigningKey, generate_key_pair};
 use local_cloud::cloud::{Access, Cloud, Options};
 use local_cloud::secrets::Secrets;
@@ -135,7 +136,8 @@ impl Product {
             "{}/2015-03-31/functions/{function}/invocations",
             self.access.endpoints.lambda
         );
-        let response = reqwest::Client::new().post(url).json(event).send().await;
+        let request = reqwest::Client::new().post(url).header("authorization", AUTHORIZATION);
+        let response = request.json(event).send().await;
         let response = response.with_context(|| format!("{function} is not invoked"))?;
         let failed = response.headers().contains_key("x-amz-function-error") || !response.status().is_success();
         let answer: Value = response
@@ -183,6 +185,7 @@ impl Product {
             .post(self.sqs())
             .header("content-type", "application/x-amz-json-1.0")
             .header("x-amz-target", format!("AmazonSQS.{operation}"))
+            .header("authorization", AUTHORIZATION)
             .body(request.to_string())
             .send()
             .await;
@@ -216,10 +219,7 @@ impl Product {
                 .header("content-type", "application/x-amz-json-1.0")
                 .header("x-amz-target", "DynamoDB_20120810.Scan")
                 .header("x-amz-date", "20260101T000000Z")
-                .header(
-                    "authorization",
-                    "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0",
-                )
+                .header("authorization", AUTHORIZATION)
                 .body(serde_json::json!({ "TableName": "analytics-engine-registry-dev" }).to_string())
                 .send()
                 .await?;

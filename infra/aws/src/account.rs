@@ -7,8 +7,11 @@ pub const ACCOUNT: &str = "000000000000";
 
 /// The access key that every client signs with. S3 checks signatures, so that presigned URLs are real.
 pub const ACCESS_KEY: &str = "local";
-/// The secret of [`ACCESS_KEY`]; there is nothing to protect on a loopback listener.
+/// The secret of [`ACCESS_KEY`]. It protects nothing: what keeps pages of a browser away is that they can't send it without asking first.
 pub const SECRET_KEY: &str = "local";
+/// The header `Authorization` of a caller without an SDK: it has the form of a signature, which every service but S3 asks for, and does not check.
+pub const AUTHORIZATION: &str =
+    "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/any/aws4_request, SignedHeaders=host, Signature=0";
 
 /// The event bus that every account has, and that a rule is of which names none.
 pub const DEFAULT_BUS: &str = "default";

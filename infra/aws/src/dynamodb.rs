@@ -4,6 +4,7 @@
 //! failure's last moments it may lose some, but never half of a write: flushing each write to the disk would cost the engine,
 //! which has one connection, milliseconds for each.
 
+mod front;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ use dynoxide::{Database, DynoxideError};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use crate::gate::Gate;
 use crate::tasks::Tasks;
 use crate::template::{KeyElement, Table};
 
@@ -31,12 +33,14 @@ impl Tables {
     /// Serves the engine with what is in `file` on `listener`; the file is made if it is not there.
     ///
     /// # Errors
-    /// When the engine cannot be opened.
+    /// When the engine cannot be opened, or the listener has no address.
     pub fn start(tasks: &mut Tasks, listener: TcpListener, file: &Path) -> anyhow::Result<Self> {
         let database = open(file).with_context(|| format!("the embedded DynamoDB cannot open {}", file.display()))?;
+        let engine = front::hidden_listener().context("the embedded DynamoDB has no address")?;
+        tasks.serve(listener, front::router(engine.local_addr()?), Gate::Signed)?;
         let (served, stopped) = (database.clone(), tasks.stopped());
         tasks.spawn_attentive(async move {
-            if let Err(error) = dynoxide::server::serve_with_shutdown(listener, served, stopped.wait()).await {
+            if let Err(error) = dynoxide::server::serve_with_shutdown(engine, served, stopped.wait()).await {
                 tracing::error!(error, "the embedded DynamoDB ended");
             }
         });

@@ -30,6 +30,7 @@ use self::delivery::{Destination, Target};
 use self::log::EventLog;
 pub use self::pattern::{Pattern, PatternError};
 use crate::account::{DEFAULT_BUS, rule_arn};
+use crate::gate::Gate;
 use crate::sqs::Queues;
 use crate::store::StoreError;
 use crate::tasks::Tasks;
@@ -53,7 +54,7 @@ impl Buses {
     /// Makes the template's buses and serves them on `listener`; log groups are a file in the folder `state`.
     ///
     /// # Errors
-    /// When a rule names a queue that is not there.
+    /// When a rule names a queue that is not there, or the listener has no address.
     pub fn start(
         tasks: &mut Tasks,
         listener: TcpListener,
@@ -76,7 +77,7 @@ impl Buses {
             names: Arc::new(names.collect()),
             rules: Arc::new(rules.collect::<Result<_, _>>()?),
         };
-        tasks.serve(listener, protocol::router(buses.clone()));
+        tasks.serve(listener, protocol::router(buses.clone()), Gate::Signed)?;
         Ok(buses)
     }
 

@@ -58,7 +58,7 @@ impl FunctionsDir {
 /// Limits of the pool that are this machine's and not Lambda's.
 #[derive(Debug, Clone)]
 pub struct PoolLimits {
-    /// Processes per function without reserved concurrency; further events wait. By default 8: of some 15 functions at
+    /// Processes per function; further events wait, but for those beyond its reserved concurrency. By default 8: of some 15 functions at
     /// 20 MB they are 2.4 GB at the very worst.
     pub processes: usize,
     /// Idle processes that are kept per function, however long.

@@ -6,6 +6,7 @@ mod aws_json;
 pub mod clock;
 pub mod dynamodb;
 pub mod eventbridge;
+mod gate;
 pub mod lambda;
 pub mod listeners;
 pub mod s3;

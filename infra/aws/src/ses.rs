@@ -30,6 +30,7 @@ use uuid::Uuid;
 
 use self::folder::Folder;
 use self::request::{Invalid, SendEmail};
+use crate::gate::Gate;
 use crate::tasks::Tasks;
 
 /// The largest request: what SES takes as one message, 40 MB in base64 ("Service quotas in Amazon SES").
@@ -38,7 +39,7 @@ const BODY_BYTES: usize = 40 * 1024 * 1024;
 /// Serves SES v2 on `listener`; mails go into `folder`, which is made.
 ///
 /// # Errors
-/// When the folder cannot be made.
+/// When the folder cannot be made, or the listener has no address.
 pub fn start(tasks: &mut Tasks, listener: TcpListener, folder: PathBuf) -> anyhow::Result<()> {
     let folder = Arc::new(Folder::open(folder, folder::KEPT_MAILS)?);
     let router = Router::new()
@@ -46,8 +47,7 @@ pub fn start(tasks: &mut Tasks, listener: TcpListener, folder: PathBuf) -> anyho
         .fallback(unknown)
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .with_state(folder);
-    tasks.serve(listener, router);
-    Ok(())
+    Ok(tasks.serve(listener, router, Gate::Signed)?)
 }
 
 async fn send(State(folder): State<Arc<Folder>>, body: Bytes) -> Response {

@@ -26,6 +26,7 @@ use tokio::net::TcpListener;
 
 use self::kept::Kept;
 use crate::account::ACCOUNT;
+use crate::gate::Gate;
 use crate::store::Store;
 use crate::tasks::Tasks;
 use crate::template::{BucketNotification, Template};
@@ -86,7 +87,7 @@ impl Queues {
             by_id: Arc::new(by_id),
             by_name: Arc::new(by_name),
         };
-        tasks.serve(listener, protocol::router(queues.clone()));
+        tasks.serve(listener, protocol::router(queues.clone()), Gate::Signed)?;
         Ok(queues)
     }
 

@@ -14,6 +14,7 @@ use crate::api_gateway::websocket_api::Limits;
 use crate::api_gateway::{http_api, websocket_api};
 use crate::dynamodb::Tables;
 use crate::eventbridge::Buses;
+use crate::gate::Gate;
 use crate::lambda::{ExternalFunction, FunctionsDir, Invoker, Pool, PoolLimits, invoke_api};
 use crate::listeners::{Endpoints, Listeners};
 use crate::s3::{Destinations, ObjectStore};
@@ -138,7 +139,8 @@ impl StandIn {
         tasks.serve(
             waiting.lambda,
             invoke_api::router(self.pool.clone(), self.invoker.clone()),
-        );
+            Gate::Signed,
+        )?;
         for source in waiting.queues.sources(template)? {
             let stopped = tasks.stopped();
             tasks.spawn_attentive(source.run(self.invoker.clone(), stopped));

@@ -1,11 +1,14 @@
 //! Background work with one end: everything that is spawned here stops together.
 
+use std::io;
 use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+
+use crate::gate::{Gate, guarded};
 
 /// How long servers may take to finish the requests they have when they are to stop.
 const GRACE: Duration = Duration::from_millis(500);
@@ -56,9 +59,12 @@ impl Tasks {
         });
     }
 
-    /// Serves `router` on `listener`; at the stop, requests under way get a moment to finish.
-    pub fn serve(&mut self, listener: TcpListener, router: Router) {
-        let stopped = self.stopped();
+    /// Serves `router` on `listener` to those that pass the gate; at the stop, requests under way get a moment to finish.
+    ///
+    /// # Errors
+    /// When the listener has no address.
+    pub(crate) fn serve(&mut self, listener: TcpListener, router: Router, gate: Gate) -> io::Result<()> {
+        let (stopped, router) = (self.stopped(), guarded(router, listener.local_addr()?, gate));
         self.set.spawn(async move {
             if let Err(error) = axum::serve(listener, router)
                 .with_graceful_shutdown(stopped.wait())
@@ -67,6 +73,7 @@ impl Tasks {
                 tracing::error!(%error, "a listener ended");
             }
         });
+        Ok(())
     }
 
     /// Runs `work`, which watches [`Tasks::stopped`] itself.

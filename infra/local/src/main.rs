@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
+use aws_stand_in::account::AUTHORIZATION;
 use aws_stand_in::api_gateway::websocket_api::Limits;
 use clap::{Args, Parser, Subcommand};
 use local_cloud::cloud::{Access, Build, NOT_RUNNING};
@@ -261,6 +262,7 @@ async fn invoke(state_dir: &Path, function: &str, event: &Path) -> anyhow::Resul
     );
     let response = reqwest::Client::new()
         .post(url)
+        .header("authorization", AUTHORIZATION)
         .body(access.with_demo_identity(&event))
         .send()
         .await

@@ -40,6 +40,9 @@ pub enum AskError {
     /// It can't be answered as it is asked; the sentence is for whoever asks.
     #[error("{0}")]
     Refused(String),
+    /// So many questions of the client are being answered; a moment later there may be fewer.
+    #[error("{0} questions of the client are being answered, and no more at once")]
+    TooManyAtOnce(usize),
     /// The database failed.
     #[error(transparent)]
     Database(Error),
@@ -60,9 +63,10 @@ pub async fn ask(
     // Where the definitions are from. Whoever reads them looks first whether they are still right, and so whether the client is still there.
     let session = database.session_at(definitions.residence).await;
     let session = session.map_err(AskError::Database)?;
-    let answers = batch.read(&session).await.map_err(|error| match error {
+    let answers = batch.read(&session, client).await.map_err(|error| match error {
         // Too large an answer is the caller's to change; anything else is not.
         Error::TooMuch(detail) => AskError::Refused(detail),
+        Error::TooManyAtOnce(most) => AskError::TooManyAtOnce(most),
         other => AskError::Database(other),
     })?;
     let points = answers.points(&asked, definitions, request);

@@ -68,12 +68,12 @@ impl Batch {
         asked.positions.iter().filter_map(|position| all.get(*position))
     }
 
-    /// Reads all in one statement.
+    /// Reads all in one statement, which are of one client, in one of its places; see [`facts::read::read_in_place`].
     ///
     /// # Errors
-    /// When there is too much to read, or the statement fails.
-    pub async fn read(&self, session: &Session) -> Result<Answers<'_>, Error> {
-        let answers = read::read(session, self.merged.reads()).await?;
+    /// When all places are taken, when there is too much to read, or the statement fails.
+    pub async fn read(&self, session: &Session, client: Uuid) -> Result<Answers<'_>, Error> {
+        let answers = read::read_in_place(session, client, self.merged.reads()).await?;
         let rows = answers.into_iter().map(|rows| Outcome::Rows(by_client(rows)));
         Ok(Answers {
             batch: self,

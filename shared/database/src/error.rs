@@ -21,6 +21,8 @@ pub enum Error {
         place: String,
         /// Why.
         cause: String,
+        /// The SQLSTATE, where it was the server that refused.
+        code: Option<String>,
     },
     /// The server was reached and said nothing in time.
     #[error("the database did not answer within {} s", within.as_secs_f32())]
@@ -51,11 +53,25 @@ pub enum Error {
     /// The question or its answer is over a named limit.
     #[error("{0}")]
     TooMuch(String),
+    /// So many questions of the client are being answered, as many as may be at once.
+    #[error("{0} questions of the client are being answered, and no more at once")]
+    TooManyAtOnce(usize),
     /// The client lives in a cell that this function is not given.
     #[error(
         "the client lives in another database, cell {0:?}: DATABASE_CELLS should name it, unless this is work in one database alone"
     )]
     Elsewhere(String),
+    /// No database of this name was given.
+    #[error("there is no cell {name:?}: DATABASE_CELLS names {}", known.join(", "))]
+    UnknownCell {
+        /// The name that was asked for.
+        name: String,
+        /// Those that there are, `home` first.
+        known: Vec<String>,
+    },
+    /// A client can't be moved to another database for now, or not at all; it lives where it did.
+    #[error("the client is not moved: {0}")]
+    NotMoved(String),
     /// The server lacks what the product stands on.
     #[error("the database server can't be used: {0}")]
     Server(String),
@@ -155,17 +171,29 @@ impl Error {
         Moved::read(refusal.detail()?)
     }
 
+    /// Whether the server is there and takes nobody in for a moment: all its connections are in use, or it is starting.
+    #[must_use]
+    pub fn passes_soon(&self) -> bool {
+        const TOO_MANY_CONNECTIONS: &str = "53300";
+        const CANNOT_CONNECT_NOW: &str = "57P03";
+        matches!(self.code(), Some(TOO_MANY_CONNECTIONS | CANNOT_CONNECT_NOW))
+    }
+
     fn code(&self) -> Option<&str> {
-        let Self::Statement(error) = self else { return None };
-        error.code().map(tokio_postgres::error::SqlState::code)
+        match self {
+            Self::Statement(error) => error.code().map(tokio_postgres::error::SqlState::code),
+            Self::Unreachable { code, .. } => code.as_deref(),
+            _ => None,
+        }
     }
 
     /// The same error, with the cell named that can't be reached.
     pub(crate) fn of_cell(self, name: &str) -> Self {
         match self {
-            Self::Unreachable { place, cause } => Self::Unreachable {
+            Self::Unreachable { place, cause, code } => Self::Unreachable {
                 place: format!("{place}, cell {name}"),
                 cause,
+                code,
             },
             other => other,
         }

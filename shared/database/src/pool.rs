@@ -139,6 +139,7 @@ impl Database {
         let object = self.pool.get().await.map_err(|error| Error::Unreachable {
             place: self.place(),
             cause: cause_of(&error),
+            code: code_of(&error),
         })?;
         let answer_within = self.timeouts.map_or(ANSWER_WITHIN, Timeouts::answer);
         if self.role.as_ref() != LOGIN_ROLE {
@@ -216,6 +217,14 @@ fn cause_of(error: &deadpool_postgres::PoolError) -> String {
         ),
         other => other.to_string(),
     }
+}
+
+/// The SQLSTATE with which the server refused a connection.
+fn code_of(error: &deadpool_postgres::PoolError) -> Option<String> {
+    let deadpool_postgres::PoolError::Backend(inner) = error else {
+        return None;
+    };
+    inner.code().map(|code| code.code().to_owned())
 }
 
 pub(crate) fn tls() -> MakeRustlsConnect {

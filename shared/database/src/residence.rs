@@ -215,12 +215,16 @@ impl Database {
         join_all(each).await
     }
 
-    /// The home database or a cell by its name, by itself; `None` where there is none of that name.
-    #[must_use]
-    pub fn named(&self, name: &str) -> Option<Self> {
-        self.each()
-            .find(|(known, _)| *known == name)
-            .map(|(_, database)| database)
+    /// The home database or a cell by its name, by itself.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub fn named(&self, name: &str) -> Result<Self, Error> {
+        let found = self.each().find(|(known, _)| *known == name);
+        found.map(|(_, database)| database).ok_or_else(|| Error::UnknownCell {
+            name: name.to_owned(),
+            known: self.each().map(|(known, _)| known.to_owned()).collect(),
+        })
     }
 
     /// Name of the database of a residence.
@@ -335,6 +339,20 @@ impl Database {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cell_that_is_not_known_is_told_with_those_that_are() {
+        let url = "postgres://app@127.0.0.1/x";
+        let database = Database::new(url, "app").and_then(|home| home.with_cells(&format!("a={url} b={url}")));
+        let refused = database
+            .and_then(|database| database.named("c"))
+            .err()
+            .map(|error| error.to_string());
+        assert_eq!(
+            refused.as_deref(),
+            Some(r#"there is no cell "c": DATABASE_CELLS names home, a, b"#)
+        );
+    }
 
     #[test]
     fn cells_are_read_with_their_names() {

@@ -39,6 +39,10 @@ pub const MAX_ROWS: usize = 504_000;
 /// read, so that long values take no more memory than many short ones.
 pub const MAX_READ_BYTES: usize = 64 * 1024 * 1024;
 
+/// Most questions of one client that are answered at once: three of the eight places that a machine has for those who ask, or of forty on AWS. Two clients
+/// whose questions take as long as they may leave places for others.
+pub const MAX_AT_ONCE: usize = 3;
+
 /// Rows after which [`read_each`] leaves the rest for later: with those of one more statement it never holds more than half again [`MAX_ROWS`].
 const MAX_ROWS_TOGETHER: usize = MAX_ROWS / 2;
 
@@ -55,11 +59,17 @@ pub struct Read {
     pub question: Question,
 }
 
-/// Reads all questions in one statement; the answers are in the order of the questions.
+/// Reads all questions of a client in one statement, as long as it lasts in one of the client's [`MAX_AT_ONCE`] places; the answers are in the order of
+/// the questions.
 ///
 /// # Errors
-/// When there are too many questions or rows, or the statement fails.
-pub async fn read(session: &Session, reads: &[Read]) -> Result<Vec<Vec<(Uuid, Row)>>, Error> {
+/// When all places are taken, at once; when there are too many questions or rows, or the statement fails.
+pub async fn read_in_place(session: &Session, client: Uuid, reads: &[Read]) -> Result<Vec<Vec<(Uuid, Row)>>, Error> {
+    read(session, reads, Some(client)).await
+}
+
+/// Reads all questions in one statement, in one of the places of `client` if there is one.
+async fn read(session: &Session, reads: &[Read], client: Option<Uuid>) -> Result<Vec<Vec<(Uuid, Row)>>, Error> {
     let mut answers: Vec<Vec<(Uuid, Row)>> = vec![Vec::new(); reads.len()];
     if reads.is_empty() {
         return Ok(answers);
@@ -77,12 +87,8 @@ pub async fn read(session: &Session, reads: &[Read]) -> Result<Vec<Vec<(Uuid, Ro
         .enumerate()
         .map(|(number, read)| statement.branch(edition, number, read))
         .collect::<Result<_, Error>>()?;
-    let sql = format!(
-        "{}{} LIMIT {}",
-        statement.stale(reads, edition),
-        branches.join("\nUNION ALL\n"),
-        MAX_ROWS + 1
-    );
+    let stale = statement.stale(reads, edition);
+    let sql = statement.whole(stale, &branches.join("\nUNION ALL\n"), client);
     let (mut rows, mut bytes) = (0, 0);
     let take = |row: tokio_postgres::Row| {
         rows += 1;
@@ -97,7 +103,11 @@ pub async fn read(session: &Session, reads: &[Read]) -> Result<Vec<Vec<(Uuid, Ro
         if bytes > MAX_READ_BYTES {
             return Err(too_much(format!("{} MiB", MAX_READ_BYTES >> 20)));
         }
-        let number = usize::try_from(row.get::<_, i32>("question")).unwrap_or(usize::MAX);
+        let number = row.get::<_, i32>("question");
+        if number == NO_PLACE {
+            return Err(Error::TooManyAtOnce(MAX_AT_ONCE));
+        }
+        let number = usize::try_from(number).unwrap_or(usize::MAX);
         if let (Some(read), Some(answer)) = (reads.get(number), answers.get_mut(number)) {
             answer.push((row.get("client_id"), decode(&read.question, &row)?));
         }
@@ -138,7 +148,7 @@ pub async fn read_each(session: &Session, reads: &[Read], until: Instant) -> Res
             break;
         }
         is_first = false;
-        match read(session, &reads[span.clone()]).await {
+        match read(session, &reads[span.clone()], None).await {
             Ok(found) => {
                 for (answer, found) in answers[span].iter_mut().zip(found) {
                     rows += found.len();
@@ -156,6 +166,9 @@ pub async fn read_each(session: &Session, reads: &[Read], until: Instant) -> Res
     }
     Ok(answers)
 }
+
+/// The number that the one row has which says that no place was free.
+const NO_PLACE: i32 = -1;
 
 /// Parameters of a statement as they are added.
 #[derive(Default)]
@@ -226,19 +239,48 @@ impl Statement {
     }
 
     /// The stale ranges of the clients, read once for all branches (Community edition).
-    fn stale(&mut self, reads: &[Read], edition: Edition) -> String {
+    fn stale(&mut self, reads: &[Read], edition: Edition) -> Option<String> {
         if edition == Edition::Apache {
-            return String::new();
+            return None;
         }
         let clients: BTreeSet<Uuid> = reads
             .iter()
             .flat_map(|read| read.members.iter().map(|(client, _)| *client))
             .collect();
         let clients = self.clients(&clients.into_iter().collect::<Vec<_>>());
-        format!(
-            "WITH stale AS MATERIALIZED (
+        Some(format!(
+            "stale AS MATERIALIZED (
                 SELECT volume, client_id, entity_id, from_time, to_time FROM core.stale_ranges_of({clients})
-            )\n"
+            )"
+        ))
+    }
+
+    /// The statement of these branches. That of a client first takes the first of its places that is free, by a lock that ends with the statement however it
+    /// ends, and without one nothing of it is run.
+    fn whole(&mut self, stale: Option<String>, branches: &str, client: Option<Uuid>) -> String {
+        let place = client.map(|client| {
+            let client = self.clients(&[client]);
+            format!(
+                "place AS MATERIALIZED (
+                    SELECT FROM generate_series(1, {MAX_AT_ONCE}) AS number
+                    WHERE pg_try_advisory_xact_lock(hashtextextended('question ' || ({client})[1] || ' ' || number, 0)) LIMIT 1
+                )"
+            )
+        });
+        let gated = place.as_ref().map(|_| {
+            format!(
+                "SELECT {NO_PLACE} AS question, NULL::uuid AS client_id, NULL::timestamptz AS bucket, NULL::text[] AS dimensions, NULL::bigint AS facts,
+                    NULL::numeric[] AS states WHERE NOT EXISTS (SELECT FROM place)
+                 UNION ALL SELECT * FROM ({branches}) AS answers WHERE EXISTS (SELECT FROM place)"
+            )
+        });
+        let tables: Vec<String> = [place, stale].into_iter().flatten().collect();
+        let with = if tables.is_empty() { "" } else { "WITH " };
+        format!(
+            "{with}{}\n{} LIMIT {}",
+            tables.join(",\n"),
+            gated.as_deref().unwrap_or(branches),
+            MAX_ROWS + 1
         )
     }
 

@@ -89,14 +89,14 @@ database::row! {
 /// When there is no such cell, the two databases differ in their version or edition, entities of the client are being moved between volumes, work of the client
 /// goes on for longer than [`WAIT_FOR_WRITERS`], or a statement fails; the client lives then where it did.
 pub async fn place(database: &Database, client: Uuid, to: &str) -> Result<Placement, Error> {
-    let target = database.named(to).ok_or_else(|| unknown_cell(to))?;
+    let target = database.named(to)?;
     let found = database
         .residences(&[client])
         .await?
         .remove(&client)
         .unwrap_or_default();
     let from = database.name_of(found).to_owned();
-    let source = database.named(&from).ok_or_else(|| unknown_cell(&from))?;
+    let source = database.named(&from)?;
     // An earlier move may have been cut off after the commit that decided it.
     settle(database, client, &from, found.generation).await?;
     if from == to {
@@ -136,12 +136,8 @@ const MOVING: Timeouts = Timeouts {
     lock: WAIT_FOR_WRITERS,
 };
 
-fn unknown_cell(name: &str) -> Error {
-    Error::Server(format!("there is no cell {name:?} in DATABASE_CELLS"))
-}
-
 fn busy(client: Uuid) -> Error {
-    Error::Server(format!(
+    Error::NotMoved(format!(
         "what had begun before, of client {client} or of the upkeep, did not end within {} s: nothing was moved; try again when less is going on",
         WAIT_FOR_WRITERS.as_secs()
     ))
@@ -164,7 +160,7 @@ async fn nothing_moves(session: &Session, client: Uuid) -> Result<(), Error> {
     let found: Option<Others> = session.row(sql, &[&client]).await?;
     match found {
         Some(Others { others: 0 }) => Ok(()),
-        found => Err(Error::Server(format!(
+        found => Err(Error::NotMoved(format!(
             "{} entities of client {client} are being moved to another volume: wait for them, or cancel that first with place-client",
             found.map_or(0, |found| found.others)
         ))),
@@ -180,7 +176,7 @@ async fn only_who_knows_cells(session: &Session) -> Result<(), Error> {
     let found: Option<Others> = session.row(sql, &[&KNOWS_CELLS]).await?;
     match found {
         Some(Others { others: 0 }) => Ok(()),
-        found => Err(Error::Server(format!(
+        found => Err(Error::NotMoved(format!(
             "{} connections are of functions that were not given DATABASE_CELLS: deploy them with cells, and move clients when those of before have ended",
             found.map_or(0, |found| found.others)
         ))),
@@ -200,7 +196,7 @@ impl Journey<'_> {
         let sql = "SELECT generation, gone_to FROM core.residences WHERE client_id = $1";
         let stored: Option<Stored> = source.row(sql, &[&self.client]).await?;
         if stored.as_ref().is_some_and(|stored| stored.gone_to.is_some()) {
-            return Err(Error::Server(format!("client {} was moved meanwhile", self.client)));
+            return Err(Error::NotMoved(format!("client {} was moved meanwhile", self.client)));
         }
         only_who_knows_cells(source).await?;
         nothing_moves(source, self.client).await?;
@@ -223,7 +219,7 @@ impl Journey<'_> {
             .await?;
         let own = own.and_then(|own| own.name).unwrap_or_else(|| HOME.to_owned());
         if own != self.to {
-            return Err(Error::Server(format!(
+            return Err(Error::NotMoved(format!(
                 "the database of cell {:?} says that it is {own:?}: migrate-database registers cells",
                 self.to
             )));
@@ -246,7 +242,7 @@ impl Journey<'_> {
             )
             .await?;
         if arriving == 0 {
-            return Err(Error::Server(format!(
+            return Err(Error::NotMoved(format!(
                 "client {} left {:?} just now, and somebody may still be reading it there: try again after {LEARNT_AFTER_SECONDS} s",
                 self.client, self.to
             )));
@@ -270,7 +266,7 @@ impl Journey<'_> {
 
 /// Says, where the client lives, that it is there for good, and at home where it is: so nobody needs to take a detour.
 async fn settle(database: &Database, client: Uuid, place: &str, generation: i64) -> Result<(), Error> {
-    let there = database.named(place).ok_or_else(|| unknown_cell(place))?;
+    let there = database.named(place)?;
     let arrived = async |session: &Session| {
         let sql = "UPDATE core.residences SET generation = arriving, gone_to = NULL, arriving = NULL, left_at = NULL, is_cleared = true
             WHERE client_id = $1 AND arriving = $2";

@@ -339,3 +339,64 @@ fn events_are_hidden_for_longer_than_their_function_may_take_and_less_than_a_min
     assert!(timeout < hidden && hidden < 60, "{timeout} s and {hidden} s");
     assert!(queue >= 6 * timeout, "what Lambda recommends for a source queue");
 }
+
+/// Connections of one run of a function, where it is not one. A publisher listens, and reads some clients apart; who is invoked by hand may hold a lock over
+/// one connection and work over another.
+const CONNECTIONS: [(&str, u64); 5] = [
+    ("migrate-database", 2),
+    ("place-client", 2),
+    ("provision-client", 2),
+    ("push-updates", 3),
+    ("remove-client", 2),
+];
+
+/// Connections that a server keeps for its administrator.
+const KEPT_FOR_ADMINISTRATORS: u64 = 3;
+
+/// How many runs of a function there are at most: what is reserved, or what its queues invoke at once; one of what nothing invokes by itself.
+fn most_runs(function: &Value) -> Option<u64> {
+    if let Some(reserved) = function["ReservedConcurrentExecutions"].as_u64() {
+        return Some(reserved);
+    }
+    let Some(events) = function["Events"].as_object() else {
+        return Some(1);
+    };
+    let of_queue = |event: &Value| event["Properties"]["ScalingConfig"]["MaximumConcurrency"].as_u64();
+    events.values().map(of_queue).sum()
+}
+
+#[test]
+fn the_database_takes_the_connections_of_all_functions() {
+    let template = template();
+    let with_database = functions(&template).into_iter().filter(|(_, (_, function))| {
+        let variables = function["Environment"]["Variables"].as_object();
+        variables.is_some_and(|variables| variables.contains_key("DATABASE_URL"))
+    });
+    let (mut needed, mut unbounded) = (0, Vec::new());
+    for (name, (_, function)) in with_database {
+        let Some(runs) = most_runs(&function) else {
+            unbounded.push(name);
+            continue;
+        };
+        let own = CONNECTIONS.iter().find(|(known, _)| *known == name);
+        needed += runs * own.map_or(1, |(_, connections)| *connections);
+    }
+    require_none(
+        "a function with a database has ReservedConcurrentExecutions, or is invoked by queues with a MaximumConcurrency alone",
+        "Lambda starts a thousand at once, and a database with too few connections refuses everybody",
+        unbounded,
+    );
+    let server = read(&root().join("infra/database/start-postgres"));
+    let allowed = server
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("echo max_connections="));
+    let allowed: u64 = allowed.unwrap().parse().unwrap();
+    assert!(
+        needed + KEPT_FOR_ADMINISTRATORS <= allowed,
+        "functions have {needed} connections at once, more than the {allowed} of infra/database/start-postgres: reserve less, or have the server take more"
+    );
+    let told = read(&root().join("docs/deploying.md"));
+    for figure in [format!("{needed} connections"), format!("max_connections = {allowed}")] {
+        assert!(told.contains(&figure), "docs/deploying.md does not say `{figure}`");
+    }
+}

@@ -9,6 +9,7 @@ use answer::{Answer, AskError, Definitions};
 use anyhow::{Context as _, Result};
 use api::ask::{KpiValue, PlanStep, Series, SeriesPoint};
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::{Json, Router};
 use catalog::{Kpi, Level};
 use database::{Database, Timeouts};
@@ -26,6 +27,9 @@ const TIMEOUTS: Timeouts = Timeouts {
     statement: Duration::from_secs(25),
     lock: Duration::from_secs(5),
 };
+
+/// Seconds after which one asks again who met too many questions: most are answered within that time.
+const RETRY_AFTER: u16 = 1;
 
 /// What the function has from its environment.
 #[derive(Clone)]
@@ -188,10 +192,28 @@ async fn ask(
     request: &Request<'_>,
 ) -> Result<Answer, Problem> {
     let answer = answer::ask(database, client, definitions, request).await;
-    answer.map_err(|error| match error {
+    answer.map_err(problem)
+}
+
+fn problem(error: AskError) -> Problem {
+    match error {
         AskError::Refused(detail) => Problem::invalid(detail),
+        AskError::TooManyAtOnce(most) => too_many_questions(most),
         AskError::Database(error) => anyhow::Error::from(error).context("read facts").into(),
-    })
+    }
+}
+
+/// 429: other questions of the client are being answered. Each takes its time, so who asks is told at once and not kept waiting in a place that others need.
+fn too_many_questions(most: usize) -> Problem {
+    let detail = format!("{most} questions of your organisation are being answered, and no more at once");
+    Problem::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too-many-questions",
+        "Too many questions at once",
+        detail,
+    )
+    .hint("ask again in a moment, or ask one after the other; what takes long is answered sooner over a shorter range, a longer period, or from a grouping that has its dimensions")
+    .retry_after(RETRY_AFTER)
 }
 
 fn step(step: answer::Step) -> PlanStep {
@@ -215,6 +237,16 @@ pub(crate) fn period(name: &str) -> Result<Level, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_asks_too_much_at_once_is_told_when_to_come_back() {
+        let told = problem(AskError::TooManyAtOnce(3));
+        assert_eq!((told.status, told.retry_after), (429, Some(1)));
+        assert!(
+            told.kind.ends_with(":too-many-questions") && told.detail.starts_with("3 "),
+            "{told:?}"
+        );
+    }
 
     #[test]
     fn it_serves_exactly_its_routes() {

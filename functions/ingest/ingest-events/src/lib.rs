@@ -44,8 +44,9 @@ pub const HIDDEN: Duration = Duration::from_secs(40);
 /// In the last tries a transaction writes as little as after so many more tries.
 const LAST_TRIES: u32 = 2;
 
-/// Tries after which a message of a client that is being moved to another database no longer comes back soon.
-const MOVING_TRIES: u32 = 2;
+/// Tries after which a message no longer comes back soon that met what takes a moment, or some minutes: a client that is being moved to another database, a
+/// server without a free connection, or one that is starting. Then it waits for as long as where the database is gone.
+const SOON_TRIES: u32 = 2;
 
 /// A message that could not be written comes back after 1 s, 5 s, 25 s, 125 s.
 const BACKOFF: Backoff = Backoff {
@@ -190,14 +191,21 @@ async fn write_each(context: &Context, messages: Vec<SqsMessage>, until: Instant
         };
         let (client, entity) = (group.client, group.entity.as_str());
         tracing::error!(%client, entity, tries = group.tries, cause = %error, "messages are not done; they stay in the queue");
-        // A move to another database takes a moment, or some minutes: then the message waits for as long as where the database is gone.
-        let is_moving = error.is_being_moved() && group.tries <= MOVING_TRIES;
-        let comes_soon = matches!(error, Error::Unfinished) || error.is_of_statement() || is_moving;
-        let backoff = if comes_soon { BACKOFF } else { LONG };
+        let backoff = pause(&error, group.tries);
         let messages = group.messages.iter();
         failed.extend(messages.map(|(message, _)| (message.clone(), backoff)));
     }
     failed
+}
+
+/// How long messages pause that have come so often and met this.
+fn pause(error: &Error, tries: u32) -> Backoff {
+    let is_passing = (error.is_being_moved() || error.passes_soon()) && tries <= SOON_TRIES;
+    if matches!(error, Error::Unfinished) || error.is_of_statement() || is_passing {
+        BACKOFF
+    } else {
+        LONG
+    }
 }
 
 /// Messages by what is written together, those with the fewest events first: they don't wait for the others. Then those that can't be read.
@@ -384,4 +392,33 @@ fn refused(queued: &QueuedEvents, key: Option<Uuid>, reason: &str) -> Batch {
         });
     }
     batch
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The server could not be reached, or it refused with this SQLSTATE.
+    fn unreachable(code: Option<&str>) -> Error {
+        Error::Unreachable {
+            place: "localhost:5432".to_owned(),
+            cause: "sorry".to_owned(),
+            code: code.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn what_passes_soon_is_tried_soon() {
+        for (name, error, tries, expected) in [
+            ("all connections in use", unreachable(Some("53300")), 1, BACKOFF),
+            ("all connections in use still", unreachable(Some("53300")), 2, BACKOFF),
+            ("all connections in use for long", unreachable(Some("53300")), 3, LONG),
+            ("the server is starting", unreachable(Some("57P03")), 1, BACKOFF),
+            ("no such login", unreachable(Some("28P01")), 1, LONG),
+            ("the server is gone", unreachable(None), 1, LONG),
+            ("the time was over", Error::Unfinished, 4, BACKOFF),
+        ] {
+            assert_eq!(pause(&error, tries).first, expected.first, "{name}");
+        }
+    }
 }

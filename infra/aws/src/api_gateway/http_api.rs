@@ -24,6 +24,7 @@ use self::routes::{Match, Routes};
 use super::authorizer::{Authorizer, Decision, Form};
 use super::body::{BodyError, read_at_most};
 use super::throttle::Throttles;
+use crate::gate::{Gate, guarded};
 use crate::lambda::{InvocationError, Pool};
 use crate::template::{Cors, Template};
 
@@ -56,6 +57,7 @@ async fn serve_within(
     pool: Pool,
     integration_timeout: Duration,
 ) -> std::io::Result<()> {
+    let address = listener.local_addr()?;
     let gateway = Arc::new(Gateway {
         authorizer: template
             .http_authorizer
@@ -65,10 +67,11 @@ async fn serve_within(
         routes: Routes::new(&template.routes),
         cors: template.cors.clone(),
         pool,
-        host: listener.local_addr()?.to_string(),
+        host: address.to_string(),
         integration_timeout,
     });
     let router = Router::new().fallback(handle).with_state(gateway);
+    let router = guarded(router, address, Gate::Public);
     axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await
 }
 

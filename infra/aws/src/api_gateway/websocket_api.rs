@@ -1,7 +1,7 @@
 //! API Gateway's WebSocket API: connections, routes, limits and errors of the real one, and the `@connections` endpoint.
 //!
-//! Requests are not signed or checked for a signature; everything else that a client or a function can see is meant
-//! to be as on AWS.
+//! Signatures have to be there and are not checked; everything else that a client or a function can see is meant to be as on
+//! AWS.
 
 mod connect;
 mod connections;
@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use axum::serve::ListenerExt as _;
 use bytes::Bytes;
@@ -26,6 +27,7 @@ use tokio::net::TcpListener;
 use self::connections::Connections;
 use super::authorizer::Authorizer;
 use super::throttle::Throttles;
+use crate::gate::{Gate, guarded, pass};
 use crate::lambda::Pool;
 use crate::template::{Template, WebSocketRoute};
 
@@ -79,6 +81,7 @@ struct Gateway {
 /// When the listener fails.
 pub async fn serve(listener: TcpListener, template: Arc<Template>, pool: Pool, limits: Limits) -> std::io::Result<()> {
     let stage = template.websocket_stage.clone();
+    let address = listener.local_addr()?;
     let gateway = Arc::new(Gateway {
         authorizer: template
             .websocket_authorizer
@@ -88,12 +91,13 @@ pub async fn serve(listener: TcpListener, template: Arc<Template>, pool: Pool, l
         routes: template.websocket_routes.clone(),
         selector: template.websocket_selector.clone(),
         stage: stage.clone(),
-        host: listener.local_addr()?.to_string(),
+        host: address.to_string(),
         connections: Connections::default(),
         pool,
         limits,
     });
     let management = post(management::send).get(management::read).delete(management::close);
+    let management = management.layer(from_fn_with_state((address.ip(), Gate::Signed), pass));
     let mut router = Router::new()
         .route("/", get(connect::handle))
         .fallback(connect::refuse_path);
@@ -103,7 +107,7 @@ pub async fn serve(listener: TcpListener, template: Arc<Template>, pool: Pool, l
             .route(&format!("/{stage}/"), get(connect::handle))
             .route(&format!("/{stage}/@connections/{{id}}"), management);
     }
-    let router = router.with_state(gateway);
+    let router = guarded(router.with_state(gateway), address, Gate::Public);
     // A small frame is not held back until the one before it is acknowledged.
     let listener = listener.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::account::AUTHORIZATION;
 use crate::template::{AttributeDefinition, Index};
 use crate::testing::{self, TempFolder};
 
@@ -33,11 +34,9 @@ async fn call(endpoint: &str, operation: &str, body: Value) -> Value {
     let request = reqwest::Client::new()
         .post(endpoint)
         .header("x-amz-target", format!("DynamoDB_20120810.{operation}"));
-    let signed =
-        "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0";
     let answer = request
         .header("content-type", "application/x-amz-json-1.0")
-        .header("authorization", signed)
+        .header("authorization", AUTHORIZATION)
         .header("x-amz-date", "20260101T000000Z")
         .body(body.to_string())
         .send()

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
@@ -11,12 +11,14 @@ use bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::process::Process;
 use super::runtime_api::{self, Runtimes};
 use super::worker::{Answer, Outcome, Patience, Worker, lock};
 use super::{ExternalFunction, FunctionsDir, InvocationError, Invoker, PAYLOAD_BYTES, PoolLimits, environment};
 use crate::account::function_arn;
+use crate::gate::{Gate, guarded};
 use crate::template::Function;
 
 /// How long the end of all processes may take; they are killed, not asked.
@@ -43,12 +45,14 @@ struct Slots {
     runtimes: Runtimes,
     is_shut_down: Arc<AtomicBool>,
     limits: PoolLimits,
+    /// The reserved concurrency; more is refused.
+    reserved: Option<Arc<Semaphore>>,
+    /// Processes that this machine has for it; more waits.
     permits: Arc<Semaphore>,
     /// Oldest first. The youngest is used first, so that the others can grow old.
     idle: Mutex<Vec<Idle>>,
     external: OnceLock<Arc<Worker>>,
     external_permit: Arc<Semaphore>,
-    started: AtomicU64,
 }
 
 struct Idle {
@@ -69,7 +73,8 @@ impl Pool {
         extra_environment: &BTreeMap<String, String>,
         limits: &PoolLimits,
     ) -> io::Result<Self> {
-        let runtime_api = format!("http://{}", listener.local_addr()?);
+        let address = listener.local_addr()?;
+        let runtime_api = format!("http://{address}");
         let runtimes = Runtimes::default();
         let is_shut_down = Arc::new(AtomicBool::new(false));
         let slots = functions.into_iter().map(|function| {
@@ -83,17 +88,17 @@ impl Pool {
                 runtimes: runtimes.clone(),
                 is_shut_down: Arc::clone(&is_shut_down),
                 limits: limits.clone(),
-                permits: Arc::new(Semaphore::new(limit.unwrap_or(limits.processes))),
+                reserved: limit.map(|limit| Arc::new(Semaphore::new(limit))),
+                permits: Arc::new(Semaphore::new(limits.processes.min(limit.unwrap_or(usize::MAX)))),
                 idle: Mutex::default(),
                 external: OnceLock::new(),
                 external_permit: Arc::new(Semaphore::new(1)),
-                started: AtomicU64::new(0),
                 function,
             };
             (slots.function.name.clone(), Arc::new(slots))
         });
         let functions: BTreeMap<_, _> = slots.collect();
-        let router = runtime_api::router(runtimes.clone());
+        let router = guarded(runtime_api::router(runtimes.clone()), address, Gate::NoPage);
         let server = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
                 tracing::error!(%error, "the Runtime API ended");
@@ -143,7 +148,7 @@ impl Pool {
         let slots = self.slots(name)?;
         let worker = slots.external.get_or_init(|| {
             let worker = Arc::new(Worker::new(
-                name.to_owned(),
+                worker_id(name),
                 function_arn(name),
                 slots.function.memory_mb,
             ));
@@ -210,20 +215,24 @@ impl Drop for Inner {
 }
 
 impl Slots {
-    /// Reserved concurrency throttles, as on Lambda. The machine's own limit only makes wait: Lambda would have scaled.
-    async fn permit(&self) -> Result<OwnedSemaphorePermit, InvocationError> {
-        if self.external.get().is_some() {
-            let permit = Arc::clone(&self.external_permit).acquire_owned().await;
-            return permit.map_err(|_| InvocationError::ShuttingDown);
-        }
-        let permits = Arc::clone(&self.permits);
-        if self.function.reserved_concurrency.is_some() {
-            return permits.try_acquire_owned().map_err(|_| InvocationError::Throttled);
-        }
-        permits.acquire_owned().await.map_err(|_| InvocationError::ShuttingDown)
+    /// Reserved concurrency throttles, as on Lambda. The machine's own limit, which may be less, only makes wait: Lambda would have scaled.
+    async fn permit(&self) -> Result<Permit, InvocationError> {
+        let (permits, reserved) = if self.external.get().is_some() {
+            (&self.external_permit, None)
+        } else {
+            (&self.permits, self.reserved.as_ref())
+        };
+        let reserved = reserved.map(|reserved| Arc::clone(reserved).try_acquire_owned());
+        let reserved = reserved.transpose().map_err(|_| InvocationError::Throttled)?;
+        let place = Arc::clone(permits).acquire_owned().await;
+        let place = place.map_err(|_| InvocationError::ShuttingDown)?;
+        Ok(Permit {
+            _place: place,
+            _reserved: reserved,
+        })
     }
 
-    async fn run(self: Arc<Self>, payload: Bytes, _permit: OwnedSemaphorePermit) -> Answer {
+    async fn run(self: Arc<Self>, payload: Bytes, _permit: Permit) -> Answer {
         if let Some(worker) = self.external.get() {
             let patience = Patience {
                 until_taken: self.limits.external,
@@ -273,7 +282,7 @@ impl Slots {
         if self.is_shut_down.load(Ordering::Acquire) {
             return Err(InvocationError::ShuttingDown);
         }
-        let id = format!("{name}-{}", self.started.fetch_add(1, Ordering::Relaxed));
+        let id = worker_id(name);
         let environment = environment::of(&self.function, &self.address(&id), &self.extra_environment);
         let worker = Arc::new(Worker::new(id, function_arn(name), self.function.memory_mb));
         // Before the process is there: on a busy machine it may ask for its event before this thread goes on.
@@ -317,6 +326,17 @@ impl Slots {
             worker.kill();
         }
     }
+}
+
+/// May run, until it is dropped: the place first, so that who has the reservation after it finds a place, too.
+struct Permit {
+    _place: OwnedSemaphorePermit,
+    _reserved: Option<OwnedSemaphorePermit>,
+}
+
+/// The name of a process on the Runtime API, which is its own secret.
+fn worker_id(function: &str) -> String {
+    format!("{function}-{}", Uuid::new_v4().simple())
 }
 
 async fn reap(pool: Weak<Inner>, idle_time: Duration) {

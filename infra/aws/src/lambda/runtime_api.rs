@@ -1,5 +1,5 @@
 //! The Lambda Runtime API, version 2018-06-01. Each runtime has a path of its own (`/w/ID`), which it takes from
-//! `AWS_LAMBDA_RUNTIME_API` as if it were part of the host.
+//! `AWS_LAMBDA_RUNTIME_API` as if it were part of the host. Nobody else can guess it: it is the only thing by which a runtime says who it is.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -44,7 +44,7 @@ async fn how_to_start_an_external_function_can_be_printed() {
         "{text}"
     );
     assert!(
-        external.runtime_api.ends_with("/w/work") && text.ends_with("'/nowhere/work'"),
+        external.runtime_api.contains("/w/work-") && text.ends_with("'/nowhere/work'"),
         "{text}"
     );
 }
@@ -102,6 +102,23 @@ async fn reserved_concurrency_throttles() {
     assert!(one.is_ok());
     assert_eq!(two.unwrap_err(), InvocationError::Throttled);
     assert!(work(&pool, "pid").await.is_ok());
+    pool.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_is_reserved_waits_where_the_machine_has_fewer_processes() {
+    let reserved = crate::template::Function {
+        reserved_concurrency: Some(2),
+        ..function("work")
+    };
+    let limits = PoolLimits {
+        processes: 1,
+        ..PoolLimits::default()
+    };
+    let (pool, _binaries) = process_pool(vec![reserved], limits).await;
+    let (one, two, three) = tokio::join!(work(&pool, "pid"), work(&pool, "pid"), work(&pool, "pid"));
+    assert_eq!(one.unwrap(), two.unwrap(), "the second waited for the first");
+    assert_eq!(three.unwrap_err(), InvocationError::Throttled);
     pool.shutdown().await;
 }
 

@@ -23,6 +23,7 @@ use tokio::net::TcpListener;
 use super::Destinations;
 use super::keys::{object_of, refusal};
 use crate::account::{ACCESS_KEY, SECRET_KEY};
+use crate::gate::Gate;
 use crate::tasks::Tasks;
 
 /// An object that was created.
@@ -60,7 +61,7 @@ impl ObjectStore {
     /// Serves the folder `root` on `listener` and tells `destinations` of each created object before it is answered.
     ///
     /// # Errors
-    /// When the folder cannot be made or opened.
+    /// When the folder cannot be made or opened, or the listener has no address.
     pub fn start(
         tasks: &mut Tasks,
         listener: TcpListener,
@@ -82,7 +83,8 @@ impl ObjectStore {
             files: Arc::new(open()?),
             destinations,
         };
-        tasks.serve(listener, Router::new().fallback(handle).with_state(state));
+        // A signature may be in the query, too, and is checked by the service.
+        tasks.serve(listener, Router::new().fallback(handle).with_state(state), Gate::NoPage)?;
         Ok(Self { root: root.to_owned() })
     }
 

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::*;
+use crate::account::AUTHORIZATION;
 use crate::lambda::testing::{Fake, Reply};
 use crate::testing::{TempFolder, listener, sdk_config};
 
@@ -65,7 +66,8 @@ async fn requests_and_objects_reach_the_function_once_it_is_open() {
     let answer = reqwest::get(format!("{}/hello", endpoints.http)).await.unwrap();
     assert_eq!(answer.text().await.unwrap(), "hello");
     let url = format!("{}/2015-03-31/functions/work/invocations", endpoints.lambda);
-    let answer = reqwest::Client::new().post(url).body("{}").send().await.unwrap();
+    let invocation = reqwest::Client::new().post(url).header("authorization", AUTHORIZATION);
+    let answer = invocation.body("{}").send().await.unwrap();
     assert_eq!(answer.json::<serde_json::Value>().await.unwrap()["body"], "hello");
     stand_in.shutdown().await;
     assert!(reqwest::get(format!("{}/hello", endpoints.http)).await.is_err());
@@ -105,5 +107,76 @@ async fn functions_are_told_where_the_services_are() {
         assert_eq!(work.environment.get(&variable), Some(&endpoint), "{variable}");
     }
     assert_eq!(work.environment["AWS_ENDPOINT_URL_SQS"], stand_in.endpoints().sqs);
+    stand_in.shutdown().await;
+}
+
+/// What a page of a browser can make it send to any port of this machine.
+#[tokio::test]
+async fn no_page_reaches_a_service_or_a_function() {
+    let folder = TempFolder::create();
+    let mut stand_in = start(&folder).await;
+    let work = Fake::new(&stand_in.pool, "work", |_| {
+        Reply::Answer(json!({ "statusCode": 200, "body": "hello" }))
+    });
+    stand_in.open().unwrap();
+    let endpoints = stand_in.endpoints().clone();
+    let runtime = stand_in.external()[0].runtime_api.clone();
+    let (origin, there) = (Some("https://page.example"), AUTHORIZATION);
+    let sent = async |url: &str, host: Option<&str>, origin: Option<&str>, authorization: Option<&str>| {
+        let mut request = reqwest::Client::new().post(url).body("{}");
+        for (name, value) in [("host", host), ("origin", origin), ("authorization", authorization)] {
+            if let Some(value) = value {
+                request = request.header(name, value);
+            }
+        }
+        let answer = request.send().await.unwrap();
+        assert!(answer.headers().get("access-control-allow-origin").is_none(), "{url}");
+        answer.status().as_u16()
+    };
+    let invocation = format!("{}/2015-03-31/functions/work/invocations", endpoints.lambda);
+    let websocket = endpoints.websocket.replacen("ws:", "http:", 1);
+    let connection = format!("{websocket}/@connections/L0SM9cOFvHcCIhw=");
+    let not_for_pages = [
+        &invocation,
+        &endpoints.dynamodb,
+        &endpoints.s3,
+        &endpoints.sqs,
+        &endpoints.eventbridge,
+    ];
+    for url in not_for_pages
+        .into_iter()
+        .chain([&endpoints.sesv2, &connection, &runtime])
+    {
+        assert_eq!(sent(url, None, origin, Some(there)).await, 403, "{url} with an origin");
+        if ![&runtime, &endpoints.s3].contains(&url) {
+            assert_eq!(sent(url, None, None, None).await, 403, "{url} without a signature");
+        }
+        let preflight = reqwest::Client::new().request(reqwest::Method::OPTIONS, url);
+        let preflight = preflight.header("origin", "https://page.example");
+        let answer = preflight
+            .header("access-control-request-method", "POST")
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status().as_u16(), 403, "a preflight of {url}");
+        assert!(answer.headers().get("access-control-allow-origin").is_none(), "{url}");
+    }
+    let unsigned = reqwest::get(format!("{}/dropped/a.csv", endpoints.s3)).await.unwrap();
+    assert_eq!(unsigned.status().as_u16(), 403, "an object without a signature");
+    let hello = format!("{}/hello", endpoints.http);
+    for url in not_for_pages
+        .into_iter()
+        .chain([&endpoints.sesv2, &connection, &runtime, &hello, &websocket])
+    {
+        let rebound = sent(url, Some("rebound.example:3000"), None, Some(there)).await;
+        assert_eq!(rebound, 403, "{url} under another name");
+    }
+    assert!(work.events().is_empty(), "no function was invoked");
+    assert_eq!(
+        sent(&hello, Some("localhost"), origin, None).await,
+        404,
+        "a public API is for pages"
+    );
+    assert_eq!(sent(&invocation, Some("localhost"), None, Some(there)).await, 200);
     stand_in.shutdown().await;
 }

@@ -213,7 +213,7 @@ fn settings(options: &Options) -> Settings {
         state: options.state_dir.clone(),
         functions: FunctionsDir::new(&options.functions_dir),
         external: options.only.clone(),
-        // 8 processes per function, each with a connection to the database, stay near PostgreSQL's 100 connections.
+        // 8 processes per function have fewer connections to the database than what the template reserves.
         pool: PoolLimits::default(),
         visibility: options.visibility,
         websocket: options.websocket_limits.clone(),

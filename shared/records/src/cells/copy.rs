@@ -59,7 +59,7 @@ database::row! {
 pub(super) async fn check(source: &Session, target: &Session, client: Uuid) -> Result<(), Error> {
     let editions = [source.edition().await?, target.edition().await?];
     if editions[0] != editions[1] {
-        return Err(Error::Server(format!(
+        return Err(Error::NotMoved(format!(
             "a client moves between databases of one edition of TimescaleDB, and these are {} and {}",
             editions[0].name(),
             editions[1].name()
@@ -68,7 +68,7 @@ pub(super) async fn check(source: &Session, target: &Session, client: Uuid) -> R
     let sql = "SELECT EXISTS (SELECT FROM core.clients WHERE id = $1) AS is_there";
     let found: Option<Found> = source.row(sql, &[&client]).await?;
     if found.is_none_or(|found| !found.is_there) {
-        return Err(Error::Server(format!("there is no client {client}")));
+        return Err(Error::NotMoved(format!("there is no client {client}")));
     }
     source.batch(ALIKE).await?;
     target.batch(ALIKE).await
@@ -190,7 +190,7 @@ impl Copy<'_> {
         if columns == others {
             return Ok(columns);
         }
-        Err(Error::Server(format!(
+        Err(Error::NotMoved(format!(
             "table {old} differs between the two databases: bring both to one version with migrate-database"
         )))
     }
@@ -201,7 +201,7 @@ impl Copy<'_> {
         if before == after {
             return Ok(after.iter().map(|sum| sum.rows).sum());
         }
-        Err(Error::Server(format!(
+        Err(Error::NotMoved(format!(
             "rows of {table} are not in the other database as they were: {before:?} became {after:?}"
         )))
     }

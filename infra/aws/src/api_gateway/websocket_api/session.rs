@@ -1,5 +1,6 @@
 //! One connection from its handshake to its `$disconnect`: reading, writing, and the ways to end.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -153,14 +154,8 @@ async fn converse(
 
 type Sink = SplitSink<Socket, Message>;
 
-/// Reads until the connection has to end.
-async fn read(
-    stream: &mut SplitStream<Socket>,
-    inbound: &mpsc::Sender<Utf8Bytes>,
-    connection: &Connection,
-    limits: &Limits,
-    mut broken: oneshot::Receiver<()>,
-) -> End {
+/// Waits until the connection has to end, whatever its client sends.
+async fn ending(connection: &Connection, limits: &Limits, mut broken: oneshot::Receiver<()>) -> End {
     let dies_at = Instant::now() + limits.life;
     loop {
         let idle_left = limits.idle.saturating_sub(connection.idle_for());
@@ -168,11 +163,27 @@ async fn read(
             return End::ours(1001, "Going away");
         }
         let look_again_at = (Instant::now() + idle_left).min(dies_at);
-        let received = tokio::select! {
-            received = stream.next() => received,
-            () = tokio::time::sleep_until(look_again_at) => continue,
+        tokio::select! {
+            () = tokio::time::sleep_until(look_again_at) => {}
             () = connection.deleted.notified() => return End::ours(1000, "Connection Closed Normally"),
             _ = &mut broken => return End::abnormal(),
+        }
+    }
+}
+
+/// Reads until the connection has to end.
+async fn read(
+    stream: &mut SplitStream<Socket>,
+    inbound: &mpsc::Sender<Utf8Bytes>,
+    connection: &Connection,
+    limits: &Limits,
+    broken: oneshot::Receiver<()>,
+) -> End {
+    let mut ending = pin!(ending(connection, limits, broken));
+    loop {
+        let received = tokio::select! {
+            received = stream.next() => received,
+            end = &mut ending => return end,
         };
         match received {
             None => return End::abnormal(),
@@ -181,8 +192,13 @@ async fn read(
             Some(Ok(Message::Binary(_))) => return End::ours(1003, "Binary messages are not supported"),
             Some(Ok(Message::Text(text))) => {
                 connection.touch();
+                // There is no room while the client does not read its answers, which may be for ever.
+                let taken = tokio::select! {
+                    taken = inbound.send(text) => taken,
+                    end = &mut ending => return end,
+                };
                 // An error means that the dispatcher is gone; then nobody would answer.
-                if inbound.send(text).await.is_err() {
+                if taken.is_err() {
                     return End::ours(1011, "Internal server error");
                 }
             }

@@ -5,7 +5,7 @@ mod management;
 mod messages;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::{SinkExt, StreamExt};
 use http::HeaderMap;
@@ -162,7 +162,12 @@ impl Api {
 
     /// The first `$disconnect` event's request context.
     async fn disconnect(&self) -> Value {
-        for _ in 0..500 {
+        self.disconnect_within(Duration::from_secs(5)).await
+    }
+
+    async fn disconnect_within(&self, patience: Duration) -> Value {
+        let until = Instant::now() + patience;
+        while Instant::now() < until {
             let events = self.connector.events();
             if let Some(event) = events
                 .iter()
@@ -172,7 +177,7 @@ impl Api {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("no $disconnect after 5 s");
+        panic!("no $disconnect after {patience:?}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! Sizes, times and kinds of messages.
 
+use tokio::net::TcpSocket;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
@@ -102,4 +103,42 @@ async fn pings_are_answered() {
         .await
         .unwrap();
     assert_eq!(pong.unwrap().unwrap(), Message::Pong("x".into()));
+}
+
+/// A client with a small window that is connected and never reads.
+async fn connect_without_reading(api: &Api) -> WebSocketStream<TcpStream> {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let stream = socket.connect(api.host.parse().unwrap()).await.unwrap();
+    let url = format!("ws://{}/prod?token=good", api.host);
+    tokio_tungstenite::client_async(url, stream).await.unwrap().0
+}
+
+#[tokio::test]
+async fn a_client_that_sends_and_never_reads_is_not_kept_for_ever() {
+    let life = Duration::from_secs(2);
+    let limits = Limits {
+        life,
+        outbound_messages: 1,
+        ..Limits::default()
+    };
+    let api = start(template(), limits).await;
+    let mut socket = connect_without_reading(&api).await;
+    // Each is sent back, until nothing goes in either direction any more.
+    let text = "x".repeat(4 * FRAME);
+    let sending = tokio::spawn(async move {
+        let chunks: Vec<&[u8]> = text.as_bytes().chunks(FRAME).collect();
+        loop {
+            for (index, chunk) in chunks.iter().enumerate() {
+                let kind = if index == 0 { Data::Text } else { Data::Continue };
+                let frame = Frame::message(chunk.to_vec(), OpCode::Data(kind), index + 1 == chunks.len());
+                if socket.send(Message::Frame(frame)).await.is_err() {
+                    return;
+                }
+            }
+        }
+    });
+    assert_eq!(api.disconnect_within(4 * life).await["disconnectStatusCode"], 1001);
+    let ended = tokio::time::timeout(life, sending).await;
+    assert!(ended.is_ok(), "the socket is let go of");
 }

@@ -8,6 +8,7 @@ mod cells;
 mod crowds;
 mod definitions;
 mod earlier;
+mod files;
 mod fillings;
 mod health;
 mod keys;

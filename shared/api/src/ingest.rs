@@ -184,10 +184,12 @@ pub struct Used {
 /// What a client uses.
 #[derive(Serialize, ToSchema)]
 pub struct Usage {
-    /// Events of this minute. Files are not counted.
+    /// Events of this minute, those among them that were replayed. Files are not counted.
     pub events_per_minute: Used,
     /// Facts that were accepted, as they were counted some minutes ago. One that another replaced by its key still counts.
     pub facts: Used,
+    /// Dead letters of the last 35 days, which is how long they are kept, as they were counted some minutes ago.
+    pub dead_letters: Used,
     /// Entities.
     pub entities: Used,
     /// KPIs.

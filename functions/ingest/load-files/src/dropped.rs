@@ -72,8 +72,12 @@ pub(crate) fn address(key: &str) -> Result<Address<'_>> {
     let (Some(client), Some(entity), Some(_name)) = (parts.next(), parts.next(), parts.next()) else {
         bail!("the key {key:?} is not of the form client/Entity/name");
     };
-    let client = client
+    let id: Uuid = client
         .parse()
         .with_context(|| format!("the key {key:?} does not begin with a client's id"))?;
-    Ok(Address { client, entity })
+    // Other spellings are other folders, which nobody would find when the client goes.
+    if id.to_string() != client {
+        bail!("the key {key:?} does not begin with a client's id as it is written: {id}");
+    }
+    Ok(Address { client: id, entity })
 }

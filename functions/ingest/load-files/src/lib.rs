@@ -22,6 +22,7 @@ use identity::Feature;
 use lambda_runtime::LambdaEvent;
 use platform::clock;
 use platform::queue::{Backoff, Beat, Queue, receives};
+use platform::quota::told;
 use records::files::{self, Attempt, Begun, End};
 use records::licences;
 use registry::Registry;
@@ -256,11 +257,10 @@ async fn unwelcome(context: &Context, client: Uuid) -> Result<Option<String>> {
         )));
     }
     match tokio::time::timeout(QUOTA_WITHIN, context.registry.limits(client)).await {
-        Ok(Ok(limits)) if limits.facts_counted >= limits.facts => Ok(Some(format!(
-            "facts: your organisation has {} facts, and may have {}: ask your provider for more, then put the file on the bucket again",
-            limits.facts_counted, limits.facts
-        ))),
-        Ok(Ok(_)) => Ok(None),
+        Ok(Ok(limits)) => Ok(limits.used_up().map(|used_up| {
+            let (told, way_out) = told(used_up, &limits);
+            format!("{told}: {way_out}, then put the file on the bucket again")
+        })),
         Ok(Err(error)) => {
             tracing::error!(%client, cause = %error, "the quota is not checked: the file is loaded without");
             Ok(None)

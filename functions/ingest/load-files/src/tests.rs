@@ -70,7 +70,15 @@ fn keys_name_a_client_and_an_entity() {
     let key = format!("{client}/Flight/2026/03/a.csv");
     let found = address(&key).unwrap();
     assert_eq!((found.client, found.entity), (client, "Flight"));
-    for key in ["a.csv", "Flight/a.csv", "ours/Flight/a.csv", &format!("{client}/a.csv")] {
+    let spelled = [
+        format!("{client}/a.csv"),
+        format!("{}/Flight/a.csv", client.simple()),
+        format!("{}/Flight/a.csv", client.urn()),
+        format!("{}/Flight/a.csv", client.braced()),
+        "018F4E2A-7C1B-7D3E-9A52-3F6F1C2A5201/Flight/a.csv".to_owned(),
+    ];
+    let others = ["a.csv", "Flight/a.csv", "ours/Flight/a.csv"];
+    for key in others.into_iter().chain(spelled.iter().map(String::as_str)) {
         assert!(address(key).is_err(), "{key}");
     }
 }

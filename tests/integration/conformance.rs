@@ -5,9 +5,11 @@
 
 mod bounds;
 mod cells;
+mod counts;
 mod crowds;
 mod definitions;
 mod earlier;
+mod files;
 mod fillings;
 mod health;
 mod keys;

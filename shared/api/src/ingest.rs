@@ -184,10 +184,12 @@ pub struct Used {
 /// What a client uses.
 #[derive(Serialize, ToSchema)]
 pub struct Usage {
-    /// Events of this minute. Files are not counted.
+    /// Events of this minute, those among them that were replayed. Files are not counted.
     pub events_per_minute: Used,
     /// Facts that were accepted, as they were counted some minutes ago. One that another replaced by its key still counts.
     pub facts: Used,
+    /// Dead letters of the last 35 days, which is how long they are kept, as they were counted some minutes ago.
+    pub dead_letters: Used,
     /// Entities.
     pub entities: Used,
     /// KPIs.
@@ -201,7 +203,8 @@ pub struct Usage {
 /// What became of a file.
 #[derive(Serialize, ToSchema)]
 pub struct File {
-    /// The file: the same bytes under the same key are the same file.
+    /// The file: the same bytes under the same key are the same file, and each of its rows counts once. Put there again it is loaded anew where nothing of it
+    /// became a fact, goes on where the rest of it was refused, and does nothing otherwise.
     #[schema(value_type = String, format = "uuid")]
     pub id: Uuid,
     /// Its key on the bucket, which is the `source` of its batches.
@@ -210,7 +213,7 @@ pub struct File {
     pub entity: String,
     /// How far it is: `writing`, `finished`, or `refused`, the rest of it where rows were accepted.
     pub state: String,
-    /// Why it was refused.
+    /// Why it was refused, or that it was put there again and counts once.
     pub reason: Option<String>,
     /// Rows that became facts.
     pub accepted: i64,
@@ -300,7 +303,7 @@ pub struct DeadLetter {
     pub position: i32,
     /// Field that was wrong; empty where it is the whole event.
     pub field: String,
-    /// Why it was refused.
+    /// Why it was refused, or that it was put there again and counts once.
     pub reason: String,
     /// The event as it was sent.
     pub original: String,

@@ -9,7 +9,7 @@ use crate::{table, text};
 /// The most bytes of a file. It is held in memory while it is read, and takes a quarter of the 1,024 MB of `load-files`.
 pub const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
 
-/// Rows of one chunk, which is one batch: enough that COPY takes most of the time, few enough to be held in memory twice.
+/// Rows of one chunk, which is one piece of the file's batch: enough that COPY takes most of the time, few enough to be held in memory twice.
 pub const CHUNK_ROWS: usize = 50_000;
 
 /// Bytes of what becomes of the rows of one chunk: it ends there, where its rows are wide. Twice as many are held while it is written.
@@ -159,6 +159,19 @@ impl Chunk {
         self.positions.drain(..facts_before);
         self.facts.drain(..facts_before);
         self.refused.retain(|row| row.position >= position);
+    }
+
+    /// Drops what comes after so many refused rows; whether it has that many.
+    pub fn end_after_refused(&mut self, most: usize) -> bool {
+        if self.refused.len() < most {
+            return false;
+        }
+        self.refused.truncate(most);
+        let end = self.refused.last().map_or(0, |row| row.position);
+        let facts = self.positions.partition_point(|at| *at < end);
+        self.positions.truncate(facts);
+        self.facts.truncate(facts);
+        true
     }
 
     /// The position in the file after its last row.

@@ -39,6 +39,8 @@ pub struct Batch {
     pub(crate) mapped: Vec<Mapped>,
     /// Events that do not.
     pub(crate) rejects: Vec<Reject>,
+    /// The positions that it has, from the first to before the last; `None` is the end of what was sent.
+    pub(crate) extent: (i32, Option<i32>),
 }
 
 impl Batch {
@@ -50,7 +52,17 @@ impl Batch {
             key,
             mapped: Vec::new(),
             rejects: Vec::new(),
+            extent: (0, None),
         }
+    }
+
+    /// A piece of a batch that comes in several, one after the other: what it has from a position to before another, where the next piece begins; `None`
+    /// where there is none. Where pieces are cut makes no difference: what counts is how far the batch has come.
+    #[must_use]
+    pub const fn piece(id: Uuid, from: i32, to: Option<i32>) -> Self {
+        let mut piece = Self::new(id, None);
+        piece.extent = (from, to);
+        piece
     }
 
     /// A batch of facts, by their positions in the list.

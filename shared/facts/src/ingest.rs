@@ -77,7 +77,7 @@ pub async fn refuse(
     let mut pending: VecDeque<Part<'_>> = unique(batches).collect();
     while let Some(part) = pending.pop_front() {
         let marks = write_rejects(database, client, entity, source, &[part]).await?;
-        if let Some(rest) = outcomes.take(&part, marks.of(&part), 0) {
+        if let Some(rest) = outcomes.take(&part, marks.of(&part), 0)? {
             pending.push_front(rest);
         }
     }
@@ -88,7 +88,7 @@ pub async fn refuse(
 fn unique(batches: &[Batch]) -> impl Iterator<Item = Part<'_>> {
     let mut seen = BTreeSet::new();
     let first = batches.iter().filter(move |batch| seen.insert(batch.id));
-    first.map(|batch| Part::rest(batch, 0))
+    first.map(Part::whole)
 }
 
 async fn write_rejects(
@@ -140,7 +140,7 @@ impl Ingestion<'_> {
             for part in &set {
                 let mark = marks.of(part);
                 let written = if is_buried { 0 } else { part.mapped().len() };
-                let rest = outcomes.take(part, mark, written);
+                let rest = outcomes.take(part, mark, written)?;
                 if mark != Mark::Fresh {
                     // Somebody else has written more or less of the batch than is planned here, or all of it.
                     pending
@@ -198,7 +198,10 @@ impl Ingestion<'_> {
             ),
             original: self.original(part.batch.id, mapped),
         };
-        let mut batch = Batch::new(part.batch.id, part.batch.key);
+        let mut batch = Batch {
+            key: part.batch.key,
+            ..Batch::piece(part.batch.id, part.batch.extent.0, part.batch.extent.1)
+        };
         let mut rejects: Vec<Reject> = part
             .mapped()
             .iter()
@@ -236,15 +239,26 @@ impl Outcomes {
     }
 
     /// Takes what became of a part and how many facts it brought, and returns what is to be written of its batch instead.
-    fn take<'b>(&mut self, part: &Part<'b>, mark: Mark, written: usize) -> Option<Part<'b>> {
-        let outcome = self.0.iter_mut().find(|outcome| outcome.batch == part.batch.id)?;
+    ///
+    /// # Errors
+    /// When its batch has not come as far as where this piece of it begins: to go on here would leave out what is between.
+    fn take<'b>(&mut self, part: &Part<'b>, mark: Mark, written: usize) -> Result<Option<Part<'b>>, Error> {
+        let Some(outcome) = self.0.iter_mut().find(|outcome| outcome.batch == part.batch.id) else {
+            return Ok(None);
+        };
+        let (begin, end) = part.batch.extent;
         match mark {
             Mark::Fresh => outcome.written += written,
-            Mark::Finished => outcome.duplicate |= part.is_first(),
+            Mark::Finished => outcome.duplicate |= part.is_first_of_piece(),
+            Mark::KeyTaken if begin > 0 => return Err(Error::Unfinished),
             Mark::KeyTaken => outcome.key_taken = true,
-            Mark::Elsewhere(position) => return Some(Part::rest(part.batch, position)),
+            Mark::Elsewhere(position) if position < begin => return Err(Error::Unfinished),
+            Mark::Elsewhere(position) if end.is_some_and(|end| end <= position) => {
+                outcome.duplicate |= part.is_first_of_piece();
+            }
+            Mark::Elsewhere(position) => return Ok(Some(Part::rest(part.batch, position))),
         }
-        None
+        Ok(None)
     }
 }
 

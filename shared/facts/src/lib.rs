@@ -4,6 +4,7 @@
 //! - [`moves`]: from one volume to another, in steps; [`leftovers`]: what is cleared afterwards; [`groups`]: how many groups a grouping may have
 //! - [`fill`]: groupings that are added to facts, in steps; [`work`]: who takes those steps, and when; [`ready_made`]: the built-in entity's views
 //! - [`ingest`]: batches into facts, partials, refused events and the batches' marks, in transactions of bounded cost, for keyed entities as replacements
+//! - [`pieces`]: batches that come in pieces, as those of files do
 //! - [`read`]: states of buckets for [`series::Question`]s, many in one statement
 //! - [`compact`]: upkeep of rollups; [`notifications`]: what wakes the publisher; [`watermarks`]: how far the facts have come
 //! - [`migrate`] brings a database up to date; [`health`]: how TimescaleDB and its jobs are
@@ -29,6 +30,7 @@ pub mod migrate;
 pub mod moves;
 pub mod notifications;
 mod part;
+pub mod pieces;
 pub mod place;
 pub mod read;
 pub mod ready_made;

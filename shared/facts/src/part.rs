@@ -38,13 +38,28 @@ pub(crate) struct Part<'b> {
 }
 
 impl<'b> Part<'b> {
-    /// A batch from a position on.
-    pub(crate) const fn rest(batch: &'b Batch, from: i32) -> Self {
-        Self { batch, from, to: None }
+    /// All that a batch has.
+    pub(crate) const fn whole(batch: &'b Batch) -> Self {
+        Self::rest(batch, batch.extent.0)
     }
 
+    /// A batch from a position on.
+    pub(crate) const fn rest(batch: &'b Batch, from: i32) -> Self {
+        Self {
+            batch,
+            from,
+            to: batch.extent.1,
+        }
+    }
+
+    /// Whether the batch begins with it.
     pub(crate) const fn is_first(&self) -> bool {
         self.from == 0
+    }
+
+    /// Whether what is there of the batch begins with it.
+    pub(crate) const fn is_first_of_piece(&self) -> bool {
+        self.from == self.batch.extent.0
     }
 
     /// Events of it that are fit to be facts.

@@ -23,6 +23,8 @@ pub mod problem;
 pub mod publishers;
 #[cfg(feature = "queue")]
 pub mod queue;
+#[cfg(feature = "quota")]
+pub mod quota;
 pub mod versions;
 
 use std::time::Duration;

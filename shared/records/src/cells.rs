@@ -33,7 +33,7 @@ const AT_HOME: [&str; 4] = ["licence_notices", "licences", "users", "residences"
 
 /// What is copied, each after those that it refers to. Leftovers and stale ranges are of one database, and made anew in another one; nobody moves while moves
 /// between volumes go on.
-const COPIED: [&str; 15] = [
+const COPIED: [&str; 17] = [
     "entities",
     "clocks",
     "commits",
@@ -41,6 +41,8 @@ const COPIED: [&str; 15] = [
     "fillings",
     "kpis",
     "facts_of_days",
+    "facts_of_hours",
+    "counts",
     "files",
     "batches",
     "dead_letters",

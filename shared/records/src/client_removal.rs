@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::cells::remove_from_cells;
 
 /// Ordinary tables with rows of clients, each before those that it refers to.
-pub const TABLES: [&str; 23] = [
+pub const TABLES: [&str; 25] = [
     "residences",
     "licence_notices",
     "licences",
@@ -23,6 +23,8 @@ pub const TABLES: [&str; 23] = [
     "batches",
     "files",
     "facts_of_days",
+    "facts_of_hours",
+    "counts",
     "kpis",
     "fillings",
     "stopped_groupings",

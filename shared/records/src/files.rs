@@ -1,17 +1,27 @@
-//! What became of dropped files.
+//! What became of dropped files: which of the times that one was put on the bucket counts, how far it is, and how it ended.
+//!
+//! The same bytes under the same key are one file, however often they are put there: a sender that does not know whether it has put a file puts it
+//! again. Where something of it was left out, the next time that it is put goes on there; where nothing of it became a fact, it is loaded anew; else it
+//! counts once.
 
-use database::{Database, Error};
+use database::{Database, Error, Session};
+use facts::batch::Reject;
+use facts::pieces::{self, Reached, Whole};
 use jiff::Timestamp;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 /// Most files of one answer.
 pub const MAX_PAGE: i64 = 200;
 
+/// The most parts of a file that the version before made: each but the last had 50,000 rows of 5,000,000, or 64 MiB of what became of them.
+const MAX_PARTS_BEFORE: usize = 4_096;
+
 database::row! {
     /// What became of a file.
     #[derive(Clone, Debug)]
     pub struct FileReport {
-        /// Identity: of this time that it was put on the bucket.
+        /// Identity: of the bytes under the key.
         pub id: Uuid,
         /// Its key.
         pub key: String,
@@ -19,7 +29,7 @@ database::row! {
         pub entity: String,
         /// `writing`, `finished` or `refused`.
         pub state: String,
-        /// Why it, or the rest of it, was refused.
+        /// Why it, or the rest of it, was refused; or what became of it when it was put on the bucket again.
         pub reason: Option<String>,
         /// Rows that became facts.
         pub accepted: i64,
@@ -32,64 +42,254 @@ database::row! {
     }
 }
 
-/// A file that is being loaded.
+/// A file that was put on the bucket.
 #[derive(Clone, Copy, Debug)]
 pub struct File<'a> {
     /// Its client.
     pub client: Uuid,
-    /// Identity: of this time that it was put on the bucket.
-    pub id: Uuid,
     /// Its key.
     pub key: &'a str,
     /// Entity.
     pub entity: &'a str,
+    /// What tells its bytes from others.
+    pub etag: &'a str,
+    /// Of two times that something was put under the key, the later one's is greater; empty where the bucket does not say.
+    pub sequencer: &'a str,
 }
 
-/// How far a file is.
+impl File<'_> {
+    fn id(&self) -> Uuid {
+        self.named("file")
+    }
+
+    fn named(&self, name: &str) -> Uuid {
+        Uuid::new_v5(&self.client, format!("{}#{}#{name}", self.key, self.etag).as_bytes())
+    }
+
+    /// The parts that the version before made of a file, each a batch of its own that was named by its number.
+    fn parts_before(&self) -> Vec<Uuid> {
+        (0..MAX_PARTS_BEFORE)
+            .map(|part| self.named(&part.to_string()))
+            .collect()
+    }
+
+    /// The batch of an attempt to load it.
+    fn batch(&self, attempt: i32) -> Whole<'_> {
+        let id = self.id();
+        Whole {
+            client: self.client,
+            id: if attempt == 0 {
+                id
+            } else {
+                Uuid::new_v5(&id, format!("attempt {attempt}").as_bytes())
+            },
+            entity: self.entity,
+            source: self.key,
+        }
+    }
+}
+
+/// What is to be done with a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// It is loaded from a row on.
+    At(Attempt),
+    /// Nothing: it was loaded, or refused, before.
+    Before,
+}
+
+/// An attempt to load a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Number.
+    pub number: i32,
+    /// Its batch.
+    pub batch: Uuid,
+    /// The row from which on it is loaded: those before have had their effect.
+    pub position: i32,
+    /// Rows of this attempt that were refused.
+    pub rejected: i32,
+}
+
+/// How a file ended.
 #[derive(Clone, Copy, Debug)]
-pub enum Progress<'a> {
-    /// Some of its rows have had their effect.
-    Writing,
-    /// All of them have.
+pub enum End<'a> {
+    /// All of its rows have had their effect.
     Finished,
     /// It, or the rest of it, was refused, for this reason.
     Refused(&'a str),
 }
 
-/// Keeps how far a file is, with the numbers of its rows so far. A run that goes on where another was killed counts again from the beginning, so the
-/// numbers only grow.
+database::row! {
+    struct Kept {
+        attempt: i32,
+        /// `None` where the version before began it.
+        begins_at: Option<i32>,
+        state: String,
+        is_older: bool,
+    }
+}
+
+/// Takes a file up, or on where it was left.
 ///
 /// # Errors
-/// When the statement fails.
-pub async fn keep(
-    database: &Database,
-    file: File<'_>,
-    progress: Progress<'_>,
-    accepted: i64,
-    rejected: i64,
-) -> Result<(), Error> {
-    let sql = "INSERT INTO core.files AS kept (client_id, id, key, entity, state, reason, accepted, rejected) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-        ON CONFLICT (client_id, id) DO UPDATE SET state = excluded.state, reason = excluded.reason,
-            accepted = greatest(kept.accepted, excluded.accepted), rejected = greatest(kept.rejected, excluded.rejected), changed_at = clock_timestamp()";
-    let (state, reason) = match progress {
-        Progress::Writing => ("writing", None),
-        Progress::Finished => ("finished", None),
-        Progress::Refused(reason) => ("refused", Some(reason)),
+/// When a statement fails.
+pub async fn begin(database: &Database, file: File<'_>) -> Result<Begun, Error> {
+    let work = async |session: &Session| {
+        let kept = match begin_anew(session, file).await? {
+            Some(kept) => kept,
+            None => find(session, file).await?,
+        };
+        if kept.state != "writing" {
+            if kept.is_older {
+                put_again(session, file).await?;
+            }
+            return Ok(Begun::Before);
+        }
+        let begins_at = match kept.begins_at {
+            Some(row) => row,
+            None => adopt(session, file).await?,
+        };
+        let batch = file.batch(kept.attempt);
+        Ok(match pieces::reached(session, batch, begins_at).await? {
+            Reached::End => Begun::Before,
+            Reached::Position(position, rejected) => Begun::At(Attempt {
+                number: kept.attempt,
+                batch: batch.id,
+                position,
+                rejected,
+            }),
+        })
     };
+    database.transaction(file.client, work).await
+}
+
+/// Begins an attempt: of a file that was not there, and of one that was put on the bucket again after it ended with something left out or without a fact.
+async fn begin_anew(session: &Session, file: File<'_>) -> Result<Option<Kept>, Error> {
+    let sql = "INSERT INTO core.files AS kept (client_id, id, key, entity, state, sequencer, begins_at) VALUES ($1, $2, $3, $4, 'writing', $5, 0)
+        ON CONFLICT (client_id, id) DO UPDATE SET attempt = kept.attempt + 1, sequencer = excluded.sequencer, state = 'writing', reason = NULL,
+            begins_at = CASE WHEN kept.accepted > 0 THEN kept.stopped_at ELSE 0 END, stopped_at = NULL,
+            accepted_before = kept.accepted, rejected_before = CASE WHEN kept.accepted > 0 THEN kept.rejected ELSE 0 END,
+            rejected = CASE WHEN kept.accepted > 0 THEN kept.rejected ELSE 0 END, changed_at = clock_timestamp()
+        WHERE kept.state <> 'writing' AND (kept.state = 'refused' OR kept.accepted = 0) AND kept.sequencer COLLATE \"C\" < excluded.sequencer COLLATE \"C\"
+        RETURNING attempt, begins_at, state, false AS is_older";
     let File {
         client,
-        id,
         key,
         entity,
+        sequencer,
+        ..
     } = file;
-    database
-        .of(client)
-        .execute(
-            sql,
-            &[&client, &id, &key, &entity, &state, &reason, &accepted, &rejected],
-        )
+    session
+        .row(sql, &[&client, &file.id(), &key, &entity, &sequencer])
+        .await
+}
+
+async fn find(session: &Session, file: File<'_>) -> Result<Kept, Error> {
+    let sql = "SELECT attempt, begins_at, state, sequencer COLLATE \"C\" < $3 COLLATE \"C\" AS is_older FROM core.files
+        WHERE client_id = $1 AND id = $2";
+    let kept = session.row(sql, &[&file.client, &file.id(), &file.sequencer]).await?;
+    // It can only be gone with its client.
+    kept.ok_or(Error::Unfinished)
+}
+
+/// Tells that a file that counts was put on the bucket again.
+async fn put_again(session: &Session, file: File<'_>) -> Result<(), Error> {
+    let sql = "UPDATE core.files SET sequencer = $3, changed_at = clock_timestamp(),
+            reason = 'the same bytes were put under this key again: they were loaded before, and count once'
+                || CASE WHEN rejected > 0 THEN '; what was refused of them is in its dead letters: put it into a file of another name once it is mended' ELSE '' END
+        WHERE client_id = $1 AND id = $2";
+    session
+        .execute(sql, &[&file.client, &file.id(), &file.sequencer])
         .await
         .map(drop)
+}
+
+database::row! {
+    struct PartsBefore {
+        accepted: i64,
+        rejected: i64,
+        next_position: Option<i32>,
+    }
+}
+
+/// Goes on with a file that the version before began, and says from which row on. Each of its parts was a batch, and has all of its rows: those of one that
+/// is not finished go on at its own position.
+async fn adopt(session: &Session, file: File<'_>) -> Result<i32, Error> {
+    let sql = "SELECT coalesce(sum(accepted), 0)::bigint AS accepted, coalesce(sum(rejected), 0)::bigint AS rejected, max(next_position) AS next_position
+        FROM core.batches WHERE client_id = $1 AND id = ANY ($2)";
+    let parts: Option<PartsBefore> = session.row(sql, &[&file.client, &file.parts_before()]).await?;
+    let (accepted, rejected, next) = parts.map_or((0, 0, None), |parts| {
+        (parts.accepted, parts.rejected, parts.next_position)
+    });
+    let row = next.unwrap_or_else(|| i32::try_from(accepted + rejected).unwrap_or(i32::MAX));
+    let sql = "UPDATE core.files SET begins_at = $3, accepted_before = $4, rejected_before = $5
+        WHERE client_id = $1 AND id = $2 AND begins_at IS NULL";
+    session
+        .execute(sql, &[&file.client, &file.id(), &row, &accepted, &rejected])
+        .await?;
+    Ok(row)
+}
+
+database::row! {
+    struct Refused {
+        rejected: i32,
+    }
+}
+
+/// Keeps how far a file is, for who asks: as many rows as have had their effect. Returns how many of this attempt were refused.
+///
+/// # Errors
+/// When the statement fails, or another function has ended the file meanwhile.
+pub async fn keep(database: &Database, file: File<'_>, attempt: Attempt) -> Result<i32, Error> {
+    let work = async |session: &Session| keep_in(session, file, attempt, None).await;
+    database.transaction(file.client, work).await
+}
+
+/// Ends a file whose batch has come as far as the attempt's position; what it was refused for is a dead letter there.
+///
+/// # Errors
+/// When another function has come further with it, or a statement fails: nothing is written then.
+pub async fn end(database: &Database, file: File<'_>, attempt: Attempt, end: End<'_>) -> Result<(), Error> {
+    let row = attempt.position;
+    let refused = match end {
+        End::Finished => None,
+        End::Refused(reason) => Some(Reject {
+            position: row,
+            field: String::new(),
+            reason: reason.to_owned(),
+            original: file.key.to_owned(),
+        }),
+    };
+    let work = async |session: &Session| {
+        pieces::end(session, file.batch(attempt.number), row, refused).await?;
+        keep_in(session, file, attempt, Some(end)).await.map(drop)
+    };
+    database.transaction(file.client, work).await
+}
+
+async fn keep_in(session: &Session, file: File<'_>, attempt: Attempt, ended: Option<End<'_>>) -> Result<i32, Error> {
+    let sql = "UPDATE core.files f SET state = $5, reason = $6, stopped_at = $7, changed_at = clock_timestamp(),
+            accepted = f.accepted_before + coalesce(b.accepted, 0), rejected = f.rejected_before + coalesce(b.rejected, 0)
+        FROM (SELECT) one LEFT JOIN core.batches b ON b.client_id = $1 AND b.id = $4
+        WHERE f.client_id = $1 AND f.id = $2 AND f.attempt = $3 AND f.state = 'writing'
+        RETURNING coalesce(b.rejected, 0) AS rejected";
+    let (state, reason, stopped_at) = match ended {
+        None => ("writing", None, None),
+        Some(End::Finished) => ("finished", None, None),
+        Some(End::Refused(reason)) => ("refused", Some(reason), Some(attempt.position)),
+    };
+    let parameters: [&(dyn ToSql + Sync); 7] = [
+        &file.client,
+        &file.id(),
+        &attempt.number,
+        &attempt.batch,
+        &state,
+        &reason,
+        &stopped_at,
+    ];
+    let kept: Option<Refused> = session.row(sql, &parameters).await?;
+    kept.map(|kept| kept.rejected).ok_or(Error::Unfinished)
 }
 
 /// A page of files, the latest first, those before the file `before` when it is given; none before a file that is not there.

@@ -19,6 +19,10 @@ pub const MAX_EVENTS_PER_MINUTE: u64 = 300_000;
 /// 100 bytes each 100 GB, a tenth of a usual database.
 pub const MAX_FACTS: u64 = 1_000_000_000;
 
+/// The most dead letters of a client that are kept, unless its own row says otherwise: at the usual 500 bytes half a gigabyte, at 16 KiB sixteen. Who has so
+/// many looks through none of them.
+pub const MAX_DEAD_LETTERS: u64 = 1_000_000;
+
 /// A minute's count is kept so long after it, for clocks that differ.
 const KEPT_SECONDS: i64 = 120;
 
@@ -29,10 +33,37 @@ const MINUTE_SECONDS: i64 = 60;
 pub struct Limits {
     /// Events in a minute.
     pub events_per_minute: u64,
-    /// Facts that are stored.
+    /// Facts that are accepted.
     pub facts: u64,
-    /// Facts that are stored, as they were counted last.
+    /// Facts that were accepted, as they were counted last. One that another replaced by its key still counts.
     pub facts_counted: u64,
+    /// Dead letters that are kept.
+    pub letters: u64,
+    /// Dead letters that are kept, as they were counted last.
+    pub letters_counted: u64,
+}
+
+impl Limits {
+    /// Why nothing more of a client is accepted for now; `None` where something is.
+    #[must_use]
+    pub const fn used_up(&self) -> Option<UsedUp> {
+        if self.facts_counted >= self.facts {
+            Some(UsedUp::Facts)
+        } else if self.letters_counted >= self.letters {
+            Some(UsedUp::Letters)
+        } else {
+            None
+        }
+    }
+}
+
+/// What a client has used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UsedUp {
+    /// The facts that it may have accepted.
+    Facts,
+    /// The dead letters that are kept of it.
+    Letters,
 }
 
 impl Default for Limits {
@@ -41,6 +72,8 @@ impl Default for Limits {
             events_per_minute: MAX_EVENTS_PER_MINUTE,
             facts: MAX_FACTS,
             facts_counted: 0,
+            letters: MAX_DEAD_LETTERS,
+            letters_counted: 0,
         }
     }
 }
@@ -69,15 +102,31 @@ impl Registry {
             events_per_minute: or("events_per_minute", usual.events_per_minute),
             facts: or("facts", usual.facts),
             facts_counted: or("facts_counted", usual.facts_counted),
+            letters: or("dead_letters", usual.letters),
+            letters_counted: or("dead_letters_counted", usual.letters_counted),
         })
     }
 
-    /// Keeps how many facts a client has, for [`Self::limits`].
+    /// Keeps how many facts and dead letters a client has, for [`Self::limits`].
     ///
     /// # Errors
     /// When DynamoDB does not answer.
-    pub async fn count_facts(&self, client: Uuid, facts: u64) -> Result<()> {
-        self.set_quota(client, "facts_counted", facts).await
+    pub async fn keep_counts(&self, client: Uuid, facts: u64, letters: u64) -> Result<()> {
+        let update = self
+            .update(&Key::limits(client))
+            .update_expression("SET facts_counted = :facts, dead_letters_counted = :letters")
+            .expression_attribute_values(":facts", number(facts))
+            .expression_attribute_values(":letters", number(letters));
+        changed(update).await?;
+        Ok(())
+    }
+
+    /// Forgets the limits and counts of a client that is gone.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer.
+    pub async fn forget_limits(&self, client: Uuid) -> Result<()> {
+        self.delete(&Key::limits(client)).await
     }
 
     /// Lets a client send so many events in a minute, from then on when its limits are read next.
@@ -94,6 +143,14 @@ impl Registry {
     /// When DynamoDB does not answer.
     pub async fn limit_facts(&self, client: Uuid, facts: u64) -> Result<()> {
         self.set_quota(client, "facts", facts).await
+    }
+
+    /// Lets so many dead letters of a client be kept, from then on when its limits are read next.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer.
+    pub async fn limit_letters(&self, client: Uuid, letters: u64) -> Result<()> {
+        self.set_quota(client, "dead_letters", letters).await
     }
 
     /// Counts events of this minute if that many are left, and says whether they were. The first request of a minute always goes through, or a client
@@ -188,15 +245,32 @@ mod tests {
         let registry = registry().await;
         let client = Uuid::from_u128(1);
         assert_eq!(registry.limits(client).await.unwrap(), Limits::default());
-        registry.count_facts(client, 7).await.unwrap();
+        registry.keep_counts(client, 7, 8).await.unwrap();
         registry.limit_events(client, 60).await.unwrap();
         registry.limit_facts(client, 70).await.unwrap();
+        registry.limit_letters(client, 80).await.unwrap();
         let expected = Limits {
             events_per_minute: 60,
             facts: 70,
             facts_counted: 7,
+            letters: 80,
+            letters_counted: 8,
         };
         assert_eq!(registry.limits(client).await.unwrap(), expected);
+        for (facts, letters, used_up) in [
+            (69, 79, None),
+            (70, 79, Some(UsedUp::Facts)),
+            (69, 80, Some(UsedUp::Letters)),
+        ] {
+            registry.keep_counts(client, facts, letters).await.unwrap();
+            assert_eq!(
+                registry.limits(client).await.unwrap().used_up(),
+                used_up,
+                "{facts} {letters}"
+            );
+        }
+        registry.forget_limits(client).await.unwrap();
+        assert_eq!(registry.limits(client).await.unwrap(), Limits::default());
         assert_eq!(registry.limits(Uuid::from_u128(2)).await.unwrap(), Limits::default());
     }
 }

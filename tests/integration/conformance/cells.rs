@@ -277,12 +277,12 @@ async fn a_client_moves_to_another_database_and_back_with_every_number() {
                 known.placed["Till"]
             );
             let mut counted = BTreeMap::new();
-            for (name, counts) in town
+            for (name, clients) in town
                 .app()
-                .in_each(async |one| usage::count_facts(&one, "2026-01-01".parse().unwrap()).await)
+                .in_each(async |one| usage::clients_to_count(&one).await)
                 .await
             {
-                for count in counts.unwrap() {
+                for count in clients.unwrap() {
                     assert!(
                         counted.insert(count.client_id, name.to_owned()).is_none(),
                         "{}",

@@ -166,6 +166,62 @@ async fn the_same_file_again_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_of_which_nothing_counted_is_loaded_when_it_is_put_again() {
+    let product = Product::shared().await;
+    let airline = product.airline().await;
+    let parcels = b"time,weight\n2026-03-28T10:00:00Z,1.5\n2026-03-28T10:01:00Z,2\n".to_vec();
+    let state = async |key: &str| {
+        let files = airline.get("/v1/files?entity=Parcel").await.ok();
+        let file = files["files"].list().iter().find(|file| file["key"] == key).cloned();
+        file.map(|file| {
+            (
+                file["state"].text().to_owned(),
+                file["accepted"].integer(),
+                file["reason"].as_str().unwrap_or_default().to_owned(),
+            )
+        })
+    };
+    let expect = async |expected: &str, accepted: i64, reason: &str| {
+        let key = product.drop_file(&airline, "Parcel/again.csv", parcels.clone()).await;
+        eventually("the file is told of", async || {
+            let (state, rows, told) = state(&key).await?;
+            (state == expected && rows == accepted && told.contains(reason)).then_some(())
+        })
+        .await;
+    };
+    expect("refused", 0, "there is no entity").await;
+    let parcel = json!({ "code": "Parcel", "domain": "post", "attributes": [{ "name": "weight", "type": "decimal" }] });
+    airline.post("/v1/entities", &parcel).await.created();
+    expect("finished", 2, "").await;
+    expect("finished", 2, "loaded before").await;
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_with_too_many_refused_rows_is_read_no_further_and_says_where() {
+    let product = Product::shared().await;
+    let airline = product.airline().await;
+    let (good, bad) = (
+        "2026-03-28T10:00:00Z,5,100,ORD,LGA\n",
+        "2026-03-28T10:00:00Z,late,100,ORD,LGA\n",
+    );
+    let most = 10_000_usize;
+    let bytes = format!("{HEADER}\n{good}{}{good}", bad.repeat(most + 5)).into_bytes();
+    let key = product.drop_file(&airline, "Flight/bad.csv", bytes).await;
+    let file = eventually("the file is refused", async || {
+        let files = airline.get("/v1/files").await.ok();
+        let file = files["files"].list().iter().find(|file| file["key"] == key).cloned();
+        file.filter(|file| file["state"] == "refused")
+    })
+    .await;
+    assert!(file["reason"].text().contains(&format!("row {}", most + 1)), "{file}");
+    let counts = (file["accepted"].integer(), file["rejected"].integer());
+    assert_eq!(counts, (1, i64::try_from(most).unwrap() + 1), "{file}");
+    assert_eq!(flights_counted(&airline).await.1, 1);
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_is_its_clients_alone_and_one_without_a_client_is_left_alone() {
     let product = Product::shared().await;
     let (airline, other) = (product.airline().await, product.client().await);

@@ -58,6 +58,7 @@ async fn facts_are_counted_and_end_at_their_quota() {
     assert!(counted["facts"].integer() >= 1, "{counted}");
     let usage = airline.get("/v1/usage").await.ok();
     assert_eq!(usage["facts"], json!({ "used": 1, "limit": 1 }));
+    assert_eq!(usage["dead_letters"], json!({ "used": 1, "limit": 1_000_000 }));
 
     // Limits are kept for half a minute, and this client has sent already: a colleague's request may meet another process, or wait.
     let key = product
@@ -79,10 +80,50 @@ async fn facts_are_counted_and_end_at_their_quota() {
     assert!(
         file["reason"]
             .text()
-            .starts_with("facts: your organisation has 1 facts"),
+            .starts_with("facts: 1 facts of your organisation were accepted"),
         "{file}"
     );
     assert_eq!(flights_counted(&airline).await.1, 1);
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dead_letters_end_at_their_quota() {
+    let product = Product::shared().await;
+    let airline = product.airline().await;
+    let registry = product.registry();
+    registry.limit_letters(airline.client, 5).await.unwrap();
+    registry.keep_counts(airline.client, 0, 5).await.unwrap();
+    let refused = airline
+        .post("/v1/events/Flight", &json!([flight(0, 5, "ORD")]))
+        .await
+        .refused(403);
+    assert_eq!(refused["type"], "urn:analytics-engine:problem:dead-letters-used-up");
+    assert!(refused.detail().starts_with("dead_letters"), "{refused}");
+    let usage = airline.get("/v1/usage").await.ok();
+    assert_eq!(usage["dead_letters"]["limit"], 5, "{usage}");
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replays_take_the_events_of_a_minute() {
+    let product = Product::shared().await;
+    let airline = product.airline().await;
+    let events: Vec<Value> = (0..4).map(|number| json!({ "weight": number })).collect();
+    let queued = airline.post("/v1/events/Parcel", &json!(events)).await.accepted();
+    assert_eq!(airline.outcome(&queued).await, (0, 4));
+    product.registry().limit_events(airline.client, 1).await.unwrap();
+    // The minute may turn meanwhile, and its first request always goes through.
+    let mut statuses = Vec::new();
+    for letter in dead_letters(&airline, &queued["batch_id"]).await {
+        let path = format!("/v1/dead-letters/{}/replay", letter["id"].text());
+        statuses.push(airline.post(&path, &json!({})).await.status);
+    }
+    assert!(statuses.contains(&429), "{statuses:?}");
+    assert!(
+        statuses.iter().all(|status| [202, 429].contains(status)),
+        "{statuses:?}"
+    );
     product.stop().await;
 }
 

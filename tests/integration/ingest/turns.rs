@@ -62,7 +62,7 @@ async fn rest(product: &Product) -> Value {
         for message in received["Messages"].as_array().into_iter().flatten() {
             let handle = json!({ "ReceiptHandle": message["ReceiptHandle"] });
             product.sqs_call("DeleteMessage", QUEUE, handle).await;
-            if message["Body"].text().contains("PartsLoaded") {
+            if message["Body"].text().contains("Records") {
                 rest = Some(message.clone());
             }
         }
@@ -82,6 +82,17 @@ async fn state(user: &User, key: &str) -> (Value, i64) {
     (file["state"].clone(), file["accepted"].integer())
 }
 
+/// What S3 tells of a file.
+fn notification(key: &str, etag: &str) -> String {
+    let sample: Value = SAMPLE.parse().unwrap();
+    let mut notification: Value = sample["Records"][0]["body"].text().parse().unwrap();
+    let place = &mut notification["Records"][0]["s3"];
+    place["bucket"]["name"] = BUCKET.into();
+    place["object"]["key"] = key.into();
+    place["object"]["eTag"] = etag.trim_matches('"').into();
+    notification.to_string()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_long_file_makes_way_after_its_turn_and_counts_in_the_end() {
     let product = Product::start().await;
@@ -96,16 +107,11 @@ async fn a_long_file_makes_way_after_its_turn_and_counts_in_the_end() {
             format!("date,delay,distance,origin,destination\n{rows}").into_bytes(),
         )
         .await;
-    let sample: Value = SAMPLE.parse().unwrap();
-    let mut notification: Value = sample["Records"][0]["body"].text().parse().unwrap();
-    let place = &mut notification["Records"][0]["s3"];
-    place["bucket"]["name"] = BUCKET.into();
-    place["object"]["key"] = key.as_str().into();
-    place["object"]["eTag"] = etag.trim_matches('"').into();
+    let notification = notification(&key, &etag);
 
     let function = loader(&product).await;
     product.send_message(QUEUE, "another's").await;
-    load(&function, &notification.to_string()).await;
+    load(&function, &notification).await;
     assert_eq!(
         flights_counted(&airline).await.1,
         PART,
@@ -119,6 +125,50 @@ async fn a_long_file_makes_way_after_its_turn_and_counts_in_the_end() {
     load(&function, rest["Body"].text()).await;
     assert_eq!(flights_counted(&airline).await.1, ROWS);
     assert_eq!(state(&airline, &key).await, ("finished".into(), ROWS));
+    function.stop().await;
+    product.stop().await;
+}
+
+/// With the attributes that are added, fewer rows are held at once, so that the file is cut elsewhere.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_count_once_when_the_definition_is_replaced_and_the_message_comes_again() {
+    let product = Product::start().await;
+    let user = product.client().await;
+    let number = |number: i32| json!({ "name": format!("n{number}"), "type": "decimal" });
+    let mut attributes = vec![
+        json!({ "name": "a", "type": "text" }),
+        json!({ "name": "b", "type": "text" }),
+    ];
+    attributes.extend((0..18).map(number));
+    let mut entity = json!({ "code": "Wide", "domain": "test", "time": "at", "attributes": attributes });
+    user.post("/v1/entities", &entity).await.created();
+    let kpi = json!({ "code": "WIDE", "name": "Wide", "formula": "COUNT(Wide)" });
+    user.post("/v1/kpis", &kpi).await.created();
+    let row = format!("2026-03-28T10:00:00Z,{},{}\n", "a".repeat(400), "b".repeat(400));
+    let rows = row.repeat(usize::try_from(ROWS).unwrap());
+    let key = format!("{}/Wide/wide.csv", user.client);
+    let etag = product
+        .put_object_in(BUCKET, &key, format!("at,a,b\n{rows}").into_bytes())
+        .await;
+    let notification = notification(&key, &etag);
+
+    let function = loader(&product).await;
+    product.send_message(QUEUE, "another's").await;
+    load(&function, &notification).await;
+    assert_eq!(state(&user, &key).await, ("writing".into(), PART));
+    let read = user.get("/v1/entities/Wide").await.ok();
+    let added = (18..22).map(number);
+    entity["attributes"].as_array_mut().unwrap().extend(added);
+    user.put("/v1/entities/Wide", &entity).if_match(read.etag()).await.ok();
+    // As if the function had been killed: the rest, which waits too, is not what comes.
+    rest(&product).await;
+    load(&function, &notification).await;
+    assert_eq!(state(&user, &key).await, ("finished".into(), ROWS));
+    let value = user
+        .get("/v1/kpis/WIDE/value?period=day&at=2026-03-28T10:00:00Z")
+        .await
+        .ok();
+    assert_eq!(value["facts"], ROWS, "{value}");
     function.stop().await;
     product.stop().await;
 }

@@ -2,7 +2,6 @@
 //! `ingest-events`.
 
 mod body;
-mod quota;
 
 use anyhow::Result;
 use api::ingest::{self, Accepted, EventSource, QueuedEvents};
@@ -12,12 +11,11 @@ use axum::{Json, Router};
 use platform::extract::{Authorized, Body, Path};
 use platform::http::Routes;
 use platform::queue::{MAX_MESSAGE_BYTES, Queue};
+use platform::quota::Quota;
 use platform::{Problem, environment, idempotency};
 use registry::Registry;
 use serde_json::value::RawValue;
 use uuid::Uuid;
-
-use crate::quota::Quota;
 
 /// The most events of one request. At the usual 100 to 200 bytes each they fill a fifth of a message.
 pub const MAX_EVENTS: usize = 1_000;

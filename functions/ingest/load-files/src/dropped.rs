@@ -16,18 +16,8 @@ pub(crate) struct Dropped {
     pub(crate) key: String,
     /// What tells its bytes from others.
     pub(crate) etag: String,
-    /// What tells this time that it was put from others, also of the same bytes; empty where S3 does not say.
-    pub(crate) version: String,
-    /// What earlier turns have loaded of it.
-    pub(crate) done: Done,
-}
-
-/// How much of a file is loaded. Where its parts end depends on the entity's definition, which may be replaced between two turns: the rows say where the
-/// next part begins, and the number of parts what it is called.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Done {
-    pub(crate) parts: usize,
-    pub(crate) rows: usize,
+    /// What tells this time that it was put from others, also of the same bytes: later ones are greater. Empty where S3 does not say.
+    pub(crate) sequencer: String,
 }
 
 /// The body of a message from S3, or of one that tells of the rest of a file.
@@ -38,11 +28,6 @@ struct Notification {
     event: Option<String>,
     #[serde(default)]
     records: Vec<S3EventRecord>,
-    /// Parts and rows of the first object that are loaded already.
-    #[serde(default)]
-    parts_loaded: usize,
-    #[serde(default)]
-    rows_loaded: usize,
 }
 
 /// The objects that a message tells of; none in S3's test of the queue.
@@ -62,19 +47,11 @@ pub(crate) fn dropped(body: &str) -> Result<Vec<Dropped>> {
         Ok(Dropped {
             bucket,
             key: decoded(&key),
-            version: format!("{etag}/{sequencer}"),
-            etag,
-            done: Done::default(),
+            etag: etag.trim_matches('"').to_owned(),
+            sequencer,
         })
     };
-    let mut objects: Vec<Dropped> = notification.records.into_iter().map(object).collect::<Result<_>>()?;
-    if let Some(first) = objects.first_mut() {
-        first.done = Done {
-            parts: notification.parts_loaded,
-            rows: notification.rows_loaded,
-        };
-    }
-    Ok(objects)
+    notification.records.into_iter().map(object).collect()
 }
 
 /// An object's key: S3 writes it into its events as forms do, a space as a plus.
@@ -95,8 +72,12 @@ pub(crate) fn address(key: &str) -> Result<Address<'_>> {
     let (Some(client), Some(entity), Some(_name)) = (parts.next(), parts.next(), parts.next()) else {
         bail!("the key {key:?} is not of the form client/Entity/name");
     };
-    let client = client
+    let id: Uuid = client
         .parse()
         .with_context(|| format!("the key {key:?} does not begin with a client's id"))?;
-    Ok(Address { client, entity })
+    // Other spellings are other folders, which nobody would find when the client goes.
+    if id.to_string() != client {
+        bail!("the key {key:?} does not begin with a client's id as it is written: {id}");
+    }
+    Ok(Address { client: id, entity })
 }

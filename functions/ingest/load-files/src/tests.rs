@@ -1,8 +1,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+use archive::{Chunks, Format};
 use serde_json::{Value, json};
+use series::Mapper;
 
 use super::*;
+use crate::rows::guarded;
 
 const FILE: &str = include_str!("../../../../events/ingest/load-files.json");
 const TEST: &str = include_str!("../../../../events/ingest/load-files.test-event.json");
@@ -33,7 +36,10 @@ fn a_notification_tells_of_its_objects() {
     for (body, key) in cases {
         let bucket = "analytics-engine-incoming-dev-000000000000".to_owned();
         let objects = dropped(&body).unwrap();
-        assert!(!objects[0].version.is_empty(), "{body}");
+        assert!(
+            !objects[0].etag.is_empty() && !objects[0].sequencer.is_empty(),
+            "{body}"
+        );
         assert_eq!([(&objects[0].bucket, &objects[0].key)], [(&bucket, &key)], "{body}");
     }
 }
@@ -64,17 +70,17 @@ fn keys_name_a_client_and_an_entity() {
     let key = format!("{client}/Flight/2026/03/a.csv");
     let found = address(&key).unwrap();
     assert_eq!((found.client, found.entity), (client, "Flight"));
-    for key in ["a.csv", "Flight/a.csv", "ours/Flight/a.csv", &format!("{client}/a.csv")] {
+    let spelled = [
+        format!("{client}/a.csv"),
+        format!("{}/Flight/a.csv", client.simple()),
+        format!("{}/Flight/a.csv", client.urn()),
+        format!("{}/Flight/a.csv", client.braced()),
+        "018F4E2A-7C1B-7D3E-9A52-3F6F1C2A5201/Flight/a.csv".to_owned(),
+    ];
+    let others = ["a.csv", "Flight/a.csv", "ours/Flight/a.csv"];
+    for key in others.into_iter().chain(spelled.iter().map(String::as_str)) {
         assert!(address(key).is_err(), "{key}");
     }
-}
-
-#[test]
-fn a_refusal_is_told_once_per_version_of_a_file() {
-    let (client, key) = (Uuid::from_u128(7), "a/Flight/a.csv");
-    let id = |version: &str| batch_id(client, key, version, REFUSED);
-    assert_eq!(id("one"), id("one"));
-    assert_ne!(id("one"), id("two"));
 }
 
 #[test]
@@ -87,31 +93,21 @@ fn a_reader_that_panics_is_a_file_that_can_not_be_read() {
 }
 
 #[test]
-fn the_rest_of_a_file_is_told_by_the_objects_and_what_is_loaded() {
+fn the_rest_of_a_file_is_told_by_the_objects() {
     let mut notification: Value = serde_json::from_str(&body(FILE)).unwrap();
-    let first = notification["Records"][0].clone();
-    let mut second = first.clone();
+    let mut second = notification["Records"][0].clone();
     second["s3"]["object"]["key"] = "a/Flight/second.csv".into();
     notification["Records"].as_array_mut().unwrap().push(second);
+    // As a version before wrote it.
+    notification["PartsLoaded"] = 7.into();
     let whole = notification.to_string();
-    for (position, parts, expected) in [
-        (0, 7, vec![("flights-2026-03-01.csv", 7), ("second.csv", 0)]),
-        (1, 1, vec![("second.csv", 1)]),
+    for (position, expected) in [
+        (0, vec!["flights-2026-03-01.csv", "second.csv"]),
+        (1, vec!["second.csv"]),
     ] {
-        let done = |parts: usize| Done {
-            parts,
-            rows: parts * 1_000,
-        };
-        let rest = turn::rest(&whole, position, done(parts)).unwrap();
-        let told = dropped(&rest).unwrap();
-        let told: Vec<_> = told
-            .iter()
-            .map(|file| (file.key.rsplit('/').next().unwrap(), file.done))
-            .collect();
-        let expected: Vec<_> = expected.into_iter().map(|(name, parts)| (name, done(parts))).collect();
+        let told = dropped(&turn::rest(&whole, position).unwrap()).unwrap();
+        let told: Vec<_> = told.iter().map(|file| file.key.rsplit('/').next().unwrap()).collect();
         assert_eq!(told, expected);
-        let again = turn::rest(&rest, 0, done(parts + 1)).unwrap();
-        assert_eq!(dropped(&again).unwrap()[0].done, done(parts + 1), "a rest has a rest");
     }
 }
 
@@ -143,4 +139,11 @@ fn a_part_begins_where_the_one_before_ended_however_parts_are_cut() {
         assert_eq!((rest.facts.len(), rest.is_empty()), (rest.positions.len(), begin == 40));
         assert!(rest.is_empty() || rest.end() == 40);
     }
+    for (most, end) in [(0, 0), (1, 3), (2, 6), (13, 39)] {
+        let mut beginning = chunk();
+        assert!(beginning.end_after_refused(most), "{most}");
+        assert_eq!((beginning.refused.len(), beginning.end()), (most, end));
+        assert_eq!(beginning.positions.len(), end - most, "each row before counts");
+    }
+    assert!(!chunk().end_after_refused(14), "there are 13");
 }

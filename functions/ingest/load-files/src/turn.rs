@@ -7,8 +7,6 @@ use anyhow::{Context as _, Result};
 use platform::queue::Queue;
 use serde_json::Value;
 
-use crate::dropped::Done;
-
 /// How long a file goes on when something else waits.
 #[derive(Clone, Copy)]
 pub(crate) struct Turn {
@@ -42,14 +40,12 @@ impl Turn {
     }
 }
 
-/// The message that tells of the rest: the objects from a position on, of whose first so much is loaded.
-pub(crate) fn rest(body: &str, position: usize, done: Done) -> Result<String> {
+/// The message that tells of the rest: the objects from a position on. How far the first of them is loaded is kept with its batch.
+pub(crate) fn rest(body: &str, position: usize) -> Result<String> {
     let mut notification: Value = serde_json::from_str(body).context("the message is no JSON")?;
     let records = notification["Records"]
         .as_array_mut()
         .context("the message tells of no objects")?;
     records.drain(..position.min(records.len()));
-    notification["PartsLoaded"] = done.parts.into();
-    notification["RowsLoaded"] = done.rows.into();
     Ok(notification.to_string())
 }

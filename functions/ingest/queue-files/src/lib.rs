@@ -90,10 +90,11 @@ fn files(body: &str) -> Result<Vec<(String, String)>> {
     records.iter().map(message).collect()
 }
 
-/// The client that an object's key begins with. S3 writes keys as forms do, which leaves a client's id as it is.
+/// The client that an object's key begins with, in the one spelling that is a client's folder. S3 writes keys as forms do, which leaves that as it is.
 fn group(key: &str) -> String {
-    let client = key.split('/').next().and_then(|client| client.parse::<Uuid>().ok());
-    client.map_or_else(|| NOBODY.to_owned(), |client| client.to_string())
+    let folder = key.split('/').next().unwrap_or_default();
+    let is_client = folder.parse::<Uuid>().is_ok_and(|client| client.to_string() == folder);
+    if is_client { folder } else { NOBODY }.to_owned()
 }
 
 #[cfg(test)]
@@ -125,6 +126,21 @@ mod tests {
             );
         }
         assert_eq!(files.len(), 2);
+    }
+
+    #[test]
+    fn only_the_folder_of_a_client_is_its_group() {
+        let client = Uuid::from_u128(0xabc);
+        assert_eq!(group(&format!("{client}/Flight/a.csv")), client.to_string());
+        let upper = client.to_string().to_uppercase();
+        for other in [
+            upper,
+            client.simple().to_string(),
+            client.urn().to_string(),
+            client.braced().to_string(),
+        ] {
+            assert_eq!(group(&format!("{other}/Flight/a.csv")), NOBODY, "{other}");
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use platform::extract::{Authorized, Path, Query};
 use platform::http::{MAX_ANSWER_BYTES, Routes, payload_bytes};
 use platform::queue::Queue;
+use platform::quota::Quota;
 use platform::{Problem, clock, environment};
 use records::batches::{self, BatchReport};
 use records::dead_letters::{self, Wanted};
@@ -31,6 +32,7 @@ pub struct Context {
     database: Database,
     registry: Registry,
     queue: Queue,
+    quota: Quota,
 }
 
 impl Context {
@@ -40,12 +42,14 @@ impl Context {
     /// When a variable is missing or malformed.
     pub async fn from_environment() -> Result<Self> {
         let database = platform::database::from_environment()?.with_timeouts(Timeouts::REQUEST);
+        let registry = Registry::connect_to(
+            &platform::aws_configuration().await,
+            environment::required("REGISTRY_TABLE")?,
+        );
         Ok(Self {
             database,
-            registry: Registry::connect_to(
-                &platform::aws_configuration().await,
-                environment::required("REGISTRY_TABLE")?,
-            ),
+            quota: Quota::new(registry.clone()),
+            registry,
             queue: Queue::from_environment("EVENTS_QUEUE_URL").await?,
         })
     }
@@ -254,6 +258,7 @@ async fn replay(
         Problem::invalid("the original is not a JSON event: it is a broken line or a file's key")
             .hint("send the corrected event or drop the corrected file instead")
     })?;
+    context.quota.take(caller.client, 1).await?;
     context.queue.send_in_group(caller.client, message).await?;
     dead_letters::mark_replayed(&context.database, caller.client, id, batch_id)
         .await

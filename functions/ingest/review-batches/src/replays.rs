@@ -39,6 +39,7 @@ pub(crate) async fn replay(
             replayed.push((letter.id, replay_of(letter.id)));
         }
     }
+    context.quota.take(caller.client, messages.len()).await?;
     stream::iter(messages.into_iter().map(Ok))
         .try_for_each_concurrent(SENT_AT_ONCE, |message| {
             context.queue.send_in_group(caller.client, message)

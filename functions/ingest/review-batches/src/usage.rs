@@ -19,7 +19,7 @@ pub(crate) async fn read(
     let (registry, client) = (&context.registry, caller.client);
     let now = clock::now();
     let (stored, limits, taken, live) = tokio::join!(
-        usage::of_client(&context.database, client),
+        usage::of_client(&context.database, client, now),
         registry.limits(client),
         registry.events_taken(client, now),
         registry.usage(client, now)
@@ -41,6 +41,10 @@ pub(crate) async fn read(
         facts: Used {
             used: counted(stored.facts),
             limit: limits.facts,
+        },
+        dead_letters: Used {
+            used: counted(stored.letters),
+            limit: limits.letters,
         },
         entities: Used {
             used: counted(stored.entities),

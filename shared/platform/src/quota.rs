@@ -7,10 +7,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use platform::{Problem, clock};
+use http::StatusCode;
 use registry::Registry;
-use registry::quotas::{Limits, seconds_left};
+use registry::quotas::{Limits, UsedUp, seconds_left};
 use uuid::Uuid;
+
+use crate::{Problem, clock};
 
 /// How long the registry may take: a request is answered within some 10 ms otherwise.
 const WITHIN: Duration = Duration::from_millis(500);
@@ -21,17 +23,20 @@ const KEPT: Duration = Duration::from_secs(30);
 /// Clients whose limits are kept: 100 bytes each.
 const MAX_KEPT: usize = 10_000;
 
-/// Seconds after which a client whose facts are used up may come back: they are counted anew every few minutes.
-const RETRY_FACTS: u16 = 300;
+/// Seconds after which a client that has used up what is counted may come back: it is counted anew every few minutes.
+const RETRY_COUNTED: u16 = 300;
 
+/// What clients may send; clones share what they know.
 #[derive(Clone)]
-pub(crate) struct Quota {
+pub struct Quota {
     registry: Registry,
     kept: Arc<Mutex<HashMap<Uuid, (Instant, Limits)>>>,
 }
 
 impl Quota {
-    pub(crate) fn new(registry: Registry) -> Self {
+    /// By this registry.
+    #[must_use]
+    pub fn new(registry: Registry) -> Self {
         Self {
             registry,
             kept: Arc::default(),
@@ -41,8 +46,8 @@ impl Quota {
     /// Counts so many events of a client.
     ///
     /// # Errors
-    /// 429 when it has sent as many as it may in this minute, 403 when it has as many facts as it may.
-    pub(crate) async fn take(&self, client: Uuid, events: usize) -> Result<(), Problem> {
+    /// 429 when it has sent as many as it may in this minute, 403 when it has as many facts or dead letters as it may.
+    pub async fn take(&self, client: Uuid, events: usize) -> Result<(), Problem> {
         let checked = tokio::time::timeout(WITHIN, self.check(client, events)).await;
         match checked {
             Ok(Ok(checked)) => checked,
@@ -59,8 +64,8 @@ impl Quota {
 
     async fn check(&self, client: Uuid, events: usize) -> registry::Result<Result<(), Problem>> {
         let limits = self.limits(client).await?;
-        if limits.facts_counted >= limits.facts {
-            return Ok(Err(facts_used_up(&limits)));
+        if let Some(used_up) = limits.used_up() {
+            return Ok(Err(refusal(used_up, &limits)));
         }
         let now = clock::now();
         let events = u64::try_from(events).unwrap_or(u64::MAX);
@@ -102,18 +107,38 @@ fn minute_used_up(limits: &Limits, seconds: u16) -> Problem {
         ))
 }
 
-fn facts_used_up(limits: &Limits) -> Problem {
-    let Limits {
-        facts, facts_counted, ..
-    } = limits;
-    Problem::new(
-        axum::http::StatusCode::FORBIDDEN,
-        "quota-used-up",
-        "Quota used up",
-        format!("facts: your organisation has {facts_counted} facts, and may have {facts}"),
-    )
-    .hint("nothing of this request was queued: ask your provider for more; GET /v1/usage shows what is used")
-    .retry_after(RETRY_FACTS)
+/// What is said of a quota that is used up, and the way out.
+#[must_use]
+pub fn told(used_up: UsedUp, limits: &Limits) -> (String, &'static str) {
+    match used_up {
+        UsedUp::Facts => (
+            format!(
+                "facts: {} facts of your organisation were accepted, and {} may be",
+                limits.facts_counted, limits.facts
+            ),
+            "ask your provider for more",
+        ),
+        UsedUp::Letters => (
+            format!(
+                "dead_letters: your organisation has {} dead letters, and may have {}",
+                limits.letters_counted, limits.letters
+            ),
+            "mend what is sent; each letter is kept for 35 days, and your provider can allow more",
+        ),
+    }
+}
+
+fn refusal(used_up: UsedUp, limits: &Limits) -> Problem {
+    let (detail, way_out) = told(used_up, limits);
+    let (name, title) = match used_up {
+        UsedUp::Facts => ("quota-used-up", "Quota used up"),
+        UsedUp::Letters => ("dead-letters-used-up", "Too many dead letters"),
+    };
+    Problem::new(StatusCode::FORBIDDEN, name, title, detail)
+        .hint(format!(
+            "nothing of this request was queued: {way_out}; GET /v1/usage shows what is used"
+        ))
+        .retry_after(RETRY_COUNTED)
 }
 
 #[cfg(test)]
@@ -126,10 +151,13 @@ mod tests {
             events_per_minute: 60,
             facts: 10,
             facts_counted: 11,
+            letters: 20,
+            letters_counted: 21,
         };
         for (problem, status, name, retry) in [
             (minute_used_up(&limits, 7), 429, "events_per_minute", 7),
-            (facts_used_up(&limits), 403, "facts", RETRY_FACTS),
+            (refusal(UsedUp::Facts, &limits), 403, "facts", RETRY_COUNTED),
+            (refusal(UsedUp::Letters, &limits), 403, "dead_letters", RETRY_COUNTED),
         ] {
             assert_eq!((problem.status, problem.retry_after), (status, Some(retry)));
             assert!(problem.detail.starts_with(name), "{}", problem.detail);

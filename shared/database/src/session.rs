@@ -212,6 +212,15 @@ impl Session {
         self.query(&sql, &[]).await.map(drop)
     }
 
+    /// Leaves each further statement so long at most, until the connection goes back to the pool.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn limit_statements(&self, limit: Duration) -> Result<(), Error> {
+        let sql = format!("SET statement_timeout = {}", limit.as_millis());
+        self.batch(&sql).await
+    }
+
     /// The bare client, for the migration runner.
     pub(crate) fn client(&mut self) -> &mut tokio_postgres::Client {
         &mut self.object

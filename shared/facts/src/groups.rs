@@ -36,11 +36,17 @@ pub(crate) struct Touched {
     pub(crate) to: Timestamp,
 }
 
-/// Stops the groupings that have too many groups in a day in which their entity changed. The whole is never one of them.
+/// Stops the groupings that have too many groups in a day in which their entity changed, or in a bucket of another level of such a day. The whole is never one
+/// of them.
 ///
 /// # Errors
 /// When a statement fails.
-pub(crate) async fn stop_crowded(session: &Session, volume: &Volume, touched: &[Touched]) -> Result<(), Error> {
+pub(crate) async fn stop_crowded(
+    session: &Session,
+    volume: &Volume,
+    level: Level,
+    touched: &[Touched],
+) -> Result<(), Error> {
     let sql = format!(
         "SELECT r.client_id, r.entity_id, days.grouping_id, max(days.groups) AS groups
          FROM unnest($1::uuid[], $2::int[], $3::timestamptz[], $4::timestamptz[]) AS r (client_id, entity_id, from_time, to_time)
@@ -50,7 +56,7 @@ pub(crate) async fn stop_crowded(session: &Session, volume: &Volume, touched: &[
                  AND d.bucket >= time_bucket('1 day', r.from_time) AND d.bucket < r.to_time
              GROUP BY d.grouping_id, d.bucket HAVING count(*) > $5
          ) AS days GROUP BY r.client_id, r.entity_id, days.grouping_id",
-        volume.rollup(Level::Day)
+        volume.rollup(level)
     );
     let clients: Vec<Uuid> = touched.iter().map(|touched| touched.client).collect();
     let entities: Vec<i32> = touched.iter().map(|touched| touched.entity).collect();

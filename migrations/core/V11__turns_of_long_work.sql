@@ -27,6 +27,8 @@ ALTER TABLE core.moves
 
 -- Why a grouping is kept no longer, where that is not the number of its groups.
 ALTER TABLE core.stopped_groupings ADD COLUMN reason text;
+-- Who gives a filling up has what was filled cleared by the upkeep.
+GRANT INSERT ON core.stopped_groupings TO analytics_app;
 
 -- When a range was last tried to be refreshed (Community edition).
 ALTER TABLE core.stale_ranges ADD COLUMN tried_at timestamptz;

@@ -181,3 +181,61 @@ async fn who_fails_in_the_upkeep_comes_after_all_others() {
     })
     .await;
 }
+
+/// Two hours apart over six weeks.
+fn far_apart() -> Vec<Value> {
+    let last = at("2026-04-01T12:00:00Z");
+    let time = |number: i64| (last - SignedDuration::from_hours(2 * number)).to_string();
+    let sale = |number: i64| sale(&format!("r{number}"), &time(number), "5.5", 1);
+    (0..500).map(sale).collect()
+}
+
+#[tokio::test]
+async fn a_commit_of_many_times_leaves_few_ranges_and_all_are_refreshed() {
+    in_every_shop(&[], async |shop| {
+        let plain = shop.database.plain().await.unwrap();
+        let is_community = shop.database.app.session().await.unwrap().edition().await.unwrap() == Edition::Community;
+        shop.sell(shop.theirs, &far_apart()[..9]).await;
+        shop.compact("2026-04-02T00:00:00Z").await;
+        let ranges = async || -> i64 {
+            let sql = "SELECT count(*) FROM core.stale_ranges";
+            plain.query_one(sql, &[]).await.unwrap().get(0)
+        };
+        assert_eq!(ranges().await, 0);
+        shop.sell(shop.ours, &far_apart()).await;
+        assert_eq!(ranges().await, if is_community { 16 } else { 0 });
+        let before = check(shop, shop.ours, "UTC", "far apart").await;
+        // Who asks for an hour holds nothing that lags at other times.
+        let sql = "SELECT count(*) FROM core.stale_ranges_within(ARRAY[$1::uuid], ARRAY['2026-04-01T11:00:00Z'::timestamptz], ARRAY['2026-04-01T12:00:00Z'::timestamptz])";
+        let of_an_hour: i64 = plain.query_one(sql, &[&shop.ours]).await.unwrap().get(0);
+        assert!(of_an_hour <= 1, "{of_an_hour}");
+        let refreshed = compact::run(&shop.database.owner, at("2026-04-02T00:00:00Z")).await.unwrap().refreshed;
+        assert_eq!((refreshed, ranges().await), (if is_community { 16 } else { 0 }, 0));
+        assert_eq!(check(shop, shop.ours, "UTC", "far apart").await, before);
+        before
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_volume_that_can_not_be_refreshed_keeps_no_other_and_its_ranges_stay() {
+    in_every_shop(&[], async |shop| {
+        shop.sell(shop.ours, &[sale("r1", "2026-03-28T09:00:00Z", "5", 1)]).await;
+        let (owner, now) = (&shop.database.owner, at("2026-04-01T00:00:00Z"));
+        if owner.session().await.unwrap().edition().await.unwrap() == Edition::Community {
+            let plain = shop.database.plain().await.unwrap();
+            // First in the line, and of a volume that is none.
+            let broken = "UPDATE core.stale_ranges SET id = id + 1; INSERT INTO core.stale_ranges (id, volume, client_id, entity_id, from_time, to_time)
+                OVERRIDING SYSTEM VALUE VALUES (1, 'volume_9', gen_random_uuid(), 1, '2026-03-28', '2026-03-29')";
+            plain.batch_execute(broken).await.unwrap();
+            for _ in 0..2 {
+                assert!(compact::run_until(owner, now, Instant::now() + Duration::from_secs(60)).await.is_err());
+                let left = plain.query("SELECT volume FROM core.stale_ranges", &[]).await.unwrap();
+                let left: Vec<&str> = left.iter().map(|row| row.get(0)).collect();
+                assert_eq!(left, ["volume_9"]);
+            }
+        }
+        shop.by_client("SALES", range()).await
+    })
+    .await;
+}

@@ -1,13 +1,11 @@
 -- Moves closed buckets of some entities' partials up to every level, merged with what is there: delete below, insert above, in one statement and so in
 -- one transaction. $1 and $2 bound the buckets that are moved, $3 are the clients, $4 their entities, of which each is one client's; $5 is how many groups
--- of a day are too many. A grouping that is still being filled stays. Each grouping that has too many groups by now is a row of the answer.
+-- of a day are too many. A grouping that is still being filled stays, and so does one that is kept no longer. Each grouping that has too many groups by now is
+-- a row of the answer.
 WITH moved AS (
     DELETE FROM {{partials}} AS part
     WHERE part.bucket >= $1 AND part.bucket < $2 AND part.client_id = ANY ($3) AND part.entity_id = ANY ($4)
-        AND NOT EXISTS (
-            SELECT FROM core.fillings f
-            WHERE f.client_id = part.client_id AND f.entity_id = part.entity_id AND f.grouping_id = part.grouping_id
-        )
+        AND {{movable}}{{part}}
     RETURNING part.*
 ), kept AS (
     INSERT INTO {{history}} SELECT moved.*, clock_timestamp() FROM moved

@@ -226,6 +226,9 @@ pub enum GroupingState {
         groups: i64,
         /// Groups that a day may have.
         most: i64,
+        /// Why, where that is not the number of its groups, and what to do.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
         /// When it was stopped.
         #[schema(value_type = String, format = DateTime)]
         since: Timestamp,

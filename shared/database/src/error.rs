@@ -135,6 +135,13 @@ impl Error {
         error.code().is_some_and(is_of_row)
     }
 
+    /// Whether the schema lacks what the statement names, as between a deployment and its migration: a table, a column, a function or a schema.
+    #[must_use]
+    pub fn is_of_schema(&self) -> bool {
+        const OF_SCHEMA: [&str; 4] = ["42P01", "42703", "42883", "3F000"];
+        self.code().is_some_and(|code| OF_SCHEMA.contains(&code))
+    }
+
     /// What kind of error it is, without a name or a value of anybody's.
     #[must_use]
     pub fn kind(&self) -> String {

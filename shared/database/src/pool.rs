@@ -41,7 +41,7 @@ impl Timeouts {
 
     /// How long an answer is waited for: the server itself says that the time is over, unless it stands still.
     fn answer(self) -> Duration {
-        self.statement + Duration::from_secs(1)
+        self.statement + ANSWER_MARGIN
     }
 
     fn settings(self) -> String {
@@ -192,6 +192,9 @@ impl Database {
 /// How long an answer is waited for where no time limits are set: no function may run for longer than fifteen minutes, and one has a minute left to say
 /// what did not answer.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(14 * 60);
+
+/// How much longer than a statement may take its answer is waited for.
+pub(crate) const ANSWER_MARGIN: Duration = Duration::from_secs(1);
 
 /// How long a connection may take until it can be used.
 pub(crate) const CONNECT_WITHIN: Duration = Duration::from_secs(5);

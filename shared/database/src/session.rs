@@ -13,6 +13,7 @@ use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Row, Statement};
 
+use crate::pool::ANSWER_MARGIN;
 use crate::row::{self, FromRow};
 use crate::transaction::Scope;
 use crate::{CopyIn, Edition, Error, Residence};
@@ -199,17 +200,27 @@ impl Session {
         self.execute(sql, &[&name]).await.map(drop)
     }
 
-    /// Leaves each of the next statements of the running transaction what is left of `limit` since the transaction began. Asked
-    /// again before every statement that may wait or work for long, it bounds the transaction as a whole.
+    /// Leaves each of the next statements of the running transaction what is left of `limit` since the transaction began, and no more than any statement may
+    /// take. Asked again before every statement that may wait or work for long, it bounds the transaction as a whole.
     ///
     /// # Errors
     /// When the statement fails.
     pub async fn limit_transaction(&self, limit: Duration) -> Result<(), Error> {
         let sql = format!(
-            "SELECT set_config('statement_timeout', greatest(1, {} - round(extract(epoch FROM clock_timestamp() - now()) * 1000))::text, true)",
+            "SELECT set_config('statement_timeout', greatest(1, least({}, {} - round(extract(epoch FROM clock_timestamp() - now()) * 1000)))::text, true)",
+            self.answer_within.saturating_sub(ANSWER_MARGIN).as_millis(),
             limit.as_millis()
         );
         self.query(&sql, &[]).await.map(drop)
+    }
+
+    /// Leaves each further statement so long at most, until the connection goes back to the pool.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn limit_statements(&self, limit: Duration) -> Result<(), Error> {
+        let sql = format!("SET statement_timeout = {}", limit.as_millis());
+        self.batch(&sql).await
     }
 
     /// The bare client, for the migration runner.

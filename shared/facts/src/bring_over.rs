@@ -81,9 +81,6 @@ async fn entity(session: &Session, volume: &Volume, row: EntityRow) -> Result<()
             session.execute(&sql, &[&client, &id, &NUMBER]).await?;
         }
     }
-    if session.edition().await? == Edition::Community {
-        stale(session, client, &placed.place).await?;
-    }
     let sql = "UPDATE core.entities SET volume = $3, layout = $4, schema_name = NULL, relation_name = NULL WHERE client_id = $1 AND id = $2";
     session
         .execute(sql, &[&client, &id, &volume.name(), &json(&*placed.place.layout)?])
@@ -94,6 +91,9 @@ async fn entity(session: &Session, volume: &Volume, row: EntityRow) -> Result<()
         volume.facts()
     );
     session.execute(&sql, &[&client, &id, &NUMBER]).await?;
+    if session.edition().await? == Edition::Community {
+        stale(session, client, &placed.place).await?;
+    }
     let sql = "INSERT INTO core.commits (client_id, entity_id, batch_number) VALUES ($1, $2, $3)";
     session.execute(sql, &[&client, &id, &NUMBER]).await.map(drop)
 }

@@ -11,6 +11,10 @@ use crate::clock::Numbered;
 use crate::copy::timestamp;
 use crate::place::Placed;
 
+/// Most ranges in which a commit says that aggregates lag (Community edition): a day with its hours apart has twenty-four, and a flood of commits that each
+/// touch a thousand times must not leave a thousand rows each for every question to look at.
+pub(crate) const MAX_RANGES: usize = 16;
+
 /// What `NOTIFY facts` tells of a commit.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Committed {
@@ -55,7 +59,7 @@ pub(crate) async fn tell(
             .await?;
     }
     if session.edition().await? == Edition::Community {
-        let (from, to) = unzipped(ranges(minutes, HOUR_US));
+        let (from, to) = unzipped(fewer(&ranges(minutes, HOUR_US), MAX_RANGES));
         session
             .execute(
                 "INSERT INTO core.stale_ranges (volume, client_id, entity_id, from_time, to_time)
@@ -91,9 +95,51 @@ fn ranges(minutes: &BTreeSet<i64>, bridged_us: i64) -> Vec<(i64, i64)> {
     ranges
 }
 
+/// At most so many ranges, at least one, that cover the same: the shortest gaps between them are bridged.
+fn fewer(ranges: &[(i64, i64)], most: usize) -> Vec<(i64, i64)> {
+    let gap = |at: usize| ranges[at].0 - ranges[at - 1].1;
+    let mut cuts: Vec<usize> = (1..ranges.len()).collect();
+    cuts.sort_by_key(|at| std::cmp::Reverse(gap(*at)));
+    cuts.truncate(most.saturating_sub(1));
+    cuts.sort_unstable();
+    let begins = [0].into_iter().chain(cuts.iter().copied());
+    let ends = cuts.iter().copied().chain([ranges.len()]);
+    let bridged = begins
+        .zip(ends)
+        .filter_map(|(begin, end)| ranges.get(begin..end)?.first().zip(ranges[begin..end].last()));
+    bridged.map(|(first, last)| (first.0, last.1)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_shortest_gaps_are_bridged_until_ranges_are_few() {
+        for (name, ranges, most, expected) in [
+            ("none", vec![], 3, vec![]),
+            ("few", vec![(0, 1), (5, 6), (9, 11)], 3, vec![(0, 1), (5, 6), (9, 11)]),
+            ("one too many", vec![(0, 1), (5, 6), (9, 11)], 2, vec![(0, 1), (5, 11)]),
+            ("one is all", vec![(0, 1), (5, 6), (9, 11)], 1, vec![(0, 11)]),
+            (
+                "gaps alike",
+                vec![(0, 1), (2, 3), (4, 5), (9, 10)],
+                2,
+                vec![(0, 5), (9, 10)],
+            ),
+        ] {
+            assert_eq!(fewer(&ranges, most), expected, "{name}");
+        }
+        let far: Vec<(i64, i64)> = (0..1_000)
+            .map(|at| (at * 2 * HOUR_US, at * 2 * HOUR_US + MINUTE_US))
+            .collect();
+        let few = fewer(&far, MAX_RANGES);
+        assert_eq!(few.len(), MAX_RANGES);
+        assert!(
+            far.iter()
+                .all(|(from, to)| few.iter().any(|few| few.0 <= *from && *to <= few.1))
+        );
+    }
 
     #[test]
     fn near_minutes_become_one_range() {

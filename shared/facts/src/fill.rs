@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::copy::timestamp;
 use crate::count::{self, count_on};
+use crate::groups::stop_filling;
 use crate::notifications::definitions_changed;
 use crate::place::{Place, Placed, writers_lock};
 use crate::states::from_facts;
@@ -18,6 +19,10 @@ use crate::work::{After, MAX_STEP_TIME};
 
 /// Facts of one step: 10 to 50 ms of the server, and so long a batch of the same entity may wait. A bucket that has more is one step.
 pub const MAX_STEP: i64 = 5_000;
+
+/// How often in a row a filling may fail before its grouping is kept no longer. A run tries it once, so that is in twenty minutes at least: what passes by
+/// itself has passed by then.
+pub const MAX_FAILURES: i32 = 20;
 
 /// Facts that are filled within the change of the definition itself.
 pub const MAX_AT_ONCE: i64 = MAX_STEP;
@@ -81,21 +86,20 @@ pub async fn begin(
     Ok(false)
 }
 
-/// Gives up the groupings of an entity that are being filled, in the transaction that takes them out of its definition and under the writers' lock. Returns
-/// their numbers.
+/// Gives up the groupings of an entity that are being filled, in the transaction that takes them out of its definition and under the writers' lock. The upkeep
+/// clears what was filled of them: however much that is, no request waits for it. Returns their numbers.
 ///
 /// # Errors
 /// When a statement fails.
 pub async fn give_up(session: &Session, client: Uuid, place: &Place) -> Result<Vec<i16>, Error> {
-    let sql = "DELETE FROM core.fillings WHERE client_id = $1 AND entity_id = $2 RETURNING grouping_id";
+    let sql = "WITH gone AS (
+             DELETE FROM core.fillings WHERE client_id = $1 AND entity_id = $2 RETURNING grouping_id
+         ), stopped AS (
+             INSERT INTO core.stopped_groupings (client_id, entity_id, grouping_id, groups, is_written) SELECT $1, $2, grouping_id, 0, false FROM gone
+         )
+         SELECT grouping_id FROM gone";
     let gone: Vec<GroupingId> = session.rows(sql, &[&client, &place.id]).await?;
-    let gone: Vec<i16> = gone.into_iter().map(|row| row.grouping_id).collect();
-    let sql = format!(
-        "DELETE FROM {} WHERE client_id = $1 AND entity_id = $2 AND grouping_id = ANY ($3)",
-        place.volume.partials()
-    );
-    session.execute(&sql, &[&client, &place.id, &gone]).await?;
-    Ok(gone)
+    Ok(gone.into_iter().map(|row| row.grouping_id).collect())
 }
 
 database::row! {
@@ -153,6 +157,10 @@ database::row! {
         pub counted_to: Option<Timestamp>,
         /// Facts that were filled.
         pub filled: i64,
+        /// When it was last tried, or began.
+        pub(crate) turn: Timestamp,
+        /// How often it failed since a step ended well.
+        pub failures: i32,
     }
 }
 
@@ -169,7 +177,8 @@ impl Filling {
 
 /// Columns of a [`Filling`].
 const COLUMNS: &str =
-    "client_id, entity_id, grouping_id, from_time, to_time, filled_to, began_at, facts, counted_to, filled";
+    "client_id, entity_id, grouping_id, from_time, to_time, filled_to, began_at, facts, counted_to, filled,
+    coalesce(tried_at, began_at) AS turn, failures";
 
 /// The groupings of a client that are being filled.
 ///
@@ -181,18 +190,67 @@ pub async fn fillings(database: &Database, client: Uuid) -> Result<Vec<Filling>,
     database.of(client).rows(&sql, &[&client]).await
 }
 
-/// The oldest of each client that lives here, in the order in which they began, but for those of some entities, and of those that are being moved: what is copied must not change. It takes the
-/// owner's login.
-pub(crate) async fn oldest_of_each(session: &Session, but: &[i32]) -> Result<Vec<Filling>, Error> {
+/// The one of each client that lives here whose turn it is, but for those of some entities, and of those that are being moved: what is copied must not change.
+/// It takes the owner's login.
+pub(crate) async fn next_of_each(session: &Session, but: &[i32]) -> Result<Vec<Filling>, Error> {
     let sql = format!(
-        "SELECT * FROM (
-             SELECT DISTINCT ON (client_id) {COLUMNS} FROM core.fillings f
-             WHERE core.is_here(client_id) AND entity_id <> ALL ($1)
-                 AND NOT EXISTS (SELECT FROM core.moves m WHERE m.client_id = f.client_id AND m.entity_id = f.entity_id)
-             ORDER BY client_id, began_at, entity_id, grouping_id
-         ) AS of_clients ORDER BY began_at"
+        "SELECT DISTINCT ON (client_id) {COLUMNS} FROM core.fillings f
+         WHERE core.is_here(client_id) AND entity_id <> ALL ($1)
+             AND NOT EXISTS (SELECT FROM core.moves m WHERE m.client_id = f.client_id AND m.entity_id = f.entity_id)
+         ORDER BY client_id, turn, entity_id, grouping_id"
     );
     session.rows(&sql, &[&but]).await
+}
+
+/// Says that it is tried now, before it is: who is killed has had its turn too.
+pub(crate) async fn tried(database: &Database, filling: &Filling) -> Result<(), Error> {
+    let sql = "UPDATE core.fillings SET tried_at = clock_timestamp() WHERE client_id = $1 AND entity_id = $2 AND grouping_id = $3";
+    update(database, filling, sql).await
+}
+
+/// Says that a step ended well after some that did not.
+pub(crate) async fn recovered(database: &Database, filling: &Filling) -> Result<(), Error> {
+    let sql = "UPDATE core.fillings SET failures = 0, reason = NULL WHERE client_id = $1 AND entity_id = $2 AND grouping_id = $3";
+    update(database, filling, sql).await
+}
+
+async fn update(database: &Database, filling: &Filling, sql: &str) -> Result<(), Error> {
+    let Filling {
+        client_id,
+        entity_id,
+        grouping_id,
+        ..
+    } = filling;
+    let of_client = database.of(*client_id);
+    of_client
+        .execute(sql, &[client_id, entity_id, grouping_id])
+        .await
+        .map(drop)
+}
+
+/// Says that a step failed, and of what kind that was. One that has failed too often is stopped: its grouping is kept no longer.
+pub(crate) async fn failed(database: &Database, filling: &Filling, kind: &str) -> Result<(), Error> {
+    let Filling {
+        client_id,
+        entity_id,
+        grouping_id,
+        failures,
+        ..
+    } = filling;
+    let work = async |session: &Session| {
+        let failures = failures + 1;
+        if failures >= MAX_FAILURES {
+            let reason = format!(
+                "it could not be filled in {failures} tries ({kind}): give it up, and add it anew when whoever runs the system has mended that"
+            );
+            return stop_filling(session, (*client_id, *entity_id, *grouping_id), &reason).await;
+        }
+        let sql = "UPDATE core.fillings SET failures = $4, reason = $5 WHERE client_id = $1 AND entity_id = $2 AND grouping_id = $3";
+        let key: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
+            [client_id, entity_id, grouping_id, &failures, &kind];
+        session.execute(sql, &key).await.map(drop)
+    };
+    database.transaction(*client_id, work).await
 }
 
 database::row! {
@@ -304,18 +362,17 @@ async fn finish(
     definitions_changed(session, client).await
 }
 
-/// Has all rollups of an entity read from the partials until they were refreshed (Community edition).
+/// Has all rollups of an entity read from the partials until they were refreshed (Community edition). Between what times its facts are, its clock says: to ask
+/// them would take as long as they are many, while its writers wait.
 ///
 /// # Errors
 /// When the statement fails.
 pub async fn stale(session: &Session, client: Uuid, place: &Place) -> Result<(), Error> {
-    let sql = format!(
-        "INSERT INTO core.stale_ranges (volume, client_id, entity_id, from_time, to_time)
-         SELECT $3, $1, $2, min(time), max(time) + interval '1 minute' FROM {} WHERE client_id = $1 AND entity_id = $2 HAVING count(*) > 0",
-        place.volume.facts()
-    );
+    let sql = "INSERT INTO core.stale_ranges (volume, client_id, entity_id, from_time, to_time)
+        SELECT $3, $1, $2, date_trunc('minute', first_time), last_time + interval '1 minute' FROM core.clocks
+        WHERE client_id = $1 AND entity_id = $2 AND first_time IS NOT NULL";
     session
-        .execute(&sql, &[&client, &place.id, &place.volume.name()])
+        .execute(sql, &[&client, &place.id, &place.volume.name()])
         .await
         .map(drop)
 }

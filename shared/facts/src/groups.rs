@@ -36,11 +36,17 @@ pub(crate) struct Touched {
     pub(crate) to: Timestamp,
 }
 
-/// Stops the groupings that have too many groups in a day in which their entity changed. The whole is never one of them.
+/// Stops the groupings that have too many groups in a day in which their entity changed, or in a bucket of another level of such a day. The whole is never one
+/// of them.
 ///
 /// # Errors
 /// When a statement fails.
-pub(crate) async fn stop_crowded(session: &Session, volume: &Volume, touched: &[Touched]) -> Result<(), Error> {
+pub(crate) async fn stop_crowded(
+    session: &Session,
+    volume: &Volume,
+    level: Level,
+    touched: &[Touched],
+) -> Result<(), Error> {
     let sql = format!(
         "SELECT r.client_id, r.entity_id, days.grouping_id, max(days.groups) AS groups
          FROM unnest($1::uuid[], $2::int[], $3::timestamptz[], $4::timestamptz[]) AS r (client_id, entity_id, from_time, to_time)
@@ -50,7 +56,7 @@ pub(crate) async fn stop_crowded(session: &Session, volume: &Volume, touched: &[
                  AND d.bucket >= time_bucket('1 day', r.from_time) AND d.bucket < r.to_time
              GROUP BY d.grouping_id, d.bucket HAVING count(*) > $5
          ) AS days GROUP BY r.client_id, r.entity_id, days.grouping_id",
-        volume.rollup(Level::Day)
+        volume.rollup(level)
     );
     let clients: Vec<Uuid> = touched.iter().map(|touched| touched.client).collect();
     let entities: Vec<i32> = touched.iter().map(|touched| touched.entity).collect();
@@ -65,7 +71,7 @@ pub(crate) async fn stop_crowded(session: &Session, volume: &Volume, touched: &[
     Ok(())
 }
 
-/// Has a grouping kept no longer.
+/// Has a grouping that has too many groups kept no longer.
 ///
 /// # Errors
 /// When the statement fails.
@@ -75,10 +81,35 @@ pub(crate) async fn stop(session: &Session, crowded: &Crowded) -> Result<(), Err
         entity_id,
         grouping_id,
         groups,
-    } = crowded;
+    } = *crowded;
+    if stop_for(session, (client_id, entity_id, grouping_id), groups, None).await? {
+        tracing::warn!(client = %client_id, entity = entity_id, grouping = grouping_id, groups, "a grouping has too many groups: it is kept no longer");
+    }
+    Ok(())
+}
+
+/// Has a grouping that can't be filled kept no longer.
+///
+/// # Errors
+/// When the statement fails.
+pub(crate) async fn stop_filling(session: &Session, key: (Uuid, i32, i16), reason: &str) -> Result<(), Error> {
+    if stop_for(session, key, 0, Some(reason)).await? {
+        let (client, entity, grouping) = key;
+        tracing::error!(%client, entity, grouping, reason, "a grouping is kept no longer");
+    }
+    Ok(())
+}
+
+/// Whether it was kept until now.
+async fn stop_for(
+    session: &Session,
+    (client, entity, grouping): (Uuid, i32, i16),
+    groups: i64,
+    reason: Option<&str>,
+) -> Result<bool, Error> {
     // In one statement: whoever reads it learns of it by the generation, and is told.
     let sql = "WITH stopped AS (
-             INSERT INTO core.stopped_groupings (client_id, entity_id, grouping_id, groups) VALUES ($1, $2, $3, $4)
+             INSERT INTO core.stopped_groupings (client_id, entity_id, grouping_id, groups, reason) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT DO NOTHING RETURNING entity_id
          ), given_up AS (
              DELETE FROM core.fillings WHERE client_id = $1 AND entity_id = $2 AND grouping_id = $3
@@ -86,14 +117,10 @@ pub(crate) async fn stop(session: &Session, crowded: &Crowded) -> Result<(), Err
              UPDATE core.entities SET generation = generation + 1 WHERE client_id = $1 AND id IN (SELECT entity_id FROM stopped) RETURNING id
          )
          SELECT pg_notify('catalog', $1::uuid::text) FROM changed";
-    if session
-        .execute(sql, &[client_id, entity_id, grouping_id, groups])
-        .await?
-        > 0
-    {
-        tracing::warn!(client = %client_id, entity = entity_id, grouping = grouping_id, groups, "a grouping has too many groups: it is kept no longer");
-    }
-    Ok(())
+    let told = session
+        .execute(sql, &[&client, &entity, &grouping, &groups, &reason])
+        .await?;
+    Ok(told > 0)
 }
 
 /// Has batches bring a stopped grouping no more, once nobody can be reading it: until then a reader who has not heard of it misses nothing.
@@ -185,6 +212,8 @@ database::row! {
         pub grouping_id: i16,
         /// Groups that a day had.
         pub groups: i64,
+        /// Why, where that is not the number of its groups.
+        pub reason: Option<String>,
         /// Since when.
         pub stopped_at: Timestamp,
     }
@@ -195,6 +224,6 @@ database::row! {
 /// # Errors
 /// When the statement fails.
 pub async fn stopped(database: &Database, client: Uuid) -> Result<Vec<Stopped>, Error> {
-    let sql = "SELECT entity_id, grouping_id, groups, stopped_at FROM core.stopped_groupings WHERE client_id = $1 ORDER BY stopped_at";
+    let sql = "SELECT entity_id, grouping_id, groups, reason, stopped_at FROM core.stopped_groupings WHERE client_id = $1 ORDER BY stopped_at";
     database.of(client).rows(sql, &[&client]).await
 }

@@ -163,7 +163,9 @@ impl Ingestion<'_> {
     /// Whether a single event that meets this error ends as a dead letter. In the last tries that is so with all but what may pass by itself, and in
     /// the end with that too: an event may bring its connection down.
     fn ends(&self, error: &Error) -> bool {
-        let may_pass = error.is_conflict() || error.is_out_of_time() || !error.is_of_statement();
+        // What the schema lacks comes with the migration that follows on a deployment.
+        let may_pass =
+            error.is_conflict() || error.is_out_of_time() || error.is_of_schema() || !error.is_of_statement();
         let Effort { is_last, tries, .. } = self.effort;
         let has_not_passed = tries > PASSING_TRIES && error.is_after_connecting() && !error.is_being_moved();
         error.is_of_row() || (is_last && (!may_pass || has_not_passed))

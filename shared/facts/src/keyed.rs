@@ -6,6 +6,8 @@
 //! that two batches can't both insert the same key.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use catalog::{Entity, GroupingDefinition, Level};
 use database::{Database, Edition, Error, Isolation, Scope, Session};
@@ -28,6 +30,11 @@ use crate::place::{Place, Placed, writers_lock};
 use crate::states::{from_facts, merges, state_names};
 use crate::volume::{PAGE, level_name, levels};
 
+/// The longest that a transaction of replacements may take, with all tries of it: `ingest-events` begins one in its first 6 s, may wait 6 s for the entity's
+/// other writers, and has 30 s. What takes longer is written in halves, and an event that takes longer by itself is a dead letter in the end. All that is counted
+/// anew of a bucket is one statement, however many facts are in it.
+pub(crate) const MAX_WRITE_TIME: Duration = Duration::from_secs(15);
+
 /// Writes parts of batches of a keyed entity.
 pub(crate) async fn write(
     database: &Database,
@@ -36,10 +43,14 @@ pub(crate) async fn write(
     source: &str,
     parts: &[Part<'_>],
 ) -> Result<Marks, Error> {
-    let mut tries = 1;
+    let (mut tries, mut left) = (1, MAX_WRITE_TIME);
+    let began = Instant::now();
     loop {
-        match once(database, client, placed, source, parts).await {
-            Err(error) if error.is_conflict() && tries < MAX_TRIES => tries += 1,
+        match once(database, client, placed, source, parts, left).await {
+            Err(error) if error.is_conflict() && tries < MAX_TRIES && began.elapsed() < MAX_WRITE_TIME => {
+                tries += 1;
+                left = MAX_WRITE_TIME.saturating_sub(began.elapsed());
+            }
             result => return result,
         }
     }
@@ -51,26 +62,72 @@ async fn once(
     placed: &Placed,
     source: &str,
     parts: &[Part<'_>],
+    limit: Duration,
 ) -> Result<Marks, Error> {
     let scope = Scope {
         client: Some(client),
         isolation: Isolation::RepeatableRead,
     };
     let lock = writers_lock(client, &placed.place);
-    let work = async |session: &Session| replace(session, client, placed, source, parts).await;
-    database.locked_transaction(&lock, scope, work).await
+    let replacing = async |session: &Session| {
+        let limited = Limited::new(session, limit);
+        replace(&limited, client, placed, source, parts).await
+    };
+    database.locked_transaction(&lock, scope, replacing).await
+}
+
+/// A transaction as a whole has a limit: each of its statements has what is left of it.
+struct Limited<'a> {
+    session: &'a Session,
+    limit: Duration,
+    began: Instant,
+    /// Milliseconds after which the server was last told what is left, and [`TOLD_EVERY`]: what takes no time is told once.
+    told_until: AtomicU64,
+}
+
+/// By how much a transaction may be longer than its limit, so that not each of its statements takes another one before it.
+const TOLD_EVERY: Duration = Duration::from_millis(500);
+
+impl<'a> Limited<'a> {
+    fn new(session: &'a Session, limit: Duration) -> Self {
+        Self {
+            session,
+            limit,
+            began: Instant::now(),
+            told_until: AtomicU64::new(0),
+        }
+    }
+
+    /// The session, for a statement that may work or wait.
+    async fn next(&self) -> Result<&'a Session, Error> {
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let spent = self.began.elapsed();
+        if ms(spent) >= self.told_until.load(Ordering::Relaxed) {
+            self.session.limit_transaction(self.limit).await?;
+            self.told_until.store(ms(spent + TOLD_EVERY), Ordering::Relaxed);
+        }
+        Ok(self.session)
+    }
 }
 
 async fn replace(
-    session: &Session,
+    limited: &Limited<'_>,
     client: Uuid,
     placed: &Placed,
     source: &str,
     parts: &[Part<'_>],
 ) -> Result<Marks, Error> {
-    let commit = next_number(session, client, placed, Span::of(parts)).await?;
+    let commit = next_number(limited.next().await?, client, placed, Span::of(parts)).await?;
     let batch_number = commit.number;
-    let marks = mark(session, client, placed.entity.code(), source, batch_number, parts).await?;
+    let marks = mark(
+        limited.next().await?,
+        client,
+        placed.entity.code(),
+        source,
+        batch_number,
+        parts,
+    )
+    .await?;
     let new = marks.fresh(parts);
     let facts = newest(&placed.entity, &new);
     if !facts.is_empty() {
@@ -81,18 +138,18 @@ async fn replace(
         };
         let keys: Vec<Uuid> = facts.keys().copied().collect();
         let facts: Vec<&Fact> = facts.into_values().collect();
-        let mut times: BTreeSet<i64> = delete(session, writing, &keys, &commit).await?;
+        let mut times: BTreeSet<i64> = delete(limited, writing, &keys, &commit).await?;
         times.extend(facts.iter().map(|fact| fact.time_us));
-        let mut copying = CopyingFacts::begin(session, writing).await?;
+        let mut copying = CopyingFacts::begin(limited.next().await?, writing).await?;
         copying.send(facts.iter().copied()).await?;
         copying.finish().await?;
         for grouping in placed.kept() {
-            recompute(session, writing, grouping, &times).await?;
+            recompute(limited, writing, grouping, &times).await?;
         }
         let minutes: BTreeSet<i64> = times.iter().map(|time_us| floor_us(Level::Minute, *time_us)).collect();
-        tell(session, client, placed, &commit, facts.len(), &minutes).await?;
+        tell(limited.next().await?, client, placed, &commit, facts.len(), &minutes).await?;
     }
-    reject(session, client, placed.entity.code(), &new).await?;
+    reject(limited.next().await?, client, placed.entity.code(), &new).await?;
     Ok(marks)
 }
 
@@ -111,7 +168,7 @@ database::row! {
 /// Takes the facts that have the keys of new ones out, and returns their times. What they were is kept aside. It looks between the first
 /// and the last fact of the entity: chunks of other times are others'.
 async fn delete(
-    session: &Session,
+    limited: &Limited<'_>,
     writing: Writing<'_>,
     keys: &[Uuid],
     commit: &Numbered,
@@ -123,7 +180,7 @@ async fn delete(
     let condition = "f.client_id = $1 AND f.entity_id = $2 AND f.key = k.key AND f.time >= $4 AND f.time <= $5";
     let tables = format!("{} f, unnest($3::uuid[]) AS k (key)", volume.facts());
     let range: [&(dyn ToSql + Sync); 5] = [&client, id, &keys, &commit.first, &commit.last];
-    let chunks = chunks::with_rows(session, &tables, condition, &range).await?;
+    let chunks = chunks::with_rows(limited.next().await?, &tables, condition, &range).await?;
     let mut times = BTreeSet::new();
     for chunk in chunks {
         let sql = format!(
@@ -135,6 +192,7 @@ async fn delete(
              SELECT time FROM gone",
             volume.replaced()
         );
+        let session = limited.next().await?;
         let deleted: Vec<Deleted> = session
             .rows(&sql, &[&client, id, &keys, &commit.first, &commit.last, &batch_number])
             .await?;
@@ -145,7 +203,7 @@ async fn delete(
 
 /// Replaces the partials of the touched buckets by what the facts say, and takes them out of the levels above.
 async fn recompute(
-    session: &Session,
+    limited: &Limited<'_>,
     writing: Writing<'_>,
     grouping: &GroupingDefinition,
     times: &BTreeSet<i64>,
@@ -167,16 +225,17 @@ async fn recompute(
         entity: *id,
         grouping: grouping_id,
     };
-    let edition = session.edition().await?;
-    of.delete(session, edition, &volume.partials(), &finest).await?;
+    let edition = limited.session.edition().await?;
+    of.delete(limited, edition, &volume.partials(), &finest).await?;
     if edition == Edition::Apache {
         // What the grouping does not keep is in the levels below its finest with the finest's buckets.
         for level in levels(Level::Minute) {
             let touched = buckets(level.max(grouping.finest));
-            of.delete(session, edition, &volume.rows(level), &touched).await?;
+            of.delete(limited, edition, &volume.rows(level), &touched).await?;
             if level > grouping.finest {
                 let (from, to) = (edge(&touched, 0), edge(&touched, series::calendar::length_us(level)));
                 let sql = rebuild_level(&placed.place, grouping, level);
+                let session = limited.next().await?;
                 session
                     .execute(&sql, &[&client, id, &grouping_id, &touched, &from, &to])
                     .await?;
@@ -192,6 +251,7 @@ async fn recompute(
         level_name(grouping.finest)
     );
     for sql in from_facts(placed, grouping, &touched)? {
+        let session = limited.next().await?;
         session
             .execute(&sql, &[&client, id, &batch_number, &finest, &from, &to])
             .await?;
@@ -209,7 +269,7 @@ struct Buckets {
 impl Buckets {
     async fn delete(
         &self,
-        session: &Session,
+        limited: &Limited<'_>,
         edition: Edition,
         table: &str,
         buckets: &[Timestamp],
@@ -219,13 +279,15 @@ impl Buckets {
         let parameters: [&(dyn ToSql + Sync); 6] =
             [&self.client, &self.entity, &self.grouping, &buckets, &first, &last];
         let tables = match edition {
-            Edition::Apache => chunks::with_rows(session, &format!("{table} f"), condition, &parameters).await?,
+            Edition::Apache => {
+                chunks::with_rows(limited.next().await?, &format!("{table} f"), condition, &parameters).await?
+            }
             // Aggregates learn of what is deleted from the hypertable that they are over.
             Edition::Community => vec![table.to_owned()],
         };
         for table in tables {
             let sql = format!("DELETE FROM {table} f WHERE {condition}");
-            session.execute(&sql, &parameters).await?;
+            limited.next().await?.execute(&sql, &parameters).await?;
         }
         Ok(())
     }

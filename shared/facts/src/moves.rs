@@ -63,10 +63,17 @@ database::row! {
         pub copied: i64,
         /// When it began.
         pub began_at: Timestamp,
+        /// When it was last tried, or began.
+        pub(crate) turn: Timestamp,
+        /// How often it failed since a step ended well.
+        pub failures: i32,
+        /// Why it failed the last time.
+        pub reason: Option<String>,
     }
 }
 
-const COLUMNS: &str = "client_id, entity_id, from_volume, to_volume, number, piece, grouping_id, position, rounds, facts, counted_to, copied, began_at";
+const COLUMNS: &str = "client_id, entity_id, from_volume, to_volume, number, piece, grouping_id, position, rounds, facts, counted_to, copied, began_at,
+    coalesce(tried_at, began_at) AS turn, failures, reason";
 
 impl Move {
     /// How many of the facts are copied, in percent; 0 while they are counted.
@@ -184,15 +191,35 @@ pub async fn moves(database: &Database, client: Uuid) -> Result<Vec<Move>, Error
     database.of(client).rows(&sql, &[&client]).await
 }
 
-/// The oldest of each client that lives here, but for those of some entities. It takes the owner's login.
-pub(crate) async fn oldest_of_each(session: &Session, but: &[i32]) -> Result<Vec<Move>, Error> {
+/// The one of each client that lives here whose turn it is, but for those of some entities. It takes the owner's login.
+pub(crate) async fn next_of_each(session: &Session, but: &[i32]) -> Result<Vec<Move>, Error> {
     let sql = format!(
-        "SELECT * FROM (
-             SELECT DISTINCT ON (client_id) {COLUMNS} FROM core.moves
-             WHERE core.is_here(client_id) AND entity_id <> ALL ($1) ORDER BY client_id, began_at, entity_id
-         ) AS of_clients ORDER BY began_at"
+        "SELECT DISTINCT ON (client_id) {COLUMNS} FROM core.moves
+         WHERE core.is_here(client_id) AND entity_id <> ALL ($1) ORDER BY client_id, turn, entity_id"
     );
     session.rows(&sql, &[&but]).await
+}
+
+/// Says that it is tried now, before it is: who is killed has had its turn too.
+pub(crate) async fn tried(database: &Database, moving: &Move) -> Result<(), Error> {
+    let sql = "UPDATE core.moves SET tried_at = clock_timestamp() WHERE client_id = $1 AND entity_id = $2";
+    let of_client = database.of(moving.client_id);
+    of_client
+        .execute(sql, &[&moving.client_id, &moving.entity_id])
+        .await
+        .map(drop)
+}
+
+/// Says that a step failed, and why; or, without a reason, that one ended well after some that did not. A move goes on trying: who asked for it is told, and
+/// may give it up.
+pub(crate) async fn told(database: &Database, moving: &Move, reason: Option<&str>) -> Result<(), Error> {
+    let failures = reason.map_or(0, |_| moving.failures + 1);
+    let sql = "UPDATE core.moves SET failures = $3, reason = $4 WHERE client_id = $1 AND entity_id = $2";
+    let of_client = database.of(moving.client_id);
+    of_client
+        .execute(sql, &[&moving.client_id, &moving.entity_id, &failures, &reason])
+        .await
+        .map(drop)
 }
 
 /// One step of a move.

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use database::{Edition, Error, Session};
 use formula::{AttributeType, Value};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
 use series::answer::Row;
@@ -45,6 +45,9 @@ pub const MAX_AT_ONCE: usize = 3;
 
 /// Rows after which [`read_each`] leaves the rest for later: with those of one more statement it never holds more than half again [`MAX_ROWS`].
 const MAX_ROWS_TOGETHER: usize = MAX_ROWS / 2;
+
+/// The longest bucket.
+const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// A question about some clients' facts, which lie alike in one volume.
 #[derive(Clone, Debug)]
@@ -176,6 +179,7 @@ struct Statement {
     uuids: Vec<(usize, Vec<Uuid>)>,
     numbers: Vec<(usize, Vec<i32>)>,
     times: Vec<(usize, Timestamp)>,
+    many_times: Vec<(usize, Vec<Timestamp>)>,
     texts: Vec<(usize, Vec<String>)>,
     next: usize,
 }
@@ -205,6 +209,13 @@ impl Statement {
         format!("${place}")
     }
 
+    fn many_times(&mut self, times: impl Iterator<Item = Timestamp>) -> String {
+        let place = self.place();
+        let times = times.map(|time| time.max(Timestamp::UNIX_EPOCH)).collect();
+        self.many_times.push((place, times));
+        format!("${place}")
+    }
+
     /// Texts to compare with. One with U+0000 is in no fact, and PostgreSQL can't even be asked for it.
     fn values(&mut self, values: &BTreeSet<String>) -> String {
         let place = self.place();
@@ -231,6 +242,11 @@ impl Statement {
                 .map(|(place, value)| (*place, (value as &(dyn ToSql + Sync), Type::TIMESTAMPTZ))),
         );
         placed.extend(
+            self.many_times
+                .iter()
+                .map(|(place, value)| (*place, (value as &(dyn ToSql + Sync), Type::TIMESTAMPTZ_ARRAY))),
+        );
+        placed.extend(
             self.texts
                 .iter()
                 .map(|(place, value)| (*place, (value as &(dyn ToSql + Sync), Type::TEXT_ARRAY))),
@@ -238,19 +254,26 @@ impl Statement {
         placed.into_values().collect()
     }
 
-    /// The stale ranges of the clients, read once for all branches (Community edition).
+    /// The stale ranges of the clients inside the times of their questions, read once for all branches (Community edition).
     fn stale(&mut self, reads: &[Read], edition: Edition) -> Option<String> {
         if edition == Edition::Apache {
             return None;
         }
-        let clients: BTreeSet<Uuid> = reads
-            .iter()
-            .flat_map(|read| read.members.iter().map(|(client, _)| *client))
-            .collect();
-        let clients = self.clients(&clients.into_iter().collect::<Vec<_>>());
+        let mut hulls: BTreeMap<Uuid, (Timestamp, Timestamp)> = BTreeMap::new();
+        for read in reads {
+            let (from, to) = (read.question.range.from, read.question.range.to);
+            for (client, _) in &read.members {
+                let hull = hulls.entry(*client).or_insert((from, to));
+                *hull = (hull.0.min(from), hull.1.max(to));
+            }
+        }
+        let clients = self.clients(&hulls.keys().copied().collect::<Vec<_>>());
+        let from = self.many_times(hulls.values().map(|(from, _)| *from));
+        // The last bucket may reach further than what is asked for.
+        let to = self.many_times(hulls.values().map(|(_, to)| to.checked_add(A_DAY).unwrap_or(*to)));
         Some(format!(
             "stale AS MATERIALIZED (
-                SELECT volume, client_id, entity_id, from_time, to_time FROM core.stale_ranges_of({clients})
+                SELECT volume, client_id, entity_id, from_time, to_time FROM core.stale_ranges_within({clients}, {from}, {to})
             )"
         ))
     }

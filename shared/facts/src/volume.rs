@@ -38,6 +38,16 @@ pub const PAGE: u16 = 8;
 /// chunk a week of facts with two indexes, one a month of partials), so 100,000 entities in ten volumes are 3,500 a year.
 pub const MAX_ENTITIES_OF_VOLUME: i64 = 10_000;
 
+/// Which partials, called `part`, may be moved up: not those of groupings that are being filled, which are replaced, nor of those that are kept no longer,
+/// which are cleared.
+pub(crate) const MOVABLE: &str = "NOT EXISTS (
+            SELECT FROM core.fillings f
+            WHERE f.client_id = part.client_id AND f.entity_id = part.entity_id AND f.grouping_id = part.grouping_id
+        ) AND NOT EXISTS (
+            SELECT FROM core.stopped_groupings s
+            WHERE s.client_id = part.client_id AND s.entity_id = part.entity_id AND s.grouping_id = part.grouping_id
+        )";
+
 /// A set of tables, by its schema's name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -144,9 +154,20 @@ impl Volume {
     /// The statement that moves closed buckets of some entities up (Apache edition): from, to, clients, entities and the most groups are its parameters.
     #[must_use]
     pub fn compact(&self) -> String {
+        self.compact_where("")
+    }
+
+    /// The same for one grouping, and of it what some commits brought: its number, the first commit and the one after the last are further parameters.
+    #[must_use]
+    pub fn compact_part(&self) -> String {
+        self.compact_where(" AND part.grouping_id = $6 AND part.batch_number >= $7 AND part.batch_number < $8")
+    }
+
+    fn compact_where(&self, part: &str) -> String {
         let each = |level| self.fill(APACHE_COMPACT_LEVEL, level).trim_end().to_owned();
         let all: String = levels(Level::Minute).map(each).collect();
-        self.fill(APACHE_COMPACT, Level::Minute).replace("{{levels}}", &all)
+        let text = self.fill(APACHE_COMPACT, Level::Minute);
+        text.replace("{{levels}}", &all).replace("{{part}}", part)
     }
 
     fn fill(&self, template: &str, level: Level) -> String {
@@ -169,6 +190,7 @@ impl Volume {
             ("rows", self.rows(level)),
             ("rollup", self.rollup(level)),
             ("below", below),
+            ("movable", MOVABLE.to_owned()),
             ("level", level_name(level).to_owned()),
             ("chunk", chunk.to_owned()),
             ("start_offset", start_offset.to_owned()),
@@ -322,7 +344,7 @@ mod tests {
         let mut texts: Vec<String> = [Edition::Apache, Edition::Community]
             .map(|edition| volume.create(edition))
             .into();
-        texts.push(volume.compact());
+        texts.extend([volume.compact(), volume.compact_part()]);
         for text in texts {
             assert!(!text.contains("{{"), "{text}");
             assert!(text.contains("\"volume_1\".\"partials\""), "{text}");

@@ -1,11 +1,15 @@
 //! Long work: fillings and moves go on a step at a time, so that nobody feels them.
 //!
+//! Fillings and moves take turns by when they were last tried, so what takes long or fails keeps nothing else from its turn in the next run.
+//!
 //! Who asks or sends meets a step only while it runs, and after each one the work rests for many times as long as it took. So what is done
 //! is far from where a client's slowest twentieth of answers is decided.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use database::{Database, Error};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::fill::{self, Filling};
@@ -41,6 +45,38 @@ impl Job {
         match self {
             Self::Filling(filling) => (filling.client_id, filling.entity_id),
             Self::Move(moving) => (moving.client_id, moving.entity_id),
+        }
+    }
+
+    /// When it was last tried, or began.
+    const fn turn(&self) -> Timestamp {
+        match self {
+            Self::Filling(filling) => filling.turn,
+            Self::Move(moving) => moving.turn,
+        }
+    }
+
+    async fn tried(&self, database: &Database) -> Result<(), Error> {
+        match self {
+            Self::Filling(filling) => fill::tried(database, filling).await,
+            Self::Move(moving) => moves::tried(database, moving).await,
+        }
+    }
+
+    /// Counts a failure of its own, such as a step that takes too long; a server that can't be reached is none.
+    async fn failed(&self, database: &Database, cause: &Error) -> Result<(), Error> {
+        match self {
+            _ if !cause.is_of_statement() => Ok(()),
+            Self::Filling(filling) => fill::failed(database, filling, &cause.kind()).await,
+            Self::Move(moving) => moves::told(database, moving, Some(&cause.to_string())).await,
+        }
+    }
+
+    async fn recovered(&self, database: &Database) -> Result<(), Error> {
+        match self {
+            Self::Filling(filling) if filling.failures > 0 => fill::recovered(database, filling).await,
+            Self::Move(moving) if moving.failures > 0 => moves::told(database, moving, None).await,
+            _ => Ok(()),
         }
     }
 
@@ -82,12 +118,14 @@ pub async fn run(
                 return Ok(worked);
             }
             let began = Instant::now();
-            let after = turn(database, &find, job).await.unwrap_or_else(|cause| {
-                let (client, entity) = job.of();
-                tracing::error!(%client, entity, %cause, "long work can't go on");
-                failed.push(entity);
-                After::Rest
-            });
+            let after = match turn(database, &find, job).await {
+                Ok(after) => after,
+                Err(cause) => {
+                    failed.push(job.of().1);
+                    has_failed(database, job, &cause).await;
+                    After::Rest
+                }
+            };
             match (after, job) {
                 (After::Done, Job::Filling(_)) => worked.filled += 1,
                 (After::Done, Job::Move(_)) => worked.moved += 1,
@@ -101,18 +139,26 @@ pub async fn run(
     }
 }
 
-/// The oldest of each client but for the entities whose work failed in this run: it keeps no other of its client from going on.
+async fn has_failed(database: &Database, job: &Job, cause: &Error) {
+    let (client, entity) = job.of();
+    tracing::error!(%client, entity, %cause, "long work can't go on");
+    if let Err(cause) = job.failed(database, cause).await {
+        tracing::error!(%client, entity, %cause, "a failure of long work can't be kept");
+    }
+}
+
+/// The one of each client whose turn it is, those first that were tried longest ago. Entities whose work failed in this run keep no other of their client from
+/// going on.
 async fn jobs(database: &Database, failed: &[i32]) -> Result<Vec<Job>, Error> {
     let session = database.session().await?;
-    let fillings = fill::oldest_of_each(&session, failed)
-        .await?
-        .into_iter()
-        .map(Job::Filling);
-    let moves = moves::oldest_of_each(&session, failed)
-        .await?
-        .into_iter()
-        .map(Job::Move);
-    Ok(fillings.chain(moves).collect())
+    let fillings = fill::next_of_each(&session, failed).await?;
+    let moves = moves::next_of_each(&session, failed).await?;
+    let fillings = fillings.into_iter().map(Job::Filling);
+    let mut jobs: Vec<Job> = fillings.chain(moves.into_iter().map(Job::Move)).collect();
+    jobs.sort_by_key(Job::turn);
+    let mut clients = BTreeSet::new();
+    jobs.retain(|job| clients.insert(job.of().0));
+    Ok(jobs)
 }
 
 async fn turn(
@@ -121,6 +167,7 @@ async fn turn(
     job: &Job,
 ) -> Result<After, Error> {
     let (client, entity) = job.of();
+    job.tried(database).await?;
     let Some(placed) = find(client, entity).await? else {
         // Its client goes just now.
         return Ok(After::Rest);
@@ -129,6 +176,11 @@ async fn turn(
         // Its definition was changed just now: the next turn knows the new one.
         Err(Error::DefinitionChanged(_)) => Ok(After::Rest),
         Err(error) if error.is_conflict() => Ok(After::Rest),
+        Ok(After::Done) => Ok(After::Done),
+        Ok(after) => {
+            job.recovered(database).await?;
+            Ok(after)
+        }
         result => result,
     }
 }

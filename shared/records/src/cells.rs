@@ -312,7 +312,7 @@ mod tests {
 
     use super::{AT_HOME, COPIED, TABLES};
 
-    const MADE_ANEW: [&str; 2] = ["leftovers", "stale_ranges"];
+    const MADE_ANEW: [&str; 3] = ["leftovers", "stale_ranges", "upkeep"];
 
     /// Of moves between volumes, of which there are none when a client moves.
     const ENDED: [&str; 2] = ["moves", "moved_ranges"];

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::cells::remove_from_cells;
 
 /// Ordinary tables with rows of clients, each before those that it refers to.
-pub const TABLES: [&str; 25] = [
+pub const TABLES: [&str; 26] = [
     "residences",
     "licence_notices",
     "licences",
@@ -32,6 +32,7 @@ pub const TABLES: [&str; 25] = [
     "moved_ranges",
     "moves",
     "stale_ranges",
+    "upkeep",
     "commits",
     "clocks",
     "entities",

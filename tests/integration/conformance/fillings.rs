@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use database::{Database, Error};
 use facts::Placed;
-use facts::fill::{self, Filling, MAX_STEP};
+use facts::fill::{self, Filling, MAX_FAILURES, MAX_STEP};
+use facts::groups;
 use facts::work::{self, Worked};
 use records::definitions::{self, Written};
 use serde_json::Value;
@@ -65,12 +66,16 @@ impl Shop {
 
     /// Adds the grouping by till, which is filled afterwards.
     async fn begin_to_fill(&self) {
-        self.sell(self.ours, &many()).await;
         self.sell(self.theirs, &many()[..9]).await;
-        let (old, entity) = self.with_grouping(self.ours, "till").await;
-        let written = definitions::replace_entity(&self.database.app, self.ours, &old, &entity, None).await;
-        assert_eq!(written.unwrap(), Written::Stored(2));
+        self.begin_to_fill_of(self.ours).await;
         assert_eq!(self.fillings().await.len(), 1);
+    }
+
+    async fn begin_to_fill_of(&self, client: Uuid) {
+        self.sell(client, &many()).await;
+        let (old, entity) = self.with_grouping(client, "till").await;
+        let written = definitions::replace_entity(&self.database.app, client, &old, &entity, None).await;
+        assert_eq!(written.unwrap(), Written::Stored(2));
     }
 
     /// Groupings by which questions of the first client are answered.
@@ -143,6 +148,95 @@ async fn a_grouping_that_is_given_up_is_gone() {
         shop.compact("2026-04-02T00:00:00Z").await;
         check(shop, shop.ours, "UTC", "and moved up").await;
         answers
+    })
+    .await;
+}
+
+/// Has filling the grouping by till of a client fail.
+const FAILING: &str = "CREATE FUNCTION public.fail() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN RAISE EXCEPTION 'a disk is full' USING ERRCODE = '22000'; END $$;
+    CREATE TRIGGER fails BEFORE INSERT ON volume_1.partials FOR EACH ROW WHEN (NEW.client_id = '$CLIENT$' AND NEW.batch_number = 0)
+        EXECUTE FUNCTION public.fail()";
+
+#[tokio::test]
+async fn a_filling_that_fails_keeps_nobody_waiting_and_is_stopped_in_the_end() {
+    in_every_shop(&[], async |shop| {
+        shop.begin_to_fill().await;
+        shop.begin_to_fill_of(shop.theirs).await;
+        let plain = shop.database.plain().await.unwrap();
+        plain
+            .batch_execute(&FAILING.replace("$CLIENT$", &shop.ours.to_string()))
+            .await
+            .unwrap();
+        // Each run has time for one step, and the one that fails began first.
+        let run = async || shop.fill_until(Instant::now() + Duration::from_millis(10)).await;
+        let theirs = async || fill::fillings(&shop.database.app, shop.theirs).await.unwrap();
+        for _ in 0..40 {
+            if theirs().await.is_empty() {
+                break;
+            }
+            run().await;
+        }
+        assert_eq!(theirs().await.len(), 0, "the other client's is filled");
+        assert!(shop.fillings().await[0].failures > 0);
+        let tries = usize::try_from(MAX_FAILURES).unwrap() * 2;
+        for _ in 0..tries {
+            if shop.fillings().await.is_empty() {
+                break;
+            }
+            run().await;
+        }
+        assert_eq!(shop.fillings().await.len(), 0);
+        let stopped = groups::stopped(&shop.database.app, shop.ours).await.unwrap();
+        let reason = stopped[0].reason.as_deref().unwrap();
+        assert!(
+            reason.contains("SQLSTATE 22000") && reason.contains("20 tries"),
+            "{reason}"
+        );
+        // Everything is answered all the same, and once it is mended it is filled as any other.
+        let answers = check(shop, shop.ours, "UTC", "stopped").await;
+        plain
+            .batch_execute("DROP TRIGGER fails ON volume_1.partials")
+            .await
+            .unwrap();
+        let old = shop.definitions(shop.ours).await.placed["Sale"].clone();
+        definitions::give_up_groupings(&shop.database.app, shop.ours, &old)
+            .await
+            .unwrap();
+        let mut known = shop.definitions(shop.ours).await;
+        let now = known.placed["Sale"].clone();
+        let entity = known.catalog.replace_entity(old.entity.definition().clone()).unwrap();
+        definitions::replace_entity(&shop.database.app, shop.ours, &now, &entity, None)
+            .await
+            .unwrap();
+        assert_eq!(shop.fill_until(Instant::now() + Duration::from_secs(60)).await, 1);
+        check(shop, shop.ours, "UTC", "filled after all").await;
+        answers
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_rollups_lag_is_not_asked_of_the_facts() {
+    in_every_shop(&[], async |shop| {
+        shop.sell(shop.ours, &many()[..9]).await;
+        let plain = shop.database.plain().await.unwrap();
+        plain
+            .batch_execute("UPDATE core.clocks SET last_time = '2027-01-01T00:00:30Z'")
+            .await
+            .unwrap();
+        let place = shop.definitions(shop.ours).await.placed["Sale"].place.clone();
+        let lag = shop
+            .database
+            .app
+            .transaction(shop.ours, async |session| fill::stale(session, shop.ours, &place).await);
+        lag.await.unwrap();
+        let last = plain
+            .query_one("SELECT max(to_time)::text FROM core.stale_ranges", &[])
+            .await
+            .unwrap();
+        assert!(last.get::<_, &str>(0).starts_with("2027-01-01 00:01:30"));
+        check(shop, shop.ours, "UTC", "far more lags than there is").await
     })
     .await;
 }

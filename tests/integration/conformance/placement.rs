@@ -193,6 +193,9 @@ async fn a_move_tells_how_far_it_is_keeps_no_upkeep_waiting_and_is_given_up() {
         let soon = Instant::now() + Duration::from_secs(60);
         let worked = shop.work_until(&shop.database.owner, soon).await.unwrap();
         assert_eq!((worked.moved, shop.moving().await.len()), (0, 1));
+        let failing = shop.moving().await.remove(0);
+        let reason = failing.reason.unwrap_or_default();
+        assert!(failing.failures == 1 && reason.contains("give the move up"), "{reason}");
 
         let entity = shop.moving().await[0].entity_id;
         for expected in [true, false] {

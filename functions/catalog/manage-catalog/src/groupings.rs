@@ -42,6 +42,7 @@ pub(crate) async fn list(
             (_, Some(stopped)) => GroupingState::Stopped {
                 groups: stopped.groups,
                 most: groups::MAX_GROUPS,
+                reason: stopped.reason.clone(),
                 since: stopped.stopped_at,
             },
             (Some(filling), None) => GroupingState::Filling {

@@ -74,6 +74,11 @@ pub struct Moving {
     pub percent: i64,
     /// When it began.
     pub since: Timestamp,
+    /// How often it failed since a step ended well: it is tried again in each run.
+    pub failures: i32,
+    /// Why it failed the last time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// Begins moves, which `fill-groupings` goes on with, or gives them up; tells how far those are that go on.
@@ -116,6 +121,8 @@ async fn place(database: &Database, request: Request) -> Result<Answer> {
             volume: moving.to_volume.clone(),
             percent: moving.percent(),
             since: moving.began_at,
+            failures: moving.failures,
+            reason: moving.reason.clone(),
         }));
     }
     Ok(answer)

@@ -126,8 +126,8 @@ async fn give_up(change: &Change<'_>, old: &Placed) -> Result<Written, Error> {
     if version != old.version || generation != old.generation {
         return Ok(Written::Stale(version));
     }
-    let mut numbers = fill::give_up(session, *client, &old.place).await?;
-    numbers.extend(groups::give_up(session, *client, &old.place).await?);
+    let mut numbers = groups::give_up(session, *client, &old.place).await?;
+    numbers.extend(fill::give_up(session, *client, &old.place).await?);
     if numbers.is_empty() {
         return Ok(Written::Missing);
     }

@@ -303,7 +303,7 @@ pub struct DeadLetter {
     pub position: i32,
     /// Field that was wrong; empty where it is the whole event.
     pub field: String,
-    /// Why it was refused, or that it was put there again and counts once.
+    /// Why it was refused.
     pub reason: String,
     /// The event as it was sent.
     pub original: String,

@@ -1,5 +1,7 @@
 //! What is counted of clients for their quotas, and what is let go of after its time.
 
+use std::time::{Duration, Instant};
+
 use facts::batch::{Batch, Reject};
 use facts::ingest;
 use jiff::{SignedDuration, Timestamp};
@@ -17,7 +19,8 @@ async fn counted(shop: &Shop, now: Timestamp) -> (i64, i64) {
     let clients: Vec<ToCount> = usage::clients_to_count(database).await.unwrap();
     assert_eq!(clients.len(), 2);
     for client in clients {
-        usage::count(database, client, now).await.unwrap();
+        let until = Instant::now() + Duration::from_secs(30);
+        usage::count(database, client, now, until).await.unwrap();
     }
     let stored = usage::of_client(database, shop.ours, now).await.unwrap();
     (stored.facts, stored.letters)

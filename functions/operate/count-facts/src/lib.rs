@@ -96,7 +96,7 @@ async fn work(context: &Context, database: &Database, began: Instant) -> Result<
             report.left += 1;
             continue;
         }
-        match count(context, database, *client).await {
+        match count(context, database, *client, began + COUNTING).await {
             Ok(facts) => {
                 report.clients += 1;
                 report.facts += facts;
@@ -128,10 +128,10 @@ fn told(client: ToCount, error: &anyhow::Error, what: &str) {
 }
 
 /// Counts a client, and keeps what was counted in the registry; its facts.
-async fn count(context: &Context, database: &Database, client: ToCount) -> Result<u64> {
+async fn count(context: &Context, database: &Database, client: ToCount, until: Instant) -> Result<u64> {
     let id = client.client_id;
     let now = clock::now();
-    usage::count(database, client, now).await.context("count")?;
+    usage::count(database, client, now, until).await.context("count")?;
     let stored = usage::of_client(database, id, now).await.context("sum up")?;
     let counted = |count: i64| u64::try_from(count).unwrap_or(0);
     let (facts, letters) = (counted(stored.facts), counted(stored.letters));

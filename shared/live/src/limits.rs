@@ -46,6 +46,10 @@ pub const MAX_TICK_TOPICS: usize = 256;
 
 const _: () = assert!(MAX_TICK_TOPICS == MAX_TICK_READS / MIN_TICK_SHARERS);
 
+/// So is one whose windows have more buckets together than two connections may show: a twenty-fifth of the rows that a statement may have, so that not a few topics
+/// with long windows fill those of everybody.
+pub const MAX_TICK_BUCKETS: usize = 2 * MAX_ROWS_PER_CONNECTION;
+
 /// Topics of one client that are read in a tick however many clients there are: 128 of them get this share of [`MAX_TICK_READS`].
 pub const MIN_TICK_SHARE: usize = 16;
 
@@ -74,3 +78,14 @@ pub const UNREADABLE_FIRST_MS: i64 = 5_000;
 /// Longest pause between two readings of a topic that can't be read. One of too many rows costs the database a second or two each time: a fortieth
 /// of this.
 pub const UNREADABLE_LAST_MS: i64 = 80_000;
+
+/// How long a client is read beside the ticks after a statement of its own took too long: twice [`SLOW_PAUSE_MS`], so that what is slow is never asked again in
+/// the company of others.
+pub const SUSPECT_MS: i64 = 1_800_000;
+
+/// Pause after a topic took too long although it was read alone, unless somebody subscribes to it anew: its 6 s are then 1 in 150 of the time of those who are read
+/// beside the ticks too.
+pub const SLOW_PAUSE_MS: i64 = 900_000;
+
+/// Pause of a client whose database can't be reached.
+pub const POSTPONE_MS: i64 = 1_000;

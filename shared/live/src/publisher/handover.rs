@@ -42,6 +42,9 @@ struct Saved {
     through: u64,
     next_request: u64,
     controls: Vec<(String, Control)>,
+    /// Clients that nobody is read with, and until when.
+    #[serde(default)]
+    suspects: Vec<(Uuid, Timestamp)>,
     topics: Vec<SavedTopic>,
     connections: Vec<SavedConnection>,
 }
@@ -59,6 +62,12 @@ struct SavedTopic {
     known_since: u64,
     evicted: Option<(Timestamp, u64)>,
     finished: u64,
+    /// Among how many topics it may be read, where not among any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    company: Option<usize>,
+    /// It takes too long: until when it is refused, and from when on a new subscriber has it tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    slow: Option<(Timestamp, Timestamp)>,
     rows: Vec<SavedRow>,
 }
 
@@ -104,6 +113,12 @@ impl Publisher {
                 .iter()
                 .map(|(topic, control)| (topic.id(), *control))
                 .collect(),
+            suspects: self
+                .topics
+                .clients
+                .iter()
+                .filter_map(|(client, work)| work.suspect_until.map(|until| (*client, until)))
+                .collect(),
             topics: self.topics.states.values().map(SavedTopic::of).collect(),
             connections: self
                 .connections
@@ -139,6 +154,11 @@ impl Publisher {
             .map(|topic| topic.state(&publisher.topics))
             .collect::<Result<Vec<_>, _>>()?;
         let keys: Vec<u32> = states.into_iter().map(|state| publisher.topics.insert(state)).collect();
+        for (client, until) in saved.suspects {
+            if let Some(work) = publisher.topics.clients.get_mut(&client) {
+                work.suspect_until = Some(until);
+            }
+        }
         for saved in saved.connections {
             let connection = saved.connection(&keys, &mut publisher.topics)?;
             publisher.connections.insert(connection.id.clone(), connection);
@@ -171,6 +191,8 @@ impl SavedTopic {
             known_since: state.known_since,
             evicted: state.evicted,
             finished: state.finished,
+            company: (state.company < usize::MAX).then_some(state.company),
+            slow: state.refused_until.zip(state.tried_again_from),
             rows: state.buckets.iter().map(row).collect(),
         }
     }
@@ -189,6 +211,9 @@ impl SavedTopic {
             known_since: self.known_since,
             evicted: self.evicted,
             finished: self.finished,
+            company: self.company.unwrap_or(usize::MAX),
+            refused_until: self.slow.map(|(until, _)| until),
+            tried_again_from: self.slow.map(|(_, from)| from),
             ..TopicState::new(Arc::new(topic), control)
         };
         for (start, value, facts, closed, finished, changed) in self.rows {

@@ -271,10 +271,12 @@ async fn a_read_that_fails_concerns_its_own_topics_only() {
         );
         // Theirs are tried beside the ticks, and one by one in the end.
         for _ in 0..8 {
-            ticked.frames.extend(airline.tick_over(&impatient, &[]).await.frames);
+            for (connection, frames) in airline.tick_over(&impatient, &[]).await.frames {
+                ticked.frames.entry(connection).or_default().extend(frames);
+            }
         }
         for (connection, topics) in [("b", 1), ("c", 2)] {
-            let [Frame::Subscribed(subscribed)] = &ticked.frames[connection][..] else {
+            let Some(Frame::Subscribed(subscribed)) = ticked.frames[connection].first() else {
                 panic!("{:?}", ticked.frames)
             };
             let silent: Vec<_> = subscribed.topics.iter().map(|topic| topic.silent).collect();
@@ -339,7 +341,8 @@ async fn a_question_that_takes_too_long_costs_others_one_wait_and_once() {
                 tick == 1 || waited < Duration::from_millis(900),
                 "tick {tick} waited for {waited:?}"
             );
-            told.extend(frames.remove("slow").into_iter().flatten());
+            let heard = frames.remove("slow").into_iter().flatten();
+            told.extend(heard.filter(|frame| !matches!(frame, Frame::Beat(_))));
         }
         let [Frame::Subscribed(subscribed)] = &told[..] else {
             panic!("{told:?}")

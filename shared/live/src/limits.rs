@@ -15,8 +15,16 @@ pub const MAX_BUCKETS: u16 = 1_440;
 /// topics are granted fewer buckets (never under one), and `subscribed` says how many.
 pub const MAX_ROWS_PER_CONNECTION: usize = 10_000;
 
+/// Buckets that a publisher keeps of one client, each topic counted once however many watch it: at 240 bytes each 120 MB. A topic that is subscribed to beyond is
+/// granted fewer (never under one), and `subscribed` says how many. It is 80 dashboards of 100 charts of an hour of minutes, all different.
+pub const MAX_ROWS_PER_CLIENT: usize = 500_000;
+
 /// A topic's filter has the limits of any other question's.
 pub use series::plan::{MAX_FILTER_VALUES, MAX_FILTERS};
+
+/// Values of a topic's filter, of all dimensions together. A publisher holds each in some 80 bytes, so a topic's are 4 KB, and those of the 50,000 topics that a client
+/// may have 200 MB.
+pub const MAX_TOPIC_VALUES: usize = MAX_FILTER_VALUES;
 
 /// Bytes of one filter value.
 pub const MAX_FILTER_VALUE_BYTES: usize = 200;

@@ -16,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use live::{Failure, Publisher, Touched, Verdict, Watermark};
 use platform::clock;
 use registry::Peer;
+use registry::handover::MAX_HANDOVER_BYTES;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -473,14 +474,21 @@ impl<'a> Turn<'a> {
             self.report_post(posted);
         }
         let (registry, report) = (&self.context.registry, self.report);
-        let saved = self.publisher.save(self.through);
-        match registry.save_handover(&self.kept.lease, &saved, clock::now()).await {
+        // The successor begins a new epoch where there is nothing for it.
+        let saved = self.publisher.save(self.through, MAX_HANDOVER_BYTES);
+        let handed_over = match &saved {
+            Some(saved) => registry.save_handover(&self.kept.lease, saved, clock::now()).await,
+            None => {
+                tracing::warn!("the state has more than {MAX_HANDOVER_BYTES} bytes and is not handed over");
+                Ok(true)
+            }
+        };
+        match handed_over {
             Ok(true) => {}
             Ok(false) => tracing::warn!(
                 fence = self.kept.lease.fence,
                 "another publisher took over; nothing was handed over"
             ),
-            // The successor begins a new epoch.
             Err(error) => tracing::error!(cause = %error, "the state can't be handed over"),
         }
         let is_idle = self.publisher.is_idle();

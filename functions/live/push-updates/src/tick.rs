@@ -55,7 +55,10 @@ pub enum How {
     Apart,
 }
 
-/// How long a statement of one client may take within a tick. Who takes longer is read beside the ticks from then on.
+/// No statement of a client that is alone in its database is begun after this within a tick: clients of other databases wait for it.
+const ALONE_FOR: Duration = Duration::from_secs(2);
+
+/// How long a statement of one client may take within a tick while others wait, and how long it has altogether. Who takes longer is read beside the ticks from then on.
 const ALONE: Timeouts = Timeouts {
     statement: Duration::from_millis(500),
     lock: Duration::from_millis(500),
@@ -108,6 +111,10 @@ pub async fn ask(
         return (Reads::default(), Ok(()));
     }
     let loaded = catalogs.load(database, &publisher.clients().collect()).await;
+    if loaded.is_err() {
+        let unknown: Vec<Uuid> = publisher.clients().filter(|client| !catalogs.has(*client)).collect();
+        unknown.into_iter().for_each(|client| publisher.postpone(client, now));
+    }
     let reads = Reads {
         now: publisher.reads(now, Some(&[]), catalogs),
         apart: if with_apart {
@@ -176,32 +183,29 @@ struct Reading<'a> {
 impl Reading<'_> {
     /// Answers what is read, as far as there is time; what could not be, because the database fails, is told as well.
     async fn answer(mut self, reads: Vec<TopicRead>) -> (Vec<Found>, Result<(), Error>) {
+        let is_alone = is_of_one_client(&reads);
         let answered = match self.how {
-            How::Apart => self.own(self.database, reads).await,
-            How::Together if has_company(&reads) => match self.together(reads).await {
-                Ok(left) => self.by_client(left).await,
-                Err(error) => Err(error),
-            },
-            How::Together | How::ByClient => self.by_client(reads).await,
+            How::Apart => self.own(self.database, self.until, reads).await,
+            _ if is_alone => self.own(self.database, Instant::now() + ALONE_FOR, reads).await,
+            How::ByClient => self.by_client(reads).await,
+            How::Together => {
+                let all = self.round(self.database, self.until, Batch::default(), OnFailure::Leave, reads);
+                match all.await {
+                    Ok(left) => self.by_client(left).await,
+                    Err(error) => Err(error),
+                }
+            }
         };
         (self.found, answered)
     }
 
-    /// All in as few statements as can be. Returns what may be answered in less company.
-    async fn together(&mut self, reads: Vec<TopicRead>) -> Result<Vec<TopicRead>, Error> {
-        self.round(self.database, Batch::default(), OnFailure::Leave, reads)
-            .await
-    }
-
     /// Each client by itself. Who is not reached is asked for again.
     async fn by_client(&mut self, reads: Vec<TopicRead>) -> Result<(), Error> {
-        let impatient = self.database.clone().with_timeouts(ALONE);
+        let database = self.database.clone().with_timeouts(ALONE);
         let mut clients: BTreeMap<Uuid, Vec<TopicRead>> = BTreeMap::new();
         for read in reads {
             clients.entry(read.topic.client).or_default().push(read);
         }
-        // The only one keeps nobody else waiting.
-        let database = if clients.len() > 1 { &impatient } else { self.database };
         let mut outcome = Ok(());
         for reads in clients.into_values() {
             if outcome.is_err() {
@@ -209,17 +213,23 @@ impl Reading<'_> {
             } else if Instant::now() >= self.until {
                 self.all(reads, || Answer::Later);
             } else {
-                outcome = self.own(database, reads).await;
+                outcome = self.own(&database, Instant::now() + ALONE.statement, reads).await;
             }
         }
         outcome
     }
 
     /// Those of one client. What fails in company is asked once more alone: only one of them may be at fault.
-    async fn own(&mut self, database: &Database, reads: Vec<TopicRead>) -> Result<(), Error> {
-        let left = self.round(database, Batch::default(), OnFailure::Halve, reads).await?;
-        if !left.is_empty() {
-            self.round(database, Batch::apart(), OnFailure::Halve, left).await?;
+    async fn own(&mut self, database: &Database, until: Instant, reads: Vec<TopicRead>) -> Result<(), Error> {
+        let among = reads.len();
+        let left = self
+            .round(database, until, Batch::default(), OnFailure::Halve, reads)
+            .await?;
+        if Instant::now() >= until {
+            self.all(left, || Answer::InCompany { among: among.max(2) });
+        } else if !left.is_empty() {
+            self.round(database, until, Batch::apart(), OnFailure::Halve, left)
+                .await?;
         }
         Ok(())
     }
@@ -227,6 +237,7 @@ impl Reading<'_> {
     async fn round(
         &mut self,
         database: &Database,
+        until: Instant,
         batch: Batch,
         on_failure: OnFailure,
         reads: Vec<TopicRead>,
@@ -239,7 +250,7 @@ impl Reading<'_> {
             }
         };
         let round = Round::plan(self.catalogs, batch, self.place, reads, &mut self.found);
-        match round.batch.read_each(&session, self.until, on_failure).await {
+        match round.batch.read_each(&session, until, on_failure).await {
             Ok(answers) => Ok(round.answered(&answers, self.how, on_failure, &mut self.found)),
             Err(error) => {
                 self.all(round.planned.into_iter().map(|planned| planned.read), || {
@@ -256,10 +267,10 @@ impl Reading<'_> {
     }
 }
 
-/// Whether topics are of more than one client.
-fn has_company(reads: &[TopicRead]) -> bool {
+/// Whether no two topics are of different clients.
+fn is_of_one_client(reads: &[TopicRead]) -> bool {
     let first = reads.first().map(|read| read.topic.client);
-    reads.iter().any(|read| Some(read.topic.client) != first)
+    reads.iter().all(|read| Some(read.topic.client) == first)
 }
 
 /// Lets the publisher observe what was found.

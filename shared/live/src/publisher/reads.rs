@@ -332,7 +332,7 @@ impl Topics {
                 state.size(now);
             }
             let most = state.window.max(state.needed());
-            state.counted = if state.is_active() { most } else { 0 };
+            state.counted = most;
             counted += usize::from(state.counted);
             let buckets = wanted.entry(state.topic.period).or_default();
             *buckets = most.max(*buckets);

@@ -13,8 +13,8 @@ use super::work::Work;
 use super::{Observed, is_sent};
 use crate::row::tail;
 use crate::{
-    Control, MAX_BUCKETS, Mode, RETAIN_MS, Resume, SLOW_PAUSE_MS, Silence, Topic, UNREADABLE_FIRST_MS,
-    UNREADABLE_LAST_MS,
+    Control, MAX_BUCKETS, MAX_ROWS_PER_CLIENT, Mode, RETAIN_MS, Resume, SLOW_PAUSE_MS, Silence, Topic,
+    UNREADABLE_FIRST_MS, UNREADABLE_LAST_MS,
 };
 
 /// All topics that are watched, pinned or not yet forgotten.
@@ -106,6 +106,15 @@ impl Topics {
 
     pub(super) fn any_pinned(&self) -> bool {
         self.controls.values().any(|control| *control == Control::Pinned)
+    }
+
+    /// Of the buckets that are asked for, so many as there is room for: those that are kept of the topic anyway cost nothing.
+    pub(super) fn grant(&self, topic: &Topic, buckets: u16) -> u16 {
+        let kept = self.clients.get(&topic.client).map_or(0, |work| work.buckets);
+        let room = u16::try_from(MAX_ROWS_PER_CLIENT.saturating_sub(kept)).unwrap_or(u16::MAX);
+        let state = self.keys.get(topic).and_then(|key| self.states.get(key));
+        let counted = state.map_or(0, |state| state.counted);
+        buckets.min(counted.saturating_add(room)).max(1)
     }
 
     pub(super) fn watch(&mut self, topic: Topic, connection: &Arc<str>, channel: u32, subscriber: Subscriber) -> u32 {

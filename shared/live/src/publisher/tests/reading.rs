@@ -526,7 +526,7 @@ fn who_takes_too_long_is_read_apart_until_the_topic_at_fault_stands_alone() {
     // 4, 2, 1; and the others in between.
     let turns = narrow(&mut bench, "K5");
     assert!(turns <= 8, "{turns} turns");
-    let saved = bench.publisher.save(1);
+    let saved = bench.publisher.save(1, usize::MAX).unwrap();
     bench.publisher = crate::Publisher::restore(&saved).unwrap().0;
     let asked = |bench: &mut Bench| {
         let mut asked = BTreeSet::new();
@@ -633,10 +633,54 @@ fn few_topics_with_long_windows_are_many() {
             connection: format!("wide-{index}"),
         });
     }
+    for _ in 0..2 {
+        bench.publisher.touch(None);
+        bench.publisher.reads_apart(bench.now, &Minutes);
+        bench.publisher.end_apart();
+        bench.wait(RETAIN_MS);
+    }
+    assert_eq!(count(&mut bench), 1, "they are watched no more");
+}
+
+#[test]
+fn a_client_has_so_many_buckets_and_no_more_however_many_connections_ask() {
+    let mut bench = Bench::new();
+    let wide = Uuid::from_u128(0xA);
+    let topics = crate::MAX_ROWS_PER_CLIENT / usize::from(crate::MAX_BUCKETS) + 50;
+    let subscribe = |bench: &mut Bench, connection: String, kpi: String| {
+        bench.publisher.apply(Change::Subscribed {
+            connection,
+            client: wide,
+            request: None,
+            resume: None,
+            subscriptions: vec![Subscription {
+                channel: 1,
+                topic: Topic {
+                    client: wide,
+                    ..topic(&kpi)
+                },
+                mode: Mode::Live,
+                buckets: crate::MAX_BUCKETS,
+            }],
+        });
+    };
+    for index in 0..topics {
+        subscribe(&mut bench, format!("wide-{index:03}"), format!("W{index:03}"));
+    }
+    let most = crate::MAX_ROWS_PER_CLIENT + 50;
+    let kept = |bench: &Bench| bench.publisher.topics.clients[&wide].buckets;
+    assert!(kept(&bench) <= most, "{} buckets", kept(&bench));
     bench.publisher.touch(None);
     bench.publisher.reads_apart(bench.now, &Minutes);
     bench.publisher.end_apart();
-    assert_eq!(count(&mut bench), 1, "they are watched no more");
+    assert!(kept(&bench) <= most, "{} buckets", kept(&bench));
+    // Who watches what is there already has all of it, and another client what it asks.
+    subscribe(&mut bench, "again".to_owned(), "W000".to_owned());
+    let granted = |bench: &Bench, connection: &str| bench.publisher.connections[connection].channels[&1].buckets;
+    assert_eq!(granted(&bench, "again"), crate::MAX_BUCKETS);
+    assert_eq!(granted(&bench, &format!("wide-{:03}", topics - 1)), 1);
+    bench.subscribe("other", 1, Mode::Live, 60, None);
+    assert_eq!(granted(&bench, "other"), 60);
 }
 
 #[test]

@@ -335,7 +335,7 @@ async fn tick(filled: &Filled, client_of: impl Fn(usize) -> usize) -> Result<Dur
     }
     let session = filled.database.app.session().await?;
     let until = tokio::time::Instant::now() + Duration::from_secs(60);
-    let answers = batch.read_each(&session, until).await?;
+    let answers = batch.read_each(&session, until, facts::read::OnFailure::Halve).await?;
     let unread = asked.iter().flat_map(|asked| answers.outcomes(asked));
     let unread = unread
         .filter(|outcome| !matches!(outcome, answer::Outcome::Rows(_)))

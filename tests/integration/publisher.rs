@@ -10,7 +10,7 @@ use facts::ingest::{self, Effort};
 use jiff::{SignedDuration, Timestamp};
 use live::{Change, Frame, MAX_TICK_TOPICS, Mode, Publisher, Silence, Subscription, Topic, Touched};
 use push_updates::catalogs::Catalogs;
-use push_updates::tick;
+use push_updates::tick::{self, How};
 use records::{cells, clients, definitions};
 use serde_json::{Value, json};
 use series::Mapper;
@@ -263,14 +263,20 @@ async fn a_read_that_fails_concerns_its_own_topics_only() {
             statement: Duration::from_secs(5),
             lock: Duration::from_millis(200),
         });
-        let ticked = airline.tick_over(&impatient, &[]).await;
+        let mut ticked = airline.tick_over(&impatient, &[]).await;
         assert_eq!(
             facts(&ticked.frames["a"], 1),
             Some(1),
             "another client's values are there"
         );
+        // Theirs are tried beside the ticks, and one by one in the end.
+        for _ in 0..8 {
+            for (connection, frames) in airline.tick_over(&impatient, &[]).await.frames {
+                ticked.frames.entry(connection).or_default().extend(frames);
+            }
+        }
         for (connection, topics) in [("b", 1), ("c", 2)] {
-            let [Frame::Subscribed(subscribed)] = &ticked.frames[connection][..] else {
+            let Some(Frame::Subscribed(subscribed)) = ticked.frames[connection].first() else {
                 panic!("{:?}", ticked.frames)
             };
             let silent: Vec<_> = subscribed.topics.iter().map(|topic| topic.silent).collect();
@@ -281,6 +287,68 @@ async fn a_read_that_fails_concerns_its_own_topics_only() {
             0,
             "what was refused is left alone for a while"
         );
+        locked.batch_execute("ROLLBACK").await.unwrap();
+        airline.database.drop_it().await.unwrap();
+    }
+}
+
+/// A question that takes longer than a statement may, here because it waits for a lock that nobody gives back.
+#[tokio::test]
+async fn a_question_that_takes_too_long_costs_others_one_wait_and_once() {
+    for server in servers() {
+        let mut airline = Airline::open(&server).await;
+        let (theirs, order) = order_shop(&airline.database).await;
+        airline.subscribe("quick", airline.client, vec![("FLIGHTS", Level::Day, None)]);
+        let slow = vec![("ORDERS", Level::Minute, None), ("ITEMS", Level::Day, None)];
+        airline.subscribe("slow", theirs, slow);
+        let locked = airline.database.plain().await.unwrap();
+        let lock = format!("BEGIN; LOCK TABLE {order} IN ACCESS EXCLUSIVE MODE");
+        locked.batch_execute(&lock).await.unwrap();
+        let patient = |database: &Database| {
+            database.clone().with_timeouts(Timeouts {
+                statement: Duration::from_secs(1),
+                lock: Duration::from_secs(60),
+            })
+        };
+        let ours = patient(&airline.database.app);
+        let apart = patient(&TestDatabase::existing(&airline.database.url).unwrap().app);
+        let mut told = Vec::new();
+        for tick in 1..=8 {
+            let touched = airline.land(platform::clock::now(), &["ORD".to_owned()]).await;
+            airline.publisher.touch(Some(&touched));
+            let (now, began) = (platform::clock::now(), Instant::now());
+            let until = began + Duration::from_secs(10);
+            let (reads, asked) = tick::ask(&ours, &airline.catalogs, &mut airline.publisher, now, true).await;
+            asked.unwrap();
+            let mut settle = |found| tick::settle(&mut airline.publisher, found, now);
+            tick::answer(&ours, &airline.catalogs, How::Together, reads.now, until, &mut settle)
+                .await
+                .unwrap();
+            let waited = began.elapsed();
+            tick::answer(&apart, &airline.catalogs, How::Apart, reads.apart, until, &mut settle)
+                .await
+                .unwrap();
+            airline.publisher.end_apart();
+            let outgoing = airline.publisher.frames(now, &BTreeMap::new());
+            let mut frames = BTreeMap::<String, Vec<Frame>>::new();
+            for sent in outgoing {
+                airline.publisher.sent(&sent.connection, sent.seq);
+                let read = sent.frames.iter().map(|text| serde_json::from_str(text).unwrap());
+                frames.insert(sent.connection, read.collect());
+            }
+            assert_eq!(facts(&frames["quick"], 1), Some(tick), "tick {tick}");
+            assert!(
+                tick == 1 || waited < Duration::from_millis(900),
+                "tick {tick} waited for {waited:?}"
+            );
+            let heard = frames.remove("slow").into_iter().flatten();
+            told.extend(heard.filter(|frame| !matches!(frame, Frame::Beat(_))));
+        }
+        let [Frame::Subscribed(subscribed)] = &told[..] else {
+            panic!("{told:?}")
+        };
+        let silent: Vec<_> = subscribed.topics.iter().map(|topic| topic.silent).collect();
+        assert_eq!(silent, [Some(Silence::Unreadable); 2], "it is told");
         locked.batch_execute("ROLLBACK").await.unwrap();
         airline.database.drop_it().await.unwrap();
     }
@@ -318,11 +386,11 @@ async fn a_client_with_many_topics_is_read_while_others_ticks_go_on() {
         let reading = tokio::spawn(async move {
             let mut all = Vec::new();
             let mut take = |found| all.extend(found);
-            let answered = tick::answer(&apart, &catalogs, many, until, &mut take).await;
+            let answered = tick::answer(&apart, &catalogs, How::Apart, many, until, &mut take).await;
             answered.map(|()| all)
         });
         let mut settle = |found| tick::settle(&mut airline.publisher, found, now);
-        let answered = tick::answer(&ours, &airline.catalogs, reads.now, until, &mut settle).await;
+        let answered = tick::answer(&ours, &airline.catalogs, How::Together, reads.now, until, &mut settle).await;
         answered.unwrap();
         let frames = airline.publisher.frames(now, &BTreeMap::new());
         let connections: Vec<&str> = frames.iter().map(|outgoing| outgoing.connection.as_str()).collect();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use database::{Error, Session};
-use facts::read::{self, Read};
+use facts::read::{self, OnFailure, Read};
 use records::definitions::ClientCatalog;
 use series::answer::Row;
 use series::{Point, Question, Request, SeriesKey};
@@ -85,11 +85,17 @@ impl Batch {
     ///
     /// # Errors
     /// When the server can't be reached, or fails by itself.
-    pub async fn read_each(&self, session: &Session, until: Instant) -> Result<Answers<'_>, Error> {
-        let answers = read::read_each(session, self.merged.reads(), until).await?;
+    pub async fn read_each(
+        &self,
+        session: &Session,
+        until: Instant,
+        on_failure: OnFailure,
+    ) -> Result<Answers<'_>, Error> {
+        let answers = read::read_each(session, self.merged.reads(), until, on_failure).await?;
         let outcomes = answers.into_iter().map(|answer| match answer {
             read::Answer::Rows(rows) => Outcome::Rows(by_client(rows)),
             read::Answer::Refused(error) => Outcome::Refused(error),
+            read::Answer::InCompany => Outcome::InCompany,
             read::Answer::Later => Outcome::Later,
         });
         Ok(Answers {
@@ -105,6 +111,8 @@ pub enum Outcome {
     Rows(BTreeMap<Uuid, Vec<Row>>),
     /// It can't be answered, whatever else is asked.
     Refused(Error),
+    /// The statement failed in which it was asked with others; see [`facts::read::Answer::InCompany`].
+    InCompany,
     /// There was no time, or no room, left for it.
     Later,
 }

@@ -198,6 +198,8 @@ pub struct Usage {
     pub connections: Used,
     /// Topics of all connections.
     pub topics: Used,
+    /// Topics that were subscribed to and unsubscribed from in this minute.
+    pub topic_changes_per_minute: Used,
 }
 
 /// What became of a file.

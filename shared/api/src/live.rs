@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use catalog::Level;
 use identity::Permission;
-use route::{Access, Answer, Body, Method, Route};
+use route::{Access, Answer, Body, Method, Parameter, Route};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -18,8 +18,8 @@ pub static LIST_STREAMS: Route = Route {
     path: "/v1/streams",
     access: Access::Needs(Permission::ReadStreams),
     operation: "listStreams",
-    summary: "Topics with the number of their subscribers.",
-    parameters: &[],
+    summary: "Topics with the number of their subscribers, in the order of their ids, up to 1,000 at once.",
+    parameters: &[Parameter::query("after", "`next_after` of the page before.")],
     request: None,
     answer: Answer::ok::<Streams>(),
 };
@@ -85,6 +85,8 @@ pub struct Stream {
 pub struct Streams {
     /// Topics that are watched, pinned or paused.
     pub streams: Vec<Stream>,
+    /// For `?after=`, when there are more.
+    pub next_after: Option<String>,
 }
 
 /// `POST /v1/streams/start`, `/stop` and `/clear`.

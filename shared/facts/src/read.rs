@@ -127,17 +127,33 @@ pub enum Answer {
     Rows(Vec<(Uuid, Row)>),
     /// It can't be answered, whatever else is asked.
     Refused(Error),
+    /// The statement failed in which it was asked with others: it is to be asked again in less company, for it may be at fault.
+    InCompany,
     /// There was no time, or no room, left for it.
     Later,
 }
 
+/// What is done about a statement of many questions that fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// It is asked again in halves, until the question at fault stands alone. One that took too long is not: halves may take as long each, and who waits for
+    /// other answers would wait for all of them.
+    Halve,
+    /// Its questions are told to be [`Answer::InCompany`].
+    Leave,
+}
+
 /// Reads questions that have nothing to do with each other, so that one which can't be answered is refused alone. It is one statement for every
-/// [`MAX_BRANCHES`] questions; one that fails is asked again in halves until the question at fault stands alone. After `until` no further statement is
-/// begun.
+/// [`MAX_BRANCHES`] questions. After `until` no further statement is begun.
 ///
 /// # Errors
 /// When the server can't be reached, or fails by itself.
-pub async fn read_each(session: &Session, reads: &[Read], until: Instant) -> Result<Vec<Answer>, Error> {
+pub async fn read_each(
+    session: &Session,
+    reads: &[Read],
+    until: Instant,
+    on_failure: OnFailure,
+) -> Result<Vec<Answer>, Error> {
     let mut answers: Vec<Answer> = reads.iter().map(|_| Answer::Later).collect();
     // What is still to be asked, the next one last.
     let mut spans: Vec<Range<usize>> = (0..reads.len())
@@ -145,9 +161,14 @@ pub async fn read_each(session: &Session, reads: &[Read], until: Instant) -> Res
         .map(|from| from..reads.len().min(from + MAX_BRANCHES))
         .rev()
         .collect();
-    let (mut rows, mut is_first) = (0, true);
+    let (mut rows, mut is_first, mut has_failed) = (0, true, false);
     while let Some(span) = spans.pop() {
         if !is_first && (rows > MAX_ROWS_TOGETHER || Instant::now() >= until) {
+            if has_failed {
+                // Else the next try would end at the same place.
+                let left = spans.into_iter().chain([span]).flatten();
+                left.for_each(|question| answers[question] = Answer::InCompany);
+            }
             break;
         }
         is_first = false;
@@ -160,7 +181,13 @@ pub async fn read_each(session: &Session, reads: &[Read], until: Instant) -> Res
             }
             Err(error) if !error.is_of_statement() => return Err(error),
             Err(error) if span.len() == 1 => answers[span.start] = Answer::Refused(error),
+            Err(error) if on_failure == OnFailure::Leave || error.is_out_of_time() => {
+                tracing::warn!(questions = span.len(), cause = %error, "a read failed; asking in less company");
+                has_failed = true;
+                span.for_each(|question| answers[question] = Answer::InCompany);
+            }
             Err(error) => {
+                has_failed = true;
                 tracing::warn!(questions = span.len(), cause = %error, "a read failed; asking in halves");
                 let middle = span.start + span.len() / 2;
                 spans.extend([middle..span.end, span.start..middle]);

@@ -15,8 +15,16 @@ pub const MAX_BUCKETS: u16 = 1_440;
 /// topics are granted fewer buckets (never under one), and `subscribed` says how many.
 pub const MAX_ROWS_PER_CONNECTION: usize = 10_000;
 
+/// Buckets that a publisher keeps of one client, each topic counted once however many watch it: at 240 bytes each 120 MB. A topic that is subscribed to beyond is
+/// granted fewer (never under one), and `subscribed` says how many. It is 80 dashboards of 100 charts of an hour of minutes, all different.
+pub const MAX_ROWS_PER_CLIENT: usize = 500_000;
+
 /// A topic's filter has the limits of any other question's.
 pub use series::plan::{MAX_FILTER_VALUES, MAX_FILTERS};
+
+/// Values of a topic's filter, of all dimensions together. A publisher holds each in some 80 bytes, so a topic's are 4 KB, and those of the 50,000 topics that a client
+/// may have 200 MB.
+pub const MAX_TOPIC_VALUES: usize = MAX_FILTER_VALUES;
 
 /// Bytes of one filter value.
 pub const MAX_FILTER_VALUE_BYTES: usize = 200;
@@ -46,6 +54,10 @@ pub const MAX_TICK_TOPICS: usize = 256;
 
 const _: () = assert!(MAX_TICK_TOPICS == MAX_TICK_READS / MIN_TICK_SHARERS);
 
+/// So is one whose windows have more buckets together than two connections may show: a twenty-fifth of the rows that a statement may have, so that not a few topics
+/// with long windows fill those of everybody.
+pub const MAX_TICK_BUCKETS: usize = 2 * MAX_ROWS_PER_CONNECTION;
+
 /// Topics of one client that are read in a tick however many clients there are: 128 of them get this share of [`MAX_TICK_READS`].
 pub const MIN_TICK_SHARE: usize = 16;
 
@@ -74,3 +86,14 @@ pub const UNREADABLE_FIRST_MS: i64 = 5_000;
 /// Longest pause between two readings of a topic that can't be read. One of too many rows costs the database a second or two each time: a fortieth
 /// of this.
 pub const UNREADABLE_LAST_MS: i64 = 80_000;
+
+/// How long a client is read beside the ticks after a statement of its own took too long: twice [`SLOW_PAUSE_MS`], so that what is slow is never asked again in
+/// the company of others.
+pub const SUSPECT_MS: i64 = 1_800_000;
+
+/// Pause after a topic took too long although it was read alone, unless somebody subscribes to it anew: its 6 s are then 1 in 150 of the time of those who are read
+/// beside the ticks too.
+pub const SLOW_PAUSE_MS: i64 = 900_000;
+
+/// Pause of a client whose database can't be reached.
+pub const POSTPONE_MS: i64 = 1_000;

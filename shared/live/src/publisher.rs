@@ -3,8 +3,8 @@
 //! One tick is [`reads`](Publisher::reads), the caller's reading, [`observe`](Publisher::observe) for each range that could be read,
 //! [`frames`](Publisher::frames), the caller's posting, and [`sent`](Publisher::sent) or [`failed`](Publisher::failed) for each
 //! connection, possibly ticks later. A range that could not be read is simply not observed: it is asked for again. One that can't be read
-//! because of what it is, is [refused](Publisher::refuse): it is asked for after a pause, and its subscribers are told. Clients with many topics are
-//! [read apart](Publisher::reads_apart), while ticks go on. Between
+//! because of what it is, is [refused](Publisher::refuse): it is asked for after a pause, and its subscribers are told. Clients with many topics, or whose
+//! statements [took too long](Publisher::suspect), are [read apart](Publisher::reads_apart), while ticks go on. Between
 //! ticks [`apply`](Publisher::apply) follows the change sequence.
 
 mod batch;
@@ -23,7 +23,7 @@ mod model;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use catalog::Level;
@@ -152,8 +152,9 @@ pub struct Publisher {
     held_back: bool,
     /// The client that the next tick starts to read for, when there were more than one tick can serve.
     next_client: Uuid,
-    /// The clients whose topics are being read apart from the ticks.
-    apart: BTreeSet<Uuid>,
+    /// The client whose topics are being read apart from the ticks, and whose were last.
+    apart: Option<Uuid>,
+    last_apart: Uuid,
     /// [`MAX_TICK_TOPICS`], but less in tests.
     tick_topics: usize,
     /// [`MAX_TICK_BYTES`], but less in tests.
@@ -174,7 +175,8 @@ impl Publisher {
             cursors: BTreeMap::new(),
             held_back: false,
             next_client: Uuid::nil(),
-            apart: BTreeSet::new(),
+            apart: None,
+            last_apart: Uuid::nil(),
             tick_topics: MAX_TICK_TOPICS,
             tick_bytes: MAX_TICK_BYTES,
             counters: Counters::default(),

@@ -91,6 +91,14 @@ fn filter(asked: &BTreeMap<String, FilterValue>, place: &str) -> Result<BTreeMap
             format!("a filter by {} dimensions, at most {MAX_FILTERS}", asked.len()),
         ));
     }
+    let values: usize = asked.values().map(|values| values.values().len()).sum();
+    if values > MAX_TOPIC_VALUES {
+        return Err(exceeded(
+            &format!("{place}/filter"),
+            format!("a filter of {values} values, at most {MAX_TOPIC_VALUES} in all dimensions together"),
+        )
+        .hint("subscribe to several topics of fewer values"));
+    }
     let mut filter = BTreeMap::new();
     for (name, values) in asked {
         let place = format!("{place}/filter/{}", escaped(name));
@@ -104,12 +112,6 @@ fn filter(asked: &BTreeMap<String, FilterValue>, place: &str) -> Result<BTreeMap
         if values.is_empty() {
             return Err(invalid(&place, format!("the filter on {name} has no value"))
                 .hint("leave the dimension out to count all facts"));
-        }
-        if values.len() > MAX_FILTER_VALUES {
-            return Err(exceeded(
-                &place,
-                format!("{} values for {name}, at most {MAX_FILTER_VALUES}", values.len()),
-            ));
         }
         if let Some(long) = values.iter().find(|value| value.len() > MAX_FILTER_VALUE_BYTES) {
             let detail = format!(
@@ -235,7 +237,12 @@ mod tests {
             (
                 vec![request("A", 1, &[("origin", &many)])],
                 LimitExceeded,
-                "/topics/0/filter/origin",
+                "/topics/0/filter",
+            ),
+            (
+                vec![request("A", 1, &[("origin", &many[..26]), ("carrier", &many[..25])])],
+                LimitExceeded,
+                "/topics/0/filter",
             ),
             (
                 vec![request("A", 1, &[("origin", &[&long])])],

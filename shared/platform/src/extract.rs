@@ -1,6 +1,7 @@
 //! Parses a request into types at the edge: the caller, JSON bodies and query strings, with errors that name the input.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::request::Parts;
@@ -81,6 +82,34 @@ impl<S: Sync> FromRequestParts<S> for CorrelationId {
         };
         id.map(Self)
             .ok_or_else(|| Problem::unauthenticated("the request did not come through the API"))
+    }
+}
+
+/// The network that a request comes from, as API Gateway saw it: an IPv4 address, or 64 bits of an IPv6 address, the rest of which whoever has a line chooses.
+pub struct Source(pub String);
+
+impl<S: Sync> FromRequestParts<S> for Source {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let address = match parts.extensions.get::<RequestContext>() {
+            Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
+            _ => None,
+        };
+        let address = address.and_then(|address| address.parse().ok());
+        address
+            .map(|address| Self(network(address)))
+            .ok_or_else(|| Problem::unauthenticated("the request did not come through the API"))
+    }
+}
+
+fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
     }
 }
 
@@ -238,5 +267,17 @@ mod tests {
         let problem = parse_json::<Vec<u8>>(b"[1, \"x\"]").expect_err("text is no number");
         assert_eq!(problem.status, 400);
         assert_eq!(problem.issues[0].pointer, "/1");
+    }
+
+    #[test]
+    fn a_source_is_a_network() {
+        for (address, expected) in [
+            ("192.0.2.7", "192.0.2.7"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+            ("2001:db8:1:2::", "2001:db8:1:2::/64"),
+        ] {
+            assert_eq!(network(address.parse().unwrap()), expected, "{address}");
+        }
     }
 }

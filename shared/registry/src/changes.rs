@@ -1,7 +1,7 @@
 //! The sequence of changes: every connection made or lost, every subscription, every control, numbered without a gap.
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::{Put, ReturnValue, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValue, TransactWriteItem};
 use jiff::{SignedDuration, Timestamp};
 use live::Change;
 
@@ -37,23 +37,6 @@ pub enum Changes {
     Since(Vec<(u64, Change)>),
     /// Changes in between are no longer kept: read the roster.
     Lost,
-}
-
-/// A change that is being written: it keeps its number between attempts.
-pub(crate) struct Draft {
-    shard: u32,
-    now: Timestamp,
-    number: Option<u64>,
-}
-
-impl Draft {
-    pub(crate) fn new(shard: u32, now: Timestamp) -> Self {
-        Self {
-            shard,
-            now,
-            number: None,
-        }
-    }
 }
 
 /// A stored change; `None` is a hole that was closed.
@@ -192,24 +175,31 @@ impl Registry {
         Ok((settled, holes))
     }
 
-    /// Writes what was planned together with the change that tells of it, and says whether it did. If not, the caller reads
-    /// again and retries with the same draft.
-    ///
-    /// A draft that is given up leaves its number as a hole, which the reader closes.
+    /// Writes what was planned together with the change that tells of it, and says whether it did. If not, the caller reads again and retries: each attempt has a
+    /// number of its own, because everybody who follows waits for one that is taken and not used.
     pub(crate) async fn record(
         &self,
-        draft: &mut Draft,
+        shard: u32,
         change: &Change,
         planned: Vec<TransactWriteItem>,
+        now: Timestamp,
     ) -> Result<bool> {
         // Before a number is taken, so that a change too large leaves no hole.
         let body = item::json("change", change)?;
-        let number = match draft.number {
-            Some(number) => number,
-            None => self.take_number(draft.shard, draft.now).await?,
-        };
-        draft.number = Some(number);
-        let mut entry = Self::new_entry(draft.shard, number, draft.now);
+        let number = self.take_number(shard, now).await?;
+        self.write(shard, number, body, planned, now).await
+    }
+
+    /// Writes a change under its number, which is closed when that comes to nothing. Only who is killed in between leaves it as a hole, which the reader closes.
+    async fn write(
+        &self,
+        shard: u32,
+        number: u64,
+        body: AttributeValue,
+        planned: Vec<TransactWriteItem>,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let mut entry = Self::new_entry(shard, number, now);
         entry.insert("body".to_owned(), body);
         let mut writes = vec![transaction::put(
             Put::builder()
@@ -218,16 +208,14 @@ impl Registry {
                 .condition_expression("attribute_not_exists(pk)"),
         )?];
         writes.extend(planned);
-        match self.transact(writes).await? {
-            Transacted::Done => Ok(true),
-            Transacted::Refused(failed) => {
-                if failed.contains(&0) {
-                    // A reader closed it as a hole.
-                    draft.number = None;
-                }
-                Ok(false)
-            }
+        let written = self.transact(writes).await;
+        // Of a write without an answer the number tells whether it was done: one that was closed can't be written any more.
+        if !matches!(written, Ok(Transacted::Done))
+            && let Err(cause) = self.close_hole(shard, number, now).await
+        {
+            tracing::warn!(shard, number, %cause, "a number that was given up is closed by who waits for it");
         }
+        Ok(written? == Transacted::Done)
     }
 
     /// Puts an empty change under a number that has none; `false` when it has one.

@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use live::Change;
 use uuid::Uuid;
 
-use crate::changes::Draft;
 use crate::item::{self, EXPIRES_AT, Item, number, read_number, read_parsed, read_text, read_time, text, time};
 use crate::keys::{self, Key};
 use crate::transaction::{self, MAX_ATTEMPTS, MAX_TRANSACTION_ITEMS, Transacted};
@@ -67,6 +66,8 @@ pub(crate) struct Card {
     pub(crate) connection: Connection,
     pub(crate) next_channel: u32,
     pub(crate) topic_count: usize,
+    /// Buckets that its topics ask for.
+    pub(crate) row_count: usize,
     pub(crate) expires_at: i64,
 }
 
@@ -176,6 +177,7 @@ impl Registry {
         self.count_out(Quota::UserConnections, owner, 1).await;
         self.count_out(Quota::ClientConnections, owner, 1).await;
         self.count_out(Quota::ClientTopics, owner, card.topic_count).await;
+        self.count_out(Quota::UserRows, owner, card.row_count).await;
         Ok(Some(card.has_subscribed()))
     }
 
@@ -193,7 +195,6 @@ impl Registry {
         let change = Change::Disconnected {
             connection: peer.id.to_owned(),
         };
-        let mut draft = Draft::new(peer.shard(), now);
         for attempt in 0..MAX_ATTEMPTS {
             let Some(item) = self.get(&key).await? else {
                 return Ok(None);
@@ -209,7 +210,7 @@ impl Registry {
                 .expression_attribute_values(":topics", number(card.topic_count));
             let delete = transaction::delete(delete)?;
             let deleted = if card.has_subscribed() {
-                self.record(&mut draft, &change, vec![delete]).await?
+                self.record(peer.shard(), &change, vec![delete], now).await?
             } else {
                 self.transact(vec![delete]).await? == Transacted::Done
             };
@@ -281,6 +282,8 @@ pub(crate) fn read_card(item: &Item) -> Result<Card> {
         },
         next_channel: read_number(item, "next_channel")?,
         topic_count: read_number(item, "topic_count")?,
+        // Versions before this one don't count them.
+        row_count: read_number(item, "row_count").unwrap_or(0),
         expires_at: read_number(item, EXPIRES_AT)?,
     })
 }

@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use live::{Change, Control};
 use uuid::Uuid;
 
-use crate::changes::Draft;
 use crate::item::{self, Item, read_json, read_parsed, read_text, text};
 use crate::keys::{self, Key};
 use crate::transaction::{self, MAX_ATTEMPTS};
@@ -67,10 +66,9 @@ impl Registry {
         let Change::Control { client, topic, control } = change else {
             return Ok(());
         };
-        let mut draft = Draft::new(shard, now);
         for attempt in 0..MAX_ATTEMPTS {
             let write = self.write_control(shard, *client, topic, *control)?;
-            if self.record(&mut draft, change, vec![write]).await? {
+            if self.record(shard, change, vec![write], now).await? {
                 return Ok(());
             }
             transaction::pause(attempt).await;

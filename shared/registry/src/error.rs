@@ -37,6 +37,14 @@ pub enum Error {
         /// How many it may have.
         limit: usize,
     },
+    /// The client would subscribe to and unsubscribe from more topics in a minute than it may.
+    #[error("more than {limit} topics are subscribed to and unsubscribed from in a minute")]
+    TooManyChanges {
+        /// How many it may.
+        limit: u64,
+        /// Seconds until the next minute.
+        seconds: u16,
+    },
     /// The client would control more topics than it may.
     #[error("more than {limit} topics are pinned or paused")]
     TooManyControls {

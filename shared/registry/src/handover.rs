@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::item::{self, EXPIRES_AT, Item, MAX_VALUE_BYTES, number, read_number, read_parsed, read_text, text};
 use crate::keys::{self, Key};
 use crate::lease::changed;
-use crate::{Error, Lease, Registry, Result};
+use crate::{Duty, Error, Lease, Registry, Result};
 
 /// How long a handover is good for: later, the changes after it are no longer kept.
 pub const HANDOVER_SECONDS: i64 = crate::changes::CHANGE_SECONDS;
@@ -70,7 +70,7 @@ impl Registry {
     /// # Errors
     /// When DynamoDB does not answer, or the item can't be read.
     pub async fn load_handover(&self, shard: u32, now: Timestamp) -> Result<Option<(u64, Vec<u8>)>> {
-        let Some(lease) = self.get(&Key::in_shard(shard, keys::LEASE)).await? else {
+        let Some(lease) = self.get(&Duty::Publish.key(shard)).await? else {
             return Ok(None);
         };
         if !lease.contains_key("handover_id") || read_number::<i64>(&lease, "handover_until")? <= now.as_second() {

@@ -7,15 +7,17 @@
 //! SHARD#0            SEQUENCE                            the counter of changes
 //! SHARD#0            CHANGE#{number}                     one change
 //! SHARD#0            CONTROL#{client}#{topic}            a pinned or paused topic
-//! SHARD#0            LEASE                               who publishes for the shard, and where its handover is
-//! SHARD#0            STANDBY                             who takes over from it
 //! SHARD#0            HANDOVER#{id}#{part}                one part of a handover
+//! DUTY#0             LEASE                               who publishes for the shard, and where its handover is
+//! DUTY#0             STANDBY                             who takes over from it
 //! CLIENT#{client}    COUNT                               connections and topics of a client
 //! CLIENT#{client}    COUNT#{user}                        connections of one of its users
 //! CLIENT#{client}    REFRESH#{jti}                       a refresh token of one of its users
-//! ATTEMPTS#{hash}    WINDOW                              sign-in attempts
+//! ATTEMPTS#{hash}    WINDOW                              attempts to sign in with an address
+//! ATTEMPTS#{hash}    WINDOW#{hash}                       those of them that came from one source
 //! QUOTA#{client}     LIMITS                              what a client may use, where that is not the usual
 //! QUOTA#{client}     MINUTE#{number}                     events that a client has sent in a minute
+//! QUOTA#{client}     CHANGES#{number}                    topics that it has subscribed to and unsubscribed from in a minute
 //! ```
 //!
 //! Connection ids are API Gateway's own: base64, so never a `#`.
@@ -30,6 +32,8 @@ pub const SHARDS: u32 = 4;
 
 /// Every connection's items begin with it.
 pub(crate) const CONNECTIONS: &str = "CONNECTION#";
+/// The item of a connection itself ends with it.
+pub(crate) const CARD: &str = "#CARD";
 /// Every control's item begins with it.
 pub(crate) const CONTROLS: &str = "CONTROL#";
 /// The counter of changes.
@@ -88,10 +92,14 @@ impl Key {
         }
     }
 
-    pub(crate) fn attempts(key: &str) -> Self {
+    /// Attempts to sign in with an address: all, or those that come from one source.
+    pub(crate) fn attempts(address: &str, source: Option<&str>) -> Self {
         Self {
-            pk: format!("ATTEMPTS#{}", stable_hash(key)),
-            sk: "WINDOW".to_owned(),
+            pk: attempts(address),
+            sk: source.map_or_else(
+                || "WINDOW".to_owned(),
+                |source| format!("WINDOW#{}", stable_hash(source)),
+            ),
         }
     }
 
@@ -109,6 +117,21 @@ impl Key {
         }
     }
 
+    pub(crate) fn topic_changes(client: Uuid, minute: i64) -> Self {
+        Self {
+            pk: quotas(client),
+            sk: format!("CHANGES#{minute}"),
+        }
+    }
+
+    /// Who does a duty for a shard. It has a partition of its own: a lease that can't be renewed, because others write to the shard's, would be lost.
+    pub(crate) fn duty(shard: u32, duty: &str) -> Self {
+        Self {
+            pk: format!("DUTY#{shard}"),
+            sk: duty.to_owned(),
+        }
+    }
+
     pub(crate) fn pk(&self) -> AttributeValue {
         AttributeValue::S(self.pk.clone())
     }
@@ -121,6 +144,11 @@ impl Key {
 /// The partition of a client's counts and refresh tokens.
 fn of_client(client: Uuid) -> String {
     format!("CLIENT#{client}")
+}
+
+/// The partition of attempts to sign in with an address, of which no item says what it is.
+pub(crate) fn attempts(address: &str) -> String {
+    format!("ATTEMPTS#{}", stable_hash(address))
 }
 
 /// The partition of a client's quotas.
@@ -139,7 +167,7 @@ pub(crate) fn partition(shard: u32) -> String {
 }
 
 pub(crate) fn card(connection: &str) -> String {
-    format!("{CONNECTIONS}{connection}#CARD")
+    format!("{CONNECTIONS}{connection}{CARD}")
 }
 
 /// What all subscriptions of a connection begin with.

@@ -2,13 +2,17 @@
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::ReturnValue;
+use aws_sdk_dynamodb::types::{Put, ReturnValue, TransactWriteItem, Update};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use crate::item::{Item, number, read_number, read_parsed, read_time, text, time};
+use crate::item::{self, Item, number, read_number, read_parsed, read_time, text, time};
 use crate::keys::{self, Key};
+use crate::transaction::{self, Transacted};
 use crate::{Error, Registry, Result};
+
+/// How long functions of the version before may still be at work: a publisher runs for four minutes.
+const RETIRED_FOR: SignedDuration = SignedDuration::from_mins(15);
 
 /// What a lease is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,12 +24,20 @@ pub enum Duty {
 }
 
 impl Duty {
-    fn key(self, shard: u32) -> Key {
-        let sk = match self {
+    pub(crate) fn key(self, shard: u32) -> Key {
+        Key::duty(shard, self.name())
+    }
+
+    /// Where versions before this one have it.
+    fn key_before(self, shard: u32) -> Key {
+        Key::in_shard(shard, self.name())
+    }
+
+    fn name(self) -> &'static str {
+        match self {
             Self::Publish => keys::LEASE,
             Self::StandBy => keys::STANDBY,
-        };
-        Key::in_shard(shard, sk)
+        }
     }
 }
 
@@ -60,15 +72,71 @@ impl Registry {
         let update = self
             .update_lease(shard, duty)
             .update_expression("SET lease_holder = :holder, leased_until = :until ADD fence_number :one")
-            .condition_expression("attribute_not_exists(pk) OR leased_until <= :now OR lease_holder = :holder")
+            .condition_expression("leased_until <= :now OR lease_holder = :holder")
             .expression_attribute_values(":holder", text(holder))
             .expression_attribute_values(":until", time(end_of(now, ttl)))
             .expression_attribute_values(":now", time(now))
             .expression_attribute_values(":one", number(1));
-        changed(update)
-            .await?
-            .map(|item| read_lease(shard, duty, &item))
-            .transpose()
+        if let Some(item) = changed(update).await? {
+            return read_lease(shard, duty, &item).map(Some);
+        }
+        if self.get(&duty.key(shard)).await?.is_some() {
+            return Ok(None);
+        }
+        let first = Lease {
+            shard,
+            duty,
+            holder,
+            fence: 1,
+            expires_at: end_of(now, ttl),
+        };
+        self.acquire_first(first, now).await
+    }
+
+    /// Takes a lease that nobody ever had where it is now. One that versions before this one have elsewhere is taken over from there, once it has ended, with all that is known by it.
+    /// It can't be taken there by functions that are still at work.
+    async fn acquire_first(&self, mut lease: Lease, now: Timestamp) -> Result<Option<Lease>> {
+        let before = self.get(&lease.duty.key_before(lease.shard)).await?;
+        let mut writes = Vec::new();
+        let mut item = Item::new();
+        if let Some(before) = before {
+            let known = read_lease(lease.shard, lease.duty, &before)?;
+            if known.expires_at > now && known.holder != lease.holder {
+                return Ok(None);
+            }
+            lease.fence = known.fence + 1;
+            writes.push(self.retire(&known, now)?);
+            item = before;
+        }
+        let key = lease.duty.key(lease.shard);
+        item.extend(item::keyed(&key));
+        item.extend([
+            ("lease_holder".to_owned(), text(lease.holder)),
+            ("leased_until".to_owned(), time(lease.expires_at)),
+            ("fence_number".to_owned(), number(lease.fence)),
+        ]);
+        let put = Put::builder().table_name(&self.table).set_item(Some(item));
+        writes.push(transaction::put(put.condition_expression("attribute_not_exists(pk)"))?);
+        let taken = self.transact(writes).await? == Transacted::Done;
+        Ok(taken.then_some(lease))
+    }
+
+    /// Keeps a lease, where versions before this one have it, from all of them until none is at work any more.
+    fn retire(&self, known: &Lease, now: Timestamp) -> Result<TransactWriteItem> {
+        let key = known.duty.key_before(known.shard);
+        transaction::update(
+            Update::builder()
+                .table_name(&self.table)
+                .key("pk", key.pk())
+                .key("sk", key.sk())
+                .update_expression("SET lease_holder = :nobody, leased_until = :until ADD fence_number :one")
+                .condition_expression("fence_number = :fence AND leased_until = :seen")
+                .expression_attribute_values(":nobody", text(Uuid::nil()))
+                .expression_attribute_values(":until", time(end_of(now, RETIRED_FOR)))
+                .expression_attribute_values(":one", number(1))
+                .expression_attribute_values(":fence", number(known.fence))
+                .expression_attribute_values(":seen", time(known.expires_at)),
+        )
     }
 
     /// Prolongs a lease; `None` when another acquired it since. One that ended but that nobody else took is taken up again:

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::item::{EXPIRES_AT, number, read_number};
 use crate::keys::Key;
 use crate::lease::changed;
-use crate::{Registry, Result};
+use crate::{Error, Registry, Result};
 
 /// The most events that a client may send in a minute, unless its own row says otherwise: 5,000 a second, about half of what one `ingest-events` writes,
 /// of which four are at work.
@@ -22,6 +22,10 @@ pub const MAX_FACTS: u64 = 1_000_000_000;
 /// The most dead letters of a client that are kept, unless its own row says otherwise: at the usual 500 bytes half a gigabyte, at 16 KiB sixteen. Who has so
 /// many looks through none of them.
 pub const MAX_DEAD_LETTERS: u64 = 1_000_000;
+
+/// The most topics that a client may subscribe to and unsubscribe from in a minute, together: all that it may have, and a fifth more. Each is written twice, in a
+/// transaction, which costs double: 1,000 a second at 200 bytes are some 800 of the 1,000 units that a partition writes in a second, and the partition is everybody's.
+pub const MAX_TOPIC_CHANGES_PER_MINUTE: u64 = 60_000;
 
 /// A minute's count is kept so long after it, for clocks that differ.
 const KEPT_SECONDS: i64 = 120;
@@ -159,11 +163,45 @@ impl Registry {
     /// # Errors
     /// When DynamoDB does not answer.
     pub async fn take_events(&self, client: Uuid, count: u64, limit: u64, now: Timestamp) -> Result<bool> {
-        let key = Key::minute(client, minute_of(now));
+        self.take(&Key::minute(client, minute_of(now)), "event_count", count, limit, now)
+            .await
+    }
+
+    /// Counts topics of this minute that a client subscribes to or unsubscribes from.
+    ///
+    /// # Errors
+    /// [`Error::TooManyChanges`] when that many are not left; or DynamoDB does not answer.
+    pub(crate) async fn take_topic_changes(&self, client: Uuid, count: usize, now: Timestamp) -> Result<()> {
+        let key = Key::topic_changes(client, minute_of(now));
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        if self
+            .take(&key, "change_count", count, MAX_TOPIC_CHANGES_PER_MINUTE, now)
+            .await?
+        {
+            return Ok(());
+        }
+        Err(Error::TooManyChanges {
+            limit: MAX_TOPIC_CHANGES_PER_MINUTE,
+            seconds: seconds_left(now),
+        })
+    }
+
+    /// Topics that a client has subscribed to and unsubscribed from in this minute.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer.
+    pub async fn topic_changes_taken(&self, client: Uuid, now: Timestamp) -> Result<u64> {
+        let item = self.get(&Key::topic_changes(client, minute_of(now))).await?;
+        Ok(read_number(&item.unwrap_or_default(), "change_count").unwrap_or(0))
+    }
+
+    /// Counts in an item of a minute, if that many are left or it is the first.
+    async fn take(&self, key: &Key, attribute: &str, count: u64, limit: u64, now: Timestamp) -> Result<bool> {
         let update = self
-            .update(&key)
-            .update_expression("ADD event_count :count SET #expires = :expires")
-            .condition_expression("attribute_not_exists(event_count) OR event_count <= :room")
+            .update(key)
+            .update_expression("ADD #count :count SET #expires = :expires")
+            .condition_expression("attribute_not_exists(#count) OR #count <= :room")
+            .expression_attribute_names("#count", attribute)
             .expression_attribute_names("#expires", EXPIRES_AT)
             .expression_attribute_values(":count", number(count))
             .expression_attribute_values(":room", number(i128::from(limit) - i128::from(count)))

@@ -9,7 +9,7 @@ use futures::stream::{self, TryStreamExt as _};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::item::{Item, read_text, text};
+use crate::item::{read_text, text};
 use crate::keys::{self, Key};
 use crate::{Error, Peer, Registry, Result, shard_of};
 
@@ -55,7 +55,7 @@ impl Registry {
             self.set_control(client, &topic, None, now).await?;
         }
         for address in addresses {
-            self.delete(&Key::attempts(address)).await?;
+            forgotten.is_more |= self.forget_partition(&keys::attempts(address)).await?;
         }
         for partition in keys::partitions_of(client) {
             forgotten.is_more |= self.forget_partition(&partition).await?;
@@ -65,12 +65,13 @@ impl Registry {
 
     /// Ids of a client's connections, and of those of which only topics are left.
     async fn connection_ids(&self, client: Uuid) -> Result<BTreeSet<String>> {
-        let items = self.query(shard_of(client), keys::CONNECTIONS).await?;
-        let client = client.to_string();
-        let is_its = |item: &&Item| read_text(item, "client").is_ok_and(|of| of == client);
-        let id = |item: &Item| Ok(keys::connection_in(read_text(item, "sk")?).map(str::to_owned));
-        let ids: Result<Vec<Option<String>>> = items.iter().filter(is_its).map(id).collect();
-        Ok(ids?.into_iter().flatten().collect())
+        let mut ids = BTreeSet::new();
+        self.each(shard_of(client), keys::CONNECTIONS, Some(client), |item| {
+            ids.extend(keys::connection_in(read_text(&item, "sk")?).map(str::to_owned));
+            Ok(())
+        })
+        .await?;
+        Ok(ids)
     }
 
     /// Deletes items of a partition; whether there may be more.
@@ -110,6 +111,7 @@ mod tests {
     use live::Control;
 
     use super::*;
+    use crate::attempts::Attempt;
     use crate::testing::{CLIENT, OTHER, at, connection, registry, topics};
 
     /// All items but those that expire by themselves.
@@ -148,7 +150,13 @@ mod tests {
             .await
             .unwrap();
         registry
-            .allow_attempt(&format!("{name}@example.com"), at(1))
+            .allow_attempt(
+                Attempt {
+                    address: &format!("{name}@example.com"),
+                    source: "192.0.2.1",
+                },
+                at(1),
+            )
             .await
             .unwrap();
     }

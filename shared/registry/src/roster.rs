@@ -1,6 +1,6 @@
 //! Who is connected and what each is subscribed to, read whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use live::{Subscription, Topic};
@@ -41,39 +41,79 @@ impl Registry {
         Ok(Roster { sequence, connections })
     }
 
-    /// A client's topics that are watched, by topic id.
+    /// A client's topics that are watched, by topic id: so many of those whose ids follow `after`. No more of them is held meanwhile.
     ///
     /// # Errors
     /// When DynamoDB does not answer, or an item can't be read.
-    pub async fn subscriber_counts(&self, client: Uuid, now: Timestamp) -> Result<BTreeMap<String, Subscribers>> {
+    pub async fn subscriber_counts(
+        &self,
+        client: Uuid,
+        after: &str,
+        most: usize,
+        now: Timestamp,
+    ) -> Result<BTreeMap<String, Subscribers>> {
         let mut counts: BTreeMap<String, Subscribers> = BTreeMap::new();
-        for (connection, subscriptions) in self.connections(shard_of(client), now).await? {
-            if connection.client != client {
-                continue;
+        self.each_watched(client, now, |topic| {
+            let id = topic.id();
+            if id.as_str() > after {
+                let counted = counts.entry(id);
+                counted.or_insert(Subscribers { topic, connections: 0 }).connections += 1;
+                // One that is left out here is never among the first again.
+                if counts.len() > most {
+                    counts.pop_last();
+                }
             }
-            let topics: BTreeMap<String, Topic> = subscriptions
-                .into_iter()
-                .map(|subscription| (subscription.topic.id(), subscription.topic))
-                .collect();
-            for (id, topic) in topics {
-                counts
-                    .entry(id)
-                    .or_insert(Subscribers { topic, connections: 0 })
-                    .connections += 1;
-            }
-        }
+        })
+        .await?;
         Ok(counts)
+    }
+
+    /// How many connections are subscribed to one of a client's topics.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer, or an item can't be read.
+    pub async fn subscriber_count(&self, topic: &Topic, now: Timestamp) -> Result<usize> {
+        let mut count = 0;
+        self.each_watched(topic.client, now, |watched| count += usize::from(watched == *topic))
+            .await?;
+        Ok(count)
+    }
+
+    /// Hands over what a client's connections are subscribed to, one connection after the other, each topic of one once. No more than one connection and
+    /// a page is held.
+    async fn each_watched(&self, client: Uuid, now: Timestamp, mut take: impl FnMut(Topic)) -> Result<()> {
+        let mut current = Vec::new();
+        self.each(shard_of(client), keys::CONNECTIONS, Some(client), |item| {
+            if item::is_live(&item, now) {
+                if read_text(&item, "sk")?.ends_with(keys::CARD) {
+                    watched(&mut current).into_iter().for_each(&mut take);
+                }
+                enlist(&mut current, &item)?;
+            }
+            Ok(())
+        })
+        .await?;
+        watched(&mut current).into_iter().for_each(take);
+        Ok(())
     }
 
     async fn connections(&self, shard: u32, now: Timestamp) -> Result<Vec<(Connection, Vec<Subscription>)>> {
         let mut connections = Vec::new();
-        for item in self.query(shard, keys::CONNECTIONS).await? {
+        self.each(shard, keys::CONNECTIONS, None, |item| {
             if item::is_live(&item, now) {
                 enlist(&mut connections, &item)?;
             }
-        }
+            Ok(())
+        })
+        .await?;
         Ok(connections)
     }
+}
+
+/// The topics of the connections read so far, which are forgotten.
+fn watched(connections: &mut Vec<(Connection, Vec<Subscription>)>) -> BTreeSet<Topic> {
+    let subscriptions = connections.drain(..).flat_map(|(_, subscriptions)| subscriptions);
+    subscriptions.map(|subscription| subscription.topic).collect()
 }
 
 /// Adds an item to the connections read so far. A card sorts before its topics, so topics without one are of a connection that

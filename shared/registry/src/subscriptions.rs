@@ -5,7 +5,6 @@ use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
 use jiff::Timestamp;
 use live::{Change, MAX_TOPICS_PER_CONNECTION, Resume, Subscription};
 
-use crate::changes::Draft;
 use crate::connections::Card;
 use crate::item::{self, EXPIRES_AT, Item, number, read_json, read_number, read_text, text};
 use crate::keys::{self, Key};
@@ -24,6 +23,7 @@ struct Rewrite {
     revision: u64,
     bytes: usize,
     removed: Vec<u32>,
+    removed_rows: usize,
     kept: Vec<Subscription>,
 }
 
@@ -34,7 +34,8 @@ impl Registry {
     ///
     /// # Errors
     /// When the connection is gone, it would hold more than [`MAX_TOPICS_PER_CONNECTION`] topics or its client more than
-    /// [`MAX_TOPICS_PER_CLIENT`](crate::counts::MAX_TOPICS_PER_CLIENT), or DynamoDB does not answer.
+    /// [`MAX_TOPICS_PER_CLIENT`](crate::counts::MAX_TOPICS_PER_CLIENT), the client has changed
+    /// [`MAX_TOPIC_CHANGES_PER_MINUTE`](crate::quotas::MAX_TOPIC_CHANGES_PER_MINUTE) in this minute, or DynamoDB does not answer.
     pub async fn subscribe(
         &self,
         peer: Peer<'_>,
@@ -49,13 +50,22 @@ impl Registry {
         let card = self.present(peer, now).await?;
         // What a connection can't have is refused before it is counted.
         allot_channels(&card, &mut subscriptions)?;
-        let (owner, count) = (peer.owned_by(card.connection.user), subscriptions.len());
+        let owner = peer.owned_by(card.connection.user);
+        let (count, rows) = (subscriptions.len(), rows_of(&subscriptions));
+        self.take_topic_changes(peer.client, count, now).await?;
         self.count_in(Quota::ClientTopics, owner, count, now).await?;
-        let subscribed = self
-            .write_subscriptions(peer, card, request, resume, subscriptions, now)
-            .await;
+        let mut counted_rows = 0;
+        let subscribed = match self.count_in(Quota::UserRows, owner, rows, now).await {
+            Ok(()) => {
+                counted_rows = rows;
+                self.write_subscriptions(peer, card, request, resume, subscriptions, now)
+                    .await
+            }
+            Err(error) => Err(error),
+        };
         if subscribed.is_err() {
             self.count_out(Quota::ClientTopics, owner, count).await;
+            self.count_out(Quota::UserRows, owner, counted_rows).await;
         }
         subscribed
     }
@@ -69,11 +79,10 @@ impl Registry {
         mut subscriptions: Vec<Subscription>,
         now: Timestamp,
     ) -> Result<Vec<Subscription>> {
-        let mut draft = Draft::new(peer.shard(), now);
         for attempt in 0..MAX_ATTEMPTS {
             let next_channel = allot_channels(&card, &mut subscriptions)?;
             let writes = vec![
-                self.count_more(&card, next_channel, subscriptions.len())?,
+                self.count_more(&card, next_channel, &subscriptions)?,
                 self.put_topics(&card, &subscriptions)?,
             ];
             let change = Change::Subscribed {
@@ -83,7 +92,7 @@ impl Registry {
                 resume,
                 subscriptions: subscriptions.clone(),
             };
-            if self.record(&mut draft, &change, writes).await? {
+            if self.record(peer.shard(), &change, writes, now).await? {
                 return Ok(subscriptions);
             }
             transaction::pause(attempt).await;
@@ -98,10 +107,11 @@ impl Registry {
     /// Ends subscriptions by their channels, and returns the channels that were there.
     ///
     /// # Errors
-    /// When the connection is gone, or DynamoDB does not answer. What was ended before the error stays so.
+    /// When the connection is gone, the client has changed [`MAX_TOPIC_CHANGES_PER_MINUTE`](crate::quotas::MAX_TOPIC_CHANGES_PER_MINUTE) in this
+    /// minute, or DynamoDB does not answer. What was ended before the error stays so.
     pub async fn unsubscribe(&self, peer: Peer<'_>, channels: &[u32], now: Timestamp) -> Result<Vec<u32>> {
+        self.take_topic_changes(peer.client, channels.len(), now).await?;
         let mut ended = Vec::new();
-        let mut draft = Draft::new(peer.shard(), now);
         let mut attempt = 0;
         while attempt < MAX_ATTEMPTS {
             let card = self.present(peer, now).await?;
@@ -113,7 +123,8 @@ impl Registry {
             if removed.is_empty() {
                 return Ok(ended);
             }
-            let mut writes = vec![self.count_fewer(&card, removed.len())?];
+            let rows = rewrites.iter().map(|rewrite| rewrite.removed_rows).sum();
+            let mut writes = vec![self.count_fewer(&card, removed.len(), rows)?];
             for rewrite in rewrites {
                 writes.push(self.rewrite(rewrite)?);
             }
@@ -121,12 +132,12 @@ impl Registry {
                 connection: peer.id.to_owned(),
                 channels: removed.clone(),
             };
-            if self.record(&mut draft, &change, writes).await? {
+            if self.record(peer.shard(), &change, writes, now).await? {
                 let owner = peer.owned_by(card.connection.user);
                 self.count_out(Quota::ClientTopics, owner, removed.len()).await;
+                self.count_out(Quota::UserRows, owner, rows).await;
                 ended.extend(removed);
                 // Another look finds what one transaction could not hold.
-                draft = Draft::new(peer.shard(), now);
                 attempt = 0;
             } else {
                 transaction::pause(attempt).await;
@@ -165,31 +176,38 @@ impl Registry {
     }
 
     /// Counts new topics on the connection, on the condition that no other message did meanwhile.
-    fn count_more(&self, card: &Card, next_channel: u32, topics: usize) -> Result<TransactWriteItem> {
+    fn count_more(&self, card: &Card, next_channel: u32, subscriptions: &[Subscription]) -> Result<TransactWriteItem> {
         let key = card.connection.peer().card();
         transaction::update(
             Update::builder()
                 .table_name(&self.table)
                 .key("pk", key.pk())
                 .key("sk", key.sk())
-                .update_expression("SET next_channel = :next, topic_count = topic_count + :topics")
+                .update_expression(
+                    "SET next_channel = :next, topic_count = topic_count + :topics, row_count = if_not_exists(row_count, :none) + :rows",
+                )
                 .condition_expression("next_channel = :first AND topic_count = :held")
                 .expression_attribute_values(":first", number(card.next_channel))
                 .expression_attribute_values(":held", number(card.topic_count))
                 .expression_attribute_values(":next", number(next_channel))
-                .expression_attribute_values(":topics", number(topics)),
+                .expression_attribute_values(":none", number(0))
+                .expression_attribute_values(":rows", number(rows_of(subscriptions)))
+                .expression_attribute_values(":topics", number(subscriptions.len())),
         )
     }
 
-    fn count_fewer(&self, card: &Card, topics: usize) -> Result<TransactWriteItem> {
+    fn count_fewer(&self, card: &Card, topics: usize, rows: usize) -> Result<TransactWriteItem> {
         let key = card.connection.peer().card();
         transaction::update(
             Update::builder()
                 .table_name(&self.table)
                 .key("pk", key.pk())
                 .key("sk", key.sk())
-                .update_expression("SET topic_count = topic_count - :topics")
+                .update_expression(
+                    "SET topic_count = topic_count - :topics, row_count = if_not_exists(row_count, :rows) - :rows",
+                )
                 .condition_expression("attribute_exists(pk)")
+                .expression_attribute_values(":rows", number(rows))
                 .expression_attribute_values(":topics", number(topics)),
         )
     }
@@ -236,6 +254,14 @@ impl Registry {
     }
 }
 
+/// Buckets that subscriptions ask for.
+fn rows_of(subscriptions: &[Subscription]) -> usize {
+    let buckets = subscriptions
+        .iter()
+        .map(|subscription| usize::from(subscription.buckets));
+    buckets.sum()
+}
+
 /// Numbers the subscriptions and returns the channel after them.
 fn allot_channels(card: &Card, subscriptions: &mut [Subscription]) -> Result<u32> {
     let (held, asked) = (card.topic_count, subscriptions.len());
@@ -263,7 +289,9 @@ fn plan_rewrite(shard: u32, item: &Item, channels: &[u32]) -> Result<Rewrite> {
     let (going, kept): (Vec<Subscription>, Vec<Subscription>) = read_topics(item)?
         .into_iter()
         .partition(|subscription| channels.contains(&subscription.channel));
+    let removed_rows = rows_of(&going);
     Ok(Rewrite {
+        removed_rows,
         key: Key::in_shard(shard, read_text(item, "sk")?),
         revision: read_number(item, "revision")?,
         bytes: read_text(item, "body")?.len(),

@@ -24,9 +24,8 @@ const MAX_DOUBLINGS: u32 = 5;
 pub(crate) enum Transacted {
     /// All of it was written.
     Done,
-    /// None of it was written: read again and retry. The indexes of the writes whose condition failed; empty when another
-    /// transaction was merely in the way.
-    Refused(Vec<usize>),
+    /// None of it was written, because a condition failed or another transaction was in the way: read again and retry.
+    Refused,
 }
 
 impl Registry {
@@ -40,16 +39,9 @@ impl Registry {
             .await;
         let Err(error) = sent else { return Ok(Transacted::Done) };
         if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() {
-            let codes: Vec<&str> = cancelled
-                .cancellation_reasons()
-                .iter()
-                .map(|reason| reason.code().unwrap_or("None"))
-                .collect();
-            if codes.iter().all(|code| is_transient(code)) {
-                let failed = (0..codes.len())
-                    .filter(|index| codes[*index] == "ConditionalCheckFailed")
-                    .collect();
-                return Ok(Transacted::Refused(failed));
+            let mut reasons = cancelled.cancellation_reasons().iter();
+            if reasons.all(|reason| is_transient(reason.code().unwrap_or("None"))) {
+                return Ok(Transacted::Refused);
             }
         }
         Err(Error::service("write a transaction")(error))

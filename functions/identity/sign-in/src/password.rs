@@ -5,27 +5,32 @@ use api::identity::SignIn;
 use axum::extract::State;
 use axum::response::Response;
 use identity::{Caller, Email, spend_verification, verify_password};
-use platform::extract::Json;
+use platform::extract::{Json, Source};
 use platform::{Problem, clock};
 use records::clients::{self, User};
-use registry::attempts::{ATTEMPT_WINDOW_SECONDS, MAX_ATTEMPTS_PER_WINDOW};
+use registry::attempts::{ATTEMPT_WINDOW_SECONDS, Attempt};
 
 use crate::{Context, session};
 
 pub(crate) async fn sign_in(
     State(context): State<Context>,
+    Source(source): Source,
     Json(SignIn { email, password }): Json<SignIn>,
 ) -> Result<Response, Problem> {
     // What can't be an address belongs to nobody and need not be counted.
     let email: Email = email.parse().map_err(|_| wrong())?;
     let now = clock::now();
+    let attempt = Attempt {
+        address: email.as_str(),
+        source: &source,
+    };
     if !context
         .registry
-        .allow_attempt(email.as_str(), now)
+        .allow_attempt(attempt, now)
         .await
         .context("count a sign-in attempt")?
     {
-        tracing::warn!("too many sign-in attempts for one address");
+        tracing::warn!(source, "too many sign-in attempts for one address");
         return Err(too_many());
     }
     let user = clients::user_for_sign_in(&context.database, &email)
@@ -35,7 +40,7 @@ pub(crate) async fn sign_in(
         tracing::info!("sign-in refused");
         return Err(wrong());
     };
-    if let Err(error) = context.registry.forgive_attempt(email.as_str(), now).await {
+    if let Err(error) = context.registry.forgive_attempt(attempt, now).await {
         tracing::warn!(cause = %error, "an attempt that succeeded stays counted");
     }
     let role = user.role.parse().context("read a user's role")?;
@@ -69,8 +74,7 @@ fn wrong() -> Problem {
 
 fn too_many() -> Problem {
     let minutes = ATTEMPT_WINDOW_SECONDS / 60;
-    let detail =
-        format!("more than {MAX_ATTEMPTS_PER_WINDOW} attempts to sign in to this account within {minutes} minutes");
+    let detail = format!("too many attempts to sign in to this account within {minutes} minutes");
     Problem::too_many(detail, u16::try_from(ATTEMPT_WINDOW_SECONDS).unwrap_or(u16::MAX))
         .hint(format!("wait {minutes} minutes, then try again"))
 }

@@ -9,6 +9,7 @@ use platform::extract::Authorized;
 use platform::{Problem, clock};
 use records::usage;
 use registry::Counted;
+use registry::quotas::MAX_TOPIC_CHANGES_PER_MINUTE;
 
 use crate::Context;
 
@@ -18,11 +19,12 @@ pub(crate) async fn read(
 ) -> Result<Json<Usage>, Problem> {
     let (registry, client) = (&context.registry, caller.client);
     let now = clock::now();
-    let (stored, limits, taken, live) = tokio::join!(
+    let (stored, limits, taken, live, changes) = tokio::join!(
         usage::of_client(&context.database, client, now),
         registry.limits(client),
         registry.events_taken(client, now),
-        registry.usage(client, now)
+        registry.usage(client, now),
+        registry.topic_changes_taken(client, now)
     );
     let live = live.context("count connections")?;
     let stored = stored.context("count what is stored")?;
@@ -56,5 +58,9 @@ pub(crate) async fn read(
         },
         connections: of_registry(live.connections),
         topics: of_registry(live.topics),
+        topic_changes_per_minute: Used {
+            used: changes.context("count changes of topics")?,
+            limit: MAX_TOPIC_CHANGES_PER_MINUTE,
+        },
     }))
 }

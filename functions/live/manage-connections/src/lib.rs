@@ -126,6 +126,7 @@ fn refused(error: registry::Error) -> Problem {
         Quota::UserConnections => ("connections of a user", "close dashboards that are not looked at"),
         Quota::ClientConnections => ("connections of an organisation", "ask its users to close dashboards"),
         Quota::ClientTopics => ("topics of an organisation", "subscribe to fewer topics"),
+        Quota::UserRows => ("buckets of a user's topics", "ask for fewer buckets"),
     };
     Problem::too_many(format!("there may be {limit} {what} at once"), RETRY_AFTER_SECONDS).hint(hint)
 }

@@ -14,12 +14,13 @@ use axum::{Json, Router};
 use database::{Database, Timeouts};
 use identity::Caller;
 use live::Topic;
-use platform::extract::{Authorized, Json as Body};
+use platform::extract::{Authorized, Json as Body, Query};
 use platform::http::Routes;
 use platform::publishers::Publishers;
 use platform::{Problem, clock, environment};
 use registry::{Error, Registry};
-use streams::Order;
+use serde::Deserialize;
+use streams::{MAX_PAGE, Order};
 use uuid::Uuid;
 
 /// What the function has from its environment.
@@ -62,15 +63,28 @@ fn routes() -> Routes<Context> {
         .serve(&api::live::CLEAR_STREAM, clear)
 }
 
-async fn list(State(context): State<Context>, Authorized(caller): Authorized) -> Result<Json<Streams>, Problem> {
-    let watched = context.registry.subscriber_counts(caller.client, clock::now()).await;
-    let controls = context
+/// What is asked for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Page {
+    after: Option<String>,
+}
+
+async fn list(
+    State(context): State<Context>,
+    Authorized(caller): Authorized,
+    Query(page): Query<Page>,
+) -> Result<Json<Streams>, Problem> {
+    let after = page.after.unwrap_or_default();
+    let controls = context.registry.controls(caller.client).await;
+    let controls = controls.context("read controls")?;
+    let watched = context
         .registry
-        .controls(caller.client)
+        .subscriber_counts(caller.client, &after, MAX_PAGE + 1, clock::now())
         .await
-        .context("read controls")?;
-    let streams = streams::merged(watched.context("count subscribers")?, &controls).context("list streams")?;
-    Ok(Json(Streams { streams }))
+        .context("count subscribers")?;
+    let streams = streams::page(watched, &controls, &after).context("list streams")?;
+    Ok(Json(streams))
 }
 
 async fn start(
@@ -118,12 +132,8 @@ async fn control(
         .map_err(refused)?;
     context.publishers.tell(caller.client).await;
     tracing::info!(client = %caller.client, user = %caller.user, topic = id, ?order, ?control, "controlled a stream");
-    let counts = context
-        .registry
-        .subscriber_counts(caller.client, now)
-        .await
-        .context("count subscribers")?;
-    let subscribers = counts.get(&id).map_or(0, |counted| counted.connections);
+    let counted = context.registry.subscriber_count(&topic, now).await;
+    let subscribers = counted.context("count subscribers")?;
     Ok(Json(streams::stream(topic, subscribers, control)))
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::live::{Stream, StreamRequest};
+use api::live::{Stream, StreamRequest, Streams};
 use live::{
     Control, FilterValue, Mode, Refusal, RefusalKind, Subscribe, Subscription, Topic, TopicError, TopicRequest,
 };
@@ -33,19 +33,29 @@ impl Order {
     }
 }
 
-/// Everything that is watched, pinned or paused, by topic id.
-pub(crate) fn merged(
+/// Topics of one answer: as many as two connections may have; at most 6 KB each while they are counted, 6 MB.
+pub(crate) const MAX_PAGE: usize = 1_000;
+
+/// What is watched, pinned or paused, by topic id, from the first that follows `after`; `watched` are one more than a page of those that are.
+pub(crate) fn page(
     watched: BTreeMap<String, Subscribers>,
     controls: &BTreeMap<String, Control>,
-) -> Result<Vec<Stream>, TopicError> {
+    after: &str,
+) -> Result<Streams, TopicError> {
     let mut streams: BTreeMap<String, Stream> = BTreeMap::new();
-    for (id, control) in controls {
+    for (id, control) in controls.iter().filter(|(id, _)| id.as_str() > after) {
         streams.insert(id.clone(), stream(id.parse()?, 0, Some(*control)));
     }
     for (id, Subscribers { topic, connections }) in watched {
         streams.entry(id).or_insert_with(|| stream(topic, 0, None)).subscribers = connections;
     }
-    Ok(streams.into_values().collect())
+    let is_more = streams.len() > MAX_PAGE;
+    let streams: Vec<Stream> = streams.into_values().take(MAX_PAGE).collect();
+    let last = streams.last().filter(|_| is_more);
+    Ok(Streams {
+        next_after: last.map(|stream| stream.topic.clone()),
+        streams,
+    })
 }
 
 /// One stream.
@@ -152,7 +162,8 @@ mod tests {
         });
         let controls =
             [("B", Control::Paused), ("C", Control::Pinned)].map(|(kpi, control)| (topic(kpi).id(), control));
-        let streams = merged(watched.into(), &controls.into()).unwrap();
+        let Streams { streams, next_after } = page(watched.into(), &controls.into(), "").unwrap();
+        assert_eq!(next_after, None);
         let seen: Vec<_> = streams
             .iter()
             .map(|stream| (stream.kpi.as_str(), stream.subscribers, stream.control.as_deref()))
@@ -162,6 +173,34 @@ mod tests {
             [("A", 2, None), ("B", 1, Some("paused")), ("C", 0, Some("pinned"))]
         );
         assert!(streams.iter().all(|stream| stream.topic.parse::<Topic>().is_ok()));
+    }
+
+    #[test]
+    fn pages_follow_each_other_and_leave_nothing_out() {
+        let watched = (0..MAX_PAGE + 7).map(|kpi| {
+            let topic = topic(&format!("K{kpi:04}"));
+            (topic.id(), Subscribers { topic, connections: 1 })
+        });
+        let watched: BTreeMap<_, _> = watched.collect();
+        let controls = [(topic("A").id(), Control::Pinned), (topic("Z").id(), Control::Paused)].into();
+        let (mut after, mut seen) = (String::new(), Vec::new());
+        loop {
+            let next = watched.range(after.clone()..).filter(|(id, _)| **id > after);
+            let next = next
+                .take(MAX_PAGE + 1)
+                .map(|(id, counted)| (id.clone(), counted.clone()));
+            let page = page(next.collect(), &controls, &after).unwrap();
+            seen.extend(page.streams.into_iter().map(|stream| stream.topic));
+            match page.next_after {
+                Some(next) => after = next,
+                None => break,
+            }
+        }
+        assert!(
+            seen.is_sorted() && seen.len() == watched.len() + 2,
+            "{} topics",
+            seen.len()
+        );
     }
 
     #[test]

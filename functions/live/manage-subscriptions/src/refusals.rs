@@ -2,6 +2,7 @@
 
 use identity::{Permission, Role};
 use live::{Refusal, RefusalKind};
+use registry::Quota;
 
 /// A registry error as a refusal: those that the client caused say what to do, all others are internal.
 pub(crate) fn registry(error: registry::Error) -> Refusal {
@@ -14,6 +15,18 @@ pub(crate) fn registry(error: registry::Error) -> Refusal {
                 .at("/topics")
                 .hint("unsubscribe from some, or open another connection")
         }
+        registry::Error::QuotaExceeded {
+            quota: Quota::UserRows,
+            asked,
+            limit,
+        } => {
+            let detail = format!(
+                "the message asks for {asked} buckets: the topics of all connections of a user may have {limit} together"
+            );
+            Refusal::new(RefusalKind::LimitExceeded, detail)
+                .at("/topics")
+                .hint("ask for fewer buckets, or close dashboards that are not looked at")
+        }
         registry::Error::QuotaExceeded { asked, limit, .. } => {
             let detail = format!(
                 "the message asks for {asked} topics: all connections of an organisation may have {limit} together"
@@ -21,6 +34,14 @@ pub(crate) fn registry(error: registry::Error) -> Refusal {
             Refusal::new(RefusalKind::LimitExceeded, detail)
                 .at("/topics")
                 .hint("unsubscribe from some, or close dashboards that are not looked at")
+        }
+        registry::Error::TooManyChanges { limit, seconds } => {
+            let detail = format!(
+                "all connections of an organisation may subscribe to and unsubscribe from {limit} topics in a minute"
+            );
+            Refusal::new(RefusalKind::LimitExceeded, detail).hint(format!(
+                "send it again in {seconds} s; keep what is looked at again soon"
+            ))
         }
         registry::Error::Service { ref source, .. } if source.is_unavailable() => {
             tracing::error!(

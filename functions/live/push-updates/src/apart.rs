@@ -1,4 +1,6 @@
-//! Reading beside the ticks: the topics of clients that have many.
+//! Reading beside the ticks: the topics of clients that have many, or that took too long, one client after the other.
+
+use std::time::Duration;
 
 use database::Database;
 use futures::FutureExt as _;
@@ -8,9 +10,9 @@ use tokio::time::Instant;
 
 use crate::catalogs::Catalogs;
 use crate::run::{READ_FOR, READ_LIMIT, TICK_MIN};
-use crate::tick::{self, Found};
+use crate::tick::{self, Found, How};
 
-/// How many times as long as a reading took the next one waits: two thirds of the time the database and the processors are others'.
+/// How many times as long as a reading took its client waits for its next one: two thirds of the time are others'.
 const PAUSES: u32 = 2;
 
 /// A reading under way, and when the next may begin. Dropping it ends it.
@@ -18,6 +20,7 @@ pub struct Apart {
     reading: Option<JoinHandle<Vec<Found>>>,
     began: Instant,
     next: Instant,
+    pause: Duration,
 }
 
 impl Default for Apart {
@@ -27,6 +30,7 @@ impl Default for Apart {
             reading: None,
             began: now,
             next: now,
+            pause: Duration::ZERO,
         }
     }
 }
@@ -38,6 +42,12 @@ impl Apart {
         self.reading.is_none().then_some(self.next)
     }
 
+    /// How long the client that was read last waits for its next turn.
+    #[must_use]
+    pub fn pause(&self) -> Duration {
+        self.pause
+    }
+
     /// Begins to read, in the background.
     pub fn start(&mut self, database: &Database, catalogs: &Catalogs, reads: Vec<TopicRead>) {
         let (database, catalogs) = (database.clone(), catalogs.clone());
@@ -46,7 +56,7 @@ impl Apart {
         self.reading = Some(tokio::spawn(async move {
             let mut all = Vec::new();
             let mut take = |found| all.extend(found);
-            let answer = tick::answer(&database, &catalogs, reads, until, &mut take).boxed();
+            let answer = tick::answer(&database, &catalogs, How::Apart, reads, until, &mut take).boxed();
             match tokio::time::timeout(READ_LIMIT, answer).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::error!(cause = %error, "buckets can't be read apart; trying again"),
@@ -66,8 +76,8 @@ impl Apart {
             Vec::new()
         });
         self.reading = None;
-        let ended = Instant::now();
-        self.next = (ended + PAUSES * (ended - self.began)).max(self.began + TICK_MIN);
+        self.pause = PAUSES * self.began.elapsed();
+        self.next = self.began + TICK_MIN;
         found
     }
 }
@@ -85,7 +95,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_next_reading_waits_twice_as_long_as_the_last_one_took() {
+    async fn who_was_read_waits_twice_as_long_as_that_took_and_nobody_else_does() {
         let mut apart = Apart::default();
         assert!(apart.next().is_some_and(|next| next <= Instant::now()));
         apart.began = Instant::now();
@@ -96,7 +106,8 @@ mod tests {
         assert_eq!(apart.next(), None, "one at a time");
         assert!(apart.found().await.is_empty());
         let ended = Instant::now();
-        assert!(apart.next().is_some_and(|next| next >= ended + 3 * TICK_MIN));
+        assert!(apart.next().is_some_and(|next| next <= ended));
+        assert!(apart.pause() >= 4 * TICK_MIN);
     }
 
     #[tokio::test]

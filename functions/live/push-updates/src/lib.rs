@@ -58,8 +58,8 @@ impl Context {
         let endpoint = environment::required("CONNECTIONS_ENDPOINT")?;
         let connections = Connections::new(&configuration, &endpoint, POST_TIMEOUT)?;
         Ok(Self {
-            database: platform::database::from_environment()?.with_timeouts(run::TIMEOUTS),
-            database_apart: platform::database::from_environment()?.with_timeouts(run::TIMEOUTS),
+            database: platform::database::from_environment()?.with_timeouts(run::TICK_TIMEOUTS),
+            database_apart: platform::database::from_environment()?.with_timeouts(run::APART_TIMEOUTS),
             registry: Registry::connect_to(&configuration, environment::required("REGISTRY_TABLE")?),
             poster: Poster::new(connections),
             wake_queue: Queue::from_environment("PUBLISHER_WAKE_QUEUE_URL").await?,

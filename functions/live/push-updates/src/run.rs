@@ -16,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use live::{Failure, Publisher, Touched, Verdict, Watermark};
 use platform::clock;
 use registry::Peer;
+use registry::handover::MAX_HANDOVER_BYTES;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -30,7 +31,7 @@ use crate::post::{MAX_COMPOSED, MAX_POSTS_AHEAD, Posted, Posts};
 use crate::report::Report;
 use crate::standby::{self, PUBLISHING};
 use crate::start;
-use crate::tick::{self, Found};
+use crate::tick::{self, Found, How};
 
 /// Least time between two turns of one client: its commits within it are told in one frame. Ten posts a second to a connection at most.
 pub(crate) const TICK_MIN: Duration = Duration::from_millis(100);
@@ -38,15 +39,24 @@ pub(crate) const TICK_MIN: Duration = Duration::from_millis(100);
 /// Most time between two ticks: buckets close, and changes are looked for, even when notifications fail.
 const TICK_MAX: Duration = Duration::from_secs(1);
 
-/// No statement of a tick is begun after this, and none lasts longer.
+/// No statement of a tick is begun after this, and none beside the ticks lasts longer.
 pub(crate) const READ_FOR: Duration = Duration::from_secs(6);
 
-/// What the server lets a statement and a lock wait. A table that is being altered must not hold up everybody's values: its topics are refused after
-/// this.
-pub const TIMEOUTS: Timeouts = Timeouts {
+/// What the server lets a statement of a tick and a lock wait: everybody waits for it. What takes longer is asked again client by client, and whose it is has more time
+/// beside the ticks.
+pub const TICK_TIMEOUTS: Timeouts = Timeouts {
+    statement: Duration::from_secs(2),
+    lock: Duration::from_secs(1),
+};
+
+/// The same beside the ticks. A topic that takes longer alone is refused.
+pub const APART_TIMEOUTS: Timeouts = Timeouts {
     statement: READ_FOR,
     lock: Duration::from_secs(1),
 };
+
+/// After a tick that read for so long the next one reads client by client, so that who makes it long is found also where no statement takes too long.
+const LONG_TICK: Duration = Duration::from_secs(1);
 
 /// The longest that a tick reads even when the server does not answer: twice [`READ_FOR`].
 pub(crate) const READ_LIMIT: Duration = Duration::from_secs(12);
@@ -105,8 +115,10 @@ struct Turn<'a> {
     idle_since: Option<Instant>,
     /// When it was last looked whether somebody stands by.
     standby_at: Option<Instant>,
-    /// Whether the last tick read what it asked for.
+    /// Whether the server answered the last tick at all.
     is_reading: bool,
+    /// Whether the last tick read for long, though not by client.
+    was_long: bool,
     /// Whether changes of subscriptions came just now: there may be more than one look shows.
     is_following: bool,
 }
@@ -118,6 +130,8 @@ struct News {
     /// Subscriptions are to be followed.
     subscriptions: bool,
     handover: bool,
+    /// Definitions changed: all of their client's is to be read.
+    definitions: bool,
     /// Everything is to be read: notifications may have been lost.
     unsure: bool,
 }
@@ -128,7 +142,7 @@ impl News {
         if self.handover {
             return Some(ticked);
         }
-        (self.subscriptions || self.unsure).then_some(ticked + TICK_MIN)
+        (self.subscriptions || self.definitions || self.unsure).then_some(ticked + TICK_MIN)
     }
 }
 
@@ -171,6 +185,7 @@ impl<'a> Turn<'a> {
             idle_since: None,
             standby_at: None,
             is_reading: true,
+            was_long: false,
             is_following: false,
         })
     }
@@ -244,11 +259,7 @@ impl<'a> Turn<'a> {
         if has_more && self.has_room() {
             until = ticked;
         }
-        if let Some(next) = self
-            .apart
-            .next()
-            .filter(|_| self.publisher.has_reads_apart_due(clock::now()))
-        {
+        if let Some(next) = self.next_apart() {
             until = until.min(next.max(ticked + TICK_MIN));
         }
         loop {
@@ -289,6 +300,13 @@ impl<'a> Turn<'a> {
         news
     }
 
+    /// When the next reading beside the ticks may begin, if there is anything for it.
+    fn next_apart(&self) -> Option<Instant> {
+        let (free, now) = (self.apart.next()?, clock::now());
+        let wait = self.publisher.next_apart(now)?.duration_since(now);
+        Some(free.max(Instant::now() + wait.unsigned_abs()))
+    }
+
     /// Whether so many posts are reported that it is worth composing others.
     fn has_room(&self) -> bool {
         self.posts.under_way() + 2 * MAX_COMPOSED <= MAX_POSTS_AHEAD
@@ -315,7 +333,8 @@ impl<'a> Turn<'a> {
             Notification::Catalog(client) => {
                 self.catalogs.forget(client);
                 // A new formula changes every bucket.
-                news.unsure |= self.publisher.watches(client);
+                self.publisher.doubt(client);
+                news.definitions |= self.publisher.watches(client);
             }
         }
     }
@@ -339,33 +358,25 @@ impl<'a> Turn<'a> {
     async fn read(&mut self, news: &News) {
         let (before, began) = (self.context.database.statements(), Instant::now());
         let reading = tokio::time::timeout(READ_LIMIT, async {
-            let is_read = self.observe(news).await;
+            self.observe(news).await;
             self.refresh_watermarks().await;
-            is_read
         });
-        self.is_reading = reading.await.unwrap_or_else(|_| {
+        self.is_reading = reading.await.is_ok();
+        if !self.is_reading {
             tracing::error!("the database did not answer within {READ_LIMIT:?}; trying again");
-            false
-        });
+        }
         let statements = self.context.database.statements() - before;
         self.report.most_statements = self.report.most_statements.max(statements);
         self.report.reading_ms += elapsed_ms(began);
         self.report.ticks += 1;
     }
 
-    async fn observe(&mut self, news: &News) -> bool {
-        // What a tick was told that could not read is not told again.
-        let touched = if news.unsure || !self.is_reading {
-            None
-        } else {
-            Some(news.touched.as_slice())
-        };
-        self.publisher.touch(touched);
-        let observed = self.read_asked().await;
-        if let Err(error) = &observed {
+    async fn observe(&mut self, news: &News) {
+        // What can't be read now stays to be read, and needs no second telling.
+        self.publisher.touch((!news.unsure).then_some(news.touched.as_slice()));
+        if let Err(error) = self.read_asked().await {
             tracing::error!(cause = %error, "buckets can't be read; trying again");
         }
-        observed.is_ok()
     }
 
     /// Reads what the publisher asks for in this tick, and begins with what it reads apart.
@@ -378,13 +389,19 @@ impl<'a> Turn<'a> {
         }
         let publisher = &mut self.publisher;
         let mut settle = |found| tick::settle(publisher, found, now);
-        let answered = tick::answer(database, catalogs, reads.now, Instant::now() + READ_FOR, &mut settle).await;
+        let how = if self.was_long { How::ByClient } else { How::Together };
+        let (began, until) = (Instant::now(), Instant::now() + READ_FOR);
+        let answered = tick::answer(database, catalogs, how, reads.now, until, &mut settle).await;
+        self.was_long = how == How::Together && began.elapsed() >= LONG_TICK;
         asked.and(answered)
     }
 
     /// What was read apart is observed with the next tick.
     fn settle_apart(&mut self, found: Vec<Found>) {
-        tick::settle(&mut self.publisher, found, clock::now());
+        let now = clock::now();
+        tick::settle(&mut self.publisher, found, now);
+        let pause = SignedDuration::try_from(self.apart.pause()).unwrap_or(SignedDuration::MAX);
+        self.publisher.rest_apart(now.saturating_add(pause).unwrap_or(now));
         self.publisher.end_apart();
     }
 
@@ -457,14 +474,21 @@ impl<'a> Turn<'a> {
             self.report_post(posted);
         }
         let (registry, report) = (&self.context.registry, self.report);
-        let saved = self.publisher.save(self.through);
-        match registry.save_handover(&self.kept.lease, &saved, clock::now()).await {
+        // The successor begins a new epoch where there is nothing for it.
+        let saved = self.publisher.save(self.through, MAX_HANDOVER_BYTES);
+        let handed_over = match &saved {
+            Some(saved) => registry.save_handover(&self.kept.lease, saved, clock::now()).await,
+            None => {
+                tracing::warn!("the state has more than {MAX_HANDOVER_BYTES} bytes and is not handed over");
+                Ok(true)
+            }
+        };
+        match handed_over {
             Ok(true) => {}
             Ok(false) => tracing::warn!(
                 fence = self.kept.lease.fence,
                 "another publisher took over; nothing was handed over"
             ),
-            // The successor begins a new epoch.
             Err(error) => tracing::error!(cause = %error, "the state can't be handed over"),
         }
         let is_idle = self.publisher.is_idle();

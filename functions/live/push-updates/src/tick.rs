@@ -2,14 +2,17 @@
 //! that were not known, one reads all buckets, one, for the beats, how far the data has come.
 //!
 //! It is more only where it says so: one statement more for every [`facts::read::MAX_BRANCHES`] different questions, and, while a
-//! question can't be answered, those that find out which (see [`facts::read::read_each`]). Its topics are then left alone for a while.
+//! question can't be answered, those that find out whose it is: each client is asked by itself, for a moment ([`How`]). Who takes longer is read
+//! beside the ticks, in half the company each time, until the question at fault stands alone. It is then left alone for a while.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use answer::{Answers, Asked, Batch, Outcome};
 use catalog::Kpi;
-use database::{Database, Error, Residence};
+use database::{Database, Error, Residence, Timeouts};
+use facts::read::OnFailure;
 use facts::watermarks;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
@@ -33,9 +36,33 @@ enum Answer {
     Values(Vec<Observed>, Option<f64>),
     /// It can't be answered, because of what it asks.
     Refused(String),
+    /// The statement took too long, or failed, in which so many topics of its client were asked.
+    InCompany { among: usize },
+    /// Its database can't be reached.
+    Unreachable,
     /// There was no time for it, or a definition changed just now.
     Later,
 }
+
+/// How topics are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// In a tick: all together, and, where that fails, each client by itself for a moment.
+    Together,
+    /// In a tick: each client by itself for a moment, to find out who makes ticks long.
+    ByClient,
+    /// Those of one client, beside the ticks.
+    Apart,
+}
+
+/// No statement of a client that is alone in its database is begun after this within a tick: clients of other databases wait for it.
+const ALONE_FOR: Duration = Duration::from_secs(2);
+
+/// How long a statement of one client may take within a tick while others wait, and how long it has altogether. Who takes longer is read beside the ticks from then on.
+const ALONE: Timeouts = Timeouts {
+    statement: Duration::from_millis(500),
+    lock: Duration::from_millis(500),
+};
 
 /// Reads what the publisher asks for and lets it observe, also what it reads apart. What can't be read is refused, by itself; after `until` no further statement is
 /// begun, and what is left is asked for again.
@@ -52,9 +79,9 @@ pub async fn observe(
 ) -> Result<(), Error> {
     publisher.touch(touched);
     let (reads, mut outcome) = ask(database, catalogs, publisher, now, true).await;
-    for reads in [reads.now, reads.apart] {
+    for (how, reads) in [(How::Together, reads.now), (How::Apart, reads.apart)] {
         let mut settled = |found| settle(publisher, found, now);
-        outcome = outcome.and(answer(database, catalogs, reads, until, &mut settled).await);
+        outcome = outcome.and(answer(database, catalogs, how, reads, until, &mut settled).await);
     }
     publisher.end_apart();
     outcome
@@ -84,6 +111,10 @@ pub async fn ask(
         return (Reads::default(), Ok(()));
     }
     let loaded = catalogs.load(database, &publisher.clients().collect()).await;
+    if loaded.is_err() {
+        let unknown: Vec<Uuid> = publisher.clients().filter(|client| !catalogs.has(*client)).collect();
+        unknown.into_iter().for_each(|client| publisher.postpone(client, now));
+    }
     let reads = Reads {
         now: publisher.reads(now, Some(&[]), catalogs),
         apart: if with_apart {
@@ -103,13 +134,24 @@ pub async fn ask(
 pub async fn answer(
     database: &Database,
     catalogs: &Catalogs,
+    how: How,
     reads: Vec<TopicRead>,
     until: Instant,
     take: &mut (impl FnMut(Vec<Found>) + Send),
 ) -> Result<(), Error> {
     let mut outcome = Ok(());
     let places = by_place(catalogs, reads).into_iter();
-    let reading = places.map(|(place, reads)| answer_at(database, catalogs, place, reads, until).boxed());
+    let reading = places.map(|(place, reads)| {
+        let reading = Reading {
+            database,
+            catalogs,
+            how,
+            place,
+            until,
+            found: Vec::new(),
+        };
+        reading.answer(reads).boxed()
+    });
     let mut reading: FuturesUnordered<_> = reading.collect();
     while let Some((found, answered)) = reading.next().await {
         take(found);
@@ -128,28 +170,107 @@ fn by_place(catalogs: &Catalogs, reads: Vec<TopicRead>) -> BTreeMap<Residence, V
     places
 }
 
-/// Answers what is read in one database.
-async fn answer_at(
-    database: &Database,
-    catalogs: &Catalogs,
+/// Reading in one database.
+struct Reading<'a> {
+    database: &'a Database,
+    catalogs: &'a Catalogs,
+    how: How,
     place: Residence,
-    mut reads: Vec<TopicRead>,
     until: Instant,
-) -> (Vec<Found>, Result<(), Error>) {
-    let mut found = Vec::with_capacity(reads.len());
-    let session = match database.session_at(place).await {
-        Ok(session) => session,
-        Err(error) => return (found, Err(error)),
-    };
-    // What fails in company is asked once more alone: only one of them may be at fault.
-    for batch in [Batch::default(), Batch::apart()] {
-        let round = Round::plan(catalogs, batch, place, reads, &mut found);
-        match round.batch.read_each(&session, until).await {
-            Ok(answers) => reads = round.answered(&answers, &mut found),
-            Err(error) => return (found, Err(error)),
+    found: Vec<Found>,
+}
+
+impl Reading<'_> {
+    /// Answers what is read, as far as there is time; what could not be, because the database fails, is told as well.
+    async fn answer(mut self, reads: Vec<TopicRead>) -> (Vec<Found>, Result<(), Error>) {
+        let is_alone = is_of_one_client(&reads);
+        let answered = match self.how {
+            How::Apart => self.own(self.database, self.until, reads).await,
+            _ if is_alone => self.own(self.database, Instant::now() + ALONE_FOR, reads).await,
+            How::ByClient => self.by_client(reads).await,
+            How::Together => {
+                let all = self.round(self.database, self.until, Batch::default(), OnFailure::Leave, reads);
+                match all.await {
+                    Ok(left) => self.by_client(left).await,
+                    Err(error) => Err(error),
+                }
+            }
+        };
+        (self.found, answered)
+    }
+
+    /// Each client by itself. Who is not reached is asked for again.
+    async fn by_client(&mut self, reads: Vec<TopicRead>) -> Result<(), Error> {
+        let database = self.database.clone().with_timeouts(ALONE);
+        let mut clients: BTreeMap<Uuid, Vec<TopicRead>> = BTreeMap::new();
+        for read in reads {
+            clients.entry(read.topic.client).or_default().push(read);
+        }
+        let mut outcome = Ok(());
+        for reads in clients.into_values() {
+            if outcome.is_err() {
+                self.all(reads, || Answer::Unreachable);
+            } else if Instant::now() >= self.until {
+                self.all(reads, || Answer::Later);
+            } else {
+                outcome = self.own(&database, Instant::now() + ALONE.statement, reads).await;
+            }
+        }
+        outcome
+    }
+
+    /// Those of one client. What fails in company is asked once more alone: only one of them may be at fault.
+    async fn own(&mut self, database: &Database, until: Instant, reads: Vec<TopicRead>) -> Result<(), Error> {
+        let among = reads.len();
+        let left = self
+            .round(database, until, Batch::default(), OnFailure::Halve, reads)
+            .await?;
+        if Instant::now() >= until {
+            self.all(left, || Answer::InCompany { among: among.max(2) });
+        } else if !left.is_empty() {
+            self.round(database, until, Batch::apart(), OnFailure::Halve, left)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn round(
+        &mut self,
+        database: &Database,
+        until: Instant,
+        batch: Batch,
+        on_failure: OnFailure,
+        reads: Vec<TopicRead>,
+    ) -> Result<Vec<TopicRead>, Error> {
+        let session = match database.session_at(self.place).await {
+            Ok(session) => session,
+            Err(error) => {
+                self.all(reads, || Answer::Unreachable);
+                return Err(error);
+            }
+        };
+        let round = Round::plan(self.catalogs, batch, self.place, reads, &mut self.found);
+        match round.batch.read_each(&session, until, on_failure).await {
+            Ok(answers) => Ok(round.answered(&answers, self.how, on_failure, &mut self.found)),
+            Err(error) => {
+                self.all(round.planned.into_iter().map(|planned| planned.read), || {
+                    Answer::Unreachable
+                });
+                Err(error)
+            }
         }
     }
-    (found, Ok(()))
+
+    fn all(&mut self, reads: impl IntoIterator<Item = TopicRead>, answer: impl Fn() -> Answer) {
+        let found = reads.into_iter().map(|read| Found { read, answer: answer() });
+        self.found.extend(found);
+    }
+}
+
+/// Whether no two topics are of different clients.
+fn is_of_one_client(reads: &[TopicRead]) -> bool {
+    let first = reads.first().map(|read| read.topic.client);
+    reads.iter().all(|read| Some(read.topic.client) == first)
 }
 
 /// Lets the publisher observe what was found.
@@ -158,6 +279,8 @@ pub fn settle(publisher: &mut Publisher, found: Vec<Found>, now: Timestamp) {
         match answer {
             Answer::Values(values, empty) => publisher.observe(&read, &values, empty),
             Answer::Refused(reason) => refuse(publisher, &read, now, &reason),
+            Answer::InCompany { among } => suspect(publisher, &read, among, now),
+            Answer::Unreachable => publisher.postpone(read.topic.client, now),
             Answer::Later => {}
         }
     }
@@ -224,26 +347,61 @@ impl Round {
         Self { batch, planned }
     }
 
-    /// Takes what was answered, and returns what may be answered alone.
-    fn answered(&self, answers: &Answers<'_>, found: &mut Vec<Found>) -> Vec<TopicRead> {
-        let mut alone = Vec::new();
+    /// Takes what was answered, and returns what may be answered in less company.
+    fn answered(
+        &self,
+        answers: &Answers<'_>,
+        how: How,
+        on_failure: OnFailure,
+        found: &mut Vec<Found>,
+    ) -> Vec<TopicRead> {
+        let mut left = Vec::new();
         for topic in &self.planned {
-            let refusal = answers.outcomes(&topic.asked).find_map(|outcome| match outcome {
-                Outcome::Refused(error) => Some(error),
-                _ => None,
-            });
-            let answer = match refusal {
-                Some(_) if self.batch.is_shared(&topic.asked) => {
-                    alone.push(topic.read.clone());
-                    continue;
-                }
-                Some(error) => Answer::Refused(error.to_string()),
-                None => values(answers, topic).map_or(Answer::Later, |(values, empty)| Answer::Values(values, empty)),
-            };
             let read = topic.read.clone();
-            found.push(Found { read, answer });
+            match self.answer(answers, topic, how, on_failure) {
+                Some(answer) => found.push(Found { read, answer }),
+                None => left.push(read),
+            }
         }
-        alone
+        left
+    }
+
+    /// What became of a topic; `None` where it may be answered in less company.
+    fn answer(&self, answers: &Answers<'_>, topic: &Planned, how: How, on_failure: OnFailure) -> Option<Answer> {
+        let is_shared = self.batch.is_shared(&topic.asked);
+        let (mut refusal, mut was_in_company) = (None, false);
+        for outcome in answers.outcomes(&topic.asked) {
+            match outcome {
+                Outcome::Refused(error) => refusal = Some(error),
+                Outcome::InCompany => was_in_company = true,
+                Outcome::Rows(_) | Outcome::Later => {}
+            }
+        }
+        if was_in_company || refusal.is_some_and(Error::is_out_of_time) {
+            let alone = refusal.filter(|_| !is_shared);
+            return (on_failure == OnFailure::Halve).then(|| self.out_of_time(how, alone));
+        }
+        match refusal {
+            Some(_) if is_shared => None,
+            Some(error) => Some(Answer::Refused(error.to_string())),
+            None => {
+                let values = values(answers, topic);
+                Some(values.map_or(Answer::Later, |(values, empty)| Answer::Values(values, empty)))
+            }
+        }
+    }
+
+    /// What becomes of a topic whose statement took too long, or failed among others; `alone` is why its own question did.
+    fn out_of_time(&self, how: How, alone: Option<&Error>) -> Answer {
+        let among = self.planned.len();
+        match alone {
+            // It may have more time beside the ticks.
+            _ if how != How::Apart => Answer::InCompany { among: among.max(2) },
+            // A lock is another's.
+            Some(error) if error.is_locked_out() => Answer::Refused(error.to_string()),
+            Some(_) => Answer::InCompany { among: 1 },
+            None => Answer::InCompany { among },
+        }
     }
 }
 
@@ -258,6 +416,16 @@ fn request<'a>(read: &'a TopicRead, kpi: &'a Kpi) -> Request<'a> {
         filter: &read.topic.filter,
         by: &[],
     }
+}
+
+fn suspect(publisher: &mut Publisher, read: &TopicRead, among: usize, now: Timestamp) {
+    let (client, topic) = (read.topic.client, read.topic.id());
+    if among > 1 {
+        tracing::info!(%client, topic, among, "a read took too long or failed; it is tried beside the ticks, in less company");
+    } else {
+        tracing::warn!(%client, topic, from = %read.from, to = %read.to, "a topic takes too long; its subscribers are told, and it is left alone for long");
+    }
+    publisher.suspect(read, among, now);
 }
 
 fn refuse(publisher: &mut Publisher, read: &TopicRead, now: Timestamp, reason: &str) {

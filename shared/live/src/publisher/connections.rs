@@ -117,6 +117,7 @@ impl Connection {
             let buckets = buckets
                 .min(u16::try_from(left).unwrap_or(u16::MAX))
                 .clamp(1, crate::MAX_BUCKETS);
+            let buckets = topics.grant(&topic, buckets);
             rows += usize::from(buckets);
             let topic = topics.watch(
                 topic,

@@ -1,9 +1,10 @@
 //! Passing the state from one invocation to the next, so that a hand-over costs no `resync`.
 
+use std::io;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
 use super::Publisher;
@@ -34,7 +35,7 @@ pub enum RestoreError {
     Channel(String),
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Saved {
     format: u32,
     epoch: u64,
@@ -42,8 +43,57 @@ struct Saved {
     through: u64,
     next_request: u64,
     controls: Vec<(String, Control)>,
+    /// Clients that nobody is read with, and until when.
+    #[serde(default)]
+    suspects: Vec<(Uuid, Timestamp)>,
     topics: Vec<SavedTopic>,
     connections: Vec<SavedConnection>,
+}
+
+/// The same while it is written: what is written is made one by one, so that there is never a second copy of the state.
+#[derive(Serialize)]
+struct Saving<'a> {
+    format: u32,
+    epoch: u64,
+    seq: u64,
+    through: u64,
+    next_request: u64,
+    controls: Vec<(String, Control)>,
+    suspects: Vec<(Uuid, Timestamp)>,
+    #[serde(serialize_with = "topics")]
+    topics: &'a Topics,
+    #[serde(serialize_with = "connections")]
+    connections: &'a Publisher,
+}
+
+fn topics<S: Serializer>(topics: &Topics, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(topics.states.values().map(SavedTopic::of))
+}
+
+fn connections<S: Serializer>(publisher: &Publisher, to: S) -> Result<S::Ok, S::Error> {
+    let keys: Vec<u32> = publisher.topics.states.keys().copied().collect();
+    let saved = publisher.connections.values();
+    to.collect_seq(saved.map(|connection| SavedConnection::of(connection, &keys)))
+}
+
+/// Bytes, but no more than so many.
+struct Within {
+    bytes: Vec<u8>,
+    most: usize,
+}
+
+impl io::Write for Within {
+    fn write(&mut self, more: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + more.len() > self.most {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(more);
+        Ok(more.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -59,6 +109,12 @@ struct SavedTopic {
     known_since: u64,
     evicted: Option<(Timestamp, u64)>,
     finished: u64,
+    /// Among how many topics it may be read, where not among any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    company: Option<usize>,
+    /// It takes too long: until when it is refused, and from when on a new subscriber has it tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    slow: Option<(Timestamp, Timestamp)>,
     rows: Vec<SavedRow>,
 }
 
@@ -87,12 +143,12 @@ type SavedChannel = (u32, usize, Mode, u16, bool);
 type SavedRequest = (u64, Option<String>, Option<Resume>, Vec<u32>, bool);
 
 impl Publisher {
-    /// The whole state, to be continued by exactly one successor; `through` is the last change of the change sequence that was applied. Posts without a
-    /// report count as failed: the successor sends their rows again, which clients take.
+    /// The whole state, to be continued by exactly one successor; `through` is the last change of the change sequence that was applied. `None` when it has more bytes
+    /// than `most`: the successor starts a new epoch. Posts without a report count as failed: the successor sends their rows again, which clients take.
     #[must_use]
-    pub fn save(&self, through: u64) -> Vec<u8> {
-        let keys: Vec<u32> = self.topics.states.keys().copied().collect();
-        let saved = Saved {
+    pub fn save(&self, through: u64, most: usize) -> Option<Vec<u8>> {
+        let suspects = self.topics.clients.iter();
+        let saving = Saving {
             format: FORMAT,
             epoch: self.epoch,
             seq: self.seq,
@@ -104,14 +160,18 @@ impl Publisher {
                 .iter()
                 .map(|(topic, control)| (topic.id(), *control))
                 .collect(),
-            topics: self.topics.states.values().map(SavedTopic::of).collect(),
-            connections: self
-                .connections
-                .values()
-                .map(|connection| SavedConnection::of(connection, &keys))
+            suspects: suspects
+                .filter_map(|(client, work)| work.suspect_until.map(|until| (*client, until)))
                 .collect(),
+            topics: &self.topics,
+            connections: self,
         };
-        crate::frame::to_json(&saved).into_bytes()
+        let mut written = Within {
+            bytes: Vec::new(),
+            most,
+        };
+        serde_json::to_writer(&mut written, &saving).ok()?;
+        Some(written.bytes)
     }
 
     /// Continues what was saved, in the same epoch, and returns the last change that it knows. Only the direct successor may: state that was continued
@@ -139,6 +199,11 @@ impl Publisher {
             .map(|topic| topic.state(&publisher.topics))
             .collect::<Result<Vec<_>, _>>()?;
         let keys: Vec<u32> = states.into_iter().map(|state| publisher.topics.insert(state)).collect();
+        for (client, until) in saved.suspects {
+            if let Some(work) = publisher.topics.clients.get_mut(&client) {
+                work.suspect_until = Some(until);
+            }
+        }
         for saved in saved.connections {
             let connection = saved.connection(&keys, &mut publisher.topics)?;
             publisher.connections.insert(connection.id.clone(), connection);
@@ -171,6 +236,8 @@ impl SavedTopic {
             known_since: state.known_since,
             evicted: state.evicted,
             finished: state.finished,
+            company: (state.company < usize::MAX).then_some(state.company),
+            slow: state.refused_until.zip(state.tried_again_from),
             rows: state.buckets.iter().map(row).collect(),
         }
     }
@@ -189,6 +256,9 @@ impl SavedTopic {
             known_since: self.known_since,
             evicted: self.evicted,
             finished: self.finished,
+            company: self.company.unwrap_or(usize::MAX),
+            refused_until: self.slow.map(|(until, _)| until),
+            tried_again_from: self.slow.map(|(_, from)| from),
             ..TopicState::new(Arc::new(topic), control)
         };
         for (start, value, facts, closed, finished, changed) in self.rows {

@@ -6,11 +6,11 @@ use catalog::Level;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::grid::{Grid, Span};
+use super::grid::{Grid, Span, later};
 use super::topics::{TopicState, Topics};
 use super::work::Work;
 use super::{Calendar, Observed, Publisher, TopicRead, Touched};
-use crate::{MAX_TICK_READS, MIN_TICK_SHARE, MIN_TICK_SHARERS, Topic};
+use crate::{MAX_TICK_BUCKETS, MAX_TICK_READS, MIN_TICK_SHARE, MIN_TICK_SHARERS, POSTPONE_MS, SUSPECT_MS, Topic};
 
 /// What was touched of one client, by entity.
 type TouchedRanges = BTreeMap<Option<String>, Span>;
@@ -20,7 +20,7 @@ type TouchedRanges = BTreeMap<Option<String>, Span>;
 enum Lane {
     /// In the tick, with all who have few topics.
     Tick,
-    /// Beside the ticks, with all who have many.
+    /// Beside the ticks, one after the other: who has many, or took too long.
     Apart,
 }
 
@@ -30,35 +30,56 @@ impl Publisher {
         self.topics.touch(touched);
     }
 
+    /// Notes that every window of a client is to be read: its definitions changed.
+    pub fn doubt(&mut self, client: Uuid) {
+        if let Some(work) = self.topics.clients.get_mut(&client) {
+            work.unsure = true;
+        }
+    }
+
     /// The ranges that must be read in this tick. With `touched` it is what the notifications name within the windows, what was asked
     /// before and not observed, buckets that closed, and the whole window of topics that are new or were not followed; without (when notifications may
     /// have been missed) every window. Topics that nobody watches are not read unless they are pinned, paused ones never.
     ///
     /// They are [`MAX_TICK_READS`] at most, of which each client that has any gets its share; the rest is asked for in the next tick. Clients with more than
-    /// [`MAX_TICK_TOPICS`](crate::MAX_TICK_TOPICS) topics are not among them: see [`reads_apart`](Publisher::reads_apart).
+    /// [`MAX_TICK_TOPICS`](crate::MAX_TICK_TOPICS) topics or [`MAX_TICK_BUCKETS`] buckets, and those that took too long, are not among them: see
+    /// [`reads_apart`](Publisher::reads_apart).
     pub fn reads(&mut self, now: Timestamp, touched: Option<&[Touched]>, calendar: &dyn Calendar) -> Vec<TopicRead> {
         for connection in self.connections.values_mut() {
             connection.connected_at.get_or_insert(now);
         }
         self.touch(touched);
-        self.look(Lane::Tick, now, calendar)
+        self.look(now, calendar)
     }
 
-    /// The same for the clients with more topics than a tick reads of one: what is read of them takes so long that nobody else should wait for it.
-    /// It is observed whenever it was read, ticks later. Until [`end_apart`](Publisher::end_apart) these clients are not looked at, and what is touched
+    /// The same for one of the clients with more than a tick reads of one, or that took too long: nobody else should wait for it. They have their turns.
+    /// It is observed whenever it was read, ticks later. Until [`end_apart`](Publisher::end_apart) the client is not looked at, and what is touched
     /// meanwhile is kept for the next time; so there is nothing to be asked for until then.
     pub fn reads_apart(&mut self, now: Timestamp, calendar: &dyn Calendar) -> Vec<TopicRead> {
-        if !self.apart.is_empty() {
+        if self.apart.is_some() {
             return Vec::new();
         }
-        let reads = self.look(Lane::Apart, now, calendar);
-        self.apart = reads.iter().map(|read| read.topic.client).collect();
+        let due = self.clients_due(Lane::Apart, now, calendar);
+        let next = due.iter().find(|client| **client > self.last_apart).or(due.first());
+        let Some(client) = next.copied() else {
+            return Vec::new();
+        };
+        self.last_apart = client;
+        let reads = self.topics.look(client, self.share(1), now, self.seq, calendar);
+        self.apart = (!reads.is_empty()).then_some(client);
         reads
     }
 
     /// What [`reads_apart`](Publisher::reads_apart) asked for is observed, as far as it could be read.
     pub fn end_apart(&mut self) {
-        self.apart.clear();
+        self.apart = None;
+    }
+
+    /// The client that is being read apart is not read before: others have their turns meanwhile, and the database some peace.
+    pub fn rest_apart(&mut self, until: Timestamp) {
+        if let Some(work) = self.apart.and_then(|client| self.topics.clients.get_mut(&client)) {
+            work.rests_until = Some(until);
+        }
     }
 
     /// Whether [`reads`](Publisher::reads) may ask for anything now; it need not be called when not.
@@ -70,38 +91,59 @@ impl Publisher {
     /// Whether [`reads_apart`](Publisher::reads_apart) may ask for anything now.
     #[must_use]
     pub fn has_reads_apart_due(&self, now: Timestamp) -> bool {
-        self.apart.is_empty() && self.lane(Lane::Apart).any(|(_, work)| work.is_due(now))
+        self.next_apart(now).is_some_and(|at| at <= now)
+    }
+
+    /// When [`reads_apart`](Publisher::reads_apart) may ask for what is due now; `None` while it asks for nothing.
+    #[must_use]
+    pub fn next_apart(&self, now: Timestamp) -> Option<Timestamp> {
+        if self.apart.is_some() {
+            return None;
+        }
+        let due = self.lane(Lane::Apart).filter(|(_, work)| work.is_due(now));
+        due.map(|(_, work)| work.rested_at(now)).min()
     }
 
     /// Whether topics are left that the last tick had no room for, or did not get to read.
     #[must_use]
     pub fn has_reads_left(&self) -> bool {
-        self.lane(Lane::Tick).any(|(_, work)| work.outstanding > 0)
+        let mut clients = self.lane(Lane::Tick);
+        clients.any(|(_, work)| work.outstanding > 0 && work.postponed_until.is_none())
     }
 
     /// The clients of a lane, none of which is being read apart.
     fn lane(&self, lane: Lane) -> impl Iterator<Item = (&Uuid, &Work)> {
-        let (most, apart) = (self.tick_topics, &self.apart);
+        let (most, apart) = (self.tick_topics, self.apart);
         let of = move |work: &Work| {
-            if work.topics.len() > most {
+            let has_much = work.topics.len() > most || work.buckets > MAX_TICK_BUCKETS;
+            if has_much || work.suspect_until.is_some() {
                 Lane::Apart
             } else {
                 Lane::Tick
             }
         };
         let clients = self.topics.clients.iter();
-        clients.filter(move |(client, work)| of(work) == lane && !apart.contains(*client))
+        clients.filter(move |(client, work)| of(work) == lane && apart != Some(**client))
     }
 
-    fn look(&mut self, lane: Lane, now: Timestamp, calendar: &dyn Calendar) -> Vec<TopicRead> {
-        let looked_at = self.clients_due(lane, now, calendar);
+    /// Topics that may be read of one client, of so many that are.
+    fn share(&self, clients: usize) -> usize {
         let is_alone = self.topics.clients.len() == 1;
-        let sharers = if is_alone {
-            1
-        } else {
-            looked_at.len().max(MIN_TICK_SHARERS)
-        };
-        let share = (MAX_TICK_READS / sharers).max(MIN_TICK_SHARE);
+        let sharers = if is_alone { 1 } else { clients.max(MIN_TICK_SHARERS) };
+        (MAX_TICK_READS / sharers).max(MIN_TICK_SHARE)
+    }
+
+    /// What is read of the clients of the tick: of as many as get a share, in turn.
+    fn look(&mut self, now: Timestamp, calendar: &dyn Calendar) -> Vec<TopicRead> {
+        let mut looked_at = self.clients_due(Lane::Tick, now, calendar);
+        let served = MAX_TICK_READS / MIN_TICK_SHARE;
+        if looked_at.len() > served {
+            let first = looked_at.partition_point(|client| *client < self.next_client);
+            looked_at.rotate_left(first);
+            self.next_client = looked_at[served];
+            looked_at.truncate(served);
+        }
+        let share = self.share(looked_at.len());
         let mut reads = Vec::new();
         for client in looked_at {
             reads.extend(self.topics.look(client, share, now, self.seq, calendar));
@@ -109,19 +151,12 @@ impl Publisher {
         reads
     }
 
-    /// The clients that are looked at now: as many as get a share, in turn.
-    fn clients_due(&mut self, lane: Lane, now: Timestamp, calendar: &dyn Calendar) -> Vec<Uuid> {
+    /// The clients of a lane that are to be looked at now, in the order of their ids.
+    fn clients_due(&self, lane: Lane, now: Timestamp, calendar: &dyn Calendar) -> Vec<Uuid> {
+        let is_rested = |work: &Work| lane == Lane::Tick || work.rested_at(now) <= now;
         let due = self.lane(lane);
-        let due = due.filter(|(client, work)| work.is_due(now) && calendar.knows(**client));
-        let mut due: Vec<Uuid> = due.map(|(client, _)| *client).collect();
-        let served = MAX_TICK_READS / MIN_TICK_SHARE;
-        if due.len() > served {
-            let first = due.partition_point(|client| *client < self.next_client);
-            due.rotate_left(first);
-            self.next_client = due[served];
-            due.truncate(served);
-        }
-        due
+        let due = due.filter(|(client, work)| work.is_due(now) && is_rested(work) && calendar.knows(**client));
+        due.map(|(client, _)| *client).collect()
     }
 
     /// What was read of a range that [`reads`](Publisher::reads) asked for in this tick, or [`reads_apart`](Publisher::reads_apart) before. A bucket of the range that is not among the
@@ -173,6 +208,35 @@ impl Publisher {
             state.refuse(now, self.seq);
         }
     }
+
+    /// A range that was asked for was not read because the statement took too long, or failed, in which so many topics of its client were asked. Nobody else is
+    /// read with this client for a while; the topic is asked for again among half as many, and one that took too long alone is
+    /// [refused](Publisher::refuse), for longer.
+    pub fn suspect(&mut self, read: &TopicRead, among: usize, now: Timestamp) {
+        let Topics {
+            states, keys, clients, ..
+        } = &mut self.topics;
+        let Some(work) = clients.get_mut(&read.topic.client) else {
+            return;
+        };
+        work.suspect_until = Some(later(now, SUSPECT_MS));
+        if let Some(state) = keys.get(&read.topic).and_then(|key| states.get_mut(key)) {
+            state.company = state.company.min(among / 2).max(1);
+            if among <= 1 {
+                if state.dirty.is_some() {
+                    work.settle();
+                }
+                state.refuse_slow(now, self.seq);
+            }
+        }
+    }
+
+    /// The database of a client can't be reached: it is asked again after [`POSTPONE_MS`].
+    pub fn postpone(&mut self, client: Uuid, now: Timestamp) {
+        if let Some(work) = self.topics.clients.get_mut(&client) {
+            work.postponed_until = Some(later(now, POSTPONE_MS));
+        }
+    }
 }
 
 impl Topics {
@@ -202,6 +266,7 @@ impl Topics {
             return Vec::new();
         };
         let touched = work.take(now);
+        let is_suspect = work.suspect_until.is_some();
         let keys: Vec<u32> = work.topics.iter().copied().collect();
         self.refresh_grids(client, &keys, now, calendar);
         let Topics {
@@ -211,11 +276,14 @@ impl Topics {
         let mut touching = touched.map(|touched| Touching::new(touched, calendar));
         for key in &keys {
             let Some(state) = states.get_mut(key) else { continue };
+            if !is_suspect {
+                state.company = usize::MAX;
+            }
             let touching = touching.as_mut().map(|touching| touching.of(&state.topic));
             if let Some(grid) = grids.get(&(client, state.topic.period))
                 && state.look(grid, touching, now, seq)
             {
-                due.push(*key);
+                due.push((*key, state.company));
             }
         }
         let chosen = clients.get_mut(&client).map(|work| work.choose(&due, share));
@@ -255,6 +323,7 @@ impl Topics {
 
     fn refresh_grids(&mut self, client: Uuid, keys: &[u32], now: Timestamp, calendar: &dyn Calendar) {
         let mut wanted: BTreeMap<Level, u16> = BTreeMap::new();
+        let mut counted = 0;
         for key in keys {
             let Some(state) = self.states.get_mut(key) else {
                 continue;
@@ -262,8 +331,14 @@ impl Topics {
             if state.is_active() {
                 state.size(now);
             }
+            let most = state.window.max(state.needed());
+            state.counted = most;
+            counted += usize::from(state.counted);
             let buckets = wanted.entry(state.topic.period).or_default();
-            *buckets = state.window.max(state.needed()).max(*buckets);
+            *buckets = most.max(*buckets);
+        }
+        if let Some(work) = self.clients.get_mut(&client) {
+            work.buckets = counted;
         }
         for (period, buckets) in wanted {
             let known = self.grids.get(&(client, period));

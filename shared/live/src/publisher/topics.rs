@@ -12,7 +12,10 @@ use super::grid::{Grid, Span, later};
 use super::work::Work;
 use super::{Observed, is_sent};
 use crate::row::tail;
-use crate::{Control, MAX_BUCKETS, Mode, RETAIN_MS, Resume, Silence, Topic, UNREADABLE_FIRST_MS, UNREADABLE_LAST_MS};
+use crate::{
+    Control, MAX_BUCKETS, MAX_ROWS_PER_CLIENT, Mode, RETAIN_MS, Resume, SLOW_PAUSE_MS, Silence, Topic,
+    UNREADABLE_FIRST_MS, UNREADABLE_LAST_MS,
+};
 
 /// All topics that are watched, pinned or not yet forgotten.
 #[derive(Debug, Default)]
@@ -50,6 +53,12 @@ pub(super) struct TopicState {
     /// Readings in a row that were refused, and until when it is not read because of that.
     pub(super) refusals: u32,
     pub(super) refused_until: Option<Timestamp>,
+    /// It was refused because it takes too long: from when on a new subscriber has it tried again.
+    pub(super) tried_again_from: Option<Timestamp>,
+    /// Among how many topics of its client it may be read.
+    pub(super) company: usize,
+    /// Buckets of it that its client's are counted with.
+    pub(super) counted: u16,
     /// Buckets that are kept; stays large for a while after the subscriber that needed it left.
     pub(super) window: u16,
     pub(super) window_until: Timestamp,
@@ -99,10 +108,25 @@ impl Topics {
         self.controls.values().any(|control| *control == Control::Pinned)
     }
 
+    /// Of the buckets that are asked for, so many as there is room for: those that are kept of the topic anyway cost nothing.
+    pub(super) fn grant(&self, topic: &Topic, buckets: u16) -> u16 {
+        let kept = self.clients.get(&topic.client).map_or(0, |work| work.buckets);
+        let room = u16::try_from(MAX_ROWS_PER_CLIENT.saturating_sub(kept)).unwrap_or(u16::MAX);
+        let state = self.keys.get(topic).and_then(|key| self.states.get(key));
+        let counted = state.map_or(0, |state| state.counted);
+        buckets.min(counted.saturating_add(room)).max(1)
+    }
+
     pub(super) fn watch(&mut self, topic: Topic, connection: &Arc<str>, channel: u32, subscriber: Subscriber) -> u32 {
-        self.clients.entry(topic.client).or_default().changed = true;
+        let client = topic.client;
         let key = self.key(topic);
+        let work = self.clients.entry(client).or_default();
+        work.changed = true;
         if let Some(state) = self.states.get_mut(&key) {
+            let more = subscriber.buckets.saturating_sub(state.counted);
+            state.counted += more;
+            work.buckets += usize::from(more);
+            state.try_again();
             state.subscribers.insert((connection.clone(), channel), subscriber);
         }
         key
@@ -142,12 +166,14 @@ impl Topics {
         self.insert(TopicState::new(Arc::new(topic), control))
     }
 
-    pub(super) fn insert(&mut self, state: TopicState) -> u32 {
+    pub(super) fn insert(&mut self, mut state: TopicState) -> u32 {
         let key = self.next_key;
         self.next_key += 1;
         let work = self.clients.entry(state.topic.client).or_default();
         work.topics.insert(key);
         work.changed = true;
+        state.counted = state.window;
+        work.buckets += usize::from(state.counted);
         self.keys.insert(state.topic.clone(), key);
         self.states.insert(key, state);
         key
@@ -164,6 +190,9 @@ impl TopicState {
             silent_changed: 0,
             refusals: 0,
             refused_until: None,
+            tried_again_from: None,
+            company: usize::MAX,
+            counted: 0,
             window: 1,
             window_until: Timestamp::MIN,
             idle_since: None,
@@ -223,6 +252,20 @@ impl TopicState {
         }
     }
 
+    /// It takes too long, although nothing was read with it: it is left alone for long, unless somebody new wants to see it.
+    pub(super) fn refuse_slow(&mut self, now: Timestamp, seq: u64) {
+        self.refuse(now, seq);
+        self.refused_until = Some(later(now, SLOW_PAUSE_MS));
+        self.tried_again_from = Some(later(now, UNREADABLE_LAST_MS));
+    }
+
+    /// Somebody new wants to see it.
+    fn try_again(&mut self) {
+        if let Some(from) = self.tried_again_from.take() {
+            self.refused_until = self.refused_until.map(|until| until.min(from));
+        }
+    }
+
     fn fall_silent(&mut self, why: Silence, seq: u64) {
         if self.silent != Some(why) {
             (self.silent, self.silent_changed) = (Some(why), seq);
@@ -232,7 +275,7 @@ impl TopicState {
 
     /// It was read as a whole: what it shows is what is.
     fn speak(&mut self, seq: u64) {
-        (self.refusals, self.refused_until) = (0, None);
+        (self.refusals, self.refused_until, self.tried_again_from) = (0, None, None);
         if self.silent.take().is_some() {
             self.silent_changed = seq;
         }

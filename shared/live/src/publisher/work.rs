@@ -24,6 +24,14 @@ pub(super) struct Work {
     pub(super) cursor: u32,
     /// When it is looked at without any other reason.
     pub(super) look_at: Option<Timestamp>,
+    /// Buckets of all windows together.
+    pub(super) buckets: usize,
+    /// A statement of its own took too long: until when nobody else is read with it.
+    pub(super) suspect_until: Option<Timestamp>,
+    /// It was read apart just now: until when others have their turns.
+    pub(super) rests_until: Option<Timestamp>,
+    /// Its database can't be reached: until when it is not asked.
+    pub(super) postponed_until: Option<Timestamp>,
 }
 
 impl Work {
@@ -37,26 +45,40 @@ impl Work {
     }
 
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
-        self.unsure
+        let has_work = self.unsure
             || self.changed
             || self.outstanding > 0
             || !self.touched.is_empty()
-            || self.look_at.is_none_or(|at| now >= at)
+            || self.look_at.is_none_or(|at| now >= at);
+        has_work && self.postponed_until.is_none_or(|at| now >= at)
+    }
+
+    /// When it may be read apart.
+    pub(super) fn rested_at(&self, now: Timestamp) -> Timestamp {
+        self.rests_until.map_or(now, |at| at.max(now))
     }
 
     /// It is looked at: tells what was touched since the last time; `None` for anything.
     pub(super) fn take(&mut self, now: Timestamp) -> Option<BTreeMap<Option<String>, Span>> {
-        self.changed = false;
+        (self.changed, self.postponed_until) = (false, None);
+        self.suspect_until = self.suspect_until.filter(|until| now < *until);
         self.look_at = Some(later(now, LOOK_EVERY_MS));
         let touched = std::mem::take(&mut self.touched);
         (!std::mem::take(&mut self.unsure)).then_some(touched)
     }
 
-    /// Of the topics that are to be read, so many as the share allows, beginning where the last choice ended.
-    pub(super) fn choose(&mut self, due: &[u32], share: usize) -> Vec<u32> {
+    /// Of the topics that are to be read, each with how many it may be read among, so many as the share allows, beginning where the last choice ended.
+    pub(super) fn choose(&mut self, due: &[(u32, usize)], share: usize) -> Vec<u32> {
         self.outstanding = due.len();
-        let first = due.partition_point(|key| *key < self.cursor);
-        let chosen: Vec<u32> = due[first..].iter().chain(&due[..first]).take(share).copied().collect();
+        let first = due.partition_point(|(key, _)| *key < self.cursor);
+        let (mut chosen, mut room) = (Vec::new(), share);
+        for (key, company) in due[first..].iter().chain(&due[..first]) {
+            room = room.min(*company);
+            if chosen.len() >= room {
+                break;
+            }
+            chosen.push(*key);
+        }
         if let Some(last) = chosen.last() {
             self.cursor = last.saturating_add(1);
         }
@@ -76,9 +98,16 @@ mod tests {
     #[test]
     fn a_share_goes_round() {
         let mut work = Work::default();
-        let due = [2, 3, 5, 7, 11];
+        let due = [2, 3, 5, 7, 11].map(|key| (key, usize::MAX));
         let chosen: Vec<Vec<u32>> = (0..4).map(|_| work.choose(&due, 2)).collect();
         assert_eq!(chosen, [vec![2, 3], vec![5, 7], vec![11, 2], vec![3, 5]]);
         assert_eq!(work.choose(&due[..2], 4), [2, 3], "and all of it where there is room");
+    }
+    #[test]
+    fn who_is_to_have_less_company_has_it() {
+        let mut work = Work::default();
+        let due = [(2, 9), (3, 9), (5, 1), (7, 2), (11, 2)];
+        let chosen: Vec<Vec<u32>> = (0..4).map(|_| work.choose(&due, 4)).collect();
+        assert_eq!(chosen, [vec![2, 3], vec![5], vec![7, 11], vec![2, 3]]);
     }
 }

@@ -6,6 +6,13 @@ use super::*;
 use crate::Connection;
 use crate::testing::{CLIENT, OTHER, at, channels, connection, peer, registry, topics};
 
+const QUOTAS: [Quota; 4] = [
+    Quota::UserConnections,
+    Quota::ClientConnections,
+    Quota::ClientTopics,
+    Quota::UserRows,
+];
+
 async fn set(registry: &Registry, quota: Quota, used: usize) {
     let owner = peer("").owned_by(connection("").user);
     let key = quota.key(owner);
@@ -50,15 +57,15 @@ async fn what_is_made_and_ended_is_counted() {
         .subscribe(peer("bob"), None, None, topics(0..2), at(1))
         .await
         .unwrap();
-    assert_eq!(used(1).await, (2, 7));
+    assert_eq!((used(1).await, rows(&registry).await), ((2, 7), 420));
     registry
         .unsubscribe(peer("alice"), &channels(&granted)[..2], at(1))
         .await
         .unwrap();
-    assert_eq!(used(1).await, (2, 5));
+    assert_eq!((used(1).await, rows(&registry).await), ((2, 5), 300));
     registry.disconnect(peer("bob"), at(1)).await.unwrap();
     registry.prune(peer("bob"), at(1)).await.unwrap();
-    assert_eq!(used(1).await, (1, 3));
+    assert_eq!((used(1).await, rows(&registry).await), ((1, 3), 180));
     let foreign = Connection {
         client: OTHER,
         ..connection("eve")
@@ -74,9 +81,9 @@ async fn nobody_has_more_than_a_quota() {
     registry.connect(&connection("alice")).await.unwrap();
     // The items were counted just now.
     set(&registry, Quota::ClientConnections, 1).await;
-    for quota in [Quota::UserConnections, Quota::ClientConnections, Quota::ClientTopics] {
+    for quota in QUOTAS {
         set(&registry, quota, quota.limit()).await;
-        let refused = if quota == Quota::ClientTopics {
+        let refused = if [Quota::ClientTopics, Quota::UserRows].contains(&quota) {
             registry
                 .subscribe(peer("alice"), None, None, topics([1]), at(1))
                 .await
@@ -110,7 +117,7 @@ async fn what_was_killed_is_not_counted_for_ever() {
         .subscribe(peer("alice"), None, None, topics(0..3), at(1))
         .await
         .unwrap();
-    for quota in [Quota::UserConnections, Quota::ClientConnections, Quota::ClientTopics] {
+    for quota in QUOTAS {
         set(&registry, quota, quota.limit()).await;
     }
     let soon = RECOUNT_EVERY.as_secs() - 1;
@@ -126,4 +133,28 @@ async fn what_was_killed_is_not_counted_for_ever() {
         .unwrap();
     let usage = registry.usage(CLIENT, at(then)).await.unwrap();
     assert_eq!((usage.connections.used, usage.topics.used), (2, 6));
+    assert_eq!(rows(&registry).await, 360, "60 for each");
+}
+
+/// Of the user of all connections.
+async fn rows(registry: &Registry) -> usize {
+    let key = Quota::UserRows.key(peer("").owned_by(connection("").user));
+    read_count(&registry.get(&key).await.unwrap().unwrap(), ROWS)
+}
+
+#[tokio::test]
+async fn of_many_who_are_refused_at_one_moment_one_counts() {
+    let registry = registry().await;
+    registry.connect(&connection("alice")).await.unwrap();
+    let key = Key::count(CLIENT, None);
+    let claim = |second| registry.claim_recount(&key, RECOUNT_EVERY, at(second));
+    let claims = tokio::join!(claim(0), claim(0), claim(0), claim(0));
+    let claims = [claims.0, claims.1, claims.2, claims.3];
+    let won: Vec<_> = claims
+        .iter()
+        .filter_map(|claim| claim.as_ref().unwrap().as_ref())
+        .collect();
+    assert_eq!(won.len(), 1);
+    assert_eq!(read_count(won[0], CONNECTIONS), 1);
+    assert!(claim(9).await.unwrap().is_none() && claim(10).await.unwrap().is_some());
 }

@@ -147,3 +147,31 @@ async fn of_many_at_once_one_acquires() {
     }
     assert_eq!(acquired.len(), 1, "{acquired:?}");
 }
+
+/// A deployment: functions of both versions are at work for a while.
+#[tokio::test]
+async fn a_lease_of_the_version_before_is_taken_over_once_it_has_ended() {
+    let registry = registry().await;
+    let before = Duty::Publish.key_before(0);
+    let mut item = item::keyed(&before);
+    item.extend([
+        ("lease_holder".to_owned(), text(ALICE)),
+        ("leased_until".to_owned(), time(at(10))),
+        ("fence_number".to_owned(), number(7)),
+        ("handover_id".to_owned(), text("what it left")),
+    ]);
+    let put = registry.client.put_item().table_name(&registry.table);
+    put.set_item(Some(item)).send().await.unwrap();
+    let acquire = |holder, second| registry.acquire(0, Duty::Publish, holder, at(second), TTL);
+    assert_eq!(acquire(BOB, 9).await.unwrap(), None, "it is at work");
+    let lease = acquire(BOB, 10).await.unwrap().unwrap();
+    assert_eq!((lease.fence, lease.expires_at), (8, at(20)), "above all that it had");
+    let now = registry.get(&Duty::Publish.key(0)).await.unwrap().unwrap();
+    assert!(now.contains_key("handover_id"));
+    // The version before can neither renew it nor take it.
+    let retired = registry.get(&before).await.unwrap().unwrap();
+    let retired = read_lease(0, Duty::Publish, &retired).unwrap();
+    assert!(retired.expires_at >= at(600) && retired.fence > 7 && retired.holder == Uuid::nil());
+    assert_eq!(acquire(ALICE, 19).await.unwrap(), None);
+    assert_eq!(acquire(ALICE, 20).await.unwrap().unwrap().fence, 9);
+}

@@ -283,9 +283,18 @@ async fn a_client_sees_its_own_watched_topics() {
         .subscribe(foreign.peer(), None, None, theirs, at(1))
         .await
         .unwrap();
-    let counts = registry.subscriber_counts(CLIENT, at(2)).await.unwrap();
+    let counts = registry.subscriber_counts(CLIENT, "", 1_000, at(2)).await.unwrap();
     let counts: Vec<(String, usize)> = counts.into_iter().map(|(id, count)| (id, count.connections)).collect();
     assert_eq!(counts, [(topic("KPI_1").id(), 2), (topic("KPI_2").id(), 1)]);
+    let first = topic("KPI_1").id();
+    for (after, most, expected) in [("", 1, "KPI_1"), (first.as_str(), 9, "KPI_2")] {
+        let page = registry.subscriber_counts(CLIENT, after, most, at(2)).await.unwrap();
+        assert_eq!(page.into_keys().collect::<Vec<_>>(), [topic(expected).id()]);
+    }
+    for (kpi, expected) in [("KPI_1", 2), ("KPI_2", 1), ("KPI_9", 0)] {
+        let count = registry.subscriber_count(&topic(kpi), at(2)).await.unwrap();
+        assert_eq!(count, expected, "{kpi}");
+    }
 }
 
 #[tokio::test]
@@ -324,4 +333,27 @@ async fn a_roster_larger_than_one_page_is_read_whole() {
         polls += 1;
     }
     assert!(polls > 1);
+}
+
+#[tokio::test]
+async fn a_minute_has_so_many_changes_of_each_client() {
+    let registry = registry().await;
+    registry.connect(&connection("alice")).await.unwrap();
+    let subscribe = |second| registry.subscribe(peer("alice"), None, None, topics([1]), at(second));
+    let granted = subscribe(0).await.unwrap();
+    let left = usize::try_from(crate::quotas::MAX_TOPIC_CHANGES_PER_MINUTE).unwrap() - 1;
+    registry.take_topic_changes(CLIENT, left, at(1)).await.unwrap();
+    let refused = subscribe(2).await;
+    assert!(
+        matches!(refused, Err(Error::TooManyChanges { seconds: 58, .. })),
+        "{refused:?}"
+    );
+    let refused = registry.unsubscribe(peer("alice"), &channels(&granted), at(2)).await;
+    assert!(matches!(refused, Err(Error::TooManyChanges { .. })), "{refused:?}");
+    registry.take_topic_changes(OTHER, 1, at(2)).await.unwrap();
+    registry
+        .unsubscribe(peer("alice"), &channels(&granted), at(60))
+        .await
+        .unwrap();
+    assert_eq!(registry.topic_changes_taken(CLIENT, at(60)).await.unwrap(), 1);
 }

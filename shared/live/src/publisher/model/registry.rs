@@ -107,7 +107,7 @@ impl World {
     }
 
     pub(super) fn hand_over(&mut self, milliseconds: i64) {
-        let (publisher, through) = Publisher::restore(&self.publisher.save(3)).unwrap();
+        let (publisher, through) = Publisher::restore(&self.publisher.save(3, usize::MAX).unwrap()).unwrap();
         assert_eq!(through, 3);
         self.publisher = publisher;
         self.publisher.tick_bytes = self.tick_bytes;

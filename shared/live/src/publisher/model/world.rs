@@ -11,7 +11,7 @@ use super::client::{Client, Received};
 use super::{CLIENTS, KPIS, Op, Post};
 use crate::publisher::grid::later;
 use crate::publisher::{ConnectionInfo, Failure, Observed, Outgoing, Publisher, TopicRead, Touched, Verdict};
-use crate::{Control, Subscription, Topic, UNREADABLE_LAST_MS};
+use crate::{Control, SLOW_PAUSE_MS, Subscription, Topic};
 
 pub(super) const TENANT: Uuid = Uuid::from_u128(7);
 
@@ -140,10 +140,11 @@ impl World {
         let reads = self
             .publisher
             .reads(self.now, trusted.then_some(&touched[..]), &ClientsOwn);
+        let among = reads.len();
         for (index, read) in reads.into_iter().enumerate() {
             self.check_wanted(&read);
             let answer = self.answer(&read);
-            self.settle(read, answer, failing >> (2 * (index % 4)));
+            self.settle(read, answer, among, failing >> (2 * (index % 4)));
         }
         for read in self.publisher.reads_apart(self.now, &ClientsOwn) {
             self.check_wanted(&read);
@@ -169,17 +170,26 @@ impl World {
 
     /// What was being read apart is there, as it was when that was begun.
     pub(super) fn end_apart(&mut self, failing: u8) {
-        for (index, (read, answer)) in std::mem::take(&mut self.apart).into_iter().enumerate() {
-            self.settle(read, answer, failing >> (2 * (index % 4)));
+        let apart = std::mem::take(&mut self.apart);
+        let among = apart.len();
+        for (index, (read, answer)) in apart.into_iter().enumerate() {
+            self.settle(read, answer, among, failing >> (2 * (index % 4)));
         }
+        self.publisher.rest_apart(later(self.now, i64::from(failing)));
         self.publisher.end_apart();
     }
 
-    /// A read that is answered, not answered, or refused.
-    fn settle(&mut self, read: TopicRead, answer: LastRead, failing: u8) {
+    /// A read that is answered, not answered, refused, or took too long among so many.
+    fn settle(&mut self, read: TopicRead, answer: LastRead, among: usize, failing: u8) {
         match failing & 3 {
-            0 | 3 => self.observe(&read, answer),
+            0 => self.observe(&read, answer),
             1 => {}
+            3 => {
+                self.publisher.suspect(&read, among, self.now);
+                if among == 1 {
+                    self.behind.insert(read.topic.id());
+                }
+            }
             _ => {
                 self.publisher.refuse(&read, self.now);
                 self.behind.insert(read.topic.id());
@@ -315,7 +325,7 @@ impl World {
         self.late_arrivals();
         self.end_apart(0);
         self.reports(true);
-        self.now = later(self.now, UNREADABLE_LAST_MS);
+        self.now = later(self.now, SLOW_PAUSE_MS);
         if self.is_deaf {
             self.load();
         }

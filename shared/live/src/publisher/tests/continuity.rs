@@ -112,10 +112,16 @@ fn a_hand_over_costs_no_resync_and_a_crash_does() {
     bench.subscribe("a", 1, Mode::Live, 2, None);
     bench.arrive(&[]);
     bench.arrive(&[]);
-    let saved = bench.publisher.save(12);
+    let saved = bench.publisher.save(12, usize::MAX).unwrap();
+    assert_eq!(bench.publisher.save(12, saved.len()).as_ref(), Some(&saved));
+    assert_eq!(
+        bench.publisher.save(12, saved.len() - 1),
+        None,
+        "more than may be handed over"
+    );
     let (restored, through) = Publisher::restore(&saved).unwrap();
     assert_eq!(through, 12);
-    assert_eq!(restored.save(12), saved);
+    assert_eq!(restored.save(12, usize::MAX), Some(saved));
     bench.publisher = restored;
     bench.facts(6_000, 4.0);
     let frames = bench.arrive(&[]);
@@ -158,7 +164,7 @@ fn what_is_not_saved_state_is_refused() {
     let mut bench = Bench::new();
     bench.subscribe("a", 1, Mode::Live, 2, None);
     bench.arrive(&[]);
-    let saved = String::from_utf8(bench.publisher.save(1)).unwrap();
+    let saved = String::from_utf8(bench.publisher.save(1, usize::MAX).unwrap()).unwrap();
     let cases = [
         (String::new(), "not readable"),
         ("{}".to_owned(), "not readable"),

@@ -8,7 +8,7 @@ use database::{Database, LOGIN_ROLE, Scope, Timeouts};
 use facts::batch::Batch;
 use facts::ingest::{self, Effort};
 use jiff::{SignedDuration, Timestamp};
-use live::{Change, Frame, MAX_TICK_TOPICS, Mode, Publisher, Silence, Subscription, Topic, Touched};
+use live::{Change, Frame, MAX_TICK_TOPICS, Mode, Outgoing, Publisher, Silence, Subscription, Topic, Touched};
 use push_updates::catalogs::Catalogs;
 use push_updates::tick::{self, How};
 use records::{cells, clients, definitions};
@@ -135,18 +135,21 @@ impl Airline {
             .await
             .unwrap();
         let outgoing = self.publisher.frames(now, &watermarks);
-        for sent in &outgoing {
-            self.publisher.sent(&sent.connection, sent.seq);
-        }
-        let read = |text: &String| serde_json::from_str(text).unwrap();
         Ticked {
             reading,
             statements: database.statements() - before,
-            frames: outgoing
-                .iter()
-                .map(|outgoing| (outgoing.connection.clone(), outgoing.frames.iter().map(read).collect()))
-                .collect(),
+            frames: self.arrive(outgoing),
         }
+    }
+
+    /// Everything arrives; returns it by connection.
+    fn arrive(&mut self, outgoing: Vec<Outgoing>) -> BTreeMap<String, Vec<Frame>> {
+        let arrived = outgoing.into_iter().map(|sent| {
+            self.publisher.sent(&sent.connection, sent.seq);
+            let frames = sent.frames.iter().map(|text| serde_json::from_str(text).unwrap());
+            (sent.connection, frames.collect())
+        });
+        arrived.collect()
     }
 }
 
@@ -304,14 +307,11 @@ async fn a_question_that_takes_too_long_costs_others_one_wait_and_once() {
         let locked = airline.database.plain().await.unwrap();
         let lock = format!("BEGIN; LOCK TABLE {order} IN ACCESS EXCLUSIVE MODE");
         locked.batch_execute(&lock).await.unwrap();
-        let patient = |database: &Database| {
-            database.clone().with_timeouts(Timeouts {
-                statement: Duration::from_secs(1),
-                lock: Duration::from_secs(60),
-            })
-        };
-        let ours = patient(&airline.database.app);
-        let apart = patient(&TestDatabase::existing(&airline.database.url).unwrap().app);
+        let (statement, lock) = (Duration::from_secs(1), Duration::from_secs(60));
+        let times = Timeouts { statement, lock };
+        let ours = airline.database.app.clone().with_timeouts(times);
+        let apart = TestDatabase::existing(&airline.database.url).unwrap().app;
+        let apart = apart.with_timeouts(times);
         let mut told = Vec::new();
         for tick in 1..=8 {
             let touched = airline.land(platform::clock::now(), &["ORD".to_owned()]).await;
@@ -330,17 +330,9 @@ async fn a_question_that_takes_too_long_costs_others_one_wait_and_once() {
                 .unwrap();
             airline.publisher.end_apart();
             let outgoing = airline.publisher.frames(now, &BTreeMap::new());
-            let mut frames = BTreeMap::<String, Vec<Frame>>::new();
-            for sent in outgoing {
-                airline.publisher.sent(&sent.connection, sent.seq);
-                let read = sent.frames.iter().map(|text| serde_json::from_str(text).unwrap());
-                frames.insert(sent.connection, read.collect());
-            }
+            let mut frames = airline.arrive(outgoing);
             assert_eq!(facts(&frames["quick"], 1), Some(tick), "tick {tick}");
-            assert!(
-                tick == 1 || waited < Duration::from_millis(900),
-                "tick {tick} waited for {waited:?}"
-            );
+            assert!(tick == 1 || waited < Duration::from_millis(900), "{tick}: {waited:?}");
             let heard = frames.remove("slow").into_iter().flatten();
             told.extend(heard.filter(|frame| !matches!(frame, Frame::Beat(_))));
         }

@@ -3,20 +3,19 @@
 //! It never publishes without its lease, which is renewed in the background; one that could not renew it stops before the lease ends. So there are never two.
 
 mod follow;
+mod handover;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use api::QueuedWake;
 use database::Timeouts;
 use facts::notifications::{Listener, Notification};
 use jiff::{SignedDuration, Timestamp};
 use live::{Failure, Publisher, Touched, Verdict, Watermark};
 use platform::clock;
 use registry::Peer;
-use registry::handover::MAX_HANDOVER_BYTES;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -464,48 +463,6 @@ impl<'a> Turn<'a> {
                 tracing::warn!(connection, cause = %error, "a gone connection could not be pruned; its TTL will");
             }
         });
-    }
-
-    /// Waits for posts under way, hands the state over and gives the lease up.
-    async fn end(mut self) -> Result<Report> {
-        // The successor reads every window.
-        self.apart = Apart::default();
-        while let Some(posted) = self.posts.next().await {
-            self.report_post(posted);
-        }
-        let (registry, report) = (&self.context.registry, self.report);
-        // The successor begins a new epoch where there is nothing for it.
-        let saved = self.publisher.save(self.through, MAX_HANDOVER_BYTES);
-        let handed_over = match &saved {
-            Some(saved) => registry.save_handover(&self.kept.lease, saved, clock::now()).await,
-            None => {
-                tracing::warn!("the state has more than {MAX_HANDOVER_BYTES} bytes and is not handed over");
-                Ok(true)
-            }
-        };
-        match handed_over {
-            Ok(true) => {}
-            Ok(false) => tracing::warn!(
-                fence = self.kept.lease.fence,
-                "another publisher took over; nothing was handed over"
-            ),
-            Err(error) => tracing::error!(cause = %error, "the state can't be handed over"),
-        }
-        let is_idle = self.publisher.is_idle();
-        let lease = self.kept.stop().await;
-        registry.release(&lease).await?;
-        report.log();
-        // A subscription that came while the lease was still held found a publisher at work, and woke none.
-        let newest = registry.sequence(lease.shard).await?;
-        if is_idle && newest > self.through {
-            tracing::info!("subscribed meanwhile: another is called");
-            let shard = lease.shard;
-            self.context
-                .wake_queue
-                .send(serde_json::to_string(&QueuedWake { shard })?)
-                .await?;
-        }
-        Ok(report)
     }
 }
 

@@ -220,16 +220,21 @@ async fn a_commit_of_many_times_leaves_few_ranges_and_all_are_refreshed() {
 #[tokio::test]
 async fn a_volume_that_can_not_be_refreshed_keeps_no_other_and_its_ranges_stay() {
     in_every_shop(&[], async |shop| {
-        shop.sell(shop.ours, &[sale("r1", "2026-03-28T09:00:00Z", "5", 1)]).await;
+        shop.sell(shop.ours, &[sale("r1", "2026-03-28T09:00:00Z", "5", 1)])
+            .await;
         let (owner, now) = (&shop.database.owner, at("2026-04-01T00:00:00Z"));
         if owner.session().await.unwrap().edition().await.unwrap() == Edition::Community {
             let plain = shop.database.plain().await.unwrap();
             // First in the line, and of a volume that is none.
-            let broken = "UPDATE core.stale_ranges SET id = id + 1; INSERT INTO core.stale_ranges (id, volume, client_id, entity_id, from_time, to_time)
-                OVERRIDING SYSTEM VALUE VALUES (1, 'volume_9', gen_random_uuid(), 1, '2026-03-28', '2026-03-29')";
+            let broken = "INSERT INTO core.stale_ranges (id, volume, client_id, entity_id, from_time, to_time)
+                OVERRIDING SYSTEM VALUE VALUES (-1, 'volume_9', gen_random_uuid(), 1, '2026-03-28', '2026-03-29')";
             plain.batch_execute(broken).await.unwrap();
             for _ in 0..2 {
-                assert!(compact::run_until(owner, now, Instant::now() + Duration::from_secs(60)).await.is_err());
+                assert!(
+                    compact::run_until(owner, now, Instant::now() + Duration::from_secs(60))
+                        .await
+                        .is_err()
+                );
                 let left = plain.query("SELECT volume FROM core.stale_ranges", &[]).await.unwrap();
                 let left: Vec<&str> = left.iter().map(|row| row.get(0)).collect();
                 assert_eq!(left, ["volume_9"]);

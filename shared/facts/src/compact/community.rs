@@ -14,8 +14,12 @@ use crate::copy::timestamp;
 use crate::groups::{Touched, stop_crowded};
 use crate::volume::{Volume, level_name, levels};
 
-/// Longest time that one call refreshes. TimescaleDB refreshes only what was invalidated inside the window, so an ordinary one costs little.
-pub(super) const WINDOW_US: i64 = 32 * DAY_US;
+/// Longest time that one call refreshes at first. TimescaleDB refreshes only what was invalidated inside the window, so an ordinary one costs little, and 27 years
+/// are ten calls for each level: in windows of a month they were a thousand, which took two minutes.
+pub(super) const WINDOW_US: i64 = 1_024 * DAY_US;
+
+/// What a window that takes too long is cut into, then a piece of it, and so on.
+const WIDTHS_US: [i64; 3] = [32 * DAY_US, DAY_US, HOUR_US];
 
 database::row! {
     pub(super) struct StaleRange {
@@ -248,15 +252,12 @@ async fn refresh_level(
     Ok(true)
 }
 
-/// A window that takes too long in days, a day in hours; a day's bucket is never cut.
+/// A window that takes too long in months, one of these in days, a day in hours; a day's bucket is never cut.
 pub(super) fn smaller(level: Level, (from, to): Window) -> Option<Vec<Window>> {
-    let width = match level {
-        _ if to - from > DAY_US => DAY_US,
-        Level::Minute | Level::Hour if to - from > HOUR_US => HOUR_US,
-        _ => return None,
-    };
-    let count = (to - from) / width;
-    let piece = |number| (from + number * width, from + (number + 1) * width);
+    let fits = |width: &&i64| **width < to - from && (level < Level::Day || **width >= DAY_US);
+    let width = *WIDTHS_US.iter().find(fits)?;
+    let count = (to - from + width - 1) / width;
+    let piece = |number| (from + number * width, to.min(from + (number + 1) * width));
     Some((0..count).map(piece).collect())
 }
 

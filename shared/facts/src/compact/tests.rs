@@ -188,6 +188,7 @@ fn ranges_are_refreshed_in_windows_of_whole_days_and_of_bounded_length() {
 #[test]
 fn a_window_that_takes_too_long_is_cut_down_to_buckets() {
     for (level, length, expected) in [
+        (Level::Day, 100 * DAY_US, Some((4, 32 * DAY_US))),
         (Level::Minute, 3 * DAY_US, Some((3, DAY_US))),
         (Level::Hour, DAY_US, Some((24, HOUR_US))),
         (Level::Minute, HOUR_US, None),
@@ -195,6 +196,13 @@ fn a_window_that_takes_too_long_is_cut_down_to_buckets() {
         (Level::Day, DAY_US, None),
     ] {
         let pieces = smaller(level, (0, length));
+        for pieces in pieces.iter() {
+            assert!(
+                pieces.windows(2).all(|pair| pair[0].1 == pair[1].0),
+                "{level:?} {length}"
+            );
+            assert_eq!((pieces[0].0, pieces[pieces.len() - 1].1), (0, length), "{level:?}");
+        }
         let told = pieces.map(|pieces| (pieces.len(), pieces[0].1 - pieces[0].0));
         assert_eq!(told, expected, "{level:?} {length}");
     }

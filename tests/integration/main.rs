@@ -13,6 +13,7 @@
 mod ask;
 mod bus;
 mod catalog;
+mod cells;
 mod conformance;
 mod documents;
 mod facts;

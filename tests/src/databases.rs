@@ -95,6 +95,21 @@ impl TestDatabase {
         connect(&self.url).await
     }
 
+    /// Drops the database of a cell that the local cloud made beside it, if it was created here.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn drop_cell(&self, number: u8) -> Result<()> {
+        let Some(Created { server, name }) = &self.created else {
+            return Ok(());
+        };
+        admin(
+            server,
+            &format!("DROP DATABASE IF EXISTS {name}_cell_{number} WITH (FORCE)"),
+        )
+        .await
+    }
+
     /// Drops the database, if it was created here.
     ///
     /// # Errors

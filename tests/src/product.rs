@@ -58,7 +58,15 @@ impl Product {
     /// # Panics
     /// When anything of it does not start.
     pub async fn start() -> Self {
-        ready(Self::try_start().await, "the product does not start")
+        ready(Self::try_start(0).await, "the product does not start")
+    }
+
+    /// As [`Self::start`], with a cell beside home, `cell-1`.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_with_a_cell() -> Self {
+        ready(Self::try_start(1).await, "the product does not start")
     }
 
     /// One that runs, by its state folder.
@@ -75,7 +83,7 @@ impl Product {
         })
     }
 
-    async fn try_start() -> Result<Self> {
+    async fn try_start(cells: u8) -> Result<Self> {
         log_to_stderr();
         let server = servers().into_iter().next();
         let database = TestDatabase::create(&server.context("TEST_DATABASE_URLS names no server")?).await?;
@@ -85,6 +93,7 @@ impl Product {
         let project = project.context("the tests are in the project")?;
         let mut options = Options::quiet(project, Path::new(&crate::required("FUNCTIONS_DIR")), &state);
         options.database_url = Some(database.url.clone());
+        options.cells = cells;
         let cloud = Cloud::start(&options).await?;
         Ok(Self {
             database,
@@ -99,11 +108,14 @@ impl Product {
     /// # Panics
     /// When the database can't be dropped.
     pub async fn stop(self) {
-        let Some(Started { cloud, .. }) = self.started else {
+        let Some(Started { cloud, options }) = self.started else {
             return;
         };
         cloud.shutdown().await;
         ready(std::fs::remove_dir_all(&self.state), "the state folder stays");
+        for number in 1..=options.cells {
+            ready(self.database.drop_cell(number).await, "the database of a cell stays");
+        }
         ready(self.database.drop_it().await, "the database stays");
     }
 

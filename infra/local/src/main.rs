@@ -24,6 +24,9 @@ const LOG_BYTES: u64 = 16 * 1024 * 1024;
 /// hold, which is how functions take turns; what they did not expect they log themselves.
 const QUIET: &str = "dynoxide=error";
 
+/// Each process may have a connection to each: with two processes of each function that are kept, and those at work, PostgreSQL's 400 are enough for so many.
+const MOST_CELLS: i64 = 4;
+
 /// Runs the functions of template.yaml on this machine.
 #[derive(Parser)]
 #[command(name = "local-cloud")]
@@ -71,6 +74,9 @@ struct Run {
     /// A database to use instead of starting one.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
+    /// Further databases on the same server, `cell-1` and on, in which clients can live; place-client moves them.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=MOST_CELLS))]
+    cells: u8,
     #[arg(long, env = "HTTP_PORT", default_value_t = Ports::default().http)]
     http_port: u16,
     #[arg(long, env = "WEBSOCKET_PORT", default_value_t = Ports::default().websocket)]
@@ -149,6 +155,7 @@ impl Run {
             state_dir: std::path::absolute(state_dir)?,
             // `make` exports variables that are empty.
             database_url: self.database_url.filter(|url| !url.is_empty()),
+            cells: self.cells,
             facts: self.facts.filter(|file| !file.as_os_str().is_empty()),
             ports: Ports {
                 http: self.http_port,

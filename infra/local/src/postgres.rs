@@ -1,5 +1,6 @@
 //! The database: one that `DATABASE_URL` names, or a server of our own that ends with the cloud.
 
+pub mod cells;
 mod supervisor;
 
 use std::fs::File;

@@ -6,6 +6,8 @@ use anyhow::Context as _;
 use aws_stand_in::secrets_manager::SecretFile;
 use identity::generate_key_pair;
 
+use crate::postgres::cells::Cell;
+
 /// The secrets of one state folder, by the names that `template.yaml` gives them.
 #[derive(Debug)]
 pub struct Secrets {
@@ -41,15 +43,21 @@ impl Secrets {
         Ok(secrets)
     }
 
-    /// Remembers where the database is; it may be another one at every start.
+    /// Remembers where the database is, and its cells; it may be another one at every start.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn set_database(&mut self, url: &str) -> anyhow::Result<()> {
-        self.file.set(
-            &self.name("database"),
-            ["app_url", "licences_url", "owner_url"].map(|field| (field, url)),
-        )
+    pub fn set_database(&mut self, url: &str, cells: &[Cell]) -> anyhow::Result<()> {
+        let cells: Vec<String> = cells.iter().map(|cell| format!("{}={}", cell.name, cell.url)).collect();
+        let cells = cells.join(" ");
+        let fields = [
+            ("app_url", url),
+            ("licences_url", url),
+            ("owner_url", url),
+            ("app_cells", &cells),
+            ("owner_cells", &cells),
+        ];
+        self.file.set(&self.name("database"), fields)
     }
 
     /// The password of the demo's user, made at the first call.
@@ -110,7 +118,9 @@ mod tests {
     fn secrets_are_private_and_stay_the_same() {
         let path = std::env::temp_dir().join(format!("local-cloud-secrets-{}.json", uuid::Uuid::new_v4()));
         let mut first = open(&path).unwrap();
-        first.set_database("postgres://postgres@127.0.0.1:1/analytics").unwrap();
+        first
+            .set_database("postgres://postgres@127.0.0.1:1/analytics", &[])
+            .unwrap();
         let password = first.demo_password().unwrap();
         let mut second = open(&path).unwrap();
         assert_eq!(second.file.secrets(), first.file.secrets());

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use super::access::{self, Access};
 use super::{Options, later, ports};
 use crate::demo::{Demo, Stage};
-use crate::postgres::{Postgres, Server};
+use crate::postgres::{Postgres, Server, cells};
 use crate::progress::Progress;
 use crate::secrets::Secrets;
 use crate::template;
@@ -63,8 +63,10 @@ impl Components {
         let listeners = ports::bind_all(options.ports).await?;
         let mut secrets = Secrets::open(&options.state_dir.join("secrets.json"), STAGE)?;
         let database_url = self.start_database(options, progress).await?;
-        secrets.set_database(&database_url)?;
-        let template = template::read(&options.template, &listeners.addresses()?, &secrets)?;
+        let cells = cells::prepare(&database_url, options.cells).await?;
+        secrets.set_database(&database_url, &cells)?;
+        let addresses = listeners.addresses()?;
+        let template = template::read(&options.template, &addresses, &secrets, !cells.is_empty())?;
         let missing = later::missing(options, &template);
         check_binaries(options, &missing)?;
 

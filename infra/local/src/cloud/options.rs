@@ -20,6 +20,8 @@ pub struct Options {
     pub state_dir: PathBuf,
     /// A database to use instead of a server of our own.
     pub database_url: Option<String>,
+    /// How many further databases are made on the same server, in which clients can live: `cell-1` and on.
+    pub cells: u8,
     /// Where to listen.
     pub ports: Ports,
     /// Functions that somebody else runs, under a debugger.
@@ -48,6 +50,7 @@ impl Options {
             functions_dir: functions_dir.to_owned(),
             state_dir: state_dir.to_owned(),
             database_url: None,
+            cells: 0,
             ports: Ports::ANY,
             only: Vec::new(),
             builds_later: false,

@@ -13,6 +13,7 @@ mod parts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use database::{Edition, Error, Session};
 use formula::{AttributeType, Value};
@@ -62,12 +63,22 @@ pub struct Read {
     pub question: Question,
 }
 
+/// How long a question waits before it looks for a place again. Dashboards ask for many tiles at once, each of which has its place for some milliseconds; who
+/// has none after half a second waits for slow ones.
+const LOOKS_AGAIN_AFTER: [Duration; 5] = [20, 40, 80, 160, 200].map(Duration::from_millis);
+
 /// Reads all questions of a client in one statement, as long as it lasts in one of the client's [`MAX_AT_ONCE`] places; the answers are in the order of
 /// the questions.
 ///
 /// # Errors
-/// When all places are taken, at once; when there are too many questions or rows, or the statement fails.
+/// When all places stay taken for half a second; when there are too many questions or rows, or the statement fails.
 pub async fn read_in_place(session: &Session, client: Uuid, reads: &[Read]) -> Result<Vec<Vec<(Uuid, Row)>>, Error> {
+    for pause in LOOKS_AGAIN_AFTER {
+        match read(session, reads, Some(client)).await {
+            Err(Error::TooManyAtOnce(_)) => tokio::time::sleep(pause).await,
+            answer => return answer,
+        }
+    }
     read(session, reads, Some(client)).await
 }
 

@@ -7,7 +7,7 @@ use tests::product::Product;
 use crate::flights::{flight, flights_counted};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_is_placed_in_a_cell_and_back_to_work_there() {
+async fn a_client_is_placed_in_a_cell_and_at_work_there() {
     let product = Product::start_with_a_cell().await;
     let (airline, other) = (product.airline().await, product.airline().await);
     for user in [&airline, &other] {

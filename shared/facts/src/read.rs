@@ -65,7 +65,7 @@ pub struct Read {
 
 /// How long a question waits before it looks for a place again. Dashboards ask for many tiles at once, each of which has its place for some milliseconds; who
 /// has none after half a second waits for slow ones.
-const LOOKS_AGAIN_AFTER: [Duration; 5] = [20, 40, 80, 160, 200].map(Duration::from_millis);
+const LOOKS_AGAIN_AFTER_MS: [u64; 5] = [20, 40, 80, 160, 200];
 
 /// Reads all questions of a client in one statement, as long as it lasts in one of the client's [`MAX_AT_ONCE`] places; the answers are in the order of
 /// the questions.
@@ -73,9 +73,9 @@ const LOOKS_AGAIN_AFTER: [Duration; 5] = [20, 40, 80, 160, 200].map(Duration::fr
 /// # Errors
 /// When all places stay taken for half a second; when there are too many questions or rows, or the statement fails.
 pub async fn read_in_place(session: &Session, client: Uuid, reads: &[Read]) -> Result<Vec<Vec<(Uuid, Row)>>, Error> {
-    for pause in LOOKS_AGAIN_AFTER {
+    for pause_ms in LOOKS_AGAIN_AFTER_MS {
         match read(session, reads, Some(client)).await {
-            Err(Error::TooManyAtOnce(_)) => tokio::time::sleep(pause).await,
+            Err(Error::TooManyAtOnce(_)) => tokio::time::sleep(Duration::from_millis(pause_ms)).await,
             answer => return answer,
         }
     }

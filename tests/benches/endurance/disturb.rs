@@ -14,7 +14,8 @@ use crate::world::{QUIET, Side, Tried, World, of_status};
 
 /// Functions that are killed. A file whose function is killed is taken up again after 16 minutes, or by the next cloud: `load-files` is spared once
 /// there is none to come.
-const KILLED: [&str; 4] = ["ingest-events", "push-updates", "compact-rollups", "load-files"];
+const KILLED: [&str; 4] = ["ingest-events", PUBLISHER, "compact-rollups", "load-files"];
+const PUBLISHER: &str = "push-updates";
 
 /// The longest pause between two kills.
 const KILL_PAUSE_MS: u64 = 6_000;
@@ -58,7 +59,11 @@ pub(crate) async fn kill(
         } else if plan.kills_functions {
             let spared = usize::from(restart_due.is_none());
             let function = KILLED[rng.usize(..KILLED.len() - spared)];
-            kill_function(&plan.state, function, &mut rng).then_some(function)
+            let killed = kill_function(&plan.state, function, &mut rng).then_some(function);
+            if killed == Some(PUBLISHER) {
+                world.publisher_ended();
+            }
+            killed
         } else {
             None
         };

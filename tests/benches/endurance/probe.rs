@@ -175,38 +175,48 @@ async fn follow(world: &World, side: &Side, probe: &Probe) -> Result<()> {
     Ok(())
 }
 
-/// Prints the latencies before and after the disturbances began. What was under way while all were away on purpose is counted apart.
+/// Prints the latencies before and after the disturbances began. What was under way while all were away on purpose is counted apart, and so is what a
+/// dashboard waits for while a publisher is replaced: the promise is that it takes 3 s, and not that nobody notices.
 pub(crate) fn print(world: &World, probes: &[Arc<Probe>], disturbed_from: Instant) {
     for (place, (probe, name)) in probes.iter().zip(NAMES).enumerate() {
         for (what, samples) in [("read", &probe.reads), ("event", &probe.events), ("row", &probe.rows)] {
             let samples = lock(samples).clone();
             // What a client that floods waits for its own events is its own doing.
             let target = (what == "read" || place == QUIET).then_some(Target::AtMost(MOST));
-            print_one(
-                world,
-                &format!("endurance.{name}_{what}"),
-                &samples,
-                disturbed_from,
-                target,
-            );
+            let name = format!("endurance.{name}_{what}");
+            let (away, samples) = apart(samples, &world.outages());
+            figures::print(&format!("{name}s_while_all_were_away"), count(&away));
+            let samples = if what == "row" {
+                let (replaced, samples) = apart(samples, &world.takeovers());
+                figures::print(&format!("{name}s_while_a_publisher_was_replaced"), count(&replaced));
+                if let Some(p95) = p95_ms(&replaced) {
+                    figures::print(&format!("{name}_p95_while_a_publisher_was_replaced_ms"), p95);
+                }
+                samples
+            } else {
+                samples
+            };
+            print_one(&name, samples, disturbed_from, target);
         }
     }
 }
 
-fn print_one(world: &World, name: &str, samples: &[Sample], disturbed_from: Instant, target: Option<Target>) {
-    let outages = world.outages();
-    let is_away = |(due, done): &Sample| {
-        outages
-            .iter()
-            .any(|(from, to)| due.into_std() <= *to && done.into_std() >= *from)
+/// Samples that were under way in one of the spans, and the others.
+fn apart(samples: Vec<Sample>, spans: &[(std::time::Instant, std::time::Instant)]) -> (Vec<Sample>, Vec<Sample>) {
+    let is_in_one = |(due, done): &Sample| {
+        let mut spans = spans.iter();
+        spans.any(|(from, to)| due.into_std() <= *to && done.into_std() >= *from)
     };
-    let (away, present): (Vec<Sample>, Vec<Sample>) = samples.iter().copied().partition(is_away);
+    samples.into_iter().partition(is_in_one)
+}
+
+fn count(samples: &[Sample]) -> f64 {
+    f64::from(u32::try_from(samples.len()).unwrap_or(u32::MAX))
+}
+
+fn print_one(name: &str, samples: Vec<Sample>, disturbed_from: Instant, target: Option<Target>) {
     let (quiet, disturbed): (Vec<Sample>, Vec<Sample>) =
-        present.into_iter().partition(|(due, _)| *due < disturbed_from);
-    figures::print(
-        &format!("{name}s_while_all_were_away"),
-        f64::from(u32::try_from(away.len()).unwrap_or(u32::MAX)),
-    );
+        samples.into_iter().partition(|(due, _)| *due < disturbed_from);
     let (Some(quiet), Some(disturbed)) = (p95_ms(&quiet), p95_ms(&disturbed)) else {
         return;
     };

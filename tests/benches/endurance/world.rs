@@ -20,6 +20,9 @@ const STUBBORN: Duration = Duration::from_secs(180);
 
 const PAUSE: Duration = Duration::from_millis(250);
 
+/// The longest that a publisher's standby takes to go on for it.
+const TAKEOVER: Duration = Duration::from_secs(3);
+
 /// Clients: two that flood and one that is quiet.
 pub(crate) const NAMES: [&str; 3] = ["first", "second", "quiet"];
 pub(crate) const QUIET: usize = 2;
@@ -38,6 +41,7 @@ pub(crate) struct World {
     pub(crate) sides: Vec<Arc<Side>>,
     is_over: watch::Sender<bool>,
     outages: Mutex<Vec<(Instant, Instant)>>,
+    takeovers: Mutex<Vec<(Instant, Instant)>>,
 }
 
 impl World {
@@ -69,6 +73,7 @@ impl World {
             sides,
             is_over: watch::Sender::new(false),
             outages: Mutex::default(),
+            takeovers: Mutex::default(),
         }
     }
 
@@ -105,6 +110,19 @@ impl World {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push((from, to));
+    }
+
+    /// Notes that a publisher was ended on purpose: until its standby goes on, in [`TAKEOVER`] at the latest, its shard's dashboards stand still.
+    pub(crate) fn publisher_ended(&self) {
+        let now = Instant::now();
+        self.takeovers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push((now, now + TAKEOVER));
+    }
+
+    pub(crate) fn takeovers(&self) -> Vec<(Instant, Instant)> {
+        self.takeovers.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn outages(&self) -> Vec<(Instant, Instant)> {

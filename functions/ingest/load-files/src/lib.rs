@@ -192,13 +192,7 @@ async fn load(context: &Context, dropped: &Dropped, tries: u32) -> Result<Loaded
     }
     let (bytes, etag) = match context.store.get(bucket, key).await {
         Ok((bytes, etag)) => (Ok(bytes), etag),
-        Err(FileError::TooLarge { bytes, etag }) => {
-            let error = FileError::TooLarge {
-                bytes,
-                etag: etag.clone(),
-            };
-            (Err(error.to_string()), etag)
-        }
+        Err(ref error @ FileError::TooLarge { ref etag, .. }) => (Err(error.to_string()), etag.clone()),
         Err(error) => return Err(error.into()),
     };
     let is_replaced = !dropped.etag.is_empty() && dropped.etag != etag;

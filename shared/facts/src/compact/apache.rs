@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use series::calendar::{DAY_US, floor_us};
 use uuid::Uuid;
 
-use super::slices::{self, Days, Part};
+use super::slices::{self, Part, Slice};
 use super::{Failures, MAX_MOVED, MAX_SLICES, MAX_STATEMENT_TIME, Upkeep};
 use crate::MAX_TRIES;
 use crate::copy::timestamp;
@@ -213,11 +213,11 @@ impl Moving<'_> {
     /// Everything between two times, as far as one run goes. Whether that was all.
     async fn all(&mut self, [from, to]: [Timestamp; 2]) -> Result<bool, Error> {
         let days = slices::days(self.session, self.volume, &self.of, [from, to]).await?;
-        for days in slices::of_days(&days, to.as_microsecond()) {
-            let is_all = if days.partials <= MAX_MOVED {
-                self.days(&days).await?
+        for slice in slices::of_days(&days, to.as_microsecond()) {
+            let is_all = if slice.partials <= MAX_MOVED {
+                self.days(&slice).await?
             } else {
-                self.day(&days).await?
+                self.day(&slice).await?
             };
             if !is_all {
                 return Ok(false);
@@ -234,7 +234,7 @@ impl Moving<'_> {
     }
 
     /// Whole days by one statement.
-    async fn days(&mut self, days: &Days) -> Result<bool, Error> {
+    async fn days(&mut self, days: &Slice) -> Result<bool, Error> {
         if !self.goes_on() {
             return Ok(false);
         }
@@ -243,12 +243,12 @@ impl Moving<'_> {
     }
 
     /// A day that is more than one statement moves, grouping by grouping.
-    async fn day(&mut self, day: &Days) -> Result<bool, Error> {
+    async fn day(&mut self, day: &Slice) -> Result<bool, Error> {
         let sql = self.volume.compact_part();
         let minutes = slices::minutes(self.session, self.volume, &self.of, day).await?;
         for minutes in slices::of_minutes(&minutes) {
             let grouping = minutes.grouping_id;
-            let parts = if minutes.partials <= MAX_MOVED || self.stopped.contains(&grouping) {
+            let parts = if minutes.slice.partials <= MAX_MOVED || self.stopped.contains(&grouping) {
                 vec![minutes.whole()]
             } else if let Some(crowded) = slices::crowded(self.session, self.volume, &self.of, &minutes).await? {
                 stop(self.session, &crowded).await?;
@@ -264,16 +264,16 @@ impl Moving<'_> {
                 if !self.goes_on() {
                     return Ok(false);
                 }
-                self.move_up(&sql, &minutes.days(), Some(part)).await?;
+                self.move_up(&sql, &minutes.slice, Some(part)).await?;
             }
         }
         Ok(true)
     }
 
-    async fn move_up(&mut self, sql: &str, days: &Days, part: Option<Part>) -> Result<(), Error> {
+    async fn move_up(&mut self, sql: &str, slice: &Slice, part: Option<Part>) -> Result<(), Error> {
         let mut tries = 1;
         let rows = loop {
-            match self.once(sql, days, part.as_ref()).await {
+            match self.once(sql, slice, part.as_ref()).await {
                 // A correction takes rows out of the same levels, in another order.
                 Err(error) if error.is_conflict() && tries < MAX_TRIES => tries += 1,
                 result => break result?,
@@ -297,8 +297,8 @@ impl Moving<'_> {
         Ok(())
     }
 
-    async fn once(&self, sql: &str, days: &Days, part: Option<&Part>) -> Result<Vec<Moved>, Error> {
-        let (from, to) = (timestamp(days.from_us), timestamp(days.to_us));
+    async fn once(&self, sql: &str, slice: &Slice, part: Option<&Part>) -> Result<Vec<Moved>, Error> {
+        let (from, to) = (timestamp(slice.from_us), timestamp(slice.to_us));
         let Entities { clients, ids } = &self.of;
         match part {
             None => self.session.rows(sql, &[&from, &to, clients, ids, &MAX_GROUPS]).await,

@@ -22,26 +22,32 @@ database::row! {
 
 /// Buckets of a time, and how many partials they have.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Days {
+pub(super) struct Slice {
     pub(super) from_us: i64,
     pub(super) to_us: i64,
     pub(super) partials: i64,
 }
 
+impl Slice {
+    /// Takes what follows on it as well.
+    const fn extend(&mut self, to_us: i64, partials: i64) {
+        self.to_us = to_us;
+        self.partials += partials;
+    }
+}
+
 /// Days in slices of at most [`MAX_MOVED`] partials, but for a day that has more by itself. They end at a full day, so that a coarser bucket is touched by one
 /// slice.
-pub(super) fn of_days(days: &[Day], closed_us: i64) -> Vec<Days> {
-    let mut slices: Vec<Days> = Vec::new();
+pub(super) fn of_days(days: &[Day], closed_us: i64) -> Vec<Slice> {
+    let mut slices: Vec<Slice> = Vec::new();
     for day in days {
         let from_us = day.day.as_microsecond();
         let to_us = (from_us + DAY_US).min(closed_us);
-        let joins = |slice: &&mut Days| slice.partials + day.partials <= MAX_MOVED && to_us - slice.from_us <= SLICE_US;
+        let joins =
+            |slice: &&mut Slice| slice.partials + day.partials <= MAX_MOVED && to_us - slice.from_us <= SLICE_US;
         match slices.last_mut().filter(joins) {
-            Some(slice) => {
-                slice.to_us = to_us;
-                slice.partials += day.partials;
-            }
-            None => slices.push(Days {
+            Some(slice) => slice.extend(to_us, day.partials),
+            None => slices.push(Slice {
                 from_us,
                 to_us,
                 partials: day.partials,
@@ -76,28 +82,18 @@ database::row! {
 
 /// Buckets of one grouping, within a day.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Minutes {
+pub(super) struct OfGrouping {
     pub(super) grouping_id: i16,
-    pub(super) from_us: i64,
-    pub(super) to_us: i64,
-    pub(super) partials: i64,
+    pub(super) slice: Slice,
 }
 
-/// What one statement moves of a grouping's minutes: those that some commits brought, the end not included.
+/// What one statement moves of a grouping's slice: those that some commits brought, the end not included.
 pub(super) struct Part {
     pub(super) grouping_id: i16,
     pub(super) commits: [i64; 2],
 }
 
-impl Minutes {
-    pub(super) const fn days(&self) -> Days {
-        Days {
-            from_us: self.from_us,
-            to_us: self.to_us,
-            partials: self.partials,
-        }
-    }
-
+impl OfGrouping {
     /// Of all commits.
     pub(super) const fn whole(&self) -> Part {
         self.of_commits([0, i64::MAX])
@@ -112,24 +108,23 @@ impl Minutes {
 }
 
 /// Minutes, in the order of groupings and times, in slices of one grouping and at most [`MAX_MOVED`] partials, but for a minute that has more by itself.
-pub(super) fn of_minutes(minutes: &[Minute]) -> Vec<Minutes> {
-    let mut slices: Vec<Minutes> = Vec::new();
+pub(super) fn of_minutes(minutes: &[Minute]) -> Vec<OfGrouping> {
+    let mut slices: Vec<OfGrouping> = Vec::new();
     for minute in minutes {
         let from_us = minute.bucket.as_microsecond();
         let to_us = from_us + MINUTE_US;
-        let joins = |slice: &&mut Minutes| {
-            slice.grouping_id == minute.grouping_id && slice.partials + minute.partials <= MAX_MOVED
+        let joins = |of: &&mut OfGrouping| {
+            of.grouping_id == minute.grouping_id && of.slice.partials + minute.partials <= MAX_MOVED
         };
         match slices.last_mut().filter(joins) {
-            Some(slice) => {
-                slice.to_us = to_us;
-                slice.partials += minute.partials;
-            }
-            None => slices.push(Minutes {
+            Some(of) => of.slice.extend(to_us, minute.partials),
+            None => slices.push(OfGrouping {
                 grouping_id: minute.grouping_id,
-                from_us,
-                to_us,
-                partials: minute.partials,
+                slice: Slice {
+                    from_us,
+                    to_us,
+                    partials: minute.partials,
+                },
             }),
         }
     }
@@ -141,7 +136,7 @@ pub(super) async fn minutes(
     session: &Session,
     volume: &Volume,
     of: &Entities,
-    day: &Days,
+    day: &Slice,
 ) -> Result<Vec<Minute>, Error> {
     let sql = format!(
         "SELECT grouping_id, bucket, count(*) AS partials FROM {} part
@@ -164,7 +159,7 @@ pub(super) async fn crowded(
     session: &Session,
     volume: &Volume,
     of: &Entities,
-    minute: &Minutes,
+    minute: &OfGrouping,
 ) -> Result<Option<Crowded>, Error> {
     let Some((client_id, entity_id)) = of.clients.first().copied().zip(of.ids.first().copied()) else {
         return Ok(None);
@@ -176,7 +171,7 @@ pub(super) async fn crowded(
         volume.partials()
     );
     let grouping_id = minute.grouping_id;
-    let bucket = timestamp(minute.from_us);
+    let bucket = timestamp(minute.slice.from_us);
     let found: Option<Groups> = session
         .row(&sql, &[&client_id, &entity_id, &grouping_id, &bucket, &MAX_SAMPLE])
         .await?;
@@ -200,7 +195,7 @@ pub(super) async fn commits(
     session: &Session,
     volume: &Volume,
     of: &Entities,
-    minute: &Minutes,
+    minute: &OfGrouping,
 ) -> Result<Vec<Part>, Error> {
     let sql = format!(
         "SELECT DISTINCT min(batch_number) AS first FROM (
@@ -209,7 +204,7 @@ pub(super) async fn commits(
          ) AS numbered GROUP BY piece ORDER BY first",
         volume.partials()
     );
-    let bucket = timestamp(minute.from_us);
+    let bucket = timestamp(minute.slice.from_us);
     let firsts: Vec<First> = session
         .rows(&sql, &[&of.clients, &of.ids, &minute.grouping_id, &bucket, &MAX_MOVED])
         .await?;

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::MAX_MOVED;
 use super::apache::{Waiting, sets};
 use super::community::{StaleRange, WINDOW_US, is_covered, smaller, windows};
-use super::slices::{Day, Minute, Minutes, of_days, of_minutes};
+use super::slices::{Day, Minute, OfGrouping, Slice, of_days, of_minutes};
 use crate::copy::timestamp;
 
 const CLOSED_US: i64 = 100 * DAY_US;
@@ -129,13 +129,15 @@ fn a_day_is_cut_by_groupings_and_minutes() {
         ),
     ] {
         let minutes: Vec<Minute> = minutes.into_iter().map(minute).collect();
-        let expected: Vec<Minutes> = expected
+        let expected: Vec<OfGrouping> = expected
             .into_iter()
-            .map(|(grouping_id, from, to, partials)| Minutes {
+            .map(|(grouping_id, from, to, partials)| OfGrouping {
                 grouping_id,
-                from_us: from * MINUTE_US,
-                to_us: to * MINUTE_US,
-                partials,
+                slice: Slice {
+                    from_us: from * MINUTE_US,
+                    to_us: to * MINUTE_US,
+                    partials,
+                },
             })
             .collect();
         assert_eq!(of_minutes(&minutes), expected, "{name}");

@@ -7,25 +7,27 @@ use uuid::Uuid;
 use super::{Bench, CLIENT, Minutes, topic};
 use crate::{Change, Mode, RETAIN_MS, Subscription, Topic};
 
-/// Another client, with so many topics of one bucket and one of so many.
-fn subscribe_other(bench: &mut Bench, client: Uuid, topics: usize, buckets: u16) {
-    let topic = |index: usize| Topic {
-        client,
-        ..topic(&format!("K{index}"))
-    };
-    let subscriptions = (0..topics).map(|index| Subscription {
+/// A connection of a client subscribes to KPIs, so many buckets of each.
+fn watch(bench: &mut Bench, connection: String, client: Uuid, kpis: impl IntoIterator<Item = (String, u16)>) {
+    let subscription = |(index, (kpi, buckets)): (usize, (String, u16))| Subscription {
         channel: u32::try_from(index).unwrap() + 1,
-        topic: topic(index),
+        topic: Topic { client, ..topic(&kpi) },
         mode: Mode::Live,
-        buckets: if index == 0 { buckets } else { 1 },
-    });
+        buckets,
+    };
     bench.publisher.apply(Change::Subscribed {
-        connection: format!("of-{client}"),
+        connection,
         client,
         request: None,
         resume: None,
-        subscriptions: subscriptions.collect(),
+        subscriptions: kpis.into_iter().enumerate().map(subscription).collect(),
     });
+}
+
+/// Another client, with so many topics, of which the first has so many buckets and all others one.
+fn subscribe_other(bench: &mut Bench, client: Uuid, topics: usize, buckets: u16) {
+    let kpis = (0..topics).map(|index| (format!("K{index}"), if index == 0 { buckets } else { 1 }));
+    watch(bench, format!("of-{client}"), client, kpis);
 }
 
 /// One of these topics takes too long, in whatever company: reads apart until it stands alone, and tells how often that was.
@@ -85,7 +87,7 @@ fn who_takes_too_long_is_read_apart_until_the_topic_at_fault_stands_alone() {
     };
     bench.wait(crate::UNREADABLE_LAST_MS);
     assert!(!asked(&mut bench), "it is left alone, also by who goes on");
-    subscribe_again(&mut bench, suspect);
+    watch(&mut bench, "again".to_owned(), suspect, [("K5".to_owned(), 1)]);
     assert!(asked(&mut bench), "somebody new wants to see it");
     bench.wait(crate::SUSPECT_MS);
     bench.publisher.reads_apart(bench.now, &Minutes);
@@ -98,22 +100,6 @@ fn who_takes_too_long_is_read_apart_until_the_topic_at_fault_stands_alone() {
             .any(|read| read.topic.client == suspect),
         "nothing took too long for a while"
     );
-}
-
-fn subscribe_again(bench: &mut Bench, client: Uuid) {
-    let topic = Topic { client, ..topic("K5") };
-    bench.publisher.apply(Change::Subscribed {
-        connection: "again".to_owned(),
-        client,
-        request: None,
-        resume: None,
-        subscriptions: vec![Subscription {
-            channel: 1,
-            topic,
-            mode: Mode::Live,
-            buckets: 1,
-        }],
-    });
 }
 
 #[test]
@@ -153,22 +139,8 @@ fn few_topics_with_long_windows_are_many() {
     assert_eq!(count(&mut bench), 1, "one of them is nothing");
     let many = crate::MAX_TICK_BUCKETS / usize::from(crate::MAX_BUCKETS) + 1;
     for index in 1..=many {
-        let topic = Topic {
-            client: wide,
-            ..topic(&format!("W{index}"))
-        };
-        bench.publisher.apply(Change::Subscribed {
-            connection: format!("wide-{index}"),
-            client: wide,
-            request: None,
-            resume: None,
-            subscriptions: vec![Subscription {
-                channel: 1,
-                topic,
-                mode: Mode::Live,
-                buckets: crate::MAX_BUCKETS,
-            }],
-        });
+        let kpi = (format!("W{index}"), crate::MAX_BUCKETS);
+        watch(&mut bench, format!("wide-{index}"), wide, [kpi]);
     }
     assert_eq!(count(&mut bench), 0);
     assert_eq!(bench.publisher.reads_apart(bench.now, &Minutes).len(), many + 1);
@@ -193,21 +165,7 @@ fn a_client_has_so_many_buckets_and_no_more_however_many_connections_ask() {
     let wide = Uuid::from_u128(0xA);
     let topics = crate::MAX_ROWS_PER_CLIENT / usize::from(crate::MAX_BUCKETS) + 50;
     let subscribe = |bench: &mut Bench, connection: String, kpi: String| {
-        bench.publisher.apply(Change::Subscribed {
-            connection,
-            client: wide,
-            request: None,
-            resume: None,
-            subscriptions: vec![Subscription {
-                channel: 1,
-                topic: Topic {
-                    client: wide,
-                    ..topic(&kpi)
-                },
-                mode: Mode::Live,
-                buckets: crate::MAX_BUCKETS,
-            }],
-        });
+        watch(bench, connection, wide, [(kpi, crate::MAX_BUCKETS)]);
     };
     for index in 0..topics {
         subscribe(&mut bench, format!("wide-{index:03}"), format!("W{index:03}"));

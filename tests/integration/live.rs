@@ -292,6 +292,29 @@ async fn a_publisher_that_is_killed_is_followed_by_another() {
     product.stop().await;
 }
 
+/// The message that called who stands by comes again, so that nobody waits for the schedule's next minute. Three times, because that minute may begin by chance.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_who_stands_by_is_killed_too_others_are_called_within_seconds() {
+    const AT_MOST: Duration = Duration::from_secs(15);
+    let product = Product::start().await;
+    let airline = product.airline().await;
+    let mut dashboard = Dashboard::connect_to(&product, &airline, "kpi=FLIGHTS&period=day").await;
+    dashboard.next("subscribed").await;
+    for facts in 1..=3 {
+        tokio::time::sleep(CALLED).await;
+        assert!(
+            processes::kill_function("push-updates").unwrap() >= 2,
+            "one publishes and one stands by"
+        );
+        let killed = std::time::Instant::now();
+        assert_eq!(airline.ingest("Flight", &json!([flight_now("ORD")])).await, (1, 0));
+        while dashboard.next_of(&["resync", "subscribed", "update", "beat"]).await["rows"][0][3] != facts {}
+        eprintln!("published again {:?} after both were killed", killed.elapsed());
+        assert!(killed.elapsed() < AT_MOST, "after {:?}", killed.elapsed());
+    }
+    product.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_user_has_so_many_connections_and_a_colleague_others() {
     let product = Product::shared().await;

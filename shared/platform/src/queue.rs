@@ -1,6 +1,6 @@
 //! One SQS queue: sends to it, and says when a message is due again.
 
-use std::pin::pin;
+use std::convert::Infallible;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -185,10 +185,17 @@ impl Queue {
         }
     }
 
-    /// Hides a received message while it is worked on, a minute at a time: where the function is killed meanwhile, another one takes it up within that
-    /// minute, and not only after the queue's own visibility timeout. Where SQS does not do so, that timeout stays, and the log says so.
+    /// Hides a received message while it is worked on, for a beat at a time: where the function is killed meanwhile, another one takes it up within that
+    /// time, and not only after the queue's own visibility timeout. Where SQS does not do so, that timeout stays, and the log says so.
     pub async fn held<T>(&self, message: &SqsMessage, beat: Beat, work: impl Future<Output = T>) -> T {
-        let mut work = pin!(work);
+        // Side by side: who works on it waits for no answer of SQS.
+        tokio::select! {
+            done = work => done,
+            never = self.keep_hidden(message, beat) => match never {},
+        }
+    }
+
+    async fn keep_hidden(&self, message: &SqsMessage, beat: Beat) -> Infallible {
         loop {
             if let Err(error) = self.hide(message, beat.hidden).await {
                 let cause = format!("{error:#}");
@@ -198,9 +205,7 @@ impl Queue {
                     "the message stays hidden as long as the queue says"
                 );
             }
-            if let Ok(done) = tokio::time::timeout(beat.renewed, &mut work).await {
-                return done;
-            }
+            tokio::time::sleep(beat.renewed).await;
         }
     }
 

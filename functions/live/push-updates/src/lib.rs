@@ -21,6 +21,7 @@ pub mod tick;
 
 use anyhow::{Context as _, Result};
 use api::QueuedWake;
+use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use database::Database;
 use facts::notifications;
 use lambda_runtime::LambdaEvent;
@@ -72,14 +73,30 @@ impl Context {
 /// # Errors
 /// When the event names no shard, or the registry fails; what was sent stays sent.
 pub async fn handle(context: &Context, event: LambdaEvent<Value>) -> Result<Report, lambda_runtime::Error> {
-    let Call { shard, hand_over } = request(&event.payload)?;
-    if hand_over {
-        notifications::ask_for_handover(&context.database, shard).await?;
-        return Ok(Report::default());
-    }
     let deadline_ms = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
     let deadline = jiff::Timestamp::from_millisecond(deadline_ms).unwrap_or(jiff::Timestamp::MAX);
-    Ok(run::run(context, shard, deadline).await?)
+    Ok(match request(event.payload)? {
+        Request::Call(Call { shard, hand_over: true }) => {
+            notifications::ask_for_handover(&context.database, shard).await?;
+            Report::default()
+        }
+        Request::Call(Call { shard, .. }) => run::run(context, shard, deadline).await?,
+        Request::Wake { shard, message } => {
+            let run = Box::pin(run::run(context, shard, deadline));
+            context.wake_queue.held(&message, standby::CALLED, run).await?
+        }
+    })
+}
+
+/// What an invocation came by.
+#[derive(Debug)]
+enum Request {
+    Call(Call),
+    /// A wake-up, with the message that is held while it is followed.
+    Wake {
+        shard: u32,
+        message: Box<SqsMessage>,
+    },
 }
 
 /// What an invocation is for.
@@ -92,18 +109,18 @@ struct Call {
 }
 
 /// A schedule's input, a queued wake-up, or an operator's order.
-fn request(event: &Value) -> Result<Call> {
-    if let Ok(call) = Call::deserialize(event) {
-        return Ok(call);
+fn request(event: Value) -> Result<Request> {
+    if let Ok(call) = Call::deserialize(&event) {
+        return Ok(Request::Call(call));
     }
-    let body = event
-        .pointer("/Records/0/body")
-        .and_then(Value::as_str)
-        .context("the event is neither {\"shard\": n} nor a queued one")?;
+    let queued: SqsEvent =
+        serde_json::from_value(event).context("the event is neither {\"shard\": n} nor a queued one")?;
+    let message = queued.records.into_iter().next().context("the event has no message")?;
+    let body = message.body.as_deref().unwrap_or_default();
     let QueuedWake { shard } = serde_json::from_str(body).context("the queued wake-up can't be read")?;
-    Ok(Call {
+    Ok(Request::Wake {
         shard,
-        hand_over: false,
+        message: Box::new(message),
     })
 }
 
@@ -113,15 +130,31 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_shard_comes_from_the_schedule_or_the_queue() {
-        let queued = json!({ "Records": [{ "body": "{\"shard\": 2}" }] });
+    fn a_shard_comes_from_the_schedule_or_an_operator() {
         for (event, shard, hand_over) in [
             (json!({ "shard": 1 }), 1, false),
-            (queued, 2, false),
             (json!({ "shard": 3, "hand_over": true }), 3, true),
         ] {
-            assert_eq!(request(&event).ok(), Some(Call { shard, hand_over }), "{event}");
+            let Ok(Request::Call(call)) = request(event.clone()) else {
+                panic!("{event}")
+            };
+            assert_eq!(call, Call { shard, hand_over }, "{event}");
         }
-        assert!(request(&json!({})).is_err());
+    }
+
+    #[test]
+    fn a_shard_comes_from_the_queue_with_its_message() {
+        let queued = json!({ "Records": [{ "body": "{\"shard\": 2}", "receiptHandle": "ours" }] });
+        let Ok(Request::Wake { shard, message }) = request(queued) else {
+            panic!("it is a wake-up")
+        };
+        assert_eq!((shard, message.receipt_handle.as_deref()), (2, Some("ours")));
+        for event in [
+            json!({}),
+            json!({ "Records": [] }),
+            json!({ "Records": [{ "body": "2" }] }),
+        ] {
+            assert!(request(event.clone()).is_err(), "{event}");
+        }
     }
 }

@@ -68,7 +68,7 @@ const RESERVE: SignedDuration = SignedDuration::from_secs(10);
 const PUBLISH_FOR: Duration = Duration::from_secs(100);
 
 /// How often a run looks whether somebody stands by.
-const STANDBY_EVERY: Duration = Duration::from_secs(10);
+const STANDBY_EVERY: Duration = Duration::from_secs(3);
 
 /// How long a publisher without subscribers goes on before it returns: dashboards that reload come back within it.
 const IDLE: Duration = Duration::from_secs(10);

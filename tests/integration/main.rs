@@ -26,6 +26,7 @@ mod live;
 mod proposals;
 mod publisher;
 mod removal;
+mod reported;
 mod silence;
 mod standstill;
 mod tidy;

@@ -16,9 +16,17 @@ impl Product {
     /// # Panics
     /// When it can't be made.
     pub async fn client(&self) -> User {
+        self.client_in("UTC").await
+    }
+
+    /// The same, in a time zone.
+    ///
+    /// # Panics
+    /// When it can't be made.
+    pub async fn client_in(&self, time_zone: &str) -> User {
         let name = format!("client {}", Uuid::now_v7().simple());
         let email = format!("admin@{}.example.com", name.replace(' ', "-"));
-        let new = json!({ "name": name, "time_zone": "UTC", "email": email, "password": PASSWORD });
+        let new = json!({ "name": name, "time_zone": time_zone, "email": email, "password": PASSWORD });
         let answer = self.invoke("provision-client", &new).await;
         let client = answer["client"].text();
         #[allow(clippy::panic, reason = "a test without its client fails")]

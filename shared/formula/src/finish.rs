@@ -39,6 +39,27 @@ impl Finish {
     }
 }
 
+impl Finish {
+    /// Whether it divides and never multiplies by a hundred: what it gives is no percentage then.
+    #[must_use]
+    pub fn is_bare_ratio(&self) -> bool {
+        self.has(&|part| matches!(part, Finish::Calculate(Arithmetic::Divide, ..)))
+            && !self.has(&|part| matches!(part, Finish::Number(number) if *number == Decimal::ONE_HUNDRED))
+    }
+
+    /// Whether a part of the result is of a kind; what decides which result it is, is no part of it.
+    fn has(&self, kind: &dyn Fn(&Finish) -> bool) -> bool {
+        let inside = || match self {
+            Finish::Number(_) | Finish::Measure(_) => false,
+            Finish::Negate(operand) => operand.has(kind),
+            Finish::Calculate(_, left, right) => left.has(kind) || right.has(kind),
+            Finish::Coalesce(operands) => operands.iter().any(|operand| operand.has(kind)),
+            Finish::If(choice) => choice.then.has(kind) || choice.otherwise.iter().any(|otherwise| otherwise.has(kind)),
+        };
+        kind(self) || inside()
+    }
+}
+
 /// Checked decimal arithmetic.
 pub(crate) fn calculate(operator: Arithmetic, left: Decimal, right: Decimal) -> Option<Decimal> {
     match operator {

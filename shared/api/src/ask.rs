@@ -16,7 +16,7 @@ const PERIOD: Parameter =
 
 const FILTER: Parameter = Parameter::query(
     "filter[DIMENSION]",
-    r"Values of a dimension that count, separated by commas: `filter[origin]=ORD,LAX`. A value's own comma is written `\,`.",
+    r"Values of a dimension that count, separated by commas: `filter[origin]=ORD,LAX`. A value's own comma is written `\,` and its own backslash `\\`; an empty value, as in `filter[origin]=` or `filter[origin]=ORD,`, asks for facts without one.",
 );
 
 /// All routes of this area.
@@ -54,6 +54,10 @@ pub static READ_SERIES: Route = Route {
         Parameter::query("from", "RFC 3339; widened to whole buckets.").required(),
         Parameter::query("to", "RFC 3339, outside the range; widened to whole buckets.").required(),
         Parameter::query("by", "Dimensions to split by, separated by commas."),
+        Parameter::query(
+            "gaps",
+            "`fill`: a point for every bucket that has begun, also for those in which no fact counts, in each group that the range has. Without it they are left out.",
+        ),
         FILTER,
     ],
     request: None,
@@ -77,12 +81,14 @@ pub struct KpiValue {
     /// End of the bucket, outside it.
     #[schema(value_type = String, format = DateTime)]
     pub to: Timestamp,
-    /// The value; null where the formula has none, as in a division by zero.
+    /// The value; null where the formula has none, as in a division by zero. Where no fact counts it is what `empty` of a series is: 0 for a count.
     pub value: Option<f64>,
     /// Facts that it is made of.
     pub facts: i64,
     /// Whether the bucket's end is still to come.
     pub open: bool,
+    /// Where the answer was read from.
+    pub plan: Vec<PlanStep>,
 }
 
 /// A KPI's values over a range.
@@ -102,7 +108,9 @@ pub struct Series {
     /// End of the last bucket.
     #[schema(value_type = String, format = DateTime)]
     pub to: Timestamp,
-    /// Points by bucket, then by group; a bucket without facts has none.
+    /// The value of each bucket that has no point, because none of its facts count: 0 for a count, null for a rate.
+    pub empty: Option<f64>,
+    /// Points by bucket, then by group; a bucket in which no fact counts has one only with `gaps=fill`.
     pub points: Vec<SeriesPoint>,
     /// Where the answer was read from.
     pub plan: Vec<PlanStep>,
@@ -114,7 +122,7 @@ pub struct SeriesPoint {
     /// Start of the bucket.
     #[schema(value_type = String, format = DateTime)]
     pub bucket: Timestamp,
-    /// The group's value of each dimension in `by`.
+    /// The group's value of each dimension in `by`; the empty text stands for facts without one.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub group: BTreeMap<String, String>,
     /// The value; null where the formula has none.

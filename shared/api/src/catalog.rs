@@ -171,6 +171,24 @@ pub struct Kpi {
     pub definition: KpiDefinition,
     /// Version, which is also the `ETag`.
     pub version: i32,
+    /// Where it was defined or replaced: what the definition does that its author may not expect.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<Hint>,
+}
+
+/// What a definition does that its author may not expect, such as a sum that has no value where nothing is added up.
+#[derive(Serialize, ToSchema)]
+pub struct Hint {
+    /// JSON pointer to the field, `/formula`.
+    pub pointer: String,
+    /// What it does.
+    pub detail: String,
+    /// What to write where that is not meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// Where in the text of the field, in UTF-8 bytes from its start: `[from, to)`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub span: Option<[usize; 2]>,
 }
 
 /// `GET /v1/entities`.

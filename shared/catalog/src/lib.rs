@@ -14,6 +14,7 @@ mod derived;
 mod entity;
 #[cfg(test)]
 mod fixtures;
+mod hints;
 mod kpi;
 mod level;
 mod line;

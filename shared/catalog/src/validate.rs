@@ -50,6 +50,7 @@ fn for_formulas(definition: &AttributeDefinition) -> Attribute {
         name: definition.name.clone(),
         kind: definition.kind,
         dimension: definition.dimension,
+        required: definition.required,
     }
 }
 

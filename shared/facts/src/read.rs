@@ -447,6 +447,8 @@ fn value_of(kind: AttributeType, text: String) -> Result<Value, Error> {
         cause,
     };
     match kind {
+        // Facts of before an empty text was no value may still have one.
+        AttributeType::Text if text.is_empty() => Ok(Value::Null),
         AttributeType::Text => Ok(Value::Text(text)),
         AttributeType::Boolean => Ok(Value::Boolean(text == "true")),
         AttributeType::Integer => text

@@ -4,7 +4,7 @@
 use catalog::GroupingDefinition;
 use database::Error;
 
-use crate::layout::Slot;
+use crate::layout::{Family, Slot};
 use crate::place::Placed;
 use crate::volume::level_name;
 
@@ -95,9 +95,17 @@ pub(crate) fn from_facts(
     Ok(place.layout.pages().into_iter().map(statement).collect())
 }
 
-/// One state of an attribute, computed from facts in SQL.
+/// One state of an attribute, computed from facts in SQL. Of texts and booleans there is only how many there are, and an empty text is none.
 pub(crate) fn state_of_facts(slot: Slot, state: &str) -> String {
     let value = slot.value();
+    if slot.family != Family::Number {
+        return match state {
+            "count" if slot.family == Family::Text => format!("count(nullif({value}, ''))"),
+            "count" => format!("count({value})"),
+            "first" | "last" => "NULL::numeric[]".to_owned(),
+            _ => "NULL::numeric".to_owned(),
+        };
+    }
     let pair =
         format!("ARRAY[(extract(epoch FROM time) * 1000000)::numeric, {value}]) FILTER (WHERE {value} IS NOT NULL)");
     match state {

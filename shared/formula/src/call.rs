@@ -1,7 +1,8 @@
-//! The parts of the parser with an inside of their own: aggregates `SUM(Entity.attribute WHERE filter)` and lists `IN
-//! (…)`.
+//! The parts of the parser with an inside of their own: aggregates `SUM(Entity.attribute WHERE filter)`, functions
+//! `COALESCE(…)` and lists `IN (…)`.
 
 use crate::diagnostic::{Diagnostic, quoted};
+use crate::function::Function;
 use crate::lexer::{Kind, Symbol};
 use crate::measure::Aggregate;
 use crate::parser::Parser;
@@ -21,6 +22,9 @@ impl Parser<'_> {
     /// `name(…)`; the name and the parenthesis are next. An unknown name is reported, and its inside parsed all the
     /// same.
     pub(crate) fn call(&mut self, name: &str) -> Expr {
+        if let Some(function) = Function::named(name) {
+            return self.function(function);
+        }
         let function = self.span();
         let aggregate = Aggregate::named(name);
         if aggregate.is_none() {
@@ -51,6 +55,31 @@ impl Parser<'_> {
             ),
             _ => Expr::error(span),
         }
+    }
+
+    /// `COALESCE(…)` and its kin; the name and the parenthesis are next.
+    fn function(&mut self, function: Function) -> Expr {
+        let name = self.span();
+        self.advance();
+        let open = self.span();
+        self.advance();
+        let arguments = self.nested(Self::items);
+        self.close(&open);
+        let span = name.start..self.previous_end();
+        if function.takes(arguments.len()) {
+            return Expr::new(span, Node::Function(function, arguments));
+        }
+        // What is empty was reported as a missing value.
+        if !matches!(arguments.as_slice(), [only] if only.node == Node::Error) {
+            let message = format!(
+                "{function} takes {} arguments, and has {}",
+                function.arity(),
+                arguments.len()
+            );
+            let diagnostic = Diagnostic::new(name, "wrong-arguments", message);
+            self.push(diagnostic.with_hint(format!("write {}", function.usage())));
+        }
+        Expr::error(span)
     }
 
     /// `Entity`, `Entity.attribute`, and either with `WHERE filter`. Stops at the closing parenthesis or the end.
@@ -134,7 +163,11 @@ impl Parser<'_> {
 }
 
 fn unknown_function(name: &str, span: &Range<usize>) -> Diagnostic {
-    let names = Aggregate::ALL.map(Aggregate::name);
+    let names: Vec<&str> = Aggregate::ALL
+        .map(Aggregate::name)
+        .into_iter()
+        .chain(Function::names())
+        .collect();
     let message = format!("there is no function {}", quoted(name));
     Diagnostic::new(span.clone(), "unknown-function", message).with_optional_hint(hint_for(
         name,

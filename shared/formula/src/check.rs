@@ -1,5 +1,7 @@
 //! The check of a KPI formula: a tree and the entities it may name become measures and a finishing expression.
 
+mod functions;
+
 use crate::MAX_MEASURES;
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::finish::Finish;
@@ -90,21 +92,23 @@ impl<'a> Checker<'a> {
                 let message = format!("a KPI is a number, and {} is not", quoted(&expr.to_string()));
                 self.fail(Diagnostic::new(expr.span.clone(), "not-a-number", message))
             }
-            Node::Unary(UnaryOperator::Not, operand) => self.condition(expr, &[operand]),
-            Node::Binary(_, left, right) => self.condition(expr, &[left, right]),
-            Node::In { operand, .. } => self.condition(expr, &[operand]),
+            Node::Function(function, arguments) => self.function(*function, arguments),
+            Node::Unary(UnaryOperator::Not, operand) => self.misplaced_condition(expr, &[operand]),
+            Node::Binary(_, left, right) => self.misplaced_condition(expr, &[left, right]),
+            Node::In { operand, .. } => self.misplaced_condition(expr, &[operand]),
         }
     }
 
     /// A condition where a number belongs. Its aggregates are checked for their own diagnostics.
-    fn condition(&mut self, expr: &Expr, operands: &[&Expr]) -> Option<Finish> {
+    fn misplaced_condition(&mut self, expr: &Expr, operands: &[&Expr]) -> Option<Finish> {
         let diagnostic = Diagnostic::new(
             expr.span.clone(),
             "condition-outside",
             "a KPI is a number, and this is a condition",
         );
-        self.diagnostics
-            .push(diagnostic.with_hint("conditions belong inside aggregates, as in COUNT(Order WHERE late)"));
+        self.diagnostics.push(diagnostic.with_hint(
+            "conditions belong inside aggregates, as in COUNT(Order WHERE late), or in IF(condition, then, else)",
+        ));
         for operand in operands.iter().filter(|operand| {
             matches!(
                 operand.node,

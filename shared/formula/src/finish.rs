@@ -1,5 +1,6 @@
 //! The finishing expression: exact arithmetic over the values of measures.
 
+use crate::choice::Choice;
 use crate::tree::Arithmetic;
 use rust_decimal::Decimal;
 
@@ -14,10 +15,15 @@ pub enum Finish {
     Negate(Box<Finish>),
     /// `left operator right`.
     Calculate(Arithmetic, Box<Finish>, Box<Finish>),
+    /// The first that has a value.
+    Coalesce(Vec<Finish>),
+    /// One of two, by a condition.
+    If(Box<Choice>),
 }
 
 impl Finish {
-    /// The value, or none if an operand has none, a divisor is zero, or a result does not fit a decimal.
+    /// The value, or none if an operand has none, a divisor is zero, or a result does not fit a decimal. `COALESCE` and `IF` go on
+    /// where an operand has none.
     #[must_use]
     pub fn evaluate(&self, values: &[Option<Decimal>]) -> Option<Decimal> {
         match self {
@@ -27,7 +33,30 @@ impl Finish {
             Finish::Calculate(operator, left, right) => {
                 calculate(*operator, left.evaluate(values)?, right.evaluate(values)?)
             }
+            Finish::Coalesce(operands) => operands.iter().find_map(|operand| operand.evaluate(values)),
+            Finish::If(choice) => choice.evaluate(values),
         }
+    }
+}
+
+impl Finish {
+    /// Whether it divides and never multiplies by a hundred: what it gives is no percentage then.
+    #[must_use]
+    pub fn is_bare_ratio(&self) -> bool {
+        self.has(&|part| matches!(part, Finish::Calculate(Arithmetic::Divide, ..)))
+            && !self.has(&|part| matches!(part, Finish::Number(number) if *number == Decimal::ONE_HUNDRED))
+    }
+
+    /// Whether a part of the result is of a kind; what decides which result it is, is no part of it.
+    fn has(&self, kind: &dyn Fn(&Finish) -> bool) -> bool {
+        let inside = || match self {
+            Finish::Number(_) | Finish::Measure(_) => false,
+            Finish::Negate(operand) => operand.has(kind),
+            Finish::Calculate(_, left, right) => left.has(kind) || right.has(kind),
+            Finish::Coalesce(operands) => operands.iter().any(|operand| operand.has(kind)),
+            Finish::If(choice) => choice.then.has(kind) || choice.otherwise.iter().any(|otherwise| otherwise.has(kind)),
+        };
+        kind(self) || inside()
     }
 }
 
@@ -101,6 +130,66 @@ mod tests {
             ("a missing operand times zero", "0 * AVG(Flight.delay)", &[""], None),
             ("too few values", "COUNT(Flight) + SUM(Flight.delay)", &["3"], None),
             (
+                "net of what is not there",
+                "COALESCE(SUM(Flight.delay), 0) - COALESCE(SUM(Flight.distance), 0)",
+                &["", "7"],
+                Some("-7"),
+            ),
+            (
+                "nothing to coalesce to",
+                "COALESCE(SUM(Flight.delay), AVG(Flight.delay))",
+                &["", ""],
+                None,
+            ),
+            (
+                "the first that has a value",
+                "COALESCE(SUM(Flight.delay), AVG(Flight.distance), 0)",
+                &["", "2"],
+                Some("2"),
+            ),
+            (
+                "a division by zero is no value",
+                "COALESCE(COUNT(Flight) / 0, -1)",
+                &["3"],
+                Some("-1"),
+            ),
+            (
+                "then",
+                "IF(COUNT(Flight) >= 3 AND NOT COUNT(Flight) IN (4, 5), SUM(Flight.delay), 0)",
+                &["3", "8"],
+                Some("8"),
+            ),
+            (
+                "else",
+                "IF(COUNT(Flight) >= 3 AND COUNT(Flight) NOT IN (4, 5), SUM(Flight.delay), 0)",
+                &["4", "8"],
+                Some("0"),
+            ),
+            (
+                "unknown is not true",
+                "IF(SUM(Flight.delay) < 3, 1, 2)",
+                &[""],
+                Some("2"),
+            ),
+            (
+                "nor is its opposite",
+                "IF(NOT SUM(Flight.delay) < 3, 1, 2)",
+                &[""],
+                Some("2"),
+            ),
+            (
+                "true or unknown",
+                "IF(SUM(Flight.delay) < 3 OR TRUE, 1, 2)",
+                &[""],
+                Some("1"),
+            ),
+            (
+                "without else",
+                "IF(COUNT(Flight) > 9, SUM(Flight.delay))",
+                &["9", "8"],
+                None,
+            ),
+            (
                 "overflow",
                 "SUM(Flight.delay) * SUM(Flight.delay)",
                 &["79228162514264337593543950335"],
@@ -156,7 +245,7 @@ mod tests {
     fn mirrored(finish: &Finish) -> Finish {
         let boxed = |finish: &Finish| Box::new(mirrored(finish));
         match finish {
-            Finish::Number(_) | Finish::Measure(_) => finish.clone(),
+            Finish::Number(_) | Finish::Measure(_) | Finish::Coalesce(_) | Finish::If(_) => finish.clone(),
             Finish::Negate(operand) => Finish::Negate(boxed(operand)),
             Finish::Calculate(operator @ (Arithmetic::Add | Arithmetic::Multiply), l, r) => {
                 Finish::Calculate(*operator, boxed(r), boxed(l))
@@ -168,7 +257,7 @@ mod tests {
     /// The same expression with its measures numbered backwards.
     fn renumbered(finish: &Finish) -> Finish {
         match finish {
-            Finish::Number(number) => Finish::Number(*number),
+            Finish::Number(_) | Finish::Coalesce(_) | Finish::If(_) => finish.clone(),
             Finish::Measure(index) => Finish::Measure(MEASURES - 1 - index),
             Finish::Negate(operand) => Finish::Negate(Box::new(renumbered(operand))),
             Finish::Calculate(operator, l, r) => {
@@ -207,7 +296,7 @@ mod tests {
         fn a_value_needs_all_its_measures(finish in finishes()) {
             fn reads(finish: &Finish) -> bool {
                 match finish {
-                    Finish::Number(_) => false,
+                    Finish::Number(_) | Finish::Coalesce(_) | Finish::If(_) => false,
                     Finish::Measure(_) => true,
                     Finish::Negate(operand) => reads(operand),
                     Finish::Calculate(_, l, r) => reads(l) || reads(r),

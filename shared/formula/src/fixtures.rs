@@ -1,5 +1,6 @@
 //! What tests start from: entities, and strategies for random trees and sequences of tokens.
 
+use crate::function::Function;
 use crate::lexer::is_keyword;
 use crate::measure::Aggregate;
 use crate::tree::{Arithmetic, BinaryOperator, Call, Comparison, Expr, Ident, Node, UnaryOperator};
@@ -25,6 +26,7 @@ pub(crate) fn attributes() -> Vec<Attribute> {
         name: name.to_owned(),
         kind,
         dimension,
+        required: name == "delay",
     })
     .collect()
 }
@@ -46,8 +48,8 @@ impl Entities for Sample {
 /// Tokens in any order, good and bad.
 pub(crate) fn token_soup() -> impl Strategy<Value = String> {
     let tokens = [
-        "COUNT", "SUM", "(", ")", "(", ")", "Flight", ".", "delay", "WHERE", "IN", "NOT", "AND", "OR", ",", "+", "-",
-        "*", "/", "=", "<", "==", "1", "2.5", "'x'", "'", "TRUE", ";", "é", "?", "1e5", "\"y\"",
+        "COUNT", "SUM", "COALESCE", "IF", "(", ")", "(", ")", "Flight", ".", "delay", "WHERE", "IN", "NOT", "AND",
+        "OR", ",", "+", "-", "*", "/", "=", "<", "==", "1", "2.5", "'x'", "'", "TRUE", ";", "é", "?", "1e5", "\"y\"",
     ];
     proptest::collection::vec(
         (
@@ -106,6 +108,10 @@ pub(crate) fn trees() -> impl Strategy<Value = Expr> {
                     negated
                 }
             ),
+            proptest::collection::vec(inner.clone(), 2..5)
+                .prop_map(|arguments| Node::Function(Function::Coalesce, arguments)),
+            proptest::collection::vec(inner.clone(), 2..4)
+                .prop_map(|arguments| Node::Function(Function::If, arguments)),
             (aggregates(), ident(), proptest::option::of(ident()), inner).prop_map(
                 |(aggregate, entity, attribute, filter)| {
                     Node::Call(Box::new(Call {
@@ -170,6 +176,9 @@ pub(crate) fn without_spans(expr: Expr) -> Expr {
             items: items.into_iter().map(without_spans).collect(),
             negated,
         },
+        Node::Function(function, arguments) => {
+            Node::Function(function, arguments.into_iter().map(without_spans).collect())
+        }
         Node::Path(entity, attribute) => Node::Path(ident(entity), ident(attribute)),
         Node::Call(call) => Node::Call(Box::new(Call {
             aggregate: call.aggregate,

@@ -271,7 +271,8 @@ impl<'a> Lexer<'a> {
             _ if next.is_alphabetic() => {
                 diagnostic.with_hint("names are written with the letters a to z, digits and _")
             }
-            '%' => diagnostic.with_hint("write a ratio and choose % as the unit, or multiply by 100"),
+            '%' => diagnostic
+                .with_hint("a percentage is 100 * a / b, with % as the unit of the KPI; 50% of a ratio is 0.5"),
             '[' | '{' => diagnostic.with_hint("write ("),
             ']' | '}' => diagnostic.with_hint("write )"),
             _ => diagnostic,

@@ -10,7 +10,8 @@
 //! returns a tree and every [`Diagnostic`] it can find, each with a span, a cause and where possible a hint.
 //!
 //! The map, one concern a file: `lexer` -> `parser` (with `call`) -> `tree` (printed by `print`) -> `check` for KPI
-//! formulas, `resolve` for what stands in one row -> `measure`, `finish`, `predicate`, `row`. A new operator is a line
+//! formulas, `resolve` for what stands in one row -> `measure`, `finish`, `predicate`, `row`. Functions of values are listed in
+//! `function`. What a formula does that its author may not expect is said by `advice`. A new operator is a line
 //! in `tree`, its power in the parser's table, and a line in each of the flat matches of `resolve` or `check` and of
 //! the evaluators.
 //!
@@ -19,12 +20,15 @@
 //! parsing go on at the same token. With that recovery in place what is left of the Pratt parser is one loop of a dozen
 //! lines.
 
+mod advice;
 mod call;
 mod check;
+mod choice;
 mod diagnostic;
 mod finish;
 #[cfg(test)]
 mod fixtures;
+mod function;
 mod lexer;
 mod measure;
 mod parser;
@@ -38,9 +42,12 @@ mod suggest;
 mod tree;
 mod value;
 
+pub use advice::advise;
 pub use check::{check, compile};
+pub use choice::{Choice, Condition};
 pub use diagnostic::{Diagnostic, utf16_span};
 pub use finish::Finish;
+pub use function::{Function, MAX_ARGUMENTS};
 pub use lexer::is_keyword;
 pub use measure::{Aggregate, Formula, Measure};
 pub use parser::{Parsed, parse};

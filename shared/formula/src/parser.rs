@@ -334,7 +334,7 @@ impl<'a> Parser<'a> {
                 );
             }
             Kind::Symbol(Symbol::Comma) => {
-                let hint = "decimals are written with a point, and lists only after IN";
+                let hint = "decimals are written with a point, and lists only after IN or in a function";
                 self.report(
                     "unexpected-comma",
                     "a comma means nothing here".into(),

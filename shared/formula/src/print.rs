@@ -14,6 +14,11 @@ impl fmt::Display for Expr {
             Node::Name(name) => f.write_str(name),
             Node::Path(entity, attribute) => write!(f, "{}.{}", entity.name, attribute.name),
             Node::Call(call) => write!(f, "{call}"),
+            Node::Function(function, arguments) => {
+                write!(f, "{function}(")?;
+                print_list(f, arguments)?;
+                f.write_str(")")
+            }
             Node::Unary(operator, operand) => {
                 f.write_str(match operator {
                     UnaryOperator::Not => "NOT ",
@@ -35,14 +40,19 @@ impl fmt::Display for Expr {
             } => {
                 print_operand(f, operand, power::COMPARE + 1)?;
                 f.write_str(if *negated { " NOT IN (" } else { " IN (" })?;
-                for (index, item) in items.iter().enumerate() {
-                    let separator = if index == 0 { "" } else { ", " };
-                    write!(f, "{separator}{item}")?;
-                }
+                print_list(f, items)?;
                 f.write_str(")")
             }
         }
     }
+}
+
+fn print_list(f: &mut fmt::Formatter<'_>, items: &[Expr]) -> fmt::Result {
+    for (index, item) in items.iter().enumerate() {
+        let separator = if index == 0 { "" } else { ", " };
+        write!(f, "{separator}{item}")?;
+    }
+    Ok(())
 }
 
 /// Prints an operand, in parentheses if its operator binds looser than its place requires.

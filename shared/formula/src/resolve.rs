@@ -1,6 +1,8 @@
 //! The check of what stands in one row: names become references to attributes, and operators get operands of their
 //! types.
 
+mod functions;
+
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::scalar::Scalar;
 use crate::suggest::hint_for;
@@ -12,7 +14,7 @@ use std::ops::Range;
 /// What names mean.
 pub(crate) trait Scope {
     /// How a checked expression refers to an attribute.
-    type Reference;
+    type Reference: Clone;
 
     /// The attribute of a name, or why there is none to use.
     fn find(&self, name: &str, span: &Range<usize>) -> Result<(Self::Reference, AttributeType), Diagnostic>;
@@ -164,6 +166,7 @@ impl<S: Scope> Resolver<S> {
                 );
                 self.fail(diagnostic.with_hint("aggregates belong outside of WHERE, in the formula of a KPI"))
             }
+            Node::Function(function, arguments) => self.function(*function, arguments),
             Node::Unary(UnaryOperator::Not, operand) => {
                 let operand = self.condition(operand)?;
                 Some((Scalar::Not(Box::new(operand)), AttributeType::Boolean))
@@ -253,10 +256,16 @@ impl<S: Scope> Resolver<S> {
             let diagnostic = Diagnostic::new(span.clone(), "no-order", "true and false have no order");
             return self.fail(diagnostic.with_hint("compare with = or !="));
         }
-        Some((
-            Scalar::Compare(operator, Box::new(left), Box::new(right)),
-            AttributeType::Boolean,
-        ))
+        let scalar = match (operator, left, right) {
+            (Comparison::Equal | Comparison::NotEqual, operand, empty)
+            | (Comparison::Equal | Comparison::NotEqual, empty, operand)
+                if is_empty_text(&empty) =>
+            {
+                missing(operand, operator == Comparison::NotEqual)
+            }
+            (operator, left, right) => Scalar::Compare(operator, Box::new(left), Box::new(right)),
+        };
+        Some((scalar, AttributeType::Boolean))
     }
 
     fn membership(&mut self, operand: &Expr, items: &[Expr], negated: bool) -> Typed<S::Reference> {
@@ -265,14 +274,7 @@ impl<S: Scope> Resolver<S> {
         let values: Vec<Option<Value>> = items.iter().map(|item| self.item(item, expected)).collect();
         let (operand, _) = operand?;
         let items = values.into_iter().collect::<Option<Vec<Value>>>()?;
-        Some((
-            Scalar::In {
-                operand: Box::new(operand),
-                items,
-                negated,
-            },
-            AttributeType::Boolean,
-        ))
+        Some((member(operand, items, negated), AttributeType::Boolean))
     }
 
     /// An item of a list: a literal of the operand's type, if that is known.
@@ -305,8 +307,47 @@ impl<S: Scope> Resolver<S> {
     }
 }
 
+/// Whether a value is one of a list; an empty text in it asks whether there is no value.
+fn member<A: Clone>(operand: Scalar<A>, mut items: Vec<Value>, negated: bool) -> Scalar<A> {
+    let all = items.len();
+    items.retain(|item| !is_empty(item));
+    if items.len() == all {
+        return Scalar::In {
+            operand: Box::new(operand),
+            items,
+            negated,
+        };
+    }
+    let is_missing = missing(operand.clone(), negated);
+    if items.is_empty() {
+        return is_missing;
+    }
+    let among = Scalar::In {
+        operand: Box::new(operand),
+        items,
+        negated,
+    };
+    let combine = if negated { Scalar::And } else { Scalar::Or };
+    combine(Box::new(is_missing), Box::new(among))
+}
+
+fn missing<A>(operand: Scalar<A>, negated: bool) -> Scalar<A> {
+    Scalar::Missing {
+        operand: Box::new(operand),
+        negated,
+    }
+}
+
+fn is_empty_text<A>(scalar: &Scalar<A>) -> bool {
+    matches!(scalar, Scalar::Constant(value) if is_empty(value))
+}
+
+fn is_empty(value: &Value) -> bool {
+    matches!(value, Value::Text(text) if text.is_empty())
+}
+
 /// The value of a literal, with its sign if it has one. Whole numbers beyond 64 bits are decimals.
-fn literal(expr: &Expr) -> Option<Value> {
+pub(crate) fn literal(expr: &Expr) -> Option<Value> {
     match &expr.node {
         Node::Number(number) => Some(number_value(*number)),
         Node::Text(text) => Some(Value::Text(text.clone())),

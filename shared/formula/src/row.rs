@@ -48,8 +48,8 @@ impl RowFormula {
         (self.kind == kind || widens).then_some(Self { kind, ..self })
     }
 
-    /// The result for a row in the order of the attributes: of the formula's type, or `Null`. A row that is too short,
-    /// and values of unexpected types, count as no value.
+    /// The result for a row in the order of the attributes: of the formula's type, or `Null`, as an empty text is. A row
+    /// that is too short, and values of unexpected types, count as no value.
     #[must_use]
     pub fn evaluate(&self, row: &[Value]) -> Value {
         let operand = self
@@ -57,6 +57,7 @@ impl RowFormula {
             .evaluate(&|index: &usize| row.get(*index).map_or(Operand::Null, Operand::from));
         match (operand, self.kind) {
             (Operand::Integer(integer), AttributeType::Decimal) => Value::Decimal(Decimal::from(integer)),
+            (Operand::Text(text), _) if text.is_empty() => Value::Null,
             (operand, kind) => {
                 let value = Value::from(operand);
                 if value.kind() == Some(kind) { value } else { Value::Null }

@@ -5,7 +5,9 @@
 //! `C`. Arithmetic is checked: what does not fit, and a division by zero, is no value. Whole numbers stay whole but for
 //! division, which gives a decimal.
 
+use crate::choice::decided;
 use crate::finish::calculate;
+use crate::function::Function;
 use crate::tree::{Arithmetic, Comparison};
 use crate::value::Value;
 use rust_decimal::Decimal;
@@ -42,6 +44,17 @@ pub enum Scalar<A> {
         /// Whether the answer is turned around.
         negated: bool,
     },
+    /// Whether a text has no value, which a comparison with `''` asks; never unknown.
+    Missing {
+        /// What is looked at.
+        operand: Box<Scalar<A>>,
+        /// Whether the answer is turned around.
+        negated: bool,
+    },
+    /// A function of its arguments, which are of the types that it takes.
+    Function(Function, Vec<Scalar<A>>),
+    /// A whole number as a decimal.
+    Widen(Box<Scalar<A>>),
 }
 
 /// A value during evaluation. Texts are borrowed from the row or the expression, so that nothing is allocated.
@@ -107,6 +120,11 @@ impl Operand<'_> {
         }
     }
 
+    /// Whether it is no value; the empty text is none.
+    fn is_missing(&self) -> bool {
+        matches!(self, Operand::Null) || matches!(self, Operand::Text(text) if text.is_empty())
+    }
+
     fn from_truth(truth: Option<bool>) -> Self {
         truth.map_or(Operand::Null, Operand::Boolean)
     }
@@ -127,13 +145,19 @@ impl<A> Scalar<A> {
                 let ordering = compare(&left.evaluate(read), &right.evaluate(read));
                 Operand::from_truth(ordering.map(|ordering| operator.holds(ordering)))
             }
-            Scalar::And(left, right) => decided(false, left, right, read),
-            Scalar::Or(left, right) => decided(true, left, right, read),
+            Scalar::And(left, right) => logic(false, left, right, read),
+            Scalar::Or(left, right) => logic(true, left, right, read),
             Scalar::In {
                 operand,
                 items,
                 negated,
             } => membership(&operand.evaluate(read), items, *negated),
+            Scalar::Missing { operand, negated } => Operand::Boolean(operand.evaluate(read).is_missing() != *negated),
+            Scalar::Function(function, arguments) => apply(*function, arguments, read),
+            Scalar::Widen(operand) => match operand.evaluate(read) {
+                Operand::Integer(integer) => Operand::Decimal(Decimal::from(integer)),
+                other => other,
+            },
         }
     }
 
@@ -156,8 +180,15 @@ impl<A> Scalar<A> {
             Scalar::Attribute(attribute) => {
                 found.insert(attribute);
             }
-            Scalar::Negate(operand) | Scalar::Not(operand) | Scalar::In { operand, .. } => {
-                operand.collect_attributes(found)
+            Scalar::Negate(operand)
+            | Scalar::Not(operand)
+            | Scalar::Widen(operand)
+            | Scalar::In { operand, .. }
+            | Scalar::Missing { operand, .. } => operand.collect_attributes(found),
+            Scalar::Function(_, arguments) => {
+                for argument in arguments {
+                    argument.collect_attributes(found);
+                }
             }
             Scalar::Calculate(_, left, right)
             | Scalar::Compare(_, left, right)
@@ -185,8 +216,8 @@ impl Comparison {
     }
 }
 
-/// `AND` and `OR`: one side that is `decisive` decides; otherwise an unknown side leaves the answer unknown.
-fn decided<'a, A, R: Fn(&'a A) -> Operand<'a>>(
+/// `AND` and `OR`. The right side is not looked at where the left one decides.
+fn logic<'a, A, R: Fn(&'a A) -> Operand<'a>>(
     decisive: bool,
     left: &'a Scalar<A>,
     right: &'a Scalar<A>,
@@ -196,11 +227,23 @@ fn decided<'a, A, R: Fn(&'a A) -> Operand<'a>>(
     if left == Some(decisive) {
         return Operand::Boolean(decisive);
     }
-    let right = right.evaluate(read).truth();
-    match (left, right) {
-        (_, Some(truth)) if truth == decisive => Operand::Boolean(decisive),
-        (Some(_), Some(_)) => Operand::Boolean(!decisive),
-        _ => Operand::Null,
+    Operand::from_truth(decided(decisive, left, right.evaluate(read).truth()))
+}
+
+/// A function of its arguments, of which only those are looked at that it needs.
+fn apply<'a, A, R: Fn(&'a A) -> Operand<'a>>(function: Function, arguments: &'a [Scalar<A>], read: &R) -> Operand<'a> {
+    match (function, arguments) {
+        (Function::Coalesce, operands) => {
+            let mut values = operands.iter().map(|operand| operand.evaluate(read));
+            values
+                .find(|value| !matches!(value, Operand::Null))
+                .unwrap_or(Operand::Null)
+        }
+        (Function::If, [condition, then, rest @ ..]) => match condition.evaluate(read).truth() {
+            Some(true) => then.evaluate(read),
+            _ => rest.first().map_or(Operand::Null, |otherwise| otherwise.evaluate(read)),
+        },
+        (Function::If, _) => Operand::Null,
     }
 }
 
@@ -270,11 +313,23 @@ impl<A: fmt::Display> fmt::Display for Scalar<A> {
                 negated,
             } => {
                 write!(f, "({operand} {}IN (", if *negated { "NOT " } else { "" })?;
-                for (index, item) in items.iter().enumerate() {
-                    write!(f, "{}{item}", if index == 0 { "" } else { ", " })?;
-                }
+                print_list(f, items)?;
                 f.write_str("))")
             }
+            Scalar::Missing { operand, negated } => write!(f, "({operand} {} '')", if *negated { "!=" } else { "=" }),
+            Scalar::Function(function, arguments) => {
+                write!(f, "{function}(")?;
+                print_list(f, arguments)?;
+                f.write_str(")")
+            }
+            Scalar::Widen(operand) => write!(f, "{operand}"),
         }
     }
+}
+
+fn print_list(f: &mut fmt::Formatter<'_>, items: &[impl fmt::Display]) -> fmt::Result {
+    for (index, item) in items.iter().enumerate() {
+        write!(f, "{}{item}", if index == 0 { "" } else { ", " })?;
+    }
+    Ok(())
 }

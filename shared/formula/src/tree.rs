@@ -1,6 +1,7 @@
 //! The syntax tree. Every node knows the bytes of the source it stands for; what could not be understood is an `Error`
 //! node.
 
+use crate::function::Function;
 use crate::measure::Aggregate;
 use rust_decimal::Decimal;
 use std::ops::Range;
@@ -31,6 +32,8 @@ pub enum Node {
     Path(Ident, Ident),
     /// An aggregate over the facts of an entity.
     Call(Box<Call>),
+    /// A function of values, with as many arguments as it takes.
+    Function(Function, Vec<Expr>),
     /// `NOT x` or `-x`.
     Unary(UnaryOperator, Box<Expr>),
     /// `x operator y`.
@@ -182,7 +185,8 @@ impl Expr {
             | Node::Boolean(_)
             | Node::Name(_)
             | Node::Path(..)
-            | Node::Call(_) => power::OPERAND,
+            | Node::Call(_)
+            | Node::Function(..) => power::OPERAND,
         }
     }
 }

@@ -122,6 +122,8 @@ pub struct Attribute {
     pub kind: AttributeType,
     /// Whether a filter may use it.
     pub dimension: bool,
+    /// Whether every fact has a value of it.
+    pub required: bool,
 }
 
 /// The entities that formulas may name.

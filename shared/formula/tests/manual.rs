@@ -125,6 +125,7 @@ fn entity(rows: &[Vec<String>]) -> (Vec<Attribute>, Vec<Value>) {
             name: one(&row[0]),
             kind,
             dimension: row[2] == "yes",
+            required: false,
         };
         (attribute, value)
     });

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use catalog::{Catalog, Kpi};
-use formula::AttributeType;
+use series::filters::{ImpossibleValue, check_value};
 
 use crate::message::escaped;
 use crate::{Refusal, RefusalKind, Subscription};
@@ -41,24 +41,17 @@ fn check_dimension(
             let names: Vec<&str> = dimensions.iter().map(|attribute| attribute.name.as_str()).collect();
             return Err(unknown_dimension(name, code, &names, place));
         };
-        // The empty text stands for facts without a value.
-        let possible = |value: &String| ["true", "false", ""].contains(&value.as_str());
-        if dimension.kind == AttributeType::Boolean
-            && let Some(wrong) = values.iter().find(|value| !possible(value))
-        {
-            return Err(impossible_value(wrong, name, place));
+        for value in values {
+            check_value(name, dimension.kind, value).map_err(|wrong| impossible_value(wrong, place))?;
         }
     }
     Ok(())
 }
 
-fn impossible_value(value: &str, name: &str, place: &str) -> Refusal {
-    Refusal::new(
-        RefusalKind::InvalidField,
-        format!("{name:?} is a boolean, and is never {value:?}"),
-    )
-    .at(format!("{place}/filter/{}", escaped(name)))
-    .hint("write true or false")
+fn impossible_value(wrong: ImpossibleValue, place: &str) -> Refusal {
+    Refusal::new(RefusalKind::InvalidField, wrong.detail)
+        .at(format!("{place}/filter/{}", escaped(&wrong.dimension)))
+        .hint(wrong.hint)
 }
 
 fn unknown_kpi(code: &str, place: &str, catalog: &Catalog) -> Refusal {
@@ -190,23 +183,27 @@ mod tests {
     }
 
     #[test]
-    fn a_boolean_is_never_maybe() {
-        let attributes = json!([{ "name": "late", "type": "boolean", "dimension": true }]);
+    fn a_value_fits_the_type_of_its_dimension() {
+        let attributes = json!([{ "name": "late", "type": "boolean", "dimension": true },
+            { "name": "stops", "type": "integer", "dimension": true }]);
         let entity = json!({ "code": "Flight", "domain": "aviation", "attributes": attributes });
         let kpi = json!({ "code": "FLIGHTS", "name": "Flights", "formula": "COUNT(Flight)" });
         let entities = vec![serde_json::from_value(entity).unwrap()];
         let catalog = Catalog::new(entities, vec![serde_json::from_value(kpi).unwrap()]).unwrap();
-        for (value, is_possible) in [
-            ("true", true),
-            ("false", true),
-            ("", true),
-            ("TRUE", false),
-            ("maybe", false),
+        for (name, value, is_possible) in [
+            ("late", "true", true),
+            ("late", "false", true),
+            ("late", "", true),
+            ("late", "TRUE", false),
+            ("late", "maybe", false),
+            ("stops", "2", true),
+            ("stops", "", true),
+            ("stops", "2.0", false),
         ] {
-            let mut asked = subscription("FLIGHTS", &["late"]);
-            asked.topic.filter.insert("late".to_owned(), [value.to_owned()].into());
+            let mut asked = subscription("FLIGHTS", &[]);
+            asked.topic.filter.insert(name.to_owned(), [value.to_owned()].into());
             let refused = check_existence(&[asked], &catalog).map_err(|refusal| (refusal.kind, refusal.pointer));
-            let expected = (RefusalKind::InvalidField, Some("/topics/0/filter/late".to_owned()));
+            let expected = (RefusalKind::InvalidField, Some(format!("/topics/0/filter/{name}")));
             assert_eq!(refused, if is_possible { Ok(()) } else { Err(expected) }, "{value:?}");
         }
     }

@@ -44,11 +44,11 @@ pub fn answer(request: &Request<'_>, calendar: &Calendar, read: &[(&Question, &[
     let measures = &request.kpi.formula.measures;
     let mut cells: BTreeMap<SeriesKey, Cell> = BTreeMap::new();
     for (question, rows) in read {
-        let mine: Vec<(usize, &Measure, Option<usize>)> = measures
+        let mine: Vec<(usize, &Measure, Reads<'_>)> = measures
             .iter()
             .enumerate()
             .filter(|(_, measure)| measure.entity == question.entity.code())
-            .map(|(index, measure)| (index, measure, attribute_position(question, measure)))
+            .map(|(index, measure)| (index, measure, Reads::of(question, measure)))
             .collect();
         for row in *rows {
             let lookup = |name: &str| dimension(question, row, name);
@@ -66,8 +66,8 @@ pub fn answer(request: &Request<'_>, calendar: &Calendar, read: &[(&Question, &[
             );
             let cell = cells.entry(key).or_insert_with(|| Cell::new(measures.len()));
             cell.facts += row.state.facts;
-            for (index, _, attribute) in counted {
-                cell.measures[*index].add(&row.state, *attribute);
+            for (index, _, reads) in counted {
+                cell.measures[*index].add(&row.state, reads, &lookup);
             }
         }
     }
@@ -105,10 +105,17 @@ struct MeasureState {
 }
 
 impl MeasureState {
-    fn add(&mut self, state: &GroupState, attribute: Option<usize>) {
+    fn add(&mut self, state: &GroupState, reads: &Reads<'_>, lookup: &dyn Fn(&str) -> Value) {
         self.facts += state.facts;
-        if let Some(attribute) = attribute.and_then(|position| state.attributes.get(position)) {
-            self.attribute.merge(attribute);
+        match reads {
+            Reads::Facts => {}
+            Reads::State(position) => {
+                if let Some(attribute) = state.attributes.get(*position) {
+                    self.attribute.merge(attribute);
+                }
+            }
+            Reads::Dimension(name) if lookup(name).is_null() => {}
+            Reads::Dimension(_) => self.attribute.count += state.facts,
         }
     }
 
@@ -145,9 +152,24 @@ fn finish(request: &Request<'_>, cell: &Cell) -> Point {
     }
 }
 
-fn attribute_position(question: &Question, measure: &Measure) -> Option<usize> {
-    let name = measure.attribute.as_ref()?;
-    question.attributes.iter().position(|attribute| attribute == name)
+/// What a measure takes of a row.
+enum Reads<'a> {
+    /// How many facts it is of.
+    Facts,
+    /// The state at a position.
+    State(usize),
+    /// How many facts have a value of a dimension: all of a group, or none.
+    Dimension(&'a str),
+}
+
+impl<'a> Reads<'a> {
+    fn of(question: &Question, measure: &'a Measure) -> Self {
+        let Some(name) = &measure.attribute else {
+            return Reads::Facts;
+        };
+        let position = question.attributes.iter().position(|attribute| attribute == name);
+        position.map_or(Reads::Dimension(name), Reads::State)
+    }
 }
 
 fn dimension(question: &Question, row: &Row, name: &str) -> Value {

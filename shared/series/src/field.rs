@@ -114,6 +114,8 @@ pub(crate) fn value(kind: AttributeType, field: Field<'_>) -> Result<Value, Stri
     match (kind, field) {
         (_, Field::Missing) => Ok(Value::Null),
         (_, Field::Text { text, typed: false }) if text.is_empty() => Ok(Value::Null),
+        // The empty text is no value, whatever the format: else a filter, a split and a formula would count differently.
+        (AttributeType::Text, Field::Text { text, .. }) if text.is_empty() => Ok(Value::Null),
         (AttributeType::Boolean, Field::Boolean(boolean)) => Ok(Value::Boolean(boolean)),
         // Programs write numbers with gaps as 1.0, and truth with a capital.
         (AttributeType::Boolean, Field::Text { text, typed: false }) => match text.to_ascii_lowercase().as_str() {

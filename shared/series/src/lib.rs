@@ -11,6 +11,8 @@ pub mod answer;
 pub mod calendar;
 pub mod fact;
 pub mod field;
+pub mod filters;
+pub mod gaps;
 mod json;
 pub mod mapping;
 pub mod partials;

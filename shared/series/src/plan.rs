@@ -61,7 +61,7 @@ pub struct Question {
     pub range: Range,
     /// Dimensions by which the answer's rows are grouped, sorted.
     pub dimensions: Vec<String>,
-    /// Numeric attributes whose states are needed, sorted.
+    /// Attributes whose states are needed, sorted: numbers, and where the facts are read also texts and booleans, of which only the count is a state.
     pub attributes: Vec<String>,
     /// Values to which the database can restrict the read; the answer filters again.
     pub filter: Filter,
@@ -86,6 +86,8 @@ pub fn plan<'a>(
             let mut dimensions: BTreeSet<&str> = formula.dimensions(code);
             dimensions.extend(request.filter.keys().map(String::as_str));
             dimensions.extend(request.by.iter().map(String::as_str));
+            let counted = Counted::of(entity, formula.attributes(code));
+            dimensions.extend(counted.dimensions);
             if let Some(unknown) = dimensions.iter().find(|name| !is_dimension(entity, name)) {
                 return Err(format!(
                     "{unknown:?} is not a dimension of {code}, which has {}",
@@ -94,15 +96,47 @@ pub fn plan<'a>(
             }
             Ok(Question {
                 entity: Arc::clone(entity),
-                source: choose(entity, &dimensions, level),
+                source: if counted.others {
+                    Source::Raw
+                } else {
+                    choose(entity, &dimensions, level)
+                },
                 level,
                 range: request.range,
                 dimensions: dimensions.into_iter().map(str::to_owned).collect(),
-                attributes: formula.attributes(code).into_iter().map(str::to_owned).collect(),
+                attributes: counted.states.into_iter().map(str::to_owned).collect(),
                 filter: restricted(request.filter, &formula.restrictions(code)),
             })
         })
         .collect()
+}
+
+/// Where the states of aggregated attributes come from. Rollups keep states of numbers alone; a formula may also count the values of any other attribute.
+struct Counted<'a> {
+    /// Attributes with states of their own in what is read.
+    states: Vec<&'a str>,
+    /// Texts and booleans that are dimensions: each group is of one value, so its facts are the count.
+    dimensions: Vec<&'a str>,
+    /// Whether there are others among the states, which only the facts know.
+    others: bool,
+}
+
+impl<'a> Counted<'a> {
+    fn of(entity: &Entity, names: BTreeSet<&'a str>) -> Self {
+        let find = |name: &str| {
+            let attributes = entity.stored_attributes().iter();
+            attributes.clone().find(|attribute| attribute.name == name)
+        };
+        let is_number = |name: &str| find(name).is_none_or(|attribute| attribute.kind.is_numeric());
+        let by_group = |name: &str| !is_number(name) && is_dimension(entity, name);
+        let (dimensions, states): (Vec<&str>, Vec<&str>) = names.into_iter().partition(|name| by_group(name));
+        let others = !states.iter().all(|name| is_number(name));
+        Self {
+            states,
+            dimensions,
+            others,
+        }
+    }
 }
 
 /// What the request counts, and beside it what the formula counts by itself.

@@ -19,7 +19,7 @@ use platform::http::Routes;
 use platform::{Problem, clock};
 use records::definitions::ClientCatalog;
 use series::plan::{Filter, MAX_GROUPED_POINTS, MAX_POINTS};
-use series::{Point, Range, Request};
+use series::{Point, Range, Request, filters, gaps};
 use uuid::Uuid;
 
 /// Less than the 29 s that the template and API Gateway allow, so that an error can still be answered.
@@ -91,12 +91,9 @@ async fn value(
         filter: &asked.filter,
         by: &[],
     };
-    let answer = ask(&context.database, caller.client, &definitions, &request).await?;
-    let point = answer
-        .points
-        .get(&(from, Vec::new()))
-        .copied()
-        .unwrap_or_else(|| series::answer::empty(&request));
+    let Answer { points, plan } = ask(&context.database, caller.client, &definitions, &request).await?;
+    let point = points.get(&(from, Vec::new())).copied();
+    let point = point.unwrap_or_else(|| series::answer::empty(&request));
     Ok(Json(KpiValue {
         kpi: code,
         name: kpi.definition.name.clone(),
@@ -107,6 +104,7 @@ async fn value(
         value: point.value,
         facts: point.facts,
         open: range.to > now,
+        plan: plan.into_iter().map(step).collect(),
     }))
 }
 
@@ -139,13 +137,19 @@ async fn series(
         filter: &asked.filter,
         by: &asked.by,
     };
-    let Answer { points, plan } = ask(&context.database, caller.client, &definitions, &request).await?;
+    let Answer { mut points, plan } = ask(&context.database, caller.client, &definitions, &request).await?;
+    if asked.fill_gaps {
+        let filled = gaps::fill(
+            &request,
+            &definitions.calendar,
+            clock::now(),
+            &mut points,
+            MAX_GROUPED_POINTS,
+        );
+        filled.map_err(too_many_points)?;
+    }
     if points.len() > MAX_GROUPED_POINTS {
-        return Err(Problem::invalid(format!(
-            "the series has {} points over all groups, more than {MAX_GROUPED_POINTS}",
-            points.len()
-        ))
-        .hint("ask a shorter range, a longer period or fewer dimensions, or filter"));
+        return Err(too_many_points(points.len()));
     }
     let points = points
         .into_iter()
@@ -158,9 +162,17 @@ async fn series(
         period: asked.period,
         from: range.from,
         to: range.to,
+        empty: series::answer::empty(&request).value,
         points,
         plan: plan.into_iter().map(step).collect(),
     }))
+}
+
+fn too_many_points(points: usize) -> Problem {
+    Problem::invalid(format!(
+        "the series has {points} points over all groups, more than {MAX_GROUPED_POINTS}"
+    ))
+    .hint("ask a shorter range, a longer period or fewer dimensions, or filter")
 }
 
 fn series_point(by: &[String], bucket: Timestamp, group: Vec<String>, point: Point) -> SeriesPoint {
@@ -191,6 +203,9 @@ async fn ask(
     definitions: &ClientCatalog,
     request: &Request<'_>,
 ) -> Result<Answer, Problem> {
+    let readable = |code: &str| definitions.placed.get(code).map(|placed| &placed.readable);
+    filters::check(request.kpi, request.filter, readable)
+        .map_err(|wrong| Problem::invalid(wrong.detail).hint(wrong.hint))?;
     let answer = answer::ask(database, client, definitions, request).await;
     answer.map_err(problem)
 }

@@ -25,6 +25,8 @@ pub(crate) struct SeriesQuery {
     pub(crate) to: Timestamp,
     pub(crate) filter: Filters,
     pub(crate) by: Vec<String>,
+    /// Whether buckets in which no fact counts have a point too.
+    pub(crate) fill_gaps: bool,
 }
 
 pub(crate) fn value(pairs: &[(String, String)]) -> Result<ValueQuery, Problem> {
@@ -58,6 +60,7 @@ pub(crate) fn series(pairs: &[(String, String)]) -> Result<SeriesQuery, Problem>
             "`by` takes up to {MAX_FILTERS} different dimensions"
         )));
     }
+    let fill_gaps = gaps(pairs.take("gaps"))?;
     Pairs::finish(&pairs.rest)?;
     Ok(SeriesQuery {
         period,
@@ -65,7 +68,18 @@ pub(crate) fn series(pairs: &[(String, String)]) -> Result<SeriesQuery, Problem>
         to,
         filter: pairs.filter,
         by,
+        fill_gaps,
     })
+}
+
+fn gaps(value: Option<&str>) -> Result<bool, Problem> {
+    match value {
+        None => Ok(false),
+        Some("fill") => Ok(true),
+        Some(other) => {
+            Err(Problem::malformed(format!("`gaps` is {other:?}")).hint("write gaps=fill, or leave the parameter out"))
+        }
+    }
 }
 
 /// A query string's pairs, each taken once. What is left over is refused, because a misspelt parameter would silently ask
@@ -84,7 +98,10 @@ impl<'a> Pairs<'a> {
                 rest.push((name.as_str(), value.as_str()));
                 continue;
             };
-            filter.entry(dimension.to_owned()).or_default().extend(listed(value));
+            filter
+                .entry(dimension.to_owned())
+                .or_default()
+                .extend(listed(name, value)?);
         }
         if filter.len() > MAX_FILTERS || filter.values().any(|values| values.len() > MAX_FILTER_VALUES) {
             return Err(Problem::malformed(format!(
@@ -122,20 +139,35 @@ impl<'a> Pairs<'a> {
     }
 }
 
-/// The values of a list: separated by commas. A value's own comma, and its own backslash, follow a backslash.
-fn listed(list: &str) -> Vec<String> {
+/// The values of a list: separated by commas. A value's own comma, and its own backslash, follow a backslash. One before anything else is refused: it would be
+/// dropped, and another value asked for.
+fn listed(name: &str, list: &str) -> Result<Vec<String>, Problem> {
     let (mut values, mut value) = (Vec::new(), String::new());
     let mut characters = list.chars();
     while let Some(character) = characters.next() {
         match character {
             ',' => values.push(std::mem::take(&mut value)),
-            // A last backslash stands for itself.
-            '\\' => value.push(characters.next().unwrap_or('\\')),
+            '\\' => match characters.next() {
+                Some(own @ (',' | '\\')) => value.push(own),
+                // A last backslash stands for itself.
+                None => value.push('\\'),
+                Some(_) => return Err(single_backslash(name, list)),
+            },
             other => value.push(other),
         }
     }
     values.push(value);
-    values
+    Ok(values)
+}
+
+fn single_backslash(name: &str, list: &str) -> Problem {
+    let doubled = list.replace('\\', r"\\");
+    Problem::malformed(format!(
+        "{name:?} has a single backslash, which stands before a comma of a value"
+    ))
+    .hint(format!(
+        "a value's own backslash is written twice: did you mean {name}={doubled}?"
+    ))
 }
 
 #[cfg(test)]
@@ -174,8 +206,10 @@ mod tests {
             ("", &[""]),
         ];
         for (list, values) in cases {
-            assert_eq!(listed(list), values, "{list}");
+            assert_eq!(listed("filter[a]", list).unwrap(), values, "{list}");
         }
+        let refused = listed("filter[a]", r"C:\temp").unwrap_err();
+        assert!(refused.hint.unwrap().contains(r"filter[a]=C:\\temp"));
     }
 
     #[test]
@@ -194,6 +228,7 @@ mod tests {
             ),
             (format!("period=day&{range}&orign=ORD"), "orign"),
             (format!("period=day&{range}&by=a,a"), "different"),
+            (format!("period=day&{range}&gaps=zero"), "gaps"),
         ];
         for (text, named) in cases {
             let problem = series(&pairs(&text)).unwrap_err();

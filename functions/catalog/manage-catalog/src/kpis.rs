@@ -1,12 +1,12 @@
 //! The routes of KPIs: create, replace, read, list.
 
 use anyhow::Context as _;
-use api::catalog::{Kpi, Kpis};
+use api::catalog::{Hint, Kpi, Kpis};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use catalog::KpiDefinition;
+use catalog::{Catalog, KpiDefinition};
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
 use platform::versions::{etag, expected_version};
@@ -28,13 +28,28 @@ pub(crate) async fn create(
         .context("create KPI")?;
     let version = version(written, WHAT, &code)?;
     let location = [(header::LOCATION, format!("/v1/kpis/{code}"))];
-    Ok((
-        StatusCode::CREATED,
-        etag(version),
-        location,
-        Json(Kpi { definition, version }),
-    )
-        .into_response())
+    let known = context.definitions(caller.client).await?;
+    let body = Kpi {
+        definition,
+        version,
+        hints: known
+            .catalog
+            .kpi(&code)
+            .map_or_else(Vec::new, |kpi| hints(kpi, &known.catalog)),
+    };
+    Ok((StatusCode::CREATED, etag(version), location, Json(body)).into_response())
+}
+
+fn hints(kpi: &catalog::Kpi, catalog: &Catalog) -> Vec<Hint> {
+    let hints = kpi.hints(catalog).into_iter();
+    hints
+        .map(|hint| Hint {
+            pointer: hint.pointer,
+            detail: hint.message,
+            hint: hint.hint,
+            span: hint.span.map(|span| [span.start, span.end]),
+        })
+        .collect()
 }
 
 pub(crate) async fn list(
@@ -49,6 +64,7 @@ pub(crate) async fn list(
         .map(|kpi| Kpi {
             definition: kpi.definition.clone(),
             version: version(kpi.code()),
+            hints: Vec::new(),
         })
         .collect();
     Ok(Json(Kpis { kpis }))
@@ -70,6 +86,7 @@ pub(crate) async fn read(
         Json(Kpi {
             definition: kpi.definition.clone(),
             version,
+            hints: Vec::new(),
         }),
     )
         .into_response())
@@ -96,11 +113,13 @@ pub(crate) async fn replace(
         .await
         .context("replace KPI")?;
     let version = version(written, WHAT, &code)?;
+    let hints = hints(&kpi, &known.catalog);
     Ok((
         etag(version),
         Json(Kpi {
             definition: kpi.definition,
             version,
+            hints,
         }),
     )
         .into_response())

@@ -1,0 +1,194 @@
+//! What a formula does that its author may not expect. Nothing of it is wrong, so it is told beside the definition and refuses nothing.
+
+use crate::diagnostic::{Diagnostic, quoted};
+use crate::measure::Aggregate;
+use crate::parser::parse;
+use crate::resolve::literal;
+use crate::tree::{Arithmetic, BinaryOperator, Call, Comparison, Expr, Node, UnaryOperator};
+use crate::value::{Attribute, AttributeType, Entities, Value};
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+/// What is worth knowing of a KPI formula that compiles, in the order of the text: sums that are missing where they are added up, and
+/// conditions that leave out facts without a value. Each has a span and a hint as a mistake has.
+#[must_use]
+pub fn advise(source: &str, entities: &dyn Entities) -> Vec<Diagnostic> {
+    let mut adviser = Adviser {
+        entities,
+        told: BTreeSet::new(),
+        advice: Vec::new(),
+    };
+    adviser.number(&parse(source).tree);
+    adviser.advice.sort_by_key(|advice| advice.span.start);
+    adviser.advice
+}
+
+struct Adviser<'a> {
+    entities: &'a dyn Entities,
+    /// What was told already; once is enough.
+    told: BTreeSet<String>,
+    advice: Vec<Diagnostic>,
+}
+
+impl Adviser<'_> {
+    /// Looks at an expression over measures.
+    fn number(&mut self, expr: &Expr) {
+        match &expr.node {
+            Node::Call(call) => self.filter(call),
+            Node::Binary(BinaryOperator::Arithmetic(Arithmetic::Add | Arithmetic::Subtract), ..) => {
+                let mut terms = Vec::new();
+                flatten(expr, &mut terms);
+                self.sums(&terms);
+                terms.into_iter().for_each(|term| self.number(term));
+            }
+            Node::Binary(_, left, right) => {
+                self.number(left);
+                self.number(right);
+            }
+            Node::Unary(_, operand) | Node::In { operand, .. } => self.number(operand),
+            Node::Function(_, arguments) => arguments.iter().for_each(|argument| self.number(argument)),
+            Node::Error | Node::Number(_) | Node::Text(_) | Node::Boolean(_) | Node::Name(_) | Node::Path(..) => {}
+        }
+    }
+
+    /// Sums that are added to what other facts give: where one has no facts, the whole has no value.
+    fn sums(&mut self, terms: &[&Expr]) {
+        let calls: Vec<&Call> = terms.iter().flat_map(|term| calls_of(term)).collect();
+        let reading = terms.iter().filter(|term| !calls_of(term).is_empty()).count();
+        let Some(first) = calls.first().filter(|_| reading > 1) else {
+            return;
+        };
+        let same_facts = calls.iter().all(|call| facts_of(call) == facts_of(first));
+        for (sum, span) in terms.iter().flat_map(|term| sums_of(term)) {
+            let sure = same_facts && self.attribute(sum).is_some_and(|attribute| attribute.required);
+            let text = sum.to_string();
+            if sure || calls.iter().all(|call| call.to_string() == text) || !self.told.insert(text.clone()) {
+                continue;
+            }
+            let message = format!(
+                "where {} has no facts it has no value, and then nor has what it is added to",
+                quoted(&text)
+            );
+            let hint = format!("to count nothing as 0 write COALESCE({text}, 0)");
+            self.advice
+                .push(Diagnostic::new(span, "empty-sum", message).with_hint(hint));
+        }
+    }
+
+    fn attribute(&self, call: &Call) -> Option<&Attribute> {
+        let name = &call.attribute.as_ref()?.name;
+        let attributes = self.entities.attributes(&call.entity.name)?;
+        attributes.iter().find(|attribute| attribute.name == *name)
+    }
+
+    fn filter(&mut self, call: &Call) {
+        if let (Some(filter), Some(attributes)) = (&call.filter, self.entities.attributes(&call.entity.name)) {
+            let attributes = attributes.to_vec();
+            self.condition(filter, false, &attributes);
+        }
+    }
+
+    /// Looks at a condition, which is `turned` by a `NOT` before it.
+    fn condition(&mut self, expr: &Expr, turned: bool, attributes: &[Attribute]) {
+        match &expr.node {
+            Node::Unary(UnaryOperator::Not, operand) => self.condition(operand, !turned, attributes),
+            Node::Binary(BinaryOperator::And | BinaryOperator::Or, left, right) => {
+                self.condition(left, turned, attributes);
+                self.condition(right, turned, attributes);
+            }
+            Node::Binary(BinaryOperator::Compare(operator), left, right) => {
+                let unequal = if turned {
+                    Comparison::Equal
+                } else {
+                    Comparison::NotEqual
+                };
+                if *operator == unequal {
+                    self.left_out(expr, left, std::slice::from_ref(right), attributes);
+                }
+            }
+            Node::In {
+                operand,
+                items,
+                negated,
+            } if *negated != turned => self.left_out(expr, operand, items, attributes),
+            _ => {}
+        }
+    }
+
+    /// An attribute that must differ from values: a fact without one does not pass.
+    fn left_out(&mut self, condition: &Expr, operand: &Expr, items: &[Expr], attributes: &[Attribute]) {
+        let Node::Name(name) = &operand.node else { return };
+        let Some(attribute) = attributes.iter().find(|attribute| attribute.name == *name) else {
+            return;
+        };
+        let Some(values) = items.iter().map(literal).collect::<Option<Vec<Value>>>() else {
+            return;
+        };
+        let asks_for_missing = values.contains(&Value::Text(String::new()));
+        if attribute.required || asks_for_missing || !self.told.insert(name.clone()) {
+            return;
+        }
+        let message = format!("facts without a value of {} are not counted", quoted(name));
+        let instead = format!("COALESCE({name}, {})", stand_in(attribute.kind, &values));
+        let written = condition.to_string().replacen(name.as_str(), &instead, 1);
+        let advice = Diagnostic::new(condition.span.clone(), "missing-not-counted", message);
+        self.advice
+            .push(advice.with_hint(format!("to count them too write {written}")));
+    }
+}
+
+/// The terms of a sum.
+fn flatten<'e>(expr: &'e Expr, terms: &mut Vec<&'e Expr>) {
+    match &expr.node {
+        Node::Binary(BinaryOperator::Arithmetic(Arithmetic::Add | Arithmetic::Subtract), left, right) => {
+            flatten(left, terms);
+            flatten(right, terms);
+        }
+        Node::Unary(UnaryOperator::Negate, operand) => flatten(operand, terms),
+        _ => terms.push(expr),
+    }
+}
+
+/// The aggregates of an expression.
+fn calls_of(expr: &Expr) -> Vec<&Call> {
+    match &expr.node {
+        Node::Call(call) => vec![call],
+        Node::Unary(_, operand) => calls_of(operand),
+        Node::Binary(_, left, right) => [calls_of(left), calls_of(right)].concat(),
+        Node::In { operand, .. } => calls_of(operand),
+        Node::Function(_, arguments) => arguments.iter().flat_map(calls_of).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The sums that a term is a multiple of. What is divided is a rate, which rightly has no value without facts, and a function may give one.
+fn sums_of(term: &Expr) -> Vec<(&Call, Range<usize>)> {
+    match &term.node {
+        Node::Call(call) if call.aggregate == Aggregate::Sum => vec![(call, term.span.clone())],
+        Node::Unary(UnaryOperator::Negate, operand) => sums_of(operand),
+        Node::Binary(BinaryOperator::Arithmetic(Arithmetic::Multiply), left, right) => {
+            [sums_of(left), sums_of(right)].concat()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Which facts an aggregate reads.
+fn facts_of(call: &Call) -> (&str, Option<String>) {
+    (&call.entity.name, call.filter.as_ref().map(ToString::to_string))
+}
+
+/// A literal of a type that is none of the values.
+fn stand_in(kind: AttributeType, values: &[Value]) -> String {
+    match kind {
+        AttributeType::Text => "''".to_owned(),
+        AttributeType::Boolean => Value::Boolean(values.contains(&Value::Boolean(false))).to_string(),
+        AttributeType::Integer | AttributeType::Decimal => {
+            let free = (0_i64..).find(|number| !values.contains(&Value::Integer(*number)));
+            free.unwrap_or_default().to_string()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

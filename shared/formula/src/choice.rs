@@ -1,0 +1,107 @@
+//! `IF` and conditions over the values of measures.
+//!
+//! Logic is three-valued as in [`Scalar`](crate::Scalar): a comparison with no value is unknown, and what is unknown is not true.
+
+use crate::finish::Finish;
+use crate::tree::Comparison;
+use rust_decimal::Decimal;
+
+/// One of two numbers, by a condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// What decides.
+    pub condition: Condition,
+    /// The number where the condition is true.
+    pub then: Finish,
+    /// The number where it is false or unknown; without one there is no value.
+    pub otherwise: Option<Finish>,
+}
+
+/// A condition over measures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// `TRUE` or `FALSE`.
+    Constant(bool),
+    /// A comparison of two numbers.
+    Compare(Comparison, Finish, Finish),
+    /// Whether a number is one of a list, or none of it when negated.
+    In {
+        /// What is looked for.
+        operand: Finish,
+        /// Where it is looked for.
+        items: Vec<Decimal>,
+        /// Whether the answer is turned around.
+        negated: bool,
+    },
+    /// The opposite.
+    Not(Box<Condition>),
+    /// Both.
+    And(Box<Condition>, Box<Condition>),
+    /// Either.
+    Or(Box<Condition>, Box<Condition>),
+}
+
+impl Choice {
+    pub(crate) fn evaluate(&self, values: &[Option<Decimal>]) -> Option<Decimal> {
+        if self.condition.evaluate(values) == Some(true) {
+            return self.then.evaluate(values);
+        }
+        self.otherwise.as_ref().and_then(|otherwise| otherwise.evaluate(values))
+    }
+}
+
+impl Condition {
+    /// True, false, or unknown because a number has no value.
+    #[must_use]
+    pub fn evaluate(&self, values: &[Option<Decimal>]) -> Option<bool> {
+        match self {
+            Condition::Constant(truth) => Some(*truth),
+            Condition::Compare(operator, left, right) => {
+                let (left, right) = (left.evaluate(values)?, right.evaluate(values)?);
+                Some(operator.holds(left.cmp(&right)))
+            }
+            Condition::In {
+                operand,
+                items,
+                negated,
+            } => Some(items.contains(&operand.evaluate(values)?) != *negated),
+            Condition::Not(operand) => operand.evaluate(values).map(|truth| !truth),
+            Condition::And(left, right) => decided(false, left.evaluate(values), right.evaluate(values)),
+            Condition::Or(left, right) => decided(true, left.evaluate(values), right.evaluate(values)),
+        }
+    }
+}
+
+/// `AND` and `OR`: one side that is `decisive` decides; otherwise an unknown side leaves the answer unknown.
+pub(crate) fn decided(decisive: bool, left: Option<bool>, right: Option<bool>) -> Option<bool> {
+    match (left, right) {
+        (Some(truth), _) | (_, Some(truth)) if truth == decisive => Some(decisive),
+        (Some(_), Some(_)) => Some(!decisive),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn logic_over_numbers_has_three_values() {
+        let (yes, no, unknown) = (Some(true), Some(false), None);
+        for (left, right, and, or) in [
+            (yes, yes, yes, yes),
+            (yes, no, no, yes),
+            (no, yes, no, yes),
+            (no, no, no, no),
+            (unknown, yes, unknown, yes),
+            (yes, unknown, unknown, yes),
+            (unknown, no, no, unknown),
+            (no, unknown, no, unknown),
+            (unknown, unknown, unknown, unknown),
+        ] {
+            assert_eq!(decided(false, left, right), and, "{left:?} AND {right:?}");
+            assert_eq!(decided(true, left, right), or, "{left:?} OR {right:?}");
+        }
+    }
+}

@@ -9,6 +9,8 @@ use route::{Access, Answer, Method, Parameter, Route};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::numbers::{Figure, figure_schema};
+
 const CODE: Parameter = Parameter::path("code", "Code of the KPI.");
 
 const PERIOD: Parameter =
@@ -17,6 +19,11 @@ const PERIOD: Parameter =
 const FILTER: Parameter = Parameter::query(
     "filter[DIMENSION]",
     r"Values of a dimension that count, separated by commas: `filter[origin]=ORD,LAX`. A value's own comma is written `\,`.",
+);
+
+const NUMBERS: Parameter = Parameter::query(
+    "numbers",
+    "`shortest`, which it is when absent, or `text`: every value as a text with all its digits.",
 );
 
 /// All routes of this area.
@@ -35,6 +42,7 @@ pub static READ_VALUE: Route = Route {
         PERIOD,
         Parameter::query("at", "An instant inside the bucket; now when absent."),
         FILTER,
+        NUMBERS,
     ],
     request: None,
     answer: Answer::ok::<KpiValue>(),
@@ -55,6 +63,7 @@ pub static READ_SERIES: Route = Route {
         Parameter::query("to", "RFC 3339, outside the range; widened to whole buckets.").required(),
         Parameter::query("by", "Dimensions to split by, separated by commas."),
         FILTER,
+        NUMBERS,
     ],
     request: None,
     answer: Answer::ok::<Series>(),
@@ -78,7 +87,8 @@ pub struct KpiValue {
     #[schema(value_type = String, format = DateTime)]
     pub to: Timestamp,
     /// The value; null where the formula has none, as in a division by zero.
-    pub value: Option<f64>,
+    #[schema(schema_with = figure_schema)]
+    pub value: Option<Figure>,
     /// Facts that it is made of.
     pub facts: i64,
     /// Whether the bucket's end is still to come.
@@ -118,7 +128,8 @@ pub struct SeriesPoint {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub group: BTreeMap<String, String>,
     /// The value; null where the formula has none.
-    pub value: Option<f64>,
+    #[schema(schema_with = figure_schema)]
+    pub value: Option<Figure>,
     /// Facts that it is made of.
     pub facts: i64,
 }

@@ -13,13 +13,12 @@ use axum::http::StatusCode;
 use axum::{Json, Router};
 use catalog::{Kpi, Level};
 use database::{Database, Timeouts};
-use jiff::Timestamp;
 use platform::extract::{Authorized, Path, Query};
 use platform::http::Routes;
 use platform::{Problem, clock};
 use records::definitions::ClientCatalog;
 use series::plan::{Filter, MAX_GROUPED_POINTS, MAX_POINTS};
-use series::{Point, Range, Request};
+use series::{Range, Request};
 use uuid::Uuid;
 
 /// Less than the 29 s that the template and API Gateway allow, so that an error can still be answered.
@@ -95,7 +94,7 @@ async fn value(
     let point = answer
         .points
         .get(&(from, Vec::new()))
-        .copied()
+        .cloned()
         .unwrap_or_else(|| series::answer::empty(&request));
     Ok(Json(KpiValue {
         kpi: code,
@@ -104,7 +103,7 @@ async fn value(
         period: asked.period,
         from,
         to: range.to,
-        value: point.value,
+        value: asked.numbers.figure(point.value),
         facts: point.facts,
         open: range.to > now,
     }))
@@ -149,7 +148,12 @@ async fn series(
     }
     let points = points
         .into_iter()
-        .map(|((bucket, group), point)| series_point(&asked.by, bucket, group, point))
+        .map(|((bucket, group), point)| SeriesPoint {
+            bucket,
+            group: asked.by.iter().cloned().zip(group).collect(),
+            value: asked.numbers.figure(point.value),
+            facts: point.facts,
+        })
         .collect();
     Ok(Json(Series {
         kpi: code,
@@ -161,15 +165,6 @@ async fn series(
         points,
         plan: plan.into_iter().map(step).collect(),
     }))
-}
-
-fn series_point(by: &[String], bucket: Timestamp, group: Vec<String>, point: Point) -> SeriesPoint {
-    SeriesPoint {
-        bucket,
-        group: by.iter().cloned().zip(group).collect(),
-        value: point.value,
-        facts: point.facts,
-    }
 }
 
 fn kpi<'a>(definitions: &'a ClientCatalog, code: &str) -> Result<&'a Kpi, Problem> {

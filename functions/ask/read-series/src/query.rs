@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use api::numbers::NumberForm;
 use catalog::Level;
 use jiff::Timestamp;
 use platform::Problem;
@@ -15,6 +16,7 @@ pub(crate) struct ValueQuery {
     pub(crate) period: Level,
     pub(crate) at: Option<Timestamp>,
     pub(crate) filter: Filters,
+    pub(crate) numbers: NumberForm,
 }
 
 /// What `/series` asks.
@@ -25,6 +27,7 @@ pub(crate) struct SeriesQuery {
     pub(crate) to: Timestamp,
     pub(crate) filter: Filters,
     pub(crate) by: Vec<String>,
+    pub(crate) numbers: NumberForm,
 }
 
 pub(crate) fn value(pairs: &[(String, String)]) -> Result<ValueQuery, Problem> {
@@ -32,6 +35,7 @@ pub(crate) fn value(pairs: &[(String, String)]) -> Result<ValueQuery, Problem> {
     let query = ValueQuery {
         period: period(pairs.required("period")?)?,
         at: pairs.time("at")?,
+        numbers: pairs.numbers()?,
         filter: pairs.filter,
     };
     Pairs::finish(&pairs.rest)?;
@@ -58,6 +62,7 @@ pub(crate) fn series(pairs: &[(String, String)]) -> Result<SeriesQuery, Problem>
             "`by` takes up to {MAX_FILTERS} different dimensions"
         )));
     }
+    let numbers = pairs.numbers()?;
     Pairs::finish(&pairs.rest)?;
     Ok(SeriesQuery {
         period,
@@ -65,6 +70,7 @@ pub(crate) fn series(pairs: &[(String, String)]) -> Result<SeriesQuery, Problem>
         to,
         filter: pairs.filter,
         by,
+        numbers,
     })
 }
 
@@ -111,6 +117,14 @@ impl<'a> Pairs<'a> {
                 .hint("such as 2026-01-01T00:00:00Z; a + in an offset is written %2B")
         })?;
         Ok(Some(parsed))
+    }
+
+    fn numbers(&mut self) -> Result<NumberForm, Problem> {
+        let Some(name) = self.take("numbers") else {
+            return Ok(NumberForm::default());
+        };
+        NumberForm::named(name)
+            .ok_or_else(|| Problem::malformed(format!("`numbers` is {name:?}, which is neither shortest nor text")))
     }
 
     fn finish(rest: &[(&str, &str)]) -> Result<(), Problem> {
@@ -193,6 +207,7 @@ mod tests {
                 "before",
             ),
             (format!("period=day&{range}&orign=ORD"), "orign"),
+            (format!("period=day&{range}&numbers=float"), "float"),
             (format!("period=day&{range}&by=a,a"), "different"),
         ];
         for (text, named) in cases {

@@ -13,6 +13,7 @@ mod files;
 mod fillings;
 mod health;
 mod keys;
+mod numbers;
 mod oracle;
 mod placement;
 mod places;

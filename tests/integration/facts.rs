@@ -6,9 +6,8 @@ use std::path::Path;
 
 use jiff::{Timestamp, ToSpan as _};
 use local_cloud::cloud::{Cloud, Options};
-use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive as _;
 use serde_json::Value;
+use tests::answers::answered;
 use tests::databases::{TestDatabase, servers};
 
 /// KPIs of the demo, the same in SQL, and which facts they rest on.
@@ -16,15 +15,19 @@ const KPIS: [(&str, &str, &str); 6] = [
     ("FLIGHTS", "count(*)", "true"),
     (
         "ON_TIME_RATE",
-        "(count(*) FILTER (WHERE delay < 15))::numeric / count(*) * 100",
+        "(count(*) FILTER (WHERE delay < 15))::numeric(60, 30) / count(*) * 100",
         "true",
     ),
-    ("AVERAGE_DELAY", "avg(delay)", "true"),
+    (
+        "AVERAGE_DELAY",
+        "sum(delay)::numeric(60, 30) / nullif(count(delay), 0)",
+        "true",
+    ),
     ("LONGEST_DELAY", "max(delay)", "true"),
     ("DISTANCE_FLOWN", "sum(distance)", "true"),
     (
         "ON_TIME_RATE_ORD",
-        "(count(*) FILTER (WHERE delay < 15))::numeric / count(*) * 100",
+        "(count(*) FILTER (WHERE delay < 15))::numeric(60, 30) / count(*) * 100",
         "origin = 'ORD'",
     ),
 ];
@@ -79,11 +82,11 @@ type Buckets = BTreeMap<Timestamp, (Option<f64>, i64)>;
 
 async fn expected(plain: &tokio_postgres::Client, sql: &str, counted: &str, period: &str) -> Buckets {
     let text = format!(
-        "SELECT date_trunc('{period}', time, 'UTC'), ({sql})::numeric, count(*) FROM aviation_data.flight
+        "SELECT date_trunc('{period}', time, 'UTC'), trim_scale(({sql})::numeric)::text, count(*) FROM aviation_data.flight
          WHERE time >= '{FROM}' AND time < '{TO}' AND {counted} GROUP BY 1"
     );
     let rows = plain.query(&text, &[]).await.unwrap();
-    let value = |value: Option<Decimal>| value.and_then(|value| value.round_dp(10).normalize().to_f64());
+    let value = |value: Option<&str>| value.map(|text| answered(text).to_float());
     rows.iter()
         .map(|row| (row.get(0), (value(row.get(1)), row.get(2))))
         .collect()

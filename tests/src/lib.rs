@@ -1,5 +1,6 @@
 //! What the integration tests and the benches share: servers to test against, the running product, and its users.
 
+pub mod answers;
 pub mod dashboard;
 pub mod databases;
 pub mod fake_service;

@@ -9,6 +9,8 @@ use route::{Access, Answer, Method, Parameter, Route};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::numbers::{Figure, figure_schema};
+
 const CODE: Parameter = Parameter::path("code", "Code of the KPI.");
 
 const PERIOD: Parameter =
@@ -17,6 +19,11 @@ const PERIOD: Parameter =
 const FILTER: Parameter = Parameter::query(
     "filter[DIMENSION]",
     r"Values of a dimension that count, separated by commas: `filter[origin]=ORD,LAX`. A value's own comma is written `\,` and its own backslash `\\`; an empty value, as in `filter[origin]=` or `filter[origin]=ORD,`, asks for facts without one.",
+);
+
+const NUMBERS: Parameter = Parameter::query(
+    "numbers",
+    "`shortest`, which it is when absent, or `text`: every value as a text with all its digits.",
 );
 
 /// All routes of this area.
@@ -35,6 +42,7 @@ pub static READ_VALUE: Route = Route {
         PERIOD,
         Parameter::query("at", "An instant inside the bucket; now when absent."),
         FILTER,
+        NUMBERS,
     ],
     request: None,
     answer: Answer::ok::<KpiValue>(),
@@ -59,6 +67,7 @@ pub static READ_SERIES: Route = Route {
             "`fill`: a point for every bucket that has begun, also for those in which no fact counts, in each group that the range has. Without it they are left out.",
         ),
         FILTER,
+        NUMBERS,
     ],
     request: None,
     answer: Answer::ok::<Series>(),
@@ -82,7 +91,8 @@ pub struct KpiValue {
     #[schema(value_type = String, format = DateTime)]
     pub to: Timestamp,
     /// The value; null where the formula has none, as in a division by zero. Where no fact counts it is what `empty` of a series is: 0 for a count.
-    pub value: Option<f64>,
+    #[schema(schema_with = figure_schema)]
+    pub value: Option<Figure>,
     /// Facts that it is made of.
     pub facts: i64,
     /// Whether the bucket's end is still to come.
@@ -109,7 +119,8 @@ pub struct Series {
     #[schema(value_type = String, format = DateTime)]
     pub to: Timestamp,
     /// The value of each bucket that has no point, because none of its facts count: 0 for a count, null for a rate.
-    pub empty: Option<f64>,
+    #[schema(schema_with = figure_schema)]
+    pub empty: Option<Figure>,
     /// Points by bucket, then by group; a bucket in which no fact counts has one only with `gaps=fill`.
     pub points: Vec<SeriesPoint>,
     /// Where the answer was read from.
@@ -126,7 +137,8 @@ pub struct SeriesPoint {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub group: BTreeMap<String, String>,
     /// The value; null where the formula has none.
-    pub value: Option<f64>,
+    #[schema(schema_with = figure_schema)]
+    pub value: Option<Figure>,
     /// Facts that it is made of.
     pub facts: i64,
 }

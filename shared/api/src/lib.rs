@@ -13,6 +13,7 @@ pub mod identity;
 pub mod ingest;
 pub mod licences;
 pub mod live;
+pub mod numbers;
 pub mod openapi;
 pub mod operate;
 

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::key::key_of;
 use crate::layout::{Family, Slot, StateSlot};
+use crate::numeric::SumCell;
 use crate::place::Placed;
 use crate::states::{STATES, state_column};
 
@@ -246,7 +247,7 @@ fn dimension(value: &Value) -> Option<String> {
 /// The states of one attribute as column values, in the order of [`STATES`].
 struct StateCells {
     count: i64,
-    sum: Decimal,
+    sum: SumCell,
     min: Option<Decimal>,
     max: Option<Decimal>,
     first: Option<Vec<Decimal>>,
@@ -258,7 +259,7 @@ impl StateCells {
         let pair = |(time_us, value): (i64, Decimal)| vec![Decimal::from(time_us), value];
         Self {
             count: state.count,
-            sum: state.sum,
+            sum: SumCell(state.sum),
             min: state.min,
             max: state.max,
             first: state.first.map(pair),

@@ -29,6 +29,7 @@ mod mark;
 pub mod migrate;
 pub mod moves;
 pub mod notifications;
+mod numeric;
 mod part;
 pub mod pieces;
 pub mod place;

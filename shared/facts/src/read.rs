@@ -18,16 +18,15 @@ use std::time::Duration;
 use database::{Edition, Error, Session};
 use formula::{AttributeType, Value};
 use jiff::{SignedDuration, Timestamp};
-use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive as _;
 use series::answer::Row;
-use series::{AttributeState, GroupState, Question, Source};
+use series::{AttributeState, GroupState, Question, Source, Sum};
 use tokio::time::Instant;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 use self::parts::{Columns, Scope, apache, community, raw};
 use crate::layout::Layout;
+use crate::numeric::Numeric;
 use crate::volume::Volume;
 
 /// Most branches of one statement. A publisher with 20 relations at three levels, each asked with five combinations of dimensions and filters, has 300.
@@ -402,7 +401,7 @@ impl Statement {
 
 fn decode(question: &Question, row: &tokio_postgres::Row) -> Result<Row, Error> {
     let texts: Vec<Option<String>> = row.try_get("dimensions")?;
-    let numbers: Vec<Option<Decimal>> = row.try_get("states")?;
+    let numbers: Vec<Option<Numeric>> = row.try_get("states")?;
     let dimensions = question
         .dimensions
         .iter()
@@ -417,7 +416,11 @@ fn decode(question: &Question, row: &tokio_postgres::Row) -> Result<Row, Error> 
             text.map_or(Ok(Value::Null), |text| value_of(kind, text))
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let attributes = numbers.chunks_exact(8).map(attribute_state).collect();
+    let attributes = numbers.chunks_exact(8).map(attribute_state).collect::<Option<_>>();
+    let attributes = attributes.ok_or_else(|| Error::Stored {
+        place: format!("rollups of {}", question.entity.code()),
+        cause: "a state is no number that facts can have".to_owned(),
+    })?;
     Ok(Row {
         bucket: row.try_get("bucket")?,
         dimensions,
@@ -428,16 +431,21 @@ fn decode(question: &Question, row: &tokio_postgres::Row) -> Result<Row, Error> 
     })
 }
 
-fn attribute_state(numbers: &[Option<Decimal>]) -> AttributeState {
-    let pair = |at: usize| numbers[at].and_then(|time| time.to_i64()).zip(numbers[at + 1]);
-    AttributeState {
-        count: numbers[0].and_then(|count| count.to_i64()).unwrap_or(0),
-        sum: numbers[1].unwrap_or_default(),
-        min: numbers[2],
-        max: numbers[3],
-        first: pair(4),
-        last: pair(6),
-    }
+/// The state of an attribute; none when one of its numbers is beyond those of facts and their sums.
+fn attribute_state(numbers: &[Option<Numeric>]) -> Option<AttributeState> {
+    let value = |at: usize| numbers[at].map_or(Some(None), |number| number.decimal().map(Some));
+    let pair = |at: usize| {
+        let time = numbers[at].map_or(Some(None), |number| number.integer().map(Some))?;
+        Some(time.zip(value(at + 1)?))
+    };
+    Some(AttributeState {
+        count: numbers[0].map_or(Some(0), Numeric::integer)?,
+        sum: numbers[1].map_or(Some(Sum::default()), Numeric::sum)?,
+        min: value(2)?,
+        max: value(3)?,
+        first: pair(4)?,
+        last: pair(6)?,
+    })
 }
 
 /// A dimension's text as the server writes it, back to a value.

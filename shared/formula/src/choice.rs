@@ -3,6 +3,7 @@
 //! Logic is three-valued as in [`Scalar`](crate::Scalar): a comparison with no value is unknown, and what is unknown is not true.
 
 use crate::finish::Finish;
+use crate::number::Number;
 use crate::tree::Comparison;
 use rust_decimal::Decimal;
 
@@ -42,7 +43,7 @@ pub enum Condition {
 }
 
 impl Choice {
-    pub(crate) fn evaluate(&self, values: &[Option<Decimal>]) -> Option<Decimal> {
+    pub(crate) fn evaluate(&self, values: &[Option<Number>]) -> Option<Number> {
         if self.condition.evaluate(values) == Some(true) {
             return self.then.evaluate(values);
         }
@@ -53,7 +54,7 @@ impl Choice {
 impl Condition {
     /// True, false, or unknown because a number has no value.
     #[must_use]
-    pub fn evaluate(&self, values: &[Option<Decimal>]) -> Option<bool> {
+    pub fn evaluate(&self, values: &[Option<Number>]) -> Option<bool> {
         match self {
             Condition::Constant(truth) => Some(*truth),
             Condition::Compare(operator, left, right) => {
@@ -64,7 +65,10 @@ impl Condition {
                 operand,
                 items,
                 negated,
-            } => Some(items.contains(&operand.evaluate(values)?) != *negated),
+            } => {
+                let number = operand.evaluate(values)?;
+                Some(items.iter().any(|item| Number::from(*item) == number) != *negated)
+            }
             Condition::Not(operand) => operand.evaluate(values).map(|truth| !truth),
             Condition::And(left, right) => decided(false, left.evaluate(values), right.evaluate(values)),
             Condition::Or(left, right) => decided(true, left.evaluate(values), right.evaluate(values)),

@@ -1,6 +1,7 @@
 //! The finishing expression: exact arithmetic over the values of measures.
 
 use crate::choice::Choice;
+use crate::number::Number;
 use crate::tree::Arithmetic;
 use rust_decimal::Decimal;
 
@@ -22,16 +23,16 @@ pub enum Finish {
 }
 
 impl Finish {
-    /// The value, or none if an operand has none, a divisor is zero, or a result does not fit a decimal. `COALESCE` and `IF` go on
-    /// where an operand has none.
+    /// The value, or none if an operand has none, a divisor is zero, or a result is beyond [`MAX_POWER`](crate::MAX_POWER). `COALESCE` and `IF`
+    /// go on where an operand has none.
     #[must_use]
-    pub fn evaluate(&self, values: &[Option<Decimal>]) -> Option<Decimal> {
+    pub fn evaluate(&self, values: &[Option<Number>]) -> Option<Number> {
         match self {
-            Finish::Number(number) => Some(*number),
-            Finish::Measure(index) => values.get(*index).copied().flatten(),
-            Finish::Negate(operand) => operand.evaluate(values).map(|value| -value),
+            Finish::Number(number) => Some(Number::from(*number)),
+            Finish::Measure(index) => values.get(*index).cloned().flatten(),
+            Finish::Negate(operand) => operand.evaluate(values).map(|value| value.negated()),
             Finish::Calculate(operator, left, right) => {
-                calculate(*operator, left.evaluate(values)?, right.evaluate(values)?)
+                left.evaluate(values)?.calculate(*operator, &right.evaluate(values)?)
             }
             Finish::Coalesce(operands) => operands.iter().find_map(|operand| operand.evaluate(values)),
             Finish::If(choice) => choice.evaluate(values),
@@ -60,13 +61,33 @@ impl Finish {
     }
 }
 
-/// Checked decimal arithmetic.
+/// Arithmetic of a row: exact where the result has at most 28 digits, before the point and after it, else rounded to them, half to even. None when the
+/// divisor is zero or there are more before the point.
 pub(crate) fn calculate(operator: Arithmetic, left: Decimal, right: Decimal) -> Option<Decimal> {
+    exactly(operator, left, right).or_else(|| {
+        let result = Number::from(left).calculate(operator, &Number::from(right))?;
+        result.to_decimal()
+    })
+}
+
+/// The result when it is exact at first go, as it nearly always is: the library gives up places where digits don't fit, and that shows.
+fn exactly(operator: Arithmetic, left: Decimal, right: Decimal) -> Option<Decimal> {
     match operator {
-        Arithmetic::Add => left.checked_add(right),
-        Arithmetic::Subtract => left.checked_sub(right),
-        Arithmetic::Multiply => left.checked_mul(right),
-        Arithmetic::Divide => left.checked_div(right),
+        Arithmetic::Add | Arithmetic::Subtract => {
+            let result = match operator {
+                Arithmetic::Add => left.checked_add(right)?,
+                _ => left.checked_sub(right)?,
+            };
+            (result.scale() == left.scale().max(right.scale())).then_some(result)
+        }
+        Arithmetic::Multiply => {
+            let result = left.checked_mul(right)?;
+            (result.scale() == left.scale() + right.scale()).then_some(result)
+        }
+        Arithmetic::Divide => {
+            let result = left.checked_div(right)?;
+            (exactly(Arithmetic::Multiply, result, right)? == left).then_some(result)
+        }
     }
 }
 
@@ -77,8 +98,67 @@ mod tests {
     use crate::fixtures::{arithmetic, entities};
     use proptest::prelude::*;
 
+    fn number(text: &str) -> Number {
+        text.parse().unwrap()
+    }
+
     fn decimal(text: &str) -> Decimal {
         Decimal::from_str_exact(text).unwrap()
+    }
+
+    #[test]
+    fn arithmetic_of_rows_is_exact_or_rounded_to_28_digits() {
+        use Arithmetic::{Add, Divide, Multiply, Subtract};
+        let cases = [
+            (Add, "0.1", "0.2", Some("0.3")),
+            (
+                Add,
+                "9999999999999999999999999999",
+                "0.1",
+                Some("9999999999999999999999999999"),
+            ),
+            (
+                Add,
+                "999999999999999999999999999.5",
+                "0.01",
+                Some("999999999999999999999999999.5"),
+            ),
+            (
+                Subtract,
+                "1",
+                "0.0000000000000000000000000001",
+                Some("0.9999999999999999999999999999"),
+            ),
+            (
+                Multiply,
+                "1.00000000000001",
+                "1.00000000000001",
+                Some("1.0000000000000200000000000001"),
+            ),
+            (
+                Multiply,
+                "0.00000000000001",
+                "0.00000000000001",
+                Some("0.0000000000000000000000000001"),
+            ),
+            (Multiply, "0.000000000000001", "0.00000000000001", Some("0")),
+            (Divide, "1", "3", Some("0.3333333333333333333333333333")),
+            (Divide, "2", "3", Some("0.6666666666666666666666666667")),
+            (Divide, "20000000000", "3", Some("6666666666.666666666666666667")),
+            (Divide, "1", "1e-20", Some("100000000000000000000")),
+            (Divide, "1", "0", None),
+            (
+                Multiply,
+                "100000000000000",
+                "100000000000000",
+                Some("10000000000000000000000000000"),
+            ),
+        ];
+        for (operator, left, right, expected) in cases {
+            let right = Decimal::from_scientific(right).unwrap_or_else(|_| decimal(right));
+            let result = calculate(operator, decimal(left), right).map(|result| result.normalize());
+            assert_eq!(result, expected.map(decimal), "{left} {operator} {right}");
+        }
     }
 
     #[test]
@@ -190,25 +270,31 @@ mod tests {
                 None,
             ),
             (
-                "overflow",
+                "a product beyond 28 digits",
                 "SUM(Flight.delay) * SUM(Flight.delay)",
                 &["79228162514264337593543950335"],
-                None,
+                Some("6277101735386680763835789423049210091073826769276946612225"),
             ),
             (
-                "negative overflow",
-                "-SUM(Flight.delay) - 1",
+                "a difference beyond 28 digits",
+                "-SUM(Flight.delay) - 0.0000000000000000000000000001",
                 &["79228162514264337593543950335"],
+                Some("-79228162514264337593543950335.0000000000000000000000000001"),
+            ),
+            (
+                "a product beyond all numbers",
+                "SUM(Flight.delay) * SUM(Flight.delay) * SUM(Flight.delay) * SUM(Flight.delay) * SUM(Flight.delay)",
+                &["1e75"],
                 None,
             ),
         ];
         for (name, source, values, expected) in cases {
             let formula = crate::compile(source, &entities()).unwrap();
-            let values: Vec<Option<Decimal>> = values
+            let values: Vec<Option<Number>> = values
                 .iter()
-                .map(|text| (!text.is_empty()).then(|| decimal(text)))
+                .map(|text| (!text.is_empty()).then(|| number(text)))
                 .collect();
-            assert_eq!(formula.finish(&values), expected.map(decimal), "{name}");
+            assert_eq!(formula.finish(&values), expected.map(number), "{name}");
         }
     }
 
@@ -231,12 +317,12 @@ mod tests {
         })
     }
 
-    fn values() -> impl Strategy<Value = Vec<Option<Decimal>>> {
+    fn values() -> impl Strategy<Value = Vec<Option<Number>>> {
         let small = (-1000_i64..1000).prop_map(Decimal::from);
         let any_size = (any::<i64>(), 0_u32..10).prop_map(|(digits, scale)| Decimal::new(digits, scale));
         let extreme = prop_oneof![Just(Decimal::MAX), Just(Decimal::MIN), Just(Decimal::new(1, 28))];
         proptest::collection::vec(
-            proptest::option::weighted(0.9, prop_oneof![small, any_size, extreme]),
+            proptest::option::weighted(0.9, prop_oneof![small, any_size, extreme].prop_map(Number::from)),
             MEASURES,
         )
     }
@@ -274,7 +360,7 @@ mod tests {
 
         #[test]
         fn the_order_of_measures_does_not_matter(finish in finishes(), values in values()) {
-            let backwards: Vec<Option<Decimal>> = values.iter().rev().copied().collect();
+            let backwards: Vec<Option<Number>> = values.iter().rev().cloned().collect();
             prop_assert_eq!(finish.evaluate(&values), renumbered(&finish).evaluate(&backwards));
         }
 
@@ -302,7 +388,8 @@ mod tests {
                     Finish::Calculate(_, l, r) => reads(l) || reads(r),
                 }
             }
-            prop_assert!(!reads(&finish) || finish.evaluate(&[None; MEASURES]).is_none());
+            let nothing = vec![None; MEASURES];
+            prop_assert!(!reads(&finish) || finish.evaluate(&nothing).is_none());
         }
     }
 }

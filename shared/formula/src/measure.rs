@@ -1,8 +1,8 @@
 //! What a checked KPI formula consists of: measures that others compute, and how to finish their values.
 
 use crate::finish::Finish;
+use crate::number::Number;
 use crate::predicate::Predicate;
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -115,9 +115,9 @@ impl Formula {
     }
 
     /// The KPI's value from the values of its measures, in their order. `None` is no value: a division by zero, a
-    /// missing operand, or a number too large.
+    /// missing operand, or a number beyond [`MAX_POWER`](crate::MAX_POWER).
     #[must_use]
-    pub fn finish(&self, values: &[Option<Decimal>]) -> Option<Decimal> {
+    pub fn finish(&self, values: &[Option<Number>]) -> Option<Number> {
         self.finish.evaluate(values)
     }
 

@@ -8,8 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use formula::{Attribute, AttributeType, Diagnostic, Entities, Value, compile, compile_row, parse};
-use rust_decimal::Decimal;
+use formula::{Attribute, AttributeType, Diagnostic, Entities, Number, Value, compile, compile_row, parse};
 
 /// A table of the manual: the cells of its header, and those of each row.
 struct Table {
@@ -166,8 +165,9 @@ fn measures_finish_to_the_values_of_the_manual() {
     let entities = Described::read();
     for row in rows(&["KPI formula", "values of its measures", "value"]) {
         let formula = compile(&one(&row[0]), &entities).unwrap_or_else(|errors| panic!("{row:?}: {errors:?}"));
-        let values: Vec<Option<Decimal>> = row[1].split(", ").map(|cell| value(cell).as_decimal()).collect();
-        assert_eq!(formula.finish(&values), value(&row[2]).as_decimal(), "{row:?}");
+        let number = |cell: &str| value(cell).as_decimal().map(Number::from);
+        let values: Vec<Option<Number>> = row[1].split(", ").map(number).collect();
+        assert_eq!(formula.finish(&values), number(&row[2]), "{row:?}");
     }
 }
 

@@ -277,7 +277,7 @@ mod tests {
         let row = Row {
             channel: 3,
             bucket: 60,
-            value: Some(1.5),
+            value: formula::Number::of_float(1.5),
             facts: 2,
             closed: true,
         };

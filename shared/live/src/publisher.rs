@@ -27,6 +27,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use catalog::Level;
+use formula::Number;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -94,12 +95,12 @@ pub struct TopicRead {
 }
 
 /// A bucket that was read.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Observed {
     /// Its start.
     pub start: Timestamp,
-    /// The KPI's value, rounded to what is shown: a difference in a single bit is a change. What is not finite counts as none.
-    pub value: Option<f64>,
+    /// The KPI's value as it is answered: a difference in a single digit is a change.
+    pub value: Option<Number>,
     /// Facts that the value rests on.
     pub facts: u64,
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use formula::Number;
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 use utoipa::openapi::schema::{ArrayBuilder, ArrayItems, Object, SchemaType, Type};
@@ -11,14 +12,14 @@ use utoipa::{PartialSchema, ToSchema};
 
 /// `[channel, bucket, value, facts]`, and a fifth element `1` once the bucket is closed. Without keys a changed value costs about
 /// 30 bytes where a JSON object costs 170.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     /// Which subscription of the connection.
     pub channel: u32,
     /// When the bucket starts, in seconds since 1970.
     pub bucket: i64,
-    /// The KPI's value; none where the formula has none.
-    pub value: Option<f64>,
+    /// The KPI's value; none where the formula has none. A JSON number where every reader gets this number from it, else a text with its digits.
+    pub value: Option<Number>,
     /// Facts that the value rests on.
     pub facts: u64,
     /// Whether the bucket's end has passed; late facts may still correct it.
@@ -26,16 +27,10 @@ pub struct Row {
 }
 
 /// All of a row but its channel, as text: rendered once when a bucket changes, used by every connection. Ends with the bracket.
-pub(crate) fn tail(bucket: i64, value: Option<f64>, facts: u64, closed: bool) -> Box<str> {
+pub(crate) fn tail(bucket: i64, value: Option<&Number>, facts: u64, closed: bool) -> Box<str> {
     let closed = if closed { ",1" } else { "" };
-    match value {
-        None => format!("{bucket},null,{facts}{closed}]").into(),
-        // Plain digits are shortest for what people measure; 1e300 would be 300 of them.
-        Some(value) if value == 0.0 || (1e-5..1e16).contains(&value.abs()) => {
-            format!("{bucket},{value},{facts}{closed}]").into()
-        }
-        Some(value) => format!("{bucket},{value:e},{facts}{closed}]").into(),
-    }
+    let value = value.map_or_else(|| "null".to_owned(), Number::json);
+    format!("{bucket},{value},{facts}{closed}]").into()
 }
 
 impl Serialize for Row {
@@ -95,8 +90,8 @@ impl PartialSchema for Row {
                 element(integer(), "channel"),
                 element(integer(), "start of the bucket, seconds since 1970"),
                 element(
-                    SchemaType::from_iter([Type::Number, Type::Null]),
-                    "value of the KPI, null where it has none",
+                    SchemaType::from_iter([Type::Number, Type::String, Type::Null]),
+                    "value of the KPI, null where it has none; a text with its digits where a float of 64 bits would be another number",
                 ),
                 element(integer(), "facts that the value rests on"),
                 element(integer(), "1 once the bucket is closed, else absent"),
@@ -123,14 +118,17 @@ mod tests {
     #[test]
     fn rows_are_short() {
         let cases = [
-            (Some(12.0), 7, false, "[3,60,12,7]"),
-            (Some(-0.125), 7, true, "[3,60,-0.125,7,1]"),
+            (Some("12.0"), 7, false, "[3,60,12,7]"),
+            (Some("-0.125"), 7, true, "[3,60,-0.125,7,1]"),
             (None, 0, false, "[3,60,null,0]"),
-            (Some(0.0), 0, true, "[3,60,0,0,1]"),
-            (Some(1e300), 1, false, "[3,60,1e300,1]"),
+            (Some("0.0"), 0, true, "[3,60,0,0,1]"),
+            (Some("1e300"), 1, false, "[3,60,1e300,1]"),
+            (Some("2.3e-14"), 1, false, "[3,60,2.3e-14,1]"),
+            (Some("9007199254740993"), 1, false, "[3,60,\"9007199254740993\",1]"),
         ];
         for (value, facts, closed, text) in cases {
-            assert_eq!(format!("[3,{}", tail(60, value, facts, closed)), text);
+            let value = value.map(|value| value.parse::<Number>().unwrap());
+            assert_eq!(format!("[3,{}", tail(60, value.as_ref(), facts, closed)), text);
             assert_eq!(
                 serde_json::from_str::<Row>(text).unwrap(),
                 Row {
@@ -146,7 +144,7 @@ mod tests {
 
     #[test]
     fn other_arrays_are_no_rows() {
-        for text in ["[]", "[1,2,3]", "[1,2,3,4,1,6]", "[-1,2,3,4]", "{}", "[1,2,\"3\",4]"] {
+        for text in ["[]", "[1,2,3]", "[1,2,3,4,1,6]", "[-1,2,3,4]", "{}", "[1,2,\"x\",4]"] {
             assert!(serde_json::from_str::<Row>(text).is_err(), "{text}");
         }
     }
@@ -154,10 +152,12 @@ mod tests {
     proptest! {
         #[test]
         fn the_text_of_a_value_is_exact(value in proptest::num::f64::NORMAL | proptest::num::f64::SUBNORMAL | proptest::num::f64::ZERO) {
-            let text = tail(60, Some(value), 1, false);
-            let number = text.split(',').nth(1).unwrap();
-            prop_assert_eq!(number.parse::<f64>().unwrap().to_bits(), value.to_bits());
-            prop_assert!(serde_json::from_str::<f64>(number).is_ok());
+            if let Some(number) = Number::of_float(value) {
+                let text = tail(60, Some(&number), 1, false);
+                let text = text.split(',').nth(1).unwrap();
+                prop_assert_eq!(text.parse::<f64>().unwrap().to_bits(), (value + 0.0).to_bits());
+                prop_assert!(serde_json::from_str::<f64>(text).is_ok());
+            }
         }
     }
 }

@@ -3,17 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::Level;
-use formula::{Aggregate, Measure, Value};
+use formula::{Aggregate, Arithmetic, Measure, Number, Value};
 use jiff::Timestamp;
-use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive as _;
 
 use crate::calendar::Calendar;
 use crate::plan::{Question, Request};
 use crate::state::{AttributeState, GroupState};
-
-/// Digits after the point that a value keeps: enough for ratios, and few enough that a JSON number shows no noise.
-pub const VALUE_SCALE: u32 = 10;
 
 /// A row that was read: one bucket and group of one entity.
 #[derive(Clone, Debug)]
@@ -30,10 +25,10 @@ pub struct Row {
 pub type SeriesKey = (Timestamp, Vec<String>);
 
 /// A KPI's value over one bucket.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Point {
-    /// The value; `None` where the formula has none, as in a division by zero.
-    pub value: Option<f64>,
+    /// The value, as [`Number::answered`] has it; `None` where the formula has none, as in a division by zero.
+    pub value: Option<Number>,
     /// Number of facts that the value rests on: they passed the filter and at least one measure of the formula counts them.
     pub facts: i64,
 }
@@ -119,35 +114,31 @@ impl MeasureState {
         }
     }
 
-    fn value(&self, measure: &Measure) -> Option<Decimal> {
+    fn value(&self, measure: &Measure) -> Option<Number> {
         let state = &self.attribute;
         match measure.aggregate {
-            Aggregate::Count if measure.attribute.is_none() => Some(Decimal::from(self.facts)),
-            Aggregate::Count => Some(Decimal::from(state.count)),
-            Aggregate::Sum => (state.count > 0).then_some(state.sum),
-            Aggregate::Avg => state.sum.checked_div(Decimal::from(state.count)),
-            Aggregate::Min => state.min,
-            Aggregate::Max => state.max,
-            Aggregate::First => state.first.map(|(_, value)| value),
-            Aggregate::Last => state.last.map(|(_, value)| value),
+            Aggregate::Count if measure.attribute.is_none() => Some(self.facts.into()),
+            Aggregate::Count => Some(state.count.into()),
+            Aggregate::Sum => (state.count > 0).then_some(state.sum.into()),
+            Aggregate::Avg => Number::from(state.sum).calculate(Arithmetic::Divide, &state.count.into()),
+            Aggregate::Min => state.min.map(Number::from),
+            Aggregate::Max => state.max.map(Number::from),
+            Aggregate::First => state.first.map(|(_, value)| value.into()),
+            Aggregate::Last => state.last.map(|(_, value)| value.into()),
         }
     }
 }
 
 fn finish(request: &Request<'_>, cell: &Cell) -> Point {
     let formula = &request.kpi.formula;
-    let values: Vec<Option<Decimal>> = formula
+    let values: Vec<Option<Number>> = formula
         .measures
         .iter()
         .zip(&cell.measures)
         .map(|(measure, state)| state.value(measure))
         .collect();
-    let value = formula
-        .finish(&values)
-        .map(|value| value.round_dp(VALUE_SCALE).normalize())
-        .and_then(|value| value.to_f64());
     Point {
-        value,
+        value: formula.finish(&values).map(|value| value.answered()),
         facts: cell.facts,
     }
 }

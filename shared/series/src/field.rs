@@ -8,12 +8,8 @@ use jiff::{Timestamp, Zoned};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
 
-/// Largest magnitude of an integer attribute. Sums are 96-bit decimals (7.9e28): 7.9e13 facts of this size fit.
-pub const MAX_INTEGER: i64 = 1_000_000_000_000_000;
-/// Largest magnitude of a decimal attribute. With [`MAX_SCALE`] digits a value is at most 1e18 units: 7.9e10 facts fit.
-pub const MAX_DECIMAL: i64 = 1_000_000_000_000;
-/// Most digits after the point of a decimal attribute.
-pub const MAX_SCALE: u32 = 6;
+use crate::digits;
+
 /// Longest text of an attribute in bytes; dimensions are names and codes, not documents.
 pub const MAX_TEXT_BYTES: usize = 512;
 /// Earliest event time, 1990-01-01. Seconds sent as milliseconds land in January 1970, so they are caught here.
@@ -123,43 +119,19 @@ pub(crate) fn value(kind: AttributeType, field: Field<'_>) -> Result<Value, Stri
             "false" | "f" | "0" => Ok(Value::Boolean(false)),
             _ => Err(format!("{:?} is not a boolean: write true or false", shown(&text))),
         },
-        (AttributeType::Integer, Field::Integer(integer)) => bounded_integer(integer),
-        (AttributeType::Integer, Field::Text { text, typed: false }) => whole_digits(&text)
-            .map_err(|_| format!("{:?} is not an integer", shown(&text)))
-            .and_then(bounded_integer),
-        (AttributeType::Integer, Field::Digits(digits)) => whole_digits(digits).and_then(bounded_integer),
-        (AttributeType::Integer, Field::Decimal(decimal)) => whole_decimal(decimal)
-            .ok_or_else(|| format!("{decimal} is not an integer"))
-            .and_then(bounded_integer),
-        (AttributeType::Integer, Field::Float(float)) => whole(float).and_then(bounded_integer),
-        (AttributeType::Decimal, Field::Integer(integer)) => bounded_decimal(Decimal::from(integer)),
-        (AttributeType::Decimal, Field::Decimal(decimal)) => bounded_decimal(decimal),
-        (AttributeType::Decimal, Field::Float(float)) => exact(float).and_then(bounded_decimal),
-        (AttributeType::Decimal, Field::Digits(digits)) => exact_digits(digits).and_then(bounded_decimal),
-        (AttributeType::Decimal, Field::Text { text, .. }) => exact_digits(&text).and_then(bounded_decimal),
+        (AttributeType::Integer, Field::Integer(integer)) => Ok(Value::Integer(integer)),
+        (AttributeType::Integer, Field::Text { text, typed: false }) => whole_digits(&text).map(Value::Integer),
+        (AttributeType::Integer, Field::Digits(digits)) => whole_digits(digits).map(Value::Integer),
+        (AttributeType::Integer, Field::Decimal(decimal)) => whole(decimal, &decimal).map(Value::Integer),
+        (AttributeType::Integer, Field::Float(float)) => whole(digits::float(float)?, &float).map(Value::Integer),
+        (AttributeType::Decimal, Field::Integer(integer)) => Ok(Value::Decimal(Decimal::from(integer))),
+        (AttributeType::Decimal, Field::Decimal(decimal)) => digits::within(decimal).map(Value::Decimal),
+        (AttributeType::Decimal, Field::Float(float)) => digits::float(float).map(Value::Decimal),
+        (AttributeType::Decimal, Field::Digits(digits)) => digits::decimal(digits).map(Value::Decimal),
+        (AttributeType::Decimal, Field::Text { text, .. }) => digits::decimal(&text).map(Value::Decimal),
         (AttributeType::Text, Field::Text { text, .. }) => bounded_text(text.into_owned()),
         (kind, other) => Err(format!("must be {}, not {}", kind_name(kind), describe(&other))),
     }
-}
-
-fn bounded_integer(integer: i64) -> Result<Value, String> {
-    if integer.unsigned_abs() > MAX_INTEGER.unsigned_abs() {
-        return Err(format!("{integer} is beyond {MAX_INTEGER}"));
-    }
-    Ok(Value::Integer(integer))
-}
-
-fn bounded_decimal(decimal: Decimal) -> Result<Value, String> {
-    let decimal = decimal.normalize();
-    if decimal.abs() > Decimal::from(MAX_DECIMAL) {
-        return Err(format!("{decimal} is beyond {MAX_DECIMAL}"));
-    }
-    if decimal.scale() > MAX_SCALE {
-        return Err(format!(
-            "{decimal} has more than {MAX_SCALE} digits after the point: round it"
-        ));
-    }
-    Ok(Value::Decimal(decimal))
 }
 
 fn bounded_text(text: String) -> Result<Value, String> {
@@ -172,89 +144,34 @@ fn bounded_text(text: String) -> Result<Value, String> {
     Ok(Value::Text(text))
 }
 
-/// A derived value as it is stored: rounded to [`MAX_SCALE`] digits, half to even, and no value beyond the limits of a given
-/// one, so that sums fit whatever a formula computes.
+/// A derived value as it is stored: rounded to what a fact can hold, half to even, and no value beyond it.
 pub(crate) fn bounded(value: Value) -> Value {
     match value {
-        Value::Integer(integer) => bounded_integer(integer).unwrap_or(Value::Null),
-        Value::Decimal(decimal) => bounded_decimal(decimal.round_dp(MAX_SCALE)).unwrap_or(Value::Null),
+        Value::Decimal(decimal) => digits::rounded(decimal).map_or(Value::Null, Value::Decimal),
         other => other,
     }
 }
 
-/// The exact number that digits write. What can't be kept exactly is refused, never rounded.
-fn exact_digits(digits: &str) -> Result<Decimal, String> {
-    let no_number = || format!("{:?} is not a number", shown(digits));
-    let (mantissa, exponent) = match digits.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().map_err(|_| no_number())?),
-        None => (digits, 0),
-    };
-    // The library also reads 1_000.
-    if !mantissa
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.'))
-    {
-        return Err(no_number());
-    }
-    let decimal = Decimal::from_str_exact(mantissa).map_err(|error| match error {
-        rust_decimal::Error::ErrorString(_) => no_number(),
-        _ => format!("{} has more digits than a number can keep", shown(digits)),
-    })?;
-    shifted(decimal.normalize(), exponent).ok_or_else(|| format!("{} is out of range", shown(digits)))
-}
-
-/// A number times a power of ten, exactly.
-fn shifted(decimal: Decimal, exponent: i32) -> Option<Decimal> {
-    let scale = i32::try_from(decimal.scale()).ok()?.checked_sub(exponent)?;
-    if decimal.is_zero() {
-        return Some(decimal);
-    }
-    let zeros = scale.min(0).unsigned_abs();
-    let mantissa = decimal.mantissa().checked_mul(10_i128.checked_pow(zeros)?)?;
-    Decimal::try_from_i128_with_scale(mantissa, u32::try_from(scale.max(0)).ok()?).ok()
-}
-
 /// Digits that are a whole number: `3`, `3.0`, `3e2`.
 fn whole_digits(digits: &str) -> Result<i64, String> {
-    if let Ok(integer) = digits.parse() {
-        return Ok(integer);
+    match digits.parse() {
+        Ok(integer) => Ok(integer),
+        Err(_) => whole(digits::decimal(digits)?, &shown(digits)),
     }
-    whole_decimal(exact_digits(digits)?).ok_or_else(|| format!("{} is not an integer", shown(digits)))
 }
 
-fn whole_decimal(decimal: Decimal) -> Option<i64> {
-    decimal.is_integer().then(|| decimal.to_i64()).flatten()
+/// A number that is whole; `written` is it in its sender's digits.
+fn whole(decimal: Decimal, written: &dyn std::fmt::Display) -> Result<i64, String> {
+    if !decimal.is_integer() {
+        return Err(format!("{written} is not an integer"));
+    }
+    let beyond = || format!("{written} is beyond an integer's 64 bits: an attribute of type decimal takes 28 digits");
+    decimal.to_i64().ok_or_else(beyond)
 }
 
 /// The beginning of a text, for a reason: a sender may have written megabytes.
 pub(crate) fn shown(text: &str) -> &str {
     &text[..text.floor_char_boundary(MAX_SHOWN_BYTES)]
-}
-
-/// A float that is a whole number.
-fn whole(float: f64) -> Result<i64, String> {
-    // 2^53: beyond it, floats skip integers.
-    if !float.is_finite() || float.fract() != 0.0 || float.abs() > 9_007_199_254_740_992.0 {
-        return Err(format!("{float} is not an integer"));
-    }
-    #[allow(clippy::cast_possible_truncation, reason = "checked to be whole and below 2^53")]
-    Ok(float as i64)
-}
-
-/// A float as the shortest decimal that reads back as it, which is what its sender wrote when that had up to 15 digits.
-fn exact(float: f64) -> Result<Decimal, String> {
-    if !float.is_finite() {
-        return Err(format!("{float} is not a number"));
-    }
-    let text = float.to_string();
-    let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    let decimal: Decimal = text.parse().map_err(|_| format!("{float} is out of range"))?;
-    if digits > 16 && decimal.scale() > 0 {
-        return Err(format!(
-            "{float} has more digits than a JSON number keeps: send it as a text"
-        ));
-    }
-    Ok(decimal)
 }
 
 fn kind_name(kind: AttributeType) -> &'static str {

@@ -41,7 +41,7 @@ pub fn fill(
     let gap = empty(request);
     for start in begun {
         for group in &groups {
-            points.entry((start, group.clone())).or_insert(gap);
+            points.entry((start, group.clone())).or_insert_with(|| gap.clone());
         }
     }
     Ok(())

@@ -4,11 +4,12 @@
 //! says what to read, the states that were read are merged ([`state`]), and [`answer`] finishes them. What batches write
 //! ([`partials`]) is made of the same states. That is what makes one KPI one number.
 //!
-//! Sums are exact decimals, and FIRST and LAST break ties of time by value, so a merge gives the same result in any
+//! Sums are exact, and FIRST and LAST break ties of time by value, so a merge gives the same result in any
 //! order.
 
 pub mod answer;
 pub mod calendar;
+pub mod digits;
 pub mod fact;
 pub mod field;
 pub mod filters;
@@ -18,6 +19,7 @@ pub mod mapping;
 pub mod partials;
 pub mod plan;
 pub mod state;
+mod sum;
 
 pub use answer::{Point, SeriesKey, answer};
 pub use calendar::{Calendar, Range, floor};
@@ -27,3 +29,4 @@ pub use mapping::{Mapper, Rejection};
 pub use partials::Partials;
 pub use plan::{Question, Request, Source, plan};
 pub use state::{AttributeState, GroupState};
+pub use sum::Sum;

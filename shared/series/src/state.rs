@@ -5,13 +5,15 @@
 
 use rust_decimal::Decimal;
 
+use crate::sum::Sum;
+
 /// State of one numeric attribute over some facts; facts where it is missing don't count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AttributeState {
     /// Number of facts that have the attribute.
     pub count: i64,
-    /// Their exact sum. It can't overflow: see [`crate::field::MAX_DECIMAL`].
-    pub sum: Decimal,
+    /// Their exact sum.
+    pub sum: Sum,
     /// Smallest value.
     pub min: Option<Decimal>,
     /// Largest value.
@@ -26,7 +28,7 @@ impl AttributeState {
     /// Adds one fact's value.
     pub fn add(&mut self, time_us: i64, value: Decimal) {
         self.count += 1;
-        self.sum = self.sum.saturating_add(value);
+        self.sum.add(value);
         self.min = Some(self.min.map_or(value, |min| min.min(value)));
         self.max = Some(self.max.map_or(value, |max| max.max(value)));
         let pair = (time_us, value);
@@ -37,7 +39,7 @@ impl AttributeState {
     /// Adds what another state knows.
     pub fn merge(&mut self, other: &Self) {
         self.count += other.count;
-        self.sum = self.sum.saturating_add(other.sum);
+        self.sum.merge(other.sum);
         self.min = pick(self.min, other.min, |a, b| b < a);
         self.max = pick(self.max, other.max, |a, b| b > a);
         self.first = pick(self.first, other.first, |a, b| b < a);

@@ -258,7 +258,7 @@ fn hundredths(value: &Value) -> Result<Option<i64>> {
     if value.is_null() {
         return Ok(None);
     }
-    let text = value.to_string();
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let exact: Decimal = text.parse().or_else(|_| Decimal::from_scientific(&text))?;
     let hundredths = exact * Decimal::ONE_HUNDRED;
     anyhow::ensure!(hundredths.fract().is_zero(), "{text} has digits that no amount has");

@@ -9,6 +9,7 @@ use database::{Database, Error};
 use facts::batch::Batch;
 use facts::ingest::{self, Effort};
 use facts::place::KPI_VALUE;
+use formula::Number;
 use records::definitions::{self, ClientCatalog, Written};
 use serde_json::{Value, json};
 use series::plan::Filter;
@@ -118,7 +119,7 @@ impl Bench {
 
 impl Bench {
     /// A KPI's value over the day of the events.
-    async fn day(&self, client: Uuid, code: &str) -> Option<f64> {
+    async fn day(&self, client: Uuid, code: &str) -> Option<Number> {
         let known = self.known(client).await;
         let request = Request {
             kpi: known.catalog.kpi(code).unwrap(),
@@ -252,8 +253,12 @@ async fn each_client_may_define_as_much_as_one_may() {
                 facts::compact::run(&bench.database.owner, time.parse().unwrap())
                     .await
                     .unwrap();
-                for (code, value) in [("FIRST", 7.0), ("BEYOND", 37.0), ("LAST", 69.0)] {
-                    assert_eq!(bench.day(client, code).await, Some(value), "{code} at {time}");
+                for (code, value) in [("FIRST", 7), ("BEYOND", 37), ("LAST", 69)] {
+                    assert_eq!(
+                        bench.day(client, code).await,
+                        Some(Number::from(value)),
+                        "{code} at {time}"
+                    );
                 }
             }
         }

@@ -21,7 +21,11 @@ use uuid::Uuid;
 pub(super) const KPIS: [(&str, &str, &str); 9] = [
     ("SALES", "COUNT(Sale)", "count(*)"),
     ("REVENUE", "SUM(Sale.amount)", "sum(amount)"),
-    ("AVERAGE", "AVG(Sale.amount)", "avg(amount)"),
+    (
+        "AVERAGE",
+        "AVG(Sale.amount)",
+        "sum(amount)::numeric(60, 30) / nullif(count(amount), 0)",
+    ),
     ("SMALLEST", "MIN(Sale.amount)", "min(amount)"),
     ("LARGEST", "MAX(Sale.items)", "max(items)"),
     (
@@ -37,12 +41,12 @@ pub(super) const KPIS: [(&str, &str, &str); 9] = [
     (
         "BIG_SHARE",
         "COUNT(Sale WHERE big) / COUNT(Sale) * 100",
-        "(count(*) FILTER (WHERE big))::numeric / nullif(count(*), 0) * 100",
+        "(count(*) FILTER (WHERE big))::numeric(60, 30) / nullif(count(*), 0) * 100",
     ),
     (
         "NORTH_PER_ITEM",
         "SUM(Sale.amount WHERE region = 'north') / SUM(Sale.items WHERE region = 'north')",
-        "sum(amount) FILTER (WHERE region = 'north') / nullif(sum(items) FILTER (WHERE region = 'north'), 0)",
+        "(sum(amount) FILTER (WHERE region = 'north'))::numeric(60, 30) / nullif(sum(items) FILTER (WHERE region = 'north'), 0)",
     ),
 ];
 

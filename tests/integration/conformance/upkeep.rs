@@ -31,7 +31,7 @@ impl Shop {
         for client in [self.ours, self.theirs] {
             let points = self.ask(client, code, Level::Day, range, &Filter::new(), &[]).await;
             let told = points.into_values().filter(|point| point.facts > 0);
-            values.extend(told.map(|point| format!("{} of {}", point.value.unwrap_or_default(), point.facts)));
+            values.extend(told.map(|point| format!("{:?} of {}", point.value, point.facts)));
         }
         values
     }

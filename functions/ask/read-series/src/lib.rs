@@ -13,13 +13,12 @@ use axum::http::StatusCode;
 use axum::{Json, Router};
 use catalog::{Kpi, Level};
 use database::{Database, Timeouts};
-use jiff::Timestamp;
 use platform::extract::{Authorized, Path, Query};
 use platform::http::Routes;
 use platform::{Problem, clock};
 use records::definitions::ClientCatalog;
 use series::plan::{Filter, MAX_GROUPED_POINTS, MAX_POINTS};
-use series::{Point, Range, Request, filters, gaps};
+use series::{Range, Request, filters, gaps};
 use uuid::Uuid;
 
 /// Less than the 29 s that the template and API Gateway allow, so that an error can still be answered.
@@ -92,7 +91,7 @@ async fn value(
         by: &[],
     };
     let Answer { points, plan } = ask(&context.database, caller.client, &definitions, &request).await?;
-    let point = points.get(&(from, Vec::new())).copied();
+    let point = points.get(&(from, Vec::new())).cloned();
     let point = point.unwrap_or_else(|| series::answer::empty(&request));
     Ok(Json(KpiValue {
         kpi: code,
@@ -101,7 +100,7 @@ async fn value(
         period: asked.period,
         from,
         to: range.to,
-        value: point.value,
+        value: asked.numbers.figure(point.value),
         facts: point.facts,
         open: range.to > now,
         plan: plan.into_iter().map(step).collect(),
@@ -153,7 +152,12 @@ async fn series(
     }
     let points = points
         .into_iter()
-        .map(|((bucket, group), point)| series_point(&asked.by, bucket, group, point))
+        .map(|((bucket, group), point)| SeriesPoint {
+            bucket,
+            group: asked.by.iter().cloned().zip(group).collect(),
+            value: asked.numbers.figure(point.value),
+            facts: point.facts,
+        })
         .collect();
     Ok(Json(Series {
         kpi: code,
@@ -162,7 +166,7 @@ async fn series(
         period: asked.period,
         from: range.from,
         to: range.to,
-        empty: series::answer::empty(&request).value,
+        empty: asked.numbers.figure(series::answer::empty(&request).value),
         points,
         plan: plan.into_iter().map(step).collect(),
     }))
@@ -173,15 +177,6 @@ fn too_many_points(points: usize) -> Problem {
         "the series has {points} points over all groups, more than {MAX_GROUPED_POINTS}"
     ))
     .hint("ask a shorter range, a longer period or fewer dimensions, or filter")
-}
-
-fn series_point(by: &[String], bucket: Timestamp, group: Vec<String>, point: Point) -> SeriesPoint {
-    SeriesPoint {
-        bucket,
-        group: by.iter().cloned().zip(group).collect(),
-        value: point.value,
-        facts: point.facts,
-    }
 }
 
 fn kpi<'a>(definitions: &'a ClientCatalog, code: &str) -> Result<&'a Kpi, Problem> {

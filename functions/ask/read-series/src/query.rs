@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use api::numbers::NumberForm;
 use catalog::Level;
 use jiff::Timestamp;
 use platform::Problem;
@@ -15,6 +16,7 @@ pub(crate) struct ValueQuery {
     pub(crate) period: Level,
     pub(crate) at: Option<Timestamp>,
     pub(crate) filter: Filters,
+    pub(crate) numbers: NumberForm,
 }
 
 /// What `/series` asks.
@@ -27,6 +29,7 @@ pub(crate) struct SeriesQuery {
     pub(crate) by: Vec<String>,
     /// Whether buckets in which no fact counts have a point too.
     pub(crate) fill_gaps: bool,
+    pub(crate) numbers: NumberForm,
 }
 
 pub(crate) fn value(pairs: &[(String, String)]) -> Result<ValueQuery, Problem> {
@@ -34,6 +37,7 @@ pub(crate) fn value(pairs: &[(String, String)]) -> Result<ValueQuery, Problem> {
     let query = ValueQuery {
         period: period(pairs.required("period")?)?,
         at: pairs.time("at")?,
+        numbers: pairs.numbers()?,
         filter: pairs.filter,
     };
     Pairs::finish(&pairs.rest)?;
@@ -61,6 +65,7 @@ pub(crate) fn series(pairs: &[(String, String)]) -> Result<SeriesQuery, Problem>
         )));
     }
     let fill_gaps = gaps(pairs.take("gaps"))?;
+    let numbers = pairs.numbers()?;
     Pairs::finish(&pairs.rest)?;
     Ok(SeriesQuery {
         period,
@@ -69,6 +74,7 @@ pub(crate) fn series(pairs: &[(String, String)]) -> Result<SeriesQuery, Problem>
         filter: pairs.filter,
         by,
         fill_gaps,
+        numbers,
     })
 }
 
@@ -128,6 +134,14 @@ impl<'a> Pairs<'a> {
                 .hint("such as 2026-01-01T00:00:00Z; a + in an offset is written %2B")
         })?;
         Ok(Some(parsed))
+    }
+
+    fn numbers(&mut self) -> Result<NumberForm, Problem> {
+        let Some(name) = self.take("numbers") else {
+            return Ok(NumberForm::default());
+        };
+        NumberForm::named(name)
+            .ok_or_else(|| Problem::malformed(format!("`numbers` is {name:?}, which is neither shortest nor text")))
     }
 
     fn finish(rest: &[(&str, &str)]) -> Result<(), Problem> {
@@ -227,6 +241,7 @@ mod tests {
                 "before",
             ),
             (format!("period=day&{range}&orign=ORD"), "orign"),
+            (format!("period=day&{range}&numbers=float"), "float"),
             (format!("period=day&{range}&by=a,a"), "different"),
             (format!("period=day&{range}&gaps=zero"), "gaps"),
         ];

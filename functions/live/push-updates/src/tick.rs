@@ -14,6 +14,7 @@ use catalog::Kpi;
 use database::{Database, Error, Residence, Timeouts};
 use facts::read::OnFailure;
 use facts::watermarks;
+use formula::Number;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use jiff::Timestamp;
@@ -33,7 +34,7 @@ pub struct Found {
 
 enum Answer {
     /// Its buckets that have facts, and the value of one that has none.
-    Values(Vec<Observed>, Option<f64>),
+    Values(Vec<Observed>, Option<Number>),
     /// It can't be answered, because of what it asks.
     Refused(String),
     /// The statement took too long, or failed, in which so many topics of its client were asked.
@@ -277,7 +278,7 @@ fn is_of_one_client(reads: &[TopicRead]) -> bool {
 pub fn settle(publisher: &mut Publisher, found: Vec<Found>, now: Timestamp) {
     for Found { read, answer } in found {
         match answer {
-            Answer::Values(values, empty) => publisher.observe(&read, &values, empty),
+            Answer::Values(values, empty) => publisher.observe(&read, &values, empty.as_ref()),
             Answer::Refused(reason) => refuse(publisher, &read, now, &reason),
             Answer::InCompany { among } => suspect(publisher, &read, among, now),
             Answer::Unreachable => publisher.postpone(read.topic.client, now),
@@ -441,7 +442,7 @@ fn refuse(publisher: &mut Publisher, read: &TopicRead, now: Timestamp, reason: &
 }
 
 /// A topic's buckets that have facts, and the value of one that has none; `None` where there was no time for all of it.
-fn values(answers: &Answers<'_>, topic: &Planned) -> Option<(Vec<Observed>, Option<f64>)> {
+fn values(answers: &Answers<'_>, topic: &Planned) -> Option<(Vec<Observed>, Option<Number>)> {
     let request = request(&topic.read, &topic.kpi);
     let observed = answers
         .points(&topic.asked, &topic.definitions, &request)?

@@ -140,13 +140,14 @@ mod tests {
             silent: Vec::new(),
             rows: Vec::new(),
         }));
-        batch.row(3, &tail(60, Some(1.5), 2, true));
+        let value: Option<formula::Number> = formula::Number::of_float(1.5);
+        batch.row(3, &tail(60, value.as_ref(), 2, true));
         batch.row(4, &tail(60, None, 0, false));
         let rows = vec![
             Row {
                 channel: 3,
                 bucket: 60,
-                value: Some(1.5),
+                value,
                 facts: 2,
                 closed: true,
             },
@@ -184,6 +185,7 @@ mod tests {
             buckets: 50,
             silent: None,
         };
+        let longest = format!("-{}.{}", "9".repeat(48), "9".repeat(28)).parse().unwrap();
         let mut batch = Batch::default();
         batch.open(Frame::Resync(Resync {
             position: position(),
@@ -204,7 +206,7 @@ mod tests {
             for bucket in 0..50 {
                 batch.row(
                     channel,
-                    &tail(1_700_000_000 + bucket * 60, Some(-f64::MAX), u64::MAX, true),
+                    &tail(1_700_000_000 + bucket * 60, Some(&longest), u64::MAX, true),
                 );
             }
         }

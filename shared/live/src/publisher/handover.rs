@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use formula::Number;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
@@ -217,7 +218,7 @@ impl SavedTopic {
         let row = |(start, bucket): (&Timestamp, &Bucket)| {
             (
                 start.as_second(),
-                bucket.value.map(|value| value.to_string()),
+                bucket.value.as_ref().map(ToString::to_string),
                 bucket.facts,
                 bucket.closed,
                 bucket.finished,
@@ -265,7 +266,7 @@ impl SavedTopic {
             let wrong = || RestoreError::Row(self.id.clone());
             let start = Timestamp::from_second(start).map_err(|_| wrong())?;
             let value = value
-                .map(|value| value.parse::<f64>())
+                .map(|value| value.parse::<Number>())
                 .transpose()
                 .map_err(|_| wrong())?;
             state.put(start, Bucket::new(start, value, facts, closed, finished, changed));

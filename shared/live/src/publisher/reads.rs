@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use catalog::Level;
+use formula::Number;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -161,7 +162,7 @@ impl Publisher {
 
     /// What was read of a range that [`reads`](Publisher::reads) asked for in this tick, or [`reads_apart`](Publisher::reads_apart) before. A bucket of the range that is not among the
     /// values has no facts; `empty` is the KPI's value then, 0 for a count.
-    pub fn observe(&mut self, read: &TopicRead, values: &[Observed], empty: Option<f64>) {
+    pub fn observe(&mut self, read: &TopicRead, values: &[Observed], empty: Option<&Number>) {
         let Topics {
             states,
             keys,

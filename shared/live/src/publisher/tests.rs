@@ -10,6 +10,7 @@ mod reading;
 use std::collections::BTreeMap;
 
 use catalog::Level;
+use formula::Number;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -52,17 +53,17 @@ fn topic(kpi: &str) -> Topic {
 struct Bench {
     publisher: Publisher,
     now: Timestamp,
-    minutes: BTreeMap<i64, f64>,
+    minutes: BTreeMap<i64, Number>,
     statements: usize,
 }
 
 impl Bench {
     fn new() -> Bench {
-        let minutes = BTreeMap::from([(5_880, 1.0), (5_940, 2.0), (6_000, 3.0)]);
+        let minutes = [(5_880, 1), (5_940, 2), (6_000, 3)].map(|(minute, value)| (minute, Number::from(value)));
         Bench {
             publisher: Publisher::new(7),
             now: second(6_030),
-            minutes,
+            minutes: minutes.into(),
             statements: 0,
         }
     }
@@ -93,6 +94,10 @@ impl Bench {
 
     /// Facts arrive: the minute gets this value.
     fn facts(&mut self, minute: i64, value: f64) -> Vec<Touched> {
+        self.facts_of(minute, Number::of_float(value).unwrap())
+    }
+
+    fn facts_of(&mut self, minute: i64, value: Number) -> Vec<Touched> {
         self.minutes.insert(minute, value);
         vec![Touched {
             client: CLIENT,
@@ -132,7 +137,7 @@ impl Bench {
         let values: Vec<_> = range
             .map(|(minute, value)| Observed {
                 start: second(*minute),
-                value: Some(*value),
+                value: Some(value.clone()),
                 facts: 1,
             })
             .collect();
@@ -165,7 +170,7 @@ fn row(channel: u32, bucket: i64, value: f64, closed: bool) -> Row {
     Row {
         channel,
         bucket,
-        value: Some(value),
+        value: Number::of_float(value),
         facts: 1,
         closed,
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use catalog::Level;
+use formula::Number;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -85,7 +86,7 @@ pub(super) struct TopicState {
 /// One bucket that has, or had, a row.
 #[derive(Debug)]
 pub(super) struct Bucket {
-    pub(super) value: Option<f64>,
+    pub(super) value: Option<Number>,
     pub(super) facts: u64,
     pub(super) closed: bool,
     /// The tick that closed it, when it was known as open before.
@@ -330,9 +331,9 @@ impl TopicState {
     }
 
     /// Takes what was read in a range; buckets that are not among the values are without facts, with the value `empty`.
-    pub(super) fn observe(&mut self, span: Span, values: &[Observed], empty: Option<f64>, grid: &Grid, seq: u64) {
+    pub(super) fn observe(&mut self, span: Span, values: &[Observed], empty: Option<&Number>, grid: &Grid, seq: u64) {
         let inside = |start: Timestamp| span.from <= start && start < span.to && start <= grid.head();
-        let mut read: BTreeMap<Timestamp, (Option<f64>, u64)> = self
+        let mut read: BTreeMap<Timestamp, (Option<&Number>, u64)> = self
             .buckets
             .range(span.from..span.to)
             .map(|(start, _)| (*start, (empty, 0)))
@@ -344,7 +345,7 @@ impl TopicState {
             values
                 .iter()
                 .filter(|value| inside(value.start))
-                .map(|value| (value.start, (finite(value.value), value.facts))),
+                .map(|value| (value.start, (value.value.as_ref(), value.facts))),
         );
         let before = (self.last_change(), self.is_ready());
         for (start, (value, facts)) in read {
@@ -368,19 +369,17 @@ impl TopicState {
         }
     }
 
-    fn set(&mut self, start: Timestamp, value: Option<f64>, facts: u64, head: Timestamp, seq: u64) {
+    fn set(&mut self, start: Timestamp, value: Option<&Number>, facts: u64, head: Timestamp, seq: u64) {
         let before = self.buckets.get(&start);
         if before.is_none() && facts == 0 && start != head {
             return;
         }
         let closed = start < head || before.is_some_and(|bucket| bucket.closed);
-        let bits = value.map(f64::to_bits);
-        if before.is_some_and(|bucket| {
-            (bucket.value.map(f64::to_bits), bucket.facts, bucket.closed) == (bits, facts, closed)
-        }) {
+        if before.is_some_and(|bucket| (bucket.value.as_ref(), bucket.facts, bucket.closed) == (value, facts, closed)) {
             return;
         }
         let finished = before.map_or(0, |bucket| if closed && !bucket.closed { seq } else { bucket.finished });
+        let value = value.cloned();
         self.put(start, Bucket::new(start, value, facts, closed, finished, seq));
     }
 
@@ -439,24 +438,19 @@ impl TopicState {
 impl Bucket {
     pub(super) fn new(
         start: Timestamp,
-        value: Option<f64>,
+        value: Option<Number>,
         facts: u64,
         closed: bool,
         finished: u64,
         changed: u64,
     ) -> Bucket {
         Bucket {
+            tail: tail(start.as_second(), value.as_ref(), facts, closed),
             value,
             facts,
             closed,
             finished,
             changed,
-            tail: tail(start.as_second(), value, facts, closed),
         }
     }
-}
-
-/// A value as JSON can say it; zero has one sign.
-fn finite(value: Option<f64>) -> Option<f64> {
-    value.filter(|value| value.is_finite()).map(|value| value + 0.0)
 }

@@ -68,28 +68,30 @@ fn what_is_wrong_is_named_with_its_field() {
         (r#"{"at": "2027-01-01T00:00:00Z", "amount": 1}"#, "at", "in the future"),
         (r#"{"at": 9223372036854775807, "amount": 1}"#, "at", "out of range"),
         (r#"{"at": 1795262400000}"#, "amount", "is required and missing"),
-        (r#"{"at": 1795262400000, "amount": 1e400}"#, "amount", "out of range"),
-        (r#"{"at": 1795262400000, "amount": 1e-400}"#, "amount", "out of range"),
+        (
+            r#"{"at": 1795262400000, "amount": 1e400}"#,
+            "amount",
+            "28 digits before the point",
+        ),
+        (
+            r#"{"at": 1795262400000, "amount": 0.00000000000000000000000000001}"#,
+            "amount",
+            "28 digits after the point",
+        ),
         (
             r#"{"at": 1795262400000, "amount": 1e99999999999}"#,
             "amount",
             "is not a number",
         ),
-        (r#"{"at": 1795262400000, "amount": 1e13}"#, "amount", "is beyond"),
         (
-            r#"{"at": 1795262400000, "amount": 123456789.0000000001}"#,
+            r#"{"at": 1795262400000, "amount": 12345678901234567890123456789}"#,
             "amount",
-            "more than 6 digits",
-        ),
-        (
-            r#"{"at": 1795262400000, "amount": 99999999999.9999951}"#,
-            "amount",
-            "more than 6 digits",
+            "more than 28 significant digits",
         ),
         (
             r#"{"at": 1795262400000, "amount": "1.00000000000000000000000000000000000001"}"#,
             "amount",
-            "more digits",
+            "more than 28 significant digits",
         ),
         (
             r#"{"at": 1795262400000, "amount": "1_000"}"#,
@@ -98,19 +100,14 @@ fn what_is_wrong_is_named_with_its_field() {
         ),
         (r#"{"at": 1795262400000, "amount": ""}"#, "amount", "is not a number"),
         (
-            r#"{"at": 1795262400000, "amount": 1, "items": 1000000000000001}"#,
+            r#"{"at": 1795262400000, "amount": 1, "items": 9223372036854775808}"#,
             "items",
-            "is beyond",
+            "is beyond an integer's 64 bits",
         ),
         (
             r#"{"at": "2026-11-21T10:00:00[Mars/Olympus]", "amount": 1}"#,
             "at",
             "is not a time",
-        ),
-        (
-            r#"{"at": 1795262400000, "amount": 0.1234567}"#,
-            "amount",
-            "more than 6 digits",
         ),
         (r#"{"at": 1795262400000, "amount": "abc"}"#, "amount", "is not a number"),
         (r#"{"at": 1795262400000, "amount": []}"#, "amount", "not a list"),
@@ -120,9 +117,9 @@ fn what_is_wrong_is_named_with_its_field() {
             "is not an integer",
         ),
         (
-            r#"{"at": 1795262400000, "amount": 1, "items": 18446744073709551615}"#,
+            r#"{"at": 1795262400000, "amount": 1, "items": -1e27}"#,
             "items",
-            "is not an integer",
+            "is beyond an integer's 64 bits",
         ),
         (
             r#"{"at": 1795262400000, "amount": 1, "items": "1"}"#,
@@ -174,6 +171,15 @@ fn numbers_and_times_are_what_was_written() {
         ("1.5E+3", decimal("1500")),
         ("0e999", decimal("0")),
         ("999999999999.999999", decimal("999999999999.999999")),
+        ("0.1234567", decimal("0.1234567")),
+        ("0.30000000000000004", decimal("0.30000000000000004")),
+        ("9007199254740993", decimal("9007199254740993")),
+        ("1e-400", decimal("0")),
+        (
+            "1234567890123456.789012345678",
+            decimal("1234567890123456.789012345678"),
+        ),
+        ("1.50000000000000000000000000000000000000", decimal("1.5")),
         ("\"0.000001\"", decimal("0.000001")),
     ];
     for (digits, amount) in cases {
@@ -209,7 +215,8 @@ fn a_derived_value_beyond_the_limits_is_no_value() {
     };
     assert_eq!(fact("16000000").values[1], Value::Null);
     assert_eq!(fact("2").values[1], Value::Decimal(Decimal::from(16)));
-    assert_eq!(fact("2").values[2], Value::Decimal(Decimal::new(666_667, 6)));
+    let third = Decimal::from_str_exact("0.6666666666666666666666666667").unwrap();
+    assert_eq!(fact("2").values[2], Value::Decimal(third));
 }
 
 #[test]
@@ -233,7 +240,7 @@ proptest! {
     #[test]
     fn order_and_escapes_of_a_text_do_not_matter(
         mut pairs in Just(vec![("at", serde_json::json!(1_795_262_400_000_i64)), ("amount", serde_json::json!(12.25)), ("region", serde_json::json!("a\"b\\"))]).prop_shuffle(),
-        items in -1_000_000_000_000_000_i64..=1_000_000_000_000_000,
+        items in any::<i64>(),
     ) {
         pairs.push(("items", serde_json::json!(items)));
         let text = |name: fn(&str) -> String| {

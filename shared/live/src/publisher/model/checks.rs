@@ -54,7 +54,7 @@ impl World {
                 continue;
             }
             self.check(client, key, last.head, text, |start| {
-                last.cells.get(&start).copied().unwrap_or((None, 0))
+                last.cells.get(&start).cloned().unwrap_or((None, 0))
             });
         }
     }
@@ -65,7 +65,7 @@ impl World {
         let newest = if *mode == Mode::Live { 0 } else { 1 };
         for back in newest..newest + i64::from(*buckets) {
             let start = head - back * period_seconds(*period);
-            let shown = rows.get(&start).map_or((None, 0), |row| (row.value, row.facts));
+            let shown = rows.get(&start).map_or((None, 0), |row| (row.value.clone(), row.facts));
             assert_eq!(
                 shown,
                 cell(start),

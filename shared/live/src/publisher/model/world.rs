@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::Level;
+use formula::Number;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -16,7 +17,7 @@ use crate::{Control, SLOW_PAUSE_MS, Subscription, Topic};
 pub(super) const TENANT: Uuid = Uuid::from_u128(7);
 
 /// Value and facts.
-pub(super) type Cell = (Option<f64>, u64);
+pub(super) type Cell = (Option<Number>, u64);
 
 /// What was read of a topic, and which bucket was open then.
 #[derive(Debug, Default)]
@@ -132,7 +133,10 @@ impl World {
             .range(start..start + period_seconds(period))
             .map(|(_, facts)| facts)
             .sum();
-        ((facts > 0).then_some(facts as f64 / 4.0), facts)
+        (
+            (facts > 0).then(|| Number::of_float(facts as f64 / 4.0)).flatten(),
+            facts,
+        )
     }
 
     pub(super) fn tick(&mut self, trusted: bool, failing: u8, posts: &[Post]) {
@@ -219,7 +223,7 @@ impl World {
         let values: Vec<_> = values
             .map(|(start, (value, facts))| Observed {
                 start: instant(*start),
-                value: *value,
+                value: value.clone(),
                 facts: *facts,
             })
             .collect();

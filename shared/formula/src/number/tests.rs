@@ -1,0 +1,189 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn number(text: &str) -> Number {
+    text.parse().unwrap_or_else(|_| panic!("{text}"))
+}
+
+#[test]
+fn a_number_is_one_in_json_where_every_reader_sees_it() {
+    let cases = [
+        ("0", "0"),
+        ("-0.00", "0"),
+        ("12.50", "12.5"),
+        ("-0.125", "-0.125"),
+        ("9007199254740992", "9007199254740992"),
+        // Floats skip this one; its neighbour is even and thus a float.
+        ("9007199254740993", "\"9007199254740993\""),
+        ("9007199254740994", "9007199254740994"),
+        ("0.30000000000000004", "0.30000000000000004"),
+        ("0.30000000000000005", "\"0.30000000000000005\""),
+        (
+            "0.1000000000000000055511151231257827",
+            "\"0.1000000000000000055511151231257827\"",
+        ),
+        ("9e-11", "9e-11"),
+        ("0.000000000000023", "2.3e-14"),
+        ("0.000001", "0.000001"),
+        ("0.0000001", "1e-7"),
+        ("1e21", "1000000000000000000000"),
+        ("1e80", "1e80"),
+        ("1.5e-300", "1.5e-300"),
+        ("123456789012345678901234567890", "\"123456789012345678901234567890\""),
+    ];
+    for (text, json) in cases {
+        let number = number(text);
+        assert_eq!(number.json(), json, "{text}");
+        let written = serde_json::to_string(&number).unwrap();
+        let read: Number = written.trim_matches('"').parse().unwrap();
+        assert_eq!(read, number, "{text} as {written}");
+        assert_eq!(written.starts_with('"'), json.starts_with('"'), "{text} as {written}");
+    }
+}
+
+#[test]
+fn what_is_no_number_is_refused() {
+    for text in [
+        "",
+        "-",
+        ".5",
+        "1e",
+        "0x1",
+        "1_000",
+        "NaN",
+        "1e301",
+        "1e-301",
+        "--1",
+        "1.2.3",
+        &"9".repeat(77),
+    ] {
+        assert_eq!(text.parse::<Number>(), Err(NoNumber), "{text}");
+    }
+}
+
+#[test]
+fn what_had_to_be_rounded_has_15_digits_and_never_fewer_than_it_has_before_the_point() {
+    let cases = [
+        ("1", "3", "0.333333333333333"),
+        ("2", "3", "0.666666666666667"),
+        ("0.000000002", "3", "6.66666666666667e-10"),
+        ("1000000", "3", "333333.333333333"),
+        ("27021597764222981", "3", "9007199254740994"),
+        ("27021597764222978", "3", "9007199254740993"),
+        ("1", "8", "0.125"),
+        ("0.023", "1000000000000", "2.3e-14"),
+        ("0.09", "1000000000", "9e-11"),
+        // Exact quotients keep all their digits.
+        ("27021597764222979", "3", "9007199254740993"),
+        ("1", "1048576", "9.5367431640625e-7"),
+        (
+            "1",
+            "18446744073709551616",
+            "5.42101086242752217003726400434970855712890625e-20",
+        ),
+    ];
+    for (left, right, expected) in cases {
+        let quotient = number(left).calculate(Arithmetic::Divide, &number(right)).unwrap();
+        assert_eq!(quotient.answered().to_string(), expected, "{left} / {right}");
+    }
+    // Each step has more digits than the answer, so a third three times is one.
+    let third = number("1").calculate(Arithmetic::Divide, &number("3")).unwrap();
+    assert_eq!(
+        third.calculate(Arithmetic::Multiply, &number("3")).unwrap().answered(),
+        number("1")
+    );
+}
+
+#[test]
+fn what_is_beyond_the_limits_is_no_number() {
+    let large = number("1e200");
+    assert_eq!(large.calculate(Arithmetic::Multiply, &large), None);
+    assert_eq!(
+        number("1e-200").calculate(Arithmetic::Multiply, &number("1e-200")),
+        None
+    );
+    assert_eq!(number("1").calculate(Arithmetic::Divide, &number("0")), None);
+    assert_eq!(number("0").calculate(Arithmetic::Divide, &number("0")), None);
+    assert_eq!(
+        number("0")
+            .calculate(Arithmetic::Multiply, &number("-5"))
+            .unwrap()
+            .json(),
+        "0"
+    );
+    assert_eq!(number("0").negated().json(), "0");
+    let cases = [
+        ("9999999999999999999999999999", Some("9999999999999999999999999999")),
+        ("10000000000000000000000000000", None),
+        ("9999999999999999999999999999.5", None),
+        ("0.00000000000000000000000000005", Some("0")),
+        (
+            "0.000000000000000000000000000051",
+            Some("0.0000000000000000000000000001"),
+        ),
+        ("1.00000000000000000000000000050", Some("1")),
+        (
+            "-1.00000000000000000000000000150",
+            Some("-1.000000000000000000000000002"),
+        ),
+    ];
+    for (text, expected) in cases {
+        let decimal = number(text).to_decimal().map(|decimal| decimal.normalize().to_string());
+        assert_eq!(decimal.as_deref(), expected, "{text}");
+    }
+}
+
+fn numbers() -> impl Strategy<Value = Number> {
+    let digits = prop_oneof!["[1-9][0-9]{0,16}", "[1-9][0-9]{0,75}", "[1-9]0{0,30}"];
+    (any::<bool>(), digits, -120_isize..120).prop_map(|(negative, digits, exponent)| {
+        let sign = if negative { "-" } else { "" };
+        number(&format!("{sign}{digits}e{exponent}"))
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_text_reads_back_as_its_number(number in numbers()) {
+        prop_assert_eq!(&number.to_string().parse::<Number>().unwrap(), &number);
+        let json = serde_json::to_string(&number).unwrap();
+        prop_assert_eq!(&json.trim_matches('"').parse::<Number>().unwrap(), &number);
+        prop_assert_eq!(&number.json().trim_matches('"').parse::<Number>().unwrap(), &number);
+    }
+
+    #[test]
+    fn the_shortest_text_of_a_float_is_a_number_in_json(float in proptest::num::f64::NORMAL) {
+        if let Some(number) = Number::of_float(float) {
+            prop_assert_eq!(number.as_float().map(f64::to_bits), Some((float + 0.0).to_bits()));
+            prop_assert_eq!(number.json().parse::<f64>().unwrap().to_bits(), float.to_bits());
+        }
+    }
+
+    #[test]
+    fn sums_and_products_are_exact_or_say_that_they_are_not(a in numbers(), b in numbers()) {
+        for operator in [Arithmetic::Add, Arithmetic::Multiply] {
+            let (one, other) = (a.calculate(operator, &b), b.calculate(operator, &a));
+            prop_assert_eq!(&one, &other);
+            let undone = match operator { Arithmetic::Add => Arithmetic::Subtract, _ => Arithmetic::Divide };
+            if let Some(result) = one.filter(Number::is_exact) {
+                prop_assert_eq!(result.calculate(undone, &b).unwrap().answered(), a.clone());
+            }
+        }
+    }
+
+    #[test]
+    fn the_order_is_that_of_the_difference(a in numbers(), b in numbers()) {
+        let difference = a.calculate(Arithmetic::Subtract, &b).unwrap();
+        prop_assert_eq!(a.cmp(&b), difference.cmp(&Number::from(0)));
+    }
+
+    #[test]
+    fn an_answer_that_was_rounded_is_a_json_number_or_whole(a in numbers(), b in numbers()) {
+        if let Some(quotient) = a.calculate(Arithmetic::Divide, &b) {
+            let answered = quotient.answered();
+            prop_assert!(quotient.is_exact() || answered.as_float().is_some() || answered.repr.exponent() >= 0);
+        }
+    }
+}

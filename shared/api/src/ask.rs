@@ -11,8 +11,11 @@ use utoipa::ToSchema;
 
 const CODE: Parameter = Parameter::path("code", "Code of the KPI.");
 
-const PERIOD: Parameter =
-    Parameter::query("period", "`minute`, `hour` or `day`; a day is the client's own.").required();
+const PERIOD: Parameter = Parameter::query(
+    "period",
+    "`minute`, `hour` or `day`; hours and days are those of the client's time zone.",
+)
+.required();
 
 const FILTER: Parameter = Parameter::query(
     "filter[DIMENSION]",

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use catalog::{GroupingDefinition, Level};
 use facts::read::Read;
 use facts::{Layout, Volume};
+use series::calendar::Bins;
 use series::{Question, Range, Source};
 use uuid::Uuid;
 
@@ -41,6 +42,8 @@ struct Place {
     /// Dimensions of the rollup and the finest level that it is kept at; none for the facts themselves.
     grouping: Option<(Vec<String>, Level)>,
     level: Level,
+    /// They begin at the same times.
+    bins: Bins,
     /// More dimensions would mean more groups, up to one for each fact.
     dimensions: Vec<String>,
     /// Their types: integers and decimals lie alike.
@@ -61,6 +64,7 @@ impl Place {
                 Source::Raw => None,
             },
             level: question.level,
+            bins: question.bins,
             dimensions: question.dimensions.clone(),
             types: question
                 .dimensions
@@ -101,7 +105,7 @@ impl Merged {
         let asked = cells(
             1,
             question.range,
-            question.level,
+            question.bins,
             question.filter.values().map(BTreeSet::len),
         );
         let candidates = self.by_place.entry(Place::of(place, &question)).or_default();
@@ -162,11 +166,11 @@ fn fits(read: &Read, share: &Share, member: (Uuid, i32), question: &Question, as
             .map_or(0, |asked| asked.difference(values).count());
         values.len() + new
     });
-    let after = cells(clients, hull(wide.range, question.range), wide.level, values);
+    let after = cells(clients, hull(wide.range, question.range), wide.bins, values);
     let before = cells(
         read.members.len(),
         wide.range,
-        wide.level,
+        wide.bins,
         wide.filter.values().map(BTreeSet::len),
     );
     is_alone
@@ -175,9 +179,9 @@ fn fits(read: &Read, share: &Share, member: (Uuid, i32), question: &Question, as
 }
 
 /// Buckets x clients x combinations of filter values.
-fn cells(clients: usize, range: Range, level: Level, values: impl Iterator<Item = usize>) -> u64 {
-    let seconds = range.to.as_second().saturating_sub(range.from.as_second());
-    let buckets = u64::try_from(seconds / level.seconds()).unwrap_or(0).max(1);
+fn cells(clients: usize, range: Range, bins: Bins, values: impl Iterator<Item = usize>) -> u64 {
+    let length_us = range.to.as_microsecond().saturating_sub(range.from.as_microsecond());
+    let buckets = u64::try_from(length_us / bins.length_us).unwrap_or(0).max(1);
     let many = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
     values.fold(buckets.saturating_mul(many(clients)), |cells, values| {
         cells.saturating_mul(many(values))

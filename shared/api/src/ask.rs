@@ -13,8 +13,11 @@ use crate::numbers::{Figure, figure_schema};
 
 const CODE: Parameter = Parameter::path("code", "Code of the KPI.");
 
-const PERIOD: Parameter =
-    Parameter::query("period", "`minute`, `hour` or `day`; a day is the client's own.").required();
+const PERIOD: Parameter = Parameter::query(
+    "period",
+    "`minute`, `hour` or `day`; hours and days are those of the client's time zone.",
+)
+.required();
 
 const FILTER: Parameter = Parameter::query(
     "filter[DIMENSION]",

@@ -10,6 +10,7 @@ use arrow::datatypes::{
 };
 use bytes::Bytes;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
@@ -105,7 +106,7 @@ impl Iterator for Table {
     }
 }
 
-/// Reads times of Spark's old kind (`INT96`) as microseconds, as nanoseconds of 64 bits end in the year 2262 and begin anew.
+/// Reads times of Spark's old kind (`INT96`) as microseconds, as nanoseconds of 64 bits end in the year 2262 and begin anew. Spark writes them in UTC.
 fn with_whole_times(
     metadata: &ArrowReaderMetadata,
     options: ArrowReaderOptions,
@@ -116,7 +117,7 @@ fn with_whole_times(
         .map(|(field, column)| {
             let field = field.as_ref().clone();
             if column.physical_type() == Type::INT96 {
-                field.with_data_type(DataType::Timestamp(TimeUnit::Microsecond, None))
+                field.with_data_type(DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())))
             } else {
                 field
             }
@@ -208,6 +209,8 @@ fn widened(column: &ArrayRef) -> ArrayRef {
     Arc::new(long)
 }
 
+const BEYOND_CALENDARS: &str = "a time that no calendar reaches";
+
 fn field(column: &ArrayRef, row: usize) -> Field<'_> {
     if column.is_null(row) {
         return Field::Missing;
@@ -222,8 +225,12 @@ fn field(column: &ArrayRef, row: usize) -> Field<'_> {
             Ok(value) => text(value),
             Err(_) => Field::Other("bytes that are no text in UTF-8"),
         },
-        DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => {
-            time_us(column, row).map_or(Field::Other("a time that no calendar reaches"), Field::Time)
+        DataType::Timestamp(_, zone) => {
+            let field = if zone.is_some() { Field::Time } else { Field::LocalTime };
+            time_us(column, row).map_or(Field::Other(BEYOND_CALENDARS), field)
+        }
+        DataType::Date32 | DataType::Date64 => {
+            time_us(column, row).map_or(Field::Other(BEYOND_CALENDARS), Field::LocalTime)
         }
         DataType::Decimal128(_, scale) => decimal(column.as_primitive::<Decimal128Type>().value(row), *scale)
             .map_or(Field::Other("a decimal beyond 28 digits"), Field::Decimal),
@@ -288,6 +295,10 @@ fn json(field: &Field<'_>) -> Value {
         Field::Time(time_us) => {
             Timestamp::from_microsecond(*time_us).map_or(Value::Null, |time| Value::from(time.to_string()))
         }
+        // Without an offset, as it was: replayed it means the same.
+        Field::LocalTime(local_us) => Timestamp::from_microsecond(*local_us).map_or(Value::Null, |local| {
+            Value::from(TimeZone::UTC.to_datetime(local).to_string())
+        }),
         Field::Digits(digits) => Value::from(*digits),
         Field::Other(name) => Value::from(*name),
     }

@@ -22,6 +22,13 @@ pub struct EntityDefinition {
     /// The field of an event that holds its time.
     #[serde(default = "default_time")]
     pub time: String,
+    /// The IANA time zone of times and dates that say no offset, `Europe/Berlin`; the client's own where none is declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(examples("Europe/Berlin"))]
+    pub time_zone: Option<String>,
+    /// How CSV files are written; with commas and decimal points where it is not declared.
+    #[serde(default, skip_serializing_if = "CsvDialect::is_usual")]
+    pub csv: CsvDialect,
     /// What is known of a fact.
     #[schema(max_items = 64)]
     pub attributes: Vec<AttributeDefinition>,
@@ -38,6 +45,93 @@ pub struct EntityDefinition {
 
 fn default_time() -> String {
     "time".to_owned()
+}
+
+/// How CSV files are written. Programs that are set to a language with decimal commas put semicolons between fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CsvDialect {
+    /// What is between two fields of a line.
+    #[serde(default)]
+    pub delimiter: Delimiter,
+    /// What is between the whole part of a number and its fraction.
+    #[serde(default)]
+    pub decimal: DecimalMark,
+}
+
+impl CsvDialect {
+    /// Whether it need not be declared.
+    #[must_use]
+    pub fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What is between two fields of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Delimiter {
+    /// `,`
+    #[default]
+    Comma,
+    /// `;`
+    Semicolon,
+    /// The tabulator.
+    Tab,
+    /// `|`
+    Pipe,
+}
+
+impl Delimiter {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Comma, Self::Semicolon, Self::Tab, Self::Pipe];
+
+    /// As it is written in a file.
+    #[must_use]
+    pub const fn byte(self) -> u8 {
+        match self {
+            Self::Comma => b',',
+            Self::Semicolon => b';',
+            Self::Tab => b'\t',
+            Self::Pipe => b'|',
+        }
+    }
+
+    /// As it is declared.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Comma => "comma",
+            Self::Semicolon => "semicolon",
+            Self::Tab => "tab",
+            Self::Pipe => "pipe",
+        }
+    }
+}
+
+/// What is between the whole part of a number and its fraction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DecimalMark {
+    /// `1.5`
+    #[default]
+    Point,
+    /// `1,5`
+    Comma,
+}
+
+impl DecimalMark {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Point, Self::Comma];
+
+    /// As it is declared.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Point => "point",
+            Self::Comma => "comma",
+        }
+    }
 }
 
 /// One attribute of an entity.

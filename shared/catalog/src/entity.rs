@@ -2,6 +2,7 @@
 
 use crate::definition::{AttributeDefinition, EntityDefinition, GroupingDefinition};
 use formula::{Attribute, RowFormula, Value};
+use jiff::tz::TimeZone;
 
 /// An entity whose definition is valid. Rows of it hold one value for each attribute, derived ones included, in the
 /// order of the definition.
@@ -11,6 +12,7 @@ pub struct Entity {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) derived: Vec<(usize, RowFormula)>,
     pub(crate) groupings: Vec<GroupingDefinition>,
+    pub(crate) zone: Option<TimeZone>,
 }
 
 impl Entity {
@@ -24,6 +26,12 @@ impl Entity {
     #[must_use]
     pub fn code(&self) -> &str {
         &self.definition.code
+    }
+
+    /// The zone of times and dates that say no offset, where the definition declares one.
+    #[must_use]
+    pub const fn zone(&self) -> Option<&TimeZone> {
+        self.zone.as_ref()
     }
 
     /// What is stored of a fact: all attributes, derived ones included.

@@ -1,6 +1,6 @@
 //! The definitions that tests start from.
 
-use crate::definition::{AttributeDefinition, EntityDefinition, GroupingDefinition};
+use crate::definition::{AttributeDefinition, CsvDialect, EntityDefinition, GroupingDefinition};
 use crate::kpi::KpiDefinition;
 use crate::level::Level;
 use formula::AttributeType;
@@ -31,6 +31,8 @@ pub(crate) fn flight() -> EntityDefinition {
         domain: "travel".into(),
         description: "one leg of a scheduled flight".into(),
         time: "date".into(),
+        time_zone: None,
+        csv: CsvDialect::default(),
         attributes: vec![
             AttributeDefinition {
                 required: true,

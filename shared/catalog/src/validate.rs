@@ -1,6 +1,6 @@
 //! From an entity's definition to a valid entity, or to everything that is wrong with it.
 
-use crate::definition::{AttributeDefinition, EntityDefinition, GroupingDefinition};
+use crate::definition::{AttributeDefinition, DecimalMark, Delimiter, EntityDefinition, GroupingDefinition};
 use crate::entity::Entity;
 use crate::level::Level;
 use crate::names::{
@@ -10,6 +10,7 @@ use crate::names::{
 use crate::problem::{Problem, none_or};
 use crate::{MAX_ATTRIBUTES, MAX_GROUPING_DIMENSIONS, MAX_GROUPINGS, MAX_KEY, derived};
 use formula::{Attribute, AttributeType, closest};
+use jiff::tz::TimeZone;
 
 impl EntityDefinition {
     /// Checks the definition by itself.
@@ -30,6 +31,7 @@ impl EntityDefinition {
         check_attributes(&self, &mut problems);
         check_key(&self, &mut problems);
         let groupings = check_groupings(&mut self, &mut problems);
+        let zone = check_zone(&self, &mut problems);
         let attributes: Vec<Attribute> = self.attributes.iter().map(for_formulas).collect();
         let derived = derived::compile(&self.attributes, &attributes, &mut problems);
         none_or(problems, || Entity {
@@ -37,6 +39,7 @@ impl EntityDefinition {
             attributes,
             derived,
             groupings,
+            zone,
         })
     }
 
@@ -79,6 +82,23 @@ fn check_entity(entity: &EntityDefinition, problems: &mut Vec<Problem>) {
                 .with_hint("remove the attribute, or read the time from another field"),
         );
     }
+}
+
+/// The declared zone. Where numbers have decimal commas, fields can't be told apart by commas.
+fn check_zone(entity: &EntityDefinition, problems: &mut Vec<Problem>) -> Option<TimeZone> {
+    if entity.csv.delimiter == Delimiter::Comma && entity.csv.decimal == DecimalMark::Comma {
+        let message = "numbers with decimal commas can't be told from fields between commas";
+        let hint = "declare the delimiter too, as \"semicolon\" or \"tab\"";
+        problems.push(Problem::new("/csv/delimiter", message).with_hint(hint));
+    }
+    let name = entity.time_zone.as_deref()?;
+    // What is no name of a place, such as an offset, has no summer time and is told by the times themselves.
+    let zone = TimeZone::get(name).ok().filter(|zone| zone.iana_name().is_some());
+    if zone.is_none() {
+        let message = format!("{} is no IANA time zone", quoted(name));
+        problems.push(Problem::new("/time_zone", message).with_hint("write it as Europe/Berlin, or UTC"));
+    }
+    zone
 }
 
 fn check_attributes(entity: &EntityDefinition, problems: &mut Vec<Problem>) {

@@ -19,6 +19,7 @@ use database::{Edition, Error, Session};
 use formula::{AttributeType, Value};
 use jiff::{SignedDuration, Timestamp};
 use series::answer::Row;
+use series::calendar::Bins;
 use series::{AttributeState, GroupState, Question, Source, Sum};
 use tokio::time::Instant;
 use tokio_postgres::types::{ToSql, Type};
@@ -367,9 +368,10 @@ impl Statement {
         let dimensions = (1..=question.dimensions.len()).map(|number| format!("d{number}"));
         let dimensions: Vec<String> = dimensions.collect();
         let group: String = dimensions.iter().map(|name| format!(", {name}")).collect();
+        let bucket = binned(question);
         Ok(format!(
-            "(SELECT {number}::int AS question, client_id, bucket, ARRAY[{}]::text[] AS dimensions, {} AS facts, ARRAY[{}]::numeric[] AS states
-             FROM ({}) AS parts GROUP BY client_id, bucket{group})",
+            "(SELECT {number}::int AS question, client_id, {bucket} AS bucket, ARRAY[{}]::text[] AS dimensions, {} AS facts, ARRAY[{}]::numeric[] AS states
+             FROM ({}) AS parts GROUP BY client_id, {bucket}{group})",
             dimensions.join(", "),
             columns.facts(),
             columns.merged().join(", "),
@@ -397,6 +399,18 @@ impl Statement {
         }
         sql
     }
+}
+
+/// The start of the bin that a part's bucket is summed up in. Bins are cut in UTC; TimescaleDB's `time_bucket` with a time zone would make the two hours of an
+/// autumn night one. No fact is before the first of them, where PostgreSQL's versions differ.
+fn binned(question: &Question) -> String {
+    let Bins { length_us, origin_us } = question.bins;
+    if question.bins == Bins::of(question.level) {
+        return "parts.bucket".to_owned();
+    }
+    format!(
+        "date_bin('{length_us} microseconds', parts.bucket, 'epoch'::timestamptz + interval '{origin_us} microseconds')"
+    )
 }
 
 fn decode(question: &Question, row: &tokio_postgres::Row) -> Result<Row, Error> {

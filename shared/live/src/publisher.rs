@@ -38,7 +38,7 @@ use topics::Topics;
 pub use handover::RestoreError;
 pub use stats::{Counters, Stats, TopicStats};
 
-/// Where buckets start. A day is the client's own, so only the caller knows.
+/// Where buckets start. They are the client's own, so only the caller knows.
 pub trait Calendar {
     /// Whether it knows the client's buckets for now. What is due of others waits.
     fn knows(&self, client: Uuid) -> bool {

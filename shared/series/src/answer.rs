@@ -13,7 +13,7 @@ use crate::state::{AttributeState, GroupState};
 /// A row that was read: one bucket and group of one entity.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// Start of the bucket at the question's level.
+    /// Start of the bin in which the question has its buckets summed up.
     pub bucket: Timestamp,
     /// Values of the question's dimensions, in their order.
     pub dimensions: Vec<Value>,

@@ -1,12 +1,19 @@
 //! Where buckets begin and end.
 //!
-//! Minutes and hours are those of UTC. A day is the client's own: it begins at midnight of the client's time zone and can
-//! have 23 or 25 hours.
+//! Every bucket is the client's own. A day begins at midnight of the client's time zone and can have 23 or 25 hours; an hour begins when the minutes of its
+//! clocks are zero, and where the clocks are changed: then there are two hours of one name, or a part of one, and never two hours in one bucket. Minutes
+//! are those of UTC, which all zones have had since 1972.
+//!
+//! Rollups are kept in buckets of UTC. What of them a client's buckets are put together from is their [`Tiling`].
+
+mod tiling;
 
 use catalog::Level;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
+
+pub use tiling::{Bins, Tiling};
 
 /// Microseconds, the resolution of PostgreSQL's `timestamptz`.
 pub const MINUTE_US: i64 = 60_000_000;
@@ -71,6 +78,12 @@ impl Calendar {
         TimeZone::get(zone).ok().map(Self::new)
     }
 
+    /// The client's time zone.
+    #[must_use]
+    pub const fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
     /// The day that the instant is in.
     #[must_use]
     pub fn date(&self, time: Timestamp) -> Date {
@@ -81,11 +94,23 @@ impl Calendar {
     #[must_use]
     pub fn start(&self, period: Level, time: Timestamp) -> Timestamp {
         match period {
-            Level::Minute | Level::Hour => floor(period, time),
-            Level::Day => self
-                .local(time)
-                .start_of_day()
-                .map_or(Timestamp::MIN, |zoned| zoned.timestamp()),
+            Level::Minute => floor(period, time),
+            Level::Hour => {
+                let start = self.clock_hour(time);
+                if self.is_one_offset(start, time) {
+                    return start;
+                }
+                self.last_change(time).map_or(start, |change| change.max(start))
+            }
+            Level::Day => {
+                let start = midnight(&self.local(time));
+                if self.is_one_offset(start, time) {
+                    return start;
+                }
+                // Clocks that are put back past midnight show the day before once more; the day that has begun goes on.
+                let next = self.next_midnight(start);
+                if next <= time { next } else { start }
+            }
         }
     }
 
@@ -93,32 +118,15 @@ impl Calendar {
     #[must_use]
     pub fn next(&self, period: Level, start: Timestamp) -> Timestamp {
         match period {
-            Level::Minute | Level::Hour => {
-                Timestamp::from_microsecond(start.as_microsecond() + length_us(period)).unwrap_or(Timestamp::MAX)
+            Level::Minute => later(start, MINUTE_US),
+            Level::Hour => {
+                let end = later(self.clock_hour(start), HOUR_US);
+                if self.is_one_offset(start, later(end, -1)) {
+                    return end;
+                }
+                self.next_change(start).map_or(end, |change| change.min(end))
             }
-            Level::Day => self
-                .local(start)
-                .tomorrow()
-                .and_then(|day| day.start_of_day())
-                .map_or(Timestamp::MAX, |day| day.timestamp()),
-        }
-    }
-
-    /// Start of the bucket `count` buckets before the one that starts at `start`.
-    #[must_use]
-    pub fn back(&self, period: Level, start: Timestamp, count: u16) -> Timestamp {
-        match period {
-            Level::Minute | Level::Hour => {
-                Timestamp::from_microsecond(start.as_microsecond() - length_us(period) * i64::from(count))
-                    .unwrap_or(Timestamp::MIN)
-            }
-            Level::Day => {
-                let days = jiff::Span::new().days(i64::from(count));
-                self.local(start)
-                    .checked_sub(days)
-                    .and_then(|day| day.start_of_day())
-                    .map_or(Timestamp::MIN, |day| day.timestamp())
-            }
+            Level::Day => self.next_midnight(start),
         }
     }
 
@@ -147,131 +155,63 @@ impl Calendar {
         count
     }
 
-    /// The coarsest level of rollups whose UTC-aligned buckets tile this client's buckets of the period in the range.
-    ///
-    /// A client's day is tiled from hours where its midnights are full hours of UTC, from minutes elsewhere.
+    /// What the buckets of an aligned range are put together from.
     #[must_use]
-    pub fn tile(&self, period: Level, range: Range) -> Level {
-        if period != Level::Day {
-            return period;
-        }
-        // Offsets change at most a few times a year; both ends and every day between are looked at, at most
-        // [`crate::plan::MAX_POINTS`] of them.
-        let mut level = Level::Day;
-        let mut start = range.from;
-        let mut steps = 0;
-        while start <= range.to && steps <= crate::plan::MAX_POINTS {
-            level = level.min(alignment(start));
-            start = self.next(Level::Day, start);
-            steps += 1;
-        }
-        level
+    pub fn tile(&self, period: Level, range: Range) -> Tiling {
+        Tiling::of(self, period, range)
     }
 
     fn local(&self, time: Timestamp) -> Zoned {
         time.to_zoned(self.zone.clone())
     }
+
+    fn next_midnight(&self, start: Timestamp) -> Timestamp {
+        let tomorrow = self.local(start).tomorrow();
+        tomorrow.map_or(Timestamp::MAX, |day| midnight(&day))
+    }
+
+    /// When the minutes of a clock were zero last that was never changed.
+    fn clock_hour(&self, time: Timestamp) -> Timestamp {
+        let offset_us = i64::from(self.zone.to_offset(time).seconds()) * 1_000_000;
+        later(time, -(time.as_microsecond() + offset_us).rem_euclid(HOUR_US))
+    }
+
+    /// Whether clocks were not changed from an instant to another that is less than an hour away, or changed back.
+    fn is_one_offset(&self, one: Timestamp, other: Timestamp) -> bool {
+        self.zone.to_offset(one) == self.zone.to_offset(other)
+    }
+
+    /// When clocks were changed last, at the instant or before.
+    fn last_change(&self, time: Timestamp) -> Option<Timestamp> {
+        let changes = self.zone.preceding(later(time, 1)).map(|change| change.timestamp());
+        changes.take(MAX_CHANGES).find(|change| self.is_change(*change))
+    }
+
+    /// When clocks are changed next, after the instant.
+    fn next_change(&self, time: Timestamp) -> Option<Timestamp> {
+        let changes = self.zone.following(time).map(|change| change.timestamp());
+        changes.take(MAX_CHANGES).find(|change| self.is_change(*change))
+    }
+
+    /// Whether clocks show something else from an instant on; a zone's rules also tell when nothing but a name changes.
+    fn is_change(&self, time: Timestamp) -> bool {
+        !self.is_one_offset(later(time, -1), time)
+    }
 }
 
-/// The coarsest level whose buckets begin at the instant.
-fn alignment(time: Timestamp) -> Level {
-    let time_us = time.as_microsecond();
-    [Level::Day, Level::Hour]
-        .into_iter()
-        .find(|level| floor_us(*level, time_us) == time_us)
-        .unwrap_or(Level::Minute)
+/// The most changes of a zone's rules that are looked at for one that changes clocks: those in which nothing but a name changes don't come in such numbers.
+const MAX_CHANGES: usize = 16;
+
+/// The first instant of a day.
+fn midnight(day: &Zoned) -> Timestamp {
+    day.start_of_day().map_or(Timestamp::MIN, |start| start.timestamp())
+}
+
+/// So many microseconds later, or earlier, and at most at an end of time.
+fn later(time: Timestamp, us: i64) -> Timestamp {
+    let end = if us < 0 { Timestamp::MIN } else { Timestamp::MAX };
+    Timestamp::from_microsecond(time.as_microsecond().saturating_add(us)).unwrap_or(end)
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use super::*;
-
-    fn at(text: &str) -> Timestamp {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn a_day_is_the_clients_own() {
-        let cases = [
-            // zone, instant, start of its day, start of the next
-            (
-                "UTC",
-                "2026-03-29T12:00:00Z",
-                "2026-03-29T00:00:00Z",
-                "2026-03-30T00:00:00Z",
-            ),
-            (
-                "Europe/Berlin",
-                "2026-03-29T12:00:00Z",
-                "2026-03-28T23:00:00Z",
-                "2026-03-29T22:00:00Z",
-            ),
-            (
-                "Asia/Kolkata",
-                "2026-03-29T12:00:00Z",
-                "2026-03-28T18:30:00Z",
-                "2026-03-29T18:30:00Z",
-            ),
-            (
-                "America/New_York",
-                "2026-11-01T12:00:00Z",
-                "2026-11-01T04:00:00Z",
-                "2026-11-02T05:00:00Z",
-            ),
-        ];
-        for (zone, instant, start, next) in cases {
-            let calendar = Calendar::of(zone).unwrap();
-            assert_eq!(calendar.start(Level::Day, at(instant)), at(start), "{zone}");
-            assert_eq!(calendar.next(Level::Day, at(start)), at(next), "{zone}");
-            assert_eq!(calendar.back(Level::Day, at(next), 1), at(start), "{zone}");
-        }
-    }
-
-    #[test]
-    fn days_are_tiled_by_what_fits() {
-        let range = Range {
-            from: at("2026-01-10T00:00:00Z"),
-            to: at("2026-01-12T00:00:00Z"),
-        };
-        for (zone, level) in [
-            ("UTC", Level::Day),
-            ("Europe/Berlin", Level::Hour),
-            ("Asia/Kolkata", Level::Minute),
-        ] {
-            let calendar = Calendar::of(zone).unwrap();
-            assert_eq!(
-                calendar.tile(Level::Day, calendar.align(Level::Day, range)),
-                level,
-                "{zone}"
-            );
-        }
-    }
-
-    #[test]
-    fn an_aligned_range_stays() {
-        let calendar = Calendar::utc();
-        let range = Range {
-            from: at("2026-01-10T00:00:01Z"),
-            to: at("2026-01-10T00:02:00Z"),
-        };
-        let aligned = calendar.align(Level::Minute, range);
-        assert_eq!(
-            aligned,
-            Range {
-                from: at("2026-01-10T00:00:00Z"),
-                to: at("2026-01-10T00:02:00Z")
-            }
-        );
-        assert_eq!(calendar.align(Level::Minute, aligned), aligned);
-        assert_eq!(calendar.count(Level::Minute, aligned, 100), 2);
-    }
-
-    #[test]
-    fn before_1970_buckets_still_begin_before_their_instants() {
-        assert_eq!(
-            floor(Level::Hour, at("1969-12-31T23:30:00Z")),
-            at("1969-12-31T23:00:00Z")
-        );
-    }
-}
+mod tests;

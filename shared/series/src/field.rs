@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use formula::{AttributeType, Value};
 use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
@@ -14,7 +15,7 @@ use crate::digits;
 pub const MAX_TEXT_BYTES: usize = 512;
 /// Earliest event time, 1990-01-01. Seconds sent as milliseconds land in January 1970, so they are caught here.
 pub const EARLIEST_S: i64 = 631_152_000;
-/// How far ahead of the clock an event may be: a day, because some senders write local time and call it UTC.
+/// How far ahead of the clock an event may be: a day, because clocks are wrong and some senders write the time of another zone.
 pub const MAX_AHEAD_S: i64 = 24 * 3600;
 
 /// The most bytes of a sender's text that a reason repeats.
@@ -44,17 +45,25 @@ pub enum Field<'a> {
     },
     /// An instant in microseconds since 1970.
     Time(i64),
+    /// What clocks and calendars on the wall show, and nobody says where: microseconds since 1970 began there.
+    LocalTime(i64),
     /// Something that no attribute can be, such as a list, by the name that a reason gives it.
     Other(&'static str),
 }
 
-/// The instant of an event, within limits.
-pub(crate) fn time_us(field: Field<'_>, now: Timestamp) -> Result<i64, String> {
+/// The instant of an event, within limits; `zone` is that of times without an offset.
+pub(crate) fn time_us(field: Field<'_>, now: Timestamp, zone: &TimeZone) -> Result<i64, String> {
     let time_us = match field {
         Field::Time(time_us) => time_us,
+        Field::LocalTime(local_us) => local_time_us(local_us, zone)?,
         Field::Integer(epoch_ms) => epoch_us(epoch_ms)?,
         Field::Digits(digits) => whole_digits(digits).and_then(epoch_us)?,
-        Field::Text { text, .. } => parse_time(&text)?,
+        Field::Text { text, typed } => parse_time(text.trim(), typed, zone)?,
+        // A program that has gaps in a column of integers writes all of them as floats.
+        Field::Float(float) => whole(float).and_then(epoch_us)?,
+        Field::Decimal(decimal) => whole_decimal(decimal)
+            .ok_or_else(|| format!("{decimal} is not a whole number of milliseconds"))
+            .and_then(epoch_us)?,
         Field::Missing => {
             return Err(
                 "is required and missing: the time of the event, as RFC 3339 text or epoch milliseconds".to_owned(),
@@ -80,7 +89,19 @@ fn epoch_us(epoch_ms: i64) -> Result<i64, String> {
     epoch_ms.checked_mul(1000).ok_or_else(|| "is out of range".to_owned())
 }
 
-fn parse_time(text: &str) -> Result<i64, String> {
+fn local_time_us(local_us: i64, zone: &TimeZone) -> Result<i64, String> {
+    let local = Timestamp::from_microsecond(local_us).map_err(|_| "is a time that no calendar reaches".to_owned())?;
+    instant_us(TimeZone::UTC.to_datetime(local), zone).ok_or_else(|| "is out of range".to_owned())
+}
+
+/// The instant at which clocks in the zone show a time. In the hour that an autumn night has twice it is the first of the two; what a spring night leaves out is
+/// as much later as the clock was put forward, so that no order of times is turned and no day is changed.
+fn instant_us(local: DateTime, zone: &TimeZone) -> Option<i64> {
+    let instant = zone.to_ambiguous_timestamp(local).compatible().ok()?;
+    Some(instant.as_microsecond())
+}
+
+fn parse_time(text: &str, typed: bool, zone: &TimeZone) -> Result<i64, String> {
     if let Ok(instant) = text.parse::<Timestamp>() {
         return Ok(instant.as_microsecond());
     }
@@ -97,12 +118,14 @@ fn parse_time(text: &str) -> Result<i64, String> {
             .map(|zoned| zoned.timestamp().as_microsecond())
             .map_err(|_| no_time());
     }
-    // Without an offset it is UTC.
-    let civil = text.parse::<DateTime>().map_err(|_| no_time())?;
-    civil
-        .to_zoned(jiff::tz::TimeZone::UTC)
-        .map(|zoned| zoned.timestamp().as_microsecond())
-        .map_err(|_| format!("{:?} is out of range", shown(text)))
+    if let Ok(local) = text.parse::<DateTime>() {
+        return instant_us(local, zone).ok_or_else(|| format!("{:?} is out of range", shown(text)));
+    }
+    // CSV has no numbers: these are the milliseconds that JSON would write as one.
+    if typed {
+        return Err(no_time());
+    }
+    whole_digits(text).map_err(|_| no_time()).and_then(epoch_us)
 }
 
 /// A field as a value of the attribute's type.
@@ -192,7 +215,7 @@ fn describe(field: &Field<'_>) -> String {
         Field::Float(float) => format!("the number {float}"),
         Field::Digits(digits) => format!("the number {}", shown(digits)),
         Field::Text { text, .. } => format!("the text {:?}", shown(text)),
-        Field::Time(_) => "a time".to_owned(),
+        Field::Time(_) | Field::LocalTime(_) => "a time".to_owned(),
         Field::Other(name) => (*name).to_owned(),
     }
 }

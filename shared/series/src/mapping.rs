@@ -7,7 +7,9 @@ use std::sync::Arc;
 use catalog::Entity;
 use formula::Value;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
+use crate::calendar::Calendar;
 use crate::fact::Fact;
 use crate::field::{self, Field};
 
@@ -32,14 +34,47 @@ pub struct Mapper {
     entity: Arc<Entity>,
     /// Attributes whose value the sender gives.
     given: Vec<usize>,
+    /// The zone of times that say none.
+    zone: TimeZone,
+    /// Whether the entity or the file declared it.
+    is_zone_declared: bool,
 }
 
 impl Mapper {
-    /// A mapper for an entity.
+    /// A mapper for an entity. A time without offset is in the zone that the entity declares, else in UTC until [`Self::of_client`] tells the client's.
     #[must_use]
     pub fn new(entity: Arc<Entity>) -> Self {
         let given = entity.source_attributes().map(|(index, _)| index).collect();
-        Self { entity, given }
+        let declared = entity.zone().cloned();
+        Self {
+            entity,
+            given,
+            is_zone_declared: declared.is_some(),
+            zone: declared.unwrap_or(TimeZone::UTC),
+        }
+    }
+
+    /// The same for a client's events: a time without offset is in the client's zone, where the entity declares none.
+    #[must_use]
+    pub fn of_client(mut self, calendar: &Calendar) -> Self {
+        if !self.is_zone_declared {
+            self.zone = calendar.zone().clone();
+        }
+        self
+    }
+
+    /// The same for a file that says in which zone its times without offset are: it knows better than the entity and the client.
+    #[must_use]
+    pub fn in_zone(mut self, zone: TimeZone) -> Self {
+        self.zone = zone;
+        self.is_zone_declared = true;
+        self
+    }
+
+    /// The zone of times without offset.
+    #[must_use]
+    pub const fn zone(&self) -> &TimeZone {
+        &self.zone
     }
 
     /// The entity.
@@ -66,8 +101,8 @@ impl Mapper {
             field: name.to_owned(),
             reason,
         };
-        let time_us =
-            field::time_us(field(0), now).map_err(|reason| refused(&self.entity.definition().time, reason))?;
+        let time_us = field::time_us(field(0), now, &self.zone)
+            .map_err(|reason| refused(&self.entity.definition().time, reason))?;
         let attributes = self.entity.stored_attributes();
         let mut values = vec![Value::Null; attributes.len()];
         for (place, index) in self.given.iter().enumerate() {
@@ -115,3 +150,6 @@ impl Mapper {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

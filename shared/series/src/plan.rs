@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use catalog::{Entity, Kpi, Level};
 
-use crate::calendar::{Calendar, Range};
+use crate::calendar::{Bins, Calendar, Range, Tiling};
 
 /// The most buckets of one answer: a week of minutes (10,080), or 27 years of days.
 pub const MAX_POINTS: usize = 10_080;
@@ -57,6 +57,8 @@ pub struct Question {
     pub source: Source,
     /// Length of the buckets that are read: the request's period, or what tiles it.
     pub level: Level,
+    /// Into what these are summed up as they are read.
+    pub bins: Bins,
     /// Range to read.
     pub range: Range,
     /// Dimensions by which the answer's rows are grouped, sorted.
@@ -76,7 +78,7 @@ pub fn plan<'a>(
     calendar: &Calendar,
     entity: impl Fn(&str) -> Option<&'a Arc<Entity>>,
 ) -> Result<Vec<Question>, String> {
-    let level = calendar.tile(request.period, request.range);
+    let Tiling { level, bins } = calendar.tile(request.period, request.range);
     let formula = &request.kpi.formula;
     formula
         .entities()
@@ -102,6 +104,7 @@ pub fn plan<'a>(
                     choose(entity, &dimensions, level)
                 },
                 level,
+                bins,
                 range: request.range,
                 dimensions: dimensions.into_iter().map(str::to_owned).collect(),
                 attributes: counted.states.into_iter().map(str::to_owned).collect(),

@@ -69,9 +69,14 @@ async fn expected(
     filter: &Filter,
     by: &[String],
 ) -> Expected {
-    // Minutes and hours are those of UTC; a day is the client's own.
-    let zone = if period == Level::Day { zone } else { "UTC" };
-    let bucket = format!("date_trunc('{}', time, '{zone}')", period.name());
+    let bucket = match period {
+        Level::Minute => "date_trunc('minute', time, 'UTC')".to_owned(),
+        // What clocks show at the full hour, less what they are ahead of UTC: the server's own answer would be one hour for the two of an autumn night.
+        Level::Hour => format!(
+            "(date_trunc('hour', time AT TIME ZONE '{zone}') - (time AT TIME ZONE '{zone}' - time AT TIME ZONE 'UTC')) AT TIME ZONE 'UTC'"
+        ),
+        Level::Day => format!("date_trunc('day', time, '{zone}')"),
+    };
     let groups: String = by
         .iter()
         .map(|name| format!(", coalesce({name}::text, '') AS {name}_text"))

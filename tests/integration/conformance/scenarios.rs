@@ -119,9 +119,9 @@ async fn a_client_without_data_has_no_buckets() {
 }
 
 #[tokio::test]
-async fn days_are_those_of_the_clients_zone() {
-    // Full hours, half hours, and a day of 23 hours in Berlin on 2026-03-29.
-    for zone in ["Europe/Berlin", "Asia/Kolkata"] {
+async fn hours_and_days_are_those_of_the_clients_zone() {
+    // Full hours, half and quarter hours, and a day of 23 hours in Berlin on 2026-03-29.
+    for zone in ["Europe/Berlin", "Asia/Kolkata", "Asia/Kathmandu"] {
         in_every_shop_of(zone, &[], async |shop| {
             let mut sales = a_day();
             sales.push(sale("evening before", "2026-03-28T18:29:59Z", "10", 1));

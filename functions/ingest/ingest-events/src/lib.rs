@@ -22,7 +22,7 @@ use platform::clock;
 use platform::queue::{Backoff, Queue, receives};
 use records::definitions::ClientCatalog;
 use serde::de::IgnoredAny;
-use series::{Mapper, Rejection};
+use series::{Calendar, Mapper, Rejection};
 use uuid::Uuid;
 
 /// How often events are mapped again because their definition was replaced meanwhile.
@@ -280,7 +280,7 @@ async fn write(context: &Context, group: &Group, until: Instant) -> Result<Vec<O
             let batches: Vec<Batch> = group.queued().map(unknown_entity).collect();
             return ingest::refuse(&context.database, client, entity, source, &batches).await;
         };
-        match map_and_write(context, group, &placed, effort).await {
+        match map_and_write(context, group, (&placed, &catalog.calendar), effort).await {
             Err(Error::DefinitionChanged(_)) if tries < MAX_DEFINITION_TRIES => tries += 1,
             Err(error) => return Err(error),
             Ok((batches, outcomes)) => {
@@ -300,11 +300,12 @@ async fn write(context: &Context, group: &Group, until: Instant) -> Result<Vec<O
 async fn map_and_write(
     context: &Context,
     group: &Group,
-    placed: &Placed,
+    (placed, calendar): (&Placed, &Calendar),
     effort: Effort<'_>,
 ) -> Result<(Vec<Batch>, Vec<Outcome>), Error> {
     let (database, client, source) = (&context.database, group.client, group.source.name());
-    let (mapper, messages) = (Mapper::new(placed.entity.clone()), Arc::clone(&group.messages));
+    let mapper = Mapper::new(placed.entity.clone()).of_client(calendar);
+    let messages = Arc::clone(&group.messages);
     let mapped = (0..messages.len()).map(move |index| batch(&mapper, &messages[index].1));
     // Of a single message there is nothing to be sent while others are mapped.
     let is_first = effort.tries == 1 && group.messages.len() > 1;

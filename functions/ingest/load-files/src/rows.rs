@@ -62,13 +62,17 @@ impl<'a> Loading<'a> {
         let mut tries = 1;
         loop {
             let catalog = self.context.definitions.current(&self.context.database, client).await?;
-            let placed = catalog.and_then(|catalog| catalog.placed.get(self.file.entity).cloned());
-            let Some(placed) = placed else {
+            let placed = catalog.and_then(|catalog| {
+                let placed = catalog.placed.get(self.file.entity)?;
+                let mapper = Mapper::new(placed.entity.clone()).of_client(&catalog.calendar);
+                Some((placed.clone(), mapper))
+            });
+            let Some((placed, mapper)) = placed else {
                 let reason = format!("there is no entity {:?}", self.file.entity);
                 return self.refuse(&reason).await;
             };
             let before = self.attempt.position;
-            match Box::pin(self.load(&placed, bytes)).await {
+            match Box::pin(self.load(&placed, &mapper, bytes)).await {
                 Err(Error::DefinitionChanged(_)) if tries < MAX_DEFINITION_TRIES => {
                     tries = if self.attempt.position > before { 1 } else { tries + 1 };
                     self.context.definitions.forget(client);
@@ -78,9 +82,8 @@ impl<'a> Loading<'a> {
         }
     }
 
-    async fn load(&mut self, placed: &Placed, bytes: &Bytes) -> Result<Loaded, Error> {
-        let mapper = Mapper::new(placed.entity.clone());
-        let open = |format| guarded(|| Chunks::open(format, bytes.clone(), &mapper, clock::now()));
+    async fn load(&mut self, placed: &Placed, mapper: &Mapper, bytes: &Bytes) -> Result<Loaded, Error> {
+        let open = |format| guarded(|| Chunks::open(format, bytes.clone(), mapper, clock::now()));
         let mut chunks = match Format::of(self.file.key).and_then(open) {
             Ok(chunks) => chunks,
             Err(error) => return self.refuse(&error.to_string()).await,

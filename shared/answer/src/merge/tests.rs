@@ -46,6 +46,7 @@ fn question(entity: &Arc<Entity>, minutes: std::ops::Range<i64>, filter: &[(&str
         entity: Arc::clone(entity),
         source: Source::Rollup(entity.groupings().iter().position(place).unwrap()),
         level: Level::Minute,
+        bins: Bins::of(Level::Minute),
         range: Range {
             from: minute(minutes.start),
             to: minute(minutes.end),

@@ -1,4 +1,4 @@
-//! Where buckets start in the model: a day is the client's own.
+//! Where buckets start in the model: hours and days are the client's own.
 
 use catalog::Level;
 use jiff::Timestamp;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::Topic;
 use crate::publisher::Calendar;
 
-/// Days start at half past five: no bucket of a day may be taken for one of UTC.
+/// Days start at half past five, and hours at half past: none of them may be taken for one of UTC.
 const MIDNIGHT_SECONDS: i64 = 5 * 3_600 + 1_800;
 
 pub(super) struct ClientsOwn;
@@ -15,7 +15,7 @@ pub(super) struct ClientsOwn;
 pub(super) fn period_start(period: Level, second: i64) -> i64 {
     match period {
         Level::Minute => second.div_euclid(60) * 60,
-        Level::Hour => second.div_euclid(3_600) * 3_600,
+        Level::Hour => (second - MIDNIGHT_SECONDS).div_euclid(3_600) * 3_600 + MIDNIGHT_SECONDS,
         Level::Day => (second - MIDNIGHT_SECONDS).div_euclid(86_400) * 86_400 + MIDNIGHT_SECONDS,
     }
 }

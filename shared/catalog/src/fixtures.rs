@@ -1,6 +1,6 @@
 //! The definitions that tests start from.
 
-use crate::definition::{AttributeDefinition, EntityDefinition, GroupingDefinition};
+use crate::definition::{AttributeDefinition, EntityDefinition, FilesMode, GroupingDefinition};
 use crate::kpi::KpiDefinition;
 use crate::level::Level;
 use formula::AttributeType;
@@ -46,6 +46,7 @@ pub(crate) fn flight() -> EntityDefinition {
             },
         ],
         key: Vec::new(),
+        files: FilesMode::default(),
         groupings: vec![
             GroupingDefinition::by_minute(["origin"]),
             GroupingDefinition {

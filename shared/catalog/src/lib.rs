@@ -23,7 +23,7 @@ mod replacement;
 mod validate;
 
 pub use book::Catalog;
-pub use definition::{AttributeDefinition, EntityDefinition, GroupingDefinition};
+pub use definition::{AttributeDefinition, EntityDefinition, FilesMode, GroupingDefinition};
 pub use entity::Entity;
 pub use kpi::{Direction, Kpi, KpiDefinition};
 pub use level::{Level, UnknownLevel};

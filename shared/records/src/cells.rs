@@ -33,10 +33,11 @@ const AT_HOME: [&str; 4] = ["licence_notices", "licences", "users", "residences"
 
 /// What is copied, each after those that it refers to. Leftovers and stale ranges are of one database, and made anew in another one; nobody moves while moves
 /// between volumes go on.
-const COPIED: [&str; 17] = [
+const COPIED: [&str; 18] = [
     "entities",
     "clocks",
     "commits",
+    "changes",
     "stopped_groupings",
     "fillings",
     "kpis",

@@ -130,7 +130,10 @@ pub static DELETE_FACTS: Route = Route {
         Parameter::path("code", "Code of the entity."),
         Parameter::query("from", "From this instant on."),
         Parameter::query("to", "Before this instant."),
-        Parameter::query("filter[dimension]", "Only facts with these values, separated by commas; empty for facts without one."),
+        Parameter::query(
+            "filter[dimension]",
+            "Only facts with these values, separated by commas; empty for facts without one.",
+        ),
         Parameter::query("confirm", "The `confirmation` of the answer that counted them."),
     ],
     request: None,

@@ -174,12 +174,7 @@ async fn flag(session: &Session, client: Uuid, batches: &[Uuid], is_undone: bool
 }
 
 /// Between what times each part of a change has facts.
-async fn extents(
-    session: &Session,
-    client: Uuid,
-    placed: &Placed,
-    wanted: &Wanted<'_>,
-) -> Result<Vec<Extent>, Error> {
+async fn extents(session: &Session, client: Uuid, placed: &Placed, wanted: &Wanted<'_>) -> Result<Vec<Extent>, Error> {
     let id = placed.place.id;
     let of_commits = "SELECT min(first_time) AS first, max(last_time) AS last FROM core.commits WHERE client_id = $1 AND entity_id = $2";
     let sql = format!("{of_commits} AND batch_id = ANY ($3)");
@@ -223,10 +218,7 @@ pub(crate) async fn next_of_each(session: &Session, but: &[i32]) -> Result<Vec<C
 pub(crate) async fn tried(database: &Database, change: &Change) -> Result<(), Error> {
     let sql = "UPDATE core.changes SET tried_at = clock_timestamp() WHERE client_id = $1 AND id = $2";
     let of_client = database.of(change.client_id);
-    of_client
-        .execute(sql, &[&change.client_id, &change.id])
-        .await
-        .map(drop)
+    of_client.execute(sql, &[&change.client_id, &change.id]).await.map(drop)
 }
 
 /// Says that a step failed, and why; or, without a reason, that one ended well after some that did not. The next one takes less.
@@ -252,7 +244,10 @@ pub async fn go_on(
     until: Instant,
 ) -> Result<bool, Error> {
     while Instant::now() < until {
-        let Some(change) = find(database, client, id).await?.filter(|change| change.finished_at.is_none()) else {
+        let Some(change) = find(database, client, id)
+            .await?
+            .filter(|change| change.finished_at.is_none())
+        else {
             return Ok(true);
         };
         match Box::pin(step(database, placed, &change)).await {

@@ -118,7 +118,11 @@ impl<'a> CopyingFacts<'a> {
     /// Sends facts of a number.
     pub(crate) async fn send(&mut self, batch_number: i64, facts: impl Iterator<Item = &Fact>) -> Result<(), Error> {
         let Writing { client, placed, .. } = self.writing;
-        let id = if self.is_aside { -placed.place.id } else { placed.place.id };
+        let id = if self.is_aside {
+            -placed.place.id
+        } else {
+            placed.place.id
+        };
         for fact in facts {
             let time = timestamp(fact.time_us);
             let key = key_of(&placed.entity, fact);

@@ -200,7 +200,8 @@ impl Ingestion<'_> {
 
     async fn write(&self, parts: &[Part<'_>]) -> Result<Marks, Error> {
         if self.is_aside {
-            let work = async |session: &Session| aside::write(session, self.client, self.placed, self.source, parts).await;
+            let work =
+                async |session: &Session| aside::write(session, self.client, self.placed, self.source, parts).await;
             return self.database.transaction(self.client, work).await;
         }
         if !self.placed.entity.definition().key.is_empty() {
@@ -316,7 +317,9 @@ async fn append(
             batch_number,
         };
         let mut copying = CopyingFacts::begin(session, writing).await?;
-        let numbered = (batch_number..).zip(parts).filter(|(_, part)| marks.of(part) == Mark::Fresh);
+        let numbered = (batch_number..)
+            .zip(parts)
+            .filter(|(_, part)| marks.of(part) == Mark::Fresh);
         for (number, part) in numbered {
             let facts = part.mapped().iter().map(|mapped| &mapped.fact);
             copying.send(number, facts).await?;

@@ -178,7 +178,10 @@ async fn jobs(database: &Database, failed: &[i32]) -> Result<Vec<Job>, Error> {
     let moves = moves::next_of_each(&session, failed).await?;
     let fillings = fillings.into_iter().map(Job::Filling);
     let changes = changes::next_of_each(&session, failed).await?;
-    let others = moves.into_iter().map(Job::Move).chain(changes.into_iter().map(Job::Change));
+    let others = moves
+        .into_iter()
+        .map(Job::Move)
+        .chain(changes.into_iter().map(Job::Change));
     let mut jobs: Vec<Job> = fillings.chain(others).collect();
     jobs.sort_by_key(Job::turn);
     let mut clients = BTreeSet::new();

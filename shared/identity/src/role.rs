@@ -81,9 +81,9 @@ impl Role {
     #[must_use]
     pub const fn may(self, permission: Permission) -> bool {
         use Permission::{
-            ControlStreams, DecideProposals, DeleteFacts, IssueLicences, ReadCatalog, ReadDeadLetters, ReadLicences, ReadProposals,
-            ReadQueues, ReadSeries, ReadStreams, ReadUsage, ReplayDeadLetters, WatchSeries, WriteCatalog, WriteEvents,
-            WriteProposals,
+            ControlStreams, DecideProposals, DeleteFacts, IssueLicences, ReadCatalog, ReadDeadLetters, ReadLicences,
+            ReadProposals, ReadQueues, ReadSeries, ReadStreams, ReadUsage, ReplayDeadLetters, WatchSeries,
+            WriteCatalog, WriteEvents, WriteProposals,
         };
         match permission {
             ReadCatalog | ReadSeries | WatchSeries | ReadStreams | ReadUsage => !matches!(self, Self::Operator),

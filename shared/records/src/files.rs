@@ -74,7 +74,10 @@ impl File<'_> {
         if self.digest.is_empty() {
             return [by_etag, by_etag];
         }
-        let by_bytes = Uuid::new_v5(&self.client, format!("{}#sha256 {}#file", self.key, self.digest).as_bytes());
+        let by_bytes = Uuid::new_v5(
+            &self.client,
+            format!("{}#sha256 {}#file", self.key, self.digest).as_bytes(),
+        );
         [by_bytes, by_etag]
     }
 
@@ -202,7 +205,8 @@ database::row! {
 /// The file's identity: the one that it has, or that of its bytes.
 async fn identity(session: &Session, file: File<'_>) -> Result<Uuid, Error> {
     let ids = file.ids();
-    let sql = "SELECT id FROM core.files WHERE client_id = $1 AND key = $2 AND (id = ANY ($3) OR ($4 <> '' AND etag = $4))
+    let sql =
+        "SELECT id FROM core.files WHERE client_id = $1 AND key = $2 AND (id = ANY ($3) OR ($4 <> '' AND etag = $4))
         ORDER BY id = ($3)[1] DESC, begun_at DESC LIMIT 1";
     let known: Option<Identity> = session
         .row(sql, &[&file.client, &file.key, &ids.as_slice(), &file.etag])

@@ -2,6 +2,7 @@
 
 use database::{Database, Error, Session};
 use facts::Placed;
+use facts::changes::deletion::Deleted;
 use facts::changes::{self, Kind, Wanted};
 use facts::place::writers_lock;
 use jiff::Timestamp;
@@ -224,4 +225,45 @@ async fn replacement(session: &Session, client: Uuid, batches: &[Uuid]) -> Resul
     let sql = "SELECT id FROM core.changes WHERE client_id = $1 AND adds = ANY ($2) AND finished_at IS NOT NULL ORDER BY began_at DESC LIMIT 1";
     let found: Option<Id> = session.row(sql, &[&client, &batches]).await?;
     Ok(found.map(|row| row.id))
+}
+
+database::row! {
+    struct EntityCode {
+        entity: String,
+    }
+}
+
+/// The entity of a batch; `None` when the client has no such batch.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn entity_of_batch(database: &Database, client: Uuid, id: Uuid) -> Result<Option<String>, Error> {
+    let sql = "SELECT entity FROM core.batches WHERE client_id = $1 AND id = $2";
+    let found: Option<EntityCode> = database.of(client).row(sql, &[&client, &id]).await?;
+    Ok(found.map(|row| row.entity))
+}
+
+/// The entity of a file; `None` when the client has no such file.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn entity_of_file(database: &Database, client: Uuid, id: Uuid) -> Result<Option<String>, Error> {
+    let sql = "SELECT entity FROM core.files WHERE client_id = $1 AND id = $2";
+    let found: Option<EntityCode> = database.of(client).row(sql, &[&client, &id]).await?;
+    Ok(found.map(|row| row.entity))
+}
+
+/// Begins to delete what was counted: the change that does so in steps.
+///
+/// # Errors
+/// When a statement fails.
+pub async fn delete(database: &Database, client: Uuid, placed: &Placed, deleted: &Deleted) -> Result<Uuid, Error> {
+    let id = Uuid::now_v7();
+    let wanted = Wanted {
+        deleted: Some(deleted),
+        ..wanted(id, Kind::Deletion)
+    };
+    let work = async |session: &Session| changes::begin(session, client, placed, &wanted).await;
+    database.transaction(client, work).await?;
+    Ok(id)
 }

@@ -126,8 +126,7 @@ pub(super) async fn forget(
             "DELETE FROM {chunk} WHERE ctid = ANY (ARRAY(
                  SELECT ctid FROM {chunk} WHERE client_id = $1 AND entity_id = $2 AND batch_number = ANY ($3) LIMIT $4))"
         );
-        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
-            [&client, &-placed.place.id, &numbers, &left];
+        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 4] = [&client, &-placed.place.id, &numbers, &left];
         let rows = session.execute(&sql, &parameters).await?;
         gone += rows;
         left = (left - i64::try_from(rows).unwrap_or(left)).max(0);

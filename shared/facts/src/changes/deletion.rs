@@ -76,7 +76,12 @@ impl Deleted {
             self.up_to
         );
         digest.update(what);
-        let digest: String = digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let digest: String = digest
+            .finalize()
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         Ok(format!("{}-{digest}", self.up_to))
     }
 }
@@ -91,7 +96,12 @@ fn filter_json(filter: &BTreeMap<String, BTreeSet<String>>) -> Result<String, Er
 /// The commit that a confirmation names; `None` where it is none.
 #[must_use]
 pub fn commit_of(confirmation: &str) -> Option<i64> {
-    confirmation.split_once('-')?.0.parse().ok().filter(|number| *number >= 0)
+    confirmation
+        .split_once('-')?
+        .0
+        .parse()
+        .ok()
+        .filter(|number| *number >= 0)
 }
 
 /// The number of the entity's last commit.
@@ -108,12 +118,7 @@ pub async fn last_commit(database: &Database, client: Uuid, placed: &Placed) -> 
 ///
 /// # Errors
 /// When the filter names what is no attribute of the layout, or the statement fails.
-pub async fn preview(
-    database: &Database,
-    client: Uuid,
-    placed: &Placed,
-    deleted: &Deleted,
-) -> Result<Preview, Error> {
+pub async fn preview(database: &Database, client: Uuid, placed: &Placed, deleted: &Deleted) -> Result<Preview, Error> {
     let Place { volume, id, .. } = &placed.place;
     let sql = format!(
         "SELECT count(*) AS facts, min(f.time) AS first, max(f.time) AS last FROM {} f

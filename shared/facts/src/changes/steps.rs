@@ -88,7 +88,9 @@ impl Step<'_> {
         };
         let aside = change.adds.map(|batch| Source::aside(placed, batch));
         let range = self.range([Some(&taken), back.as_ref(), aside.as_ref()]).await?;
-        let done = self.exchange(&commit, &range, (&taken, back.as_ref(), aside.as_ref())).await?;
+        let done = self
+            .exchange(&commit, &range, (&taken, back.as_ref(), aside.as_ref()))
+            .await?;
         self.tell(&commit, &range, &done).await?;
         if range[1] < change.to_time {
             return Ok(After::Rest);
@@ -257,7 +259,11 @@ impl Step<'_> {
         };
         attribute(limited.next().await?, client, placed, &[own]).await?;
         let sql = "UPDATE core.clocks SET last = greatest(last, $3) WHERE client_id = $1 AND entity_id = $2";
-        limited.next().await?.execute(sql, &[&client, &id, &done.last_number]).await?;
+        limited
+            .next()
+            .await?
+            .execute(sql, &[&client, &id, &done.last_number])
+            .await?;
         if change.up_to.is_some() {
             self.discount(done).await?;
         }
@@ -267,7 +273,10 @@ impl Step<'_> {
         limited
             .next()
             .await?
-            .execute(sql, &[&client, &change.id, &range[1], &counts[0], &counts[1], &counts[2]])
+            .execute(
+                sql,
+                &[&client, &change.id, &range[1], &counts[0], &counts[1], &counts[2]],
+            )
             .await
             .map(drop)
     }
@@ -299,7 +308,8 @@ impl Step<'_> {
 /// All is done: what is not there any more is not used, and files are what they are now.
 async fn finish(session: &Session, change: &Change) -> Result<(), Error> {
     let (client, id) = (change.client_id, &change.id);
-    let gone = "SELECT core.discount(begun_at, accepted - removed, CASE WHEN undone_by IS NULL THEN 0 ELSE rejected END)
+    let gone =
+        "SELECT core.discount(begun_at, accepted - removed, CASE WHEN undone_by IS NULL THEN 0 ELSE rejected END)
         FROM core.batches WHERE client_id = $1 AND id = ANY ($2)";
     session.query(gone, &[&client, &change.batches]).await?;
     let sql = "UPDATE core.batches SET removed = accepted WHERE client_id = $1 AND id = ANY ($2)";

@@ -47,7 +47,9 @@ pub(super) async fn end(
     let client = file.client;
     session.lock(&facts::place::writers_lock(client, &placed.place)).await?;
     let mut others = under(session, client, file.key, file.sequencer).await?;
-    others.retain(|version| version.id != attempt.file && !matches!(version.state.as_str(), "replaced" | "undone" | "undoing"));
+    others.retain(|version| {
+        version.id != attempt.file && !matches!(version.state.as_str(), "replaced" | "undone" | "undoing")
+    });
     let mut batches: Vec<Uuid> = others.iter().flat_map(Version::batches).collect();
     batches = with_replays(session, client, batches).await?;
     let reason = match end {

@@ -154,5 +154,25 @@ CREATE OR REPLACE FUNCTION core.forget_history(before timestamptz) RETURNS void
         END
     $$;
 
+-- Files under keys of no client, for those who run the system: the last thousand.
+CREATE TABLE core.unplaced_files (
+    key      text PRIMARY KEY,
+    reason   text NOT NULL,
+    seen_at  timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX unplaced_files_by_time ON core.unplaced_files (seen_at DESC);
+CREATE FUNCTION core.note_unplaced_file(file text, why text) RETURNS void
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        INSERT INTO core.unplaced_files (key, reason) VALUES (file, why)
+            ON CONFLICT (key) DO UPDATE SET reason = excluded.reason, seen_at = clock_timestamp();
+        DELETE FROM core.unplaced_files WHERE key IN (SELECT u.key FROM core.unplaced_files u ORDER BY u.seen_at DESC OFFSET 1000);
+    $$;
+CREATE FUNCTION core.unplaced_files_seen(at_most bigint) RETURNS TABLE (key text, reason text, seen_at timestamptz)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$ SELECT u.key, u.reason, u.seen_at FROM core.unplaced_files u ORDER BY u.seen_at DESC LIMIT at_most $$;
+REVOKE ALL ON FUNCTION core.note_unplaced_file, core.unplaced_files_seen FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION core.note_unplaced_file, core.unplaced_files_seen TO analytics_app;
+
 -- What follows is the migration runner's own bookkeeping, as the login.
 RESET ROLE;

@@ -12,7 +12,7 @@ mod turn;
 use std::time::Duration;
 
 use answer::Definitions;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Error, Result};
 use archive::FileError;
 use archive::store::Store;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
@@ -26,12 +26,12 @@ use platform::clock;
 use platform::queue::{Backoff, Beat, Queue, receives};
 use platform::quota::told;
 use records::files::{self, Attempt, Begun, End};
-use records::licences;
+use records::{licences, unplaced_files};
 use registry::Registry;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::dropped::{Address, Dropped, address, dropped};
+use crate::dropped::{Address, Dropped, address, dropped, folder};
 use crate::rows::{Loaded, Loading};
 
 pub use crate::rows::{MAX_DEFINITION_TRIES, MAX_REFUSED_ROWS};
@@ -186,18 +186,13 @@ const fn file<'a>(address: Address<'a>, dropped: &'a Dropped, etag: &'a str) -> 
 
 async fn load(context: &Context, dropped: &Dropped, tries: u32) -> Result<Loaded> {
     let Dropped { bucket, key, .. } = dropped;
-    let Ok(address) = address(key) else {
-        // There is no client to tell, and another try would fail the same way.
-        tracing::error!(
-            key,
-            "the key is not of the form client/Entity/name: the file is left alone"
-        );
-        return Ok(Loaded::Done);
+    let address = match address(key) {
+        Ok(address) => address,
+        Err(reason) => return misplaced(context, dropped, &reason).await,
     };
     let client = address.client;
     let Some(catalog) = context.definitions.current(&context.database, client).await? else {
-        tracing::error!(key, %client, "there is no such client: the file is left alone");
-        return Ok(Loaded::Done);
+        return nobodys(context, key, &format!("there is no client {client}")).await;
     };
     let placed = catalog.placed.get(address.entity);
     let (bytes, etag) = match context.store.get(bucket, key).await {
@@ -226,6 +221,30 @@ async fn load(context: &Context, dropped: &Dropped, tries: u32) -> Result<Loaded
         Err(reason) => Err(reason),
     };
     load_bytes(context, placed, file, attempt, bytes, tries).await
+}
+
+/// Tells of a file whose key is not as it should be: the client in whose folder it is, or those who run the system. Another try would fail the same way.
+async fn misplaced(context: &Context, dropped: &Dropped, reason: &Error) -> Result<Loaded> {
+    let key = dropped.key.as_str();
+    let Some(client) = folder(key) else {
+        return nobodys(context, key, &reason.to_string()).await;
+    };
+    if context.definitions.current(&context.database, client).await?.is_none() {
+        return nobodys(context, key, &format!("there is no client {client}")).await;
+    }
+    let file = file(Address { client, entity: "" }, dropped, &dropped.etag);
+    if let Begun::At(attempt) = files::begin(&context.database, file).await? {
+        let reason = format!("{reason}: put it into the folder of an entity");
+        refuse(context, None, file, attempt, &reason).await?;
+    }
+    Ok(Loaded::Done)
+}
+
+/// Tells those who run the system of a file that is no client's.
+async fn nobodys(context: &Context, key: &str, reason: &str) -> Result<Loaded> {
+    tracing::error!(key, reason, "a file is no client's: it is left alone");
+    unplaced_files::note(&context.database, key, reason).await?;
+    Ok(Loaded::Done)
 }
 
 /// Whether a file of an entity takes the place of what was under its key.

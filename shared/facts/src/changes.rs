@@ -128,14 +128,16 @@ pub async fn begin(session: &Session, client: Uuid, placed: &Placed, wanted: &Wa
     let first = extents.iter().filter_map(|extent| extent.first).min();
     let last = extents.iter().filter_map(|extent| extent.last).max();
     let [from, to] = [first, last].map(|time| time.unwrap_or(Timestamp::UNIX_EPOCH));
+    // A deletion ends before its time, others behind their last fact.
+    let to = wanted.deleted.map_or(to, |deleted| to.min(before(deleted.to)));
     if wanted.kind != Kind::Discard {
         let sql = "UPDATE core.batches SET undone_by = $3, next_position = NULL WHERE client_id = $1 AND id = ANY ($2)";
         session.execute(sql, &[&client, &wanted.batches, &wanted.id]).await?;
         flag(session, client, wanted.batches, true).await?;
     }
-    if let Some(before) = wanted.restores {
+    if let Some(earlier) = wanted.restores {
         let sql = "SELECT batches FROM core.changes WHERE client_id = $1 AND id = $2";
-        let before: Option<Batches> = session.row(sql, &[&client, &before]).await?;
+        let before: Option<Batches> = session.row(sql, &[&client, &earlier]).await?;
         let before = before.map(|before| before.batches).unwrap_or_default();
         let sql = "UPDATE core.batches SET undone_by = NULL WHERE client_id = $1 AND id = ANY ($2)";
         session.execute(sql, &[&client, &before]).await?;
@@ -157,6 +159,11 @@ pub async fn begin(session: &Session, client: Uuid, placed: &Placed, wanted: &Wa
         &to,
     ];
     session.execute(sql, &parameters).await.map(drop)
+}
+
+/// The last instant before one.
+fn before(time: Timestamp) -> Timestamp {
+    time.checked_sub(jiff::SignedDuration::from_micros(1)).unwrap_or(time)
 }
 
 database::row! {
@@ -188,7 +195,10 @@ async fn extents(session: &Session, client: Uuid, placed: &Placed, wanted: &Want
         extents.push(aside::extent(session, client, placed, batch).await?);
     }
     if let Some(deleted) = wanted.deleted {
-        extents.push(deleted.extent());
+        let sql = "SELECT greatest(first_time, $3) AS first, least(last_time, $4) AS last FROM core.clocks
+            WHERE client_id = $1 AND entity_id = $2 AND first_time < $4 AND last_time >= $3";
+        let within: Vec<Extent> = session.rows(sql, &[&client, &id, &deleted.from, &deleted.to]).await?;
+        extents.extend(within);
     }
     Ok(extents)
 }

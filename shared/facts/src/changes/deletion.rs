@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::{Change, Extent};
+use super::Change;
 use crate::place::{Place, Placed};
 
 /// What is to be deleted: facts of a range of time with these values, which were there by a commit.
@@ -55,13 +55,6 @@ database::row! {
 impl Deleted {
     pub(super) fn filter_json(&self) -> Result<String, Error> {
         filter_json(&self.filter)
-    }
-
-    pub(super) const fn extent(&self) -> Extent {
-        Extent {
-            first: Some(self.from),
-            last: Some(self.to),
-        }
     }
 
     /// A deletion of what is there by now, or was by the commit of a confirmation.

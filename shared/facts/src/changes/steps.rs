@@ -249,15 +249,17 @@ impl Step<'_> {
         if !done.times.is_empty() {
             counted_anew(limited, self.writing(commit), commit, &done.times, facts).await?;
         }
-        let own = Brought {
-            batch: change.id,
-            number: commit.number,
-            first: range[0],
-            last: range[1],
-            facts: 0,
-            is_kept: false,
-        };
-        attribute(limited.next().await?, client, placed, &[own]).await?;
+        if let Some((first, last)) = done.times.first().zip(done.times.last()) {
+            let own = Brought {
+                batch: change.id,
+                number: commit.number,
+                first: timestamp(*first),
+                last: timestamp(*last),
+                facts: 0,
+                is_kept: false,
+            };
+            attribute(limited.next().await?, client, placed, &[own]).await?;
+        }
         let sql = "UPDATE core.clocks SET last = greatest(last, $3) WHERE client_id = $1 AND entity_id = $2";
         limited
             .next()

@@ -5,6 +5,7 @@
 
 mod bounds;
 mod cells;
+mod changes;
 mod counts;
 mod crowds;
 mod definitions;

@@ -8,3 +8,4 @@ mod memory;
 mod quotas;
 mod repeats;
 mod turns;
+mod undo;

@@ -12,11 +12,14 @@ use uuid::Uuid;
 pub use queued::{EventSource, QueuedEvents};
 
 /// All routes of this area.
-pub static ROUTES: [&Route; 8] = [
+pub static ROUTES: [&Route; 11] = [
     &ACCEPT_EVENTS,
     &LIST_BATCHES,
     &READ_BATCH,
     &LIST_FILES,
+    &UNDO_BATCH,
+    &UNDO_FILE,
+    &DELETE_FACTS,
     &LIST_DEAD_LETTERS,
     &REPLAY_DEAD_LETTER,
     &REPLAY_DEAD_LETTERS,
@@ -87,6 +90,54 @@ pub static LIST_FILES: Route = Route {
     ],
     request: None,
     answer: Answer::ok::<Files>(),
+};
+
+/// Undoes a batch.
+pub static UNDO_BATCH: Route = Route {
+    function: "review-batches",
+    method: Method::Delete,
+    path: "/v1/batches/{id}",
+    access: Access::Needs(Permission::DeleteFacts),
+    operation: "undoBatch",
+    summary: "Takes the facts of a batch out of every answer again, with those of its replayed dead letters; the batch of a file is all of the file. What its facts had replaced by key comes back, and the version before of a file. A batch of more than 10,000 facts is undone in steps: its state says how far it is. 409 where it can't be undone, with the reason.",
+    parameters: &[Parameter::path("id", "The batch.")],
+    request: None,
+    answer: Answer::accepted::<Undone>(),
+};
+
+/// Undoes a file.
+pub static UNDO_FILE: Route = Route {
+    function: "review-batches",
+    method: Method::Delete,
+    path: "/v1/files/{id}",
+    access: Access::Needs(Permission::DeleteFacts),
+    operation: "undoFile",
+    summary: "Takes the facts of a file out of every answer again, and puts back the version whose place it took. Put on the bucket again it is loaded anew.",
+    parameters: &[Parameter::path("id", "The file.")],
+    request: None,
+    answer: Answer::accepted::<Undone>(),
+};
+
+/// Deletes facts that a filter finds.
+pub static DELETE_FACTS: Route = Route {
+    function: "review-batches",
+    method: Method::Delete,
+    path: "/v1/entities/{code}/facts",
+    access: Access::Needs(Permission::DeleteFacts),
+    operation: "deleteFacts",
+    summary: "Deletes the facts of a range of time with some values of dimensions. Without `confirm` nothing is deleted: the answer counts what would be, with the confirmation that a second request names. That deletes what was counted and nothing that came since; 409 where it is not the same any more.",
+    parameters: &[
+        Parameter::path("code", "Code of the entity."),
+        Parameter::query("from", "From this instant on."),
+        Parameter::query("to", "Before this instant."),
+        Parameter::query(
+            "filter[dimension]",
+            "Only facts with these values, separated by commas; empty for facts without one.",
+        ),
+        Parameter::query("confirm", "The `confirmation` of the answer that counted them."),
+    ],
+    request: None,
+    answer: Answer::accepted::<Deletion>(),
 };
 
 /// Events that were refused, newest first.
@@ -206,14 +257,16 @@ pub struct Usage {
 #[derive(Serialize, ToSchema)]
 pub struct File {
     /// The file: the same bytes under the same key are the same file, and each of its rows counts once. Put there again it is loaded anew where nothing of it
-    /// became a fact, goes on where the rest of it was refused, and does nothing otherwise.
+    /// became a fact or it does not count any more, goes on where the rest of it was refused, and does nothing otherwise. Other bytes under the key are its next
+    /// version, which takes the place of the one before, unless the entity says that its files add up.
     #[schema(value_type = String, format = "uuid")]
     pub id: Uuid,
     /// Its key on the bucket, which is the `source` of its batches.
     pub key: String,
     /// Entity.
     pub entity: String,
-    /// How far it is: `writing`, `finished`, or `refused`, the rest of it where rows were accepted.
+    /// How far it is: `writing`, `replacing` while it takes the place of the version before, `finished`, or `refused`, the rest of it where rows were accepted;
+    /// `replaced` by a later version, `undoing` or `undone`.
     pub state: String,
     /// Why it was refused, or that it was put there again and counts once.
     pub reason: Option<String>,
@@ -263,6 +316,8 @@ pub struct Batch {
     pub state: BatchState,
     /// Events that became facts.
     pub accepted: i32,
+    /// Facts of it that are not there any more: it was undone, its file was replaced, or they were deleted. Those that others replaced by key are not counted.
+    pub removed: i64,
     /// Events that became dead letters; once it is finished, accepted + rejected is what was sent.
     pub rejected: i32,
     /// When it had its effect; while it is written, the part of it that was last.
@@ -278,6 +333,56 @@ pub enum BatchState {
     Writing,
     /// All of it has had its effect.
     Finished,
+    /// Its facts are being taken out.
+    Undoing,
+    /// Its facts were taken out.
+    Undone,
+}
+
+/// A batch or file that is taken out again.
+#[derive(Serialize, ToSchema)]
+pub struct Undone {
+    /// `undoing` while facts are taken out, `undone` once all are.
+    pub state: BatchState,
+    /// The change that takes them out; none where nothing was there to take out.
+    pub change: Option<Change>,
+}
+
+/// Facts that are to be deleted, or are.
+#[derive(Serialize, ToSchema)]
+pub struct Deletion {
+    /// How many facts were found.
+    pub facts: i64,
+    /// Time of the first.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub first: Option<Timestamp>,
+    /// Time of the last.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last: Option<Timestamp>,
+    /// What `confirm` is in the request that deletes them.
+    pub confirmation: String,
+    /// The change that takes them out, where they are being deleted.
+    pub change: Option<Change>,
+}
+
+/// Facts that are taken out in steps, and what comes in their place.
+#[derive(Serialize, ToSchema)]
+pub struct Change {
+    /// Identity.
+    #[schema(value_type = String, format = "uuid")]
+    pub id: Uuid,
+    /// Facts that were taken out by now.
+    pub removed: i64,
+    /// Facts that came back by now.
+    pub restored: i64,
+    /// When it began.
+    #[schema(value_type = String, format = DateTime)]
+    pub began_at: Timestamp,
+    /// When it was done.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub finished_at: Option<Timestamp>,
+    /// Of what kind the last failure was, where a step failed; it is tried again.
+    pub reason: Option<String>,
 }
 
 /// A page of batches, the latest first.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use identity::Permission;
+use jiff::Timestamp;
 use route::{Access, Answer, Method, Route};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -30,7 +31,7 @@ pub static LIST_QUEUES: Route = Route {
     path: "/v1/queues",
     access: Access::Needs(Permission::ReadQueues),
     operation: "listQueues",
-    summary: "What waits in the queues of events and files, of all clients, for operators.",
+    summary: "What waits in the queues of events and files, of all clients, and files under keys of no client, for operators.",
     parameters: &[],
     request: None,
     answer: Answer::ok::<Queues>(),
@@ -85,6 +86,20 @@ pub struct HealthCheck {
 pub struct Queues {
     /// The queues by name: `events`, `dropped_files`, `files`, and `events_last_tries` and `files_last_tries`, where what came too often is tried a last time.
     pub queues: BTreeMap<String, QueueDepth>,
+    /// Files that were put on the bucket under keys of no client, the latest first, up to 100: they are left alone.
+    pub unplaced_files: Vec<UnplacedFile>,
+}
+
+/// A file under a key of no client.
+#[derive(Serialize, ToSchema)]
+pub struct UnplacedFile {
+    /// Its key.
+    pub key: String,
+    /// Why it is nobody's.
+    pub reason: String,
+    /// When it was put there last.
+    #[schema(value_type = String, format = DateTime)]
+    pub seen_at: Timestamp,
 }
 
 /// How many messages a queue has, as the service counts: about.

@@ -41,6 +41,28 @@ pub struct EntityDefinition {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 16)]
     pub groupings: Vec<GroupingDefinition>,
+    /// What becomes of what a file's key brought before when another file is put under it.
+    #[serde(default, skip_serializing_if = "FilesMode::is_replace")]
+    pub files: FilesMode,
+}
+
+/// What another file under the same key does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum FilesMode {
+    /// It takes the place of what was under its key: the rows of the last file that was put there count.
+    #[default]
+    Replace,
+    /// It is added: rows of all files that were put there count.
+    Append,
+}
+
+impl FilesMode {
+    /// Whether it is the usual one.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+    const fn is_replace(&self) -> bool {
+        matches!(self, Self::Replace)
+    }
 }
 
 fn default_time() -> String {

@@ -1,6 +1,6 @@
 //! The definitions that tests start from.
 
-use crate::definition::{AttributeDefinition, CsvDialect, EntityDefinition, GroupingDefinition};
+use crate::definition::{AttributeDefinition, CsvDialect, EntityDefinition, FilesMode, GroupingDefinition};
 use crate::kpi::KpiDefinition;
 use crate::level::Level;
 use formula::AttributeType;
@@ -48,6 +48,7 @@ pub(crate) fn flight() -> EntityDefinition {
             },
         ],
         key: Vec::new(),
+        files: FilesMode::default(),
         groupings: vec![
             GroupingDefinition::by_minute(["origin"]),
             GroupingDefinition {

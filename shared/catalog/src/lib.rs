@@ -24,7 +24,9 @@ mod replacement;
 mod validate;
 
 pub use book::Catalog;
-pub use definition::{AttributeDefinition, CsvDialect, DecimalMark, Delimiter, EntityDefinition, GroupingDefinition};
+pub use definition::{
+    AttributeDefinition, CsvDialect, DecimalMark, Delimiter, EntityDefinition, FilesMode, GroupingDefinition,
+};
 pub use entity::Entity;
 pub use kpi::{Direction, Kpi, KpiDefinition};
 pub use level::{Level, UnknownLevel};

@@ -41,6 +41,8 @@ pub struct Batch {
     pub(crate) rejects: Vec<Reject>,
     /// The positions that it has, from the first to before the last; `None` is the end of what was sent.
     pub(crate) extent: (i32, Option<i32>),
+    /// Whether it is of a file, which may be replaced or undone however old it is.
+    pub(crate) is_of_file: bool,
 }
 
 impl Batch {
@@ -53,6 +55,7 @@ impl Batch {
             mapped: Vec::new(),
             rejects: Vec::new(),
             extent: (0, None),
+            is_of_file: false,
         }
     }
 
@@ -62,6 +65,7 @@ impl Batch {
     pub const fn piece(id: Uuid, from: i32, to: Option<i32>) -> Self {
         let mut piece = Self::new(id, None);
         piece.extent = (from, to);
+        piece.is_of_file = true;
         piece
     }
 
@@ -84,6 +88,11 @@ impl Batch {
     /// Takes an event that is refused; its position is beyond those of the refused ones before.
     pub fn refuse(&mut self, reject: Reject) {
         self.rejects.push(reject);
+    }
+
+    /// Whether it can be taken out however old it is.
+    pub(crate) const fn is_kept(&self) -> bool {
+        self.is_of_file
     }
 
     /// The facts that its events become.

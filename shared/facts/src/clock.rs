@@ -80,12 +80,74 @@ pub(crate) async fn next_number(
     }
 }
 
-/// Says between what times the facts are that the transaction has brought, where that was not known when its number was taken.
-pub(crate) async fn widen(session: &Session, client: Uuid, placed: &Placed, span: Span) -> Result<(), Error> {
-    let Some((first, last)) = span.0 else { return Ok(()) };
-    let sql = "UPDATE core.clocks SET first_time = least(first_time, $3), last_time = greatest(last_time, $4) WHERE client_id = $1 AND entity_id = $2";
-    session
-        .execute(sql, &[&client, &placed.place.id, &first, &last])
-        .await
-        .map(drop)
+/// Facts of one batch in a commit, under a number of their own.
+pub(crate) struct Brought {
+    pub(crate) batch: Uuid,
+    pub(crate) number: i64,
+    pub(crate) first: Timestamp,
+    pub(crate) last: Timestamp,
+    pub(crate) facts: usize,
+    /// Whether the batch can be taken out however old it is.
+    pub(crate) is_kept: bool,
+}
+
+impl Brought {
+    /// What parts bring that are numbered from a number on, each by its place among all of the transaction.
+    pub(crate) fn of(first_number: i64, parts: &[Part<'_>], is_fresh: impl Fn(&Part<'_>) -> bool) -> Vec<Self> {
+        let parts = (first_number..).zip(parts).filter(|(_, part)| is_fresh(part));
+        let brought = parts.filter_map(|(number, part)| {
+            let (first, last) = Span::of(std::slice::from_ref(part)).0?;
+            Some(Self {
+                batch: part.batch.id,
+                number,
+                first,
+                last,
+                facts: part.mapped().len(),
+                is_kept: part.batch.is_kept(),
+            })
+        });
+        brought.collect()
+    }
+}
+
+/// Says whose facts the transaction has brought, and between what times they are, where that was not known when its number was taken.
+pub(crate) async fn attribute(
+    session: &Session,
+    client: Uuid,
+    placed: &Placed,
+    brought: &[Brought],
+) -> Result<(), Error> {
+    let Some(last_number) = brought.iter().map(|brought| brought.number).max() else {
+        return Ok(());
+    };
+    let sql = "WITH told AS (
+             INSERT INTO core.commits (client_id, entity_id, batch_number, batch_id, first_time, last_time, facts, is_kept)
+             SELECT $1, $2, b.* FROM unnest($3::bigint[], $4::uuid[], $5::timestamptz[], $6::timestamptz[], $7::bigint[], $8::boolean[]) AS b
+             ON CONFLICT (entity_id, batch_number) DO UPDATE SET batch_id = excluded.batch_id, first_time = excluded.first_time,
+                 last_time = excluded.last_time, facts = excluded.facts, is_kept = excluded.is_kept
+         )
+         UPDATE core.clocks SET last = greatest(last, $9), first_time = least(first_time, $10), last_time = greatest(last_time, $11)
+         WHERE client_id = $1 AND entity_id = $2";
+    let numbers: Vec<i64> = brought.iter().map(|brought| brought.number).collect();
+    let batches: Vec<Uuid> = brought.iter().map(|brought| brought.batch).collect();
+    let first: Vec<Timestamp> = brought.iter().map(|brought| brought.first).collect();
+    let last: Vec<Timestamp> = brought.iter().map(|brought| brought.last).collect();
+    let count = |brought: &Brought| i64::try_from(brought.facts).unwrap_or(i64::MAX);
+    let facts: Vec<i64> = brought.iter().map(count).collect();
+    let kept: Vec<bool> = brought.iter().map(|brought| brought.is_kept).collect();
+    let id = placed.place.id;
+    let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 11] = [
+        &client,
+        &id,
+        &numbers,
+        &batches,
+        &first,
+        &last,
+        &facts,
+        &kept,
+        &last_number,
+        &first.iter().min(),
+        &last.iter().max(),
+    ];
+    session.execute(sql, &parameters).await.map(drop)
 }

@@ -71,9 +71,20 @@ pub(crate) struct CopyingFacts<'a> {
     columns: Vec<usize>,
     beyond: Vec<(usize, Slot)>,
     rows: CopyIn<'a>,
+    /// Whether they are kept aside, as rows of nobody's entity.
+    is_aside: bool,
 }
 
 impl<'a> CopyingFacts<'a> {
+    /// Begins the COPY of facts that are kept aside: nobody reads them, for no entity has the negative of another one's identity.
+    pub(crate) async fn begin_aside(session: &'a Session, writing: Writing<'a>) -> Result<Self, Error> {
+        let copying = Self::begin(session, writing).await?;
+        Ok(Self {
+            is_aside: true,
+            ..copying
+        })
+    }
+
     /// Begins the COPY.
     pub(crate) async fn begin(session: &'a Session, writing: Writing<'a>) -> Result<Self, Error> {
         let placed = writing.placed;
@@ -101,23 +112,25 @@ impl<'a> CopyingFacts<'a> {
             columns: columns.into_iter().map(|(position, _)| position).collect(),
             beyond,
             rows: session.copy_in(&sql, &types).await?,
+            is_aside: false,
         })
     }
 
-    /// Sends facts.
-    pub(crate) async fn send(&mut self, facts: impl Iterator<Item = &Fact>) -> Result<(), Error> {
-        let Writing {
-            client,
-            placed,
-            batch_number,
-        } = self.writing;
+    /// Sends facts of a number.
+    pub(crate) async fn send(&mut self, batch_number: i64, facts: impl Iterator<Item = &Fact>) -> Result<(), Error> {
+        let Writing { client, placed, .. } = self.writing;
+        let id = if self.is_aside {
+            -placed.place.id
+        } else {
+            placed.place.id
+        };
         for fact in facts {
             let time = timestamp(fact.time_us);
             let key = key_of(&placed.entity, fact);
             let more = rest(fact, &self.beyond);
             let cells = self.columns.iter().map(|position| Cell(&fact.values[*position]));
             let cells: Vec<Cell<'_>> = cells.collect();
-            let head: [&(dyn ToSql + Sync); 6] = [&client, &placed.place.id, &time, &batch_number, &key, &more];
+            let head: [&(dyn ToSql + Sync); 6] = [&client, &id, &time, &batch_number, &key, &more];
             let row = head
                 .into_iter()
                 .chain(cells.iter().map(|cell| cell as &(dyn ToSql + Sync)));

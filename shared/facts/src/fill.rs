@@ -332,7 +332,8 @@ async fn fill_on(session: &Session, placed: &Placed, filling: &Filling) -> Resul
     Ok(After::Rest)
 }
 
-fn end_of_step(finest: Level, from: Timestamp, next: Timestamp) -> Timestamp {
+/// Where a step ends that would be too large with a fact: at the beginning of that one's bucket, but after at least one.
+pub(crate) fn end_of_step(finest: Level, from: Timestamp, next: Timestamp) -> Timestamp {
     let end_us = floor_us(finest, next.as_microsecond());
     if end_us > from.as_microsecond() {
         timestamp(end_us)

@@ -15,7 +15,8 @@ use series::{Fact, Partials};
 use uuid::Uuid;
 
 use crate::batch::{Batch, Mapped, Outcome, Reject, reject};
-use crate::clock::{Numbered, Span, next_number};
+use crate::changes::aside;
+use crate::clock::{Brought, Numbered, Span, attribute, next_number};
 use crate::commit::tell;
 use crate::copy::{CopyingFacts, Writing};
 use crate::mark::{Mark, Marks, mark};
@@ -58,6 +59,30 @@ pub async fn ingest(
         placed,
         source,
         effort,
+        is_aside: false,
+    };
+    ingestion.run(batches).await
+}
+
+/// As [`ingest`], but facts are kept aside: they count once a change puts them in.
+///
+/// # Errors
+/// As [`ingest`]; and [`Error::Unfinished`] while the entity is being moved, which what is kept aside is not.
+pub async fn set_aside(
+    database: &Database,
+    client: Uuid,
+    placed: &Placed,
+    source: &str,
+    batches: &[Batch],
+    effort: Effort<'_>,
+) -> Result<Vec<Outcome>, Error> {
+    let ingestion = Ingestion {
+        database,
+        client,
+        placed,
+        source,
+        effort,
+        is_aside: true,
     };
     ingestion.run(batches).await
 }
@@ -113,6 +138,8 @@ struct Ingestion<'a> {
     placed: &'a Placed,
     source: &'a str,
     effort: Effort<'a>,
+    /// Whether facts are kept aside.
+    is_aside: bool,
 }
 
 impl Ingestion<'_> {
@@ -172,6 +199,11 @@ impl Ingestion<'_> {
     }
 
     async fn write(&self, parts: &[Part<'_>]) -> Result<Marks, Error> {
+        if self.is_aside {
+            let work =
+                async |session: &Session| aside::write(session, self.client, self.placed, self.source, parts).await;
+            return self.database.transaction(self.client, work).await;
+        }
         if !self.placed.entity.definition().key.is_empty() {
             return keyed::write(self.database, self.client, self.placed, self.source, parts).await;
         }
@@ -285,11 +317,21 @@ async fn append(
             batch_number,
         };
         let mut copying = CopyingFacts::begin(session, writing).await?;
-        copying.send(facts.iter().copied()).await?;
+        let numbered = (batch_number..)
+            .zip(parts)
+            .filter(|(_, part)| marks.of(part) == Mark::Fresh);
+        for (number, part) in numbered {
+            let facts = part.mapped().iter().map(|mapped| &mapped.fact);
+            copying.send(number, facts).await?;
+        }
         // Summed up while the server is at work on the facts.
         let partials = Partials::of(&placed.entity, &facts);
         copying.finish().await?;
-        write_partials(session, writing, &commit, &partials, facts.len()).await?;
+        let brought = Brought::of(batch_number, parts, |part| marks.of(part) == Mark::Fresh);
+        try_join!(
+            attribute(session, client, placed, &brought),
+            Box::pin(write_partials(session, writing, &commit, &partials, facts.len())),
+        )?;
     }
     reject(session, client, placed.entity.code(), &new).await?;
     Ok(marks)

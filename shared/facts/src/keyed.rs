@@ -20,11 +20,11 @@ use uuid::Uuid;
 use crate::MAX_TRIES;
 use crate::batch::reject;
 use crate::chunks;
-use crate::clock::{Numbered, Span, next_number};
+use crate::clock::{Brought, Numbered, Span, attribute, next_number};
 use crate::commit::tell;
 use crate::copy::{CopyingFacts, Writing, timestamp};
 use crate::key::key_of;
-use crate::mark::{Marks, mark};
+use crate::mark::{Mark, Marks, mark};
 use crate::part::Part;
 use crate::place::{Place, Placed, writers_lock};
 use crate::states::{from_facts, merges, state_names};
@@ -77,8 +77,8 @@ async fn once(
 }
 
 /// A transaction as a whole has a limit: each of its statements has what is left of it.
-struct Limited<'a> {
-    session: &'a Session,
+pub(crate) struct Limited<'a> {
+    pub(crate) session: &'a Session,
     limit: Duration,
     began: Instant,
     /// Milliseconds after which the server was last told what is left, and [`TOLD_EVERY`]: what takes no time is told once.
@@ -89,7 +89,7 @@ struct Limited<'a> {
 const TOLD_EVERY: Duration = Duration::from_millis(500);
 
 impl<'a> Limited<'a> {
-    fn new(session: &'a Session, limit: Duration) -> Self {
+    pub(crate) fn new(session: &'a Session, limit: Duration) -> Self {
         Self {
             session,
             limit,
@@ -99,7 +99,7 @@ impl<'a> Limited<'a> {
     }
 
     /// The session, for a statement that may work or wait.
-    async fn next(&self) -> Result<&'a Session, Error> {
+    pub(crate) async fn next(&self) -> Result<&'a Session, Error> {
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let spent = self.began.elapsed();
         if ms(spent) >= self.told_until.load(Ordering::Relaxed) {
@@ -129,34 +129,80 @@ async fn replace(
     )
     .await?;
     let new = marks.fresh(parts);
-    let facts = newest(&placed.entity, &new);
-    if !facts.is_empty() {
-        let writing = Writing {
-            client,
-            placed,
-            batch_number,
-        };
-        let keys: Vec<Uuid> = facts.keys().copied().collect();
-        let facts: Vec<&Fact> = facts.into_values().collect();
-        let mut times: BTreeSet<i64> = delete(limited, writing, &keys, &commit).await?;
-        times.extend(facts.iter().map(|fact| fact.time_us));
-        let mut copying = CopyingFacts::begin(limited.next().await?, writing).await?;
-        copying.send(facts.iter().copied()).await?;
-        copying.finish().await?;
-        for grouping in placed.kept() {
-            recompute(limited, writing, grouping, &times).await?;
-        }
-        let minutes: BTreeSet<i64> = times.iter().map(|time_us| floor_us(Level::Minute, *time_us)).collect();
-        tell(limited.next().await?, client, placed, &commit, facts.len(), &minutes).await?;
+    let writing = Writing {
+        client,
+        placed,
+        batch_number,
+    };
+    let numbered = (batch_number..).zip(parts);
+    let fresh = numbered.filter(|(_, part)| marks.of(part) == Mark::Fresh);
+    let (mut times, mut facts) = (BTreeSet::new(), 0);
+    for run in runs(&placed.entity, fresh) {
+        times.extend(put(limited, writing, &commit, &run).await?);
+        facts += run.len();
+    }
+    if facts > 0 {
+        let brought = Brought::of(batch_number, parts, |part| marks.of(part) == Mark::Fresh);
+        attribute(limited.next().await?, client, placed, &brought).await?;
+        counted_anew(limited, writing, &commit, &times, facts).await?;
     }
     reject(limited.next().await?, client, placed.entity.code(), &new).await?;
     Ok(marks)
 }
 
-/// The last fact of each key, in the order of the parts.
-fn newest<'b>(entity: &Entity, parts: &[Part<'b>]) -> BTreeMap<Uuid, &'b Fact> {
-    let facts = parts.iter().flat_map(Part::mapped).map(|mapped| &mapped.fact);
-    facts.filter_map(|fact| Some((key_of(entity, fact)?, fact))).collect()
+/// Facts of different keys, each with its number.
+type Run<'b> = BTreeMap<Uuid, (i64, &'b Fact)>;
+
+/// The last fact of each key in each part; parts that have keys in common are in different runs, so that what the later one replaces is known.
+fn runs<'p, 'b: 'p>(entity: &Entity, parts: impl Iterator<Item = (i64, &'p Part<'b>)>) -> Vec<Run<'b>> {
+    let mut runs: Vec<Run<'b>> = Vec::new();
+    for (number, part) in parts {
+        let facts = part.mapped().iter().map(|mapped| &mapped.fact);
+        let newest: Run<'b> = facts
+            .filter_map(|fact| Some((key_of(entity, fact)?, (number, fact))))
+            .collect();
+        match runs.last_mut() {
+            Some(run) if newest.keys().all(|key| !run.contains_key(key)) => run.extend(newest),
+            _ => runs.push(newest),
+        }
+    }
+    runs.retain(|run| !run.is_empty());
+    runs
+}
+
+/// Puts facts in the place of those with their keys, and returns the times of all of them.
+async fn put(
+    limited: &Limited<'_>,
+    writing: Writing<'_>,
+    commit: &Numbered,
+    run: &Run<'_>,
+) -> Result<BTreeSet<i64>, Error> {
+    let keys: Vec<Uuid> = run.keys().copied().collect();
+    let numbers: Vec<i64> = run.values().map(|(number, _)| *number).collect();
+    let mut times = replaced(limited, writing, (&keys, &numbers), [commit.first, commit.last]).await?;
+    times.extend(run.values().map(|(_, fact)| fact.time_us));
+    let mut copying = CopyingFacts::begin(limited.next().await?, writing).await?;
+    for (number, fact) in run.values() {
+        copying.send(*number, std::iter::once(*fact)).await?;
+    }
+    copying.finish().await?;
+    Ok(times)
+}
+
+/// Counts the buckets of times anew in all groupings that are kept, and tells of the commit.
+pub(crate) async fn counted_anew(
+    limited: &Limited<'_>,
+    writing: Writing<'_>,
+    commit: &Numbered,
+    times: &BTreeSet<i64>,
+    facts: usize,
+) -> Result<(), Error> {
+    let Writing { client, placed, .. } = writing;
+    for grouping in placed.kept() {
+        recompute(limited, writing, grouping, times).await?;
+    }
+    let minutes: BTreeSet<i64> = times.iter().map(|time_us| floor_us(Level::Minute, *time_us)).collect();
+    tell(limited.next().await?, client, placed, commit, facts, &minutes).await
 }
 
 database::row! {
@@ -165,37 +211,34 @@ database::row! {
     }
 }
 
-/// Takes the facts that have the keys of new ones out, and returns their times. What they were is kept aside. It looks between the first
-/// and the last fact of the entity: chunks of other times are others'.
-async fn delete(
+/// Takes the facts that have the keys of new ones out, by whose numbers they are replaced, and returns their times. What they were is kept aside. It looks
+/// between the first and the last fact of the entity: chunks of other times are others'.
+pub(crate) async fn replaced(
     limited: &Limited<'_>,
     writing: Writing<'_>,
-    keys: &[Uuid],
-    commit: &Numbered,
+    (keys, numbers): (&[Uuid], &[i64]),
+    [first, last]: [Timestamp; 2],
 ) -> Result<BTreeSet<i64>, Error> {
-    let Writing {
-        client, batch_number, ..
-    } = writing;
+    let client = writing.client;
     let Place { volume, id, .. } = &writing.placed.place;
-    let condition = "f.client_id = $1 AND f.entity_id = $2 AND f.key = k.key AND f.time >= $4 AND f.time <= $5";
-    let tables = format!("{} f, unnest($3::uuid[]) AS k (key)", volume.facts());
-    let range: [&(dyn ToSql + Sync); 5] = [&client, id, &keys, &commit.first, &commit.last];
+    let condition = "f.client_id = $1 AND f.entity_id = $2 AND f.key = k.key AND f.time >= $5 AND f.time <= $6";
+    let with_keys = "unnest($3::uuid[], $4::bigint[]) AS k (key, number)";
+    let tables = format!("{} f, {with_keys}", volume.facts());
+    let range: [&(dyn ToSql + Sync); 6] = [&client, id, &keys, &numbers, &first, &last];
     let chunks = chunks::with_rows(limited.next().await?, &tables, condition, &range).await?;
     let mut times = BTreeSet::new();
     for chunk in chunks {
         let sql = format!(
             "WITH gone AS (
-                 DELETE FROM {chunk} f USING unnest($3::uuid[]) AS k (key) WHERE {condition} RETURNING f.*
+                 DELETE FROM {chunk} f USING {with_keys} WHERE {condition} RETURNING f.*, k.number
              ), kept AS (
-                 INSERT INTO {} SELECT gone.*, $6::bigint, clock_timestamp() FROM gone
+                 INSERT INTO {} SELECT gone.*, clock_timestamp() FROM gone
              )
              SELECT time FROM gone",
             volume.replaced()
         );
         let session = limited.next().await?;
-        let deleted: Vec<Deleted> = session
-            .rows(&sql, &[&client, id, &keys, &commit.first, &commit.last, &batch_number])
-            .await?;
+        let deleted: Vec<Deleted> = session.rows(&sql, &range).await?;
         times.extend(deleted.iter().map(|fact| fact.time.as_microsecond()));
     }
     Ok(times)

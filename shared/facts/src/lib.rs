@@ -4,13 +4,14 @@
 //! - [`moves`]: from one volume to another, in steps; [`leftovers`]: what is cleared afterwards; [`groups`]: how many groups a grouping may have
 //! - [`fill`]: groupings that are added to facts, in steps; [`work`]: who takes those steps, and when; [`ready_made`]: the built-in entity's views
 //! - [`ingest`]: batches into facts, partials, refused events and the batches' marks, in transactions of bounded cost, for keyed entities as replacements
-//! - [`pieces`]: batches that come in pieces, as those of files do
+//! - [`pieces`]: batches that come in pieces, as those of files do; [`changes`]: facts that are taken out again, and what comes in their place
 //! - [`read`]: states of buckets for [`series::Question`]s, many in one statement
 //! - [`compact`]: upkeep of rollups; [`notifications`]: what wakes the publisher; [`watermarks`]: how far the facts have come
 //! - [`migrate`] brings a database up to date; [`health`]: how TimescaleDB and its jobs are
 
 pub mod batch;
 mod bring_over;
+pub mod changes;
 mod chunks;
 mod clock;
 mod commit;

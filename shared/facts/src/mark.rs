@@ -61,12 +61,15 @@ struct Columns {
     latest: Vec<Option<Timestamp>>,
     from: Vec<i32>,
     to: Vec<Option<i32>>,
+    numbers: Vec<Option<i64>>,
 }
 
 impl Columns {
-    fn of<'p>(parts: impl Iterator<Item = &'p Part<'p>>) -> Self {
+    /// Of parts with the numbers of their facts.
+    fn of<'p>(parts: impl Iterator<Item = (Option<i64>, &'p Part<'p>)>) -> Self {
         let mut columns = Self::default();
-        for part in parts {
+        for (number, part) in parts {
+            columns.numbers.push(number);
             let latest = part.mapped().iter().map(|mapped| mapped.fact.time_us).max();
             columns.ids.push(part.batch.id);
             columns.keys.push(part.batch.key);
@@ -80,7 +83,8 @@ impl Columns {
     }
 }
 
-/// Marks parts as having had their effect: those of batches that have come exactly as far as where the part begins.
+/// Marks parts as having had their effect: those of batches that have come exactly as far as where the part begins. Their numbers go from the commit's on, by
+/// their places; 0 is no commit.
 pub(crate) async fn mark(
     session: &Session,
     client: Uuid,
@@ -90,14 +94,18 @@ pub(crate) async fn mark(
     parts: &[Part<'_>],
 ) -> Result<Marks, Error> {
     let mut marks: BTreeMap<Uuid, Mark> = BTreeMap::new();
-    let first = Columns::of(parts.iter().filter(|part| part.is_first()));
+    let numbered = || {
+        let numbers = (batch_number..).map(|number| Some(number).filter(|_| batch_number > 0));
+        numbers.zip(parts)
+    };
+    let first = Columns::of(numbered().filter(|(_, part)| part.is_first()));
     if !first.ids.is_empty() {
-        let fresh = begin(session, client, (entity, source), batch_number, &first).await?;
+        let fresh = begin(session, client, (entity, source), &first).await?;
         marks.extend(fresh.into_iter().map(|batch| (batch.id, Mark::Fresh)));
     }
-    let further = Columns::of(parts.iter().filter(|part| !part.is_first()));
+    let further = Columns::of(numbered().filter(|(_, part)| !part.is_first()));
     if !further.ids.is_empty() {
-        let fresh = go_on(session, client, batch_number, &further).await?;
+        let fresh = go_on(session, client, &further).await?;
         marks.extend(fresh.into_iter().map(|batch| (batch.id, Mark::Fresh)));
     }
     let ids = parts.iter().map(|part| part.batch.id);
@@ -117,13 +125,12 @@ async fn begin(
     session: &Session,
     client: Uuid,
     (entity, source): (&str, &str),
-    batch_number: i64,
     parts: &Columns,
 ) -> Result<Vec<BatchId>, Error> {
     let sql = "INSERT INTO core.batches (client_id, id, entity, source, key, accepted, rejected, latest, next_position, batch_number)
-         SELECT $1, p.id, $2, $3, p.key, p.accepted, p.rejected, p.latest, p.next_position, nullif($10::bigint, 0)
-         FROM unnest($4::uuid[], $5::uuid[], $6::int[], $7::int[], $8::timestamptz[], $9::int[])
-             AS p (id, key, accepted, rejected, latest, next_position)
+         SELECT $1, p.id, $2, $3, p.key, p.accepted, p.rejected, p.latest, p.next_position, p.batch_number
+         FROM unnest($4::uuid[], $5::uuid[], $6::int[], $7::int[], $8::timestamptz[], $9::int[], $10::bigint[])
+             AS p (id, key, accepted, rejected, latest, next_position, batch_number)
          ON CONFLICT DO NOTHING RETURNING id";
     let Columns {
         ids,
@@ -132,34 +139,26 @@ async fn begin(
         rejected,
         latest,
         to,
+        numbers,
         ..
     } = parts;
     session
         .rows(
             sql,
             &[
-                &client,
-                &entity,
-                &source,
-                ids,
-                keys,
-                accepted,
-                rejected,
-                latest,
-                to,
-                &batch_number,
+                &client, &entity, &source, ids, keys, accepted, rejected, latest, to, numbers,
             ],
         )
         .await
 }
 
-async fn go_on(session: &Session, client: Uuid, batch_number: i64, parts: &Columns) -> Result<Vec<BatchId>, Error> {
+async fn go_on(session: &Session, client: Uuid, parts: &Columns) -> Result<Vec<BatchId>, Error> {
     let sql = "UPDATE core.batches b
          SET accepted = b.accepted + p.accepted, rejected = b.rejected + p.rejected, latest = greatest(b.latest, p.latest),
              next_position = p.next_position, finished_at = clock_timestamp(),
-             batch_number = greatest(b.batch_number, nullif($8::bigint, 0))
-         FROM unnest($2::uuid[], $3::int[], $4::int[], $5::timestamptz[], $6::int[], $7::int[])
-             AS p (id, accepted, rejected, latest, position, next_position)
+             batch_number = greatest(b.batch_number, p.batch_number)
+         FROM unnest($2::uuid[], $3::int[], $4::int[], $5::timestamptz[], $6::int[], $7::int[], $8::bigint[])
+             AS p (id, accepted, rejected, latest, position, next_position, batch_number)
          WHERE b.client_id = $1 AND b.id = p.id AND b.next_position = p.position RETURNING b.id";
     let Columns {
         ids,
@@ -168,13 +167,11 @@ async fn go_on(session: &Session, client: Uuid, batch_number: i64, parts: &Colum
         latest,
         from,
         to,
+        numbers,
         ..
     } = parts;
     session
-        .rows(
-            sql,
-            &[&client, ids, accepted, rejected, latest, from, to, &batch_number],
-        )
+        .rows(sql, &[&client, ids, accepted, rejected, latest, from, to, numbers])
         .await
 }
 

@@ -109,12 +109,15 @@ pub enum Begun {
     Before(Volume),
     /// What it left behind there when it was moved away is not cleared yet, which takes some minutes.
     NotCleared,
+    /// A file is being read that is put in the place of another one: what is kept aside of it does not move. It takes as long as the file.
+    Replacing,
 }
 
 database::row! {
     struct Found {
         moving_to: Option<String>,
         has_leftovers: bool,
+        is_replacing: bool,
     }
 }
 
@@ -136,7 +139,9 @@ async fn begin_in(session: &Session, client: Uuid, placed: &Placed, to: &Volume)
     session.lock(UPKEEP_LOCK).await?;
     session.lock(&writers_lock(client, &placed.place)).await?;
     let sql = "SELECT (SELECT to_volume FROM core.moves WHERE client_id = $1 AND entity_id = $2) AS moving_to,
-            EXISTS (SELECT FROM core.leftovers WHERE entity_id = $2 AND volume = $3) AS has_leftovers
+            EXISTS (SELECT FROM core.leftovers WHERE entity_id = $2 AND volume = $3) AS has_leftovers,
+            EXISTS (SELECT FROM core.files f WHERE f.client_id = $1 AND f.entity = entities.code AND f.is_aside AND f.state IN ('writing', 'replacing'))
+                AS is_replacing
         FROM core.entities WHERE client_id = $1 AND id = $2 AND volume = $4 AND generation = $5";
     let from = placed.place.volume.name();
     let found: Option<Found> = session
@@ -150,6 +155,7 @@ async fn begin_in(session: &Session, client: Uuid, placed: &Placed, to: &Volume)
         Some(Found {
             has_leftovers: true, ..
         }) => return Ok(Begun::NotCleared),
+        Some(Found { is_replacing: true, .. }) => return Ok(Begun::Replacing),
         Some(_) => {}
     }
     let sql = "DELETE FROM core.moved_ranges WHERE client_id = $1 AND entity_id = $2";

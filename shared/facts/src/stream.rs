@@ -14,7 +14,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use uuid::Uuid;
 
 use crate::batch::{Batch, Outcome, reject};
-use crate::clock::{Span, next_number, widen};
+use crate::clock::{Brought, Span, attribute, next_number};
 use crate::copy::{CopyingFacts, Writing};
 use crate::ingest::write_partials;
 use crate::mark::{Mark, mark};
@@ -149,16 +149,18 @@ impl Stream<'_> {
             batch_number,
         };
         let mut copying = CopyingFacts::begin(session, writing).await?;
-        while let Some(batch) = coming.recv().await {
-            copying.send(batch.facts()).await?;
+        let mut numbers = batch_number..;
+        while let Some((number, batch)) = numbers.next().zip(coming.recv().await) {
+            copying.send(number, batch.facts()).await?;
         }
         let (batches, partials) = mapped.insert(joined(mapping).await);
         let parts: Vec<Part<'_>> = batches.iter().map(|batch| Part::rest(batch, 0)).collect();
         let facts = batches.iter().map(|batch| batch.accepted()).sum();
+        let brought = Brought::of(batch_number, &parts, |_| true);
         let ((), marks, (), ()) = try_join!(
             copying.finish(),
             mark(session, client, placed.entity.code(), source, batch_number, &parts),
-            widen(session, client, placed, Span::of(&parts)),
+            attribute(session, client, placed, &brought),
             Box::pin(write_partials(session, writing, &commit, partials, facts)),
         )?;
         let ids: BTreeSet<Uuid> = parts.iter().map(|part| part.batch.id).collect();

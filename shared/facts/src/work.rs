@@ -1,6 +1,6 @@
-//! Long work: fillings and moves go on a step at a time, so that nobody feels them.
+//! Long work: fillings, moves and changes go on a step at a time, so that nobody feels them.
 //!
-//! Fillings and moves take turns by when they were last tried, so what takes long or fails keeps nothing else from its turn in the next run.
+//! They take turns by when they were last tried, so what takes long or fails keeps nothing else from its turn in the next run.
 //!
 //! Who asks or sends meets a step only while it runs, and after each one the work rests for many times as long as it took. So what is done
 //! is far from where a client's slowest twentieth of answers is decided.
@@ -12,6 +12,7 @@ use database::{Database, Error};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::changes::{self, Change};
 use crate::fill::{self, Filling};
 use crate::moves::{self, Move};
 use crate::place::Placed;
@@ -22,6 +23,10 @@ pub(crate) const MAX_STEP_TIME: Duration = Duration::from_secs(30);
 /// For how many times as long as a step took the work rests before the next. One question in thirty meets a step, which is fewer than the slowest twentieth,
 /// so the p95 of others stays.
 const REST: u32 = 29;
+
+/// The same of changes: a batch of a million facts, which is 100 steps of a second, is undone within ten minutes, and the other half and more of the time is its
+/// entity's.
+const REST_OF_CHANGES: u32 = 4;
 
 /// What follows on a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +43,7 @@ pub enum After {
 enum Job {
     Filling(Filling),
     Move(Move),
+    Change(Change),
 }
 
 impl Job {
@@ -45,6 +51,7 @@ impl Job {
         match self {
             Self::Filling(filling) => (filling.client_id, filling.entity_id),
             Self::Move(moving) => (moving.client_id, moving.entity_id),
+            Self::Change(change) => (change.client_id, change.entity_id),
         }
     }
 
@@ -53,6 +60,7 @@ impl Job {
         match self {
             Self::Filling(filling) => filling.turn,
             Self::Move(moving) => moving.turn,
+            Self::Change(change) => change.turn,
         }
     }
 
@@ -60,6 +68,7 @@ impl Job {
         match self {
             Self::Filling(filling) => fill::tried(database, filling).await,
             Self::Move(moving) => moves::tried(database, moving).await,
+            Self::Change(change) => changes::tried(database, change).await,
         }
     }
 
@@ -69,6 +78,7 @@ impl Job {
             _ if !cause.is_of_statement() => Ok(()),
             Self::Filling(filling) => fill::failed(database, filling, &cause.kind()).await,
             Self::Move(moving) => moves::told(database, moving, Some(&cause.to_string())).await,
+            Self::Change(change) => changes::told(database, change, Some(&cause.kind())).await,
         }
     }
 
@@ -76,6 +86,7 @@ impl Job {
         match self {
             Self::Filling(filling) if filling.failures > 0 => fill::recovered(database, filling).await,
             Self::Move(moving) if moving.failures > 0 => moves::told(database, moving, None).await,
+            Self::Change(change) if change.failures > 0 => changes::told(database, change, None).await,
             _ => Ok(()),
         }
     }
@@ -84,6 +95,15 @@ impl Job {
         match self {
             Self::Filling(filling) => fill::step(database, placed, filling).await,
             Self::Move(moving) => Box::pin(moves::step(database, placed, moving)).await,
+            Self::Change(change) => Box::pin(changes::step(database, placed, change)).await,
+        }
+    }
+
+    /// For how many times as long as a step took the work rests. Somebody waits for a change, and what it takes out is wrong until then.
+    const fn rest(&self) -> u32 {
+        match self {
+            Self::Filling(_) | Self::Move(_) => REST,
+            Self::Change(_) => REST_OF_CHANGES,
         }
     }
 }
@@ -95,6 +115,8 @@ pub struct Worked {
     pub filled: usize,
     /// Entities that are where they were to be moved.
     pub moved: usize,
+    /// Undone batches, replaced files and deletions that are done.
+    pub changed: usize,
 }
 
 /// Goes on with all long work, one step of each client's in turn, until all is done or `until` has come. `find` tells where a client's entity is. What fails
@@ -129,10 +151,11 @@ pub async fn run(
             match (after, job) {
                 (After::Done, Job::Filling(_)) => worked.filled += 1,
                 (After::Done, Job::Move(_)) => worked.moved += 1,
+                (After::Done, Job::Change(_)) => worked.changed += 1,
                 (After::Rest | After::Next, _) => {}
             }
             if after != After::Next {
-                let rest = began.elapsed() * REST;
+                let rest = began.elapsed() * job.rest();
                 tokio::time::sleep(rest.min(until.saturating_duration_since(Instant::now()))).await;
             }
         }
@@ -154,7 +177,12 @@ async fn jobs(database: &Database, failed: &[i32]) -> Result<Vec<Job>, Error> {
     let fillings = fill::next_of_each(&session, failed).await?;
     let moves = moves::next_of_each(&session, failed).await?;
     let fillings = fillings.into_iter().map(Job::Filling);
-    let mut jobs: Vec<Job> = fillings.chain(moves.into_iter().map(Job::Move)).collect();
+    let changes = changes::next_of_each(&session, failed).await?;
+    let others = moves
+        .into_iter()
+        .map(Job::Move)
+        .chain(changes.into_iter().map(Job::Change));
+    let mut jobs: Vec<Job> = fillings.chain(others).collect();
     jobs.sort_by_key(Job::turn);
     let mut clients = BTreeSet::new();
     jobs.retain(|job| clients.insert(job.of().0));

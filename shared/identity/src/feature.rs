@@ -11,7 +11,7 @@ use crate::Permission;
 ///
 /// | feature | what it opens |
 /// | --- | --- |
-/// | `ingest` | events and files, and replaying what was rejected |
+/// | `ingest` | events and files, replaying what was rejected, and taking facts out again |
 /// | `live` | the WebSocket, and the streams behind it |
 /// | `modelling` | creating and replacing entities and KPIs |
 /// | `proposals` | the questionnaire and service proposals |
@@ -68,7 +68,7 @@ impl Permission {
             | Self::ReadUsage
             | Self::ReadQueues => None,
             Self::WriteCatalog => Some(Feature::Modelling),
-            Self::WriteEvents | Self::ReplayDeadLetters => Some(Feature::Ingest),
+            Self::WriteEvents | Self::ReplayDeadLetters | Self::DeleteFacts => Some(Feature::Ingest),
             Self::ReadSeries => Some(Feature::Series),
             Self::WatchSeries | Self::ReadStreams | Self::ControlStreams => Some(Feature::Live),
             Self::ReadProposals | Self::WriteProposals | Self::DecideProposals => Some(Feature::Proposals),
@@ -167,6 +167,7 @@ mod tests {
             (WatchSeries, Some(Live)),
             (ReadDeadLetters, None),
             (ReplayDeadLetters, Some(Ingest)),
+            (DeleteFacts, Some(Ingest)),
             (ReadStreams, Some(Live)),
             (ControlStreams, Some(Live)),
             (ReadProposals, Some(Proposals)),

@@ -37,6 +37,8 @@ pub enum Permission {
     ReadDeadLetters,
     /// Send rejected events through ingestion again.
     ReplayDeadLetters,
+    /// Undo batches and files, and delete facts.
+    DeleteFacts,
     /// See which topics are watched.
     ReadStreams,
     /// Pin or pause a topic.
@@ -79,9 +81,9 @@ impl Role {
     #[must_use]
     pub const fn may(self, permission: Permission) -> bool {
         use Permission::{
-            ControlStreams, DecideProposals, IssueLicences, ReadCatalog, ReadDeadLetters, ReadLicences, ReadProposals,
-            ReadQueues, ReadSeries, ReadStreams, ReadUsage, ReplayDeadLetters, WatchSeries, WriteCatalog, WriteEvents,
-            WriteProposals,
+            ControlStreams, DecideProposals, DeleteFacts, IssueLicences, ReadCatalog, ReadDeadLetters, ReadLicences,
+            ReadProposals, ReadQueues, ReadSeries, ReadStreams, ReadUsage, ReplayDeadLetters, WatchSeries,
+            WriteCatalog, WriteEvents, WriteProposals,
         };
         match permission {
             ReadCatalog | ReadSeries | WatchSeries | ReadStreams | ReadUsage => !matches!(self, Self::Operator),
@@ -90,6 +92,8 @@ impl Role {
                 matches!(self, Self::Admin | Self::Analyst)
             }
             ControlStreams | DecideProposals => matches!(self, Self::Admin),
+            // Who brings data in takes back what was wrong with it.
+            DeleteFacts => matches!(self, Self::Admin | Self::Analyst),
             ReadLicences => matches!(self, Self::Admin | Self::Operator),
             // Not the client's own administrator: nobody grants a licence to itself.
             IssueLicences | ReadQueues => matches!(self, Self::Operator),
@@ -99,7 +103,7 @@ impl Role {
 
 impl Permission {
     /// Every permission, for tables and tests.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::ReadCatalog,
         Self::WriteCatalog,
         Self::WriteEvents,
@@ -107,6 +111,7 @@ impl Permission {
         Self::WatchSeries,
         Self::ReadDeadLetters,
         Self::ReplayDeadLetters,
+        Self::DeleteFacts,
         Self::ReadStreams,
         Self::ControlStreams,
         Self::ReadProposals,
@@ -136,6 +141,7 @@ impl fmt::Display for Permission {
             Self::WatchSeries => "watch KPI values",
             Self::ReadDeadLetters => "read batches and dead letters",
             Self::ReplayDeadLetters => "replay dead letters",
+            Self::DeleteFacts => "undo batches or delete facts",
             Self::ReadStreams => "list streams",
             Self::ControlStreams => "pin or pause streams",
             Self::ReadProposals => "read proposals",
@@ -182,6 +188,7 @@ mod tests {
             (WatchSeries, [true, true, true, false]),
             (ReadDeadLetters, [true, true, false, false]),
             (ReplayDeadLetters, [true, true, false, false]),
+            (DeleteFacts, [true, true, false, false]),
             (ReadStreams, [true, true, true, false]),
             (ControlStreams, [true, false, false, false]),
             (ReadProposals, [true, true, false, false]),

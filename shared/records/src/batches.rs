@@ -23,12 +23,19 @@ database::row! {
         pub rejected: i32,
         /// Position of the first event that has had no effect yet; `None` once all have.
         pub next_position: Option<i32>,
+        /// Facts of it that are not there any more, as far as that is counted.
+        pub removed: i64,
+        /// The change that takes it out, or has.
+        pub undone_by: Option<Uuid>,
+        /// Whether that goes on.
+        pub is_being_undone: bool,
         /// When its last transaction ended.
         pub finished_at: Timestamp,
     }
 }
 
-const COLUMNS: &str = "id, entity, source, accepted, rejected, next_position, finished_at";
+const COLUMNS: &str = "id, entity, source, accepted, rejected, next_position, removed, undone_by, finished_at,
+    EXISTS (SELECT FROM core.changes c WHERE c.client_id = batches.client_id AND c.id = batches.undone_by AND c.finished_at IS NULL) AS is_being_undone";
 
 /// The report of a batch; `None` while it is queued, or when the client has no such batch.
 ///

@@ -33,10 +33,11 @@ const AT_HOME: [&str; 4] = ["licence_notices", "licences", "users", "residences"
 
 /// What is copied, each after those that it refers to. Leftovers and stale ranges are of one database, and made anew in another one; nobody moves while moves
 /// between volumes go on.
-const COPIED: [&str; 17] = [
+const COPIED: [&str; 18] = [
     "entities",
     "clocks",
     "commits",
+    "changes",
     "stopped_groupings",
     "fillings",
     "kpis",
@@ -259,8 +260,8 @@ impl Journey<'_> {
         source
             .execute(sql, &[&self.client, &generation, &stored_name(self.to)])
             .await?;
-        let sql = "INSERT INTO core.leftovers (volume, client_id, entity_id) SELECT volume, client_id, id FROM core.entities WHERE client_id = $1
-            ON CONFLICT (volume, entity_id) DO UPDATE SET left_at = clock_timestamp()";
+        let sql = "INSERT INTO core.leftovers (volume, client_id, entity_id) SELECT e.volume, e.client_id, left_there.id FROM core.entities e CROSS JOIN LATERAL (VALUES (e.id), (-e.id)) AS left_there (id)
+            WHERE e.client_id = $1 ON CONFLICT (volume, entity_id) DO UPDATE SET left_at = clock_timestamp()";
         source.execute(sql, &[&self.client]).await?;
         definitions_changed(source, self.client).await
     }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::cells::remove_from_cells;
 
 /// Ordinary tables with rows of clients, each before those that it refers to.
-pub const TABLES: [&str; 26] = [
+pub const TABLES: [&str; 27] = [
     "residences",
     "licence_notices",
     "licences",
@@ -31,6 +31,7 @@ pub const TABLES: [&str; 26] = [
     "leftovers",
     "moved_ranges",
     "moves",
+    "changes",
     "stale_ranges",
     "upkeep",
     "commits",

@@ -1,4 +1,4 @@
-//! Dead letters: events that were refused, with the reason.
+//! Dead letters: events that were refused, with the reason. Those of batches that were taken out are nobody's, and come back with them.
 
 use database::{Database, Error};
 use jiff::Timestamp;
@@ -61,7 +61,7 @@ pub struct Wanted<'a> {
 /// When the statement fails.
 pub async fn list(database: &Database, client: Uuid, wanted: Wanted<'_>, limit: i64) -> Result<Vec<DeadLetter>, Error> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM core.dead_letters WHERE client_id = $1 AND ($2::text IS NULL OR entity = $2)
+        "SELECT {COLUMNS} FROM core.dead_letters WHERE client_id = $1 AND NOT is_undone AND ($2::text IS NULL OR entity = $2)
             AND ($3::uuid IS NULL OR batch_id = $3) AND ($4::uuid IS NULL OR id < $4) AND (NOT $5::boolean OR replayed_at IS NULL)
          ORDER BY id DESC LIMIT $6"
     );
@@ -83,7 +83,7 @@ pub async fn list(database: &Database, client: Uuid, wanted: Wanted<'_>, limit: 
 /// # Errors
 /// When the statement fails.
 pub async fn find(database: &Database, client: Uuid, id: Uuid) -> Result<Option<DeadLetter>, Error> {
-    let sql = format!("SELECT {COLUMNS} FROM core.dead_letters WHERE client_id = $1 AND id = $2");
+    let sql = format!("SELECT {COLUMNS} FROM core.dead_letters WHERE client_id = $1 AND id = $2 AND NOT is_undone");
     database.of(client).row(&sql, &[&client, &id]).await
 }
 

@@ -1,10 +1,16 @@
 //! What became of dropped files: which of the times that one was put on the bucket counts, how far it is, and how it ended.
 //!
-//! The same bytes under the same key are one file, however often they are put there: a sender that does not know whether it has put a file puts it
-//! again. Where something of it was left out, the next time that it is put goes on there; where nothing of it became a fact, it is loaded anew; else it
-//! counts once.
+//! The same bytes under the same key are one file, however often they are put there and in how many parts: a sender that does not know whether it has put a
+//! file puts it again. Where something of it was left out, the next time that it is put goes on there; where nothing of it became a fact, it is loaded anew;
+//! else it counts once.
+//!
+//! Other bytes under the key are its next version, which takes the place of the one before (unless the entity says that its files add up): it is kept aside
+//! until all of it was read, and then put in while the other is taken out ([`versions`]).
+
+pub mod versions;
 
 use database::{Database, Error, Session};
+use facts::Placed;
 use facts::batch::Reject;
 use facts::pieces::{self, Reached, Whole};
 use jiff::Timestamp;
@@ -51,15 +57,28 @@ pub struct File<'a> {
     pub key: &'a str,
     /// Entity.
     pub entity: &'a str,
-    /// What tells its bytes from others.
+    /// What the bucket tells its bytes from others by: the same bytes have another one when they come in parts.
     pub etag: &'a str,
+    /// What its bytes are, by their SHA-256; empty where nobody has read them.
+    pub digest: &'a str,
+    /// Whether it takes the place of what was under its key before.
+    pub replaces: bool,
     /// Of two times that something was put under the key, the later one's is greater; empty where the bucket does not say.
     pub sequencer: &'a str,
 }
 
 impl File<'_> {
-    fn id(&self) -> Uuid {
-        self.named("file")
+    /// The identities that it may have: by its bytes, and by what the bucket says of them, which is what versions before had and who could not read it.
+    fn ids(&self) -> [Uuid; 2] {
+        let by_etag = self.named("file");
+        if self.digest.is_empty() {
+            return [by_etag, by_etag];
+        }
+        let by_bytes = Uuid::new_v5(
+            &self.client,
+            format!("{}#sha256 {}#file", self.key, self.digest).as_bytes(),
+        );
+        [by_bytes, by_etag]
     }
 
     fn named(&self, name: &str) -> Uuid {
@@ -74,18 +93,22 @@ impl File<'_> {
     }
 
     /// The batch of an attempt to load it.
-    fn batch(&self, attempt: i32) -> Whole<'_> {
-        let id = self.id();
+    fn batch(&self, id: Uuid, attempt: i32) -> Whole<'_> {
         Whole {
             client: self.client,
-            id: if attempt == 0 {
-                id
-            } else {
-                Uuid::new_v5(&id, format!("attempt {attempt}").as_bytes())
-            },
+            id: batch_of(id, attempt),
             entity: self.entity,
             source: self.key,
         }
+    }
+}
+
+/// The batch of an attempt to load a file.
+fn batch_of(file: Uuid, attempt: i32) -> Uuid {
+    if attempt == 0 {
+        file
+    } else {
+        Uuid::new_v5(&file, format!("attempt {attempt}").as_bytes())
     }
 }
 
@@ -101,6 +124,10 @@ pub enum Begun {
 /// An attempt to load a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attempt {
+    /// The file.
+    pub file: Uuid,
+    /// Whether its facts are kept aside, because they take the place of others.
+    pub is_aside: bool,
     /// Number.
     pub number: i32,
     /// Its batch.
@@ -122,6 +149,8 @@ pub enum End<'a> {
 
 database::row! {
     struct Kept {
+        id: Uuid,
+        is_aside: bool,
         attempt: i32,
         /// `None` where the version before began it.
         begins_at: Option<i32>,
@@ -136,24 +165,27 @@ database::row! {
 /// When a statement fails.
 pub async fn begin(database: &Database, file: File<'_>) -> Result<Begun, Error> {
     let work = async |session: &Session| {
-        let kept = match begin_anew(session, file).await? {
+        let id = identity(session, file).await?;
+        let kept = match begin_anew(session, file, id).await? {
             Some(kept) => kept,
-            None => find(session, file).await?,
+            None => find(session, file, id).await?,
         };
         if kept.state != "writing" {
             if kept.is_older {
-                put_again(session, file).await?;
+                put_again(session, file, id).await?;
             }
             return Ok(Begun::Before);
         }
         let begins_at = match kept.begins_at {
             Some(row) => row,
-            None => adopt(session, file).await?,
+            None => adopt(session, file, id).await?,
         };
-        let batch = file.batch(kept.attempt);
+        let batch = file.batch(id, kept.attempt);
         Ok(match pieces::reached(session, batch, begins_at).await? {
             Reached::End => Begun::Before,
             Reached::Position(position, rejected) => Begun::At(Attempt {
+                file: kept.id,
+                is_aside: kept.is_aside,
                 number: kept.attempt,
                 batch: batch.id,
                 position,
@@ -164,43 +196,74 @@ pub async fn begin(database: &Database, file: File<'_>) -> Result<Begun, Error> 
     database.transaction(file.client, work).await
 }
 
-/// Begins an attempt: of a file that was not there, and of one that was put on the bucket again after it ended with something left out or without a fact.
-async fn begin_anew(session: &Session, file: File<'_>) -> Result<Option<Kept>, Error> {
-    let sql = "INSERT INTO core.files AS kept (client_id, id, key, entity, state, sequencer, begins_at) VALUES ($1, $2, $3, $4, 'writing', $5, 0)
+database::row! {
+    struct Identity {
+        id: Uuid,
+    }
+}
+
+/// The file's identity: the one that it has, or that of its bytes.
+async fn identity(session: &Session, file: File<'_>) -> Result<Uuid, Error> {
+    let ids = file.ids();
+    let sql =
+        "SELECT id FROM core.files WHERE client_id = $1 AND key = $2 AND (id = ANY ($3) OR ($4 <> '' AND etag = $4))
+        ORDER BY id = ($3)[1] DESC, begun_at DESC LIMIT 1";
+    let known: Option<Identity> = session
+        .row(sql, &[&file.client, &file.key, &ids.as_slice(), &file.etag])
+        .await?;
+    Ok(known.map_or(ids[0], |known| known.id))
+}
+
+/// Begins an attempt: of a file that was not there, and of one that was put on the bucket again after it ended with something left out or without a fact, or was
+/// taken out.
+async fn begin_anew(session: &Session, file: File<'_>, id: Uuid) -> Result<Option<Kept>, Error> {
+    // Where the rest of a file was refused, it goes on: what there is of it counts, and is nobody's place.
+    let goes_on = "kept.accepted > 0 AND kept.state = 'refused'";
+    let follows = "($6 AND EXISTS (SELECT FROM core.files o WHERE o.client_id = $1 AND o.key = $3 AND o.id <> $2
+        AND (o.state = 'writing' OR (o.state IN ('replacing', 'finished', 'refused') AND o.accepted > 0))))";
+    let sql = format!(
+        "INSERT INTO core.files AS kept (client_id, id, key, entity, state, sequencer, begins_at, etag, is_aside)
+             VALUES ($1, $2, $3, $4, 'writing', $5, 0, $7, {follows})
         ON CONFLICT (client_id, id) DO UPDATE SET attempt = kept.attempt + 1, sequencer = excluded.sequencer, state = 'writing', reason = NULL,
-            begins_at = CASE WHEN kept.accepted > 0 THEN kept.stopped_at ELSE 0 END, stopped_at = NULL,
-            accepted_before = kept.accepted, rejected_before = CASE WHEN kept.accepted > 0 THEN kept.rejected ELSE 0 END,
-            rejected = CASE WHEN kept.accepted > 0 THEN kept.rejected ELSE 0 END, changed_at = clock_timestamp()
-        WHERE kept.state <> 'writing' AND (kept.state = 'refused' OR kept.accepted = 0) AND kept.sequencer COLLATE \"C\" < excluded.sequencer COLLATE \"C\"
-        RETURNING attempt, begins_at, state, false AS is_older";
+            etag = excluded.etag, is_aside = NOT ({goes_on}) AND excluded.is_aside, change_id = NULL,
+            begins_at = CASE WHEN {goes_on} THEN kept.stopped_at ELSE 0 END, stopped_at = NULL,
+            accepted_before = CASE WHEN {goes_on} THEN kept.accepted ELSE 0 END, rejected_before = CASE WHEN {goes_on} THEN kept.rejected ELSE 0 END,
+            accepted = CASE WHEN {goes_on} THEN kept.accepted ELSE 0 END,
+            rejected = CASE WHEN {goes_on} THEN kept.rejected ELSE 0 END, changed_at = clock_timestamp()
+        WHERE (kept.state IN ('refused', 'replaced', 'undone') OR (kept.state = 'finished' AND kept.accepted = 0))
+            AND kept.sequencer COLLATE \"C\" < excluded.sequencer COLLATE \"C\"
+        RETURNING id, is_aside, attempt, begins_at, state, false AS is_older"
+    );
     let File {
         client,
         key,
         entity,
         sequencer,
+        replaces,
+        etag,
         ..
     } = file;
     session
-        .row(sql, &[&client, &file.id(), &key, &entity, &sequencer])
+        .row(&sql, &[&client, &id, &key, &entity, &sequencer, &replaces, &etag])
         .await
 }
 
-async fn find(session: &Session, file: File<'_>) -> Result<Kept, Error> {
-    let sql = "SELECT attempt, begins_at, state, sequencer COLLATE \"C\" < $3 COLLATE \"C\" AS is_older FROM core.files
+async fn find(session: &Session, file: File<'_>, id: Uuid) -> Result<Kept, Error> {
+    let sql = "SELECT id, is_aside, attempt, begins_at, state, sequencer COLLATE \"C\" < $3 COLLATE \"C\" AS is_older FROM core.files
         WHERE client_id = $1 AND id = $2";
-    let kept = session.row(sql, &[&file.client, &file.id(), &file.sequencer]).await?;
+    let kept = session.row(sql, &[&file.client, &id, &file.sequencer]).await?;
     // It can only be gone with its client.
     kept.ok_or(Error::Unfinished)
 }
 
 /// Tells that a file that counts was put on the bucket again.
-async fn put_again(session: &Session, file: File<'_>) -> Result<(), Error> {
+async fn put_again(session: &Session, file: File<'_>, id: Uuid) -> Result<(), Error> {
     let sql = "UPDATE core.files SET sequencer = $3, changed_at = clock_timestamp(),
             reason = 'the same bytes were put under this key again: they were loaded before, and count once'
                 || CASE WHEN rejected > 0 THEN '; what was refused of them is in its dead letters: put it into a file of another name once it is mended' ELSE '' END
         WHERE client_id = $1 AND id = $2";
     session
-        .execute(sql, &[&file.client, &file.id(), &file.sequencer])
+        .execute(sql, &[&file.client, &id, &file.sequencer])
         .await
         .map(drop)
 }
@@ -215,7 +278,7 @@ database::row! {
 
 /// Goes on with a file that the version before began, and says from which row on. Each of its parts was a batch, and has all of its rows: those of one that
 /// is not finished go on at its own position.
-async fn adopt(session: &Session, file: File<'_>) -> Result<i32, Error> {
+async fn adopt(session: &Session, file: File<'_>, id: Uuid) -> Result<i32, Error> {
     let sql = "SELECT coalesce(sum(accepted), 0)::bigint AS accepted, coalesce(sum(rejected), 0)::bigint AS rejected, max(next_position) AS next_position
         FROM core.batches WHERE client_id = $1 AND id = ANY ($2)";
     let parts: Option<PartsBefore> = session.row(sql, &[&file.client, &file.parts_before()]).await?;
@@ -226,7 +289,7 @@ async fn adopt(session: &Session, file: File<'_>) -> Result<i32, Error> {
     let sql = "UPDATE core.files SET begins_at = $3, accepted_before = $4, rejected_before = $5
         WHERE client_id = $1 AND id = $2 AND begins_at IS NULL";
     session
-        .execute(sql, &[&file.client, &file.id(), &row, &accepted, &rejected])
+        .execute(sql, &[&file.client, &id, &row, &accepted, &rejected])
         .await?;
     Ok(row)
 }
@@ -246,11 +309,30 @@ pub async fn keep(database: &Database, file: File<'_>, attempt: Attempt) -> Resu
     database.transaction(file.client, work).await
 }
 
-/// Ends a file whose batch has come as far as the attempt's position; what it was refused for is a dead letter there.
+/// Ends a file whose batch has come as far as the attempt's position; what it was refused for is a dead letter there. What was kept aside is put in the place of
+/// what was under its key before, or is let go of: by the change that is returned, which goes on in steps.
 ///
 /// # Errors
 /// When another function has come further with it, or a statement fails: nothing is written then.
-pub async fn end(database: &Database, file: File<'_>, attempt: Attempt, end: End<'_>) -> Result<(), Error> {
+pub async fn end(
+    database: &Database,
+    placed: Option<&Placed>,
+    file: File<'_>,
+    attempt: Attempt,
+    end: End<'_>,
+) -> Result<Option<Uuid>, Error> {
+    let work = async |session: &Session| {
+        let placed = placed.filter(|_| attempt.is_aside);
+        let Some(placed) = placed else {
+            end_in(session, file, attempt, end).await?;
+            return Ok(None);
+        };
+        versions::end(session, placed, file, attempt, end).await.map(Some)
+    };
+    database.transaction(file.client, work).await
+}
+
+async fn end_in(session: &Session, file: File<'_>, attempt: Attempt, end: End<'_>) -> Result<(), Error> {
     let row = attempt.position;
     let refused = match end {
         End::Finished => None,
@@ -261,11 +343,8 @@ pub async fn end(database: &Database, file: File<'_>, attempt: Attempt, end: End
             original: file.key.to_owned(),
         }),
     };
-    let work = async |session: &Session| {
-        pieces::end(session, file.batch(attempt.number), row, refused).await?;
-        keep_in(session, file, attempt, Some(end)).await.map(drop)
-    };
-    database.transaction(file.client, work).await
+    pieces::end(session, file.batch(attempt.file, attempt.number), row, refused).await?;
+    keep_in(session, file, attempt, Some(end)).await.map(drop)
 }
 
 async fn keep_in(session: &Session, file: File<'_>, attempt: Attempt, ended: Option<End<'_>>) -> Result<i32, Error> {
@@ -281,7 +360,7 @@ async fn keep_in(session: &Session, file: File<'_>, attempt: Attempt, ended: Opt
     };
     let parameters: [&(dyn ToSql + Sync); 7] = [
         &file.client,
-        &file.id(),
+        &attempt.file,
         &attempt.number,
         &attempt.batch,
         &state,

@@ -20,6 +20,8 @@ fn put<'a>(shop: &Shop, sequencer: &'a str) -> File<'a> {
         key: "c/Sale/a.csv",
         entity: "Sale",
         etag: "e",
+        digest: "",
+        replaces: true,
         sequencer,
     }
 }
@@ -91,10 +93,12 @@ async fn rows_of_a_file_count_once_wherever_its_pieces_are_cut() {
             // Two at once, of which one has read more.
             piece(shop, second, 50..90).await.unwrap();
             assert_eq!(told(shop).await, ("writing".to_owned(), 72, 18), "{key:?}");
-            let early = files::end(&shop.database.app, file, second, End::Finished).await;
+            let early = files::end(&shop.database.app, None, file, second, End::Finished).await;
             assert!(matches!(early, Err(Error::Unfinished)), "{early:?}");
             let last = begun(shop, file).await;
-            files::end(&shop.database.app, file, last, End::Finished).await.unwrap();
+            files::end(&shop.database.app, None, file, last, End::Finished)
+                .await
+                .unwrap();
             assert_eq!(told(shop).await, ("finished".to_owned(), 72, 18), "{key:?}");
             assert_eq!(shop.count().await, 72, "{key:?}");
             check(shop, shop.ours, "UTC", "a file in pieces").await
@@ -150,7 +154,7 @@ async fn the_same_file_put_again_goes_on_begins_anew_or_counts_once() {
         let batch = Batch::piece(attempt.batch, 0, Some(20));
         write(shop, batch, 0..20, |_| true).await.unwrap();
         let attempt = begun(shop, put(shop, "1")).await;
-        files::end(database, put(shop, "1"), attempt, End::Finished)
+        files::end(database, None, put(shop, "1"), attempt, End::Finished)
             .await
             .unwrap();
         assert_eq!(told(shop).await, ("finished".to_owned(), 0, 20));
@@ -162,7 +166,7 @@ async fn the_same_file_put_again_goes_on_begins_anew_or_counts_once() {
         assert_eq!((attempt.number, attempt.position), (1, 0));
         piece(shop, attempt, 0..10).await.unwrap();
         let attempt = begun(shop, put(shop, "2")).await;
-        files::end(database, put(shop, "2"), attempt, End::Refused("no licence"))
+        files::end(database, None, put(shop, "2"), attempt, End::Refused("no licence"))
             .await
             .unwrap();
         assert_eq!(told(shop).await, ("refused".to_owned(), 8, 3));
@@ -172,7 +176,7 @@ async fn the_same_file_put_again_goes_on_begins_anew_or_counts_once() {
         assert_eq!((attempt.number, attempt.position, attempt.rejected), (2, 10, 0));
         piece(shop, attempt, 10..20).await.unwrap();
         let attempt = begun(shop, put(shop, "3")).await;
-        files::end(database, put(shop, "3"), attempt, End::Finished)
+        files::end(database, None, put(shop, "3"), attempt, End::Finished)
             .await
             .unwrap();
         assert_eq!(told(shop).await, ("finished".to_owned(), 16, 5));

@@ -75,7 +75,7 @@ type GuardedRoute = (Method, &'static str, String, Option<Value>, Permission);
 
 fn kpi_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
     use Permission::{
-        ControlStreams, ReadCatalog, ReadDeadLetters, ReadQueues, ReadSeries, ReadStreams, ReadUsage,
+        ControlStreams, DeleteFacts, ReadCatalog, ReadDeadLetters, ReadQueues, ReadSeries, ReadStreams, ReadUsage,
         ReplayDeadLetters, WriteCatalog, WriteEvents,
     };
     let entity = json!({ "code": "Mine", "domain": "test", "attributes": [{ "name": "weight", "type": "decimal" }] });
@@ -83,8 +83,9 @@ fn kpi_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
     let stream = json!({ "kpi": "FLIGHTS", "period": "minute" });
     let event = json!([{ "date": "2026-03-28T10:00:00Z" }]);
     let many = json!({ "entity": "Nothing" });
+    let nothing = uuid::Uuid::nil().to_string();
     let day = "period=day&from=2026-03-28T00:00:00Z&to=2026-03-29T00:00:00Z";
-    let routes: [(Method, &'static str, &str, Option<&Value>, Permission); 25] = [
+    let routes: [(Method, &'static str, &str, Option<&Value>, Permission); 28] = [
         (Method::GET, "/v1/entities", "", None, ReadCatalog),
         (Method::POST, "/v1/entities", "", Some(&entity), WriteCatalog),
         (Method::GET, "/v1/entities/{code}", "Flight", None, ReadCatalog),
@@ -113,6 +114,9 @@ fn kpi_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
         (Method::GET, "/v1/batches/{id}", batch, None, ReadDeadLetters),
         (Method::GET, "/v1/batches", "", None, ReadDeadLetters),
         (Method::GET, "/v1/files", "", None, ReadDeadLetters),
+        (Method::DELETE, "/v1/batches/{id}", &nothing, None, DeleteFacts),
+        (Method::DELETE, "/v1/files/{id}", &nothing, None, DeleteFacts),
+        (Method::DELETE, "/v1/entities/{code}/facts", "Flight", None, DeleteFacts),
         (Method::GET, "/v1/usage", "", None, ReadUsage),
         (Method::GET, "/v1/queues", "", None, ReadQueues),
         (Method::GET, "/v1/dead-letters", "", None, ReadDeadLetters),
@@ -142,6 +146,9 @@ fn kpi_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
                 .iter()
                 .fold(route.to_owned(), |path, parameter| path.replace(parameter, name));
             let query = if permission == ReadSeries { day } else { "" };
+            // Without a confirmation it counts.
+            let counted = "from=2026-03-28T00:00:00Z&to=2026-03-29T00:00:00Z";
+            let query = if route.ends_with("/facts") { counted } else { query };
             let query = if route.ends_with("/value") { "period=day" } else { query };
             (method, route, format!("{path}?{query}"), body.cloned(), permission)
         })

@@ -67,6 +67,12 @@ pub(crate) struct Address<'a> {
     pub(crate) entity: &'a str,
 }
 
+/// The client in whose folder an object is, in the one spelling of its id.
+pub(crate) fn folder(key: &str) -> Option<Uuid> {
+    let (client, _) = key.split_once('/')?;
+    client.parse().ok().filter(|id: &Uuid| id.to_string() == client)
+}
+
 pub(crate) fn address(key: &str) -> Result<Address<'_>> {
     let mut parts = key.splitn(3, '/');
     let (Some(client), Some(entity), Some(_name)) = (parts.next(), parts.next(), parts.next()) else {

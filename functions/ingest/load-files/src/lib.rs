@@ -12,23 +12,26 @@ mod turn;
 use std::time::Duration;
 
 use answer::Definitions;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Error, Result};
 use archive::FileError;
 use archive::store::Store;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use bytes::Bytes;
+use catalog::FilesMode;
 use database::{Database, Timeouts};
+use facts::Placed;
 use identity::Feature;
 use lambda_runtime::LambdaEvent;
 use platform::clock;
 use platform::queue::{Backoff, Beat, Queue, receives};
 use platform::quota::told;
 use records::files::{self, Attempt, Begun, End};
-use records::licences;
+use records::{licences, unplaced_files};
 use registry::Registry;
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::dropped::{Address, Dropped, address, dropped};
+use crate::dropped::{Address, Dropped, address, dropped, folder};
 use crate::rows::{Loaded, Loading};
 
 pub use crate::rows::{MAX_DEFINITION_TRIES, MAX_REFUSED_ROWS};
@@ -129,13 +132,17 @@ async fn give_up_all(context: &Context, body: &str) -> Result<()> {
             continue;
         };
         let client = address.client;
-        let file = file(address, &dropped, &dropped.etag);
-        if context.definitions.current(&context.database, client).await?.is_none() {
+        let mut file = file(address, &dropped, &dropped.etag);
+        let Some(catalog) = context.definitions.current(&context.database, client).await? else {
             tracing::error!(key, %client, "there is no such client: the file is left alone");
-        } else if let Begun::At(attempt) = files::begin(&context.database, file).await? {
+            continue;
+        };
+        let placed = catalog.placed.get(address.entity);
+        file.replaces = replaces(placed);
+        if let Begun::At(attempt) = files::begin(&context.database, file).await? {
             let reason = "the file, or the rest of it, could not be loaded in several tries, and the reason is not known to be its own: \
                 what was loaded of it counts; put it on the bucket again, and it goes on there, or in smaller files";
-            refuse(context, file, attempt, reason).await?;
+            refuse(context, placed, file, attempt, reason).await?;
             tracing::error!(key, %client, "a file is given up");
         }
     }
@@ -171,32 +178,36 @@ const fn file<'a>(address: Address<'a>, dropped: &'a Dropped, etag: &'a str) -> 
         key: dropped.key.as_str(),
         entity,
         etag,
+        digest: "",
+        replaces: true,
         sequencer: dropped.sequencer.as_str(),
     }
 }
 
 async fn load(context: &Context, dropped: &Dropped, tries: u32) -> Result<Loaded> {
     let Dropped { bucket, key, .. } = dropped;
-    let Ok(address) = address(key) else {
-        // There is no client to tell, and another try would fail the same way.
-        tracing::error!(
-            key,
-            "the key is not of the form client/Entity/name: the file is left alone"
-        );
-        return Ok(Loaded::Done);
+    let address = match address(key) {
+        Ok(address) => address,
+        Err(reason) => return misplaced(context, dropped, &reason).await,
     };
     let client = address.client;
-    if context.definitions.current(&context.database, client).await?.is_none() {
-        tracing::error!(key, %client, "there is no such client: the file is left alone");
-        return Ok(Loaded::Done);
-    }
+    let Some(catalog) = context.definitions.current(&context.database, client).await? else {
+        return nobodys(context, key, &format!("there is no client {client}")).await;
+    };
+    let placed = catalog.placed.get(address.entity);
     let (bytes, etag) = match context.store.get(bucket, key).await {
         Ok((bytes, etag)) => (Ok(bytes), etag),
         Err(ref error @ FileError::TooLarge { ref etag, .. }) => (Err(error.to_string()), etag.clone()),
         Err(error) => return Err(error.into()),
     };
     let is_replaced = !dropped.etag.is_empty() && dropped.etag != etag;
-    let file = file(address, dropped, if is_replaced { &dropped.etag } else { &etag });
+    let digest = bytes.as_ref().ok().filter(|_| !is_replaced).map(digest_of);
+    let digest = digest.unwrap_or_default();
+    let file = files::File {
+        digest: &digest,
+        replaces: replaces(placed),
+        ..file(address, dropped, if is_replaced { &dropped.etag } else { &etag })
+    };
     let Begun::At(attempt) = files::begin(&context.database, file).await? else {
         tracing::info!(key, "the file was loaded or refused before");
         return Ok(Loaded::Done);
@@ -209,12 +220,48 @@ async fn load(context: &Context, dropped: &Dropped, tries: u32) -> Result<Loaded
         Ok(bytes) => unwelcome(context, client).await?.map_or(Ok(bytes), Err),
         Err(reason) => Err(reason),
     };
-    load_bytes(context, file, attempt, bytes, tries).await
+    load_bytes(context, placed, file, attempt, bytes, tries).await
+}
+
+/// Tells of a file whose key is not as it should be: the client in whose folder it is, or those who run the system. Another try would fail the same way.
+async fn misplaced(context: &Context, dropped: &Dropped, reason: &Error) -> Result<Loaded> {
+    let key = dropped.key.as_str();
+    let Some(client) = folder(key) else {
+        return nobodys(context, key, &reason.to_string()).await;
+    };
+    if context.definitions.current(&context.database, client).await?.is_none() {
+        return nobodys(context, key, &format!("there is no client {client}")).await;
+    }
+    let file = file(Address { client, entity: "" }, dropped, &dropped.etag);
+    if let Begun::At(attempt) = files::begin(&context.database, file).await? {
+        let reason = format!("{reason}: put it into the folder of an entity");
+        refuse(context, None, file, attempt, &reason).await?;
+    }
+    Ok(Loaded::Done)
+}
+
+/// Tells those who run the system of a file that is no client's.
+async fn nobodys(context: &Context, key: &str, reason: &str) -> Result<Loaded> {
+    tracing::error!(key, reason, "a file is no client's: it is left alone");
+    unplaced_files::note(&context.database, key, reason).await?;
+    Ok(Loaded::Done)
+}
+
+/// Whether a file of an entity takes the place of what was under its key.
+fn replaces(placed: Option<&Placed>) -> bool {
+    placed.is_none_or(|placed| placed.entity.definition().files == FilesMode::Replace)
+}
+
+/// What tells bytes from all others: the same bytes have another ETag when they come in parts.
+fn digest_of(bytes: &Bytes) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Loads a file's bytes, or says why it is refused.
 async fn load_bytes(
     context: &Context,
+    placed: Option<&Placed>,
     file: files::File<'_>,
     attempt: Attempt,
     bytes: Result<Bytes, String>,
@@ -223,7 +270,7 @@ async fn load_bytes(
     let bytes = match bytes {
         Ok(bytes) => bytes,
         Err(reason) => {
-            refuse(context, file, attempt, &reason).await?;
+            refuse(context, placed, file, attempt, &reason).await?;
             return Ok(Loaded::Done);
         }
     };
@@ -234,11 +281,16 @@ async fn load_bytes(
 /// A file, or the rest of one behind what is loaded, that can't be read is one dead letter with its key.
 async fn refuse(
     context: &Context,
+    placed: Option<&Placed>,
     file: files::File<'_>,
     attempt: Attempt,
     reason: &str,
 ) -> Result<(), database::Error> {
-    files::end(&context.database, file, attempt, End::Refused(reason)).await
+    let change = files::end(&context.database, placed, file, attempt, End::Refused(reason)).await?;
+    if let Some((change, placed)) = change.zip(placed) {
+        rows::put_in_place(context, file, placed, change).await;
+    }
+    Ok(())
 }
 
 /// Why a client's files are not loaded for now.

@@ -1,12 +1,14 @@
 //! The rows of a file, piece by piece: read, mapped, and written from the row on that its batch has come to.
 
 use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
 
 use archive::{Chunk, Chunks, FileError, Format};
 use bytes::Bytes;
 use database::Error;
 use facts::Placed;
 use facts::batch::{Batch, Reject};
+use facts::changes;
 use facts::ingest::{self, Effort};
 use platform::clock;
 use records::files::{self, Attempt, End};
@@ -15,6 +17,9 @@ use uuid::Uuid;
 
 use crate::turn::Turn;
 use crate::{Context, refuse};
+
+/// How long a file is put in the place of another one at once: some hundred thousand facts, which is less than a turn.
+const PUT_IN_PLACE: Duration = Duration::from_secs(20);
 
 /// How often a file is read again, without a row written meanwhile, because its entity's definition was replaced or moved.
 pub const MAX_DEFINITION_TRIES: u32 = 4;
@@ -69,7 +74,7 @@ impl<'a> Loading<'a> {
             });
             let Some((placed, mapper)) = placed else {
                 let reason = format!("there is no entity {:?}", self.file.entity);
-                return self.refuse(&reason).await;
+                return self.refuse(None, &reason).await;
             };
             let before = self.attempt.position;
             match Box::pin(self.load(&placed, &mapper, bytes)).await {
@@ -86,14 +91,14 @@ impl<'a> Loading<'a> {
         let open = |format| guarded(|| Chunks::open(format, bytes.clone(), mapper, clock::now()));
         let mut chunks = match Format::of(self.file.key).and_then(open) {
             Ok(chunks) => chunks,
-            Err(error) => return self.refuse(&error.to_string()).await,
+            Err(error) => return self.refuse(Some(placed), &error.to_string()).await,
         };
         while let Some(chunk) = guarded(|| chunks.next().transpose()).transpose() {
             let mut chunk = match chunk {
                 Ok(chunk) => chunk,
                 Err(error) => {
                     return self
-                        .refuse(&format!("after {} rows: {error}", self.attempt.position))
+                        .refuse(Some(placed), &format!("after {} rows: {error}", self.attempt.position))
                         .await;
                 }
             };
@@ -105,13 +110,17 @@ impl<'a> Loading<'a> {
                 self.write(placed, chunk).await?;
             }
             if is_enough {
-                return self.refuse(&enough(self.attempt)).await;
+                return self.refuse(Some(placed), &enough(self.attempt)).await;
             }
             if self.turn.is_over(&self.context.queue).await {
                 return Ok(Loaded::Paused(self.attempt.position));
             }
         }
-        files::end(&self.context.database, self.file, self.attempt, End::Finished).await?;
+        let database = &self.context.database;
+        let change = files::end(database, Some(placed), self.file, self.attempt, End::Finished).await?;
+        if let Some(change) = change {
+            put_in_place(self.context, self.file, placed, change).await;
+        }
         tracing::info!(key = self.file.key, rows = self.attempt.position, "loaded");
         Ok(Loaded::Done)
     }
@@ -124,14 +133,18 @@ impl<'a> Loading<'a> {
             tries: self.tries,
             ..Effort::default()
         };
-        ingest::ingest(database, file.client, placed, file.key, &piece, effort).await?;
+        if self.attempt.is_aside {
+            ingest::set_aside(database, file.client, placed, file.key, &piece, effort).await?;
+        } else {
+            ingest::ingest(database, file.client, placed, file.key, &piece, effort).await?;
+        }
         self.attempt.position = end;
         self.attempt.rejected = files::keep(database, file, self.attempt).await?;
         Ok(())
     }
 
-    async fn refuse(&self, reason: &str) -> Result<Loaded, Error> {
-        refuse(self.context, self.file, self.attempt, reason).await?;
+    async fn refuse(&self, placed: Option<&Placed>, reason: &str) -> Result<Loaded, Error> {
+        refuse(self.context, placed, self.file, self.attempt, reason).await?;
         tracing::info!(
             key = self.file.key,
             rows = self.attempt.position,
@@ -139,6 +152,16 @@ impl<'a> Loading<'a> {
             "the rest of a file is refused"
         );
         Ok(Loaded::Done)
+    }
+}
+
+/// Puts what was kept aside in its place as far as there is time now. It is accepted: what is left, or fails, `fill-groupings` goes on with.
+pub(crate) async fn put_in_place(context: &Context, file: files::File<'_>, placed: &Placed, change: Uuid) {
+    let until = Instant::now() + PUT_IN_PLACE;
+    match changes::go_on(&context.database, file.client, placed, change, until).await {
+        Ok(true) => {}
+        Ok(false) => tracing::info!(key = file.key, %change, "a file is put in its place in steps"),
+        Err(error) => tracing::error!(key = file.key, %change, cause = %error, "a file is not put in its place yet"),
     }
 }
 

@@ -1,9 +1,12 @@
-//! `review-batches`: what became of accepted events and files; dead letters and their replay; what is used of quotas.
+//! `review-batches`: what became of accepted events and files, and taking them out again; dead letters and their replay; what is used of quotas.
 
+mod deletions;
 mod files;
 mod replays;
+mod undo;
 mod usage;
 
+use answer::Definitions;
 use anyhow::{Context as _, Result};
 use api::ingest::{self, Accepted, Batch, BatchState, Batches, DeadLetter, DeadLetters, EventSource, QueuedEvents};
 use axum::extract::State;
@@ -33,6 +36,7 @@ pub struct Context {
     registry: Registry,
     queue: Queue,
     quota: Quota,
+    definitions: Definitions,
 }
 
 impl Context {
@@ -50,6 +54,7 @@ impl Context {
             database,
             quota: Quota::new(registry.clone()),
             registry,
+            definitions: Definitions::default(),
             queue: Queue::from_environment("EVENTS_QUEUE_URL").await?,
         })
     }
@@ -65,6 +70,9 @@ fn routes() -> Routes<Context> {
         .serve(&ingest::LIST_BATCHES, list_batches)
         .serve(&ingest::READ_BATCH, batch)
         .serve(&ingest::LIST_FILES, files::list)
+        .serve(&ingest::UNDO_BATCH, undo::batch)
+        .serve(&ingest::UNDO_FILE, undo::file)
+        .serve(&ingest::DELETE_FACTS, deletions::delete)
         .serve(&ingest::LIST_DEAD_LETTERS, list_dead_letters)
         .serve(&ingest::REPLAY_DEAD_LETTER, replay)
         .serve(&ingest::REPLAY_DEAD_LETTERS, replays::replay)
@@ -114,10 +122,14 @@ fn described_batch(report: BatchReport) -> Batch {
         id: report.id,
         entity: report.entity,
         source: report.source,
-        state: report
-            .next_position
-            .map_or(BatchState::Finished, |_| BatchState::Writing),
+        state: match (report.undone_by, report.next_position) {
+            (Some(_), _) if report.is_being_undone => BatchState::Undoing,
+            (Some(_), _) => BatchState::Undone,
+            (None, Some(_)) => BatchState::Writing,
+            (None, None) => BatchState::Finished,
+        },
         accepted: report.accepted,
+        removed: report.removed,
         rejected: report.rejected,
         finished_at: report.finished_at,
     }

@@ -1,5 +1,5 @@
-//! `fill-groupings`: goes on with long work, in steps that others don't feel: fills groupings that were added to entities with facts, and moves entities
-//! between volumes.
+//! `fill-groupings`: goes on with long work, in steps that others don't feel: fills groupings that were added to entities with facts, moves entities
+//! between volumes, and takes out what is undone, replaced or deleted.
 
 use std::time::{Duration, Instant};
 
@@ -39,6 +39,8 @@ pub struct Report {
     pub filled: usize,
     /// Entities that are where they were to be moved.
     pub moved: usize,
+    /// Undone batches, replaced files and deletions that are done.
+    pub changed: usize,
 }
 
 /// Goes on with what there is to do, for as long as a run goes on.
@@ -58,13 +60,16 @@ pub async fn handle(
     let worked = work::Worked {
         filled: done.iter().map(|worked| worked.filled).sum(),
         moved: done.iter().map(|worked| worked.moved).sum(),
+        changed: done.iter().map(|worked| worked.changed).sum(),
     };
     if worked != work::Worked::default() {
-        tracing::info!(filled = worked.filled, moved = worked.moved, "long work is done");
+        let work::Worked { filled, moved, changed } = worked;
+        tracing::info!(filled, moved, changed, "long work is done");
     }
     Ok(Report {
         filled: worked.filled,
         moved: worked.moved,
+        changed: worked.changed,
     })
 }
 

@@ -148,6 +148,9 @@ async fn begin(
             Begun::NotCleared => answer.refused.push(format!(
                 "what {code} left behind in {name} is not cleared yet: try again in some minutes"
             )),
+            Begun::Replacing => answer.refused.push(format!(
+                "a file of {code} is being read that is put in the place of another one: try again when it is finished"
+            )),
         }
     }
     Ok(())

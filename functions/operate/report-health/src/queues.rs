@@ -7,6 +7,7 @@ use axum::extract::State;
 use futures::future::try_join_all;
 use platform::Problem;
 use platform::queue::{Depth, Queue};
+use records::unplaced_files;
 
 use crate::Context;
 
@@ -44,5 +45,15 @@ pub(crate) async fn list(State(context): State<Context>) -> Result<Json<operate:
         anyhow::Ok(((*name).to_owned(), QueueDepth { waiting, in_flight }))
     });
     let queues = try_join_all(depths).await?.into_iter().collect();
-    Ok(Json(operate::Queues { queues }))
+    let unplaced = unplaced_files::list(&context.database).await;
+    let unplaced = unplaced.context("list unplaced files")?.into_iter();
+    let described = |file: unplaced_files::UnplacedFile| operate::UnplacedFile {
+        key: file.key,
+        reason: file.reason,
+        seen_at: file.seen_at,
+    };
+    Ok(Json(operate::Queues {
+        queues,
+        unplaced_files: unplaced.map(described).collect(),
+    }))
 }

@@ -55,6 +55,7 @@ pub(super) async fn copy(session: &Session, placed: &Placed, moving: &Move, limi
     let Some(last) = touched.iter().map(|touched| touched.batch_number).max() else {
         return Ok(false);
     };
+    let replaces = replaces(session, placed, moving).await?;
     let edges = |touched: &Touched| (touched.from_time.as_microsecond(), touched.to_time.as_microsecond());
     let again = Again {
         session,
@@ -62,6 +63,7 @@ pub(super) async fn copy(session: &Session, placed: &Placed, moving: &Move, limi
         placed,
         last,
         ranges: touched.iter().map(edges).collect(),
+        replaces,
         limit,
     };
     let facts = again.all().await?;
@@ -83,7 +85,24 @@ struct Again<'a> {
     last: i64,
     /// Ranges that were touched, in microseconds.
     ranges: Vec<(i64, i64)>,
+    /// Whether facts may have been taken out, and not only added.
+    replaces: bool,
     limit: Duration,
+}
+
+/// Whether facts may have been taken out since the move began: of a keyed entity they are by any commit, of others by changes. What commits brought is copied by
+/// their numbers until the first is, and never again after it: what is copied as it is now may be of later commits, too.
+async fn replaces(session: &Session, placed: &Placed, moving: &Move) -> Result<bool, Error> {
+    if !placed.entity.definition().key.is_empty() {
+        return Ok(true);
+    }
+    let sql = format!(
+        "SELECT EXISTS (SELECT FROM {} WHERE client_id = $1 AND entity_id = $2 AND replaced_at >= $3) AS is_more",
+        placed.place.volume.replaced()
+    );
+    let parameters: [&(dyn ToSql + Sync); 3] = [&moving.client_id, &moving.entity_id, &moving.began_at];
+    let more: Option<More> = session.row(&sql, &parameters).await?;
+    Ok(more.is_some_and(|more| more.is_more))
 }
 
 impl Again<'_> {
@@ -96,8 +115,8 @@ impl Again<'_> {
         for (id, grouping) in self.placed.place.layout.groupings() {
             self.table(&pair(&Volume::partials), "bucket", Some(id), grouping.finest)
                 .await?;
-            // Only replacements touch what was moved up.
-            let moved_up = levels(Level::Minute).filter(|_| is_apache && self.is_keyed());
+            // Only replacements and changes touch what was moved up.
+            let moved_up = levels(Level::Minute).filter(|_| is_apache && self.replaces);
             for level in moved_up {
                 let rows = pair(&|volume| volume.rows(level));
                 self.table(&rows, "bucket", Some(id), level.max(grouping.finest))
@@ -124,11 +143,7 @@ impl Again<'_> {
         Ok(facts)
     }
 
-    fn is_keyed(&self) -> bool {
-        !self.placed.entity.definition().key.is_empty()
-    }
-
-    /// What was touched of one table. What was appended is copied by the numbers of its commits; of a keyed entity, whose rows are replaced, all of the buckets
+    /// What was touched of one table. What was appended is copied by the numbers of its commits; where rows are taken out or replaced, all of the buckets
     /// is, as it is now: what later commits do to them is copied once more. All ranges are joined, or each would be a statement.
     async fn table(
         &self,
@@ -141,7 +156,7 @@ impl Again<'_> {
             client_id, entity_id, ..
         } = self.moving;
         let of_grouping = grouping.map_or_else(String::new, |id| format!(" AND grouping_id = {id}"));
-        let of_commits = if self.is_keyed() {
+        let of_commits = if self.replaces {
             "$7::bigint <= $8::bigint"
         } else {
             "batch_number > $7 AND batch_number <= $8"
@@ -166,7 +181,7 @@ impl Again<'_> {
                 &self.moving.number,
                 &self.last,
             ];
-            if self.is_keyed() {
+            if self.replaces {
                 self.delete(&tables[1], &rows("f"), &parameters).await?;
             }
             copied += alike(

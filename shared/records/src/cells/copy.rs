@@ -164,7 +164,9 @@ impl Copy<'_> {
         let columns = self.columns(old, new).await?;
         let names = list(&columns, &BTreeMap::new());
         let Self { source, target, client } = self;
-        let ids: Vec<String> = entities.iter().map(ToString::to_string).collect();
+        // What is kept aside of an entity goes with it.
+        let ids = entities.iter().flat_map(|id| [*id, -id]);
+        let ids: Vec<String> = ids.map(|id| id.to_string()).collect();
         let chosen = |table: &str| {
             let ids = ids.join(", ");
             format!("SELECT {names} FROM {table} WHERE client_id = '{client}' AND entity_id IN ({ids})")

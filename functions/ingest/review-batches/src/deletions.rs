@@ -1,0 +1,201 @@
+//! `DELETE /v1/entities/{code}/facts`: counted first, and deleted by the confirmation that the count came with.
+
+use std::collections::BTreeSet;
+
+use anyhow::Context as _;
+use api::ingest::Deletion;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use facts::Placed;
+use facts::changes::deletion::{self, Deleted};
+use jiff::Timestamp;
+use platform::Problem;
+use platform::extract::{Authorized, Path, Query};
+use records::undo;
+use series::plan::{Filter, MAX_FILTER_VALUES, MAX_FILTERS};
+
+use crate::Context;
+use crate::undo::{described, go_on, placed};
+
+/// What a request asks for.
+struct Wanted {
+    from: Timestamp,
+    to: Timestamp,
+    filter: Filter,
+    confirm: Option<String>,
+}
+
+pub(crate) async fn delete(
+    State(context): State<Context>,
+    Authorized(caller): Authorized,
+    Path(code): Path<String>,
+    Query(pairs): Query<Vec<(String, String)>>,
+) -> Result<(StatusCode, Json<Deletion>), Problem> {
+    let client = caller.client;
+    let placed = placed(&context, client, &code).await?;
+    let placed = placed.ok_or_else(|| Problem::not_found("entity", &code))?;
+    let wanted = wanted(&pairs)?;
+    check(&placed, &wanted.filter)?;
+    let confirmed = wanted.confirm.as_deref().map(|text| {
+        deletion::commit_of(text).ok_or_else(|| {
+            Problem::malformed(format!("`confirm` is {text:?}, which is no confirmation"))
+                .hint("leave it out: the answer counts what would be deleted, and has the confirmation")
+        })
+    });
+    let up_to = match confirmed.transpose()? {
+        Some(commit) => commit,
+        None => deletion::last_commit(&context.database, client, &placed)
+            .await
+            .context("read the last commit")?,
+    };
+    let deleted = Deleted {
+        from: wanted.from,
+        to: wanted.to,
+        filter: wanted.filter,
+        up_to,
+    };
+    let found = deletion::preview(&context.database, client, &placed, &deleted).await;
+    let found = found.context("count facts")?;
+    let mut answer = Deletion {
+        facts: found.facts,
+        first: found.first,
+        last: found.last,
+        confirmation: found.confirmation,
+        change: None,
+    };
+    let Some(confirm) = wanted.confirm else {
+        return Ok((StatusCode::OK, Json(answer)));
+    };
+    if confirm != answer.confirmation {
+        return Err(Problem::conflict(
+            "the confirmation is not that of these facts: they are others by now, or the request is",
+        )
+        .hint("send it again without `confirm`, look at what is counted, and confirm that"));
+    }
+    if answer.facts > 0 {
+        let begun = undo::delete(&context.database, client, &placed, &deleted).await;
+        let change = begun.context("delete facts")?;
+        go_on(&context, client, &placed, change).await;
+        answer.change = described(&context, client, change).await?;
+    }
+    Ok((StatusCode::ACCEPTED, Json(answer)))
+}
+
+fn wanted(pairs: &[(String, String)]) -> Result<Wanted, Problem> {
+    let (mut from, mut to, mut confirm, mut filter) = (None, None, None, Filter::new());
+    for (name, value) in pairs {
+        if let Some(dimension) = name.strip_prefix("filter[").and_then(|name| name.strip_suffix(']')) {
+            let values: BTreeSet<String> = listed(value).into_iter().collect();
+            if filter.insert(dimension.to_owned(), values).is_some() {
+                return Err(Problem::malformed(format!("`{name}` is there twice")));
+            }
+            continue;
+        }
+        let known = match name.as_str() {
+            "from" => from.replace(time(name, value)?).is_none(),
+            "to" => to.replace(time(name, value)?).is_none(),
+            "confirm" => confirm.replace(value.clone()).is_none(),
+            _ => {
+                return Err(Problem::malformed(format!("there is no query parameter {name:?}"))
+                    .hint("there are from, to, filter[dimension] and confirm"));
+            }
+        };
+        if !known {
+            return Err(Problem::malformed(format!("`{name}` is there twice")));
+        }
+    }
+    if filter.len() > MAX_FILTERS || filter.values().any(|values| values.len() > MAX_FILTER_VALUES) {
+        return Err(Problem::malformed(format!(
+            "a filter takes up to {MAX_FILTERS} dimensions with {MAX_FILTER_VALUES} values each"
+        )));
+    }
+    let missing = |name: &str| {
+        Problem::malformed(format!("the query parameter {name:?} is missing")).hint("such as from=2026-01-01T00:00:00Z")
+    };
+    let (from, to) = (from.ok_or_else(|| missing("from"))?, to.ok_or_else(|| missing("to"))?);
+    if from >= to {
+        return Err(Problem::malformed("`from` is not before `to`"));
+    }
+    Ok(Wanted {
+        from,
+        to,
+        filter,
+        confirm,
+    })
+}
+
+fn time(name: &str, text: &str) -> Result<Timestamp, Problem> {
+    text.parse().map_err(|_| {
+        Problem::malformed(format!("`{name}` is {text:?}, which is not an RFC 3339 time"))
+            .hint("such as 2026-01-01T00:00:00Z; a + in an offset is written %2B")
+    })
+}
+
+/// The values of a list, as questions have them: a value's own comma, and its own backslash, follow a backslash.
+fn listed(list: &str) -> Vec<String> {
+    let (mut values, mut value) = (Vec::new(), String::new());
+    let mut characters = list.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            ',' => values.push(std::mem::take(&mut value)),
+            '\\' => value.push(characters.next().unwrap_or('\\')),
+            other => value.push(other),
+        }
+    }
+    values.push(value);
+    values
+}
+
+/// Refuses a filter on what is no dimension, or with what PostgreSQL's text can't have.
+fn check(placed: &Placed, filter: &Filter) -> Result<(), Problem> {
+    for (name, values) in filter {
+        if !placed.entity.dimensions().any(|(_, attribute)| attribute.name == *name) {
+            let all: Vec<&str> = placed
+                .entity
+                .dimensions()
+                .map(|(_, attribute)| attribute.name.as_str())
+                .collect();
+            return Err(
+                Problem::malformed(format!("{name:?} is no dimension of {}", placed.entity.code()))
+                    .hint(format!("its dimensions are {}", all.join(", "))),
+            );
+        }
+        if values.iter().any(|value| value.contains('\0')) {
+            return Err(Problem::malformed(format!(
+                "`filter[{name}]` contains the character U+0000"
+            )));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn pairs(text: &str) -> Vec<(String, String)> {
+        let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    #[test]
+    fn what_is_deleted_is_said_in_full() {
+        let range = "from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00Z";
+        let found = wanted(&pairs(&format!(r"{range}&filter[region]=north,a\,b&filter[big]="))).unwrap();
+        assert_eq!(found.filter["region"], ["a,b", "north"].map(str::to_owned).into());
+        assert_eq!(found.filter["big"], [String::new()].into());
+        for (text, named) in [
+            ("from=2026-01-01T00:00:00Z", "\"to\""),
+            ("from=yesterday&to=2026-02-01T00:00:00Z", "yesterday"),
+            ("from=2026-02-01T00:00:00Z&to=2026-01-01T00:00:00Z", "before"),
+            (&format!("{range}&fitler=1"), "fitler"),
+            (&format!("{range}&to=2026-02-01T00:00:00Z"), "twice"),
+            (&format!("{range}&filter[a]=1&filter[a]=2"), "twice"),
+        ] {
+            let problem = wanted(&pairs(text)).err().unwrap();
+            assert!(problem.detail.contains(named), "{text}: {}", problem.detail);
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Batches and files are undone: what they brought is taken out, with effect on every answer, and what it had replaced comes back.
+
+use database::{Database, Error, Session};
+use facts::Placed;
+use facts::changes::deletion::Deleted;
+use facts::changes::{self, Kind, Wanted};
+use facts::place::writers_lock;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::files::versions::{self, Version, wanted};
+use crate::usage::KEPT;
+
+/// How often replays of letters of replays are followed.
+const MAX_REPLAYS: usize = 8;
+
+/// What is to be undone.
+#[derive(Clone, Copy, Debug)]
+pub enum Target {
+    /// A batch; that of a file is all of the file.
+    Batch(Uuid),
+    /// A file.
+    File(Uuid),
+}
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Undone {
+    /// It is being taken out, by this change.
+    Begun(Uuid),
+    /// It was taken out before, or is being: by this change, where that is still known.
+    Before(Option<Uuid>),
+    /// There is no such one.
+    Unknown,
+    /// It can't be, for this reason.
+    Refused(String),
+}
+
+database::row! {
+    struct BatchRow {
+        source: String,
+        undone_by: Option<Uuid>,
+    }
+}
+
+database::row! {
+    struct FileKey {
+        key: String,
+    }
+}
+
+database::row! {
+    struct Id {
+        id: Uuid,
+    }
+}
+
+database::row! {
+    struct Known {
+        is_known: bool,
+    }
+}
+
+database::row! {
+    struct Age {
+        first: Option<Timestamp>,
+    }
+}
+
+/// Batches with those that replayed letters of theirs.
+pub(crate) async fn with_replays(session: &Session, client: Uuid, batches: Vec<Uuid>) -> Result<Vec<Uuid>, Error> {
+    let sql = "SELECT DISTINCT replay_batch AS id FROM core.dead_letters
+        WHERE client_id = $1 AND batch_id = ANY ($2) AND replay_batch IS NOT NULL AND replay_batch <> ALL ($2)";
+    let mut all = batches;
+    for _ in 0..MAX_REPLAYS {
+        let more: Vec<Id> = session.rows(sql, &[&client, &all]).await?;
+        if more.is_empty() {
+            break;
+        }
+        all.extend(more.into_iter().map(|row| row.id));
+    }
+    Ok(all)
+}
+
+/// Whether it is known which facts some batches brought.
+pub(crate) async fn is_known(session: &Session, client: Uuid, batches: &[Uuid]) -> Result<bool, Error> {
+    let sql = "SELECT NOT EXISTS (
+            SELECT FROM core.batches b WHERE b.client_id = $1 AND b.id = ANY ($2) AND b.accepted > b.removed AND b.batch_number IS NOT NULL
+                AND NOT EXISTS (SELECT FROM core.commits c WHERE c.client_id = $1 AND c.batch_id = b.id)
+        ) AS is_known";
+    let known: Option<Known> = session.row(sql, &[&client, &batches]).await?;
+    Ok(known.is_some_and(|known| known.is_known))
+}
+
+/// Undoes a batch or a file of an entity: begins the change that does so in steps.
+///
+/// # Errors
+/// When a statement fails.
+pub async fn begin(
+    database: &Database,
+    client: Uuid,
+    placed: &Placed,
+    target: Target,
+    now: Timestamp,
+) -> Result<Undone, Error> {
+    let work = async |session: &Session| begin_in(session, client, placed, target, now).await;
+    database.transaction(client, work).await
+}
+
+async fn begin_in(
+    session: &Session,
+    client: Uuid,
+    placed: &Placed,
+    target: Target,
+    now: Timestamp,
+) -> Result<Undone, Error> {
+    session.lock(&writers_lock(client, &placed.place)).await?;
+    let (key, batch) = match target {
+        Target::Batch(id) => {
+            let sql = "SELECT source, undone_by FROM core.batches WHERE client_id = $1 AND id = $2";
+            let Some(row) = session.row::<BatchRow>(sql, &[&client, &id]).await? else {
+                return Ok(Undone::Unknown);
+            };
+            (row.source, Some((id, row.undone_by)))
+        }
+        Target::File(id) => {
+            let sql = "SELECT key FROM core.files WHERE client_id = $1 AND id = $2";
+            let Some(row) = session.row::<FileKey>(sql, &[&client, &id]).await? else {
+                return Ok(Undone::Unknown);
+            };
+            (row.key, None)
+        }
+    };
+    let versions = versions::under(session, client, &key, "").await?;
+    let is_meant = |version: &&Version| match target {
+        Target::Batch(id) => version.batches().contains(&id),
+        Target::File(id) => version.id == id,
+    };
+    let version = versions.iter().find(is_meant);
+    if let Some(answer) = version.and_then(|version| before(version, &versions)) {
+        return Ok(answer);
+    }
+    let batches = match (version, batch) {
+        (Some(version), _) => version.batches(),
+        (None, Some((_, Some(change)))) => return Ok(Undone::Before(Some(change))),
+        (None, Some((id, None))) => vec![id],
+        // Nothing of the file became a fact.
+        (None, None) => return Ok(Undone::Before(None)),
+    };
+    let batches = with_replays(session, client, batches).await?;
+    undo(session, client, placed, version, &batches, now).await
+}
+
+/// What there is to say of a version that does not count, or not yet.
+fn before(version: &Version, versions: &[Version]) -> Option<Undone> {
+    match version.state.as_str() {
+        "undone" | "undoing" => Some(Undone::Before(version.change_id)),
+        "replacing" => Some(Undone::Refused(
+            "it is being put in the place of the version before: undo it once it is finished".to_owned(),
+        )),
+        "writing" if version.is_aside => Some(Undone::Refused(
+            "it is being read, and nothing of it counts yet: undo it once it is finished".to_owned(),
+        )),
+        "replaced" => {
+            let later = versions
+                .iter()
+                .find(|later| later.id != version.id && matches!(later.state.as_str(), "finished" | "replacing"));
+            let later = later.map_or_else(String::new, |later| format!(", file {}", later.id));
+            Some(Undone::Refused(format!(
+                "another version took its place{later}: it does not count, and comes back when that one is undone"
+            )))
+        }
+        _ => None,
+    }
+}
+
+async fn undo(
+    session: &Session,
+    client: Uuid,
+    placed: &Placed,
+    version: Option<&Version>,
+    batches: &[Uuid],
+    now: Timestamp,
+) -> Result<Undone, Error> {
+    if !is_known(session, client, batches).await? {
+        let reason = "which facts it brought was not kept by the version of the engine that loaded it";
+        return Ok(Undone::Refused(reason.to_owned()));
+    }
+    let sql = "SELECT min(committed_at) AS first FROM core.commits WHERE client_id = $1 AND batch_id = ANY ($2)";
+    let age: Option<Age> = session.row(sql, &[&client, &batches]).await?;
+    let before = now.checked_sub(KEPT).unwrap_or(Timestamp::MIN);
+    let is_old = age.and_then(|age| age.first).is_some_and(|first| first < before);
+    let is_keyed = !placed.entity.definition().key.is_empty();
+    if is_old && (is_keyed || version.is_some_and(|version| version.is_aside)) {
+        return Ok(Undone::Refused(format!(
+            "it is older than {} days, which is how long is kept what it replaced: delete what is wrong by a filter, or put a corrected file under its key",
+            KEPT.as_hours() / 24
+        )));
+    }
+    let restores = match version.filter(|version| version.is_aside) {
+        Some(_) => replacement(session, client, batches).await?,
+        None => None,
+    };
+    let id = Uuid::now_v7();
+    let wanted = Wanted {
+        batches,
+        restores,
+        ..wanted(id, Kind::Undo)
+    };
+    changes::begin(session, client, placed, &wanted).await?;
+    if let Some(restores) = restores {
+        let sql = "UPDATE core.files SET state = CASE WHEN stopped_at IS NULL THEN 'finished' ELSE 'refused' END, change_id = NULL, changed_at = clock_timestamp()
+            WHERE client_id = $1 AND change_id = $2 AND state = 'replaced'";
+        session.execute(sql, &[&client, &restores]).await?;
+    }
+    if let Some(version) = version {
+        let sql = "UPDATE core.files SET state = 'undoing', change_id = $3, changed_at = clock_timestamp() WHERE client_id = $1 AND id = $2";
+        session.execute(sql, &[&client, &version.id, &id]).await?;
+    }
+    Ok(Undone::Begun(id))
+}
+
+/// The change that put a version in the place of others.
+async fn replacement(session: &Session, client: Uuid, batches: &[Uuid]) -> Result<Option<Uuid>, Error> {
+    let sql = "SELECT id FROM core.changes WHERE client_id = $1 AND adds = ANY ($2) AND finished_at IS NOT NULL ORDER BY began_at DESC LIMIT 1";
+    let found: Option<Id> = session.row(sql, &[&client, &batches]).await?;
+    Ok(found.map(|row| row.id))
+}
+
+database::row! {
+    struct EntityCode {
+        entity: String,
+    }
+}
+
+/// The entity of a batch; `None` when the client has no such batch.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn entity_of_batch(database: &Database, client: Uuid, id: Uuid) -> Result<Option<String>, Error> {
+    let sql = "SELECT entity FROM core.batches WHERE client_id = $1 AND id = $2";
+    let found: Option<EntityCode> = database.of(client).row(sql, &[&client, &id]).await?;
+    Ok(found.map(|row| row.entity))
+}
+
+/// The entity of a file; `None` when the client has no such file.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn entity_of_file(database: &Database, client: Uuid, id: Uuid) -> Result<Option<String>, Error> {
+    let sql = "SELECT entity FROM core.files WHERE client_id = $1 AND id = $2";
+    let found: Option<EntityCode> = database.of(client).row(sql, &[&client, &id]).await?;
+    Ok(found.map(|row| row.entity))
+}
+
+/// Begins to delete what was counted: the change that does so in steps.
+///
+/// # Errors
+/// When a statement fails.
+pub async fn delete(database: &Database, client: Uuid, placed: &Placed, deleted: &Deleted) -> Result<Uuid, Error> {
+    let id = Uuid::now_v7();
+    let wanted = Wanted {
+        deleted: Some(deleted),
+        ..wanted(id, Kind::Deletion)
+    };
+    let work = async |session: &Session| changes::begin(session, client, placed, &wanted).await;
+    database.transaction(client, work).await?;
+    Ok(id)
+}

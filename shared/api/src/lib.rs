@@ -15,6 +15,7 @@ pub mod licences;
 pub mod live;
 pub mod openapi;
 pub mod operate;
+pub mod users;
 
 pub use self::ingest::{EventSource, QueuedEvents};
 pub use self::live::QueuedWake;
@@ -24,7 +25,7 @@ use route::Route;
 /// The routes of every area but service proposals.
 #[must_use]
 pub fn routes() -> Vec<&'static Route> {
-    let areas: [&[&Route]; 7] = [
+    let areas: [&[&Route]; 8] = [
         &ask::ROUTES,
         &self::catalog::ROUTES,
         &self::identity::ROUTES,
@@ -32,6 +33,7 @@ pub fn routes() -> Vec<&'static Route> {
         &licences::ROUTES,
         &self::live::ROUTES,
         &operate::ROUTES,
+        &users::ROUTES,
     ];
     areas.concat()
 }

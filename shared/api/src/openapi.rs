@@ -52,6 +52,7 @@ fn method(method: Method) -> HttpMethod {
         Method::Get => HttpMethod::Get,
         Method::Post => HttpMethod::Post,
         Method::Put => HttpMethod::Put,
+        Method::Delete => HttpMethod::Delete,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::definitions;
 
 database::row! {
     /// A user as signing in needs it.
-    #[derive(Clone, Debug)]
+    #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct User {
         /// Identity.
         pub id: Uuid,

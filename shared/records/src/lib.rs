@@ -2,7 +2,7 @@
 //!
 //! These tables are isolated by row-level security: a statement runs in a transaction of one client, unless it says why not.
 //!
-//! - [`clients`] and their users; [`definitions`] of entities and KPIs; [`batches`], [`files`] and [`dead_letters`] of ingestion; [`usage`]
+//! - [`clients`] and their [`users`]; [`definitions`] of entities and KPIs; [`batches`], [`files`] and [`dead_letters`] of ingestion; [`usage`]
 //! - [`proposals`] with their revisions, [`renderings`] of their documents, and [`branding`]
 //! - [`licences`], [`licence_keys`], [`renewal_notices`]
 //! - [`cells`]: clients move from one database to another
@@ -23,3 +23,4 @@ pub mod proposals;
 pub mod renderings;
 pub mod renewal_notices;
 pub mod usage;
+pub mod users;

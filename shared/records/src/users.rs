@@ -76,6 +76,8 @@ pub enum Added {
     Taken,
     /// The client has [`MAX_USERS`].
     TooMany,
+    /// Who asks is no administrator of the client any more.
+    NotAllowed,
 }
 
 /// What became of a change to a user.
@@ -89,6 +91,8 @@ pub enum Changed {
     LastAdministrator,
     /// Who is an operator is none of the client's to say.
     Operator,
+    /// Who asks is no administrator of the client any more.
+    NotAllowed,
 }
 
 /// The users of a client, by their addresses.
@@ -100,13 +104,15 @@ pub async fn list(database: &Database, client: Uuid) -> Result<Vec<ListedUser>, 
     database.at_home().of(client).rows(&sql, &[&client, &MAX_USERS]).await
 }
 
-/// Adds a user who has no password yet.
+/// Adds a user who has no password yet, as an administrator asks.
 ///
 /// # Errors
 /// When a statement fails: the same call goes on there.
-pub async fn add(database: &Database, client: Uuid, email: &Email, role: Role) -> Result<Added, Error> {
+pub async fn add(database: &Database, client: Uuid, by: Uuid, email: &Email, role: Role) -> Result<Added, Error> {
     let work = async |session: &Session| {
-        lock(session, client).await?;
+        if !begin(session, client, by).await? {
+            return Ok(Added::NotAllowed);
+        }
         let sql = "SELECT count(*) AS number FROM core.users WHERE client_id = $1";
         let found: Option<Number> = session.row(sql, &[&client]).await?;
         let is_full = found.is_some_and(|found| found.number >= MAX_USERS);
@@ -136,13 +142,21 @@ pub async fn add(database: &Database, client: Uuid, email: &Email, role: Role) -
     Ok(added)
 }
 
-/// Gives a user another role.
+/// Gives a user another role, as an administrator asks.
 ///
 /// # Errors
 /// When a statement fails: the same call goes on there.
-pub async fn change_role(database: &Database, client: Uuid, user: Uuid, role: Role) -> Result<Changed, Error> {
+pub async fn change_role(
+    database: &Database,
+    client: Uuid,
+    by: Uuid,
+    user: Uuid,
+    role: Role,
+) -> Result<Changed, Error> {
     let work = async |session: &Session| {
-        lock(session, client).await?;
+        if !begin(session, client, by).await? {
+            return Ok(Changed::NotAllowed);
+        }
         let found = match changeable(session, client, user).await? {
             Ok(found) => found,
             Err(refused) => return Ok(refused),
@@ -168,13 +182,15 @@ pub async fn change_role(database: &Database, client: Uuid, user: Uuid, role: Ro
     Ok(changed)
 }
 
-/// Removes a user. Proposals that name it have its name no longer.
+/// Removes a user, as an administrator asks. Proposals that name it have its name no longer.
 ///
 /// # Errors
 /// When a statement fails: the same call goes on there.
-pub async fn remove(database: &Database, client: Uuid, user: Uuid) -> Result<Changed, Error> {
+pub async fn remove(database: &Database, client: Uuid, by: Uuid, user: Uuid) -> Result<Changed, Error> {
     let work = async |session: &Session| {
-        lock(session, client).await?;
+        if !begin(session, client, by).await? {
+            return Ok(Changed::NotAllowed);
+        }
         let found = match changeable(session, client, user).await? {
             Ok(found) => found,
             Err(refused) => return Ok(refused),
@@ -240,9 +256,13 @@ pub async fn client_name(database: &Database, client: Uuid) -> Result<Option<Str
     Ok(found.map(|found| found.name))
 }
 
-/// One change to a client's users at a time: two administrators who demote each other would leave none.
-async fn lock(session: &Session, client: Uuid) -> Result<(), Error> {
-    session.lock(&format!("users {client}")).await
+/// Begins a change, one of a client's users at a time: two administrators who demote each other would leave none. Whether who asks still is an administrator: a
+/// token says what was so a minute ago, in which one who goes could have made another.
+async fn begin(session: &Session, client: Uuid, by: Uuid) -> Result<bool, Error> {
+    session.lock(&format!("users {client}")).await?;
+    let sql = "SELECT count(*) AS number FROM core.users WHERE client_id = $1 AND id = $2 AND role = $3";
+    let found: Option<Number> = session.row(sql, &[&client, &by, &Role::Admin.name()]).await?;
+    Ok(found.is_some_and(|found| found.number > 0))
 }
 
 /// The user as it is, or why nothing is changed.

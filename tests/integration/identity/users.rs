@@ -153,7 +153,8 @@ async fn the_last_administrator_stays_and_nobody_grants_more_than_they_have() {
     let (first, second) = futures::join!(ours.put(&other, &viewer).send(), second.put(&role, &viewer).send());
     let mut statuses = [first.status, second.status];
     statuses.sort_unstable();
-    assert!(statuses == [200, 409] || statuses == [200, 403], "{statuses:?}");
+    // The other is no administrator any more by then, whatever the token says.
+    assert!(statuses[0] == 200 && matches!(statuses[1], 401 | 403), "{statuses:?}");
     product.stop().await;
 }
 

@@ -16,7 +16,7 @@ use registry::attempts::{ATTEMPT_WINDOW_SECONDS, Attempt, ResetAllowance};
 use tokio::time::Instant;
 
 use crate::mail::Occasion;
-use crate::users::{id_of, no_user};
+use crate::users::{id_of, no_user, still_administers};
 use crate::{Context, credentials, sessions};
 
 /// When a request for a reset is answered, whatever was done: a mail takes some 200 ms, and the time must not tell that one was sent.
@@ -129,6 +129,7 @@ pub(crate) async fn by_administrator(
     Authorized(caller): Authorized,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
+    still_administers(&context, &caller).await?;
     let (client, user, now) = (caller.client, id_of(&id)?, clock::now());
     let found = users::credentials(&context.database, client, user).await;
     let found = found.context("read a user")?.ok_or_else(|| no_user(&id))?;

@@ -11,7 +11,7 @@ use records::users;
 use uuid::Uuid;
 
 use crate::Context;
-use crate::users::{id_of, no_user};
+use crate::users::{id_of, no_user, still_administers};
 
 /// `DELETE /v1/sessions`.
 pub(crate) async fn end_own(
@@ -29,6 +29,7 @@ pub(crate) async fn end_of_user(
     Authorized(caller): Authorized,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
+    still_administers(&context, &caller).await?;
     let (client, user) = (caller.client, id_of(&id)?);
     end(&context, client, user, clock::now()).await?;
     let found = users::credentials(&context.database, client, user).await;

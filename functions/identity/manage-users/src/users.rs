@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use identity::{Caller, Email, Role};
 use platform::extract::{Authorized, Json as Body, Path};
 use platform::{Problem, clock};
+use records::clients;
 use records::users::{self, Added, Changed, ListedUser, MAX_USERS, Owner};
 use uuid::Uuid;
 
@@ -18,6 +19,7 @@ pub(crate) async fn list(
     State(context): State<Context>,
     Authorized(caller): Authorized,
 ) -> Result<Json<Users>, Problem> {
+    still_administers(&context, &caller).await?;
     let found = users::list(&context.database, caller.client).await;
     let users: Result<Vec<User>, Problem> = found.context("list users")?.into_iter().map(response).collect();
     Ok(Json(Users { users: users? }))
@@ -33,10 +35,11 @@ pub(crate) async fn add(
         .map_err(|error| Problem::invalid(format!("/email: {error}")))?;
     may_grant(&caller, role)?;
     let client = caller.client;
-    let added = users::add(&context.database, client, &email, role).await;
+    let added = users::add(&context.database, client, caller.user, &email, role).await;
     let user = match added.context("add a user")? {
         Added::Now(user) | Added::Before(user) => user,
         Added::Taken => return Err(taken()),
+        Added::NotAllowed => return Err(no_longer_allowed()),
         Added::TooMany => {
             return Err(Problem::conflict(format!("there may be {MAX_USERS} users"))
                 .hint("remove users who are gone: DELETE /v1/users/{id}"));
@@ -59,7 +62,7 @@ pub(crate) async fn change_role(
 ) -> Result<Json<User>, Problem> {
     may_grant(&caller, role)?;
     let (client, user) = (caller.client, id_of(&id)?);
-    let changed = users::change_role(&context.database, client, user, role).await;
+    let changed = users::change_role(&context.database, client, caller.user, user, role).await;
     let changed = made(changed.context("change a role")?, &id)?;
     let told = context
         .registry
@@ -77,7 +80,7 @@ pub(crate) async fn remove(
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let (client, user) = (caller.client, id_of(&id)?);
-    let removed = users::remove(&context.database, client, user).await;
+    let removed = users::remove(&context.database, client, caller.user, user).await;
     let removed = removed.context("remove a user")?;
     // Also of one that is not there any more: the call before may have come no further.
     if matches!(removed, Changed::Made(_) | Changed::NotFound) {
@@ -109,6 +112,7 @@ fn made(changed: Changed, id: &str) -> Result<ListedUser, Problem> {
     match changed {
         Changed::Made(user) => Ok(user),
         Changed::NotFound => Err(no_user(id)),
+        Changed::NotAllowed => Err(no_longer_allowed()),
         Changed::LastAdministrator => Err(Problem::conflict(
             "an organisation has one administrator with a password at least",
         )
@@ -118,6 +122,21 @@ fn made(changed: Changed, id: &str) -> Result<ListedUser, Problem> {
                 .hint("only the provider of the engine makes operators; one can be removed"),
         ),
     }
+}
+
+/// Refuses who is no administrator any more, though the token still says so.
+pub(crate) async fn still_administers(context: &Context, caller: &Caller) -> Result<(), Problem> {
+    let role = clients::role_of(&context.database, caller.client, caller.user).await;
+    let role = role.context("read a user's role")?;
+    if role.as_deref() == Some(Role::Admin.name()) {
+        return Ok(());
+    }
+    Err(no_longer_allowed())
+}
+
+fn no_longer_allowed() -> Problem {
+    Problem::unauthenticated("the token's user is no administrator any more")
+        .hint("POST /v1/refresh-token gives a token of the role that is in force")
 }
 
 fn taken() -> Problem {

@@ -1,5 +1,6 @@
 //! Whether the session of a token is open.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use identity::Claims;
@@ -22,7 +23,10 @@ pub(crate) async fn is_open(context: &Context, claims: &Claims, now: Timestamp) 
         user: claims.sub,
         session: claims.session,
     };
-    match tokio::time::timeout(WITHIN, registry.is_session_open(id, claims.role.name(), now)).await {
+    // Its type ends here: what the SDK is made of is deeper than the compiler looks from `main`.
+    let looking: Pin<Box<dyn Future<Output = _> + Send>> =
+        Box::pin(registry.is_session_open(id, claims.role.name(), now));
+    match tokio::time::timeout(WITHIN, looking).await {
         Ok(Ok(is_open)) => is_open,
         Ok(Err(cause)) => {
             tracing::error!(%cause, "could not look a session up: the token counts");

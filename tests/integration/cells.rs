@@ -33,6 +33,15 @@ async fn a_client_is_placed_in_a_cell_and_at_work_there() {
     }
     assert_eq!(airline.ingest("Flight", &json!([flight(2, 5, "ORD")])).await, (1, 0));
     assert_eq!(flights_counted(&airline).await.1, 3);
+    // Its users are at home, and have their names where it lives.
+    let new = json!({ "email": format!("late-{}", airline.email), "role": "admin" });
+    let late = airline.post("/v1/users", &new).await.created();
+    let user = format!("/v1/users/{}", late["id"].text());
+    airline
+        .put(&format!("{user}/role"), &json!({ "role": "viewer" }))
+        .await
+        .ok();
+    airline.delete(&user).await.expect(204);
     let migrated = product.invoke("migrate-database", &json!({})).await;
     assert!(migrated.is_object(), "home and the cell are up to date: {migrated}");
     product.stop().await;

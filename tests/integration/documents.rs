@@ -124,6 +124,11 @@ fn check_body(file: &str, key: &str, body: &str) {
     match key {
         "POST /v1/sign-in" => drop(parse::<api::identity::SignIn>(file, body)),
         "POST /v1/refresh-token" => drop(parse::<api::identity::RefreshToken>(file, body)),
+        "PUT /v1/me/password" => drop(parse::<api::users::PasswordChange>(file, body)),
+        "POST /v1/users" => drop(parse::<api::users::NewUser>(file, body)),
+        "PUT /v1/users/{id}/role" => drop(parse::<api::users::RoleChange>(file, body)),
+        "POST /v1/password-resets" => drop(parse::<api::users::ResetRequest>(file, body)),
+        "PUT /v1/password-resets" => drop(parse::<api::users::PasswordReset>(file, body)),
         "POST /v1/entities" | "PUT /v1/entities/{code}" => {
             let problems = parse::<EntityDefinition>(file, body).validate().err();
             assert_eq!(problems, None, "events/{file}");

@@ -4,3 +4,4 @@ mod gateway;
 mod isolation;
 mod roles;
 mod tokens;
+mod users;

@@ -38,7 +38,7 @@ async fn nothing_is_left_of_a_removed_client_anywhere() {
     let theirs_before = (product.objects_of(&theirs).await, items_of(&product, &theirs).await);
     assert_eq!(product.objects_of(&ours).await.len(), 2);
     let kinds = items_of(&product, &ours).await;
-    for kind in ["CONNECTION#", "CONTROL#", "CLIENT#", "REFRESH#"] {
+    for kind in ["CONNECTION#", "CONTROL#", "CLIENT#", "SESSION#"] {
         assert!(kinds.iter().any(|item| item.contains(kind)), "{kind}: {kinds:?}");
     }
 

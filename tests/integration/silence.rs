@@ -160,7 +160,9 @@ async fn health_is_told_when_everything_stands_still() {
     // The first time with the start of the process, which Lambda counts apart.
     for _ in 0..2 {
         let (answer, took) = function
-            .answer(include_str!("../../events/operate/report-health.json"))
+            .answer(include_str!(
+                "../../events/operate/report-health.read-health-checks.json"
+            ))
             .await
             .unwrap();
         assert_eq!(answer["statusCode"], 503, "{answer}");
@@ -174,6 +176,11 @@ async fn health_is_told_when_everything_stands_still() {
         }
         assert!(took < Duration::from_secs(2), "after {took:?}");
     }
+    let stranger = include_str!("../../events/operate/report-health.json");
+    let (answer, took) = function.answer(stranger).await.unwrap();
+    assert_eq!(answer["statusCode"], 503, "{answer}");
+    assert_eq!(problem(&answer), serde_json::json!({ "status": "failing" }));
+    assert!(took < Duration::from_secs(2), "after {took:?}");
     let queues = include_str!("../../events/operate/report-health.list-queues.json");
     let (answer, took) = function.answer(queues).await.unwrap();
     assert_eq!(answer["statusCode"], 503, "{answer}");

@@ -66,6 +66,17 @@ impl User {
         self.request(Method::PUT, path).json(body)
     }
 
+    /// DELETE.
+    pub fn delete(&self, path: &str) -> Request {
+        self.request(Method::DELETE, path)
+    }
+
+    /// GET with the token in another spelling of its header than usual: the answer that API Gateway keeps of the authorizer is not used.
+    pub fn get_anew(&self, path: &str) -> Request {
+        let authorization = format!("bearer {}", self.token);
+        self.signed_out().get(path).header("authorization", &authorization)
+    }
+
     /// The same user without a token.
     #[must_use]
     pub fn signed_out(&self) -> Self {
@@ -95,7 +106,15 @@ impl User {
     /// # Panics
     /// When it is refused.
     pub async fn signed_in(&self) -> Self {
-        let credentials = json!({ "email": self.email, "password": PASSWORD });
+        self.signed_in_by(PASSWORD).await
+    }
+
+    /// The same user with the tokens that another password than that of every user gives.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub async fn signed_in_by(&self, password: &str) -> Self {
+        let credentials = json!({ "email": self.email, "password": password });
         let answer = self.signed_out().post("/v1/sign-in", &credentials).await.ok();
         self.with_tokens(&answer)
     }

@@ -5,13 +5,14 @@
 
 mod clients;
 mod files;
+mod mails;
 mod process;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use aws_stand_in::account::AUTHORIZATION;
-use identity::{SigningKey, generate_key_pair};
+use identity::{SigningKey, VerifyingKey, generate_key_pair};
 use local_cloud::cloud::{Access, Cloud, Options};
 use local_cloud::secrets::Secrets;
 use registry::Registry;
@@ -248,12 +249,24 @@ impl Product {
     /// When it has none.
     #[must_use]
     pub fn signing_key(&self) -> SigningKey {
-        let key = || {
-            let secrets = Secrets::open(&self.state.join("secrets.json"), "dev")?;
-            let pem = secrets.get("analytics-engine/dev/tokens", "signing_key");
-            anyhow::Ok(SigningKey::from_pem(pem.context("the secret has no key")?)?)
-        };
+        let key = || anyhow::Ok(SigningKey::from_pem(&self.token_key("signing_key")?)?);
         ready(key(), "there is no signing key")
+    }
+
+    /// The key that the product verifies its tokens with.
+    ///
+    /// # Panics
+    /// When it has none.
+    #[must_use]
+    pub fn verifying_key(&self) -> VerifyingKey {
+        let key = || anyhow::Ok(VerifyingKey::from_pem(&self.token_key("verifying_key")?)?);
+        ready(key(), "there is no verifying key")
+    }
+
+    fn token_key(&self, field: &str) -> Result<String> {
+        let secrets = Secrets::open(&self.state.join("secrets.json"), "dev")?;
+        let pem = secrets.get("analytics-engine/dev/tokens", field);
+        pem.map(str::to_owned).context("the secret has no key")
     }
 
     /// The domain events that the bus has had, oldest first, as it hands them on.

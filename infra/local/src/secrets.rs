@@ -53,8 +53,10 @@ impl Secrets {
         let fields = [
             ("app_url", url),
             ("licences_url", url),
+            ("users_url", url),
             ("owner_url", url),
             ("app_cells", &cells),
+            ("users_cells", &cells),
             ("owner_cells", &cells),
         ];
         self.file.set(&self.name("database"), fields)

@@ -27,7 +27,7 @@ pub static REFRESH_TOKEN: Route = Route {
     path: "/v1/refresh-token",
     access: Access::Open,
     operation: "refreshToken",
-    summary: "Refresh token in, new tokens out. It can be used once.",
+    summary: "Refresh token in, new tokens out. It can be used once: a second time ends its session, whoever uses it.",
     parameters: &[],
     request: Some(Body::of::<RefreshToken>()),
     answer: Answer::ok::<Tokens>(),
@@ -56,7 +56,7 @@ pub struct RefreshToken {
 pub struct Tokens {
     /// For `Authorization: Bearer` and for the WebSocket's `?token=`.
     pub access_token: String,
-    /// For `POST /v1/refresh-token`, once.
+    /// For `POST /v1/refresh-token`, once: a second time ends the session.
     pub refresh_token: String,
     /// Always `Bearer`.
     pub token_type: String,

@@ -16,6 +16,7 @@ pub mod live;
 pub mod numbers;
 pub mod openapi;
 pub mod operate;
+pub mod users;
 
 pub use self::ingest::{EventSource, QueuedEvents};
 pub use self::live::QueuedWake;
@@ -25,7 +26,7 @@ use route::Route;
 /// The routes of every area but service proposals.
 #[must_use]
 pub fn routes() -> Vec<&'static Route> {
-    let areas: [&[&Route]; 7] = [
+    let areas: [&[&Route]; 8] = [
         &ask::ROUTES,
         &self::catalog::ROUTES,
         &self::identity::ROUTES,
@@ -33,6 +34,7 @@ pub fn routes() -> Vec<&'static Route> {
         &licences::ROUTES,
         &self::live::ROUTES,
         &operate::ROUTES,
+        &users::ROUTES,
     ];
     areas.concat()
 }

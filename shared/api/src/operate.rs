@@ -9,19 +9,32 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 /// All routes of this area.
-pub static ROUTES: [&Route; 4] = [&READ_HEALTH, &LIST_QUEUES, &OPEN_API, &ASYNC_API];
+pub static ROUTES: [&Route; 5] = [&READ_HEALTH, &READ_HEALTH_CHECKS, &LIST_QUEUES, &OPEN_API, &ASYNC_API];
 
-/// What works and what does not.
+/// Whether all works.
 pub static READ_HEALTH: Route = Route {
     function: "report-health",
     method: Method::Get,
     path: "/v1/health",
     access: Access::Open,
     operation: "readHealth",
-    summary: "What works and what does not; 503 when something does not.",
+    summary: "Whether all works; 503 when something does not. What, is told to operators alone.",
     parameters: &[],
     request: None,
     answer: Answer::ok::<Health>(),
+};
+
+/// What works and what does not.
+pub static READ_HEALTH_CHECKS: Route = Route {
+    function: "report-health",
+    method: Method::Get,
+    path: "/v1/health/checks",
+    access: Access::Needs(Permission::ReadHealth),
+    operation: "readHealthChecks",
+    summary: "What works and what does not, for operators; 503 when something does not.",
+    parameters: &[],
+    request: None,
+    answer: Answer::ok::<HealthChecks>(),
 };
 
 /// What waits in the queues.
@@ -66,6 +79,13 @@ pub static ASYNC_API: Route = Route {
 /// `GET /v1/health`.
 #[derive(Serialize, ToSchema)]
 pub struct Health {
+    /// `ok`, or `failing` when a check fails.
+    pub status: String,
+}
+
+/// `GET /v1/health/checks`.
+#[derive(Serialize, ToSchema)]
+pub struct HealthChecks {
     /// `ok`, or `failing` when a check fails.
     pub status: String,
     /// What was looked at.

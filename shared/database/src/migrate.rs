@@ -6,7 +6,7 @@ use crate::transaction::{Held, Scope};
 use crate::{ANSWER_WITHIN, Database, Edition, Error, Session};
 
 /// The files of `migrations/core` with their names, in order.
-const MIGRATIONS: [(&str, &str); 12] = [
+const MIGRATIONS: [(&str, &str); 13] = [
     ("V1__core", include_str!("../../../migrations/core/V1__core.sql")),
     (
         "V2__proposals",
@@ -43,6 +43,7 @@ const MIGRATIONS: [(&str, &str); 12] = [
         "V15__changes",
         include_str!("../../../migrations/core/V15__changes.sql"),
     ),
+    ("V17__users", include_str!("../../../migrations/core/V17__users.sql")),
 ];
 
 /// What a migration did.

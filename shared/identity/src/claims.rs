@@ -6,11 +6,12 @@ use uuid::Uuid;
 
 use crate::{Caller, Features, Role};
 
-/// Life of an access token: one hour. A withdrawn role, or a licence that has ended or was revoked, is in force for at most this long:
-/// what a token allows is read when it is issued. A WebSocket that was opened with it lives on for API Gateway's two hours at most.
+/// Life of an access token: one hour. A licence that has ended or was revoked is in force for at most this long: what a token allows is
+/// read when it is issued. A role that was changed, or a session that was ended, is in force for the minute that API Gateway keeps the
+/// authorizer's answer: that looks at the session.
 pub const ACCESS_TOKEN_SECONDS: i64 = 60 * 60;
 
-/// Life of a refresh token: 30 days. Each is redeemed once, for a new pair.
+/// Life of a refresh token: 30 days. Each is redeemed once, for a new pair; who presents one again ends the session.
 pub const REFRESH_TOKEN_SECONDS: i64 = 30 * 24 * 60 * 60;
 
 /// Who issues tokens (`iss`).
@@ -57,6 +58,9 @@ pub struct Claims {
     pub token_use: TokenUse,
     /// The token's own id, by which a refresh token is redeemed once.
     pub jti: Uuid,
+    /// The session: what a sign-in has opened, with all the tokens that follow from it. A token of none is good for nothing.
+    #[serde(rename = "sid", default)]
+    pub session: Uuid,
     /// Issued at, seconds since the epoch.
     pub iat: i64,
     /// Expires at, seconds since the epoch; from this second on it is refused.
@@ -79,11 +83,18 @@ impl Claims {
             features: caller.features,
             token_use,
             jti,
+            session: Uuid::nil(),
             iat,
             exp: iat.saturating_add(token_use.seconds()),
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
         }
+    }
+
+    /// The same, of a session.
+    #[must_use]
+    pub fn of_session(self, session: Uuid) -> Self {
+        Self { session, ..self }
     }
 
     /// When the token stops being accepted.

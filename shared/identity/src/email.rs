@@ -3,10 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use unicode_normalization::UnicodeNormalization as _;
+
 /// The most bytes of an address: 256 bytes of a path in SMTP less its two brackets (RFC 5321).
 pub const MAX_EMAIL_BYTES: usize = 254;
 
-/// An address without surrounding space and in lower case. Two addresses are the same user's if these texts are equal.
+/// An address without surrounding space, in lower case and in one form of what is the same to Unicode (NFC). Two addresses are the same user's if these texts are equal.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Email(String);
 
@@ -27,7 +29,7 @@ impl FromStr for Email {
     type Err = InvalidEmail;
 
     fn from_str(text: &str) -> Result<Self, InvalidEmail> {
-        let text = text.trim().to_lowercase();
+        let text: String = text.trim().to_lowercase().nfc().collect();
         let (name, host) = text.split_once('@').ok_or(InvalidEmail)?;
         let is_plain = |character: char| !character.is_whitespace() && !character.is_control();
         let is_address =
@@ -55,6 +57,7 @@ mod tests {
             (" Ada@Example.com\n", Some("ada@example.com")),
             ("ada@example.com", Some("ada@example.com")),
             ("ÄDA@example.com", Some("äda@example.com")),
+            ("a\u{308}da@example.com", Some("äda@example.com")),
             (&longest, Some(longest.as_str())),
             (&too_long, None),
             ("", None),

@@ -66,7 +66,10 @@ impl Permission {
             | Self::ReadLicences
             | Self::IssueLicences
             | Self::ReadUsage
-            | Self::ReadQueues => None,
+            | Self::ReadQueues
+            | Self::ReadHealth
+            | Self::ManageSelf
+            | Self::ManageUsers => None,
             Self::WriteCatalog => Some(Feature::Modelling),
             Self::WriteEvents | Self::ReplayDeadLetters | Self::DeleteFacts => Some(Feature::Ingest),
             Self::ReadSeries => Some(Feature::Series),
@@ -177,6 +180,9 @@ mod tests {
             (IssueLicences, None),
             (ReadUsage, None),
             (ReadQueues, None),
+            (ReadHealth, None),
+            (ManageSelf, None),
+            (ManageUsers, None),
         ];
         assert_eq!(table.map(|(permission, _)| permission), Permission::ALL);
         for (permission, feature) in table {

@@ -1,7 +1,7 @@
 //! Who is asking: tokens, passwords, roles and what they may do, and licences.
 //!
-//! No I/O and no clock: keys come in as PEM text, the time as an argument. Refresh tokens that were already redeemed and
-//! sign-in attempts are counted elsewhere (`registry`); which rows a client may see is decided in the database.
+//! No I/O and no clock: keys come in as PEM text, the time as an argument. Which sessions are open, and how often was tried to
+//! sign in, is known elsewhere (`registry`); which rows a client may see is decided in the database.
 
 pub mod caller;
 pub mod claims;
@@ -9,6 +9,7 @@ pub mod email;
 pub mod feature;
 pub mod keys;
 pub mod licence;
+pub mod one_time;
 pub mod password;
 pub mod role;
 
@@ -17,5 +18,6 @@ pub use claims::{ACCESS_TOKEN_SECONDS, Claims, REFRESH_TOKEN_SECONDS, TokenUse};
 pub use email::{Email, InvalidEmail};
 pub use feature::{Feature, Features};
 pub use keys::{KeyError, KeyPair, SigningKey, TokenError, VerifyingKey, generate_key_pair};
+pub use one_time::{OneTimeSecret, OneTimeSecretError};
 pub use password::{PasswordError, hash_password, spend_verification, verify_password};
 pub use role::{Permission, Role};

@@ -57,6 +57,12 @@ pub enum Permission {
     ReadUsage,
     /// See what waits in the queues of all clients.
     ReadQueues,
+    /// See what works and what does not, piece by piece.
+    ReadHealth,
+    /// Change one's own password, and end one's own sessions.
+    ManageSelf,
+    /// Add and remove users of one's own client, change their roles, reset their passwords, end their sessions.
+    ManageUsers,
 }
 
 impl Role {
@@ -81,9 +87,9 @@ impl Role {
     #[must_use]
     pub const fn may(self, permission: Permission) -> bool {
         use Permission::{
-            ControlStreams, DecideProposals, DeleteFacts, IssueLicences, ReadCatalog, ReadDeadLetters, ReadLicences,
-            ReadProposals, ReadQueues, ReadSeries, ReadStreams, ReadUsage, ReplayDeadLetters, WatchSeries,
-            WriteCatalog, WriteEvents, WriteProposals,
+            ControlStreams, DecideProposals, DeleteFacts, IssueLicences, ManageSelf, ManageUsers, ReadCatalog,
+            ReadDeadLetters, ReadHealth, ReadLicences, ReadProposals, ReadQueues, ReadSeries, ReadStreams, ReadUsage,
+            ReplayDeadLetters, WatchSeries, WriteCatalog, WriteEvents, WriteProposals,
         };
         match permission {
             ReadCatalog | ReadSeries | WatchSeries | ReadStreams | ReadUsage => !matches!(self, Self::Operator),
@@ -91,19 +97,27 @@ impl Role {
             WriteCatalog | WriteEvents | ReadDeadLetters | ReplayDeadLetters | ReadProposals | WriteProposals => {
                 matches!(self, Self::Admin | Self::Analyst)
             }
-            ControlStreams | DecideProposals => matches!(self, Self::Admin),
+            ControlStreams | DecideProposals | ManageUsers => matches!(self, Self::Admin),
             // Who brings data in takes back what was wrong with it.
             DeleteFacts => matches!(self, Self::Admin | Self::Analyst),
             ReadLicences => matches!(self, Self::Admin | Self::Operator),
             // Not the client's own administrator: nobody grants a licence to itself.
-            IssueLicences | ReadQueues => matches!(self, Self::Operator),
+            IssueLicences | ReadQueues | ReadHealth => matches!(self, Self::Operator),
+            ManageSelf => true,
         }
+    }
+
+    /// Whether who has this role may give it to others, or take it from them: only a role that may nothing that it may not itself.
+    #[must_use]
+    pub fn may_grant(self, other: Self) -> bool {
+        let exceeds = |permission: &Permission| other.may(*permission) && !self.may(*permission);
+        self.may(Permission::ManageUsers) && !Permission::ALL.iter().any(exceeds)
     }
 }
 
 impl Permission {
     /// Every permission, for tables and tests.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::ReadCatalog,
         Self::WriteCatalog,
         Self::WriteEvents,
@@ -121,6 +135,9 @@ impl Permission {
         Self::IssueLicences,
         Self::ReadUsage,
         Self::ReadQueues,
+        Self::ReadHealth,
+        Self::ManageSelf,
+        Self::ManageUsers,
     ];
 }
 
@@ -151,6 +168,9 @@ impl fmt::Display for Permission {
             Self::IssueLicences => "issue or revoke licences",
             Self::ReadUsage => "read what is used",
             Self::ReadQueues => "see what waits in queues",
+            Self::ReadHealth => "see what works and what does not",
+            Self::ManageSelf => "change their own password and end their own sessions",
+            Self::ManageUsers => "manage users",
         })
     }
 }
@@ -198,10 +218,26 @@ mod tests {
             (IssueLicences, [false, false, false, true]),
             (ReadUsage, [true, true, true, false]),
             (ReadQueues, [false, false, false, true]),
+            (ReadHealth, [false, false, false, true]),
+            (ManageSelf, [true, true, true, true]),
+            (ManageUsers, [true, false, false, false]),
         ];
         assert_eq!(table.map(|(permission, _)| permission), Permission::ALL);
         for (permission, expected) in table {
             assert_eq!(Role::ALL.map(|role| role.may(permission)), expected, "{permission}");
+        }
+    }
+
+    #[test]
+    fn nobody_grants_more_than_they_have() {
+        for role in Role::ALL {
+            let granted = Role::ALL.map(|other| role.may_grant(other));
+            let expected = if role == Role::Admin {
+                [true, true, true, false]
+            } else {
+                [false; 4]
+            };
+            assert_eq!(granted, expected, "{role}");
         }
     }
 

@@ -10,7 +10,7 @@ use crate::definitions;
 
 database::row! {
     /// A user as signing in needs it.
-    #[derive(Clone, Debug)]
+    #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct User {
         /// Identity.
         pub id: Uuid,
@@ -204,8 +204,8 @@ database::row! {
     }
 }
 
-/// What a copy of a user in a cell has for a password hash: nobody signs in there.
-pub(crate) const NO_PASSWORD: &str = "none";
+/// What a user who has set no password has for a hash, and the copy of one in a cell: nothing matches it.
+pub const NO_PASSWORD: &str = "none";
 
 /// Copies a user to the cell in which its client lives, if it lives in one.
 async fn name_in_cell(database: &Database, client: Uuid, email: &Email) -> Result<(), Error> {

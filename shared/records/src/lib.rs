@@ -2,7 +2,7 @@
 //!
 //! These tables are isolated by row-level security: a statement runs in a transaction of one client, unless it says why not.
 //!
-//! - [`clients`] and their users; [`definitions`] of entities and KPIs; [`batches`], [`files`] and [`dead_letters`] of ingestion, and their [`undo`]; [`unplaced_files`]; [`usage`]
+//! - [`clients`] and their [`users`]; [`definitions`] of entities and KPIs; [`batches`], [`files`] and [`dead_letters`] of ingestion, and their [`undo`]; [`unplaced_files`]; [`usage`]
 //! - [`proposals`] with their revisions, [`renderings`] of their documents, and [`branding`]
 //! - [`licences`], [`licence_keys`], [`renewal_notices`]
 //! - [`cells`]: clients move from one database to another
@@ -25,3 +25,4 @@ pub mod renewal_notices;
 pub mod undo;
 pub mod unplaced_files;
 pub mod usage;
+pub mod users;

@@ -12,9 +12,12 @@
 //! DUTY#0             STANDBY                             who takes over from it
 //! CLIENT#{client}    COUNT                               connections and topics of a client
 //! CLIENT#{client}    COUNT#{user}                        connections of one of its users
-//! CLIENT#{client}    REFRESH#{jti}                       a refresh token of one of its users
-//! ATTEMPTS#{hash}    WINDOW                              attempts to sign in with an address
-//! ATTEMPTS#{hash}    WINDOW#{hash}                       those of them that came from one source
+//! CLIENT#{client}    SESSION#{user}#{id}                 a session of one of its users, with the refresh token that is good
+//! CLIENT#{client}    SECRET#{user}                       a one-time secret of one of its users
+//! ATTEMPTS#{hash}    WINDOW                              attempts to sign in with an address, or with any address from one source
+//! ATTEMPTS#{hash}    WINDOW#{hash}                       attempts with an address that came from one source
+//! ATTEMPTS#{hash}    KNOWN#{hash}                        a source from which was signed in with an address before
+//! ATTEMPTS#{hash}    RESETS                              passwords of an address that were asked to be reset, or from one source
 //! QUOTA#{client}     LIMITS                              what a client may use, where that is not the usual
 //! QUOTA#{client}     MINUTE#{number}                     events that a client has sent in a minute
 //! QUOTA#{client}     CHANGES#{number}                    topics that it has subscribed to and unsubscribed from in a minute
@@ -85,10 +88,17 @@ impl Key {
         }
     }
 
-    pub(crate) fn refresh(client: Uuid, token: Uuid) -> Self {
+    pub(crate) fn session(client: Uuid, user: Uuid, session: Uuid) -> Self {
         Self {
             pk: of_client(client),
-            sk: format!("REFRESH#{token}"),
+            sk: format!("{}{session}", sessions(user)),
+        }
+    }
+
+    pub(crate) fn secret(client: Uuid, user: Uuid) -> Self {
+        Self {
+            pk: of_client(client),
+            sk: format!("SECRET#{user}"),
         }
     }
 
@@ -100,6 +110,38 @@ impl Key {
                 || "WINDOW".to_owned(),
                 |source| format!("WINDOW#{}", stable_hash(source)),
             ),
+        }
+    }
+
+    /// Attempts to sign in from one source, with whatever address.
+    pub(crate) fn attempts_from(source: &str) -> Self {
+        Self {
+            pk: attempts_from(source),
+            sk: "WINDOW".to_owned(),
+        }
+    }
+
+    /// That somebody has signed in with an address from a source.
+    pub(crate) fn known(address: &str, source: &str) -> Self {
+        Self {
+            pk: attempts(address),
+            sk: format!("KNOWN#{}", stable_hash(source)),
+        }
+    }
+
+    /// Passwords of an address that were asked to be reset.
+    pub(crate) fn resets(address: &str) -> Self {
+        Self {
+            pk: attempts(address),
+            sk: "RESETS".to_owned(),
+        }
+    }
+
+    /// Passwords of whatever address that were asked to be reset from one source.
+    pub(crate) fn resets_from(source: &str) -> Self {
+        Self {
+            pk: attempts_from(source),
+            sk: "RESETS".to_owned(),
         }
     }
 
@@ -141,14 +183,24 @@ impl Key {
     }
 }
 
-/// The partition of a client's counts and refresh tokens.
-fn of_client(client: Uuid) -> String {
+/// The partition of a client's counts, and of the sessions and secrets of its users.
+pub(crate) fn of_client(client: Uuid) -> String {
     format!("CLIENT#{client}")
 }
 
 /// The partition of attempts to sign in with an address, of which no item says what it is.
 pub(crate) fn attempts(address: &str) -> String {
     format!("ATTEMPTS#{}", stable_hash(address))
+}
+
+/// The partition of what came from one source. No address is like it: those have an @ and no space.
+fn attempts_from(source: &str) -> String {
+    format!("ATTEMPTS#{}", stable_hash(&format!("from {source}")))
+}
+
+/// What all sessions of a user begin with.
+pub(crate) fn sessions(user: Uuid) -> String {
+    format!("SESSION#{user}#")
 }
 
 /// The partition of a client's quotas.

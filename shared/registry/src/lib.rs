@@ -1,5 +1,5 @@
 //! What DynamoDB holds, and the only crate that knows its items: connections and their subscriptions, the sequence of changes to them, the
-//! publisher's lease and handover, stream controls, redeemed refresh tokens, sign-in attempts and quotas.
+//! publisher's lease and handover, stream controls, sessions, one-time secrets, sign-in attempts and quotas.
 //!
 //! One table, `pk` and `sk` (see [`keys`]), with `expires_at` as its TTL. DynamoDB sweeps late, so every read here treats an
 //! expired item as gone. There is no clock: the time is an argument.
@@ -23,9 +23,10 @@ pub mod keys;
 pub mod lease;
 pub mod quotas;
 mod read;
-pub mod refresh;
 pub mod removal;
 pub mod roster;
+pub mod secrets;
+pub mod sessions;
 pub mod subscriptions;
 #[cfg(test)]
 mod testing;
@@ -40,6 +41,7 @@ pub use keys::{SHARDS, shard_of};
 pub use lease::{Duty, Lease};
 pub use removal::Forgotten;
 pub use roster::{Roster, Subscribers};
+pub use sessions::{Redeemed, RefreshToken, SessionId};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;

@@ -1,7 +1,7 @@
 //! A client goes, with all that the registry has of it.
 //!
-//! What stays is what expires by itself within two hours and names nobody but by an identity: numbered changes, which a publisher follows without a gap, and what
-//! publishers hand over.
+//! What stays is what expires by itself within two hours and names nobody but by an identity: numbered changes, which a publisher follows without a gap, what
+//! publishers hand over, and how often was tried to sign in from a source.
 
 use std::collections::BTreeSet;
 
@@ -9,9 +9,10 @@ use futures::stream::{self, TryStreamExt as _};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::connections::read_card;
 use crate::item::{read_text, text};
 use crate::keys::{self, Key};
-use crate::{Error, Peer, Registry, Result, shard_of};
+use crate::{Connection, Error, Peer, Registry, Result, shard_of};
 
 /// Connections and other items that are forgotten in one go: at four calls of 5 ms each and sixteen at once, about a second.
 pub const MAX_FORGOTTEN: usize = 1_000;
@@ -29,7 +30,7 @@ pub struct Forgotten {
 }
 
 impl Registry {
-    /// Forgets a client: connections with their topics, controls, counts, quotas, refresh tokens, and the sign-in attempts of its users by their addresses. At most
+    /// Forgets a client: connections with their topics, controls, counts, quotas, sessions, one-time secrets, and the sign-in attempts of its users by their addresses. At most
     /// [`MAX_FORGOTTEN`] of each.
     ///
     /// # Errors
@@ -63,6 +64,30 @@ impl Registry {
         Ok(forgotten)
     }
 
+    /// Forgets the connections of a user of a client, which are still open, with their topics; at most as many as a user may have.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer; the same call goes on there.
+    pub async fn forget_connections(&self, client: Uuid, user: Uuid, now: Timestamp) -> Result<BTreeSet<String>> {
+        let mut ids = BTreeSet::new();
+        self.each(shard_of(client), keys::CONNECTIONS, Some(client), |item| {
+            if read_text(&item, "sk")?.ends_with(keys::CARD) {
+                let Connection { id, user: whose, .. } = read_card(&item)?.connection;
+                if whose == user {
+                    ids.insert(id);
+                }
+            }
+            Ok(())
+        })
+        .await?;
+        stream::iter(ids.iter().map(Ok))
+            .try_for_each_concurrent(AT_ONCE, async |id| {
+                Box::pin(self.disconnect(Peer { client, id }, now)).await.map(drop)
+            })
+            .await?;
+        Ok(ids)
+    }
+
     /// Ids of a client's connections, and of those of which only topics are left.
     async fn connection_ids(&self, client: Uuid) -> Result<BTreeSet<String>> {
         let mut ids = BTreeSet::new();
@@ -75,7 +100,7 @@ impl Registry {
     }
 
     /// Deletes items of a partition; whether there may be more.
-    async fn forget_partition(&self, partition: &str) -> Result<bool> {
+    pub(crate) async fn forget_partition(&self, partition: &str) -> Result<bool> {
         let page = self
             .client
             .query()
@@ -113,6 +138,7 @@ mod tests {
     use super::*;
     use crate::attempts::Attempt;
     use crate::testing::{CLIENT, OTHER, at, connection, registry, topics};
+    use crate::{RefreshToken, SessionId};
 
     /// All items but those that expire by themselves.
     async fn stored(registry: &Registry) -> Vec<String> {
@@ -145,8 +171,15 @@ mod tests {
             .unwrap();
         registry.take_events(client, 5, 10, at(1)).await.unwrap();
         registry.limit_facts(client, 70).await.unwrap();
+        let (user, session) = (Uuid::new_v4(), Uuid::new_v4());
+        let first = RefreshToken {
+            id: Uuid::new_v4(),
+            expires_at: at(1_000),
+        };
+        let session = SessionId { client, user, session };
+        registry.open_session(session, "viewer", first).await.unwrap();
         registry
-            .remember_refresh(client, Uuid::new_v4(), at(1_000))
+            .remember_secret(client, user, "fingerprint", at(1_000))
             .await
             .unwrap();
         registry
@@ -167,7 +200,7 @@ mod tests {
         fill(&registry, OTHER, "theirs").await;
         let before = stored(&registry).await;
         fill(&registry, CLIENT, "ours").await;
-        assert!(stored(&registry).await.len() > before.len() + 7);
+        assert!(stored(&registry).await.len() > before.len() + 8);
         let addresses = ["ours@example.com".to_owned()];
         let forgotten = registry.forget_client(CLIENT, &addresses, at(2)).await.unwrap();
         let expected = Forgotten {
@@ -177,10 +210,23 @@ mod tests {
         assert_eq!(forgotten, expected);
         let left = stored(&registry).await;
         let without = |items: &[String]| -> Vec<String> {
-            let mine = items.iter().filter(|item| !item.contains("\"SEQUENCE\""));
+            // What came from a source is counted for all clients.
+            let source = Key::attempts_from("192.0.2.1").pk;
+            let of_nobody = |item: &&String| !item.contains("\"SEQUENCE\"") && !item.contains(&source);
+            let mine = items.iter().filter(of_nobody);
             mine.cloned().collect()
         };
         assert_eq!(without(&left), without(&before));
+        let theirs = registry
+            .forget_connections(OTHER, Uuid::from_u128(0xB), at(2))
+            .await
+            .unwrap();
+        assert_eq!(theirs, BTreeSet::new(), "of another user");
+        let theirs = registry
+            .forget_connections(OTHER, Uuid::from_u128(0xA), at(2))
+            .await
+            .unwrap();
+        assert_eq!(theirs, BTreeSet::from(["theirs".to_owned()]));
         let again = registry.forget_client(CLIENT, &addresses, at(2)).await.unwrap();
         assert_eq!(again, Forgotten::default());
     }

@@ -44,6 +44,18 @@ impl Answer {
         body: None,
     };
 
+    /// 204: it is done, and there is nothing to say.
+    pub const NO_CONTENT: Self = Self {
+        status: 204,
+        body: None,
+    };
+
+    /// 202: it will be done, and there is nothing to say.
+    pub const ACCEPTED: Self = Self {
+        status: 202,
+        body: None,
+    };
+
     /// 200: here it is.
     #[must_use]
     pub const fn ok<T: ToSchema>() -> Self {

@@ -103,5 +103,11 @@ async fn health_and_the_descriptions_of_the_api_are_open_to_all() {
         let answer = nobody.get(path).await.ok();
         assert_eq!(answer[field], value, "{path}");
     }
+    // What works is for operators to know.
+    let told = nobody.get("/v1/health").await.ok();
+    assert_eq!(told.body, json!({ "status": "ok" }));
+    nobody.get("/v1/health/checks").await.refused(401);
+    let checks = product.operator().await.get("/v1/health/checks").await.ok();
+    assert_eq!(checks["checks"]["database"]["ok"], true, "{checks}");
     product.stop().await;
 }

@@ -67,6 +67,7 @@ async fn guarded_routes(admin: &User) -> Vec<GuardedRoute> {
     let mut routes = kpi_routes(queued["batch_id"].text(), letter);
     routes.extend(proposal_routes(proposal["id"].text(), &cart));
     routes.extend(licence_routes(admin));
+    routes.extend(user_routes(admin));
     routes
 }
 
@@ -75,7 +76,8 @@ type GuardedRoute = (Method, &'static str, String, Option<Value>, Permission);
 
 fn kpi_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
     use Permission::{
-        ControlStreams, DeleteFacts, ReadCatalog, ReadDeadLetters, ReadQueues, ReadSeries, ReadStreams, ReadUsage,
+        ControlStreams, DeleteFacts, ReadCatalog, ReadDeadLetters, ReadHealth, ReadQueues, ReadSeries, ReadStreams,
+        ReadUsage,
         ReplayDeadLetters, WriteCatalog, WriteEvents,
     };
     let entity = json!({ "code": "Mine", "domain": "test", "attributes": [{ "name": "weight", "type": "decimal" }] });
@@ -85,7 +87,7 @@ fn kpi_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
     let many = json!({ "entity": "Nothing" });
     let nothing = uuid::Uuid::nil().to_string();
     let day = "period=day&from=2026-03-28T00:00:00Z&to=2026-03-29T00:00:00Z";
-    let routes: [(Method, &'static str, &str, Option<&Value>, Permission); 28] = [
+    let routes: [(Method, &'static str, &str, Option<&Value>, Permission); 29] = [
         (Method::GET, "/v1/entities", "", None, ReadCatalog),
         (Method::POST, "/v1/entities", "", Some(&entity), WriteCatalog),
         (Method::GET, "/v1/entities/{code}", "Flight", None, ReadCatalog),
@@ -119,6 +121,7 @@ fn kpi_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
         (Method::DELETE, "/v1/entities/{code}/facts", "Flight", None, DeleteFacts),
         (Method::GET, "/v1/usage", "", None, ReadUsage),
         (Method::GET, "/v1/queues", "", None, ReadQueues),
+        (Method::GET, "/v1/health/checks", "", None, ReadHealth),
         (Method::GET, "/v1/dead-letters", "", None, ReadDeadLetters),
         (
             Method::POST,
@@ -224,6 +227,27 @@ fn proposal_routes(id: &str, cart: &Value) -> [GuardedRoute; 20] {
         let path = path.replace("{revision}", "1");
         (method, route, path, body.cloned(), permission)
     })
+}
+
+/// What is done to users is done to one who is not there; the own sessions end last.
+fn user_routes(admin: &User) -> [GuardedRoute; 8] {
+    use Permission::{ManageSelf, ManageUsers};
+    let nobody = "018f4e2a-7c1b-7d3e-9a52-3f6f1c2a5601";
+    let email = format!("another-{}", admin.email);
+    let user = json!({ "email": email, "role": "viewer" });
+    let role = json!({ "role": "viewer" });
+    let password = json!({ "current_password": "not it", "new_password": "staple of my own" });
+    [
+        (Method::GET, "/v1/users", None, ManageUsers),
+        (Method::POST, "/v1/users", Some(&user), ManageUsers),
+        (Method::PUT, "/v1/users/{id}/role", Some(&role), ManageUsers),
+        (Method::POST, "/v1/users/{id}/password-reset", None, ManageUsers),
+        (Method::DELETE, "/v1/users/{id}/sessions", None, ManageUsers),
+        (Method::DELETE, "/v1/users/{id}", None, ManageUsers),
+        (Method::PUT, "/v1/me/password", Some(&password), ManageSelf),
+        (Method::DELETE, "/v1/sessions", None, ManageSelf),
+    ]
+    .map(|(method, route, body, permission)| (method, route, route.replace("{id}", nobody), body.cloned(), permission))
 }
 
 /// What an operator does is done to the operator's own client, or to what is not there: only a role can be the reason of a 403.

@@ -3,18 +3,25 @@
 use identity::{Caller, Claims, Features, Role, SigningKey, TokenUse, generate_key_pair};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
+use tests::dashboard::Dashboard;
 use tests::http::{PASSWORD, User};
 use tests::product::Product;
 use uuid::Uuid;
 
-fn signed(key: &SigningKey, user: &User, change: impl FnOnce(&mut Claims)) -> String {
+/// A token of the user's session, but for what is changed.
+fn signed(product: &Product, key: &SigningKey, user: &User, change: impl FnOnce(&mut Claims)) -> String {
+    let now = platform::clock::now();
+    let own = product
+        .verifying_key()
+        .verify(&user.token, TokenUse::Access, now)
+        .unwrap();
     let caller = Caller {
         client: user.client,
-        user: Uuid::new_v4(),
+        user: own.sub,
         role: Role::Admin,
         features: Features::ALL,
     };
-    let mut claims = Claims::new(&caller, TokenUse::Access, Uuid::new_v4(), platform::clock::now());
+    let mut claims = Claims::new(&caller, TokenUse::Access, Uuid::new_v4(), now).of_session(own.session);
     change(&mut claims);
     key.sign(&claims).unwrap()
 }
@@ -27,32 +34,52 @@ async fn a_token_that_is_not_ours_or_not_of_now_opens_nothing() {
     let foreign = SigningKey::from_pem(&generate_key_pair().unwrap().signing_pem).unwrap();
     let now: Timestamp = platform::clock::now();
     let at = |hours: i64| (now + SignedDuration::from_hours(hours)).as_second();
-    let other =
-        |field: fn(&mut Claims) -> &mut String| signed(&key, &user, move |claims| *field(claims) = "else".to_owned());
+    let other = |field: fn(&mut Claims) -> &mut String| {
+        signed(&product, &key, &user, move |claims| *field(claims) = "else".to_owned())
+    };
     for (name, token, status) in [
-        ("ours", signed(&key, &user, |_| {}), 200),
-        ("signed by a stranger", signed(&foreign, &user, |_| {}), 403),
+        ("ours", signed(&product, &key, &user, |_| {}), 200),
+        ("signed by a stranger", signed(&product, &foreign, &user, |_| {}), 403),
         (
             "expired",
-            signed(&key, &user, |claims| (claims.iat, claims.exp) = (at(-2), at(-1))),
+            signed(&product, &key, &user, |claims| {
+                (claims.iat, claims.exp) = (at(-2), at(-1))
+            }),
             403,
         ),
         (
             "not yet issued",
-            signed(&key, &user, |claims| (claims.iat, claims.exp) = (at(1), at(2))),
+            signed(&product, &key, &user, |claims| {
+                (claims.iat, claims.exp) = (at(1), at(2))
+            }),
             403,
         ),
         ("of another issuer", other(|claims| &mut claims.iss), 403),
         ("for another audience", other(|claims| &mut claims.aud), 403),
         (
             "for refreshing",
-            signed(&key, &user, |claims| claims.token_use = TokenUse::Refresh),
+            signed(&product, &key, &user, |claims| claims.token_use = TokenUse::Refresh),
             403,
         ),
         (
             "of a client that is gone",
-            signed(&key, &user, |claims| claims.client = Uuid::from_u128(9)),
-            401,
+            signed(&product, &key, &user, |claims| claims.client = Uuid::from_u128(9)),
+            403,
+        ),
+        (
+            "of another user",
+            signed(&product, &key, &user, |claims| claims.sub = Uuid::new_v4()),
+            403,
+        ),
+        (
+            "in another role",
+            signed(&product, &key, &user, |claims| claims.role = Role::Operator),
+            403,
+        ),
+        (
+            "of no session",
+            signed(&product, &key, &user, |claims| claims.session = Uuid::nil()),
+            403,
         ),
         ("oversized", "a".repeat(6_000), 403),
     ] {
@@ -88,13 +115,25 @@ async fn a_token_that_was_tampered_with_opens_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_refresh_token_is_good_once() {
+async fn a_refresh_token_is_good_once_and_ends_what_followed_from_it_a_second_time() {
     let product = Product::shared().await;
     let user = product.client().await;
-    let fresh = user.refreshed().await;
-    fresh.get("/v1/kpis").await.ok();
-    let used = json!({ "refresh_token": user.refresh_token });
-    user.signed_out().post("/v1/refresh-token", &used).await.refused(401);
+    let another = user.signed_in().await;
+    let fresh = user.refreshed().await.refreshed().await;
+    fresh.get_anew("/v1/kpis").await.ok();
+    let refresh = async |token: &str, status: u16| {
+        let body = json!({ "refresh_token": token });
+        user.signed_out().post("/v1/refresh-token", &body).await.expect(status);
+    };
+    // The first one again, by a thief or by its owner after one.
+    refresh(&user.refresh_token, 401).await;
+    refresh(&fresh.refresh_token, 401).await;
+    for ended in [&user, &fresh] {
+        assert_eq!(Dashboard::status(&product, ended).await, 401);
+    }
+    // What was signed in by itself goes on.
+    another.get_anew("/v1/kpis").await.ok();
+    refresh(&another.refresh_token, 200).await;
     product.stop().await;
 }
 
@@ -109,6 +148,10 @@ async fn of_five_who_refresh_at_once_one_succeeds() {
     let mut statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 401, 401, 401, 401]);
+    // Four times it came again: nobody can tell a thief's from the owner's.
+    let winner = answers.iter().find(|answer| answer.status == 200).unwrap();
+    let next = json!({ "refresh_token": winner["refresh_token"] });
+    nobody.post("/v1/refresh-token", &next).await.refused(401);
     // An access token does not refresh.
     let access = json!({ "refresh_token": user.token });
     nobody.post("/v1/refresh-token", &access).await.refused(401);

@@ -29,6 +29,17 @@ async fn a_new_client_may_try_everything_for_thirty_days() {
     let told = (&answer["created"], &answer["licence_ends_on"]);
     assert_eq!(told, (&json!(false), &terms["ends_on"]));
     assert_eq!(licences(&ours).await, found);
+    // Without the password, which the client has changed, it goes on as well; with another it says so.
+    again.as_object_mut().unwrap().remove("password");
+    assert_eq!(product.invoke("provision-client", &again).await["created"], false);
+    again["password"] = json!("another horse battery");
+    let refused = product.try_invoke("provision-client", &again).await.unwrap_err();
+    assert!(
+        format!("{refused:#}").contains("POST /v1/password-resets"),
+        "{refused:#}"
+    );
+    ours.signed_in().await;
+    again["password"] = json!(PASSWORD);
     again["licence"]["seats"] = json!(0);
     let refused = product.try_invoke("provision-client", &again).await.unwrap_err();
     assert!(format!("{refused:#}").contains("/seats"), "{refused:#}");

@@ -4,15 +4,20 @@
 //! is false. A WebSocket API takes an IAM policy, and answers 401 when the function fails with the text `Unauthorized`.
 //! Which route the caller may use is for the functions behind the routes: they know what each permits.
 //!
+//! A token is good as long as its session is open in the role that the token names. API Gateway keeps an answer for a minute, so an ended session,
+//! another role or a removed user has its effect within that minute; a new WebSocket asks each time.
+//!
 //! Neither tokens nor events, which hold them, are ever logged.
 
 mod policy;
+mod sessions;
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 use identity::{Caller, TokenError, TokenUse, VerifyingKey};
 use jiff::Timestamp;
+use registry::Registry;
 use serde::{Deserialize, Serialize};
 
 pub use policy::Policy;
@@ -20,25 +25,21 @@ pub use policy::Policy;
 /// What the function is built from at cold start.
 pub struct Context {
     verifying_key: VerifyingKey,
+    /// Where sessions are; what tests of tokens alone go without.
+    registry: Option<Registry>,
 }
 
 impl Context {
     /// Reads the environment.
     ///
     /// # Errors
-    /// When `TOKEN_VERIFYING_KEY` is missing or not a key.
-    pub fn from_environment() -> Result<Self> {
+    /// When a variable is missing, or `TOKEN_VERIFYING_KEY` is not a key.
+    pub async fn from_environment() -> Result<Self> {
         let pem = platform::environment::required("TOKEN_VERIFYING_KEY")?;
-        Self::new(&pem).context("read TOKEN_VERIFYING_KEY")
-    }
-
-    /// A context for a verifying key.
-    ///
-    /// # Errors
-    /// When the text is no such key.
-    pub fn new(verifying_pem: &str) -> Result<Self> {
+        let table = platform::environment::required("REGISTRY_TABLE")?;
         Ok(Self {
-            verifying_key: VerifyingKey::from_pem(verifying_pem)?,
+            verifying_key: VerifyingKey::from_pem(&pem).context("read TOKEN_VERIFYING_KEY")?,
+            registry: Some(Registry::connect_to(&platform::aws_configuration().await, table)),
         })
     }
 }
@@ -96,10 +97,15 @@ const UNAUTHORIZED: &str = "Unauthorized";
 ///
 /// # Errors
 /// As [`authorize`], or when API Gateway's event is not understood.
-pub fn handle(context: &Context, event: serde_json::Value, now: Timestamp) -> Result<Answer, lambda_runtime::Error> {
-    let answered = serde_json::from_value(event)
-        .map_err(|error| format!("the event is not that of an authorizer: {error}").into())
-        .and_then(|event| authorize(context, &event, now));
+pub async fn handle(
+    context: &Context,
+    event: serde_json::Value,
+    now: Timestamp,
+) -> Result<Answer, lambda_runtime::Error> {
+    let answered = match serde_json::from_value(event) {
+        Ok(event) => authorize(context, &event, now).await,
+        Err(error) => Err(format!("the event is not that of an authorizer: {error}").into()),
+    };
     if let Err(cause) = &answered
         && cause.to_string() != UNAUTHORIZED
     {
@@ -112,9 +118,9 @@ pub fn handle(context: &Context, event: serde_json::Value, now: Timestamp) -> Re
 ///
 /// # Errors
 /// `Unauthorized` when a WebSocket's token is not accepted, another text when API Gateway's event is not understood.
-pub fn authorize(context: &Context, event: &Event, now: Timestamp) -> Result<Answer, lambda_runtime::Error> {
+pub async fn authorize(context: &Context, event: &Event, now: Timestamp) -> Result<Answer, lambda_runtime::Error> {
     match event {
-        Event::Http(event) => Ok(match caller(context, event.token(), now) {
+        Event::Http(event) => Ok(match caller(context, event.token(), now).await {
             Some(caller) => Answer::Http {
                 is_authorized: true,
                 context: caller.context(),
@@ -125,19 +131,23 @@ pub fn authorize(context: &Context, event: &Event, now: Timestamp) -> Result<Ans
             },
         }),
         Event::WebSocket(event) => {
-            let caller = caller(context, event.token(), now).ok_or(UNAUTHORIZED)?;
+            let caller = caller(context, event.token(), now).await.ok_or(UNAUTHORIZED)?;
             Ok(Answer::WebSocket(Policy::allow(&caller, &event.method_arn)?))
         }
     }
 }
 
 /// Whose token it is, or `None` with the reason in the log: the sender of a bad token is not told what was wrong with it.
-fn caller(context: &Context, token: Option<&str>, now: Timestamp) -> Option<Caller> {
+async fn caller(context: &Context, token: Option<&str>, now: Timestamp) -> Option<Caller> {
     let verified = token
         .ok_or(TokenError::Malformed)
         .and_then(|token| context.verifying_key.verify(token, TokenUse::Access, now));
     match verified {
-        Ok(claims) => Some(Caller::from(&claims)),
+        Ok(claims) if sessions::is_open(context, &claims, now).await => Some(Caller::from(&claims)),
+        Ok(_) => {
+            tracing::info!("refused a token of a session that has ended, or is in another role");
+            None
+        }
         Err(reason) => {
             tracing::info!(%reason, "refused a token");
             None

@@ -28,11 +28,20 @@ fn token(pair: &KeyPair, token_use: TokenUse, issued: Timestamp) -> String {
         .unwrap()
 }
 
-fn ask(context: &Context, event: &Value) -> Result<Value, String> {
+async fn ask(context: &Context, event: &Value) -> Result<Value, String> {
     let event: Event = serde_json::from_value(event.clone()).unwrap();
     authorize(context, &event, now())
+        .await
         .map(|answer| serde_json::to_value(answer).unwrap())
         .map_err(|error| error.to_string())
+}
+
+/// Tokens alone: sessions have tests of their own, in `shared/registry` and through the whole product.
+fn context(verifying_pem: &str) -> Context {
+    Context {
+        verifying_key: VerifyingKey::from_pem(verifying_pem).unwrap(),
+        registry: None,
+    }
 }
 
 fn http(authorization: &str) -> Value {
@@ -48,15 +57,15 @@ fn websocket(token: &str) -> Value {
     event
 }
 
-#[test]
-fn a_valid_token_names_its_caller() {
+#[tokio::test]
+async fn a_valid_token_names_its_caller() {
     let pair = generate_key_pair().unwrap();
-    let context = Context::new(&pair.verifying_pem).unwrap();
+    let context = context(&pair.verifying_pem);
     let token = token(&pair, TokenUse::Access, now());
     let caller = json!({"client": CALLER.client, "user": CALLER.user, "role": "analyst",
         "features": "ingest live modelling proposals series"});
     for scheme in ["Bearer", "bearer"] {
-        let answer = ask(&context, &http(&format!("{scheme} {token}")));
+        let answer = ask(&context, &http(&format!("{scheme} {token}"))).await;
         assert_eq!(answer, Ok(json!({"isAuthorized": true, "context": caller})));
     }
     let policy = json!({
@@ -71,13 +80,13 @@ fn a_valid_token_names_its_caller() {
         },
         "context": caller,
     });
-    assert_eq!(ask(&context, &websocket(&token)), Ok(policy));
+    assert_eq!(ask(&context, &websocket(&token)).await, Ok(policy));
 }
 
-#[test]
-fn every_other_token_is_refused() {
+#[tokio::test]
+async fn every_other_token_is_refused() {
     let (pair, foreign) = (generate_key_pair().unwrap(), generate_key_pair().unwrap());
-    let context = Context::new(&pair.verifying_pem).unwrap();
+    let context = context(&pair.verifying_pem);
     let valid = token(&pair, TokenUse::Access, now());
     let refused = [
         ("empty", String::new()),
@@ -97,12 +106,12 @@ fn every_other_token_is_refused() {
     ];
     for (name, token) in refused {
         assert_eq!(
-            ask(&context, &http(&format!("Bearer {token}"))),
+            ask(&context, &http(&format!("Bearer {token}"))).await,
             Ok(json!({"isAuthorized": false})),
             "{name}"
         );
         assert_eq!(
-            ask(&context, &websocket(&token)),
+            ask(&context, &websocket(&token)).await,
             Err(UNAUTHORIZED.to_owned()),
             "{name}"
         );
@@ -115,52 +124,52 @@ fn every_other_token_is_refused() {
         &format!("Bearer{valid}"),
     ] {
         assert_eq!(
-            ask(&context, &http(authorization)),
+            ask(&context, &http(authorization)).await,
             Ok(json!({"isAuthorized": false})),
             "{authorization:.12}"
         );
     }
 }
 
-#[test]
-fn no_token_at_all_is_refused() {
-    let context = Context::new(&generate_key_pair().unwrap().verifying_pem).unwrap();
+#[tokio::test]
+async fn no_token_at_all_is_refused() {
+    let context = context(&generate_key_pair().unwrap().verifying_pem);
     for parameters in [Value::Null, json!({}), json!({"Token": "x"})] {
         let mut event = websocket("");
         event["queryStringParameters"] = parameters;
-        assert_eq!(ask(&context, &event), Err(UNAUTHORIZED.to_owned()));
+        assert_eq!(ask(&context, &event).await, Err(UNAUTHORIZED.to_owned()));
     }
     let mut event = http("");
     event["headers"].as_object_mut().unwrap().remove("authorization");
-    assert_eq!(ask(&context, &event), Ok(json!({"isAuthorized": false})));
+    assert_eq!(ask(&context, &event).await, Ok(json!({"isAuthorized": false})));
 }
 
-#[test]
-fn the_sample_events_hold_no_real_token() {
-    let context = Context::new(&generate_key_pair().unwrap().verifying_pem).unwrap();
+#[tokio::test]
+async fn the_sample_events_hold_no_real_token() {
+    let context = context(&generate_key_pair().unwrap().verifying_pem);
     for sample in [HTTP, WEBSOCKET] {
         assert!(sample.contains("not-a-real-token"));
     }
     assert_eq!(
-        ask(&context, &serde_json::from_str(HTTP).unwrap()),
+        ask(&context, &serde_json::from_str(HTTP).unwrap()).await,
         Ok(json!({"isAuthorized": false}))
     );
     assert_eq!(
-        ask(&context, &serde_json::from_str(WEBSOCKET).unwrap()),
+        ask(&context, &serde_json::from_str(WEBSOCKET).unwrap()).await,
         Err(UNAUTHORIZED.to_owned())
     );
 }
 
-#[test]
-fn an_event_of_another_kind_is_not_taken_for_either() {
+#[tokio::test]
+async fn an_event_of_another_kind_is_not_taken_for_either() {
     for event in [
         json!({}),
         json!({"Records": []}),
         json!({"headers": {"authorization": "Bearer x"}}),
     ] {
         assert!(serde_json::from_value::<Event>(event.clone()).is_err());
-        let context = Context::new(&generate_key_pair().unwrap().verifying_pem).unwrap();
-        let error = handle(&context, event, now()).unwrap_err().to_string();
+        let context = context(&generate_key_pair().unwrap().verifying_pem);
+        let error = handle(&context, event, now()).await.unwrap_err().to_string();
         assert!(error != UNAUTHORIZED && !error.contains("Bearer x"), "{error}");
     }
 }

@@ -30,7 +30,7 @@ pub(crate) async fn sign_in(
         .await
         .context("count a sign-in attempt")?
     {
-        tracing::warn!(source, "too many sign-in attempts for one address");
+        tracing::warn!(source, "too many sign-in attempts for one address, or from one source");
         return Err(too_many());
     }
     let user = clients::user_for_sign_in(&context.database, &email)
@@ -43,15 +43,25 @@ pub(crate) async fn sign_in(
     if let Err(error) = context.registry.forgive_attempt(attempt, now).await {
         tracing::warn!(cause = %error, "an attempt that succeeded stays counted");
     }
-    let role = user.role.parse().context("read a user's role")?;
     let caller = Caller {
         client: user.client_id,
         user: user.id,
-        role,
+        role: user.role.parse().context("read a user's role")?,
         features: session::features(&context, user.client_id, now).await?,
     };
+    let (session, answer) = session::open(&context, &caller, now).await?;
+    // Whoever changes a password, a role or a user ends sessions after that: this one was there by then, or is noticed here.
+    if clients::user_for_sign_in(&context.database, &email)
+        .await
+        .context("look up a user again")?
+        != Some(user)
+    {
+        context.registry.end_session(session).await.context("end a session")?;
+        tracing::info!("a user was changed while signing in");
+        return Err(wrong());
+    }
     tracing::info!(client = %caller.client, user = %caller.user, "signed in");
-    session::open(&context, &caller, now).await
+    Ok(answer)
 }
 
 /// The user, if the password is theirs. It takes as long when there is no user.
@@ -74,7 +84,8 @@ fn wrong() -> Problem {
 
 fn too_many() -> Problem {
     let minutes = ATTEMPT_WINDOW_SECONDS / 60;
-    let detail = format!("too many attempts to sign in to this account within {minutes} minutes");
+    let detail =
+        format!("too many attempts to sign in to this account, or from this network, within {minutes} minutes");
     Problem::too_many(detail, u16::try_from(ATTEMPT_WINDOW_SECONDS).unwrap_or(u16::MAX))
         .hint(format!("wait {minutes} minutes, then try again"))
 }

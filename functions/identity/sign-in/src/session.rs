@@ -1,4 +1,4 @@
-//! The pair of tokens that both routes answer with.
+//! Sessions, and the pair of tokens that both routes answer with.
 
 use anyhow::{Context as _, Result};
 use api::identity::Tokens;
@@ -9,20 +9,61 @@ use identity::{ACCESS_TOKEN_SECONDS, Caller, Claims, Features, KeyError, Signing
 use jiff::Timestamp;
 use platform::Problem;
 use records::licences;
+use registry::{Redeemed, RefreshToken, SessionId};
 use uuid::Uuid;
 
 use crate::Context;
 
-/// Issues tokens and remembers the refresh token, which is redeemed once.
-pub(crate) async fn open(context: &Context, caller: &Caller, now: Timestamp) -> Result<Response, Problem> {
-    let (tokens, refresh) = issue(&context.signing_key, caller, now).context("issue tokens")?;
-    context
+/// Opens a session: which, and its first tokens.
+pub(crate) async fn open(context: &Context, caller: &Caller, now: Timestamp) -> Result<(SessionId, Response), Problem> {
+    let session = session_of(caller, Uuid::new_v4());
+    let (tokens, refresh) = issue(&context.signing_key, caller, session.session, now).context("issue tokens")?;
+    let opened = context
         .registry
-        .remember_refresh(caller.client, refresh.jti, refresh.expires_at())
+        .open_session(session, caller.role.name(), first(&refresh));
+    opened.await.context("open a session")?;
+    Ok((session, answer(tokens)))
+}
+
+/// Goes on with a session whose refresh token is presented: the next tokens, or what became of it.
+pub(crate) async fn renew(
+    context: &Context,
+    caller: &Caller,
+    presented: &Claims,
+    now: Timestamp,
+) -> Result<Result<Response, Redeemed>, Problem> {
+    let session = session_of(caller, presented.session);
+    let (tokens, refresh) = issue(&context.signing_key, caller, session.session, now).context("issue tokens")?;
+    let role = caller.role.name();
+    let redeemed = context
+        .registry
+        .redeem_refresh(session, role, presented.jti, first(&refresh), now)
         .await
-        .context("remember a refresh token")?;
-    // No cache on the way may keep them (RFC 6749, 5.1).
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(tokens)).into_response())
+        .context("redeem a refresh token")?;
+    Ok(match redeemed {
+        Redeemed::Now => Ok(answer(tokens)),
+        other => Err(other),
+    })
+}
+
+fn session_of(caller: &Caller, session: Uuid) -> SessionId {
+    SessionId {
+        client: caller.client,
+        user: caller.user,
+        session,
+    }
+}
+
+fn first(refresh: &Claims) -> RefreshToken {
+    RefreshToken {
+        id: refresh.jti,
+        expires_at: refresh.expires_at(),
+    }
+}
+
+/// No cache on the way may keep them (RFC 6749, 5.1).
+fn answer(tokens: Tokens) -> Response {
+    ([(header::CACHE_CONTROL, "no-store")], Json(tokens)).into_response()
 }
 
 /// What the client is licensed for today.
@@ -31,10 +72,15 @@ pub(crate) async fn features(context: &Context, client: Uuid, now: Timestamp) ->
     Ok(licensed.context("read licences")?)
 }
 
-/// The tokens, and what the refresh token claims.
-fn issue(signing_key: &SigningKey, caller: &Caller, now: Timestamp) -> Result<(Tokens, Claims), KeyError> {
-    let access = Claims::new(caller, TokenUse::Access, Uuid::new_v4(), now);
-    let refresh = Claims::new(caller, TokenUse::Refresh, Uuid::new_v4(), now);
+/// The tokens of a session, and what the refresh token claims.
+fn issue(
+    signing_key: &SigningKey,
+    caller: &Caller,
+    session: Uuid,
+    now: Timestamp,
+) -> Result<(Tokens, Claims), KeyError> {
+    let claims = |token_use| Claims::new(caller, token_use, Uuid::new_v4(), now).of_session(session);
+    let (access, refresh) = (claims(TokenUse::Access), claims(TokenUse::Refresh));
     let tokens = Tokens {
         access_token: signing_key.sign(&access)?,
         refresh_token: signing_key.sign(&refresh)?,
@@ -64,7 +110,8 @@ mod tests {
             role: Role::Analyst,
             features: [Feature::Live, Feature::Series].into_iter().collect(),
         };
-        let (tokens, refresh) = issue(&signing_key, &caller, now).unwrap();
+        let session = Uuid::from_u128(3);
+        let (tokens, refresh) = issue(&signing_key, &caller, session, now).unwrap();
         let access = verifying_key
             .verify(&tokens.access_token, TokenUse::Access, now)
             .unwrap();
@@ -75,6 +122,7 @@ mod tests {
             Ok(refresh.clone())
         );
         assert_ne!(access.jti, refresh.jti);
+        assert_eq!((access.session, refresh.session), (session, session));
         for (token, wrong_use) in [
             (&tokens.access_token, TokenUse::Refresh),
             (&tokens.refresh_token, TokenUse::Access),

@@ -7,11 +7,11 @@ use anyhow::{Context as _, Result};
 use database::Database;
 use identity::licence::key::LicenceSigningKey;
 use identity::licence::{Licence, Terms};
-use identity::{Email, Role, hash_password};
+use identity::{Email, Role, hash_password, verify_password};
 use jiff::civil::Date;
 use lambda_runtime::LambdaEvent;
 use platform::{clock, environment};
-use records::clients::{self, Added};
+use records::clients::{self, Added, NO_PASSWORD};
 use records::licences::{self, Issuance};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -61,8 +61,8 @@ pub struct NewClient {
     pub time_zone: String,
     /// E-mail address of the administrator.
     pub email: String,
-    /// Password of the administrator.
-    pub password: String,
+    /// Password of the administrator. Without one, the administrator asks for a mail by which to set it (`POST /v1/password-resets`).
+    pub password: Option<String>,
     /// Its first licence; when absent, everything for thirty days ([`Terms::evaluation`]).
     pub licence: Option<Terms>,
 }
@@ -75,8 +75,8 @@ pub struct NewUser {
     pub client: Uuid,
     /// E-mail address.
     pub email: String,
-    /// Password.
-    pub password: String,
+    /// Password; without one as that of an administrator.
+    pub password: Option<String>,
     /// Role.
     pub role: Role,
 }
@@ -115,7 +115,7 @@ pub struct Answer {
 /// Provisions.
 ///
 /// # Errors
-/// When the input is not valid or the database fails; nothing is created then.
+/// When the input is not valid, the user is there with another password, or the database fails; nothing is created then.
 pub async fn handle(context: &Context, event: LambdaEvent<Request>) -> Result<Answer, lambda_runtime::Error> {
     let result = match event.payload {
         Request::Client(new) => provision(context, new).await,
@@ -147,7 +147,7 @@ async fn provision(context: &Context, new: NewClient) -> Result<Answer> {
     if let Some(problem) = terms.problems().first() {
         anyhow::bail!("the field `licence{}`: {}", problem.pointer, problem.message);
     }
-    let password_hash = hash(password).await?;
+    let password_hash = hash(password.clone()).await?;
     let new = clients::NewClient {
         name,
         time_zone: &time_zone,
@@ -156,6 +156,9 @@ async fn provision(context: &Context, new: NewClient) -> Result<Answer> {
         role: Role::Admin.name(),
     };
     let provisioned = clients::provision(&context.database, &new).await?;
+    if !provisioned.created {
+        same_password(context, &email, password).await?;
+    }
     let licence = first_licence(context, provisioned.client, terms).await?;
     Ok(Answer {
         client: provisioned.client,
@@ -196,7 +199,7 @@ async fn add_user(context: &Context, new: NewUser) -> Result<Answer> {
         role,
     } = new;
     let email = self::email(&email)?;
-    let password_hash = hash(password).await?;
+    let password_hash = hash(password.clone()).await?;
     let added = clients::add_user(&context.database, client, &email, &password_hash, role.name()).await?;
     let added = added.with_context(|| format!("the field `client`: there is no client {client}"))?;
     anyhow::ensure!(
@@ -204,6 +207,9 @@ async fn add_user(context: &Context, new: NewUser) -> Result<Answer> {
         "the field `email`: it belongs to a user of another client or with another role, who stays as they are"
     );
     let created = added == Added::Now;
+    if !created {
+        same_password(context, &email, password).await?;
+    }
     Ok(Answer {
         client,
         user: None,
@@ -217,8 +223,25 @@ fn email(text: &str) -> Result<Email> {
     text.parse().context("the field `email`")
 }
 
-/// Hashing takes tens of milliseconds of processor: off the async threads.
-async fn hash(password: String) -> Result<String> {
+/// Refuses to pass over a password that an existing user does not have: it is not set here, since whoever runs this again means no harm to who has changed it.
+async fn same_password(context: &Context, email: &Email, password: Option<String>) -> Result<()> {
+    let Some(password) = password else { return Ok(()) };
+    let user = clients::user_for_sign_in(&context.database, email).await?;
+    let user = user.context("the field `email`: its user was removed meanwhile")?;
+    let same = tokio::task::spawn_blocking(move || verify_password(&password, &user.password_hash)).await;
+    anyhow::ensure!(
+        same.context("verify password")?,
+        "the field `password`: there is a user with this e-mail address, whose password is another one and stays so. Leave the field out to go on without it; the user \
+         changes the password with PUT /v1/me/password, or resets it with POST /v1/password-resets"
+    );
+    Ok(())
+}
+
+/// Hashing takes tens of milliseconds of processor: off the async threads. Without a password there is a hash that nothing matches.
+async fn hash(password: Option<String>) -> Result<String> {
+    let Some(password) = password else {
+        return Ok(NO_PASSWORD.to_owned());
+    };
     tokio::task::spawn_blocking(move || hash_password(&password))
         .await
         .context("hash password")?

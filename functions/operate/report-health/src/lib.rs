@@ -1,4 +1,5 @@
-//! `report-health`: what works and what does not, for load balancers and people; what waits in queues, for operators.
+//! `report-health`: whether all works, for load balancers; what does and what does not, and what waits in queues, for operators. A stranger is told neither versions nor
+//! how many databases there are.
 
 mod queues;
 
@@ -57,10 +58,16 @@ pub fn router(context: Context) -> Router {
 fn routes() -> Routes<Context> {
     Routes::new()
         .serve(&operate::READ_HEALTH, read)
+        .serve(&operate::READ_HEALTH_CHECKS, read_checks)
         .serve(&operate::LIST_QUEUES, queues::list)
 }
 
 async fn read(State(context): State<Context>) -> (StatusCode, Json<operate::Health>) {
+    let (code, Json(operate::HealthChecks { status, .. })) = read_checks(State(context)).await;
+    (code, Json(operate::Health { status }))
+}
+
+async fn read_checks(State(context): State<Context>) -> (StatusCode, Json<operate::HealthChecks>) {
     let databases = context.database.each().map(|(name, database)| async move {
         let name = if name == HOME {
             "database".to_owned()
@@ -80,7 +87,7 @@ async fn read(State(context): State<Context>) -> (StatusCode, Json<operate::Heal
     };
     (
         status,
-        Json(operate::Health {
+        Json(operate::HealthChecks {
             status: if ok { "ok" } else { "failing" }.to_owned(),
             checks,
         }),

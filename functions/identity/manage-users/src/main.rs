@@ -1,0 +1,9 @@
+//! Boots `manage-users`.
+
+use manage_users::{Context, router};
+
+#[tokio::main]
+async fn main() -> Result<(), lambda_http::Error> {
+    platform::init_logs();
+    platform::http::serve(router(Context::from_environment().await?)).await
+}

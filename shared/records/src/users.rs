@@ -1,0 +1,298 @@
+//! Users of a client, as its administrators manage them. They are at home wherever their client lives; a cell has copies of them without what they sign in with, for
+//! their names.
+
+use database::{Database, Error, Session};
+use identity::{Email, Role};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::clients::NO_PASSWORD;
+
+/// Users of one client: ten times what a large one has, and an answer of 150 KB.
+pub const MAX_USERS: i64 = 1_000;
+
+database::row! {
+    /// A user as administrators see it.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct ListedUser {
+        /// Identity.
+        pub id: Uuid,
+        /// E-mail address.
+        pub email: String,
+        /// Role's name.
+        pub role: String,
+        /// When it was added.
+        pub created_at: Timestamp,
+        /// Whether it has a password: one who was added sets it by a one-time secret.
+        pub has_password: bool,
+    }
+}
+
+/// What a [`ListedUser`] is read from.
+const LISTED: &str = "id, email, role, created_at, password_hash <> 'none' AS has_password";
+
+database::row! {
+    /// What a user signs in with.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Credentials {
+        /// E-mail address.
+        pub email: String,
+        /// Password hash in PHC format, or what is none.
+        pub password_hash: String,
+    }
+}
+
+database::row! {
+    /// Who has an e-mail address.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Owner {
+        /// The client.
+        pub client_id: Uuid,
+        /// The user.
+        pub id: Uuid,
+    }
+}
+
+database::row! {
+    struct Name {
+        name: String,
+    }
+}
+
+database::row! {
+    struct Number {
+        number: i64,
+    }
+}
+
+/// What became of a user who was to be added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Added {
+    /// It is there now, without a password.
+    Now(ListedUser),
+    /// It was there before in the same role, and has set no password yet.
+    Before(ListedUser),
+    /// The address is another user's, of this client or of another.
+    Taken,
+    /// The client has [`MAX_USERS`].
+    TooMany,
+    /// Who asks is no administrator of the client any more.
+    NotAllowed,
+}
+
+/// What became of a change to a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// It is made: the user as it is now, or was when it was removed.
+    Made(ListedUser),
+    /// There is no such user.
+    NotFound,
+    /// The client would have no administrator any more.
+    LastAdministrator,
+    /// Who is an operator is none of the client's to say.
+    Operator,
+    /// Who asks is no administrator of the client any more.
+    NotAllowed,
+}
+
+/// The users of a client, by their addresses.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn list(database: &Database, client: Uuid) -> Result<Vec<ListedUser>, Error> {
+    let sql = format!("SELECT {LISTED} FROM core.users WHERE client_id = $1 ORDER BY email LIMIT $2");
+    database.at_home().of(client).rows(&sql, &[&client, &MAX_USERS]).await
+}
+
+/// Adds a user who has no password yet, as an administrator asks.
+///
+/// # Errors
+/// When a statement fails: the same call goes on there.
+pub async fn add(database: &Database, client: Uuid, by: Uuid, email: &Email, role: Role) -> Result<Added, Error> {
+    let work = async |session: &Session| {
+        if !begin(session, client, by).await? {
+            return Ok(Added::NotAllowed);
+        }
+        let sql = "SELECT count(*) AS number FROM core.users WHERE client_id = $1";
+        let found: Option<Number> = session.row(sql, &[&client]).await?;
+        let is_full = found.is_some_and(|found| found.number >= MAX_USERS);
+        let sql = format!(
+            "INSERT INTO core.users (id, client_id, email, password_hash, role) SELECT $1, $2, $3, $4, $5 WHERE NOT $6
+             ON CONFLICT DO NOTHING RETURNING {LISTED}"
+        );
+        let (id, address, role) = (Uuid::now_v7(), email.as_str(), role.name());
+        let added: Option<ListedUser> = session
+            .row(&sql, &[&id, &client, &address, &NO_PASSWORD, &role, &is_full])
+            .await?;
+        if let Some(added) = added {
+            return Ok(Added::Now(added));
+        }
+        let sql = format!("SELECT {LISTED} FROM core.users WHERE client_id = $1 AND email = $2");
+        let before: Option<ListedUser> = session.row(&sql, &[&client, &address]).await?;
+        Ok(match before {
+            Some(before) if !before.has_password && before.role == role => Added::Before(before),
+            None if is_full => Added::TooMany,
+            _ => Added::Taken,
+        })
+    };
+    let added = database.at_home().transaction(client, work).await?;
+    if let Added::Now(user) | Added::Before(user) = &added {
+        copy(database, client, user).await?;
+    }
+    Ok(added)
+}
+
+/// Gives a user another role, as an administrator asks.
+///
+/// # Errors
+/// When a statement fails: the same call goes on there.
+pub async fn change_role(
+    database: &Database,
+    client: Uuid,
+    by: Uuid,
+    user: Uuid,
+    role: Role,
+) -> Result<Changed, Error> {
+    let work = async |session: &Session| {
+        if !begin(session, client, by).await? {
+            return Ok(Changed::NotAllowed);
+        }
+        let found = match changeable(session, client, user).await? {
+            Ok(found) => found,
+            Err(refused) => return Ok(refused),
+        };
+        if found.role == Role::Operator.name() {
+            return Ok(Changed::Operator);
+        }
+        if role != Role::Admin && is_last_administrator(session, client, &found).await? {
+            return Ok(Changed::LastAdministrator);
+        }
+        let sql = format!("UPDATE core.users SET role = $3 WHERE client_id = $1 AND id = $2 RETURNING {LISTED}");
+        let changed: Option<ListedUser> = session.row(&sql, &[&client, &user, &role.name()]).await?;
+        Ok(changed.map_or(Changed::NotFound, Changed::Made))
+    };
+    let changed = database.at_home().transaction(client, work).await?;
+    if matches!(changed, Changed::Made(_)) && database.has_cells() {
+        let sql = "UPDATE core.users SET role = $3 WHERE client_id = $1 AND id = $2";
+        database
+            .of(client)
+            .execute(sql, &[&client, &user, &role.name()])
+            .await?;
+    }
+    Ok(changed)
+}
+
+/// Removes a user, as an administrator asks. Proposals that name it have its name no longer.
+///
+/// # Errors
+/// When a statement fails: the same call goes on there.
+pub async fn remove(database: &Database, client: Uuid, by: Uuid, user: Uuid) -> Result<Changed, Error> {
+    let work = async |session: &Session| {
+        if !begin(session, client, by).await? {
+            return Ok(Changed::NotAllowed);
+        }
+        let found = match changeable(session, client, user).await? {
+            Ok(found) => found,
+            Err(refused) => return Ok(refused),
+        };
+        if is_last_administrator(session, client, &found).await? {
+            return Ok(Changed::LastAdministrator);
+        }
+        let sql = "DELETE FROM core.users WHERE client_id = $1 AND id = $2";
+        session.execute(sql, &[&client, &user]).await?;
+        Ok(Changed::Made(found))
+    };
+    let changed = database.at_home().transaction(client, work).await?;
+    if matches!(changed, Changed::Made(_) | Changed::NotFound) && database.has_cells() {
+        let sql = "DELETE FROM core.users WHERE client_id = $1 AND id = $2";
+        database.of(client).execute(sql, &[&client, &user]).await?;
+    }
+    Ok(changed)
+}
+
+/// What a user of a client signs in with; `None` when the user is gone.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn credentials(database: &Database, client: Uuid, user: Uuid) -> Result<Option<Credentials>, Error> {
+    let sql = "SELECT email, password_hash FROM core.users WHERE client_id = $1 AND id = $2";
+    database.at_home().of(client).row(sql, &[&client, &user]).await
+}
+
+/// Sets a password by its hash, or none; `false` when the user is gone, or has another than `before`, where that is said.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn set_password(
+    database: &Database,
+    client: Uuid,
+    user: Uuid,
+    before: Option<&str>,
+    password_hash: Option<&str>,
+) -> Result<bool, Error> {
+    let sql = "UPDATE core.users SET password_hash = $3 WHERE client_id = $1 AND id = $2 AND ($4::text IS NULL OR password_hash = $4)";
+    let hash = password_hash.unwrap_or(NO_PASSWORD);
+    let home = database.at_home();
+    let set = home.of(client).execute(sql, &[&client, &user, &hash, &before]).await?;
+    Ok(set > 0)
+}
+
+/// Who has an e-mail address, whatever its client.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn owner_of(database: &Database, email: &Email) -> Result<Option<Owner>, Error> {
+    let sql = "SELECT client_id, id FROM core.user_by_email($1)";
+    database.session().await?.row(sql, &[&email.as_str()]).await
+}
+
+/// A client's name; `None` when the client is gone.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn client_name(database: &Database, client: Uuid) -> Result<Option<String>, Error> {
+    let sql = "SELECT name FROM core.clients WHERE id = $1";
+    let found: Option<Name> = database.at_home().of(client).row(sql, &[&client]).await?;
+    Ok(found.map(|found| found.name))
+}
+
+/// Begins a change, one of a client's users at a time: two administrators who demote each other would leave none. Whether who asks still is an administrator: a
+/// token says what was so a minute ago, in which one who goes could have made another.
+async fn begin(session: &Session, client: Uuid, by: Uuid) -> Result<bool, Error> {
+    session.lock(&format!("users {client}")).await?;
+    let sql = "SELECT count(*) AS number FROM core.users WHERE client_id = $1 AND id = $2 AND role = $3";
+    let found: Option<Number> = session.row(sql, &[&client, &by, &Role::Admin.name()]).await?;
+    Ok(found.is_some_and(|found| found.number > 0))
+}
+
+/// The user as it is, or why nothing is changed.
+async fn changeable(session: &Session, client: Uuid, user: Uuid) -> Result<Result<ListedUser, Changed>, Error> {
+    let sql = format!("SELECT {LISTED} FROM core.users WHERE client_id = $1 AND id = $2");
+    let found: Option<ListedUser> = session.row(&sql, &[&client, &user]).await?;
+    Ok(found.ok_or(Changed::NotFound))
+}
+
+async fn is_last_administrator(session: &Session, client: Uuid, user: &ListedUser) -> Result<bool, Error> {
+    let admin = Role::Admin.name();
+    if user.role != admin {
+        return Ok(false);
+    }
+    // One who was added and has set no password yet can't do anything.
+    let sql = "SELECT count(*) AS number FROM core.users WHERE client_id = $1 AND role = $2 AND id <> $3 AND password_hash <> $4";
+    let others: Option<Number> = session.row(sql, &[&client, &admin, &user.id, &NO_PASSWORD]).await?;
+    Ok(others.is_none_or(|others| others.number == 0))
+}
+
+/// Copies a user to the cell in which its client lives, if it lives in one.
+async fn copy(database: &Database, client: Uuid, user: &ListedUser) -> Result<(), Error> {
+    if !database.has_cells() {
+        return Ok(());
+    }
+    let sql = "INSERT INTO core.users (id, client_id, email, password_hash, role) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
+    let ListedUser { id, email, role, .. } = user;
+    database
+        .of(client)
+        .execute(sql, &[id, &client, email, &NO_PASSWORD, role])
+        .await
+        .map(drop)
+}

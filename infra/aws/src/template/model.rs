@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::permissions::Permission;
 use crate::eventbridge::Pattern;
 
 /// Base addresses of the local endpoints, without a trailing slash (`http://127.0.0.1:3000`).
@@ -74,6 +75,8 @@ pub struct Function {
     pub environment: BTreeMap<String, String>,
     /// At most this many invocations at a time; more are throttled.
     pub reserved_concurrency: Option<u32>,
+    /// What it may do with tables.
+    pub permissions: Vec<Permission>,
 }
 
 /// A route of the HTTP API.

@@ -30,8 +30,10 @@ pub struct Template {
     pub http_authorizer: Option<Authorizer>,
     /// Cross-origin rules of the HTTP API.
     pub cors: Option<Cors>,
-    /// Throttling of each route of the HTTP API.
+    /// Throttling of each route of the HTTP API that has none of its own.
     pub http_throttle: Option<Throttle>,
+    /// Throttling of single routes of the HTTP API, by their keys such as `POST /items`.
+    pub http_route_throttles: BTreeMap<String, Throttle>,
     /// Routes of the WebSocket API.
     pub websocket_routes: Vec<WebSocketRoute>,
     /// The WebSocket API's authorizer, used by the routes that ask for one.
@@ -90,6 +92,17 @@ pub struct HttpRoute {
     pub function: String,
     /// Whether the authorizer is asked first.
     pub authorized: bool,
+}
+
+impl HttpRoute {
+    /// What API Gateway calls it, such as `POST /items`; `$default` has no method.
+    #[must_use]
+    pub fn key(&self) -> String {
+        if self.path == "$default" {
+            return self.path.clone();
+        }
+        format!("{} {}", self.method, self.path)
+    }
 }
 
 /// A route of the WebSocket API.

@@ -10,6 +10,7 @@
     reason = "a test fails by panicking, and prints what it skips"
 )]
 
+mod alarms;
 mod ask;
 mod bus;
 mod catalog;
@@ -23,10 +24,12 @@ mod ingest;
 mod kills;
 mod licences;
 mod live;
+mod permissions;
 mod proposals;
 mod publisher;
 mod removal;
 mod silence;
 mod standstill;
 mod tidy;
+mod tls;
 mod transactions;

@@ -63,6 +63,15 @@ fn checkov_finds_nothing_unsafe_but_what_is_explained() {
 }
 
 #[test]
+fn the_notices_name_what_is_linked() {
+    let output = Command::new(root().join("infra/setup/third-party-notices"))
+        .arg("--check")
+        .output();
+    let output = output.expect("infra/setup/third-party-notices does not start");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
 fn sample_events_are_what_their_triggers_send() {
     for (file, path) in sample_events() {
         let event: Value = parse(&file, &read(&path));

@@ -35,6 +35,43 @@ fn sam_accepts_the_template() {
 }
 
 #[test]
+fn cfn_lint_finds_nothing_in_the_template() {
+    let output = Command::new(tests::required("CFN_LINT"))
+        .args(["--regions", REGION, "--"])
+        .arg(root().join("template.yaml"))
+        .output()
+        .expect("CFN_LINT names no program that starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
+fn checkov_finds_nothing_unsafe_but_what_is_explained() {
+    let explained = root().join("infra/setup/checkov.yaml");
+    let output = Command::new(tests::required("CHECKOV"))
+        .arg("--file")
+        .arg(root().join("template.yaml"))
+        .arg("--config-file")
+        .arg(&explained)
+        .output()
+        .expect("CHECKOV names no program that starts");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && said.contains("Failed checks: 0"),
+        "checkov: {said}\nmend it, or explain it in {}",
+        explained.display()
+    );
+}
+
+#[test]
+fn the_notices_name_what_is_linked() {
+    let output = Command::new(root().join("infra/setup/third-party-notices"))
+        .arg("--check")
+        .output();
+    let output = output.expect("infra/setup/third-party-notices does not start");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
 fn sample_events_are_what_their_triggers_send() {
     for (file, path) in sample_events() {
         let event: Value = parse(&file, &read(&path));

@@ -10,6 +10,7 @@
     reason = "a test fails by panicking, and prints what it skips"
 )]
 
+mod alarms;
 mod ask;
 mod bus;
 mod catalog;
@@ -23,6 +24,7 @@ mod ingest;
 mod kills;
 mod licences;
 mod live;
+mod permissions;
 mod proposals;
 mod publisher;
 mod removal;
@@ -30,4 +32,5 @@ mod reported;
 mod silence;
 mod standstill;
 mod tidy;
+mod tls;
 mod transactions;

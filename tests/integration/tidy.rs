@@ -1,6 +1,7 @@
 //! House rules that are worth keeping, each with its reason. They only read files.
 
 mod crates;
+mod deployment;
 mod documents;
 mod features;
 mod modules;

@@ -33,6 +33,7 @@ impl LoneFunction {
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
             reserved_concurrency: None,
+            permissions: Vec::new(),
         };
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let directory = FunctionsDir::new(crate::required("FUNCTIONS_DIR"));

@@ -28,6 +28,26 @@ pub fn queue_arn(name: &str) -> String {
     format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}")
 }
 
+/// The ARN of the table `name`.
+#[must_use]
+pub fn table_arn(name: &str) -> String {
+    format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}")
+}
+
+/// What the session of a function's role begins with.
+const FUNCTION_SESSION: &str = "function:";
+
+/// The session token that the function `name` has: it tells services who calls, and is no secret.
+#[must_use]
+pub fn session_of(name: &str) -> String {
+    format!("{FUNCTION_SESSION}{name}")
+}
+
+/// The function whose session this is.
+pub(crate) fn function_of_session(token: &str) -> Option<&str> {
+    token.strip_prefix(FUNCTION_SESSION)
+}
+
 /// The ARN of the rule `name` of the event bus `bus`.
 #[must_use]
 pub fn rule_arn(bus: &str, name: &str) -> String {

@@ -5,6 +5,7 @@
 //! which has one connection, milliseconds for each.
 
 mod front;
+mod permissions;
 #[cfg(test)]
 mod tests;
 
@@ -16,9 +17,10 @@ use dynoxide::{Database, DynoxideError};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use self::permissions::Permissions;
 use crate::gate::Gate;
 use crate::tasks::Tasks;
-use crate::template::{KeyElement, Table};
+use crate::template::{KeyElement, Table, Template};
 
 /// DynamoDB promises to expire items within days, and usually does so in minutes; a developer wants to see it.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
@@ -30,14 +32,15 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// Serves the engine with what is in `file` on `listener`; the file is made if it is not there.
+    /// Serves the engine with what is in `file` on `listener`, to the functions of `template` what they may do; the file is made if it is not there.
     ///
     /// # Errors
     /// When the engine cannot be opened, or the listener has no address.
-    pub fn start(tasks: &mut Tasks, listener: TcpListener, file: &Path) -> anyhow::Result<Self> {
+    pub fn start(tasks: &mut Tasks, listener: TcpListener, file: &Path, template: &Template) -> anyhow::Result<Self> {
         let database = open(file).with_context(|| format!("the embedded DynamoDB cannot open {}", file.display()))?;
         let engine = front::hidden_listener().context("the embedded DynamoDB has no address")?;
-        tasks.serve(listener, front::router(engine.local_addr()?), Gate::Signed)?;
+        let router = front::router(engine.local_addr()?, Permissions::of(template));
+        tasks.serve(listener, router, Gate::Signed)?;
         let (served, stopped) = (database.clone(), tasks.stopped());
         tasks.spawn_attentive(async move {
             if let Err(error) = dynoxide::server::serve_with_shutdown(engine, served, stopped.wait()).await {

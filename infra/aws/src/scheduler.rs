@@ -38,11 +38,11 @@ pub enum ExpressionError {
     #[error("the stand-in runs rate(...) schedules only, not {0:?}; invoke the function by hand instead")]
     Unsupported(String),
     /// Nothing that EventBridge would take either.
-    #[error("{0:?} is not a schedule; expected something like rate(5 minutes)")]
+    #[error("{0:?} is not a schedule; expected something like rate(1 minute) or rate(5 minutes)")]
     Invalid(String),
 }
 
-/// Reads `rate(1 minute)`, `rate(5 minutes)`, `rate(2 hours)`, `rate(1 day)`.
+/// Reads `rate(1 minute)`, `rate(5 minutes)`, `rate(2 hours)`, `rate(1 day)`. As EventBridge does, it wants a unit of one thing for 1 and of several for more.
 ///
 /// # Errors
 /// [`ExpressionError`] names the expression.
@@ -56,12 +56,21 @@ pub fn parse_rate(expression: &str) -> Result<Duration, ExpressionError> {
         .strip_prefix("rate(")
         .and_then(|rest| rest.strip_suffix(')'))
         .ok_or_else(invalid)?;
-    let (value, unit) = inner.trim().split_once(' ').ok_or_else(invalid)?;
-    let value: u32 = value.parse().ok().filter(|value| *value > 0).ok_or_else(invalid)?;
-    let seconds = match unit.trim() {
-        "minute" | "minutes" => 60,
-        "hour" | "hours" => 3_600,
-        "day" | "days" => 86_400,
+    let (value, unit) = inner.split_once(' ').ok_or_else(invalid)?;
+    let digits = value.bytes().all(|byte| byte.is_ascii_digit());
+    let value: u32 = value
+        .parse()
+        .ok()
+        .filter(|value| digits && *value > 0)
+        .ok_or_else(invalid)?;
+    let (unit, is_plural) = unit.strip_suffix('s').map_or((unit, false), |unit| (unit, true));
+    if is_plural != (value > 1) {
+        return Err(invalid());
+    }
+    let seconds = match unit {
+        "minute" => 60,
+        "hour" => 3_600,
+        "day" => 86_400,
         _ => return Err(invalid()),
     };
     Ok(Duration::from_secs(u64::from(value) * seconds))
@@ -177,6 +186,17 @@ mod tests {
         }
         for expression in [
             "rate(0 minutes)",
+            "rate(0 minute)",
+            "rate(1 minutes)",
+            "rate(1 hours)",
+            "rate(1 days)",
+            "rate(5 minute)",
+            "rate(2 hour)",
+            "rate(1 minutess)",
+            "rate(+1 minute)",
+            "rate( 5 minutes )",
+            "rate(5  minutes)",
+            "rate(1.5 hours)",
             "rate(-1 minutes)",
             "rate(1)",
             "rate(1 second)",

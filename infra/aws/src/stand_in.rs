@@ -83,7 +83,7 @@ impl StandIn {
         let mut tasks = Tasks::default();
         std::fs::create_dir_all(state).with_context(|| format!("{} cannot be made", state.display()))?;
         let store = Store::open(&state.join("services.sqlite"), &[kept::TABLES, scheduler::TABLES])?;
-        let tables = Tables::start(&mut tasks, listeners.dynamodb, &state.join("tables.sqlite"))?;
+        let tables = Tables::start(&mut tasks, listeners.dynamodb, &state.join("tables.sqlite"), &template)?;
         for table in &template.tables {
             tables.create(table)?;
         }

@@ -1,13 +1,14 @@
 //! A SAM template as the stand-in needs it: parsed once, with every intrinsic resolved, into plain types.
 //!
 //! This is not a CloudFormation engine. It knows the resource types, intrinsics and attributes that change what runs
-//! locally, ignores by name what does not (alarms, permissions), and refuses everything else, so that a template
+//! locally, ignores by name what does not (alarms, permissions but those on tables), and refuses everything else, so that a template
 //! cannot quietly mean one thing here and another on AWS.
 
 mod apis;
 mod buses;
 mod functions;
 mod model;
+mod permissions;
 mod resolver;
 mod storage;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub use self::model::{
     HttpRoute, IdentitySource, Index, KeyElement, Queue, QueueSource, Schedule, Table, TargetKind, Template, Throttle,
     WebSocketRoute,
 };
+pub use self::permissions::Permission;
 pub use self::resolver::ResolveError;
 use self::resolver::Resolver;
 

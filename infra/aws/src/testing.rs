@@ -8,11 +8,11 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use tokio::net::TcpListener;
 
-use crate::account::{ACCESS_KEY, REGION, SECRET_KEY};
+use crate::account::{ACCESS_KEY, REGION, SECRET_KEY, session_of};
 
 /// How any SDK reaches the service at `endpoint`.
 pub(crate) fn sdk_config(endpoint: &str) -> SdkConfig {
-    let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "test");
+    let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, Some(session_of("test")), None, "test");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(REGION))

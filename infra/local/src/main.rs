@@ -241,8 +241,9 @@ fn print_welcome(progress: Progress, cloud: &Cloud, log: &Path) {
             "  curl -s -H \"authorization: Bearer $TOKEN\" -H 'content-type: application/json' {http}/v1/events/Flight \\\n    \
              -d '[{{\"date\":\"'$(date -u +%FT%TZ)'\",\"delay\":7,\"distance\":733,\"origin\":\"ORD\",\"destination\":\"LGA\"}}]'"
         ));
+        // Whoever has built this has Node, which fetches the client; Python has none of its own.
         progress.line(&format!(
-            "  python3 -m websockets \"{live}?token=$TOKEN&kpi=FLIGHTS&period=minute\""
+            "  npx --yes wscat -c \"{live}?token=$TOKEN&kpi=FLIGHTS&period=minute\""
         ));
     }
     progress.line("\nCtrl-C stops everything");

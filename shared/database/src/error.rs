@@ -14,6 +14,9 @@ pub enum Error {
     /// The database's address can't be read. The text never holds the password.
     #[error("DATABASE_URL can't be read: {0}")]
     Address(String),
+    /// The certificates of the authorities that are trusted can't be read.
+    #[error("DATABASE_CA can't be read: {0}; it has certificates in PEM")]
+    Authority(String),
     /// No connection.
     #[error("no connection to the database at {place}: {cause}")]
     Unreachable {

@@ -16,6 +16,7 @@ mod pool;
 mod residence;
 pub mod row;
 mod session;
+mod tls;
 mod transaction;
 
 pub use copy::CopyIn;

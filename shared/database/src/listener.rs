@@ -7,7 +7,7 @@ use futures::StreamExt as _;
 use tokio::sync::mpsc;
 use tokio_postgres::{AsyncMessage, NoTls};
 
-use crate::pool::{CONNECT_WITHIN, tls};
+use crate::pool::CONNECT_WITHIN;
 use crate::{Database, Error, identifier};
 
 /// Notifications that wait to be taken; past this the listener reports that it lost some.
@@ -43,7 +43,7 @@ impl Listener {
                 (client, tokio::spawn(follow(connection, sender, Arc::clone(&sound))))
             }
             _ => {
-                let (client, connection) = database.config().connect(tls()).await?;
+                let (client, connection) = database.config().connect(database.authorities.connector()).await?;
                 (client, tokio::spawn(follow(connection, sender, Arc::clone(&sound))))
             }
         };

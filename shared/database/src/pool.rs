@@ -9,10 +9,10 @@ use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use futures::FutureExt as _;
 use tokio::sync::OnceCell;
 use tokio_postgres::{Config, NoTls};
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::residence::Cells;
 use crate::session::Session;
+use crate::tls::{self, Authorities};
 use crate::{Edition, Error, identifier};
 
 /// How long the server lets a session wait. What takes longer fails with an error that says so, and the session goes on.
@@ -64,16 +64,29 @@ pub struct Database {
     pub(crate) edition: Arc<OnceCell<Edition>>,
     pub(crate) statements: Arc<AtomicU64>,
     pub(crate) cells: Arc<Cells>,
+    pub(crate) authorities: Authorities,
     /// Whether a client's transactions ask whether it lives here: where there are cells.
     pub(crate) enters: bool,
 }
 
 impl Database {
-    /// The database at a `postgres://` URL, as the given role. Connects on first use.
+    /// The database at a `postgres://` URL, as the given role. Connects on first use, to another machine over TLS only.
     ///
     /// # Errors
     /// When the URL can't be read.
     pub fn new(url: &str, role: &str) -> Result<Self, Error> {
+        Self::trusting(url, role, "")
+    }
+
+    /// The same, where certificates of servers are of these authorities, in PEM; of an empty text, of those that browsers trust.
+    ///
+    /// # Errors
+    /// When the URL or a certificate can't be read.
+    pub fn trusting(url: &str, role: &str, authorities: &str) -> Result<Self, Error> {
+        Self::at(url, role, &Authorities::of(authorities)?)
+    }
+
+    pub(crate) fn at(url: &str, role: &str, authorities: &Authorities) -> Result<Self, Error> {
         let mut config = Config::from_str(url).map_err(|error| Error::Address(error.to_string()))?;
         config.application_name(role).connect_timeout(CONNECT_WITHIN);
         // Of a server whose machine or network is gone nothing is heard, also by one who only listens.
@@ -82,24 +95,25 @@ impl Database {
             .keepalives_interval(Duration::from_secs(10))
             .keepalives_retries(3);
         config.tcp_user_timeout(Duration::from_secs(60));
-        Self::through(config, role)
+        tls::require(&mut config)?;
+        Self::through(config, role, authorities)
     }
 
     /// The same server, told another name of who connects.
     pub(crate) fn renamed(&self, application: &str) -> Result<Self, Error> {
         let mut config = Config::clone(&self.config);
         config.application_name(application);
-        Self::through(config, &self.role)
+        Self::through(config, &self.role, &self.authorities)
     }
 
-    fn through(config: Config, role: &str) -> Result<Self, Error> {
+    fn through(config: Config, role: &str, authorities: &Authorities) -> Result<Self, Error> {
         // A frozen sandbox leaves dead sockets behind: the pool asks a connection for a sign of life before use.
         let recycling = ManagerConfig {
             recycling_method: RecyclingMethod::Verified,
         };
         let manager = match config.get_ssl_mode() {
             tokio_postgres::config::SslMode::Disable => Manager::from_config(config.clone(), NoTls, recycling),
-            _ => Manager::from_config(config.clone(), tls(), recycling),
+            _ => Manager::from_config(config.clone(), authorities.connector(), recycling),
         };
         let pool = Pool::builder(manager)
             .max_size(1)
@@ -116,6 +130,7 @@ impl Database {
             edition: Arc::new(OnceCell::new()),
             statements: Arc::new(AtomicU64::new(0)),
             cells: Arc::default(),
+            authorities: authorities.clone(),
             enters: false,
         })
     }
@@ -228,15 +243,4 @@ fn code_of(error: &deadpool_postgres::PoolError) -> Option<String> {
         return None;
     };
     inner.code().map(|code| code.code().to_owned())
-}
-
-pub(crate) fn tls() -> MakeRustlsConnect {
-    let roots = rustls::RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
-    MakeRustlsConnect::new(
-        rustls::ClientConfig::builder()
-            .with_root_certificates(roots)
-            .with_no_client_auth(),
-    )
 }

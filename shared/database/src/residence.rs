@@ -10,6 +10,7 @@ use futures::FutureExt as _;
 use futures::future::join_all;
 use uuid::Uuid;
 
+use crate::tls::Authorities;
 use crate::{Database, Error, Session};
 
 /// Most cells beside home: identities of entities, of which there are 2^31, are given out from 64 ranges.
@@ -57,7 +58,7 @@ pub(crate) struct Cells {
 
 impl Cells {
     /// Reads `name=url` pairs, separated by white space or commas.
-    pub(crate) fn read(text: &str, role: &str) -> Result<Self, Error> {
+    pub(crate) fn read(text: &str, role: &str, authorities: &Authorities) -> Result<Self, Error> {
         let pairs = text.split([' ', ',', '\n', '\t']).filter(|pair| !pair.is_empty());
         let mut others: Vec<(String, Database)> = Vec::new();
         for pair in pairs {
@@ -75,7 +76,7 @@ impl Cells {
             if others.iter().any(|(known, _)| known == name) {
                 return Err(unreadable("two have the same name"));
             }
-            others.push((name.to_owned(), Database::new(url, role)?));
+            others.push((name.to_owned(), Database::at(url, role, authorities)?));
         }
         if others.len() > MAX_CELLS {
             return Err(Error::Address(format!("of cells: there are more than {MAX_CELLS}")));
@@ -165,7 +166,7 @@ impl Database {
     /// # Errors
     /// When one can't be read, or there are more than [`MAX_CELLS`].
     pub fn with_cells(self, cells: &str) -> Result<Self, Error> {
-        let mut cells = Cells::read(cells, self.role())?;
+        let mut cells = Cells::read(cells, self.role(), &self.authorities)?;
         if cells.others.is_empty() {
             return Ok(self);
         }
@@ -368,7 +369,9 @@ mod tests {
             (format!("A={url}"), None),
             (url.to_owned(), None),
         ] {
-            let read = Cells::read(&text, "app").ok();
+            let read = Authorities::of("")
+                .and_then(|trusted| Cells::read(&text, "app", &trusted))
+                .ok();
             let read: Option<Vec<&str>> = read
                 .as_ref()
                 .map(|cells| cells.others.iter().map(|(name, _)| name.as_str()).collect());
@@ -379,7 +382,9 @@ mod tests {
     #[test]
     fn a_client_is_followed_to_what_is_known() {
         let url = "postgres://app@127.0.0.1/x";
-        let cells = Cells::read(&format!("a={url} b={url}"), "app").unwrap_or_default();
+        let cells = Authorities::of("")
+            .and_then(|trusted| Cells::read(&format!("a={url} b={url}"), "app", &trusted))
+            .unwrap_or_default();
         let client = Uuid::from_u128(1);
         for (detail, found) in [
             ("1 b", Some(Residence { cell: 2, generation: 1 })),

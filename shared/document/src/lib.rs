@@ -9,6 +9,7 @@
 mod blocks;
 mod compose;
 mod details;
+mod letters;
 mod lines;
 mod locale;
 mod logo;
@@ -22,6 +23,7 @@ pub use blocks::{
     Align, Bar, Block, Cell, Chart, Column, Fact, Figure, Gantt, GanttRow, Part, Row, RowKind, Table, Tick,
 };
 pub use details::{Details, MAX_CONDITIONS, MAX_GANTT_BARS, Plan};
+pub use letters::{is_printed, unprinted};
 pub use lines::{Pictures, amounts};
 pub use locale::Locale;
 pub use logo::{Logo, MAX_LOGO_BYTES, MAX_LOGO_PIXELS};

@@ -5,7 +5,7 @@ use database::Database;
 
 use crate::environment;
 
-/// The database at `DATABASE_URL`, in the role `DATABASE_ROLE`, with the cells of `DATABASE_CELLS`.
+/// The database at `DATABASE_URL`, in the role `DATABASE_ROLE`, with the cells of `DATABASE_CELLS`, whose certificates are of the authorities of `DATABASE_CA`.
 ///
 /// # Errors
 /// When a variable is missing or the address can't be read.
@@ -13,7 +13,8 @@ pub fn from_environment() -> Result<Database> {
     let url = environment::required("DATABASE_URL")?;
     let role = environment::required("DATABASE_ROLE")?;
     let cells = environment::optional("DATABASE_CELLS").unwrap_or_default();
-    Ok(Database::new(&url, &role)?.with_cells(&cells)?)
+    let authorities = environment::optional("DATABASE_CA").unwrap_or_default();
+    Ok(Database::trusting(&url, &role, &authorities)?.with_cells(&cells)?)
 }
 
 /// Works over all clients, in each database at the same time: one that fails keeps no other from its turn.

@@ -30,6 +30,12 @@ database::row! {
 }
 
 database::row! {
+    struct ClientName {
+        name: String,
+    }
+}
+
+database::row! {
     struct TimeZone {
         time_zone: String,
     }
@@ -52,6 +58,16 @@ pub async fn role_of(database: &Database, client: Uuid, user: Uuid) -> Result<Op
     let sql = "SELECT role FROM core.users WHERE client_id = $1 AND id = $2";
     let found: Option<RoleName> = database.at_home().of(client).row(sql, &[&client, &user]).await?;
     Ok(found.map(|found| found.role))
+}
+
+/// What a client is called; `None` when it is gone.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn name(database: &Database, client: Uuid) -> Result<Option<String>, Error> {
+    let sql = "SELECT name FROM core.clients WHERE id = $1";
+    let found: Option<ClientName> = database.at_home().of(client).row(sql, &[&client]).await?;
+    Ok(found.map(|found| found.name))
 }
 
 /// A client's calendar; `None` when the client is gone.

@@ -281,3 +281,36 @@ async fn an_expired_offer_is_not_accepted() {
     assert_eq!(next["state"], "draft");
     product.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_offer_with_letters_that_its_documents_lack_is_not_issued() {
+    let product = Product::shared().await;
+    let airline = product.airline().await;
+    let branding =
+        |conditions: &str| json!({ "primary_colour": "#1f3a5f", "accent_colour": "#2a9d8f", "conditions": conditions });
+    let put = async |conditions: &str| {
+        airline
+            .put("/v1/branding", &branding(conditions))
+            .if_match("*")
+            .await
+            .ok();
+    };
+    put("Payment within 30 days.\nお支払い 🙂").await;
+    let path = complete_draft(&airline).await;
+    let refused = act(&airline, &path, "issue", &json!({ "revision": 1 }))
+        .await
+        .refused(422);
+    assert_eq!(refused["type"], "urn:analytics-engine:problem:unprintable-letters");
+    let issue = &refused["issues"][0];
+    assert_eq!(issue["pointer"], "/conditions");
+    let detail = issue["detail"].text();
+    assert!(
+        detail.contains("支 (U+652F)") && detail.contains("🙂 (U+1F642)"),
+        "{detail}"
+    );
+    assert_eq!(read(&airline, &path).await["state"], "draft");
+    // Right-to-left letters are among those that are there.
+    put("Payment within 30 days.\nالدفع خلال ثلاثين يوما").await;
+    act(&airline, &path, "issue", &json!({ "revision": 1 })).await.ok();
+    product.stop().await;
+}

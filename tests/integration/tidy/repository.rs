@@ -5,12 +5,14 @@ use std::os::unix::fs::PermissionsExt as _;
 use super::{files, names, read, require_none, rust_files, shown};
 
 /// Everything at the top. A new entry is a decision about the layout, which the README and docs/architecture.md describe.
-const TOP: [&str; 20] = [
+const TOP: [&str; 22] = [
     "CHANGELOG.md",
     "Cargo.lock",
     "Cargo.toml",
+    "LICENSE",
     "Makefile",
     "README.md",
+    "THIRD-PARTY-NOTICES.txt",
     "clippy.toml",
     "console",
     "deny.toml",

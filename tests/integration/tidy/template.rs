@@ -42,7 +42,7 @@ pub(crate) fn function_of_event(file: &str) -> &str {
     file.split('.').next().unwrap_or_default()
 }
 
-fn resources<'a>(template: &'a Value, kind: &'a str) -> impl Iterator<Item = (String, Value)> + 'a {
+pub(crate) fn resources<'a>(template: &'a Value, kind: &'a str) -> impl Iterator<Item = (String, Value)> + 'a {
     let all = template["Resources"].as_object().unwrap().iter();
     all.filter(move |(_, resource)| resource["Type"] == kind)
         .map(|(id, resource)| (id.clone(), resource["Properties"].clone()))

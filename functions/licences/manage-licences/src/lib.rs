@@ -43,7 +43,8 @@ impl Context {
         let signing_key = LicenceSigningKey::from_pem(&environment::required("LICENCE_SIGNING_KEY")?);
         // Licences are at home wherever their client lives, so it is not given cells.
         let url = environment::required("DATABASE_URL")?;
-        let database = Database::new(&url, &environment::required("DATABASE_ROLE")?)?;
+        let authorities = environment::optional("DATABASE_CA").unwrap_or_default();
+        let database = Database::trusting(&url, &environment::required("DATABASE_ROLE")?, &authorities)?;
         Ok(Self {
             database: database.with_timeouts(Timeouts::REQUEST),
             signing_key: Arc::new(signing_key.context("read LICENCE_SIGNING_KEY")?),

@@ -20,7 +20,8 @@ impl Context {
     /// When a variable is missing or malformed.
     pub fn from_environment() -> Result<Self> {
         // As the login itself: the roles exist only after the first migration.
-        let database = Database::new(&environment::required("DATABASE_URL")?, LOGIN_ROLE)?;
+        let authorities = environment::optional("DATABASE_CA").unwrap_or_default();
+        let database = Database::trusting(&environment::required("DATABASE_URL")?, LOGIN_ROLE, &authorities)?;
         let cells = environment::optional("DATABASE_CELLS").unwrap_or_default();
         Ok(Self {
             database: database.with_cells(&cells)?,

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::response::price_fingerprint;
 use crate::schedule::kept_plan;
-use crate::{Context, WHAT, another_revision, event, is_to_be_done, issued_state, price};
+use crate::{Context, WHAT, another_revision, event, is_to_be_done, issued_state, letters, price};
 
 /// The most characters of the reason for declining.
 const MAX_REASON: usize = 1_000;
@@ -60,6 +60,7 @@ pub(crate) async fn issue(
                 valid_until,
                 plan: plan.as_ref(),
             };
+            letters::check(&context.database, &caller, proposal, &offer).await?;
             let payload = EventPayload::ProposalIssued {
                 proposal: proposal.id,
                 revision,

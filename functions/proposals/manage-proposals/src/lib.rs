@@ -6,6 +6,7 @@ mod answers;
 mod branding;
 mod decisions;
 mod documents;
+mod letters;
 mod optimistic;
 mod proposals;
 mod response;

@@ -6,7 +6,8 @@
 //! numbers. Fonts and the template are compiled in; only what takes events and stores files does I/O.
 //!
 //! Text is only ever text. The template is one fixed file, which reads the document as JSON; no text of a client
-//! becomes markup. Letters that no font here has (emoji, Chinese) are drawn as boxes and can still be copied and searched.
+//! becomes markup. An offer with letters that no font here has (Chinese, emoji) is not issued; one from before
+//! that was so has boxes, whose letters can still be copied and searched.
 
 mod deliver;
 mod issued_revision;

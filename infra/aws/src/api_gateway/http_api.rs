@@ -63,7 +63,10 @@ async fn serve_within(
             .http_authorizer
             .clone()
             .map(|settings| Authorizer::new(settings, pool.clone())),
-        throttles: Throttles::new(template.http_throttle, template.routes.len()),
+        throttles: Throttles::new(template.routes.iter().map(|route| {
+            let own = template.http_route_throttles.get(&route.key()).copied();
+            own.or(template.http_throttle)
+        })),
         routes: Routes::new(&template.routes),
         cors: template.cors.clone(),
         pool,

@@ -87,7 +87,7 @@ pub async fn serve(listener: TcpListener, template: Arc<Template>, pool: Pool, l
             .websocket_authorizer
             .clone()
             .map(|settings| Authorizer::new(settings, pool.clone())),
-        throttles: Throttles::new(template.websocket_throttle, template.websocket_routes.len()),
+        throttles: Throttles::new(template.websocket_routes.iter().map(|_| template.websocket_throttle)),
         routes: template.websocket_routes.clone(),
         selector: template.websocket_selector.clone(),
         stage: stage.clone(),

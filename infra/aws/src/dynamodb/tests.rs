@@ -52,7 +52,13 @@ async fn a_table_of_the_template_takes_items() {
     let folder = TempFolder::create();
     let mut tasks = Tasks::default();
     let (listener, endpoint) = testing::listener().await;
-    let tables = Tables::start(&mut tasks, listener, &folder.path().join("tables.sqlite")).unwrap();
+    let tables = Tables::start(
+        &mut tasks,
+        listener,
+        &folder.path().join("tables.sqlite"),
+        &Template::default(),
+    )
+    .unwrap();
     tables.create(&registry()).unwrap();
     let item = json!({"pk": {"S": "a"}, "sk": {"S": "b"}, "expires_at": {"N": "1"}});
     call(&endpoint, "PutItem", json!({"TableName": "registry", "Item": item})).await;
@@ -72,14 +78,14 @@ async fn a_second_run_finds_the_items_and_adapts_the_table() {
     let item = json!({"pk": {"S": "a"}, "sk": {"S": "b"}});
     let mut tasks = Tasks::default();
     let (listener, endpoint) = testing::listener().await;
-    let tables = Tables::start(&mut tasks, listener, &file).unwrap();
+    let tables = Tables::start(&mut tasks, listener, &file, &Template::default()).unwrap();
     tables.create(&registry()).unwrap();
     call(&endpoint, "PutItem", json!({"TableName": "registry", "Item": item})).await;
     tasks.shutdown().await;
 
     let mut tasks = Tasks::default();
     let (listener, endpoint) = testing::listener().await;
-    let tables = Tables::start(&mut tasks, listener, &file).unwrap();
+    let tables = Tables::start(&mut tasks, listener, &file, &Template::default()).unwrap();
     let indexed = Table {
         indexes: vec![Index {
             index_name: "by_sk".to_owned(),

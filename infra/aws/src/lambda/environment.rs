@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::account::REGION;
+use crate::account::{REGION, session_of};
 use crate::template::Function;
 
 /// Variables that a function inherits from us: without `PATH` and `HOME` some libraries do not work. Everything else
@@ -51,6 +51,7 @@ pub(super) fn of(function: &Function, runtime_api: &str, extra: &BTreeMap<String
         ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{name}")),
         ("AWS_LAMBDA_LOG_STREAM_NAME", "local".to_owned()),
         ("AWS_EXECUTION_ENV", "AWS_Lambda_provided.al2023".to_owned()),
+        ("AWS_SESSION_TOKEN", session_of(name)),
         ("AWS_REGION", REGION.to_owned()),
         ("AWS_DEFAULT_REGION", REGION.to_owned()),
         ("_HANDLER", "bootstrap".to_owned()),

@@ -133,6 +133,7 @@ pub(crate) fn function(name: &str) -> Function {
         memory_mb: 128,
         environment: BTreeMap::new(),
         reserved_concurrency: None,
+        permissions: Vec::new(),
     }
 }
 

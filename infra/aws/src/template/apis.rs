@@ -19,10 +19,12 @@ struct HttpApiProperties {
     auth: Option<HttpAuth>,
     cors_configuration: Option<CorsProperties>,
     default_route_settings: Option<RouteSettings>,
+    #[serde(default)]
+    route_settings: BTreeMap<String, RouteSettings>,
 }
 
 impl Properties for HttpApiProperties {
-    const NAMES: &'static [&'static str] = &["Auth", "CorsConfiguration", "DefaultRouteSettings"];
+    const NAMES: &'static [&'static str] = &["Auth", "CorsConfiguration", "DefaultRouteSettings", "RouteSettings"];
 }
 
 #[derive(Deserialize)]
@@ -102,10 +104,11 @@ impl Properties for WebSocketApiProperties {
 struct StageProperties {
     stage_name: String,
     default_route_settings: Option<RouteSettings>,
+    route_settings: Option<serde_json::Value>,
 }
 
 impl Properties for StageProperties {
-    const NAMES: &'static [&'static str] = &["StageName", "DefaultRouteSettings"];
+    const NAMES: &'static [&'static str] = &["StageName", "DefaultRouteSettings", "RouteSettings"];
 }
 
 #[derive(Deserialize)]
@@ -165,6 +168,18 @@ pub(super) fn read_http(reader: &Reader<'_>, template: &mut Template) -> Result<
         return Ok(());
     };
     template.http_throttle = api.default_route_settings.as_ref().and_then(RouteSettings::throttle);
+    for (key, settings) in api.route_settings {
+        // API Gateway fails the deployment: "Unable to find Route by key".
+        if !template.routes.iter().any(|route| route.key() == key) {
+            return Err(TemplateError::invalid(
+                &id,
+                format!("RouteSettings are for {key}, which is no route"),
+            ));
+        }
+        template
+            .http_route_throttles
+            .extend(settings.throttle().map(|throttle| (key, throttle)));
+    }
     template.cors = api.cors_configuration.map(|cors| Cors {
         origins: cors.allow_origins,
         headers: cors.allow_headers,
@@ -229,7 +244,11 @@ pub(super) fn read_websocket(reader: &Reader<'_>, template: &mut Template) -> Re
     let selector = selector.filter(|field| !field.is_empty() && !field.contains(['.', '$', ' ']));
     let selector = selector.ok_or_else(|| TemplateError::invalid(&id, "routes are selected by $request.body.FIELD"))?;
     selector.clone_into(&mut template.websocket_selector);
-    if let Some((_, stage)) = only(reader.resources::<StageProperties>("AWS::ApiGatewayV2::Stage")?)? {
+    if let Some((id, stage)) = only(reader.resources::<StageProperties>("AWS::ApiGatewayV2::Stage")?)? {
+        if stage.route_settings.is_some() {
+            let message = "the stand-in knows RouteSettings of the HTTP API only";
+            return Err(TemplateError::invalid(&id, message));
+        }
         template.websocket_stage = stage.stage_name;
         template.websocket_throttle = stage.default_route_settings.as_ref().and_then(RouteSettings::throttle);
     }

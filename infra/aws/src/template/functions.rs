@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::permissions;
 use super::resolver::value_text;
 use super::{
     Function, HttpRoute, Properties, QueueSource, Reader, Schedule, SecretLookup, Template, TemplateError, decode,
@@ -28,6 +29,7 @@ struct FunctionProperties {
     memory_size: Option<u32>,
     reserved_concurrent_executions: Option<u32>,
     environment: Environment,
+    policies: Vec<Value>,
     events: BTreeMap<String, Event>,
 }
 
@@ -38,6 +40,7 @@ impl Properties for FunctionProperties {
         "MemorySize",
         "ReservedConcurrentExecutions",
         "Environment",
+        "Policies",
         "Events",
     ];
 }
@@ -124,6 +127,7 @@ pub(super) fn read(
                 .unwrap_or(DEFAULT_MEMORY_MB),
             environment: environment(reader, &name, &globals, &properties, secrets)?,
             reserved_concurrency: properties.reserved_concurrent_executions,
+            permissions: permissions::read(&id, &properties.policies)?,
             logical_id: id,
             name,
         });

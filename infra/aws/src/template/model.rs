@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::permissions::Permission;
 use crate::eventbridge::Pattern;
 
 /// Base addresses of the local endpoints, without a trailing slash (`http://127.0.0.1:3000`).
@@ -29,8 +30,10 @@ pub struct Template {
     pub http_authorizer: Option<Authorizer>,
     /// Cross-origin rules of the HTTP API.
     pub cors: Option<Cors>,
-    /// Throttling of each route of the HTTP API.
+    /// Throttling of each route of the HTTP API that has none of its own.
     pub http_throttle: Option<Throttle>,
+    /// Throttling of single routes of the HTTP API, by their keys such as `POST /items`.
+    pub http_route_throttles: BTreeMap<String, Throttle>,
     /// Routes of the WebSocket API.
     pub websocket_routes: Vec<WebSocketRoute>,
     /// The WebSocket API's authorizer, used by the routes that ask for one.
@@ -74,6 +77,8 @@ pub struct Function {
     pub environment: BTreeMap<String, String>,
     /// At most this many invocations at a time; more are throttled.
     pub reserved_concurrency: Option<u32>,
+    /// What it may do with tables.
+    pub permissions: Vec<Permission>,
 }
 
 /// A route of the HTTP API.
@@ -87,6 +92,17 @@ pub struct HttpRoute {
     pub function: String,
     /// Whether the authorizer is asked first.
     pub authorized: bool,
+}
+
+impl HttpRoute {
+    /// What API Gateway calls it, such as `POST /items`; `$default` has no method.
+    #[must_use]
+    pub fn key(&self) -> String {
+        if self.path == "$default" {
+            return self.path.clone();
+        }
+        format!("{} {}", self.method, self.path)
+    }
 }
 
 /// A route of the WebSocket API.

@@ -6,7 +6,9 @@ use serde_json::{Map, Value};
 use yaml_serde::{Mapping, Value as Yaml};
 
 use super::{Addresses, TemplateError};
-use crate::account::{ACCOUNT, DEFAULT_BUS, REGION, bus_name, function_arn, log_group_arn, queue_arn, rule_arn};
+use crate::account::{
+    ACCOUNT, DEFAULT_BUS, REGION, bus_name, function_arn, log_group_arn, queue_arn, rule_arn, table_arn,
+};
 
 /// Intrinsics nested deeper than this are a loop of references, or a joke.
 const MAX_DEPTH: usize = 32;
@@ -306,7 +308,7 @@ impl<'a> Resolver<'a> {
             ("AWS::Serverless::Function", "Arn") => Ok(function_arn(&name)),
             ("AWS::SQS::Queue", "Arn") => Ok(queue_arn(&name)),
             ("AWS::SQS::Queue", "QueueName") => Ok(name),
-            ("AWS::DynamoDB::Table", "Arn") => Ok(format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}")),
+            ("AWS::DynamoDB::Table", "Arn") => Ok(table_arn(&name)),
             ("AWS::S3::Bucket", "Arn") => Ok(format!("arn:aws:s3:::{name}")),
             ("AWS::Events::EventBus", "Arn") => Ok(format!("arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{name}")),
             ("AWS::Events::EventBus", "Name") => Ok(name),

@@ -352,3 +352,29 @@ fn a_rule_that_would_do_something_else_here_is_refused() {
         );
     }
 }
+
+#[test]
+fn routes_have_settings_of_their_own() {
+    let text = |key: &str| {
+        format!(
+            r"
+Resources:
+  Api:
+    Type: AWS::Serverless::HttpApi
+    Properties:
+      DefaultRouteSettings: {{ ThrottlingBurstLimit: 20, ThrottlingRateLimit: 10 }}
+      RouteSettings: {{ {key}: {{ ThrottlingBurstLimit: 2, ThrottlingRateLimit: 1 }} }}
+  Plain:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: target/lambda/plain/
+      Events: {{ Send: {{ Type: HttpApi, Properties: {{ ApiId: !Ref Api, Method: post, Path: /items }} }} }}
+"
+        )
+    };
+    let template = parse(&text("POST /items")).unwrap();
+    let throttle = super::Throttle { rate: 1.0, burst: 2.0 };
+    assert_eq!(template.http_route_throttles["POST /items"], throttle);
+    let error = parse(&text("GET /items")).unwrap_err().to_string();
+    assert!(error.contains("GET /items, which is no route"), "{error}");
+}

@@ -261,6 +261,27 @@ async fn a_burst_is_throttled() {
 }
 
 #[tokio::test]
+async fn a_route_of_its_own_settings_is_throttled_by_those() {
+    let strict = Throttle {
+        rate: 0.001,
+        burst: 1.0,
+    };
+    let throttled = Template {
+        http_route_throttles: [("GET /open".to_owned(), strict)].into(),
+        ..template()
+    };
+    let api = serve(throttled, ok).await;
+    assert_eq!(outcome(api.get("/open")).await.0, 201);
+    assert_eq!(outcome(api.get("/open")).await.0, 429);
+    for _ in 0..5 {
+        assert_eq!(
+            outcome(api.get("/items/a").header("authorization", "good")).await.0,
+            201
+        );
+    }
+}
+
+#[tokio::test]
 async fn origins_are_the_gateways_matter() {
     let api = serve(template(), |_| {
         Reply::Answer(json!({ "statusCode": 200, "headers": { "access-control-allow-origin": "http://mine" } }))

@@ -12,13 +12,14 @@ fn event() -> Value {
             "severity": "High",
             "value": 42.5,
             "count": 300,
+            "whole": 300.0,
             "big": 9_007_199_254_740_993_i64,
             "late": true,
             "nothing": null,
             "tags": ["x", ["deep"]],
             "none": [],
             "entity": { "code": "ORD" },
-            "rows": [{ "key": "k1", "state": "open" }, { "key": "k2", "state": "done" }],
+            "rows": [{ "key": "k1", "state": "open", "lines": [{ "n": 1 }, { "n": 2 }] }, { "key": "k2", "state": "done", "note": "x" }],
         },
     })
 }
@@ -42,7 +43,9 @@ fn each_operator_on_a_field_of_the_detail() {
         ("severity", json!([null]), false),
         ("missing", json!([null]), false),
         ("count", json!([300]), true),
-        ("count", json!([300.0]), true),
+        ("whole", json!([300]), false),
+        ("whole", json!([{ "numeric": ["=", 300] }]), true),
+        ("count", json!([{ "numeric": ["=", 300.0] }]), true),
         ("count", json!(["300"]), false),
         ("big", json!([9_007_199_254_740_993_i64]), true),
         ("big", json!([9_007_199_254_740_992_i64]), false),
@@ -60,6 +63,7 @@ fn each_operator_on_a_field_of_the_detail() {
         ("missing", json!([{ "exists": false }]), true),
         ("none", json!([{ "exists": false }]), true),
         ("value", json!([{ "numeric": [">", 42] }]), true),
+        ("big", json!([{ "numeric": [">", 42] }]), false),
         ("value", json!([{ "numeric": [">", 42.5] }]), false),
         ("value", json!([{ "numeric": [">=", 42.5] }]), true),
         ("value", json!([{ "numeric": ["=", 42.5] }]), true),
@@ -90,6 +94,40 @@ fn each_operator_on_a_field_of_the_detail() {
         ("none", json!({ "code": [{ "exists": false }] }), true),
         ("rows", json!({ "key": ["k1"], "state": ["open"] }), true),
         ("rows", json!({ "key": ["k1"], "state": ["done"] }), false),
+        (
+            "rows",
+            json!({ "key": ["k1"], "state": [{ "anything-but": "done" }] }),
+            true,
+        ),
+        ("rows", json!({ "lines": { "n": [2] }, "key": ["k1"] }), true),
+        ("rows", json!({ "lines": { "n": [2] }, "key": ["k2"] }), false),
+        ("rows", json!({ "note": [{ "exists": true }], "key": ["k2"] }), true),
+        ("rows", json!({ "note": [{ "exists": true }], "key": ["k1"] }), false),
+        ("rows", json!({ "note": [{ "exists": false }] }), false),
+        ("rows", json!({ "note": [{ "exists": false }], "key": ["k1"] }), false),
+        ("rows", json!({ "other": [{ "exists": false }], "key": ["k2"] }), true),
+        ("rows", json!({ "lines": { "m": [{ "exists": false }] } }), true),
+        ("rows", json!({ "lines": { "n": [{ "exists": false }] } }), false),
+        (
+            "rows",
+            json!({ "$or": [{ "key": ["k1"] }, { "key": ["k3"] }], "state": ["open"] }),
+            true,
+        ),
+        (
+            "rows",
+            json!({ "$or": [{ "key": ["k2"] }, { "key": ["k3"] }], "state": ["open"] }),
+            false,
+        ),
+        (
+            "entity",
+            json!({ "$or": [{ "code": ["LGA"] }, { "size": [{ "exists": false }] }] }),
+            true,
+        ),
+        (
+            "entity",
+            json!({ "$or": [{ "code": ["LGA"] }, { "size": [1] }] }),
+            false,
+        ),
     ];
     for (field, expected_values, expected) in cases {
         let pattern = json!({ "detail": { field: expected_values } });
@@ -112,9 +150,33 @@ fn every_field_has_to_match_and_one_of_its_values() {
             json!({ "source": source, "detail": { "severity": ["High"], "late": [false] } }),
             false,
         ),
+        (
+            json!({ "$or": [{ "source": ["other"] }, { "detail": { "late": [true] } }] }),
+            true,
+        ),
+        (
+            json!({ "source": source, "$or": [{ "region": ["x"] }, { "account": ["0"], "$or": [{ "id": ["2"] }, { "id": ["1"] }] }] }),
+            true,
+        ),
+        (
+            json!({ "source": ["other"], "$or": [{ "region": ["us-east-1"] }, { "id": ["1"] }] }),
+            false,
+        ),
     ] {
         assert_eq!(matches(pattern.clone()), expected, "{pattern}");
     }
+}
+
+/// So many `$or`, each in a field of its own, of so many alternatives each.
+fn combinations(fields: usize, alternatives: usize) -> Value {
+    let list = vec![json!({ "a": [1] }); alternatives];
+    let fields = (0..fields).map(|field| (format!("f{field}"), json!({ "$or": list })));
+    Value::Object(fields.collect())
+}
+
+#[test]
+fn as_many_combinations_as_eventbridge_takes_are_taken() {
+    Pattern::parse(&json!({ "detail": combinations(3, 10) })).unwrap();
 }
 
 #[test]
@@ -137,7 +199,32 @@ fn what_is_not_understood_is_refused_and_named() {
         ),
         (json!({ "source": [{ "wildcard": "a*" }] }), "the operator wildcard"),
         (json!({ "source": [{ "cidr": "10.0.0.0/24" }] }), "the operator cidr"),
-        (json!({ "detail": { "$or": [{ "a": [1] }] } }), "field detail.$or"),
+        (
+            json!({ "detail": { "$or": [{ "a": [1] }] } }),
+            "field detail.$or: it needs a list of two",
+        ),
+        (
+            json!({ "detail": { "$or": { "a": [1] } } }),
+            "field detail.$or: it needs a list of two",
+        ),
+        (
+            json!({ "detail": { "$or": [{ "a": [1] }, 1] } }),
+            "field detail.$or: it needs objects",
+        ),
+        (
+            json!({ "detail": { "$or": [{ "a": [1] }, {}] } }),
+            "field detail: it has no fields",
+        ),
+        (
+            json!({ "detail": { "$or": [{ "numeric": [1] }, { "prefix": ["a"] }] } }),
+            "may not be named numeric",
+        ),
+        (
+            json!({ "$or": [{ "a": [1] }, { "source": ["x"] }] }),
+            "field a: no event has it",
+        ),
+        (json!({ "detail": { "a": [1.5] } }), "letter by letter"),
+        (json!({ "detail": combinations(4, 6) }), "1296 combinations"),
         (json!({ "source": [{ "prefix": 1 }] }), "prefix needs a text"),
         (json!({ "source": [{ "prefix": "" }] }), "prefix needs a text"),
         (

@@ -5,19 +5,21 @@ use std::collections::BTreeMap;
 use catalog::Level;
 use identity::Permission;
 use jiff::Timestamp;
-use route::{Access, Answer, Method, Parameter, Route};
+use route::{Access, Answer, Form, Method, Parameter, Route};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 const CODE: Parameter = Parameter::path("code", "Code of the KPI.");
 
-const PERIOD: Parameter =
-    Parameter::query("period", "`minute`, `hour` or `day`; a day is the client's own.").required();
+const PERIOD: Parameter = Parameter::query("period", "Length of the buckets; a day is the client's own.")
+    .of(Form::OneOf(&["minute", "hour", "day"]))
+    .required();
 
 const FILTER: Parameter = Parameter::query(
-    "filter[DIMENSION]",
+    "filter",
     r"Values of a dimension that count, separated by commas: `filter[origin]=ORD,LAX`. A value's own comma is written `\,`.",
-);
+)
+.of(Form::ByKey);
 
 /// All routes of this area.
 pub static ROUTES: [&Route; 2] = [&READ_VALUE, &READ_SERIES];
@@ -33,7 +35,7 @@ pub static READ_VALUE: Route = Route {
     parameters: &[
         CODE,
         PERIOD,
-        Parameter::query("at", "An instant inside the bucket; now when absent."),
+        Parameter::query("at", "An instant inside the bucket; now when absent.").of(Form::Time),
         FILTER,
     ],
     request: None,
@@ -51,8 +53,12 @@ pub static READ_SERIES: Route = Route {
     parameters: &[
         CODE,
         PERIOD,
-        Parameter::query("from", "RFC 3339; widened to whole buckets.").required(),
-        Parameter::query("to", "RFC 3339, outside the range; widened to whole buckets.").required(),
+        Parameter::query("from", "RFC 3339; widened to whole buckets.")
+            .of(Form::Time)
+            .required(),
+        Parameter::query("to", "RFC 3339, outside the range; widened to whole buckets.")
+            .of(Form::Time)
+            .required(),
         Parameter::query("by", "Dimensions to split by, separated by commas."),
         FILTER,
     ],

@@ -10,6 +10,7 @@ pub mod feature;
 pub mod keys;
 pub mod licence;
 pub mod password;
+pub mod refused;
 pub mod role;
 
 pub use caller::{Caller, Denied};
@@ -18,4 +19,5 @@ pub use email::{Email, InvalidEmail};
 pub use feature::{Feature, Features};
 pub use keys::{KeyError, KeyPair, SigningKey, TokenError, VerifyingKey, generate_key_pair};
 pub use password::{PasswordError, hash_password, spend_verification, verify_password};
+pub use refused::Refused;
 pub use role::{Permission, Role};

@@ -7,7 +7,7 @@ mod body;
 mod parameter;
 
 pub use body::{Answer, Body};
-pub use parameter::{Parameter, Place};
+pub use parameter::{Form, Parameter, Place};
 
 use identity::{Feature, Permission};
 
@@ -45,6 +45,8 @@ pub enum Method {
     Post,
     /// Replaces.
     Put,
+    /// Removes.
+    Delete,
 }
 
 /// Who may use a route.
@@ -72,6 +74,7 @@ impl Method {
             Self::Get => "GET",
             Self::Post => "POST",
             Self::Put => "PUT",
+            Self::Delete => "DELETE",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The routes of entities: create, replace, read, list.
 
 use anyhow::Context as _;
-use api::catalog::{Entities, Entity};
+use api::catalog::{Entities, Entity, Written};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -10,7 +10,7 @@ use catalog::EntityDefinition;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
 use platform::versions::{etag, expected_version};
-use records::definitions::{self, Written};
+use records::definitions;
 
 use crate::refusals::{invalid, version};
 use crate::{Context, same_code};
@@ -23,7 +23,7 @@ const MAX_TRIES: usize = 3;
 pub(crate) async fn create(
     State(context): State<Context>,
     Authorized(caller): Authorized,
-    Body(definition): Body<EntityDefinition>,
+    Body(Written(definition)): Body<Written<EntityDefinition>>,
 ) -> Result<Response, Problem> {
     let code = definition.code.clone();
     let entity = definition
@@ -82,7 +82,7 @@ pub(crate) async fn replace(
     Authorized(caller): Authorized,
     Path(code): Path<String>,
     headers: HeaderMap,
-    Body(definition): Body<EntityDefinition>,
+    Body(Written(definition)): Body<Written<EntityDefinition>>,
 ) -> Result<Response, Problem> {
     same_code(&code, &definition.code)?;
     let expected = expected_version(&headers)?;
@@ -99,7 +99,7 @@ pub(crate) async fn replace(
             .await
             .context("replace entity")?;
         // What changed is where it is, or what is kept of its groupings, which is nothing to who replaces it.
-        if written != Written::Stale(old.version) || tries == MAX_TRIES {
+        if written != definitions::Written::Stale(old.version) || tries == MAX_TRIES {
             break (entity, written);
         }
         tries += 1;

@@ -53,7 +53,8 @@ pub(crate) async fn list(
         }
     };
     let all = placed.place.layout.groupings().map(|(id, grouping)| Grouping {
-        definition: grouping.clone(),
+        dimensions: grouping.dimensions.clone(),
+        finest: grouping.finest,
         state: state(id),
     });
     Ok(Json(Groupings {

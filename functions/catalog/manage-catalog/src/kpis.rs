@@ -1,7 +1,7 @@
 //! The routes of KPIs: create, replace, read, list.
 
 use anyhow::Context as _;
-use api::catalog::{Kpi, Kpis};
+use api::catalog::{Kpi, Kpis, Written};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -20,7 +20,7 @@ const WHAT: &str = "KPI";
 pub(crate) async fn create(
     State(context): State<Context>,
     Authorized(caller): Authorized,
-    Body(definition): Body<KpiDefinition>,
+    Body(Written(definition)): Body<Written<KpiDefinition>>,
 ) -> Result<Response, Problem> {
     let code = definition.code.clone();
     let written = definitions::create_kpi(&context.database, caller.client, &definition)
@@ -80,7 +80,7 @@ pub(crate) async fn replace(
     Authorized(caller): Authorized,
     Path(code): Path<String>,
     headers: HeaderMap,
-    Body(definition): Body<KpiDefinition>,
+    Body(Written(definition)): Body<Written<KpiDefinition>>,
 ) -> Result<Response, Problem> {
     same_code(&code, &definition.code)?;
     let expected = expected_version(&headers)?;

@@ -81,7 +81,11 @@ async fn read(State(context): State<Context>) -> (StatusCode, Json<operate::Heal
     (
         status,
         Json(operate::Health {
-            status: if ok { "ok" } else { "failing" }.to_owned(),
+            status: if ok {
+                operate::HealthStatus::Ok
+            } else {
+                operate::HealthStatus::Failing
+            },
             checks,
         }),
     )

@@ -15,6 +15,7 @@ mod bus;
 mod catalog;
 mod cells;
 mod conformance;
+mod contract;
 mod documents;
 mod facts;
 mod flights;

@@ -244,36 +244,34 @@ pub struct Grouping {
     /// The finest rollup that is kept.
     pub finest: Level,
     /// What is kept of it.
-    #[serde(flatten)]
     pub state: GroupingState,
+    /// Of one that is being filled: how many of the facts that were there are done; 0 while they are counted, and less than 100 until it answers questions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 100)]
+    pub percent: Option<i64>,
+    /// When it began to be filled, or was stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub since: Option<Timestamp>,
+    /// Of one that was stopped: groups that a day had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub groups: Option<i64>,
+    /// Of one that was stopped: groups that a day may have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub most: Option<i64>,
+    /// Of one that was stopped: why, where that is not the number of its groups, and what to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// What is kept of a grouping.
-#[derive(Serialize, ToSchema)]
-#[serde(tag = "state", rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum GroupingState {
     /// It answers questions.
     Kept,
     /// It is being filled from the facts that were there before it.
-    Filling {
-        /// How many of the facts that were there are done; 0 while they are counted, and less than 100 until it answers questions.
-        #[schema(minimum = 0, maximum = 100)]
-        percent: i64,
-        /// When it began.
-        #[schema(value_type = String, format = DateTime)]
-        since: Timestamp,
-    },
+    Filling,
     /// It is kept no longer.
-    Stopped {
-        /// Groups that a day had.
-        groups: i64,
-        /// Groups that a day may have.
-        most: i64,
-        /// Why, where that is not the number of its groups, and what to do.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        reason: Option<String>,
-        /// When it was stopped.
-        #[schema(value_type = String, format = DateTime)]
-        since: Timestamp,
-    },
+    Stopped,
 }

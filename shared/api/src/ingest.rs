@@ -37,10 +37,10 @@ pub static ACCEPT_EVENTS: Route = Route {
     parameters: &[
         Parameter::path("entity", "Code of the entity."),
         Parameter::header("Content-Encoding", "How the body is packed.").of(Form::OneOf(&["gzip", "identity"])),
-        Parameter::header(
-            "Idempotency-Key",
-            "The same key and body have their effect once, however often they are sent. With another body the events become dead letters that say so.",
-        ),
+        Parameter {
+            description: "The same key and body have their effect once, however often they are sent. With another body the events become dead letters that say so.",
+            ..Parameter::IDEMPOTENCY_KEY
+        },
     ],
     request: Some(Body::of::<Events>().or_lines()),
     answer: Answer::accepted::<Accepted>(),

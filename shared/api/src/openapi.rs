@@ -9,7 +9,7 @@ use utoipa::openapi::path::{
 };
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::response::{ResponseBuilder, ResponsesBuilder};
-use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::server::ServerBuilder;
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required, Schema};
@@ -31,9 +31,10 @@ pub fn document(routes: &[&Route]) -> OpenApi {
         for body in route.request.iter().chain(&route.answer.body) {
             let mut parts = Vec::new();
             (body.parts)(&mut parts);
+            let parts = parts.into_iter().map(|(name, schema)| (name, closed(schema)));
             components = components
                 .schemas_from_iter(parts)
-                .schema((body.name)(), (body.schema)());
+                .schema((body.name)(), closed((body.schema)()));
         }
         let item = PathItemBuilder::new().operation(method(route.method), operation(route).build());
         paths = paths.path(route.path, item.build());
@@ -63,6 +64,23 @@ pub fn document(routes: &[&Route]) -> OpenApi {
         .security(Some([token()]))
         .components(Some(components.build()))
         .build()
+}
+
+/// The schema, and if it is one of some objects of a single field, which is how a variant with its content is written, each of them has no other field: with two of
+/// them it would be no variant.
+fn closed(schema: RefOr<Schema>) -> RefOr<Schema> {
+    let RefOr::T(Schema::OneOf(mut one_of)) = schema else {
+        return schema;
+    };
+    for item in &mut one_of.items {
+        if let RefOr::T(Schema::Object(object)) = item
+            && object.properties.len() == 1
+            && object.required.len() == 1
+        {
+            object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+        }
+    }
+    RefOr::T(Schema::OneOf(one_of))
 }
 
 fn token() -> SecurityRequirement {
@@ -193,7 +211,7 @@ fn responses(route: &Route) -> ResponsesBuilder {
     };
     responses.response(
         "default",
-        refused("The request was refused; the body says why and what would be right. What API Gateway refuses itself, such as too many requests at once, has its own form.").build(),
+        problem("The request was refused; the body says why and what would be right. What API Gateway refuses itself, such as too many requests at once, has its own form.").build(),
     )
 }
 
@@ -222,8 +240,7 @@ fn gateway_refusal() -> RefOr<Schema> {
         .description(Some("The status in words."));
     let refusal = ObjectBuilder::new()
         .description(Some("A refusal of API Gateway itself."))
-        .property("message", message)
-        .required("message");
+        .property("message", message);
     RefOr::T(Schema::Object(refusal.build()))
 }
 

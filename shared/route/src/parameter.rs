@@ -45,15 +45,24 @@ pub enum Form {
     ByKey,
 }
 
+/// What a sender may call a request.
+const KEY: Form = Form::Like("^[!-~]{1,256}$");
+
 impl Parameter {
     /// Names the version that is replaced, so that nobody overwrites a change unseen.
-    pub const IF_MATCH: Self = Self::header("If-Match", "The `ETag` of the version that is replaced.").required();
+    pub const IF_MATCH: Self = Self::header(
+        "If-Match",
+        "The `ETag` of the version that is replaced; `*` for whichever is there.",
+    )
+    .of(Form::Like(r#"^(\*|(W/)?"[0-9]{1,9}(\.[0-9a-z]{1,64})?")$"#))
+    .required();
 
     /// Lets a request be sent again.
     pub const IDEMPOTENCY_KEY: Self = Self::header(
         "Idempotency-Key",
         "A repeated request with the same key has its effect once.",
-    );
+    )
+    .of(KEY);
 
     /// A part of the path.
     #[must_use]

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use catalog::EntityDefinition;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
-use platform::versions::{etag, expected_version};
+use platform::versions::{changed_meanwhile, etag, expected_version};
 use records::definitions;
 
 use crate::refusals::{invalid, version};
@@ -84,13 +84,17 @@ pub(crate) async fn replace(
     headers: HeaderMap,
     Body(Written(definition)): Body<Written<EntityDefinition>>,
 ) -> Result<Response, Problem> {
-    same_code(&code, &definition.code)?;
     let expected = expected_version(&headers)?;
+    same_code(&code, &definition.code)?;
     let mut tries = 1;
     let (entity, written) = loop {
         let known = context.definitions(caller.client).await?;
         let old = known.placed.get(&code).cloned();
         let old = old.ok_or_else(|| Problem::not_found(WHAT, &code))?;
+        // Who replaces another version than he knows is told that first: what is wrong with his definition may be what others have changed.
+        if expected.is_some_and(|expected| expected != old.version) {
+            return Err(changed_meanwhile(WHAT, &code, old.version));
+        }
         let mut catalog = known.catalog.clone();
         let entity = catalog
             .replace_entity(definition.clone())

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use catalog::KpiDefinition;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
-use platform::versions::{etag, expected_version};
+use platform::versions::{changed_meanwhile, etag, expected_version};
 use records::definitions;
 
 use crate::refusals::{invalid, version};
@@ -82,13 +82,14 @@ pub(crate) async fn replace(
     headers: HeaderMap,
     Body(Written(definition)): Body<Written<KpiDefinition>>,
 ) -> Result<Response, Problem> {
-    same_code(&code, &definition.code)?;
     let expected = expected_version(&headers)?;
+    same_code(&code, &definition.code)?;
     let known = context.definitions(caller.client).await?;
-    known
-        .catalog
-        .kpi(&code)
-        .ok_or_else(|| Problem::not_found(WHAT, &code))?;
+    let old = known.kpi_versions.get(&code).copied();
+    let old = old.ok_or_else(|| Problem::not_found(WHAT, &code))?;
+    if expected.is_some_and(|expected| expected != old) {
+        return Err(changed_meanwhile(WHAT, &code, old));
+    }
     let kpi = definition
         .validate(&known.catalog)
         .map_err(|problems| invalid(WHAT, &code, problems))?;

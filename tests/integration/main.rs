@@ -16,6 +16,7 @@ mod bus;
 mod catalog;
 mod cells;
 mod conformance;
+mod contract;
 mod documents;
 mod facts;
 mod flights;

@@ -177,13 +177,18 @@ pub enum WhatIfQuestion {
     #[schema(value_type = String, format = Date)]
     StartOn(Date),
     /// A task that begins no earlier than a day.
-    BeginTask {
-        /// The key of the task.
-        task: String,
-        /// The day.
-        #[schema(value_type = String, format = Date)]
-        on: Date,
-    },
+    BeginTask(TaskBegin),
+}
+
+/// A task that begins no earlier than a day.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TaskBegin {
+    /// The key of the task.
+    pub task: String,
+    /// The day.
+    #[schema(value_type = String, format = Date)]
+    pub on: Date,
 }
 
 /// Who does the work of a proposal, and when.

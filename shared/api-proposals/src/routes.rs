@@ -2,7 +2,7 @@
 
 use identity::Permission;
 use proposal::{Questionnaire, Quote, RequiredObjects, Terms};
-use route::{Access, Answer, Body, Method, Parameter, Route};
+use route::{Access, Answer, Body, Form, Method, Parameter, Route};
 use schedule::Team;
 
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     Proposals, Refusal, Revision, RevisionRequest, Revisions, ScheduleRequest, StepAnswers,
 };
 
-const ID: Parameter = Parameter::path("id", "The proposal.");
+const ID: Parameter = Parameter::path("id", "The proposal.").of(Form::Uuid);
 
 /// All routes of this crate.
 pub static ROUTES: [&Route; 20] = [
@@ -84,8 +84,8 @@ pub static LIST_PROPOSALS: Route = Route {
     operation: "listProposals",
     summary: "Proposals, newest first.",
     parameters: &[
-        Parameter::query("before", "`next_before` of the previous page."),
-        Parameter::query("limit", "The most proposals of a page, up to 200."),
+        Parameter::query("before", "`next_before` of the previous page.").of(Form::Uuid),
+        Parameter::query("limit", "The most proposals of a page.").of(Form::Whole(1, 200)),
     ],
     request: None,
     answer: Answer::ok::<Proposals>(),
@@ -216,7 +216,10 @@ pub static READ_REVISION: Route = Route {
     access: Access::Needs(Permission::ReadProposals),
     operation: "readRevision",
     summary: "A revision as it was issued: answers, terms, quote, and what changed since the one before.",
-    parameters: &[ID, Parameter::path("revision", "Its number.")],
+    parameters: &[
+        ID,
+        Parameter::path("revision", "Its number.").of(Form::Whole(1, 2_147_483_647)),
+    ],
     request: None,
     answer: Answer::ok::<Revision>(),
 };
@@ -257,7 +260,8 @@ pub static READ_DOCUMENTS: Route = Route {
     summary: "Links to an issued revision's PDF, Word file and pictures of its pages. They are made within seconds of its issue.",
     parameters: &[
         ID,
-        Parameter::query("revision", "Its number; the latest that was issued when absent."),
+        Parameter::query("revision", "Its number; the latest that was issued when absent.")
+            .of(Form::Whole(1, 2_147_483_647)),
     ],
     request: None,
     answer: Answer::ok::<Documents>(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use catalog::Level;
 use identity::Permission;
 use jiff::Timestamp;
-use route::{Access, Answer, Method, Parameter, Route};
+use route::{Access, Answer, Form, Method, Parameter, Route};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -15,19 +15,22 @@ const CODE: Parameter = Parameter::path("code", "Code of the KPI.");
 
 const PERIOD: Parameter = Parameter::query(
     "period",
-    "`minute`, `hour` or `day`; hours and days are those of the client's time zone.",
+    "Length of the buckets; hours and days are those of the client's time zone.",
 )
+.of(Form::OneOf(&["minute", "hour", "day"]))
 .required();
 
 const FILTER: Parameter = Parameter::query(
-    "filter[DIMENSION]",
+    "filter",
     r"Values of a dimension that count, separated by commas: `filter[origin]=ORD,LAX`. A value's own comma is written `\,` and its own backslash `\\`; an empty value, as in `filter[origin]=` or `filter[origin]=ORD,`, asks for facts without one.",
-);
+)
+.of(Form::ByKey);
 
 const NUMBERS: Parameter = Parameter::query(
     "numbers",
-    "`shortest`, which it is when absent, or `text`: every value as a text with all its digits.",
-);
+    "How values are written: `shortest`, which it is when absent, or `text`: every value as a text with all its digits.",
+)
+.of(Form::OneOf(&["shortest", "text"]));
 
 /// All routes of this area.
 pub static ROUTES: [&Route; 2] = [&READ_VALUE, &READ_SERIES];
@@ -43,7 +46,7 @@ pub static READ_VALUE: Route = Route {
     parameters: &[
         CODE,
         PERIOD,
-        Parameter::query("at", "An instant inside the bucket; now when absent."),
+        Parameter::query("at", "An instant inside the bucket; now when absent.").of(Form::Time),
         FILTER,
         NUMBERS,
     ],
@@ -62,13 +65,18 @@ pub static READ_SERIES: Route = Route {
     parameters: &[
         CODE,
         PERIOD,
-        Parameter::query("from", "RFC 3339; widened to whole buckets.").required(),
-        Parameter::query("to", "RFC 3339, outside the range; widened to whole buckets.").required(),
+        Parameter::query("from", "RFC 3339; widened to whole buckets.")
+            .of(Form::Time)
+            .required(),
+        Parameter::query("to", "RFC 3339, outside the range; widened to whole buckets.")
+            .of(Form::Time)
+            .required(),
         Parameter::query("by", "Dimensions to split by, separated by commas."),
         Parameter::query(
             "gaps",
             "`fill`: a point for every bucket that has begun, also for those in which no fact counts, in each group that the range has. Without it they are left out.",
-        ),
+        )
+        .of(Form::OneOf(&["fill"])),
         FILTER,
         NUMBERS,
     ],

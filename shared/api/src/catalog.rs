@@ -1,11 +1,18 @@
 //! The catalogue: definitions of entities and KPIs with what is known of them.
 
-use catalog::{EntityDefinition, GroupingDefinition, KpiDefinition};
+mod written;
+
+use std::borrow::Cow;
+
+use catalog::{EntityDefinition, KpiDefinition, Level};
 use identity::Permission;
 use jiff::Timestamp;
 use route::{Access, Answer, Body, Method, Parameter, Route};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+pub use written::Written;
 
 const CODE: Parameter = Parameter::path("code", "Code of the definition.");
 
@@ -32,7 +39,7 @@ pub static CREATE_ENTITY: Route = Route {
     operation: "createEntity",
     summary: "Defines an entity.",
     parameters: &[],
-    request: Some(Body::of::<EntityDefinition>()),
+    request: Some(Body::of::<Written<EntityDefinition>>()),
     answer: Answer::created::<Entity>(),
 };
 
@@ -71,7 +78,7 @@ pub static REPLACE_ENTITY: Route = Route {
     operation: "replaceEntity",
     summary: "Replaces an entity's definition, by additions only: attributes and groupings.",
     parameters: &[CODE, Parameter::IF_MATCH],
-    request: Some(Body::of::<EntityDefinition>()),
+    request: Some(Body::of::<Written<EntityDefinition>>()),
     answer: Answer::ok::<Entity>(),
 };
 
@@ -110,7 +117,7 @@ pub static CREATE_KPI: Route = Route {
     operation: "createKpi",
     summary: "Defines a KPI.",
     parameters: &[],
-    request: Some(Body::of::<KpiDefinition>()),
+    request: Some(Body::of::<Written<KpiDefinition>>()),
     answer: Answer::created::<Kpi>(),
 };
 
@@ -149,12 +156,12 @@ pub static REPLACE_KPI: Route = Route {
     operation: "replaceKpi",
     summary: "Replaces a KPI's definition.",
     parameters: &[CODE, Parameter::IF_MATCH],
-    request: Some(Body::of::<KpiDefinition>()),
+    request: Some(Body::of::<Written<KpiDefinition>>()),
     answer: Answer::ok::<Kpi>(),
 };
 
 /// An entity with what is known of it.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
 pub struct Entity {
     /// Its definition.
     #[serde(flatten)]
@@ -164,7 +171,7 @@ pub struct Entity {
 }
 
 /// A KPI with what is known of it.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
 pub struct Kpi {
     /// Its definition.
     #[serde(flatten)]
@@ -191,6 +198,41 @@ pub struct Hint {
     pub span: Option<[usize; 2]>,
 }
 
+/// What is said of the version of a definition that is read.
+const VERSION: &str = "Version, which is also the `ETag`.";
+
+impl ToSchema for Entity {
+    fn name() -> Cow<'static, str> {
+        "Entity".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        EntityDefinition::schemas(schemas);
+    }
+}
+
+impl PartialSchema for Entity {
+    fn schema() -> RefOr<Schema> {
+        written::with_version::<EntityDefinition>(VERSION, true)
+    }
+}
+
+impl ToSchema for Kpi {
+    fn name() -> Cow<'static, str> {
+        "Kpi".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        KpiDefinition::schemas(schemas);
+    }
+}
+
+impl PartialSchema for Kpi {
+    fn schema() -> RefOr<Schema> {
+        written::with_version::<KpiDefinition>(VERSION, true)
+    }
+}
+
 /// `GET /v1/entities`.
 #[derive(Serialize, ToSchema)]
 pub struct Entities {
@@ -215,40 +257,39 @@ pub struct Groupings {
 /// A grouping and what is kept of it.
 #[derive(Serialize, ToSchema)]
 pub struct Grouping {
-    /// The grouping.
-    #[serde(flatten)]
-    pub definition: GroupingDefinition,
+    /// The names of its dimensions.
+    pub dimensions: Vec<String>,
+    /// The finest rollup that is kept.
+    pub finest: Level,
     /// What is kept of it.
-    #[serde(flatten)]
     pub state: GroupingState,
+    /// Of one that is being filled: how many of the facts that were there are done; 0 while they are counted, and less than 100 until it answers questions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 100)]
+    pub percent: Option<i64>,
+    /// When it began to be filled, or was stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub since: Option<Timestamp>,
+    /// Of one that was stopped: groups that a day had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub groups: Option<i64>,
+    /// Of one that was stopped: groups that a day may have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub most: Option<i64>,
+    /// Of one that was stopped: why, where that is not the number of its groups, and what to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// What is kept of a grouping.
-#[derive(Serialize, ToSchema)]
-#[serde(tag = "state", rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum GroupingState {
     /// It answers questions.
     Kept,
     /// It is being filled from the facts that were there before it.
-    Filling {
-        /// How many of the facts that were there are done; 0 while they are counted, and less than 100 until it answers questions.
-        #[schema(minimum = 0, maximum = 100)]
-        percent: i64,
-        /// When it began.
-        #[schema(value_type = String, format = DateTime)]
-        since: Timestamp,
-    },
+    Filling,
     /// It is kept no longer.
-    Stopped {
-        /// Groups that a day had.
-        groups: i64,
-        /// Groups that a day may have.
-        most: i64,
-        /// Why, where that is not the number of its groups, and what to do.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        reason: Option<String>,
-        /// When it was stopped.
-        #[schema(value_type = String, format = DateTime)]
-        since: Timestamp,
-    },
+    Stopped,
 }

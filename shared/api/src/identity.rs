@@ -58,8 +58,15 @@ pub struct Tokens {
     pub access_token: String,
     /// For `POST /v1/refresh-token`, once: a second time ends the session.
     pub refresh_token: String,
-    /// Always `Bearer`.
-    pub token_type: String,
+    /// How the access token is sent.
+    pub token_type: TokenType,
     /// Seconds until the access token expires.
     pub expires_in: i64,
+}
+
+/// How an access token is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub enum TokenType {
+    /// `Authorization: Bearer TOKEN`.
+    Bearer,
 }

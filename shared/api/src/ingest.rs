@@ -2,10 +2,13 @@
 
 mod queued;
 
+use std::collections::BTreeMap;
+
 use identity::Permission;
 use jiff::Timestamp;
-use route::{Access, Answer, Body, Method, Parameter, Route};
+use route::{Access, Answer, Body, Form, Method, Parameter, Route};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -36,12 +39,13 @@ pub static ACCEPT_EVENTS: Route = Route {
     summary: "Queues events: a JSON list of objects, or one object a line as application/x-ndjson; packed by gzip where Content-Encoding says so. 429 with Retry-After when the events of this minute are used up.",
     parameters: &[
         Parameter::path("entity", "Code of the entity."),
-        Parameter::header(
-            "Idempotency-Key",
-            "The same key and body have their effect once, however often they are sent. With another body the events become dead letters that say so.",
-        ),
+        Parameter::header("Content-Encoding", "How the body is packed.").of(Form::OneOf(&["gzip", "identity"])),
+        Parameter {
+            description: "The same key and body have their effect once, however often they are sent. With another body the events become dead letters that say so.",
+            ..Parameter::IDEMPOTENCY_KEY
+        },
     ],
-    request: None,
+    request: Some(Body::of::<Events>().or_lines()),
     answer: Answer::accepted::<Accepted>(),
 };
 
@@ -55,8 +59,8 @@ pub static LIST_BATCHES: Route = Route {
     summary: "What became of accepted events and files, the latest first. What is still queued is not here yet.",
     parameters: &[
         Parameter::query("entity", "Only of this entity."),
-        Parameter::query("before", "`next_before` of the page before."),
-        Parameter::query("limit", "Most batches, up to 200."),
+        Parameter::query("before", "`next_before` of the page before.").of(Form::Uuid),
+        Parameter::query("limit", "Most batches, up to 200.").of(Form::Whole(1, 200)),
     ],
     request: None,
     answer: Answer::ok::<Batches>(),
@@ -70,7 +74,7 @@ pub static READ_BATCH: Route = Route {
     access: Access::Needs(Permission::ReadDeadLetters),
     operation: "readBatch",
     summary: "What became of accepted events; 404 while they are queued.",
-    parameters: &[Parameter::path("id", "The batch.")],
+    parameters: &[Parameter::path("id", "The batch.").of(Form::Uuid)],
     request: None,
     answer: Answer::ok::<Batch>(),
 };
@@ -85,8 +89,8 @@ pub static LIST_FILES: Route = Route {
     summary: "What became of dropped files, the latest first; one that is being loaded says how far it is. What waits to be loaded is not here yet.",
     parameters: &[
         Parameter::query("entity", "Only of this entity."),
-        Parameter::query("before", "`next_before` of the page before."),
-        Parameter::query("limit", "Most files, up to 200."),
+        Parameter::query("before", "`next_before` of the page before.").of(Form::Uuid),
+        Parameter::query("limit", "Most files, up to 200.").of(Form::Whole(1, 200)),
     ],
     request: None,
     answer: Answer::ok::<Files>(),
@@ -128,12 +132,13 @@ pub static DELETE_FACTS: Route = Route {
     summary: "Deletes the facts of a range of time with some values of dimensions. Without `confirm` nothing is deleted: the answer counts what would be, with the confirmation that a second request names. That deletes what was counted and nothing that came since; 409 where it is not the same any more.",
     parameters: &[
         Parameter::path("code", "Code of the entity."),
-        Parameter::query("from", "From this instant on."),
-        Parameter::query("to", "Before this instant."),
+        Parameter::query("from", "From this instant on.").of(Form::Time),
+        Parameter::query("to", "Before this instant.").of(Form::Time),
         Parameter::query(
-            "filter[dimension]",
-            "Only facts with these values, separated by commas; empty for facts without one.",
-        ),
+            "filter",
+            "Only facts with these values of a dimension, separated by commas: `filter[origin]=ORD,LAX`; empty for facts without one.",
+        )
+        .of(Form::ByKey),
         Parameter::query("confirm", "The `confirmation` of the answer that counted them."),
     ],
     request: None,
@@ -150,9 +155,9 @@ pub static LIST_DEAD_LETTERS: Route = Route {
     summary: "Events that were refused, newest first.",
     parameters: &[
         Parameter::query("entity", "Only of this entity."),
-        Parameter::query("batch", "Only of this batch."),
-        Parameter::query("before", "`next_before` of the page before."),
-        Parameter::query("limit", "Most letters, up to 200; a page of long ones ends earlier."),
+        Parameter::query("batch", "Only of this batch.").of(Form::Uuid),
+        Parameter::query("before", "`next_before` of the page before.").of(Form::Uuid),
+        Parameter::query("limit", "Most letters, up to 200; a page of long ones ends earlier.").of(Form::Whole(1, 200)),
     ],
     request: None,
     answer: Answer::ok::<DeadLetters>(),
@@ -166,7 +171,7 @@ pub static REPLAY_DEAD_LETTER: Route = Route {
     access: Access::Needs(Permission::ReplayDeadLetters),
     operation: "replayDeadLetter",
     summary: "Sends a refused event through ingestion again; it takes effect once. 409 when the replay was refused again: its own dead letter is replayed then.",
-    parameters: &[Parameter::path("id", "The dead letter.")],
+    parameters: &[Parameter::path("id", "The dead letter.").of(Form::Uuid)],
     request: None,
     answer: Answer::accepted::<Accepted>(),
 };
@@ -196,6 +201,16 @@ pub static READ_USAGE: Route = Route {
     request: None,
     answer: Answer::ok::<Usage>(),
 };
+
+/// Events of an entity. What they have is what its definition says: its time and attributes, by their names.
+#[derive(ToSchema)]
+#[schema(min_items = 1, max_items = 1_000)]
+pub struct Events(pub Vec<Event>);
+
+/// An event: values by the names of an entity's attributes, and its time.
+#[derive(ToSchema)]
+#[schema(example = json!({ "ordered_at": "2026-11-20T10:00:00Z", "amount": 120.5, "region": "north" }))]
+pub struct Event(pub BTreeMap<String, Value>);
 
 /// Which refused events are sent through again.
 #[derive(Deserialize, ToSchema)]
@@ -265,8 +280,8 @@ pub struct File {
     pub key: String,
     /// Entity.
     pub entity: String,
-    /// How far it is: `writing`, `replacing` while it takes the place of the version before, `finished`, or `refused`, the rest of it where rows were accepted;
-    /// `replaced` by a later version, `undoing` or `undone`.
+    /// How far it is.
+    #[schema(value_type = FileState)]
     pub state: String,
     /// Why it was refused, or that it was put there again and counts once.
     pub reason: Option<String>,
@@ -280,6 +295,26 @@ pub struct File {
     /// When it came so far.
     #[schema(value_type = String, format = DateTime)]
     pub changed_at: Timestamp,
+}
+
+/// How far a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum FileState {
+    /// It is being loaded.
+    Writing,
+    /// It takes the place of the version before.
+    Replacing,
+    /// All of it has had its effect.
+    Finished,
+    /// It was refused, or the rest of it where rows were accepted.
+    Refused,
+    /// A later version has its place.
+    Replaced,
+    /// Its facts are being taken out.
+    Undoing,
+    /// Its facts are there no more.
+    Undone,
 }
 
 /// A page of files, the latest first.

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use identity::{Feature, Permission};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use route::{Access, Answer, Body, Method, Parameter, Route};
+use route::{Access, Answer, Body, Form, Method, Parameter, Route};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Array, ArrayBuilder, ObjectBuilder, Type};
 use uuid::Uuid;
 
 /// All routes of this area.
@@ -44,7 +45,8 @@ pub static LIST_LICENCES: Route = Route {
     parameters: &[Parameter::query(
         "client",
         "Whose licences; the own client's when absent, and others' for operators.",
-    )],
+    )
+    .of(Form::Uuid)],
     request: None,
     answer: Answer::ok::<Licences>(),
 };
@@ -70,7 +72,7 @@ pub static REVOKE_LICENCE: Route = Route {
     access: Access::Needs(Permission::IssueLicences),
     operation: "revokeLicence",
     summary: "Takes a licence back, once. Tokens that were issued before live on for an hour at most. For operators.",
-    parameters: &[Parameter::path("id", "The licence.")],
+    parameters: &[Parameter::path("id", "The licence.").of(Form::Uuid)],
     request: Some(Body::of::<Revocation>()),
     answer: Answer::ok::<Licence>(),
 };
@@ -116,8 +118,8 @@ pub struct NewLicence {
     #[serde(default)]
     #[schema(value_type = Vec<String>, max_items = 100)]
     pub modules: BTreeSet<String>,
-    /// What it opens: `ingest`, `live`, `modelling`, `proposals`, `series`.
-    #[schema(value_type = Vec<String>, min_items = 1)]
+    /// What it opens.
+    #[schema(schema_with = features)]
     pub features: BTreeSet<Feature>,
     /// How many people may use it.
     #[schema(minimum = 1, maximum = 1_000_000)]
@@ -173,7 +175,7 @@ pub struct Grant {
     #[schema(value_type = Vec<String>)]
     pub modules: BTreeSet<String>,
     /// What it opens.
-    #[schema(value_type = Vec<String>)]
+    #[schema(schema_with = features)]
     pub features: BTreeSet<Feature>,
     /// How many people may use it.
     pub seats: u32,
@@ -201,13 +203,49 @@ pub struct Withdrawal {
 /// Why a licence does not count.
 #[derive(Serialize, ToSchema)]
 pub struct LicenceProblem {
-    /// Stable name: `unknown-key`, `tampered`, `unreadable`, `withdrawn-key`, `unrecorded`, `wrong-client`, `revoked`,
-    /// `not-yet-valid`, `expired`.
-    pub problem: &'static str,
+    /// Stable name.
+    pub problem: LicenceProblemKind,
     /// The same as a sentence.
     pub detail: String,
     /// What helps.
     pub hint: &'static str,
+}
+
+/// Kinds of reasons why a licence does not count.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LicenceProblemKind {
+    /// It is no licence key at all.
+    Malformed,
+    /// No key of ours signed it.
+    UnknownKey,
+    /// It was changed after it was signed.
+    Tampered,
+    /// What was signed can't be read.
+    Unreadable,
+    /// Its signing key was withdrawn.
+    WithdrawnKey,
+    /// It was signed, and is not in the records.
+    Unrecorded,
+    /// It is another client's.
+    WrongClient,
+    /// It was taken back.
+    Revoked,
+    /// Its first day is to come.
+    NotYetValid,
+    /// Its last day has passed.
+    Expired,
+}
+
+/// The schema of a list of features, which `identity` knows and does not describe.
+fn features() -> Array {
+    let feature = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(Feature::ALL.map(Feature::name)));
+    ArrayBuilder::new()
+        .items(feature)
+        .description(Some("Parts of the product that are licensed."))
+        .build()
 }
 
 /// Licences of a client, the latest end first.
@@ -216,7 +254,7 @@ pub struct Licences {
     /// All of them.
     pub licences: Vec<Licence>,
     /// What they open together today.
-    #[schema(value_type = Vec<String>)]
+    #[schema(schema_with = features)]
     pub features: Vec<Feature>,
 }
 

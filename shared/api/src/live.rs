@@ -76,8 +76,18 @@ pub struct Stream {
     pub filter: BTreeMap<String, Vec<String>>,
     /// Connections that are subscribed.
     pub subscribers: usize,
-    /// `pinned` (computed without subscribers), `paused` (not computed), or null.
-    pub control: Option<String>,
+    /// What holds of it whoever watches.
+    pub control: Option<StreamControl>,
+}
+
+/// What holds of a topic whoever watches it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StreamControl {
+    /// It is computed without subscribers.
+    Pinned,
+    /// It is not computed.
+    Paused,
 }
 
 /// `GET /v1/streams`.

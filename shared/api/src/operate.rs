@@ -21,7 +21,7 @@ pub static READ_HEALTH: Route = Route {
     summary: "Whether all works; 503 when something does not. What, is told to operators alone.",
     parameters: &[],
     request: None,
-    answer: Answer::ok::<Health>(),
+    answer: Answer::ok::<Health>().or(503),
 };
 
 /// What works and what does not.
@@ -34,7 +34,7 @@ pub static READ_HEALTH_CHECKS: Route = Route {
     summary: "What works and what does not, for operators; 503 when something does not.",
     parameters: &[],
     request: None,
-    answer: Answer::ok::<HealthChecks>(),
+    answer: Answer::ok::<HealthChecks>().or(503),
 };
 
 /// What waits in the queues.
@@ -79,17 +79,27 @@ pub static ASYNC_API: Route = Route {
 /// `GET /v1/health`.
 #[derive(Serialize, ToSchema)]
 pub struct Health {
-    /// `ok`, or `failing` when a check fails.
-    pub status: String,
+    /// What the checks say together.
+    pub status: HealthStatus,
 }
 
 /// `GET /v1/health/checks`.
 #[derive(Serialize, ToSchema)]
 pub struct HealthChecks {
-    /// `ok`, or `failing` when a check fails.
-    pub status: String,
+    /// What the checks say together.
+    pub status: HealthStatus,
     /// What was looked at.
     pub checks: BTreeMap<String, HealthCheck>,
+}
+
+/// What all checks say together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum HealthStatus {
+    /// All is well.
+    Ok,
+    /// A check fails.
+    Failing,
 }
 
 /// One thing that was looked at.

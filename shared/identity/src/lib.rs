@@ -11,6 +11,7 @@ pub mod keys;
 pub mod licence;
 pub mod one_time;
 pub mod password;
+pub mod refused;
 pub mod role;
 
 pub use caller::{Caller, Denied};
@@ -20,4 +21,5 @@ pub use feature::{Feature, Features};
 pub use keys::{KeyError, KeyPair, SigningKey, TokenError, VerifyingKey, generate_key_pair};
 pub use one_time::{OneTimeSecret, OneTimeSecretError};
 pub use password::{PasswordError, hash_password, spend_verification, verify_password};
+pub use refused::Refused;
 pub use role::{Permission, Role};

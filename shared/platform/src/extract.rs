@@ -5,12 +5,14 @@ use std::net::IpAddr;
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::request::Parts;
-use identity::{Caller, Denied, Permission, Role};
+use identity::{Caller, Denied, Permission, Refused, Role};
 use lambda_http::request::RequestContext;
+use route::{Form, Parameter, Place};
 use serde::de::DeserializeOwned;
 
 use crate::Problem;
 use crate::problem::Issue;
+use crate::strict::Strict;
 
 /// The caller of a route that takes a permission: [`crate::http::Routes`] has checked it before the handler runs.
 #[derive(Clone, Copy)]
@@ -54,7 +56,8 @@ impl<S: Sync> FromRequestParts<S> for Authorized {
     }
 }
 
-/// The caller that the authorizer put into the request's context.
+/// The caller that the authorizer put into the request's context. A token that it did not accept it lets through to here, because API Gateway's own answer would
+/// not say what to do.
 pub(crate) fn caller(extensions: &http::Extensions) -> Result<Caller, Problem> {
     let Some(RequestContext::ApiGatewayV2(context)) = extensions.get::<RequestContext>() else {
         return Err(Problem::unauthenticated("the request did not come through the API"));
@@ -65,8 +68,23 @@ pub(crate) fn caller(extensions: &http::Extensions) -> Result<Caller, Problem> {
             .and_then(|fields| fields.get(name))
             .and_then(serde_json::Value::as_str)
     };
+    if let Some(refused) = Refused::from_context(text) {
+        return Err(not_accepted(refused));
+    }
     Caller::from_context(text)
         .ok_or_else(|| Problem::unauthenticated("the token names no client").hint("sign in again"))
+}
+
+fn not_accepted(refused: Refused) -> Problem {
+    match refused {
+        Refused::Expired => Problem::unauthenticated("the access token has expired").hint(
+            "POST /v1/refresh-token takes the refresh token that came with it and gives new ones; POST /v1/sign-in does after that",
+        ),
+        Refused::NotAccepted => {
+            Problem::unauthenticated("the Authorization header has no access token of this API that is good now")
+                .hint("POST /v1/sign-in gives one: send it as `Authorization: Bearer TOKEN`")
+        }
+    }
 }
 
 /// The request's own id, which its answer has as `apigw-requestid`: events that it causes carry it on.
@@ -151,11 +169,11 @@ impl<S: Send + Sync> FromRequest<S> for Body {
 /// # Errors
 /// 400 with a pointer to the field and the position in the text.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let pointer = pointer(&error.path().to_string());
-        malformed(pointer, error.inner().to_string())
-    })
+    let mut track = serde_path_to_error::Track::new();
+    let mut text = serde_json::Deserializer::from_slice(bytes);
+    let tracked = serde_path_to_error::Deserializer::new(&mut text, &mut track);
+    let read = T::deserialize(Strict(tracked)).and_then(|value| text.end().map(|()| value));
+    read.map_err(|error| malformed(pointer(&track.path().to_string()), error.to_string()))
 }
 
 fn malformed(pointer: String, detail: String) -> Problem {
@@ -190,12 +208,6 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        if let Some(name) = repeated(&parts.uri) {
-            return Err(
-                Problem::malformed(format!("the query string has the parameter {name:?} more than once"))
-                    .hint("give each parameter once"),
-            );
-        }
         axum::extract::Query::<T>::try_from_uri(&parts.uri)
             .map(|query| Self(query.0))
             .map_err(|error| {
@@ -207,14 +219,43 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// The first parameter that a query string has again. What reads it into a type would name another one.
-fn repeated(uri: &http::Uri) -> Option<String> {
-    let axum::extract::Query(pairs) = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri).ok()?;
+/// Whether a query string has only parameters that its route takes, each of them once: a misspelt one would silently ask for something else, and what reads a
+/// repeated one into a type would name another.
+///
+/// # Errors
+/// 400 naming the parameter.
+pub(crate) fn check_query(uri: &http::Uri, takes: &[Parameter]) -> Result<(), Problem> {
+    let Ok(axum::extract::Query(pairs)) = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri) else {
+        return Err(Problem::malformed("the query string can't be read"));
+    };
     let mut names = BTreeSet::new();
-    pairs
-        .into_iter()
-        .map(|(name, _)| name)
-        .find(|name| !names.insert(name.clone()))
+    for (name, _) in &pairs {
+        if !takes.iter().any(|parameter| parameter.takes(name)) {
+            return Err(Problem::malformed(format!("there is no query parameter {name:?}")).hint(taken(takes)));
+        }
+        if !names.insert(name) {
+            return Err(
+                Problem::malformed(format!("the query string has the parameter {name:?} more than once"))
+                    .hint("give each parameter once"),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The query parameters of a route in words.
+fn taken(takes: &[Parameter]) -> String {
+    let queries = takes.iter().filter(|parameter| parameter.place == Place::Query);
+    let names: Vec<String> = queries
+        .map(|parameter| match parameter.form {
+            Form::ByKey => format!("{}[KEY]", parameter.name),
+            _ => parameter.name.to_owned(),
+        })
+        .collect();
+    if names.is_empty() {
+        return "this route takes none".to_owned();
+    }
+    format!("this route takes {}", names.join(", "))
 }
 
 /// A path of serde (`attributes[2].name`) as a JSON pointer (`/attributes/2/name`).
@@ -250,15 +291,29 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_that_is_given_again_is_named() {
-        for (query, expected) in [
+    fn a_parameter_that_is_unknown_or_given_again_is_named() {
+        let takes = [
+            Parameter::path("code", ""),
+            Parameter::query("limit", ""),
+            Parameter::query("filter", "").of(Form::ByKey),
+        ];
+        for (query, named) in [
             ("", None),
-            ("limit=1&entity=a", None),
-            ("entity=a&limit=1&entity=b", Some("entity")),
-            ("a%20b=1&limit=2&a+b=3", Some("a b")),
+            ("limit=1&filter[a]=x&filter[b]=x", None),
+            ("limt=1", Some("no query parameter \"limt\"")),
+            ("code=1", Some("no query parameter \"code\"")),
+            ("filter=1", Some("no query parameter \"filter\"")),
+            ("limit=1&filter[a]=1&limit=2", Some("\"limit\" more than once")),
+            (
+                "filter%5Ba%20b%5D=1&limit=2&filter[a+b]=3",
+                Some("\"filter[a b]\" more than once"),
+            ),
         ] {
             let uri = format!("/v1/batches?{query}").parse().expect("a URI");
-            assert_eq!(repeated(&uri).as_deref(), expected, "{query}");
+            let refused = check_query(&uri, &takes).err();
+            let told = refused.as_ref().map(|problem| problem.detail.as_str());
+            assert_eq!(told.is_some(), named.is_some(), "{query}: {told:?}");
+            assert!(told.unwrap_or_default().contains(named.unwrap_or_default()), "{told:?}");
         }
     }
 

@@ -25,6 +25,7 @@ pub mod publishers;
 pub mod queue;
 #[cfg(feature = "quota")]
 pub mod quota;
+mod strict;
 pub mod versions;
 
 use std::time::Duration;

@@ -116,7 +116,6 @@ pub struct Question {
     pub required: bool,
     /// The answer that is assumed when the step is answered without it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
     pub default: Option<Value>,
     /// When it is asked; always when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -129,7 +128,6 @@ pub struct Condition {
     /// The other question.
     pub question: &'static str,
     /// The answers.
-    #[schema(value_type = Vec<Object>)]
     pub is_one_of: Vec<Value>,
 }
 

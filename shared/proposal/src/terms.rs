@@ -71,7 +71,7 @@ pub struct Discounts {
 #[serde(deny_unknown_fields)]
 pub struct Discount {
     /// Percent of the list price, above 0, with up to two decimals.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, pattern = r"^[0-9]{1,28}(\.[0-9]{1,28})?$")]
     pub percent: Decimal,
     /// Why it is given; the document says so.
     #[schema(max_length = 120)]
@@ -85,7 +85,7 @@ pub struct Exchange {
     /// ISO 4217 code.
     pub currency: String,
     /// Units of it for one unit of the price book's currency.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, pattern = r"^[0-9]{1,28}(\.[0-9]{1,28})?$")]
     pub rate: Decimal,
 }
 
@@ -97,7 +97,7 @@ pub struct Tax {
     #[schema(max_length = 120)]
     pub name: String,
     /// Percent, with up to two decimals.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, pattern = r"^[0-9]{1,28}(\.[0-9]{1,28})?$")]
     pub percent: Decimal,
 }
 

@@ -14,6 +14,8 @@ pub struct Body {
     pub schema: fn() -> RefOr<Schema>,
     /// Adds the schemas of the types that it is made of.
     pub parts: fn(&mut Vec<(String, RefOr<Schema>)>),
+    /// Whether the items of a list may also come one a line, as `application/x-ndjson`.
+    pub lines: bool,
 }
 
 /// What is answered when all is well.
@@ -23,6 +25,8 @@ pub struct Answer {
     pub status: u16,
     /// Body; `None` where no type describes it.
     pub body: Option<Body>,
+    /// Another status with the same body.
+    pub or: Option<u16>,
 }
 
 impl Body {
@@ -33,7 +37,14 @@ impl Body {
             name: T::name,
             schema: T::schema,
             parts: T::schemas,
+            lines: false,
         }
+    }
+
+    /// The same, a list whose items may also come one a line.
+    #[must_use]
+    pub const fn or_lines(self) -> Self {
+        Self { lines: true, ..self }
     }
 }
 
@@ -42,24 +53,36 @@ impl Answer {
     pub const UNTYPED: Self = Self {
         status: 200,
         body: None,
+        or: None,
     };
 
     /// 204: it is done, and there is nothing to say.
     pub const NO_CONTENT: Self = Self {
         status: 204,
         body: None,
+        or: None,
     };
 
     /// 202: it will be done, and there is nothing to say.
     pub const ACCEPTED: Self = Self {
         status: 202,
         body: None,
+        or: None,
     };
 
     /// 200: here it is.
     #[must_use]
     pub const fn ok<T: ToSchema>() -> Self {
         Self::with::<T>(200)
+    }
+
+    /// The same, and the same body with another status.
+    #[must_use]
+    pub const fn or(self, status: u16) -> Self {
+        Self {
+            or: Some(status),
+            ..self
+        }
     }
 
     /// 201: it is made.
@@ -78,6 +101,7 @@ impl Answer {
         Self {
             status,
             body: Some(Body::of::<T>()),
+            or: None,
         }
     }
 }

@@ -7,7 +7,7 @@ mod body;
 mod parameter;
 
 pub use body::{Answer, Body};
-pub use parameter::{Parameter, Place};
+pub use parameter::{Form, Parameter, Place};
 
 use identity::{Feature, Permission};
 

@@ -9,7 +9,9 @@ pub struct Parameter {
     pub place: Place,
     /// Whether the route can't do without it.
     pub required: bool,
-    /// Meaning and form.
+    /// What may stand there.
+    pub form: Form,
+    /// Meaning.
     pub description: &'static str,
 }
 
@@ -24,15 +26,43 @@ pub enum Place {
     Header,
 }
 
+/// What may stand for a parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Any text.
+    Text,
+    /// A text that matches a regular expression.
+    Like(&'static str),
+    /// A UUID.
+    Uuid,
+    /// An instant, by RFC 3339.
+    Time,
+    /// A whole number from one to another, both included.
+    Whole(i64, i64),
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// A text for each of some keys, of which the query string has each as a parameter of its own: `name[key]=text`.
+    ByKey,
+}
+
+/// What a sender may call a request.
+const KEY: Form = Form::Like("^[!-~]{1,256}$");
+
 impl Parameter {
     /// Names the version that is replaced, so that nobody overwrites a change unseen.
-    pub const IF_MATCH: Self = Self::header("If-Match", "The `ETag` of the version that is replaced.").required();
+    pub const IF_MATCH: Self = Self::header(
+        "If-Match",
+        "The `ETag` of the version that is replaced; `*` for whichever is there.",
+    )
+    .of(Form::Like(r#"^(\*|(W/)?"[0-9]{1,9}(\.[0-9a-z]{1,64})?")$"#))
+    .required();
 
     /// Lets a request be sent again.
     pub const IDEMPOTENCY_KEY: Self = Self::header(
         "Idempotency-Key",
         "A repeated request with the same key has its effect once.",
-    );
+    )
+    .of(KEY);
 
     /// A part of the path.
     #[must_use]
@@ -58,12 +88,55 @@ impl Parameter {
         Self { required: true, ..self }
     }
 
+    /// The same of this form.
+    #[must_use]
+    pub const fn of(self, form: Form) -> Self {
+        Self { form, ..self }
+    }
+
+    /// Whether a pair of the query string that is called so is this parameter's.
+    #[must_use]
+    pub fn takes(&self, name: &str) -> bool {
+        let key = || name.strip_prefix(self.name)?.strip_prefix('[')?.strip_suffix(']');
+        match (self.place, self.form) {
+            (Place::Query, Form::ByKey) => key().is_some(),
+            (Place::Query, _) => name == self.name,
+            _ => false,
+        }
+    }
+
     const fn new(name: &'static str, place: Place, description: &'static str) -> Self {
         Self {
             name,
             place,
             required: false,
+            form: Form::Text,
             description,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_is_of_the_parameter_that_it_names() {
+        let (by_key, plain) = (
+            Parameter::query("filter", "").of(Form::ByKey),
+            Parameter::query("by", ""),
+        );
+        for (parameter, name, expected) in [
+            (by_key, "filter[origin]", true),
+            (by_key, "filter[]", true),
+            (by_key, "filter", false),
+            (by_key, "filter[origin", false),
+            (by_key, "filtered[origin]", false),
+            (plain, "by", true),
+            (plain, "by[x]", false),
+            (Parameter::path("by", ""), "by", false),
+        ] {
+            assert_eq!(parameter.takes(name), expected, "{name}");
         }
     }
 }

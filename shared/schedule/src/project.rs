@@ -113,6 +113,7 @@ pub struct Person {
     pub skills: Vec<Skill>,
     /// Minutes of work on Monday, Tuesday and so on to Sunday; eight hours from Monday to Friday when absent.
     #[serde(default = "full_week")]
+    #[schema(min_items = 7, max_items = 7)]
     pub weekday_minutes: [u32; 7],
     /// Days on which this person does not work.
     #[serde(default)]

@@ -60,10 +60,8 @@ pub(crate) fn time_us(field: Field<'_>, now: Timestamp, zone: &TimeZone) -> Resu
         Field::Digits(digits) => whole_digits(digits).and_then(epoch_us)?,
         Field::Text { text, typed } => parse_time(text.trim(), typed, zone)?,
         // A program that has gaps in a column of integers writes all of them as floats.
-        Field::Float(float) => whole(float).and_then(epoch_us)?,
-        Field::Decimal(decimal) => whole_decimal(decimal)
-            .ok_or_else(|| format!("{decimal} is not a whole number of milliseconds"))
-            .and_then(epoch_us)?,
+        Field::Float(float) => whole(digits::float(float)?, &float).and_then(epoch_us)?,
+        Field::Decimal(decimal) => whole(decimal, &decimal).and_then(epoch_us)?,
         Field::Missing => {
             return Err(
                 "is required and missing: the time of the event, as RFC 3339 text or epoch milliseconds".to_owned(),

@@ -19,7 +19,9 @@ async fn browsers_of_any_origin_may_ask() {
         .expect(204);
     let header = |name: &str| preflight.header(name).to_lowercase();
     assert_eq!(header("access-control-allow-origin"), "*");
-    assert!(header("access-control-allow-methods").contains("put"));
+    for method in ["get", "head", "post", "put", "delete"] {
+        assert!(header("access-control-allow-methods").contains(method), "{method}");
+    }
     for name in ["authorization", "content-type", "if-match", "idempotency-key"] {
         assert!(header("access-control-allow-headers").contains(name), "{name}");
     }
@@ -31,6 +33,50 @@ async fn browsers_of_any_origin_may_ask() {
             .await
             .expect(status);
         assert_eq!(answer.header("access-control-allow-origin"), "*");
+    }
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn head_is_answered_as_get_without_a_body() {
+    let product = Product::shared().await;
+    let airline = product.airline().await;
+    for (path, status) in [
+        ("/v1/kpis/FLIGHTS", 200),
+        ("/v1/entities/Flight", 200),
+        ("/v1/kpis", 200),
+        ("/v1/kpis/FLIGHTS/value?period=day", 200),
+        ("/v1/health", 200),
+        ("/openapi.json", 200),
+        ("/v1/kpis/NOTHING", 404),
+        ("/v1/kpis/FLIGHTS/value", 400),
+    ] {
+        let read = airline.get(path).await.expect(status);
+        let head = airline.request(Method::HEAD, path).await.expect(status);
+        assert_eq!(head.body, serde_json::Value::Null, "{path}");
+        for name in ["content-type", "etag"] {
+            assert_eq!(head.headers.get(name), read.headers.get(name), "{path}: {name}");
+        }
+    }
+    // What can't be read has no route for it.
+    airline.request(Method::HEAD, "/v1/events/Flight").await.expect(404);
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_route_refuses_a_parameter_that_it_does_not_know() {
+    let product = Product::shared().await;
+    let airline = product.airline().await;
+    for route in describe_api::described() {
+        let permission = route.access.permission();
+        if permission.is_some_and(|permission| !identity::Role::Admin.may(permission)) {
+            continue;
+        }
+        let method: Method = route.method.name().parse().unwrap();
+        let path = route.path.replace(['{', '}'], "");
+        let request = airline.request(method, &format!("{path}?surprise=1"));
+        let refused = request.await.refused(400);
+        assert!(refused.detail().contains("surprise"), "{}: {refused}", route.key());
     }
     product.stop().await;
 }

@@ -77,8 +77,7 @@ type GuardedRoute = (Method, &'static str, String, Option<Value>, Permission);
 fn kpi_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
     use Permission::{
         ControlStreams, DeleteFacts, ReadCatalog, ReadDeadLetters, ReadHealth, ReadQueues, ReadSeries, ReadStreams,
-        ReadUsage,
-        ReplayDeadLetters, WriteCatalog, WriteEvents,
+        ReadUsage, ReplayDeadLetters, WriteCatalog, WriteEvents,
     };
     let entity = json!({ "code": "Mine", "domain": "test", "attributes": [{ "name": "weight", "type": "decimal" }] });
     let kpi = json!({ "code": "MINE", "name": "Mine", "formula": "COUNT(Flight)" });

@@ -53,14 +53,14 @@ pub(crate) fn series(pairs: &[(String, String)]) -> Result<SeriesQuery, Problem>
     let from = pairs.time("from")?.ok_or_else(|| missing("from"))?;
     let to = pairs.time("to")?.ok_or_else(|| missing("to"))?;
     if from >= to {
-        return Err(Problem::malformed("`from` is not before `to`"));
+        return Err(Problem::invalid("`from` is not before `to`"));
     }
     let by: Vec<String> = pairs
         .take("by")
         .map(|list| list.split(',').map(str::to_owned).collect())
         .unwrap_or_default();
     if by.len() > MAX_FILTERS || by.iter().collect::<BTreeSet<_>>().len() < by.len() {
-        return Err(Problem::malformed(format!(
+        return Err(Problem::invalid(format!(
             "`by` takes up to {MAX_FILTERS} different dimensions"
         )));
     }
@@ -110,7 +110,7 @@ impl<'a> Pairs<'a> {
                 .extend(listed(name, value)?);
         }
         if filter.len() > MAX_FILTERS || filter.values().any(|values| values.len() > MAX_FILTER_VALUES) {
-            return Err(Problem::malformed(format!(
+            return Err(Problem::invalid(format!(
                 "a filter takes up to {MAX_FILTERS} dimensions with {MAX_FILTER_VALUES} values each"
             )));
         }
@@ -130,6 +130,15 @@ impl<'a> Pairs<'a> {
     fn time(&mut self, name: &str) -> Result<Option<Timestamp>, Problem> {
         let Some(text) = self.take(name) else { return Ok(None) };
         let parsed = text.parse().map_err(|_| {
+            // It is written as a time, and none that is counted with.
+            if jiff::fmt::temporal::Pieces::parse(text)
+                .is_ok_and(|pieces| pieces.time().is_some() && pieces.offset().is_some())
+            {
+                return Problem::malformed(format!(
+                    "`{name}` is {text:?}, which lies outside the times that there are"
+                ))
+                .hint(format!("they end at {}", Timestamp::MAX));
+            }
             Problem::malformed(format!("`{name}` is {text:?}, which is not an RFC 3339 time"))
                 .hint("such as 2026-01-01T00:00:00Z; a + in an offset is written %2B")
         })?;
@@ -242,6 +251,14 @@ mod tests {
             ),
             (format!("period=day&{range}&orign=ORD"), "orign"),
             (format!("period=day&{range}&numbers=float"), "float"),
+            (
+                "period=day&from=2001-01-01T00:00:00Z&to=9999-12-31T23:59:59Z".to_owned(),
+                "outside the times",
+            ),
+            (
+                "period=day&from=2001-01-01T00:00:00Z&to=9999-12-31".to_owned(),
+                "not an RFC 3339 time",
+            ),
             (format!("period=day&{range}&by=a,a"), "different"),
             (format!("period=day&{range}&gaps=zero"), "gaps"),
         ];

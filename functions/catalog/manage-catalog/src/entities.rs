@@ -1,7 +1,7 @@
 //! The routes of entities: create, replace, read, list.
 
 use anyhow::Context as _;
-use api::catalog::{Entities, Entity};
+use api::catalog::{Entities, Entity, Written};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Response};
 use catalog::EntityDefinition;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
-use platform::versions::{etag, expected_version};
-use records::definitions::{self, Written};
+use platform::versions::{changed_meanwhile, etag, expected_version};
+use records::definitions;
 
 use crate::refusals::{invalid, version};
 use crate::{Context, same_code};
@@ -23,7 +23,7 @@ const MAX_TRIES: usize = 3;
 pub(crate) async fn create(
     State(context): State<Context>,
     Authorized(caller): Authorized,
-    Body(definition): Body<EntityDefinition>,
+    Body(Written(definition)): Body<Written<EntityDefinition>>,
 ) -> Result<Response, Problem> {
     let code = definition.code.clone();
     let entity = definition
@@ -82,15 +82,19 @@ pub(crate) async fn replace(
     Authorized(caller): Authorized,
     Path(code): Path<String>,
     headers: HeaderMap,
-    Body(definition): Body<EntityDefinition>,
+    Body(Written(definition)): Body<Written<EntityDefinition>>,
 ) -> Result<Response, Problem> {
-    same_code(&code, &definition.code)?;
     let expected = expected_version(&headers)?;
+    same_code(&code, &definition.code)?;
     let mut tries = 1;
     let (entity, written) = loop {
         let known = context.definitions(caller.client).await?;
         let old = known.placed.get(&code).cloned();
         let old = old.ok_or_else(|| Problem::not_found(WHAT, &code))?;
+        // Who replaces another version than he knows is told that first: what is wrong with his definition may be what others have changed.
+        if expected.is_some_and(|expected| expected != old.version) {
+            return Err(changed_meanwhile(WHAT, &code, old.version));
+        }
         let mut catalog = known.catalog.clone();
         let entity = catalog
             .replace_entity(definition.clone())
@@ -99,7 +103,7 @@ pub(crate) async fn replace(
             .await
             .context("replace entity")?;
         // What changed is where it is, or what is kept of its groupings, which is nothing to who replaces it.
-        if written != Written::Stale(old.version) || tries == MAX_TRIES {
+        if written != definitions::Written::Stale(old.version) || tries == MAX_TRIES {
             break (entity, written);
         }
         tries += 1;

@@ -5,6 +5,7 @@ use api::catalog::{Entity, Grouping, GroupingState, Groupings};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use catalog::GroupingDefinition;
 use facts::{fill, groups};
 use platform::Problem;
 use platform::extract::{Authorized, Path};
@@ -31,7 +32,17 @@ pub(crate) async fn list(
         .await
         .context("read groupings")?;
     let entity = placed.place.id;
-    let state = |id: i16| {
+    let described = |id: i16, grouping: &GroupingDefinition| {
+        let kept = Grouping {
+            dimensions: grouping.dimensions.clone(),
+            finest: grouping.finest,
+            state: GroupingState::Kept,
+            percent: None,
+            since: None,
+            groups: None,
+            most: None,
+            reason: None,
+        };
         let filling = fillings
             .iter()
             .find(|filling| (filling.entity_id, filling.grouping_id) == (entity, id));
@@ -39,23 +50,25 @@ pub(crate) async fn list(
             .iter()
             .find(|stopped| (stopped.entity_id, stopped.grouping_id) == (entity, id));
         match (filling, stopped) {
-            (_, Some(stopped)) => GroupingState::Stopped {
-                groups: stopped.groups,
-                most: groups::MAX_GROUPS,
+            (_, Some(stopped)) => Grouping {
+                state: GroupingState::Stopped,
+                groups: Some(stopped.groups),
+                most: Some(groups::MAX_GROUPS),
                 reason: stopped.reason.clone(),
-                since: stopped.stopped_at,
+                since: Some(stopped.stopped_at),
+                ..kept
             },
-            (Some(filling), None) => GroupingState::Filling {
-                percent: filling.percent(),
-                since: filling.began_at,
+            (Some(filling), None) => Grouping {
+                state: GroupingState::Filling,
+                percent: Some(filling.percent()),
+                since: Some(filling.began_at),
+                ..kept
             },
-            (None, None) => GroupingState::Kept,
+            (None, None) => kept,
         }
     };
-    let all = placed.place.layout.groupings().map(|(id, grouping)| Grouping {
-        definition: grouping.clone(),
-        state: state(id),
-    });
+    let all = placed.place.layout.groupings();
+    let all = all.map(|(id, grouping)| described(id, grouping));
     Ok(Json(Groupings {
         groupings: all.collect(),
     }))

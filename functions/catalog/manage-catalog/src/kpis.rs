@@ -1,7 +1,7 @@
 //! The routes of KPIs: create, replace, read, list.
 
 use anyhow::Context as _;
-use api::catalog::{Hint, Kpi, Kpis};
+use api::catalog::{Hint, Kpi, Kpis, Written};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use catalog::{Catalog, KpiDefinition};
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
-use platform::versions::{etag, expected_version};
+use platform::versions::{changed_meanwhile, etag, expected_version};
 use records::definitions;
 
 use crate::refusals::{invalid, version};
@@ -20,7 +20,7 @@ const WHAT: &str = "KPI";
 pub(crate) async fn create(
     State(context): State<Context>,
     Authorized(caller): Authorized,
-    Body(definition): Body<KpiDefinition>,
+    Body(Written(definition)): Body<Written<KpiDefinition>>,
 ) -> Result<Response, Problem> {
     let code = definition.code.clone();
     let written = definitions::create_kpi(&context.database, caller.client, &definition)
@@ -97,15 +97,16 @@ pub(crate) async fn replace(
     Authorized(caller): Authorized,
     Path(code): Path<String>,
     headers: HeaderMap,
-    Body(definition): Body<KpiDefinition>,
+    Body(Written(definition)): Body<Written<KpiDefinition>>,
 ) -> Result<Response, Problem> {
-    same_code(&code, &definition.code)?;
     let expected = expected_version(&headers)?;
+    same_code(&code, &definition.code)?;
     let known = context.definitions(caller.client).await?;
-    known
-        .catalog
-        .kpi(&code)
-        .ok_or_else(|| Problem::not_found(WHAT, &code))?;
+    let old = known.kpi_versions.get(&code).copied();
+    let old = old.ok_or_else(|| Problem::not_found(WHAT, &code))?;
+    if expected.is_some_and(|expected| expected != old) {
+        return Err(changed_meanwhile(WHAT, &code, old));
+    }
     let kpi = definition
         .validate(&known.catalog)
         .map_err(|problems| invalid(WHAT, &code, problems))?;

@@ -1,8 +1,12 @@
 //! `authorize-request`: an access token in, the caller out; for every HTTP route and for `$connect`.
 //!
-//! API Gateway asks in two forms and wants two answers. An HTTP API takes `isAuthorized` with a context, and answers 403 where it
-//! is false. A WebSocket API takes an IAM policy, and answers 401 when the function fails with the text `Unauthorized`.
-//! Which route the caller may use is for the functions behind the routes: they know what each permits.
+//! API Gateway asks in two forms and wants two answers. An HTTP API takes `isAuthorized` with a context. Where it is false it answers a bare 403 that can't be shaped,
+//! so a token that is not accepted is let through, with the reason in place of a caller, and the functions behind the routes refuse it: all of them, because a request
+//! has a caller or it has none (`platform::http::Routes`). Which route a caller may use is for them too: they know what each permits.
+//! A WebSocket API takes an IAM policy, and answers 401 when the function fails with the text `Unauthorized`.
+//!
+//! API Gateway remembers an answer by the `Authorization` header, a refusal as well as a caller. A refused token stays refused, so that is right; one that expires is
+//! accepted for up to the time that the template has (`ReauthorizeEvery`) after its end.
 //!
 //! A token is good as long as its session is open in the role that the token names. API Gateway keeps an answer for a minute, so an ended session,
 //! another role or a removed user has its effect within that minute; a new WebSocket asks each time.
@@ -15,7 +19,7 @@ mod sessions;
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
-use identity::{Caller, TokenError, TokenUse, VerifyingKey};
+use identity::{Caller, Refused, TokenError, TokenUse, VerifyingKey};
 use jiff::Timestamp;
 use registry::Registry;
 use serde::{Deserialize, Serialize};
@@ -79,10 +83,9 @@ pub enum Answer {
     /// To an HTTP API.
     #[serde(rename_all = "camelCase")]
     Http {
-        /// Whether the request goes on.
+        /// Whether the request goes on, which it always does.
         is_authorized: bool,
-        /// Who is calling.
-        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        /// Who is calling, or why that is nobody.
         context: BTreeMap<&'static str, String>,
     },
     /// To a WebSocket API.
@@ -120,37 +123,34 @@ pub async fn handle(
 /// `Unauthorized` when a WebSocket's token is not accepted, another text when API Gateway's event is not understood.
 pub async fn authorize(context: &Context, event: &Event, now: Timestamp) -> Result<Answer, lambda_runtime::Error> {
     match event {
-        Event::Http(event) => Ok(match caller(context, event.token(), now).await {
-            Some(caller) => Answer::Http {
-                is_authorized: true,
-                context: caller.context(),
-            },
-            None => Answer::Http {
-                is_authorized: false,
-                context: BTreeMap::new(),
+        Event::Http(event) => Ok(Answer::Http {
+            is_authorized: true,
+            context: match caller(context, event.token(), now).await {
+                Ok(caller) => caller.context(),
+                Err(refused) => refused.context(),
             },
         }),
         Event::WebSocket(event) => {
-            let caller = caller(context, event.token(), now).await.ok_or(UNAUTHORIZED)?;
+            let caller = caller(context, event.token(), now).await.map_err(|_| UNAUTHORIZED)?;
             Ok(Answer::WebSocket(Policy::allow(&caller, &event.method_arn)?))
         }
     }
 }
 
-/// Whose token it is, or `None` with the reason in the log: the sender of a bad token is not told what was wrong with it.
-async fn caller(context: &Context, token: Option<&str>, now: Timestamp) -> Option<Caller> {
+/// Whose token it is, or why it is nobody's, which is in the log as well: the sender of a bad token is told no more than whether it has expired.
+async fn caller(context: &Context, token: Option<&str>, now: Timestamp) -> Result<Caller, Refused> {
     let verified = token
         .ok_or(TokenError::Malformed)
         .and_then(|token| context.verifying_key.verify(token, TokenUse::Access, now));
     match verified {
-        Ok(claims) if sessions::is_open(context, &claims, now).await => Some(Caller::from(&claims)),
+        Ok(claims) if sessions::is_open(context, &claims, now).await => Ok(Caller::from(&claims)),
         Ok(_) => {
             tracing::info!("refused a token of a session that has ended, or is in another role");
-            None
+            Err(Refused::NotAccepted)
         }
         Err(reason) => {
             tracing::info!(%reason, "refused a token");
-            None
+            Err(Refused::from(&reason))
         }
     }
 }

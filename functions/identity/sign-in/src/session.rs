@@ -1,7 +1,7 @@
 //! Sessions, and the pair of tokens that both routes answer with.
 
 use anyhow::{Context as _, Result};
-use api::identity::Tokens;
+use api::identity::{TokenType, Tokens};
 use axum::Json;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -84,7 +84,7 @@ fn issue(
     let tokens = Tokens {
         access_token: signing_key.sign(&access)?,
         refresh_token: signing_key.sign(&refresh)?,
-        token_type: "Bearer".to_owned(),
+        token_type: TokenType::Bearer,
         expires_in: ACCESS_TOKEN_SECONDS,
     };
     Ok((tokens, refresh))

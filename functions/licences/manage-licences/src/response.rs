@@ -1,6 +1,6 @@
 //! A stored licence as the API answers with it.
 
-use api::licences::{Grant, Licence, LicenceProblem, Withdrawal};
+use api::licences::{Grant, Licence, LicenceProblem, LicenceProblemKind, Withdrawal};
 use identity::licence::LicenceError;
 use identity::licence::notice::days_left;
 use jiff::civil::Date;
@@ -35,9 +35,24 @@ pub(crate) fn licence_response(stored: StoredLicence, today: Date) -> Licence {
 /// A problem for people and programs.
 pub(crate) fn problem(error: &LicenceError) -> LicenceProblem {
     LicenceProblem {
-        problem: error.name(),
+        problem: kind(error),
         detail: error.to_string(),
         hint: error.hint(),
+    }
+}
+
+fn kind(error: &LicenceError) -> LicenceProblemKind {
+    match error {
+        LicenceError::Malformed => LicenceProblemKind::Malformed,
+        LicenceError::UnknownKey(_) => LicenceProblemKind::UnknownKey,
+        LicenceError::Tampered => LicenceProblemKind::Tampered,
+        LicenceError::Unreadable => LicenceProblemKind::Unreadable,
+        LicenceError::WithdrawnKey(_) => LicenceProblemKind::WithdrawnKey,
+        LicenceError::Unrecorded(_) => LicenceProblemKind::Unrecorded,
+        LicenceError::WrongClient => LicenceProblemKind::WrongClient,
+        LicenceError::Revoked(_) => LicenceProblemKind::Revoked,
+        LicenceError::NotYetValid(_) => LicenceProblemKind::NotYetValid,
+        LicenceError::Expired(_) => LicenceProblemKind::Expired,
     }
 }
 

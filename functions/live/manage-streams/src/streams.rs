@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::live::{Stream, StreamRequest, Streams};
+use api::live::{Stream, StreamControl, StreamRequest, Streams};
 use live::{
     Control, FilterValue, Mode, Refusal, RefusalKind, Subscribe, Subscription, Topic, TopicError, TopicRequest,
 };
@@ -70,14 +70,14 @@ pub(crate) fn stream(topic: Topic, subscribers: usize, control: Option<Control>)
             .map(|(name, values)| (name, values.into_iter().collect()))
             .collect(),
         subscribers,
-        control: control.map(|control| name(control).to_owned()),
+        control: control.map(shown),
     }
 }
 
-fn name(control: Control) -> &'static str {
+fn shown(control: Control) -> StreamControl {
     match control {
-        Control::Pinned => "pinned",
-        Control::Paused => "paused",
+        Control::Pinned => StreamControl::Pinned,
+        Control::Paused => StreamControl::Paused,
     }
 }
 
@@ -166,11 +166,15 @@ mod tests {
         assert_eq!(next_after, None);
         let seen: Vec<_> = streams
             .iter()
-            .map(|stream| (stream.kpi.as_str(), stream.subscribers, stream.control.as_deref()))
+            .map(|stream| (stream.kpi.as_str(), stream.subscribers, stream.control))
             .collect();
         assert_eq!(
             seen,
-            [("A", 2, None), ("B", 1, Some("paused")), ("C", 0, Some("pinned"))]
+            [
+                ("A", 2, None),
+                ("B", 1, Some(StreamControl::Paused)),
+                ("C", 0, Some(StreamControl::Pinned))
+            ]
         );
         assert!(streams.iter().all(|stream| stream.topic.parse::<Topic>().is_ok()));
     }

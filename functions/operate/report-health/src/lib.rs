@@ -88,7 +88,11 @@ async fn read_checks(State(context): State<Context>) -> (StatusCode, Json<operat
     (
         status,
         Json(operate::HealthChecks {
-            status: if ok { "ok" } else { "failing" }.to_owned(),
+            status: if ok {
+                operate::HealthStatus::Ok
+            } else {
+                operate::HealthStatus::Failing
+            },
             checks,
         }),
     )

@@ -1,7 +1,7 @@
 //! Who does the work of a proposal, and when.
 
 use anyhow::Context as _;
-use api_proposals::{Planned, ScheduleRequest, WhatIfQuestion};
+use api_proposals::{Planned, ScheduleRequest, TaskBegin, WhatIfQuestion};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -115,7 +115,7 @@ fn compute(team: Team, tasks: Vec<Task>, what_if: Option<WhatIfQuestion>) -> Res
     let what_if = what_if.map(|question| match question {
         WhatIfQuestion::AddPerson(person) => schedule::with_person(&project, person),
         WhatIfQuestion::StartOn(day) => schedule::with_start(&project, day),
-        WhatIfQuestion::BeginTask { task, on } => schedule::with_task_start(&project, &task, on),
+        WhatIfQuestion::BeginTask(TaskBegin { task, on }) => schedule::with_task_start(&project, &task, on),
     });
     Ok(Planned {
         start: project.start,

@@ -6,11 +6,10 @@ use axum::handler::Handler;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
-use identity::Permission;
-use route::{Access, Method, Route};
+use route::{Method, Route};
 
 use crate::Problem;
-use crate::extract::{Authorized, caller, permitted};
+use crate::extract::{Authorized, caller, check_query, permitted};
 
 /// The routes of a function, each with the handler that serves it; `S` is what handlers have from the environment.
 pub struct Routes<S> {
@@ -28,20 +27,16 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         }
     }
 
-    /// Serves a route with a handler. Who may not use the route is refused before its body is read: a handler has nothing to
-    /// check, and takes the caller as [`Authorized`].
+    /// Serves a route with a handler. Who may not use the route is refused before anything of the request is read: a handler has nothing to
+    /// check, and takes the caller as [`Authorized`]. Then the names of the query string are checked, and then only the handler reads the body. What is read by GET
+    /// is also answered to HEAD, without the body.
     ///
     /// # Panics
     /// When its method and path are served already.
     #[must_use]
     pub fn serve<T: 'static>(mut self, route: &'static Route, handler: impl Handler<T, S>) -> Self {
         let served = on(filter(route.method), handler);
-        let served = match route.access {
-            Access::Open => served,
-            Access::Needs(permission) => {
-                served.route_layer(from_fn(move |request, next| guard(permission, request, next)))
-            }
-        };
+        let served = served.route_layer(from_fn(move |request, next| guard(route, request, next)));
         self.router = self.router.route(route.path, served);
         self.served.push(route);
         self
@@ -87,11 +82,14 @@ const fn filter(method: Method) -> MethodFilter {
     }
 }
 
-/// Lets a request pass whose caller has the permission, and tells the handler who it is.
-async fn guard(permission: Permission, mut request: Request, next: Next) -> Result<Response, Problem> {
-    let caller = caller(request.extensions())?;
-    permitted(&caller, permission)?;
-    request.extensions_mut().insert(Authorized(caller));
+/// Lets a request pass whose caller has the permission, and which asks for nothing that the route does not know, and tells the handler who it is.
+async fn guard(route: &'static Route, mut request: Request, next: Next) -> Result<Response, Problem> {
+    if let Some(permission) = route.access.permission() {
+        let caller = caller(request.extensions())?;
+        permitted(&caller, permission)?;
+        request.extensions_mut().insert(Authorized(caller));
+    }
+    check_query(request.uri(), route.parameters)?;
     Ok(next.run(request).await)
 }
 

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use axum::body::Body;
-use identity::{Caller, Feature, Features, Role};
+use identity::{Caller, Feature, Features, Permission, Refused, Role};
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayRequestAuthorizer, ApiGatewayV2httpRequestContext};
 use lambda_http::request::RequestContext;
-use route::Answer;
+use route::{Access, Answer};
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
@@ -53,14 +53,22 @@ fn caller(role: Role, features: Features) -> Caller {
 
 /// Status and body of the answer to a request, as API Gateway passes it on.
 async fn asked(method: &str, path: &str, caller: Option<Caller>) -> (u16, String) {
+    let fields = caller.into_iter().flat_map(|caller| caller.context());
+    asked_as(method, path, fields).await
+}
+
+async fn asked_as(
+    method: &str,
+    path: &str,
+    context: impl IntoIterator<Item = (&'static str, String)>,
+) -> (u16, String) {
     let mut request = Request::builder()
         .method(method)
         .uri(path)
         .body(Body::from("no JSON"))
         .unwrap();
-    let fields: HashMap<String, serde_json::Value> = caller
+    let fields: HashMap<String, serde_json::Value> = context
         .into_iter()
-        .flat_map(|caller| caller.context())
         .map(|(name, value)| (name.to_owned(), value.into()))
         .collect();
     let mut authorizer = ApiGatewayRequestAuthorizer::default();
@@ -100,6 +108,42 @@ async fn a_handler_has_a_caller_who_may() {
         status == 403 && problem.contains("may not change entities and KPIs"),
         "{problem}"
     );
+}
+
+#[tokio::test]
+async fn who_has_no_good_token_is_told_what_to_do() {
+    for (refused, told) in [(Refused::Expired, "refresh-token"), (Refused::NotAccepted, "sign-in")] {
+        for (method, query) in [("GET", ""), ("GET", "?limt=1"), ("PUT", ""), ("HEAD", "")] {
+            let (status, problem) = asked_as(method, &format!("/things{query}"), refused.context()).await;
+            assert_eq!(status, 401, "{refused:?} {method}: {problem}");
+            assert!(method == "HEAD" || problem.contains(told), "{problem}");
+        }
+        // Whoever else the context names: it is of a token that was refused.
+        let both = refused
+            .context()
+            .into_iter()
+            .chain(caller(Role::Admin, Features::ALL).context());
+        assert_eq!(asked_as("GET", "/things", both).await.0, 401);
+    }
+}
+
+#[tokio::test]
+async fn a_parameter_that_no_route_knows_is_refused_after_the_role() {
+    let (admin, operator) = (
+        caller(Role::Admin, Features::ALL),
+        caller(Role::Operator, Features::ALL),
+    );
+    assert_eq!(asked("GET", "/things?limt=1", Some(admin)).await.0, 400);
+    assert_eq!(asked("GET", "/things?limt=1", Some(operator)).await.0, 403);
+    assert_eq!(asked("GET", "/health?verbose=1", None).await.0, 400);
+}
+
+#[tokio::test]
+async fn head_is_get_without_a_body() {
+    let viewer = caller(Role::Viewer, Features::ALL);
+    assert_eq!(asked("HEAD", "/things", Some(viewer)).await, (200, String::new()));
+    assert_eq!(asked("HEAD", "/health", None).await, (200, String::new()));
+    assert_eq!(asked("HEAD", "/things", None).await.0, 401);
 }
 
 #[tokio::test]

@@ -1,0 +1,149 @@
+//! A definition as it is written, which is as it is read.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
+use serde::{Deserialize, de};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+/// What reading adds to a definition.
+const VERSION: &str = "version";
+
+/// A definition in the body of a POST or PUT. What GET answers can be sent as it is: its `version` is passed over, because `If-Match` says what is replaced.
+pub struct Written<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Written<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Object(PhantomData)).map(Self)
+    }
+}
+
+struct Object<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+    type Value = T;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(WithoutVersion(fields)))
+    }
+}
+
+/// The fields of an object but its version.
+struct WithoutVersion<A>(A);
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for WithoutVersion<A> {
+    type Error = A::Error;
+
+    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
+        let mut seed = Some(seed);
+        loop {
+            match self.0.next_key_seed(Name(&mut seed))? {
+                None => return Ok(None),
+                Some(Some(name)) => return Ok(Some(name)),
+                Some(None) => self.0.next_value::<Option<i32>>()?,
+            };
+        }
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
+        self.0.next_value_seed(seed)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        None
+    }
+}
+
+/// A field's name, which is read by a seed unless it is the version's.
+struct Name<'a, S>(&'a mut Option<S>);
+
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Name<'_, S> {
+    type Value = Option<S::Value>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        let name = Cow::<'de, str>::deserialize(deserializer)?;
+        if name == VERSION {
+            return Ok(None);
+        }
+        let seed = self.0.take().ok_or_else(|| D::Error::custom("a name is read once"))?;
+        let text: de::value::CowStrDeserializer<'_, D::Error> = de::IntoDeserializer::into_deserializer(name);
+        seed.deserialize(text).map(Some)
+    }
+}
+
+impl<T: ToSchema> ToSchema for Written<T> {
+    fn name() -> Cow<'static, str> {
+        T::name()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        T::schemas(schemas);
+    }
+}
+
+impl<T: ToSchema> PartialSchema for Written<T> {
+    fn schema() -> RefOr<Schema> {
+        with_version::<T>(
+            "Passed over, so that what was read can be written: `If-Match` names the version that is replaced.",
+            false,
+        )
+    }
+}
+
+/// The schema of a definition with its version. Of one that is read, it is always there.
+pub(super) fn with_version<T: PartialSchema>(description: &str, is_read: bool) -> RefOr<Schema> {
+    let RefOr::T(Schema::Object(mut object)) = T::schema() else {
+        return T::schema();
+    };
+    let version = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
+        .description(Some(description))
+        .build();
+    object.properties.insert(VERSION.to_owned(), version.into());
+    if is_read {
+        object.required.push(VERSION.to_owned());
+    }
+    RefOr::T(Schema::Object(object))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use catalog::KpiDefinition;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_was_read_can_be_written() {
+        let definition = json!({ "code": "FLIGHTS", "name": "Flights", "formula": "COUNT(Flight)" });
+        for (version, fine) in [
+            (json!(3), true),
+            (json!(null), true),
+            (json!("3"), false),
+            (json!({}), false),
+        ] {
+            let mut body = definition.clone();
+            body["version"] = version;
+            let read = serde_json::from_value::<Written<KpiDefinition>>(body.clone());
+            assert_eq!(read.is_ok(), fine, "{body}");
+            assert!(read.is_err() || read.unwrap().0.name == "Flights");
+        }
+        let mut strange = definition.clone();
+        strange["versions"] = 3.into();
+        assert!(serde_json::from_value::<Written<KpiDefinition>>(strange).is_err());
+        let bare = serde_json::from_value::<Written<KpiDefinition>>(definition).unwrap();
+        assert_eq!(bare.0.code, "FLIGHTS");
+    }
+}

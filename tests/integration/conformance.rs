@@ -11,6 +11,7 @@ mod definitions;
 mod earlier;
 mod files;
 mod fillings;
+mod formulas;
 mod health;
 mod keys;
 mod oracle;

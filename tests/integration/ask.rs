@@ -1,3 +1,4 @@
 //! Questions over HTTP: series and values.
 
+mod meaning;
 mod questions;

@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use formula::{Attribute, AttributeType, Diagnostic, Entities, Value, compile, compile_row, parse};
+use formula::{Attribute, AttributeType, Diagnostic, Entities, Value, advise, compile, compile_row, parse};
 use rust_decimal::Decimal;
 
 /// A table of the manual: the cells of its header, and those of each row.
@@ -168,6 +168,17 @@ fn measures_finish_to_the_values_of_the_manual() {
         let formula = compile(&one(&row[0]), &entities).unwrap_or_else(|errors| panic!("{row:?}: {errors:?}"));
         let values: Vec<Option<Decimal>> = row[1].split(", ").map(|cell| value(cell).as_decimal()).collect();
         assert_eq!(formula.finish(&values), value(&row[2]).as_decimal(), "{row:?}");
+    }
+}
+
+#[test]
+fn hints_are_those_that_the_manual_names() {
+    let entities = Described::read();
+    for row in rows(&["KPI formula", "hints"]) {
+        let source = one(&row[0]);
+        assert!(compile(&source, &entities).is_ok(), "{row:?}");
+        let hints: Vec<&str> = advise(&source, &entities).into_iter().map(|hint| hint.code).collect();
+        assert_eq!(hints, row.get(1).map_or_else(Vec::new, |cell| code(cell)), "{row:?}");
     }
 }
 

@@ -201,19 +201,15 @@ async fn a_filter_that_nothing_can_pass_is_refused() {
         ("filter[ok]=1", 422, "did you mean true?"),
         ("filter[ok]=no", 422, "did you mean false?"),
         ("filter[ok]=perhaps", 422, "true or false"),
-        (r"filter[kind]=C:%5Ctemp", 400, r"C:\\temp"),
+        ("filter[kind]=C:%5Ctemp", 400, r"C:\\temp"),
     ] {
         let refused = client
             .get(&format!("/v1/kpis/FACTS/value?period=day&{value}"))
             .await
             .refused(status);
-        let hint = hint.replace(r"\\", r"\\");
-        assert!(
-            refused["hint"].text().contains(hint.replace(r"\\", r"\").as_str()),
-            "{refused}"
-        );
+        assert!(refused["hint"].text().contains(hint), "{refused}");
     }
-    for path in ["filter[ok]=true", "filter[ok]=", r"filter[kind]=C:%5C%5Ctemp"] {
+    for path in ["filter[ok]=true", "filter[ok]=", "filter[kind]=C:%5C%5Ctemp"] {
         client
             .get(&format!("/v1/kpis/FACTS/value?period=day&{path}"))
             .await

@@ -1,8 +1,7 @@
 //! What the checker accepts is answered: some hundred generated formulas, in one statement, against counting the facts one by one.
 
-#[path = "../../../shared/series/tests/answers/generated.rs"]
 mod generated;
-#[path = "../../../shared/series/tests/answers/worth.rs"]
+mod pure;
 mod worth;
 
 use std::collections::BTreeMap;

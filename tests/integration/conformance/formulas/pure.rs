@@ -1,28 +1,18 @@
 //! What the checker accepts is answered, and rightly: generated formulas are planned, read and finished, and compared with counting the facts one by one.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-
-#[path = "answers/generated.rs"]
-mod generated;
-#[path = "answers/worth.rs"]
-mod worth;
 
 use std::collections::BTreeMap;
 
 use catalog::{Catalog, Level};
 use formula::{AttributeType, Value};
-use generated::{ATTRIBUTES, Choices, Made, Number, of, shown};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use series::answer::Row;
 use series::plan::Filter;
 use series::{AttributeState, Calendar, GroupState, Question, Range, Request, Source};
-use worth::{BEGIN, Points, compare, time};
+
+use super::generated::{self, ATTRIBUTES, Choices, Made, Number, of, shown};
+use super::worth::{BEGIN, Points, compare, time};
 
 /// What a reader gives for a question, made straight from the facts. A rollup has states of numbers only, and only its dimensions.
 fn read(question: &Question, facts: &[Made]) -> Vec<Row> {

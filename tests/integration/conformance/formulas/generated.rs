@@ -1,7 +1,7 @@
 //! Formulas of every construct and facts of every type, drawn from choices, and what the formulas are worth by counting the facts one by one. It shares nothing
 //! with what it checks but the arithmetic of decimals.
 //!
-//! Used here against the pure part, and by the conformance tests against a database.
+//! Used against the pure part, and against a database.
 
 use catalog::{Catalog, EntityDefinition, KpiDefinition};
 use formula::{Aggregate, AttributeType, Value};

@@ -1,4 +1,5 @@
 //! Questions over HTTP: series and values.
 
+mod meaning;
 mod numbers;
 mod questions;

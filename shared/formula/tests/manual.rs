@@ -8,7 +8,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use formula::{Attribute, AttributeType, Diagnostic, Entities, Number, Value, compile, compile_row, parse};
+use formula::{
+    Attribute, AttributeType, Diagnostic, Entities, Number, Value, advise, compile, compile_row, parse,
+};
 
 /// A table of the manual: the cells of its header, and those of each row.
 struct Table {
@@ -168,6 +170,17 @@ fn measures_finish_to_the_values_of_the_manual() {
         let number = |cell: &str| value(cell).as_decimal().map(Number::from);
         let values: Vec<Option<Number>> = row[1].split(", ").map(number).collect();
         assert_eq!(formula.finish(&values), number(&row[2]), "{row:?}");
+    }
+}
+
+#[test]
+fn hints_are_those_that_the_manual_names() {
+    let entities = Described::read();
+    for row in rows(&["KPI formula", "hints"]) {
+        let source = one(&row[0]);
+        assert!(compile(&source, &entities).is_ok(), "{row:?}");
+        let hints: Vec<&str> = advise(&source, &entities).into_iter().map(|hint| hint.code).collect();
+        assert_eq!(hints, row.get(1).map_or_else(Vec::new, |cell| code(cell)), "{row:?}");
     }
 }
 

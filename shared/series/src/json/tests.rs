@@ -45,6 +45,26 @@ fn an_event_becomes_a_fact_with_its_derived_attributes() {
     );
 }
 
+/// As an empty cell of a CSV file, whether it is required or not.
+#[test]
+fn an_empty_text_is_no_value() {
+    let fact = mapper().json(now(), r#"{"at": 1795262400000, "amount": 1, "region": ""}"#);
+    assert_eq!(fact.unwrap().values[2], Value::Null);
+    let definition = serde_json::json!({ "code": "Sale", "domain": "retail", "time": "at",
+        "attributes": [{ "name": "region", "type": "text", "required": true }, { "name": "area", "type": "text", "formula": "''" }] });
+    let definition: EntityDefinition = serde_json::from_value(definition).unwrap();
+    let strict = Mapper::new(Arc::new(definition.validate().unwrap()));
+    let refused = strict
+        .json(now(), r#"{"at": 1795262400000, "region": ""}"#)
+        .unwrap_err();
+    assert_eq!(
+        (refused.field.as_str(), refused.reason.as_str()),
+        ("region", "is required and missing")
+    );
+    let derived = strict.json(now(), r#"{"at": 1795262400000, "region": "n"}"#).unwrap();
+    assert_eq!(derived.values[1], Value::Null);
+}
+
 #[test]
 fn what_is_wrong_is_named_with_its_field() {
     let cases = [

@@ -1,0 +1,350 @@
+//! Formulas of every construct and facts of every type, drawn from choices, and what the formulas are worth by counting the facts one by one. It shares nothing
+//! with what it checks but the arithmetic of decimals.
+//!
+//! Used against the pure part, and against a database.
+
+use catalog::{Catalog, EntityDefinition, KpiDefinition};
+use formula::{Aggregate, AttributeType, Value};
+use rust_decimal::Decimal;
+use serde_json::{Value as Json, json};
+use series::plan::Filter;
+
+/// Choices, of which the first is always the simplest; when none are left, everything is simple. So a test that fails shrinks.
+pub(crate) struct Choices<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Choices<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes }
+    }
+
+    /// One of the first `of` numbers.
+    fn draw(&mut self, of: usize) -> usize {
+        let Some((first, rest)) = self.bytes.split_first() else {
+            return 0;
+        };
+        self.bytes = rest;
+        usize::from(*first) % of
+    }
+
+    fn pick<T: Clone>(&mut self, from: &[T]) -> T {
+        from[self.draw(from.len())].clone()
+    }
+
+    fn coin(&mut self) -> bool {
+        self.draw(2) == 1
+    }
+}
+
+/// The attributes of `M`, with their types and whether they are dimensions.
+pub(crate) const ATTRIBUTES: [(&str, AttributeType, bool); 8] = [
+    ("i", AttributeType::Integer, false),
+    ("d", AttributeType::Decimal, false),
+    ("stops", AttributeType::Integer, true),
+    ("kind", AttributeType::Text, true),
+    ("ok", AttributeType::Boolean, true),
+    ("place", AttributeType::Text, true),
+    ("note", AttributeType::Text, false),
+    ("done", AttributeType::Boolean, false),
+];
+
+pub(crate) fn entity() -> EntityDefinition {
+    let attributes: Vec<Json> = ATTRIBUTES
+        .iter()
+        .map(|(name, kind, dimension)| json!({ "name": name, "type": kind.name(), "dimension": dimension }))
+        .collect();
+    let groupings = json!([{ "dimensions": ["kind"] }, { "dimensions": ["kind", "ok"], "finest": "hour" }, { "dimensions": ["stops"], "finest": "day" }]);
+    let definition =
+        json!({ "code": "M", "domain": "made", "time": "at", "attributes": attributes, "groupings": groupings });
+    serde_json::from_value(definition).unwrap()
+}
+
+pub(crate) fn kpi(code: &str, number: &Number) -> KpiDefinition {
+    let mut kpi = KpiDefinition::named(code, code);
+    kpi.formula = number.text();
+    kpi
+}
+
+/// A catalogue with the formula as the KPI `K`; `None` where the checker refuses it.
+pub(crate) fn catalog(number: &Number) -> Option<Catalog> {
+    Catalog::new(vec![entity()], vec![kpi("K", number)]).ok()
+}
+
+/// A fact: its time in seconds after the beginning of the range, and the values of [`ATTRIBUTES`].
+#[derive(Clone, Debug)]
+pub(crate) struct Made {
+    pub(crate) second: i64,
+    pub(crate) values: Vec<Value>,
+}
+
+pub(crate) fn fact(choices: &mut Choices<'_>) -> Made {
+    // Ten days, a few hours of each, so that buckets have several facts and many have none.
+    let (day, hour, minute) = (choices.draw(3), choices.draw(4), choices.draw(3));
+    let second = (day * 24 + hour * 7) * 3600 + minute * 25 * 60 + choices.draw(50);
+    let values = ATTRIBUTES.map(|(name, kind, _)| {
+        if choices.draw(4) == 0 {
+            Value::Null
+        } else {
+            value(choices, name, kind)
+        }
+    });
+    Made {
+        second: i64::try_from(second).unwrap(),
+        values: values.to_vec(),
+    }
+}
+
+fn value(choices: &mut Choices<'_>, name: &str, kind: AttributeType) -> Value {
+    match kind {
+        AttributeType::Boolean => Value::Boolean(choices.coin()),
+        AttributeType::Integer if name == "stops" => Value::Integer(choices.pick(&[0, 1, 2])),
+        AttributeType::Integer => Value::Integer(choices.pick(&[0, 1, -3, 20, 99])),
+        AttributeType::Decimal => Value::Decimal(choices.pick(&["0", "0.5", "-2.25", "10", "0.01"]).parse().unwrap()),
+        AttributeType::Text => Value::Text(choices.pick(&["x", "y", "it's"]).to_owned()),
+    }
+}
+
+/// A fact as its sender writes it; a text without a value may be sent as the empty text.
+pub(crate) fn event(made: &Made, at: &str, empty_texts: bool) -> Json {
+    let mut event = json!({ "at": at });
+    for ((name, kind, _), value) in ATTRIBUTES.iter().zip(&made.values) {
+        event[*name] = match value {
+            Value::Null if *kind == AttributeType::Text && empty_texts => json!(""),
+            Value::Null => Json::Null,
+            Value::Boolean(truth) => json!(truth),
+            Value::Integer(integer) => json!(integer),
+            Value::Decimal(decimal) => json!(decimal.to_string()),
+            Value::Text(text) => json!(text),
+        };
+    }
+    event
+}
+
+/// Dimensions with the values that count.
+pub(crate) fn filter(choices: &mut Choices<'_>) -> Filter {
+    let mut filter = Filter::new();
+    for (name, values) in [("kind", ["x", ""]), ("ok", ["true", ""]), ("stops", ["1", "0"])] {
+        if choices.draw(5) == 1 {
+            let values = values.iter().take(1 + choices.draw(2));
+            filter.insert(name.to_owned(), values.map(|value| (*value).to_owned()).collect());
+        }
+    }
+    filter
+}
+
+pub(crate) fn split(choices: &mut Choices<'_>) -> Vec<String> {
+    choices
+        .pick(&[vec![], vec!["kind"], vec!["ok"], vec!["stops", "kind"]])
+        .into_iter()
+        .map(str::to_owned)
+        .collect()
+}
+
+/// A dimension's value as filters and splits write it.
+pub(crate) fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Boolean(truth) => truth.to_string(),
+        Value::Integer(integer) => integer.to_string(),
+        Value::Decimal(decimal) => decimal.to_string(),
+        Value::Text(text) => text.clone(),
+    }
+}
+
+pub(crate) fn of<'a>(made: &'a Made, name: &str) -> &'a Value {
+    let place = ATTRIBUTES.iter().position(|(known, ..)| *known == name).unwrap();
+    &made.values[place]
+}
+
+/// A KPI's formula.
+#[derive(Clone, Debug)]
+pub(crate) enum Number {
+    Literal(Decimal),
+    Measure(Aggregate, Option<&'static str>, Option<Test>),
+    Negate(Box<Number>),
+    Calculate(char, Box<Number>, Box<Number>),
+    Coalesce(Vec<Number>),
+    If(Box<Logic>, Box<Number>, Option<Box<Number>>),
+}
+
+/// A condition over numbers.
+#[derive(Clone, Debug)]
+pub(crate) enum Logic {
+    Compare(&'static str, Number, Number),
+    In(Number, Vec<i64>, bool),
+    Not(Box<Logic>),
+    Both(bool, Box<Logic>, Box<Logic>),
+}
+
+/// A condition over one fact.
+#[derive(Clone, Debug)]
+pub(crate) enum Test {
+    Flag(&'static str),
+    Compare(&'static str, &'static str, Value),
+    In(&'static str, Vec<Value>, bool),
+    /// `COALESCE(name, value) = other`.
+    Coalesced(&'static str, Value, Value),
+    /// `IF(condition, then, else)`.
+    If(Box<Test>, Box<Test>, Box<Test>),
+    Not(Box<Test>),
+    Both(bool, Box<Test>, Box<Test>),
+}
+
+const COMPARISONS: [&str; 6] = ["=", "!=", "<", "<=", ">", ">="];
+
+pub(crate) fn number(choices: &mut Choices<'_>, depth: usize) -> Number {
+    let deeper = |choices: &mut Choices<'_>| Box::new(number(choices, depth - 1));
+    match choices.draw(if depth == 0 { 3 } else { 9 }) {
+        0 | 1 => measure(choices),
+        2 => Number::Literal(choices.pick(&["1", "0", "2.5", "100"]).parse().unwrap()),
+        3 => Number::Negate(deeper(choices)),
+        4 | 5 => Number::Calculate(choices.pick(&['+', '-', '*', '/']), deeper(choices), deeper(choices)),
+        6 | 7 => {
+            let more = 2 + choices.draw(2);
+            Number::Coalesce((0..more).map(|_| number(choices, depth - 1)).collect())
+        }
+        _ => {
+            let condition = Box::new(logic(choices, depth - 1));
+            let then = deeper(choices);
+            let otherwise = choices.coin().then(|| deeper(choices));
+            Number::If(condition, then, otherwise)
+        }
+    }
+}
+
+fn measure(choices: &mut Choices<'_>) -> Number {
+    let aggregate = choices.pick(&Aggregate::ALL);
+    let all = ATTRIBUTES.map(|(name, ..)| name);
+    let attribute = match aggregate {
+        Aggregate::Count => choices.coin().then(|| choices.pick(&all)),
+        // Now and then one that the checker refuses.
+        _ if choices.draw(20) == 19 => Some(choices.pick(&all)),
+        _ => Some(choices.pick(&["i", "d", "stops"])),
+    };
+    let filter = choices.coin().then(|| test(choices, 2));
+    Number::Measure(aggregate, attribute, filter)
+}
+
+fn logic(choices: &mut Choices<'_>, depth: usize) -> Logic {
+    // No quotients and means: whether two of them are equal may depend on the digit that was rounded last.
+    let side = |choices: &mut Choices<'_>| match choices.draw(3) {
+        0 => Number::Literal(Decimal::from(choices.draw(4))),
+        1 => Number::Measure(Aggregate::Count, None, None),
+        _ => Number::Measure(Aggregate::Sum, Some("d"), choices.coin().then(|| test(choices, 1))),
+    };
+    match choices.draw(if depth == 0 { 2 } else { 4 }) {
+        0 => Logic::Compare(choices.pick(&COMPARISONS), side(choices), side(choices)),
+        1 => Logic::In(side(choices), vec![0, 1, -3], choices.coin()),
+        2 => Logic::Not(Box::new(logic(choices, depth - 1))),
+        _ => Logic::Both(
+            choices.coin(),
+            Box::new(logic(choices, depth - 1)),
+            Box::new(logic(choices, depth - 1)),
+        ),
+    }
+}
+
+fn test(choices: &mut Choices<'_>, depth: usize) -> Test {
+    let dimensions = [
+        ("kind", AttributeType::Text),
+        ("stops", AttributeType::Integer),
+        ("place", AttributeType::Text),
+    ];
+    let (name, kind) = choices.pick(&dimensions);
+    let deeper = |choices: &mut Choices<'_>| Box::new(test(choices, depth - 1));
+    let literal = |choices: &mut Choices<'_>| match kind {
+        AttributeType::Text if choices.draw(4) == 3 => Value::Text(String::new()),
+        kind => value(choices, name, kind),
+    };
+    match choices.draw(if depth == 0 { 4 } else { 7 }) {
+        0 => Test::Compare(choices.pick(&COMPARISONS), name, literal(choices)),
+        1 => Test::Flag("ok"),
+        2 => Test::In(name, vec![literal(choices), literal(choices)], choices.coin()),
+        3 => Test::Coalesced(name, literal(choices), value(choices, name, kind)),
+        4 => Test::If(deeper(choices), deeper(choices), deeper(choices)),
+        5 => Test::Not(deeper(choices)),
+        _ => Test::Both(choices.coin(), deeper(choices), deeper(choices)),
+    }
+}
+
+impl Number {
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Number::Literal(number) => number.to_string(),
+            Number::Measure(aggregate, attribute, filter) => {
+                let attribute = attribute.map(|name| format!(".{name}")).unwrap_or_default();
+                let filter = filter
+                    .as_ref()
+                    .map(|test| format!(" WHERE {}", test.text()))
+                    .unwrap_or_default();
+                format!("{aggregate}(M{attribute}{filter})")
+            }
+            Number::Negate(operand) => format!("-({})", operand.text()),
+            Number::Calculate(operator, left, right) => format!("({} {operator} {})", left.text(), right.text()),
+            Number::Coalesce(operands) => {
+                let operands: Vec<String> = operands.iter().map(Number::text).collect();
+                format!("COALESCE({})", operands.join(", "))
+            }
+            Number::If(condition, then, otherwise) => {
+                let otherwise = otherwise
+                    .as_ref()
+                    .map(|number| format!(", {}", number.text()))
+                    .unwrap_or_default();
+                format!("IF({}, {}{otherwise})", condition.text(), then.text())
+            }
+        }
+    }
+}
+
+impl Logic {
+    fn text(&self) -> String {
+        match self {
+            Logic::Compare(operator, left, right) => format!("{} {operator} {}", left.text(), right.text()),
+            Logic::In(operand, items, negated) => {
+                let items: Vec<String> = items.iter().map(ToString::to_string).collect();
+                format!(
+                    "{}{} IN ({})",
+                    operand.text(),
+                    if *negated { " NOT" } else { "" },
+                    items.join(", ")
+                )
+            }
+            Logic::Not(operand) => format!("NOT ({})", operand.text()),
+            Logic::Both(and, left, right) => {
+                format!(
+                    "({}) {} ({})",
+                    left.text(),
+                    if *and { "AND" } else { "OR" },
+                    right.text()
+                )
+            }
+        }
+    }
+}
+
+impl Test {
+    fn text(&self) -> String {
+        match self {
+            Test::Flag(name) => (*name).to_owned(),
+            Test::Compare(operator, name, value) => format!("{name} {operator} {value}"),
+            Test::In(name, items, negated) => {
+                let items: Vec<String> = items.iter().map(ToString::to_string).collect();
+                format!("{name}{} IN ({})", if *negated { " NOT" } else { "" }, items.join(", "))
+            }
+            Test::Coalesced(name, value, other) => format!("COALESCE({name}, {value}) = {other}"),
+            Test::If(condition, then, otherwise) => {
+                format!("IF({}, {}, {})", condition.text(), then.text(), otherwise.text())
+            }
+            Test::Not(operand) => format!("NOT ({})", operand.text()),
+            Test::Both(and, left, right) => {
+                format!(
+                    "({}) {} ({})",
+                    left.text(),
+                    if *and { "AND" } else { "OR" },
+                    right.text()
+                )
+            }
+        }
+    }
+}

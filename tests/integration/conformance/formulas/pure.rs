@@ -1,0 +1,180 @@
+//! What the checker accepts is answered, and rightly: generated formulas are planned, read and finished, and compared with counting the facts one by one.
+
+use std::collections::BTreeMap;
+
+use catalog::{Catalog, Level};
+use formula::{AttributeType, Value};
+use jiff::Timestamp;
+use proptest::prelude::*;
+use rust_decimal::Decimal;
+use series::answer::Row;
+use series::plan::Filter;
+use series::{AttributeState, Calendar, GroupState, Question, Range, Request, Source};
+
+use super::generated::{self, ATTRIBUTES, Choices, Made, Number, of, shown};
+use super::worth::{BEGIN, Points, compare, time};
+
+/// What a reader gives for a question, made straight from the facts. A rollup has states of numbers only, and only its dimensions.
+fn read(question: &Question, facts: &[Made]) -> Vec<Row> {
+    let is_number = |name: &str| {
+        ATTRIBUTES
+            .iter()
+            .any(|(known, kind, _)| *known == name && kind.is_numeric())
+    };
+    if let Source::Rollup(index) = question.source {
+        let grouping = &question.entity.groupings()[index];
+        assert!(
+            grouping.covers(question.dimensions.iter().map(String::as_str)),
+            "{question:?}"
+        );
+        assert!(grouping.finest <= question.level, "{question:?}");
+        assert!(
+            question.attributes.iter().all(|name| is_number(name)),
+            "no rollup has them: {question:?}"
+        );
+    }
+    let mut rows: BTreeMap<(Timestamp, Vec<Value>), GroupState> = BTreeMap::new();
+    for fact in facts.iter().filter(|fact| restricted(question, fact)) {
+        let time = time(fact);
+        if time < question.range.from || time >= question.range.to {
+            continue;
+        }
+        let group = question.dimensions.iter().map(|name| of(fact, name).clone()).collect();
+        let state = rows
+            .entry((series::floor(question.level, time), group))
+            .or_insert_with(|| GroupState::empty(question.attributes.len()));
+        let numbers: Vec<Option<Decimal>> = question
+            .attributes
+            .iter()
+            .map(|name| of(fact, name).as_decimal())
+            .collect();
+        state.add(time.as_microsecond(), &numbers);
+        for (name, state) in question.attributes.iter().zip(&mut state.attributes) {
+            if !is_number(name) {
+                *state = counted(state, !of(fact, name).is_null());
+            }
+        }
+    }
+    rows.into_iter()
+        .map(|((bucket, dimensions), state)| Row {
+            bucket,
+            dimensions,
+            state,
+        })
+        .collect()
+}
+
+/// Of what is no number only the count is known.
+fn counted(state: &AttributeState, has_value: bool) -> AttributeState {
+    AttributeState {
+        count: state.count + i64::from(has_value),
+        ..AttributeState::default()
+    }
+}
+
+/// The database leaves out what a question says that no one needs.
+fn restricted(question: &Question, fact: &Made) -> bool {
+    question.filter.iter().all(|(name, values)| {
+        let is_text = ATTRIBUTES
+            .iter()
+            .any(|(known, kind, _)| known == name && *kind == AttributeType::Text);
+        !is_text || values.contains("") || values.contains(&shown(of(fact, name)))
+    })
+}
+
+fn told(catalog: &Catalog, request: &Request<'_>, calendar: &Calendar, facts: &[Made]) -> Points {
+    let questions = series::plan(request, calendar, |code| catalog.entity(code)).unwrap();
+    let read: Vec<(Question, Vec<Row>)> = questions
+        .into_iter()
+        .map(|question| {
+            let rows = read(&question, facts);
+            (question, rows)
+        })
+        .collect();
+    let read: Vec<(&Question, &[Row])> = read
+        .iter()
+        .map(|(question, rows)| (question, rows.as_slice()))
+        .collect();
+    series::answer(request, calendar, &read)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn what_is_accepted_is_answered_rightly(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let mut choices = Choices::new(&bytes);
+        let number = generated::number(&mut choices, 3);
+        let (filter, by) = (generated::filter(&mut choices), generated::split(&mut choices));
+        let period = Level::ALL[usize::from(bytes.first().copied().unwrap_or_default()) % 3];
+        let facts: Vec<Made> = (0..12).map(|_| generated::fact(&mut choices)).collect();
+        if let Some(catalog) = generated::catalog(&number) {
+            check(&catalog, &number, period, &filter, &by, &facts);
+        }
+    }
+}
+
+fn check(catalog: &Catalog, number: &Number, period: Level, filter: &Filter, by: &[String], facts: &[Made]) {
+    let begin: Timestamp = BEGIN.parse().unwrap();
+    for zone in ["UTC", "Asia/Kolkata"] {
+        let calendar = Calendar::of(zone).unwrap();
+        let range = Range {
+            from: begin,
+            to: Timestamp::from_second(begin.as_second() + 5 * 86_400).unwrap(),
+        };
+        let request = Request {
+            kpi: catalog.kpi("K").unwrap(),
+            period,
+            range: calendar.align(period, range),
+            filter,
+            by,
+        };
+        compare(
+            number,
+            &request,
+            &calendar,
+            facts,
+            told(catalog, &request, &calendar, facts),
+        );
+    }
+}
+
+/// The generator makes what it is for.
+#[test]
+fn all_constructs_are_generated_and_nearly_all_are_accepted() {
+    let mut state = 7_u64;
+    let mut next = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56).to_le_bytes()[0]
+    };
+    let mut texts = String::new();
+    let mut accepted = 0;
+    for _ in 0..500 {
+        let bytes: Vec<u8> = (0..200).map(|_| next()).collect();
+        let number = generated::number(&mut Choices::new(&bytes), 3);
+        accepted += usize::from(generated::catalog(&number).is_some());
+        texts.push_str(&number.text());
+        // As events have them.
+        let event = generated::event(&generated::fact(&mut Choices::new(&bytes)), BEGIN, true);
+        assert_eq!(event["at"], BEGIN);
+    }
+    assert!(accepted > 300, "{accepted} of 500 are accepted");
+    for part in [
+        "COUNT(M.kind",
+        "COUNT(M.ok",
+        "COUNT(M.note",
+        "COUNT(M.done",
+        "COUNT(M.i",
+        "FIRST(M.stops",
+        "IF(COUNT",
+        "COALESCE(",
+        "WHERE IF(",
+        "COALESCE(kind",
+        "NOT IN (",
+        " != ''",
+    ] {
+        assert!(texts.contains(part), "no formula has {part}");
+    }
+}

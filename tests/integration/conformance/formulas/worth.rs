@@ -1,0 +1,238 @@
+//! What generated formulas are worth by counting the facts one by one, and the comparison with what was told.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use formula::{Aggregate, Value};
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive as _;
+use series::{Calendar, Point, Request, SeriesKey};
+
+use super::generated::{Logic, Made, Number, Test, of, shown};
+
+/// When the days of the facts begin.
+pub(crate) const BEGIN: &str = "2026-03-20T00:00:00Z";
+
+pub(crate) fn time(made: &Made) -> Timestamp {
+    let begin: Timestamp = BEGIN.parse().unwrap();
+    Timestamp::from_second(begin.as_second() + made.second).unwrap()
+}
+
+pub(crate) type Points = BTreeMap<SeriesKey, Point>;
+
+/// The facts of each bucket and group that pass the filter.
+fn buckets<'a>(request: &Request<'_>, calendar: &Calendar, facts: &'a [Made]) -> BTreeMap<SeriesKey, Vec<&'a Made>> {
+    let mut buckets: BTreeMap<SeriesKey, Vec<&Made>> = BTreeMap::new();
+    for fact in facts {
+        let passes = |(name, values): (&String, &BTreeSet<String>)| values.contains(&shown(of(fact, name)));
+        if request.filter.iter().all(passes) {
+            let group = request.by.iter().map(|name| shown(of(fact, name))).collect();
+            let key = (calendar.start(request.period, time(fact)), group);
+            buckets.entry(key).or_default().push(fact);
+        }
+    }
+    buckets
+}
+
+pub(crate) fn compare(number: &Number, request: &Request<'_>, calendar: &Calendar, facts: &[Made], mut told: Points) {
+    let text = number.text();
+    for (key, facts) in buckets(request, calendar, facts) {
+        let counted = number.counted(&facts);
+        let Some(point) = told.remove(&key) else {
+            assert!(counted.is_empty(), "{text} has no point {key:?}");
+            // What has no point has the value without facts, whatever the filters of the formula left out.
+            assert!(
+                is_close(series::answer::empty(request).value, number.value(&[])),
+                "{text} without facts"
+            );
+            continue;
+        };
+        assert_eq!(point.facts, i64::try_from(counted.len()).unwrap(), "{text} {key:?}");
+        let expected = number.value(&facts);
+        assert!(
+            is_close(point.value, expected),
+            "{text} {key:?}: {point:?}, expected {expected:?}"
+        );
+    }
+    assert!(told.is_empty(), "{text} has points without facts: {told:?}");
+}
+
+/// Equal but for how many digits are kept of a quotient.
+fn is_close(told: Option<f64>, expected: Option<Decimal>) -> bool {
+    match (told, expected.and_then(|value| value.to_f64())) {
+        (None, None) => true,
+        (Some(told), Some(expected)) => (told - expected).abs() <= 1e-9_f64.max(expected.abs() * 1e-9),
+        _ => false,
+    }
+}
+
+impl Number {
+    /// The value over some facts.
+    fn value(&self, facts: &[&Made]) -> Option<Decimal> {
+        match self {
+            Number::Literal(number) => Some(*number),
+            Number::Measure(aggregate, attribute, filter) => {
+                let counted: Vec<&Made> = facts
+                    .iter()
+                    .copied()
+                    .filter(|fact| passes(filter.as_ref(), fact))
+                    .collect();
+                aggregated(*aggregate, *attribute, &counted)
+            }
+            Number::Negate(operand) => Some(-operand.value(facts)?),
+            Number::Calculate(operator, left, right) => {
+                let (left, right) = (left.value(facts)?, right.value(facts)?);
+                match operator {
+                    '+' => left.checked_add(right),
+                    '-' => left.checked_sub(right),
+                    '*' => left.checked_mul(right),
+                    _ => left.checked_div(right),
+                }
+            }
+            Number::Coalesce(operands) => operands.iter().find_map(|operand| operand.value(facts)),
+            Number::If(condition, then, otherwise) => match condition.holds(facts) {
+                Some(true) => then.value(facts),
+                _ => otherwise.as_ref().and_then(|number| number.value(facts)),
+            },
+        }
+    }
+
+    /// The facts that at least one of the measures counts.
+    fn counted<'a>(&self, facts: &[&'a Made]) -> Vec<&'a Made> {
+        let filters = self.filters();
+        let counts = |fact: &&&Made| filters.iter().any(|filter| passes(*filter, fact));
+        facts.iter().filter(counts).copied().collect()
+    }
+
+    fn filters(&self) -> Vec<Option<&Test>> {
+        match self {
+            Number::Literal(_) => Vec::new(),
+            Number::Measure(_, _, filter) => vec![filter.as_ref()],
+            Number::Negate(operand) => operand.filters(),
+            Number::Calculate(_, left, right) => [left.filters(), right.filters()].concat(),
+            Number::Coalesce(operands) => operands.iter().flat_map(Number::filters).collect(),
+            Number::If(condition, then, otherwise) => {
+                let otherwise = otherwise.iter().flat_map(|number| number.filters());
+                [condition.filters(), then.filters()]
+                    .concat()
+                    .into_iter()
+                    .chain(otherwise)
+                    .collect()
+            }
+        }
+    }
+}
+
+fn passes(filter: Option<&Test>, fact: &Made) -> bool {
+    filter.is_none_or(|test| test.holds(fact) == Some(true))
+}
+
+fn aggregated(aggregate: Aggregate, attribute: Option<&str>, facts: &[&Made]) -> Option<Decimal> {
+    let Some(name) = attribute else {
+        return Some(Decimal::from(facts.len()));
+    };
+    let present = facts.iter().filter(|fact| !of(fact, name).is_null());
+    if aggregate == Aggregate::Count {
+        return Some(Decimal::from(present.count()));
+    }
+    let numbers: BTreeSet<(i64, Decimal, usize)> = present
+        .enumerate()
+        .map(|(place, fact)| (fact.second, of(fact, name).as_decimal().unwrap(), place))
+        .collect();
+    let values = || numbers.iter().map(|(_, value, _)| *value);
+    let sum: Decimal = values().sum();
+    match aggregate {
+        Aggregate::Sum => (!numbers.is_empty()).then_some(sum),
+        Aggregate::Avg => sum.checked_div(Decimal::from(numbers.len())),
+        Aggregate::Min => values().min(),
+        Aggregate::Max => values().max(),
+        Aggregate::First => values().next(),
+        Aggregate::Last => values().next_back(),
+        Aggregate::Count => None,
+    }
+}
+
+/// `AND`, or `OR`, of what may be unknown.
+fn both(and: bool, left: Option<bool>, right: Option<bool>) -> Option<bool> {
+    match (left, right) {
+        (Some(left), Some(right)) => Some(if and { left && right } else { left || right }),
+        (Some(known), None) | (None, Some(known)) => (known != and).then_some(known),
+        (None, None) => None,
+    }
+}
+
+fn holds(operator: &str, ordering: std::cmp::Ordering) -> bool {
+    match operator {
+        "=" => ordering.is_eq(),
+        "!=" => ordering.is_ne(),
+        "<" => ordering.is_lt(),
+        "<=" => ordering.is_le(),
+        ">" => ordering.is_gt(),
+        _ => ordering.is_ge(),
+    }
+}
+
+impl Logic {
+    fn holds(&self, facts: &[&Made]) -> Option<bool> {
+        match self {
+            Logic::Compare(operator, left, right) => {
+                Some(holds(operator, left.value(facts)?.cmp(&right.value(facts)?)))
+            }
+            Logic::In(operand, items, negated) => {
+                let value = operand.value(facts)?;
+                Some(items.iter().any(|item| Decimal::from(*item) == value) != *negated)
+            }
+            Logic::Not(operand) => operand.holds(facts).map(|truth| !truth),
+            Logic::Both(and, left, right) => both(*and, left.holds(facts), right.holds(facts)),
+        }
+    }
+
+    fn filters(&self) -> Vec<Option<&Test>> {
+        match self {
+            Logic::Compare(_, left, right) => [left.filters(), right.filters()].concat(),
+            Logic::In(operand, ..) => operand.filters(),
+            Logic::Not(operand) => operand.filters(),
+            Logic::Both(_, left, right) => [left.filters(), right.filters()].concat(),
+        }
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    *value == Value::Null || *value == Value::Text(String::new())
+}
+
+impl Test {
+    fn holds(&self, fact: &Made) -> Option<bool> {
+        match self {
+            Test::Flag(name) => match of(fact, name) {
+                Value::Boolean(truth) => Some(*truth),
+                _ => None,
+            },
+            Test::Compare(operator @ ("=" | "!="), name, value) if is_empty(value) => {
+                Some(of(fact, name).is_null() == (*operator == "="))
+            }
+            Test::Compare(operator, name, value) => {
+                let own = of(fact, name);
+                (!own.is_null()).then(|| holds(operator, own.cmp(value)))
+            }
+            Test::In(name, items, negated) => {
+                let own = of(fact, name);
+                if own.is_null() {
+                    // The empty text in a list asks for what is missing; what is left of the list is unknown then.
+                    return items.iter().any(is_empty).then_some(!*negated);
+                }
+                Some(items.contains(own) != *negated)
+            }
+            Test::Coalesced(name, value, other) => {
+                let own = of(fact, name);
+                Some(if own.is_null() { value == other } else { own == other })
+            }
+            Test::If(condition, then, otherwise) => match condition.holds(fact) {
+                Some(true) => then.holds(fact),
+                _ => otherwise.holds(fact),
+            },
+            Test::Not(operand) => operand.holds(fact).map(|truth| !truth),
+            Test::Both(and, left, right) => both(*and, left.holds(fact), right.holds(fact)),
+        }
+    }
+}

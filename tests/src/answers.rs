@@ -3,8 +3,8 @@
 use formula::Number;
 use rust_decimal::{Decimal, RoundingStrategy};
 
-/// Digits after the point from which on a quotient is taken for one that does not end: oracles divide to 30.
-const ENDLESS: usize = 28;
+/// Digits after the point from which on a quotient is taken for one that does not end: oracles divide to 30, and multiply by a hundred then.
+const ENDLESS: usize = 20;
 
 /// A number that a database computed to at least 30 places, without zeros at its end, as it is answered: with all its digits when it ends, else rounded
 /// to 15, half to even.

@@ -81,10 +81,8 @@ fn places(digits: &[u16; WHOLE + BEHIND], end: usize) -> Result<i16, Refused> {
 /// Units of 10^-28 as digits.
 fn digits(units: U256) -> [u16; WHOLE + BEHIND] {
     let mut digits = [0; WHOLE + BEHIND];
-    let unit = U256::new(10_u128.pow(Sum::PLACES));
-    let (whole, behind) = (units / unit, (units % unit).as_u128());
-    let limit = U256::new(E16 * E16);
-    let (high, low) = (whole / limit, (whole % limit).as_u128());
+    let (whole, behind) = divided(units, 10_u128.pow(Sum::PLACES));
+    let (high, low) = divided(whole, E16 * E16);
     let parts = [
         (high.as_u128(), 0..WHOLE - 8),
         (low / E16, WHOLE - 8..WHOLE - 4),
@@ -101,6 +99,16 @@ fn digits(units: U256) -> [u16; WHOLE + BEHIND] {
         }
     }
     digits
+}
+
+/// Quotient and remainder. Nearly all numbers fit 128 bits, whose division is quick.
+fn divided(number: U256, divisor: u128) -> (U256, u128) {
+    if let Ok(number) = u128::try_from(number) {
+        return (U256::new(number / divisor), number % divisor);
+    }
+    let quotient = number / U256::new(divisor);
+    let rest = number.wrapping_sub(quotient.wrapping_mul(U256::new(divisor)));
+    (quotient, rest.as_u128())
 }
 
 /// A number out of a column: `mantissa` / 10^`places`, exactly.

@@ -60,7 +60,7 @@ impl Bench {
             "code": "Reading", "domain": "lab", "time": "at", "key": ["probe"],
             "attributes": [
                 { "name": "size", "type": "decimal" }, { "name": "count", "type": "integer" },
-                { "name": "probe", "type": "text" }, { "name": "room", "type": "text", "dimension": true },
+                { "name": "probe", "type": "text", "required": true }, { "name": "room", "type": "text", "dimension": true },
                 { "name": "shelf", "type": "text", "dimension": true }
             ],
             "groupings": [{ "dimensions": ["room"] }]

@@ -31,7 +31,13 @@ impl Shop {
         for client in [self.ours, self.theirs] {
             let points = self.ask(client, code, Level::Day, range, &Filter::new(), &[]).await;
             let told = points.into_values().filter(|point| point.facts > 0);
-            values.extend(told.map(|point| format!("{:?} of {}", point.value, point.facts)));
+            values.extend(told.map(|point| {
+                format!(
+                    "{} of {}",
+                    point.value.map_or_else(String::new, |value| value.to_string()),
+                    point.facts
+                )
+            }));
         }
         values
     }

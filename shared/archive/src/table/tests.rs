@@ -168,10 +168,15 @@ fn no_number_is_lost_or_changed_on_the_way() {
     assert_eq!((chunk.facts.len(), refused), (1, vec![0, 2]), "{chunk:?}");
 
     // Spark's decimal(38,18): its zeros are no digits that have to fit.
-    let wide = arrow::array::Decimal128Array::from(vec![100_000_000_000_500_000_000_000_000_000, 1]);
+    let wide = arrow::array::Decimal128Array::from(vec![
+        100_000_000_000_500_000_000_000_000_000,
+        1,
+        12_345_678_901_234_567_890_123_456_789_012_345_678,
+    ]);
     let wide: ArrayRef = Arc::new(wide.with_precision_and_scale(38, 18).unwrap());
     let chunk = load(file(vec![("level", wide)])).unwrap();
     assert_eq!(chunk.facts[0].values[0], decimal(1_000_000_000_005, 1), "{chunk:?}");
+    assert_eq!(chunk.facts[1].values[0], decimal(1, 18), "{chunk:?}");
     assert_eq!(chunk.refused[0].rejection.field, "level", "{chunk:?}");
 }
 

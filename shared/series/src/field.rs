@@ -157,6 +157,7 @@ pub(crate) fn value(kind: AttributeType, field: Field<'_>) -> Result<Value, Stri
         (AttributeType::Decimal, Field::Decimal(decimal)) => bounded_decimal(decimal),
         (AttributeType::Decimal, Field::Float(float)) => exact(float).and_then(bounded_decimal),
         (AttributeType::Decimal, Field::Digits(digits)) => exact_digits(digits).and_then(bounded_decimal),
+        (AttributeType::Decimal, Field::Text { text, typed: false }) if text.contains(',') => Err(comma(&text)),
         (AttributeType::Decimal, Field::Text { text, .. }) => exact_digits(&text).and_then(bounded_decimal),
         (AttributeType::Text, Field::Text { text, .. }) => bounded_text(text.into_owned()),
         (kind, other) => Err(format!("must be {}, not {}", kind_name(kind), describe(&other))),
@@ -233,6 +234,18 @@ fn shifted(decimal: Decimal, exponent: i32) -> Option<Decimal> {
     let zeros = scale.min(0).unsigned_abs();
     let mantissa = decimal.mantissa().checked_mul(10_i128.checked_pow(zeros)?)?;
     Decimal::try_from_i128_with_scale(mantissa, u32::try_from(scale.max(0)).ok()?).ok()
+}
+
+/// Why a number of a CSV file that has a comma is none.
+fn comma(text: &str) -> String {
+    let shown = shown(text);
+    if text.matches(',').count() == 1 && exact_digits(&text.replace(',', ".")).is_ok() {
+        return format!(
+            "{shown:?} has a comma where the file's numbers have points: if it is a decimal comma, declare \"csv\": {{\"decimal\": \"comma\"}} with the \
+             entity, or the metadata decimal=comma with the file; separators of thousands are left out"
+        );
+    }
+    format!("{shown:?} is not a number: separators of thousands are left out")
 }
 
 /// Digits that are a whole number: `3`, `3.0`, `3e2`.

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use answer::Definitions;
 use anyhow::{Context as _, Result};
-use archive::FileError;
 use archive::store::Store;
+use archive::{Declared, FileError};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use bytes::Bytes;
 use database::{Database, Timeouts};
@@ -190,8 +190,11 @@ async fn load(context: &Context, dropped: &Dropped, tries: u32) -> Result<Loaded
         tracing::error!(key, %client, "there is no such client: the file is left alone");
         return Ok(Loaded::Done);
     }
-    let (bytes, etag) = match context.store.get(bucket, key).await {
-        Ok((bytes, etag)) => (Ok(bytes), etag),
+    let (content, etag) = match context.store.get(bucket, key).await {
+        Ok(object) => {
+            let declared = Declared::of(key, &object.metadata).map_err(|error| error.to_string());
+            (declared.map(|declared| (object.bytes, declared)), object.etag)
+        }
         Err(ref error @ FileError::TooLarge { ref etag, .. }) => (Err(error.to_string()), etag.clone()),
         Err(error) => return Err(error.into()),
     };
@@ -201,34 +204,34 @@ async fn load(context: &Context, dropped: &Dropped, tries: u32) -> Result<Loaded
         tracing::info!(key, "the file was loaded or refused before");
         return Ok(Loaded::Done);
     };
-    let bytes = match bytes {
+    let content = match content {
         // What was put has a message of its own.
         _ if is_replaced => {
             Err("another file was put under its key before this one was loaded: that one counts".to_owned())
         }
-        Ok(bytes) => unwelcome(context, client).await?.map_or(Ok(bytes), Err),
+        Ok(content) => unwelcome(context, client).await?.map_or(Ok(content), Err),
         Err(reason) => Err(reason),
     };
-    load_bytes(context, file, attempt, bytes, tries).await
+    load_content(context, file, attempt, content, tries).await
 }
 
-/// Loads a file's bytes, or says why it is refused.
-async fn load_bytes(
+/// Loads a file's bytes by what it declares, or says why it is refused.
+async fn load_content(
     context: &Context,
     file: files::File<'_>,
     attempt: Attempt,
-    bytes: Result<Bytes, String>,
+    content: Result<(Bytes, Declared), String>,
     tries: u32,
 ) -> Result<Loaded> {
-    let bytes = match bytes {
-        Ok(bytes) => bytes,
+    let (bytes, declared) = match content {
+        Ok(content) => content,
         Err(reason) => {
             refuse(context, file, attempt, &reason).await?;
             return Ok(Loaded::Done);
         }
     };
     let loading = Loading::new(context, file, attempt, tries);
-    Ok(Box::pin(loading.run(&bytes)).await?)
+    Ok(Box::pin(loading.run(&bytes, &declared)).await?)
 }
 
 /// A file, or the rest of one behind what is loaded, that can't be read is one dead letter with its key.

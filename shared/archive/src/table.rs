@@ -334,7 +334,7 @@ fn json(field: &Field<'_>) -> Value {
         Field::Time(time_us) => {
             Timestamp::from_microsecond(*time_us).map_or(Value::Null, |time| Value::from(time.to_string()))
         }
-        // Without an offset, as it was: replayed it means the same.
+        // Without an offset, as it was.
         Field::LocalTime(local_us) => Timestamp::from_microsecond(*local_us).map_or(Value::Null, |local| {
             Value::from(TimeZone::UTC.to_datetime(local).to_string())
         }),

@@ -92,6 +92,13 @@ def write_documented_shapes():
         table = arrow({**plain(), "d": pa.array(D, pa.decimal128(38, 18))}, pa.array(INSTANTS, pa.timestamp("ns", "UTC")))
         options = {"use_deprecated_int96_timestamps": True, "store_schema": False, "store_decimal_as_integer": False}
         pq.write_table(table, add(name, f"int96-{codec}", ALL), compression=codec, **options)
+    # In nanoseconds of 64 bits these would be days of this year.
+    far = pa.array([dt.datetime(2611, 6, 1, tzinfo=UTC)] * 3, pa.timestamp("us", "UTC"))
+    path = add("spark", "int96-far", "", rows_refused="more than a day in the future")
+    pq.write_table(arrow({"i": pa.array(I)}, far), path, **options)
+    beyond = pa.array([9_400_000_000_000_000] * 3).cast(pa.timestamp("ms", "UTC"))
+    path = add("pyarrow", "at-ms-beyond", "", rows_refused="a time that no calendar reaches")
+    pq.write_table(arrow({"i": pa.array(I)}, beyond), path)
 
 
 def write_pandas():

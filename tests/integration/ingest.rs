@@ -4,6 +4,7 @@ mod dead_letters;
 mod events;
 mod files;
 mod last_tries;
+mod matrix;
 mod memory;
 mod quotas;
 mod repeats;

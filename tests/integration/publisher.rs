@@ -1,4 +1,5 @@
 //! What a tick of the publisher costs, and whom its failures concern: driven in process, over real databases.
+mod hours;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -223,28 +224,6 @@ async fn statements_of_a_tick_do_not_grow_with_subscribers() {
             counts.concat().iter().all(|count| *count <= MAX_STATEMENTS),
             "{counts:?}"
         );
-    }
-}
-
-#[tokio::test]
-async fn hours_on_a_dashboard_are_those_of_the_clients_zone() {
-    for server in servers() {
-        let mut airline = Airline::open(&server).await;
-        let plain = airline.database.plain().await.unwrap();
-        let sql = "UPDATE core.clients SET time_zone = 'Asia/Kolkata'";
-        plain.batch_execute(sql).await.unwrap();
-        airline.subscribe("a", airline.client, vec![("FLIGHTS", Level::Hour, None)]);
-        let touched = airline.land(platform::clock::now(), &["ORD".to_owned()]).await;
-        let ticked = airline.tick(&touched).await;
-        let rows = ticked.frames["a"].iter().flat_map(|frame| match frame {
-            Frame::Subscribed(frame) => frame.rows.clone(),
-            Frame::Update(frame) => frame.rows.clone(),
-            _ => Vec::new(),
-        });
-        let rows: Vec<_> = rows.map(|row| (row.bucket.rem_euclid(3_600), row.facts)).collect();
-        assert!(rows.contains(&(1_800, 1)), "{rows:?}");
-        assert!(rows.iter().all(|(second, _)| *second == 1_800), "{rows:?}");
-        airline.database.drop_it().await.unwrap();
     }
 }
 

@@ -1,10 +1,11 @@
 //! Files of facts: chunks of rows, mapped and validated like events.
 
 use bytes::Bytes;
+use catalog::CsvDialect;
 use jiff::Timestamp;
 use series::{Fact, Mapper, Rejection};
 
-use crate::{table, text};
+use crate::{packing, table, text};
 
 /// The most bytes of a file. It is held in memory while it is read, and takes a quarter of the 1,024 MB of `load-files`.
 pub const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
@@ -29,8 +30,20 @@ pub const MAX_ORIGINAL_BYTES: usize = 16 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// The name ends in none of the formats that are read.
-    #[error("{0:?} does not end in .parquet, .csv or .ndjson")]
+    #[error(
+        "{0:?} does not end in .parquet, .csv, .tsv, .ndjson or .jsonl, nor in one of those of text with .gz or .zst"
+    )]
     UnknownFormat(String),
+    /// What its object declares of it is not one of what can be declared.
+    #[error("the file's metadata {name:?} is {value:?}, and not {allowed}: put it on the bucket again with another")]
+    Declared {
+        /// Of the metadata.
+        name: &'static str,
+        /// What it says.
+        value: String,
+        /// What it may say.
+        allowed: &'static str,
+    },
     /// Larger than [`MAX_FILE_BYTES`].
     #[error("the file has {bytes} bytes, more than {MAX_FILE_BYTES}: split it")]
     TooLarge {
@@ -86,13 +99,12 @@ impl Format {
     /// # Errors
     /// When it ends in none of the formats that are read.
     pub fn of(name: &str) -> Result<Self, FileError> {
-        match name
-            .rsplit_once('.')
-            .map(|(_, ending)| ending.to_ascii_lowercase())
-            .as_deref()
-        {
-            Some("parquet") => Ok(Self::Parquet),
-            Some("csv") => Ok(Self::Csv),
+        let small = name.to_ascii_lowercase();
+        let plain = packing::without_ending(&small);
+        match plain.rsplit_once('.').map(|(_, ending)| ending) {
+            // It packs its own pages, and is read from its end.
+            Some("parquet") if plain == small => Ok(Self::Parquet),
+            Some("csv" | "tsv") => Ok(Self::Csv),
             Some("ndjson" | "jsonl") => Ok(Self::Ndjson),
             _ => Err(FileError::UnknownFormat(name.to_owned())),
         }
@@ -222,10 +234,28 @@ impl<'a> Chunks<'a> {
     /// # Errors
     /// When it is not of its format, or its columns are not the entity's.
     pub fn open(format: Format, bytes: Bytes, mapper: &'a Mapper, now: Timestamp) -> Result<Self, FileError> {
+        let dialect = mapper.entity().definition().csv;
+        Self::open_as(format, bytes, mapper, now, dialect)
+    }
+
+    /// Opens a file that declares how it is written, if it is CSV.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_as(
+        format: Format,
+        bytes: Bytes,
+        mapper: &'a Mapper,
+        now: Timestamp,
+        dialect: CsvDialect,
+    ) -> Result<Self, FileError> {
         Ok(match format {
             Format::Parquet => Self::Parquet(Box::new(table::Rows::open(bytes, mapper, now)?)),
-            Format::Csv => Self::Csv(Box::new(text::CsvRows::open(bytes, mapper, now)?)),
-            Format::Ndjson => Self::Ndjson(text::NdjsonRows::open(bytes, mapper, now)),
+            Format::Csv => {
+                let text = packing::unpacked(bytes)?;
+                Self::Csv(Box::new(text::CsvRows::open(text, mapper, now, dialect)?))
+            }
+            Format::Ndjson => Self::Ndjson(text::NdjsonRows::open(packing::unpacked(bytes)?, mapper, now)),
         })
     }
 }

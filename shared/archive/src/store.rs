@@ -1,5 +1,6 @@
 //! Objects of the bucket that files are dropped into.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
@@ -11,6 +12,17 @@ use crate::files::{FileError, MAX_FILE_BYTES};
 /// How long the bytes of an object may take once its answer has begun: the largest, 256 MiB, has come within two minutes at 2.2 MB a second, a twentieth of
 /// what a function gets from S3.
 const BODY_WITHIN: Duration = Duration::from_secs(120);
+
+/// An object as it was read.
+#[derive(Debug)]
+pub struct Object {
+    /// What is in it.
+    pub bytes: Bytes,
+    /// What tells its bytes from others.
+    pub etag: String,
+    /// What whoever put it there says of it, by the names that S3 gives behind `x-amz-meta-`.
+    pub metadata: HashMap<String, String>,
+}
 
 /// A bucket's objects.
 #[derive(Clone)]
@@ -31,11 +43,11 @@ impl Store {
         }
     }
 
-    /// An object's bytes and its `ETag`.
+    /// An object.
     ///
     /// # Errors
     /// [`FileError::TooLarge`] before a byte is read, [`FileError::Storage`] when the object can't be read.
-    pub async fn get(&self, bucket: &str, key: &str) -> Result<(Bytes, String), FileError> {
+    pub async fn get(&self, bucket: &str, key: &str) -> Result<Object, FileError> {
         let storage = |cause: Failure| FileError::Storage {
             key: key.to_owned(),
             cause,
@@ -56,10 +68,15 @@ impl Store {
         if length > MAX_FILE_BYTES {
             return Err(FileError::TooLarge { bytes: length, etag });
         }
+        let metadata = object.metadata().cloned().unwrap_or_default();
         let body = tokio::time::timeout(BODY_WITHIN, object.body.collect()).await;
         let body = body.map_err(|late| storage(Failure::of_answer(Service::Files, late)))?;
         let body = body.map_err(|error| storage(Failure::of_answer(Service::Files, error)))?;
-        Ok((body.into_bytes(), etag))
+        Ok(Object {
+            bytes: body.into_bytes(),
+            etag,
+            metadata,
+        })
     }
 }
 

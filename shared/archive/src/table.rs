@@ -1,16 +1,19 @@
 //! Parquet files as rows.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{
-    DataType, Date32Type, Date64Type, Decimal128Type, Field as Column, Float32Type, Float64Type, Int64Type, Schema,
-    TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+    DataType, Date32Type, Date64Type, Decimal128Type, Decimal256Type, Field as Column, Float32Type, Float64Type,
+    Int64Type, Schema, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType, i256,
 };
 use bytes::Bytes;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
@@ -42,6 +45,8 @@ pub struct Table {
     group: usize,
     reader: Option<ParquetRecordBatchReader>,
     names: Vec<String>,
+    /// The places of these columns in the file.
+    places: Vec<usize>,
     most: usize,
 }
 
@@ -58,8 +63,9 @@ impl Table {
         guard::check_pages(&bytes, metadata.metadata())?;
         let metadata = with_whole_times(&metadata, options)?;
         let fields = metadata.schema().fields();
-        let names = fields.iter().map(|field| field.name().clone()).collect();
+        let names: Vec<String> = fields.iter().map(|field| field.name().clone()).collect();
         Ok(Self {
+            places: (0..names.len()).collect(),
             bytes,
             metadata,
             group: 0,
@@ -75,6 +81,22 @@ impl Table {
         &self.names
     }
 
+    /// Columns that pandas has marked as the index of its rows. It writes `__index_level_0__` where the index has no name.
+    fn indexes(&self) -> BTreeSet<String> {
+        let metadata = self.metadata.metadata().file_metadata().key_value_metadata();
+        let told = metadata.into_iter().flatten().find(|pair| pair.key == "pandas");
+        let told: Option<Value> = told.and_then(|pair| serde_json::from_str(pair.value.as_deref()?).ok());
+        let columns = told.as_ref().and_then(|told| told["index_columns"].as_array());
+        let names = columns.into_iter().flatten().filter_map(Value::as_str);
+        names.map(str::to_owned).collect()
+    }
+
+    /// Reads no more of these columns.
+    fn leave_out(&mut self, is_left_out: impl Fn(&str) -> bool) {
+        self.places.retain(|place| !is_left_out(&self.names[*place]));
+        self.names.retain(|name| !is_left_out(name));
+    }
+
     /// A reader of the next row group; `None` after the last.
     fn next_group(&mut self) -> Result<Option<ParquetRecordBatchReader>, FileError> {
         let groups = self.metadata.metadata().row_groups();
@@ -83,7 +105,11 @@ impl Table {
         };
         let rows = guard::rows_at_once(&self.bytes, group, self.most)?;
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), self.metadata.clone());
-        let builder = builder.with_row_groups(vec![self.group]).with_batch_size(rows);
+        let columns = ProjectionMask::roots(builder.parquet_schema(), self.places.iter().copied());
+        let builder = builder
+            .with_row_groups(vec![self.group])
+            .with_batch_size(rows)
+            .with_projection(columns);
         self.group += 1;
         builder.build().map(Some).map_err(|error| unreadable(&error))
     }
@@ -209,6 +235,7 @@ fn widened(column: &ArrayRef) -> ArrayRef {
     Arc::new(long)
 }
 
+const BEYOND_DECIMALS: &str = "a decimal beyond 28 digits";
 const BEYOND_CALENDARS: &str = "a time that no calendar reaches";
 
 fn field(column: &ArrayRef, row: usize) -> Field<'_> {
@@ -233,7 +260,9 @@ fn field(column: &ArrayRef, row: usize) -> Field<'_> {
             time_us(column, row).map_or(Field::Other(BEYOND_CALENDARS), Field::LocalTime)
         }
         DataType::Decimal128(_, scale) => decimal(column.as_primitive::<Decimal128Type>().value(row), *scale)
-            .map_or(Field::Other("a decimal beyond 28 digits"), Field::Decimal),
+            .map_or(Field::Other(BEYOND_DECIMALS), Field::Decimal),
+        DataType::Decimal256(_, scale) => wide_decimal(column.as_primitive::<Decimal256Type>().value(row), *scale)
+            .map_or(Field::Other(BEYOND_DECIMALS), Field::Decimal),
         _ => Field::Other("a column of a type that no attribute has"),
     }
 }
@@ -281,6 +310,16 @@ fn decimal(mut mantissa: i128, scale: i8) -> Option<Decimal> {
     Decimal::try_from_i128_with_scale(mantissa, scale).ok()
 }
 
+/// The same of a decimal of more than 38 digits, as far as its value has fewer.
+fn wide_decimal(mut mantissa: i256, mut scale: i8) -> Option<Decimal> {
+    let ten = i256::from_i128(10);
+    while scale > 0 && mantissa.wrapping_rem(ten) == i256::ZERO {
+        mantissa = mantissa.wrapping_div(ten);
+        scale -= 1;
+    }
+    decimal(mantissa.to_i128()?, scale)
+}
+
 fn json(field: &Field<'_>) -> Value {
     match field {
         Field::Missing => Value::Null,
@@ -295,7 +334,7 @@ fn json(field: &Field<'_>) -> Value {
         Field::Time(time_us) => {
             Timestamp::from_microsecond(*time_us).map_or(Value::Null, |time| Value::from(time.to_string()))
         }
-        // Without an offset, as it was: replayed it means the same.
+        // Without an offset, as it was.
         Field::LocalTime(local_us) => Timestamp::from_microsecond(*local_us).map_or(Value::Null, |local| {
             Value::from(TimeZone::UTC.to_datetime(local).to_string())
         }),
@@ -321,7 +360,10 @@ pub struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     pub(crate) fn open(bytes: Bytes, mapper: &'a Mapper, now: Timestamp) -> Result<Self, FileError> {
-        let table = Table::open(bytes, BATCH_ROWS)?;
+        let mut table = Table::open(bytes, BATCH_ROWS)?;
+        // An index is no attribute, unless the entity has one of its name.
+        let indexes = table.indexes();
+        table.leave_out(|name| indexes.contains(name) && mapper.place(name).is_err());
         Ok(Self {
             columns: columns_of(mapper, table.names())?,
             table,

@@ -3,6 +3,7 @@
 use std::io::BufRead as _;
 
 use bytes::Bytes;
+use catalog::{CsvDialect, DecimalMark, Delimiter};
 use csv_core::ReadRecordResult;
 use jiff::Timestamp;
 use series::{Field, Mapper, Rejection};
@@ -19,6 +20,7 @@ fn too_many() -> FileError {
 /// A CSV file's rows as facts.
 pub struct CsvRows<'a> {
     records: Records,
+    dialect: CsvDialect,
     width: usize,
     /// The column of each field, by the field's place in the mapper.
     columns: Vec<Option<usize>>,
@@ -32,24 +34,30 @@ pub struct CsvRows<'a> {
 }
 
 impl<'a> CsvRows<'a> {
-    pub(crate) fn open(bytes: Bytes, mapper: &'a Mapper, now: Timestamp) -> Result<Self, FileError> {
-        let mut records = Records::new(bytes);
-        let mut header = csv::ByteRecord::new();
-        if records.read(&mut header) == Read::TooLong {
-            return Err(FileError::Limit(format!(
-                "the header has more than {MAX_ROW_BYTES} bytes: it names no more than the attributes of the entity"
-            )));
+    pub(crate) fn open(
+        bytes: Bytes,
+        mapper: &'a Mapper,
+        now: Timestamp,
+        dialect: CsvDialect,
+    ) -> Result<Self, FileError> {
+        if dialect.delimiter == Delimiter::Comma && dialect.decimal == DecimalMark::Comma {
+            return Err(unreadable(
+                "numbers with decimal commas can't be told from fields between commas: declare the delimiter too",
+            ));
         }
-        let unreadable = |cause: &str| FileError::Unreadable {
-            format: "CSV",
-            cause: cause.to_owned(),
-        };
-        let header = csv::StringRecord::from_byte_record(header).map_err(|_| unreadable("the header is not UTF-8"))?;
-        let names: Vec<String> = header.iter().map(|name| name.trim().to_owned()).collect();
+        let bytes = without_mark(bytes);
+        let mut records = Records::new(bytes.clone(), dialect.delimiter);
+        let names = header(&mut records)?;
+        let columns = columns_of(mapper, &names).map_err(|error| {
+            let mut others = Delimiter::ALL.into_iter().filter(|other| *other != dialect.delimiter);
+            let other = others.find(|other| is_header(&bytes, *other, mapper));
+            other.map_or(error, |other| unreadable(&lies_between(other, dialect.delimiter)))
+        })?;
         Ok(Self {
             records,
+            dialect,
             width: names.len(),
-            columns: columns_of(mapper, &names)?,
+            columns,
             mapper,
             now,
             position: 0,
@@ -74,7 +82,7 @@ impl<'a> CsvRows<'a> {
             let (fact, records) = (self.fact(&read, &record), &self.records);
             let original = || {
                 if read == Read::Row {
-                    line(&record)
+                    line(&record, self.dialect.delimiter)
                 } else {
                     records.beginning()
                 }
@@ -105,15 +113,63 @@ impl<'a> CsvRows<'a> {
         }
         let text = csv::StringRecord::from_byte_record(record.clone())
             .map_err(|_| whole("the line is not UTF-8".to_owned()))?;
+        let has_commas = self.dialect.decimal == DecimalMark::Comma;
         self.mapper.fact(self.now, |place| {
-            self.columns[place]
-                .and_then(|column| text.get(column))
-                .map_or(Field::Missing, |text| Field::Text {
+            let text = self.columns[place].and_then(|column| text.get(column));
+            match text {
+                Some(text) if has_commas && self.mapper.is_number(place) => with_point(text),
+                Some(text) => Field::Text {
                     text: text.into(),
                     typed: false,
-                })
+                },
+                None => Field::Missing,
+            }
         })
     }
+}
+
+/// A number with a decimal comma, with a point. One that has a point already has separators of thousands, or is of another file.
+fn with_point(text: &str) -> Field<'_> {
+    if text.contains('.') {
+        return Field::Other("a number with a point where the file declares decimal commas");
+    }
+    Field::Text {
+        text: text.replace(',', ".").into(),
+        typed: false,
+    }
+}
+
+fn unreadable(cause: &str) -> FileError {
+    FileError::Unreadable {
+        format: "CSV",
+        cause: cause.to_owned(),
+    }
+}
+
+/// The names in a file's first row.
+fn header(records: &mut Records) -> Result<Vec<String>, FileError> {
+    let mut header = csv::ByteRecord::new();
+    if records.read(&mut header) == Read::TooLong {
+        return Err(FileError::Limit(format!(
+            "the header has more than {MAX_ROW_BYTES} bytes: it names no more than the attributes of the entity"
+        )));
+    }
+    let header = csv::StringRecord::from_byte_record(header).map_err(|_| unreadable("the header is not UTF-8"))?;
+    Ok(header.iter().map(|name| name.trim().to_owned()).collect())
+}
+
+/// Whether a file has a header of the entity when it is read with another delimiter.
+fn is_header(bytes: &Bytes, delimiter: Delimiter, mapper: &Mapper) -> bool {
+    let names = header(&mut Records::new(bytes.clone(), delimiter)).unwrap_or_default();
+    names.len() > 1 && names.iter().any(|name| mapper.place(name).is_ok())
+}
+
+fn lies_between(found: Delimiter, expected: Delimiter) -> String {
+    let (found, expected) = (found.name(), expected.name());
+    format!(
+        "its fields lie between {found}s, and it was read with {expected}s: declare \"csv\": {{\"delimiter\": \"{found}\"}} with the entity, or put the \
+         file on the bucket again with the metadata delimiter={found}"
+    )
 }
 
 /// What was read.
@@ -134,17 +190,20 @@ struct Records {
     start: usize,
     at: usize,
     core: csv_core::Reader,
+    delimiter: u8,
     fields: Vec<u8>,
     ends: Vec<usize>,
 }
 
 impl Records {
-    fn new(bytes: Bytes) -> Self {
+    fn new(bytes: Bytes, delimiter: Delimiter) -> Self {
+        let delimiter = delimiter.byte();
         Self {
             bytes,
             start: 0,
             at: 0,
-            core: csv_core::Reader::new(),
+            core: csv_core::ReaderBuilder::new().delimiter(delimiter).build(),
+            delimiter,
             fields: vec![0; 4096],
             ends: vec![0; 128],
         }
@@ -179,7 +238,7 @@ impl Records {
                 ReadRecordResult::End => return Read::End,
             }
         }
-        if self.at == self.bytes.len() && ends_in_quotes(&self.bytes[self.start..]) {
+        if self.at == self.bytes.len() && ends_in_quotes(&self.bytes[self.start..], self.delimiter) {
             return Read::Unclosed;
         }
         if too_long {
@@ -201,7 +260,7 @@ impl Records {
 }
 
 /// Whether a text of CSV ends within quotes. A quote means something only where a field begins.
-fn ends_in_quotes(text: &[u8]) -> bool {
+fn ends_in_quotes(text: &[u8], delimiter: u8) -> bool {
     let (mut begins, mut quoted) = (true, false);
     let mut bytes = text.iter().peekable();
     while let Some(byte) = bytes.next() {
@@ -211,14 +270,18 @@ fn ends_in_quotes(text: &[u8]) -> bool {
         } else {
             quoted = begins && *byte == b'"';
         }
-        begins = !quoted && matches!(byte, b',' | b'\n' | b'\r');
+        begins = !quoted && (*byte == delimiter || matches!(byte, b'\n' | b'\r'));
     }
     quoted
 }
 
 /// A record as a line, quoted where it needs to be, so that it can be corrected and loaded again.
-fn line(record: &csv::ByteRecord) -> String {
-    let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
+fn line(record: &csv::ByteRecord, delimiter: Delimiter) -> String {
+    let mut writer = csv::WriterBuilder::new();
+    let mut writer = writer
+        .delimiter(delimiter.byte())
+        .flexible(true)
+        .from_writer(Vec::new());
     // Writing to memory does not fail.
     let _ = writer.write_byte_record(record);
     let bytes = writer.into_inner().unwrap_or_default();

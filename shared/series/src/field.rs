@@ -149,6 +149,7 @@ pub(crate) fn value(kind: AttributeType, field: Field<'_>) -> Result<Value, Stri
         (AttributeType::Decimal, Field::Decimal(decimal)) => digits::within(decimal).map(Value::Decimal),
         (AttributeType::Decimal, Field::Float(float)) => digits::float(float).map(Value::Decimal),
         (AttributeType::Decimal, Field::Digits(digits)) => digits::decimal(digits).map(Value::Decimal),
+        (AttributeType::Decimal, Field::Text { text, typed: false }) if text.contains(',') => Err(comma(&text)),
         (AttributeType::Decimal, Field::Text { text, .. }) => digits::decimal(&text).map(Value::Decimal),
         (AttributeType::Text, Field::Text { text, .. }) => bounded_text(text.into_owned()),
         (kind, other) => Err(format!("must be {}, not {}", kind_name(kind), describe(&other))),
@@ -171,6 +172,18 @@ pub(crate) fn bounded(value: Value) -> Value {
         Value::Decimal(decimal) => digits::rounded(decimal).map_or(Value::Null, Value::Decimal),
         other => other,
     }
+}
+
+/// Why a number of a CSV file that has a comma is none.
+fn comma(text: &str) -> String {
+    let shown = shown(text);
+    if text.matches(',').count() == 1 && digits::decimal(&text.replace(',', ".")).is_ok() {
+        return format!(
+            "{shown:?} has a comma where the file's numbers have points: if it is a decimal comma, declare \"csv\": {{\"decimal\": \"comma\"}} with the \
+             entity, or the metadata decimal=comma with the file; separators of thousands are left out"
+        );
+    }
+    format!("{shown:?} is not a number: separators of thousands are left out")
 }
 
 /// Digits that are a whole number: `3`, `3.0`, `3e2`.

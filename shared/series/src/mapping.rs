@@ -92,6 +92,14 @@ impl Mapper {
         )
     }
 
+    /// Whether the field at a place among [`Self::fields`] is a number.
+    #[must_use]
+    pub fn is_number(&self, place: usize) -> bool {
+        let index = place.checked_sub(1).and_then(|place| self.given.get(place));
+        let attribute = index.and_then(|index| self.entity.stored_attributes().get(*index));
+        attribute.is_some_and(|attribute| attribute.kind.is_numeric())
+    }
+
     /// Maps one event. `field` finds what the sender gave by its place among [`Self::fields`], the time at 0.
     ///
     /// # Errors

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use answer::Definitions;
 use anyhow::{Context as _, Error, Result};
-use archive::FileError;
 use archive::store::Store;
+use archive::{Declared, FileError};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use bytes::Bytes;
 use catalog::FilesMode;
@@ -195,13 +195,16 @@ async fn load(context: &Context, dropped: &Dropped, tries: u32) -> Result<Loaded
         return nobodys(context, key, &format!("there is no client {client}")).await;
     };
     let placed = catalog.placed.get(address.entity);
-    let (bytes, etag) = match context.store.get(bucket, key).await {
-        Ok((bytes, etag)) => (Ok(bytes), etag),
+    let (content, etag) = match context.store.get(bucket, key).await {
+        Ok(object) => {
+            let declared = Declared::of(key, &object.metadata).map_err(|error| error.to_string());
+            (declared.map(|declared| (object.bytes, declared)), object.etag)
+        }
         Err(ref error @ FileError::TooLarge { ref etag, .. }) => (Err(error.to_string()), etag.clone()),
         Err(error) => return Err(error.into()),
     };
     let is_replaced = !dropped.etag.is_empty() && dropped.etag != etag;
-    let digest = bytes.as_ref().ok().filter(|_| !is_replaced).map(digest_of);
+    let digest = content.as_ref().ok().filter(|_| !is_replaced).map(|(bytes, _)| digest_of(bytes));
     let digest = digest.unwrap_or_default();
     let file = files::File {
         digest: &digest,
@@ -212,15 +215,15 @@ async fn load(context: &Context, dropped: &Dropped, tries: u32) -> Result<Loaded
         tracing::info!(key, "the file was loaded or refused before");
         return Ok(Loaded::Done);
     };
-    let bytes = match bytes {
+    let content = match content {
         // What was put has a message of its own.
         _ if is_replaced => {
             Err("another file was put under its key before this one was loaded: that one counts".to_owned())
         }
-        Ok(bytes) => unwelcome(context, client).await?.map_or(Ok(bytes), Err),
+        Ok(content) => unwelcome(context, client).await?.map_or(Ok(content), Err),
         Err(reason) => Err(reason),
     };
-    load_bytes(context, placed, file, attempt, bytes, tries).await
+    load_content(context, placed, file, attempt, content, tries).await
 }
 
 /// Tells of a file whose key is not as it should be: the client in whose folder it is, or those who run the system. Another try would fail the same way.
@@ -258,24 +261,24 @@ fn digest_of(bytes: &Bytes) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Loads a file's bytes, or says why it is refused.
-async fn load_bytes(
+/// Loads a file's bytes by what it declares, or says why it is refused.
+async fn load_content(
     context: &Context,
     placed: Option<&Placed>,
     file: files::File<'_>,
     attempt: Attempt,
-    bytes: Result<Bytes, String>,
+    content: Result<(Bytes, Declared), String>,
     tries: u32,
 ) -> Result<Loaded> {
-    let bytes = match bytes {
-        Ok(bytes) => bytes,
+    let (bytes, declared) = match content {
+        Ok(content) => content,
         Err(reason) => {
             refuse(context, placed, file, attempt, &reason).await?;
             return Ok(Loaded::Done);
         }
     };
     let loading = Loading::new(context, file, attempt, tries);
-    Ok(Box::pin(loading.run(&bytes)).await?)
+    Ok(Box::pin(loading.run(&bytes, &declared)).await?)
 }
 
 /// A file, or the rest of one behind what is loaded, that can't be read is one dead letter with its key.

@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
-use archive::{Chunk, Chunks, FileError, Format};
+use archive::{Chunk, Chunks, Declared, FileError, Format};
 use bytes::Bytes;
 use database::Error;
 use facts::Placed;
@@ -62,7 +62,7 @@ impl<'a> Loading<'a> {
     ///
     /// # Errors
     /// When the database fails: what was written stays, and the next run goes on there.
-    pub(crate) async fn run(mut self, bytes: &Bytes) -> Result<Loaded, Error> {
+    pub(crate) async fn run(mut self, bytes: &Bytes, declared: &Declared) -> Result<Loaded, Error> {
         let client = self.file.client;
         let mut tries = 1;
         loop {
@@ -70,14 +70,14 @@ impl<'a> Loading<'a> {
             let placed = catalog.and_then(|catalog| {
                 let placed = catalog.placed.get(self.file.entity)?;
                 let mapper = Mapper::new(placed.entity.clone()).of_client(&catalog.calendar);
-                Some((placed.clone(), mapper))
+                Some((placed.clone(), declared.mapper(mapper)))
             });
             let Some((placed, mapper)) = placed else {
                 let reason = format!("there is no entity {:?}", self.file.entity);
                 return self.refuse(None, &reason).await;
             };
             let before = self.attempt.position;
-            match Box::pin(self.load(&placed, &mapper, bytes)).await {
+            match Box::pin(self.load(&placed, (&mapper, declared), bytes)).await {
                 Err(Error::DefinitionChanged(_)) if tries < MAX_DEFINITION_TRIES => {
                     tries = if self.attempt.position > before { 1 } else { tries + 1 };
                     self.context.definitions.forget(client);
@@ -87,8 +87,14 @@ impl<'a> Loading<'a> {
         }
     }
 
-    async fn load(&mut self, placed: &Placed, mapper: &Mapper, bytes: &Bytes) -> Result<Loaded, Error> {
-        let open = |format| guarded(|| Chunks::open(format, bytes.clone(), mapper, clock::now()));
+    async fn load(
+        &mut self,
+        placed: &Placed,
+        (mapper, declared): (&Mapper, &Declared),
+        bytes: &Bytes,
+    ) -> Result<Loaded, Error> {
+        let dialect = declared.dialect(mapper);
+        let open = |format| guarded(|| Chunks::open_as(format, bytes.clone(), mapper, clock::now(), dialect));
         let mut chunks = match Format::of(self.file.key).and_then(open) {
             Ok(chunks) => chunks,
             Err(error) => return self.refuse(Some(placed), &error.to_string()).await,

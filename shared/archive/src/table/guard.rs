@@ -3,7 +3,7 @@
 //! The library trusts what a file says of itself. So the footer is bounded before it is parsed, the header of every page before the first one is
 //! unpacked, and the longest value of a row group before its rows are read, of which only as many are read at once as fit.
 
-use std::io::Read as _;
+use std::io::Read;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -242,25 +242,36 @@ pub(super) fn rows_at_once(bytes: &Bytes, group: &RowGroupMetaData, most: usize)
     Ok((MAX_DECODED_BYTES / row_bytes).clamp(1, most))
 }
 
-/// The library stops unpacking at the size that a header says, but for gzip, where it goes on to the end. Other codecs are not read.
+/// The library stops unpacking at the size that a header says, but for gzip and Brotli, where it goes on to the end, and for frames of LZ4, which it looks for
+/// in pages of the codec that Hadoop's programs and old versions of Arrow call LZ4.
 fn check_packing(bytes: &[u8], column: &ColumnChunkMetaData) -> Result<(), FileError> {
     let name = column.column_descr().name();
-    match column.compression() {
-        Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::ZSTD(_) => return Ok(()),
-        Compression::GZIP(_) => {}
-        other => {
+    let mut rest = chunk(bytes, column).unwrap_or_default();
+    let codec = column.compression();
+    match codec {
+        Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::ZSTD(_) | Compression::LZ4_RAW => return Ok(()),
+        Compression::GZIP(_) | Compression::BROTLI(_) | Compression::LZ4 => {}
+        other @ Compression::LZO => {
             return Err(limit(format!(
-                "column {name:?} is packed by {other}, which is not read: write it with snappy, zstd or gzip"
+                "column {name:?} is packed by {other}, which is not read: write it with snappy, zstd, lz4_raw, gzip or brotli"
             )));
         }
     }
-    let mut rest = chunk(bytes, column).unwrap_or_default();
     while let Some(header) = page_header(rest) {
         let page = header.length.saturating_add(header.levels)..header.length + header.packed;
+        let page = rest.get(page).unwrap_or_default();
         let expected = header.unpacked.saturating_sub(header.levels) as u64;
-        let page = flate2::read::MultiGzDecoder::new(rest.get(page).unwrap_or_default());
-        // What is no gzip, as values that were not worth packing, the library tells.
-        if std::io::copy(&mut page.take(expected + 1), &mut std::io::sink()).is_ok_and(|unpacked| unpacked > expected) {
+        let is_larger = match codec {
+            Compression::GZIP(_) => is_larger(flate2::read::MultiGzDecoder::new(page), expected),
+            Compression::BROTLI(_) => is_larger(brotli::Decompressor::new(page, BROTLI_BUFFER_BYTES), expected),
+            _ => page.get(1..4).is_some_and(|magic| FRAMES_OF_LZ4.contains(&magic)),
+        };
+        if is_larger && codec == Compression::LZ4 {
+            return Err(limit(format!(
+                "a page of column {name:?} is a frame of LZ4, as old versions of Arrow wrote it, which is not read: write it with lz4_raw, snappy or zstd"
+            )));
+        }
+        if is_larger {
             return Err(unreadable(format!(
                 "a page of column {name:?} is larger than its header says"
             )));
@@ -268,6 +279,17 @@ fn check_packing(bytes: &[u8], column: &ColumnChunkMetaData) -> Result<(), FileE
         rest = rest.get(header.length + header.packed..).unwrap_or_default();
     }
     Ok(())
+}
+
+const BROTLI_BUFFER_BYTES: usize = 4096;
+
+/// What frames of LZ4 begin with, after a byte that differs: today's, those that are passed over, and the first ones. Sizes of pages, which Hadoop's programs
+/// write there, are not so large.
+const FRAMES_OF_LZ4: [&[u8]; 3] = [&[0x22, 0x4d, 0x18], &[0x2a, 0x4d, 0x18], &[0x21, 0x4c, 0x18]];
+
+/// Whether a page is larger than expected once it is unpacked. What is not packed as it should be, as values that were not worth it, the library tells.
+fn is_larger(unpacked: impl Read, expected: u64) -> bool {
+    std::io::copy(&mut unpacked.take(expected + 1), &mut std::io::sink()).is_ok_and(|unpacked| unpacked > expected)
 }
 
 /// Bytes of the longest text of a column in a row group.

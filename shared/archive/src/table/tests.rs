@@ -66,7 +66,8 @@ fn floats_that_are_no_numbers_are_refused_row_by_row() {
         for (row, shown) in chunk.refused.iter().zip(["NaN", "inf", "-inf"]) {
             let original: Value = serde_json::from_str(&row.original).unwrap();
             assert_eq!(original["level"], shown, "{kind}: {row:?}");
-            assert_eq!(original["at"], "2026-03-28T10:00:00Z", "{kind}: {row:?}");
+            // As it was written: without an offset.
+            assert_eq!(original["at"], "2026-03-28T10:00:00", "{kind}: {row:?}");
         }
     }
 }
@@ -334,6 +335,104 @@ fn a_file_of_too_many_rows_is_refused_before_one_is_read() {
     );
 }
 
+/// The library would read it to its end, however long that is.
+#[test]
+fn a_frame_of_lz4_is_refused() {
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::LZ4)
+        .set_dictionary_enabled(false);
+    let times: ArrayRef = Arc::new(TimestampMillisecondArray::from(vec![TIME_MS; 1_000]));
+    let batch = RecordBatch::try_from_iter([("at", times)]).unwrap();
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties.build())).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    assert_eq!(load(bytes.clone().into()).unwrap().facts.len(), 1_000);
+    let page = 4 + crate::thrift::page_header(&bytes[4..]).unwrap().length;
+    for frame in [0x184d_2204_u32, 0x184c_2102, 0x184d_2a5f] {
+        bytes[page..page + 4].copy_from_slice(&frame.to_le_bytes());
+        let refused = load(bytes.clone().into()).unwrap_err().to_string();
+        assert!(refused.contains("a frame of LZ4"), "{refused}");
+    }
+}
+
+#[test]
+fn an_index_that_pandas_marks_is_no_unknown_column() {
+    let level: ArrayRef = Arc::new(Float64Array::from(vec![1.5]));
+    let times: ArrayRef = Arc::new(TimestampMillisecondArray::from(vec![TIME_MS]));
+    let columns = [
+        ("__index_level_0__", level.clone()),
+        ("row", level.clone()),
+        ("at", times),
+        ("level", level),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let told = |indexes: &str| {
+        let properties =
+            WriterProperties::builder().set_key_value_metadata(Some(vec![parquet::file::metadata::KeyValue::new(
+                "pandas".to_owned(),
+                format!("{{\"index_columns\": {indexes}}}"),
+            )]));
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties.build())).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        load(bytes.into())
+    };
+    // One that the entity has is read, whatever it is to pandas.
+    let marked = told(r#"["__index_level_0__", "row", "level", {"kind": "range"}]"#).unwrap();
+    assert_eq!(
+        marked.facts[0].values[0],
+        Stored::Decimal(Decimal::new(15, 1)),
+        "{marked:?}"
+    );
+    for not_marked in [r#"["row"]"#, "7", "no JSON"] {
+        let refused = told(not_marked).unwrap_err().to_string();
+        assert!(refused.contains("__index_level_0__"), "{refused}");
+    }
+}
+
+#[test]
+fn decimals_wider_than_the_widest_number_are_read_as_far_as_they_fit() {
+    let wide = |text: &str| i256::from_string(text).unwrap();
+    let one = format!("1{}", "0".repeat(60));
+    let values = [
+        wide(&one),
+        wide(&format!("-{one}")),
+        wide(&format!("{one}1")),
+        i256::MAX,
+    ];
+    let levels = arrow::array::Decimal256Array::from(values.to_vec());
+    let levels: ArrayRef = Arc::new(levels.with_precision_and_scale(76, 60).unwrap());
+    let chunk = load(file(vec![("level", levels)])).unwrap();
+    let facts: Vec<&Stored> = chunk.facts.iter().map(|fact| &fact.values[0]).collect();
+    let whole = |number: i64| Stored::Decimal(Decimal::from(number));
+    assert_eq!(facts, [&whole(1), &whole(-1)], "{chunk:?}");
+    assert_eq!(chunk.refused.len(), 2);
+}
+
+/// What says no offset is in the client's zone.
+#[test]
+fn times_are_adjusted_to_utc_or_are_the_clients() {
+    let berlin = mapper().of_client(&series::Calendar::of("Europe/Berlin").unwrap());
+    let naive = TimestampMillisecondArray::from(vec![TIME_MS]);
+    let adjusted = naive.clone().with_timezone("UTC");
+    let day: ArrayRef = Arc::new(Date32Array::from(vec![20_540]));
+    let midnight_us = 20_540 * 86_400_000_000_i64;
+    let cases: [(ArrayRef, i64); 3] = [
+        (Arc::new(naive), (TIME_MS - 3_600_000) * 1_000),
+        (Arc::new(adjusted), TIME_MS * 1_000),
+        (day, midnight_us - 3_600_000_000),
+    ];
+    for (times, expected) in cases {
+        let batch = RecordBatch::try_from_iter([("at", times)]).unwrap();
+        let now = "2026-04-01T00:00:00Z".parse().unwrap();
+        let mut chunks = Chunks::open(Format::Parquet, written(&batch), &berlin, now).unwrap();
+        let chunk = chunks.next().unwrap().unwrap();
+        assert_eq!(chunk.facts[0].time_us, expected, "{:?}", batch.schema());
+    }
+}
+
 #[test]
 fn a_list_is_no_column() {
     let lists: ArrayRef = Arc::new(arrow::array::ListArray::from_iter_primitive::<Int64Type, _, _>([Some(
@@ -343,15 +442,23 @@ fn a_list_is_no_column() {
     assert!(refused.contains("count") && refused.contains("list"), "{refused}");
 }
 
-/// A page that gzip makes larger than its header says is refused, in both versions of pages.
+/// A page that gzip or Brotli makes larger than its header says is refused, in both versions of pages.
 #[test]
 fn a_page_that_is_larger_than_it_says_is_refused() {
-    use parquet::basic::GzipLevel;
+    use parquet::basic::{BrotliLevel, GzipLevel};
     use parquet::file::properties::WriterVersion;
-    for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
+    let codecs = [
+        Compression::GZIP(GzipLevel::default()),
+        Compression::BROTLI(BrotliLevel::default()),
+    ];
+    let versions = [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0];
+    for (codec, version) in codecs
+        .into_iter()
+        .flat_map(|codec| versions.map(|version| (codec, version)))
+    {
         let properties = WriterProperties::builder()
             .set_writer_version(version)
-            .set_compression(Compression::GZIP(GzipLevel::default()))
+            .set_compression(codec)
             .set_dictionary_enabled(false)
             .set_encoding(Encoding::PLAIN)
             .set_statistics_enabled(EnabledStatistics::None)

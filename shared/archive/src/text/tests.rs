@@ -129,3 +129,116 @@ fn what_pandas_writes_is_read() {
     assert_eq!(values, ["[Integer(1), Boolean(true)]", "[Null, Boolean(false)]"]);
     assert_eq!(chunk.refused[0].rejection.field, "count", "{:?}", chunk.refused);
 }
+
+/// Rows and reasons of a file that declares how it is written.
+fn read_as(name: &str, text: &[u8], metadata: &[(&str, &str)]) -> Result<(Vec<String>, Vec<String>), String> {
+    let definition: EntityDefinition = serde_json::from_value(serde_json::json!({
+        "code": "Sale", "domain": "retail", "time": "at",
+        "attributes": [{ "name": "amount", "type": "decimal" }, { "name": "n", "type": "integer" }, { "name": "region", "type": "text" }]
+    }))
+    .unwrap();
+    let metadata = metadata
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let declared = crate::Declared::of(name, &metadata.collect()).map_err(|error| error.to_string())?;
+    let mapper = declared.mapper(Mapper::new(Arc::new(definition.validate().unwrap())));
+    let now = "2026-11-21T12:00:00Z".parse().unwrap();
+    let (format, bytes) = (Format::of(name), Bytes::copy_from_slice(text));
+    let mut chunks = format
+        .and_then(|format| Chunks::open_as(format, bytes, &mapper, now, declared.dialect(&mapper)))
+        .map_err(|error| error.to_string())?;
+    let chunk = chunks.next().map_or(Ok(crate::Chunk::default()), |chunk| {
+        chunk.map_err(|error| error.to_string())
+    })?;
+    let facts = chunk
+        .facts
+        .iter()
+        .map(|fact| format!("{} {:?}", fact.time_us / 1_000_000, fact.values));
+    let refused = chunk
+        .refused
+        .iter()
+        .map(|row| format!("{}: {}", row.rejection, row.original));
+    Ok((facts.collect(), refused.collect()))
+}
+
+const SEMICOLONS: &str = "at;amount;n;region\n2026-11-20T10:00:00Z;1,5;2;\"a;b\"\n";
+
+#[test]
+fn other_delimiters_and_marks_are_read_where_they_are_declared() {
+    let expected = vec![r#"1795168800 [Decimal(1.5), Integer(2), Text("a;b")]"#.to_owned()];
+    let semicolons = [("delimiter", "semicolon"), ("decimal", "comma")];
+    let tabs = SEMICOLONS
+        .replace("a;b", "a,b")
+        .replace(';', "\t")
+        .replace("a,b", "a;b");
+    let gzip = {
+        use std::io::Write as _;
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(tabs.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    let comma = [("decimal", "comma")];
+    for (name, text, metadata) in [
+        ("a.csv", SEMICOLONS.as_bytes(), &semicolons[..]),
+        ("a.tsv", tabs.as_bytes(), &comma),
+        ("a.tsv.gz", &gzip, &comma),
+        // What it is packed by need not be in its name.
+        ("a.tsv", &gzip, &comma),
+    ] {
+        let read = read_as(name, text, metadata).unwrap();
+        assert_eq!(read, (expected.clone(), Vec::new()), "{name}");
+    }
+    let packed = zstd::encode_all(&b"{\"at\": \"2026-11-20T10:00:00\"}\n"[..], 3).unwrap();
+    let (facts, _) = read_as("a.ndjson.zst", &packed, &[("time-zone", "Asia/Tokyo")]).unwrap();
+    assert_eq!(facts, ["1795136400 [Null, Null, Null]"]);
+}
+
+#[test]
+fn other_delimiters_and_marks_are_named_where_they_are_not_declared() {
+    let refused = read_as("a.csv", SEMICOLONS.as_bytes(), &[]).unwrap_err();
+    assert!(
+        refused.contains("lie between semicolons") && refused.contains("\"delimiter\": \"semicolon\""),
+        "{refused}"
+    );
+    for (delimiter, name) in [("\t", "tab"), ("|", "pipe")] {
+        let refused = read_as("a.csv", SEMICOLONS.replace(';', delimiter).as_bytes(), &[]).unwrap_err();
+        assert!(refused.contains(&format!("lie between {name}s")), "{refused}");
+    }
+    let commas = SEMICOLONS.replace("1,5", "1.5").replace("a;b", "a").replace(';', ",");
+    let refused = read_as("a.csv", commas.as_bytes(), &[("delimiter", "tab")]).unwrap_err();
+    assert!(refused.contains("lie between commas"), "{refused}");
+    // A misspelt column is one, also beside others.
+    let refused = read_as("a.csv", b"at,amuont\n", &[]).unwrap_err();
+    assert!(refused.contains("amuont"), "{refused}");
+
+    let semicolon = [("delimiter", "semicolon")];
+    let (_, refused) = read_as("a.csv", SEMICOLONS.as_bytes(), &semicolon).unwrap();
+    assert!(
+        refused[0].contains("decimal comma") && refused[0].ends_with("1,5;2;\"a;b\""),
+        "{refused:?}"
+    );
+    let both = [("delimiter", "semicolon"), ("decimal", "comma")];
+    let (_, refused) = read_as("a.csv", SEMICOLONS.replace("1,5", "1.234,5").as_bytes(), &both).unwrap();
+    assert!(refused[0].contains("a number with a point"), "{refused:?}");
+    let (_, refused) = read_as("a.csv", b"at,amount\n2026-11-20,\"1,234,567\"\n", &[]).unwrap();
+    assert!(refused[0].contains("separators of thousands"), "{refused:?}");
+    let refused = read_as("a.csv", b"at\n", &[("decimal", "comma")]).unwrap_err();
+    assert!(refused.contains("declare the delimiter too"), "{refused}");
+}
+
+#[test]
+fn names_say_the_format() {
+    for (name, format) in [
+        ("a.PARQUET", Some(Format::Parquet)),
+        ("a.csv", Some(Format::Csv)),
+        ("a.csv.gz", Some(Format::Csv)),
+        ("a.tsv.zstd", Some(Format::Csv)),
+        ("a.jsonl.GZ", Some(Format::Ndjson)),
+        ("a.ndjson", Some(Format::Ndjson)),
+        ("a.parquet.gz", None),
+        ("a.gz", None),
+        ("csv", None),
+    ] {
+        assert_eq!(Format::of(name).ok(), format, "{name}");
+    }
+}

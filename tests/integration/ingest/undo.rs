@@ -83,14 +83,24 @@ async fn an_undone_batch_and_deleted_facts_count_nowhere() {
     let ours = counter(&product).await;
     let event = |i: i64, kind: &str| json!({ "at": "2026-11-20T10:00:00Z", "i": i, "kind": kind });
     ours.ingest("Stock", &json!([event(1, "a"), event(2, "b")])).await;
-    let wrong = ours.post("/v1/events/Stock", &json!([event(100, "a"), {}])).await.accepted();
+    let wrong = ours
+        .post("/v1/events/Stock", &json!([event(100, "a"), {}]))
+        .await
+        .accepted();
     assert_eq!(ours.outcome(&wrong).await, (1, 1));
     counts(&ours, 103).await;
     let path = format!("/v1/batches/{}", wrong["batch_id"].text());
-    assert_eq!(ours.request(Method::DELETE, &path).await.accepted()["change"]["removed"], 1);
+    assert_eq!(
+        ours.request(Method::DELETE, &path).await.accepted()["change"]["removed"],
+        1
+    );
     counts(&ours, 3).await;
     let batch = ours.get(&path).await.ok();
-    assert_eq!((&batch["state"], &batch["removed"]), (&json!("undone"), &json!(1)), "{batch}");
+    assert_eq!(
+        (&batch["state"], &batch["removed"]),
+        (&json!("undone"), &json!(1)),
+        "{batch}"
+    );
     assert_eq!(ours.get("/v1/dead-letters").await.ok()["dead_letters"], json!([]));
 
     let facts = "/v1/entities/Stock/facts?from=2026-11-20T00:00:00Z&to=2026-11-21T00:00:00Z&filter[kind]=b";
@@ -100,10 +110,15 @@ async fn an_undone_batch_and_deleted_facts_count_nowhere() {
     let confirm = told["confirmation"].text();
     let other = format!("{}&confirm={confirm}", facts.replace("=b", "=a"));
     assert_eq!(ours.request(Method::DELETE, &other).await.status, 409);
-    let deleted = ours.request(Method::DELETE, &format!("{facts}&confirm={confirm}")).await.accepted();
+    let deleted = ours
+        .request(Method::DELETE, &format!("{facts}&confirm={confirm}"))
+        .await
+        .accepted();
     assert_eq!(deleted["change"]["removed"], 1, "{deleted}");
     counts(&ours, 1).await;
-    let again = ours.request(Method::DELETE, &format!("{facts}&confirm={confirm}")).await;
+    let again = ours
+        .request(Method::DELETE, &format!("{facts}&confirm={confirm}"))
+        .await;
     assert_eq!(again.status, 409, "they are gone: {again}");
     product.stop().await;
 }

@@ -55,7 +55,6 @@ ALTER TABLE core.batches
 GRANT UPDATE (undone_by, removed) ON core.batches TO analytics_app;
 -- Letters of a batch that was taken out are nobody's.
 ALTER TABLE core.dead_letters ADD COLUMN is_undone boolean NOT NULL DEFAULT false;
-CREATE INDEX dead_letters_by_batch ON core.dead_letters (client_id, batch_id);
 
 -- Versions of a file. One that follows on another under its key is kept aside until all of it was read, and then put in the other's place.
 ALTER TABLE core.files

@@ -142,7 +142,7 @@ pub static DELETE_FACTS: Route = Route {
         Parameter::query("confirm", "The `confirmation` of the answer that counted them."),
     ],
     request: None,
-    answer: Answer::accepted::<Deletion>(),
+    answer: Answer::ok::<Deletion>(),
 };
 
 /// Events that were refused, newest first.

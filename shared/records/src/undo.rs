@@ -82,6 +82,19 @@ pub(crate) async fn with_replays(session: &Session, client: Uuid, batches: Vec<U
     Ok(all)
 }
 
+/// Has replays that are still queued bring nothing when they come.
+pub(crate) async fn close_replays(
+    session: &Session,
+    client: Uuid,
+    entity: &str,
+    batches: &[Uuid],
+) -> Result<(), Error> {
+    let sql = "INSERT INTO core.batches (client_id, id, entity, source, accepted, rejected)
+        SELECT DISTINCT $1::uuid, d.replay_batch, $3, 'replay', 0, 0 FROM core.dead_letters d
+        WHERE d.client_id = $1 AND d.batch_id = ANY ($2) AND d.replay_batch IS NOT NULL ON CONFLICT DO NOTHING";
+    session.execute(sql, &[&client, &batches, &entity]).await.map(drop)
+}
+
 /// Whether it is known which facts some batches brought.
 pub(crate) async fn is_known(session: &Session, client: Uuid, batches: &[Uuid]) -> Result<bool, Error> {
     let sql = "SELECT NOT EXISTS (
@@ -201,6 +214,7 @@ async fn undo(
         Some(_) => replacement(session, client, batches).await?,
         None => None,
     };
+    close_replays(session, client, placed.entity.code(), batches).await?;
     let id = Uuid::now_v7();
     let wanted = Wanted {
         batches,

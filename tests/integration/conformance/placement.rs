@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use catalog::Level;
 use database::{Database, Edition, Error, Scope};
-use facts::Placed;
 use facts::moves::{self, Begun, Move};
 use facts::volume::{MAX_ENTITIES_OF_VOLUME, Volume, add_volume, make_room};
 use facts::work;
+use facts::{Placed, changes};
 use jiff::SignedDuration;
 use records::client_removal::{self, TABLES};
 use records::definitions;
+use records::undo::{self, Target, Undone};
 use serde_json::Value;
 use tests::databases::servers;
 use uuid::Uuid;
@@ -147,6 +148,46 @@ async fn a_client_moves_while_it_writes_and_every_number_stays() {
             // The built-in entity stays where it is, and has no facts.
             assert_eq!(shop.rows_of(shop.ours, &first).await, 0);
             check(shop, shop.ours, "UTC", "cleared").await;
+            answers
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_batch_is_undone_while_its_entity_moves() {
+    for key in [&[][..], &["receipt"]] {
+        in_every_shop(key, async |shop| {
+            let second = shop.second_volume().await;
+            let sales = a_day();
+            shop.sell(shop.ours, &sales[..20]).await;
+            let wrong = shop.sell(shop.ours, &sales[20..]).await.batch;
+            shop.compact("2026-03-28T11:00:00Z").await;
+            let mover = Database::new(&shop.database.url, "analytics_owner").unwrap();
+            assert_eq!(shop.begin_move(&mover, &second).await.unwrap(), Begun::Now);
+            // Counted and copied: what was copied of it is taken out there, too.
+            for _ in 0..2 {
+                shop.step().await;
+            }
+            shop.sell(shop.ours, &[sale("meanwhile", "2026-03-28T10:00:10Z", "3", 1)])
+                .await;
+            let placed = shop.definitions(shop.ours).await.placed["Sale"].clone();
+            let app = &shop.database.app;
+            let begun = undo::begin(app, shop.ours, &placed, Target::Batch(wrong), platform::clock::now()).await;
+            let Undone::Begun(change) = begun.unwrap() else {
+                panic!("it is undone for the first time")
+            };
+            let until = Instant::now() + Duration::from_secs(60);
+            let done = changes::go_on(app, shop.ours, &placed, change, until).await;
+            assert!(done.unwrap());
+            check(shop, shop.ours, "UTC", "undone on its way").await;
+            shop.sell(shop.ours, &[sale("later", "2026-03-28T10:00:20Z", "4", 1)])
+                .await;
+            shop.end_moves(&mover).await;
+            assert_eq!(shop.count().await, 22);
+            let mut answers = check(shop, shop.ours, "UTC", "arrived").await;
+            shop.compact("2026-04-01T00:00:00Z").await;
+            answers.extend(check(shop, shop.ours, "UTC", "moved up there").await);
             answers
         })
         .await;

@@ -6,7 +6,6 @@ use anyhow::Context as _;
 use api::ingest::Deletion;
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use facts::Placed;
 use facts::changes::deletion::{self, Deleted};
 use jiff::Timestamp;
@@ -31,7 +30,7 @@ pub(crate) async fn delete(
     Authorized(caller): Authorized,
     Path(code): Path<String>,
     Query(pairs): Query<Vec<(String, String)>>,
-) -> Result<(StatusCode, Json<Deletion>), Problem> {
+) -> Result<Json<Deletion>, Problem> {
     let client = caller.client;
     let placed = placed(&context, client, &code).await?;
     let placed = placed.ok_or_else(|| Problem::not_found("entity", &code))?;
@@ -65,7 +64,7 @@ pub(crate) async fn delete(
         change: None,
     };
     let Some(confirm) = wanted.confirm else {
-        return Ok((StatusCode::OK, Json(answer)));
+        return Ok(Json(answer));
     };
     if confirm != answer.confirmation {
         return Err(Problem::conflict(
@@ -79,7 +78,7 @@ pub(crate) async fn delete(
         go_on(&context, client, &placed, change).await;
         answer.change = described(&context, client, change).await?;
     }
-    Ok((StatusCode::ACCEPTED, Json(answer)))
+    Ok(Json(answer))
 }
 
 fn wanted(pairs: &[(String, String)]) -> Result<Wanted, Problem> {

@@ -6,7 +6,7 @@ use facts::changes::{self, Kind, Wanted};
 use uuid::Uuid;
 
 use super::{Attempt, End, File, batch_of, end_in};
-use crate::undo::{is_known, with_replays};
+use crate::undo::{close_replays, is_known, with_replays};
 
 database::row! {
     /// A version of a file.
@@ -79,6 +79,7 @@ pub(super) async fn end(
         return Ok(id);
     }
     end_in(session, file, attempt, end).await?;
+    close_replays(session, client, file.entity, &batches).await?;
     let wanted = Wanted {
         batches: &batches,
         adds: Some(attempt.batch),

@@ -13,6 +13,7 @@
 mod answer;
 mod request;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use reqwest::Method;
@@ -71,9 +72,11 @@ impl User {
         self.request(Method::DELETE, path)
     }
 
-    /// GET with the token in another spelling of its header than usual: the answer that API Gateway keeps of the authorizer is not used.
+    /// GET with the token in a spelling of its header that was not used before: the answer that API Gateway keeps of the authorizer is not used.
     pub fn get_anew(&self, path: &str) -> Request {
-        let authorization = format!("bearer {}", self.token);
+        static SPACES: AtomicUsize = AtomicUsize::new(1);
+        let spaces = " ".repeat(SPACES.fetch_add(1, Ordering::Relaxed));
+        let authorization = format!("bearer{spaces}{}", self.token);
         self.signed_out().get(path).header("authorization", &authorization)
     }
 

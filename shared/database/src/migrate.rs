@@ -6,7 +6,7 @@ use crate::transaction::{Held, Scope};
 use crate::{ANSWER_WITHIN, Database, Edition, Error, Session};
 
 /// The files of `migrations/core` with their names, in order.
-const MIGRATIONS: [(&str, &str); 11] = [
+const MIGRATIONS: [(&str, &str); 12] = [
     ("V1__core", include_str!("../../../migrations/core/V1__core.sql")),
     (
         "V2__proposals",
@@ -38,6 +38,10 @@ const MIGRATIONS: [(&str, &str); 11] = [
     (
         "V11__turns_of_long_work",
         include_str!("../../../migrations/core/V11__turns_of_long_work.sql"),
+    ),
+    (
+        "V16__deleted_kpis",
+        include_str!("../../../migrations/core/V16__deleted_kpis.sql"),
     ),
 ];
 

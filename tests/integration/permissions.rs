@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use live::{Control, Mode, Subscription, Topic};
 use registry::attempts::Attempt;
 use registry::counts::MAX_CONNECTIONS_PER_USER;
-use registry::{Connection, Duty, Error, Registry, shard_of};
+use registry::{Connection, Duty, Error, Redeemed, RefreshToken, Registry, SessionId, shard_of};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
@@ -24,6 +24,12 @@ const CLIENT: Uuid = Uuid::from_u128(7);
 const SOMEBODY: Attempt<'static> = Attempt {
     address: "ada@example.com",
     source: "192.0.2.1",
+};
+
+const SESSION: SessionId = SessionId {
+    client: CLIENT,
+    user: Uuid::from_u128(9),
+    session: Uuid::from_u128(11),
 };
 
 /// The template's tables behind the permissions of its functions.
@@ -124,13 +130,36 @@ async fn functions_may_do_with_the_registry_what_they_do() {
 }
 
 async fn sign_in(fixture: &Fixture) -> Result<(), Error> {
-    let (registry, now, token) = (fixture.of("sign-in"), fixture.now, Uuid::new_v4());
+    let (registry, now) = (fixture.of("sign-in"), fixture.now);
     assert!(registry.allow_attempt(SOMEBODY, now).await?);
     registry.forgive_attempt(SOMEBODY, now).await?;
-    let ends = now + SignedDuration::from_hours(1);
-    registry.remember_refresh(CLIENT, token, ends).await?;
-    assert!(registry.redeem_refresh(CLIENT, token, now).await?);
-    Ok(())
+    let (first, next) = (refresh_token(now), refresh_token(now));
+    registry.open_session(SESSION, "viewer", first).await?;
+    let redeemed = registry.redeem_refresh(SESSION, "viewer", first.id, next, now).await?;
+    assert_eq!(redeemed, Redeemed::Now);
+    let authorizer = fixture.of("authorize-request");
+    assert!(authorizer.is_session_open(SESSION, "viewer", now).await?);
+    users(fixture).await
+}
+
+async fn users(fixture: &Fixture) -> Result<(), Error> {
+    let (registry, now) = (fixture.of("manage-users"), fixture.now);
+    registry.allow_reset(SOMEBODY, now).await?;
+    registry
+        .remember_secret(CLIENT, SESSION.user, "fingerprint", now)
+        .await?;
+    registry.redeem_secret(CLIENT, SESSION.user, "fingerprint", now).await?;
+    registry.forget_connections(CLIENT, SESSION.user, now).await?;
+    registry.end_session(SESSION).await?;
+    registry.forget_address(SOMEBODY.address).await
+}
+
+fn refresh_token(now: Timestamp) -> RefreshToken {
+    let expires_at = now + SignedDuration::from_hours(1);
+    RefreshToken {
+        id: Uuid::new_v4(),
+        expires_at,
+    }
 }
 
 async fn quotas(fixture: &Fixture) -> Result<(), Error> {
@@ -243,7 +272,7 @@ async fn functions_may_not_do_what_others_do() {
     refused(
         fixture
             .of("accept-events")
-            .remember_refresh(CLIENT, Uuid::new_v4(), now)
+            .open_session(SESSION, "viewer", refresh_token(now))
             .await,
     );
     refused(fixture.of("accept-events").needs_wake(0, now).await.map(drop));
@@ -259,7 +288,7 @@ async fn functions_may_not_do_what_others_do() {
     refused(
         fixture
             .of("manage-subscriptions")
-            .remember_refresh(CLIENT, Uuid::new_v4(), now)
+            .open_session(SESSION, "viewer", refresh_token(now))
             .await,
     );
     refused(fixture.of("push-updates").keep_counts(CLIENT, 1, 1).await);

@@ -17,7 +17,7 @@ pub use written::Written;
 const CODE: Parameter = Parameter::path("code", "Code of the definition.");
 
 /// All routes of this area.
-pub static ROUTES: [&Route; 10] = [
+pub static ROUTES: [&Route; 11] = [
     &CREATE_ENTITY,
     &LIST_ENTITIES,
     &READ_ENTITY,
@@ -28,6 +28,7 @@ pub static ROUTES: [&Route; 10] = [
     &LIST_KPIS,
     &READ_KPI,
     &REPLACE_KPI,
+    &DELETE_KPI,
 ];
 
 /// Defines an entity.
@@ -158,6 +159,19 @@ pub static REPLACE_KPI: Route = Route {
     parameters: &[CODE, Parameter::IF_MATCH],
     request: Some(Body::of::<Written<KpiDefinition>>()),
     answer: Answer::ok::<Kpi>(),
+};
+
+/// Deletes a KPI.
+pub static DELETE_KPI: Route = Route {
+    function: "manage-catalog",
+    method: Method::Delete,
+    path: "/v1/kpis/{code}",
+    access: Access::Needs(Permission::WriteCatalog),
+    operation: "deleteKpi",
+    summary: "Deletes a KPI. No fact goes with it. Who watches it is told that there is none any more; a proposal whose cart has it names it as unknown.",
+    parameters: &[CODE, Parameter::IF_MATCH],
+    request: None,
+    answer: Answer::NO_CONTENT,
 };
 
 /// An entity with what is known of it.

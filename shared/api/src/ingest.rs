@@ -104,7 +104,7 @@ pub static UNDO_BATCH: Route = Route {
     access: Access::Needs(Permission::DeleteFacts),
     operation: "undoBatch",
     summary: "Takes the facts of a batch out of every answer again, with those of its replayed dead letters; the batch of a file is all of the file. What its facts had replaced by key comes back, and the version before of a file. A batch of more than 10,000 facts is undone in steps: its state says how far it is. 409 where it can't be undone, with the reason.",
-    parameters: &[Parameter::path("id", "The batch.")],
+    parameters: &[Parameter::path("id", "The batch.").of(Form::Uuid)],
     request: None,
     answer: Answer::accepted::<Undone>(),
 };
@@ -117,7 +117,7 @@ pub static UNDO_FILE: Route = Route {
     access: Access::Needs(Permission::DeleteFacts),
     operation: "undoFile",
     summary: "Takes the facts of a file out of every answer again, and puts back the version whose place it took. Put on the bucket again it is loaded anew.",
-    parameters: &[Parameter::path("id", "The file.")],
+    parameters: &[Parameter::path("id", "The file.").of(Form::Uuid)],
     request: None,
     answer: Answer::accepted::<Undone>(),
 };

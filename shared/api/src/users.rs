@@ -2,7 +2,7 @@
 
 use identity::{Permission, Role};
 use jiff::Timestamp;
-use route::{Access, Answer, Body, Method, Parameter, Route};
+use route::{Access, Answer, Body, Form, Method, Parameter, Route};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -21,7 +21,7 @@ pub static ROUTES: [&Route; 10] = [
     &RESET_PASSWORD,
 ];
 
-const ID: &[Parameter] = &[Parameter::path("id", "The user.")];
+const ID: &[Parameter] = &[Parameter::path("id", "The user.").of(Form::Uuid)];
 
 /// Changes one's own password.
 pub static CHANGE_PASSWORD: Route = Route {

@@ -6,7 +6,7 @@ use crate::transaction::{Held, Scope};
 use crate::{ANSWER_WITHIN, Database, Edition, Error, Session};
 
 /// The files of `migrations/core` with their names, in order.
-const MIGRATIONS: [(&str, &str); 13] = [
+const MIGRATIONS: [(&str, &str); 14] = [
     ("V1__core", include_str!("../../../migrations/core/V1__core.sql")),
     (
         "V2__proposals",
@@ -40,10 +40,14 @@ const MIGRATIONS: [(&str, &str); 13] = [
         include_str!("../../../migrations/core/V11__turns_of_long_work.sql"),
     ),
     (
-        "V15__changes",
-        include_str!("../../../migrations/core/V15__changes.sql"),
+        "V12__changes",
+        include_str!("../../../migrations/core/V12__changes.sql"),
     ),
-    ("V17__users", include_str!("../../../migrations/core/V17__users.sql")),
+    (
+        "V13__deleted_kpis",
+        include_str!("../../../migrations/core/V13__deleted_kpis.sql"),
+    ),
+    ("V14__users", include_str!("../../../migrations/core/V14__users.sql")),
 ];
 
 /// What a migration did.

@@ -8,9 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use formula::{
-    Attribute, AttributeType, Diagnostic, Entities, Number, Value, advise, compile, compile_row, parse,
-};
+use formula::{Attribute, AttributeType, Diagnostic, Entities, Number, Value, advise, compile, compile_row, parse};
 
 /// A table of the manual: the cells of its header, and those of each row.
 struct Table {

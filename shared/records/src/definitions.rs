@@ -13,12 +13,12 @@ use catalog::Problem;
 pub use catalogs::{ClientCatalog, Fingerprint, fingerprint, load, load_one};
 pub use change::MAX_CHANGE;
 pub use entities::{create_entity, give_up_groupings, replace_entity};
-pub use kpis::{create_kpi, replace_kpi};
+pub use kpis::{create_kpi, delete_kpi, replace_kpi};
 
 /// How a write of a definition ended. Nothing was changed but by [`Written::Stored`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Written {
-    /// Stored with this version.
+    /// Stored with this version, or deleted that had it.
     Stored(i32),
     /// A definition exists already whose code, this one, can't be told apart from the new one's.
     Exists(String),

@@ -40,6 +40,41 @@ async fn replacing_a_definition_needs_the_version_that_is_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kpi_is_deleted_and_may_come_back_as_another() {
+    let product = Product::shared().await;
+    let airline = product.airline().await;
+    let (one, value) = (
+        "/v1/kpis/PASSING",
+        "/v1/kpis/PASSING/value?period=day&at=2026-03-28T12:00:00Z",
+    );
+    assert_eq!(airline.ingest("Flight", &json!([flight(0, 5, "ORD")])).await, (1, 0));
+    airline
+        .post("/v1/kpis", &kpi("PASSING", "COUNT(Flight)"))
+        .await
+        .created();
+    let shown = |answer: Answer| -> f64 { answer["value"].to_string().trim_matches('"').parse().unwrap() };
+    assert_eq!(shown(airline.get(value).await.ok()), 1.0);
+    let delete = || airline.request(reqwest::Method::DELETE, one);
+    delete().await.refused(428);
+    delete().if_match("\"77\"").await.refused(412);
+    delete().if_match("\"1\"").await.expect(204);
+    for path in [one, value] {
+        airline.get(path).await.refused(404);
+    }
+    delete().if_match("*").await.refused(404);
+    // The same code at the same version is not the same KPI, and no process takes it for that.
+    airline
+        .post("/v1/kpis", &kpi("PASSING", "COUNT(Flight) * 7"))
+        .await
+        .created();
+    assert_eq!(shown(airline.get(value).await.ok()), 7.0);
+    let listed = airline.get("/v1/kpis").await.ok();
+    let codes = listed["kpis"].as_array().unwrap().iter();
+    assert_eq!(codes.filter(|kpi| kpi["code"] == "PASSING").count(), 1);
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_five_who_write_one_kpi_at_once_one_succeeds() {
     let product = Product::shared().await;
     let airline = product.airline().await;

@@ -127,7 +127,7 @@ async fn what_has_no_route_is_not_found() {
     for (method, path) in [
         (Method::GET, "/"),
         (Method::GET, "/v2/kpis"),
-        (Method::DELETE, "/v1/kpis/FLIGHTS"),
+        (Method::DELETE, "/v1/usage"),
         (Method::GET, "/v1/events/Flight"),
         (Method::GET, "/v1/kpis/../entities/Flight/x"),
         (Method::POST, "/v1/events/..%2Fkpis"),

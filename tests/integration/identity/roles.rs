@@ -86,7 +86,7 @@ fn kpi_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
     let many = json!({ "entity": "Nothing" });
     let nothing = uuid::Uuid::nil().to_string();
     let day = "period=day&from=2026-03-28T00:00:00Z&to=2026-03-29T00:00:00Z";
-    let routes: [(Method, &'static str, &str, Option<&Value>, Permission); 29] = [
+    let routes: [(Method, &'static str, &str, Option<&Value>, Permission); 30] = [
         (Method::GET, "/v1/entities", "", None, ReadCatalog),
         (Method::POST, "/v1/entities", "", Some(&entity), WriteCatalog),
         (Method::GET, "/v1/entities/{code}", "Flight", None, ReadCatalog),
@@ -109,6 +109,7 @@ fn kpi_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
         (Method::POST, "/v1/kpis", "", Some(&kpi), WriteCatalog),
         (Method::GET, "/v1/kpis/{code}", "FLIGHTS", None, ReadCatalog),
         (Method::PUT, "/v1/kpis/{code}", "MINE", Some(&kpi), WriteCatalog),
+        (Method::DELETE, "/v1/kpis/{code}", "MINE", None, WriteCatalog),
         (Method::GET, "/v1/kpis/{code}/value", "FLIGHTS", None, ReadSeries),
         (Method::GET, "/v1/kpis/{code}/series", "FLIGHTS", None, ReadSeries),
         (Method::POST, "/v1/events/{entity}", "Flight", Some(&event), WriteEvents),

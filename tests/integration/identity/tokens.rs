@@ -120,7 +120,7 @@ async fn every_route_tells_who_has_no_good_token_what_to_do() {
     let product = Product::shared().await;
     let user = product.client().await;
     let past = |hours: i64| (platform::clock::now() - SignedDuration::from_hours(hours)).as_second();
-    let expired = signed(&product.signing_key(), &user, |claims| {
+    let expired = signed(&product, &product.signing_key(), &user, |claims| {
         (claims.iat, claims.exp) = (past(2), past(1));
     });
     let guarded = describe_api::described().into_iter();

@@ -1,4 +1,4 @@
-//! The routes of KPIs: create, replace, read, list.
+//! The routes of KPIs: create, replace, read, list, delete.
 
 use anyhow::Context as _;
 use api::catalog::{Hint, Kpi, Kpis, Written};
@@ -124,4 +124,24 @@ pub(crate) async fn replace(
         }),
     )
         .into_response())
+}
+
+pub(crate) async fn delete(
+    State(context): State<Context>,
+    Authorized(caller): Authorized,
+    Path(code): Path<String>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let expected = expected_version(&headers)?;
+    // A code with a character that the database has no text of is nobody's.
+    let known = context.definitions(caller.client).await?;
+    known
+        .catalog
+        .kpi(&code)
+        .ok_or_else(|| Problem::not_found(WHAT, &code))?;
+    let written = definitions::delete_kpi(&context.database, caller.client, &code, expected)
+        .await
+        .context("delete KPI")?;
+    version(written, WHAT, &code)?;
+    Ok(StatusCode::NO_CONTENT)
 }

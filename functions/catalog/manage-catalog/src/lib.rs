@@ -1,4 +1,4 @@
-//! `manage-catalog`: creates, replaces, reads and lists entities and KPIs, and tells what is kept of groupings.
+//! `manage-catalog`: creates, replaces, reads and lists entities and KPIs, deletes KPIs, and tells what is kept of groupings.
 
 mod entities;
 mod groupings;
@@ -64,6 +64,7 @@ fn routes() -> Routes<Context> {
         .serve(&api::catalog::LIST_KPIS, kpis::list)
         .serve(&api::catalog::READ_KPI, kpis::read)
         .serve(&api::catalog::REPLACE_KPI, kpis::replace)
+        .serve(&api::catalog::DELETE_KPI, kpis::delete)
 }
 
 /// The code in the path and the one in the body must be the same.

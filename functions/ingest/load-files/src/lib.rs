@@ -204,7 +204,11 @@ async fn load(context: &Context, dropped: &Dropped, tries: u32) -> Result<Loaded
         Err(error) => return Err(error.into()),
     };
     let is_replaced = !dropped.etag.is_empty() && dropped.etag != etag;
-    let digest = content.as_ref().ok().filter(|_| !is_replaced).map(|(bytes, _)| digest_of(bytes));
+    let digest = content
+        .as_ref()
+        .ok()
+        .filter(|_| !is_replaced)
+        .map(|(bytes, _)| digest_of(bytes));
     let digest = digest.unwrap_or_default();
     let file = files::File {
         digest: &digest,

@@ -49,8 +49,8 @@ pub async fn load_one(database: &Database, client: Uuid) -> Result<Option<Client
 }
 
 database::row! {
-    /// What tells one state of a client's definitions from every other: they are never deleted, and each change adds to the sum of
-    /// the versions.
+    /// What tells one state of a client's definitions from every other. Entities are never deleted, and each change adds to the sum of their versions. KPIs are, and
+    /// come back with the version 1, so theirs is made of hashes of when each was changed.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Fingerprint {
         time_zone: String,
@@ -66,7 +66,7 @@ database::row! {
 pub async fn fingerprint(database: &Database, client: Uuid) -> Result<Option<Fingerprint>, Error> {
     let sql = "SELECT time_zone,
             (SELECT coalesce(sum(version + generation), 0)::bigint FROM core.entities WHERE client_id = $1) AS entities,
-            (SELECT coalesce(sum(version), 0)::bigint FROM core.kpis WHERE client_id = $1) AS kpis
+            (SELECT coalesce(bit_xor(hashtextextended(concat_ws(' ', code, version, updated_at), 0)), 0) FROM core.kpis WHERE client_id = $1) AS kpis
         FROM core.clients WHERE id = $1";
     database.of(client).row(sql, &[&client]).await
 }

@@ -1,4 +1,4 @@
-//! KPIs, created and replaced.
+//! KPIs, created, replaced and deleted.
 
 use catalog::{Kpi, KpiDefinition, MAX_KPIS};
 use database::{Database, Error, json};
@@ -67,4 +67,33 @@ async fn replace(change: &Change<'_>, kpi: &KpiDefinition, expected: Option<i32>
         )
         .await?;
     Ok(Written::Stored(version + 1))
+}
+
+/// Deletes a KPI when its version is still the expected one, and tells the version that it had. Nothing refers to it but by its code: who watches it is told that there is
+/// none any more, and a proposal names it as unknown.
+///
+/// # Errors
+/// When a statement fails; nothing is deleted then.
+pub async fn delete_kpi(
+    database: &Database,
+    client: Uuid,
+    code: &str,
+    expected: Option<i32>,
+) -> Result<Written, Error> {
+    change(database, client, async |change| delete(&change, code, expected).await).await
+}
+
+async fn delete(change: &Change<'_>, code: &str, expected: Option<i32>) -> Result<Written, Error> {
+    let Change { session, client, .. } = change;
+    session.limit_transaction(MAX_CHANGE).await?;
+    let sql = "SELECT version FROM core.kpis WHERE client_id = $1 AND code = $2 FOR UPDATE";
+    let Some(Version { version }) = session.row(sql, &[client, &code]).await? else {
+        return Ok(Written::Missing);
+    };
+    if version != expected.unwrap_or(version) {
+        return Ok(Written::Stale(version));
+    }
+    let sql = "DELETE FROM core.kpis WHERE client_id = $1 AND code = $2";
+    session.execute(sql, &[client, &code]).await?;
+    Ok(Written::Stored(version))
 }

@@ -5,7 +5,7 @@
 //! Which route the caller may use is for the functions behind the routes: they know what each permits.
 //!
 //! A token is good as long as its session is open in the role that the token names. API Gateway keeps an answer for a minute, so an ended session,
-//! another role or a removed user has its effect within that minute; a new WebSocket asks each time.
+//! another role or a removed user has its effect within that minute. `manage-connections` asks once more: a WebSocket would outlive the minute.
 //!
 //! Neither tokens nor events, which hold them, are ever logged.
 
@@ -19,6 +19,7 @@ use identity::{Caller, TokenError, TokenUse, VerifyingKey};
 use jiff::Timestamp;
 use registry::Registry;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 pub use policy::Policy;
 
@@ -121,9 +122,9 @@ pub async fn handle(
 pub async fn authorize(context: &Context, event: &Event, now: Timestamp) -> Result<Answer, lambda_runtime::Error> {
     match event {
         Event::Http(event) => Ok(match caller(context, event.token(), now).await {
-            Some(caller) => Answer::Http {
+            Some((caller, session)) => Answer::Http {
                 is_authorized: true,
-                context: caller.context(),
+                context: sessions::context(&caller, session),
             },
             None => Answer::Http {
                 is_authorized: false,
@@ -131,19 +132,19 @@ pub async fn authorize(context: &Context, event: &Event, now: Timestamp) -> Resu
             },
         }),
         Event::WebSocket(event) => {
-            let caller = caller(context, event.token(), now).await.ok_or(UNAUTHORIZED)?;
-            Ok(Answer::WebSocket(Policy::allow(&caller, &event.method_arn)?))
+            let (caller, session) = caller(context, event.token(), now).await.ok_or(UNAUTHORIZED)?;
+            Ok(Answer::WebSocket(Policy::allow(&caller, session, &event.method_arn)?))
         }
     }
 }
 
-/// Whose token it is, or `None` with the reason in the log: the sender of a bad token is not told what was wrong with it.
-async fn caller(context: &Context, token: Option<&str>, now: Timestamp) -> Option<Caller> {
+/// Whose token it is, and of which session, or `None` with the reason in the log: the sender of a bad token is not told what was wrong with it.
+async fn caller(context: &Context, token: Option<&str>, now: Timestamp) -> Option<(Caller, Uuid)> {
     let verified = token
         .ok_or(TokenError::Malformed)
         .and_then(|token| context.verifying_key.verify(token, TokenUse::Access, now));
     match verified {
-        Ok(claims) if sessions::is_open(context, &claims, now).await => Some(Caller::from(&claims)),
+        Ok(claims) if sessions::is_open(context, &claims, now).await => Some((Caller::from(&claims), claims.session)),
         Ok(_) => {
             tracing::info!("refused a token of a session that has ended, or is in another role");
             None

@@ -9,7 +9,7 @@
 //! accepted for up to the time that the template has (`ReauthorizeEvery`) after its end.
 //!
 //! A token is good as long as its session is open in the role that the token names. API Gateway keeps an answer for a minute, so an ended session,
-//! another role or a removed user has its effect within that minute; a new WebSocket asks each time.
+//! another role or a removed user has its effect within that minute. `manage-connections` asks once more: a WebSocket would outlive the minute.
 //!
 //! Neither tokens nor events, which hold them, are ever logged.
 
@@ -23,6 +23,7 @@ use identity::{Caller, Refused, TokenError, TokenUse, VerifyingKey};
 use jiff::Timestamp;
 use registry::Registry;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 pub use policy::Policy;
 
@@ -126,24 +127,26 @@ pub async fn authorize(context: &Context, event: &Event, now: Timestamp) -> Resu
         Event::Http(event) => Ok(Answer::Http {
             is_authorized: true,
             context: match caller(context, event.token(), now).await {
-                Ok(caller) => caller.context(),
+                Ok((caller, session)) => sessions::context(&caller, session),
                 Err(refused) => refused.context(),
             },
         }),
         Event::WebSocket(event) => {
-            let caller = caller(context, event.token(), now).await.map_err(|_| UNAUTHORIZED)?;
-            Ok(Answer::WebSocket(Policy::allow(&caller, &event.method_arn)?))
+            let asked = caller(context, event.token(), now).await;
+            let (caller, session) = asked.map_err(|_| UNAUTHORIZED)?;
+            Ok(Answer::WebSocket(Policy::allow(&caller, session, &event.method_arn)?))
         }
     }
 }
 
-/// Whose token it is, or why it is nobody's, which is in the log as well: the sender of a bad token is told no more than whether it has expired.
-async fn caller(context: &Context, token: Option<&str>, now: Timestamp) -> Result<Caller, Refused> {
+/// Whose token it is and of which session, or why it is nobody's, which is in the log as well: the sender of a bad token is told no more than whether it has
+/// expired.
+async fn caller(context: &Context, token: Option<&str>, now: Timestamp) -> Result<(Caller, Uuid), Refused> {
     let verified = token
         .ok_or(TokenError::Malformed)
         .and_then(|token| context.verifying_key.verify(token, TokenUse::Access, now));
     match verified {
-        Ok(claims) if sessions::is_open(context, &claims, now).await => Ok(Caller::from(&claims)),
+        Ok(claims) if sessions::is_open(context, &claims, now).await => Ok((Caller::from(&claims), claims.session)),
         Ok(_) => {
             tracing::info!("refused a token of a session that has ended, or is in another role");
             Err(Refused::NotAccepted)

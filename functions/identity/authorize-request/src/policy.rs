@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 use identity::Caller;
 use serde::Serialize;
+use uuid::Uuid;
+
+use crate::sessions;
 
 /// A WebSocket authorizer's answer.
 #[derive(Debug, PartialEq, Serialize)]
@@ -36,7 +39,7 @@ impl Policy {
     ///
     /// # Errors
     /// When the ARN is not one of an API's route.
-    pub fn allow(caller: &Caller, method_arn: &str) -> Result<Self> {
+    pub fn allow(caller: &Caller, session: Uuid, method_arn: &str) -> Result<Self> {
         let resource =
             stage_of(method_arn).with_context(|| format!("method arn {method_arn:?} names no stage of an api"))?;
         let statement = Statement {
@@ -50,7 +53,7 @@ impl Policy {
                 version: "2012-10-17",
                 statement: [statement],
             },
-            context: caller.context(),
+            context: sessions::context(caller, session),
         })
     }
 }

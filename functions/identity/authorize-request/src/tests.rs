@@ -24,7 +24,7 @@ fn now() -> Timestamp {
 fn token(pair: &KeyPair, token_use: TokenUse, issued: Timestamp) -> String {
     SigningKey::from_pem(&pair.signing_pem)
         .unwrap()
-        .sign(&Claims::new(&CALLER, token_use, Uuid::from_u128(3), issued))
+        .sign(&Claims::new(&CALLER, token_use, Uuid::from_u128(3), issued).of_session(Uuid::from_u128(4)))
         .unwrap()
 }
 
@@ -68,7 +68,7 @@ async fn a_valid_token_names_its_caller() {
     let context = context(&pair.verifying_pem);
     let token = token(&pair, TokenUse::Access, now());
     let caller = json!({"client": CALLER.client, "user": CALLER.user, "role": "analyst",
-        "features": "ingest live modelling proposals series"});
+        "features": "ingest live modelling proposals series", "session": Uuid::from_u128(4)});
     for scheme in ["Bearer", "bearer"] {
         let answer = ask(&context, &http(&format!("{scheme} {token}"))).await;
         assert_eq!(answer, Ok(json!({"isAuthorized": true, "context": caller})));

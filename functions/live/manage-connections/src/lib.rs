@@ -16,7 +16,7 @@ use live::Subscription;
 use platform::extract::permitted;
 use platform::publishers::Publishers;
 use platform::{Problem, clock, environment};
-use registry::{Connection, Peer, Quota, Registry};
+use registry::{Connection, Peer, Quota, Registry, SessionId};
 
 use handshake::Handshake;
 pub use response::Answer;
@@ -80,6 +80,7 @@ pub async fn handle(
 
 async fn connect(context: &Context, id: &str, request: &ApiGatewayWebsocketProxyRequest) -> Result<Answer, Problem> {
     let caller = caller(&request.request_context)?;
+    let session = session(&request.request_context, &caller)?;
     let handshake = Handshake::read(request)?;
     // Everything that can be refused is refused before anything is written.
     let subscriptions = subscriptions(context, &caller, &handshake).await?;
@@ -91,15 +92,32 @@ async fn connect(context: &Context, id: &str, request: &ApiGatewayWebsocketProxy
         connected_at: clock::now(),
     };
     context.registry.connect(&connection).await.map_err(refused)?;
-    if let Err(error) = subscribe(context, &connection, subscriptions).await {
+    if let Err(problem) = Box::pin(begin(context, &connection, session, subscriptions)).await {
         // A handshake that fails is followed by no $disconnect.
         if let Err(cause) = context.registry.disconnect(connection.peer(), clock::now()).await {
             tracing::warn!(connection = id, %cause, "a connection that was not made is left to expire");
         }
-        return Err(refused(error));
+        return Err(problem);
     }
     tracing::info!(connection = id, client = %caller.client, user = %caller.user, "connected");
     Ok(Answer::accept(handshake.protocol))
+}
+
+/// Begins what a connection is for, if its session is still open. Asked once the connection is remembered: who ends a session ends it before looking for connections.
+async fn begin(
+    context: &Context,
+    connection: &Connection,
+    session: SessionId,
+    subscriptions: Vec<Subscription>,
+) -> Result<(), Problem> {
+    let asked = context
+        .registry
+        .is_session_open(session, &connection.role, connection.connected_at);
+    if !asked.await.context("look a session up")? {
+        return Err(Problem::unauthenticated("the session has ended, or is in another role")
+            .hint("connect with a token of POST /v1/refresh-token, or sign in again"));
+    }
+    subscribe(context, connection, subscriptions).await.map_err(refused)
 }
 
 /// What the handshake subscribes to, if anything: a connection concerns the publisher only then.
@@ -158,6 +176,21 @@ fn caller(gateway: &ApiGatewayWebsocketProxyRequestContext) -> Result<Caller, Pr
         .ok_or_else(|| Problem::unauthenticated("the token names no client").hint("sign in again"))?;
     permitted(&caller, Permission::WatchSeries)?;
     Ok(caller)
+}
+
+/// Which session the authorizer says the token is of.
+fn session(gateway: &ApiGatewayWebsocketProxyRequestContext, caller: &Caller) -> Result<SessionId, Problem> {
+    let session = gateway
+        .authorizer
+        .fields
+        .get("session")
+        .and_then(|session| session.as_str());
+    let session = session.and_then(|session| session.parse().ok());
+    Ok(SessionId {
+        client: caller.client,
+        user: caller.user,
+        session: session.ok_or_else(|| Problem::unauthenticated("the token names no session").hint("sign in again"))?,
+    })
 }
 
 /// What the handshake subscribes to at once, checked against the client's catalogue.

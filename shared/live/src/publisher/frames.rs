@@ -342,8 +342,10 @@ impl Connection {
     }
 }
 
-/// Where the channel's window began when the last frame was put together.
+/// Where the channel's window began when the last frame was put together. Rows that were read apart may be older than that frame: their window is the one of when
+/// they were read.
 fn floor(topics: &Topics, state: &TopicState, channel: &Channel, at: Timestamp) -> Timestamp {
+    let at = state.head.map_or(at, |head| at.min(head));
     topics
         .grid(&state.topic)
         .map_or(Timestamp::MIN, |grid| grid.floor(channel.buckets, at))

@@ -392,6 +392,34 @@ fn what_is_touched_while_a_client_is_read_apart_is_read_after_it() {
 }
 
 #[test]
+fn what_was_read_apart_is_told_as_a_whole_though_a_frame_was_sent_since() {
+    let mut bench = Bench::new();
+    bench.publisher.tick_topics = 0;
+    bench.subscribe("a", 1, Mode::Live, 3, None);
+    bench.subscribe("b", 2, Mode::Live, 20, None);
+    let first = bench.publisher.reads_apart(bench.now, &Minutes);
+    first.iter().for_each(|read| bench.read(read));
+    bench.publisher.end_apart();
+    bench.arrive(&[]);
+    bench.wait(120_000);
+    let touched = bench.facts(6_060, 4.0);
+    bench.publisher.touch(Some(&touched));
+    let apart = bench.publisher.reads_apart(bench.now, &Minutes);
+    bench.wait(400_000);
+    let meanwhile = bench.arrive(&[]);
+    assert!(
+        matches!(meanwhile[..], [Frame::Beat(_), Frame::Beat(_)]),
+        "{meanwhile:?}"
+    );
+    apart.iter().for_each(|read| bench.read(read));
+    bench.publisher.end_apart();
+    // The next reading is of a later window.
+    bench.publisher.reads_apart(bench.now, &Minutes);
+    let told = rows(&bench.arrive(&[])[0]);
+    assert!(told.contains(&row(1, 6_060, 4.0, true)), "{told:?}");
+}
+
+#[test]
 fn a_topic_that_is_paused_while_it_is_read_apart_is_read_as_a_whole_when_it_goes_on() {
     let mut bench = Bench::new();
     bench.publisher.tick_topics = 0;

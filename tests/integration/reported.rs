@@ -284,24 +284,21 @@ async fn define(client: &User, kpis: &[(&str, &str)]) {
     }
 }
 
-/// Drops a file and waits until it is through, as often as it was put there.
+/// Drops a file and waits until it is through, as often as another was put there.
 async fn drop_and_wait(product: &Product, client: &User, name: &str, bytes: &[u8]) {
-    let before = finished(client).await;
+    let before = through(client).await;
     product.drop_file(client, name, bytes.to_vec()).await;
     eventually("the file is through", async || {
-        (finished(client).await > before).then_some(())
+        (through(client).await > before).then_some(())
     })
     .await;
 }
 
-/// Batches that are through.
-async fn finished(client: &User) -> usize {
-    let batches = client.get("/v1/batches").await.ok();
-    batches["batches"]
-        .list()
-        .iter()
-        .filter(|batch| batch["state"] == "finished")
-        .count()
+/// Files that are through, with those whose place they took.
+async fn through(client: &User) -> usize {
+    let files = client.get("/v1/files").await.ok();
+    let is_through = |file: &&Value| !["writing", "replacing"].contains(&file["state"].text());
+    files["files"].list().iter().filter(is_through).count()
 }
 
 /// A value's digits, whether it is a JSON number or decimal text.

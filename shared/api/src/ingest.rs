@@ -132,8 +132,10 @@ pub static DELETE_FACTS: Route = Route {
     summary: "Deletes the facts of a range of time with some values of dimensions. Without `confirm` nothing is deleted: the answer counts what would be, with the confirmation that a second request names. That deletes what was counted and nothing that came since; 409 where it is not the same any more.",
     parameters: &[
         Parameter::path("code", "Code of the entity."),
-        Parameter::query("from", "From this instant on.").of(Form::Time),
-        Parameter::query("to", "Before this instant.").of(Form::Time),
+        Parameter::query("from", "From this instant on.")
+            .of(Form::Time)
+            .required(),
+        Parameter::query("to", "Before this instant.").of(Form::Time).required(),
         Parameter::query(
             "filter",
             "Only facts with these values of a dimension, separated by commas: `filter[origin]=ORD,LAX`; empty for facts without one.",

@@ -209,7 +209,10 @@ fn responses(route: &Route) -> ResponsesBuilder {
                 problem("The caller's role or licence does not allow it.").build(),
             ),
     };
-    responses.response(
+    let too_many = refused(
+        "Too many requests, of all callers or by the organisation's quotas, which say in `Retry-After` when the next is taken.",
+    );
+    responses.response("429", too_many.build()).response(
         "default",
         problem("The request was refused; the body says why and what would be right. What API Gateway refuses itself, such as too many requests at once, has its own form.").build(),
     )

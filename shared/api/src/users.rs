@@ -170,8 +170,22 @@ pub struct NewUser {
     /// E-mail address, which no other user has.
     pub email: String,
     /// What the user may do: `admin`, `analyst` or `viewer`.
-    #[schema(value_type = String)]
+    #[schema(value_type = RoleName)]
     pub role: Role,
+}
+
+/// What a user may do.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RoleName {
+    /// Everything within its organisation except license it.
+    Admin,
+    /// Defines KPIs and brings in data.
+    Analyst,
+    /// Looks at KPIs.
+    Viewer,
+    /// Works for the provider of the engine; nobody becomes one through the API.
+    Operator,
 }
 
 /// `PUT /v1/users/{id}/role`.
@@ -179,7 +193,7 @@ pub struct NewUser {
 #[serde(deny_unknown_fields)]
 pub struct RoleChange {
     /// What the user may do from now on: `admin`, `analyst` or `viewer`.
-    #[schema(value_type = String)]
+    #[schema(value_type = RoleName)]
     pub role: Role,
 }
 
@@ -210,7 +224,7 @@ pub struct User {
     /// E-mail address.
     pub email: String,
     /// What the user may do.
-    #[schema(value_type = String)]
+    #[schema(value_type = RoleName)]
     pub role: Role,
     /// When it was added.
     #[schema(value_type = String, format = DateTime)]

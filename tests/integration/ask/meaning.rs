@@ -185,6 +185,7 @@ async fn an_empty_text_is_no_value_wherever_it_is_asked_for() {
     assert_eq!(groups, [("", Some(3.0)), ("x", Some(1.0))]);
     let told = client
         .put("/v1/kpis/NOT_X", &kpi("NOT_X", "COUNT(M WHERE kind <> 'x')"))
+        .if_match("*")
         .await
         .ok();
     assert!(told["hints"][0]["hint"].text().contains("COALESCE(kind, '')"), "{told}");

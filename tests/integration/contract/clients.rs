@@ -58,7 +58,10 @@ async fn a_linter_finds_nothing_in_the_document() {
         .env("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true")
         .current_dir(&folder.0))
     .await;
-    assert!(!printed.contains("warning"), "{printed}");
+    assert!(
+        printed.contains("is valid") && !printed.contains("You have"),
+        "{printed}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -107,8 +110,11 @@ async fn a_python_client_does_its_work() {
         .arg(document())
         .current_dir(&folder.0))
     .await;
+    // It says that it leaves out one form of a body, and nothing else.
+    let left_out = generated.matches("WARNING").count();
+    let is_known = generated.contains("Unsupported content type application/x-ndjson");
     assert!(
-        !generated.contains("WARNING") && !generated.contains("Unable"),
+        left_out == 1 && is_known && !generated.contains("Unable"),
         "{generated}"
     );
     let printed = run(Command::new(tool("python/bin/python"))

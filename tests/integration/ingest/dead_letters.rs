@@ -23,6 +23,7 @@ async fn hostile_events_become_dead_letters_and_do_nothing_else() {
         (deep, "not a list"),
         (format!("{{\"{}\": 1}}", "x".repeat(10_000)), "not an attribute"),
         ("null".to_owned(), "object"),
+        (with("\"\""), "missing"),
         (
             flight(3, 0, "ORD")
                 .to_string()
@@ -33,7 +34,6 @@ async fn hostile_events_become_dead_letters_and_do_nothing_else() {
     let good = [
         with("\"'); DROP TABLE core.clients; --\""),
         with("\"\u{ffff}\u{7f}\u{202e}\""),
-        with("\"\""),
     ];
     let mut events: Vec<&str> = cases.iter().map(|(event, _)| event.as_str()).collect();
     events.splice(3..3, good.iter().map(String::as_str));
@@ -45,14 +45,14 @@ async fn hostile_events_become_dead_letters_and_do_nothing_else() {
         .await
         .accepted();
     let rejected = i64::try_from(cases.len()).unwrap();
-    assert_eq!(airline.outcome(&queued).await, (3, rejected));
+    assert_eq!(airline.outcome(&queued).await, (2, rejected));
     let letters = dead_letters(&airline, &queued["batch_id"]).await;
     assert_eq!(letters.len(), cases.len());
     for ((event, reason), letter) in cases.iter().zip(&letters) {
         assert_eq!(letter["original"], *event, "as it was sent");
         assert!(letter["reason"].text().contains(reason), "{letter}");
     }
-    assert_eq!(flights_counted(&airline).await.1, 3);
+    assert_eq!(flights_counted(&airline).await.1, 2);
     product.stop().await;
 }
 

@@ -35,7 +35,7 @@ async fn bad_events_become_dead_letters_and_good_ones_of_the_same_batch_count() 
     let cases = [
         (with("delay", json!("late")), "delay"),
         (with("delay", json!(1.5)), "delay"),
-        (with("delay", json!(4_000_000_000_000_000_i64)), "delay"),
+        (with("delay", json!(9_223_372_036_854_775_808_u64)), "delay"),
         (with("delay", Value::Null), "delay"),
         (without_distance, "distance"),
         (with("gate", json!("B7")), "gate"),

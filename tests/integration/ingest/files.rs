@@ -105,8 +105,16 @@ fn cases() -> Vec<Case> {
         ),
         whole("Flight/lacking.csv", b"date,delay\n2026-03-28,5\n".to_vec(), "distance"),
         whole("Flight/empty.csv", Vec::new(), "date"),
-        whole("Flight/flights.xlsx", b"PK".to_vec(), ".parquet, .csv or .ndjson"),
-        whole("Flight/flights", b"{}".to_vec(), ".parquet, .csv or .ndjson"),
+        whole(
+            "Flight/flights.xlsx",
+            b"PK".to_vec(),
+            ".parquet, .csv, .tsv, .ndjson or .jsonl",
+        ),
+        whole(
+            "Flight/flights",
+            b"{}".to_vec(),
+            ".parquet, .csv, .tsv, .ndjson or .jsonl",
+        ),
         whole("Parcel/parcels.csv", b"time,weight\n".to_vec(), "Parcel"),
         whole("Flight/truncated.parquet", truncated(), "Parquet"),
         whole("Flight/text.parquet", csv(&[good]), "Parquet"),

@@ -21,6 +21,7 @@ pub mod mail;
 pub mod problem;
 #[cfg(feature = "publishers")]
 pub mod publishers;
+pub mod query;
 #[cfg(feature = "queue")]
 pub mod queue;
 #[cfg(feature = "quota")]

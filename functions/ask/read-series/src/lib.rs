@@ -17,7 +17,7 @@ use platform::extract::{Authorized, Path, Query};
 use platform::http::Routes;
 use platform::{Problem, clock};
 use records::definitions::ClientCatalog;
-use series::plan::{Filter, MAX_GROUPED_POINTS, MAX_POINTS};
+use series::plan::{MAX_GROUPED_POINTS, MAX_POINTS};
 use series::{Range, Request, filters, gaps};
 use uuid::Uuid;
 
@@ -235,9 +235,6 @@ fn step(step: answer::Step) -> PlanStep {
         level: step.level,
     }
 }
-
-/// A filter by dimension.
-pub(crate) type Filters = Filter;
 
 /// Level of a period's name.
 pub(crate) fn period(name: &str) -> Result<Level, Problem> {

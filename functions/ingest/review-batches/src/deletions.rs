@@ -1,7 +1,5 @@
 //! `DELETE /v1/entities/{code}/facts`: counted first, and deleted by the confirmation that the count came with.
 
-use std::collections::BTreeSet;
-
 use anyhow::Context as _;
 use api::ingest::Deletion;
 use axum::Json;
@@ -11,6 +9,7 @@ use facts::changes::deletion::{self, Deleted};
 use jiff::Timestamp;
 use platform::Problem;
 use platform::extract::{Authorized, Path, Query};
+use platform::query::Pairs;
 use records::undo;
 use series::plan::{Filter, MAX_FILTER_VALUES, MAX_FILTERS};
 
@@ -82,68 +81,14 @@ pub(crate) async fn delete(
 }
 
 fn wanted(pairs: &[(String, String)]) -> Result<Wanted, Problem> {
-    let (mut from, mut to, mut confirm, mut filter) = (None, None, None, Filter::new());
-    for (name, value) in pairs {
-        if let Some(dimension) = name.strip_prefix("filter[").and_then(|name| name.strip_suffix(']')) {
-            let values: BTreeSet<String> = listed(value).into_iter().collect();
-            if filter.insert(dimension.to_owned(), values).is_some() {
-                return Err(Problem::malformed(format!("`{name}` is there twice")));
-            }
-            continue;
-        }
-        let known = match name.as_str() {
-            "from" => from.replace(time(name, value)?).is_none(),
-            "to" => to.replace(time(name, value)?).is_none(),
-            "confirm" => confirm.replace(value.clone()).is_none(),
-            _ => {
-                return Err(Problem::malformed(format!("there is no query parameter {name:?}"))
-                    .hint("there are from, to, filter[dimension] and confirm"));
-            }
-        };
-        if !known {
-            return Err(Problem::malformed(format!("`{name}` is there twice")));
-        }
-    }
-    if filter.len() > MAX_FILTERS || filter.values().any(|values| values.len() > MAX_FILTER_VALUES) {
-        return Err(Problem::malformed(format!(
-            "a filter takes up to {MAX_FILTERS} dimensions with {MAX_FILTER_VALUES} values each"
-        )));
-    }
-    let missing = |name: &str| {
-        Problem::malformed(format!("the query parameter {name:?} is missing")).hint("such as from=2026-01-01T00:00:00Z")
-    };
-    let (from, to) = (from.ok_or_else(|| missing("from"))?, to.ok_or_else(|| missing("to"))?);
-    if from >= to {
-        return Err(Problem::malformed("`from` is not before `to`"));
-    }
+    let mut pairs = Pairs::new(pairs, MAX_FILTERS, MAX_FILTER_VALUES)?;
+    let (from, to) = pairs.range()?;
     Ok(Wanted {
         from,
         to,
-        filter,
-        confirm,
+        confirm: pairs.take("confirm").map(str::to_owned),
+        filter: pairs.finish()?,
     })
-}
-
-fn time(name: &str, text: &str) -> Result<Timestamp, Problem> {
-    text.parse().map_err(|_| {
-        Problem::malformed(format!("`{name}` is {text:?}, which is not an RFC 3339 time"))
-            .hint("such as 2026-01-01T00:00:00Z; a + in an offset is written %2B")
-    })
-}
-
-/// The values of a list, as questions have them: a value's own comma, and its own backslash, follow a backslash.
-fn listed(list: &str) -> Vec<String> {
-    let (mut values, mut value) = (Vec::new(), String::new());
-    let mut characters = list.chars();
-    while let Some(character) = characters.next() {
-        match character {
-            ',' => values.push(std::mem::take(&mut value)),
-            '\\' => value.push(characters.next().unwrap_or('\\')),
-            other => value.push(other),
-        }
-    }
-    values.push(value);
-    values
 }
 
 /// Refuses a filter on what is no dimension, or with what PostgreSQL's text can't have.
@@ -156,12 +101,12 @@ fn check(placed: &Placed, filter: &Filter) -> Result<(), Problem> {
                 .map(|(_, attribute)| attribute.name.as_str())
                 .collect();
             return Err(
-                Problem::malformed(format!("{name:?} is no dimension of {}", placed.entity.code()))
+                Problem::invalid(format!("{name:?} is no dimension of {}", placed.entity.code()))
                     .hint(format!("its dimensions are {}", all.join(", "))),
             );
         }
         if values.iter().any(|value| value.contains('\0')) {
-            return Err(Problem::malformed(format!(
+            return Err(Problem::invalid(format!(
                 "`filter[{name}]` contains the character U+0000"
             )));
         }
@@ -190,8 +135,6 @@ mod tests {
             ("from=yesterday&to=2026-02-01T00:00:00Z", "yesterday"),
             ("from=2026-02-01T00:00:00Z&to=2026-01-01T00:00:00Z", "before"),
             (&format!("{range}&fitler=1"), "fitler"),
-            (&format!("{range}&to=2026-02-01T00:00:00Z"), "twice"),
-            (&format!("{range}&filter[a]=1&filter[a]=2"), "twice"),
         ] {
             let problem = wanted(&pairs(text)).err().unwrap();
             assert!(problem.detail.contains(named), "{text}: {}", problem.detail);

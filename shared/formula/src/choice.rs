@@ -1,4 +1,4 @@
-//! `IF` and conditions over the values of measures.
+//! `IF`, `CASE` and conditions over the values of measures.
 //!
 //! Logic is three-valued as in [`Scalar`](crate::Scalar): a comparison with no value is unknown, and what is unknown is not true.
 
@@ -7,14 +7,12 @@ use crate::number::Number;
 use crate::tree::Comparison;
 use rust_decimal::Decimal;
 
-/// One of two numbers, by a condition.
+/// One of several numbers, by conditions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice {
-    /// What decides.
-    pub condition: Condition,
-    /// The number where the condition is true.
-    pub then: Finish,
-    /// The number where it is false or unknown; without one there is no value.
+    /// What decides, and the number where it is true: the first that is true counts.
+    pub arms: Vec<(Condition, Finish)>,
+    /// The number where each is false or unknown; without one there is no value.
     pub otherwise: Option<Finish>,
 }
 
@@ -44,10 +42,14 @@ pub enum Condition {
 
 impl Choice {
     pub(crate) fn evaluate(&self, values: &[Option<Number>]) -> Option<Number> {
-        if self.condition.evaluate(values) == Some(true) {
-            return self.then.evaluate(values);
-        }
-        self.otherwise.as_ref().and_then(|otherwise| otherwise.evaluate(values))
+        let is_true = |(condition, _): &&(Condition, Finish)| condition.evaluate(values) == Some(true);
+        let chosen = self.arms.iter().find(is_true).map(|(_, value)| value);
+        chosen.or(self.otherwise.as_ref())?.evaluate(values)
+    }
+
+    /// The numbers of which one is chosen.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &Finish> {
+        self.arms.iter().map(|(_, value)| value).chain(&self.otherwise)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::choice::Choice;
 use crate::number::Number;
+use crate::numeric::Numeric;
 use crate::tree::Arithmetic;
 use rust_decimal::Decimal;
 
@@ -18,8 +19,10 @@ pub enum Finish {
     Calculate(Arithmetic, Box<Finish>, Box<Finish>),
     /// The first that has a value.
     Coalesce(Vec<Finish>),
-    /// One of two, by a condition.
+    /// One of several, by conditions.
     If(Box<Choice>),
+    /// A function of numbers, with as many as it takes.
+    Numeric(Numeric, Vec<Finish>),
 }
 
 impl Finish {
@@ -36,6 +39,10 @@ impl Finish {
             }
             Finish::Coalesce(operands) => operands.iter().find_map(|operand| operand.evaluate(values)),
             Finish::If(choice) => choice.evaluate(values),
+            Finish::Numeric(function, operands) => {
+                let operands: Option<Vec<Number>> = operands.iter().map(|operand| operand.evaluate(values)).collect();
+                function.apply(&operands?)
+            }
         }
     }
 }
@@ -55,7 +62,8 @@ impl Finish {
             Finish::Negate(operand) => operand.has(kind),
             Finish::Calculate(_, left, right) => left.has(kind) || right.has(kind),
             Finish::Coalesce(operands) => operands.iter().any(|operand| operand.has(kind)),
-            Finish::If(choice) => choice.then.has(kind) || choice.otherwise.iter().any(|otherwise| otherwise.has(kind)),
+            Finish::If(choice) => choice.values().any(|value| value.has(kind)),
+            Finish::Numeric(_, operands) => operands.iter().any(|operand| operand.has(kind)),
         };
         kind(self) || inside()
     }
@@ -331,7 +339,9 @@ mod tests {
     fn mirrored(finish: &Finish) -> Finish {
         let boxed = |finish: &Finish| Box::new(mirrored(finish));
         match finish {
-            Finish::Number(_) | Finish::Measure(_) | Finish::Coalesce(_) | Finish::If(_) => finish.clone(),
+            Finish::Number(_) | Finish::Measure(_) | Finish::Coalesce(_) | Finish::If(_) | Finish::Numeric(..) => {
+                finish.clone()
+            }
             Finish::Negate(operand) => Finish::Negate(boxed(operand)),
             Finish::Calculate(operator @ (Arithmetic::Add | Arithmetic::Multiply), l, r) => {
                 Finish::Calculate(*operator, boxed(r), boxed(l))
@@ -343,7 +353,7 @@ mod tests {
     /// The same expression with its measures numbered backwards.
     fn renumbered(finish: &Finish) -> Finish {
         match finish {
-            Finish::Number(_) | Finish::Coalesce(_) | Finish::If(_) => finish.clone(),
+            Finish::Number(_) | Finish::Coalesce(_) | Finish::If(_) | Finish::Numeric(..) => finish.clone(),
             Finish::Measure(index) => Finish::Measure(MEASURES - 1 - index),
             Finish::Negate(operand) => Finish::Negate(Box::new(renumbered(operand))),
             Finish::Calculate(operator, l, r) => {
@@ -382,7 +392,7 @@ mod tests {
         fn a_value_needs_all_its_measures(finish in finishes()) {
             fn reads(finish: &Finish) -> bool {
                 match finish {
-                    Finish::Number(_) | Finish::Coalesce(_) | Finish::If(_) => false,
+                    Finish::Number(_) | Finish::Coalesce(_) | Finish::If(_) | Finish::Numeric(..) => false,
                     Finish::Measure(_) => true,
                     Finish::Negate(operand) => reads(operand),
                     Finish::Calculate(_, l, r) => reads(l) || reads(r),

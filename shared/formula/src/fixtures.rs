@@ -3,6 +3,7 @@
 use crate::function::Function;
 use crate::lexer::is_keyword;
 use crate::measure::Aggregate;
+use crate::numeric::Numeric;
 use crate::tree::{Arithmetic, BinaryOperator, Call, Comparison, Expr, Ident, Node, UnaryOperator};
 use crate::value::{Attribute, AttributeType, Entities};
 use proptest::prelude::*;
@@ -48,8 +49,9 @@ impl Entities for Sample {
 /// Tokens in any order, good and bad.
 pub(crate) fn token_soup() -> impl Strategy<Value = String> {
     let tokens = [
-        "COUNT", "SUM", "COALESCE", "IF", "(", ")", "(", ")", "Flight", ".", "delay", "WHERE", "IN", "NOT", "AND",
-        "OR", ",", "+", "-", "*", "/", "=", "<", "==", "1", "2.5", "'x'", "'", "TRUE", ";", "é", "?", "1e5", "\"y\"",
+        "COUNT", "SUM", "COALESCE", "IF", "CASE", "WHEN", "THEN", "ELSE", "END", "ROUND", "(", ")", "(", ")", "Flight",
+        ".", "delay", "WHERE", "IN", "NOT", "AND", "OR", ",", "+", "-", "*", "/", "=", "<", "==", "1", "2.5", "'x'",
+        "'", "TRUE", ";", "é", "?", "1e5", "\"y\"",
     ];
     proptest::collection::vec(
         (
@@ -110,8 +112,12 @@ pub(crate) fn trees() -> impl Strategy<Value = Expr> {
             ),
             proptest::collection::vec(inner.clone(), 2..5)
                 .prop_map(|arguments| Node::Function(Function::Coalesce, arguments)),
-            proptest::collection::vec(inner.clone(), 2..4)
+            proptest::collection::vec(inner.clone(), 2..8)
                 .prop_map(|arguments| Node::Function(Function::If, arguments)),
+            (inner.clone(), any::<bool>()).prop_map(|(operand, is_power)| match is_power {
+                true => Node::Function(Function::Numeric(Numeric::Power), vec![operand.clone(), operand]),
+                false => Node::Function(Function::Numeric(Numeric::Abs), vec![operand]),
+            }),
             (aggregates(), ident(), proptest::option::of(ident()), inner).prop_map(
                 |(aggregate, entity, attribute, filter)| {
                     Node::Call(Box::new(Call {

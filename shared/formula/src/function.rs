@@ -1,9 +1,12 @@
 //! The functions over values: what each is called, and how many arguments it takes. Aggregates, which read facts, are in `measure`.
 //!
-//! A new function is a variant with its row in [`FUNCTIONS`], its types in `resolve/functions` (over a row) and `check/functions`
-//! (over measures), and what it computes in [`Scalar`](crate::Scalar) and [`Finish`](crate::Finish).
+//! A new function of numbers is a variant of [`Numeric`] with its row here and what it computes there. Any other has its types in
+//! `resolve/functions` (over a row) and `check/functions` (over measures), and what it computes in [`Scalar`](crate::Scalar) and
+//! [`Finish`](crate::Finish).
 
 use std::fmt;
+
+use crate::numeric::Numeric;
 
 /// A function over values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -11,49 +14,44 @@ pub enum Function {
     /// `COALESCE(x, y, …)`: the first that has a value.
     Coalesce,
     /// `IF(condition, then, else)`: `then` where the condition is true, otherwise `else`, or no value without one.
+    ///
+    /// Also `CASE WHEN condition THEN value … ELSE value END`, whose conditions and values follow each other like the arguments of a longer `IF`.
     If,
+    /// A function of numbers.
+    Numeric(Numeric),
 }
 
-/// The most arguments of a call: as many ways out of a missing value as a person can follow.
+/// The most arguments of a call, and the most `WHEN` of a `CASE`: as many ways out as a person can follow.
 pub const MAX_ARGUMENTS: usize = 16;
 
 /// A function's name, how many arguments it takes at least and at most, and how it is written.
 struct Row {
-    function: Function,
     name: &'static str,
     least: usize,
     most: usize,
     usage: &'static str,
 }
 
-const FUNCTIONS: [Row; 2] = [
-    Row {
-        function: Function::Coalesce,
-        name: "COALESCE",
-        least: 2,
-        most: MAX_ARGUMENTS,
-        usage: "COALESCE(x, y)",
-    },
-    Row {
-        function: Function::If,
-        name: "IF",
-        least: 2,
-        most: 3,
-        usage: "IF(condition, then, else)",
-    },
-];
-
 impl Function {
-    /// The names of all, as formulas write them.
-    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-        FUNCTIONS.iter().map(|row| row.name)
-    }
+    /// All of them, in the order of the manual.
+    pub const ALL: [Function; 9] = [
+        Function::Coalesce,
+        Function::If,
+        Function::Numeric(Numeric::Abs),
+        Function::Numeric(Numeric::Round),
+        Function::Numeric(Numeric::Greatest),
+        Function::Numeric(Numeric::Least),
+        Function::Numeric(Numeric::Ln),
+        Function::Numeric(Numeric::Exp),
+        Function::Numeric(Numeric::Power),
+    ];
 
     /// The function of a name in upper or lower case.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        let row = FUNCTIONS.iter().find(|row| row.name.eq_ignore_ascii_case(name))?;
-        Some(row.function)
+        Self::ALL
+            .into_iter()
+            .find(|function| function.name().eq_ignore_ascii_case(name))
     }
 
     /// As it is written in formulas.
@@ -83,11 +81,23 @@ impl Function {
         }
     }
 
-    fn row(self) -> &'static Row {
-        let [coalesce, choice] = &FUNCTIONS;
+    fn row(self) -> Row {
+        let row = |name, least, most, usage| Row {
+            name,
+            least,
+            most,
+            usage,
+        };
         match self {
-            Function::Coalesce => coalesce,
-            Function::If => choice,
+            Function::Coalesce => row("COALESCE", 2, MAX_ARGUMENTS, "COALESCE(x, y)"),
+            Function::If => row("IF", 2, 3, "IF(condition, then, else)"),
+            Function::Numeric(Numeric::Abs) => row("ABS", 1, 1, "ABS(x)"),
+            Function::Numeric(Numeric::Round) => row("ROUND", 1, 2, "ROUND(x, places)"),
+            Function::Numeric(Numeric::Greatest) => row("GREATEST", 2, MAX_ARGUMENTS, "GREATEST(x, y)"),
+            Function::Numeric(Numeric::Least) => row("LEAST", 2, MAX_ARGUMENTS, "LEAST(x, y)"),
+            Function::Numeric(Numeric::Ln) => row("LN", 1, 1, "LN(x)"),
+            Function::Numeric(Numeric::Exp) => row("EXP", 1, 1, "EXP(x)"),
+            Function::Numeric(Numeric::Power) => row("POWER", 2, 2, "POWER(x, y)"),
         }
     }
 }
@@ -104,10 +114,10 @@ mod tests {
 
     #[test]
     fn each_function_has_its_own_row() {
-        for row in &FUNCTIONS {
-            assert_eq!(row.function.name(), row.name);
-            assert_eq!(Function::named(&row.name.to_lowercase()), Some(row.function));
-            assert!(row.least <= row.most && row.usage.starts_with(row.name), "{}", row.name);
+        for function in Function::ALL {
+            let row = function.row();
+            assert_eq!(Function::named(&row.name.to_lowercase()), Some(function));
+            assert!(row.least <= row.most && row.usage.starts_with(row.name), "{function}");
         }
         assert!(Function::If.takes(2) && Function::If.takes(3) && !Function::If.takes(4));
     }

@@ -9,9 +9,9 @@
 //! Everything here is pure: no clock, no I/O, no floats, and no input makes it panic. Whatever the text, [`parse`]
 //! returns a tree and every [`Diagnostic`] it can find, each with a span, a cause and where possible a hint.
 //!
-//! The map, one concern a file: `lexer` -> `parser` (with `call`) -> `tree` (printed by `print`) -> `check` for KPI
+//! The map, one concern a file: `lexer` -> `parser` (with `call` and `case`) -> `tree` (printed by `print`) -> `check` for KPI
 //! formulas, `resolve` for what stands in one row -> `measure`, `finish`, `predicate`, `row`. Functions of values are listed in
-//! `function`. What a formula does that its author may not expect is said by `advice`. A new operator is a line
+//! `function`, those of numbers in `numeric`. What a formula does that its author may not expect is said by `advice`. A new operator is a line
 //! in `tree`, its power in the parser's table, and a line in each of the flat matches of `resolve` or `check` and of
 //! the evaluators.
 //!
@@ -22,6 +22,7 @@
 
 mod advice;
 mod call;
+mod case;
 mod check;
 mod choice;
 mod diagnostic;
@@ -32,6 +33,7 @@ mod function;
 mod lexer;
 mod measure;
 mod number;
+mod numeric;
 mod parser;
 mod predicate;
 mod print;
@@ -52,6 +54,7 @@ pub use function::{Function, MAX_ARGUMENTS};
 pub use lexer::is_keyword;
 pub use measure::{Aggregate, Formula, Measure};
 pub use number::{MAX_DIGITS, MAX_POWER, NoNumber, Number, ROUNDED_DIGITS};
+pub use numeric::{MAX_PLACES, Numeric};
 pub use parser::{Parsed, parse};
 pub use predicate::Predicate;
 pub use restrict::Restrictions;

@@ -14,6 +14,8 @@ use serde::ser::{Serialize, Serializer};
 
 use crate::tree::Arithmetic;
 
+mod functions;
+
 /// Digits to which each step of a formula is computed, half to even where there are more: those of a sum of as many facts as can be counted (10^19), of
 /// 28 digits before the point and 28 after it.
 pub const MAX_DIGITS: usize = 76;

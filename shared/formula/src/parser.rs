@@ -2,7 +2,7 @@
 //!
 //! What must hold: every loop consumes a token or ends, whatever is reported leaves an `Error` node or a repaired one
 //! in the tree, and one token is blamed at most once. Aggregates and lists, which have an inside of their own, are in
-//! `call`.
+//! `call`, and `CASE` is in `case`.
 
 mod cursor;
 
@@ -107,6 +107,11 @@ impl<'a> Parser<'a> {
         tree
     }
 
+    /// An expression, up to what can be no part of it.
+    pub(crate) fn whole(&mut self) -> Expr {
+        self.expression(power::LOOSEST)
+    }
+
     /// The Pratt loop: an operand, then every operator that binds at least as tightly as `minimum`.
     fn expression(&mut self, minimum: u8) -> Expr {
         let mut left = self.operand();
@@ -156,6 +161,7 @@ impl<'a> Parser<'a> {
             Kind::Symbol(Symbol::True) => Node::Boolean(true),
             Kind::Symbol(Symbol::False) => Node::Boolean(false),
             Kind::Broken => Node::Error,
+            Kind::Name(_) if self.at_case() => return self.case(),
             Kind::Name(name) => return self.named(name),
             Kind::Symbol(Symbol::Open) => return self.group(),
             Kind::Symbol(Symbol::Minus) => return self.unary(UnaryOperator::Negate),

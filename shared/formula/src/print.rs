@@ -1,6 +1,7 @@
 //! Printing a tree back as text, with the parentheses it needs and no others. `parse(print(tree))` is the same tree but
 //! for spans.
 
+use crate::function::Function;
 use crate::tree::{Arithmetic, BinaryOperator, Call, Comparison, Expr, Node, UnaryOperator, power};
 use std::fmt;
 
@@ -11,9 +12,12 @@ impl fmt::Display for Expr {
             Node::Number(number) => write!(f, "{number}"),
             Node::Text(text) => write!(f, "'{}'", text.replace('\'', "''")),
             Node::Boolean(boolean) => f.write_str(if *boolean { "TRUE" } else { "FALSE" }),
+            // Before the WHEN of a CASE around it, it would begin another.
+            Node::Name(name) if name.eq_ignore_ascii_case("CASE") => write!(f, "({name})"),
             Node::Name(name) => f.write_str(name),
             Node::Path(entity, attribute) => write!(f, "{}.{}", entity.name, attribute.name),
             Node::Call(call) => write!(f, "{call}"),
+            Node::Function(Function::If, arms) if arms.len() > 3 => print_case(f, arms),
             Node::Function(function, arguments) => {
                 write!(f, "{function}(")?;
                 print_list(f, arguments)?;
@@ -45,6 +49,18 @@ impl fmt::Display for Expr {
             }
         }
     }
+}
+
+/// Conditions, each with its value, and then perhaps a value alone.
+fn print_case(f: &mut fmt::Formatter<'_>, arms: &[Expr]) -> fmt::Result {
+    f.write_str("CASE")?;
+    for arm in arms.chunks(2) {
+        match arm {
+            [condition, value] => write!(f, " WHEN {condition} THEN {value}")?,
+            alone => alone.iter().try_for_each(|value| write!(f, " ELSE {value}"))?,
+        }
+    }
+    f.write_str(" END")
 }
 
 fn print_list(f: &mut fmt::Formatter<'_>, items: &[Expr]) -> fmt::Result {
@@ -134,6 +150,21 @@ mod tests {
                 "COUNT(Flight.delay WHERE on_time)",
             ),
             ("double minus", "1 - -2", "1 - -2"),
+            (
+                "case",
+                "case when a = 1 then 'x' when (b) then 'y' else 'z' end",
+                "CASE WHEN a = 1 THEN 'x' WHEN b THEN 'y' ELSE 'z' END",
+            ),
+            (
+                "a case of one condition",
+                "case when a then 1 else 2 end",
+                "IF(a, 1, 2)",
+            ),
+            (
+                "words of a case are names elsewhere",
+                "CASE WHEN when THEN then WHEN end THEN (case) WHEN else THEN else ELSE end END",
+                "CASE WHEN when THEN then WHEN end THEN (case) WHEN else THEN else ELSE end END",
+            ),
         ] {
             let parsed = parse(source);
             assert!(parsed.diagnostics.is_empty(), "{name}: {:?}", parsed.diagnostics);

@@ -3,6 +3,8 @@
 
 mod functions;
 
+pub(crate) use functions::misplaced;
+
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::scalar::Scalar;
 use crate::suggest::hint_for;

@@ -8,6 +8,8 @@
 use crate::choice::decided;
 use crate::finish::calculate;
 use crate::function::Function;
+use crate::number::Number;
+use crate::numeric::Numeric;
 use crate::tree::{Arithmetic, Comparison};
 use crate::value::Value;
 use rust_decimal::Decimal;
@@ -239,12 +241,38 @@ fn apply<'a, A, R: Fn(&'a A) -> Operand<'a>>(function: Function, arguments: &'a 
                 .find(|value| !matches!(value, Operand::Null))
                 .unwrap_or(Operand::Null)
         }
-        (Function::If, [condition, then, rest @ ..]) => match condition.evaluate(read).truth() {
-            Some(true) => then.evaluate(read),
-            _ => rest.first().map_or(Operand::Null, |otherwise| otherwise.evaluate(read)),
-        },
-        (Function::If, _) => Operand::Null,
+        (Function::If, arguments) => choose(arguments, read),
+        (Function::Numeric(function), operands) => {
+            let operands: Vec<Operand<'_>> = operands.iter().map(|operand| operand.evaluate(read)).collect();
+            calculated(function, &operands).unwrap_or(Operand::Null)
+        }
     }
+}
+
+/// The value after the first condition that is true, or the last one, which has no condition.
+fn choose<'a, A, R: Fn(&'a A) -> Operand<'a>>(arguments: &'a [Scalar<A>], read: &R) -> Operand<'a> {
+    for arm in arguments.chunks(2) {
+        match arm {
+            [condition, value] if condition.evaluate(read).truth() == Some(true) => return value.evaluate(read),
+            [otherwise] => return otherwise.evaluate(read),
+            _ => {}
+        }
+    }
+    Operand::Null
+}
+
+/// A function of numbers. What it gives of whole numbers is whole if it keeps their type; anything else is a decimal as attributes have it.
+fn calculated(function: Numeric, operands: &[Operand<'_>]) -> Option<Operand<'static>> {
+    let are_whole = operands.iter().all(|operand| matches!(operand, Operand::Integer(_)));
+    let numbers: Option<Vec<Number>> = operands
+        .iter()
+        .map(|operand| operand.decimal().map(Number::from))
+        .collect();
+    let result = function.apply(&numbers?)?;
+    if are_whole && function.keeps_type() {
+        return result.to_integer().map(Operand::Integer);
+    }
+    result.to_decimal().map(Operand::Decimal)
 }
 
 /// Items are never missing, so no answer to a comparison means that the operand is missing or of another type.

@@ -5,7 +5,7 @@ use crate::choice::{Choice, Condition};
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::finish::Finish;
 use crate::function::Function;
-use crate::resolve::literal;
+use crate::resolve::{literal, misplaced};
 use crate::tree::{BinaryOperator, Expr, Node, UnaryOperator};
 use rust_decimal::Decimal;
 
@@ -17,22 +17,37 @@ impl Checker<'_> {
                 let operands: Vec<Option<Finish>> = operands.iter().map(|operand| self.number(operand)).collect();
                 operands.into_iter().collect::<Option<_>>().map(Finish::Coalesce)
             }
-            (Function::If, [condition, then, rest @ ..]) => {
-                let condition = self.condition(condition);
-                let then = self.number(then);
-                let otherwise = match rest.first().map(|otherwise| self.number(otherwise)) {
-                    Some(otherwise) => Some(otherwise?),
-                    None => None,
-                };
-                Some(Finish::If(Box::new(Choice {
-                    condition: condition?,
-                    then: then?,
-                    otherwise,
-                })))
+            (Function::If, arguments) => self.choice(arguments).map(|choice| Finish::If(Box::new(choice))),
+            (Function::Numeric(function), operands) => {
+                let numbers: Vec<Option<Finish>> = operands.iter().map(|operand| self.number(operand)).collect();
+                if let Some(diagnostic) = misplaced(function, operands) {
+                    return self.fail(diagnostic);
+                }
+                let numbers = numbers.into_iter().collect::<Option<_>>()?;
+                Some(Finish::Numeric(function, numbers))
             }
-            // The parser lets no other number of arguments through.
-            (Function::If, _) => None,
         }
+    }
+
+    /// Conditions, each with its number, and then perhaps a number alone.
+    fn choice(&mut self, arguments: &[Expr]) -> Option<Choice> {
+        let mut arms = Vec::new();
+        let mut otherwise = None;
+        for arm in arguments.chunks(2) {
+            match arm {
+                [condition, value] => arms.push((self.condition(condition), self.number(value))),
+                alone => otherwise = alone.first().map(|value| self.number(value)),
+            }
+        }
+        let arms = arms
+            .into_iter()
+            .map(|(condition, value)| Some((condition?, value?)))
+            .collect::<Option<_>>()?;
+        let otherwise = match otherwise {
+            Some(value) => Some(value?),
+            None => None,
+        };
+        Some(Choice { arms, otherwise })
     }
 
     /// A condition over numbers; `None` where the trouble is already reported.

@@ -187,3 +187,84 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn functions_of_numbers_end_whatever_they_are_given() {
+    let power = |base: &str, exponent: &str| number(base).to_the(&number(exponent));
+    let cases = [
+        ("2", "10", Some("1024")),
+        ("-2", "3", Some("-8")),
+        ("2", "-2", Some("0.25")),
+        ("0", "0", Some("1")),
+        ("0", "2.5", Some("0")),
+        ("0", "-1", None),
+        ("4", "0.5", Some("2")),
+        ("-4", "0.5", None),
+        ("1", "1e300", Some("1")),
+        ("-1", "1e76", Some("1")),
+        ("10", "300", Some("1e300")),
+        ("10", "301", None),
+        ("0.1", "301", None),
+        ("1.5", "1e300", None),
+        ("1.5", "-1e300", None),
+        ("9e299", "9.9e299", None),
+        ("1e-300", "1e-300", Some("1")),
+    ];
+    for (base, exponent, expected) in cases {
+        let told = power(base, exponent).map(|number| number.answered());
+        assert_eq!(told, expected.map(number), "{base} to the {exponent}");
+    }
+    for exponent in ["1e18", "-1e18", "1e19", "1e75", "-1e300"] {
+        // Near to one, whatever the power: what matters is that there is an answer or none.
+        let near: Number = number("1.000000000000000000000000000000000000000000000000000000000000000001");
+        drop(near.to_the(&number(exponent)));
+    }
+    for (text, exponential, logarithm) in [
+        ("0", Some("1"), None),
+        ("1", Some("2.71828182845905"), Some("0")),
+        ("690", Some("4.60011861990325e299"), Some("6.53669159759130")),
+        ("691", None, Some("6.53813982376766")),
+        ("-691", None, None),
+        ("1e300", None, Some("690.775527898214")),
+        ("-1e300", None, None),
+        ("1e-300", Some("1"), Some("-690.775527898214")),
+    ] {
+        let told = |told: Option<Number>| told.map(|number| number.answered());
+        assert_eq!(
+            told(number(text).exponential()),
+            exponential.map(number),
+            "e to the {text}"
+        );
+        assert_eq!(
+            told(number(text).logarithm()),
+            logarithm.map(number),
+            "logarithm of {text}"
+        );
+    }
+}
+
+proptest! {
+    #[test]
+    fn rounding_keeps_what_is_rounded_already(digits in any::<i64>(), scale in 0_u32..28, places in -28_i64..=28) {
+        let number = Number::from(Decimal::from_i128_with_scale(i128::from(digits), scale));
+        let rounded = number.rounded(places).unwrap();
+        prop_assert_eq!(&rounded.rounded(places).unwrap(), &rounded);
+        // Never further away than half of the last place.
+        let off = number.calculate(Arithmetic::Subtract, &rounded).unwrap().absolute();
+        let half: Number = format!("5e{}", -places - 1).parse().unwrap();
+        prop_assert!(off <= half, "{number} to {places} places is {rounded}");
+        prop_assert_eq!(number.negated().rounded(places).unwrap(), rounded.negated());
+    }
+
+    #[test]
+    fn whole_powers_are_products(digits in -1000_i64..1000, scale in 0_u32..4, exponent in 1_u32..8) {
+        let base = Number::from(Decimal::new(digits, scale));
+        let mut product = Number::from(1);
+        for _ in 0..exponent {
+            product = product.calculate(Arithmetic::Multiply, &base).unwrap();
+        }
+        let power = base.to_the(&Number::from(i64::from(exponent))).unwrap();
+        prop_assert!(power.is_exact() || exponent == 0);
+        prop_assert_eq!(power, product);
+    }
+}

@@ -1,26 +1,51 @@
 //! Functions over the values of one row: the type that their operands have in common.
 
-use super::{Resolver, Scope, Typed, a, comparable, quotes_hint};
-use crate::diagnostic::Diagnostic;
+use super::{Resolver, Scope, Typed, a, comparable, literal, quotes_hint};
+use crate::diagnostic::{Diagnostic, quoted};
 use crate::function::Function;
+use crate::numeric::{MAX_PLACES, Numeric};
 use crate::scalar::Scalar;
-use crate::tree::Expr;
+use crate::tree::{Expr, Node};
 use crate::value::{AttributeType, Value};
 use rust_decimal::Decimal;
 
 impl<S: Scope> Resolver<S> {
-    /// A call. Its operands are of one type, which is that of the result; of integers and decimals it is decimal.
+    /// A call, of which the arguments are checked for their own diagnostics too.
     pub(super) fn function(&mut self, function: Function, arguments: &[Expr]) -> Typed<S::Reference> {
-        let (condition, operands) = match (function, arguments) {
-            (Function::If, [condition, operands @ ..]) => (Some(self.condition(condition)), operands),
-            (Function::If | Function::Coalesce, operands) => (None, operands),
+        if let Function::Numeric(numeric) = function {
+            return self.numeric(numeric, arguments);
+        }
+        let resolved: Vec<Option<(Scalar<S::Reference>, Option<AttributeType>)>> = arguments
+            .iter()
+            .enumerate()
+            .map(|(index, argument)| {
+                if function == Function::If && index % 2 == 0 && index + 1 < arguments.len() {
+                    self.condition(argument).map(|condition| (condition, None))
+                } else {
+                    self.value(argument).map(|(scalar, kind)| (scalar, Some(kind)))
+                }
+            })
+            .collect();
+        let kind = self.common(function, &resolved, arguments)?;
+        let widened = |(scalar, mine): (Scalar<S::Reference>, Option<AttributeType>)| match mine {
+            Some(mine) => widened(scalar, mine, kind),
+            None => scalar,
         };
-        let resolved: Vec<(Typed<S::Reference>, &Expr)> =
-            operands.iter().map(|operand| (self.value(operand), operand)).collect();
+        let arguments: Option<_> = resolved.into_iter().map(|argument| argument.map(widened)).collect();
+        Some((Scalar::Function(function, arguments?), kind))
+    }
+
+    /// The type that the values among the arguments have in common; of integers and decimals it is decimal.
+    fn common(
+        &mut self,
+        function: Function,
+        resolved: &[Option<(Scalar<S::Reference>, Option<AttributeType>)>],
+        arguments: &[Expr],
+    ) -> Option<AttributeType> {
         let mut kind: Option<AttributeType> = None;
         let mut fits = true;
-        for (scalar, operand) in &resolved {
-            let Some((scalar, mine)) = scalar else { continue };
+        for (argument, source) in resolved.iter().zip(arguments) {
+            let Some((scalar, Some(mine))) = argument else { continue };
             match kind {
                 Some(common) if !comparable(common, *mine) => {
                     fits = false;
@@ -29,7 +54,7 @@ impl<S: Scope> Resolver<S> {
                         a(common),
                         a(*mine)
                     );
-                    let diagnostic = Diagnostic::new(operand.span.clone(), "type-mismatch", message);
+                    let diagnostic = Diagnostic::new(source.span.clone(), "type-mismatch", message);
                     self.diagnostics
                         .push(diagnostic.with_optional_hint(quotes_hint(scalar, common)));
                 }
@@ -37,20 +62,43 @@ impl<S: Scope> Resolver<S> {
                 _ => kind = Some(*mine),
             }
         }
-        let kind = kind.filter(|_| fits)?;
-        let condition = match condition {
-            Some(condition) => Some(condition?),
-            None => None,
-        };
-        let operands: Vec<Scalar<S::Reference>> = resolved
-            .into_iter()
-            .map(|(scalar, _)| scalar.map(|(scalar, mine)| widened(scalar, mine, kind)))
-            .collect::<Option<_>>()?;
-        Some((
-            Scalar::Function(function, condition.into_iter().chain(operands).collect()),
-            kind,
-        ))
+        kind.filter(|_| fits)
     }
+
+    /// A function of numbers.
+    fn numeric(&mut self, function: Numeric, arguments: &[Expr]) -> Typed<S::Reference> {
+        let numbers: Vec<Typed<S::Reference>> = arguments.iter().map(|argument| self.number(argument)).collect();
+        if let Some(diagnostic) = misplaced(function, arguments) {
+            return self.fail(diagnostic);
+        }
+        let numbers = numbers.into_iter().collect::<Option<Vec<_>>>()?;
+        let are_whole = numbers.iter().all(|(_, kind)| *kind == AttributeType::Integer);
+        let kind = if are_whole && function.keeps_type() {
+            AttributeType::Integer
+        } else {
+            AttributeType::Decimal
+        };
+        let numbers = numbers.into_iter().map(|(number, _)| number).collect();
+        Some((Scalar::Function(Function::Numeric(function), numbers), kind))
+    }
+}
+
+/// What is wrong with where `ROUND` rounds to: that is part of the formula's text, so that whoever reads it knows how many places there are.
+pub(crate) fn misplaced(function: Numeric, arguments: &[Expr]) -> Option<Diagnostic> {
+    let (Numeric::Round, [_, places]) = (function, arguments) else {
+        return None;
+    };
+    let allowed = -MAX_PLACES..=MAX_PLACES;
+    let fits = matches!(literal(places), Some(Value::Integer(places)) if allowed.contains(&places));
+    if fits || places.node == Node::Error {
+        return None;
+    }
+    let message = format!(
+        "ROUND takes a whole number of places from -{MAX_PLACES} to {MAX_PLACES}, and {} is none",
+        quoted(&places.to_string())
+    );
+    let diagnostic = Diagnostic::new(places.span.clone(), "wrong-places", message);
+    Some(diagnostic.with_hint("for cents write ROUND(x, 2), for thousands ROUND(x, -3)"))
 }
 
 /// A value of type `from` as one of type `to`: whole numbers among decimals are decimals, so that what is computed of them does not

@@ -165,7 +165,10 @@ pub(crate) enum Number {
     Negate(Box<Number>),
     Calculate(char, Box<Number>, Box<Number>),
     Coalesce(Vec<Number>),
-    If(Box<Logic>, Box<Number>, Option<Box<Number>>),
+    /// `IF` of one condition, `CASE` of several.
+    Case(Vec<(Logic, Number)>, Option<Box<Number>>),
+    /// `ABS`, `GREATEST`, `LEAST`, `ROUND` to one place, `POWER` of two, and the logarithm and the exponential of what they are defined for.
+    Function(&'static str, Vec<Number>),
 }
 
 /// A condition over numbers.
@@ -187,6 +190,8 @@ pub(crate) enum Test {
     Coalesced(&'static str, Value, Value),
     /// `IF(condition, then, else)`.
     If(Box<Test>, Box<Test>, Box<Test>),
+    /// `LEAST(stops, number) = number`.
+    Least(i64),
     Not(Box<Test>),
     Both(bool, Box<Test>, Box<Test>),
 }
@@ -195,7 +200,7 @@ const COMPARISONS: [&str; 6] = ["=", "!=", "<", "<=", ">", ">="];
 
 pub(crate) fn number(choices: &mut Choices<'_>, depth: usize) -> Number {
     let deeper = |choices: &mut Choices<'_>| Box::new(number(choices, depth - 1));
-    match choices.draw(if depth == 0 { 3 } else { 9 }) {
+    match choices.draw(if depth == 0 { 3 } else { 11 }) {
         0 | 1 => measure(choices),
         2 => Number::Literal(choices.pick(&["1", "0", "2.5", "100"]).parse().unwrap()),
         3 => Number::Negate(deeper(choices)),
@@ -204,13 +209,29 @@ pub(crate) fn number(choices: &mut Choices<'_>, depth: usize) -> Number {
             let more = 2 + choices.draw(2);
             Number::Coalesce((0..more).map(|_| number(choices, depth - 1)).collect())
         }
-        _ => {
-            let condition = Box::new(logic(choices, depth - 1));
-            let then = deeper(choices);
-            let otherwise = choices.coin().then(|| deeper(choices));
-            Number::If(condition, then, otherwise)
+        8 => {
+            let arms = 1 + choices.draw(3);
+            let arm = |choices: &mut Choices<'_>| (logic(choices, depth - 1), number(choices, depth - 1));
+            let arms = (0..arms).map(|_| arm(choices)).collect();
+            Number::Case(arms, choices.coin().then(|| deeper(choices)))
         }
+        _ => function(choices, depth),
     }
+}
+
+/// A function of numbers. Sums are what is rounded, and what has a logarithm or a power: of a quotient that depends on the digit that was rounded last.
+fn function(choices: &mut Choices<'_>, depth: usize) -> Number {
+    let name = choices.pick(&["ABS", "GREATEST", "LEAST", "ROUND", "POWER", "LN", "EXP"]);
+    let operands = match name {
+        "ABS" => vec![number(choices, depth - 1)],
+        "GREATEST" | "LEAST" => (0..2 + choices.draw(2)).map(|_| number(choices, depth - 1)).collect(),
+        _ => vec![sum(choices)],
+    };
+    Number::Function(name, operands)
+}
+
+fn sum(choices: &mut Choices<'_>) -> Number {
+    Number::Measure(Aggregate::Sum, Some("d"), choices.coin().then(|| test(choices, 1)))
 }
 
 fn measure(choices: &mut Choices<'_>) -> Number {
@@ -231,7 +252,7 @@ fn logic(choices: &mut Choices<'_>, depth: usize) -> Logic {
     let side = |choices: &mut Choices<'_>| match choices.draw(3) {
         0 => Number::Literal(Decimal::from(choices.draw(4))),
         1 => Number::Measure(Aggregate::Count, None, None),
-        _ => Number::Measure(Aggregate::Sum, Some("d"), choices.coin().then(|| test(choices, 1))),
+        _ => sum(choices),
     };
     match choices.draw(if depth == 0 { 2 } else { 4 }) {
         0 => Logic::Compare(choices.pick(&COMPARISONS), side(choices), side(choices)),
@@ -257,13 +278,14 @@ fn test(choices: &mut Choices<'_>, depth: usize) -> Test {
         AttributeType::Text if choices.draw(4) == 3 => Value::Text(String::new()),
         kind => value(choices, name, kind),
     };
-    match choices.draw(if depth == 0 { 4 } else { 7 }) {
+    match choices.draw(if depth == 0 { 5 } else { 8 }) {
         0 => Test::Compare(choices.pick(&COMPARISONS), name, literal(choices)),
         1 => Test::Flag("ok"),
         2 => Test::In(name, vec![literal(choices), literal(choices)], choices.coin()),
         3 => Test::Coalesced(name, literal(choices), value(choices, name, kind)),
-        4 => Test::If(deeper(choices), deeper(choices), deeper(choices)),
-        5 => Test::Not(deeper(choices)),
+        4 => Test::Least(choices.pick(&[1, 0])),
+        5 => Test::If(deeper(choices), deeper(choices), deeper(choices)),
+        6 => Test::Not(deeper(choices)),
         _ => Test::Both(choices.coin(), deeper(choices), deeper(choices)),
     }
 }
@@ -286,15 +308,35 @@ impl Number {
                 let operands: Vec<String> = operands.iter().map(Number::text).collect();
                 format!("COALESCE({})", operands.join(", "))
             }
-            Number::If(condition, then, otherwise) => {
-                let otherwise = otherwise
-                    .as_ref()
-                    .map(|number| format!(", {}", number.text()))
-                    .unwrap_or_default();
-                format!("IF({}, {}{otherwise})", condition.text(), then.text())
+            Number::Case(arms, otherwise) => case(arms, otherwise.as_deref()),
+            Number::Function("ROUND", operands) => format!("ROUND({}, 1)", operands[0].text()),
+            Number::Function("POWER", operands) => format!("POWER({}, 2)", operands[0].text()),
+            Number::Function("LN", operands) => format!("LN(ABS({}))", operands[0].text()),
+            Number::Function("EXP", operands) => format!("EXP(LEAST({}, 5))", operands[0].text()),
+            Number::Function(name, operands) => {
+                let operands: Vec<String> = operands.iter().map(Number::text).collect();
+                format!("{name}({})", operands.join(", "))
             }
         }
     }
+}
+
+/// `IF` of one condition, `CASE` of several.
+fn case(arms: &[(Logic, Number)], otherwise: Option<&Number>) -> String {
+    if let [(condition, value)] = arms {
+        let otherwise = otherwise
+            .map(|number| format!(", {}", number.text()))
+            .unwrap_or_default();
+        return format!("IF({}, {}{otherwise})", condition.text(), value.text());
+    }
+    let arms: Vec<String> = arms
+        .iter()
+        .map(|(condition, value)| format!("WHEN {} THEN {}", condition.text(), value.text()))
+        .collect();
+    let otherwise = otherwise
+        .map(|number| format!("ELSE {} ", number.text()))
+        .unwrap_or_default();
+    format!("CASE {} {otherwise}END", arms.join(" "))
 }
 
 impl Logic {
@@ -336,6 +378,7 @@ impl Test {
             Test::If(condition, then, otherwise) => {
                 format!("IF({}, {}, {})", condition.text(), then.text(), otherwise.text())
             }
+            Test::Least(number) => format!("LEAST(stops, {number}) = {number}"),
             Test::Not(operand) => format!("NOT ({})", operand.text()),
             Test::Both(and, left, right) => {
                 format!(

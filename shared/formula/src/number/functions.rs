@@ -1,0 +1,92 @@
+//! What functions compute of numbers. Powers, logarithms and exponentials are the library's, correctly rounded to [`MAX_DIGITS`].
+
+use dashu_float::round::Rounded;
+use dashu_float::round::mode::{HalfAway, HalfEven};
+use dashu_float::{Context, FBig, FpError};
+use dashu_int::IBig;
+use rust_decimal::Decimal;
+
+use super::{MAX_DIGITS, Number};
+
+impl Number {
+    /// The number without its sign.
+    pub(crate) fn absolute(&self) -> Self {
+        if *self < Self::from(0) {
+            return self.negated();
+        }
+        self.clone()
+    }
+
+    /// To so many places after the point, or before it where they are negative; halves go away from zero.
+    pub(crate) fn rounded(&self, places: i64) -> Option<Self> {
+        let exponent = -isize::try_from(places).ok()?;
+        let float = FBig::<HalfAway, 10>::from_repr(self.repr.clone(), Context::new(0));
+        Self::within(float.quantize(exponent).value().into_repr(), self.exact)
+    }
+
+    /// The natural logarithm; none of what is not above zero.
+    pub(crate) fn logarithm(&self) -> Option<Self> {
+        if *self <= Self::from(0) {
+            return None;
+        }
+        self.computed(|context| context.ln(&self.repr, None))
+    }
+
+    /// e to the power of this number.
+    pub(crate) fn exponential(&self) -> Option<Self> {
+        self.computed(|context| context.exp(&self.repr, None))
+    }
+
+    /// This number to the power of another; none for zero to a negative power, and for a fraction of a negative number. Zero to the power of zero
+    /// is 1, as in SQL.
+    pub(crate) fn to_the(&self, exponent: &Self) -> Option<Self> {
+        let zero = Self::from(0);
+        if *exponent == zero || *self == Self::from(1) {
+            return Some(Self {
+                exact: self.exact && exponent.exact,
+                ..Self::from(1)
+            });
+        }
+        if *self == zero {
+            return (*exponent > zero).then(|| self.clone());
+        }
+        let exact = exponent.exact;
+        let power = if let Some(whole) = exponent.to_whole() {
+            self.computed(|context| context.powi(&self.repr, whole))
+        } else if *self < zero {
+            None
+        } else if exponent.repr == Self::half().repr {
+            self.computed(|context| context.sqrt(&self.repr))
+        } else {
+            self.computed(|context| context.powf(&self.repr, &exponent.repr, None))
+        };
+        power.map(|power| Self {
+            exact: power.exact && exact,
+            ..power
+        })
+    }
+
+    /// A whole number within 64 bits.
+    pub(crate) fn to_integer(&self) -> Option<i64> {
+        i64::try_from(self.to_whole()?).ok()
+    }
+
+    fn to_whole(&self) -> Option<IBig> {
+        let (significand, exponent) = self.repr.clone().into_parts();
+        let zeros = usize::try_from(exponent).ok()?;
+        Some(significand * IBig::from(10).pow(zeros))
+    }
+
+    fn half() -> Self {
+        Self::from(Decimal::new(5, 1))
+    }
+
+    /// What the library computes of this number, within the limits.
+    fn computed(
+        &self,
+        compute: impl FnOnce(Context<HalfEven>) -> Result<Rounded<FBig<HalfEven, 10>>, FpError>,
+    ) -> Option<Self> {
+        let (value, exact) = compute(Context::new(MAX_DIGITS)).ok()?.value_with_exact();
+        Self::within(value.into_repr(), exact && self.exact)
+    }
+}

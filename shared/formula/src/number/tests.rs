@@ -222,7 +222,7 @@ fn functions_of_numbers_end_whatever_they_are_given() {
     for (text, exponential, logarithm) in [
         ("0", Some("1"), None),
         ("1", Some("2.71828182845905"), Some("0")),
-        ("690", Some("4.60011861990325e299"), Some("6.53669159759130")),
+        ("690", Some("4.60460640478299e299"), Some("6.53669159759130")),
         ("691", None, Some("6.53813982376766")),
         ("-691", None, None),
         ("1e300", None, Some("690.775527898214")),

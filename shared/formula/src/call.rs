@@ -166,7 +166,7 @@ fn unknown_function(name: &str, span: &Range<usize>) -> Diagnostic {
     let names: Vec<&str> = Aggregate::ALL
         .map(Aggregate::name)
         .into_iter()
-        .chain(Function::names())
+        .chain(Function::ALL.map(Function::name))
         .collect();
     let message = format!("there is no function {}", quoted(name));
     Diagnostic::new(span.clone(), "unknown-function", message).with_optional_hint(hint_for(

@@ -62,13 +62,12 @@ impl Parser<'_> {
     /// What is left of a `CASE` that is not understood: up to its `END`, or to what closes the text around it.
     fn skip_case(&mut self) {
         let mut open = 0_usize;
-        loop {
+        while open > 0 || !self.eat_word("END") {
             match self.kind() {
                 Kind::End => return,
                 Kind::Symbol(Symbol::Close | Symbol::Comma) if open == 0 => return,
                 Kind::Symbol(Symbol::Open) => open += 1,
                 Kind::Symbol(Symbol::Close) => open -= 1,
-                _ if open == 0 && self.eat_word("END") => return,
                 _ => {}
             }
             self.advance();

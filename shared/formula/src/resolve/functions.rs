@@ -9,13 +9,16 @@ use crate::tree::{Expr, Node};
 use crate::value::{AttributeType, Value};
 use rust_decimal::Decimal;
 
+/// A checked argument with its type, which a condition needs none of; `None` where the trouble is already reported.
+type Argument<A> = Option<(Scalar<A>, Option<AttributeType>)>;
+
 impl<S: Scope> Resolver<S> {
     /// A call, of which the arguments are checked for their own diagnostics too.
     pub(super) fn function(&mut self, function: Function, arguments: &[Expr]) -> Typed<S::Reference> {
         if let Function::Numeric(numeric) = function {
             return self.numeric(numeric, arguments);
         }
-        let resolved: Vec<Option<(Scalar<S::Reference>, Option<AttributeType>)>> = arguments
+        let resolved: Vec<Argument<S::Reference>> = arguments
             .iter()
             .enumerate()
             .map(|(index, argument)| {
@@ -39,7 +42,7 @@ impl<S: Scope> Resolver<S> {
     fn common(
         &mut self,
         function: Function,
-        resolved: &[Option<(Scalar<S::Reference>, Option<AttributeType>)>],
+        resolved: &[Argument<S::Reference>],
         arguments: &[Expr],
     ) -> Option<AttributeType> {
         let mut kind: Option<AttributeType> = None;

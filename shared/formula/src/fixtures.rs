@@ -48,8 +48,9 @@ impl Entities for Sample {
 /// Tokens in any order, good and bad.
 pub(crate) fn token_soup() -> impl Strategy<Value = String> {
     let tokens = [
-        "COUNT", "SUM", "COALESCE", "IF", "(", ")", "(", ")", "Flight", ".", "delay", "WHERE", "IN", "NOT", "AND",
-        "OR", ",", "+", "-", "*", "/", "=", "<", "==", "1", "2.5", "'x'", "'", "TRUE", ";", "é", "?", "1e5", "\"y\"",
+        "COUNT", "SUM", "COALESCE", "IF", "HOURS", "(", ")", "(", ")", "Flight", ".", "delay", "WHERE", "IN", "NOT",
+        "AND", "OR", ",", "+", "-", "*", "/", "=", "<", "==", "1", "2.5", "'x'", "'", "TRUE", ";", "é", "?", "1e5",
+        "\"y\"",
     ];
     proptest::collection::vec(
         (
@@ -86,6 +87,7 @@ pub(crate) fn trees() -> impl Strategy<Value = Expr> {
                 aggregate,
                 entity,
                 attribute,
+                less: None,
                 filter: None
             })
         )),
@@ -112,16 +114,32 @@ pub(crate) fn trees() -> impl Strategy<Value = Expr> {
                 .prop_map(|arguments| Node::Function(Function::Coalesce, arguments)),
             proptest::collection::vec(inner.clone(), 2..4)
                 .prop_map(|arguments| Node::Function(Function::If, arguments)),
-            (aggregates(), ident(), proptest::option::of(ident()), inner).prop_map(
-                |(aggregate, entity, attribute, filter)| {
+            (
+                aggregates(),
+                ident(),
+                proptest::option::of((ident(), proptest::option::of((ident(), ident())))),
+                inner.clone()
+            )
+                .prop_map(|(aggregate, entity, measured, filter)| {
+                    let (attribute, less) = measured.map_or((None, None), |(attribute, less)| (Some(attribute), less));
                     Node::Call(Box::new(Call {
                         aggregate,
                         entity,
                         attribute,
+                        less,
                         filter: Some(filter),
                     }))
-                }
-            ),
+                }),
+            (
+                proptest::sample::select(vec![
+                    Function::Seconds,
+                    Function::Minutes,
+                    Function::Hours,
+                    Function::Days
+                ]),
+                inner
+            )
+                .prop_map(|(unit, operand)| Node::Function(unit, vec![operand])),
         ]
         .prop_map(node)
     })
@@ -184,6 +202,7 @@ pub(crate) fn without_spans(expr: Expr) -> Expr {
             aggregate: call.aggregate,
             entity: ident(call.entity),
             attribute: call.attribute.map(ident),
+            less: call.less.map(|(entity, attribute)| (ident(entity), ident(attribute))),
             filter: call.filter.map(without_spans),
         })),
         other => other,

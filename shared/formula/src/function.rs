@@ -12,6 +12,14 @@ pub enum Function {
     Coalesce,
     /// `IF(condition, then, else)`: `then` where the condition is true, otherwise `else`, or no value without one.
     If,
+    /// `SECONDS(x)`: how many seconds a duration has.
+    Seconds,
+    /// `MINUTES(x)`: how many times 60 seconds.
+    Minutes,
+    /// `HOURS(x)`: how many times 3,600 seconds.
+    Hours,
+    /// `DAYS(x)`: how many times 24 hours, whatever a calendar's days have.
+    Days,
 }
 
 /// The most arguments of a call: as many ways out of a missing value as a person can follow.
@@ -26,7 +34,7 @@ struct Row {
     usage: &'static str,
 }
 
-const FUNCTIONS: [Row; 2] = [
+const FUNCTIONS: [Row; 6] = [
     Row {
         function: Function::Coalesce,
         name: "COALESCE",
@@ -40,6 +48,34 @@ const FUNCTIONS: [Row; 2] = [
         least: 2,
         most: 3,
         usage: "IF(condition, then, else)",
+    },
+    Row {
+        function: Function::Seconds,
+        name: "SECONDS",
+        least: 1,
+        most: 1,
+        usage: "SECONDS(duration)",
+    },
+    Row {
+        function: Function::Minutes,
+        name: "MINUTES",
+        least: 1,
+        most: 1,
+        usage: "MINUTES(duration)",
+    },
+    Row {
+        function: Function::Hours,
+        name: "HOURS",
+        least: 1,
+        most: 1,
+        usage: "HOURS(duration)",
+    },
+    Row {
+        function: Function::Days,
+        name: "DAYS",
+        least: 1,
+        most: 1,
+        usage: "DAYS(duration)",
     },
 ];
 
@@ -83,11 +119,27 @@ impl Function {
         }
     }
 
+    /// The seconds of the unit in which it tells a duration, if it is one of those that do.
+    #[must_use]
+    pub fn unit_s(self) -> Option<u32> {
+        match self {
+            Function::Coalesce | Function::If => None,
+            Function::Seconds => Some(1),
+            Function::Minutes => Some(60),
+            Function::Hours => Some(3_600),
+            Function::Days => Some(86_400),
+        }
+    }
+
     fn row(self) -> &'static Row {
-        let [coalesce, choice] = &FUNCTIONS;
+        let [coalesce, choice, seconds, minutes, hours, days] = &FUNCTIONS;
         match self {
             Function::Coalesce => coalesce,
             Function::If => choice,
+            Function::Seconds => seconds,
+            Function::Minutes => minutes,
+            Function::Hours => hours,
+            Function::Days => days,
         }
     }
 }

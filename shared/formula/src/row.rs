@@ -60,7 +60,12 @@ impl RowFormula {
             (Operand::Text(text), _) if text.is_empty() => Value::Null,
             (operand, kind) => {
                 let value = Value::from(operand);
-                if value.kind() == Some(kind) { value } else { Value::Null }
+                // A duration is a decimal number of seconds.
+                let expected = match kind {
+                    AttributeType::Duration => AttributeType::Decimal,
+                    kind => kind,
+                };
+                if value.kind() == Some(expected) { value } else { Value::Null }
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Functions and conditions over measures.
 
-use super::Checker;
+use super::units::Unit;
+use super::{Checker, Counted};
 use crate::choice::{Choice, Condition};
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::finish::Finish;
@@ -11,27 +12,34 @@ use rust_decimal::Decimal;
 
 impl Checker<'_> {
     /// A function where a number belongs. All arguments are checked, for their own diagnostics.
-    pub(super) fn function(&mut self, function: Function, arguments: &[Expr]) -> Option<Finish> {
+    pub(super) fn function(&mut self, function: Function, arguments: &[Expr]) -> Counted {
         match (function, arguments) {
             (Function::Coalesce, operands) => {
-                let operands: Vec<Option<Finish>> = operands.iter().map(|operand| self.number(operand)).collect();
-                operands.into_iter().collect::<Option<_>>().map(Finish::Coalesce)
+                let checked: Vec<Counted> = operands.iter().map(|operand| self.number(operand)).collect();
+                let (finishes, units): (Vec<Finish>, Vec<Unit>) = checked.into_iter().collect::<Option<_>>()?;
+                let units: Vec<(&Expr, Unit)> = operands.iter().zip(units).collect();
+                let unit = self.all_of(function.name(), &units)?;
+                Some((Finish::Coalesce(finishes), unit))
             }
             (Function::If, [condition, then, rest @ ..]) => {
                 let condition = self.condition(condition);
-                let then = self.number(then);
-                let otherwise = match rest.first().map(|otherwise| self.number(otherwise)) {
-                    Some(otherwise) => Some(otherwise?),
-                    None => None,
-                };
-                Some(Finish::If(Box::new(Choice {
+                let mut branches = vec![(then, self.number(then))];
+                branches.extend(rest.first().map(|otherwise| (otherwise, self.number(otherwise))));
+                let branches = branches.into_iter().map(|(expr, checked)| Some((expr, checked?)));
+                let branches: Vec<(&Expr, (Finish, Unit))> = branches.collect::<Option<_>>()?;
+                let units: Vec<(&Expr, Unit)> = branches.iter().map(|(expr, (_, unit))| (*expr, *unit)).collect();
+                let unit = self.all_of(function.name(), &units)?;
+                let mut finishes = branches.into_iter().map(|(_, (finish, _))| finish);
+                let choice = Choice {
                     condition: condition?,
-                    then: then?,
-                    otherwise,
-                })))
+                    then: finishes.next()?,
+                    otherwise: finishes.next(),
+                };
+                Some((Finish::If(Box::new(choice)), unit))
             }
+            (unit, [duration]) => self.in_unit(unit, unit.unit_s()?, duration),
             // The parser lets no other number of arguments through.
-            (Function::If, _) => None,
+            (_, _) => None,
         }
     }
 
@@ -51,19 +59,25 @@ impl Checker<'_> {
                 Some(Condition::Or(Box::new(left?), Box::new(right?)))
             }
             Node::Binary(BinaryOperator::Compare(operator), left, right) => {
-                let (left, right) = (self.number(left), self.number(right));
-                Some(Condition::Compare(*operator, left?, right?))
+                let (left_side, right_side) = (self.number(left), self.number(right));
+                let ((left_side, left_unit), (right_side, right_unit)) = (left_side?, right_side?);
+                self.all_of("a comparison", &[(left, left_unit), (right, right_unit)])?;
+                Some(Condition::Compare(*operator, left_side, right_side))
             }
             Node::In {
                 operand,
                 items,
                 negated,
             } => {
-                let operand = self.number(operand);
+                let checked = self.number(operand);
                 let items: Vec<Option<Decimal>> = items.iter().map(|item| self.item(item)).collect();
+                let ((checked, unit), items) = (checked?, items.into_iter().collect::<Option<Vec<Decimal>>>()?);
+                let is_nothing = items.iter().all(Decimal::is_zero);
+                let of_items = if is_nothing { Unit::Nothing } else { Unit::Plain };
+                self.all_of("a list", &[(operand, unit), (operand, of_items)])?;
                 Some(Condition::In {
-                    operand: operand?,
-                    items: items.into_iter().collect::<Option<_>>()?,
+                    operand: checked,
+                    items,
                     negated: *negated,
                 })
             }

@@ -10,7 +10,7 @@ impl<'a> Parser<'a> {
         self.peek(0)
     }
 
-    pub(super) fn peek(&self, ahead: usize) -> &Kind<'a> {
+    pub(crate) fn peek(&self, ahead: usize) -> &Kind<'a> {
         self.tokens
             .get(self.position + ahead)
             .map_or(&Kind::End, |token| &token.kind)

@@ -1,5 +1,6 @@
 //! Functions over the values of one row: the type that their operands have in common.
 
+use super::durations::{is_nothing, unit_hint};
 use super::{Resolver, Scope, Typed, a, comparable, quotes_hint};
 use crate::diagnostic::Diagnostic;
 use crate::function::Function;
@@ -11,30 +12,41 @@ use rust_decimal::Decimal;
 impl<S: Scope> Resolver<S> {
     /// A call. Its operands are of one type, which is that of the result; of integers and decimals it is decimal.
     pub(super) fn function(&mut self, function: Function, arguments: &[Expr]) -> Typed<S::Reference> {
+        if let (Some(_), [duration]) = (function.unit_s(), arguments) {
+            return self.unit(function, duration);
+        }
         let (condition, operands) = match (function, arguments) {
             (Function::If, [condition, operands @ ..]) => (Some(self.condition(condition)), operands),
-            (Function::If | Function::Coalesce, operands) => (None, operands),
+            (_, operands) => (None, operands),
         };
         let resolved: Vec<(Typed<S::Reference>, &Expr)> =
             operands.iter().map(|operand| (self.value(operand), operand)).collect();
+        let is_duration = |typed: &Typed<S::Reference>| matches!(typed, Some((_, AttributeType::Duration)));
+        let has_durations = resolved.iter().any(|(typed, _)| is_duration(typed));
         let mut kind: Option<AttributeType> = None;
         let mut fits = true;
         for (scalar, operand) in &resolved {
             let Some((scalar, mine)) = scalar else { continue };
+            // A duration of nothing needs no unit.
+            let mine = if has_durations && is_nothing(scalar) {
+                AttributeType::Duration
+            } else {
+                *mine
+            };
             match kind {
-                Some(common) if !comparable(common, *mine) => {
+                Some(common) if !comparable(common, mine) => {
                     fits = false;
                     let message = format!(
                         "{function} needs values of one type, and has {} and {}",
                         a(common),
-                        a(*mine)
+                        a(mine)
                     );
                     let diagnostic = Diagnostic::new(operand.span.clone(), "type-mismatch", message);
-                    self.diagnostics
-                        .push(diagnostic.with_optional_hint(quotes_hint(scalar, common)));
+                    let hint = quotes_hint(scalar, common).or_else(|| unit_hint(common, mine));
+                    self.diagnostics.push(diagnostic.with_optional_hint(hint));
                 }
                 Some(AttributeType::Decimal) => {}
-                _ => kind = Some(*mine),
+                _ => kind = Some(mine),
             }
         }
         let kind = kind.filter(|_| fits)?;

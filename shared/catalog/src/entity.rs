@@ -40,7 +40,7 @@ impl Entity {
         &self.definition.attributes
     }
 
-    /// The same attributes as the formula language knows them.
+    /// The same attributes as the formula language knows them, and after them the time of every fact.
     #[must_use]
     pub fn attributes(&self) -> &[Attribute] {
         &self.attributes
@@ -63,14 +63,24 @@ impl Entity {
         &self.derived
     }
 
-    /// Computes the derived attributes of a row in place. A row that is too short is left as it is.
-    pub fn derive(&self, row: &mut [Value]) {
+    /// Whether a name is that of the time that every fact has, in microseconds since 1970, beside its attributes.
+    #[must_use]
+    pub fn is_own_time(&self, name: &str) -> bool {
+        self.definition.time == name
+    }
+
+    /// Computes the derived attributes of the row of a fact of a time. A row that is too short is left as it is.
+    pub fn derive(&self, time_us: i64, row: &mut Vec<Value>) {
+        // Where formulas find it.
+        let attributes = row.len();
+        row.push(Value::Time(time_us));
         for (index, formula) in &self.derived {
             let value = formula.evaluate(row);
             if let Some(place) = row.get_mut(*index) {
                 *place = value;
             }
         }
+        row.truncate(attributes);
     }
 
     /// The attributes that are summed in rollups, with their places in a row.

@@ -1,5 +1,6 @@
 //! What a formula does that its author may not expect. Nothing of it is wrong, so it is told beside the definition and refuses nothing.
 
+use crate::check::measured::kept_as;
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::function::Function;
 use crate::measure::Aggregate;
@@ -131,8 +132,9 @@ impl Adviser<'_> {
         let (Some(to), Some((_, from))) = (&call.attribute, &call.less) else {
             return;
         };
+        let attributes = self.entities.attributes(&call.entity.name).unwrap_or_default();
         let difference = format!("{} - {}", to.name, from.name);
-        if !self.told.insert(difference.clone()) {
+        if kept_as(attributes, &to.name, &from.name).is_some() || !self.told.insert(difference.clone()) {
             return;
         }
         let message = format!(
@@ -140,7 +142,7 @@ impl Adviser<'_> {
             quoted(&difference)
         );
         let hint = format!(
-            "to have it rolled up declare an attribute of type duration with the formula {difference}, and aggregate that"
+            "an entity that is defined with an attribute of type duration whose formula is {difference} has it rolled up"
         );
         self.advice
             .push(Diagnostic::new(span.clone(), "not-rolled-up", message).with_hint(hint));

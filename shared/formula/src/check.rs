@@ -1,7 +1,7 @@
 //! The check of a KPI formula: a tree and the entities it may name become measures and a finishing expression.
 
 mod functions;
-mod measured;
+pub(crate) mod measured;
 mod units;
 
 use crate::MAX_MEASURES;

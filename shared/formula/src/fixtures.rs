@@ -27,6 +27,7 @@ pub(crate) fn attributes() -> Vec<Attribute> {
         kind,
         dimension,
         required: name == "delay",
+        difference: None,
     })
     .collect()
 }

@@ -4,6 +4,7 @@ use crate::diagnostic::Diagnostic;
 use crate::parser::parse;
 use crate::resolve::{RowScope, resolve_value};
 use crate::scalar::{Operand, Scalar};
+use crate::tree::Arithmetic;
 use crate::value::{Attribute, AttributeType, Value};
 use rust_decimal::Decimal;
 use std::collections::BTreeSet;
@@ -65,8 +66,24 @@ impl RowFormula {
                     AttributeType::Duration => AttributeType::Decimal,
                     kind => kind,
                 };
-                if value.kind() == Some(expected) { value } else { Value::Null }
+                if value.kind() == Some(expected) {
+                    value
+                } else {
+                    Value::Null
+                }
             }
+        }
+    }
+
+    /// The indexes of the two times whose difference it is, the one that is subtracted last, if it is nothing else.
+    #[must_use]
+    pub fn difference(&self) -> Option<[usize; 2]> {
+        match (&self.expression, self.kind) {
+            (Scalar::Calculate(Arithmetic::Subtract, to, from), AttributeType::Duration) => match (&**to, &**from) {
+                (Scalar::Attribute(to), Scalar::Attribute(from)) => Some([*to, *from]),
+                _ => None,
+            },
+            _ => None,
         }
     }
 

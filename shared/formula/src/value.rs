@@ -142,6 +142,8 @@ pub struct Attribute {
     pub dimension: bool,
     /// Whether every fact has a value of it.
     pub required: bool,
+    /// The two times whose difference it is, the one that is subtracted last, if its formula says nothing else.
+    pub difference: Option<[String; 2]>,
 }
 
 /// The entities that formulas may name.

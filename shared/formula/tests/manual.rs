@@ -125,6 +125,7 @@ fn entity(rows: &[Vec<String>]) -> (Vec<Attribute>, Vec<Value>) {
             kind,
             dimension: row[2] == "yes",
             required: false,
+            difference: None,
         };
         (attribute, value)
     });

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use catalog::{Entity, EntityDefinition};
 use jiff::Timestamp;
 use serde_json::json;
+use series::Measured;
 
 use super::*;
 
@@ -52,7 +53,7 @@ fn question(entity: &Arc<Entity>, minutes: std::ops::Range<i64>, filter: &[(&str
             to: minute(minutes.end),
         },
         dimensions: vec!["gate".to_owned(), "origin".to_owned()],
-        attributes: vec!["delay".to_owned()],
+        attributes: vec![Measured::Attribute("delay".to_owned())],
         filter: filter
             .iter()
             .map(|(name, list)| ((*name).to_owned(), values(list)))
@@ -77,7 +78,7 @@ fn what_clients_say_of_an_entity_does_not_keep_questions_apart_that_lie_alike() 
     let mut merged = Merged::default();
     let first = merged.add(CLIENT, &our_place, question(&ours, 0..5, &[("origin", &["ORD"])]));
     let mut other = question(&theirs, 3..9, &[("origin", &["LAX"])]);
-    other.attributes = vec!["distance".to_owned()];
+    other.attributes = vec![Measured::Attribute("distance".to_owned())];
     assert_ne!(
         other.source,
         merged.reads()[first].question.source,
@@ -87,7 +88,8 @@ fn what_clients_say_of_an_entity_does_not_keep_questions_apart_that_lie_alike() 
     let read = &merged.reads()[first];
     assert_eq!(read.members, [(CLIENT, 1), (OTHER, 2)]);
     assert_eq!(read.question.range, question(&ours, 0..9, &[]).range);
-    assert_eq!(read.question.attributes, ["delay", "distance"]);
+    let names: Vec<_> = read.question.attributes.iter().filter_map(Measured::attribute).collect();
+    assert_eq!(names, ["delay", "distance"]);
     assert_eq!(read.question.filter["origin"], ["LAX", "ORD"].map(str::to_owned).into());
     assert!(merged.is_shared(first));
     let otherwise = place("volume_1", 2, &theirs);

@@ -82,11 +82,14 @@ impl<'a> Checker<'a> {
         } else {
             Unit::Seconds
         };
-        let between = Measured::Between {
-            from: from.name.clone(),
-            to: to.name.clone(),
+        let measured = match kept_as(attributes, &to.name, &from.name) {
+            Some(attribute) => Measured::Attribute(attribute.name.clone()),
+            None => Measured::Between {
+                from: from.name.clone(),
+                to: to.name.clone(),
+            },
         };
-        Some((Some(between), unit))
+        Some((Some(measured), unit))
     }
 
     /// One of two times.
@@ -130,6 +133,14 @@ fn other_time<'a>(attributes: &'a [Attribute], found: &Attribute) -> Option<[&'a
     let last = times.pop()?;
     let first = times.get(if place < times.len() { place } else { 0 })?;
     Some([first, last])
+}
+
+/// The attribute that is the difference of two times: rollups have it.
+pub(crate) fn kept_as<'a>(attributes: &'a [Attribute], to: &str, from: &str) -> Option<&'a Attribute> {
+    let is_it = |[its_to, its_from]: &[String; 2]| its_to == to && its_from == from;
+    attributes
+        .iter()
+        .find(|attribute| attribute.difference.as_ref().is_some_and(is_it))
 }
 
 /// The names of the attributes of some types.

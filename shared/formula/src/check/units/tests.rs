@@ -33,6 +33,7 @@ fn desk() -> Desk {
         kind,
         dimension: name == "team",
         required: name == "opened",
+        difference: None,
     };
     Desk(attributes.map(attribute).into())
 }
@@ -133,6 +134,22 @@ fn durations_are_measures_in_seconds_and_numbers_in_a_unit() {
     }
     let ratio = compile("SUM(Ticket.resolution) / SUM(Call.resolution)", &desk()).unwrap();
     assert_eq!(ratio.measures.len(), 2);
+}
+
+/// An entity has one number of a kind: that of the rollups.
+#[test]
+fn a_difference_that_is_kept_as_an_attribute_is_read_as_that() {
+    let mut desk = desk();
+    desk.0[2].difference = Some(["closed".to_owned(), "opened".to_owned()]);
+    let formula = "AVG(Ticket.closed - Ticket.opened) / AVG(Ticket.opened - Ticket.closed)";
+    let measures = compile(formula, &desk).unwrap().measures;
+    let measures: Vec<String> = measures.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        measures,
+        ["AVG(Ticket.resolution)", "AVG(Ticket.opened - Ticket.closed)"]
+    );
+    let told: Vec<_> = advise(formula, &desk).into_iter().map(|advice| advice.span).collect();
+    assert_eq!(told, [37..71]);
 }
 
 #[test]
@@ -373,7 +390,7 @@ fn what_may_surprise_about_them_is_told() {
         told.map(|advice| format!("{:?} {} {}", advice.span, advice.code, advice.hint.unwrap_or_default()))
             .collect()
     };
-    let hint = "to have it rolled up declare an attribute of type duration with the formula closed - opened, and aggregate that";
+    let hint = "an entity that is defined with an attribute of type duration whose formula is closed - opened has it rolled up";
     for (formula, expected) in [
         (
             "HOURS(AVG(Ticket.closed - Ticket.opened))",

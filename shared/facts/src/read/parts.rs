@@ -53,9 +53,11 @@ enum Origin {
 impl Origin {
     fn of(read: &Read, measured: &Measured) -> Result<Self, Error> {
         let (entity, layout) = (&read.question.entity, &read.layout);
-        let instant = |name: &String| match entity.is_own_time(name) {
-            true => Ok("time".to_owned()),
-            false => Ok(layout.slot_of(entity, name)?.value()),
+        let instant = |name: &String| {
+            if entity.is_own_time(name) {
+                return Ok("time".to_owned());
+            }
+            Ok(layout.slot_of(entity, name)?.value())
         };
         match measured {
             Measured::Attribute(name) => Ok(Self::Slot(layout.slot_of(entity, name)?)),

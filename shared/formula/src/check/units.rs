@@ -54,9 +54,9 @@ impl Checker<'_> {
             (Arithmetic::Add | Arithmetic::Subtract, left, right) => left.common(right),
             (Arithmetic::Multiply | Arithmetic::Divide, Unit::Seconds, Unit::Plain | Unit::Nothing)
             | (Arithmetic::Multiply, Unit::Plain | Unit::Nothing, Unit::Seconds) => Some(Unit::Seconds),
-            // What it was a number of is gone.
-            (Arithmetic::Divide, Unit::Seconds, Unit::Seconds) => Some(Unit::Plain),
-            (Arithmetic::Multiply, Unit::Seconds, Unit::Seconds) | (Arithmetic::Divide, _, Unit::Seconds) => None,
+            (Arithmetic::Multiply, Unit::Seconds, Unit::Seconds)
+            | (Arithmetic::Divide, Unit::Plain | Unit::Nothing, Unit::Seconds) => None,
+            // Of durations that are divided by each other, what they were numbers of is gone.
             _ => Some(Unit::Plain),
         };
         if unit.is_none() {

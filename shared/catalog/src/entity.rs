@@ -1,7 +1,7 @@
 //! A valid entity and what follows from its definition.
 
 use crate::definition::{AttributeDefinition, EntityDefinition, GroupingDefinition};
-use formula::{Attribute, RowFormula, Value};
+use formula::{Attribute, AttributeType, RowFormula, Value};
 use jiff::tz::TimeZone;
 
 /// An entity whose definition is valid. Rows of it hold one value for each attribute, derived ones included, in the
@@ -67,6 +67,15 @@ impl Entity {
     #[must_use]
     pub fn is_own_time(&self, name: &str) -> bool {
         self.definition.time == name
+    }
+
+    /// The names of the time of every fact and of all attributes that are times.
+    pub fn times(&self) -> impl Iterator<Item = &str> {
+        let times = self
+            .attributes
+            .iter()
+            .filter(|attribute| attribute.kind == AttributeType::Time);
+        times.map(|attribute| attribute.name.as_str())
     }
 
     /// Computes the derived attributes of the row of a fact of a time. A row that is too short is left as it is.

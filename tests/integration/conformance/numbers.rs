@@ -43,7 +43,7 @@ const KPIS: [(&str, &str, &str); 10] = [
     ),
     (
         "BACKWARDS",
-        "MINUTES(MIN(Reading.at - Reading.until)) * 60",
+        "SECONDS(MIN(Reading.at - Reading.until))",
         "min(extract(epoch FROM time) - extract(epoch FROM t4::timestamptz))",
     ),
     (

@@ -61,7 +61,7 @@ impl Checker<'_> {
         };
         if unit.is_none() {
             let message = cannot(operator, left.name(), right.name());
-            self.mismatch(span, message);
+            self.mismatch::<()>(span, message);
         }
         unit
     }

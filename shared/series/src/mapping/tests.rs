@@ -125,7 +125,7 @@ fn closed(field: Field<'_>) -> Result<Value, Rejection> {
         { "name": "closed", "type": "time" }, { "name": "took", "type": "duration", "formula": "closed - opened" }] });
     let definition: EntityDefinition = serde_json::from_value(definition).unwrap();
     let mapper = Mapper::new(Arc::new(definition.validate().unwrap()));
-    let mut fields = vec![Field::Time(1_795_262_400_000_000), field];
+    let mut fields = [Field::Time(1_795_262_400_000_000), field];
     let fact = mapper.fact("2026-11-21T12:00:00Z".parse().unwrap(), |place| {
         std::mem::replace(&mut fields[place], Field::Missing)
     })?;

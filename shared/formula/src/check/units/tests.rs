@@ -149,7 +149,7 @@ fn a_difference_that_is_kept_as_an_attribute_is_read_as_that() {
         ["AVG(Ticket.resolution)", "AVG(Ticket.opened - Ticket.closed)"]
     );
     let told: Vec<_> = advise(formula, &desk).into_iter().map(|advice| advice.span).collect();
-    assert_eq!(told, [37..71]);
+    assert_eq!((told.len(), told.first()), (1, Some(&(37..71))));
 }
 
 #[test]

@@ -53,7 +53,7 @@ enum Origin {
 impl Origin {
     fn of(read: &Read, measured: &Measured) -> Result<Self, Error> {
         let (entity, layout) = (&read.question.entity, &read.layout);
-        let instant = |name: &String| {
+        let instant = |name: &String| -> Result<String, Error> {
             if entity.is_own_time(name) {
                 return Ok("time".to_owned());
             }

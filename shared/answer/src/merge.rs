@@ -48,6 +48,8 @@ struct Place {
     dimensions: Vec<String>,
     /// Their types: integers and decimals lie alike.
     types: Vec<&'static str>,
+    /// The facts' own time, and the attributes that are times, which lie as texts do: what is a time to one client may be any text of another.
+    times: Vec<String>,
     /// Without one of them the read would bring every value of it.
     filtered: Vec<String>,
 }
@@ -71,6 +73,7 @@ impl Place {
                 .iter()
                 .filter_map(|name| type_of(question, name))
                 .collect(),
+            times: question.entity.times().map(str::to_owned).collect(),
             filtered: question.filter.keys().cloned().collect(),
         }
     }

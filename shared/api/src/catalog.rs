@@ -182,6 +182,9 @@ pub struct Entity {
     pub definition: EntityDefinition,
     /// Version, which is also the `ETag`.
     pub version: i32,
+    /// Where it was defined or replaced: what the formulas of its attributes do that their author may not expect.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<Hint>,
 }
 
 /// A KPI with what is known of it.
@@ -222,6 +225,7 @@ impl ToSchema for Entity {
 
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
         EntityDefinition::schemas(schemas);
+        schemas.push((Hint::name().into(), Hint::schema()));
     }
 }
 
@@ -238,6 +242,7 @@ impl ToSchema for Kpi {
 
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
         KpiDefinition::schemas(schemas);
+        schemas.push((Hint::name().into(), Hint::schema()));
     }
 }
 

@@ -1,7 +1,7 @@
 //! A valid entity and what follows from its definition.
 
 use crate::definition::{AttributeDefinition, EntityDefinition, GroupingDefinition};
-use formula::{Attribute, RowFormula, Value};
+use formula::{Attribute, AttributeType, RowFormula, Value};
 use jiff::tz::TimeZone;
 
 /// An entity whose definition is valid. Rows of it hold one value for each attribute, derived ones included, in the
@@ -40,7 +40,7 @@ impl Entity {
         &self.definition.attributes
     }
 
-    /// The same attributes as the formula language knows them.
+    /// The same attributes as the formula language knows them, and after them the time of every fact.
     #[must_use]
     pub fn attributes(&self) -> &[Attribute] {
         &self.attributes
@@ -63,14 +63,33 @@ impl Entity {
         &self.derived
     }
 
-    /// Computes the derived attributes of a row in place. A row that is too short is left as it is.
-    pub fn derive(&self, row: &mut [Value]) {
+    /// Whether a name is that of the time that every fact has, in microseconds since 1970, beside its attributes.
+    #[must_use]
+    pub fn is_own_time(&self, name: &str) -> bool {
+        self.definition.time == name
+    }
+
+    /// The names of the time of every fact and of all attributes that are times.
+    pub fn times(&self) -> impl Iterator<Item = &str> {
+        let times = self
+            .attributes
+            .iter()
+            .filter(|attribute| attribute.kind == AttributeType::Time);
+        times.map(|attribute| attribute.name.as_str())
+    }
+
+    /// Computes the derived attributes of the row of a fact of a time. A row that is too short is left as it is.
+    pub fn derive(&self, time_us: i64, row: &mut Vec<Value>) {
+        // Where formulas find it.
+        let attributes = row.len();
+        row.push(Value::Time(time_us));
         for (index, formula) in &self.derived {
             let value = formula.evaluate(row);
             if let Some(place) = row.get_mut(*index) {
                 *place = value;
             }
         }
+        row.truncate(attributes);
     }
 
     /// The attributes that are summed in rollups, with their places in a row.

@@ -1,8 +1,24 @@
-//! What a valid KPI does that its author may not expect: told when it is defined, and no reason to refuse it.
+//! What a valid KPI or entity does that its author may not expect: told when it is defined, and no reason to refuse it.
 
+use crate::entity::Entity;
 use crate::kpi::Kpi;
 use crate::problem::Problem;
-use formula::{Entities, advise};
+use formula::{Entities, advise, advise_row};
+
+impl Entity {
+    /// What is worth knowing of the formulas of derived attributes, each with its place and what to write instead: comparisons that are neither true nor
+    /// false where a value is missing.
+    #[must_use]
+    pub fn hints(&self) -> Vec<Problem> {
+        let attributes = self.stored_attributes().iter().enumerate();
+        let formulas = attributes.filter_map(|(index, attribute)| Some((index, attribute.formula.as_ref()?)));
+        let hints = formulas.flat_map(|(index, formula)| {
+            let advice = advise_row(formula, self.attributes()).into_iter();
+            advice.map(move |advice| Problem::in_formula(&format!("/attributes/{index}/formula"), advice))
+        });
+        hints.collect()
+    }
+}
 
 impl Kpi {
     /// What is worth knowing of the definition, each with its place and what to write instead: sums that can be empty where they are added up,
@@ -32,6 +48,19 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use crate::Catalog;
     use crate::fixtures::{flight, kpi};
+
+    #[test]
+    fn what_a_derived_attribute_leaves_undecided_is_told() {
+        let mut definition = flight();
+        definition.attributes[4].formula = Some("delay < 15 AND origin != 'ORD'".to_owned());
+        let told = definition.validate().unwrap().hints();
+        let told: Vec<_> = told
+            .iter()
+            .map(|hint| (hint.pointer.as_str(), hint.span.clone()))
+            .collect();
+        assert_eq!(told, [("/attributes/4/formula", Some(15..30))]);
+        assert_eq!(flight().validate().unwrap().hints(), []);
+    }
 
     #[test]
     fn a_ratio_in_percent_is_told() {

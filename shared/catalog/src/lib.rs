@@ -11,6 +11,8 @@
 mod book;
 mod definition;
 mod derived;
+#[cfg(test)]
+mod durations;
 mod entity;
 #[cfg(test)]
 mod fixtures;

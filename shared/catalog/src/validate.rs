@@ -9,7 +9,7 @@ use crate::names::{
 };
 use crate::problem::{Problem, none_or};
 use crate::{MAX_ATTRIBUTES, MAX_GROUPING_DIMENSIONS, MAX_GROUPINGS, MAX_KEY, derived};
-use formula::{Attribute, AttributeType, closest};
+use formula::{Attribute, AttributeType, RowFormula, closest};
 use jiff::tz::TimeZone;
 
 impl EntityDefinition {
@@ -32,8 +32,10 @@ impl EntityDefinition {
         check_key(&self, &mut problems);
         let groupings = check_groupings(&mut self, &mut problems);
         let zone = check_zone(&self, &mut problems);
-        let attributes: Vec<Attribute> = self.attributes.iter().map(for_formulas).collect();
+        let mut attributes: Vec<Attribute> = self.attributes.iter().map(for_formulas).collect();
+        attributes.push(own_time(&self));
         let derived = derived::compile(&self.attributes, &attributes, &mut problems);
+        tell_differences(&derived, &mut attributes);
         none_or(problems, || Entity {
             definition: self,
             attributes,
@@ -54,6 +56,29 @@ fn for_formulas(definition: &AttributeDefinition) -> Attribute {
         kind: definition.kind,
         dimension: definition.dimension,
         required: definition.required,
+        difference: None,
+    }
+}
+
+/// The time of every fact, which formulas may name as they name attributes. It is no attribute, and comes after all of them.
+fn own_time(entity: &EntityDefinition) -> Attribute {
+    Attribute {
+        name: entity.time.clone(),
+        kind: AttributeType::Time,
+        dimension: false,
+        required: true,
+        difference: None,
+    }
+}
+
+/// Tells which attributes are the difference of two times, so that formulas which say the same are answered from rollups.
+fn tell_differences(derived: &[(usize, RowFormula)], attributes: &mut [Attribute]) {
+    for (index, formula) in derived {
+        let Some(places) = formula.difference() else { continue };
+        let names = places.map(|place| attributes.get(place).map(|attribute| attribute.name.clone()));
+        if let ([Some(to), Some(from)], Some(attribute)) = (names, attributes.get_mut(*index)) {
+            attribute.difference = Some([to, from]);
+        }
     }
 }
 
@@ -124,15 +149,9 @@ fn check_attributes(entity: &EntityDefinition, problems: &mut Vec<Problem>) {
             problems,
         );
         check_description(&pointer("description"), &attribute.description, problems);
-        if attribute.dimension && attribute.kind == AttributeType::Decimal {
-            let message = format!(
-                "{} is a decimal, which is measured and not grouped by",
-                quoted(&attribute.name)
-            );
-            problems.push(
-                Problem::new(pointer("dimension"), message)
-                    .with_hint("derive bands from it and make those the dimension"),
-            );
+        if let Some((what, hint)) = no_dimension(attribute) {
+            let message = format!("{} is {what}", quoted(&attribute.name));
+            problems.push(Problem::new(pointer("dimension"), message).with_hint(hint));
         }
         if attribute.required && attribute.formula.is_some() {
             let message = format!("{} is computed, so no event can lack it", quoted(&attribute.name));
@@ -140,6 +159,26 @@ fn check_attributes(entity: &EntityDefinition, problems: &mut Vec<Problem>) {
                 Problem::new(pointer("required"), message).with_hint("require the attributes that it is computed from"),
             );
         }
+    }
+}
+
+/// Why an attribute that is declared a dimension can't be one, and what to do.
+fn no_dimension(attribute: &AttributeDefinition) -> Option<(&'static str, &'static str)> {
+    match attribute.kind {
+        _ if !attribute.dimension => None,
+        AttributeType::Decimal => Some((
+            "a decimal, which is measured and not grouped by",
+            "derive bands from it and make those the dimension",
+        )),
+        AttributeType::Duration => Some((
+            "a duration, which is measured and not grouped by",
+            "derive bands from it and make those the dimension, as in HOURS(closed - opened) <= 4",
+        )),
+        AttributeType::Time => Some((
+            "a time, of which nearly every fact has another",
+            "derive a dimension from it, as in closed <= due",
+        )),
+        AttributeType::Integer | AttributeType::Boolean | AttributeType::Text => None,
     }
 }
 

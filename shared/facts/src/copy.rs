@@ -33,6 +33,8 @@ impl ToSql for Cell<'_> {
             Value::Integer(value) => Decimal::from(*value).to_sql(kind, out),
             Value::Decimal(value) => value.to_sql(kind, out),
             Value::Text(value) => value.to_sql(kind, out),
+            // In a text's slot.
+            Value::Time(_) => series::answer::text(self.0).to_sql(kind, out),
         }
     }
 
@@ -46,7 +48,7 @@ impl ToSql for Cell<'_> {
 fn sql_type(family: Family) -> Type {
     match family {
         Family::Number => Type::NUMERIC,
-        Family::Text => Type::TEXT,
+        Family::Text | Family::Time => Type::TEXT,
         Family::Flag => Type::BOOL,
     }
 }

@@ -378,5 +378,6 @@ fn json_of(value: &Value) -> serde_json::Value {
         // As text, which events may have where a number is meant: no digit is lost.
         Value::Decimal(value) => value.to_string().into(),
         Value::Text(value) => value.to_string().into(),
+        Value::Time(_) => series::answer::text(value).into(),
     }
 }

@@ -15,8 +15,10 @@ use crate::volume::{FLAG_SLOTS, PAGE, SLOTS};
 /// What a volume's slots hold of one entity. A name's position in its list is its slot, counted from 0.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Layout {
-    /// Integers and decimals, which rollups keep states of.
+    /// Integers, decimals and durations, which rollups keep states of.
     numbers: Vec<String>,
+    /// Texts, and times as texts: tables have one shape for all, and a family more would be a column more that every fact's header counts and that
+    /// functions of another version do not write.
     texts: Vec<String>,
     /// Booleans.
     flags: Vec<String>,
@@ -27,10 +29,12 @@ pub struct Layout {
 /// The families of attributes that have slots of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Family {
-    /// Integers and decimals.
+    /// Integers, decimals and durations.
     Number,
     /// Texts.
     Text,
+    /// Times, in slots of texts: in UTC, with as many decimals as they have, `2026-03-28T10:00:00.000001Z`.
+    Time,
     /// Booleans.
     Flag,
 }
@@ -40,8 +44,9 @@ impl Family {
     #[must_use]
     pub const fn of(kind: AttributeType) -> Self {
         match kind {
-            AttributeType::Integer | AttributeType::Decimal => Self::Number,
+            AttributeType::Integer | AttributeType::Decimal | AttributeType::Duration => Self::Number,
             AttributeType::Text => Self::Text,
+            AttributeType::Time => Self::Time,
             AttributeType::Boolean => Self::Flag,
         }
     }
@@ -49,7 +54,7 @@ impl Family {
     /// Slots that facts have for it.
     const fn slots(self) -> u16 {
         match self {
-            Self::Number | Self::Text => SLOTS,
+            Self::Number | Self::Text | Self::Time => SLOTS,
             Self::Flag => FLAG_SLOTS,
         }
     }
@@ -57,7 +62,7 @@ impl Family {
     const fn letter(self) -> char {
         match self {
             Self::Number => 'n',
-            Self::Text => 't',
+            Self::Text | Self::Time => 't',
             Self::Flag => 'f',
         }
     }
@@ -66,6 +71,7 @@ impl Family {
         match self {
             Self::Number => "numeric",
             Self::Text => "text",
+            Self::Time => "timestamptz",
             Self::Flag => "boolean",
         }
     }
@@ -98,6 +104,7 @@ impl Slot {
     pub fn value(self) -> String {
         let name = self.name();
         match (self.is_column(), self.family) {
+            (true, Family::Time) => format!("{name}::timestamptz"),
             (true, _) => name,
             (false, Family::Text) => format!("(more->>'{name}')"),
             (false, family) => format!("(more->>'{name}')::{}", family.sql_type()),
@@ -111,6 +118,9 @@ impl Slot {
         match self.family {
             Family::Number => format!("trim_scale({value})::text"),
             Family::Text => value,
+            // As it is kept.
+            Family::Time if self.is_column() => self.name(),
+            Family::Time => format!("(more->>'{}')", self.name()),
             Family::Flag => format!("({value})::text"),
         }
     }
@@ -237,7 +247,7 @@ impl Layout {
     fn names(&self, family: Family) -> &Vec<String> {
         match family {
             Family::Number => &self.numbers,
-            Family::Text => &self.texts,
+            Family::Text | Family::Time => &self.texts,
             Family::Flag => &self.flags,
         }
     }
@@ -245,7 +255,7 @@ impl Layout {
     fn names_mut(&mut self, family: Family) -> &mut Vec<String> {
         match family {
             Family::Number => &mut self.numbers,
-            Family::Text => &mut self.texts,
+            Family::Text | Family::Time => &mut self.texts,
             Family::Flag => &mut self.flags,
         }
     }

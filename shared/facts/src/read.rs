@@ -477,7 +477,11 @@ fn value_of(kind: AttributeType, text: String) -> Result<Value, Error> {
             .parse()
             .map(Value::Integer)
             .map_err(|error: std::num::ParseIntError| unreadable(error.to_string())),
-        AttributeType::Decimal => text
+        AttributeType::Time => text
+            .parse()
+            .map(|time: Timestamp| Value::Time(time.as_microsecond()))
+            .map_err(|error: jiff::Error| unreadable(error.to_string())),
+        AttributeType::Decimal | AttributeType::Duration => text
             .parse()
             .map(Value::Decimal)
             .map_err(|error: rust_decimal::Error| unreadable(error.to_string())),

@@ -95,7 +95,7 @@ pub(crate) fn from_facts(
     Ok(place.layout.pages().into_iter().map(statement).collect())
 }
 
-/// One state of an attribute, computed from facts in SQL. Of texts and booleans there is only how many there are, and an empty text is none.
+/// One state of an attribute, computed from facts in SQL. Of texts, booleans and times there is only how many there are, and an empty text is none.
 pub(crate) fn state_of_facts(slot: Slot, state: &str) -> String {
     let value = slot.value();
     if slot.family != Family::Number {
@@ -106,6 +106,16 @@ pub(crate) fn state_of_facts(slot: Slot, state: &str) -> String {
             _ => "NULL::numeric".to_owned(),
         };
     }
+    state_of_numbers(&value, state)
+}
+
+/// The seconds from one instant to another in SQL, with their microseconds, as derived attributes have them.
+pub(crate) fn seconds_between(from: &str, to: &str) -> String {
+    format!("(extract(epoch FROM {to}) - extract(epoch FROM {from}))")
+}
+
+/// One state of numbers, computed from facts in SQL.
+pub(crate) fn state_of_numbers(value: &str, state: &str) -> String {
     let pair =
         format!("ARRAY[(extract(epoch FROM time) * 1000000)::numeric, {value}]) FILTER (WHERE {value} IS NOT NULL)");
     match state {

@@ -1,10 +1,12 @@
 //! What a formula does that its author may not expect. Nothing of it is wrong, so it is told beside the definition and refuses nothing.
 
+use crate::check::measured::kept_as;
 use crate::diagnostic::{Diagnostic, quoted};
+use crate::function::Function;
 use crate::measure::Aggregate;
 use crate::parser::parse;
 use crate::resolve::literal;
-use crate::tree::{Arithmetic, BinaryOperator, Call, Comparison, Expr, Node, UnaryOperator};
+use crate::tree::{Arithmetic, BinaryOperator, Call, Comparison, Expr, Ident, Node, UnaryOperator};
 use crate::value::{Attribute, AttributeType, Entities, Value};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -23,6 +25,42 @@ pub fn advise(source: &str, entities: &dyn Entities) -> Vec<Diagnostic> {
     adviser.advice
 }
 
+/// What is worth knowing of the formula of a derived attribute that compiles, over a row that has `attributes`: comparisons that are neither true nor false
+/// where a value is missing.
+#[must_use]
+pub fn advise_row(source: &str, attributes: &[Attribute]) -> Vec<Diagnostic> {
+    let mut adviser = Adviser {
+        entities: &NoEntities,
+        told: BTreeSet::new(),
+        advice: Vec::new(),
+    };
+    adviser.row(&parse(source).tree, attributes);
+    adviser.advice.sort_by_key(|advice| advice.span.start);
+    adviser.advice
+}
+
+/// A row is of one entity, and names none.
+struct NoEntities;
+
+impl Entities for NoEntities {
+    fn attributes(&self, _entity: &str) -> Option<&[Attribute]> {
+        None
+    }
+
+    fn names(&self) -> Vec<&str> {
+        Vec::new()
+    }
+}
+
+/// What becomes of a fact for which a comparison has nothing to compare.
+#[derive(Clone, Copy)]
+enum Missing {
+    /// An aggregate does not count it.
+    NotCounted,
+    /// The attribute that is computed has no value either.
+    NoValue,
+}
+
 struct Adviser<'a> {
     entities: &'a dyn Entities,
     /// What was told already; once is enough.
@@ -34,7 +72,10 @@ impl Adviser<'_> {
     /// Looks at an expression over measures.
     fn number(&mut self, expr: &Expr) {
         match &expr.node {
-            Node::Call(call) => self.filter(call),
+            Node::Call(call) => {
+                self.difference(call, &expr.span);
+                self.filter(call);
+            }
             Node::Binary(BinaryOperator::Arithmetic(Arithmetic::Add | Arithmetic::Subtract), ..) => {
                 let mut terms = Vec::new();
                 flatten(expr, &mut terms);
@@ -60,7 +101,7 @@ impl Adviser<'_> {
         };
         let same_facts = calls.iter().all(|call| facts_of(call) == facts_of(first));
         for (sum, span) in terms.iter().flat_map(|term| sums_of(term)) {
-            let sure = same_facts && self.attribute(sum).is_some_and(|attribute| attribute.required);
+            let sure = same_facts && self.is_sure(sum);
             let text = sum.to_string();
             if sure || calls.iter().all(|call| call.to_string() == text) || !self.told.insert(text.clone()) {
                 continue;
@@ -75,26 +116,67 @@ impl Adviser<'_> {
         }
     }
 
-    fn attribute(&self, call: &Call) -> Option<&Attribute> {
-        let name = &call.attribute.as_ref()?.name;
-        let attributes = self.entities.attributes(&call.entity.name)?;
-        attributes.iter().find(|attribute| attribute.name == *name)
+    /// Whether every fact has a value of what is aggregated.
+    fn is_sure(&self, call: &Call) -> bool {
+        let attributes = self.entities.attributes(&call.entity.name).unwrap_or_default();
+        let is_required = |name: &Ident| {
+            attributes
+                .iter()
+                .any(|attribute| attribute.name == name.name && attribute.required)
+        };
+        call.attribute.as_ref().is_some_and(is_required) && call.less.iter().all(|(_, from)| is_required(from))
+    }
+
+    /// A difference of two times that no rollup has.
+    fn difference(&mut self, call: &Call, span: &Range<usize>) {
+        let (Some(to), Some((_, from))) = (&call.attribute, &call.less) else {
+            return;
+        };
+        let attributes = self.entities.attributes(&call.entity.name).unwrap_or_default();
+        let difference = format!("{} - {}", to.name, from.name);
+        if kept_as(attributes, &to.name, &from.name).is_some() || !self.told.insert(difference.clone()) {
+            return;
+        }
+        let message = format!(
+            "{} is computed from the facts, because no rollup has it",
+            quoted(&difference)
+        );
+        let hint = format!(
+            "an entity that is defined with an attribute of type duration whose formula is {difference} has it rolled up"
+        );
+        self.advice
+            .push(Diagnostic::new(span.clone(), "not-rolled-up", message).with_hint(hint));
     }
 
     fn filter(&mut self, call: &Call) {
         if let (Some(filter), Some(attributes)) = (&call.filter, self.entities.attributes(&call.entity.name)) {
             let attributes = attributes.to_vec();
-            self.condition(filter, false, &attributes);
+            self.condition(filter, (false, Missing::NotCounted), &attributes);
         }
     }
 
-    /// Looks at a condition, which is `turned` by a `NOT` before it.
-    fn condition(&mut self, expr: &Expr, turned: bool, attributes: &[Attribute]) {
+    /// Looks at an expression over a row: the conditions that it is, or that stand inside of it.
+    fn row(&mut self, expr: &Expr, attributes: &[Attribute]) {
         match &expr.node {
-            Node::Unary(UnaryOperator::Not, operand) => self.condition(operand, !turned, attributes),
+            Node::Binary(BinaryOperator::Arithmetic(_), left, right) => {
+                self.row(left, attributes);
+                self.row(right, attributes);
+            }
+            Node::Unary(UnaryOperator::Negate, operand) => self.row(operand, attributes),
+            // Whoever writes what stands for no value has thought of it.
+            Node::Function(Function::Coalesce, _) => {}
+            Node::Function(_, arguments) => arguments.iter().for_each(|argument| self.row(argument, attributes)),
+            _ => self.condition(expr, (false, Missing::NoValue), attributes),
+        }
+    }
+
+    /// Looks at a condition, which may be `turned` by a `NOT` before it.
+    fn condition(&mut self, expr: &Expr, (turned, missing): (bool, Missing), attributes: &[Attribute]) {
+        match &expr.node {
+            Node::Unary(UnaryOperator::Not, operand) => self.condition(operand, (!turned, missing), attributes),
             Node::Binary(BinaryOperator::And | BinaryOperator::Or, left, right) => {
-                self.condition(left, turned, attributes);
-                self.condition(right, turned, attributes);
+                self.condition(left, (turned, missing), attributes);
+                self.condition(right, (turned, missing), attributes);
             }
             Node::Binary(BinaryOperator::Compare(operator), left, right) => {
                 let unequal = if turned {
@@ -103,20 +185,26 @@ impl Adviser<'_> {
                     Comparison::NotEqual
                 };
                 if *operator == unequal {
-                    self.left_out(expr, left, std::slice::from_ref(right), attributes);
+                    self.left_out(expr, left, std::slice::from_ref(right), (missing, attributes));
                 }
             }
             Node::In {
                 operand,
                 items,
                 negated,
-            } if *negated != turned => self.left_out(expr, operand, items, attributes),
+            } if *negated != turned => self.left_out(expr, operand, items, (missing, attributes)),
             _ => {}
         }
     }
 
     /// An attribute that must differ from values: a fact without one does not pass.
-    fn left_out(&mut self, condition: &Expr, operand: &Expr, items: &[Expr], attributes: &[Attribute]) {
+    fn left_out(
+        &mut self,
+        condition: &Expr,
+        operand: &Expr,
+        items: &[Expr],
+        (missing, attributes): (Missing, &[Attribute]),
+    ) {
         let Node::Name(name) = &operand.node else { return };
         let Some(attribute) = attributes.iter().find(|attribute| attribute.name == *name) else {
             return;
@@ -128,12 +216,28 @@ impl Adviser<'_> {
         if attribute.required || asks_for_missing || !self.told.insert(name.clone()) {
             return;
         }
-        let message = format!("facts without a value of {} are not counted", quoted(name));
-        let instead = format!("COALESCE({name}, {})", stand_in(attribute.kind, &values));
-        let written = condition.to_string().replacen(name.as_str(), &instead, 1);
-        let advice = Diagnostic::new(condition.span.clone(), "missing-not-counted", message);
-        self.advice
-            .push(advice.with_hint(format!("to count them too write {written}")));
+        let name = name.as_str();
+        let (code, message, purpose) = match missing {
+            Missing::NotCounted => (
+                "missing-not-counted",
+                format!("facts without a value of {} are not counted", quoted(name)),
+                "to count them too",
+            ),
+            Missing::NoValue => (
+                "missing-undecided",
+                format!(
+                    "of facts without a value of {} this is neither true nor false",
+                    quoted(name)
+                ),
+                "to have it decided for them too",
+            ),
+        };
+        let hint = stand_in(attribute.kind, &values).map(|stand_in| {
+            let instead = format!("COALESCE({name}, {stand_in})");
+            format!("{purpose} write {}", condition.to_string().replacen(name, &instead, 1))
+        });
+        let advice = Diagnostic::new(condition.span.clone(), code, message);
+        self.advice.push(advice.with_optional_hint(hint));
     }
 }
 
@@ -178,15 +282,17 @@ fn facts_of(call: &Call) -> (&str, Option<String>) {
     (&call.entity.name, call.filter.as_ref().map(ToString::to_string))
 }
 
-/// A literal of a type that is none of the values.
-fn stand_in(kind: AttributeType, values: &[Value]) -> String {
+/// A literal of a type that is none of the values, if the language has one.
+fn stand_in(kind: AttributeType, values: &[Value]) -> Option<String> {
     match kind {
-        AttributeType::Text => "''".to_owned(),
-        AttributeType::Boolean => Value::Boolean(values.contains(&Value::Boolean(false))).to_string(),
+        AttributeType::Text => Some("''".to_owned()),
+        AttributeType::Boolean => Some(Value::Boolean(values.contains(&Value::Boolean(false))).to_string()),
         AttributeType::Integer | AttributeType::Decimal => {
             let free = (0_i64..).find(|number| !values.contains(&Value::Integer(*number)));
-            free.unwrap_or_default().to_string()
+            Some(free.unwrap_or_default().to_string())
         }
+        // Of durations the only literal is 0, with which it is compared.
+        AttributeType::Time | AttributeType::Duration => None,
     }
 }
 

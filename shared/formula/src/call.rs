@@ -10,11 +10,18 @@ use crate::suggest::hint_for;
 use crate::tree::{Call, Expr, Ident, Node};
 use std::ops::Range;
 
+/// What an aggregate takes, for hints.
+const ONE_VALUE: &str = "an aggregate reads one attribute, or the difference of two times; define a derived attribute for what else is computed";
+
 /// What stands between the parentheses of an aggregate; a part is `None` if it was reported as missing.
 struct Inside {
+    /// The unit in which a duration is told.
+    unit: Option<Function>,
     entity: Option<Ident>,
     /// `Some(None)`: there is none, and that is fine here.
     attribute: Option<Option<Ident>>,
+    /// What is subtracted from the attribute. `Some(None)`: nothing.
+    less: Option<Option<(Ident, Ident)>>,
     filter: Option<Expr>,
 }
 
@@ -36,24 +43,31 @@ impl Parser<'_> {
         let inside = self.nested(Self::inside);
         self.close(&open);
         let span = function.start..self.previous_end();
-        match (aggregate, inside) {
-            (
-                Some(aggregate),
-                Inside {
-                    entity: Some(entity),
-                    attribute: Some(attribute),
-                    filter,
-                },
-            ) => Expr::new(
-                span,
-                Node::Call(Box::new(Call {
-                    aggregate,
-                    entity,
-                    attribute,
-                    filter,
-                })),
-            ),
-            _ => Expr::error(span),
+        let (
+            Some(aggregate),
+            Inside {
+                unit,
+                entity: Some(entity),
+                attribute: Some(attribute),
+                less: Some(less),
+                filter,
+            },
+        ) = (aggregate, inside)
+        else {
+            return Expr::error(span);
+        };
+        let call = Call {
+            aggregate,
+            entity,
+            attribute,
+            less,
+            filter,
+        };
+        let call = Expr::new(span.clone(), Node::Call(Box::new(call)));
+        match unit {
+            // A sum of hours is the hours of the sum, and so is all else but the number of facts.
+            Some(unit) if aggregate != Aggregate::Count => Expr::new(span, Node::Function(unit, vec![call])),
+            _ => call,
         }
     }
 
@@ -82,8 +96,10 @@ impl Parser<'_> {
         Expr::error(span)
     }
 
-    /// `Entity`, `Entity.attribute`, and either with `WHERE filter`. Stops at the closing parenthesis or the end.
+    /// `Entity`, `Entity.attribute` or `Entity.attribute - Entity.other`, the latter two also in the parentheses of a unit, and each with `WHERE filter`.
+    /// Stops at the closing parenthesis or the end.
     fn inside(&mut self) -> Inside {
+        let unit = self.unit();
         let entity = self.ident();
         if entity.is_none() {
             let hint = match self.kind() {
@@ -100,21 +116,59 @@ impl Parser<'_> {
             Some(_) => self.attribute().map(Some),
             None => Some(None),
         };
-        self.skip_to_where(entity.is_some());
+        let less = match (&entity, &attribute) {
+            (Some(entity), Some(Some(_))) => self.less(entity),
+            _ => Some(None),
+        };
+        self.skip_to_where(entity.is_some() && less.is_some());
+        if let Some((_, open)) = &unit {
+            self.close(open);
+            self.skip_to_where(true);
+        }
         let filter = self.eat(Symbol::Where).map(|_| self.sequence(&[Symbol::Close]));
         Inside {
+            unit: unit.map(|(unit, _)| unit),
             entity,
             attribute,
+            less,
             filter,
         }
+    }
+
+    /// The unit of a duration with its parenthesis, as in `AVG(HOURS(…))`.
+    fn unit(&mut self) -> Option<(Function, Range<usize>)> {
+        let Kind::Name(name) = *self.kind() else { return None };
+        let unit = Function::named(name).filter(|function| function.unit_s().is_some())?;
+        if !matches!(self.peek(1), Kind::Symbol(Symbol::Open)) {
+            return None;
+        }
+        self.advance();
+        let open = self.span();
+        self.advance();
+        Some((unit, open))
+    }
+
+    /// `- Entity.other`, or `- other` of the same entity; `None` where something else follows the minus.
+    fn less(&mut self, entity: &Ident) -> Option<Option<(Ident, Ident)>> {
+        if self.eat(Symbol::Minus).is_none() {
+            return Some(None);
+        }
+        let Some(first) = self.ident() else {
+            let message = format!("expected a time after the minus, found {}", self.excerpt());
+            self.report("unexpected-in-aggregate", message, Some(ONE_VALUE.into()));
+            return None;
+        };
+        if self.eat(Symbol::Dot).is_none() {
+            return Some(Some((entity.clone(), first)));
+        }
+        self.attribute().map(|attribute| Some((first, attribute)))
     }
 
     /// Reports and skips whatever stands before `WHERE` or the closing parenthesis.
     fn skip_to_where(&mut self, report: bool) {
         if !self.at_any(&[Symbol::Where, Symbol::Close]) && report && *self.kind() != Kind::Junk {
             let message = format!("expected WHERE or ), found {}", self.excerpt());
-            let hint = "an aggregate reads one attribute; define a derived attribute for a computed one";
-            self.report("unexpected-in-aggregate", message, Some(hint.into()));
+            self.report("unexpected-in-aggregate", message, Some(ONE_VALUE.into()));
         }
         let mut open = 0_usize;
         loop {

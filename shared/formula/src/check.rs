@@ -1,6 +1,8 @@
 //! The check of a KPI formula: a tree and the entities it may name become measures and a finishing expression.
 
 mod functions;
+pub(crate) mod measured;
+mod units;
 
 use crate::MAX_MEASURES;
 use crate::diagnostic::{Diagnostic, quoted};
@@ -10,8 +12,9 @@ use crate::parser::{Parsed, parse};
 use crate::predicate::Predicate;
 use crate::suggest::hint_for;
 use crate::tree::{BinaryOperator, Call, Expr, Ident, Node, UnaryOperator};
-use crate::value::{Attribute, AttributeType, Entities};
+use crate::value::Entities;
 use std::ops::Range;
+use units::Unit;
 
 /// Parses and checks a KPI formula.
 ///
@@ -41,7 +44,7 @@ pub fn check(parsed: &Parsed, entities: &dyn Entities) -> Result<Formula, Vec<Di
     let mut diagnostics = parsed.diagnostics.clone();
     diagnostics.append(&mut found);
     match finish {
-        Some(finish) if diagnostics.is_empty() && !measures.is_empty() => return Ok(Formula { measures, finish }),
+        Some((finish, _)) if diagnostics.is_empty() && !measures.is_empty() => return Ok(Formula { measures, finish }),
         Some(_) if diagnostics.is_empty() => {
             let diagnostic = Diagnostic::new(parsed.tree.span.clone(), "no-measure", "the formula reads no facts");
             diagnostics.push(diagnostic.with_hint("a KPI needs an aggregate, as in COUNT(Order)"));
@@ -59,6 +62,9 @@ pub fn check(parsed: &Parsed, entities: &dyn Entities) -> Result<Formula, Vec<Di
     Err(diagnostics)
 }
 
+/// What finishes measures, and what it is a number of; `None` where the trouble is already reported.
+type Counted = Option<(Finish, Unit)>;
+
 struct Checker<'a> {
     entities: &'a dyn Entities,
     measures: Vec<Measure>,
@@ -66,18 +72,24 @@ struct Checker<'a> {
 }
 
 impl<'a> Checker<'a> {
-    /// An expression outside of aggregates, where everything is a number; `None` where the trouble is already reported.
-    fn number(&mut self, expr: &Expr) -> Option<Finish> {
+    /// An expression outside of aggregates, where everything is a number, of something or of seconds.
+    fn number(&mut self, expr: &Expr) -> Counted {
         match &expr.node {
             Node::Error => None,
-            Node::Number(number) => Some(Finish::Number(*number)),
-            Node::Call(call) => self.measure(call, &expr.span).map(Finish::Measure),
+            Node::Number(number) => Some((Finish::Number(*number), Unit::of_literal(*number))),
+            Node::Call(call) => {
+                let (measure, unit) = self.measure(call, &expr.span)?;
+                Some((Finish::Measure(measure), unit))
+            }
             Node::Unary(UnaryOperator::Negate, operand) => {
-                self.number(operand).map(|operand| Finish::Negate(Box::new(operand)))
+                let (operand, unit) = self.number(operand)?;
+                Some((Finish::Negate(Box::new(operand)), unit))
             }
             Node::Binary(BinaryOperator::Arithmetic(operator), left, right) => {
                 let (left, right) = (self.number(left), self.number(right));
-                Some(Finish::Calculate(*operator, Box::new(left?), Box::new(right?)))
+                let ((left, left_unit), (right, right_unit)) = (left?, right?);
+                let unit = self.calculated(*operator, &expr.span, left_unit, right_unit)?;
+                Some((Finish::Calculate(*operator, Box::new(left), Box::new(right)), unit))
             }
             Node::Name(name) => self.fail(self.bare_name(name, &expr.span)),
             Node::Path(entity, attribute) => {
@@ -100,7 +112,7 @@ impl<'a> Checker<'a> {
     }
 
     /// A condition where a number belongs. Its aggregates are checked for their own diagnostics.
-    fn misplaced_condition(&mut self, expr: &Expr, operands: &[&Expr]) -> Option<Finish> {
+    fn misplaced_condition(&mut self, expr: &Expr, operands: &[&Expr]) -> Counted {
         let diagnostic = Diagnostic::new(
             expr.span.clone(),
             "condition-outside",
@@ -146,13 +158,16 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// The index of the measure of an aggregate; equal aggregates share one.
-    fn measure(&mut self, call: &Call, span: &Range<usize>) -> Option<usize> {
+    /// The index of the measure of an aggregate, and what it is a number of; equal aggregates share one.
+    fn measure(&mut self, call: &Call, span: &Range<usize>) -> Option<(usize, Unit)> {
         let Some(attributes) = self.entities.attributes(&call.entity.name) else {
             let diagnostic = self.unknown_entity(&call.entity);
             return self.fail(diagnostic);
         };
-        let attribute = self.attribute(call, attributes, span);
+        let measured = match &call.less {
+            Some((entity, from)) => self.between(call, entity, from, attributes),
+            None => self.attribute(call, attributes, span),
+        };
         let filter = match &call.filter {
             None => Some(None),
             Some(filter) => match Predicate::check(filter, &call.entity.name, attributes) {
@@ -163,14 +178,15 @@ impl<'a> Checker<'a> {
                 }
             },
         };
+        let (attribute, unit) = measured?;
         let measure = Measure {
             entity: call.entity.name.clone(),
             aggregate: call.aggregate,
-            attribute: attribute?,
+            attribute,
             filter: filter?,
         };
         if let Some(known) = self.measures.iter().position(|known| *known == measure) {
-            return Some(known);
+            return Some((known, unit));
         }
         if self.measures.len() == MAX_MEASURES {
             let message = format!("the formula has more than {MAX_MEASURES} different aggregates");
@@ -179,56 +195,7 @@ impl<'a> Checker<'a> {
             );
         }
         self.measures.push(measure);
-        Some(self.measures.len() - 1)
-    }
-
-    /// The attribute of an aggregate. `Some(None)`: it counts facts and has none.
-    fn attribute(&mut self, call: &Call, attributes: &'a [Attribute], span: &Range<usize>) -> Option<Option<String>> {
-        let (entity, aggregate) = (&call.entity.name, call.aggregate);
-        let numeric: Vec<&str> = attributes
-            .iter()
-            .filter(|a| a.kind.is_numeric())
-            .map(|a| a.name.as_str())
-            .collect();
-        let Some(wanted) = &call.attribute else {
-            if aggregate == Aggregate::Count {
-                return Some(None);
-            }
-            let example = numeric
-                .first()
-                .map(|name| format!("as in {aggregate}({entity}.{name})"));
-            let message = format!("{aggregate} needs an attribute of {entity}");
-            return self.fail(Diagnostic::new(span.clone(), "missing-attribute", message).with_optional_hint(example));
-        };
-        let Some(found) = attributes.iter().find(|attribute| attribute.name == wanted.name) else {
-            let candidates = if aggregate == Aggregate::Count {
-                attributes.iter().map(|a| a.name.as_str()).collect()
-            } else {
-                numeric
-            };
-            let message = format!("{entity} has no attribute {}", quoted(&wanted.name));
-            let what = if aggregate == Aggregate::Count {
-                "its attributes are"
-            } else {
-                "its numbers are"
-            };
-            let hint = hint_for(&wanted.name, what, &candidates);
-            return self
-                .fail(Diagnostic::new(wanted.span.clone(), "unknown-attribute", message).with_optional_hint(hint));
-        };
-        if aggregate == Aggregate::Count || found.kind.is_numeric() {
-            return Some(Some(found.name.clone()));
-        }
-        let message = format!(
-            "{aggregate} needs a number, and {} is of type {}",
-            quoted(&found.name),
-            found.kind
-        );
-        let hint = match found.kind {
-            AttributeType::Boolean => format!("to count where it is true write COUNT({entity} WHERE {})", found.name),
-            _ => format!("to count where it has a value write COUNT({entity}.{})", found.name),
-        };
-        self.fail(Diagnostic::new(wanted.span.clone(), "not-a-number", message).with_hint(hint))
+        Some((self.measures.len() - 1, unit))
     }
 
     fn unknown_entity(&self, entity: &Ident) -> Diagnostic {

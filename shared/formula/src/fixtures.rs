@@ -28,6 +28,7 @@ pub(crate) fn attributes() -> Vec<Attribute> {
         kind,
         dimension,
         required: name == "delay",
+        difference: None,
     })
     .collect()
 }
@@ -49,9 +50,9 @@ impl Entities for Sample {
 /// Tokens in any order, good and bad.
 pub(crate) fn token_soup() -> impl Strategy<Value = String> {
     let tokens = [
-        "COUNT", "SUM", "COALESCE", "IF", "CASE", "WHEN", "THEN", "ELSE", "END", "ROUND", "(", ")", "(", ")", "Flight",
-        ".", "delay", "WHERE", "IN", "NOT", "AND", "OR", ",", "+", "-", "*", "/", "=", "<", "==", "1", "2.5", "'x'",
-        "'", "TRUE", ";", "é", "?", "1e5", "\"y\"",
+        "COUNT", "SUM", "COALESCE", "IF", "HOURS", "CASE", "WHEN", "THEN", "ELSE", "END", "ROUND", "(", ")", "(", ")",
+        "Flight", ".", "delay", "WHERE", "IN", "NOT", "AND", "OR", ",", "+", "-", "*", "/", "=", "<", "==", "1", "2.5",
+        "'x'", "'", "TRUE", ";", "é", "?", "1e5", "\"y\"",
     ];
     proptest::collection::vec(
         (
@@ -88,6 +89,7 @@ pub(crate) fn trees() -> impl Strategy<Value = Expr> {
                 aggregate,
                 entity,
                 attribute,
+                less: None,
                 filter: None
             })
         )),
@@ -118,16 +120,32 @@ pub(crate) fn trees() -> impl Strategy<Value = Expr> {
                 true => Node::Function(Function::Numeric(Numeric::Power), vec![operand.clone(), operand]),
                 false => Node::Function(Function::Numeric(Numeric::Abs), vec![operand]),
             }),
-            (aggregates(), ident(), proptest::option::of(ident()), inner).prop_map(
-                |(aggregate, entity, attribute, filter)| {
+            (
+                aggregates(),
+                ident(),
+                proptest::option::of((ident(), proptest::option::of((ident(), ident())))),
+                inner.clone()
+            )
+                .prop_map(|(aggregate, entity, measured, filter)| {
+                    let (attribute, less) = measured.map_or((None, None), |(attribute, less)| (Some(attribute), less));
                     Node::Call(Box::new(Call {
                         aggregate,
                         entity,
                         attribute,
+                        less,
                         filter: Some(filter),
                     }))
-                }
-            ),
+                }),
+            (
+                proptest::sample::select(vec![
+                    Function::Seconds,
+                    Function::Minutes,
+                    Function::Hours,
+                    Function::Days
+                ]),
+                inner
+            )
+                .prop_map(|(unit, operand)| Node::Function(unit, vec![operand])),
         ]
         .prop_map(node)
     })
@@ -190,6 +208,7 @@ pub(crate) fn without_spans(expr: Expr) -> Expr {
             aggregate: call.aggregate,
             entity: ident(call.entity),
             attribute: call.attribute.map(ident),
+            less: call.less.map(|(entity, attribute)| (ident(entity), ident(attribute))),
             filter: call.filter.map(without_spans),
         })),
         other => other,

@@ -17,6 +17,14 @@ pub enum Function {
     ///
     /// Also `CASE WHEN condition THEN value … ELSE value END`, whose conditions and values follow each other like the arguments of a longer `IF`.
     If,
+    /// `SECONDS(x)`: how many seconds a duration has.
+    Seconds,
+    /// `MINUTES(x)`: how many times 60 seconds.
+    Minutes,
+    /// `HOURS(x)`: how many times 3,600 seconds.
+    Hours,
+    /// `DAYS(x)`: how many times 24 hours, whatever a calendar's days have.
+    Days,
     /// A function of numbers.
     Numeric(Numeric),
 }
@@ -34,9 +42,13 @@ struct Row {
 
 impl Function {
     /// All of them, in the order of the manual.
-    pub const ALL: [Function; 9] = [
+    pub const ALL: [Function; 13] = [
         Function::Coalesce,
         Function::If,
+        Function::Seconds,
+        Function::Minutes,
+        Function::Hours,
+        Function::Days,
         Function::Numeric(Numeric::Abs),
         Function::Numeric(Numeric::Round),
         Function::Numeric(Numeric::Greatest),
@@ -81,6 +93,18 @@ impl Function {
         }
     }
 
+    /// The seconds of the unit in which it tells a duration, if it is one of those that do.
+    #[must_use]
+    pub fn unit_s(self) -> Option<u32> {
+        match self {
+            Function::Coalesce | Function::If | Function::Numeric(_) => None,
+            Function::Seconds => Some(1),
+            Function::Minutes => Some(60),
+            Function::Hours => Some(3_600),
+            Function::Days => Some(86_400),
+        }
+    }
+
     fn row(self) -> Row {
         let row = |name, least, most, usage| Row {
             name,
@@ -91,6 +115,10 @@ impl Function {
         match self {
             Function::Coalesce => row("COALESCE", 2, MAX_ARGUMENTS, "COALESCE(x, y)"),
             Function::If => row("IF", 2, 3, "IF(condition, then, else)"),
+            Function::Seconds => row("SECONDS", 1, 1, "SECONDS(duration)"),
+            Function::Minutes => row("MINUTES", 1, 1, "MINUTES(duration)"),
+            Function::Hours => row("HOURS", 1, 1, "HOURS(duration)"),
+            Function::Days => row("DAYS", 1, 1, "DAYS(duration)"),
             Function::Numeric(Numeric::Abs) => row("ABS", 1, 1, "ABS(x)"),
             Function::Numeric(Numeric::Round) => row("ROUND", 1, 2, "ROUND(x, places)"),
             Function::Numeric(Numeric::Greatest) => row("GREATEST", 2, MAX_ARGUMENTS, "GREATEST(x, y)"),

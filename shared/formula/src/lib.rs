@@ -45,14 +45,14 @@ mod suggest;
 mod tree;
 mod value;
 
-pub use advice::advise;
+pub use advice::{advise, advise_row};
 pub use check::{check, compile};
 pub use choice::{Choice, Condition};
 pub use diagnostic::{Diagnostic, utf16_span};
 pub use finish::Finish;
 pub use function::{Function, MAX_ARGUMENTS};
 pub use lexer::is_keyword;
-pub use measure::{Aggregate, Formula, Measure};
+pub use measure::{Aggregate, Formula, Measure, Measured};
 pub use number::{MAX_DIGITS, MAX_POWER, NoNumber, Number, ROUNDED_DIGITS};
 pub use numeric::{MAX_PLACES, Numeric};
 pub use parser::{Parsed, parse};

@@ -23,10 +23,44 @@ pub struct Measure {
     pub entity: String,
     /// The aggregate.
     pub aggregate: Aggregate,
-    /// The attribute: numeric, or any for `COUNT`, which counts where it has a value. `COUNT` alone does without.
-    pub attribute: Option<String>,
+    /// What of each fact is aggregated: a number, or for `COUNT`, which counts where it has a value, an attribute of any type. `COUNT` alone does without.
+    pub attribute: Option<Measured>,
     /// The condition that facts must meet.
     pub filter: Option<Predicate>,
+}
+
+/// What of each fact is aggregated.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Measured {
+    /// The value of an attribute.
+    Attribute(String),
+    /// The seconds from one time to another; a fact that lacks one of them has no value.
+    Between {
+        /// The time that is subtracted.
+        from: String,
+        /// The time that it is subtracted from.
+        to: String,
+    },
+}
+
+impl Measured {
+    /// The attribute that is aggregated, if it is one.
+    #[must_use]
+    pub fn attribute(&self) -> Option<&str> {
+        match self {
+            Measured::Attribute(name) => Some(name),
+            Measured::Between { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Measured::Attribute(name) => f.write_str(name),
+            Measured::Between { from, to } => write!(f, "{to} - {from}"),
+        }
+    }
 }
 
 /// How values of many facts become one. `First` and `Last` are by the facts' time.
@@ -106,11 +140,11 @@ impl Formula {
             .collect()
     }
 
-    /// The attributes of an entity that are aggregated.
+    /// What of an entity is aggregated.
     #[must_use]
-    pub fn attributes(&self, entity: &str) -> BTreeSet<&str> {
+    pub fn measured(&self, entity: &str) -> BTreeSet<&Measured> {
         self.of(entity)
-            .filter_map(|measure| measure.attribute.as_deref())
+            .filter_map(|measure| measure.attribute.as_ref())
             .collect()
     }
 
@@ -130,8 +164,10 @@ impl Formula {
 impl fmt::Display for Measure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}({}", self.aggregate, self.entity)?;
-        if let Some(attribute) = &self.attribute {
-            write!(f, ".{attribute}")?;
+        match &self.attribute {
+            Some(Measured::Attribute(name)) => write!(f, ".{name}")?,
+            Some(Measured::Between { from, to }) => write!(f, ".{to} - {}.{from}", self.entity)?,
+            None => {}
         }
         if let Some(filter) = &self.filter {
             write!(f, " WHERE {filter}")?;

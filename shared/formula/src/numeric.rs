@@ -32,6 +32,11 @@ impl Numeric {
         matches!(self, Numeric::Abs | Numeric::Round | Numeric::Greatest | Numeric::Least)
     }
 
+    /// Whether it gives one of its operands, or that without its sign, and so takes durations and gives one of them.
+    pub(crate) fn takes_durations(self) -> bool {
+        matches!(self, Numeric::Abs | Numeric::Greatest | Numeric::Least)
+    }
+
     /// The result; none where the function has none, or where it is beyond [`MAX_POWER`](crate::MAX_POWER).
     pub(crate) fn apply(self, operands: &[Number]) -> Option<Number> {
         match (self, operands) {

@@ -86,6 +86,9 @@ impl fmt::Display for Call {
         if let Some(attribute) = &self.attribute {
             write!(f, ".{}", attribute.name)?;
         }
+        if let Some((entity, attribute)) = &self.less {
+            write!(f, " - {}.{}", entity.name, attribute.name)?;
+        }
         if let Some(filter) = &self.filter {
             write!(f, " WHERE {filter}")?;
         }

@@ -1,8 +1,10 @@
 //! The check of what stands in one row: names become references to attributes, and operators get operands of their
 //! types.
 
+mod durations;
 mod functions;
 
+pub(crate) use durations::{UNIT_HINT, cannot};
 pub(crate) use functions::misplaced;
 
 use crate::diagnostic::{Diagnostic, quoted};
@@ -41,13 +43,16 @@ impl Scope for FilterScope<'_> {
         let what = format!("the dimensions of {} are", self.entity);
         match self.attributes.iter().find(|attribute| attribute.name == name) {
             Some(attribute) if attribute.dimension => Ok((attribute.name.clone(), attribute.kind)),
-            Some(_) => {
+            Some(attribute) => {
                 let message = format!(
                     "{} is not a dimension of {}, and filters use dimensions only",
                     quoted(name),
                     self.entity
                 );
                 let hint = match dimensions.as_slice() {
+                    _ if matches!(attribute.kind, AttributeType::Time | AttributeType::Duration) => {
+                        durations::dimension_hint(attribute)
+                    }
                     [] => format!("declare it as a dimension of {}", self.entity),
                     names => format!("declare it as one, or derive one from it; {what}: {}", names.join(", ")),
                 };
@@ -176,7 +181,7 @@ impl<S: Scope> Resolver<S> {
             Node::Unary(UnaryOperator::Negate, operand) => match literal(expr) {
                 Some(value) => value.kind().map(|kind| (Scalar::Constant(value), kind)),
                 None => self
-                    .number(operand)
+                    .amount(operand)
                     .map(|(operand, kind)| (Scalar::Negate(Box::new(operand)), kind)),
             },
             Node::Binary(BinaryOperator::And, left, right) => self.logic(Scalar::And, left, right),
@@ -184,7 +189,9 @@ impl<S: Scope> Resolver<S> {
             Node::Binary(BinaryOperator::Compare(operator), left, right) => {
                 self.comparison(*operator, &expr.span, left, right)
             }
-            Node::Binary(BinaryOperator::Arithmetic(operator), left, right) => self.arithmetic(*operator, left, right),
+            Node::Binary(BinaryOperator::Arithmetic(operator), left, right) => {
+                self.arithmetic(*operator, &expr.span, left, right)
+            }
             Node::In {
                 operand,
                 items,
@@ -201,20 +208,24 @@ impl<S: Scope> Resolver<S> {
         }
         let text = expr.to_string();
         let message = format!("expected a condition, and {} is {}", quoted(&text), a(kind));
-        let hint = if kind.is_numeric() {
-            format!("compare it with a value, as in {text} > 0")
-        } else {
-            format!("compare it with a value, as in {text} = 'x'")
+        let hint = match kind {
+            AttributeType::Time => format!("compare it with another time, as in {text} > due"),
+            kind if kind.is_numeric() => format!("compare it with a value, as in {text} > 0"),
+            _ => format!("compare it with a value, as in {text} = 'x'"),
         };
         self.fail(Diagnostic::new(expr.span.clone(), "not-a-condition", message).with_hint(hint))
     }
 
-    /// An expression that must be a number.
-    fn number(&mut self, expr: &Expr) -> Typed<S::Reference> {
+    /// An expression that must be a number, or a duration.
+    fn amount(&mut self, expr: &Expr) -> Typed<S::Reference> {
         let (scalar, kind) = self.value(expr)?;
         if kind.is_numeric() {
             return Some((scalar, kind));
         }
+        self.no_number(expr, kind)
+    }
+
+    fn no_number<T>(&mut self, expr: &Expr, kind: AttributeType) -> Option<T> {
         let message = format!("expected a number, and {} is {}", quoted(&expr.to_string()), a(kind));
         self.fail(Diagnostic::new(expr.span.clone(), "not-a-number", message))
     }
@@ -224,17 +235,28 @@ impl<S: Scope> Resolver<S> {
         Some((combine(Box::new(left?), Box::new(right?)), AttributeType::Boolean))
     }
 
-    fn arithmetic(&mut self, operator: Arithmetic, left: &Expr, right: &Expr) -> Typed<S::Reference> {
-        let (left, right) = (self.number(left), self.number(right));
-        let ((left, left_kind), (right, right_kind)) = (left?, right?);
-        let whole = left_kind == AttributeType::Integer
-            && right_kind == AttributeType::Integer
-            && operator != Arithmetic::Divide;
-        let kind = if whole {
-            AttributeType::Integer
-        } else {
-            AttributeType::Decimal
-        };
+    fn arithmetic(
+        &mut self,
+        operator: Arithmetic,
+        span: &Range<usize>,
+        left: &Expr,
+        right: &Expr,
+    ) -> Typed<S::Reference> {
+        let (left_value, right_value) = (self.value(left), self.value(right));
+        let can_be = |kind: AttributeType| kind.is_numeric() || kind == AttributeType::Time;
+        let wrong: Vec<(&Expr, AttributeType)> = [(left, &left_value), (right, &right_value)]
+            .into_iter()
+            .filter_map(|(side, value)| Some((side, value.as_ref()?.1)))
+            .filter(|(_, kind)| !can_be(*kind))
+            .collect();
+        if !wrong.is_empty() {
+            for (side, kind) in wrong {
+                self.no_number::<()>(side, kind);
+            }
+            return None;
+        }
+        let ((left, left_kind), (right, right_kind)) = (left_value?, right_value?);
+        let kind = self.kind_of(operator, span, (&left, left_kind), (&right, right_kind))?;
         Some((Scalar::Calculate(operator, Box::new(left), Box::new(right)), kind))
     }
 
@@ -247,11 +269,15 @@ impl<S: Scope> Resolver<S> {
     ) -> Typed<S::Reference> {
         let (left, right) = (self.value(left), self.value(right));
         let ((left, left_kind), (right, right_kind)) = (left?, right?);
-        if !comparable(left_kind, right_kind) {
+        let fits = comparable(left_kind, right_kind)
+            || durations::is_nothing_of(&left, right_kind)
+            || durations::is_nothing_of(&right, left_kind);
+        if !fits {
             let message = format!("cannot compare {} with {}", a(left_kind), a(right_kind));
             let hint = [(&left, right_kind), (&right, left_kind)]
                 .into_iter()
-                .find_map(|(side, other)| quotes_hint(side, other));
+                .find_map(|(side, other)| quotes_hint(side, other))
+                .or_else(|| durations::unit_hint(left_kind, right_kind));
             return self.fail(Diagnostic::new(span.clone(), "type-mismatch", message).with_optional_hint(hint));
         }
         if left_kind == AttributeType::Boolean && !matches!(operator, Comparison::Equal | Comparison::NotEqual) {
@@ -371,7 +397,7 @@ fn number_value(number: Decimal) -> Value {
 }
 
 fn comparable(left: AttributeType, right: AttributeType) -> bool {
-    left == right || (left.is_numeric() && right.is_numeric())
+    left == right || (left.is_plain_number() && right.is_plain_number())
 }
 
 /// What to do about the quotes of a literal that is compared with a value of another type.
@@ -394,5 +420,7 @@ fn a(kind: AttributeType) -> &'static str {
         AttributeType::Integer | AttributeType::Decimal => "a number",
         AttributeType::Boolean => "true or false",
         AttributeType::Text => "a text",
+        AttributeType::Time => "a time",
+        AttributeType::Duration => "a duration",
     }
 }

@@ -4,6 +4,7 @@ use crate::diagnostic::Diagnostic;
 use crate::parser::parse;
 use crate::resolve::{RowScope, resolve_value};
 use crate::scalar::{Operand, Scalar};
+use crate::tree::Arithmetic;
 use crate::value::{Attribute, AttributeType, Value};
 use rust_decimal::Decimal;
 use std::collections::BTreeSet;
@@ -60,8 +61,29 @@ impl RowFormula {
             (Operand::Text(text), _) if text.is_empty() => Value::Null,
             (operand, kind) => {
                 let value = Value::from(operand);
-                if value.kind() == Some(kind) { value } else { Value::Null }
+                // A duration is a decimal number of seconds.
+                let expected = match kind {
+                    AttributeType::Duration => AttributeType::Decimal,
+                    kind => kind,
+                };
+                if value.kind() == Some(expected) {
+                    value
+                } else {
+                    Value::Null
+                }
             }
+        }
+    }
+
+    /// The indexes of the two times whose difference it is, the one that is subtracted last, if it is nothing else.
+    #[must_use]
+    pub fn difference(&self) -> Option<[usize; 2]> {
+        match (&self.expression, self.kind) {
+            (Scalar::Calculate(Arithmetic::Subtract, to, from), AttributeType::Duration) => match (&**to, &**from) {
+                (Scalar::Attribute(to), Scalar::Attribute(from)) => Some([*to, *from]),
+                _ => None,
+            },
+            _ => None,
         }
     }
 

@@ -29,9 +29,9 @@ pub enum Scalar<A> {
     Negate(Box<Scalar<A>>),
     /// `NOT x` of a condition.
     Not(Box<Scalar<A>>),
-    /// Arithmetic of two numbers.
+    /// Arithmetic of two numbers, or the seconds from one time to another.
     Calculate(Arithmetic, Box<Scalar<A>>, Box<Scalar<A>>),
-    /// A comparison of two numbers, two texts or (for equality) two booleans.
+    /// A comparison of two numbers, two texts, two times or (for equality) two booleans.
     Compare(Comparison, Box<Scalar<A>>, Box<Scalar<A>>),
     /// Both conditions.
     And(Box<Scalar<A>>, Box<Scalar<A>>),
@@ -67,6 +67,7 @@ pub(crate) enum Operand<'a> {
     Integer(i64),
     Decimal(Decimal),
     Text(Cow<'a, str>),
+    Time(i64),
 }
 
 impl<'a> From<&'a Value> for Operand<'a> {
@@ -77,6 +78,7 @@ impl<'a> From<&'a Value> for Operand<'a> {
             Value::Integer(integer) => Operand::Integer(*integer),
             Value::Decimal(decimal) => Operand::Decimal(*decimal),
             Value::Text(text) => Operand::Text(Cow::Borrowed(text)),
+            Value::Time(time_us) => Operand::Time(*time_us),
         }
     }
 }
@@ -89,6 +91,7 @@ impl From<Value> for Operand<'_> {
             Value::Integer(integer) => Operand::Integer(integer),
             Value::Decimal(decimal) => Operand::Decimal(decimal),
             Value::Text(text) => Operand::Text(Cow::Owned(text)),
+            Value::Time(time_us) => Operand::Time(time_us),
         }
     }
 }
@@ -101,6 +104,7 @@ impl From<Operand<'_>> for Value {
             Operand::Integer(integer) => Value::Integer(integer),
             Operand::Decimal(decimal) => Value::Decimal(decimal),
             Operand::Text(text) => Value::Text(text.into_owned()),
+            Operand::Time(time_us) => Value::Time(time_us),
         }
     }
 }
@@ -246,6 +250,8 @@ fn apply<'a, A, R: Fn(&'a A) -> Operand<'a>>(function: Function, arguments: &'a 
             let operands: Vec<Operand<'_>> = operands.iter().map(|operand| operand.evaluate(read)).collect();
             calculated(function, &operands).unwrap_or(Operand::Null)
         }
+        (unit, [duration]) => in_unit(unit, &duration.evaluate(read)),
+        (_, _) => Operand::Null,
     }
 }
 
@@ -287,6 +293,19 @@ fn membership(operand: &Operand<'_>, items: &[Value], negated: bool) -> Operand<
     Operand::Boolean(negated)
 }
 
+/// A duration in a unit.
+fn in_unit(unit: Function, duration: &Operand<'_>) -> Operand<'static> {
+    let told = duration.decimal().zip(unit.unit_s());
+    let told = told.and_then(|(seconds, unit_s)| calculate(Arithmetic::Divide, seconds, Decimal::from(unit_s)));
+    told.map_or(Operand::Null, Operand::Decimal)
+}
+
+/// The seconds from one instant to another, with their microseconds.
+fn seconds_between(from_us: i64, to_us: i64) -> Operand<'static> {
+    let seconds = to_us.checked_sub(from_us).map(|us| Decimal::new(us, 6).normalize());
+    seconds.map_or(Operand::Null, Operand::Decimal)
+}
+
 fn negate(operand: &Operand<'_>) -> Operand<'static> {
     match operand {
         Operand::Integer(integer) => integer.checked_neg().map_or(Operand::Null, Operand::Integer),
@@ -296,6 +315,9 @@ fn negate(operand: &Operand<'_>) -> Operand<'static> {
 }
 
 fn arithmetic(operator: Arithmetic, left: &Operand<'_>, right: &Operand<'_>) -> Operand<'static> {
+    if let (Arithmetic::Subtract, Operand::Time(to), Operand::Time(from)) = (operator, left, right) {
+        return seconds_between(*from, *to);
+    }
     if let (Operand::Integer(left), Operand::Integer(right)) = (left, right) {
         let whole = match operator {
             Arithmetic::Add => Some(left.checked_add(*right)),
@@ -318,6 +340,7 @@ fn compare(left: &Operand<'_>, right: &Operand<'_>) -> Option<Ordering> {
     match (left, right) {
         (Operand::Integer(left), Operand::Integer(right)) => Some(left.cmp(right)),
         (Operand::Text(left), Operand::Text(right)) => Some(left.cmp(right)),
+        (Operand::Time(left), Operand::Time(right)) => Some(left.cmp(right)),
         (Operand::Boolean(left), Operand::Boolean(right)) => Some(left.cmp(right)),
         _ => Some(left.decimal()?.cmp(&right.decimal()?)),
     }

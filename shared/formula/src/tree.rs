@@ -58,7 +58,7 @@ pub struct Ident {
     pub name: String,
 }
 
-/// `AGGREGATE(Entity.attribute WHERE filter)`.
+/// `AGGREGATE(Entity.attribute WHERE filter)`, or `AGGREGATE(Entity.attribute - Entity.other WHERE filter)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
     /// The aggregate.
@@ -67,6 +67,8 @@ pub struct Call {
     pub entity: Ident,
     /// The attribute that is aggregated; only `COUNT` does without.
     pub attribute: Option<Ident>,
+    /// What is subtracted from the attribute, with the entity that is written before it.
+    pub less: Option<(Ident, Ident)>,
     /// The condition that facts must meet.
     pub filter: Option<Expr>,
 }

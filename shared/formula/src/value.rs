@@ -20,6 +20,8 @@ pub enum Value {
     Decimal(Decimal),
     /// A text.
     Text(String),
+    /// An instant, in microseconds since 1970.
+    Time(i64),
 }
 
 impl Value {
@@ -29,11 +31,11 @@ impl Value {
         match self {
             Value::Integer(integer) => Some(Decimal::from(*integer)),
             Value::Decimal(decimal) => Some(*decimal),
-            Value::Null | Value::Boolean(_) | Value::Text(_) => None,
+            Value::Null | Value::Boolean(_) | Value::Text(_) | Value::Time(_) => None,
         }
     }
 
-    /// The type of this value; `Null` belongs to every type and has none of its own.
+    /// The type of this value; `Null` belongs to every type and has none of its own. A duration is a decimal, of seconds.
     #[must_use]
     pub fn kind(&self) -> Option<AttributeType> {
         match self {
@@ -42,6 +44,7 @@ impl Value {
             Value::Integer(_) => Some(AttributeType::Integer),
             Value::Decimal(_) => Some(AttributeType::Decimal),
             Value::Text(_) => Some(AttributeType::Text),
+            Value::Time(_) => Some(AttributeType::Time),
         }
     }
 
@@ -52,7 +55,7 @@ impl Value {
     }
 }
 
-/// Prints a value as a literal of the language (`NULL` is not one: no formula can contain it).
+/// Prints a value as a literal of the language (`NULL` and times are none: no formula can contain them).
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -62,6 +65,7 @@ impl fmt::Display for Value {
             Value::Integer(integer) => write!(f, "{integer}"),
             Value::Decimal(decimal) => write!(f, "{decimal}"),
             Value::Text(text) => write!(f, "'{}'", text.replace('\'', "''")),
+            Value::Time(time_us) => write!(f, "{time_us} µs"),
         }
     }
 }
@@ -78,15 +82,21 @@ pub enum AttributeType {
     Boolean,
     /// A text.
     Text,
+    /// An instant.
+    Time,
+    /// What lies between two instants: an exact decimal number of seconds, negative where the first of them is the earlier one.
+    Duration,
 }
 
 impl AttributeType {
     /// Every type, in the order in which documentation lists them.
-    pub const ALL: [AttributeType; 4] = [
+    pub const ALL: [AttributeType; 6] = [
         AttributeType::Integer,
         AttributeType::Decimal,
         AttributeType::Boolean,
         AttributeType::Text,
+        AttributeType::Time,
+        AttributeType::Duration,
     ];
 
     /// The name in JSON and in messages.
@@ -97,12 +107,20 @@ impl AttributeType {
             AttributeType::Decimal => "decimal",
             AttributeType::Boolean => "boolean",
             AttributeType::Text => "text",
+            AttributeType::Time => "time",
+            AttributeType::Duration => "duration",
         }
     }
 
-    /// Whether values of this type can be added up.
+    /// Whether values of this type can be added up: numbers, and durations, which are numbers of seconds.
     #[must_use]
     pub fn is_numeric(self) -> bool {
+        self.is_plain_number() || self == AttributeType::Duration
+    }
+
+    /// Whether it is a number without a unit that the language knows.
+    #[must_use]
+    pub fn is_plain_number(self) -> bool {
         matches!(self, AttributeType::Integer | AttributeType::Decimal)
     }
 }
@@ -124,6 +142,8 @@ pub struct Attribute {
     pub dimension: bool,
     /// Whether every fact has a value of it.
     pub required: bool,
+    /// The two times whose difference it is, the one that is subtracted last, if its formula says nothing else.
+    pub difference: Option<[String; 2]>,
 }
 
 /// The entities that formulas may name.

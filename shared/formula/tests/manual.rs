@@ -8,7 +8,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use formula::{Attribute, AttributeType, Diagnostic, Entities, Number, Value, advise, compile, compile_row, parse};
+use formula::{
+    Attribute, AttributeType, Diagnostic, Entities, Number, Value, advise, advise_row, compile, compile_row, parse,
+};
 
 /// A table of the manual: the cells of its header, and those of each row.
 struct Table {
@@ -83,8 +85,20 @@ fn value(cell: &str) -> Value {
         "TRUE" => Value::Boolean(true),
         "FALSE" => Value::Boolean(false),
         text if text.starts_with('\'') => Value::Text(text.trim_matches('\'').to_owned()),
+        time if time.ends_with('Z') => Value::Time(time_us(time)),
         number => Value::Decimal(number.parse().unwrap()),
     }
+}
+
+/// An instant of 28 March 2026, in microseconds since 1970.
+fn time_us(text: &str) -> i64 {
+    let clock = text.strip_prefix("2026-03-28T").and_then(|rest| rest.strip_suffix('Z'));
+    let parts: Vec<&str> = clock.unwrap_or_else(|| panic!("{text}")).split(':').collect();
+    let [hour, minute] = [parts[0], parts[1]].map(|part| part.parse::<i64>().unwrap());
+    let (second, fraction) = parts[2].split_once('.').unwrap_or((parts[2], "0"));
+    let fraction_us = format!("{fraction:0<6}").parse::<i64>().unwrap();
+    let day_s = 1_774_656_000;
+    (day_s + hour * 3_600 + minute * 60 + second.parse::<i64>().unwrap()) * 1_000_000 + fraction_us
 }
 
 /// The number that a value is; other values as they are, so that both can be compared with what the manual says.
@@ -125,6 +139,7 @@ fn entity(rows: &[Vec<String>]) -> (Vec<Attribute>, Vec<Value>) {
             kind,
             dimension: row[2] == "yes",
             required: false,
+            difference: None,
         };
         (attribute, value)
     });
@@ -183,10 +198,34 @@ fn hints_are_those_that_the_manual_names() {
 }
 
 #[test]
+fn hints_about_derived_attributes_are_those_that_the_manual_names() {
+    let entities = Described::read();
+    let (attributes, _) = &entities.0["Flight"];
+    for row in rows(&["written as a derived attribute", "hints"]) {
+        let source = one(&row[0]);
+        assert!(compile_row(&source, attributes).is_ok(), "{row:?}");
+        let hints = advise_row(&source, attributes)
+            .into_iter()
+            .map(|hint| hint.code.to_owned());
+        assert_eq!(
+            hints.collect::<Vec<_>>(),
+            row.get(1).map_or_else(Vec::new, |cell| code(cell)),
+            "{row:?}"
+        );
+    }
+}
+
+#[test]
 fn derived_attributes_have_the_values_of_the_manual() {
     let entities = Described::read();
-    let (attributes, fact) = &entities.0["Flight"];
-    for row in rows(&["derived attribute", "type", "value"]) {
+    let of_flights = rows(&["derived attribute", "type", "value"])
+        .into_iter()
+        .map(|row| ("Flight", row));
+    let of_tickets = rows(&["derived attribute of a ticket", "type", "value"])
+        .into_iter()
+        .map(|row| ("Ticket", row));
+    for (entity, row) in of_flights.chain(of_tickets) {
+        let (attributes, fact) = &entities.0[entity];
         let formula = compile_row(&one(&row[0]), attributes).unwrap_or_else(|errors| panic!("{row:?}: {errors:?}"));
         assert_eq!(formula.kind().name(), row[1], "{row:?}");
         assert_eq!(plain(formula.evaluate(fact)), plain(value(&row[2])), "{row:?}");

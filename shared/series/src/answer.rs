@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::Level;
-use formula::{Aggregate, Arithmetic, Measure, Number, Value};
+use formula::{Aggregate, Arithmetic, Measure, Measured, Number, Value};
 use jiff::Timestamp;
 
 use crate::calendar::Calendar;
@@ -104,6 +104,7 @@ impl MeasureState {
         self.facts += state.facts;
         match reads {
             Reads::Facts => {}
+            Reads::EachFact => self.attribute.count += state.facts,
             Reads::State(position) => {
                 if let Some(attribute) = state.attributes.get(*position) {
                     self.attribute.merge(attribute);
@@ -147,6 +148,8 @@ fn finish(request: &Request<'_>, cell: &Cell) -> Point {
 enum Reads<'a> {
     /// How many facts it is of.
     Facts,
+    /// The same as the number of values, of what every fact has: its own time.
+    EachFact,
     /// The state at a position.
     State(usize),
     /// How many facts have a value of a dimension: all of a group, or none.
@@ -155,11 +158,14 @@ enum Reads<'a> {
 
 impl<'a> Reads<'a> {
     fn of(question: &Question, measure: &'a Measure) -> Self {
-        let Some(name) = &measure.attribute else {
+        let Some(measured) = &measure.attribute else {
             return Reads::Facts;
         };
-        let position = question.attributes.iter().position(|attribute| attribute == name);
-        position.map_or(Reads::Dimension(name), Reads::State)
+        match (question.attributes.iter().position(|state| state == measured), measured) {
+            (Some(position), _) => Reads::State(position),
+            (None, Measured::Attribute(name)) if !question.entity.is_own_time(name) => Reads::Dimension(name),
+            (None, _) => Reads::EachFact,
+        }
     }
 }
 
@@ -180,7 +186,7 @@ fn passes(request: &Request<'_>, lookup: &dyn Fn(&str) -> Value) -> bool {
         .all(|(name, values): (&String, &BTreeSet<String>)| values.contains(&text(&lookup(name))))
 }
 
-/// A dimension's value as filters and answers write it; a missing one is the empty text.
+/// A dimension's value as filters and answers write it; a missing one is the empty text. A time, which is none, is in UTC: `2026-03-28T10:00:00.5Z`.
 #[must_use]
 pub fn text(value: &Value) -> String {
     match value {
@@ -189,6 +195,9 @@ pub fn text(value: &Value) -> String {
         Value::Integer(integer) => integer.to_string(),
         Value::Decimal(decimal) => decimal.normalize().to_string(),
         Value::Text(text) => text.clone(),
+        Value::Time(time_us) => Timestamp::from_microsecond(*time_us)
+            .unwrap_or(Timestamp::MAX)
+            .to_string(),
     }
 }
 

@@ -17,6 +17,9 @@ pub const MAX_TEXT_BYTES: usize = 512;
 pub const EARLIEST_S: i64 = 631_152_000;
 /// How far ahead of the clock an event may be: a day, because clocks are wrong and some senders write the time of another zone.
 pub const MAX_AHEAD_S: i64 = 24 * 3600;
+/// How far ahead of the clock another time of an event may be: a hundred years of 365.25 days, as long as contracts run. What is due or planned lies
+/// ahead; what lies further is a unit or a calendar that was mistaken, or stands for "never", which is no value.
+pub const MAX_FURTHER_AHEAD_S: i64 = 100 * 31_557_600;
 
 /// The most bytes of a sender's text that a reason repeats.
 const MAX_SHOWN_BYTES: usize = 60;
@@ -51,8 +54,38 @@ pub enum Field<'a> {
     Other(&'static str),
 }
 
-/// The instant of an event, within limits; `zone` is that of times without an offset.
-pub(crate) fn time_us(field: Field<'_>, now: Timestamp, zone: &TimeZone) -> Result<i64, String> {
+/// Where times are read: the clock, by which absurd ones are told, and the zone of those without an offset.
+#[derive(Clone, Copy)]
+pub(crate) struct Here<'z> {
+    pub(crate) now: Timestamp,
+    pub(crate) zone: &'z TimeZone,
+}
+
+/// The instant of an event, within limits.
+pub(crate) fn time_us(field: Field<'_>, here: Here<'_>) -> Result<i64, String> {
+    if field == Field::Missing {
+        return Err(
+            "is required and missing: the time of the event, as RFC 3339 text or epoch milliseconds".to_owned(),
+        );
+    }
+    let time_us = instant(field, here.zone)?;
+    if time_us > here.now.as_microsecond() + MAX_AHEAD_S * 1_000_000 {
+        return Err("is more than a day in the future".to_owned());
+    }
+    Ok(time_us)
+}
+
+/// Another time of an event, which is read alike and may lie ahead.
+fn further_time(field: Field<'_>, here: Here<'_>) -> Result<Value, String> {
+    let time_us = instant(field, here.zone)?;
+    if time_us > here.now.as_microsecond() + MAX_FURTHER_AHEAD_S * 1_000_000 {
+        return Err("is more than a hundred years in the future: leave out what has no end".to_owned());
+    }
+    Ok(Value::Time(time_us))
+}
+
+/// An instant that is not too early; `zone` is that of times without an offset.
+fn instant(field: Field<'_>, zone: &TimeZone) -> Result<i64, String> {
     let time_us = match field {
         Field::Time(time_us) => time_us,
         Field::LocalTime(local_us) => local_time_us(local_us, zone)?,
@@ -62,11 +95,6 @@ pub(crate) fn time_us(field: Field<'_>, now: Timestamp, zone: &TimeZone) -> Resu
         // A program that has gaps in a column of integers writes all of them as floats.
         Field::Float(float) => whole(digits::float(float)?, &float).and_then(epoch_us)?,
         Field::Decimal(decimal) => whole(decimal, &decimal).and_then(epoch_us)?,
-        Field::Missing => {
-            return Err(
-                "is required and missing: the time of the event, as RFC 3339 text or epoch milliseconds".to_owned(),
-            );
-        }
         other => {
             return Err(format!(
                 "must be RFC 3339 text or epoch milliseconds, not {}",
@@ -76,9 +104,6 @@ pub(crate) fn time_us(field: Field<'_>, now: Timestamp, zone: &TimeZone) -> Resu
     };
     if time_us < EARLIEST_S * 1_000_000 {
         return Err("is before 1990: is it in seconds? send RFC 3339 text or epoch milliseconds".to_owned());
-    }
-    if time_us > now.as_microsecond() + MAX_AHEAD_S * 1_000_000 {
-        return Err("is more than a day in the future".to_owned());
     }
     Ok(time_us)
 }
@@ -127,8 +152,13 @@ fn parse_time(text: &str, typed: bool, zone: &TimeZone) -> Result<i64, String> {
 }
 
 /// A field as a value of the attribute's type.
-pub(crate) fn value(kind: AttributeType, field: Field<'_>) -> Result<Value, String> {
-    match (kind, field) {
+pub(crate) fn value(kind: AttributeType, field: Field<'_>, here: Here<'_>) -> Result<Value, String> {
+    // A duration is written as the number of its seconds.
+    let written = match kind {
+        AttributeType::Duration => AttributeType::Decimal,
+        kind => kind,
+    };
+    match (written, field) {
         (_, Field::Missing) => Ok(Value::Null),
         (_, Field::Text { text, typed: false }) if text.is_empty() => Ok(Value::Null),
         // The empty text is no value, whatever the format: else a filter, a split and a formula would count differently.
@@ -152,7 +182,10 @@ pub(crate) fn value(kind: AttributeType, field: Field<'_>) -> Result<Value, Stri
         (AttributeType::Decimal, Field::Text { text, typed: false }) if text.contains(',') => Err(comma(&text)),
         (AttributeType::Decimal, Field::Text { text, .. }) => digits::decimal(&text).map(Value::Decimal),
         (AttributeType::Text, Field::Text { text, .. }) => bounded_text(text.into_owned()),
-        (kind, other) => Err(format!("must be {}, not {}", kind_name(kind), describe(&other))),
+        // As with texts: a program that has no value may write an empty one.
+        (AttributeType::Time, Field::Text { text, .. }) if text.trim().is_empty() => Ok(Value::Null),
+        (AttributeType::Time, field) => further_time(field, here),
+        (_, other) => Err(format!("must be {}, not {}", kind_name(kind), describe(&other))),
     }
 }
 
@@ -214,6 +247,8 @@ fn kind_name(kind: AttributeType) -> &'static str {
         AttributeType::Decimal => "a number",
         AttributeType::Boolean => "a boolean",
         AttributeType::Text => "a text",
+        AttributeType::Time => "a time",
+        AttributeType::Duration => "a number of seconds",
     }
 }
 

@@ -55,7 +55,9 @@ pub fn check_value(name: &str, kind: AttributeType, value: &str) -> Result<(), I
     let (what, canonical) = match kind {
         AttributeType::Boolean => ("a boolean", truth(value)),
         AttributeType::Integer => ("an integer", whole(value).map(|number| number.to_string())),
-        AttributeType::Decimal => ("a number", number(value).map(|number| number.to_string())),
+        AttributeType::Decimal | AttributeType::Duration => {
+            ("a number", number(value).map(|number| number.to_string()))
+        }
         AttributeType::Text if value.len() > MAX_TEXT_BYTES => {
             return Err(ImpossibleValue {
                 dimension: name.to_owned(),
@@ -66,7 +68,8 @@ pub fn check_value(name: &str, kind: AttributeType, value: &str) -> Result<(), I
                 hint: "write the value as events have it".to_owned(),
             });
         }
-        AttributeType::Text => return Ok(()),
+        // A time is never a dimension.
+        AttributeType::Text | AttributeType::Time => return Ok(()),
     };
     if canonical.as_deref() == Some(value) {
         return Ok(());

@@ -25,6 +25,7 @@ pub use answer::{Point, SeriesKey, answer};
 pub use calendar::{Calendar, Range, floor};
 pub use fact::Fact;
 pub use field::Field;
+pub use formula::Measured;
 pub use mapping::{Mapper, Rejection};
 pub use partials::Partials;
 pub use plan::{Question, Request, Source, plan};

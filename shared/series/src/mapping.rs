@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 
 use crate::calendar::Calendar;
 use crate::fact::Fact;
-use crate::field::{self, Field};
+use crate::field::{self, Field, Here};
 
 /// Why an event is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,20 +109,21 @@ impl Mapper {
             field: name.to_owned(),
             reason,
         };
-        let time_us = field::time_us(field(0), now, &self.zone)
-            .map_err(|reason| refused(&self.entity.definition().time, reason))?;
+        let here = Here { now, zone: &self.zone };
+        let time_us =
+            field::time_us(field(0), here).map_err(|reason| refused(&self.entity.definition().time, reason))?;
         let attributes = self.entity.stored_attributes();
         let mut values = vec![Value::Null; attributes.len()];
         for (place, index) in self.given.iter().enumerate() {
             let attribute = &attributes[*index];
-            let value =
-                field::value(attribute.kind, field(place + 1)).map_err(|reason| refused(&attribute.name, reason))?;
+            let value = field::value(attribute.kind, field(place + 1), here)
+                .map_err(|reason| refused(&attribute.name, reason))?;
             if attribute.required && value == Value::Null {
                 return Err(refused(&attribute.name, "is required and missing".to_owned()));
             }
             values[*index] = value;
         }
-        self.entity.derive(&mut values);
+        self.entity.derive(time_us, &mut values);
         for (index, _) in self.entity.derived() {
             values[*index] = field::bounded(std::mem::take(&mut values[*index]));
         }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use catalog::{Entity, Kpi, Level};
+use formula::Measured;
 
 use crate::calendar::{Bins, Calendar, Range, Tiling};
 
@@ -63,8 +64,9 @@ pub struct Question {
     pub range: Range,
     /// Dimensions by which the answer's rows are grouped, sorted.
     pub dimensions: Vec<String>,
-    /// Attributes whose states are needed, sorted: numbers, and where the facts are read also texts and booleans, of which only the count is a state.
-    pub attributes: Vec<String>,
+    /// What states are needed of, sorted: numbers, and where the facts are read also the time between two times, and texts, booleans and times, of which
+    /// only the count is a state.
+    pub attributes: Vec<Measured>,
     /// Values to which the database can restrict the read; the answer filters again.
     pub filter: Filter,
 }
@@ -88,7 +90,7 @@ pub fn plan<'a>(
             let mut dimensions: BTreeSet<&str> = formula.dimensions(code);
             dimensions.extend(request.filter.keys().map(String::as_str));
             dimensions.extend(request.by.iter().map(String::as_str));
-            let counted = Counted::of(entity, formula.attributes(code));
+            let counted = Counted::of(entity, formula.measured(code));
             dimensions.extend(counted.dimensions);
             if let Some(unknown) = dimensions.iter().find(|name| !is_dimension(entity, name)) {
                 return Err(format!(
@@ -107,17 +109,18 @@ pub fn plan<'a>(
                 bins,
                 range: request.range,
                 dimensions: dimensions.into_iter().map(str::to_owned).collect(),
-                attributes: counted.states.into_iter().map(str::to_owned).collect(),
+                attributes: counted.states.into_iter().cloned().collect(),
                 filter: restricted(request.filter, &formula.restrictions(code)),
             })
         })
         .collect()
 }
 
-/// Where the states of aggregated attributes come from. Rollups keep states of numbers alone; a formula may also count the values of any other attribute.
+/// Where the states of aggregated attributes come from. Rollups keep states of numbers alone; a formula may also count the values of any other attribute,
+/// and aggregate the time between two times.
 struct Counted<'a> {
-    /// Attributes with states of their own in what is read.
-    states: Vec<&'a str>,
+    /// What has states of its own in what is read.
+    states: Vec<&'a Measured>,
     /// Texts and booleans that are dimensions: each group is of one value, so its facts are the count.
     dimensions: Vec<&'a str>,
     /// Whether there are others among the states, which only the facts know.
@@ -125,15 +128,24 @@ struct Counted<'a> {
 }
 
 impl<'a> Counted<'a> {
-    fn of(entity: &Entity, names: BTreeSet<&'a str>) -> Self {
+    fn of(entity: &Entity, measured: BTreeSet<&'a Measured>) -> Self {
         let find = |name: &str| {
             let attributes = entity.stored_attributes().iter();
             attributes.clone().find(|attribute| attribute.name == name)
         };
         let is_number = |name: &str| find(name).is_none_or(|attribute| attribute.kind.is_numeric());
-        let by_group = |name: &str| !is_number(name) && is_dimension(entity, name);
-        let (dimensions, states): (Vec<&str>, Vec<&str>) = names.into_iter().partition(|name| by_group(name));
-        let others = !states.iter().all(|name| is_number(name));
+        let (mut dimensions, mut states, mut others) = (Vec::new(), Vec::new(), false);
+        for what in measured {
+            match what.attribute() {
+                // Every fact has it.
+                Some(name) if entity.is_own_time(name) => {}
+                Some(name) if !is_number(name) && is_dimension(entity, name) => dimensions.push(name),
+                name => {
+                    others |= !name.is_some_and(is_number);
+                    states.push(what);
+                }
+            }
+        }
         Self {
             states,
             dimensions,

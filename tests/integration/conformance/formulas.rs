@@ -40,7 +40,7 @@ fn drawn(random: &mut fastrand::Rng, length: usize) -> Vec<u8> {
 }
 
 fn facts(random: &mut fastrand::Rng) -> Vec<Made> {
-    let made = std::iter::repeat_with(|| generated::fact(&mut Choices::new(&drawn(random, 30))));
+    let made = std::iter::repeat_with(|| generated::fact(&mut Choices::new(&drawn(random, 40))));
     made.take(FACTS).collect()
 }
 

@@ -15,7 +15,7 @@ use tests::databases::{TestDatabase, servers};
 use uuid::Uuid;
 
 /// KPIs, and the same in SQL over the facts, whose sums and comparisons are exact.
-const KPIS: [(&str, &str, &str); 7] = [
+const KPIS: [(&str, &str, &str); 10] = [
     ("TOTAL", "SUM(Reading.size)", "sum(n1)"),
     ("LEAST", "MIN(Reading.size)", "min(n1)"),
     ("MOST", "MAX(Reading.size)", "max(n1)"),
@@ -34,6 +34,22 @@ const KPIS: [(&str, &str, &str); 7] = [
         "SPREAD",
         "(MAX(Reading.size) - MIN(Reading.size)) * COUNT(Reading)",
         "(max(n1) - min(n1)) * count(*)",
+    ),
+    // Rolled up as an attribute, and computed from the facts.
+    (
+        "DURATION",
+        "SUM(Reading.until - Reading.at)",
+        "sum(extract(epoch FROM t4::timestamptz) - extract(epoch FROM time))",
+    ),
+    (
+        "BACKWARDS",
+        "SECONDS(MIN(Reading.at - Reading.until))",
+        "min(extract(epoch FROM time) - extract(epoch FROM t4::timestamptz))",
+    ),
+    (
+        "LAST_DURATION",
+        "LAST(Reading.took)",
+        "(max(ARRAY[extract(epoch from time)::numeric, extract(epoch FROM t4::timestamptz) - extract(epoch FROM time)]))[2]",
     ),
 ];
 
@@ -61,7 +77,8 @@ impl Bench {
             "attributes": [
                 { "name": "size", "type": "decimal" }, { "name": "count", "type": "integer" },
                 { "name": "probe", "type": "text", "required": true }, { "name": "room", "type": "text", "dimension": true },
-                { "name": "shelf", "type": "text", "dimension": true }
+                { "name": "shelf", "type": "text", "dimension": true },
+                { "name": "until", "type": "time" }, { "name": "took", "type": "duration", "formula": "until - at" }
             ],
             "groupings": [{ "dimensions": ["room"] }]
         }))
@@ -173,9 +190,10 @@ fn event(seed: u64) -> serde_json::Value {
     };
     let at: Timestamp = FROM.parse().unwrap();
     let at = at + i64::try_from(random(180)).unwrap().minutes();
+    let until = at + (i64::try_from(random(9_000_000_000)).unwrap() - 1_000_000_000).microseconds();
     json!({
         "at": at.to_string(), "size": size, "count": i64::MAX - i64::try_from(random(1_000)).unwrap(),
-        "probe": format!("p{}", seed % 150), "room": format!("r{}", random(3)), "shelf": format!("s{}", random(3)),
+        "until": until.to_string(), "probe": format!("p{}", seed % 150), "room": format!("r{}", random(3)), "shelf": format!("s{}", random(3)),
     })
 }
 

@@ -12,6 +12,7 @@ use platform::extract::{Authorized, Json as Body, Path};
 use platform::versions::{changed_meanwhile, etag, expected_version};
 use records::definitions;
 
+use crate::hints::shown;
 use crate::refusals::{invalid, version};
 use crate::{Context, same_code};
 
@@ -34,14 +35,12 @@ pub(crate) async fn create(
         .context("create entity")?;
     let version = version(written, WHAT, &code)?;
     let location = [(header::LOCATION, format!("/v1/entities/{code}"))];
-    let definition = entity.definition().clone();
-    Ok((
-        StatusCode::CREATED,
-        etag(version),
-        location,
-        Json(Entity { definition, version }),
-    )
-        .into_response())
+    let body = Entity {
+        definition: entity.definition().clone(),
+        version,
+        hints: shown(entity.hints()),
+    };
+    Ok((StatusCode::CREATED, etag(version), location, Json(body)).into_response())
 }
 
 pub(crate) async fn list(
@@ -55,6 +54,7 @@ pub(crate) async fn list(
         .map(|placed| Entity {
             definition: placed.entity.definition().clone(),
             version: placed.version,
+            hints: Vec::new(),
         })
         .collect();
     Ok(Json(Entities { entities }))
@@ -73,6 +73,7 @@ pub(crate) async fn read(
     let body = Entity {
         definition: placed.entity.definition().clone(),
         version: placed.version,
+        hints: Vec::new(),
     };
     Ok((etag(placed.version), Json(body)).into_response())
 }
@@ -109,12 +110,10 @@ pub(crate) async fn replace(
         tries += 1;
     };
     let version = version(written, WHAT, &code)?;
-    Ok((
-        etag(version),
-        Json(Entity {
-            definition: entity.definition().clone(),
-            version,
-        }),
-    )
-        .into_response())
+    let body = Entity {
+        definition: entity.definition().clone(),
+        version,
+        hints: shown(entity.hints()),
+    };
+    Ok((etag(version), Json(body)).into_response())
 }

@@ -94,5 +94,10 @@ pub(crate) async fn give_up(
     let now = context.definitions(caller.client).await?;
     let placed = now.placed.get(&code).ok_or_else(|| Problem::not_found(WHAT, &code))?;
     let definition = placed.entity.definition().clone();
-    Ok((etag(version), Json(Entity { definition, version })).into_response())
+    let body = Entity {
+        definition,
+        version,
+        hints: Vec::new(),
+    };
+    Ok((etag(version), Json(body)).into_response())
 }

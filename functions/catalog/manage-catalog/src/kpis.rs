@@ -1,17 +1,18 @@
 //! The routes of KPIs: create, replace, read, list, delete.
 
 use anyhow::Context as _;
-use api::catalog::{Hint, Kpi, Kpis, Written};
+use api::catalog::{Kpi, Kpis, Written};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use catalog::{Catalog, KpiDefinition};
+use catalog::KpiDefinition;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
 use platform::versions::{changed_meanwhile, etag, expected_version};
 use records::definitions;
 
+use crate::hints::shown;
 use crate::refusals::{invalid, version};
 use crate::{Context, same_code};
 
@@ -35,21 +36,9 @@ pub(crate) async fn create(
         hints: known
             .catalog
             .kpi(&code)
-            .map_or_else(Vec::new, |kpi| hints(kpi, &known.catalog)),
+            .map_or_else(Vec::new, |kpi| shown(kpi.hints(&known.catalog))),
     };
     Ok((StatusCode::CREATED, etag(version), location, Json(body)).into_response())
-}
-
-fn hints(kpi: &catalog::Kpi, catalog: &Catalog) -> Vec<Hint> {
-    let hints = kpi.hints(catalog).into_iter();
-    hints
-        .map(|hint| Hint {
-            pointer: hint.pointer,
-            detail: hint.message,
-            hint: hint.hint,
-            span: hint.span.map(|span| [span.start, span.end]),
-        })
-        .collect()
 }
 
 pub(crate) async fn list(
@@ -114,7 +103,7 @@ pub(crate) async fn replace(
         .await
         .context("replace KPI")?;
     let version = version(written, WHAT, &code)?;
-    let hints = hints(&kpi, &known.catalog);
+    let hints = shown(kpi.hints(&known.catalog));
     Ok((
         etag(version),
         Json(Kpi {

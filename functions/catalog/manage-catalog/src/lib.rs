@@ -2,6 +2,7 @@
 
 mod entities;
 mod groupings;
+mod hints;
 mod kpis;
 mod refusals;
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use catalog::{Entity, EntityDefinition};
 use jiff::Timestamp;
 use serde_json::json;
+use series::Measured;
 
 use super::*;
 
@@ -21,7 +22,8 @@ fn entity(description: &str, groupings: &[&[&str]]) -> Arc<Entity> {
             { "name": "delay", "type": "integer" },
             { "name": "distance", "type": "integer" },
             { "name": "gate", "type": "text", "dimension": true },
-            { "name": "origin", "type": "text", "dimension": true }],
+            { "name": "origin", "type": "text", "dimension": true },
+            { "name": "landed", "type": "text" }],
         "groupings": groupings
     }))
     .unwrap();
@@ -52,7 +54,7 @@ fn question(entity: &Arc<Entity>, minutes: std::ops::Range<i64>, filter: &[(&str
             to: minute(minutes.end),
         },
         dimensions: vec!["gate".to_owned(), "origin".to_owned()],
-        attributes: vec!["delay".to_owned()],
+        attributes: vec![Measured::Attribute("delay".to_owned())],
         filter: filter
             .iter()
             .map(|(name, list)| ((*name).to_owned(), values(list)))
@@ -77,7 +79,7 @@ fn what_clients_say_of_an_entity_does_not_keep_questions_apart_that_lie_alike() 
     let mut merged = Merged::default();
     let first = merged.add(CLIENT, &our_place, question(&ours, 0..5, &[("origin", &["ORD"])]));
     let mut other = question(&theirs, 3..9, &[("origin", &["LAX"])]);
-    other.attributes = vec!["distance".to_owned()];
+    other.attributes = vec![Measured::Attribute("distance".to_owned())];
     assert_ne!(
         other.source,
         merged.reads()[first].question.source,
@@ -87,11 +89,49 @@ fn what_clients_say_of_an_entity_does_not_keep_questions_apart_that_lie_alike() 
     let read = &merged.reads()[first];
     assert_eq!(read.members, [(CLIENT, 1), (OTHER, 2)]);
     assert_eq!(read.question.range, question(&ours, 0..9, &[]).range);
-    assert_eq!(read.question.attributes, ["delay", "distance"]);
+    let names: Vec<_> = read
+        .question
+        .attributes
+        .iter()
+        .filter_map(Measured::attribute)
+        .collect();
+    assert_eq!(names, ["delay", "distance"]);
     assert_eq!(read.question.filter["origin"], ["LAX", "ORD"].map(str::to_owned).into());
     assert!(merged.is_shared(first));
     let otherwise = place("volume_1", 2, &theirs);
     assert_ne!(merged.add(OTHER, &otherwise, other), first, "they lie otherwise");
+}
+
+/// What is a time to one may be any text of another, and lies alike; and every fact has its own time, by whatever name.
+#[test]
+fn clients_to_whom_other_attributes_are_times_are_asked_apart() {
+    let ours = entity("", BY_BOTH);
+    let at = place("volume_1", 1, &ours);
+    let mut merged = Merged::default();
+    let first = merged.add(CLIENT, &at, question(&ours, 0..5, &[]));
+    for change in [
+        json!({ "time": "taken_off" }),
+        json!({ "type": "time", "dimension": false }),
+    ] {
+        let mut definition = serde_json::to_value(ours.definition()).unwrap();
+        let changed = match change.get("time") {
+            Some(_) => &mut definition,
+            None => &mut definition["attributes"][4],
+        };
+        changed
+            .as_object_mut()
+            .unwrap()
+            .extend(change.as_object().unwrap().clone());
+        let definition: EntityDefinition = serde_json::from_value(definition).unwrap();
+        let theirs = Arc::new(definition.validate().unwrap());
+        assert_eq!(Layout::of(&theirs), Layout::of(&ours));
+        let asked = question(&theirs, 0..5, &[]);
+        assert_ne!(
+            merged.add(OTHER, &facts::Place { id: 2, ..at.clone() }, asked),
+            first,
+            "{change}"
+        );
+    }
 }
 
 #[test]

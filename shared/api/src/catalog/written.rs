@@ -7,9 +7,11 @@ use std::marker::PhantomData;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 use serde::{Deserialize, de};
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
-use utoipa::openapi::{RefOr, Schema};
+use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
+
+use super::Hint;
 
 /// What reading adds to a definition.
 const VERSION: &str = "version";
@@ -99,7 +101,7 @@ impl<T: ToSchema> PartialSchema for Written<T> {
     }
 }
 
-/// The schema of a definition with its version. Of one that is read, it is always there.
+/// The schema of a definition with its version. Of one that is read, it is always there, and there may be hints.
 pub(super) fn with_version<T: PartialSchema>(description: &str, is_read: bool) -> RefOr<Schema> {
     let RefOr::T(Schema::Object(mut object)) = T::schema() else {
         return T::schema();
@@ -112,6 +114,12 @@ pub(super) fn with_version<T: PartialSchema>(description: &str, is_read: bool) -
     object.properties.insert(VERSION.to_owned(), version.into());
     if is_read {
         object.required.push(VERSION.to_owned());
+        let hints = ArrayBuilder::new()
+            .items(Ref::from_schema_name(Hint::name()))
+            .description(Some(
+                "Where it was defined or replaced: what it does that its author may not expect.",
+            ));
+        object.properties.insert("hints".to_owned(), hints.into());
     }
     RefOr::T(Schema::Object(object))
 }

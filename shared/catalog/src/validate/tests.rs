@@ -260,7 +260,8 @@ fn derived_attributes_are_computed_after_their_inputs() {
     let mut row = vec![Value::Null; 8];
     row[1] = Value::Integer(3);
     row[2] = Value::Integer(10);
-    entity.derive(&mut row);
+    entity.derive(0, &mut row);
+    assert_eq!(row.len(), 8);
     assert_eq!(row[5], Value::Boolean(true));
     assert_eq!(
         row[7],
@@ -307,7 +308,7 @@ fn the_schema_lists_the_types() {
     let schema = serde_json::to_value(AttributeDefinition::schema()).unwrap();
     assert_eq!(
         schema.pointer("/properties/type/enum").unwrap(),
-        &serde_json::json!(["integer", "decimal", "boolean", "text"])
+        &serde_json::json!(["integer", "decimal", "boolean", "text", "time", "duration"])
     );
     assert_eq!(
         schema.pointer("/required").unwrap(),
@@ -338,9 +339,9 @@ proptest! {
             derived(&format!("step{n}"), AttributeType::Integer, &format!("{input} + 1"))
         }));
         let entity = definition.validate().unwrap();
-        let mut row = vec![Value::Null; entity.attributes().len()];
+        let mut row = vec![Value::Null; entity.stored_attributes().len()];
         row[0] = Value::Integer(5);
-        entity.derive(&mut row);
+        entity.derive(0, &mut row);
         for n in 0..10_usize {
             let index = entity.index_of(&format!("step{n}")).unwrap();
             prop_assert_eq!(&row[index], &Value::Integer(6 + i64::try_from(n).unwrap()));

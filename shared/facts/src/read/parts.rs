@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::{GroupingDefinition, Level};
 use database::Error;
+use formula::Measured;
 
 use super::Read;
-use crate::layout::Slot;
-use crate::states::{STATES, state_column, state_of_facts};
+use crate::layout::{Slot, StateSlot};
+use crate::states::{STATES, seconds_between, state_column, state_of_facts, state_of_numbers};
 use crate::volume::{level_name, levels};
 
 /// What every part of a branch is limited to, as SQL.
@@ -35,10 +36,49 @@ pub(super) struct Columns {
     dimensions: Vec<String>,
     /// The column of each dimension that is filtered on.
     pub(super) filters: BTreeMap<String, String>,
-    /// Each attribute's slot, in the question's order.
-    numbers: Vec<Slot>,
+    /// Where what is measured comes from, in the question's order.
+    numbers: Vec<Origin>,
     /// Whether it is a rollup, whose rows come in pages. How many there are by now is not known here: a batch may have brought one that this layout lacks.
     paged: bool,
+}
+
+/// Where a measured number comes from.
+enum Origin {
+    /// From a slot.
+    Slot(Slot),
+    /// From the facts alone, by an expression.
+    Computed(String),
+}
+
+impl Origin {
+    fn of(read: &Read, measured: &Measured) -> Result<Self, Error> {
+        let (entity, layout) = (&read.question.entity, &read.layout);
+        let instant = |name: &String| -> Result<String, Error> {
+            if entity.is_own_time(name) {
+                return Ok("time".to_owned());
+            }
+            Ok(layout.slot_of(entity, name)?.value())
+        };
+        match measured {
+            Measured::Attribute(name) => Ok(Self::Slot(layout.slot_of(entity, name)?)),
+            Measured::Between { from, to } => Ok(Self::Computed(seconds_between(&instant(from)?, &instant(to)?))),
+        }
+    }
+
+    /// Its place in a rollup, which has nothing of what is computed.
+    fn state(&self) -> Option<StateSlot> {
+        match self {
+            Self::Slot(slot) => Some(slot.state()),
+            Self::Computed(_) => None,
+        }
+    }
+
+    fn state_of_facts(&self, state: &str) -> String {
+        match self {
+            Self::Slot(slot) => state_of_facts(*slot, state),
+            Self::Computed(value) => state_of_numbers(value, state),
+        }
+    }
 }
 
 impl Columns {
@@ -49,10 +89,7 @@ impl Columns {
             Some(grouping) => position(grouping, name).map(|position| format!("dimensions[{position}]")),
         };
         let filters = question.filter.keys().map(|name| Ok((name.clone(), column(name)?)));
-        let numbers = question
-            .attributes
-            .iter()
-            .map(|name| layout.slot_of(&question.entity, name));
+        let numbers = question.attributes.iter().map(|measured| Origin::of(read, measured));
         Ok(Self {
             dimensions: question.dimensions.iter().map(column).collect::<Result<_, Error>>()?,
             filters: filters.collect::<Result<_, Error>>()?,
@@ -71,8 +108,10 @@ impl Columns {
 
     /// The columns of a part over a rollup: client, bucket, dimensions, facts, states.
     fn of_rollup(&self, bucket: &str) -> String {
-        let states = self.numbers.iter().enumerate().flat_map(|(number, slot)| {
-            STATES.map(|(state, _, _)| format!(", {} AS a{number}_{state}", state_column(slot.state().slot, state)))
+        let places = self.numbers.iter().enumerate();
+        let places = places.filter_map(|(number, origin)| Some((number, origin.state()?)));
+        let states = places.flat_map(|(number, place)| {
+            STATES.map(|(state, _, _)| format!(", {} AS a{number}_{state}", state_column(place.slot, state)))
         });
         let states: String = states.collect();
         let page = if self.paged { "page, " } else { "" };
@@ -93,11 +132,10 @@ impl Columns {
 
     /// Numbers of the attributes' merged states, in the order that answers are decoded in.
     pub(super) fn merged(&self) -> Vec<String> {
-        let merged = self.numbers.iter().enumerate().flat_map(|(number, slot)| {
-            let only = if self.paged {
-                format!(" FILTER (WHERE page = {})", slot.state().page)
-            } else {
-                String::new()
+        let merged = self.numbers.iter().enumerate().flat_map(|(number, origin)| {
+            let only = match origin.state() {
+                Some(place) if self.paged => format!(" FILTER (WHERE page = {})", place.page),
+                _ => String::new(),
             };
             let of = move |merge: &str, state: &str| format!("{merge}(a{number}_{state}){only}");
             let pair = |merge: &str, state: &str, at: i32| format!("({})[{at}]", of(merge, state));
@@ -120,7 +158,8 @@ impl Columns {
         if !self.paged {
             return String::new();
         }
-        let pages: BTreeSet<i16> = self.numbers.iter().map(|slot| slot.state().page).chain([0]).collect();
+        let numbers = self.numbers.iter().filter_map(Origin::state);
+        let pages: BTreeSet<i16> = numbers.map(|place| place.page).chain([0]).collect();
         let pages: Vec<String> = pages.into_iter().map(|page| page.to_string()).collect();
         format!(" AND page IN ({})", pages.join(", "))
     }
@@ -142,8 +181,8 @@ fn bucket_of(level: Level, column: &str) -> String {
 /// Straight from the facts.
 pub(super) fn raw(read: &Read, columns: &Columns, scope: &Scope) -> String {
     let bucket = bucket_of(read.question.level, "time");
-    let states = columns.numbers.iter().enumerate().flat_map(|(number, slot)| {
-        STATES.map(|(state, _, _)| format!(", {} AS a{number}_{state}", state_of_facts(*slot, state)))
+    let states = columns.numbers.iter().enumerate().flat_map(|(number, origin)| {
+        STATES.map(|(state, _, _)| format!(", {} AS a{number}_{state}", origin.state_of_facts(state)))
     });
     let states: String = states.collect();
     let group: String = columns.dimensions.iter().map(|sql| format!(", {sql}")).collect();

@@ -1,53 +1,76 @@
 //! Functions and conditions over measures.
 
-use super::Checker;
+use super::units::Unit;
+use super::{Checker, Counted};
 use crate::choice::{Choice, Condition};
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::finish::Finish;
 use crate::function::Function;
+use crate::numeric::Numeric;
 use crate::resolve::{literal, misplaced};
 use crate::tree::{BinaryOperator, Expr, Node, UnaryOperator};
 use rust_decimal::Decimal;
 
 impl Checker<'_> {
     /// A function where a number belongs. All arguments are checked, for their own diagnostics.
-    pub(super) fn function(&mut self, function: Function, arguments: &[Expr]) -> Option<Finish> {
+    pub(super) fn function(&mut self, function: Function, arguments: &[Expr]) -> Counted {
         match (function, arguments) {
             (Function::Coalesce, operands) => {
-                let operands: Vec<Option<Finish>> = operands.iter().map(|operand| self.number(operand)).collect();
-                operands.into_iter().collect::<Option<_>>().map(Finish::Coalesce)
+                let checked: Vec<Counted> = operands.iter().map(|operand| self.number(operand)).collect();
+                let (finishes, units): (Vec<Finish>, Vec<Unit>) = checked.into_iter().collect::<Option<_>>()?;
+                let units: Vec<(&Expr, Unit)> = operands.iter().zip(units).collect();
+                let unit = self.all_of(function.name(), &units)?;
+                Some((Finish::Coalesce(finishes), unit))
             }
-            (Function::If, arguments) => self.choice(arguments).map(|choice| Finish::If(Box::new(choice))),
-            (Function::Numeric(function), operands) => {
-                let numbers: Vec<Option<Finish>> = operands.iter().map(|operand| self.number(operand)).collect();
-                if let Some(diagnostic) = misplaced(function, operands) {
-                    return self.fail(diagnostic);
-                }
-                let numbers = numbers.into_iter().collect::<Option<_>>()?;
-                Some(Finish::Numeric(function, numbers))
+            (Function::If, arguments) => {
+                let (choice, unit) = self.choice(arguments)?;
+                Some((Finish::If(Box::new(choice)), unit))
             }
+            (Function::Numeric(function), operands) => self.numeric(function, operands),
+            (unit, [duration]) => self.in_unit(unit, unit.unit_s()?, duration),
+            // The parser lets no other number of arguments through.
+            (_, _) => None,
         }
     }
 
     /// Conditions, each with its number, and then perhaps a number alone.
-    fn choice(&mut self, arguments: &[Expr]) -> Option<Choice> {
-        let mut arms = Vec::new();
-        let mut otherwise = None;
+    fn choice(&mut self, arguments: &[Expr]) -> Option<(Choice, Unit)> {
+        let mut conditions = Vec::new();
+        let mut values: Vec<(&Expr, Counted)> = Vec::new();
         for arm in arguments.chunks(2) {
-            match arm {
-                [condition, value] => arms.push((self.condition(condition), self.number(value))),
-                alone => otherwise = alone.first().map(|value| self.number(value)),
+            if let [condition, _] = arm {
+                conditions.push(self.condition(condition));
             }
+            values.extend(arm.last().map(|value| (value, self.number(value))));
         }
-        let arms = arms
+        let values = values.into_iter().map(|(expr, checked)| Some((expr, checked?)));
+        let values: Vec<(&Expr, (Finish, Unit))> = values.collect::<Option<_>>()?;
+        let units: Vec<(&Expr, Unit)> = values.iter().map(|(expr, (_, unit))| (*expr, *unit)).collect();
+        let unit = self.all_of(Function::If.name(), &units)?;
+        let mut values = values.into_iter().map(|(_, (finish, _))| finish);
+        let arms = conditions
             .into_iter()
-            .map(|(condition, value)| Some((condition?, value?)))
+            .map(|condition| condition.zip(values.next()))
             .collect::<Option<_>>()?;
-        let otherwise = match otherwise {
-            Some(value) => Some(value?),
-            None => None,
+        let otherwise = values.next();
+        Some((Choice { arms, otherwise }, unit))
+    }
+
+    /// A function of numbers; of durations too where it gives one of them.
+    fn numeric(&mut self, function: Numeric, operands: &[Expr]) -> Counted {
+        let checked: Vec<Counted> = operands.iter().map(|operand| self.number(operand)).collect();
+        if let Some(diagnostic) = misplaced(function, operands) {
+            return self.fail(diagnostic);
+        }
+        let (numbers, units): (Vec<Finish>, Vec<Unit>) = checked.into_iter().collect::<Option<_>>()?;
+        let units: Vec<(&Expr, Unit)> = operands.iter().zip(units).collect();
+        let name = Function::Numeric(function).name();
+        let unit = if function.takes_durations() {
+            self.all_of(name, &units)?
+        } else {
+            self.all_plain(name, &units)?
         };
-        Some(Choice { arms, otherwise })
+        Some((Finish::Numeric(function, numbers), unit))
     }
 
     /// A condition over numbers; `None` where the trouble is already reported.
@@ -66,19 +89,25 @@ impl Checker<'_> {
                 Some(Condition::Or(Box::new(left?), Box::new(right?)))
             }
             Node::Binary(BinaryOperator::Compare(operator), left, right) => {
-                let (left, right) = (self.number(left), self.number(right));
-                Some(Condition::Compare(*operator, left?, right?))
+                let (left_side, right_side) = (self.number(left), self.number(right));
+                let ((left_side, left_unit), (right_side, right_unit)) = (left_side?, right_side?);
+                self.all_of("a comparison", &[(left, left_unit), (right, right_unit)])?;
+                Some(Condition::Compare(*operator, left_side, right_side))
             }
             Node::In {
                 operand,
                 items,
                 negated,
             } => {
-                let operand = self.number(operand);
+                let checked = self.number(operand);
                 let items: Vec<Option<Decimal>> = items.iter().map(|item| self.item(item)).collect();
+                let ((checked, unit), items) = (checked?, items.into_iter().collect::<Option<Vec<Decimal>>>()?);
+                let is_nothing = items.iter().all(Decimal::is_zero);
+                let of_items = if is_nothing { Unit::Nothing } else { Unit::Plain };
+                self.all_of("a list", &[(operand, unit), (operand, of_items)])?;
                 Some(Condition::In {
-                    operand: operand?,
-                    items: items.into_iter().collect::<Option<_>>()?,
+                    operand: checked,
+                    items,
                     negated: *negated,
                 })
             }

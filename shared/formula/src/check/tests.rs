@@ -61,8 +61,12 @@ fn a_formula_knows_what_it_reads() {
     assert_eq!(list(formula.entities()), "Flight Order");
     assert_eq!(list(formula.dimensions("Flight")), "on_time origin stops");
     assert_eq!(list(formula.dimensions("Order")), "");
-    assert_eq!(list(formula.attributes("Flight")), "delay");
-    assert_eq!(list(formula.attributes("Order")), "distance");
+    let measured = |entity: &str| {
+        let measured: Vec<String> = formula.measured(entity).iter().map(ToString::to_string).collect();
+        measured.join(", ")
+    };
+    assert_eq!(measured("Flight"), "delay");
+    assert_eq!(measured("Order"), "distance");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Functions over the values of one row: the type that their operands have in common.
 
+use super::durations::{UNIT_HINT, is_nothing, unit_hint};
 use super::{Resolver, Scope, Typed, a, comparable, literal, quotes_hint};
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::function::Function;
@@ -17,6 +18,9 @@ impl<S: Scope> Resolver<S> {
     pub(super) fn function(&mut self, function: Function, arguments: &[Expr]) -> Typed<S::Reference> {
         if let Function::Numeric(numeric) = function {
             return self.numeric(numeric, arguments);
+        }
+        if let (Some(_), [duration]) = (function.unit_s(), arguments) {
+            return self.unit(function, duration);
         }
         let resolved: Vec<Argument<S::Reference>> = arguments
             .iter()
@@ -45,44 +49,73 @@ impl<S: Scope> Resolver<S> {
         resolved: &[Argument<S::Reference>],
         arguments: &[Expr],
     ) -> Option<AttributeType> {
+        let has_durations = resolved
+            .iter()
+            .flatten()
+            .any(|(_, kind)| *kind == Some(AttributeType::Duration));
         let mut kind: Option<AttributeType> = None;
         let mut fits = true;
         for (argument, source) in resolved.iter().zip(arguments) {
             let Some((scalar, Some(mine))) = argument else { continue };
+            // A duration of nothing needs no unit.
+            let mine = if has_durations && is_nothing(scalar) {
+                AttributeType::Duration
+            } else {
+                *mine
+            };
             match kind {
-                Some(common) if !comparable(common, *mine) => {
+                Some(common) if !comparable(common, mine) => {
                     fits = false;
                     let message = format!(
                         "{function} needs values of one type, and has {} and {}",
                         a(common),
-                        a(*mine)
+                        a(mine)
                     );
                     let diagnostic = Diagnostic::new(source.span.clone(), "type-mismatch", message);
-                    self.diagnostics
-                        .push(diagnostic.with_optional_hint(quotes_hint(scalar, common)));
+                    let hint = quotes_hint(scalar, common).or_else(|| unit_hint(common, mine));
+                    self.diagnostics.push(diagnostic.with_optional_hint(hint));
                 }
                 Some(AttributeType::Decimal) => {}
-                _ => kind = Some(*mine),
+                _ => kind = Some(mine),
             }
         }
         kind.filter(|_| fits)
     }
 
-    /// A function of numbers.
+    /// A function of numbers; of durations too where it gives one of them.
     fn numeric(&mut self, function: Numeric, arguments: &[Expr]) -> Typed<S::Reference> {
-        let numbers: Vec<Typed<S::Reference>> = arguments.iter().map(|argument| self.number(argument)).collect();
+        let amounts: Vec<Typed<S::Reference>> = arguments.iter().map(|argument| self.amount(argument)).collect();
         if let Some(diagnostic) = misplaced(function, arguments) {
             return self.fail(diagnostic);
         }
-        let numbers = numbers.into_iter().collect::<Option<Vec<_>>>()?;
-        let are_whole = numbers.iter().all(|(_, kind)| *kind == AttributeType::Integer);
-        let kind = if are_whole && function.keeps_type() {
+        let amounts = amounts.into_iter().collect::<Option<Vec<_>>>()?;
+        let is_duration = |kind: &AttributeType| *kind == AttributeType::Duration;
+        let odd = if !amounts.iter().any(|(_, kind)| is_duration(kind)) {
+            None
+        } else if function.takes_durations() {
+            amounts
+                .iter()
+                .position(|(scalar, kind)| !is_duration(kind) && !is_nothing(scalar))
+        } else {
+            amounts.iter().position(|(_, kind)| is_duration(kind))
+        };
+        if let Some(expr) = odd.and_then(|odd| arguments.get(odd)) {
+            let message = if function.takes_durations() {
+                format!("{function} needs values of one type, and has a duration and a number")
+            } else {
+                format!("{function} takes numbers, and not a duration")
+            };
+            return self.fail(Diagnostic::new(expr.span.clone(), "type-mismatch", message).with_hint(UNIT_HINT));
+        }
+        let kind = if amounts.iter().any(|(_, kind)| is_duration(kind)) {
+            AttributeType::Duration
+        } else if function.keeps_type() && amounts.iter().all(|(_, kind)| *kind == AttributeType::Integer) {
             AttributeType::Integer
         } else {
             AttributeType::Decimal
         };
-        let numbers = numbers.into_iter().map(|(number, _)| number).collect();
-        Some((Scalar::Function(Function::Numeric(function), numbers), kind))
+        let amounts = amounts.into_iter().map(|(amount, _)| amount).collect();
+        Some((Scalar::Function(Function::Numeric(function), amounts), kind))
     }
 }
 

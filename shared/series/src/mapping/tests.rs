@@ -118,3 +118,54 @@ fn milliseconds_are_read_however_a_format_writes_numbers() {
         assert!(mapped(&mapper(None), text(refused, false)).is_err(), "{refused}");
     }
 }
+
+/// A ticket that is opened now in Berlin, with another time and how long somebody spoke.
+fn closed(field: Field<'_>) -> Result<Value, Rejection> {
+    let definition = json!({ "code": "Ticket", "domain": "desk", "time": "opened", "time_zone": "Europe/Berlin", "attributes": [
+        { "name": "closed", "type": "time" }, { "name": "took", "type": "duration", "formula": "closed - opened" }] });
+    let definition: EntityDefinition = serde_json::from_value(definition).unwrap();
+    let mapper = Mapper::new(Arc::new(definition.validate().unwrap()));
+    let mut fields = [Field::Time(1_795_262_400_000_000), field];
+    let fact = mapper.fact("2026-11-21T12:00:00Z".parse().unwrap(), |place| {
+        std::mem::replace(&mut fields[place], Field::Missing)
+    })?;
+    assert_eq!(fact.values.len(), 2, "the event's own time is no attribute");
+    Ok(fact.values[1].clone())
+}
+
+#[test]
+fn another_time_is_read_like_the_events_own_and_may_lie_ahead() {
+    let seconds = |text: &str| Ok(Value::Decimal(text.parse().unwrap()));
+    for (field, expected) in [
+        (text("2026-11-21T13:00:01.5", true), seconds("1.5")),
+        (text("2026-11-21T13:00:01.5", false), seconds("1.5")),
+        (text("2026-11-21T11:59:59.999999Z", true), seconds("-0.000001")),
+        (text("2026-11-22", false), seconds("39600")),
+        (text("1795262460000", false), seconds("60")),
+        (Field::Digits("1795262460000"), seconds("60")),
+        (Field::Integer(1_795_262_460_000), seconds("60")),
+        (Field::Float(1_795_262_460_000.0), seconds("60")),
+        (Field::Time(1_795_262_400_000_001), seconds("0.000001")),
+        (Field::LocalTime(1_795_266_000_000_000), seconds("0")),
+        (text("2126-01-01T00:00:00Z", true), seconds("3127636800")),
+        (Field::Missing, Ok(Value::Null)),
+        (text("", true), Ok(Value::Null)),
+        (text(" ", false), Ok(Value::Null)),
+    ] {
+        let name = format!("{field:?}");
+        assert_eq!(closed(field).map_err(|rejection| rejection.reason), expected, "{name}");
+    }
+    for (field, words) in [
+        (text("2611-01-01", true), "hundred years"),
+        (Field::Integer(1_795_262_460), "before 1990"),
+        (text("soon", true), "is not a time"),
+        (text("1795262460000", true), "is not a time"),
+        (Field::Boolean(true), "not the boolean true"),
+        (Field::Integer(i64::MAX), "out of range"),
+    ] {
+        let name = format!("{field:?}");
+        let refused = closed(field).unwrap_err();
+        assert_eq!(refused.field, "closed", "{name}");
+        assert!(refused.reason.contains(words), "{name}: {refused}");
+    }
+}

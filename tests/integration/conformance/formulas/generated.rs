@@ -4,7 +4,8 @@
 //! Used against the pure part, and against a database.
 
 use catalog::{Catalog, EntityDefinition, KpiDefinition};
-use formula::{Aggregate, AttributeType, Value};
+use formula::{Aggregate, AttributeType, Measured, Value};
+use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde_json::{Value as Json, json};
 use series::plan::Filter;
@@ -37,8 +38,8 @@ impl<'a> Choices<'a> {
     }
 }
 
-/// The attributes of `M`, with their types and whether they are dimensions.
-pub(crate) const ATTRIBUTES: [(&str, AttributeType, bool); 8] = [
+/// The attributes of `M` that its events have, with their types and whether they are dimensions. Its own time is `at`, and `took` is derived from it.
+pub(crate) const ATTRIBUTES: [(&str, AttributeType, bool); 11] = [
     ("i", AttributeType::Integer, false),
     ("d", AttributeType::Decimal, false),
     ("stops", AttributeType::Integer, true),
@@ -47,13 +48,27 @@ pub(crate) const ATTRIBUTES: [(&str, AttributeType, bool); 8] = [
     ("place", AttributeType::Text, true),
     ("note", AttributeType::Text, false),
     ("done", AttributeType::Boolean, false),
+    ("closed", AttributeType::Time, false),
+    ("opened", AttributeType::Time, false),
+    ("spent", AttributeType::Duration, false),
+];
+
+/// What is aggregated of durations: attributes, the difference that is kept as one of them, and others that only the facts have.
+const DURATIONS: [&str; 6] = [
+    "spent",
+    "took",
+    "closed - M.at",
+    "closed - M.opened",
+    "opened - M.closed",
+    "at - M.opened",
 ];
 
 pub(crate) fn entity() -> EntityDefinition {
-    let attributes: Vec<Json> = ATTRIBUTES
+    let mut attributes: Vec<Json> = ATTRIBUTES
         .iter()
         .map(|(name, kind, dimension)| json!({ "name": name, "type": kind.name(), "dimension": dimension }))
         .collect();
+    attributes.push(json!({ "name": "took", "type": "duration", "formula": "closed - at" }));
     let groupings = json!([{ "dimensions": ["kind"] }, { "dimensions": ["kind", "ok"], "finest": "hour" }, { "dimensions": ["stops"], "finest": "day" }]);
     let definition =
         json!({ "code": "M", "domain": "made", "time": "at", "attributes": attributes, "groupings": groupings });
@@ -102,6 +117,14 @@ fn value(choices: &mut Choices<'_>, name: &str, kind: AttributeType) -> Value {
         AttributeType::Integer => Value::Integer(choices.pick(&[0, 1, -3, 20, 99])),
         AttributeType::Decimal => Value::Decimal(choices.pick(&["0", "0.5", "-2.25", "10", "0.01"]).parse().unwrap()),
         AttributeType::Text => Value::Text(choices.pick(&["x", "y", "it's"]).to_owned()),
+        AttributeType::Duration => {
+            Value::Decimal(choices.pick(&["0", "5400", "-0.000001", "86400.5"]).parse().unwrap())
+        }
+        AttributeType::Time => {
+            let day: Timestamp = super::worth::BEGIN.parse().unwrap();
+            let later_us = choices.pick(&[0, 3_600_000_001, -7_200_000_000, 90_061_500_000, 999_999]);
+            Value::Time(day.as_microsecond() + later_us)
+        }
     }
 }
 
@@ -116,6 +139,7 @@ pub(crate) fn event(made: &Made, at: &str, empty_texts: bool) -> Json {
             Value::Integer(integer) => json!(integer),
             Value::Decimal(decimal) => json!(decimal.to_string()),
             Value::Text(text) => json!(text),
+            Value::Time(time_us) => json!(Timestamp::from_microsecond(*time_us).unwrap().to_string()),
         };
     }
     event
@@ -149,6 +173,7 @@ pub(crate) fn shown(value: &Value) -> String {
         Value::Integer(integer) => integer.to_string(),
         Value::Decimal(decimal) => decimal.to_string(),
         Value::Text(text) => text.clone(),
+        Value::Time(time_us) => time_us.to_string(),
     }
 }
 
@@ -157,11 +182,47 @@ pub(crate) fn of<'a>(made: &'a Made, name: &str) -> &'a Value {
     &made.values[place]
 }
 
+/// The number that is aggregated of a fact by what is written in an aggregate, if it has one.
+pub(crate) fn number_of(made: &Made, name: &str) -> Option<Decimal> {
+    let instant = |name: &str| match name {
+        "at" => Some(super::worth::time(made).as_microsecond()),
+        name => match of(made, name) {
+            Value::Time(time_us) => Some(*time_us),
+            _ => None,
+        },
+    };
+    match name.split_once(" - M.") {
+        Some((to, from)) => Some(Decimal::new(instant(to)? - instant(from)?, 6)),
+        None if name == "took" => number_of(made, "closed - M.at"),
+        None => of(made, name).as_decimal(),
+    }
+}
+
+/// Whether a fact has a value of what is written in an aggregate.
+pub(crate) fn has_value(made: &Made, name: &str) -> bool {
+    match name {
+        "at" => true,
+        "took" => number_of(made, name).is_some(),
+        name if name.contains(" - ") => number_of(made, name).is_some(),
+        name => !of(made, name).is_null(),
+    }
+}
+
+/// What is aggregated, as formulas write it.
+pub(crate) fn written(measured: &Measured) -> String {
+    match measured {
+        Measured::Attribute(name) => name.clone(),
+        Measured::Between { from, to } => format!("{to} - M.{from}"),
+    }
+}
+
 /// A KPI's formula.
 #[derive(Clone, Debug)]
 pub(crate) enum Number {
     Literal(Decimal),
     Measure(Aggregate, Option<&'static str>, Option<Test>),
+    /// A duration in a unit, which is written around the aggregate or inside of it.
+    InUnit((&'static str, u32), bool, Aggregate, &'static str, Option<Test>),
     Negate(Box<Number>),
     Calculate(char, Box<Number>, Box<Number>),
     Coalesce(Vec<Number>),
@@ -234,9 +295,28 @@ fn sum(choices: &mut Choices<'_>) -> Number {
     Number::Measure(Aggregate::Sum, Some("d"), choices.coin().then(|| test(choices, 1)))
 }
 
+/// A duration, nearly always as a number.
+fn duration(choices: &mut Choices<'_>) -> Number {
+    let aggregates = Aggregate::ALL
+        .into_iter()
+        .filter(|aggregate| *aggregate != Aggregate::Count);
+    let aggregates: Vec<Aggregate> = aggregates.collect();
+    let (aggregate, name) = (choices.pick(&aggregates), choices.pick(&DURATIONS));
+    let filter = choices.coin().then(|| test(choices, 2));
+    if choices.draw(8) == 7 {
+        return Number::Measure(aggregate, Some(name), filter);
+    }
+    let units = [("HOURS", 3_600), ("SECONDS", 1), ("MINUTES", 60), ("DAYS", 86_400)];
+    Number::InUnit(choices.pick(&units), choices.coin(), aggregate, name, filter)
+}
+
 fn measure(choices: &mut Choices<'_>) -> Number {
+    if choices.draw(5) == 4 {
+        return duration(choices);
+    }
     let aggregate = choices.pick(&Aggregate::ALL);
     let all = ATTRIBUTES.map(|(name, ..)| name);
+    let all = [all.as_slice(), &DURATIONS, &["at"]].concat();
     let attribute = match aggregate {
         Aggregate::Count => choices.coin().then(|| choices.pick(&all)),
         // Now and then one that the checker refuses.
@@ -301,6 +381,13 @@ impl Number {
                     .map(|test| format!(" WHERE {}", test.text()))
                     .unwrap_or_default();
                 format!("{aggregate}(M{attribute}{filter})")
+            }
+            Number::InUnit((unit, _), inside, aggregate, name, filter) => {
+                let measure = Number::Measure(*aggregate, Some(name), filter.clone()).text();
+                if !inside {
+                    return format!("{unit}({measure})");
+                }
+                measure.replacen(&format!("M.{name}"), &format!("{unit}(M.{name})"), 1)
             }
             Number::Negate(operand) => format!("-({})", operand.text()),
             Number::Calculate(operator, left, right) => format!("({} {operator} {})", left.text(), right.text()),

@@ -8,7 +8,7 @@ use rust_decimal::prelude::{FromPrimitive as _, ToPrimitive as _};
 use rust_decimal::{Decimal, RoundingStrategy};
 use series::{Calendar, Point, Request, SeriesKey};
 
-use super::generated::{Logic, Made, Number, Test, of, shown};
+use super::generated::{Logic, Made, Number, Test, has_value, number_of, of, shown};
 
 /// When the days of the facts begin.
 pub(crate) const BEGIN: &str = "2026-03-20T00:00:00Z";
@@ -80,6 +80,10 @@ impl Number {
                     .collect();
                 aggregated(*aggregate, *attribute, &counted)
             }
+            Number::InUnit((_, unit_s), _, aggregate, name, filter) => {
+                let seconds = Number::Measure(*aggregate, Some(name), filter.clone()).value(facts)?;
+                seconds.checked_div(Decimal::from(*unit_s))
+            }
             Number::Negate(operand) => Some(-operand.value(facts)?),
             Number::Calculate(operator, left, right) => {
                 let (left, right) = (left.value(facts)?, right.value(facts)?);
@@ -112,7 +116,7 @@ impl Number {
     fn filters(&self) -> Vec<Option<&Test>> {
         match self {
             Number::Literal(_) => Vec::new(),
-            Number::Measure(_, _, filter) => vec![filter.as_ref()],
+            Number::Measure(_, _, filter) | Number::InUnit(.., filter) => vec![filter.as_ref()],
             Number::Negate(operand) => operand.filters(),
             Number::Calculate(_, left, right) => [left.filters(), right.filters()].concat(),
             Number::Coalesce(operands) => operands.iter().flat_map(Number::filters).collect(),
@@ -151,13 +155,13 @@ fn aggregated(aggregate: Aggregate, attribute: Option<&str>, facts: &[&Made]) ->
     let Some(name) = attribute else {
         return Some(Decimal::from(facts.len()));
     };
-    let present = facts.iter().filter(|fact| !of(fact, name).is_null());
+    let present = facts.iter().filter(|fact| has_value(fact, name));
     if aggregate == Aggregate::Count {
         return Some(Decimal::from(present.count()));
     }
     let numbers: BTreeSet<(i64, Decimal, usize)> = present
         .enumerate()
-        .map(|(place, fact)| (fact.second, of(fact, name).as_decimal().unwrap(), place))
+        .map(|(place, fact)| (fact.second, number_of(fact, name).unwrap(), place))
         .collect();
     let values = || numbers.iter().map(|(_, value, _)| *value);
     let sum: Decimal = values().sum();

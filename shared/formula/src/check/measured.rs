@@ -1,0 +1,150 @@
+//! What of each fact an aggregate takes: a number, the time between two times, or for `COUNT` whatever has a value.
+
+use super::Checker;
+use super::units::Unit;
+use crate::diagnostic::{Diagnostic, quoted};
+use crate::measure::{Aggregate, Measured};
+use crate::suggest::hint_for;
+use crate::tree::{Call, Ident};
+use crate::value::{Attribute, AttributeType};
+use std::ops::Range;
+
+/// What is aggregated, and what the result is a number of. `Some((None, …))`: facts are counted.
+type Found = Option<(Option<Measured>, Unit)>;
+
+impl<'a> Checker<'a> {
+    /// The attribute of an aggregate.
+    pub(super) fn attribute(&mut self, call: &Call, attributes: &'a [Attribute], span: &Range<usize>) -> Found {
+        let (entity, aggregate) = (&call.entity.name, call.aggregate);
+        let numeric = names(attributes, AttributeType::is_numeric);
+        let Some(wanted) = &call.attribute else {
+            if aggregate == Aggregate::Count {
+                return Some((None, Unit::Plain));
+            }
+            let example = numeric
+                .first()
+                .map(|name| format!("as in {aggregate}({entity}.{name})"));
+            let message = format!("{aggregate} needs an attribute of {entity}");
+            return self.fail(Diagnostic::new(span.clone(), "missing-attribute", message).with_optional_hint(example));
+        };
+        let Some(found) = attributes.iter().find(|attribute| attribute.name == wanted.name) else {
+            let (what, candidates) = if aggregate == Aggregate::Count {
+                ("its attributes are", names(attributes, |_| true))
+            } else {
+                ("its numbers are", numeric)
+            };
+            return self.unknown_attribute(entity, wanted, what, &candidates);
+        };
+        if aggregate == Aggregate::Count || found.kind.is_numeric() {
+            let unit = if aggregate != Aggregate::Count && found.kind == AttributeType::Duration {
+                Unit::Seconds
+            } else {
+                Unit::Plain
+            };
+            return Some((Some(Measured::Attribute(found.name.clone())), unit));
+        }
+        let message = format!(
+            "{aggregate} needs a number, and {} is of type {}",
+            quoted(&found.name),
+            found.kind
+        );
+        let hint = match (found.kind, other_time(attributes, found)) {
+            (AttributeType::Boolean, _) => {
+                format!("to count where it is true write COUNT({entity} WHERE {})", found.name)
+            }
+            (AttributeType::Time, Some([to, from])) => {
+                format!("to measure the time between two times write {aggregate}({entity}.{to} - {entity}.{from})")
+            }
+            _ => format!("to count where it has a value write COUNT({entity}.{})", found.name),
+        };
+        self.fail(Diagnostic::new(wanted.span.clone(), "not-a-number", message).with_hint(hint))
+    }
+
+    /// `Entity.to - Entity.from`: both are times of one fact.
+    pub(super) fn between(&mut self, call: &Call, other: &Ident, from: &Ident, attributes: &'a [Attribute]) -> Found {
+        let (entity, to) = (&call.entity, call.attribute.as_ref()?);
+        if other.name != entity.name {
+            let message = format!(
+                "{} and {} are of different facts, and a difference is of one",
+                quoted(&format!("{}.{}", entity.name, to.name)),
+                quoted(&format!("{}.{}", other.name, from.name))
+            );
+            let hint = format!(
+                "both times are of one entity, as in {}.{} - {}.{}",
+                entity.name, to.name, entity.name, from.name
+            );
+            return self.fail(Diagnostic::new(other.span.clone(), "different-entities", message).with_hint(hint));
+        }
+        let ends = [to, from].map(|name| self.time(call, name, attributes));
+        let [Some(()), Some(())] = ends else { return None };
+        let unit = if call.aggregate == Aggregate::Count {
+            Unit::Plain
+        } else {
+            Unit::Seconds
+        };
+        let measured = match kept_as(attributes, &to.name, &from.name) {
+            Some(attribute) => Measured::Attribute(attribute.name.clone()),
+            None => Measured::Between {
+                from: from.name.clone(),
+                to: to.name.clone(),
+            },
+        };
+        Some((Some(measured), unit))
+    }
+
+    /// One of two times.
+    fn time(&mut self, call: &Call, wanted: &Ident, attributes: &[Attribute]) -> Option<()> {
+        let (entity, aggregate) = (&call.entity.name, call.aggregate);
+        let Some(found) = attributes.iter().find(|attribute| attribute.name == wanted.name) else {
+            let times = names(attributes, |kind| kind == AttributeType::Time);
+            return self.unknown_attribute(entity, wanted, "its times are", &times);
+        };
+        if found.kind == AttributeType::Time {
+            return Some(());
+        }
+        let message = format!(
+            "the difference in an aggregate is of two times, and {} is of type {}",
+            quoted(&found.name),
+            found.kind
+        );
+        let hint = match (&call.attribute, &call.less) {
+            (Some(one), Some((_, other))) if matches!(aggregate, Aggregate::Sum) && found.kind.is_numeric() => {
+                format!(
+                    "of numbers write SUM({entity}.{}) - SUM({entity}.{})",
+                    one.name, other.name
+                )
+            }
+            _ => "define a derived attribute for what is computed of other types".to_owned(),
+        };
+        self.fail(Diagnostic::new(wanted.span.clone(), "not-a-time", message).with_hint(hint))
+    }
+
+    fn unknown_attribute<T>(&mut self, entity: &str, wanted: &Ident, what: &str, candidates: &[&str]) -> Option<T> {
+        let message = format!("{entity} has no attribute {}", quoted(&wanted.name));
+        let hint = hint_for(&wanted.name, what, candidates);
+        self.fail(Diagnostic::new(wanted.span.clone(), "unknown-attribute", message).with_optional_hint(hint))
+    }
+}
+
+/// A time and another one of the same entity, the later one first: an entity's own time, which is often the earlier one, is its last.
+fn other_time<'a>(attributes: &'a [Attribute], found: &Attribute) -> Option<[&'a str; 2]> {
+    let mut times = names(attributes, |kind| kind == AttributeType::Time);
+    let place = times.iter().position(|name| *name == found.name)?;
+    let last = times.pop()?;
+    let first = times.get(if place < times.len() { place } else { 0 })?;
+    Some([first, last])
+}
+
+/// The attribute that is the difference of two times: rollups have it.
+pub(crate) fn kept_as<'a>(attributes: &'a [Attribute], to: &str, from: &str) -> Option<&'a Attribute> {
+    let is_it = |[its_to, its_from]: &[String; 2]| its_to == to && its_from == from;
+    attributes
+        .iter()
+        .find(|attribute| attribute.difference.as_ref().is_some_and(is_it))
+}
+
+/// The names of the attributes of some types.
+fn names(attributes: &[Attribute], fits: impl Fn(AttributeType) -> bool) -> Vec<&str> {
+    let fitting = attributes.iter().filter(|attribute| fits(attribute.kind));
+    fitting.map(|attribute| attribute.name.as_str()).collect()
+}

@@ -27,6 +27,7 @@ CREATE TABLE {{replaced}} (
 SELECT create_hypertable('{{replaced}}', 'replaced_at', chunk_time_interval => interval '7 days', create_default_indexes => false);
 CREATE INDEX ON {{replaced}} (entity_id, replaced_by);
 CREATE INDEX ON {{replaced}} (entity_id, key) WHERE key IS NOT NULL;
+CREATE INDEX ON {{replaced}} (entity_id, batch_number) WHERE key IS NOT NULL;
 
 -- Partials: one row per batch, grouping, bucket, group and page of numeric attributes, appended with the facts and merged on read.
 CREATE TABLE {{partials}} (

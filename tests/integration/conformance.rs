@@ -6,6 +6,10 @@
 mod bounds;
 mod cells;
 mod changes;
+mod changes_crowded;
+mod changes_meet;
+mod changes_model;
+mod changes_moves;
 mod counts;
 mod crowds;
 mod definitions;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
+use reqwest::Method;
 use serde_json::json;
 use tests::databases::{TestDatabase, servers};
 use tests::http::User;
@@ -169,11 +170,13 @@ async fn a_database_that_is_killed_is_started_again_and_loses_nothing() {
     );
 }
 
+/// How many of this database wait for their turn.
+const WAITING: &str = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
 /// Waits for the one batch of this database that is kept waiting by another transaction.
 async fn until_a_batch_waits(plain: &tokio_postgres::Client) {
-    let sql = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
-        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-    let waits = async || (plain.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) > 0).then_some(());
+    let waits = async || (plain.query_one(WAITING, &[]).await.unwrap().get::<_, i64>(0) > 0).then_some(());
     eventually_within(PATIENCE, "the batch waits for its turn", waits).await;
 }
 
@@ -198,5 +201,83 @@ async fn events_whose_function_is_killed_count_within_a_minute() {
     // Not before its function can't be at work any more, and well before the three minutes of the queue itself.
     until_counted(&airline, 1).await;
     println!("events of a killed function counted after {:?}", began.elapsed());
+    product.stop().await;
+}
+
+/// A file of so many flights, a minute after the other.
+fn file_of(flights: usize) -> Vec<u8> {
+    let flight = |number: usize| {
+        let minute = number % 720;
+        format!(
+            "2026-03-28T{:02}:{:02}:00Z,5,100,ORD,LGA\n",
+            6 + minute / 60,
+            minute % 60
+        )
+    };
+    let rows: String = (0..flights).map(flight).collect();
+    format!("date,delay,distance,origin,destination\n{rows}").into_bytes()
+}
+
+/// A file is undone in steps; who makes the second is killed, and who goes on with it is, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_undoing_whose_functions_are_killed_ends_with_every_number() {
+    let product = Product::start().await;
+    let airline = product.airline().await;
+    let (plain, watching) = tokio::join!(product.database.plain(), product.database.plain());
+    let (plain, watching) = (plain.unwrap(), watching.unwrap());
+    for flights in [31_000, 25_000] {
+        product.drop_file(&airline, "Flight/year.csv", file_of(flights)).await;
+        let counted = async || {
+            let all = usize::try_from(flights_counted(&airline).await.1).unwrap();
+            (all == flights).then_some(())
+        };
+        eventually_within(2 * PATIENCE, "a file takes its place", counted).await;
+    }
+    let files = airline.get("/v1/files").await.ok();
+    let counting = files["files"].list().iter().find(|file| file["state"] == "finished");
+    let path = format!("/v1/files/{}", counting.unwrap()["id"].text());
+    let entity = "SELECT client_id || '/' || id FROM core.entities WHERE client_id = $1 AND code = 'Flight'";
+    let turn: String = plain.query_one(entity, &[&airline.client]).await.unwrap().get(0);
+    let undoing = async {
+        // Its answer is lost with the function.
+        let _ = airline.request(Method::DELETE, &path).try_send().await;
+    };
+    let kills = async {
+        let began = "SELECT removed > 0 FROM core.changes WHERE client_id = $1 AND kind = 'undo'";
+        eventually_within(PATIENCE, "a step is done", async || {
+            let found = watching.query_opt(began, &[&airline.client]).await.unwrap()?;
+            found.get::<_, bool>(0).then_some(())
+        })
+        .await;
+        for function in ["review-batches", "fill-groupings"] {
+            let lock = "SELECT pg_advisory_lock(hashtextextended($1, 0))";
+            plain.execute(lock, &[&turn]).await.unwrap();
+            eventually_within(2 * PATIENCE, "a step waits for its turn", async || {
+                let waits = watching.query_one(WAITING, &[]).await.unwrap();
+                (waits.get::<_, i64>(0) > 0).then_some(())
+            })
+            .await;
+            assert!(kill_function(function).unwrap() > 0, "{function} is at work");
+            let unlock = "SELECT pg_advisory_unlock(hashtextextended($1, 0))";
+            plain.execute(unlock, &[&turn]).await.unwrap();
+            // The server learns that who waited is gone.
+            eventually_within(PATIENCE, "nobody waits", async || {
+                let waits = watching.query_one(WAITING, &[]).await.unwrap();
+                (waits.get::<_, i64>(0) == 0).then_some(())
+            })
+            .await;
+        }
+    };
+    tokio::join!(undoing, kills);
+    eventually_within(3 * PATIENCE, "the version before is back", async || {
+        let undone = airline.get("/v1/files").await.ok();
+        let is_undone = undone["files"].list().iter().any(|file| file["state"] == "undone");
+        is_undone.then_some(())
+    })
+    .await;
+    assert_eq!(flights_counted(&airline).await.1, 31_000);
+    let facts = "SELECT count(*) FROM volume_1.facts WHERE client_id = $1 AND entity_id > 0";
+    let facts: i64 = plain.query_one(facts, &[&airline.client]).await.unwrap().get(0);
+    assert_eq!(facts, 31_000, "each fact is there once");
     product.stop().await;
 }

@@ -3,29 +3,71 @@
 //! A change is a row. It takes out the facts of batches (an undo, a file that another one replaces) or those that a filter finds (a deletion), puts back what an
 //! earlier change has taken out or what the facts of a keyed entity had replaced, and puts in what was kept aside. Each step is a transaction of the entity's
 //! writers: it goes through the facts by their time, keeps what it takes out among the replaced ones, and counts the touched buckets anew from the facts, as
-//! corrections by key do. So rollups equal facts after each step, every bucket of time is either as it was or as it will be, and a kill costs one step. A
-//! step has a number as every commit has: what was known before is a comparison of numbers.
+//! corrections by key do. So rollups equal facts after each step, every bucket of time is either as it was or as it will be, and a kill costs one step. (Only a
+//! minute of more than [`MAX_MINUTE`] facts is several steps.) A step has a number as every commit has: what was known before is a comparison of numbers.
 
 pub mod aside;
+mod begin;
 pub mod deletion;
+mod done;
+mod keys;
 mod put_back;
 mod steps;
 mod taking;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use database::{Database, Error, Session};
 use jiff::Timestamp;
-use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use crate::place::{Placed, writers_lock};
+use crate::keyed::MAX_WRITE_TIME;
+use crate::place::Placed;
 use crate::work::After;
 
+pub use begin::{InTheWay, begin, in_the_way};
 pub(crate) use steps::step;
 
 /// Facts of one step, taken out, put back and put in each: less than a second of the server, and so long a batch of the same entity may wait.
 pub const MAX_STEP: usize = 10_000;
+
+/// Facts of one minute, taken out, put back and put in each, that are one step while a request or a file waits for it: some seconds.
+pub const MAX_MINUTE_AT_ONCE: usize = 100_000;
+
+/// Facts of one minute, taken out, put back and put in each, that are one step of `fill-groupings`; of a keyed entity, all keys of which a step has in memory,
+/// [`MAX_MINUTE_AT_ONCE`]. A minute that has more is several steps, and between them part of
+/// it is as it was and part as it will be; so is one that has fewer where a step of them takes longer than [`MAX_MINUTE_TIME`].
+pub const MAX_MINUTE: usize = 1_000_000;
+
+/// The longest that a step of `fill-groupings` may take. It waits 30 s for the entity's other writers at most, a run begins no step after 50 s, and the function has 120 s.
+pub const MAX_MINUTE_TIME: Duration = Duration::from_secs(40);
+
+/// How much a step may take upon itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// Facts of a minute that has more than [`MAX_STEP`].
+    pub(crate) most_of_minute: usize,
+    /// Time.
+    pub(crate) limit: Duration,
+    /// Whether a minute that has more is left to somebody else.
+    pub(crate) leaves_more: bool,
+}
+
+impl Pace {
+    /// While somebody waits for it.
+    pub(crate) const BRIEF: Self = Self {
+        most_of_minute: MAX_MINUTE_AT_ONCE,
+        limit: MAX_WRITE_TIME,
+        leaves_more: true,
+    };
+
+    /// In the background.
+    pub(crate) const LONG: Self = Self {
+        most_of_minute: MAX_MINUTE,
+        limit: MAX_MINUTE_TIME,
+        leaves_more: false,
+    };
+}
 
 /// What a change is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +130,9 @@ database::row! {
         pub(crate) restores: Option<Uuid>,
         pub(crate) done_to: Timestamp,
         pub(crate) to_time: Timestamp,
+        /// Within the minute at `done_to`: up to which commit of the change that is put back it is back, or up to which key.
+        pub(crate) back_to_number: Option<i64>,
+        pub(crate) back_to_key: Option<Uuid>,
         /// Facts that were taken out.
         pub removed: i64,
         /// Facts that were put in.
@@ -108,100 +153,8 @@ database::row! {
 }
 
 const COLUMNS: &str =
-    "client_id, id, entity_id, kind, batches, filter::text AS filter, up_to, adds, restores, done_to, to_time, removed, added, restored,
+    "client_id, id, entity_id, kind, batches, filter::text AS filter, up_to, adds, restores, done_to, to_time, back_to_number, back_to_key, removed, added, restored,
     began_at, finished_at, coalesce(tried_at, began_at) AS turn, failures, reason";
-
-database::row! {
-    struct Extent {
-        first: Option<Timestamp>,
-        last: Option<Timestamp>,
-    }
-}
-
-/// Begins a change, in a transaction: its batches bring nothing more from then on, and it goes on in steps.
-///
-/// # Errors
-/// When a statement fails.
-pub async fn begin(session: &Session, client: Uuid, placed: &Placed, wanted: &Wanted<'_>) -> Result<(), Error> {
-    session.lock(&writers_lock(client, &placed.place)).await?;
-    let extents = extents(session, client, placed, wanted).await?;
-    let first = extents.iter().filter_map(|extent| extent.first).min();
-    let last = extents.iter().filter_map(|extent| extent.last).max();
-    let [from, to] = [first, last].map(|time| time.unwrap_or(Timestamp::UNIX_EPOCH));
-    // A deletion ends before its time, others behind their last fact.
-    let to = wanted.deleted.map_or(to, |deleted| to.min(before(deleted.to)));
-    if wanted.kind != Kind::Discard {
-        let sql = "UPDATE core.batches SET undone_by = $3, next_position = NULL WHERE client_id = $1 AND id = ANY ($2)";
-        session.execute(sql, &[&client, &wanted.batches, &wanted.id]).await?;
-        flag(session, client, wanted.batches, true).await?;
-    }
-    if let Some(earlier) = wanted.restores {
-        let sql = "SELECT batches FROM core.changes WHERE client_id = $1 AND id = $2";
-        let before: Option<Batches> = session.row(sql, &[&client, &earlier]).await?;
-        let before = before.map(|before| before.batches).unwrap_or_default();
-        let sql = "UPDATE core.batches SET undone_by = NULL WHERE client_id = $1 AND id = ANY ($2)";
-        session.execute(sql, &[&client, &before]).await?;
-        flag(session, client, &before, false).await?;
-    }
-    let sql = "INSERT INTO core.changes (client_id, id, entity_id, kind, batches, filter, up_to, adds, restores, done_to, to_time)
-        VALUES ($1, $2, $3, $4, $5, $6::text::jsonb, $7, $8, $9, $10, $11::timestamptz + interval '1 microsecond')";
-    let parameters: [&(dyn ToSql + Sync); 11] = [
-        &client,
-        &wanted.id,
-        &placed.place.id,
-        &wanted.kind.name(),
-        &wanted.batches,
-        &wanted.deleted.map(deletion::Deleted::filter_json).transpose()?,
-        &wanted.deleted.map(|deleted| deleted.up_to),
-        &wanted.adds,
-        &wanted.restores,
-        &from,
-        &to,
-    ];
-    session.execute(sql, &parameters).await.map(drop)
-}
-
-/// The last instant before one.
-fn before(time: Timestamp) -> Timestamp {
-    time.checked_sub(jiff::SignedDuration::from_micros(1)).unwrap_or(time)
-}
-
-database::row! {
-    struct Batches {
-        batches: Vec<Uuid>,
-    }
-}
-
-/// Says that facts and letters of batches are nobody's any more, or that they are again.
-async fn flag(session: &Session, client: Uuid, batches: &[Uuid], is_undone: bool) -> Result<(), Error> {
-    let sql = "UPDATE core.commits SET is_undone = $3 WHERE client_id = $1 AND batch_id = ANY ($2)";
-    session.execute(sql, &[&client, &batches, &is_undone]).await?;
-    let sql = "UPDATE core.dead_letters SET is_undone = $3 WHERE client_id = $1 AND batch_id = ANY ($2)";
-    session.execute(sql, &[&client, &batches, &is_undone]).await.map(drop)
-}
-
-/// Between what times each part of a change has facts.
-async fn extents(session: &Session, client: Uuid, placed: &Placed, wanted: &Wanted<'_>) -> Result<Vec<Extent>, Error> {
-    let id = placed.place.id;
-    let of_commits = "SELECT min(first_time) AS first, max(last_time) AS last FROM core.commits WHERE client_id = $1 AND entity_id = $2";
-    let sql = format!("{of_commits} AND batch_id = ANY ($3)");
-    let mut extents = session.rows(&sql, &[&client, &id, &wanted.batches]).await?;
-    if let Some(restored) = wanted.restores {
-        // What a change took out is within what its steps said of themselves.
-        let sql = format!("{of_commits} AND batch_id = $3");
-        extents.extend(session.rows::<Extent>(&sql, &[&client, &id, &restored]).await?);
-    }
-    if let Some(batch) = wanted.adds {
-        extents.push(aside::extent(session, client, placed, batch).await?);
-    }
-    if let Some(deleted) = wanted.deleted {
-        let sql = "SELECT greatest(first_time, $3) AS first, least(last_time, $4) AS last FROM core.clocks
-            WHERE client_id = $1 AND entity_id = $2 AND first_time < $4 AND last_time >= $3";
-        let within: Vec<Extent> = session.rows(sql, &[&client, &id, &deleted.from, &deleted.to]).await?;
-        extents.extend(within);
-    }
-    Ok(extents)
-}
 
 /// A change; `None` when the client has no such one, or it is older than what it took out is kept.
 ///
@@ -260,9 +213,11 @@ pub async fn go_on(
         else {
             return Ok(true);
         };
-        match Box::pin(step(database, placed, &change)).await {
-            Ok(After::Done) => return Ok(true),
-            Ok(After::Rest | After::Next) => {}
+        match Box::pin(step(database, placed, &change, Pace::BRIEF)).await {
+            Ok(Some(After::Done)) => return Ok(true),
+            Ok(Some(After::Rest | After::Next)) => {}
+            // A minute of so many facts takes longer than who asks may wait.
+            Ok(None) => return Ok(false),
             // Somebody else has made a step, or its definition was changed just now: `fill-groupings` knows the new one.
             Err(Error::DefinitionChanged(_)) => return Ok(false),
             Err(error) if error.is_conflict() => {}

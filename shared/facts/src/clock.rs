@@ -11,12 +11,31 @@ use crate::place::Placed;
 /// A commit with its number.
 pub(crate) struct Numbered {
     pub(crate) number: i64,
+    /// The last of the numbers that what it brings has: parts of batches have one each, from the commit's on.
+    pub(crate) last_number: i64,
     /// Time of the first fact of the entity, or before.
     pub(crate) first: Timestamp,
     /// Time of the last one, or after.
     pub(crate) last: Timestamp,
     /// Whether the entity is being moved: the commit says what it touched.
     pub(crate) is_moving: bool,
+}
+
+impl Numbered {
+    /// The same with numbers up to one.
+    pub(crate) fn up_to(self, number: i64) -> Self {
+        Self {
+            last_number: self.last_number.max(number),
+            ..self
+        }
+    }
+
+    /// The same with the numbers of what it brings.
+    pub(crate) fn with(self, brought: &[Brought]) -> Self {
+        let last = brought.iter().map(|brought| brought.number).max();
+        let last = last.unwrap_or(self.number);
+        self.up_to(last)
+    }
 }
 
 database::row! {
@@ -72,6 +91,7 @@ pub(crate) async fn next_number(
     match turn {
         Some(turn) if turn.version == placed.version && turn.generation == placed.generation => Ok(Numbered {
             number: turn.last,
+            last_number: turn.last,
             first: turn.first_time.unwrap_or(Timestamp::UNIX_EPOCH),
             last: turn.last_time.unwrap_or(Timestamp::MAX),
             is_moving: turn.is_moving,

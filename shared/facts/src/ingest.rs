@@ -328,6 +328,7 @@ async fn append(
         let partials = Partials::of(&placed.entity, &facts);
         copying.finish().await?;
         let brought = Brought::of(batch_number, parts, |part| marks.of(part) == Mark::Fresh);
+        let commit = commit.with(&brought);
         try_join!(
             attribute(session, client, placed, &brought),
             Box::pin(write_partials(session, writing, &commit, &partials, facts.len())),

@@ -144,7 +144,7 @@ async fn replace(
     if facts > 0 {
         let brought = Brought::of(batch_number, parts, |part| marks.of(part) == Mark::Fresh);
         attribute(limited.next().await?, client, placed, &brought).await?;
-        counted_anew(limited, writing, &commit, &times, facts).await?;
+        counted_anew(limited, writing, &commit.with(&brought), &times, facts).await?;
     }
     reject(limited.next().await?, client, placed.entity.code(), &new).await?;
     Ok(marks)
@@ -206,13 +206,22 @@ pub(crate) async fn counted_anew(
 }
 
 database::row! {
-    struct Deleted {
-        time: Timestamp,
+    /// The first and the last time of facts of one minute.
+    pub(crate) struct OfMinute {
+        pub(crate) first: Timestamp,
+        pub(crate) last: Timestamp,
     }
 }
 
-/// Takes the facts that have the keys of new ones out, by whose numbers they are replaced, and returns their times. What they were is kept aside. It looks
-/// between the first and the last fact of the entity: chunks of other times are others'.
+impl OfMinute {
+    /// Both in microseconds.
+    pub(crate) fn times(&self) -> [i64; 2] {
+        [self.first.as_microsecond(), self.last.as_microsecond()]
+    }
+}
+
+/// Takes the facts that have the keys of new ones out, by whose numbers they are replaced, and returns the first and last time of each minute that had one. What
+/// they were is kept aside. It looks between the first and the last fact of the entity: chunks of other times are others'.
 pub(crate) async fn replaced(
     limited: &Limited<'_>,
     writing: Writing<'_>,
@@ -234,12 +243,12 @@ pub(crate) async fn replaced(
              ), kept AS (
                  INSERT INTO {} SELECT gone.*, clock_timestamp() FROM gone
              )
-             SELECT time FROM gone",
+             SELECT min(time) AS first, max(time) AS last FROM gone GROUP BY date_trunc('minute', time)",
             volume.replaced()
         );
         let session = limited.next().await?;
-        let deleted: Vec<Deleted> = session.rows(&sql, &range).await?;
-        times.extend(deleted.iter().map(|fact| fact.time.as_microsecond()));
+        let deleted: Vec<OfMinute> = session.rows(&sql, &range).await?;
+        times.extend(deleted.iter().flat_map(OfMinute::times));
     }
     Ok(times)
 }

@@ -93,6 +93,17 @@ impl Slot {
         format!("{}{}", self.family.letter(), self.position + 1)
     }
 
+    /// The slot of a name; `None` where it is none's.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        let families = [Family::Number, Family::Text, Family::Flag].into_iter();
+        let mut found = families.filter_map(|family| {
+            let number: u16 = name.strip_prefix(family.letter())?.parse().ok()?;
+            let position = number.checked_sub(1)?;
+            Some(Self { family, position })
+        });
+        found.next()
+    }
+
     /// Whether it has a column of its own.
     #[must_use]
     pub const fn is_column(self) -> bool {

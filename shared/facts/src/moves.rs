@@ -141,7 +141,8 @@ async fn begin_in(session: &Session, client: Uuid, placed: &Placed, to: &Volume)
     let sql = "SELECT (SELECT to_volume FROM core.moves WHERE client_id = $1 AND entity_id = $2) AS moving_to,
             EXISTS (SELECT FROM core.leftovers WHERE entity_id = $2 AND volume = $3) AS has_leftovers,
             EXISTS (SELECT FROM core.files f WHERE f.client_id = $1 AND f.entity = entities.code AND f.is_aside AND f.state IN ('writing', 'replacing'))
-                AS is_replacing
+                OR EXISTS (SELECT FROM core.changes h WHERE h.client_id = $1 AND h.entity_id = $2 AND h.finished_at IS NULL
+                    AND h.kind IN ('replacement', 'discard')) AS is_replacing
         FROM core.entities WHERE client_id = $1 AND id = $2 AND volume = $4 AND generation = $5";
     let from = placed.place.volume.name();
     let found: Option<Found> = session

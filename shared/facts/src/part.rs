@@ -11,7 +11,7 @@ use crate::states::STATES;
 pub const MAX_CELLS: usize = 1_000_000;
 
 /// With each further try of a batch a transaction writes so many times less.
-const LESS_EACH_TRY: usize = 8;
+pub(crate) const LESS_EACH_TRY: usize = 8;
 
 /// Cells that an event is written to at most: its fact, and a group of its own in each grouping with the states of each numeric attribute.
 pub(crate) fn cells_of_an_event(entity: &Entity) -> usize {

@@ -157,6 +157,7 @@ impl Stream<'_> {
         let parts: Vec<Part<'_>> = batches.iter().map(|batch| Part::rest(batch, 0)).collect();
         let facts = batches.iter().map(|batch| batch.accepted()).sum();
         let brought = Brought::of(batch_number, &parts, |_| true);
+        let commit = commit.with(&brought);
         let ((), marks, (), ()) = try_join!(
             copying.finish(),
             mark(session, client, placed.entity.code(), source, batch_number, &parts),

@@ -95,7 +95,10 @@ impl Job {
         match self {
             Self::Filling(filling) => fill::step(database, placed, filling).await,
             Self::Move(moving) => Box::pin(moves::step(database, placed, moving)).await,
-            Self::Change(change) => Box::pin(changes::step(database, placed, change)).await,
+            Self::Change(change) => {
+                let after = Box::pin(changes::step(database, placed, change, changes::Pace::LONG)).await?;
+                Ok(after.unwrap_or(After::Rest))
+            }
         }
     }
 

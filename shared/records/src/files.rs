@@ -313,7 +313,8 @@ pub async fn keep(database: &Database, file: File<'_>, attempt: Attempt) -> Resu
 /// what was under its key before, or is let go of: by the change that is returned, which goes on in steps.
 ///
 /// # Errors
-/// When another function has come further with it, or a statement fails: nothing is written then.
+/// When another function has come further with it, another change is still about what it takes the place of, or a statement fails: nothing is written then, and it is to
+/// be ended again later.
 pub async fn end(
     database: &Database,
     placed: Option<&Placed>,

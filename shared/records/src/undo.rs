@@ -62,6 +62,13 @@ database::row! {
 }
 
 database::row! {
+    struct Replacement {
+        id: Uuid,
+        began_at: Timestamp,
+    }
+}
+
+database::row! {
     struct Age {
         first: Option<Timestamp>,
     }
@@ -95,13 +102,39 @@ pub(crate) async fn close_replays(
     session.execute(sql, &[&client, &batches, &entity]).await.map(drop)
 }
 
-/// Whether it is known which facts some batches brought.
+/// Has letters of batches that come back sent through again by whoever wants it, where a replay of theirs was [closed](close_replays) meanwhile: whenever its message
+/// comes, or has come, it brings nothing.
+async fn open_letters(session: &Session, client: Uuid, earlier: Uuid) -> Result<(), Error> {
+    let sql = "UPDATE core.dead_letters d SET replayed_at = NULL, replay_batch = NULL FROM core.changes c, core.batches b
+        WHERE d.client_id = $1 AND c.client_id = $1 AND c.id = $2 AND d.batch_id = ANY (c.batches)
+            AND b.client_id = $1 AND b.id = d.replay_batch AND b.id = ANY (c.batches) AND b.source = 'replay' AND b.accepted = 0 AND b.rejected = 0";
+    session.execute(sql, &[&client, &earlier]).await.map(drop)
+}
+
+/// Has attempts to load a file that nothing is there of bring nothing when they come: one may be reading its first rows.
+pub(crate) async fn close_attempts(
+    session: &Session,
+    client: Uuid,
+    (entity, key): (&str, &str),
+    version: &Version,
+) -> Result<(), Error> {
+    let sql = "INSERT INTO core.batches (client_id, id, entity, source, accepted, rejected)
+        SELECT $1, id, $3, $4, 0, 0 FROM unnest($2::uuid[]) AS id ON CONFLICT DO NOTHING";
+    session
+        .execute(sql, &[&client, &version.batches(), &entity, &key])
+        .await
+        .map(drop)
+}
+
+/// Whether it is known which facts some batches brought: those of files for good, those of others for as long as commits are kept, and of one that began before
+/// that some commits may be gone.
 pub(crate) async fn is_known(session: &Session, client: Uuid, batches: &[Uuid]) -> Result<bool, Error> {
     let sql = "SELECT NOT EXISTS (
             SELECT FROM core.batches b WHERE b.client_id = $1 AND b.id = ANY ($2) AND b.accepted > b.removed AND b.batch_number IS NOT NULL
-                AND NOT EXISTS (SELECT FROM core.commits c WHERE c.client_id = $1 AND c.batch_id = b.id)
+                AND NOT EXISTS (SELECT FROM core.commits c WHERE c.client_id = $1 AND c.batch_id = b.id
+                    AND (c.is_kept OR b.begun_at >= now() - $3::bigint * interval '1 hour'))
         ) AS is_known";
-    let known: Option<Known> = session.row(sql, &[&client, &batches]).await?;
+    let known: Option<Known> = session.row(sql, &[&client, &batches, &KEPT.as_hours()]).await?;
     Ok(known.is_some_and(|known| known.is_known))
 }
 
@@ -149,19 +182,22 @@ async fn begin_in(
         Target::Batch(id) => version.batches().contains(&id),
         Target::File(id) => version.id == id,
     };
-    let version = versions.iter().find(is_meant);
+    let version = versions.iter().filter(|version| version.is_something()).find(is_meant);
     if let Some(answer) = version.and_then(|version| before(version, &versions)) {
         return Ok(answer);
     }
     let batches = match (version, batch) {
+        (_, Some((_, Some(change)))) => return Ok(Undone::Before(Some(change))),
         (Some(version), _) => version.batches(),
-        (None, Some((_, Some(change)))) => return Ok(Undone::Before(Some(change))),
         (None, Some((id, None))) => vec![id],
         // Nothing of the file became a fact.
         (None, None) => return Ok(Undone::Before(None)),
     };
+    if let Some(version) = version {
+        close_attempts(session, client, (placed.entity.code(), &key), version).await?;
+    }
     let batches = with_replays(session, client, batches).await?;
-    undo(session, client, placed, version, &batches, now).await
+    undo(session, client, placed, (version, &versions), &batches, now).await
 }
 
 /// What there is to say of a version that does not count, or not yet.
@@ -191,41 +227,53 @@ async fn undo(
     session: &Session,
     client: Uuid,
     placed: &Placed,
-    version: Option<&Version>,
+    (version, versions): (Option<&Version>, &[Version]),
     batches: &[Uuid],
     now: Timestamp,
 ) -> Result<Undone, Error> {
     if !is_known(session, client, batches).await? {
-        let reason = "which facts it brought was not kept by the version of the engine that loaded it";
+        let reason =
+            "which facts it brought is not known any more, or was not kept by the version of the engine that loaded it";
         return Ok(Undone::Refused(reason.to_owned()));
     }
-    let sql = "SELECT min(committed_at) AS first FROM core.commits WHERE client_id = $1 AND batch_id = ANY ($2)";
-    let age: Option<Age> = session.row(sql, &[&client, &batches]).await?;
+    let counting = counting(session, client, batches).await?;
+    let aside = counting.iter().find(|batch| batch.was_aside);
+    let replacement = match aside {
+        Some(batch) => replacement(session, client, batch.id).await?,
+        None => None,
+    };
     let before = now.checked_sub(KEPT).unwrap_or(Timestamp::MIN);
-    let is_old = age.and_then(|age| age.first).is_some_and(|first| first < before);
+    let is_old = |time: Option<Timestamp>| time.is_none_or(|time| time < before);
     let is_keyed = !placed.entity.definition().key.is_empty();
-    if is_old && (is_keyed || version.is_some_and(|version| version.is_aside)) {
+    // What it took the place of is not known any more, or not all of it.
+    if aside.is_some() && is_old(replacement.as_ref().map(|change| change.began_at))
+        || is_keyed
+            && first_commit(session, client, batches)
+                .await?
+                .is_some_and(|first| first < before)
+    {
         return Ok(Undone::Refused(format!(
             "it is older than {} days, which is how long is kept what it replaced: delete what is wrong by a filter, or put a corrected file under its key",
             KEPT.as_hours() / 24
         )));
     }
-    let restores = match version.filter(|version| version.is_aside) {
-        Some(_) => replacement(session, client, batches).await?,
-        None => None,
-    };
-    close_replays(session, client, placed.entity.code(), batches).await?;
     let id = Uuid::now_v7();
     let wanted = Wanted {
         batches,
-        restores,
+        restores: replacement.map(|change| change.id),
         ..wanted(id, Kind::Undo)
     };
+    if let Some(other) = changes::in_the_way(session, client, placed, &wanted).await? {
+        return Ok(Undone::Refused(format!(
+            "change {}, a {} of facts that it is about, is not done yet: ask again once it is",
+            other.id, other.kind
+        )));
+    }
+    close_replays(session, client, placed.entity.code(), batches).await?;
     changes::begin(session, client, placed, &wanted).await?;
-    if let Some(restores) = restores {
-        let sql = "UPDATE core.files SET state = CASE WHEN stopped_at IS NULL THEN 'finished' ELSE 'refused' END, change_id = NULL, changed_at = clock_timestamp()
-            WHERE client_id = $1 AND change_id = $2 AND state = 'replaced'";
-        session.execute(sql, &[&client, &restores]).await?;
+    if let Some(earlier) = wanted.restores {
+        versions::come_back(session, client, versions).await?;
+        open_letters(session, client, earlier).await?;
     }
     if let Some(version) = version {
         let sql = "UPDATE core.files SET state = 'undoing', change_id = $3, changed_at = clock_timestamp() WHERE client_id = $1 AND id = $2";
@@ -234,11 +282,31 @@ async fn undo(
     Ok(Undone::Begun(id))
 }
 
-/// The change that put a version in the place of others.
-async fn replacement(session: &Session, client: Uuid, batches: &[Uuid]) -> Result<Option<Uuid>, Error> {
-    let sql = "SELECT id FROM core.changes WHERE client_id = $1 AND adds = ANY ($2) AND finished_at IS NOT NULL ORDER BY began_at DESC LIMIT 1";
-    let found: Option<Id> = session.row(sql, &[&client, &batches]).await?;
-    Ok(found.map(|row| row.id))
+database::row! {
+    struct Counting {
+        id: Uuid,
+        was_aside: bool,
+    }
+}
+
+/// Those of some batches that count. One whose facts were kept aside first has no commit of its own.
+async fn counting(session: &Session, client: Uuid, batches: &[Uuid]) -> Result<Vec<Counting>, Error> {
+    let sql = "SELECT id, batch_number IS NULL AND accepted > 0 AS was_aside FROM core.batches
+        WHERE client_id = $1 AND id = ANY ($2) AND undone_by IS NULL";
+    session.rows(sql, &[&client, &batches]).await
+}
+
+/// When the first that is known of what counts of some batches was committed.
+async fn first_commit(session: &Session, client: Uuid, batches: &[Uuid]) -> Result<Option<Timestamp>, Error> {
+    let sql = "SELECT min(committed_at) AS first FROM core.commits WHERE client_id = $1 AND batch_id = ANY ($2) AND NOT is_undone";
+    let age: Option<Age> = session.row(sql, &[&client, &batches]).await?;
+    Ok(age.and_then(|age| age.first))
+}
+
+/// The change that put what a batch had brought in the place of others.
+async fn replacement(session: &Session, client: Uuid, batch: Uuid) -> Result<Option<Replacement>, Error> {
+    let sql = "SELECT id, began_at FROM core.changes WHERE client_id = $1 AND adds = $2 AND finished_at IS NOT NULL";
+    session.row(sql, &[&client, &batch]).await
 }
 
 database::row! {

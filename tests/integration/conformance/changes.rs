@@ -21,10 +21,10 @@ use super::scenarios::{a_day, in_every_shop};
 use super::shop::{Shop, at, sale};
 
 /// Time enough for all steps of a change of a test.
-const LONG: Duration = Duration::from_secs(60);
+pub(super) const LONG: Duration = Duration::from_secs(60);
 
 /// The first client's facts, each by its receipt and amount.
-async fn sold(shop: &Shop) -> BTreeSet<String> {
+pub(super) async fn sold(shop: &Shop) -> BTreeSet<String> {
     let plain = shop.database.plain().await.unwrap();
     let sql =
         "SELECT receipt || ' ' || coalesce(trim_scale(amount)::text, '') FROM shop_data.sale WHERE client_id = $1";
@@ -34,16 +34,16 @@ async fn sold(shop: &Shop) -> BTreeSet<String> {
     sold
 }
 
-fn set(sales: &[&str]) -> BTreeSet<String> {
+pub(super) fn set(sales: &[&str]) -> BTreeSet<String> {
     sales.iter().map(|sale| (*sale).to_owned()).collect()
 }
 
-async fn sale_placed(shop: &Shop) -> facts::Placed {
+pub(super) async fn sale_placed(shop: &Shop) -> facts::Placed {
     shop.definitions(shop.ours).await.placed["Sale"].clone()
 }
 
 /// Begins to undo, and returns the change.
-async fn begun(shop: &Shop, target: Target) -> Uuid {
+pub(super) async fn begun(shop: &Shop, target: Target) -> Uuid {
     let placed = sale_placed(shop).await;
     let begun = undo::begin(&shop.database.app, shop.ours, &placed, target, clock::now()).await;
     match begun.unwrap() {
@@ -53,19 +53,19 @@ async fn begun(shop: &Shop, target: Target) -> Uuid {
 }
 
 /// Goes on with a change for so long; whether it is done.
-async fn go_on(shop: &Shop, change: Uuid, time: Duration) -> bool {
+pub(super) async fn go_on(shop: &Shop, change: Uuid, time: Duration) -> bool {
     let placed = sale_placed(shop).await;
     let until = Instant::now() + time;
     let gone = changes::go_on(&shop.database.app, shop.ours, &placed, change, until);
     gone.await.unwrap()
 }
 
-async fn undo(shop: &Shop, batch: Uuid) {
+pub(super) async fn undo(shop: &Shop, batch: Uuid) {
     let change = begun(shop, Target::Batch(batch)).await;
     assert!(go_on(shop, change, LONG).await);
 }
 
-async fn sell(shop: &Shop, sales: &[Value]) -> Uuid {
+pub(super) async fn sell(shop: &Shop, sales: &[Value]) -> Uuid {
     shop.sell(shop.ours, sales).await.batch
 }
 
@@ -202,9 +202,9 @@ async fn a_batch_is_undone_in_steps_while_sales_go_on() {
     }
 }
 
-const KEY: &str = "c/Sale/stock.csv";
+pub(super) const KEY: &str = "c/Sale/stock.csv";
 
-fn put<'a>(shop: &Shop, digest: &'a str, sequencer: &'a str) -> File<'a> {
+pub(super) fn put<'a>(shop: &Shop, digest: &'a str, sequencer: &'a str) -> File<'a> {
     File {
         client: shop.ours,
         key: KEY,
@@ -216,20 +216,31 @@ fn put<'a>(shop: &Shop, digest: &'a str, sequencer: &'a str) -> File<'a> {
     }
 }
 
-async fn taken_up(shop: &Shop, file: File<'_>) -> Attempt {
+pub(super) async fn taken_up(shop: &Shop, file: File<'_>) -> Attempt {
     match files::begin(&shop.database.app, file).await.unwrap() {
         Begun::At(attempt) => attempt,
         Begun::Before => panic!("it was loaded before"),
     }
 }
 
-/// Loads a file of these sales as `load-files` does, in pieces of three rows; how it ends is said after the last.
-async fn load(shop: &Shop, file: File<'_>, sales: &[Value], end: End<'_>) -> Uuid {
+/// Loads a file of these sales as `load-files` does, in pieces of few rows; how it ends is said after the last.
+pub(super) async fn load(shop: &Shop, file: File<'_>, sales: &[Value], end: End<'_>) -> Uuid {
+    let attempt = read(shop, file, sales).await;
+    let placed = sale_placed(shop).await;
+    let change = files::end(&shop.database.app, Some(&placed), file, attempt, end).await;
+    if let Some(change) = change.unwrap() {
+        assert!(go_on(shop, change, LONG).await);
+    }
+    attempt.file
+}
+
+/// The same up to where its end is said.
+pub(super) async fn read(shop: &Shop, file: File<'_>, sales: &[Value]) -> Attempt {
     let placed = sale_placed(shop).await;
     let mapper = Mapper::new(placed.entity.clone());
     let database = &shop.database.app;
     let mut attempt = taken_up(shop, file).await;
-    for piece in sales.chunks(3) {
+    for piece in sales.chunks(sales.len().div_ceil(20).max(3)) {
         let from = attempt.position;
         let to = from + i32::try_from(piece.len()).unwrap();
         let mut batch = Batch::piece(attempt.batch, from, Some(to));
@@ -248,15 +259,11 @@ async fn load(shop: &Shop, file: File<'_>, sales: &[Value], end: End<'_>) -> Uui
         attempt.position = to;
         files::keep(database, file, attempt).await.unwrap();
     }
-    let change = files::end(database, Some(&placed), file, attempt, end).await.unwrap();
-    if let Some(change) = change {
-        assert!(go_on(shop, change, LONG).await);
-    }
-    attempt.file
+    attempt
 }
 
 /// Rows of a file: so many, from a minute on, at an amount.
-fn rows(count: usize, minute: usize, amount: &str) -> Vec<Value> {
+pub(super) fn rows(count: usize, minute: usize, amount: &str) -> Vec<Value> {
     let row = |number: usize| {
         let at = format!("2026-03-28T09:{:02}:00Z", minute + number);
         sale(&format!("f{number}"), &at, amount, 1)
@@ -264,14 +271,14 @@ fn rows(count: usize, minute: usize, amount: &str) -> Vec<Value> {
     (0..count).map(row).collect()
 }
 
-async fn state(shop: &Shop, file: Uuid) -> String {
+pub(super) async fn state(shop: &Shop, file: Uuid) -> String {
     let all = files::list(&shop.database.app, shop.ours, None, None, 50)
         .await
         .unwrap();
     all.into_iter().find(|report| report.id == file).unwrap().state
 }
 
-fn of(count: usize, amount: &str) -> BTreeSet<String> {
+pub(super) fn of(count: usize, amount: &str) -> BTreeSet<String> {
     (0..count).map(|number| format!("f{number} {amount}")).collect()
 }
 

@@ -28,7 +28,7 @@ const SALES_OF_BOTH: &str = "CREATE OR REPLACE VIEW shop_data.sale AS
     JOIN core.entities e ON e.client_id = f.client_id AND e.id = f.entity_id AND e.volume = f.volume AND e.code = 'Sale'";
 
 impl Shop {
-    async fn second_volume(&self) -> Volume {
+    pub(super) async fn second_volume(&self) -> Volume {
         let add = self.database.owner.transaction_in(Scope::default(), async |session| {
             add_volume(session, Some(self.ours)).await
         });
@@ -43,7 +43,7 @@ impl Shop {
         volume
     }
 
-    async fn begin_move(&self, database: &Database, to: &Volume) -> Result<Begun, Error> {
+    pub(super) async fn begin_move(&self, database: &Database, to: &Volume) -> Result<Begun, Error> {
         let placed = self.definitions(self.ours).await.placed["Sale"].clone();
         moves::begin(database, self.ours, &placed, to).await
     }
@@ -60,7 +60,7 @@ impl Shop {
         self.end_moves(database).await;
     }
 
-    async fn end_moves(&self, database: &Database) {
+    pub(super) async fn end_moves(&self, database: &Database) {
         let until = Instant::now() + Duration::from_secs(60);
         self.work_until(database, until).await.unwrap();
         assert_eq!(self.moving().await.len(), 0);

@@ -4,7 +4,7 @@
 use database::{Error, Session};
 use uuid::Uuid;
 
-use super::Extent;
+use super::begin::Extent;
 use crate::batch::reject;
 use crate::chunks;
 use crate::copy::{CopyingFacts, Writing};

@@ -10,6 +10,7 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::Change;
+use crate::layout::Slot;
 use crate::place::{Place, Placed};
 
 /// What is to be deleted: facts of a range of time with these values, which were there by a commit.
@@ -52,9 +53,21 @@ database::row! {
     }
 }
 
+/// What a stored filter has before the name of a slot, which no attribute's name has.
+const OF_SLOT: &str = "slot ";
+
 impl Deleted {
-    pub(super) fn filter_json(&self) -> Result<String, Error> {
+    fn filter_json(&self) -> Result<String, Error> {
         filter_json(&self.filter)
+    }
+
+    /// The filter as the change keeps it: by slots, so that it means the same when an attribute gets another name meanwhile.
+    pub(super) fn stored_filter(&self, placed: &Placed) -> Result<String, Error> {
+        let by_slots = self.filter.iter().map(|(name, values)| {
+            let slot = placed.place.layout.slot_of(&placed.entity, name)?;
+            Ok((format!("{OF_SLOT}{}", slot.name()), values.clone()))
+        });
+        filter_json(&by_slots.collect::<Result<Filter, Error>>()?)
     }
 
     /// A deletion of what is there by now, or was by the commit of a confirmation.
@@ -145,7 +158,11 @@ pub(super) fn condition(placed: &Placed, change: &Change) -> Result<String, Erro
 fn condition_of(placed: &Placed, filter: &Filter) -> Result<String, Error> {
     let mut condition = "f.batch_number <= ALL ($5) AND $6::text IS NOT NULL".to_owned();
     for name in filter.keys() {
-        let text = placed.place.layout.slot_of(&placed.entity, name)?.text();
+        let slot = match name.strip_prefix(OF_SLOT).and_then(Slot::named) {
+            Some(slot) => slot,
+            None => placed.place.layout.slot_of(&placed.entity, name)?,
+        };
+        let text = slot.text();
         let name = name.replace('\'', "''");
         // "" and no value are one, as in questions.
         condition.push_str(&format!(

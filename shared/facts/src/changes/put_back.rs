@@ -1,4 +1,4 @@
-//! Facts that are put back: what a change has taken out, and what the facts of a keyed entity had replaced that are taken out now.
+//! Facts that are put back: what a change has taken out, and what keys of a keyed entity are [due](super::keys).
 //!
 //! A fact that comes back has a new number, as a commit has that brings it, and the commit says whose it is and by which number it first came. So what was
 //! known at any time stays a comparison of numbers, and whose batch it is can be undone later.
@@ -20,17 +20,10 @@ database::row! {
 
 database::row! {
     struct Put {
-        time: Timestamp,
-        last: Option<i64>,
-    }
-}
-
-database::row! {
-    /// A fact that others replaced.
-    pub(super) struct Earlier {
-        pub(super) key: Uuid,
-        pub(super) batch_number: i64,
-        pub(super) replaced_by: i64,
+        first: Timestamp,
+        last: Timestamp,
+        facts: i64,
+        last_number: Option<i64>,
     }
 }
 
@@ -44,7 +37,7 @@ pub(super) async fn columns(session: &Session, placed: &Placed) -> Result<Vec<St
 
 /// What comes back.
 pub(super) struct Back {
-    /// Times of the facts.
+    /// The first and the last time of the facts of each minute.
     pub(super) times: BTreeSet<i64>,
     /// How many there are.
     pub(super) facts: usize,
@@ -76,38 +69,17 @@ pub(super) async fn put_back(
              INSERT INTO {} (entity_id, batch_number{names})
              SELECT $2, n.new{values} FROM chosen JOIN numbered n ON n.old = chosen.batch_number
          )
-         SELECT chosen.time, (SELECT max(new) FROM numbered) AS last FROM chosen",
+         SELECT min(time) AS first, max(time) AS last, count(*) AS facts, (SELECT max(new) FROM numbered)::bigint AS last_number
+         FROM chosen GROUP BY date_trunc('minute', time)",
         placed.place.volume.facts()
     );
     let mut all: Vec<&(dyn ToSql + Sync)> = vec![&client, &placed.place.id, &number];
     all.extend(parameters);
     let put: Vec<Put> = session.rows(&sql, &all).await?;
+    let times = put.iter().flat_map(|put| [put.first, put.last]);
     Ok(Back {
-        times: put.iter().map(|put| put.time.as_microsecond()).collect(),
-        facts: put.len(),
-        last_number: put.iter().filter_map(|put| put.last).max().unwrap_or(number),
+        times: times.map(Timestamp::as_microsecond).collect(),
+        facts: put.iter().map(|put| usize::try_from(put.facts).unwrap_or(0)).sum(),
+        last_number: put.iter().filter_map(|put| put.last_number).max().unwrap_or(number),
     })
-}
-
-/// What each of some keys was before their facts came by some numbers: the last fact that was not taken out itself. `None` where none is kept.
-pub(super) async fn earlier(
-    session: &Session,
-    (client, placed): (Uuid, &Placed),
-    (keys, numbers): (&[Uuid], &[i64]),
-) -> Result<Vec<Earlier>, Error> {
-    let replaced = placed.place.volume.replaced();
-    let sql = format!(
-        "WITH RECURSIVE chain AS (
-             SELECT gone.key, coalesce(c.origin, gone.number) AS number, false AS is_found, NULL::bigint AS batch_number, NULL::bigint AS replaced_by
-             FROM unnest($3::uuid[], $4::bigint[]) AS gone (key, number)
-             LEFT JOIN core.commits c ON c.client_id = $1 AND c.entity_id = $2 AND c.batch_number = gone.number
-             UNION
-             SELECT r.key, coalesce(c.origin, r.batch_number), NOT coalesce(c.is_undone, false), r.batch_number, r.replaced_by
-             FROM chain JOIN {replaced} r ON r.client_id = $1 AND r.entity_id = $2 AND r.key = chain.key AND r.replaced_by = chain.number
-             LEFT JOIN core.commits c ON c.client_id = $1 AND c.entity_id = $2 AND c.batch_number = r.batch_number
-             WHERE NOT chain.is_found
-         )
-         SELECT DISTINCT ON (key) key, batch_number, replaced_by FROM chain WHERE is_found ORDER BY key, batch_number DESC"
-    );
-    session.rows(&sql, &[&client, &placed.place.id, &keys, &numbers]).await
 }

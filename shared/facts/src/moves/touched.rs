@@ -96,12 +96,11 @@ async fn replaces(session: &Session, placed: &Placed, moving: &Move) -> Result<b
     if !placed.entity.definition().key.is_empty() {
         return Ok(true);
     }
-    let sql = format!(
-        "SELECT EXISTS (SELECT FROM {} WHERE client_id = $1 AND entity_id = $2 AND replaced_at >= $3) AS is_more",
-        placed.place.volume.replaced()
-    );
+    // A change that only puts back counts the buckets anew, and so takes out what is counted there.
+    let sql = "SELECT EXISTS (SELECT FROM core.commits c JOIN core.changes h ON h.client_id = $1 AND h.id = c.batch_id
+        WHERE c.client_id = $1 AND c.entity_id = $2 AND c.committed_at >= $3) AS is_more";
     let parameters: [&(dyn ToSql + Sync); 3] = [&moving.client_id, &moving.entity_id, &moving.began_at];
-    let more: Option<More> = session.row(&sql, &parameters).await?;
+    let more: Option<More> = session.row(sql, &parameters).await?;
     Ok(more.is_some_and(|more| more.is_more))
 }
 

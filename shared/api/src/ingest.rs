@@ -56,7 +56,7 @@ pub static LIST_BATCHES: Route = Route {
     path: "/v1/batches",
     access: Access::Needs(Permission::ReadDeadLetters),
     operation: "listBatches",
-    summary: "What became of accepted events and files, the latest first. What is still queued is not here yet.",
+    summary: "What became of accepted events and files, and the deletions of facts by a filter, the latest first. What is still queued is not here yet.",
     parameters: &[
         Parameter::query("entity", "Only of this entity."),
         Parameter::query("before", "`next_before` of the page before.").of(Form::Uuid),
@@ -73,7 +73,7 @@ pub static READ_BATCH: Route = Route {
     path: "/v1/batches/{id}",
     access: Access::Needs(Permission::ReadDeadLetters),
     operation: "readBatch",
-    summary: "What became of accepted events; 404 while they are queued.",
+    summary: "What became of accepted events; 404 while they are queued. A deletion is found by the identity of its change.",
     parameters: &[Parameter::path("id", "The batch.").of(Form::Uuid)],
     request: None,
     answer: Answer::ok::<Batch>(),
@@ -103,7 +103,7 @@ pub static UNDO_BATCH: Route = Route {
     path: "/v1/batches/{id}",
     access: Access::Needs(Permission::DeleteFacts),
     operation: "undoBatch",
-    summary: "Takes the facts of a batch out of every answer again, with those of its replayed dead letters; the batch of a file is all of the file. What its facts had replaced by key comes back, and the version before of a file. A batch of more than 10,000 facts is undone in steps: its state says how far it is. 409 where it can't be undone, with the reason.",
+    summary: "Takes the facts of a batch out of every answer again, with those of its replayed dead letters; the batch of a file is all of the file. What its facts had replaced by key comes back, and the version before of a file. A batch of more than 10,000 facts is undone in steps: its state says how far it is. 409 where it can't be undone, with the reason; a deletion never can.",
     parameters: &[Parameter::path("id", "The batch.").of(Form::Uuid)],
     request: None,
     answer: Answer::accepted::<Undone>(),
@@ -339,27 +339,51 @@ pub struct Accepted {
     pub events: usize,
 }
 
-/// What became of a batch.
+/// What became of a batch, or of a deletion of facts by a filter.
 #[derive(Serialize, ToSchema)]
 pub struct Batch {
-    /// The batch.
+    /// The batch; of a deletion its change.
     #[schema(value_type = String, format = "uuid")]
     pub id: Uuid,
     /// Entity.
     pub entity: String,
-    /// Where it came from: `events`, `replay`, or the file's key.
+    /// Where it came from: `events`, `replay`, or the file's key; `deletion` where facts were deleted by a filter.
     pub source: String,
     /// Whether all of it has had its effect.
     pub state: BatchState,
     /// Events that became facts.
     pub accepted: i32,
-    /// Facts of it that are not there any more: it was undone, its file was replaced, or they were deleted. Those that others replaced by key are not counted.
+    /// Facts of it that are not there any more: it was undone, its file was replaced, or they were deleted. Those that others replaced by key are not counted. Of a deletion all that it
+    /// took out.
     pub removed: i64,
     /// Events that became dead letters; once it is finished, accepted + rejected is what was sent.
     pub rejected: i32,
+    /// When its first part had its effect, by which the list is in order.
+    #[schema(value_type = String, format = DateTime)]
+    pub begun_at: Timestamp,
     /// When it had its effect; while it is written, the part of it that was last.
     #[schema(value_type = String, format = DateTime)]
     pub finished_at: Timestamp,
+    /// What was deleted and by whom, where facts were deleted by a filter.
+    pub deletion: Option<DeletedFacts>,
+}
+
+/// Which facts were deleted, and by whom.
+#[derive(Serialize, ToSchema)]
+pub struct DeletedFacts {
+    /// From this instant on; none of deletions before this was kept.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub from: Option<Timestamp>,
+    /// Before this instant.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub to: Option<Timestamp>,
+    /// Values of dimensions that they had; `""` is none.
+    pub filter: BTreeMap<String, Vec<String>>,
+    /// The user who confirmed it.
+    #[schema(value_type = Option<String>, format = "uuid")]
+    pub by: Option<Uuid>,
+    /// That user's e-mail address, as long as there is such a user.
+    pub by_email: Option<String>,
 }
 
 /// How far a batch has come.
@@ -451,13 +475,15 @@ pub struct DeadLetter {
     pub reason: String,
     /// The event as it was sent.
     pub original: String,
+    /// The time zone that its file declared: when it is replayed its times without offset are read in it.
+    pub time_zone: Option<String>,
     /// When it was refused.
     #[schema(value_type = String, format = DateTime)]
     pub received_at: Timestamp,
     /// When it was sent through again.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub replayed_at: Option<Timestamp>,
-    /// The batch of the replay.
+    /// The batch of the replay. Without `replayed_at` it is being sent, or could not be: replay the letter again then, it takes effect once.
     #[schema(value_type = Option<String>, format = "uuid")]
     pub replay_batch_id: Option<Uuid>,
 }

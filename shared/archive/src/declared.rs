@@ -47,6 +47,13 @@ impl Declared {
         })
     }
 
+    /// The name of the zone that its times without offset are in. Nothing else that a file declares changes what a refused row means that can be replayed: lines of
+    /// CSV, which have delimiters and decimal commas, are no events.
+    #[must_use]
+    pub fn time_zone(&self) -> Option<&str> {
+        self.zone.as_ref()?.iana_name()
+    }
+
     /// A mapper of the file's rows.
     #[must_use]
     pub fn mapper(&self, mapper: Mapper) -> Mapper {
@@ -114,6 +121,7 @@ mod tests {
             decimal: Some(DecimalMark::Comma),
         };
         assert_eq!(declared("a.csv", &all).unwrap(), expected);
+        assert_eq!(expected.time_zone(), Some("Asia/Tokyo"));
         assert_eq!(declared("a.csv", &[]).unwrap(), Declared::default());
         for (name, delimiter) in [
             ("a.tsv", Some(Delimiter::Tab)),

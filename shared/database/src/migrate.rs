@@ -6,7 +6,7 @@ use crate::transaction::{Held, Scope};
 use crate::{ANSWER_WITHIN, Database, Edition, Error, Session};
 
 /// The files of `migrations/core` with their names, in order.
-const MIGRATIONS: [(&str, &str); 15] = [
+const MIGRATIONS: [(&str, &str); 16] = [
     ("V1__core", include_str!("../../../migrations/core/V1__core.sql")),
     (
         "V2__proposals",
@@ -51,6 +51,10 @@ const MIGRATIONS: [(&str, &str); 15] = [
     (
         "V15__exact_changes",
         include_str!("../../../migrations/core/V15__exact_changes.sql"),
+    ),
+    (
+        "V16__letters",
+        include_str!("../../../migrations/core/V16__letters.sql"),
     ),
 ];
 

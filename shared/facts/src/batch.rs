@@ -43,6 +43,8 @@ pub struct Batch {
     pub(crate) extent: (i32, Option<i32>),
     /// Whether it is of a file, which may be replaced or undone however old it is.
     pub(crate) is_of_file: bool,
+    /// The time zone that its file declares. What is refused of it is read in it again when it is replayed.
+    pub time_zone: Option<String>,
 }
 
 impl Batch {
@@ -56,6 +58,7 @@ impl Batch {
             rejects: Vec::new(),
             extent: (0, None),
             is_of_file: false,
+            time_zone: None,
         }
     }
 
@@ -128,15 +131,16 @@ pub struct Outcome {
 
 /// Writes dead letters.
 pub(crate) async fn reject(session: &Session, client: Uuid, entity: &str, parts: &[Part<'_>]) -> Result<(), Error> {
-    let mut rejects: Vec<(Uuid, &Reject)> = Vec::new();
+    let mut rejects: Vec<(&Batch, &Reject)> = Vec::new();
     for part in parts {
-        rejects.extend(part.rejects().iter().map(|reject| (part.batch.id, reject)));
+        rejects.extend(part.rejects().iter().map(|reject| (part.batch, reject)));
     }
     if rejects.is_empty() {
         return Ok(());
     }
     let ids: Vec<Uuid> = rejects.iter().map(|_| Uuid::now_v7()).collect();
-    let batch_ids: Vec<Uuid> = rejects.iter().map(|(batch, _)| *batch).collect();
+    let batch_ids: Vec<Uuid> = rejects.iter().map(|(batch, _)| batch.id).collect();
+    let zones: Vec<Option<&str>> = rejects.iter().map(|(batch, _)| batch.time_zone.as_deref()).collect();
     let positions: Vec<i32> = rejects.iter().map(|(_, reject)| reject.position).collect();
     // PostgreSQL's text has no U+0000, which a sender may write anywhere, in a field's name too.
     let texts = |pick: fn(&Reject) -> &str| -> Vec<String> {
@@ -148,10 +152,13 @@ pub(crate) async fn reject(session: &Session, client: Uuid, entity: &str, parts:
     let originals = texts(|reject| &reject.original);
     session
         .execute(
-            "INSERT INTO core.dead_letters (id, client_id, entity, batch_id, position, field, reason, original)
-             SELECT r.id, $1, $2, r.batch_id, r.position, r.field, r.reason, r.original
-             FROM unnest($3::uuid[], $4::uuid[], $5::int[], $6::text[], $7::text[], $8::text[]) AS r (id, batch_id, position, field, reason, original)",
-            &[&client, &entity, &ids, &batch_ids, &positions, &fields, &reasons, &originals],
+            "INSERT INTO core.dead_letters (id, client_id, entity, batch_id, position, field, reason, original, time_zone)
+             SELECT r.id, $1, $2, r.batch_id, r.position, r.field, r.reason, r.original, r.time_zone
+             FROM unnest($3::uuid[], $4::uuid[], $5::int[], $6::text[], $7::text[], $8::text[], $9::text[])
+                 AS r (id, batch_id, position, field, reason, original, time_zone)",
+            &[
+                &client, &entity, &ids, &batch_ids, &positions, &fields, &reasons, &originals, &zones,
+            ],
         )
         .await?;
     Ok(())

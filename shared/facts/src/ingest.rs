@@ -53,15 +53,7 @@ pub async fn ingest(
     batches: &[Batch],
     effort: Effort<'_>,
 ) -> Result<Vec<Outcome>, Error> {
-    let ingestion = Ingestion {
-        database,
-        client,
-        placed,
-        source,
-        effort,
-        is_aside: false,
-    };
-    ingestion.run(batches).await
+    write(database, (client, placed), source, batches, effort, false).await
 }
 
 /// As [`ingest`], but facts are kept aside: they count once a change puts them in.
@@ -76,13 +68,24 @@ pub async fn set_aside(
     batches: &[Batch],
     effort: Effort<'_>,
 ) -> Result<Vec<Outcome>, Error> {
+    write(database, (client, placed), source, batches, effort, true).await
+}
+
+async fn write(
+    database: &Database,
+    (client, placed): (Uuid, &Placed),
+    source: &str,
+    batches: &[Batch],
+    effort: Effort<'_>,
+    is_aside: bool,
+) -> Result<Vec<Outcome>, Error> {
     let ingestion = Ingestion {
         database,
         client,
         placed,
         source,
         effort,
-        is_aside: true,
+        is_aside,
     };
     ingestion.run(batches).await
 }
@@ -234,6 +237,7 @@ impl Ingestion<'_> {
         };
         let mut batch = Batch {
             key: part.batch.key,
+            time_zone: part.batch.time_zone.clone(),
             ..Batch::piece(part.batch.id, part.batch.extent.0, part.batch.extent.1)
         };
         let mut rejects: Vec<Reject> = part

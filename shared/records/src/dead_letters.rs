@@ -1,6 +1,6 @@
 //! Dead letters: events that were refused, with the reason. Those of batches that were taken out are nobody's, and come back with them.
 
-use database::{Database, Error};
+use database::{Database, Error, Session};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -25,11 +25,13 @@ database::row! {
         pub reason: String,
         /// The event as it was sent.
         pub original: String,
+        /// The time zone that its file declared.
+        pub time_zone: Option<String>,
         /// When it was refused.
         pub received_at: Timestamp,
         /// When it was sent through again.
         pub replayed_at: Option<Timestamp>,
-        /// The batch of the replay.
+        /// The batch of the replay; without a time it is being sent, or whoever sent it was cut off.
         pub replay_batch: Option<Uuid>,
     }
 }
@@ -40,7 +42,8 @@ database::row! {
     }
 }
 
-const COLUMNS: &str = "id, entity, batch_id, position, field, reason, original, received_at, replayed_at, replay_batch";
+const COLUMNS: &str =
+    "id, entity, batch_id, position, field, reason, original, time_zone, received_at, replayed_at, replay_batch";
 
 /// Which dead letters are asked for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -97,32 +100,35 @@ pub async fn of_batch(database: &Database, client: Uuid, batch: Uuid) -> Result<
     Ok(found.map(|found| found.id))
 }
 
-/// Marks a dead letter as sent through again by a batch; the first time counts.
-///
-/// # Errors
-/// When the statement fails.
-pub async fn mark_replayed(database: &Database, client: Uuid, id: Uuid, replay_batch: Uuid) -> Result<(), Error> {
-    let sql = "UPDATE core.dead_letters SET replayed_at = clock_timestamp(), replay_batch = $3
-        WHERE client_id = $1 AND id = $2 AND replayed_at IS NULL";
-    database
-        .of(client)
-        .execute(sql, &[&client, &id, &replay_batch])
-        .await
-        .map(drop)
+/// The lock that whoever marks letters of a client as replayed takes alone, and whoever takes batches out, for all of the transaction: a replay is either known to
+/// the undoing of its letter's batch, or knows of it.
+pub(crate) fn replays_lock(client: Uuid) -> String {
+    format!("{client}/replays")
 }
 
-/// Marks dead letters, each as sent through again by the batch beside it; the first time counts.
+/// Says of letters that batches send them through again, each the one beside it, before any is sent: from then on whoever undoes the letter's batch closes the
+/// replay too. Returns those that may be sent; batches of the others were undone, or there are no such letters. Until [`end_replays`] they count as not sent, so
+/// that what is cut off in between is sent by the next call: by the same batch, which has its effect once.
+///
+/// # Errors
+/// When a statement fails.
+pub async fn begin_replays(database: &Database, client: Uuid, replays: &[(Uuid, Uuid)]) -> Result<Vec<Uuid>, Error> {
+    let sql = "UPDATE core.dead_letters AS letter SET replay_batch = sent.batch FROM unnest($2::uuid[], $3::uuid[]) AS sent (id, batch)
+        WHERE letter.client_id = $1 AND letter.id = sent.id AND NOT letter.is_undone RETURNING letter.id";
+    let (letters, batches): (Vec<Uuid>, Vec<Uuid>) = replays.iter().copied().unzip();
+    let work = async |session: &Session| {
+        session.lock(&replays_lock(client)).await?;
+        session.rows::<Identity>(sql, &[&client, &letters, &batches]).await
+    };
+    let begun = database.transaction(client, work).await?;
+    Ok(begun.into_iter().map(|letter| letter.id).collect())
+}
+
+/// Says of letters that they were sent through again; the first time counts.
 ///
 /// # Errors
 /// When the statement fails.
-pub async fn mark_all_replayed(database: &Database, client: Uuid, replayed: &[(Uuid, Uuid)]) -> Result<(), Error> {
-    let sql = "UPDATE core.dead_letters AS letter SET replayed_at = clock_timestamp(), replay_batch = sent.batch
-        FROM unnest($2::uuid[], $3::uuid[]) AS sent (id, batch)
-        WHERE letter.client_id = $1 AND letter.id = sent.id AND letter.replayed_at IS NULL";
-    let (letters, batches): (Vec<Uuid>, Vec<Uuid>) = replayed.iter().copied().unzip();
-    database
-        .of(client)
-        .execute(sql, &[&client, &letters, &batches])
-        .await
-        .map(drop)
+pub async fn end_replays(database: &Database, client: Uuid, letters: &[Uuid]) -> Result<(), Error> {
+    let sql = "UPDATE core.dead_letters SET replayed_at = clock_timestamp() WHERE client_id = $1 AND id = ANY ($2) AND replayed_at IS NULL";
+    database.of(client).execute(sql, &[&client, &letters]).await.map(drop)
 }

@@ -8,6 +8,7 @@ use facts::place::writers_lock;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::dead_letters::replays_lock;
 use crate::files::versions::{self, Version, wanted};
 use crate::usage::KEPT;
 
@@ -74,10 +75,11 @@ database::row! {
     }
 }
 
-/// Batches with those that replayed letters of theirs.
+/// Batches with those that replay letters of theirs. No other letter of the client is replayed until the transaction ends.
 pub(crate) async fn with_replays(session: &Session, client: Uuid, batches: Vec<Uuid>) -> Result<Vec<Uuid>, Error> {
     let sql = "SELECT DISTINCT replay_batch AS id FROM core.dead_letters
         WHERE client_id = $1 AND batch_id = ANY ($2) AND replay_batch IS NOT NULL AND replay_batch <> ALL ($2)";
+    session.lock(&replays_lock(client)).await?;
     let mut all = batches;
     for _ in 0..MAX_REPLAYS {
         let more: Vec<Id> = session.rows(sql, &[&client, &all]).await?;
@@ -335,17 +337,29 @@ pub async fn entity_of_file(database: &Database, client: Uuid, id: Uuid) -> Resu
     Ok(found.map(|row| row.entity))
 }
 
-/// Begins to delete what was counted: the change that does so in steps.
+/// Begins to delete what was counted, for a user: the change that does so in steps, and says who asked for it and for what.
 ///
 /// # Errors
 /// When a statement fails.
-pub async fn delete(database: &Database, client: Uuid, placed: &Placed, deleted: &Deleted) -> Result<Uuid, Error> {
+pub async fn delete(
+    database: &Database,
+    client: Uuid,
+    placed: &Placed,
+    deleted: &Deleted,
+    by: Uuid,
+) -> Result<Uuid, Error> {
     let id = Uuid::now_v7();
     let wanted = Wanted {
         deleted: Some(deleted),
         ..wanted(id, Kind::Deletion)
     };
-    let work = async |session: &Session| changes::begin(session, client, placed, &wanted).await;
+    let work = async |session: &Session| {
+        changes::begin(session, client, placed, &wanted).await?;
+        let sql = "UPDATE core.changes SET begun_by = $3, deleted_from = $4, deleted_to = $5 WHERE client_id = $1 AND id = $2";
+        session
+            .execute(sql, &[&client, &id, &by, &deleted.from, &deleted.to])
+            .await
+    };
     database.transaction(client, work).await?;
     Ok(id)
 }

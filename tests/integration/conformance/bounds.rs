@@ -41,6 +41,7 @@ fn queued(client: Uuid, events: &[Value]) -> QueuedEvents {
         key: None,
         events: events.iter().map(|event| to_raw_value(event).unwrap()).collect(),
         broken: Vec::new(),
+        time_zone: None,
     }
 }
 

@@ -418,7 +418,9 @@ async fn what_was_counted_is_deleted_and_nothing_that_came_since() {
         sell(shop, &[sale("since", "2026-03-28T10:30:00Z", "1", 1)]).await;
         let again = deletion::preview(database, shop.ours, &placed, &deleted).await.unwrap();
         assert_eq!(again, preview, "what came since is not meant");
-        let change = undo::delete(database, shop.ours, &placed, &deleted).await.unwrap();
+        let change = undo::delete(database, shop.ours, &placed, &deleted, Uuid::nil())
+            .await
+            .unwrap();
         assert!(go_on(shop, change, LONG).await);
         let gone = usize::try_from(preview.facts).unwrap();
         assert_eq!(shop.count().await, before + 1 - gone);

@@ -25,6 +25,7 @@ fn queued(shop: &Shop, entity: &str, (batch, key): (u128, Option<u128>), receipt
         key: key.map(Uuid::from_u128),
         events,
         broken: Vec::new(),
+        time_zone: None,
     }
 }
 

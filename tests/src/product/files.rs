@@ -18,6 +18,30 @@ impl Product {
         key
     }
 
+    /// The same with what its metadata declare, by their names behind `x-amz-meta-`.
+    ///
+    /// # Panics
+    /// When S3 refuses it.
+    pub async fn drop_declared_file(
+        &self,
+        user: &User,
+        name: &str,
+        metadata: &[(&str, &str)],
+        bytes: Vec<u8>,
+    ) -> String {
+        let key = format!("{}/{name}", user.client);
+        let put = async {
+            let [incoming, _] = self.buckets()?;
+            let mut put = self.s3().put_object().bucket(incoming).key(&key).body(bytes.into());
+            for (name, value) in metadata {
+                put = put.metadata(*name, *value);
+            }
+            put.send().await.map(drop).context("it is refused")
+        };
+        ready(put.await, "a file is not stored");
+        key
+    }
+
     /// Puts an object under any key on the bucket that is watched.
     ///
     /// # Panics

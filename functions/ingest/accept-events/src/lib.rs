@@ -83,6 +83,7 @@ async fn accept(
         key,
         events,
         broken,
+        time_zone: None,
     };
     let message = queued.message().map_err(anyhow::Error::from)?;
     if message.len() > MAX_MESSAGE_BYTES {

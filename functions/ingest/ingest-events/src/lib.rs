@@ -4,6 +4,7 @@
 //! and goes on where it was cut off; one that came too often comes through the queue's dead-letter queue, where an event that still can't be written
 //! becomes a dead letter too.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ use facts::Placed;
 use facts::batch::{Batch, Outcome, Reject};
 use facts::ingest::{self, Effort};
 use facts::stream;
+use jiff::tz::TimeZone;
 use lambda_runtime::LambdaEvent;
 use platform::clock;
 use platform::queue::{Backoff, Queue, receives};
@@ -325,8 +327,12 @@ async fn map_and_write(
 /// Maps the events of a message.
 #[must_use]
 pub fn batch(mapper: &Mapper, queued: &QueuedEvents) -> Batch {
+    let mapper = match in_zone(mapper, queued) {
+        Ok(mapper) => mapper,
+        Err(reason) => return refused(queued, queued.key, &reason),
+    };
     let now = clock::now();
-    let mut batch = Batch::new(queued.batch_id, queued.key);
+    let mut batch = empty(queued, queued.key);
     for (position, event) in queued.events.iter().enumerate() {
         let mapped = match broken_line(queued, position) {
             Some(line) => Err(reject(position, no_json(&line), &line)),
@@ -339,6 +345,26 @@ pub fn batch(mapper: &Mapper, queued: &QueuedEvents) -> Batch {
             Err(reject) => batch.refuse(reject),
         }
     }
+    batch
+}
+
+/// The mapper of a message's events: those of a file that declared a time zone are read in it.
+fn in_zone<'a>(mapper: &'a Mapper, queued: &QueuedEvents) -> Result<Cow<'a, Mapper>, String> {
+    let Some(name) = &queued.time_zone else {
+        return Ok(Cow::Borrowed(mapper));
+    };
+    match TimeZone::get(name) {
+        Ok(zone) => Ok(Cow::Owned(mapper.clone().in_zone(zone))),
+        Err(error) => Err(format!(
+            "its file declared the time zone {name:?}, which is not known: {error}"
+        )),
+    }
+}
+
+/// A message's batch without its events. What is refused of it is read by what its file declared when it is replayed, however often.
+fn empty(queued: &QueuedEvents, key: Option<Uuid>) -> Batch {
+    let mut batch = Batch::new(queued.batch_id, key);
+    batch.time_zone.clone_from(&queued.time_zone);
     batch
 }
 
@@ -385,7 +411,7 @@ fn used_key(queued: &QueuedEvents) -> Batch {
 
 /// A batch whose events are all refused for one reason, but for the lines that have their own.
 fn refused(queued: &QueuedEvents, key: Option<Uuid>, reason: &str) -> Batch {
-    let mut batch = Batch::new(queued.batch_id, key);
+    let mut batch = empty(queued, key);
     for (position, event) in queued.events.iter().enumerate() {
         batch.refuse(match broken_line(queued, position) {
             Some(line) => reject(position, no_json(&line), &line),

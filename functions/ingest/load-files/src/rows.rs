@@ -113,7 +113,7 @@ impl<'a> Loading<'a> {
             let is_enough = chunk.end_after_refused(room);
             if !chunk.is_empty() {
                 self.turn.begin();
-                self.write(placed, chunk).await?;
+                self.write((placed, declared), chunk).await?;
             }
             if is_enough {
                 return self.refuse(Some(placed), &enough(self.attempt)).await;
@@ -131,10 +131,11 @@ impl<'a> Loading<'a> {
         Ok(Loaded::Done)
     }
 
-    async fn write(&mut self, placed: &Placed, chunk: Chunk) -> Result<(), Error> {
+    async fn write(&mut self, (placed, declared): (&Placed, &Declared), chunk: Chunk) -> Result<(), Error> {
         let (database, file) = (&self.context.database, self.file);
         let end = i32::try_from(chunk.end()).unwrap_or(i32::MAX);
-        let piece = [piece(self.attempt.batch, self.attempt.position, end, chunk)];
+        let mut piece = [piece(self.attempt.batch, self.attempt.position, end, chunk)];
+        piece[0].time_zone = declared.time_zone().map(str::to_owned);
         let effort = Effort {
             tries: self.tries,
             ..Effort::default()

@@ -1,7 +1,7 @@
 //! `DELETE /v1/entities/{code}/facts`: counted first, and deleted by the confirmation that the count came with.
 
-use anyhow::Context as _;
-use api::ingest::Deletion;
+use anyhow::{Context as _, Result};
+use api::ingest::{DeletedFacts, Deletion};
 use axum::Json;
 use axum::extract::State;
 use facts::Placed;
@@ -10,7 +10,9 @@ use jiff::Timestamp;
 use platform::Problem;
 use platform::extract::{Authorized, Path, Query};
 use platform::query::Pairs;
+use records::batches::BatchReport;
 use records::undo;
+use series::filters::check_value;
 use series::plan::{Filter, MAX_FILTER_VALUES, MAX_FILTERS};
 
 use crate::Context;
@@ -72,7 +74,7 @@ pub(crate) async fn delete(
         .hint("send it again without `confirm`, look at what is counted, and confirm that"));
     }
     if answer.facts > 0 {
-        let begun = undo::delete(&context.database, client, &placed, &deleted).await;
+        let begun = undo::delete(&context.database, client, &placed, &deleted, caller.user).await;
         let change = begun.context("delete facts")?;
         go_on(&context, client, &placed, change).await;
         answer.change = described(&context, client, change).await?;
@@ -91,10 +93,23 @@ fn wanted(pairs: &[(String, String)]) -> Result<Wanted, Problem> {
     })
 }
 
-/// Refuses a filter on what is no dimension, or with what PostgreSQL's text can't have.
+/// What a deletion that is listed was asked for, and by whom.
+pub(crate) fn asked(report: &BatchReport) -> Result<DeletedFacts> {
+    let filter = report.filter.as_deref().unwrap_or("{}");
+    Ok(DeletedFacts {
+        from: report.deleted_from,
+        to: report.deleted_to,
+        filter: serde_json::from_str(filter).context("read the filter of a deletion")?,
+        by: report.begun_by,
+        by_email: report.begun_by_email.clone(),
+    })
+}
+
+/// Refuses a filter on what is no dimension, with what it never has, or with what PostgreSQL's text can't have: what finds nothing would tell nobody why.
 fn check(placed: &Placed, filter: &Filter) -> Result<(), Problem> {
     for (name, values) in filter {
-        if !placed.entity.dimensions().any(|(_, attribute)| attribute.name == *name) {
+        let mut dimensions = placed.entity.dimensions();
+        let Some((_, dimension)) = dimensions.find(|(_, attribute)| attribute.name == *name) else {
             let all: Vec<&str> = placed
                 .entity
                 .dimensions()
@@ -104,11 +119,15 @@ fn check(placed: &Placed, filter: &Filter) -> Result<(), Problem> {
                 Problem::invalid(format!("{name:?} is no dimension of {}", placed.entity.code()))
                     .hint(format!("its dimensions are {}", all.join(", "))),
             );
-        }
+        };
         if values.iter().any(|value| value.contains('\0')) {
             return Err(Problem::invalid(format!(
                 "`filter[{name}]` contains the character U+0000"
             )));
+        }
+        for value in values {
+            check_value(name, dimension.kind, value)
+                .map_err(|wrong| Problem::invalid(wrong.detail).hint(wrong.hint))?;
         }
     }
     Ok(())

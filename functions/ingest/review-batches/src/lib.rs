@@ -95,7 +95,7 @@ async fn batch(
         .context("read batch")?;
     let report = report
         .ok_or_else(|| Problem::not_found("batch that has had an effect", &text).hint(waits(id, clock::now())))?;
-    Ok(Json(described_batch(report)))
+    Ok(Json(described_batch(report)?))
 }
 
 /// Seconds within which what is accepted has had its effect, also where a function was cut off meanwhile.
@@ -117,8 +117,13 @@ fn waits(id: Uuid, now: Timestamp) -> String {
     }
 }
 
-fn described_batch(report: BatchReport) -> Batch {
-    Batch {
+fn described_batch(report: BatchReport) -> Result<Batch> {
+    let deletion = if report.is_deletion {
+        Some(deletions::asked(&report)?)
+    } else {
+        None
+    };
+    Ok(Batch {
         id: report.id,
         entity: report.entity,
         source: report.source,
@@ -131,8 +136,10 @@ fn described_batch(report: BatchReport) -> Batch {
         accepted: report.accepted,
         removed: report.removed,
         rejected: report.rejected,
+        begun_at: report.begun_at,
         finished_at: report.finished_at,
-    }
+        deletion,
+    })
 }
 
 #[derive(Deserialize)]
@@ -182,7 +189,7 @@ async fn list_batches(
         .await
         .context("list batches")?;
     let more = i64::try_from(found.len()).is_ok_and(|count| count >= limit);
-    let batches: Vec<Batch> = found.into_iter().map(described_batch).collect();
+    let batches: Vec<Batch> = found.into_iter().map(described_batch).collect::<Result<_>>()?;
     let next_before = batches.last().filter(|_| more).map(|batch| batch.id);
     Ok(Json(Batches { batches, next_before }))
 }
@@ -235,6 +242,7 @@ fn described(letter: dead_letters::DeadLetter) -> DeadLetter {
         field: letter.field,
         reason: letter.reason,
         original: letter.original,
+        time_zone: letter.time_zone,
         received_at: letter.received_at,
         replayed_at: letter.replayed_at,
         replay_batch_id: letter.replay_batch,
@@ -267,14 +275,14 @@ async fn replay(
         )));
     }
     let message = message(&letter, caller.client)?.ok_or_else(|| {
-        Problem::invalid("the original is not a JSON event: it is a broken line or a file's key")
+        Problem::invalid("the original is not a JSON event: it is a row of CSV, a broken line or a file's key")
             .hint("send the corrected event or drop the corrected file instead")
     })?;
     context.quota.take(caller.client, 1).await?;
-    context.queue.send_in_group(caller.client, message).await?;
-    dead_letters::mark_replayed(&context.database, caller.client, id, batch_id)
-        .await
-        .context("mark dead letter")?;
+    if replays::send(&context, caller.client, vec![(id, message)]).await? == 0 {
+        return Err(Problem::not_found("dead letter", &text)
+            .hint("the batch that it came with has just been undone, and its letters with it"));
+    }
     Ok((StatusCode::ACCEPTED, Json(Accepted { batch_id, events: 1 })))
 }
 
@@ -296,6 +304,7 @@ fn message(letter: &dead_letters::DeadLetter, client: Uuid) -> Result<Option<Str
         key: None,
         events: vec![event],
         broken: Vec::new(),
+        time_zone: letter.time_zone.clone(),
     };
     queued.message().context("write message").map(Some)
 }
@@ -314,6 +323,7 @@ mod tests {
             field: String::new(),
             reason: "no".to_owned(),
             original: original.to_owned(),
+            time_zone: None,
             received_at: jiff::Timestamp::UNIX_EPOCH,
             replayed_at: None,
             replay_batch_id: None,

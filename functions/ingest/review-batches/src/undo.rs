@@ -11,6 +11,7 @@ use database::Error;
 use facts::{Placed, changes};
 use platform::extract::{Authorized, Path};
 use platform::{Problem, clock};
+use records::batches;
 use records::undo::{self, Target};
 use uuid::Uuid;
 
@@ -26,12 +27,22 @@ pub(crate) async fn batch(
 ) -> Result<(StatusCode, Json<Undone>), Problem> {
     let id = id("batch", &text)?;
     let entity = undo::entity_of_batch(&context.database, caller.client, id).await;
-    let entity = entity.context("read batch")?;
-    let entity = entity.ok_or_else(|| {
-        Problem::not_found("batch that has had an effect", &text)
-            .hint("what was accepted may still be queued: ask GET /v1/batches/{id} until it is there, and undo it then")
-    })?;
+    let Some(entity) = entity.context("read batch")? else {
+        return Err(no_batch(&context, caller.client, id, &text).await?);
+    };
     undone(&context, caller.client, &entity, Target::Batch(id), &text).await
+}
+
+/// Why what is no batch can't be undone.
+async fn no_batch(context: &Context, client: Uuid, id: Uuid, text: &str) -> Result<Problem, Problem> {
+    let listed = batches::find(&context.database, client, id).await;
+    Ok(match listed.context("read deletion")? {
+        Some(_) => Problem::conflict("it can't be undone: it is a deletion, which was confirmed")
+            .hint("send the events again, or put their rows on the bucket in a file of another name"),
+        None => Problem::not_found("batch that has had an effect", text).hint(
+            "what was accepted may still be queued: ask GET /v1/batches/{id} until it is there, and undo it then",
+        ),
+    })
 }
 
 pub(crate) async fn file(

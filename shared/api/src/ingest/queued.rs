@@ -23,6 +23,9 @@ pub struct QueuedEvents {
     /// Positions of the lines that were no JSON.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub broken: Vec<usize>,
+    /// The time zone that the file declared of which they were refused: in it their times without offset are read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
 }
 
 impl QueuedEvents {
@@ -85,6 +88,7 @@ mod tests {
                 .map(|event| RawValue::from_string((*event).to_owned()).unwrap())
                 .collect(),
             broken: Vec::new(),
+            time_zone: None,
         };
         let message = queued.message().unwrap();
         let refused = message.chars().find(

@@ -96,6 +96,7 @@ fn connection(id: &str, now: Timestamp) -> Connection {
         client: CLIENT,
         user: Uuid::from_u128(9),
         role: "viewer".to_owned(),
+        session: Some(SESSION.session),
         connected_at: now,
     }
 }
@@ -137,6 +138,14 @@ async fn sign_in(fixture: &Fixture) -> Result<(), Error> {
     registry.open_session(SESSION, "viewer", first).await?;
     let redeemed = registry.redeem_refresh(SESSION, "viewer", first.id, next, now).await?;
     assert_eq!(redeemed, Redeemed::Now);
+    // A second time, with a dashboard that is open.
+    let (connections, open) = (fixture.of("manage-connections"), connection("open", now));
+    connections.connect(&open).await?;
+    assert!(connections.join_session(SESSION, "viewer", &open.id, now).await?);
+    let again = registry.redeem_refresh(SESSION, "viewer", first.id, next, now).await?;
+    assert_eq!(again, Redeemed::Again(vec![open.id.clone()]));
+    registry.disconnect(open.peer(), now).await?;
+    registry.open_session(SESSION, "viewer", first).await?;
     let authorizer = fixture.of("authorize-request");
     assert!(authorizer.is_session_open(SESSION, "viewer", now).await?);
     users(fixture).await
@@ -268,7 +277,7 @@ async fn functions_may_not_do_what_others_do() {
         );
     };
     refused(fixture.of("sign-in").limits(CLIENT).await.map(drop));
-    refused(fixture.of("sign-in").connect(&connection("a", now)).await);
+    refused(fixture.of("authorize-request").connect(&connection("a", now)).await);
     refused(
         fixture
             .of("accept-events")

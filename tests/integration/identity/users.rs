@@ -7,6 +7,7 @@ use tests::dashboard::Dashboard;
 use tests::http::{PASSWORD, User};
 use tests::json::JsonExt as _;
 use tests::product::Product;
+use tests::waiting::eventually;
 
 /// Another password than that of every user.
 const OTHER: &str = "staple of my own";
@@ -221,6 +222,34 @@ async fn an_administrator_takes_a_password_back_and_ends_sessions() {
     analyst.delete("/v1/sessions").await.expect(204);
     assert_ended(&product, &analyst).await;
     admin.get_anew("/v1/kpis").await.ok();
+    product.stop().await;
+}
+
+/// Between what is read and what is written lies a mail; a row that is locked meanwhile makes that long enough.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_password_that_is_changed_while_it_is_reset_is_told_and_the_sessions_end() {
+    let product = Product::shared().await;
+    let admin = product.client().await;
+    let analyst = product.colleague(&admin, "analyst").await;
+    let id = id_of(&admin, &analyst.email).await;
+    let path = format!("/v1/users/{id}/password-reset");
+    let mut database = product.database.plain().await.unwrap();
+    let changing = database.transaction().await.unwrap();
+    let lock = "SELECT password_hash FROM core.users WHERE email = $1 FOR UPDATE";
+    changing.query_one(lock, &[&analyst.email]).await.unwrap();
+    let change = async {
+        // The mail is out, so the password was read before this.
+        let sent = async || (!product.mails_to(&analyst.email).is_empty()).then_some(());
+        eventually("a mail with a secret", sent).await;
+        let set = "UPDATE core.users SET password_hash = 'another' WHERE email = $1";
+        changing.execute(set, &[&analyst.email]).await.unwrap();
+        changing.commit().await.unwrap();
+    };
+    let (told, ()) = futures::join!(admin.post(&path, &Value::Null).send(), change);
+    let told = told.refused(409);
+    assert!(told["hint"].text().contains("send the request again"), "{told}");
+    assert_ended(&product, &analyst).await;
+    admin.post(&path, &Value::Null).await.expect(204);
     product.stop().await;
 }
 

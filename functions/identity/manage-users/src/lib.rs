@@ -12,6 +12,7 @@ mod users;
 use anyhow::{Context as _, Result};
 use axum::Router;
 use database::{Database, Timeouts};
+use platform::connections::{CLOSE_WITHIN, Connections};
 use platform::environment;
 use platform::http::Routes;
 use platform::mail::Mailer;
@@ -22,7 +23,7 @@ use registry::Registry;
 pub struct Context {
     database: Database,
     registry: Registry,
-    connections: aws_sdk_apigatewaymanagement::Client,
+    connections: Connections,
     mailer: Mailer,
 }
 
@@ -34,13 +35,11 @@ impl Context {
     pub async fn from_environment() -> Result<Self> {
         let database = platform::database::from_environment().context("read where the database is")?;
         let configuration = platform::aws_configuration().await;
-        let connections = aws_sdk_apigatewaymanagement::config::Builder::from(&configuration)
-            .endpoint_url(environment::required("CONNECTIONS_ENDPOINT")?)
-            .build();
+        let endpoint = environment::required("CONNECTIONS_ENDPOINT")?;
         Ok(Self {
             database: database.with_timeouts(Timeouts::REQUEST),
             registry: Registry::connect_to(&configuration, environment::required("REGISTRY_TABLE")?),
-            connections: aws_sdk_apigatewaymanagement::Client::from_conf(connections),
+            connections: Connections::new(&configuration, &endpoint, CLOSE_WITHIN)?,
             mailer: Mailer::new(&configuration, environment::required("MAIL_FROM")?),
         })
     }

@@ -141,10 +141,22 @@ pub(crate) async fn by_administrator(
     send(&context, owner, &to, Occasion::TakenBack, now).await?;
     // Not one that was set by the secret meanwhile.
     let taken = users::set_password(&context.database, client, user, Some(&found.password_hash), None).await;
-    taken.context("take a password back")?;
+    let taken = taken.context("take a password back")?;
     sessions::end(&context, client, user, now).await?;
+    if !taken {
+        tracing::info!(%client, %user, by = %caller.user, "did not reset a password that was changed meanwhile");
+        return Err(changed_meanwhile());
+    }
     tracing::info!(%client, %user, by = %caller.user, "reset a user's password");
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// It may have been changed by the user, or by who the administrator wants to be rid of: nobody here can tell.
+fn changed_meanwhile() -> Problem {
+    Problem::conflict(
+        "the password was changed while it was to be reset, and the new one stays; all sessions of the user have ended",
+    )
+    .hint("ask the user; where it was not theirs to change, send the request again, which resets the new one")
 }
 
 /// One text whatever is wrong with the secret.

@@ -23,3 +23,4 @@ mod scenarios;
 mod shop;
 mod statements;
 mod upkeep;
+mod users;

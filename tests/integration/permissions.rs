@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use live::{Control, Mode, Subscription, Topic};
 use registry::attempts::Attempt;
 use registry::counts::MAX_CONNECTIONS_PER_USER;
+use registry::mails::{Asked, AskedBy, MailAllowance};
 use registry::{Connection, Duty, Error, Redeemed, RefreshToken, Registry, SessionId, shard_of};
 use tokio::net::TcpListener;
 use uuid::Uuid;
@@ -153,10 +154,24 @@ async fn sign_in(fixture: &Fixture) -> Result<(), Error> {
 
 async fn users(fixture: &Fixture) -> Result<(), Error> {
     let (registry, now) = (fixture.of("manage-users"), fixture.now);
-    registry.allow_reset(SOMEBODY, now).await?;
-    registry
-        .remember_secret(CLIENT, SESSION.user, "fingerprint", now)
-        .await?;
+    assert!(fixture.of("request-reset").allow_reset(SOMEBODY.source, now).await?);
+    let mails = fixture.of("send-mails");
+    for (registry, by) in [(&registry, AskedBy::Administrator), (&mails, AskedBy::Anybody)] {
+        let asked = Asked {
+            client: CLIENT,
+            address: SOMEBODY.address,
+            by,
+        };
+        for expected in [true, true, true, false] {
+            let allowed = registry.allow_mail(asked, now).await?;
+            assert_eq!(allowed == MailAllowance::Allowed, expected, "{allowed:?}");
+        }
+        registry.give_mail_back(asked, now).await?;
+    }
+    mails.remember_secret(CLIENT, SESSION.user, "fingerprint", now).await?;
+    mails.forget_secret(CLIENT, SESSION.user).await?;
+    mails.remember_secret(CLIENT, SESSION.user, "fingerprint", now).await?;
+    registry.secrets_of(CLIENT, now).await?;
     registry.redeem_secret(CLIENT, SESSION.user, "fingerprint", now).await?;
     registry.forget_connections(CLIENT, SESSION.user, now).await?;
     registry.end_session(SESSION).await?;
@@ -282,7 +297,8 @@ async fn functions_may_not_do_what_others_do() {
         fixture
             .of("accept-events")
             .open_session(SESSION, "viewer", refresh_token(now))
-            .await,
+            .await
+            .map(drop),
     );
     refused(fixture.of("accept-events").needs_wake(0, now).await.map(drop));
     refused(fixture.of("load-files").take_events(CLIENT, 1, 10, now).await.map(drop));
@@ -298,8 +314,17 @@ async fn functions_may_not_do_what_others_do() {
         fixture
             .of("manage-subscriptions")
             .open_session(SESSION, "viewer", refresh_token(now))
-            .await,
+            .await
+            .map(drop),
     );
+    refused(
+        fixture
+            .of("request-reset")
+            .open_session(SESSION, "viewer", refresh_token(now))
+            .await
+            .map(drop),
+    );
+    refused(fixture.of("send-mails").allow_attempt(SOMEBODY, now).await.map(drop));
     refused(fixture.of("push-updates").keep_counts(CLIENT, 1, 1).await);
     refused(fixture.of("manage-catalog").limits(CLIENT).await.map(drop));
     fixture.stop().await;

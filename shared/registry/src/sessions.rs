@@ -11,8 +11,8 @@ use futures::stream::{self, TryStreamExt as _};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::item::{self, EXPIRES_AT, Item, number, read_number, read_text, text};
 use crate::counts::MAX_CONNECTIONS_PER_USER;
+use crate::item::{self, EXPIRES_AT, Item, number, read_number, read_text, text};
 use crate::keys::{self, Key};
 use crate::lease::changed;
 use crate::{Error, Peer, Registry, Result};

@@ -4,7 +4,7 @@
 //! ends. Every change is in the log, by identities: e-mail addresses, passwords and secrets never are.
 
 mod credentials;
-mod mail;
+mod mails;
 mod resets;
 mod sessions;
 mod users;
@@ -15,7 +15,7 @@ use database::{Database, Timeouts};
 use platform::connections::{CLOSE_WITHIN, Connections};
 use platform::environment;
 use platform::http::Routes;
-use platform::mail::Mailer;
+use platform::queue::Queue;
 use registry::Registry;
 
 /// What the function has from its environment.
@@ -24,7 +24,7 @@ pub struct Context {
     database: Database,
     registry: Registry,
     connections: Connections,
-    mailer: Mailer,
+    mails: Queue,
 }
 
 impl Context {
@@ -40,7 +40,7 @@ impl Context {
             database: database.with_timeouts(Timeouts::REQUEST),
             registry: Registry::connect_to(&configuration, environment::required("REGISTRY_TABLE")?),
             connections: Connections::new(&configuration, &endpoint, CLOSE_WITHIN)?,
-            mailer: Mailer::new(&configuration, environment::required("MAIL_FROM")?),
+            mails: Queue::from_environment("MAILS_QUEUE_URL").await?,
         })
     }
 }
@@ -60,7 +60,6 @@ fn routes() -> Routes<Context> {
         .serve(&api::users::REMOVE_USER, users::remove)
         .serve(&api::users::END_SESSIONS_OF_USER, sessions::end_of_user)
         .serve(&api::users::RESET_PASSWORD_OF_USER, resets::by_administrator)
-        .serve(&api::users::ASK_FOR_RESET, resets::ask)
         .serve(&api::users::RESET_PASSWORD, resets::reset)
 }
 

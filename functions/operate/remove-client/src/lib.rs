@@ -51,6 +51,7 @@ impl Context {
 #[serde(deny_unknown_fields)]
 pub struct Request {
     /// The client.
+    #[serde(deserialize_with = "identity::ids::of_json")]
     pub client: Uuid,
     /// Its name.
     pub name: String,

@@ -179,7 +179,10 @@ async fn whatever_ends_a_session_tells_its_connections() {
     assert!(!connect(&registry, first, "d", 3).await, "it has ended");
     registry.disconnect(crate::testing::peer("d"), at(3)).await.unwrap();
     assert!(!is_open(&registry, first, "viewer").await, "what leaves it makes none");
-    assert!(!registry.join_session(other, "admin", "e", at(3)).await.unwrap(), "in another role");
+    assert!(
+        !registry.join_session(other, "admin", "e", at(3)).await.unwrap(),
+        "in another role"
+    );
     assert_eq!(registry.end_session(other).await.unwrap(), ["c"]);
     assert_eq!(registry.end_session(other).await.unwrap(), [""; 0]);
 }
@@ -189,11 +192,15 @@ async fn a_session_that_makes_way_tells_its_connections() {
     let registry = registry().await;
     for number in 0..u128::try_from(MAX_SESSIONS_PER_USER).unwrap() {
         let until = 100 + i64::try_from(number).unwrap();
-        let opened = registry.open_session(id(USER, number), "viewer", token(number, until)).await;
+        let opened = registry
+            .open_session(id(USER, number), "viewer", token(number, until))
+            .await;
         assert_eq!(opened.unwrap(), [""; 0]);
     }
     assert!(connect(&registry, id(USER, 0), "oldest", 1).await);
-    let opened = registry.open_session(id(USER, 1_000), "viewer", token(1_000, 1_000)).await;
+    let opened = registry
+        .open_session(id(USER, 1_000), "viewer", token(1_000, 1_000))
+        .await;
     assert_eq!(opened.unwrap(), ["oldest"]);
 }
 
@@ -205,7 +212,9 @@ async fn connections_that_are_gone_do_not_stay_in_their_session_for_ever() {
     registry.open_session(session, "viewer", token(1, long)).await.unwrap();
     // Functions that were killed: no disconnect came.
     for number in 0..MAX_NAMED {
-        let joined = registry.join_session(session, "viewer", &format!("gone {number}"), at(1)).await;
+        let joined = registry
+            .join_session(session, "viewer", &format!("gone {number}"), at(1))
+            .await;
         assert!(joined.unwrap());
     }
     assert!(connect(&registry, session, "there", CONNECTION_SECONDS + 1).await);

@@ -29,3 +29,4 @@ mod scenarios;
 mod shop;
 mod statements;
 mod upkeep;
+mod users;

@@ -91,6 +91,7 @@ fn sample_events_are_what_their_triggers_send() {
                 }
             }
             "ingest-events" => drop(parse::<api::QueuedEvents>(&file, queued(&file, &event))),
+            "send-mails" => drop(parse::<api::users::MailToSend>(&file, queued(&file, &event))),
             "render-proposals" => drop(parse::<api::domain_events::Delivered>(&file, queued(&file, &event))),
             "push-updates" if event["Records"].is_array() => {
                 assert!(parse::<Value>(&file, queued(&file, &event))["shard"].is_u64(), "{file}")

@@ -1,7 +1,9 @@
 //! Who gets in, and who may do what.
 
 mod gateway;
+mod ids;
 mod isolation;
+mod mails;
 mod roles;
 mod tokens;
 mod users;

@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use live::{Control, Mode, Subscription, Topic};
 use registry::attempts::Attempt;
 use registry::counts::MAX_CONNECTIONS_PER_USER;
+use registry::mails::{Asked, AskedBy, MailAllowance};
 use registry::{Connection, Duty, Error, Redeemed, RefreshToken, Registry, SessionId, shard_of};
 use tokio::net::TcpListener;
 use uuid::Uuid;
@@ -96,6 +97,7 @@ fn connection(id: &str, now: Timestamp) -> Connection {
         client: CLIENT,
         user: Uuid::from_u128(9),
         role: "viewer".to_owned(),
+        session: Some(SESSION.session),
         connected_at: now,
     }
 }
@@ -137,6 +139,14 @@ async fn sign_in(fixture: &Fixture) -> Result<(), Error> {
     registry.open_session(SESSION, "viewer", first).await?;
     let redeemed = registry.redeem_refresh(SESSION, "viewer", first.id, next, now).await?;
     assert_eq!(redeemed, Redeemed::Now);
+    // A second time, with a dashboard that is open.
+    let (connections, open) = (fixture.of("manage-connections"), connection("open", now));
+    connections.connect(&open).await?;
+    assert!(connections.join_session(SESSION, "viewer", &open.id, now).await?);
+    let again = registry.redeem_refresh(SESSION, "viewer", first.id, next, now).await?;
+    assert_eq!(again, Redeemed::Again(vec![open.id.clone()]));
+    registry.disconnect(open.peer(), now).await?;
+    registry.open_session(SESSION, "viewer", first).await?;
     let authorizer = fixture.of("authorize-request");
     assert!(authorizer.is_session_open(SESSION, "viewer", now).await?);
     users(fixture).await
@@ -144,10 +154,24 @@ async fn sign_in(fixture: &Fixture) -> Result<(), Error> {
 
 async fn users(fixture: &Fixture) -> Result<(), Error> {
     let (registry, now) = (fixture.of("manage-users"), fixture.now);
-    registry.allow_reset(SOMEBODY, now).await?;
-    registry
-        .remember_secret(CLIENT, SESSION.user, "fingerprint", now)
-        .await?;
+    assert!(fixture.of("request-reset").allow_reset(SOMEBODY.source, now).await?);
+    let mails = fixture.of("send-mails");
+    for (registry, by) in [(&registry, AskedBy::Administrator), (&mails, AskedBy::Anybody)] {
+        let asked = Asked {
+            client: CLIENT,
+            address: SOMEBODY.address,
+            by,
+        };
+        for expected in [true, true, true, false] {
+            let allowed = registry.allow_mail(asked, now).await?;
+            assert_eq!(allowed == MailAllowance::Allowed, expected, "{allowed:?}");
+        }
+        registry.give_mail_back(asked, now).await?;
+    }
+    mails.remember_secret(CLIENT, SESSION.user, "fingerprint", now).await?;
+    mails.forget_secret(CLIENT, SESSION.user).await?;
+    mails.remember_secret(CLIENT, SESSION.user, "fingerprint", now).await?;
+    registry.secrets_of(CLIENT, now).await?;
     registry.redeem_secret(CLIENT, SESSION.user, "fingerprint", now).await?;
     registry.forget_connections(CLIENT, SESSION.user, now).await?;
     registry.end_session(SESSION).await?;
@@ -268,12 +292,13 @@ async fn functions_may_not_do_what_others_do() {
         );
     };
     refused(fixture.of("sign-in").limits(CLIENT).await.map(drop));
-    refused(fixture.of("sign-in").connect(&connection("a", now)).await);
+    refused(fixture.of("authorize-request").connect(&connection("a", now)).await);
     refused(
         fixture
             .of("accept-events")
             .open_session(SESSION, "viewer", refresh_token(now))
-            .await,
+            .await
+            .map(drop),
     );
     refused(fixture.of("accept-events").needs_wake(0, now).await.map(drop));
     refused(fixture.of("load-files").take_events(CLIENT, 1, 10, now).await.map(drop));
@@ -289,8 +314,17 @@ async fn functions_may_not_do_what_others_do() {
         fixture
             .of("manage-subscriptions")
             .open_session(SESSION, "viewer", refresh_token(now))
-            .await,
+            .await
+            .map(drop),
     );
+    refused(
+        fixture
+            .of("request-reset")
+            .open_session(SESSION, "viewer", refresh_token(now))
+            .await
+            .map(drop),
+    );
+    refused(fixture.of("send-mails").allow_attempt(SOMEBODY, now).await.map(drop));
     refused(fixture.of("push-updates").keep_counts(CLIENT, 1, 1).await);
     refused(fixture.of("manage-catalog").limits(CLIENT).await.map(drop));
     fixture.stop().await;

@@ -49,6 +49,12 @@ impl Mailbox {
         configuration(&self.url)
     }
 
+    /// Where it is.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// From now on refuses every mail, or takes them again.
     pub fn refuse(&self, refuses: bool) {
         self.state.refuses.store(refuses, Ordering::SeqCst);

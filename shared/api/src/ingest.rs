@@ -221,9 +221,11 @@ pub struct ReplayMany {
     /// Only those of this entity.
     pub entity: Option<String>,
     /// Only those of this batch.
+    #[serde(default, deserialize_with = "identity::ids::of_json_if_any")]
     #[schema(value_type = Option<String>, format = "uuid")]
     pub batch: Option<Uuid>,
     /// `next_before` of the answer before.
+    #[serde(default, deserialize_with = "identity::ids::of_json_if_any")]
     #[schema(value_type = Option<String>, format = "uuid")]
     pub before: Option<Uuid>,
 }

@@ -108,6 +108,7 @@ pub static WITHDRAW_LICENCE_KEY: Route = Route {
 #[serde(deny_unknown_fields)]
 pub struct NewLicence {
     /// The client that it is for.
+    #[serde(deserialize_with = "identity::ids::of_json")]
     #[schema(value_type = String, format = "uuid")]
     pub client: Uuid,
     /// The value chains that it is for; every one when empty.
@@ -299,6 +300,7 @@ pub enum Renewal {
 #[serde(deny_unknown_fields)]
 pub struct Revocation {
     /// The client that it belongs to.
+    #[serde(deserialize_with = "identity::ids::of_json")]
     #[schema(value_type = String, format = "uuid")]
     pub client: Uuid,
     /// Why, for the client to read.

@@ -69,7 +69,7 @@ pub static ADD_USER: Route = Route {
     path: "/v1/users",
     access: Access::Needs(Permission::ManageUsers),
     operation: "addUser",
-    summary: "Adds a user, who gets a mail with a secret by which to set a password. Sent again, it sends another mail while there is no password.",
+    summary: "Adds a user, who gets a mail with a secret by which to set a password. Sent again, it sends another mail while there is no password. Mails are limited: 429.",
     parameters: &[],
     request: Some(Body::of::<NewUser>()),
     answer: Answer::created::<User>(),
@@ -129,12 +129,12 @@ pub static RESET_PASSWORD_OF_USER: Route = Route {
 
 /// Asks for a secret by which to set a password.
 pub static ASK_FOR_RESET: Route = Route {
-    function: "manage-users",
+    function: "request-reset",
     method: Method::Post,
     path: "/v1/password-resets",
     access: Access::Open,
     operation: "askForPasswordReset",
-    summary: "Sends who forgot a password a secret by which to set another. The answer is the same whether or not the address is a user's.",
+    summary: "Sends who forgot a password a secret by which to set another. The answer is the same, and as quick, whether or not the address is a user's.",
     parameters: &[],
     request: Some(Body::of::<ResetRequest>()),
     answer: Answer::ACCEPTED,
@@ -215,6 +215,42 @@ pub struct PasswordReset {
     pub new_password: String,
 }
 
+/// A message of the queue of mails by which passwords are set. The secret of one is made when it is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "occasion", rename_all = "snake_case", deny_unknown_fields)]
+pub enum MailToSend {
+    /// Somebody, it may be a stranger, says to have forgotten the password of an address, which may be nobody's.
+    Forgotten {
+        /// E-mail address.
+        email: String,
+    },
+    /// An administrator has taken a password back.
+    TakenBack {
+        /// The client.
+        client: Uuid,
+        /// The user.
+        user: Uuid,
+    },
+    /// An administrator has added a user.
+    Added {
+        /// The client.
+        client: Uuid,
+        /// The user.
+        user: Uuid,
+    },
+}
+
+impl MailToSend {
+    /// The text of the queue's message. SQS takes the characters of XML only, and an address has no others: U+FFFE and U+FFFF, which JSON takes as they are, are escaped.
+    ///
+    /// # Errors
+    /// When it can't be written as JSON.
+    pub fn message(&self) -> serde_json::Result<String> {
+        let text = serde_json::to_string(self)?;
+        Ok(text.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff"))
+    }
+}
+
 /// A user.
 #[derive(Serialize, ToSchema)]
 pub struct User {
@@ -231,6 +267,11 @@ pub struct User {
     pub created_at: Timestamp,
     /// Whether it has a password. Until then it can't sign in.
     pub has_password: bool,
+    /// Until when a secret is good that was sent to one who has no password; absent when none was sent yet or could not be, or when it is over: add the user again to have
+    /// another sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub secret_until: Option<Timestamp>,
 }
 
 /// `GET /v1/users`.

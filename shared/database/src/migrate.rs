@@ -6,7 +6,7 @@ use crate::transaction::{Held, Scope};
 use crate::{ANSWER_WITHIN, Database, Edition, Error, Session};
 
 /// The files of `migrations/core` with their names, in order.
-const MIGRATIONS: [(&str, &str); 16] = [
+const MIGRATIONS: [(&str, &str); 17] = [
     ("V1__core", include_str!("../../../migrations/core/V1__core.sql")),
     (
         "V2__proposals",
@@ -55,6 +55,10 @@ const MIGRATIONS: [(&str, &str); 16] = [
     (
         "V16__letters",
         include_str!("../../../migrations/core/V16__letters.sql"),
+    ),
+    (
+        "V17__invitations",
+        include_str!("../../../migrations/core/V17__invitations.sql"),
     ),
 ];
 

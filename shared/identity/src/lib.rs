@@ -7,6 +7,7 @@ pub mod caller;
 pub mod claims;
 pub mod email;
 pub mod feature;
+pub mod ids;
 pub mod keys;
 pub mod licence;
 pub mod one_time;

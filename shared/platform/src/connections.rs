@@ -1,6 +1,6 @@
-//! Posting to the WebSocket connections of API Gateway.
+//! Posting to the WebSocket connections of API Gateway, and closing them.
 //!
-//! It is the one call that is made thousands of times a second, and always the same: so it is the request itself, signed with a key that is derived once a day. The
+//! Posting is the one call that is made thousands of times a second, and always the same: so it is the request itself, signed with a key that is derived once a day. The
 //! SDK builds, signs and watches each anew, which costs several times what the request does.
 
 mod signature;
@@ -14,7 +14,7 @@ use aws_config::SdkConfig;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HOST};
-use http::{Request, StatusCode, Uri};
+use http::{Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -34,6 +34,9 @@ const REFRESH_BEFORE: SignedDuration = SignedDuration::from_mins(5);
 
 /// How long credentials without an end are used before they are asked for again.
 const CREDENTIALS_LIFE: SignedDuration = SignedDuration::from_mins(15);
+
+/// How long closing one connection may take: a caller waits for it, and nothing is sent to it any more by then.
+pub const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
 /// Bytes of an answer that are read to say what went wrong: AWS's own are a few hundred.
 const ANSWER_BYTES: usize = 4 * 1024;
@@ -85,7 +88,7 @@ struct Held {
 }
 
 impl Connections {
-    /// The connections at an endpoint such as `https://ID.execute-api.REGION.amazonaws.com/STAGE`. A post that takes longer than `timeout` is given up.
+    /// The connections at an endpoint such as `https://ID.execute-api.REGION.amazonaws.com/STAGE`. A call that takes longer than `timeout` is given up.
     ///
     /// # Errors
     /// When the endpoint is no URL, or region or credentials are not configured.
@@ -119,16 +122,31 @@ impl Connections {
     /// # Errors
     /// See [`PostError`].
     pub async fn post(&self, connection: &str, message: Bytes) -> Result<(), PostError> {
-        match tokio::time::timeout(self.0.timeout, self.0.post(connection, message)).await {
-            Ok(posted) => posted,
+        self.send(Method::POST, connection, message).await
+    }
+
+    /// Closes a connection; one that is gone already is closed.
+    ///
+    /// # Errors
+    /// When API Gateway does not answer in time, or refuses. Nothing is sent to the connection any more once the registry has forgotten it.
+    pub async fn close(&self, connection: &str) -> Result<()> {
+        match self.send(Method::DELETE, connection, Bytes::new()).await {
+            Ok(()) | Err(PostError::Gone) => Ok(()),
+            Err(error) => Err(anyhow::anyhow!("{error}").context("close a connection")),
+        }
+    }
+
+    async fn send(&self, method: Method, connection: &str, message: Bytes) -> Result<(), PostError> {
+        match tokio::time::timeout(self.0.timeout, self.0.send(method, connection, message)).await {
+            Ok(sent) => sent,
             Err(_) => Err(PostError::TimedOut),
         }
     }
 }
 
 impl Inner {
-    async fn post(&self, connection: &str, message: Bytes) -> Result<(), PostError> {
-        let request = self.request(connection, message).await.map_err(other)?;
+    async fn send(&self, method: Method, connection: &str, message: Bytes) -> Result<(), PostError> {
+        let request = self.request(method, connection, message).await.map_err(other)?;
         let answer = self.http.request(request).await.map_err(other)?;
         let status = answer.status();
         // Read to its end in any case: only then does the next post find this connection to the endpoint free.
@@ -148,11 +166,13 @@ impl Inner {
         )))
     }
 
-    async fn request(&self, connection: &str, message: Bytes) -> Result<Request<Full<Bytes>>> {
+    async fn request(&self, method: Method, connection: &str, message: Bytes) -> Result<Request<Full<Bytes>>> {
         let (signer, now) = (self.signer().await?, clock::now());
         let path = format!("{}/@connections/{}", self.stage, encoded(connection, ""));
-        let signed = signer.sign(&self.host, &path, &message, now);
-        let mut request = Request::post(format!("{}{path}", self.endpoint))
+        let signed = signer.sign(&method, &self.host, &path, &message, now);
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.endpoint))
             .header(HOST, &self.host)
             .header("x-amz-date", signed.date)
             .header(AUTHORIZATION, signed.authorization);

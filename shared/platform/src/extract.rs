@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::request::Parts;
+use identity::ids::{self, InvalidId};
 use identity::{Caller, Denied, Permission, Refused, Role};
 use lambda_http::request::RequestContext;
 use route::{Form, Parameter, Place};
@@ -229,9 +230,12 @@ pub(crate) fn check_query(uri: &http::Uri, takes: &[Parameter]) -> Result<(), Pr
         return Err(Problem::malformed("the query string can't be read"));
     };
     let mut names = BTreeSet::new();
-    for (name, _) in &pairs {
-        if !takes.iter().any(|parameter| parameter.takes(name)) {
+    for (name, value) in &pairs {
+        let Some(parameter) = takes.iter().find(|parameter| parameter.takes(name)) else {
             return Err(Problem::malformed(format!("there is no query parameter {name:?}")).hint(taken(takes)));
+        };
+        if let Some(other) = other_spelling(parameter, value) {
+            return Err(Problem::malformed(format!("the query parameter {name:?}: {other}")));
         }
         if !names.insert(name) {
             return Err(
@@ -241,6 +245,30 @@ pub(crate) fn check_query(uri: &http::Uri, takes: &[Parameter]) -> Result<(), Pr
         }
     }
     Ok(())
+}
+
+/// Whether the identities in a path are spelt as they are written: another spelling names nothing.
+///
+/// # Errors
+/// 404 with the right one.
+pub(crate) fn check_path<'a>(
+    mut values: impl Iterator<Item = (&'a str, &'a str)>,
+    takes: &[Parameter],
+) -> Result<(), Problem> {
+    let other = values.find_map(|(name, value)| {
+        let parameter = takes.iter().find(|parameter| parameter.name == name)?;
+        Some((value, other_spelling(parameter, value)?))
+    });
+    other.map_or(Ok(()), |(value, other)| {
+        Err(Problem::not_found("identity", value).hint(other.to_string()))
+    })
+}
+
+/// Why a value is refused that is an identity in another spelling; what is none is told by whoever reads it.
+fn other_spelling(parameter: &Parameter, value: &str) -> Option<InvalidId> {
+    let is_identity = matches!(parameter.form, Form::Uuid);
+    let refused = ids::read(value).err().filter(|_| is_identity)?;
+    matches!(refused, InvalidId::OtherSpelling { .. }).then_some(refused)
 }
 
 /// The query parameters of a route in words.
@@ -295,6 +323,7 @@ mod tests {
         let takes = [
             Parameter::path("code", ""),
             Parameter::query("limit", ""),
+            Parameter::query("client", "").of(Form::Uuid),
             Parameter::query("filter", "").of(Form::ByKey),
         ];
         for (query, named) in [
@@ -304,6 +333,12 @@ mod tests {
             ("code=1", Some("no query parameter \"code\"")),
             ("filter=1", Some("no query parameter \"filter\"")),
             ("limit=1&filter[a]=1&limit=2", Some("\"limit\" more than once")),
+            ("client=018f4e2a-7c1b-7d3e-9a52-3f6f1c2a52ab", None),
+            (
+                "client=018F4E2A-7C1B-7D3E-9A52-3F6F1C2A52AB",
+                Some("another spelling of 018f4e2a-7c1b"),
+            ),
+            ("limit=018F4E2A-7C1B-7D3E-9A52-3F6F1C2A52AB", None),
             (
                 "filter%5Ba%20b%5D=1&limit=2&filter[a+b]=3",
                 Some("\"filter[a b]\" more than once"),

@@ -45,7 +45,7 @@ pub const TABLES: [&str; 27] = [
 pub struct Leaving {
     /// Its name.
     pub name: String,
-    /// Addresses of its users.
+    /// Addresses of its users, but for who was invited and has set no password: those may be others'.
     pub addresses: Vec<String>,
 }
 
@@ -70,7 +70,7 @@ pub async fn leaving(database: &Database, client: Uuid) -> Result<Option<Leaving
         let name: Option<Name> = session
             .row("SELECT name FROM core.clients WHERE id = $1", &[&client])
             .await?;
-        let sql = "SELECT email FROM core.users WHERE client_id = $1 ORDER BY email";
+        let sql = "SELECT email FROM core.users WHERE client_id = $1 AND has_accepted ORDER BY email";
         let addresses: Vec<Address> = session.rows(sql, &[&client]).await?;
         Ok(name.map(|Name { name }| Leaving {
             name,

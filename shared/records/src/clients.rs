@@ -41,7 +41,7 @@ database::row! {
     }
 }
 
-/// The user with an e-mail address, whatever its client.
+/// The user with an e-mail address, whatever its client; none who was invited and has set no password.
 ///
 /// # Errors
 /// When the statement fails.
@@ -129,7 +129,7 @@ pub async fn provision(database: &Database, new: &NewClient<'_>) -> Result<Provi
 async fn find_or_create(session: &Session, new: &NewClient<'_>) -> Result<Provisioned, Error> {
     session.lock("provision-client").await?;
     let email = new.email.as_str();
-    let sql = "SELECT client_id, id FROM core.users WHERE email = $1";
+    let sql = "SELECT client_id, id FROM core.users WHERE email = $1 AND has_accepted";
     if let Some(Membership { client_id, id }) = session.row(sql, &[&email]).await? {
         return Ok(Provisioned {
             client: client_id,
@@ -178,7 +178,7 @@ pub enum Added {
     Now,
     /// It was there before: the same client, the same role. Its password stays.
     Before,
-    /// The address is a user's of another client or in another role, who stays as it is.
+    /// The address is a user's of another client or in another role, or was invited and has set no password; who it is stays as it is.
     Otherwise,
 }
 
@@ -198,7 +198,7 @@ pub async fn add_user(
              SELECT $1, id, $3, $4, $5 FROM core.clients WHERE id = $2 ON CONFLICT DO NOTHING RETURNING id
          )
          SELECT EXISTS (SELECT FROM added) AS is_new,
-             EXISTS (SELECT FROM core.users WHERE email = $3 AND client_id = $2 AND role = $5) AS is_alike
+             EXISTS (SELECT FROM core.users WHERE email = $3 AND client_id = $2 AND role = $5 AND has_accepted) AS is_alike
          FROM core.clients WHERE id = $2";
     let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
         [&Uuid::now_v7(), &client, &email.as_str(), &password_hash, &role];
@@ -234,7 +234,7 @@ async fn name_in_cell(database: &Database, client: Uuid, email: &Email) -> Resul
     let Some(Person { id, role }) = person else {
         return Ok(());
     };
-    let sql = "INSERT INTO core.users (id, client_id, email, password_hash, role) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
+    let sql = "INSERT INTO core.users (id, client_id, email, password_hash, role, has_accepted) VALUES ($1, $2, $3, $4, $5, false) ON CONFLICT DO NOTHING";
     database
         .of(client)
         .execute(sql, &[&id, &client, &email.as_str(), &NO_PASSWORD, &role])

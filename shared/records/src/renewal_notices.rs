@@ -92,7 +92,7 @@ pub async fn audience(database: &Database, client: Uuid) -> Result<Audience, Err
 async fn audience_in(session: &Session, client: Uuid) -> Result<Audience, Error> {
     let name = "SELECT name FROM core.clients WHERE id = $1";
     let name: Option<ClientName> = session.row(name, &[&client]).await?;
-    let people = "SELECT id, email FROM core.users WHERE client_id = $1 AND role = $2 ORDER BY created_at, id LIMIT $3";
+    let people = "SELECT id, email FROM core.users WHERE client_id = $1 AND role = $2 AND has_accepted ORDER BY created_at, id LIMIT $3";
     let administrators: Vec<Administrator> = session
         .rows(people, &[&client, &Role::Admin.name(), &MAX_RECIPIENTS])
         .await?;

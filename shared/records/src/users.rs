@@ -25,11 +25,13 @@ database::row! {
         pub created_at: Timestamp,
         /// Whether it has a password: one who was added sets it by a one-time secret.
         pub has_password: bool,
+        /// Whether the address is its own: a password was set with it once.
+        pub has_accepted: bool,
     }
 }
 
 /// What a [`ListedUser`] is read from.
-const LISTED: &str = "id, email, role, created_at, password_hash <> 'none' AS has_password";
+const LISTED: &str = "id, email, role, created_at, password_hash <> 'none' AS has_password, has_accepted";
 
 database::row! {
     /// What a user signs in with.
@@ -70,9 +72,9 @@ database::row! {
 pub enum Added {
     /// It is there now, without a password.
     Now(ListedUser),
-    /// It was there before in the same role, and has set no password yet.
+    /// It was there before in the same role, and has no password.
     Before(ListedUser),
-    /// The address is another user's, of this client or of another.
+    /// The address is another user's: of this client, or of another who has set a password with it.
     Taken,
     /// The client has [`MAX_USERS`].
     TooMany,
@@ -95,6 +97,17 @@ pub enum Changed {
     NotAllowed,
 }
 
+/// What became of a password that was set by a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetBySecret {
+    /// It is set, and the address is the user's.
+    Set,
+    /// The user is gone.
+    Gone,
+    /// The address has become another client's user's since the user was added.
+    Taken,
+}
+
 /// The users of a client, by their addresses.
 ///
 /// # Errors
@@ -104,7 +117,8 @@ pub async fn list(database: &Database, client: Uuid) -> Result<Vec<ListedUser>, 
     database.at_home().of(client).rows(&sql, &[&client, &MAX_USERS]).await
 }
 
-/// Adds a user who has no password yet, as an administrator asks.
+/// Adds a user who has no password yet, as an administrator asks. Until one is set, the address is not the user's: other clients may add it too, and the first
+/// whose user sets a password has it.
 ///
 /// # Errors
 /// When a statement fails: the same call goes on there.
@@ -117,7 +131,8 @@ pub async fn add(database: &Database, client: Uuid, by: Uuid, email: &Email, rol
         let found: Option<Number> = session.row(sql, &[&client]).await?;
         let is_full = found.is_some_and(|found| found.number >= MAX_USERS);
         let sql = format!(
-            "INSERT INTO core.users (id, client_id, email, password_hash, role) SELECT $1, $2, $3, $4, $5 WHERE NOT $6
+            "INSERT INTO core.users (id, client_id, email, password_hash, role, has_accepted)
+             SELECT $1, $2, $3, $4, $5, false WHERE NOT $6 AND NOT EXISTS (SELECT FROM core.user_by_email($3))
              ON CONFLICT DO NOTHING RETURNING {LISTED}"
         );
         let (id, address, role) = (Uuid::now_v7(), email.as_str(), role.name());
@@ -129,9 +144,15 @@ pub async fn add(database: &Database, client: Uuid, by: Uuid, email: &Email, rol
         }
         let sql = format!("SELECT {LISTED} FROM core.users WHERE client_id = $1 AND email = $2");
         let before: Option<ListedUser> = session.row(&sql, &[&client, &address]).await?;
+        let owner = owner_in(session, email).await?;
         Ok(match before {
-            Some(before) if !before.has_password && before.role == role => Added::Before(before),
-            None if is_full => Added::TooMany,
+            // Who waits can't come any more once the address is another's.
+            Some(before)
+                if !before.has_password && before.role == role && owner.is_none_or(|owner| owner.id == before.id) =>
+            {
+                Added::Before(before)
+            }
+            None if is_full && owner.is_none() => Added::TooMany,
             _ => Added::Taken,
         })
     };
@@ -219,7 +240,7 @@ pub async fn credentials(database: &Database, client: Uuid, user: Uuid) -> Resul
     database.at_home().of(client).row(sql, &[&client, &user]).await
 }
 
-/// Sets a password by its hash, or none; `false` when the user is gone, or has another than `before`, where that is said.
+/// Sets a password by its hash, or none; `false` when the user is gone, or has another than `before`.
 ///
 /// # Errors
 /// When the statement fails.
@@ -227,23 +248,58 @@ pub async fn set_password(
     database: &Database,
     client: Uuid,
     user: Uuid,
-    before: Option<&str>,
+    before: &str,
     password_hash: Option<&str>,
 ) -> Result<bool, Error> {
-    let sql = "UPDATE core.users SET password_hash = $3 WHERE client_id = $1 AND id = $2 AND ($4::text IS NULL OR password_hash = $4)";
+    let sql = "UPDATE core.users SET password_hash = $3 WHERE client_id = $1 AND id = $2 AND password_hash = $4";
     let hash = password_hash.unwrap_or(NO_PASSWORD);
     let home = database.at_home();
     let set = home.of(client).execute(sql, &[&client, &user, &hash, &before]).await?;
     Ok(set > 0)
 }
 
-/// Who has an e-mail address, whatever its client.
+/// Sets a password by its hash, as whoever has the secret of a mail asks. The address is the user's from then on.
+///
+/// # Errors
+/// When a statement fails: the password is as it was.
+pub async fn set_by_secret(
+    database: &Database,
+    client: Uuid,
+    user: Uuid,
+    password_hash: &str,
+) -> Result<SetBySecret, Error> {
+    let work = async |session: &Session| {
+        let sql = "SELECT email, password_hash FROM core.users WHERE client_id = $1 AND id = $2";
+        let Some(Credentials { email, .. }) = session.row(sql, &[&client, &user]).await? else {
+            return Ok(SetBySecret::Gone);
+        };
+        // One at a time for an address: an index refuses the second, and could not say it to anybody.
+        session.lock(&format!("address {email}")).await?;
+        let sql = "UPDATE core.users SET password_hash = $3, has_accepted = true
+             WHERE client_id = $1 AND id = $2
+               AND NOT EXISTS (SELECT FROM core.user_by_email($4) AS owner WHERE owner.id <> $2)";
+        let set = session.execute(sql, &[&client, &user, &password_hash, &email]).await?;
+        if set > 0 {
+            return Ok(SetBySecret::Set);
+        }
+        let sql = "SELECT email, password_hash FROM core.users WHERE client_id = $1 AND id = $2";
+        let still: Option<Credentials> = session.row(sql, &[&client, &user]).await?;
+        Ok(still.map_or(SetBySecret::Gone, |_| SetBySecret::Taken))
+    };
+    database.at_home().transaction(client, work).await
+}
+
+/// Who has an e-mail address, whatever its client: who has set a password with it, or was made by the provider.
 ///
 /// # Errors
 /// When the statement fails.
 pub async fn owner_of(database: &Database, email: &Email) -> Result<Option<Owner>, Error> {
+    owner_in(&database.session().await?, email).await
+}
+
+async fn owner_in(session: &Session, email: &Email) -> Result<Option<Owner>, Error> {
     let sql = "SELECT client_id, id FROM core.user_by_email($1)";
-    database.session().await?.row(sql, &[&email.as_str()]).await
+    session.row(sql, &[&email.as_str()]).await
 }
 
 /// A client's name; `None` when the client is gone.
@@ -288,7 +344,7 @@ async fn copy(database: &Database, client: Uuid, user: &ListedUser) -> Result<()
     if !database.has_cells() {
         return Ok(());
     }
-    let sql = "INSERT INTO core.users (id, client_id, email, password_hash, role) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
+    let sql = "INSERT INTO core.users (id, client_id, email, password_hash, role, has_accepted) VALUES ($1, $2, $3, $4, $5, false) ON CONFLICT DO NOTHING";
     let ListedUser { id, email, role, .. } = user;
     database
         .of(client)

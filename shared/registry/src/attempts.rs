@@ -2,12 +2,11 @@
 //! tried with every address; and many more per account from all sources together, so that nobody who is elsewhere can close an account by failing. Whoever has signed
 //! in from a source before is let in from there even then.
 
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use jiff::Timestamp;
 
 use crate::item::{self, EXPIRES_AT, number};
 use crate::keys::{self, Key};
-use crate::lease::changed;
+use crate::windows::Window;
 use crate::{Error, Registry, Result};
 
 /// Attempts with one address from one source in one window.
@@ -20,9 +19,6 @@ pub const MAX_ATTEMPTS_PER_ADDRESS: u32 = 500;
 /// Attempts with all addresses from one source in one window: an office behind one address may mistype ten times as often as one person, and who tries one password
 /// with many addresses has 9,600 a day.
 pub const MAX_ATTEMPTS_PER_SOURCE: u32 = 100;
-
-/// How often a password of one address may be asked to be reset in one window: one mail that got lost, and one more.
-pub const MAX_RESETS_PER_ADDRESS: u32 = 3;
 
 /// How often any password may be asked to be reset from one source in one window: mails cost money, and a name.
 pub const MAX_RESETS_PER_SOURCE: u32 = 20;
@@ -43,25 +39,22 @@ pub struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Its windows, with how many attempts each has; that of the address comes last.
-    fn windows(self) -> [(Key, u32); 3] {
+    /// Its windows; that of the address comes last.
+    fn windows(self) -> [Window; 3] {
         [
-            (Key::attempts(self.address, Some(self.source)), MAX_ATTEMPTS_PER_WINDOW),
-            (Key::attempts_from(self.source), MAX_ATTEMPTS_PER_SOURCE),
-            (Key::attempts(self.address, None), MAX_ATTEMPTS_PER_ADDRESS),
+            window(Key::attempts(self.address, Some(self.source)), MAX_ATTEMPTS_PER_WINDOW),
+            window(Key::attempts_from(self.source), MAX_ATTEMPTS_PER_SOURCE),
+            window(Key::attempts(self.address, None), MAX_ATTEMPTS_PER_ADDRESS),
         ]
     }
 }
 
-/// Whether a password may be asked to be reset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ResetAllowance {
-    /// It may.
-    Allowed,
-    /// The source has asked for too many.
-    TooManyFromSource,
-    /// The address was asked for too often: whoever asks is not to know.
-    TooManyForAddress,
+fn window(key: Key, limit: u32) -> Window {
+    Window {
+        key,
+        limit,
+        seconds: ATTEMPT_WINDOW_SECONDS,
+    }
 }
 
 impl Registry {
@@ -71,30 +64,22 @@ impl Registry {
     /// When DynamoDB does not answer.
     pub async fn allow_attempt(&self, attempt: Attempt<'_>, now: Timestamp) -> Result<bool> {
         let [of_both, of_source, of_address] = attempt.windows();
-        for (key, limit) in [of_both, of_source] {
-            if !self.count_in_window(&key, limit, now).await? {
+        for window in [of_both, of_source] {
+            if !self.count_in_window(&window, now).await? {
                 return Ok(false);
             }
         }
-        let (key, limit) = of_address;
-        Ok(self.count_in_window(&key, limit, now).await? || self.is_known(attempt, now).await?)
+        Ok(self.count_in_window(&of_address, now).await? || self.is_known(attempt, now).await?)
     }
 
-    /// Counts that a password is asked to be reset, and says whether it may be.
+    /// Counts that a password is asked to be reset from a source, and says whether it may be. How many mails an address gets is counted when they are sent
+    /// ([`Registry::allow_mail`]): whoever asks is not to know.
     ///
     /// # Errors
     /// When DynamoDB does not answer.
-    pub async fn allow_reset(&self, asked: Attempt<'_>, now: Timestamp) -> Result<ResetAllowance> {
-        let from = Key::resets_from(asked.source);
-        if !self.count_in_window(&from, MAX_RESETS_PER_SOURCE, now).await? {
-            return Ok(ResetAllowance::TooManyFromSource);
-        }
-        let of = Key::resets(asked.address);
-        Ok(if self.count_in_window(&of, MAX_RESETS_PER_ADDRESS, now).await? {
-            ResetAllowance::Allowed
-        } else {
-            ResetAllowance::TooManyForAddress
-        })
+    pub async fn allow_reset(&self, source: &str, now: Timestamp) -> Result<bool> {
+        let from = window(Key::resets_from(source), MAX_RESETS_PER_SOURCE);
+        self.count_in_window(&from, now).await
     }
 
     /// Forgets all that was counted with an address, and from where its user has signed in.
@@ -104,14 +89,6 @@ impl Registry {
     pub async fn forget_address(&self, address: &str) -> Result<()> {
         // More than a go takes are windows of sources, which end by themselves.
         self.forget_partition(&keys::attempts(address)).await.map(drop)
-    }
-
-    /// Counts in a window, which opens with the first.
-    async fn count_in_window(&self, key: &Key, limit: u32, now: Timestamp) -> Result<bool> {
-        // Once more when another attempt opened a window between the two writes.
-        Ok(self.count_attempt(key, limit, now).await?
-            || self.open_window(key, now).await?
-            || self.count_attempt(key, limit, now).await?)
     }
 
     /// Whether somebody has signed in with the address from the source before.
@@ -133,55 +110,10 @@ impl Registry {
     /// # Errors
     /// When DynamoDB does not answer.
     pub async fn forgive_attempt(&self, attempt: Attempt<'_>, now: Timestamp) -> Result<()> {
-        for (key, _) in attempt.windows() {
-            let update = self
-                .update(&key)
-                .update_expression("ADD attempt_count :less")
-                .condition_expression("expires_at > :now AND attempt_count > :none")
-                .expression_attribute_values(":less", number(-1))
-                .expression_attribute_values(":now", number(now.as_second()))
-                .expression_attribute_values(":none", number(0));
-            changed(update).await?;
+        for window in attempt.windows() {
+            self.take_out_of_window(&window.key, now).await?;
         }
         self.know(attempt, now).await
-    }
-
-    /// Counts within a window that is open and not full.
-    async fn count_attempt(&self, key: &Key, limit: u32, now: Timestamp) -> Result<bool> {
-        let update = self
-            .update(key)
-            .update_expression("ADD attempt_count :one")
-            .condition_expression("expires_at > :now AND attempt_count < :limit")
-            .expression_attribute_values(":one", number(1))
-            .expression_attribute_values(":now", number(now.as_second()))
-            .expression_attribute_values(":limit", number(limit));
-        Ok(changed(update).await?.is_some())
-    }
-
-    /// Opens a window with this attempt as its first, unless one is open.
-    async fn open_window(&self, key: &Key, now: Timestamp) -> Result<bool> {
-        let mut item = item::keyed(key);
-        item.insert("attempt_count".to_owned(), number(1));
-        item.insert(
-            EXPIRES_AT.to_owned(),
-            number(now.as_second().saturating_add(ATTEMPT_WINDOW_SECONDS)),
-        );
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk) OR expires_at <= :now")
-            .expression_attribute_values(":now", number(now.as_second()))
-            .send()
-            .await;
-        match put {
-            Ok(_) => Ok(true),
-            Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(false),
-                _ => Err(Error::service("count a sign-in attempt")(error)),
-            },
-        }
     }
 }
 
@@ -272,20 +204,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn resets_are_limited_by_address_and_by_source() {
+    async fn resets_are_limited_by_source() {
         let registry = registry().await;
-        let ask = async |address: &str, source: &str| {
-            let asked = Attempt { address, source };
-            registry.allow_reset(asked, at(0)).await.unwrap()
-        };
-        for _ in 0..MAX_RESETS_PER_ADDRESS {
-            assert_eq!(ask("someone", "here").await, ResetAllowance::Allowed);
+        for _ in 0..MAX_RESETS_PER_SOURCE {
+            assert!(registry.allow_reset("here", at(0)).await.unwrap());
         }
-        assert_eq!(ask("someone", "elsewhere").await, ResetAllowance::TooManyForAddress);
-        for number in MAX_RESETS_PER_ADDRESS..MAX_RESETS_PER_SOURCE {
-            assert_eq!(ask(&number.to_string(), "here").await, ResetAllowance::Allowed);
-        }
-        assert_eq!(ask("one more", "here").await, ResetAllowance::TooManyFromSource);
+        assert!(!registry.allow_reset("here", at(0)).await.unwrap());
+        assert!(registry.allow_reset("elsewhere", at(0)).await.unwrap());
         // Signing in is counted by itself.
         assert!(registry.allow_attempt(from("someone", "here"), at(0)).await.unwrap());
     }

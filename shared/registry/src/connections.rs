@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::item::{self, EXPIRES_AT, Item, number, read_number, read_parsed, read_text, read_time, text, time};
 use crate::keys::{self, Key};
 use crate::transaction::{self, MAX_ATTEMPTS, MAX_TRANSACTION_ITEMS, Transacted};
-use crate::{Error, Quota, Registry, Result, shard_of};
+use crate::{Error, Quota, Registry, Result, SessionId, shard_of};
 
 /// How long a connection counts when nobody says that it ended: API Gateway's limit of two hours, and five minutes for clocks
 /// and for connecting.
@@ -27,6 +27,8 @@ pub struct Connection {
     pub user: Uuid,
     /// The user's role, by name.
     pub role: String,
+    /// The session whose token it was made with, and with which it ends; `None` where a version before made it.
+    pub session: Option<Uuid>,
     /// When it was made.
     pub connected_at: Timestamp,
 }
@@ -41,6 +43,13 @@ pub struct Peer<'a> {
 }
 
 impl Connection {
+    /// The session with which it ends.
+    #[must_use]
+    pub fn session_id(&self) -> Option<SessionId> {
+        let (client, user) = (self.client, self.user);
+        self.session.map(|session| SessionId { client, user, session })
+    }
+
     /// What its items are found by.
     #[must_use]
     pub fn peer(&self) -> Peer<'_> {
@@ -173,6 +182,9 @@ impl Registry {
             self.forget_topics(peer).await?;
         }
         let Some(card) = forgotten else { return Ok(None) };
+        if let Some(session) = card.connection.session_id() {
+            self.leave_session(session, peer.id).await;
+        }
         let owner = peer.owned_by(card.connection.user);
         self.count_out(Quota::UserConnections, owner, 1).await;
         self.count_out(Quota::ClientConnections, owner, 1).await;
@@ -267,6 +279,7 @@ fn new_card(connection: &Connection) -> Item {
             number(connection.connected_at.as_second().saturating_add(CONNECTION_SECONDS)),
         ),
     ]);
+    card.extend(connection.session.map(|session| ("session".to_owned(), text(session))));
     card
 }
 
@@ -278,6 +291,7 @@ pub(crate) fn read_card(item: &Item) -> Result<Card> {
             client: read_parsed(item, "client")?,
             user: read_parsed(item, "user")?,
             role: read_text(item, "role")?.to_owned(),
+            session: read_parsed(item, "session").ok(),
             connected_at: read_time(item, "connected_at")?,
         },
         next_channel: read_number(item, "next_channel")?,

@@ -14,10 +14,12 @@
 //! CLIENT#{client}    COUNT#{user}                        connections of one of its users
 //! CLIENT#{client}    SESSION#{user}#{id}                 a session of one of its users, with the refresh token that is good
 //! CLIENT#{client}    SECRET#{user}                       a one-time secret of one of its users
+//! CLIENT#{client}    MAILS#{who}                         mails with a secret that its administrators have sent, or anybody has asked for
+//! CLIENT#{client}    MAILS#{who}#{hash}                  those of them that went to one address
 //! ATTEMPTS#{hash}    WINDOW                              attempts to sign in with an address, or with any address from one source
 //! ATTEMPTS#{hash}    WINDOW#{hash}                       attempts with an address that came from one source
 //! ATTEMPTS#{hash}    KNOWN#{hash}                        a source from which was signed in with an address before
-//! ATTEMPTS#{hash}    RESETS                              passwords of an address that were asked to be reset, or from one source
+//! ATTEMPTS#{hash}    RESETS                              passwords that were asked to be reset from one source
 //! QUOTA#{client}     LIMITS                              what a client may use, where that is not the usual
 //! QUOTA#{client}     MINUTE#{number}                     events that a client has sent in a minute
 //! QUOTA#{client}     CHANGES#{number}                    topics that it has subscribed to and unsubscribed from in a minute
@@ -39,6 +41,8 @@ pub(crate) const CONNECTIONS: &str = "CONNECTION#";
 pub(crate) const CARD: &str = "#CARD";
 /// Every control's item begins with it.
 pub(crate) const CONTROLS: &str = "CONTROL#";
+/// Every one-time secret's item begins with it.
+pub(crate) const SECRETS: &str = "SECRET#";
 /// The counter of changes.
 pub(crate) const SEQUENCE: &str = "SEQUENCE";
 /// The shard's lease.
@@ -98,7 +102,7 @@ impl Key {
     pub(crate) fn secret(client: Uuid, user: Uuid) -> Self {
         Self {
             pk: of_client(client),
-            sk: format!("SECRET#{user}"),
+            sk: format!("{SECRETS}{user}"),
         }
     }
 
@@ -129,11 +133,14 @@ impl Key {
         }
     }
 
-    /// Passwords of an address that were asked to be reset.
-    pub(crate) fn resets(address: &str) -> Self {
+    /// Mails with a secret that somebody has had sent to users of a client: all, or those to one address.
+    pub(crate) fn mails(client: Uuid, by: &str, address: Option<&str>) -> Self {
         Self {
-            pk: attempts(address),
-            sk: "RESETS".to_owned(),
+            pk: of_client(client),
+            sk: address.map_or_else(
+                || format!("MAILS#{by}"),
+                |address| format!("MAILS#{by}#{}", stable_hash(address)),
+            ),
         }
     }
 

@@ -21,6 +21,7 @@ pub mod handover;
 mod item;
 pub mod keys;
 pub mod lease;
+pub mod mails;
 pub mod quotas;
 mod read;
 pub mod removal;
@@ -32,6 +33,7 @@ pub mod subscriptions;
 mod testing;
 mod transaction;
 pub mod wake;
+mod windows;
 
 pub use changes::Changes;
 pub use connections::{Connection, Peer};

@@ -1,11 +1,13 @@
 //! One-time secrets by which users set a password: one of each user at a time, known by its fingerprint.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::item::{self, EXPIRES_AT, number, read_text, text};
-use crate::keys::Key;
+use crate::item::{self, EXPIRES_AT, number, read_number, read_text, text};
+use crate::keys::{self, Key};
 use crate::{Error, Registry, Result};
 
 impl Registry {
@@ -58,6 +60,37 @@ impl Registry {
         }
     }
 
+    /// Until when the secrets of a client's users are good, of those that have one.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer, or an item can't be read.
+    pub async fn secrets_of(&self, client: Uuid, now: Timestamp) -> Result<BTreeMap<Uuid, Timestamp>> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+            .expression_attribute_values(":pk", text(keys::of_client(client)))
+            .expression_attribute_values(":prefix", text(keys::SECRETS))
+            .into_paginator()
+            .items()
+            .send();
+        let mut found = BTreeMap::new();
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(Error::service("query secrets"))?;
+            if !item::is_live(&item, now) {
+                continue;
+            }
+            let user = read_text(&item, "sk")?.strip_prefix(keys::SECRETS);
+            let user = user.and_then(|user| user.parse().ok());
+            let until = Timestamp::from_second(read_number(&item, EXPIRES_AT)?);
+            let until = until.map_err(|_| item::malformed(&item, EXPIRES_AT))?;
+            found.insert(user.ok_or_else(|| item::malformed(&item, "sk"))?, until);
+        }
+        Ok(found)
+    }
+
     /// Forgets a user's secret, if there is one.
     ///
     /// # Errors
@@ -95,6 +128,10 @@ mod tests {
             assert_eq!((known, redeemed), (expected, expected), "{secret} at {second}");
         }
         registry.remember_secret(CLIENT, user, "ours", at(100)).await.unwrap();
+        for (client, second, expected) in [(CLIENT, 99, Some(at(100))), (CLIENT, 100, None), (OTHER, 99, None)] {
+            let secrets = registry.secrets_of(client, at(second)).await.unwrap();
+            assert_eq!(secrets.get(&user).copied(), expected, "{client} at {second}");
+        }
         registry.forget_secret(CLIENT, user).await.unwrap();
         assert!(!registry.redeem_secret(CLIENT, user, "ours", at(1)).await.unwrap());
     }

@@ -98,6 +98,7 @@ pub(crate) fn connection(id: &str) -> Connection {
         client: CLIENT,
         user: Uuid::from_u128(0xA),
         role: "viewer".to_owned(),
+        session: None,
         connected_at: at(0),
     }
 }

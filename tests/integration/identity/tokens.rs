@@ -159,14 +159,19 @@ async fn a_refresh_token_is_good_once_and_ends_what_followed_from_it_a_second_ti
         let body = json!({ "refresh_token": token });
         user.signed_out().post("/v1/refresh-token", &body).await.expect(status);
     };
+    let mut dashboard = Dashboard::connect(&product, &fresh).await;
+    let mut elsewhere = Dashboard::connect(&product, &another).await;
     // The first one again, by a thief or by its owner after one.
     refresh(&user.refresh_token, 401).await;
+    dashboard.close_code().await;
     refresh(&fresh.refresh_token, 401).await;
     for ended in [&user, &fresh] {
         assert_eq!(Dashboard::status(&product, ended).await, 401);
     }
     // What was signed in by itself goes on.
     another.get_anew("/v1/kpis").await.ok();
+    elsewhere.send(&json!({ "action": "ping" })).await;
+    elsewhere.next("pong").await;
     refresh(&another.refresh_token, 200).await;
     product.stop().await;
 }

@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use registry::mails::{MAIL_WINDOW_SECONDS, MAX_MAILS_PER_ADDRESS};
 use serde_json::{Value, json};
 use tests::dashboard::Dashboard;
 use tests::http::{PASSWORD, User};
 use tests::json::JsonExt as _;
 use tests::product::Product;
+use tests::waiting::eventually;
 
 /// Another password than that of every user.
 const OTHER: &str = "staple of my own";
@@ -78,17 +80,27 @@ async fn a_user_is_added_given_another_role_and_removed() {
         (email.as_str(), &json!(false))
     );
     // Sent again, another mail comes, and the secret of the first is good no more.
-    let first = product.secret_of(&email);
+    let first = product.secret_of(&email, 1).await;
     admin.post("/v1/users", &new).await.created();
+    let second = product.secret_of(&email, 2).await;
+    // Who has a secret is told, and nothing of it.
+    let listed = admin.get("/v1/users").await.ok();
+    let until = |listed: &Value, email: &str| {
+        let user = listed["users"].list().iter().find(|user| user["email"] == email);
+        user.unwrap()["secret_until"].clone()
+    };
+    assert!(until(&listed.body, &email).is_string(), "{listed}");
+    assert!(until(&listed.body, &admin.email).is_null(), "{listed}");
     let user = User {
         email: email.clone(),
         ..admin.signed_out()
     };
     sign_in(&user, "none", 401).await;
     reset(&user, &first, OTHER, 401).await;
-    reset(&user, &product.secret_of(&email), "password1234", 422).await;
-    reset(&user, &product.secret_of(&email), OTHER, 204).await;
-    reset(&user, &product.secret_of(&email), PASSWORD, 401).await;
+    reset(&user, &second, "password1234", 422).await;
+    reset(&user, &second, OTHER, 204).await;
+    reset(&user, &second, PASSWORD, 401).await;
+    assert!(until(&admin.get("/v1/users").await.ok().body, &email).is_null());
     let viewer = user.signed_in_by(OTHER).await;
     viewer.get("/v1/dead-letters").await.refused(403);
     admin.post("/v1/users", &new).await.refused(409);
@@ -152,7 +164,7 @@ async fn the_last_administrator_stays_and_nobody_grants_more_than_they_have() {
         email: invited["email"].text().to_owned(),
         ..ours.signed_out()
     };
-    reset(&second, &product.secret_of(&second.email), OTHER, 204).await;
+    reset(&second, &product.secret_of(&second.email, 1).await, OTHER, 204).await;
     let second = second.signed_in_by(OTHER).await;
     let other = format!("/v1/users/{}/role", id_of(&ours, &second.email).await);
     let (first, second) = futures::join!(ours.put(&other, &viewer).send(), second.put(&role, &viewer).send());
@@ -176,18 +188,19 @@ async fn who_forgot_a_password_sets_another_and_a_stranger_learns_nothing() {
     };
     let (known, other) = futures::join!(ask(&user.email), ask(&unknown));
     assert_eq!(known.0, other.0);
+    // At once, and as quick: the mail is sent after the answer.
     let apart = known.1.abs_diff(other.1);
     assert!(apart < Duration::from_millis(400), "{known:?} {other:?}");
-    assert!(product.mails_to(&unknown).is_empty());
+    assert!(known.1 < Duration::from_millis(1_900), "{known:?}");
     // It is not told either that an address is asked for too often.
     for _ in 0..3 {
         ask(&user.email).await;
     }
-    assert_eq!(product.mails_to(&user.email).len(), 3);
+    let secret = product.secret_of(&user.email, 3).await;
     // Till then the password stays.
     sign_in(&user, PASSWORD, 200).await;
     user.get_anew("/v1/kpis").await.ok();
-    reset(&user, &product.secret_of(&user.email), OTHER, 204).await;
+    reset(&user, &secret, OTHER, 204).await;
     assert_ended(&product, &user).await;
     sign_in(&user, PASSWORD, 401).await;
     sign_in(&user, OTHER, 200).await;
@@ -198,6 +211,8 @@ async fn who_forgot_a_password_sets_another_and_a_stranger_learns_nothing() {
         .post("/v1/password-resets", &json!({ "email": "no address" }))
         .await
         .refused(422);
+    assert_eq!(product.mails_to(&user.email).len(), 3);
+    assert!(product.mails_to(&unknown).is_empty());
     product.stop().await;
 }
 
@@ -216,11 +231,102 @@ async fn an_administrator_takes_a_password_back_and_ends_sessions() {
         .expect(204);
     assert_ended(&product, &analyst).await;
     sign_in(&analyst, PASSWORD, 401).await;
-    reset(&analyst, &product.secret_of(&analyst.email), OTHER, 204).await;
+    reset(&analyst, &product.secret_of(&analyst.email, 1).await, OTHER, 204).await;
     let analyst = analyst.signed_in_by(OTHER).await;
     analyst.delete("/v1/sessions").await.expect(204);
     assert_ended(&product, &analyst).await;
     admin.get_anew("/v1/kpis").await.ok();
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_was_invited_and_never_came_keeps_no_other_organisation_from_the_address() {
+    let product = Product::shared().await;
+    let (first, second) = (product.client().await, product.client().await);
+    let email = format!("grace-{}", second.email);
+    let new = json!({ "email": email, "role": "viewer" });
+    first.post("/v1/users", &new).await.created();
+    let of_first = product.secret_of(&email, 1).await;
+    second.post("/v1/users", &new).await.created();
+    let of_second = product.secret_of(&email, 2).await;
+    // The first invitation is still good, and the first password that is set decides.
+    let user = User {
+        email: email.clone(),
+        ..second.signed_out()
+    };
+    reset(&user, &of_second, OTHER, 204).await;
+    reset(&user, &of_first, PASSWORD, 409).await;
+    sign_in(&user, PASSWORD, 401).await;
+    sign_in(&user, OTHER, 200).await;
+    let id = id_of(&second, &email).await;
+    // By now it is a user's, who is told to be one; who never came is still listed where it was invited.
+    let third = product.client().await;
+    third.post("/v1/users", &new).await.refused(409);
+    assert!(id_of(&first, &email).await != id);
+    // Once the user is gone the address is whose who is invited anew.
+    second.delete(&format!("/v1/users/{id}")).await.expect(204);
+    first.post("/v1/users", &new).await.created();
+    reset(&user, &product.secret_of(&email, 3).await, PASSWORD, 204).await;
+    sign_in(&user, PASSWORD, 200).await;
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_organisation_fills_nobodys_mailbox() {
+    let product = Product::shared().await;
+    let (ours, theirs) = (product.client().await, product.client().await);
+    let new = json!({ "email": format!("grace-{}", ours.email), "role": "viewer" });
+    for _ in 0..MAX_MAILS_PER_ADDRESS {
+        ours.post("/v1/users", &new).await.created();
+    }
+    let refused = ours.post("/v1/users", &new).await.refused(429);
+    assert!(
+        refused.detail().contains("mails were sent to this address"),
+        "{refused}"
+    );
+    let seconds: i64 = refused.header("retry-after").parse().unwrap();
+    assert!(
+        (MAIL_WINDOW_SECONDS - 300..=MAIL_WINDOW_SECONDS).contains(&seconds),
+        "{seconds}"
+    );
+    let id = id_of(&ours, new["email"].text()).await;
+    let path = format!("/v1/users/{id}/password-reset");
+    ours.post(&path, &Value::Null).await.refused(429);
+    // Removing and adding again does not begin anew, and others may still write.
+    ours.delete(&format!("/v1/users/{id}")).await.expect(204);
+    ours.post("/v1/users", &new).await.refused(429);
+    theirs.post("/v1/users", &new).await.created();
+    product.stop().await;
+}
+
+/// A row that is locked makes what lies between reading and writing long enough.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_password_that_is_changed_while_it_is_reset_is_told_and_the_sessions_end() {
+    let product = Product::shared().await;
+    let admin = product.client().await;
+    let analyst = product.colleague(&admin, "analyst").await;
+    let id = id_of(&admin, &analyst.email).await;
+    let path = format!("/v1/users/{id}/password-reset");
+    let mut database = product.database.plain().await.unwrap();
+    let changing = database.transaction().await.unwrap();
+    let lock = "SELECT password_hash FROM core.users WHERE email = $1 FOR UPDATE";
+    changing.query_one(lock, &[&analyst.email]).await.unwrap();
+    let change = async {
+        // It is to be written, so it was read before this.
+        let waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'UPDATE core.users SET password_hash%'";
+        let waits = async || changing.query_opt(waiting, &[]).await.unwrap().map(drop);
+        eventually("the reset waits for the row", waits).await;
+        let set = "UPDATE core.users SET password_hash = 'another' WHERE email = $1";
+        changing.execute(set, &[&analyst.email]).await.unwrap();
+        changing.commit().await.unwrap();
+    };
+    let (told, ()) = futures::join!(admin.post(&path, &Value::Null).send(), change);
+    let told = told.refused(409);
+    assert!(told["hint"].text().contains("send the request again"), "{told}");
+    assert_ended(&product, &analyst).await;
+    assert!(product.mails_to(&analyst.email).is_empty());
+    admin.post(&path, &Value::Null).await.expect(204);
+    product.secret_of(&analyst.email, 1).await;
     product.stop().await;
 }
 

@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result};
 use mail_parser::MessageParser;
 
 use super::{Product, ready};
+use crate::waiting::eventually;
 
 impl Product {
     /// The texts of the last mails to an address, oldest first.
@@ -15,21 +16,16 @@ impl Product {
         ready(self.try_mails_to(address), "mails can't be read")
     }
 
-    /// The secret of the last mail to an address by which a password is set.
+    /// The secret by which a password is set, of the first, second, … mail to an address, once that has come.
     ///
     /// # Panics
-    /// When there is no mail with one.
-    #[must_use]
-    pub fn secret_of(&self, address: &str) -> String {
-        let mails = self.mails_to(address);
-        let lines = mails.iter().rev().flat_map(|mail| mail.lines());
-        let secret = lines
-            .map(str::trim)
-            .find(|line| line.len() == 86 && !line.contains(' '));
-        ready(
-            secret.map(str::to_owned).context("there is no mail with a secret"),
-            address,
-        )
+    /// When it does not come, or has none.
+    pub async fn secret_of(&self, address: &str, number: usize) -> String {
+        let come = async || self.mails_to(address).into_iter().nth(number - 1);
+        let mail = eventually("a mail with a secret", come).await;
+        let mut lines = mail.lines().map(str::trim);
+        let secret = lines.find(|line| line.len() == 86 && !line.contains(' '));
+        ready(secret.map(str::to_owned).context("the mail has no secret"), address)
     }
 
     fn try_mails_to(&self, address: &str) -> Result<Vec<String>> {

@@ -43,7 +43,7 @@ pub(crate) async fn change(
     let forgiven = context.registry.forgive_attempt(attempt, now).await;
     forgiven.context("take an attempt out of the counts")?;
     let hash = hashed(new_password).await?;
-    let set = users::set_password(&context.database, client, user, Some(&found.password_hash), Some(&hash)).await;
+    let set = users::set_password(&context.database, client, user, &found.password_hash, Some(&hash)).await;
     if !set.context("set a password")? {
         return Err(Problem::conflict("the password was changed meanwhile").hint("sign in with the one of then"));
     }

@@ -4,7 +4,7 @@
 //! ends. Every change is in the log, by identities: e-mail addresses, passwords and secrets never are.
 
 mod credentials;
-mod mail;
+mod mails;
 mod resets;
 mod sessions;
 mod users;
@@ -12,9 +12,10 @@ mod users;
 use anyhow::{Context as _, Result};
 use axum::Router;
 use database::{Database, Timeouts};
+use platform::connections::{CLOSE_WITHIN, Connections};
 use platform::environment;
 use platform::http::Routes;
-use platform::mail::Mailer;
+use platform::queue::Queue;
 use registry::Registry;
 
 /// What the function has from its environment.
@@ -22,8 +23,8 @@ use registry::Registry;
 pub struct Context {
     database: Database,
     registry: Registry,
-    connections: aws_sdk_apigatewaymanagement::Client,
-    mailer: Mailer,
+    connections: Connections,
+    mails: Queue,
 }
 
 impl Context {
@@ -34,14 +35,12 @@ impl Context {
     pub async fn from_environment() -> Result<Self> {
         let database = platform::database::from_environment().context("read where the database is")?;
         let configuration = platform::aws_configuration().await;
-        let connections = aws_sdk_apigatewaymanagement::config::Builder::from(&configuration)
-            .endpoint_url(environment::required("CONNECTIONS_ENDPOINT")?)
-            .build();
+        let endpoint = environment::required("CONNECTIONS_ENDPOINT")?;
         Ok(Self {
             database: database.with_timeouts(Timeouts::REQUEST),
             registry: Registry::connect_to(&configuration, environment::required("REGISTRY_TABLE")?),
-            connections: aws_sdk_apigatewaymanagement::Client::from_conf(connections),
-            mailer: Mailer::new(&configuration, environment::required("MAIL_FROM")?),
+            connections: Connections::new(&configuration, &endpoint, CLOSE_WITHIN)?,
+            mails: Queue::from_environment("MAILS_QUEUE_URL").await?,
         })
     }
 }
@@ -61,7 +60,6 @@ fn routes() -> Routes<Context> {
         .serve(&api::users::REMOVE_USER, users::remove)
         .serve(&api::users::END_SESSIONS_OF_USER, sessions::end_of_user)
         .serve(&api::users::RESET_PASSWORD_OF_USER, resets::by_administrator)
-        .serve(&api::users::ASK_FOR_RESET, resets::ask)
         .serve(&api::users::RESET_PASSWORD, resets::reset)
 }
 

@@ -1,96 +1,16 @@
-//! Passwords that are forgotten or taken back: `/v1/password-resets`, and `POST /v1/users/{id}/password-reset`.
+//! Passwords that are set by a secret or taken back: `PUT /v1/password-resets`, and `POST /v1/users/{id}/password-reset`.
 
-use std::time::Duration;
-
-use anyhow::{Context as _, Result};
-use api::users::{PasswordReset, ResetRequest};
+use anyhow::Context as _;
+use api::users::{MailToSend, PasswordReset};
 use axum::extract::State;
 use axum::http::StatusCode;
 use identity::{Email, OneTimeSecret};
-use jiff::Timestamp;
-use platform::extract::{Authorized, Json, Path, Source};
-use platform::mail::Mail;
+use platform::extract::{Authorized, Json, Path};
 use platform::{Problem, clock};
-use records::users::{self, Owner};
-use registry::attempts::{ATTEMPT_WINDOW_SECONDS, Attempt, ResetAllowance};
-use tokio::time::Instant;
+use records::users::{self, SetBySecret};
 
-use crate::mail::Occasion;
 use crate::users::{id_of, no_user, still_administers};
-use crate::{Context, credentials, sessions};
-
-/// When a request for a reset is answered, whatever was done: a mail takes some 200 ms, and the time must not tell that one was sent.
-const ANSWER_AFTER: Duration = Duration::from_secs(2);
-
-/// `POST /v1/password-resets`. Neither the answer nor its time tells whether the address is a user's, or was asked for too often. So what fails is only in the log.
-pub(crate) async fn ask(
-    State(context): State<Context>,
-    Source(source): Source,
-    Json(ResetRequest { email }): Json<ResetRequest>,
-) -> Result<StatusCode, Problem> {
-    let until = Instant::now() + ANSWER_AFTER;
-    let email: Email = email
-        .parse()
-        .map_err(|error| Problem::invalid(format!("/email: {error}")))?;
-    let now = clock::now();
-    let asked = Attempt {
-        address: email.as_str(),
-        source: &source,
-    };
-    let allowance = context.registry.allow_reset(asked, now).await;
-    match allowance.context("count a request for a reset")? {
-        ResetAllowance::TooManyFromSource => return Err(too_many()),
-        ResetAllowance::TooManyForAddress => tracing::warn!("a password was asked to be reset too often"),
-        ResetAllowance::Allowed => {
-            match tokio::time::timeout_at(until, Box::pin(send_if_known(&context, &email, now))).await {
-                Ok(Ok(())) => {}
-                Ok(Err(cause)) => tracing::error!(cause = format!("{cause:#}"), "a mail with a secret was not sent"),
-                Err(_) => tracing::error!("a mail with a secret was not sent within {ANSWER_AFTER:?}"),
-            }
-        }
-    }
-    tokio::time::sleep_until(until).await;
-    Ok(StatusCode::ACCEPTED)
-}
-
-async fn send_if_known(context: &Context, email: &Email, now: Timestamp) -> Result<()> {
-    let Some(owner) = users::owner_of(&context.database, email).await? else {
-        tracing::info!("a password of nobody was asked to be reset");
-        return Ok(());
-    };
-    send(context, owner, email, Occasion::Forgotten, now).await?;
-    tracing::info!(client = %owner.client_id, user = %owner.id, "sent a secret to who forgot a password");
-    Ok(())
-}
-
-/// Makes a secret and sends it; one of before is not good any more.
-pub(crate) async fn send(
-    context: &Context,
-    owner: Owner,
-    to: &Email,
-    occasion: Occasion,
-    now: Timestamp,
-) -> Result<()> {
-    let Owner {
-        client_id: client,
-        id: user,
-    } = owner;
-    let name = users::client_name(&context.database, client).await?;
-    let name = name.context("the client is gone")?;
-    let secret = OneTimeSecret::generate(client, user)?;
-    let until = now.saturating_add(occasion.life())?;
-    let remembered = context
-        .registry
-        .remember_secret(client, user, &secret.fingerprint(), until)
-        .await;
-    remembered.context("remember a secret")?;
-    let mail = Mail {
-        to,
-        subject: occasion.subject(),
-        text: &occasion.text(&name, &secret),
-    };
-    context.mailer.send(mail).await
-}
+use crate::{Context, credentials, mails, sessions};
 
 /// `PUT /v1/password-resets`.
 pub(crate) async fn reset(
@@ -114,16 +34,18 @@ pub(crate) async fn reset(
     if !redeemed.context("use a secret up")? {
         return Err(not_good());
     }
-    let set = users::set_password(&context.database, client, user, None, Some(&hash)).await;
-    if !set.context("set a password")? {
-        return Err(not_good());
+    let set = users::set_by_secret(&context.database, client, user, &hash).await;
+    match set.context("set a password")? {
+        SetBySecret::Set => {}
+        SetBySecret::Gone => return Err(not_good()),
+        SetBySecret::Taken => return Err(taken_elsewhere()),
     }
     sessions::end(&context, client, user, now).await?;
     tracing::info!(%client, %user, "set a password by a secret");
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `POST /v1/users/{id}/password-reset`. The mail comes first: where none can be sent, the user keeps the password.
+/// `POST /v1/users/{id}/password-reset`. What is taken away is gone first: where no mail can be queued after that, the same request queues one.
 pub(crate) async fn by_administrator(
     State(context): State<Context>,
     Authorized(caller): Authorized,
@@ -134,17 +56,39 @@ pub(crate) async fn by_administrator(
     let found = users::credentials(&context.database, client, user).await;
     let found = found.context("read a user")?.ok_or_else(|| no_user(&id))?;
     let to: Email = found.email.parse().context("read a user's address")?;
-    let owner = Owner {
-        client_id: client,
-        id: user,
-    };
-    send(&context, owner, &to, Occasion::TakenBack, now).await?;
-    // Not one that was set by the secret meanwhile.
-    let taken = users::set_password(&context.database, client, user, Some(&found.password_hash), None).await;
-    taken.context("take a password back")?;
+    mails::allow(&context, client, &to, now).await?;
+    // Not one that was set since it was read: whoever did that has had no mail yet.
+    let taken = users::set_password(&context.database, client, user, &found.password_hash, None).await;
+    let taken = taken.context("take a password back")?;
     sessions::end(&context, client, user, now).await?;
+    if !taken {
+        mails::give_back(&context, client, &to, now).await?;
+        let still = users::credentials(&context.database, client, user).await;
+        still.context("read a user again")?.ok_or_else(|| no_user(&id))?;
+        tracing::info!(%client, %user, by = %caller.user, "did not reset a password that was changed meanwhile");
+        return Err(changed_meanwhile());
+    }
+    mails::send(&context, client, &MailToSend::TakenBack { client, user }).await?;
     tracing::info!(%client, %user, by = %caller.user, "reset a user's password");
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// It may have been changed by the user, or by who the administrator wants to be rid of: nobody here can tell.
+fn changed_meanwhile() -> Problem {
+    Problem::conflict(
+        "the password was changed while it was to be reset, and the new one stays; all sessions of the user have ended",
+    )
+    .hint("ask the user; where it was not theirs to change, send the request again, which resets the new one")
+}
+
+/// Whoever has the secret has the mailbox, and is told.
+fn taken_elsewhere() -> Problem {
+    Problem::conflict(
+        "the address belongs to a user of another organisation by now: one address signs in to one organisation",
+    )
+    .hint(
+        "ask the administrator who invited you to add another address of yours, or have the user with this one removed",
+    )
 }
 
 /// One text whatever is wrong with the secret.
@@ -152,14 +96,5 @@ fn not_good() -> Problem {
     Problem::unauthenticated(
         "the secret is not good, or not any more: it is used once, and within the time that the mail says",
     )
-    .hint("ask for another with POST /v1/password-resets")
-}
-
-fn too_many() -> Problem {
-    let minutes = ATTEMPT_WINDOW_SECONDS / 60;
-    Problem::too_many(
-        format!("too many passwords were asked to be reset from this network within {minutes} minutes"),
-        u16::try_from(ATTEMPT_WINDOW_SECONDS).unwrap_or(u16::MAX),
-    )
-    .hint(format!("wait {minutes} minutes, then try again"))
+    .hint("ask for another with POST /v1/password-resets; who was invited asks who has invited them")
 }

@@ -1,7 +1,6 @@
 //! Ending sessions: tokens, and connections of dashboards.
 
 use anyhow::{Context as _, Result};
-use aws_sdk_apigatewaymanagement::operation::delete_connection::DeleteConnectionError;
 use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
@@ -49,12 +48,7 @@ pub(crate) async fn end(context: &Context, client: Uuid, user: Uuid, now: Timest
 pub(crate) async fn disconnect(context: &Context, client: Uuid, user: Uuid, now: Timestamp) -> Result<()> {
     let forgotten = Box::pin(context.registry.forget_connections(client, user, now)).await;
     for id in forgotten.context("forget connections")? {
-        let closed = context.connections.delete_connection().connection_id(id).send().await;
-        match closed {
-            Ok(_) => {}
-            Err(error) if matches!(error.as_service_error(), Some(DeleteConnectionError::GoneException(_))) => {}
-            Err(error) => return Err(error).context("close a connection"),
-        }
+        context.connections.close(&id).await?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `/v1/users`: who there is, and what they may do.
 
 use anyhow::Context as _;
-use api::users::{NewUser, RoleChange, User, Users};
+use api::users::{MailToSend, NewUser, RoleChange, User, Users};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -9,11 +9,10 @@ use identity::{Caller, Email, Role};
 use platform::extract::{Authorized, Json as Body, Path};
 use platform::{Problem, clock};
 use records::clients;
-use records::users::{self, Added, Changed, ListedUser, MAX_USERS, Owner};
+use records::users::{self, Added, Changed, ListedUser, MAX_USERS};
 use uuid::Uuid;
 
-use crate::mail::Occasion;
-use crate::{Context, resets, sessions};
+use crate::{Context, mails, sessions};
 
 pub(crate) async fn list(
     State(context): State<Context>,
@@ -21,7 +20,17 @@ pub(crate) async fn list(
 ) -> Result<Json<Users>, Problem> {
     still_administers(&context, &caller).await?;
     let found = users::list(&context.database, caller.client).await;
-    let users: Result<Vec<User>, Problem> = found.context("list users")?.into_iter().map(response).collect();
+    let found = found.context("list users")?;
+    let secrets = context.registry.secrets_of(caller.client, clock::now()).await;
+    let secrets = secrets.context("list secrets")?;
+    let told = |user: ListedUser| {
+        let until = secrets.get(&user.id).filter(|_| !user.has_password).copied();
+        response(user).map(|told| User {
+            secret_until: until,
+            ..told
+        })
+    };
+    let users: Result<Vec<User>, Problem> = found.into_iter().map(told).collect();
     Ok(Json(Users { users: users? }))
 }
 
@@ -34,22 +43,23 @@ pub(crate) async fn add(
         .parse()
         .map_err(|error| Problem::invalid(format!("/email: {error}")))?;
     may_grant(&caller, role)?;
-    let client = caller.client;
+    let (client, now) = (caller.client, clock::now());
+    // Before it is looked whose the address is: who tries which are taken is counted as well.
+    mails::allow(&context, client, &email, now).await?;
     let added = users::add(&context.database, client, caller.user, &email, role).await;
     let user = match added.context("add a user")? {
         Added::Now(user) | Added::Before(user) => user,
-        Added::Taken => return Err(taken()),
+        Added::Taken => {
+            mails::give_back(&context, client, &email, now).await?;
+            return Err(taken());
+        }
         Added::NotAllowed => return Err(no_longer_allowed()),
         Added::TooMany => {
             return Err(Problem::conflict(format!("there may be {MAX_USERS} users"))
                 .hint("remove users who are gone: DELETE /v1/users/{id}"));
         }
     };
-    let owner = Owner {
-        client_id: client,
-        id: user.id,
-    };
-    resets::send(&context, owner, &email, Occasion::Added, clock::now()).await?;
+    mails::send(&context, client, &MailToSend::Added { client, user: user.id }).await?;
     tracing::info!(%client, user = %user.id, role = role.name(), by = %caller.user, "added a user");
     Ok((StatusCode::CREATED, Json(response(user)?)))
 }
@@ -89,8 +99,11 @@ pub(crate) async fn remove(
         forgotten.context("forget a secret")?;
     }
     let removed = made(removed, &id)?;
-    let forgotten = context.registry.forget_address(&removed.email).await;
-    forgotten.context("forget an address")?;
+    // What was tried with an address that is another organisation's user's is none of ours to forget.
+    if removed.has_accepted {
+        let forgotten = context.registry.forget_address(&removed.email).await;
+        forgotten.context("forget an address")?;
+    }
     tracing::info!(%client, %user, by = %caller.user, "removed a user");
     Ok(StatusCode::NO_CONTENT)
 }
@@ -140,7 +153,7 @@ fn no_longer_allowed() -> Problem {
 }
 
 fn taken() -> Problem {
-    Problem::conflict("the address belongs to a user already, of this organisation or of another")
+    Problem::conflict("the address belongs to a user of this organisation already, or to one of another who has set a password with it")
         .hint("GET /v1/users lists those of this one; a role is changed with PUT /v1/users/{id}/role, and another address is another user")
 }
 
@@ -159,6 +172,7 @@ fn response(user: ListedUser) -> Result<User, Problem> {
         role,
         created_at,
         has_password,
+        ..
     } = user;
     let role = role.parse().context("read a user's role")?;
     Ok(User {
@@ -167,5 +181,6 @@ fn response(user: ListedUser) -> Result<User, Problem> {
         role,
         created_at,
         has_password,
+        secret_until: None,
     })
 }

@@ -13,6 +13,7 @@ use anyhow::{Context as _, Result};
 use axum::Router;
 use database::{Database, Timeouts};
 use identity::{SigningKey, VerifyingKey};
+use platform::connections::{CLOSE_WITHIN, Connections};
 use platform::environment;
 use platform::http::Routes;
 use registry::Registry;
@@ -22,6 +23,8 @@ use registry::Registry;
 pub struct Context {
     database: Database,
     registry: Registry,
+    /// To close those of a session that ends.
+    connections: Connections,
     signing_key: Arc<SigningKey>,
     verifying_key: VerifyingKey,
 }
@@ -34,11 +37,14 @@ impl Context {
     pub async fn from_environment() -> Result<Self> {
         let database = platform::database::from_environment()?.with_timeouts(Timeouts::REQUEST);
         let table = environment::required("REGISTRY_TABLE")?;
+        let endpoint = environment::required("CONNECTIONS_ENDPOINT")?;
+        let configuration = platform::aws_configuration().await;
         let signing_key = SigningKey::from_pem(&environment::required("TOKEN_SIGNING_KEY")?);
         let verifying_key = VerifyingKey::from_pem(&environment::required("TOKEN_VERIFYING_KEY")?);
         Ok(Self {
             database,
-            registry: Registry::connect_to(&platform::aws_configuration().await, table),
+            registry: Registry::connect_to(&configuration, table),
+            connections: Connections::new(&configuration, &endpoint, CLOSE_WITHIN)?,
             signing_key: Arc::new(signing_key.context("read TOKEN_SIGNING_KEY")?),
             verifying_key: verifying_key.context("read TOKEN_VERIFYING_KEY")?,
         })

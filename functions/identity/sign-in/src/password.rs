@@ -56,7 +56,7 @@ pub(crate) async fn sign_in(
         .context("look up a user again")?
         != Some(user)
     {
-        context.registry.end_session(session).await.context("end a session")?;
+        session::end(&context, session, now).await?;
         tracing::info!("a user was changed while signing in");
         return Err(wrong());
     }

@@ -38,8 +38,9 @@ pub(crate) async fn refresh(
             Ok(answer) => return Ok(answer),
             Err(Redeemed::OtherRole) => {}
             // The lawful owner refreshes once; a second time is a thief, or the owner after one. A lost answer looks the same.
-            Err(Redeemed::Again) => {
+            Err(Redeemed::Again(connections)) => {
                 tracing::warn!(%client, %user, session = %claims.session, "a refresh token was presented again: its session is ended");
+                session::close(&context, client, connections, now).await?;
                 return Err(refused());
             }
             Err(_) => {

@@ -9,7 +9,7 @@ use identity::{ACCESS_TOKEN_SECONDS, Caller, Claims, Features, KeyError, Signing
 use jiff::Timestamp;
 use platform::Problem;
 use records::licences;
-use registry::{Redeemed, RefreshToken, SessionId};
+use registry::{Peer, Redeemed, RefreshToken, SessionId};
 use uuid::Uuid;
 
 use crate::Context;
@@ -21,8 +21,25 @@ pub(crate) async fn open(context: &Context, caller: &Caller, now: Timestamp) -> 
     let opened = context
         .registry
         .open_session(session, caller.role.name(), first(&refresh));
-    opened.await.context("open a session")?;
+    let of_ended = opened.await.context("open a session")?;
+    close(context, caller.client, of_ended, now).await?;
     Ok((session, answer(tokens)))
+}
+
+/// Ends a session that was opened a moment ago.
+pub(crate) async fn end(context: &Context, session: SessionId, now: Timestamp) -> Result<()> {
+    let ended = context.registry.end_session(session).await;
+    close(context, session.client, ended.context("end a session")?, now).await
+}
+
+/// Closes connections of a session that has ended: first for whoever sends to them, then for who is at their other end.
+pub(crate) async fn close(context: &Context, client: Uuid, connections: Vec<String>, now: Timestamp) -> Result<()> {
+    for id in connections {
+        let forgotten = Box::pin(context.registry.disconnect(Peer { client, id: &id }, now)).await;
+        forgotten.context("forget a connection")?;
+        context.connections.close(&id).await?;
+    }
+    Ok(())
 }
 
 /// Goes on with a session whose refresh token is presented: the next tokens, or what became of it.

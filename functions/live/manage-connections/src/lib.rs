@@ -89,6 +89,7 @@ async fn connect(context: &Context, id: &str, request: &ApiGatewayWebsocketProxy
         client: caller.client,
         user: caller.user,
         role: caller.role.to_string(),
+        session: Some(session.session),
         connected_at: clock::now(),
     };
     context.registry.connect(&connection).await.map_err(refused)?;
@@ -103,17 +104,18 @@ async fn connect(context: &Context, id: &str, request: &ApiGatewayWebsocketProxy
     Ok(Answer::accept(handshake.protocol))
 }
 
-/// Begins what a connection is for, if its session is still open. Asked once the connection is remembered: who ends a session ends it before looking for connections.
+/// Begins what a connection is for, if its session is still open, which knows it from then on. Once the connection is remembered: who ends a session ends what it names, and
+/// looks for others after that.
 async fn begin(
     context: &Context,
     connection: &Connection,
     session: SessionId,
     subscriptions: Vec<Subscription>,
 ) -> Result<(), Problem> {
-    let asked = context
+    let joined = context
         .registry
-        .is_session_open(session, &connection.role, connection.connected_at);
-    if !asked.await.context("look a session up")? {
+        .join_session(session, &connection.role, &connection.id, connection.connected_at);
+    if !joined.await.context("join a session")? {
         return Err(Problem::unauthenticated("the session has ended, or is in another role")
             .hint("connect with a token of POST /v1/refresh-token, or sign in again"));
     }

@@ -38,6 +38,7 @@ impl Context {
 #[serde(deny_unknown_fields)]
 pub struct Request {
     /// The client.
+    #[serde(deserialize_with = "identity::ids::of_json")]
     pub client: Uuid,
     /// Code of the one entity that is moved; all of them when absent.
     pub entity: Option<String>,

@@ -72,6 +72,7 @@ pub struct NewClient {
 #[serde(deny_unknown_fields)]
 pub struct NewUser {
     /// The client.
+    #[serde(deserialize_with = "identity::ids::of_json")]
     pub client: Uuid,
     /// E-mail address.
     pub email: String,
@@ -204,7 +205,7 @@ async fn add_user(context: &Context, new: NewUser) -> Result<Answer> {
     let added = added.with_context(|| format!("the field `client`: there is no client {client}"))?;
     anyhow::ensure!(
         added != Added::Otherwise,
-        "the field `email`: it belongs to a user of another client or with another role, who stays as they are"
+        "the field `email`: it belongs to a user of another client, with another role, or who was invited and has set no password yet; they stay as they are"
     );
     let created = added == Added::Now;
     if !created {

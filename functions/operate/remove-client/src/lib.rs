@@ -4,10 +4,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use aws_sdk_apigatewaymanagement::operation::delete_connection::DeleteConnectionError;
 use database::Database;
 use lambda_runtime::LambdaEvent;
 use platform::bucket::Bucket;
+use platform::connections::{CLOSE_WITHIN, Connections};
 use platform::{clock, environment};
 use records::client_removal::{self, Leaving};
 use registry::Registry;
@@ -21,7 +21,7 @@ const RUN: Duration = Duration::from_secs(450);
 pub struct Context {
     database: Database,
     registry: Registry,
-    connections: aws_sdk_apigatewaymanagement::Client,
+    connections: Connections,
     /// All buckets with files of clients, each in a folder of its client's.
     buckets: [Bucket; 2],
 }
@@ -33,13 +33,11 @@ impl Context {
     /// When a variable is missing or malformed.
     pub async fn from_environment() -> Result<Self> {
         let configuration = platform::aws_configuration().await;
-        let connections = aws_sdk_apigatewaymanagement::config::Builder::from(&configuration)
-            .endpoint_url(environment::required("CONNECTIONS_ENDPOINT")?)
-            .build();
+        let endpoint = environment::required("CONNECTIONS_ENDPOINT")?;
         Ok(Self {
             database: platform::database::from_environment()?,
             registry: Registry::connect_to(&configuration, environment::required("REGISTRY_TABLE")?),
-            connections: aws_sdk_apigatewaymanagement::Client::from_conf(connections),
+            connections: Connections::new(&configuration, &endpoint, CLOSE_WITHIN)?,
             buckets: [
                 Bucket::from_environment("INCOMING_BUCKET").await?,
                 Bucket::from_environment("DOCUMENTS_BUCKET").await?,
@@ -53,6 +51,7 @@ impl Context {
 #[serde(deny_unknown_fields)]
 pub struct Request {
     /// The client.
+    #[serde(deserialize_with = "identity::ids::of_json")]
     pub client: Uuid,
     /// Its name.
     pub name: String,
@@ -103,7 +102,7 @@ async fn elsewhere(context: &Context, client: Uuid, addresses: &[String], until:
         let forgotten = Box::pin(context.registry.forget_client(client, addresses, clock::now())).await;
         let forgotten = forgotten.context("forget in the registry")?;
         for id in &forgotten.connections {
-            close(context, id).await?;
+            context.connections.close(id).await?;
         }
         let mut is_more = forgotten.is_more;
         for bucket in &context.buckets {
@@ -115,15 +114,5 @@ async fn elsewhere(context: &Context, client: Uuid, addresses: &[String], until:
         if Instant::now() >= until {
             return Ok(false);
         }
-    }
-}
-
-/// Closes a connection, if it is still open.
-async fn close(context: &Context, id: &str) -> Result<()> {
-    let closed = context.connections.delete_connection().connection_id(id).send().await;
-    match closed {
-        Ok(_) => Ok(()),
-        Err(error) if matches!(error.as_service_error(), Some(DeleteConnectionError::GoneException(_))) => Ok(()),
-        Err(error) => Err(error).context("close a connection"),
     }
 }

@@ -1,10 +1,11 @@
-//! AWS's signature, version 4, of a `POST` without a query.
+//! AWS's signature, version 4, of a request without a query.
 
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
 use aws_sigv4::sign::v4::{calculate_signature, generate_signing_key};
+use http::Method;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
@@ -54,8 +55,8 @@ impl Signer {
         self.session_token.as_deref()
     }
 
-    /// Signs a `POST` to a path as it is sent, encoded.
-    pub(super) fn sign(&self, host: &str, path: &str, body: &[u8], now: Timestamp) -> Signed {
+    /// Signs a request to a path as it is sent, encoded.
+    pub(super) fn sign(&self, method: &Method, host: &str, path: &str, body: &[u8], now: Timestamp) -> Signed {
         let date = now.strftime("%Y%m%dT%H%M%SZ").to_string();
         let (mut token, mut names) = (String::new(), "host;x-amz-date".to_owned());
         if let Some(value) = &self.session_token {
@@ -64,7 +65,7 @@ impl Signer {
         }
         // Every service but S3 wants the path encoded once more.
         let canonical = format!(
-            "POST\n{}\n\nhost:{host}\nx-amz-date:{date}\n{token}\n{names}\n{}",
+            "{method}\n{}\n\nhost:{host}\nx-amz-date:{date}\n{token}\n{names}\n{}",
             encoded(path, "/"),
             hash(body)
         );
@@ -128,9 +129,13 @@ mod tests {
             service: "execute-api",
         };
         let path = format!("/live/@connections/{}", encoded("L0SM9cOFvHcCIhw=", ""));
-        for token in [None, Some("a/token+with=signs".to_owned())] {
+        for (token, method, body) in [
+            (None, Method::POST, &b"a frame"[..]),
+            (Some("a/token+with=signs".to_owned()), Method::POST, b"a frame"),
+            (Some("a/token+with=signs".to_owned()), Method::DELETE, b""),
+        ] {
             let credentials = Credentials::new("AKIDEXAMPLE", "a/secret+key", token, None, "test");
-            let signed = Signer::new(&credentials, scope, now).sign("example.com", &path, b"a frame", now);
+            let signed = Signer::new(&credentials, scope, now).sign(&method, "example.com", &path, body, now);
 
             let identity = credentials.into();
             let params = v4::SigningParams::builder()
@@ -142,7 +147,7 @@ mod tests {
                 .build()
                 .unwrap();
             let url = format!("https://example.com{path}");
-            let request = SignableRequest::new("POST", url, std::iter::empty(), SignableBody::Bytes(b"a frame"));
+            let request = SignableRequest::new(method.as_str(), url, std::iter::empty(), SignableBody::Bytes(body));
             let (instructions, _) = sign(request.unwrap(), &params.into()).unwrap().into_parts();
             let headers: std::collections::BTreeMap<_, _> = instructions.headers().collect();
             assert_eq!(headers["authorization"], signed.authorization);

@@ -14,7 +14,8 @@ async fn serve(mut stream: TcpStream) {
     let mut buffer = [0; 4096];
     while let Ok(read @ 1..) = stream.read(&mut buffer).await {
         received.push_str(std::str::from_utf8(&buffer[..read]).unwrap());
-        if !received.ends_with("a frame") {
+        let is_whole = received.starts_with("DELETE ") && received.ends_with("\r\n\r\n");
+        if !is_whole && !received.ends_with("a frame") {
             continue;
         }
         assert!(
@@ -64,6 +65,15 @@ async fn what_became_of_a_post_is_told() {
     ] {
         let posted = connections.post(connection, Bytes::from_static(b"a frame")).await;
         assert_eq!(posted, expected, "{connection}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_gone_is_closed_and_what_can_not_be_closed_is_told() {
+    let connections = connections().await;
+    for (connection, expected) in [("204", true), ("410", true), ("403", false), ("hang", false)] {
+        let closed = connections.close(connection).await;
+        assert_eq!(closed.is_ok(), expected, "{connection}: {closed:?}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! The router of a function, made from the values of its routes.
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{FromRequestParts as _, RawPathParams, Request};
 use axum::handler::Handler;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
@@ -9,7 +9,7 @@ use axum::routing::{MethodFilter, on};
 use route::{Method, Route};
 
 use crate::Problem;
-use crate::extract::{Authorized, caller, check_query, permitted};
+use crate::extract::{Authorized, caller, check_path, check_query, permitted};
 
 /// The routes of a function, each with the handler that serves it; `S` is what handlers have from the environment.
 pub struct Routes<S> {
@@ -28,7 +28,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     }
 
     /// Serves a route with a handler. Who may not use the route is refused before anything of the request is read: a handler has nothing to
-    /// check, and takes the caller as [`Authorized`]. Then the names of the query string are checked, and then only the handler reads the body. What is read by GET
+    /// check, and takes the caller as [`Authorized`]. Then the names of the query string are checked, and that identities are spelt as they are written, and then only the handler reads the body. What is read by GET
     /// is also answered to HEAD, without the body.
     ///
     /// # Panics
@@ -90,7 +90,12 @@ async fn guard(route: &'static Route, mut request: Request, next: Next) -> Resul
         request.extensions_mut().insert(Authorized(caller));
     }
     check_query(request.uri(), route.parameters)?;
-    Ok(next.run(request).await)
+    let (mut parts, body) = request.into_parts();
+    // What can't be decoded is told by whoever reads the path.
+    if let Ok(path) = RawPathParams::from_request_parts(&mut parts, &()).await {
+        check_path(path.iter(), route.parameters)?;
+    }
+    Ok(next.run(Request::from_parts(parts, body)).await)
 }
 
 #[cfg(test)]

@@ -81,7 +81,10 @@ pub(super) async fn all(source: &Session, target: &Session, client: Uuid, is_hom
     if !is_home {
         rows += copy.ordinary("clients", "id", &BTreeMap::new()).await?;
         // Nobody signs in at a cell: users are there for their names.
-        let hash = BTreeMap::from([("password_hash", format!("'{NO_PASSWORD}'"))]);
+        let hash = BTreeMap::from([
+            ("password_hash", format!("'{NO_PASSWORD}'")),
+            ("has_accepted", "false".to_owned()),
+        ]);
         rows += copy.ordinary("users", "client_id", &hash).await?;
     }
     let volume = open_volume(target, client).await?;

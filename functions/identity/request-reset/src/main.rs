@@ -1,0 +1,9 @@
+//! Boots `request-reset`.
+
+use request_reset::{Context, router};
+
+#[tokio::main]
+async fn main() -> Result<(), lambda_http::Error> {
+    platform::init_logs();
+    platform::http::serve(router(Context::from_environment().await?)).await
+}

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use catalog::{EntityDefinition, GroupingDefinition, KpiDefinition, Level};
+use catalog::{EntityDefinition, GroupingDefinition, KpiDefinition, Period};
 use database::{Database, Error, Scope};
 use facts::batch::Batch;
 use facts::ingest::{self, Effort};
@@ -225,8 +225,8 @@ impl Scene {
         let region = BTreeSet::from([format!("r{}", round % REGIONS)]);
         let request = Request {
             kpi: self.known.catalog.kpi("TOTAL").context("the KPI is gone")?,
-            period: Level::Hour,
-            range: calendar.align(Level::Hour, Range { from, to }),
+            period: Period::Hour,
+            range: calendar.align(Period::Hour, Range { from, to }),
             filter: &Filter::from([("region".to_owned(), region)]),
             by: &[],
         };

@@ -2,4 +2,5 @@
 
 mod meaning;
 mod numbers;
+mod periods;
 mod questions;

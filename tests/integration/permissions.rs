@@ -9,7 +9,7 @@ use aws_stand_in::account::{ACCESS_KEY, REGION, SECRET_KEY, session_of};
 use aws_stand_in::dynamodb::Tables;
 use aws_stand_in::tasks::Tasks;
 use aws_stand_in::template::{Addresses, Template};
-use catalog::Level;
+use catalog::Period;
 use jiff::{SignedDuration, Timestamp};
 use live::{Control, Mode, Subscription, Topic};
 use registry::attempts::Attempt;
@@ -104,7 +104,7 @@ fn topic() -> Topic {
     Topic {
         client: CLIENT,
         kpi: "ON_TIME_RATE".to_owned(),
-        period: Level::Minute,
+        period: Period::Minute,
         filter: BTreeMap::new(),
     }
 }

@@ -15,7 +15,7 @@ use crate::batch::Batch;
 pub struct Answer {
     /// A point for every bucket and group that has facts which count.
     pub points: BTreeMap<SeriesKey, Point>,
-    /// What was read, one step for each entity of the KPI.
+    /// What was read: of each entity of the KPI a step for each relation.
     pub plan: Vec<Step>,
 }
 
@@ -74,8 +74,19 @@ pub async fn ask(
         points.ok_or_else(|| AskError::Refused("not all of the answer could be read: ask again".to_owned()))?;
     Ok(Answer {
         points,
-        plan: batch.reads(&asked).map(step).collect(),
+        plan: steps(batch.reads(&asked)),
     })
+}
+
+/// The steps of some reads: one for all parts of the range that are read of one relation.
+fn steps<'a>(reads: impl Iterator<Item = &'a Read>) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for step in reads.map(step) {
+        if !steps.contains(&step) {
+            steps.push(step);
+        }
+    }
+    steps
 }
 
 fn step(read: &Read) -> Step {

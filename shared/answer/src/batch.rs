@@ -21,7 +21,7 @@ pub struct Batch {
 /// A request that is part of a batch.
 pub struct Asked {
     client: Uuid,
-    /// Of the reads that answer it, one for each entity of its KPI.
+    /// Of the reads that answer it: one or more for each entity of its KPI.
     positions: Vec<usize>,
 }
 

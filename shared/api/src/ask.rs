@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use catalog::Level;
+use catalog::{Level, Period};
 use identity::Permission;
 use jiff::Timestamp;
 use route::{Access, Answer, Form, Method, Parameter, Route};
@@ -15,9 +15,9 @@ const CODE: Parameter = Parameter::path("code", "Code of the KPI.");
 
 const PERIOD: Parameter = Parameter::query(
     "period",
-    "Length of the buckets; hours and days are those of the client's time zone.",
+    "Length of the buckets, which begin by the clocks and the calendar of the client's time zone; weeks are those of ISO 8601, from Monday on.",
 )
-.of(Form::OneOf(&["minute", "hour", "day"]))
+.of(Form::OneOf(&Period::NAMES))
 .required();
 
 const FILTER: Parameter = Parameter::query(
@@ -94,7 +94,7 @@ pub struct KpiValue {
     /// Unit of the value.
     pub unit: String,
     /// Length of the bucket.
-    pub period: Level,
+    pub period: Period,
     /// Start of the bucket.
     #[schema(value_type = String, format = DateTime)]
     pub from: Timestamp,
@@ -122,7 +122,7 @@ pub struct Series {
     /// Unit of the values.
     pub unit: String,
     /// Length of the buckets.
-    pub period: Level,
+    pub period: Period,
     /// Start of the first bucket.
     #[schema(value_type = String, format = DateTime)]
     pub from: Timestamp,

@@ -45,7 +45,7 @@ pub fn document() -> Value {
                     "properties": {
                         "token": { "type": "string", "description": "Access token." },
                         "kpi": { "type": "string", "description": "Subscribes to this KPI at once; `period` must be there too." },
-                        "period": { "type": "string", "enum": catalog::Level::ALL, "description": "Length of a bucket; required with `kpi`." },
+                        "period": { "type": "string", "enum": catalog::Period::ALL, "description": "Length of a bucket; required with `kpi`." },
                         "mode": { "type": "string", "enum": ["live", "closed"], "default": "live", "description": "When rows are sent." },
                         "buckets": { "type": "integer", "minimum": 1, "maximum": live::MAX_BUCKETS, "default": 1, "description": "Buckets of the snapshot, the newest ones." }
                     },

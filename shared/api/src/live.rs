@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use catalog::Level;
+use catalog::Period;
 use identity::Permission;
 use route::{Access, Answer, Body, Method, Parameter, Route};
 use serde::{Deserialize, Serialize};
@@ -71,7 +71,7 @@ pub struct Stream {
     /// KPI.
     pub kpi: String,
     /// Length of its buckets.
-    pub period: Level,
+    pub period: Period,
     /// Facts that count.
     pub filter: BTreeMap<String, Vec<String>>,
     /// Connections that are subscribed.
@@ -106,7 +106,7 @@ pub struct StreamRequest {
     /// KPI.
     pub kpi: String,
     /// Length of the buckets.
-    pub period: Level,
+    pub period: Period,
     /// For each dimension the values that count.
     #[serde(default)]
     pub filter: BTreeMap<String, Vec<String>>,

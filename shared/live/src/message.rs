@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use catalog::Level;
+use catalog::Period;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -43,7 +43,7 @@ pub struct TopicRequest {
     /// Code of the KPI.
     pub kpi: String,
     /// Length of a bucket.
-    pub period: Level,
+    pub period: Period,
     /// For each dimension the value or values that count; without it all facts count.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub filter: BTreeMap<String, FilterValue>,
@@ -241,14 +241,14 @@ mod tests {
             topics: vec![
                 TopicRequest {
                     kpi: "FLIGHTS".into(),
-                    period: Level::Minute,
+                    period: Period::Minute,
                     filter,
                     mode: Mode::Closed,
                     buckets: 30,
                 },
                 TopicRequest {
                     kpi: "DELAY".into(),
-                    period: Level::Day,
+                    period: Period::Day,
                     filter: BTreeMap::new(),
                     mode: Mode::Live,
                     buckets: 1,

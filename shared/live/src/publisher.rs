@@ -26,7 +26,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use catalog::Level;
+use catalog::Period;
 use formula::Number;
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -47,10 +47,10 @@ pub trait Calendar {
     }
 
     /// Start of the bucket that holds the instant.
-    fn start(&self, client: Uuid, period: Level, at: Timestamp) -> Timestamp;
+    fn start(&self, client: Uuid, period: Period, at: Timestamp) -> Timestamp;
 
     /// Start of the bucket after the one that starts at `start`.
-    fn next(&self, client: Uuid, period: Level, start: Timestamp) -> Timestamp;
+    fn next(&self, client: Uuid, period: Period, start: Timestamp) -> Timestamp;
 
     /// Whether facts of the entity can change the topic, which its client and KPI tell. When in doubt, yes: the topic is then read once more than needed.
     fn uses(&self, topic: &Topic, entity: &str) -> bool {

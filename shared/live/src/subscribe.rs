@@ -155,7 +155,7 @@ fn exceeded(pointer: &str, detail: impl Into<String>) -> Refusal {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-    use catalog::Level;
+    use catalog::Period;
 
     use super::*;
     use crate::Mode;
@@ -168,7 +168,7 @@ mod tests {
             .collect();
         TopicRequest {
             kpi: kpi.into(),
-            period: Level::Minute,
+            period: Period::Minute,
             filter,
             mode: Mode::Live,
             buckets,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
-use catalog::Level;
+use catalog::{Period, UnknownPeriod};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -17,7 +17,7 @@ pub struct Topic {
     /// Code of the KPI.
     pub kpi: String,
     /// Length of a bucket.
-    pub period: Level,
+    pub period: Period,
     /// For each dimension the values that count; empty means all facts.
     pub filter: BTreeMap<String, BTreeSet<String>>,
 }
@@ -55,9 +55,9 @@ pub enum TopicError {
     /// The client is not a UUID.
     #[error("client {0:?} of the topic id is not a UUID")]
     Client(String),
-    /// The period is not one of minute, hour, day.
-    #[error("period {0:?} of the topic id is not minute, hour or day")]
-    Period(String),
+    /// There is no such period.
+    #[error("topic id: {0}")]
+    Period(#[from] UnknownPeriod),
     /// It can be read as a topic, but that topic's id is written differently; ids are compared as text.
     #[error("topic id {0:?} is not in its canonical form {1:?}")]
     NotCanonical(String, String),
@@ -112,7 +112,7 @@ impl FromStr for Topic {
         let topic = Topic {
             client: Uuid::parse_str(client).map_err(|_| TopicError::Client(client.to_owned()))?,
             kpi: unescape(kpi).ok_or_else(form)?,
-            period: Level::named(period).ok_or_else(|| TopicError::Period(period.to_owned()))?,
+            period: period.parse()?,
             filter,
         };
         let id = topic.id();
@@ -171,7 +171,7 @@ mod tests {
         Topic {
             client: Uuid::parse_str(CLIENT).unwrap(),
             kpi: "ON_TIME".into(),
-            period: Level::Minute,
+            period: Period::Minute,
             filter: filter
                 .iter()
                 .map(|(name, list)| ((*name).to_owned(), values(list)))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::slice::from_ref;
 
-use catalog::{EntityDefinition, KpiDefinition, Level, MAX_ATTRIBUTES, MAX_ENTITIES, MAX_KPIS};
+use catalog::{EntityDefinition, KpiDefinition, MAX_ATTRIBUTES, MAX_ENTITIES, MAX_KPIS, Period};
 use database::LOGIN_ROLE;
 use database::{Database, Error};
 use facts::batch::Batch;
@@ -123,7 +123,7 @@ impl Bench {
         let known = self.known(client).await;
         let request = Request {
             kpi: known.catalog.kpi(code).unwrap(),
-            period: Level::Day,
+            period: Period::Day,
             range: Range {
                 from: "2026-03-28T00:00:00Z".parse().unwrap(),
                 to: "2026-03-29T00:00:00Z".parse().unwrap(),

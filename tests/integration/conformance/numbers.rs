@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use catalog::{EntityDefinition, KpiDefinition, Level};
+use catalog::{EntityDefinition, KpiDefinition, Period};
 use facts::batch::Batch;
 use facts::ingest::{self, Effort};
 use formula::Number;
@@ -107,7 +107,7 @@ impl Bench {
         let known = self.known().await;
         let plain = self.database.plain().await.unwrap();
         for (code, _, sql) in KPIS {
-            for period in Level::ALL {
+            for period in Period::ALL {
                 for by in ["", "room", "shelf"] {
                     let place = format!("{step}: {code} by {} {by}", period.name());
                     let by: Vec<String> = [by]

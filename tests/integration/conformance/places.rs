@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use answer::AskError;
-use catalog::Level;
+use catalog::Period;
 use database::Database;
 use facts::read::MAX_AT_ONCE;
 use series::Request;
@@ -22,8 +22,8 @@ async fn ask(shop: &Shop, client: Uuid) -> Result<usize, AskError> {
     let definitions = shop.definitions(client).await;
     let request = Request {
         kpi: definitions.catalog.kpi("SALES").unwrap(),
-        period: Level::Day,
-        range: definitions.calendar.align(Level::Day, range()),
+        period: Period::Day,
+        range: definitions.calendar.align(Period::Day, range()),
         filter: &Filter::default(),
         by: &["till".to_owned()],
     };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use catalog::{Entity, EntityDefinition, KpiDefinition, Level};
+use catalog::{Entity, EntityDefinition, KpiDefinition, Period};
 use database::{Database, Edition, Error};
 use facts::Placed;
 use facts::batch::{Batch, Outcome};
@@ -228,7 +228,7 @@ impl Shop {
         &self,
         client: Uuid,
         code: &str,
-        period: Level,
+        period: Period,
         range: Range,
         filter: &Filter,
         by: &[String],

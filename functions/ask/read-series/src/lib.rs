@@ -11,7 +11,7 @@ use api::ask::{KpiValue, PlanStep, Series, SeriesPoint};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Json, Router};
-use catalog::{Kpi, Level};
+use catalog::{Kpi, Period, UnknownPeriod};
 use database::{Database, Timeouts};
 use platform::extract::{Authorized, Path, Query};
 use platform::http::Routes;
@@ -236,9 +236,9 @@ fn step(step: answer::Step) -> PlanStep {
     }
 }
 
-/// Level of a period's name.
-pub(crate) fn period(name: &str) -> Result<Level, Problem> {
-    Level::named(name).ok_or_else(|| Problem::malformed(format!("the period {name:?} is not minute, hour or day")))
+/// Period of a period's name.
+pub(crate) fn period(name: &str) -> Result<Period, Problem> {
+    Period::named(name).ok_or_else(|| Problem::malformed(format!("the period {name:?} is not minute, hour or day")))
 }
 
 #[cfg(test)]

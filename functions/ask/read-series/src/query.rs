@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use api::numbers::NumberForm;
-use catalog::Level;
+use catalog::Period;
 use jiff::Timestamp;
 use platform::Problem;
 use platform::query::{Filters, Pairs};
@@ -14,7 +14,7 @@ use crate::period;
 /// What `/value` asks.
 #[derive(Debug)]
 pub(crate) struct ValueQuery {
-    pub(crate) period: Level,
+    pub(crate) period: Period,
     pub(crate) at: Option<Timestamp>,
     pub(crate) filter: Filters,
     pub(crate) numbers: NumberForm,
@@ -23,7 +23,7 @@ pub(crate) struct ValueQuery {
 /// What `/series` asks.
 #[derive(Debug)]
 pub(crate) struct SeriesQuery {
-    pub(crate) period: Level,
+    pub(crate) period: Period,
     pub(crate) from: Timestamp,
     pub(crate) to: Timestamp,
     pub(crate) filter: Filters,
@@ -115,7 +115,7 @@ mod tests {
         let range = "from=2001-01-01T00:00:00Z&to=2001-02-01T00:00:00Z";
         let cases = [
             (range.to_owned(), "period"),
-            (format!("period=week&{range}"), "week"),
+            (format!("period=weeks&{range}"), "weeks"),
             (
                 "period=day&from=yesterday&to=2001-02-01T00:00:00Z".to_owned(),
                 "yesterday",

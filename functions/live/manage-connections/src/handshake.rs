@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
-use catalog::{Level, UnknownLevel};
+use catalog::{Period, UnknownPeriod};
 use live::{Mode, Refusal, Subscribe, TopicRequest};
 use platform::Problem;
 
@@ -98,9 +98,14 @@ fn subscribe<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Opti
     }))
 }
 
-fn read_period(name: &str) -> Result<Level, Problem> {
-    name.parse()
-        .map_err(|unknown: UnknownLevel| Problem::malformed(unknown.to_string()))
+fn read_period(name: &str) -> Result<Period, Problem> {
+    name.parse().map_err(|unknown: UnknownPeriod| {
+        let problem = Problem::malformed(unknown.to_string());
+        match unknown.hint() {
+            Some(hint) => problem.hint(hint),
+            None => problem,
+        }
+    })
 }
 
 fn read_mode(name: &str) -> Result<Mode, Problem> {
@@ -197,10 +202,10 @@ mod tests {
         let plain = topic("token=x&kpi=FLIGHTS&period=minute");
         assert_eq!(
             (plain.kpi.as_str(), plain.period, plain.mode, plain.buckets),
-            ("FLIGHTS", Level::Minute, Mode::Live, 1)
+            ("FLIGHTS", Period::Minute, Mode::Live, 1)
         );
         let full = topic("kpi=FLIGHTS&period=day&mode=closed&buckets=30");
-        assert_eq!((full.period, full.mode, full.buckets), (Level::Day, Mode::Closed, 30));
+        assert_eq!((full.period, full.mode, full.buckets), (Period::Day, Mode::Closed, 30));
     }
 
     #[test]

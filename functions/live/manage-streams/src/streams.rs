@@ -127,7 +127,7 @@ pub(crate) fn refused(refusal: Refusal) -> Problem {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-    use catalog::Level;
+    use catalog::Period;
 
     use super::*;
 
@@ -137,7 +137,7 @@ mod tests {
         let values = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect();
         StreamRequest {
             kpi: kpi.to_owned(),
-            period: Level::Minute,
+            period: Period::Minute,
             filter: filter
                 .iter()
                 .map(|(name, list)| ((*name).to_owned(), values(list)))

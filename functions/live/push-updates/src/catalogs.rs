@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use answer::Definitions;
-use catalog::Level;
+use catalog::Period;
 use database::{Database, Error, Residence};
 use jiff::Timestamp;
 use live::Topic;
@@ -59,11 +59,11 @@ impl live::Calendar for Catalogs {
         self.has(client)
     }
 
-    fn start(&self, client: Uuid, period: Level, at: Timestamp) -> Timestamp {
+    fn start(&self, client: Uuid, period: Period, at: Timestamp) -> Timestamp {
         self.calendar(client).start(period, at)
     }
 
-    fn next(&self, client: Uuid, period: Level, start: Timestamp) -> Timestamp {
+    fn next(&self, client: Uuid, period: Period, start: Timestamp) -> Timestamp {
         self.calendar(client).next(period, start)
     }
 

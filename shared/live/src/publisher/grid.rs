@@ -1,6 +1,6 @@
 //! The newest buckets of one client and period, so that windows are counted without asking the calendar for each topic.
 
-use catalog::Level;
+use catalog::Period;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
@@ -50,7 +50,7 @@ pub(super) struct Grid {
 const MAX_STARTS: usize = 2 * MAX_BUCKETS as usize;
 
 impl Grid {
-    pub(super) fn new(calendar: &dyn Calendar, client: Uuid, period: Level, now: Timestamp, buckets: u16) -> Grid {
+    pub(super) fn new(calendar: &dyn Calendar, client: Uuid, period: Period, now: Timestamp, buckets: u16) -> Grid {
         let head = calendar.start(client, period, now);
         let far = later(now, -2 * RETAIN_MS);
         let (mut starts, mut oldest) = (vec![head], head);
@@ -142,11 +142,11 @@ mod tests {
     struct Minutes;
 
     impl Calendar for Minutes {
-        fn start(&self, _: Uuid, _: Level, at: Timestamp) -> Timestamp {
+        fn start(&self, _: Uuid, _: Period, at: Timestamp) -> Timestamp {
             second(at.as_second().div_euclid(60) * 60)
         }
 
-        fn next(&self, _: Uuid, _: Level, start: Timestamp) -> Timestamp {
+        fn next(&self, _: Uuid, _: Period, start: Timestamp) -> Timestamp {
             second(start.as_second() + 60)
         }
     }
@@ -155,11 +155,11 @@ mod tests {
     struct Stuck;
 
     impl Calendar for Stuck {
-        fn start(&self, _: Uuid, _: Level, _: Timestamp) -> Timestamp {
+        fn start(&self, _: Uuid, _: Period, _: Timestamp) -> Timestamp {
             second(600)
         }
 
-        fn next(&self, _: Uuid, _: Level, _: Timestamp) -> Timestamp {
+        fn next(&self, _: Uuid, _: Period, _: Timestamp) -> Timestamp {
             second(600)
         }
     }
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn windows_are_counted_back() {
-        let grid = Grid::new(&Minutes, Uuid::nil(), Level::Minute, second(6_030), 5);
+        let grid = Grid::new(&Minutes, Uuid::nil(), Period::Minute, second(6_030), 5);
         assert_eq!(
             (grid.back(0), grid.back(4), grid.end()),
             (second(6_000), second(5_760), second(6_060))
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_broken_calendar_does_not_hang() {
-        let grid = Grid::new(&Stuck, Uuid::nil(), Level::Minute, second(6_030), 5);
+        let grid = Grid::new(&Stuck, Uuid::nil(), Period::Minute, second(6_030), 5);
         assert_eq!(grid.back(9), second(600));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use catalog::Level;
+use catalog::Period;
 use formula::Number;
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -323,7 +323,7 @@ impl Topics {
     }
 
     fn refresh_grids(&mut self, client: Uuid, keys: &[u32], now: Timestamp, calendar: &dyn Calendar) {
-        let mut wanted: BTreeMap<Level, u16> = BTreeMap::new();
+        let mut wanted: BTreeMap<Period, u16> = BTreeMap::new();
         let mut counted = 0;
         for key in keys {
             let Some(state) = self.states.get_mut(key) else {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use catalog::Level;
+use catalog::Period;
 use formula::Number;
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -26,7 +26,7 @@ pub(super) struct Topics {
     pub(super) keys: BTreeMap<Arc<Topic>, u32>,
     pub(super) next_key: u32,
     pub(super) controls: BTreeMap<Topic, Control>,
-    pub(super) grids: BTreeMap<(Uuid, Level), Grid>,
+    pub(super) grids: BTreeMap<(Uuid, Period), Grid>,
     /// The topics by client, with what is to be done about them.
     pub(super) clients: BTreeMap<Uuid, Work>,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use catalog::Level;
+use catalog::Period;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -128,11 +128,11 @@ impl Calendar for Unknown {
         false
     }
 
-    fn start(&self, _: Uuid, _: Level, _: Timestamp) -> Timestamp {
+    fn start(&self, _: Uuid, _: Period, _: Timestamp) -> Timestamp {
         panic!("buckets of a client that is not known")
     }
 
-    fn next(&self, client: Uuid, period: Level, start: Timestamp) -> Timestamp {
+    fn next(&self, client: Uuid, period: Period, start: Timestamp) -> Timestamp {
         self.start(client, period, start)
     }
 }

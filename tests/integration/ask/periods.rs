@@ -1,0 +1,138 @@
+//! Weeks, months, quarters and years of the client's calendar: the same on every route.
+
+use serde_json::{Value, json};
+use tests::dashboard::Dashboard;
+use tests::http::User;
+use tests::json::JsonExt as _;
+use tests::product::Product;
+
+/// Around midnights of Kolkata, which is 5:30 ahead of UTC: when flights were there, and how many.
+const FLIGHTS: [(&str, usize); 6] = [
+    ("2025-12-31T18:29:59Z", 1),
+    ("2025-12-31T18:30:00Z", 2),
+    ("2026-01-04T18:29:59Z", 3),
+    ("2026-01-04T18:30:00Z", 4),
+    ("2026-03-31T18:29:59Z", 5),
+    ("2026-03-31T18:30:00Z", 6),
+];
+
+/// From the first of January to the first of April, as clocks there show them.
+const RANGE: &str = "from=2025-12-31T18:30:00Z&to=2026-03-31T18:30:01Z";
+
+/// The buckets of that range that have flights.
+const BUCKETS: [(&str, &[(&str, i64)]); 4] = [
+    (
+        "week",
+        &[
+            ("2025-12-28T18:30:00Z", 1 + 2 + 3),
+            ("2026-01-04T18:30:00Z", 4),
+            ("2026-03-29T18:30:00Z", 5 + 6),
+        ],
+    ),
+    (
+        "month",
+        &[
+            ("2025-12-31T18:30:00Z", 2 + 3 + 4),
+            ("2026-02-28T18:30:00Z", 5),
+            ("2026-03-31T18:30:00Z", 6),
+        ],
+    ),
+    (
+        "quarter",
+        &[("2025-12-31T18:30:00Z", 2 + 3 + 4 + 5), ("2026-03-31T18:30:00Z", 6)],
+    ),
+    ("year", &[("2025-12-31T18:30:00Z", 2 + 3 + 4 + 5 + 6)]),
+];
+
+async fn airline_in_kolkata(product: &Product) -> User {
+    let airline = product.client_in("Asia/Kolkata").await;
+    Product::define_flights(&airline).await;
+    let flights = FLIGHTS.iter().flat_map(|(date, count)| {
+        let flight = json!({ "date": date, "delay": 1, "distance": 10, "origin": "ORD", "destination": "LGA" });
+        std::iter::repeat_n(flight, *count)
+    });
+    let flights: Vec<Value> = flights.collect();
+    assert_eq!(airline.ingest("Flight", &json!(flights)).await, (21, 0));
+    airline
+}
+
+/// The starts of the points of a series that have facts, with their values.
+fn points(series: &Value) -> Vec<(&str, i64)> {
+    let points = series["points"].list().iter();
+    let points = points.map(|point| (point["bucket"].text(), point["value"].integer()));
+    points.filter(|(_, value)| *value > 0).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn weeks_to_years_are_those_of_the_clients_zone_on_every_route() {
+    let product = Product::shared().await;
+    let airline = airline_in_kolkata(&product).await;
+    for (period, buckets) in BUCKETS {
+        let path = format!("/v1/kpis/FLIGHTS/series?period={period}&{RANGE}");
+        let series = airline.get(&path).await.ok();
+        assert_eq!(points(&series), buckets, "{series}");
+        assert_eq!(series["period"], period);
+        for (start, flights) in buckets {
+            let value = airline.get(&format!("/v1/kpis/FLIGHTS/value?period={period}&at={start}"));
+            let value = value.await.ok();
+            assert_eq!(value["value"].integer(), *flights, "{value}");
+            assert_eq!(
+                (&value["from"], &value["open"]),
+                (&json!(start), &json!(false)),
+                "{value}"
+            );
+        }
+        let query = format!("kpi=FLIGHTS&period={period}&buckets=1000");
+        let subscribed = Dashboard::connect_to(&product, &airline, &query)
+            .await
+            .next("subscribed")
+            .await;
+        let rows = subscribed["rows"].list().iter().filter(|row| row[3].as_i64() > Some(0));
+        let told = rows.map(|row| {
+            let start = jiff::Timestamp::from_second(row[1].integer()).unwrap().to_string();
+            (start, row[2].integer())
+        });
+        let all = airline
+            .get(&format!(
+                "/v1/kpis/FLIGHTS/series?period={period}&from=2025-12-01T00:00:00Z&to=2026-06-01T00:00:00Z"
+            ))
+            .await
+            .ok();
+        let all: Vec<(String, i64)> = points(&all)
+            .into_iter()
+            .map(|(start, flights)| (start.to_owned(), flights))
+            .collect();
+        assert_eq!(told.collect::<Vec<_>>(), all, "{subscribed}");
+        let stream = airline.post("/v1/streams/start", &json!({ "kpi": "FLIGHTS", "period": period }));
+        let stream = stream.await.ok();
+        assert!(
+            stream["topic"].text().ends_with(&format!("FLIGHTS/{period}")),
+            "{stream}"
+        );
+    }
+    let year = airline
+        .get("/v1/kpis/FLIGHTS/value?period=year&at=2026-02-01T00:00:00Z")
+        .await
+        .ok();
+    let levels: Vec<&str> = year["plan"].list().iter().map(|step| step["level"].text()).collect();
+    assert_eq!(levels, ["minute", "day"], "only its edges are read by minute: {year}");
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn months_without_flights_are_gaps() {
+    let product = Product::shared().await;
+    let airline = airline_in_kolkata(&product).await;
+    let path = format!("/v1/kpis/FLIGHTS/series?period=month&{RANGE}&gaps=fill");
+    let filled = airline.get(&path).await.ok();
+    let values: Vec<i64> = filled["points"]
+        .list()
+        .iter()
+        .map(|point| point["value"].integer())
+        .collect();
+    assert_eq!(values, [9, 0, 5, 6], "{filled}");
+    let far = "/v1/kpis/FLIGHTS/series?period=week&from=1000-01-01T00:00:00Z&to=2026-01-01T00:00:00Z";
+    let refused = airline.get(far).await.refused(422);
+    assert!(refused.detail().contains("10080 weeks"), "{refused}");
+    product.stop().await;
+}

@@ -7,7 +7,7 @@ use catalog::{Entity, Kpi, Level, Period};
 
 use crate::calendar::{Bins, Calendar, Range, Tile};
 
-/// The most buckets of one answer: a week of minutes (10,080), or 27 years of days.
+/// The most buckets of one answer: a week of minutes (10,080), 27 years of days, or 193 years of weeks.
 pub const MAX_POINTS: usize = 10_080;
 
 /// The most reads of one request, but one for each entity at least: a quarter of what a statement has branches for (`facts::read::MAX_BRANCHES`), so that four requests

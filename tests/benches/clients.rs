@@ -275,7 +275,14 @@ async fn ask(filled: &Filled, round: usize, period: Period, hours: i64) -> Resul
         by: &[],
     };
     let began = Instant::now();
-    let answer = answer::ask(&filled.database.app, client, definitions, &request).await?;
+    let answer = answer::ask(
+        &filled.database.app,
+        client,
+        definitions,
+        &definitions.calendar,
+        &request,
+    )
+    .await?;
     let took = began.elapsed();
     anyhow::ensure!(answer.plan.iter().all(|step| !step.raw), "a question went to the facts");
     Ok(took)
@@ -330,7 +337,7 @@ async fn tick(filled: &Filled, client_of: impl Fn(usize) -> usize) -> Result<Dur
             filter: &filter,
             by: &[],
         };
-        let added = batch.add(filled.clients[client], definitions, &request);
+        let added = batch.add(filled.clients[client], definitions, &definitions.calendar, &request);
         asked.push(added.map_err(anyhow::Error::msg)?);
     }
     let session = filled.database.app.session().await?;

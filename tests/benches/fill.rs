@@ -230,7 +230,14 @@ impl Scene {
             filter: &Filter::from([("region".to_owned(), region)]),
             by: &[],
         };
-        answer::ask(&self.database.app, self.other, &self.known, &request).await?;
+        answer::ask(
+            &self.database.app,
+            self.other,
+            &self.known,
+            &self.known.calendar,
+            &request,
+        )
+        .await?;
         Ok(())
     }
 

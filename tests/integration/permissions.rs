@@ -105,6 +105,7 @@ fn topic() -> Topic {
         client: CLIENT,
         kpi: "ON_TIME_RATE".to_owned(),
         period: Period::Minute,
+        time_zone: None,
         filter: BTreeMap::new(),
     }
 }

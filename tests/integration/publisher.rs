@@ -103,6 +103,7 @@ impl Airline {
                     client,
                     kpi: kpi.to_owned(),
                     period,
+                    time_zone: None,
                     filter: origin.into_iter().collect(),
                 },
                 mode: Mode::Live,

@@ -6,7 +6,7 @@ use catalog::Level;
 use database::{Database, Error};
 use facts::read::Read;
 use records::definitions::ClientCatalog;
-use series::{Point, Request, SeriesKey, Source};
+use series::{Calendar, Point, Request, SeriesKey, Source};
 use uuid::Uuid;
 
 use crate::batch::Batch;
@@ -48,7 +48,7 @@ pub enum AskError {
     Database(Error),
 }
 
-/// Answers one request of a client, with its definitions.
+/// Answers one request of a client, with its definitions, asked in a calendar.
 ///
 /// # Errors
 /// When the request can't be answered as it is asked, or the database fails.
@@ -56,10 +56,13 @@ pub async fn ask(
     database: &Database,
     client: Uuid,
     definitions: &ClientCatalog,
+    calendar: &Calendar,
     request: &Request<'_>,
 ) -> Result<Answer, AskError> {
     let mut batch = Batch::default();
-    let asked = batch.add(client, definitions, request).map_err(AskError::Refused)?;
+    let asked = batch
+        .add(client, definitions, calendar, request)
+        .map_err(AskError::Refused)?;
     // Where the definitions are from. Whoever reads them looks first whether they are still right, and so whether the client is still there.
     let session = database.session_at(definitions.residence).await;
     let session = session.map_err(AskError::Database)?;
@@ -69,7 +72,7 @@ pub async fn ask(
         Error::TooManyAtOnce(most) => AskError::TooManyAtOnce(most),
         other => AskError::Database(other),
     })?;
-    let points = answers.points(&asked, definitions, request);
+    let points = answers.points(&asked, request);
     let points =
         points.ok_or_else(|| AskError::Refused("not all of the answer could be read: ask again".to_owned()))?;
     Ok(Answer {

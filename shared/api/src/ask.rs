@@ -15,10 +15,15 @@ const CODE: Parameter = Parameter::path("code", "Code of the KPI.");
 
 const PERIOD: Parameter = Parameter::query(
     "period",
-    "Length of the buckets, which begin by the clocks and the calendar of the client's time zone; weeks are those of ISO 8601, from Monday on.",
+    "Length of the buckets, which begin by the clocks and the calendar of the time zone; weeks are those of ISO 8601, from Monday on.",
 )
 .of(Form::OneOf(&Period::NAMES))
 .required();
+
+const TIME_ZONE: Parameter = Parameter::query(
+    "time_zone",
+    "The IANA time zone whose clocks and calendar the buckets begin by, such as `Asia/Tokyo`; the client's own when absent.",
+);
 
 const FILTER: Parameter = Parameter::query(
     "filter",
@@ -46,6 +51,7 @@ pub static READ_VALUE: Route = Route {
     parameters: &[
         CODE,
         PERIOD,
+        TIME_ZONE,
         Parameter::query("at", "An instant inside the bucket; now when absent.").of(Form::Time),
         FILTER,
         NUMBERS,
@@ -65,6 +71,7 @@ pub static READ_SERIES: Route = Route {
     parameters: &[
         CODE,
         PERIOD,
+        TIME_ZONE,
         Parameter::query("from", "RFC 3339; widened to whole buckets.")
             .of(Form::Time)
             .required(),
@@ -95,6 +102,8 @@ pub struct KpiValue {
     pub unit: String,
     /// Length of the bucket.
     pub period: Period,
+    /// The IANA time zone whose clocks and calendar the bucket begins by.
+    pub time_zone: String,
     /// Start of the bucket.
     #[schema(value_type = String, format = DateTime)]
     pub from: Timestamp,
@@ -123,6 +132,8 @@ pub struct Series {
     pub unit: String,
     /// Length of the buckets.
     pub period: Period,
+    /// The IANA time zone whose clocks and calendar they begin by.
+    pub time_zone: String,
     /// Start of the first bucket.
     #[schema(value_type = String, format = DateTime)]
     pub from: Timestamp,

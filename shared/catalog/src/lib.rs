@@ -23,6 +23,7 @@ mod period;
 mod problem;
 mod replacement;
 mod validate;
+mod zone;
 
 pub use book::Catalog;
 pub use definition::{
@@ -35,6 +36,7 @@ pub use line::{checked_line, is_hidden, line_hint};
 pub use names::is_entity_code;
 pub use period::{Period, UnknownPeriod};
 pub use problem::Problem;
+pub use zone::{UnknownZone, Zone};
 
 /// The most entities of a client. Each has a hypertable and at least one rollup, which every upkeep visits, and a process
 /// that serves the client holds all of them.

@@ -116,6 +116,7 @@ mod tests {
             client: Uuid::nil(),
             kpi: kpi.to_owned(),
             period: Period::Minute,
+            time_zone: None,
             filter,
         };
         Subscription {

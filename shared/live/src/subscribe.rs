@@ -68,6 +68,7 @@ impl TopicRequest {
             client,
             kpi: self.kpi.clone(),
             period: self.period,
+            time_zone: self.time_zone.clone(),
             filter: filter(&self.filter, &place)?,
         };
         let length = topic.id().len();
@@ -169,6 +170,7 @@ mod tests {
         TopicRequest {
             kpi: kpi.into(),
             period: Period::Minute,
+            time_zone: None,
             filter,
             mode: Mode::Live,
             buckets,

@@ -107,6 +107,7 @@ pub(crate) fn topic(kpi: &str) -> Topic {
         client: CLIENT,
         kpi: kpi.to_owned(),
         period: Period::Minute,
+        time_zone: None,
         filter: BTreeMap::new(),
     }
 }

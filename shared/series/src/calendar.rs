@@ -10,7 +10,7 @@
 mod dates;
 mod tiling;
 
-use catalog::{Level, Period};
+use catalog::{Level, Period, Zone};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
@@ -55,7 +55,7 @@ pub fn floor(level: Level, time: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(floor_us(level, time.as_microsecond())).unwrap_or(Timestamp::MIN)
 }
 
-/// The buckets of one client.
+/// The buckets of one client, or of a question that names another zone.
 #[derive(Clone, Debug)]
 pub struct Calendar {
     zone: TimeZone,
@@ -80,7 +80,13 @@ impl Calendar {
         TimeZone::get(zone).ok().map(Self::new)
     }
 
-    /// The client's time zone.
+    /// The calendar of a question: that of the client, in the zone that the question names if it names one.
+    #[must_use]
+    pub fn asked(&self, zone: Option<&Zone>) -> Self {
+        zone.map_or_else(|| self.clone(), |zone| Self::new(zone.time_zone().clone()))
+    }
+
+    /// The time zone.
     #[must_use]
     pub const fn zone(&self) -> &TimeZone {
         &self.zone

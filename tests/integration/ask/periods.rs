@@ -119,6 +119,108 @@ async fn weeks_to_years_are_those_of_the_clients_zone_on_every_route() {
     product.stop().await;
 }
 
+/// The same flights by the clocks of other zones, on every route.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_question_names_another_zone() {
+    let product = Product::shared().await;
+    let airline = airline_in_kolkata(&product).await;
+    for (zone, period, buckets) in [
+        // It is afternoon there, and still the old year.
+        (
+            "America/New_York",
+            "year",
+            vec![("2025-01-01T05:00:00Z", 1 + 2), ("2026-01-01T05:00:00Z", 3 + 4 + 5 + 6)],
+        ),
+        // A quarter of an hour later than in Kolkata by the clocks, and so earlier in UTC.
+        (
+            "Asia/Kathmandu",
+            "month",
+            vec![("2025-12-31T18:15:00Z", 1 + 2 + 3 + 4), ("2026-03-31T18:15:00Z", 5 + 6)],
+        ),
+        (
+            "Asia/Kathmandu",
+            "day",
+            vec![
+                ("2025-12-31T18:15:00Z", 1 + 2),
+                ("2026-01-04T18:15:00Z", 3 + 4),
+                ("2026-03-31T18:15:00Z", 5 + 6),
+            ],
+        ),
+        (
+            "UTC",
+            "week",
+            vec![("2025-12-29T00:00:00Z", 1 + 2 + 3 + 4), ("2026-03-30T00:00:00Z", 5 + 6)],
+        ),
+        // Its clocks are put forward by half an hour, on the first Sunday of October and back in April.
+        (
+            "Australia/Lord_Howe",
+            "quarter",
+            vec![("2025-12-31T13:00:00Z", 1 + 2 + 3 + 4), ("2026-03-31T13:00:00Z", 5 + 6)],
+        ),
+    ] {
+        let path = format!(
+            "/v1/kpis/FLIGHTS/series?period={period}&time_zone={zone}&from=2025-12-31T18:29:00Z&to=2026-04-01T00:00:00Z"
+        );
+        let series = airline.get(&path).await.ok();
+        assert_eq!(points(&series), buckets, "{zone}: {series}");
+        assert_eq!(series["time_zone"], zone);
+        for (start, flights) in &buckets {
+            let path = format!("/v1/kpis/FLIGHTS/value?period={period}&time_zone={zone}&at={start}");
+            let value = airline.get(&path).await.ok();
+            assert_eq!(
+                (value["value"].integer(), value["from"].text()),
+                (*flights, *start),
+                "{zone}: {value}"
+            );
+        }
+        if period == "day" {
+            // A topic reaches back 1,440 buckets: of days only four years.
+            continue;
+        }
+        let query = format!("kpi=FLIGHTS&period={period}&time_zone={zone}&buckets=1440");
+        let subscribed = Dashboard::connect_to(&product, &airline, &query)
+            .await
+            .next("subscribed")
+            .await;
+        assert_eq!(subscribed["topics"][0]["time_zone"], zone);
+        let rows = subscribed["rows"].list().iter().filter(|row| row[3].as_i64() > Some(0));
+        let told: Vec<(String, i64)> = rows
+            .map(|row| {
+                (
+                    jiff::Timestamp::from_second(row[1].integer()).unwrap().to_string(),
+                    row[2].integer(),
+                )
+            })
+            .collect();
+        let expected: Vec<(String, i64)> = buckets
+            .iter()
+            .map(|(start, flights)| ((*start).to_owned(), *flights))
+            .collect();
+        assert_eq!(told, expected, "{zone}: {subscribed}");
+    }
+    let own = airline.get("/v1/kpis/FLIGHTS/value?period=day").await.ok();
+    assert_eq!(own["time_zone"], "Asia/Kolkata");
+    let unknown = airline
+        .get("/v1/kpis/FLIGHTS/value?period=day&time_zone=Tokyo")
+        .await
+        .refused(400);
+    assert_eq!(unknown["hint"], "did you mean Asia/Tokyo?", "{unknown}");
+    let stream = json!({ "kpi": "FLIGHTS", "period": "day", "time_zone": "asia/tokyo" });
+    let stream = airline.post("/v1/streams/start", &stream).await.ok();
+    assert_eq!(stream["time_zone"], "Asia/Tokyo");
+    assert!(stream["topic"].text().ends_with("/day@Asia%2FTokyo"), "{stream}");
+    let streams = airline.get("/v1/streams").await.ok();
+    let listed = streams["streams"]
+        .list()
+        .iter()
+        .any(|listed| listed["topic"] == stream["topic"]);
+    assert!(listed, "{streams}");
+    let unknown = json!({ "kpi": "FLIGHTS", "period": "day", "time_zone": "Tokyo" });
+    let unknown = airline.post("/v1/streams/start", &unknown).await.refused(400);
+    assert!(unknown.to_string().contains("did you mean Asia/Tokyo?"), "{unknown}");
+    product.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn months_without_flights_are_gaps() {
     let product = Product::shared().await;

@@ -90,7 +90,14 @@ impl Shop {
             filter: &Filter::new(),
             by: &["region".to_owned()],
         };
-        answer::ask(&self.database.app, self.ours, &definitions, &request).await
+        answer::ask(
+            &self.database.app,
+            self.ours,
+            &definitions,
+            &definitions.calendar,
+            &request,
+        )
+        .await
     }
 }
 

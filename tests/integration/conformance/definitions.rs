@@ -131,7 +131,9 @@ impl Bench {
             filter: &Filter::new(),
             by: &[],
         };
-        let answer = answer::ask(&self.database.app, client, &known, &request).await.unwrap();
+        let answer = answer::ask(&self.database.app, client, &known, &known.calendar, &request)
+            .await
+            .unwrap();
         answer.points.into_values().next().and_then(|point| point.value)
     }
 }

@@ -99,13 +99,13 @@ async fn check(database: &TestDatabase, client: Uuid, askings: &[Asking], facts:
     let mut batch = Batch::apart();
     let asked: Vec<_> = requests
         .iter()
-        .map(|request| batch.add(client, &known, request).unwrap())
+        .map(|request| batch.add(client, &known, &known.calendar, request).unwrap())
         .collect();
     let session = database.app.session_at(known.residence).await.unwrap();
     let answers = batch.read(&session, client).await.unwrap();
     let mut points = 0;
     for ((request, asked), asking) in requests.iter().zip(&asked).zip(askings) {
-        let told: BTreeMap<_, _> = answers.points(asked, &known, request).unwrap();
+        let told: BTreeMap<_, _> = answers.points(asked, request).unwrap();
         points += told.len();
         compare(&asking.number, request, &known.calendar, facts, told);
     }

@@ -125,7 +125,7 @@ impl Bench {
                         filter: &Filter::new(),
                         by: &by,
                     };
-                    let answer = answer::ask(&self.database.app, self.client, &known, &request)
+                    let answer = answer::ask(&self.database.app, self.client, &known, &known.calendar, &request)
                         .await
                         .unwrap();
                     let told = answer

@@ -28,7 +28,7 @@ async fn ask(shop: &Shop, client: Uuid) -> Result<usize, AskError> {
         by: &["till".to_owned()],
     };
     let database = Database::new(&shop.database.url, "analytics_app").unwrap();
-    let answer = answer::ask(&database, client, &definitions, &request).await?;
+    let answer = answer::ask(&database, client, &definitions, &definitions.calendar, &request).await?;
     assert!(answer.plan.iter().all(|step| step.raw), "it goes to the facts");
     Ok(answer.points.len())
 }

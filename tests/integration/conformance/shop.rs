@@ -243,7 +243,14 @@ impl Shop {
             filter,
             by,
         };
-        let answer = answer::ask(&self.database.app, client, &definitions, &request).await;
+        let answer = answer::ask(
+            &self.database.app,
+            client,
+            &definitions,
+            &definitions.calendar,
+            &request,
+        )
+        .await;
         answer.unwrap().points
     }
 }

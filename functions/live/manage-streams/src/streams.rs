@@ -64,6 +64,7 @@ pub(crate) fn stream(topic: Topic, subscribers: usize, control: Option<Control>)
         topic: topic.id(),
         kpi: topic.kpi,
         period: topic.period,
+        time_zone: topic.time_zone,
         filter: topic
             .filter
             .into_iter()
@@ -91,6 +92,7 @@ pub(crate) fn subscription(client: Uuid, request: StreamRequest) -> Result<Subsc
     let topic = TopicRequest {
         kpi: request.kpi,
         period: request.period,
+        time_zone: request.time_zone,
         filter,
         mode: Mode::Live,
         buckets: 1,
@@ -138,6 +140,7 @@ mod tests {
         StreamRequest {
             kpi: kpi.to_owned(),
             period: Period::Minute,
+            time_zone: None,
             filter: filter
                 .iter()
                 .map(|(name, list)| ((*name).to_owned(), values(list)))

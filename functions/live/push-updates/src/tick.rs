@@ -332,7 +332,8 @@ impl Round {
                 found.push(Found { read, answer });
                 continue;
             };
-            match batch.add(read.topic.client, &definitions, &request(&read, &kpi)) {
+            let calendar = definitions.calendar.asked(read.topic.time_zone.as_ref());
+            match batch.add(read.topic.client, &definitions, &calendar, &request(&read, &kpi)) {
                 Ok(asked) => planned.push(Planned {
                     read,
                     definitions,
@@ -445,7 +446,7 @@ fn refuse(publisher: &mut Publisher, read: &TopicRead, now: Timestamp, reason: &
 fn values(answers: &Answers<'_>, topic: &Planned) -> Option<(Vec<Observed>, Option<Number>)> {
     let request = request(&topic.read, &topic.kpi);
     let observed = answers
-        .points(&topic.asked, &topic.definitions, &request)?
+        .points(&topic.asked, &request)?
         .into_iter()
         .map(|((start, _), point)| Observed {
             start,

@@ -177,6 +177,7 @@ mod tests {
             channel,
             kpi: "K".repeat(64),
             period: Period::Minute,
+            time_zone: None,
             filter: BTreeMap::from([(
                 "name".to_owned(),
                 (0..50).map(|value| format!("{value}\u{1}\"")).collect(),

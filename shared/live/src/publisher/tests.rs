@@ -24,11 +24,11 @@ const CLIENT: Uuid = Uuid::from_u128(1);
 struct Minutes;
 
 impl Calendar for Minutes {
-    fn start(&self, _: Uuid, _: Period, at: Timestamp) -> Timestamp {
+    fn start(&self, _: &Topic, at: Timestamp) -> Timestamp {
         second(at.as_second().div_euclid(60) * 60)
     }
 
-    fn next(&self, _: Uuid, _: Period, start: Timestamp) -> Timestamp {
+    fn next(&self, _: &Topic, start: Timestamp) -> Timestamp {
         second(start.as_second() + 60)
     }
 
@@ -46,6 +46,7 @@ fn topic(kpi: &str) -> Topic {
         client: CLIENT,
         kpi: kpi.into(),
         period: Period::Minute,
+        time_zone: None,
         filter: BTreeMap::new(),
     }
 }

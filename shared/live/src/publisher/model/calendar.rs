@@ -2,7 +2,6 @@
 
 use catalog::Period;
 use jiff::Timestamp;
-use uuid::Uuid;
 
 use crate::Topic;
 use crate::publisher::Calendar;
@@ -56,12 +55,12 @@ pub(super) fn instant(second: i64) -> Timestamp {
 }
 
 impl Calendar for ClientsOwn {
-    fn start(&self, _: Uuid, period: Period, at: Timestamp) -> Timestamp {
-        instant(period_start(period, at.as_second()))
+    fn start(&self, topic: &Topic, at: Timestamp) -> Timestamp {
+        instant(period_start(topic.period, at.as_second()))
     }
 
-    fn next(&self, _: Uuid, period: Period, start: Timestamp) -> Timestamp {
-        instant(period_end(period, start.as_second()))
+    fn next(&self, topic: &Topic, start: Timestamp) -> Timestamp {
+        instant(period_end(topic.period, start.as_second()))
     }
 
     fn uses(&self, topic: &Topic, entity: &str) -> bool {

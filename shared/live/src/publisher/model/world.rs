@@ -355,6 +355,7 @@ pub(super) fn topic(kpi: &str, period: Period) -> Topic {
         client: TENANT,
         kpi: kpi.to_owned(),
         period,
+        time_zone: None,
         filter: BTreeMap::new(),
     }
 }

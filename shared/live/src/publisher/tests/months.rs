@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use catalog::Period;
 use jiff::Timestamp;
-use uuid::Uuid;
 
 use super::{CLIENT, frames, rows};
 use crate::publisher::{Calendar, Observed, Publisher, Touched};
@@ -14,12 +13,22 @@ use crate::{Change, Frame, Mode, Resume, Row, Subscription, Topic};
 struct Berlin(series::Calendar);
 
 impl Calendar for Berlin {
-    fn start(&self, _: Uuid, period: Period, at: Timestamp) -> Timestamp {
-        self.0.start(period, at)
+    fn start(&self, topic: &Topic, at: Timestamp) -> Timestamp {
+        self.0.asked(topic.time_zone.as_ref()).start(topic.period, at)
     }
 
-    fn next(&self, _: Uuid, period: Period, start: Timestamp) -> Timestamp {
-        self.0.next(period, start)
+    fn next(&self, topic: &Topic, start: Timestamp) -> Timestamp {
+        self.0.asked(topic.time_zone.as_ref()).next(topic.period, start)
+    }
+}
+
+fn sales(period: Period, zone: Option<&str>) -> Topic {
+    Topic {
+        client: CLIENT,
+        kpi: "SALES".to_owned(),
+        period,
+        time_zone: zone.map(|zone| zone.parse().unwrap()),
+        filter: BTreeMap::new(),
     }
 }
 
@@ -32,12 +41,11 @@ struct Months {
 
 impl Months {
     fn watch(&mut self, connection: &str, period: Period, mode: Mode, buckets: u16, resume: Option<Resume>) {
-        let topic = Topic {
-            client: CLIENT,
-            kpi: "SALES".to_owned(),
-            period,
-            filter: BTreeMap::new(),
-        };
+        let topic = sales(period, None);
+        self.subscribe(connection, topic, mode, buckets, resume);
+    }
+
+    fn subscribe(&mut self, connection: &str, topic: Topic, mode: Mode, buckets: u16, resume: Option<Resume>) {
         self.publisher.apply(Change::Subscribed {
             connection: connection.to_owned(),
             client: CLIENT,
@@ -68,9 +76,7 @@ impl Months {
         for read in self.publisher.reads(now, Some(&touched), &self.calendar) {
             let mut counts: BTreeMap<Timestamp, u64> = BTreeMap::new();
             for sale in self.sales.iter().filter(|sale| read.from <= **sale && **sale < read.to) {
-                *counts
-                    .entry(self.calendar.0.start(read.topic.period, *sale))
-                    .or_default() += 1;
+                *counts.entry(self.calendar.start(&read.topic, *sale)).or_default() += 1;
             }
             let values = counts.into_iter().map(|(start, facts)| Observed {
                 start,
@@ -152,4 +158,35 @@ fn a_month_is_told_as_it_grows_and_closes_once_with_the_clients_month() {
     assert_eq!(shown(late.get("live")), [format!("{march} 3 closed")]);
     assert_eq!(shown(late.get("closed")), [format!("{march} 3 closed")]);
     assert_eq!(shown(late.get("year")), ["2025-12-31T23:00:00Z 4"]);
+}
+
+#[test]
+fn topics_of_one_period_in_several_zones_close_each_with_its_own_clocks() {
+    let mut months = Months {
+        publisher: Publisher::new(7),
+        calendar: Berlin(series::Calendar::of("Europe/Berlin").unwrap()),
+        sales: vec!["2026-03-10T12:00:00Z".parse().unwrap()],
+    };
+    for (connection, zone) in [
+        ("own", None),
+        ("kathmandu", Some("Asia/Kathmandu")),
+        ("utc", Some("UTC")),
+    ] {
+        months.subscribe(connection, sales(Period::Month, zone), Mode::Live, 1, None);
+    }
+    let first = months.tick("2026-03-31T18:14:59Z", &[]);
+    for (connection, start) in [
+        ("own", "2026-02-28T23:00:00Z"),
+        ("kathmandu", "2026-02-28T18:15:00Z"),
+        ("utc", "2026-03-01T00:00:00Z"),
+    ] {
+        assert_eq!(shown(first.get(connection)), [format!("{start} 1")]);
+    }
+    let over = months.tick("2026-03-31T18:15:00Z", &["2026-03-31T18:15:00Z"]);
+    assert_eq!(shown(over.get("own")), ["2026-02-28T23:00:00Z 2"]);
+    assert_eq!(
+        shown(over.get("kathmandu")),
+        ["2026-02-28T18:15:00Z 1 closed", "2026-03-31T18:15:00Z 1"]
+    );
+    assert_eq!(shown(over.get("utc")), ["2026-03-01T00:00:00Z 2"]);
 }

@@ -128,12 +128,12 @@ impl Calendar for Unknown {
         false
     }
 
-    fn start(&self, _: Uuid, _: Period, _: Timestamp) -> Timestamp {
+    fn start(&self, _: &Topic, _: Timestamp) -> Timestamp {
         panic!("buckets of a client that is not known")
     }
 
-    fn next(&self, client: Uuid, period: Period, start: Timestamp) -> Timestamp {
-        self.start(client, period, start)
+    fn next(&self, topic: &Topic, start: Timestamp) -> Timestamp {
+        self.start(topic, start)
     }
 }
 

@@ -108,6 +108,7 @@ impl Filled {
         let new = records::clients::NewClient {
             name: &format!("client {number}"),
             time_zone: "UTC",
+            calendar: series::calendar::Rules::default(),
             email: &format!("admin@client-{number}.example.com").parse()?,
             password_hash: "none",
             role: "admin",

@@ -275,6 +275,7 @@ async fn client(database: &TestDatabase, name: &str, groupings: &[&str]) -> Resu
     let new = records::clients::NewClient {
         name,
         time_zone: "UTC",
+        calendar: series::calendar::Rules::default(),
         email: &format!("admin@{name}.example.com").parse()?,
         password_hash: "none",
         role: "admin",

@@ -160,6 +160,7 @@ async fn provision(database: &TestDatabase, name: &str) -> Uuid {
     let new = clients::NewClient {
         name,
         time_zone: "Europe/Berlin",
+        calendar: series::calendar::Rules::default(),
         email: &email,
         password_hash: "none",
         role: "admin",

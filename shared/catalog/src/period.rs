@@ -5,9 +5,9 @@ use std::fmt;
 use std::str::FromStr;
 use utoipa::ToSchema;
 
-/// Length of the buckets of an answer, shortest first. All begin by the clocks and the calendar of the client's time zone.
+/// Length of the buckets of an answer. All begin by the clocks and the calendar of the client's time zone, or of the one that the question names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Period {
     /// A minute.
     Minute,
@@ -15,7 +15,7 @@ pub enum Period {
     Hour,
     /// A day, which can have 23 or 25 hours.
     Day,
-    /// Seven days from a Monday on, as ISO 8601 has them.
+    /// Seven days, from the day on that the client's weeks begin with: Monday, as ISO 8601 has it, unless another was declared.
     Week,
     /// A month of the calendar.
     Month,
@@ -23,11 +23,17 @@ pub enum Period {
     Quarter,
     /// A year of the calendar.
     Year,
+    /// A month of the client's fiscal year.
+    FiscalMonth,
+    /// A quarter of the client's fiscal year.
+    FiscalQuarter,
+    /// The client's fiscal year.
+    FiscalYear,
 }
 
 impl Period {
-    /// Every period, shortest first.
-    pub const ALL: [Period; 7] = [
+    /// Every period.
+    pub const ALL: [Period; 10] = [
         Period::Minute,
         Period::Hour,
         Period::Day,
@@ -35,10 +41,24 @@ impl Period {
         Period::Month,
         Period::Quarter,
         Period::Year,
+        Period::FiscalMonth,
+        Period::FiscalQuarter,
+        Period::FiscalYear,
     ];
 
     /// Their names.
-    pub const NAMES: [&str; 7] = ["minute", "hour", "day", "week", "month", "quarter", "year"];
+    pub const NAMES: [&str; 10] = [
+        "minute",
+        "hour",
+        "day",
+        "week",
+        "month",
+        "quarter",
+        "year",
+        "fiscal_month",
+        "fiscal_quarter",
+        "fiscal_year",
+    ];
 
     /// The name in JSON, query strings and ids of topics.
     #[must_use]
@@ -51,13 +71,16 @@ impl Period {
             Period::Month => "month",
             Period::Quarter => "quarter",
             Period::Year => "year",
+            Period::FiscalMonth => "fiscal_month",
+            Period::FiscalQuarter => "fiscal_quarter",
+            Period::FiscalYear => "fiscal_year",
         }
     }
 }
 
 /// A text that names no period.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the period {0:?} is not minute, hour, day, week, month, quarter or year")]
+#[error("the period {0:?} is not one of {names}", names = Period::NAMES.join(", "))]
 pub struct UnknownPeriod(pub String);
 
 impl UnknownPeriod {
@@ -95,7 +118,12 @@ mod tests {
             assert_eq!((period.name(), name.parse()), (name, Ok(period)));
             assert_eq!(serde_json::to_value(period).unwrap(), name);
         }
-        for (name, hint) in [("weeks", Some("did you mean week?")), ("fortnight", None), ("", None)] {
+        for (name, hint) in [
+            ("weeks", Some("did you mean week?")),
+            ("fiscal-year", Some("did you mean fiscal_year?")),
+            ("fortnight", None),
+            ("", None),
+        ] {
             let unknown = name.parse::<Period>().unwrap_err();
             assert_eq!(unknown.hint().as_deref(), hint, "{unknown}");
         }

@@ -8,6 +8,7 @@
 //! Rollups are kept in buckets of UTC. What of them a client's buckets are put together from are their [`Tile`]s.
 
 mod dates;
+mod rules;
 mod tiling;
 
 use catalog::{Level, Period, Zone};
@@ -15,6 +16,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
+pub use rules::{Day, Ends, FiscalYear, Month, Pattern, Rules};
 pub use tiling::{Bins, Tile};
 
 /// Microseconds, the resolution of PostgreSQL's `timestamptz`.
@@ -59,13 +61,21 @@ pub fn floor(level: Level, time: Timestamp) -> Timestamp {
 #[derive(Clone, Debug)]
 pub struct Calendar {
     zone: TimeZone,
+    rules: Rules,
 }
 
 impl Calendar {
     /// The calendar of a client in the given time zone.
     #[must_use]
     pub fn new(zone: TimeZone) -> Self {
-        Self { zone }
+        let rules = Rules::default();
+        Self { zone, rules }
+    }
+
+    /// The same with what the client declares of weeks and fiscal years.
+    #[must_use]
+    pub fn with(self, rules: Rules) -> Self {
+        Self { rules, ..self }
     }
 
     /// The calendar of UTC.
@@ -83,7 +93,8 @@ impl Calendar {
     /// The calendar of a question: that of the client, in the zone that the question names if it names one.
     #[must_use]
     pub fn asked(&self, zone: Option<&Zone>) -> Self {
-        zone.map_or_else(|| self.clone(), |zone| Self::new(zone.time_zone().clone()))
+        let zone = zone.map_or(&self.zone, Zone::time_zone);
+        Self::new(zone.clone()).with(self.rules)
     }
 
     /// The time zone.
@@ -105,9 +116,10 @@ impl Calendar {
             Period::Minute => floor(Level::Minute, time),
             Period::Hour => self.start_of_hour(time),
             Period::Day => self.start_of_day(time),
-            Period::Week | Period::Month | Period::Quarter | Period::Year => {
+            of_days => {
                 let day = self.date(self.start_of_day(time));
-                dates::first(period, day).map_or(Timestamp::MIN, |first| self.first_instant(first, Timestamp::MIN))
+                let first = dates::first(&self.rules, of_days, day);
+                first.map_or(Timestamp::MIN, |first| self.first_instant(first, Timestamp::MIN))
             }
         }
     }
@@ -125,8 +137,8 @@ impl Calendar {
                 self.next_change(start).map_or(end, |change| change.min(end))
             }
             Period::Day => self.next_midnight(start),
-            Period::Week | Period::Month | Period::Quarter | Period::Year => {
-                let next = dates::next(period, self.date(start));
+            of_days => {
+                let next = dates::next(&self.rules, of_days, self.date(start));
                 next.map_or(Timestamp::MAX, |first| self.first_instant(first, Timestamp::MAX))
             }
         }

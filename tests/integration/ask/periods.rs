@@ -221,6 +221,75 @@ async fn a_question_names_another_zone() {
     product.stop().await;
 }
 
+/// A retailer's year of 2023 has a 53rd week, in January.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fiscal_years_are_those_that_the_client_declares() {
+    let product = Product::shared().await;
+    let calendar = json!({
+        "week_starts": "sunday",
+        "fiscal_year": { "of": "weeks", "pattern": "4-5-4", "last_day": "saturday", "last_month": 1, "ends": "nearest" }
+    });
+    let airline = product.client_of("America/New_York", &calendar).await;
+    Product::define_flights(&airline).await;
+    let flight =
+        |date: &str| json!({ "date": date, "delay": 1, "distance": 10, "origin": "ORD", "destination": "LGA" });
+    // The last second of the 52nd week, the first and the last of the 53rd, and the first of the year after.
+    let dates = [
+        "2024-01-28T04:59:59Z",
+        "2024-01-28T05:00:00Z",
+        "2024-02-04T04:59:59Z",
+        "2024-02-04T05:00:00Z",
+    ];
+    let flights: Vec<Value> = dates.map(flight).to_vec();
+    assert_eq!(airline.ingest("Flight", &json!(flights)).await, (4, 0));
+    for (period, buckets) in [
+        (
+            "week",
+            vec![
+                ("2024-01-21T05:00:00Z", 1),
+                ("2024-01-28T05:00:00Z", 2),
+                ("2024-02-04T05:00:00Z", 1),
+            ],
+        ),
+        (
+            "fiscal_month",
+            vec![("2023-12-31T05:00:00Z", 3), ("2024-02-04T05:00:00Z", 1)],
+        ),
+        (
+            "fiscal_quarter",
+            vec![("2023-10-29T04:00:00Z", 3), ("2024-02-04T05:00:00Z", 1)],
+        ),
+        (
+            "fiscal_year",
+            vec![("2023-01-29T05:00:00Z", 3), ("2024-02-04T05:00:00Z", 1)],
+        ),
+    ] {
+        let path = format!("/v1/kpis/FLIGHTS/series?period={period}&from=2024-01-27T00:00:00Z&to=2024-02-05T00:00:00Z");
+        let series = airline.get(&path).await.ok();
+        assert_eq!(points(&series), buckets, "{series}");
+        for (start, flights) in &buckets {
+            let value = airline
+                .get(&format!("/v1/kpis/FLIGHTS/value?period={period}&at={start}"))
+                .await
+                .ok();
+            assert_eq!(
+                (value["from"].text(), value["value"].integer()),
+                (*start, *flights),
+                "{value}"
+            );
+        }
+        let query = format!("kpi=FLIGHTS&period={period}&buckets=1000");
+        let subscribed = Dashboard::connect_to(&product, &airline, &query)
+            .await
+            .next("subscribed")
+            .await;
+        let rows = subscribed["rows"].list().iter().filter(|row| row[3].as_i64() > Some(0));
+        let told = rows.map(|row| row[2].integer());
+        assert!(told.eq(buckets.iter().map(|(_, flights)| *flights)), "{subscribed}");
+    }
+    product.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn months_without_flights_are_gaps() {
     let product = Product::shared().await;

@@ -31,6 +31,7 @@ impl Bench {
             let new = records::clients::NewClient {
                 name,
                 time_zone: "UTC",
+                calendar: series::calendar::Rules::default(),
                 email: &format!("{name}@example.com").parse().unwrap(),
                 password_hash: "none",
                 role: "admin",

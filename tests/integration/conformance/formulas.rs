@@ -122,6 +122,7 @@ async fn what_the_checker_accepts_is_answered_by_the_database() {
         let new = records::clients::NewClient {
             name: "Formulas",
             time_zone: "Asia/Kolkata",
+            calendar: series::calendar::Rules::default(),
             email: &email,
             password_hash: "none",
             role: "admin",

@@ -51,6 +51,7 @@ impl Bench {
         let new = records::clients::NewClient {
             name: "Lab",
             time_zone: "UTC",
+            calendar: series::calendar::Rules::default(),
             email: &"lab@example.com".parse().unwrap(),
             password_hash: "none",
             role: "admin",
@@ -139,7 +140,7 @@ impl Bench {
                     };
                     let text = format!(
                         "SELECT date_trunc('{}', time, 'UTC'), trim_scale({sql})::text, ARRAY[{}]::text[] FROM volume_1.facts GROUP BY 1{column}",
-                        period.name(),
+                        period.name().trim_start_matches("fiscal_"),
                         column.trim_start_matches(", ")
                     );
                     let rows = plain.query(&text, &[]).await.unwrap();

@@ -75,7 +75,11 @@ async fn expected(
         Period::Hour => format!(
             "(date_trunc('hour', time AT TIME ZONE '{zone}') - (time AT TIME ZONE '{zone}' - time AT TIME ZONE 'UTC')) AT TIME ZONE 'UTC'"
         ),
-        days => format!("date_trunc('{days}', time, '{zone}')"),
+        // Of a client that declares nothing, fiscal years are those of the calendar.
+        days => format!(
+            "date_trunc('{}', time, '{zone}')",
+            days.name().trim_start_matches("fiscal_")
+        ),
     };
     let groups: String = by
         .iter()

@@ -75,6 +75,7 @@ impl Shop {
             let new = records::clients::NewClient {
                 name,
                 time_zone: zone,
+                calendar: series::calendar::Rules::default(),
                 email: &email,
                 password_hash: "none",
                 role: "admin",

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod days;
+mod fiscal;
 
 use jiff::SignedDuration;
 use proptest::prelude::*;
@@ -145,7 +146,7 @@ fn check_buckets(calendar: &Calendar, period: Period, from: Timestamp, to: Times
                 assert!(is_first, "{name:?}: a day begins at {first}");
                 assert_eq!(end.date(), first.date(), "{name:?} {start}");
             }
-            Period::Week | Period::Month | Period::Quarter | Period::Year => days::check(calendar, period, start, next),
+            _ => days::check(calendar, period, start, next),
         }
         start = next;
     }

@@ -34,7 +34,7 @@ pub enum Bins {
 
 /// How many buckets of a rollup are read in the time that one more read takes to plan and begin: about a millisecond. The days of a range are read apart from its
 /// edges where that saves more.
-pub const BUCKETS_OF_A_READ: i64 = 2_000;
+const BUCKETS_OF_A_READ: i64 = 2_000;
 
 impl Bins {
     /// The buckets of a level.
@@ -64,7 +64,7 @@ pub(super) fn tiles(calendar: &Calendar, period: Period, range: Range, most: usi
         Period::Minute => MINUTE_US,
         Period::Hour => step_of_hours(calendar, range),
         Period::Day => step_of_days(calendar, range),
-        Period::Week | Period::Month | Period::Quarter | Period::Year => return of_days(calendar, period, range, most),
+        _ => return of_days(calendar, period, range, most),
     };
     let from_us = range.from.as_microsecond();
     let fits = |level: &Level| step_us % length_us(*level) == 0 && floor_us(*level, from_us) == from_us;

@@ -29,7 +29,7 @@ pub(super) fn period_start(period: Period, second: i64) -> i64 {
             );
             if second < short { long } else { short }
         }
-        Period::Day | Period::Week | Period::Quarter | Period::Year => floor(86_400),
+        _ => floor(86_400),
     }
 }
 
@@ -41,7 +41,7 @@ pub(super) fn period_end(period: Period, start: i64) -> i64 {
             Period::Hour => 3_600,
             Period::Month if start == period_start(Period::Month, start + LONG_MONTH_SECONDS - 1) => LONG_MONTH_SECONDS,
             Period::Month => TWO_MONTHS_SECONDS - LONG_MONTH_SECONDS,
-            Period::Day | Period::Week | Period::Quarter | Period::Year => 86_400,
+            _ => 86_400,
         }
 }
 

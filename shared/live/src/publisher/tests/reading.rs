@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use catalog::Period;
 use jiff::Timestamp;
 use uuid::Uuid;
 

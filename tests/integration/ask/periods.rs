@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tests::dashboard::Dashboard;
-use tests::http::User;
+use tests::http::{Answer, User};
 use tests::json::JsonExt as _;
 use tests::product::Product;
 
@@ -57,7 +57,7 @@ async fn airline_in_kolkata(product: &Product) -> User {
 }
 
 /// The starts of the points of a series that have facts, with their values.
-fn points(series: &Value) -> Vec<(&str, i64)> {
+fn points(series: &Answer) -> Vec<(&str, i64)> {
     let points = series["points"].list().iter();
     let points = points.map(|point| (point["bucket"].text(), point["value"].integer()));
     points.filter(|(_, value)| *value > 0).collect()

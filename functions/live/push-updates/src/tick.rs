@@ -19,7 +19,6 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use jiff::Timestamp;
 use live::{Observed, Publisher, TopicRead, Touched, Watermark};
-use records::definitions::ClientCatalog;
 use series::{Range, Request};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -293,10 +292,9 @@ struct Round {
     planned: Vec<Planned>,
 }
 
-/// A topic's read as it was planned, with the definitions that it was planned by.
+/// A topic's read as it was planned, with the KPI that it was planned by.
 struct Planned {
     read: TopicRead,
-    definitions: Arc<ClientCatalog>,
     kpi: Arc<Kpi>,
     asked: Asked,
 }
@@ -334,12 +332,7 @@ impl Round {
             };
             let calendar = definitions.calendar.asked(read.topic.time_zone.as_ref());
             match batch.add(read.topic.client, &definitions, &calendar, &request(&read, &kpi)) {
-                Ok(asked) => planned.push(Planned {
-                    read,
-                    definitions,
-                    kpi,
-                    asked,
-                }),
+                Ok(asked) => planned.push(Planned { read, kpi, asked }),
                 Err(reason) => {
                     let answer = Answer::Refused(reason.to_string());
                     found.push(Found { read, answer });

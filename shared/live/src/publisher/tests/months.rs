@@ -153,7 +153,8 @@ fn a_month_is_told_as_it_grows_and_closes_once_with_the_clients_month() {
     let late = months.tick("2026-03-31T22:00:03Z", &["2026-03-15T12:00:00Z"]);
     assert_eq!(
         shown(late.get("again")),
-        [format!("{march} 3 closed"), format!("{april} 0")]
+        [format!("{april} 0"), format!("{march} 3 closed")],
+        "in the order of their last changes"
     );
     assert_eq!(shown(late.get("live")), [format!("{march} 3 closed")]);
     assert_eq!(shown(late.get("closed")), [format!("{march} 3 closed")]);

@@ -239,9 +239,15 @@ fn step(step: answer::Step) -> PlanStep {
     }
 }
 
-/// Period of a period's name.
+/// A period by its name.
 pub(crate) fn period(name: &str) -> Result<Period, Problem> {
-    Period::named(name).ok_or_else(|| Problem::malformed(format!("the period {name:?} is not minute, hour or day")))
+    name.parse().map_err(|unknown: UnknownPeriod| {
+        let problem = Problem::malformed(unknown.to_string());
+        match unknown.hint() {
+            Some(hint) => problem.hint(hint),
+            None => problem,
+        }
+    })
 }
 
 #[cfg(test)]

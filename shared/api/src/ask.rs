@@ -15,7 +15,7 @@ const CODE: Parameter = Parameter::path("code", "Code of the KPI.");
 
 const PERIOD: Parameter = Parameter::query(
     "period",
-    "Length of the buckets, which begin by the clocks and the calendar of the time zone; weeks are those of ISO 8601, from Monday on.",
+    "Length of the buckets, which begin by the clocks and the calendar of the time zone; weeks begin on Mondays, as ISO 8601 has them, and fiscal years with January, unless the client declared otherwise.",
 )
 .of(Form::OneOf(&Period::NAMES))
 .required();

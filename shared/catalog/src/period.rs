@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 /// Length of the buckets of an answer. All begin by the clocks and the calendar of the client's time zone, or of the one that the question names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = BucketPeriod)]
 pub enum Period {
     /// A minute.
     Minute,

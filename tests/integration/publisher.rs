@@ -50,8 +50,7 @@ impl Airline {
         for entity in entities {
             create_entity(&database, client, entity).await;
         }
-        let kpis: Vec<KpiDefinition> = serde_json::from_str(KPIS).unwrap();
-        for kpi in kpis {
+        for kpi in serde_json::from_str::<Vec<KpiDefinition>>(KPIS).unwrap() {
             definitions::create_kpi(&database.owner, client, &kpi).await.unwrap();
         }
         Self {
@@ -156,12 +155,11 @@ impl Airline {
 }
 
 async fn provision(database: &TestDatabase, name: &str) -> Uuid {
-    let email = format!("{name}@example.com").parse().unwrap();
     let new = clients::NewClient {
         name,
         time_zone: "Europe/Berlin",
         calendar: series::calendar::Rules::default(),
-        email: &email,
+        email: &format!("{name}@example.com").parse().unwrap(),
         password_hash: "none",
         role: "admin",
     };

@@ -106,6 +106,10 @@ impl Bench {
     /// Every KPI by every period, as a whole, by what a grouping has and by what none has, against SQL over the facts.
     async fn check(&self, step: &str) {
         let known = self.known().await;
+        let range = Range {
+            from: FROM.parse().unwrap(),
+            to: TO.parse().unwrap(),
+        };
         let plain = self.database.plain().await.unwrap();
         for (code, _, sql) in KPIS {
             for period in Period::ALL {
@@ -119,10 +123,7 @@ impl Bench {
                     let request = Request {
                         kpi: known.catalog.kpi(code).unwrap(),
                         period,
-                        range: Range {
-                            from: FROM.parse().unwrap(),
-                            to: TO.parse().unwrap(),
-                        },
+                        range: known.calendar.align(period, range),
                         filter: &Filter::new(),
                         by: &by,
                     };

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use answer::Batch as Questions;
 use anyhow::{Context as _, Result};
-use catalog::{EntityDefinition, KpiDefinition, Level};
+use catalog::{EntityDefinition, KpiDefinition, Period};
 use facts::batch::Batch;
 use facts::ingest::{self, Effort};
 use jiff::{SignedDuration, Timestamp};
@@ -108,6 +108,7 @@ impl Filled {
         let new = records::clients::NewClient {
             name: &format!("client {number}"),
             time_zone: "UTC",
+            calendar: series::calendar::Rules::default(),
             email: &format!("admin@client-{number}.example.com").parse()?,
             password_hash: "none",
             role: "admin",
@@ -241,8 +242,8 @@ impl Times {
 /// One client asks by hour over a day and by minute over an hour.
 async fn questions(small: &Filled, large: &Filled) -> Result<()> {
     for (name, period, hours) in [
-        ("hours_of_a_day", Level::Hour, 24),
-        ("minutes_of_an_hour", Level::Minute, 1),
+        ("hours_of_a_day", Period::Hour, 24),
+        ("minutes_of_an_hour", Period::Minute, 1),
     ] {
         let mut times = Times::default();
         for round in 0..QUESTION_ROUNDS {
@@ -259,7 +260,7 @@ async fn questions(small: &Filled, large: &Filled) -> Result<()> {
     Ok(())
 }
 
-async fn ask(filled: &Filled, round: usize, period: Level, hours: i64) -> Result<Duration> {
+async fn ask(filled: &Filled, round: usize, period: Period, hours: i64) -> Result<Duration> {
     let (client, definitions) = (filled.clients[0], &filled.definitions[0]);
     let kpi = definitions
         .catalog
@@ -275,7 +276,14 @@ async fn ask(filled: &Filled, round: usize, period: Level, hours: i64) -> Result
         by: &[],
     };
     let began = Instant::now();
-    let answer = answer::ask(&filled.database.app, client, definitions, &request).await?;
+    let answer = answer::ask(
+        &filled.database.app,
+        client,
+        definitions,
+        &definitions.calendar,
+        &request,
+    )
+    .await?;
     let took = began.elapsed();
     anyhow::ensure!(answer.plan.iter().all(|step| !step.raw), "a question went to the facts");
     Ok(took)
@@ -288,7 +296,7 @@ fn filter(round: usize) -> Filter {
 }
 
 /// The latest hours.
-fn range(definitions: &ClientCatalog, period: Level, hours: i64) -> Range {
+fn range(definitions: &ClientCatalog, period: Period, hours: i64) -> Range {
     let now = platform::clock::now();
     let from = now - SignedDuration::from_hours(hours);
     definitions.calendar.align(period, Range { from, to: now })
@@ -325,12 +333,12 @@ async fn tick(filled: &Filled, client_of: impl Fn(usize) -> usize) -> Result<Dur
         let filter = Filter::from([(DIMENSIONS[0].to_owned(), BTreeSet::from([value(question / ENTITIES)]))]);
         let request = Request {
             kpi,
-            period: Level::Hour,
-            range: range(definitions, Level::Hour, 1),
+            period: Period::Hour,
+            range: range(definitions, Period::Hour, 1),
             filter: &filter,
             by: &[],
         };
-        let added = batch.add(filled.clients[client], definitions, &request);
+        let added = batch.add(filled.clients[client], definitions, &definitions.calendar, &request);
         asked.push(added.map_err(anyhow::Error::msg)?);
     }
     let session = filled.database.app.session().await?;

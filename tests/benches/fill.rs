@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use catalog::{EntityDefinition, GroupingDefinition, KpiDefinition, Level};
+use catalog::{EntityDefinition, GroupingDefinition, KpiDefinition, Period};
 use database::{Database, Error, Scope};
 use facts::batch::Batch;
 use facts::ingest::{self, Effort};
@@ -225,12 +225,19 @@ impl Scene {
         let region = BTreeSet::from([format!("r{}", round % REGIONS)]);
         let request = Request {
             kpi: self.known.catalog.kpi("TOTAL").context("the KPI is gone")?,
-            period: Level::Hour,
-            range: calendar.align(Level::Hour, Range { from, to }),
+            period: Period::Hour,
+            range: calendar.align(Period::Hour, Range { from, to }),
             filter: &Filter::from([("region".to_owned(), region)]),
             by: &[],
         };
-        answer::ask(&self.database.app, self.other, &self.known, &request).await?;
+        answer::ask(
+            &self.database.app,
+            self.other,
+            &self.known,
+            &self.known.calendar,
+            &request,
+        )
+        .await?;
         Ok(())
     }
 
@@ -268,6 +275,7 @@ async fn client(database: &TestDatabase, name: &str, groupings: &[&str]) -> Resu
     let new = records::clients::NewClient {
         name,
         time_zone: "UTC",
+        calendar: series::calendar::Rules::default(),
         email: &format!("admin@{name}.example.com").parse()?,
         password_hash: "none",
         role: "admin",

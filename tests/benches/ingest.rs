@@ -53,6 +53,7 @@ async fn main() -> Result<()> {
     let new = records::clients::NewClient {
         name: "bench",
         time_zone: "UTC",
+        calendar: series::calendar::Rules::default(),
         email: &"bench@example.com".parse()?,
         password_hash: "none",
         role: "admin",

@@ -3,4 +3,5 @@
 mod durations;
 mod meaning;
 mod numbers;
+mod periods;
 mod questions;

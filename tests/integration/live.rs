@@ -23,12 +23,12 @@ async fn a_bad_message_gets_an_error_and_the_connection_lives() {
     let mut dashboard = Dashboard::connect(&product, &airline).await;
     let topic = |kpi: &str| json!({ "kpi": kpi, "period": "minute" });
     let by_gate = json!({ "kpi": "FLIGHTS", "period": "minute", "filter": { "gate": "B7" } });
-    let by_week = json!({ "kpi": "FLIGHTS", "period": "week" });
+    let by_fortnight = json!({ "kpi": "FLIGHTS", "period": "fortnight" });
     let many: Vec<Value> = vec![topic("FLIGHTS"); 201];
     for (message, told) in [
         (subscribe(&json!([topic("FLIGHTZ")])), "FLIGHTZ"),
         (subscribe(&json!([by_gate])), "gate"),
-        (subscribe(&json!([by_week])), "week"),
+        (subscribe(&json!([by_fortnight])), "fortnight"),
         (subscribe(&json!(many)), "200"),
         (json!({ "action": "dance" }), "dance"),
         (json!([1, 2]), ""),

@@ -9,7 +9,7 @@ use aws_stand_in::account::{ACCESS_KEY, REGION, SECRET_KEY, session_of};
 use aws_stand_in::dynamodb::Tables;
 use aws_stand_in::tasks::Tasks;
 use aws_stand_in::template::{Addresses, Template};
-use catalog::Level;
+use catalog::Period;
 use jiff::{SignedDuration, Timestamp};
 use live::{Control, Mode, Subscription, Topic};
 use registry::attempts::Attempt;
@@ -106,7 +106,8 @@ fn topic() -> Topic {
     Topic {
         client: CLIENT,
         kpi: "ON_TIME_RATE".to_owned(),
-        period: Level::Minute,
+        period: Period::Minute,
+        time_zone: None,
         filter: BTreeMap::new(),
     }
 }

@@ -4,7 +4,7 @@ mod hours;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use catalog::{EntityDefinition, KpiDefinition, Level};
+use catalog::{EntityDefinition, KpiDefinition, Period};
 use database::{Database, LOGIN_ROLE, Scope, Timeouts};
 use facts::batch::Batch;
 use facts::ingest::{self, Effort};
@@ -50,8 +50,7 @@ impl Airline {
         for entity in entities {
             create_entity(&database, client, entity).await;
         }
-        let kpis: Vec<KpiDefinition> = serde_json::from_str(KPIS).unwrap();
-        for kpi in kpis {
+        for kpi in serde_json::from_str::<Vec<KpiDefinition>>(KPIS).unwrap() {
             definitions::create_kpi(&database.owner, client, &kpi).await.unwrap();
         }
         Self {
@@ -94,7 +93,7 @@ impl Airline {
         }]
     }
 
-    fn subscribe(&mut self, connection: &str, client: Uuid, topics: Vec<(&str, Level, Option<&str>)>) {
+    fn subscribe(&mut self, connection: &str, client: Uuid, topics: Vec<(&str, Period, Option<&str>)>) {
         let subscriptions = topics.into_iter().zip(1..).map(|((kpi, period, origin), channel)| {
             let origin = origin.map(|origin| ("origin".to_owned(), [origin.to_owned()].into()));
             Subscription {
@@ -103,6 +102,7 @@ impl Airline {
                     client,
                     kpi: kpi.to_owned(),
                     period,
+                    time_zone: None,
                     filter: origin.into_iter().collect(),
                 },
                 mode: Mode::Live,
@@ -155,11 +155,11 @@ impl Airline {
 }
 
 async fn provision(database: &TestDatabase, name: &str) -> Uuid {
-    let email = format!("{name}@example.com").parse().unwrap();
     let new = clients::NewClient {
         name,
         time_zone: "Europe/Berlin",
-        email: &email,
+        calendar: series::calendar::Rules::default(),
+        email: &format!("{name}@example.com").parse().unwrap(),
         password_hash: "none",
         role: "admin",
     };
@@ -193,7 +193,7 @@ async fn statements_of_a_tick_do_not_grow_with_subscribers() {
             let origins: Vec<String> = (0..subscribers).map(|number| format!("A{number:02}")).collect();
             for origin in &origins {
                 let mut topics = Vec::new();
-                for period in Level::ALL {
+                for period in [Period::Minute, Period::Hour, Period::Day] {
                     topics.extend([
                         ("FLIGHTS", period, None),
                         ("ON_TIME_RATE", period, None),
@@ -234,7 +234,7 @@ async fn nothing_is_computed_for_a_topic_that_nobody_watches() {
         let now = platform::clock::now();
         let touched = airline.land(now, &["ORD".to_owned()]).await;
         assert_eq!(airline.tick(&touched).await.statements, 0, "nobody ever watched");
-        airline.subscribe("a", airline.client, vec![("FLIGHTS", Level::Minute, None)]);
+        airline.subscribe("a", airline.client, vec![("FLIGHTS", Period::Minute, None)]);
         assert_eq!(airline.tick(&touched).await.reading, 2, "definitions and buckets");
         assert_eq!(airline.tick(&touched).await.reading, 1, "buckets");
         airline.publisher.apply(Change::Disconnected {
@@ -250,12 +250,12 @@ async fn a_read_that_fails_concerns_its_own_topics_only() {
     for server in servers() {
         let mut airline = Airline::open(&server).await;
         let (theirs, order) = order_shop(&airline.database).await;
-        airline.subscribe("a", airline.client, vec![("FLIGHTS", Level::Day, None)]);
-        airline.subscribe("b", theirs, vec![("ORDERS", Level::Day, None)]);
+        airline.subscribe("a", airline.client, vec![("FLIGHTS", Period::Day, None)]);
+        airline.subscribe("b", theirs, vec![("ORDERS", Period::Day, None)]);
         airline.subscribe(
             "c",
             theirs,
-            vec![("ORDERS", Level::Minute, None), ("ITEMS", Level::Day, None)],
+            vec![("ORDERS", Period::Minute, None), ("ITEMS", Period::Day, None)],
         );
         airline.land(platform::clock::now(), &["ORD".to_owned()]).await;
         let locked = airline.database.plain().await.unwrap();
@@ -302,8 +302,8 @@ async fn a_question_that_takes_too_long_costs_others_one_wait_and_once() {
     for server in servers() {
         let mut airline = Airline::open(&server).await;
         let (theirs, order) = order_shop(&airline.database).await;
-        airline.subscribe("quick", airline.client, vec![("FLIGHTS", Level::Day, None)]);
-        let slow = vec![("ORDERS", Level::Minute, None), ("ITEMS", Level::Day, None)];
+        airline.subscribe("quick", airline.client, vec![("FLIGHTS", Period::Day, None)]);
+        let slow = vec![("ORDERS", Period::Minute, None), ("ITEMS", Period::Day, None)];
         airline.subscribe("slow", theirs, slow);
         let locked = airline.database.plain().await.unwrap();
         let lock = format!("BEGIN; LOCK TABLE {order} IN ACCESS EXCLUSIVE MODE");
@@ -355,9 +355,9 @@ async fn a_client_with_many_topics_is_read_while_others_ticks_go_on() {
         let origins: Vec<String> = (0..=MAX_TICK_TOPICS).map(|number| format!("A{number:03}")).collect();
         let topics = origins
             .iter()
-            .map(|origin| ("FLIGHTS", Level::Day, Some(origin.as_str())));
+            .map(|origin| ("FLIGHTS", Period::Day, Some(origin.as_str())));
         airline.subscribe("many", airline.client, topics.collect());
-        airline.subscribe("few", theirs, vec![("ORDERS", Level::Day, None)]);
+        airline.subscribe("few", theirs, vec![("ORDERS", Period::Day, None)]);
         airline.land(platform::clock::now(), &origins).await;
         let definitions = definitions::load_one(&airline.database.app, airline.client).await;
         let flights = definitions.unwrap().unwrap().placed["Flight"].place.volume.partials();
@@ -428,7 +428,7 @@ async fn order_shop(database: &TestDatabase) -> (Uuid, String) {
 async fn a_watermark_never_goes_back() {
     for server in servers() {
         let mut airline = Airline::open(&server).await;
-        airline.subscribe("a", airline.client, vec![("FLIGHTS", Level::Day, None)]);
+        airline.subscribe("a", airline.client, vec![("FLIGHTS", Period::Day, None)]);
         let now = platform::clock::now();
         let watermark = async |airline: &Airline| {
             let watermarks = tick::watermarks(&airline.database.app, &airline.catalogs, &airline.publisher)
@@ -464,8 +464,8 @@ async fn topics_of_a_client_that_moves_go_on_beside_those_of_one_who_stays() {
         for database in [&mut airline.database.app, &mut airline.database.owner] {
             *database = database.clone().with_cells(&format!("west={}", cell.url)).unwrap();
         }
-        airline.subscribe("a", airline.client, vec![("FLIGHTS", Level::Day, None)]);
-        airline.subscribe("b", theirs, vec![("ORDERS", Level::Day, None)]);
+        airline.subscribe("a", airline.client, vec![("FLIGHTS", Period::Day, None)]);
+        airline.subscribe("b", theirs, vec![("ORDERS", Period::Day, None)]);
         let now = platform::clock::now();
         let touched = airline.land(now, &["ORD".to_owned()]).await;
         let ticked = airline.tick(&touched).await;
@@ -488,7 +488,7 @@ async fn topics_of_a_client_that_moves_go_on_beside_those_of_one_who_stays() {
         // The cell is gone, and nobody's definitions are known any more: who is at home is served.
         cell.drop_it().await.unwrap();
         airline.catalogs = Catalogs::default();
-        airline.subscribe("c", theirs, vec![("ORDERS", Level::Hour, None)]);
+        airline.subscribe("c", theirs, vec![("ORDERS", Period::Hour, None)]);
         let (database, now) = (airline.database.app.clone(), platform::clock::now());
         let until = Instant::now() + Duration::from_secs(10);
         let observed = tick::observe(&database, &airline.catalogs, &mut airline.publisher, now, None, until).await;

@@ -6,7 +6,7 @@ use catalog::Level;
 use database::{Database, Error};
 use facts::read::Read;
 use records::definitions::ClientCatalog;
-use series::{Point, Request, SeriesKey, Source};
+use series::{Calendar, Point, Request, SeriesKey, Source};
 use uuid::Uuid;
 
 use crate::batch::Batch;
@@ -15,7 +15,7 @@ use crate::batch::Batch;
 pub struct Answer {
     /// A point for every bucket and group that has facts which count.
     pub points: BTreeMap<SeriesKey, Point>,
-    /// What was read, one step for each entity of the KPI.
+    /// What was read: of each entity of the KPI a step for each relation.
     pub plan: Vec<Step>,
 }
 
@@ -48,7 +48,7 @@ pub enum AskError {
     Database(Error),
 }
 
-/// Answers one request of a client, with its definitions.
+/// Answers one request of a client, with its definitions, asked in a calendar.
 ///
 /// # Errors
 /// When the request can't be answered as it is asked, or the database fails.
@@ -56,10 +56,13 @@ pub async fn ask(
     database: &Database,
     client: Uuid,
     definitions: &ClientCatalog,
+    calendar: &Calendar,
     request: &Request<'_>,
 ) -> Result<Answer, AskError> {
     let mut batch = Batch::default();
-    let asked = batch.add(client, definitions, request).map_err(AskError::Refused)?;
+    let asked = batch
+        .add(client, definitions, calendar, request)
+        .map_err(AskError::Refused)?;
     // Where the definitions are from. Whoever reads them looks first whether they are still right, and so whether the client is still there.
     let session = database.session_at(definitions.residence).await;
     let session = session.map_err(AskError::Database)?;
@@ -69,13 +72,24 @@ pub async fn ask(
         Error::TooManyAtOnce(most) => AskError::TooManyAtOnce(most),
         other => AskError::Database(other),
     })?;
-    let points = answers.points(&asked, definitions, request);
+    let points = answers.points(&asked, request);
     let points =
         points.ok_or_else(|| AskError::Refused("not all of the answer could be read: ask again".to_owned()))?;
     Ok(Answer {
         points,
-        plan: batch.reads(&asked).map(step).collect(),
+        plan: steps(batch.reads(&asked)),
     })
+}
+
+/// The steps of some reads: one for all parts of the range that are read of one relation.
+fn steps<'a>(reads: impl Iterator<Item = &'a Read>) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for step in reads.map(step) {
+        if !steps.contains(&step) {
+            steps.push(step);
+        }
+    }
+    steps
 }
 
 fn step(read: &Read) -> Step {

@@ -6,7 +6,7 @@ use database::{Error, Session};
 use facts::read::{self, OnFailure, Read};
 use records::definitions::ClientCatalog;
 use series::answer::Row;
-use series::{Point, Question, Request, SeriesKey};
+use series::{Calendar, Point, Question, Request, SeriesKey};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -21,7 +21,9 @@ pub struct Batch {
 /// A request that is part of a batch.
 pub struct Asked {
     client: Uuid,
-    /// Of the reads that answer it, one for each entity of its KPI.
+    /// The calendar in which it is asked.
+    calendar: Calendar,
+    /// Of the reads that answer it: one or more for each entity of its KPI.
     positions: Vec<usize>,
 }
 
@@ -34,14 +36,20 @@ impl Batch {
         }
     }
 
-    /// Adds a request of a client: plans it and places its questions, all or none.
+    /// Adds a request of a client, asked in a calendar: plans it and places its questions, all or none.
     ///
     /// # Errors
     /// Why it can't be answered, as a sentence: a dimension that an entity does not have, or an entity that is not there. Nothing of it is read
     /// then: a part of an answer would be a wrong number.
-    pub fn add(&mut self, client: Uuid, definitions: &ClientCatalog, request: &Request<'_>) -> Result<Asked, String> {
+    pub fn add(
+        &mut self,
+        client: Uuid,
+        definitions: &ClientCatalog,
+        calendar: &Calendar,
+        request: &Request<'_>,
+    ) -> Result<Asked, String> {
         let readable = |code: &str| definitions.placed.get(code).map(|placed| &placed.readable);
-        let questions = series::plan(request, &definitions.calendar, readable)?;
+        let questions = series::plan(request, calendar, readable)?;
         let placed = questions.into_iter().map(|question| {
             let code = question.entity.code();
             let placed = definitions.placed.get(code);
@@ -53,7 +61,11 @@ impl Batch {
             .into_iter()
             .map(|(place, question)| self.merged.add(client, place, question))
             .collect();
-        Ok(Asked { client, positions })
+        Ok(Asked {
+            client,
+            calendar: calendar.clone(),
+            positions,
+        })
     }
 
     /// Whether a read that answers the request answers another one too.
@@ -133,14 +145,9 @@ impl Answers<'_> {
     }
 
     /// A request's values: a point for every bucket of its range that has facts which count; `None` where a part of them was not read,
-    /// because a part of an answer would be a wrong number. The request must be the one that was added, with the definitions of its client.
+    /// because a part of an answer would be a wrong number. The request must be the one that was added.
     #[must_use]
-    pub fn points(
-        &self,
-        asked: &Asked,
-        definitions: &ClientCatalog,
-        request: &Request<'_>,
-    ) -> Option<BTreeMap<SeriesKey, Point>> {
+    pub fn points(&self, asked: &Asked, request: &Request<'_>) -> Option<BTreeMap<SeriesKey, Point>> {
         let read: Option<Vec<(&Question, &[Row])>> = self
             .batch
             .reads(asked)
@@ -150,7 +157,7 @@ impl Answers<'_> {
                 Some((&read.question, rows.get(&asked.client).map_or(&[][..], Vec::as_slice)))
             })
             .collect();
-        let mut points = series::answer(request, &definitions.calendar, &read?);
+        let mut points = series::answer(request, &asked.calendar, &read?);
         // A read that answers other requests too may have brought more than this one asks.
         points.retain(|(bucket, _), _| *bucket >= request.range.from && *bucket < request.range.to);
         Some(points)

@@ -66,7 +66,7 @@ impl Place {
                 Source::Raw => None,
             },
             level: question.level,
-            bins: question.bins,
+            bins: question.bins.clone(),
             dimensions: question.dimensions.clone(),
             types: question
                 .dimensions
@@ -108,7 +108,7 @@ impl Merged {
         let asked = cells(
             1,
             question.range,
-            question.bins,
+            &question.bins,
             question.filter.values().map(BTreeSet::len),
         );
         let candidates = self.by_place.entry(Place::of(place, &question)).or_default();
@@ -169,11 +169,11 @@ fn fits(read: &Read, share: &Share, member: (Uuid, i32), question: &Question, as
             .map_or(0, |asked| asked.difference(values).count());
         values.len() + new
     });
-    let after = cells(clients, hull(wide.range, question.range), wide.bins, values);
+    let after = cells(clients, hull(wide.range, question.range), &wide.bins, values);
     let before = cells(
         read.members.len(),
         wide.range,
-        wide.bins,
+        &wide.bins,
         wide.filter.values().map(BTreeSet::len),
     );
     is_alone
@@ -182,9 +182,8 @@ fn fits(read: &Read, share: &Share, member: (Uuid, i32), question: &Question, as
 }
 
 /// Buckets x clients x combinations of filter values.
-fn cells(clients: usize, range: Range, bins: Bins, values: impl Iterator<Item = usize>) -> u64 {
-    let length_us = range.to.as_microsecond().saturating_sub(range.from.as_microsecond());
-    let buckets = u64::try_from(length_us / bins.length_us).unwrap_or(0).max(1);
+fn cells(clients: usize, range: Range, bins: &Bins, values: impl Iterator<Item = usize>) -> u64 {
+    let buckets = bins.count(range);
     let many = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
     values.fold(buckets.saturating_mul(many(clients)), |cells, values| {
         cells.saturating_mul(many(values))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use catalog::Level;
+use catalog::{Level, Period};
 use identity::Permission;
 use jiff::Timestamp;
 use route::{Access, Answer, Form, Method, Parameter, Route};
@@ -15,10 +15,15 @@ const CODE: Parameter = Parameter::path("code", "Code of the KPI.");
 
 const PERIOD: Parameter = Parameter::query(
     "period",
-    "Length of the buckets; hours and days are those of the client's time zone.",
+    "Length of the buckets, which begin by the clocks and the calendar of the time zone; weeks begin on Mondays, as ISO 8601 has them, and fiscal years with January, unless the client declared otherwise.",
 )
-.of(Form::OneOf(&["minute", "hour", "day"]))
+.of(Form::OneOf(&Period::NAMES))
 .required();
+
+const TIME_ZONE: Parameter = Parameter::query(
+    "time_zone",
+    "The IANA time zone whose clocks and calendar the buckets begin by, such as `Asia/Tokyo`; the client's own when absent.",
+);
 
 const FILTER: Parameter = Parameter::query(
     "filter",
@@ -46,6 +51,7 @@ pub static READ_VALUE: Route = Route {
     parameters: &[
         CODE,
         PERIOD,
+        TIME_ZONE,
         Parameter::query("at", "An instant inside the bucket; now when absent.").of(Form::Time),
         FILTER,
         NUMBERS,
@@ -65,6 +71,7 @@ pub static READ_SERIES: Route = Route {
     parameters: &[
         CODE,
         PERIOD,
+        TIME_ZONE,
         Parameter::query("from", "RFC 3339; widened to whole buckets.")
             .of(Form::Time)
             .required(),
@@ -94,7 +101,9 @@ pub struct KpiValue {
     /// Unit of the value.
     pub unit: String,
     /// Length of the bucket.
-    pub period: Level,
+    pub period: Period,
+    /// The IANA time zone whose clocks and calendar the bucket begins by.
+    pub time_zone: String,
     /// Start of the bucket.
     #[schema(value_type = String, format = DateTime)]
     pub from: Timestamp,
@@ -122,7 +131,9 @@ pub struct Series {
     /// Unit of the values.
     pub unit: String,
     /// Length of the buckets.
-    pub period: Level,
+    pub period: Period,
+    /// The IANA time zone whose clocks and calendar they begin by.
+    pub time_zone: String,
     /// Start of the first bucket.
     #[schema(value_type = String, format = DateTime)]
     pub from: Timestamp,

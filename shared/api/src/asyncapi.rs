@@ -45,11 +45,12 @@ pub fn document() -> Value {
                     "properties": {
                         "token": { "type": "string", "description": "Access token." },
                         "kpi": { "type": "string", "description": "Subscribes to this KPI at once; `period` must be there too." },
-                        "period": { "type": "string", "enum": catalog::Level::ALL, "description": "Length of a bucket; required with `kpi`." },
+                        "period": { "type": "string", "enum": catalog::Period::ALL, "description": "Length of a bucket; required with `kpi`." },
+                        "time_zone": { "type": "string", "description": "IANA time zone by whose clocks and calendar buckets begin; the client's own when absent." },
                         "mode": { "type": "string", "enum": ["live", "closed"], "default": "live", "description": "When rows are sent." },
                         "buckets": { "type": "integer", "minimum": 1, "maximum": live::MAX_BUCKETS, "default": 1, "description": "Buckets of the snapshot, the newest ones." }
                     },
-                    "dependencies": { "kpi": ["period"], "period": ["kpi"], "mode": ["kpi"], "buckets": ["kpi"] }
+                    "dependencies": { "kpi": ["period"], "period": ["kpi"], "time_zone": ["kpi"], "mode": ["kpi"], "buckets": ["kpi"] }
                 } } }
             }
         },

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use catalog::Level;
+use catalog::{Period, Zone};
 use identity::Permission;
 use route::{Access, Answer, Body, Method, Parameter, Route};
 use serde::{Deserialize, Serialize};
@@ -71,7 +71,11 @@ pub struct Stream {
     /// KPI.
     pub kpi: String,
     /// Length of its buckets.
-    pub period: Level,
+    pub period: Period,
+    /// The IANA time zone by whose clocks and calendar they begin; absent where it is the client's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub time_zone: Option<Zone>,
     /// Facts that count.
     pub filter: BTreeMap<String, Vec<String>>,
     /// Connections that are subscribed.
@@ -106,7 +110,11 @@ pub struct StreamRequest {
     /// KPI.
     pub kpi: String,
     /// Length of the buckets.
-    pub period: Level,
+    pub period: Period,
+    /// The IANA time zone by whose clocks and calendar they begin; the client's when absent.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub time_zone: Option<Zone>,
     /// For each dimension the values that count.
     #[serde(default)]
     pub filter: BTreeMap<String, Vec<String>>,

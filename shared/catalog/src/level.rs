@@ -1,8 +1,7 @@
-//! The periods of rollups.
+//! How coarse rollups are.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::str::FromStr;
 use utoipa::ToSchema;
 
 /// How coarse a rollup is, finest first.
@@ -30,35 +29,6 @@ impl Level {
             Level::Hour => "hour",
             Level::Day => "day",
         }
-    }
-
-    /// The level of a name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|level| level.name() == name)
-    }
-
-    /// How many seconds one period lasts.
-    #[must_use]
-    pub fn seconds(self) -> i64 {
-        match self {
-            Level::Minute => 60,
-            Level::Hour => 3_600,
-            Level::Day => 86_400,
-        }
-    }
-}
-
-/// A text that names no period.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the period {0:?} is not minute, hour or day")]
-pub struct UnknownLevel(pub String);
-
-impl FromStr for Level {
-    type Err = UnknownLevel;
-
-    fn from_str(name: &str) -> Result<Self, UnknownLevel> {
-        Self::named(name).ok_or_else(|| UnknownLevel(name.to_owned()))
     }
 }
 

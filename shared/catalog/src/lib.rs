@@ -21,9 +21,11 @@ mod kpi;
 mod level;
 mod line;
 mod names;
+mod period;
 mod problem;
 mod replacement;
 mod validate;
+mod zone;
 
 pub use book::Catalog;
 pub use definition::{
@@ -31,10 +33,12 @@ pub use definition::{
 };
 pub use entity::Entity;
 pub use kpi::{Direction, Kpi, KpiDefinition};
-pub use level::{Level, UnknownLevel};
+pub use level::Level;
 pub use line::{checked_line, is_hidden, line_hint};
 pub use names::is_entity_code;
+pub use period::{Period, UnknownPeriod};
 pub use problem::Problem;
+pub use zone::{UnknownZone, Zone};
 
 /// The most entities of a client. Each has a hypertable and at least one rollup, which every upkeep visits, and a process
 /// that serves the client holds all of them.

@@ -6,7 +6,7 @@ use crate::transaction::{Held, Scope};
 use crate::{ANSWER_WITHIN, Database, Edition, Error, Session};
 
 /// The files of `migrations/core` with their names, in order.
-const MIGRATIONS: [(&str, &str); 17] = [
+const MIGRATIONS: [(&str, &str); 18] = [
     ("V1__core", include_str!("../../../migrations/core/V1__core.sql")),
     (
         "V2__proposals",
@@ -59,6 +59,10 @@ const MIGRATIONS: [(&str, &str); 17] = [
     (
         "V17__invitations",
         include_str!("../../../migrations/core/V17__invitations.sql"),
+    ),
+    (
+        "V21__calendars",
+        include_str!("../../../migrations/core/V21__calendars.sql"),
     ),
 ];
 

@@ -368,7 +368,7 @@ impl Statement {
         let dimensions = (1..=question.dimensions.len()).map(|number| format!("d{number}"));
         let dimensions: Vec<String> = dimensions.collect();
         let group: String = dimensions.iter().map(|name| format!(", {name}")).collect();
-        let bucket = binned(question);
+        let bucket = self.binned(question);
         Ok(format!(
             "(SELECT {number}::int AS question, client_id, {bucket} AS bucket, ARRAY[{}]::text[] AS dimensions, {} AS facts, ARRAY[{}]::numeric[] AS states
              FROM ({}) AS parts GROUP BY client_id, {bucket}{group})",
@@ -377,6 +377,23 @@ impl Statement {
             columns.merged().join(", "),
             parts.join(" UNION ALL ")
         ))
+    }
+
+    /// The start of the bin that a part's bucket is summed up in. Bins are cut in UTC; TimescaleDB's `time_bucket` with a time zone would make the two hours of an
+    /// autumn night one. No fact is before the first of them, where PostgreSQL's versions differ.
+    fn binned(&mut self, question: &Question) -> String {
+        if question.bins == Bins::of(question.level) {
+            return "parts.bucket".to_owned();
+        }
+        match &question.bins {
+            Bins::Even { length_us, origin_us } => format!(
+                "date_bin('{length_us} microseconds', parts.bucket, 'epoch'::timestamptz + interval '{origin_us} microseconds')"
+            ),
+            Bins::Between(instants) => {
+                let instants = self.many_times(instants.iter().copied());
+                format!("({instants})[width_bucket(parts.bucket, {instants})]")
+            }
+        }
     }
 
     /// Dimension filters that the database can apply; the answer applies them all again.
@@ -399,18 +416,6 @@ impl Statement {
         }
         sql
     }
-}
-
-/// The start of the bin that a part's bucket is summed up in. Bins are cut in UTC; TimescaleDB's `time_bucket` with a time zone would make the two hours of an
-/// autumn night one. No fact is before the first of them, where PostgreSQL's versions differ.
-fn binned(question: &Question) -> String {
-    let Bins { length_us, origin_us } = question.bins;
-    if question.bins == Bins::of(question.level) {
-        return "parts.bucket".to_owned();
-    }
-    format!(
-        "date_bin('{length_us} microseconds', parts.bucket, 'epoch'::timestamptz + interval '{origin_us} microseconds')"
-    )
 }
 
 fn decode(question: &Question, row: &tokio_postgres::Row) -> Result<Row, Error> {

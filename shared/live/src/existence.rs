@@ -79,7 +79,7 @@ fn unknown_dimension(name: &str, entity: &str, names: &[&str], place: &str) -> R
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-    use catalog::{KpiDefinition, Level};
+    use catalog::{KpiDefinition, Period};
     use serde_json::json;
     use uuid::Uuid;
 
@@ -115,7 +115,8 @@ mod tests {
         let topic = Topic {
             client: Uuid::nil(),
             kpi: kpi.to_owned(),
-            period: Level::Minute,
+            period: Period::Minute,
+            time_zone: None,
             filter,
         };
         Subscription {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use catalog::Level;
+use catalog::{Period, Zone};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -197,7 +197,11 @@ pub struct TopicEcho {
     /// Code of the KPI.
     pub kpi: String,
     /// Length of a bucket.
-    pub period: Level,
+    pub period: Period,
+    /// The time zone by whose clocks and calendar buckets begin; absent where it is the client's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub time_zone: Option<Zone>,
     /// For each dimension the values that count.
     pub filter: BTreeMap<String, BTreeSet<String>>,
     /// When rows are sent.

@@ -4,7 +4,7 @@
 //! # The protocol
 //!
 //! JSON text frames over a WebSocket. A dashboard sends [`ClientMessage`]s and receives [`Frame`]s. It subscribes to topics
-//! (KPI x period x filter) and gets a short `channel` number for each; every value then travels as a [`Row`],
+//! (KPI x period and its time zone x filter) and gets a short `channel` number for each; every value then travels as a [`Row`],
 //! `[channel, bucket, value, facts]`, with a fifth element `1` once the bucket is closed. A row is absolute, never a difference: the
 //! newest row of a `(channel, bucket)` replaces the one before, and a bucket without a row has no facts.
 //!

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use catalog::Level;
+use catalog::{Period, Zone};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -43,7 +43,11 @@ pub struct TopicRequest {
     /// Code of the KPI.
     pub kpi: String,
     /// Length of a bucket.
-    pub period: Level,
+    pub period: Period,
+    /// The IANA time zone by whose clocks and calendar buckets begin; the client's own unless said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub time_zone: Option<Zone>,
     /// For each dimension the value or values that count; without it all facts count.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub filter: BTreeMap<String, FilterValue>,
@@ -230,7 +234,7 @@ mod tests {
 
     #[test]
     fn messages_are_read() {
-        let text = r#"{"action":"subscribe","id":"1","topics":[{"kpi":"FLIGHTS","period":"minute","filter":{"origin":"ORD","on_time":true,"carrier":["A",7]},"mode":"closed","buckets":30},{"kpi":"DELAY","period":"day"}],"resume":{"epoch":7,"seq":120}}"#;
+        let text = r#"{"action":"subscribe","id":"1","topics":[{"kpi":"FLIGHTS","period":"minute","time_zone":"Asia/Tokyo","filter":{"origin":"ORD","on_time":true,"carrier":["A",7]},"mode":"closed","buckets":30},{"kpi":"DELAY","period":"day"}],"resume":{"epoch":7,"seq":120}}"#;
         let filter = BTreeMap::from([
             ("carrier".to_owned(), FilterValue::Many(vec!["A".into(), "7".into()])),
             ("on_time".to_owned(), FilterValue::One("true".into())),
@@ -241,14 +245,16 @@ mod tests {
             topics: vec![
                 TopicRequest {
                     kpi: "FLIGHTS".into(),
-                    period: Level::Minute,
+                    period: Period::Minute,
+                    time_zone: Some("Asia/Tokyo".parse().unwrap()),
                     filter,
                     mode: Mode::Closed,
                     buckets: 30,
                 },
                 TopicRequest {
                     kpi: "DELAY".into(),
-                    period: Level::Day,
+                    period: Period::Day,
+                    time_zone: None,
                     filter: BTreeMap::new(),
                     mode: Mode::Live,
                     buckets: 1,
@@ -283,7 +289,7 @@ mod tests {
     fn refusals_name_the_field() {
         use RefusalKind::*;
         let long = format!(r#"{{"action":"ping","id":"{}"}}"#, "x".repeat(65));
-        let cases: [(&str, RefusalKind, Option<&str>, &str); 19] = [
+        let cases: [(&str, RefusalKind, Option<&str>, &str); 20] = [
             ("", MalformedMessage, None, "not JSON"),
             ("[1]", MalformedMessage, None, "an array"),
             ("{\"action\":", MalformedMessage, None, "not JSON"),
@@ -325,6 +331,12 @@ mod tests {
                 InvalidField,
                 Some("/topics/0/period"),
                 "unknown variant `second`",
+            ),
+            (
+                r#"{"action":"subscribe","topics":[{"kpi":"A","period":"day","time_zone":"Tokyo"}]}"#,
+                InvalidField,
+                Some("/topics/0/time_zone"),
+                "\"Tokyo\" is no IANA time zone: did you mean Asia/Tokyo?",
             ),
             (
                 r#"{"action":"subscribe","topics":[{"kpi":"A","period":"day","mode":"dead"}]}"#,

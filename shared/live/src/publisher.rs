@@ -26,7 +26,6 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use catalog::Level;
 use formula::Number;
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -46,11 +45,11 @@ pub trait Calendar {
         true
     }
 
-    /// Start of the bucket that holds the instant.
-    fn start(&self, client: Uuid, period: Level, at: Timestamp) -> Timestamp;
+    /// Start of the bucket of a topic that holds the instant. Topics of one client, time zone and period have the same.
+    fn start(&self, topic: &Topic, at: Timestamp) -> Timestamp;
 
     /// Start of the bucket after the one that starts at `start`.
-    fn next(&self, client: Uuid, period: Level, start: Timestamp) -> Timestamp;
+    fn next(&self, topic: &Topic, start: Timestamp) -> Timestamp;
 
     /// Whether facts of the entity can change the topic, which its client and KPI tell. When in doubt, yes: the topic is then read once more than needed.
     fn uses(&self, topic: &Topic, entity: &str) -> bool {

@@ -68,6 +68,7 @@ impl TopicRequest {
             client,
             kpi: self.kpi.clone(),
             period: self.period,
+            time_zone: self.time_zone.clone(),
             filter: filter(&self.filter, &place)?,
         };
         let length = topic.id().len();
@@ -155,7 +156,7 @@ fn exceeded(pointer: &str, detail: impl Into<String>) -> Refusal {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-    use catalog::Level;
+    use catalog::Period;
 
     use super::*;
     use crate::Mode;
@@ -168,7 +169,8 @@ mod tests {
             .collect();
         TopicRequest {
             kpi: kpi.into(),
-            period: Level::Minute,
+            period: Period::Minute,
+            time_zone: None,
             filter,
             mode: Mode::Live,
             buckets,

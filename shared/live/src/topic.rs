@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
-use catalog::Level;
+use catalog::{Period, UnknownPeriod, UnknownZone, Zone};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// Client x KPI x period x dimension filter. Two topics that ask the same are equal: names and values are sorted and unique.
+/// Client x KPI x period (and its time zone) x dimension filter. Two topics that ask the same are equal: names and values are sorted and unique.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Topic {
     /// The tenant. It comes from the connection's token, never from a message.
@@ -17,7 +17,10 @@ pub struct Topic {
     /// Code of the KPI.
     pub kpi: String,
     /// Length of a bucket.
-    pub period: Level,
+    pub period: Period,
+    /// The time zone by whose clocks and calendar buckets begin, where it is not the client's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<Zone>,
     /// For each dimension the values that count; empty means all facts.
     pub filter: BTreeMap<String, BTreeSet<String>>,
 }
@@ -49,22 +52,26 @@ pub struct Subscription {
 /// Why a text is not the id of a topic.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TopicError {
-    /// Not of the form `client/KPI/period?name=value,value&name=value`.
-    #[error("topic id {0:?} is not client/KPI/period?name=value,value")]
+    /// Not of the form `client/KPI/period@zone?name=value,value&name=value`.
+    #[error("topic id {0:?} is not client/KPI/period@zone?name=value,value")]
     Form(String),
     /// The client is not a UUID.
     #[error("client {0:?} of the topic id is not a UUID")]
     Client(String),
-    /// The period is not one of minute, hour, day.
-    #[error("period {0:?} of the topic id is not minute, hour or day")]
-    Period(String),
+    /// There is no such period.
+    #[error("topic id: {0}")]
+    Period(#[from] UnknownPeriod),
+    /// There is no such time zone.
+    #[error("topic id: {0}")]
+    Zone(#[from] UnknownZone),
     /// It can be read as a topic, but that topic's id is written differently; ids are compared as text.
     #[error("topic id {0:?} is not in its canonical form {1:?}")]
     NotCanonical(String, String),
 }
 
 impl Topic {
-    /// The stable text of a topic: `client/KPI/period?origin=LAX,ORD`, names and values sorted, what would be ambiguous as `%XX`.
+    /// The stable text of a topic: `client/KPI/period?origin=LAX,ORD`, names and values sorted, what would be ambiguous as `%XX`. A time zone follows the period,
+    /// as in `client/KPI/day@Asia%2FTokyo`.
     /// Equal topics have equal ids, and [`Topic::from_str`] reads them back.
     #[must_use]
     pub fn id(&self) -> String {
@@ -75,6 +82,9 @@ impl Topic {
 impl fmt::Display for Topic {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}/{}/{}", self.client, Escaped(&self.kpi), self.period)?;
+        if let Some(zone) = &self.time_zone {
+            write!(out, "@{}", Escaped(zone.name()))?;
+        }
         for (index, (name, values)) in self.filter.iter().enumerate() {
             write!(out, "{}{}", if index == 0 { '?' } else { '&' }, Escaped(name))?;
             // A name without "=" is an empty set (which matches nothing): "=" alone is the set of the empty text.
@@ -98,6 +108,10 @@ impl FromStr for Topic {
         let (Some(client), Some(kpi), Some(period), None) = (path.next(), path.next(), path.next(), path.next()) else {
             return Err(form());
         };
+        let (period, zone) = period
+            .split_once('@')
+            .map_or((period, None), |(period, zone)| (period, Some(zone)));
+        let zone = zone.map(|zone| unescape(zone).ok_or_else(form)).transpose()?;
         let mut filter = BTreeMap::new();
         for pair in query.into_iter().flat_map(|query| query.split('&')) {
             let (name, values) = pair
@@ -112,7 +126,8 @@ impl FromStr for Topic {
         let topic = Topic {
             client: Uuid::parse_str(client).map_err(|_| TopicError::Client(client.to_owned()))?,
             kpi: unescape(kpi).ok_or_else(form)?,
-            period: Level::named(period).ok_or_else(|| TopicError::Period(period.to_owned()))?,
+            period: period.parse()?,
+            time_zone: zone.map(|zone| zone.parse()).transpose()?,
             filter,
         };
         let id = topic.id();
@@ -171,7 +186,8 @@ mod tests {
         Topic {
             client: Uuid::parse_str(CLIENT).unwrap(),
             kpi: "ON_TIME".into(),
-            period: Level::Minute,
+            period: Period::Minute,
+            time_zone: None,
             filter: filter
                 .iter()
                 .map(|(name, list)| ((*name).to_owned(), values(list)))
@@ -202,6 +218,20 @@ mod tests {
     }
 
     #[test]
+    fn a_time_zone_is_a_part_of_the_id() {
+        let tokyo = Topic {
+            period: Period::Day,
+            time_zone: Some("asia/tokyo".parse().unwrap()),
+            ..topic(&[("origin", &["ORD"])])
+        };
+        assert_eq!(tokyo.id(), format!("{CLIENT}/ON_TIME/day@Asia%2FTokyo?origin=ORD"));
+        assert_eq!(tokyo.id().parse::<Topic>().unwrap(), tokyo);
+        let plain = serde_json::to_value(topic(&[])).unwrap();
+        assert!(plain.get("time_zone").is_none(), "as items of before have it: {plain}");
+        assert_eq!(serde_json::from_value::<Topic>(plain).unwrap(), topic(&[]));
+    }
+
+    #[test]
     fn other_texts_are_refused() {
         let form = |tail: &str| format!("{CLIENT}/{tail}");
         for text in [
@@ -209,6 +239,10 @@ mod tests {
             form("A"),
             form("A/minute/more"),
             form("A/second"),
+            form("A/minute@"),
+            form("A/minute@Mars%2FOlympus"),
+            form("A/minute@asia%2Ftokyo"),
+            form("A/minute@Asia%2FTokyo@UTC"),
             "x/A/minute".into(),
             form("A/minute?o=%zz"),
             form("A/minute?o=%e9"),

@@ -4,6 +4,7 @@ use database::{Database, Error, Scope, Session};
 use facts::ready_made;
 use identity::Email;
 use series::Calendar;
+use series::calendar::Rules;
 use uuid::Uuid;
 
 use crate::definitions;
@@ -94,6 +95,8 @@ pub struct NewClient<'a> {
     pub name: &'a str,
     /// IANA time zone of its days.
     pub time_zone: &'a str,
+    /// What it declares of its calendar beside.
+    pub calendar: Rules,
     /// E-mail address of the administrator.
     pub email: &'a Email,
     /// Password hash of the administrator.
@@ -138,10 +141,11 @@ async fn find_or_create(session: &Session, new: &NewClient<'_>) -> Result<Provis
         });
     }
     let (client, user) = (Uuid::now_v7(), Uuid::now_v7());
+    let calendar = serde_json::json!(new.calendar);
     session
         .execute(
-            "INSERT INTO core.clients (id, name, time_zone) VALUES ($1, $2, $3)",
-            &[&client, &new.name, &new.time_zone],
+            "INSERT INTO core.clients (id, name, time_zone, calendar) VALUES ($1, $2, $3, $4)",
+            &[&client, &new.name, &new.time_zone, &calendar],
         )
         .await?;
     session

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TimeToLiveSpecification,
 };
 use aws_sdk_dynamodb::{Client, Config};
-use catalog::Level;
+use catalog::Period;
 use jiff::Timestamp;
 use live::{Mode, Subscription, Topic};
 use uuid::Uuid;
@@ -107,7 +107,8 @@ pub(crate) fn topic(kpi: &str) -> Topic {
     Topic {
         client: CLIENT,
         kpi: kpi.to_owned(),
-        period: Level::Minute,
+        period: Period::Minute,
+        time_zone: None,
         filter: BTreeMap::new(),
     }
 }

@@ -2,18 +2,22 @@
 //!
 //! Every bucket is the client's own. A day begins at midnight of the client's time zone and can have 23 or 25 hours; an hour begins when the minutes of its
 //! clocks are zero, and where the clocks are changed: then there are two hours of one name, or a part of one, and never two hours in one bucket. Minutes
-//! are those of UTC, which all zones have had since 1972.
+//! are those of UTC, which all zones have had since 1972. Weeks, months, quarters and years are whole days of that zone, from the first instant of their
+//! first date on.
 //!
-//! Rollups are kept in buckets of UTC. What of them a client's buckets are put together from is their [`Tiling`].
+//! Rollups are kept in buckets of UTC. What of them a client's buckets are put together from are their [`Tile`]s.
 
+mod dates;
+mod rules;
 mod tiling;
 
-use catalog::Level;
+use catalog::{Level, Period, Zone};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
-pub use tiling::{Bins, Tiling};
+pub use rules::{Day, Ends, FiscalYear, Month, Pattern, Rules};
+pub use tiling::{Bins, Tile};
 
 /// Microseconds, the resolution of PostgreSQL's `timestamptz`.
 pub const MINUTE_US: i64 = 60_000_000;
@@ -53,17 +57,25 @@ pub fn floor(level: Level, time: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(floor_us(level, time.as_microsecond())).unwrap_or(Timestamp::MIN)
 }
 
-/// The buckets of one client.
+/// The buckets of one client, or of a question that names another zone.
 #[derive(Clone, Debug)]
 pub struct Calendar {
     zone: TimeZone,
+    rules: Rules,
 }
 
 impl Calendar {
     /// The calendar of a client in the given time zone.
     #[must_use]
     pub fn new(zone: TimeZone) -> Self {
-        Self { zone }
+        let rules = Rules::default();
+        Self { zone, rules }
+    }
+
+    /// The same with what the client declares of weeks and fiscal years.
+    #[must_use]
+    pub fn with(self, rules: Rules) -> Self {
+        Self { rules, ..self }
     }
 
     /// The calendar of UTC.
@@ -78,7 +90,14 @@ impl Calendar {
         TimeZone::get(zone).ok().map(Self::new)
     }
 
-    /// The client's time zone.
+    /// The calendar of a question: that of the client, in the zone that the question names if it names one.
+    #[must_use]
+    pub fn asked(&self, zone: Option<&Zone>) -> Self {
+        let zone = zone.map_or(&self.zone, Zone::time_zone);
+        Self::new(zone.clone()).with(self.rules)
+    }
+
+    /// The time zone.
     #[must_use]
     pub const fn zone(&self) -> &TimeZone {
         &self.zone
@@ -92,47 +111,42 @@ impl Calendar {
 
     /// Start of the bucket that holds the instant.
     #[must_use]
-    pub fn start(&self, period: Level, time: Timestamp) -> Timestamp {
+    pub fn start(&self, period: Period, time: Timestamp) -> Timestamp {
         match period {
-            Level::Minute => floor(period, time),
-            Level::Hour => {
-                let start = self.clock_hour(time);
-                if self.is_one_offset(start, time) {
-                    return start;
-                }
-                self.last_change(time).map_or(start, |change| change.max(start))
-            }
-            Level::Day => {
-                let start = midnight(&self.local(time));
-                if self.is_one_offset(start, time) {
-                    return start;
-                }
-                // Clocks that are put back past midnight show the day before once more; the day that has begun goes on.
-                let next = self.next_midnight(start);
-                if next <= time { next } else { start }
+            Period::Minute => floor(Level::Minute, time),
+            Period::Hour => self.start_of_hour(time),
+            Period::Day => self.start_of_day(time),
+            of_days => {
+                let day = self.date(self.start_of_day(time));
+                let first = dates::first(&self.rules, of_days, day);
+                first.map_or(Timestamp::MIN, |first| self.first_instant(first, Timestamp::MIN))
             }
         }
     }
 
     /// Start of the bucket after the one that starts at `start`.
     #[must_use]
-    pub fn next(&self, period: Level, start: Timestamp) -> Timestamp {
+    pub fn next(&self, period: Period, start: Timestamp) -> Timestamp {
         match period {
-            Level::Minute => later(start, MINUTE_US),
-            Level::Hour => {
+            Period::Minute => later(start, MINUTE_US),
+            Period::Hour => {
                 let end = later(self.clock_hour(start), HOUR_US);
                 if self.is_one_offset(start, later(end, -1)) {
                     return end;
                 }
                 self.next_change(start).map_or(end, |change| change.min(end))
             }
-            Level::Day => self.next_midnight(start),
+            Period::Day => self.next_midnight(start),
+            of_days => {
+                let next = dates::next(&self.rules, of_days, self.date(start));
+                next.map_or(Timestamp::MAX, |first| self.first_instant(first, Timestamp::MAX))
+            }
         }
     }
 
     /// The range widened to whole buckets of the period.
     #[must_use]
-    pub fn align(&self, period: Level, range: Range) -> Range {
+    pub fn align(&self, period: Period, range: Range) -> Range {
         let from = self.start(period, range.from);
         let last = self.start(period, range.to);
         let to = if last == range.to {
@@ -145,7 +159,7 @@ impl Calendar {
 
     /// Number of buckets of the period in an aligned range, counted no further than `limit + 1`.
     #[must_use]
-    pub fn count(&self, period: Level, range: Range, limit: usize) -> usize {
+    pub fn count(&self, period: Period, range: Range, limit: usize) -> usize {
         let mut start = range.from;
         let mut count = 0;
         while start < range.to && count <= limit {
@@ -155,10 +169,28 @@ impl Calendar {
         count
     }
 
-    /// What the buckets of an aligned range are put together from.
+    /// What the buckets of an aligned range are put together from: parts of the range, one after the other, of which there are at most `most`.
     #[must_use]
-    pub fn tile(&self, period: Level, range: Range) -> Tiling {
-        Tiling::of(self, period, range)
+    pub fn tile(&self, period: Period, range: Range, most: usize) -> Vec<Tile> {
+        tiling::tiles(self, period, range, most)
+    }
+
+    fn start_of_hour(&self, time: Timestamp) -> Timestamp {
+        let start = self.clock_hour(time);
+        if self.is_one_offset(start, time) {
+            return start;
+        }
+        self.last_change(time).map_or(start, |change| change.max(start))
+    }
+
+    fn start_of_day(&self, time: Timestamp) -> Timestamp {
+        let start = midnight(&self.local(time));
+        if self.is_one_offset(start, time) {
+            return start;
+        }
+        // Clocks that are put back past midnight show the day before once more; the day that has begun goes on.
+        let next = self.next_midnight(start);
+        if next <= time { next } else { start }
     }
 
     fn local(&self, time: Timestamp) -> Zoned {
@@ -168,6 +200,12 @@ impl Calendar {
     fn next_midnight(&self, start: Timestamp) -> Timestamp {
         let tomorrow = self.local(start).tomorrow();
         tomorrow.map_or(Timestamp::MAX, |day| midnight(&day))
+    }
+
+    /// The first instant of a date, or of the next one where a zone left the date out.
+    fn first_instant(&self, date: Date, otherwise: Timestamp) -> Timestamp {
+        let start = date.to_zoned(self.zone.clone());
+        start.map_or(otherwise, |start| start.timestamp())
     }
 
     /// When the minutes of a clock were zero last that was never changed.

@@ -50,7 +50,7 @@ pub fn fill(
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use catalog::{Catalog, Level};
+    use catalog::{Catalog, Period};
 
     use super::*;
     use crate::calendar::Range;
@@ -70,7 +70,7 @@ mod tests {
         let filter = Filter::new();
         let request = Request {
             kpi: catalog.kpi("K").unwrap(),
-            period: Level::Hour,
+            period: Period::Hour,
             range: Range {
                 from: at("2026-11-20T00:00:00Z"),
                 to: at("2026-11-20T04:00:00Z"),

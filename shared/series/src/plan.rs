@@ -3,13 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use catalog::{Entity, Kpi, Level};
+use catalog::{Entity, Kpi, Level, Period};
 use formula::Measured;
 
-use crate::calendar::{Bins, Calendar, Range, Tiling};
+use crate::calendar::{Bins, Calendar, Range, Tile};
 
-/// The most buckets of one answer: a week of minutes (10,080), or 27 years of days.
+/// The most buckets of one answer: a week of minutes (10,080), 27 years of days, or 193 years of weeks.
 pub const MAX_POINTS: usize = 10_080;
+
+/// The most reads of one request, but one for each entity at least: a quarter of what a statement has branches for (`facts::read::MAX_BRANCHES`), so that four requests
+/// fit into one. The months of five years have 121 where days don't begin with those of UTC.
+pub const MAX_READS: usize = 128;
 
 /// The most points of one answer over all its buckets and groups. Lambda answers with at most 6 MB, in which every quote of the body is
 /// escaped: a point with a group of four short dimensions takes 180 bytes, so 30,000 take 5.4 MB. Where names and values are longer,
@@ -31,7 +35,7 @@ pub struct Request<'a> {
     /// The KPI.
     pub kpi: &'a Kpi,
     /// Length of the answer's buckets.
-    pub period: Level,
+    pub period: Period,
     /// Aligned range.
     pub range: Range,
     /// Facts that count.
@@ -56,7 +60,7 @@ pub struct Question {
     pub entity: Arc<Entity>,
     /// Where from.
     pub source: Source,
-    /// Length of the buckets that are read: the request's period, or what tiles it.
+    /// Length of the buckets that are read, which tile those of the request's period.
     pub level: Level,
     /// Into what these are summed up as they are read.
     pub bins: Bins,
@@ -71,7 +75,7 @@ pub struct Question {
     pub filter: Filter,
 }
 
-/// What to read for a request: one question per entity of the KPI's formula.
+/// What to read for a request: of each entity of the KPI's formula a question for each tile of the range. No two of them are of the same facts.
 ///
 /// # Errors
 /// Names the dimension that an entity of the formula does not have.
@@ -80,40 +84,45 @@ pub fn plan<'a>(
     calendar: &Calendar,
     entity: impl Fn(&str) -> Option<&'a Arc<Entity>>,
 ) -> Result<Vec<Question>, String> {
-    let Tiling { level, bins } = calendar.tile(request.period, request.range);
-    let formula = &request.kpi.formula;
-    formula
-        .entities()
-        .into_iter()
-        .map(|code| {
-            let entity = entity(code).ok_or_else(|| format!("there is no entity {code:?}"))?;
-            let mut dimensions: BTreeSet<&str> = formula.dimensions(code);
-            dimensions.extend(request.filter.keys().map(String::as_str));
-            dimensions.extend(request.by.iter().map(String::as_str));
-            let counted = Counted::of(entity, formula.measured(code));
-            dimensions.extend(counted.dimensions);
-            if let Some(unknown) = dimensions.iter().find(|name| !is_dimension(entity, name)) {
-                return Err(format!(
-                    "{unknown:?} is not a dimension of {code}, which has {}",
-                    names(entity)
-                ));
-            }
-            Ok(Question {
-                entity: Arc::clone(entity),
-                source: if counted.others {
-                    Source::Raw
-                } else {
-                    choose(entity, &dimensions, level)
-                },
-                level,
-                bins,
-                range: request.range,
-                dimensions: dimensions.into_iter().map(str::to_owned).collect(),
-                attributes: counted.states.into_iter().cloned().collect(),
-                filter: restricted(request.filter, &formula.restrictions(code)),
-            })
-        })
-        .collect()
+    let entities = request.kpi.formula.entities();
+    let tiles = calendar.tile(request.period, request.range, MAX_READS / entities.len().max(1));
+    let mut questions = Vec::with_capacity(entities.len() * tiles.len());
+    for code in entities {
+        let entity = entity(code).ok_or_else(|| format!("there is no entity {code:?}"))?;
+        questions.extend(of_entity(request, entity, &tiles)?);
+    }
+    Ok(questions)
+}
+
+/// The questions of one entity.
+fn of_entity(request: &Request<'_>, entity: &Arc<Entity>, tiles: &[Tile]) -> Result<Vec<Question>, String> {
+    let (formula, code) = (&request.kpi.formula, entity.code());
+    let mut dimensions: BTreeSet<&str> = formula.dimensions(code);
+    dimensions.extend(request.filter.keys().map(String::as_str));
+    dimensions.extend(request.by.iter().map(String::as_str));
+    let counted = Counted::of(entity, formula.measured(code));
+    dimensions.extend(counted.dimensions);
+    if let Some(unknown) = dimensions.iter().find(|name| !is_dimension(entity, name)) {
+        return Err(format!(
+            "{unknown:?} is not a dimension of {code}, which has {}",
+            names(entity)
+        ));
+    }
+    let of_tile = |tile: &Tile| Question {
+        entity: Arc::clone(entity),
+        source: if counted.others {
+            Source::Raw
+        } else {
+            choose(entity, &dimensions, tile.level)
+        },
+        level: tile.level,
+        bins: tile.bins.clone(),
+        range: tile.range,
+        dimensions: dimensions.iter().map(|name| (*name).to_owned()).collect(),
+        attributes: counted.states.iter().map(|measured| (*measured).clone()).collect(),
+        filter: restricted(request.filter, &formula.restrictions(code)),
+    };
+    Ok(tiles.iter().map(of_tile).collect())
 }
 
 /// Where the states of aggregated attributes come from. Rollups keep states of numbers alone; a formula may also count the values of any other attribute,

@@ -72,6 +72,8 @@ async fn a_question_that_makes_no_sense_is_refused_with_the_reason() {
     }
     let unknown = airline.get("/v1/kpis/FLIHGTS/value?period=day").await.refused(404);
     assert_eq!(unknown["hint"], "did you mean FLIGHTS?");
+    let weeks = airline.get("/v1/kpis/FLIGHTS/value?period=weeks").await.refused(400);
+    assert_eq!(weeks["hint"], "did you mean week?");
     product.stop().await;
 }
 
@@ -110,6 +112,9 @@ async fn a_hostile_question_is_only_data() {
         (value("period=day&at=9999-12-30T22:00:00Z"), 200, ""),
         (value("period=day&at=-009999-01-02T01:59:59Z"), 200, ""),
         (value("period=minute&at=9999-12-30T22:00:00.999999999Z"), 200, ""),
+        (value("period=week&at=-009999-01-02T01:59:59Z"), 200, ""),
+        (value("period=year&at=-009999-01-02T01:59:59Z"), 200, ""),
+        (value("period=quarter&at=9999-12-30T22:00:00Z"), 200, ""),
         (value("period=day&at=2026-03-28T12:00:00%2B26:00"), 400, "at"),
         (value("period=day&period=hour"), 400, "period"),
         (

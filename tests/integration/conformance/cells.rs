@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use catalog::Level;
+use catalog::Period;
 use database::{Database, Error, HOME, LOGIN_ROLE, MAX_ENTITIES_OF_A_CELL, Session};
 use facts::batch::{Batch, Reject};
 use facts::ingest::{self, Effort};
@@ -356,7 +356,7 @@ impl Crowd<'_> {
                 match known {
                     Ok(_) => {
                         break shop
-                            .ask(shop.ours, "SALES", Level::Day, range(), &Filter::new(), &[])
+                            .ask(shop.ours, "SALES", Period::Day, range(), &Filter::new(), &[])
                             .await;
                     }
                     Err(error) => assert!(may_come_again(&error), "{error}"),

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use answer::AskError;
-use catalog::{GroupingDefinition, Level};
+use catalog::{GroupingDefinition, Period};
 use facts::Placed;
 use facts::groups::{self, MAX_GROUPS};
 use facts::read::MAX_READ_BYTES;
@@ -85,12 +85,19 @@ impl Shop {
         let definitions = self.definitions(self.ours).await;
         let request = Request {
             kpi: definitions.catalog.kpi("SALES").unwrap(),
-            period: Level::Day,
+            period: Period::Day,
             range: range(),
             filter: &Filter::new(),
             by: &["region".to_owned()],
         };
-        answer::ask(&self.database.app, self.ours, &definitions, &request).await
+        answer::ask(
+            &self.database.app,
+            self.ours,
+            &definitions,
+            &definitions.calendar,
+            &request,
+        )
+        .await
     }
 }
 

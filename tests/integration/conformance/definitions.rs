@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::slice::from_ref;
 
-use catalog::{EntityDefinition, KpiDefinition, Level, MAX_ATTRIBUTES, MAX_ENTITIES, MAX_KPIS};
+use catalog::{EntityDefinition, KpiDefinition, MAX_ATTRIBUTES, MAX_ENTITIES, MAX_KPIS, Period};
 use database::LOGIN_ROLE;
 use database::{Database, Error};
 use facts::batch::Batch;
@@ -31,6 +31,7 @@ impl Bench {
             let new = records::clients::NewClient {
                 name,
                 time_zone: "UTC",
+                calendar: series::calendar::Rules::default(),
                 email: &format!("{name}@example.com").parse().unwrap(),
                 password_hash: "none",
                 role: "admin",
@@ -123,7 +124,7 @@ impl Bench {
         let known = self.known(client).await;
         let request = Request {
             kpi: known.catalog.kpi(code).unwrap(),
-            period: Level::Day,
+            period: Period::Day,
             range: Range {
                 from: "2026-03-28T00:00:00Z".parse().unwrap(),
                 to: "2026-03-29T00:00:00Z".parse().unwrap(),
@@ -131,7 +132,9 @@ impl Bench {
             filter: &Filter::new(),
             by: &[],
         };
-        let answer = answer::ask(&self.database.app, client, &known, &request).await.unwrap();
+        let answer = answer::ask(&self.database.app, client, &known, &known.calendar, &request)
+            .await
+            .unwrap();
         answer.points.into_values().next().and_then(|point| point.value)
     }
 }

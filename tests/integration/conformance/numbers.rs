@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use catalog::{EntityDefinition, KpiDefinition, Level};
+use catalog::{EntityDefinition, KpiDefinition, Period};
 use facts::batch::Batch;
 use facts::ingest::{self, Effort};
 use formula::Number;
@@ -67,6 +67,7 @@ impl Bench {
         let new = records::clients::NewClient {
             name: "Lab",
             time_zone: "UTC",
+            calendar: series::calendar::Rules::default(),
             email: &"lab@example.com".parse().unwrap(),
             password_hash: "none",
             role: "admin",
@@ -122,9 +123,13 @@ impl Bench {
     /// Every KPI by every period, as a whole, by what a grouping has and by what none has, against SQL over the facts.
     async fn check(&self, step: &str) {
         let known = self.known().await;
+        let range = Range {
+            from: FROM.parse().unwrap(),
+            to: TO.parse().unwrap(),
+        };
         let plain = self.database.plain().await.unwrap();
         for (code, _, sql) in KPIS {
-            for period in Level::ALL {
+            for period in Period::ALL {
                 for by in ["", "room", "shelf"] {
                     let place = format!("{step}: {code} by {} {by}", period.name());
                     let by: Vec<String> = [by]
@@ -135,14 +140,11 @@ impl Bench {
                     let request = Request {
                         kpi: known.catalog.kpi(code).unwrap(),
                         period,
-                        range: Range {
-                            from: FROM.parse().unwrap(),
-                            to: TO.parse().unwrap(),
-                        },
+                        range: known.calendar.align(period, range),
                         filter: &Filter::new(),
                         by: &by,
                     };
-                    let answer = answer::ask(&self.database.app, self.client, &known, &request)
+                    let answer = answer::ask(&self.database.app, self.client, &known, &known.calendar, &request)
                         .await
                         .unwrap();
                     let told = answer
@@ -156,7 +158,7 @@ impl Bench {
                     };
                     let text = format!(
                         "SELECT date_trunc('{}', time, 'UTC'), trim_scale({sql})::text, ARRAY[{}]::text[] FROM volume_1.facts GROUP BY 1{column}",
-                        period.name(),
+                        period.name().trim_start_matches("fiscal_"),
                         column.trim_start_matches(", ")
                     );
                     let rows = plain.query(&text, &[]).await.unwrap();

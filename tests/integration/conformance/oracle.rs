@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use catalog::Level;
+use catalog::Period;
 use formula::Number;
 use jiff::Timestamp;
 use series::plan::Filter;
@@ -36,7 +36,7 @@ pub(super) async fn check(shop: &Shop, client: Uuid, zone: &str, step: &str) -> 
     let plain = shop.database.plain().await.unwrap();
     let mut answers = Vec::new();
     for (code, _, sql) in KPIS {
-        for period in Level::ALL {
+        for period in Period::ALL {
             for (filter, by) in questions() {
                 let told = shop.ask(client, code, period, range(), &filter, &by).await;
                 let expected = expected(&plain, client, zone, sql, period, &filter, &by).await;
@@ -65,17 +65,21 @@ async fn expected(
     client: Uuid,
     zone: &str,
     sql: &str,
-    period: Level,
+    period: Period,
     filter: &Filter,
     by: &[String],
 ) -> Expected {
     let bucket = match period {
-        Level::Minute => "date_trunc('minute', time, 'UTC')".to_owned(),
+        Period::Minute => "date_trunc('minute', time, 'UTC')".to_owned(),
         // What clocks show at the full hour, less what they are ahead of UTC: the server's own answer would be one hour for the two of an autumn night.
-        Level::Hour => format!(
+        Period::Hour => format!(
             "(date_trunc('hour', time AT TIME ZONE '{zone}') - (time AT TIME ZONE '{zone}' - time AT TIME ZONE 'UTC')) AT TIME ZONE 'UTC'"
         ),
-        Level::Day => format!("date_trunc('day', time, '{zone}')"),
+        // Of a client that declares nothing, fiscal years are those of the calendar.
+        days => format!(
+            "date_trunc('{}', time, '{zone}')",
+            days.name().trim_start_matches("fiscal_")
+        ),
     };
     let groups: String = by
         .iter()

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use answer::AskError;
-use catalog::Level;
+use catalog::Period;
 use database::Database;
 use facts::read::MAX_AT_ONCE;
 use series::Request;
@@ -22,13 +22,13 @@ async fn ask(shop: &Shop, client: Uuid) -> Result<usize, AskError> {
     let definitions = shop.definitions(client).await;
     let request = Request {
         kpi: definitions.catalog.kpi("SALES").unwrap(),
-        period: Level::Day,
-        range: definitions.calendar.align(Level::Day, range()),
+        period: Period::Day,
+        range: definitions.calendar.align(Period::Day, range()),
         filter: &Filter::default(),
         by: &["till".to_owned()],
     };
     let database = Database::new(&shop.database.url, "analytics_app").unwrap();
-    let answer = answer::ask(&database, client, &definitions, &request).await?;
+    let answer = answer::ask(&database, client, &definitions, &definitions.calendar, &request).await?;
     assert!(answer.plan.iter().all(|step| step.raw), "it goes to the facts");
     Ok(answer.points.len())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use catalog::{Entity, EntityDefinition, KpiDefinition, Level};
+use catalog::{Entity, EntityDefinition, KpiDefinition, Period};
 use database::{Database, Edition, Error};
 use facts::Placed;
 use facts::batch::{Batch, Outcome};
@@ -75,6 +75,7 @@ impl Shop {
             let new = records::clients::NewClient {
                 name,
                 time_zone: zone,
+                calendar: series::calendar::Rules::default(),
                 email: &email,
                 password_hash: "none",
                 role: "admin",
@@ -228,7 +229,7 @@ impl Shop {
         &self,
         client: Uuid,
         code: &str,
-        period: Level,
+        period: Period,
         range: Range,
         filter: &Filter,
         by: &[String],
@@ -243,7 +244,14 @@ impl Shop {
             filter,
             by,
         };
-        let answer = answer::ask(&self.database.app, client, &definitions, &request).await;
+        let answer = answer::ask(
+            &self.database.app,
+            client,
+            &definitions,
+            &definitions.calendar,
+            &request,
+        )
+        .await;
         answer.unwrap().points
     }
 }

@@ -22,6 +22,7 @@ async fn rows_are_read_from_the_columns_that_statements_have() {
         let new = clients::NewClient {
             name: "Statements",
             time_zone: "UTC",
+            calendar: series::calendar::Rules::default(),
             email: &email,
             password_hash: "none",
             role: "admin",

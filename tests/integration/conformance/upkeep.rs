@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use catalog::Level;
+use catalog::Period;
 use database::Edition;
 use facts::compact::{self, MAX_MOVED};
 use jiff::SignedDuration;
@@ -29,7 +29,7 @@ impl Shop {
     async fn by_client(&self, code: &str, range: Range) -> Vec<String> {
         let mut values = Vec::new();
         for client in [self.ours, self.theirs] {
-            let points = self.ask(client, code, Level::Day, range, &Filter::new(), &[]).await;
+            let points = self.ask(client, code, Period::Day, range, &Filter::new(), &[]).await;
             let told = points.into_values().filter(|point| point.facts > 0);
             values.extend(told.map(|point| {
                 format!(

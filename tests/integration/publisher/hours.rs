@@ -1,6 +1,6 @@
 //! Hours of a client whose clocks are half an hour off those of UTC.
 
-use catalog::Level;
+use catalog::Period;
 use live::Frame;
 use tests::databases::servers;
 
@@ -13,7 +13,7 @@ async fn hours_on_a_dashboard_are_those_of_the_clients_zone() {
         let plain = airline.database.plain().await.unwrap();
         let sql = "UPDATE core.clients SET time_zone = 'Asia/Kolkata'";
         plain.batch_execute(sql).await.unwrap();
-        airline.subscribe("a", airline.client, vec![("FLIGHTS", Level::Hour, None)]);
+        airline.subscribe("a", airline.client, vec![("FLIGHTS", Period::Hour, None)]);
         let touched = airline.land(platform::clock::now(), &["ORD".to_owned()]).await;
         let ticked = airline.tick(&touched).await;
         let rows = ticked.frames["a"].iter().flat_map(|frame| match frame {

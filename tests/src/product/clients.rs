@@ -24,9 +24,18 @@ impl Product {
     /// # Panics
     /// When it can't be made.
     pub async fn client_in(&self, time_zone: &str) -> User {
+        self.client_of(time_zone, &json!({})).await
+    }
+
+    /// The same, with what it declares of its calendar.
+    ///
+    /// # Panics
+    /// When it can't be made.
+    pub async fn client_of(&self, time_zone: &str, calendar: &Value) -> User {
         let name = format!("client {}", Uuid::now_v7().simple());
         let email = format!("admin@{}.example.com", name.replace(' ', "-"));
-        let new = json!({ "name": name, "time_zone": time_zone, "email": email, "password": PASSWORD });
+        let new =
+            json!({ "name": name, "time_zone": time_zone, "calendar": calendar, "email": email, "password": PASSWORD });
         let answer = self.invoke("provision-client", &new).await;
         let client = answer["client"].text();
         #[allow(clippy::panic, reason = "a test without its client fails")]

@@ -11,14 +11,14 @@ use api::ask::{KpiValue, PlanStep, Series, SeriesPoint};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Json, Router};
-use catalog::{Kpi, Level};
+use catalog::{Kpi, Period, UnknownPeriod};
 use database::{Database, Timeouts};
 use platform::extract::{Authorized, Path, Query};
 use platform::http::Routes;
 use platform::{Problem, clock};
 use records::definitions::ClientCatalog;
 use series::plan::{MAX_GROUPED_POINTS, MAX_POINTS};
-use series::{Range, Request, filters, gaps};
+use series::{Calendar, Range, Request, filters, gaps};
 use uuid::Uuid;
 
 /// Less than the 29 s that the template and API Gateway allow, so that an error can still be answered.
@@ -78,10 +78,11 @@ async fn value(
     let now = clock::now();
     let definitions = context.definitions(caller.client).await?;
     let kpi = kpi(&definitions, &code)?;
-    let from = definitions.calendar.start(asked.period, asked.at.unwrap_or(now));
+    let calendar = definitions.calendar.asked(asked.zone.as_ref());
+    let from = calendar.start(asked.period, asked.at.unwrap_or(now));
     let range = Range {
         from,
-        to: definitions.calendar.next(asked.period, from),
+        to: calendar.next(asked.period, from),
     };
     let request = Request {
         kpi,
@@ -90,7 +91,7 @@ async fn value(
         filter: &asked.filter,
         by: &[],
     };
-    let Answer { points, plan } = ask(&context.database, caller.client, &definitions, &request).await?;
+    let Answer { points, plan } = ask(&context.database, caller.client, &definitions, &calendar, &request).await?;
     let point = points.get(&(from, Vec::new())).cloned();
     let point = point.unwrap_or_else(|| series::answer::empty(&request));
     Ok(Json(KpiValue {
@@ -98,6 +99,7 @@ async fn value(
         name: kpi.definition.name.clone(),
         unit: kpi.definition.unit.clone(),
         period: asked.period,
+        time_zone: zone_name(&calendar),
         from,
         to: range.to,
         value: asked.numbers.figure(point.value),
@@ -116,14 +118,15 @@ async fn series(
     let asked = query::series(&pairs)?;
     let definitions = context.definitions(caller.client).await?;
     let kpi = kpi(&definitions, &code)?;
-    let range = definitions.calendar.align(
+    let calendar = definitions.calendar.asked(asked.zone.as_ref());
+    let range = calendar.align(
         asked.period,
         Range {
             from: asked.from,
             to: asked.to,
         },
     );
-    if definitions.calendar.count(asked.period, range, MAX_POINTS) > MAX_POINTS {
+    if calendar.count(asked.period, range, MAX_POINTS) > MAX_POINTS {
         return Err(
             Problem::invalid(format!("the range has more than {MAX_POINTS} {}s", asked.period.name()))
                 .hint("ask a shorter range or a longer period"),
@@ -136,15 +139,9 @@ async fn series(
         filter: &asked.filter,
         by: &asked.by,
     };
-    let Answer { mut points, plan } = ask(&context.database, caller.client, &definitions, &request).await?;
+    let Answer { mut points, plan } = ask(&context.database, caller.client, &definitions, &calendar, &request).await?;
     if asked.fill_gaps {
-        let filled = gaps::fill(
-            &request,
-            &definitions.calendar,
-            clock::now(),
-            &mut points,
-            MAX_GROUPED_POINTS,
-        );
+        let filled = gaps::fill(&request, &calendar, clock::now(), &mut points, MAX_GROUPED_POINTS);
         filled.map_err(too_many_points)?;
     }
     if points.len() > MAX_GROUPED_POINTS {
@@ -164,12 +161,17 @@ async fn series(
         name: kpi.definition.name.clone(),
         unit: kpi.definition.unit.clone(),
         period: asked.period,
+        time_zone: zone_name(&calendar),
         from: range.from,
         to: range.to,
         empty: asked.numbers.figure(series::answer::empty(&request).value),
         points,
         plan: plan.into_iter().map(step).collect(),
     }))
+}
+
+fn zone_name(calendar: &Calendar) -> String {
+    calendar.zone().iana_name().unwrap_or_default().to_owned()
 }
 
 fn too_many_points(points: usize) -> Problem {
@@ -196,12 +198,13 @@ async fn ask(
     database: &Database,
     client: Uuid,
     definitions: &ClientCatalog,
+    calendar: &Calendar,
     request: &Request<'_>,
 ) -> Result<Answer, Problem> {
     let readable = |code: &str| definitions.placed.get(code).map(|placed| &placed.readable);
     filters::check(request.kpi, request.filter, readable)
         .map_err(|wrong| Problem::invalid(wrong.detail).hint(wrong.hint))?;
-    let answer = answer::ask(database, client, definitions, request).await;
+    let answer = answer::ask(database, client, definitions, calendar, request).await;
     answer.map_err(problem)
 }
 
@@ -236,9 +239,15 @@ fn step(step: answer::Step) -> PlanStep {
     }
 }
 
-/// Level of a period's name.
-pub(crate) fn period(name: &str) -> Result<Level, Problem> {
-    Level::named(name).ok_or_else(|| Problem::malformed(format!("the period {name:?} is not minute, hour or day")))
+/// A period by its name.
+pub(crate) fn period(name: &str) -> Result<Period, Problem> {
+    name.parse().map_err(|unknown: UnknownPeriod| {
+        let problem = Problem::malformed(unknown.to_string());
+        match unknown.hint() {
+            Some(hint) => problem.hint(hint),
+            None => problem,
+        }
+    })
 }
 
 #[cfg(test)]

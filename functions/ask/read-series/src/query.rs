@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use api::numbers::NumberForm;
-use catalog::Level;
+use catalog::{Period, UnknownZone, Zone};
 use jiff::Timestamp;
 use platform::Problem;
 use platform::query::{Filters, Pairs};
@@ -14,7 +14,9 @@ use crate::period;
 /// What `/value` asks.
 #[derive(Debug)]
 pub(crate) struct ValueQuery {
-    pub(crate) period: Level,
+    pub(crate) period: Period,
+    /// The zone in which buckets begin, where it is not the client's.
+    pub(crate) zone: Option<Zone>,
     pub(crate) at: Option<Timestamp>,
     pub(crate) filter: Filters,
     pub(crate) numbers: NumberForm,
@@ -23,7 +25,9 @@ pub(crate) struct ValueQuery {
 /// What `/series` asks.
 #[derive(Debug)]
 pub(crate) struct SeriesQuery {
-    pub(crate) period: Level,
+    pub(crate) period: Period,
+    /// The zone in which buckets begin, where it is not the client's.
+    pub(crate) zone: Option<Zone>,
     pub(crate) from: Timestamp,
     pub(crate) to: Timestamp,
     pub(crate) filter: Filters,
@@ -37,6 +41,7 @@ pub(crate) fn value(pairs: &[(String, String)]) -> Result<ValueQuery, Problem> {
     let mut pairs = Pairs::new(pairs, MAX_FILTERS, MAX_FILTER_VALUES)?;
     Ok(ValueQuery {
         period: period(pairs.required("period")?)?,
+        zone: zone(pairs.take("time_zone"))?,
         at: pairs.time("at")?,
         numbers: numbers(pairs.take("numbers"))?,
         filter: pairs.finish()?,
@@ -58,12 +63,21 @@ pub(crate) fn series(pairs: &[(String, String)]) -> Result<SeriesQuery, Problem>
     }
     Ok(SeriesQuery {
         period,
+        zone: zone(pairs.take("time_zone"))?,
         from,
         to,
         by,
         fill_gaps: gaps(pairs.take("gaps"))?,
         numbers: numbers(pairs.take("numbers"))?,
         filter: pairs.finish()?,
+    })
+}
+
+fn zone(name: Option<&str>) -> Result<Option<Zone>, Problem> {
+    let read = name.map(str::parse).transpose();
+    read.map_err(|unknown: UnknownZone| {
+        let problem = Problem::malformed(format!("`time_zone` is {:?}, which is no IANA time zone", unknown.0));
+        problem.hint(unknown.hint())
     })
 }
 
@@ -115,7 +129,7 @@ mod tests {
         let range = "from=2001-01-01T00:00:00Z&to=2001-02-01T00:00:00Z";
         let cases = [
             (range.to_owned(), "period"),
-            (format!("period=week&{range}"), "week"),
+            (format!("period=weeks&{range}"), "weeks"),
             (
                 "period=day&from=yesterday&to=2001-02-01T00:00:00Z".to_owned(),
                 "yesterday",
@@ -136,6 +150,8 @@ mod tests {
             ),
             (format!("period=day&{range}&by=a,a"), "different"),
             (format!("period=day&{range}&gaps=zero"), "gaps"),
+            (format!("period=day&{range}&time_zone=Berlin"), "time_zone"),
+            (format!("period=day&{range}&time_zone=%2B05:30"), "time_zone"),
         ];
         for (text, named) in cases {
             let problem = series(&pairs(&text)).unwrap_err();

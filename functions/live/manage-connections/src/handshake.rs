@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
-use catalog::{Level, UnknownLevel};
+use catalog::{Period, UnknownPeriod, UnknownZone, Zone};
 use live::{Mode, Refusal, Subscribe, TopicRequest};
 use platform::Problem;
 
@@ -78,15 +78,16 @@ fn subscribe<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Opti
         return Ok(None);
     }
     let (kpi, period) = (asked.remove("kpi"), asked.remove("period"));
-    let (mode, buckets) = (asked.remove("mode"), asked.remove("buckets"));
+    let (mode, buckets, zone) = (asked.remove("mode"), asked.remove("buckets"), asked.remove("time_zone"));
     if let Some(name) = asked.keys().next() {
         return Err(Problem::malformed(format!("there is no query parameter {name:?}"))
-            .hint("the parameters are token, kpi, period, mode and buckets; filters go into a subscribe message"));
+            .hint("the parameters are token, kpi, period, time_zone, mode and buckets; filters go into a subscribe message"));
     }
     let missing = |name: &str| Problem::malformed(format!("the query parameter {name:?} is missing")).hint(EXAMPLE);
     let topic = TopicRequest {
         kpi: kpi.ok_or_else(|| missing("kpi"))?.to_owned(),
         period: read_period(period.ok_or_else(|| missing("period"))?)?,
+        time_zone: zone.map(read_zone).transpose()?,
         filter: BTreeMap::new(),
         mode: mode.map(read_mode).transpose()?.unwrap_or_default(),
         buckets: buckets.map(read_buckets).transpose()?.unwrap_or(1),
@@ -98,9 +99,19 @@ fn subscribe<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Opti
     }))
 }
 
-fn read_period(name: &str) -> Result<Level, Problem> {
+fn read_period(name: &str) -> Result<Period, Problem> {
+    name.parse().map_err(|unknown: UnknownPeriod| {
+        let problem = Problem::malformed(unknown.to_string());
+        match unknown.hint() {
+            Some(hint) => problem.hint(hint),
+            None => problem,
+        }
+    })
+}
+
+fn read_zone(name: &str) -> Result<Zone, Problem> {
     name.parse()
-        .map_err(|unknown: UnknownLevel| Problem::malformed(unknown.to_string()))
+        .map_err(|unknown: UnknownZone| Problem::malformed(unknown.to_string()).hint(unknown.hint()))
 }
 
 fn read_mode(name: &str) -> Result<Mode, Problem> {
@@ -197,10 +208,11 @@ mod tests {
         let plain = topic("token=x&kpi=FLIGHTS&period=minute");
         assert_eq!(
             (plain.kpi.as_str(), plain.period, plain.mode, plain.buckets),
-            ("FLIGHTS", Level::Minute, Mode::Live, 1)
+            ("FLIGHTS", Period::Minute, Mode::Live, 1)
         );
-        let full = topic("kpi=FLIGHTS&period=day&mode=closed&buckets=30");
-        assert_eq!((full.period, full.mode, full.buckets), (Level::Day, Mode::Closed, 30));
+        let full = topic("kpi=FLIGHTS&period=day&time_zone=Asia/Tokyo&mode=closed&buckets=30");
+        assert_eq!((full.period, full.mode, full.buckets), (Period::Day, Mode::Closed, 30));
+        assert_eq!(full.time_zone, Some("Asia/Tokyo".parse().unwrap()));
     }
 
     #[test]
@@ -210,6 +222,7 @@ mod tests {
             ("period=minute", "\"kpi\" is missing"),
             ("kpi=FLIGHTS&period=second", "\"second\""),
             ("kpi=FLIGHTS&period=day&mode=dead", "\"dead\""),
+            ("kpi=FLIGHTS&period=day&time_zone=Tokio", "\"Tokio\""),
             ("kpi=FLIGHTS&period=day&buckets=-1", "\"-1\""),
             ("kpi=FLIGHTS&perod=day", "\"perod\""),
             ("dashboard=7", "dashboards are not available yet"),

@@ -64,6 +64,7 @@ pub(crate) fn stream(topic: Topic, subscribers: usize, control: Option<Control>)
         topic: topic.id(),
         kpi: topic.kpi,
         period: topic.period,
+        time_zone: topic.time_zone,
         filter: topic
             .filter
             .into_iter()
@@ -91,6 +92,7 @@ pub(crate) fn subscription(client: Uuid, request: StreamRequest) -> Result<Subsc
     let topic = TopicRequest {
         kpi: request.kpi,
         period: request.period,
+        time_zone: request.time_zone,
         filter,
         mode: Mode::Live,
         buckets: 1,
@@ -127,7 +129,7 @@ pub(crate) fn refused(refusal: Refusal) -> Problem {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-    use catalog::Level;
+    use catalog::Period;
 
     use super::*;
 
@@ -137,7 +139,8 @@ mod tests {
         let values = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect();
         StreamRequest {
             kpi: kpi.to_owned(),
-            period: Level::Minute,
+            period: Period::Minute,
+            time_zone: None,
             filter: filter
                 .iter()
                 .map(|(name, list)| ((*name).to_owned(), values(list)))

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use answer::Definitions;
-use catalog::Level;
 use database::{Database, Error, Residence};
 use jiff::Timestamp;
 use live::Topic;
@@ -47,10 +46,11 @@ impl Catalogs {
         Some(self.0.known(client)?.residence.place())
     }
 
-    fn calendar(&self, client: Uuid) -> series::Calendar {
-        self.0
-            .known(client)
-            .map_or_else(series::Calendar::utc, |definitions| definitions.calendar.clone())
+    /// The calendar that a topic is asked in.
+    fn calendar(&self, topic: &Topic) -> series::Calendar {
+        let known = self.0.known(topic.client);
+        let own = known.map_or_else(series::Calendar::utc, |definitions| definitions.calendar.clone());
+        own.asked(topic.time_zone.as_ref())
     }
 }
 
@@ -59,12 +59,12 @@ impl live::Calendar for Catalogs {
         self.has(client)
     }
 
-    fn start(&self, client: Uuid, period: Level, at: Timestamp) -> Timestamp {
-        self.calendar(client).start(period, at)
+    fn start(&self, topic: &Topic, at: Timestamp) -> Timestamp {
+        self.calendar(topic).start(topic.period, at)
     }
 
-    fn next(&self, client: Uuid, period: Level, start: Timestamp) -> Timestamp {
-        self.calendar(client).next(period, start)
+    fn next(&self, topic: &Topic, start: Timestamp) -> Timestamp {
+        self.calendar(topic).next(topic.period, start)
     }
 
     fn uses(&self, topic: &Topic, entity: &str) -> bool {

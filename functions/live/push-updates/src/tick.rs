@@ -19,7 +19,6 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use jiff::Timestamp;
 use live::{Observed, Publisher, TopicRead, Touched, Watermark};
-use records::definitions::ClientCatalog;
 use series::{Range, Request};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -293,10 +292,9 @@ struct Round {
     planned: Vec<Planned>,
 }
 
-/// A topic's read as it was planned, with the definitions that it was planned by.
+/// A topic's read as it was planned, with the KPI that it was planned by.
 struct Planned {
     read: TopicRead,
-    definitions: Arc<ClientCatalog>,
     kpi: Arc<Kpi>,
     asked: Asked,
 }
@@ -332,13 +330,9 @@ impl Round {
                 found.push(Found { read, answer });
                 continue;
             };
-            match batch.add(read.topic.client, &definitions, &request(&read, &kpi)) {
-                Ok(asked) => planned.push(Planned {
-                    read,
-                    definitions,
-                    kpi,
-                    asked,
-                }),
+            let calendar = definitions.calendar.asked(read.topic.time_zone.as_ref());
+            match batch.add(read.topic.client, &definitions, &calendar, &request(&read, &kpi)) {
+                Ok(asked) => planned.push(Planned { read, kpi, asked }),
                 Err(reason) => {
                     let answer = Answer::Refused(reason.to_string());
                     found.push(Found { read, answer });
@@ -445,7 +439,7 @@ fn refuse(publisher: &mut Publisher, read: &TopicRead, now: Timestamp, reason: &
 fn values(answers: &Answers<'_>, topic: &Planned) -> Option<(Vec<Observed>, Option<Number>)> {
     let request = request(&topic.read, &topic.kpi);
     let observed = answers
-        .points(&topic.asked, &topic.definitions, &request)?
+        .points(&topic.asked, &request)?
         .into_iter()
         .map(|((start, _), point)| Observed {
             start,

@@ -15,6 +15,7 @@ use records::clients::{self, Added, NO_PASSWORD};
 use records::licences::{self, Issuance};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use series::calendar::Rules;
 use uuid::Uuid;
 
 /// The most characters of an organisation's name.
@@ -59,6 +60,9 @@ pub struct NewClient {
     /// IANA time zone of its days.
     #[serde(default = "utc")]
     pub time_zone: String,
+    /// The day that its weeks begin with, and its fiscal year.
+    #[serde(default)]
+    pub calendar: Rules,
     /// E-mail address of the administrator.
     pub email: String,
     /// Password of the administrator. Without one, the administrator asks for a mail by which to set it (`POST /v1/password-resets`).
@@ -130,6 +134,7 @@ async fn provision(context: &Context, new: NewClient) -> Result<Answer> {
     let NewClient {
         name,
         time_zone,
+        calendar: rules,
         email,
         password,
         licence,
@@ -152,6 +157,7 @@ async fn provision(context: &Context, new: NewClient) -> Result<Answer> {
     let new = clients::NewClient {
         name,
         time_zone: &time_zone,
+        calendar: rules,
         email: &email,
         password_hash: &password_hash,
         role: Role::Admin.name(),

@@ -184,6 +184,24 @@ fn a_read_does_not_grow_beyond_what_is_asked() {
     );
 }
 
+/// A week and a month that begin together: what is summed up to the end of one is not the other.
+#[test]
+fn stretches_with_other_ends_are_read_apart() {
+    let entity = entity("", BY_BOTH);
+    let at = place("volume_1", 1, &entity);
+    let of = |minutes: std::ops::Range<i64>| {
+        let mut question = question(&entity, minutes, &[]);
+        question.bins = Bins::Between(vec![question.range.from, question.range.to]);
+        question
+    };
+    let mut merged = Merged::default();
+    let week = merged.add(CLIENT, &at, of(0..7));
+    let month = merged.add(CLIENT, &at, of(0..31));
+    assert_ne!(week, month);
+    assert_eq!(merged.add(OTHER, &at, of(0..7)), week);
+    assert_eq!(merged.reads()[week].question.range, of(0..7).range);
+}
+
 #[test]
 fn other_places_and_what_is_asked_apart_are_reads_of_their_own() {
     let entity = entity("", BY_BOTH);

@@ -113,7 +113,7 @@ mod tests {
 
     use std::collections::BTreeMap;
 
-    use catalog::Level;
+    use catalog::Period;
 
     use super::*;
     use crate::Reason;
@@ -176,7 +176,8 @@ mod tests {
         let echo = |channel| TopicEcho {
             channel,
             kpi: "K".repeat(64),
-            period: Level::Minute,
+            period: Period::Minute,
+            time_zone: None,
             filter: BTreeMap::from([(
                 "name".to_owned(),
                 (0..50).map(|value| format!("{value}\u{1}\"")).collect(),

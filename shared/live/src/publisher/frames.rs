@@ -356,6 +356,7 @@ fn echo(number: u32, channel: &Channel, state: &TopicState) -> TopicEcho {
         channel: number,
         kpi: state.topic.kpi.clone(),
         period: state.topic.period,
+        time_zone: state.topic.time_zone.clone(),
         filter: state.topic.filter.clone(),
         mode: channel.mode,
         buckets: channel.buckets,

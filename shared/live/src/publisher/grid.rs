@@ -1,11 +1,19 @@
-//! The newest buckets of one client and period, so that windows are counted without asking the calendar for each topic.
+//! The newest buckets of one client, time zone and period, so that windows are counted without asking the calendar for each topic.
 
-use catalog::Level;
+use catalog::{Period, Zone};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::Calendar;
-use crate::{MAX_BUCKETS, RETAIN_MS};
+use crate::{MAX_BUCKETS, RETAIN_MS, Topic};
+
+/// What topics with the same buckets have in common: client, time zone where it is not the client's, and period.
+pub(super) type Clocks = (Uuid, Option<Zone>, Period);
+
+/// The clocks that a topic's buckets begin by.
+pub(super) fn clocks(topic: &Topic) -> Clocks {
+    (topic.client, topic.time_zone.clone(), topic.period)
+}
 
 /// A half-open range of instants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,15 +58,15 @@ pub(super) struct Grid {
 const MAX_STARTS: usize = 2 * MAX_BUCKETS as usize;
 
 impl Grid {
-    pub(super) fn new(calendar: &dyn Calendar, client: Uuid, period: Level, now: Timestamp, buckets: u16) -> Grid {
-        let head = calendar.start(client, period, now);
+    pub(super) fn new(calendar: &dyn Calendar, topic: &Topic, now: Timestamp, buckets: u16) -> Grid {
+        let head = calendar.start(topic, now);
         let far = later(now, -2 * RETAIN_MS);
         let (mut starts, mut oldest) = (vec![head], head);
         while (starts.len() < Grid::length(buckets) || oldest > far) && starts.len() < MAX_STARTS {
             let Ok(before) = oldest.checked_sub(SignedDuration::from_nanos(1)) else {
                 break;
             };
-            let start = calendar.start(client, period, before);
+            let start = calendar.start(topic, before);
             if start >= oldest {
                 break;
             }
@@ -68,7 +76,7 @@ impl Grid {
         starts.reverse();
         Grid {
             starts,
-            end: calendar.next(client, period, head),
+            end: calendar.next(topic, head),
         }
     }
 
@@ -142,11 +150,11 @@ mod tests {
     struct Minutes;
 
     impl Calendar for Minutes {
-        fn start(&self, _: Uuid, _: Level, at: Timestamp) -> Timestamp {
+        fn start(&self, _: &Topic, at: Timestamp) -> Timestamp {
             second(at.as_second().div_euclid(60) * 60)
         }
 
-        fn next(&self, _: Uuid, _: Level, start: Timestamp) -> Timestamp {
+        fn next(&self, _: &Topic, start: Timestamp) -> Timestamp {
             second(start.as_second() + 60)
         }
     }
@@ -155,12 +163,22 @@ mod tests {
     struct Stuck;
 
     impl Calendar for Stuck {
-        fn start(&self, _: Uuid, _: Level, _: Timestamp) -> Timestamp {
+        fn start(&self, _: &Topic, _: Timestamp) -> Timestamp {
             second(600)
         }
 
-        fn next(&self, _: Uuid, _: Level, _: Timestamp) -> Timestamp {
+        fn next(&self, _: &Topic, _: Timestamp) -> Timestamp {
             second(600)
+        }
+    }
+
+    fn topic() -> Topic {
+        Topic {
+            client: Uuid::nil(),
+            kpi: "FLIGHTS".to_owned(),
+            period: Period::Minute,
+            time_zone: None,
+            filter: std::collections::BTreeMap::new(),
         }
     }
 
@@ -170,7 +188,7 @@ mod tests {
 
     #[test]
     fn windows_are_counted_back() {
-        let grid = Grid::new(&Minutes, Uuid::nil(), Level::Minute, second(6_030), 5);
+        let grid = Grid::new(&Minutes, &topic(), second(6_030), 5);
         assert_eq!(
             (grid.back(0), grid.back(4), grid.end()),
             (second(6_000), second(5_760), second(6_060))
@@ -210,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_broken_calendar_does_not_hang() {
-        let grid = Grid::new(&Stuck, Uuid::nil(), Level::Minute, second(6_030), 5);
+        let grid = Grid::new(&Stuck, &topic(), second(6_030), 5);
         assert_eq!(grid.back(9), second(600));
     }
 }

@@ -11,7 +11,7 @@ mod client;
 mod registry;
 mod world;
 
-use catalog::Level;
+use catalog::Period;
 use proptest::prelude::*;
 
 use crate::{Control, Mode};
@@ -63,7 +63,7 @@ enum Op {
     Reload,
     Control {
         kpi: usize,
-        period: Level,
+        period: Period,
         control: Option<Control>,
     },
     /// What was posted long ago arrives after all.
@@ -101,8 +101,8 @@ enum Post {
 const KPIS: [&str; 3] = ["FLIGHTS", "DELAY", "DISTANCE"];
 const CLIENTS: usize = 3;
 
-fn period() -> impl Strategy<Value = Level> {
-    prop_oneof![5 => Just(Level::Minute), 1 => Just(Level::Hour), 1 => Just(Level::Day)]
+fn period() -> impl Strategy<Value = Period> {
+    prop_oneof![5 => Just(Period::Minute), 1 => Just(Period::Hour), 1 => Just(Period::Day), 2 => Just(Period::Month)]
 }
 
 fn key() -> impl Strategy<Value = Key> {

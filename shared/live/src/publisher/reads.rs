@@ -1,13 +1,13 @@
 //! What must be read in a tick.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use catalog::Level;
 use formula::Number;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::grid::{Grid, Span, later};
+use super::grid::{Clocks, Grid, Span, clocks, later};
 use super::topics::{TopicState, Topics};
 use super::work::Work;
 use super::{Calendar, Observed, Publisher, TopicRead, Touched};
@@ -171,7 +171,7 @@ impl Publisher {
             ..
         } = &mut self.topics;
         let state = keys.get(&read.topic).and_then(|key| states.get_mut(key));
-        if let (Some(state), Some(grid)) = (state, grids.get(&(read.topic.client, read.topic.period))) {
+        if let (Some(state), Some(grid)) = (state, grids.get(&clocks(&read.topic))) {
             let was_due = state.dirty.is_some();
             state.observe(
                 Span {
@@ -281,7 +281,7 @@ impl Topics {
                 state.company = usize::MAX;
             }
             let touching = touching.as_mut().map(|touching| touching.of(&state.topic));
-            if let Some(grid) = grids.get(&(client, state.topic.period))
+            if let Some(grid) = grids.get(&clocks(&state.topic))
                 && state.look(grid, touching, now, seq)
             {
                 due.push((*key, state.company));
@@ -318,12 +318,12 @@ impl Topics {
         });
         if work.topics.is_empty() {
             clients.remove(&client);
-            grids.retain(|(of, _), _| *of != client);
+            grids.retain(|(of, _, _), _| *of != client);
         }
     }
 
     fn refresh_grids(&mut self, client: Uuid, keys: &[u32], now: Timestamp, calendar: &dyn Calendar) {
-        let mut wanted: BTreeMap<Level, u16> = BTreeMap::new();
+        let mut wanted: BTreeMap<Clocks, (u16, Arc<Topic>)> = BTreeMap::new();
         let mut counted = 0;
         for key in keys {
             let Some(state) = self.states.get_mut(key) else {
@@ -335,17 +335,18 @@ impl Topics {
             let most = state.window.max(state.needed());
             state.counted = most;
             counted += usize::from(state.counted);
-            let buckets = wanted.entry(state.topic.period).or_default();
+            let wanted = wanted.entry(clocks(&state.topic));
+            let (buckets, _) = wanted.or_insert_with(|| (most, Arc::clone(&state.topic)));
             *buckets = most.max(*buckets);
         }
         if let Some(work) = self.clients.get_mut(&client) {
             work.buckets = counted;
         }
-        for (period, buckets) in wanted {
-            let known = self.grids.get(&(client, period));
+        for (clocks, (buckets, topic)) in wanted {
+            let known = self.grids.get(&clocks);
             if known.is_none_or(|grid| !grid.serves(now, buckets)) {
-                let grid = Grid::new(calendar, client, period, now, buckets);
-                self.grids.insert((client, period), grid);
+                let grid = Grid::new(calendar, &topic, now, buckets);
+                self.grids.insert(clocks, grid);
             }
         }
     }

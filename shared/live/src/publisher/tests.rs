@@ -5,11 +5,12 @@
 mod company;
 mod continuity;
 mod delivery;
+mod months;
 mod reading;
 
 use std::collections::BTreeMap;
 
-use catalog::Level;
+use catalog::Period;
 use formula::Number;
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -23,11 +24,11 @@ const CLIENT: Uuid = Uuid::from_u128(1);
 struct Minutes;
 
 impl Calendar for Minutes {
-    fn start(&self, _: Uuid, _: Level, at: Timestamp) -> Timestamp {
+    fn start(&self, _: &Topic, at: Timestamp) -> Timestamp {
         second(at.as_second().div_euclid(60) * 60)
     }
 
-    fn next(&self, _: Uuid, _: Level, start: Timestamp) -> Timestamp {
+    fn next(&self, _: &Topic, start: Timestamp) -> Timestamp {
         second(start.as_second() + 60)
     }
 
@@ -44,7 +45,8 @@ fn topic(kpi: &str) -> Topic {
     Topic {
         client: CLIENT,
         kpi: kpi.into(),
-        period: Level::Minute,
+        period: Period::Minute,
+        time_zone: None,
         filter: BTreeMap::new(),
     }
 }

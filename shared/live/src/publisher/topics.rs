@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use catalog::Level;
 use formula::Number;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::bell::Bell;
-use super::grid::{Grid, Span, later};
+use super::grid::{Clocks, Grid, Span, clocks, later};
 use super::work::Work;
 use super::{Observed, is_sent};
 use crate::row::tail;
@@ -26,7 +25,7 @@ pub(super) struct Topics {
     pub(super) keys: BTreeMap<Arc<Topic>, u32>,
     pub(super) next_key: u32,
     pub(super) controls: BTreeMap<Topic, Control>,
-    pub(super) grids: BTreeMap<(Uuid, Level), Grid>,
+    pub(super) grids: BTreeMap<Clocks, Grid>,
     /// The topics by client, with what is to be done about them.
     pub(super) clients: BTreeMap<Uuid, Work>,
 }
@@ -102,7 +101,7 @@ impl Topics {
     }
 
     pub(super) fn grid(&self, topic: &Topic) -> Option<&Grid> {
-        self.grids.get(&(topic.client, topic.period))
+        self.grids.get(&clocks(topic))
     }
 
     pub(super) fn any_pinned(&self) -> bool {

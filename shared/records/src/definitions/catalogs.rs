@@ -30,7 +30,7 @@ pub struct ClientCatalog {
 /// # Errors
 /// When the statement fails.
 pub async fn load(session: &Session, clients: &[Uuid]) -> Result<BTreeMap<Uuid, Result<ClientCatalog, Error>>, Error> {
-    let sql = "SELECT client_id, time_zone, entities, kpis FROM core.catalogs($1)";
+    let sql = "SELECT client_id, time_zone, calendar, entities, kpis FROM core.catalogs($1) JOIN core.calendars($1) USING (client_id)";
     let rows: Vec<CatalogRow> = session.rows(sql, &[&clients]).await?;
     Ok(rows
         .into_iter()
@@ -54,6 +54,7 @@ database::row! {
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Fingerprint {
         time_zone: String,
+        calendar: String,
         entities: i64,
         kpis: i64,
     }
@@ -64,7 +65,7 @@ database::row! {
 /// # Errors
 /// When the statement fails.
 pub async fn fingerprint(database: &Database, client: Uuid) -> Result<Option<Fingerprint>, Error> {
-    let sql = "SELECT time_zone,
+    let sql = "SELECT time_zone, calendar::text AS calendar,
             (SELECT coalesce(sum(version + generation), 0)::bigint FROM core.entities WHERE client_id = $1) AS entities,
             (SELECT coalesce(bit_xor(hashtextextended(concat_ws(' ', code, version, updated_at), 0)), 0) FROM core.kpis WHERE client_id = $1) AS kpis
         FROM core.clients WHERE id = $1";
@@ -75,6 +76,7 @@ database::row! {
     struct CatalogRow {
         client_id: Uuid,
         time_zone: String,
+        calendar: serde_json::Value,
         entities: serde_json::Value,
         kpis: serde_json::Value,
     }
@@ -106,6 +108,7 @@ fn client_catalog(row: CatalogRow, residence: Residence) -> Result<ClientCatalog
     let CatalogRow {
         client_id: client,
         time_zone: zone,
+        calendar: rules,
         entities,
         kpis,
     } = row;
@@ -143,10 +146,11 @@ fn client_catalog(row: CatalogRow, residence: Residence) -> Result<ClientCatalog
             ))
         })
         .collect();
+    let rules = serde_json::from_value(rules).map_err(|error| unreadable("calendar", error.to_string()))?;
     let calendar =
         Calendar::of(&zone).ok_or_else(|| unreadable("time zone", format!("{zone:?} is no IANA time zone")))?;
     Ok(ClientCatalog {
-        calendar,
+        calendar: calendar.with(rules),
         catalog,
         placed,
         kpi_versions,

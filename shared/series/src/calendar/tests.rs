@@ -1,5 +1,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod days;
+mod fiscal;
+
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
@@ -59,8 +62,8 @@ fn a_day_is_the_clients_own() {
     ];
     for (zone, instant, start, next) in cases {
         let calendar = Calendar::of(zone).unwrap();
-        assert_eq!(calendar.start(Level::Day, at(instant)), at(start), "{zone}");
-        assert_eq!(calendar.next(Level::Day, at(start)), at(next), "{zone}");
+        assert_eq!(calendar.start(Period::Day, at(instant)), at(start), "{zone}");
+        assert_eq!(calendar.next(Period::Day, at(start)), at(next), "{zone}");
     }
 }
 
@@ -100,20 +103,20 @@ fn an_hour_is_the_clients_own() {
     ];
     for (zone, from, shown) in cases {
         let calendar = Calendar::of(zone).unwrap();
-        let mut start = calendar.start(Level::Hour, at(from));
+        let mut start = calendar.start(Period::Hour, at(from));
         for expected in shown.split(' ') {
             let local = start
                 .to_zoned(calendar.zone().clone())
                 .strftime("%H:%M%:::z")
                 .to_string();
             assert_eq!(local, expected, "{zone} from {from}");
-            start = calendar.next(Level::Hour, start);
+            start = calendar.next(Period::Hour, start);
         }
     }
 }
 
 /// Checks the buckets of a period from an instant to another: none shares an instant with another, none is left out, and each is what its name says.
-fn check_buckets(calendar: &Calendar, period: Level, from: Timestamp, to: Timestamp) {
+fn check_buckets(calendar: &Calendar, period: Period, from: Timestamp, to: Timestamp) {
     let mut start = calendar.start(period, from);
     let name = calendar.zone().iana_name();
     assert!(start <= from, "{name:?} {period}: {start} is after {from}");
@@ -127,8 +130,8 @@ fn check_buckets(calendar: &Calendar, period: Level, from: Timestamp, to: Timest
         }
         let [first, end] = [start, last].map(|time| calendar.local(time));
         match period {
-            Level::Minute => assert_eq!((first.second(), end.minute()), (0, first.minute()), "{name:?} {start}"),
-            Level::Hour => {
+            Period::Minute => assert_eq!((first.second(), end.minute()), (0, first.minute()), "{name:?} {start}"),
+            Period::Hour => {
                 let is_whole = first.minute() == 0 || calendar.is_change(start);
                 assert!(is_whole, "{name:?}: an hour begins at {first}");
                 assert_eq!(first.offset(), end.offset(), "{name:?} {start}");
@@ -138,11 +141,12 @@ fn check_buckets(calendar: &Calendar, period: Level, from: Timestamp, to: Timest
                     "{name:?} {start}"
                 );
             }
-            Level::Day => {
+            Period::Day => {
                 let is_first = calendar.local(later(start, -1)).date() < first.date();
                 assert!(is_first, "{name:?}: a day begins at {first}");
                 assert_eq!(end.date(), first.date(), "{name:?} {start}");
             }
+            _ => days::check(calendar, period, start, next),
         }
         start = next;
     }
@@ -163,12 +167,12 @@ fn buckets_of_every_zone_part_time_where_clocks_are_changed() {
             let around = |hours: i64| change + SignedDuration::from_hours(hours);
             check_buckets(
                 &calendar,
-                Level::Minute,
+                Period::Minute,
                 later(change, -MINUTE_US),
                 later(change, MINUTE_US),
             );
-            check_buckets(&calendar, Level::Hour, around(-2), around(2));
-            check_buckets(&calendar, Level::Day, around(-25), around(25));
+            check_buckets(&calendar, Period::Hour, around(-2), around(2));
+            check_buckets(&calendar, Period::Day, around(-25), around(25));
             changes += 1;
         }
     }
@@ -187,62 +191,95 @@ proptest! {
     fn buckets_part_any_time((zone, from, hours) in any_time()) {
         let calendar = Calendar::new(zone);
         let to = from + SignedDuration::from_hours(hours.min(60));
-        check_buckets(&calendar, Level::Hour, from, to);
-        check_buckets(&calendar, Level::Day, from, to);
-        check_buckets(&calendar, Level::Minute, from, later(from, 5 * MINUTE_US));
+        check_buckets(&calendar, Period::Hour, from, to);
+        check_buckets(&calendar, Period::Day, from, to);
+        check_buckets(&calendar, Period::Minute, from, later(from, 5 * MINUTE_US));
     }
 
-    /// No bucket of a rollup, and no bin, lies in two of the client's.
+    /// No bucket of a rollup, and no bin, lies in two of the client's, and every instant of the range is in one bin.
     #[test]
-    fn what_a_range_is_tiled_by_fits((zone, from, hours) in any_time()) {
+    fn what_a_range_is_tiled_by_fits((zone, from, hours) in any_time(), most in 1..40_usize) {
         let calendar = Calendar::new(zone);
-        for period in [Level::Minute, Level::Hour, Level::Day] {
-            let hours = if period == Level::Minute { 2 } else { hours };
+        for period in Period::ALL {
+            let hours = match period {
+                Period::Minute => 2,
+                Period::Hour | Period::Day => hours,
+                _ => 20 * hours,
+            };
             let range = calendar.align(period, Range { from, to: from + SignedDuration::from_hours(hours) });
-            let Tiling { level, bins } = calendar.tile(period, range);
-            prop_assert!(level <= period && bins.length_us % length_us(level) == 0);
-            prop_assert!(bins.origin_us < bins.length_us && bins.length_us <= 25 * HOUR_US);
-            let mut start = range.from;
-            loop {
-                let start_us = start.as_microsecond();
-                prop_assert_eq!(floor_us(level, start_us), start_us);
-                prop_assert_eq!((start_us - bins.origin_us).rem_euclid(bins.length_us), 0);
-                if start >= range.to {
-                    break;
-                }
-                start = calendar.next(period, start);
+            let tiles = calendar.tile(period, range, most);
+            prop_assert!(tiles.len() <= most.max(1));
+            let mut begun = range.from;
+            for tile in tiles {
+                prop_assert_eq!(tile.range.from, begun);
+                check_tile(&calendar, period, &tile)?;
+                begun = tile.range.to;
             }
+            prop_assert_eq!(begun, range.to);
         }
     }
+}
+
+/// Checks that each bin of a tile is of one bucket, and that the buckets of its level are each in one bin.
+fn check_tile(calendar: &Calendar, period: Period, tile: &Tile) -> Result<(), TestCaseError> {
+    let Range { from, to } = tile.range;
+    let bounds = match &tile.bins {
+        Bins::Between(instants) => instants.clone(),
+        Bins::Even { length_us, origin_us } => {
+            prop_assert!(
+                origin_us < length_us && *length_us <= 25 * HOUR_US && length_us % super::length_us(tile.level) == 0
+            );
+            prop_assert_eq!((from.as_microsecond() - origin_us).rem_euclid(*length_us), 0);
+            let starts = std::iter::successors(Some(from), |start| Some(calendar.next(period, *start)));
+            let starts: Vec<Timestamp> = starts.take_while(|start| *start < to).chain([to]).collect();
+            for start in &starts {
+                prop_assert_eq!((start.as_microsecond() - origin_us).rem_euclid(*length_us), 0);
+            }
+            starts
+        }
+    };
+    prop_assert_eq!((bounds.first(), bounds.last()), (Some(&from), Some(&to)));
+    for pair in bounds.windows(2) {
+        prop_assert!(pair[0] < pair[1]);
+        prop_assert_eq!(
+            calendar.start(period, pair[0]),
+            calendar.start(period, later(pair[1], -1))
+        );
+    }
+    for bound in bounds {
+        prop_assert_eq!(floor(tile.level, bound), bound);
+    }
+    Ok(())
 }
 
 #[test]
 fn buckets_are_tiled_by_the_coarsest_that_fits() {
     let cases = [
         // zone, period, days of 2026, level, minutes of a bin, where one begins
-        ("UTC", Level::Day, "01-10 01-12", Level::Day, 1_440, 0),
-        ("Europe/Berlin", Level::Day, "01-10 01-12", Level::Hour, 1_440, 1_380),
-        ("Europe/Berlin", Level::Day, "03-01 04-12", Level::Hour, 60, 0),
-        ("Europe/Berlin", Level::Hour, "03-01 04-12", Level::Hour, 60, 0),
-        ("Asia/Kolkata", Level::Day, "01-10 12-12", Level::Minute, 1_440, 1_110),
-        ("Asia/Kolkata", Level::Hour, "01-10 12-12", Level::Minute, 60, 30),
-        ("Asia/Kathmandu", Level::Hour, "01-10 12-12", Level::Minute, 60, 15),
-        ("Asia/Kathmandu", Level::Minute, "01-10 01-11", Level::Minute, 1, 0),
-        ("Pacific/Chatham", Level::Hour, "01-10 03-12", Level::Minute, 60, 15),
-        ("Pacific/Chatham", Level::Hour, "01-10 12-12", Level::Minute, 15, 0),
-        ("Australia/Lord_Howe", Level::Hour, "01-10 03-12", Level::Hour, 60, 0),
-        ("Australia/Lord_Howe", Level::Hour, "01-10 12-12", Level::Minute, 30, 0),
+        ("UTC", Period::Day, "01-10 01-12", Level::Day, 1_440, 0),
+        ("Europe/Berlin", Period::Day, "01-10 01-12", Level::Hour, 1_440, 1_380),
+        ("Europe/Berlin", Period::Day, "03-01 04-12", Level::Hour, 60, 0),
+        ("Europe/Berlin", Period::Hour, "03-01 04-12", Level::Hour, 60, 0),
+        ("Asia/Kolkata", Period::Day, "01-10 12-12", Level::Minute, 1_440, 1_110),
+        ("Asia/Kolkata", Period::Hour, "01-10 12-12", Level::Minute, 60, 30),
+        ("Asia/Kathmandu", Period::Hour, "01-10 12-12", Level::Minute, 60, 15),
+        ("Asia/Kathmandu", Period::Minute, "01-10 01-11", Level::Minute, 1, 0),
+        ("Pacific/Chatham", Period::Hour, "01-10 03-12", Level::Minute, 60, 15),
+        ("Pacific/Chatham", Period::Hour, "01-10 12-12", Level::Minute, 15, 0),
+        ("Australia/Lord_Howe", Period::Hour, "01-10 03-12", Level::Hour, 60, 0),
+        ("Australia/Lord_Howe", Period::Hour, "01-10 12-12", Level::Minute, 30, 0),
     ];
     for (zone, period, days, level, minutes, origin) in cases {
         let calendar = Calendar::of(zone).unwrap();
         let (from, to) = days.split_once(' ').unwrap();
         let [from, to] = [from, to].map(|day| at(&format!("2026-{day}T00:00:00Z")));
-        let tiling = calendar.tile(period, calendar.align(period, Range { from, to }));
-        let bins = Bins {
+        let range = calendar.align(period, Range { from, to });
+        let bins = Bins::Even {
             length_us: minutes * MINUTE_US,
             origin_us: origin * MINUTE_US,
         };
-        assert_eq!(tiling, Tiling { level, bins }, "{zone} {period} {days}");
+        let tile = Tile { level, bins, range };
+        assert_eq!(calendar.tile(period, range, 9), [tile], "{zone} {period} {days}");
     }
 }
 
@@ -253,7 +290,7 @@ fn an_aligned_range_stays() {
         from: at("2026-01-10T00:00:01Z"),
         to: at("2026-01-10T00:02:00Z"),
     };
-    let aligned = calendar.align(Level::Minute, range);
+    let aligned = calendar.align(Period::Minute, range);
     assert_eq!(
         aligned,
         Range {
@@ -261,8 +298,8 @@ fn an_aligned_range_stays() {
             to: at("2026-01-10T00:02:00Z")
         }
     );
-    assert_eq!(calendar.align(Level::Minute, aligned), aligned);
-    assert_eq!(calendar.count(Level::Minute, aligned, 100), 2);
+    assert_eq!(calendar.align(Period::Minute, aligned), aligned);
+    assert_eq!(calendar.count(Period::Minute, aligned, 100), 2);
 }
 
 #[test]

@@ -1,63 +1,157 @@
 //! What a client's buckets are put together from: rollups are kept in buckets of UTC.
 
-use catalog::Level;
+use catalog::{Level, Period};
 use jiff::Timestamp;
 
-use super::{Calendar, HOUR_US, MINUTE_US, Range, floor_us, length_us};
+use super::{Calendar, DAY_US, HOUR_US, MINUTE_US, Range, floor, floor_us, later, length_us};
+use crate::field::EARLIEST_S;
 use crate::plan::MAX_POINTS;
 
-/// How the buckets of a range are tiled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tiling {
+/// A part of a range, and how it is tiled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tile {
     /// The coarsest level of rollups none of whose buckets lies in two of the client's.
     pub level: Level,
     /// The widest bins into which these may be summed up before they are answered: one to a bucket where clocks are not changed within the range.
     pub bins: Bins,
+    /// The part of the range.
+    pub range: Range,
 }
 
-/// Stretches of time of one length, one after the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Bins {
-    /// Their length in microseconds.
-    pub length_us: i64,
-    /// Where one of them begins, in microseconds since 1970: less than their length.
-    pub origin_us: i64,
+/// Stretches of time, one after the other, none of which lies in two of the client's buckets.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Bins {
+    /// All of one length.
+    Even {
+        /// Their length in microseconds.
+        length_us: i64,
+        /// Where one of them begins, in microseconds since 1970: less than their length.
+        origin_us: i64,
+    },
+    /// Each from one of these instants to the next, as many as the range has. Two ranges with the same bins are one range.
+    Between(Vec<Timestamp>),
 }
+
+/// How many buckets of a rollup are read in the time that one more read takes to plan and begin: about a millisecond. The days of a range are read apart from its
+/// edges where that saves more.
+const BUCKETS_OF_A_READ: i64 = 2_000;
 
 impl Bins {
     /// The buckets of a level.
     #[must_use]
     pub const fn of(level: Level) -> Self {
-        Self {
+        Self::Even {
             length_us: length_us(level),
             origin_us: 0,
         }
     }
+
+    /// How many there are in a range.
+    #[must_use]
+    pub fn count(&self, range: Range) -> u64 {
+        let count = match self {
+            Self::Even { length_us, .. } => u64::try_from(range_us(range) / length_us).unwrap_or(0),
+            Self::Between(instants) => u64::try_from(instants.len()).unwrap_or(u64::MAX).saturating_sub(1),
+        };
+        count.max(1)
+    }
 }
 
-impl Tiling {
-    pub(super) fn of(calendar: &Calendar, period: Level, range: Range) -> Self {
-        let from_us = range.from.as_microsecond();
-        // Every bucket begins so many microseconds, or a multiple of them, after the first.
-        let step_us = match period {
-            Level::Minute => MINUTE_US,
-            Level::Hour => step_of_hours(calendar, range),
-            Level::Day => step_of_days(calendar, range),
-        };
-        let fits = |level: &Level| step_us % length_us(*level) == 0 && floor_us(*level, from_us) == from_us;
-        let level = [Level::Day, Level::Hour].into_iter().find(fits);
-        let level = level.unwrap_or(Level::Minute);
-        // Before there were zones of full minutes a step may be shorter than a minute; no fact is so old.
-        let bins = if step_us > length_us(level) {
-            Bins {
-                length_us: step_us,
-                origin_us: from_us.rem_euclid(step_us),
-            }
-        } else {
-            Bins::of(level)
-        };
-        Self { level, bins }
+/// What the buckets of an aligned range are put together from.
+pub(super) fn tiles(calendar: &Calendar, period: Period, range: Range, most: usize) -> Vec<Tile> {
+    // Every bucket begins so many microseconds, or a multiple of them, after the first.
+    let step_us = match period {
+        Period::Minute => MINUTE_US,
+        Period::Hour => step_of_hours(calendar, range),
+        Period::Day => step_of_days(calendar, range),
+        _ => return of_days(calendar, period, range, most),
+    };
+    let from_us = range.from.as_microsecond();
+    let fits = |level: &Level| step_us % length_us(*level) == 0 && floor_us(*level, from_us) == from_us;
+    let level = [Level::Day, Level::Hour].into_iter().find(fits);
+    let level = level.unwrap_or(Level::Minute);
+    // Before there were zones of full minutes a step may be shorter than a minute; no fact is so old.
+    let bins = if step_us > length_us(level) {
+        Bins::Even {
+            length_us: step_us,
+            origin_us: from_us.rem_euclid(step_us),
+        }
+    } else {
+        Bins::of(level)
+    };
+    vec![Tile { level, bins, range }]
+}
+
+/// Buckets of whole days, of any length. Where they don't begin with days of UTC, only the days in which they do need a finer level: these are read apart where
+/// that is less to read, and as long as that makes no more parts than there may be.
+fn of_days(calendar: &Calendar, period: Period, range: Range, most: usize) -> Vec<Tile> {
+    let bounds = bounds(calendar, period, range);
+    // No fact is so old that it matters where an earlier bucket began.
+    let counted = || bounds.iter().filter(|bound| bound.as_second() > EARLIEST_S);
+    let fits = |level: &Level| counted().all(|bound| floor(*level, *bound) == *bound);
+    let level = [Level::Day, Level::Hour].into_iter().find(fits);
+    let level = level.unwrap_or(Level::Minute);
+    let saved = range_us(range) / length_us(level) - range_us(range) / DAY_US;
+    let parts = 2 * bounds.len() - 1;
+    if parts <= most
+        && saved
+            > i64::try_from(parts)
+                .unwrap_or(i64::MAX)
+                .saturating_mul(BUCKETS_OF_A_READ)
+    {
+        return edged(level, &bounds);
     }
+    vec![Tile {
+        level,
+        range,
+        bins: Bins::Between(bounds),
+    }]
+}
+
+/// The starts of all buckets of a range, and its end.
+fn bounds(calendar: &Calendar, period: Period, range: Range) -> Vec<Timestamp> {
+    let starts = std::iter::successors(Some(range.from), |start| {
+        Some(calendar.next(period, *start)).filter(|next| next > start && *next < range.to)
+    });
+    starts.chain([range.to]).collect()
+}
+
+/// The days of UTC that lie in one bucket by day, and the others, around each of the bounds, by a finer level.
+fn edged(level: Level, bounds: &[Timestamp]) -> Vec<Tile> {
+    let (Some(first), Some(last)) = (bounds.first(), bounds.last()) else {
+        return Vec::new();
+    };
+    let mut tiles = Vec::new();
+    let mut begun = *first;
+    for bound in bounds {
+        let day = floor(Level::Day, *bound);
+        let after = if day == *bound { day } else { later(day, DAY_US) };
+        let (day, after) = (day.max(*first), after.min(*last));
+        if begun < day {
+            tiles.push(tile(Level::Day, vec![begun, day]));
+        }
+        let mut edge = vec![day, *bound, after];
+        edge.dedup();
+        if edge.len() > 1 {
+            tiles.push(tile(level, edge));
+        }
+        begun = after;
+    }
+    tiles
+}
+
+fn tile(level: Level, bounds: Vec<Timestamp>) -> Tile {
+    let ends = bounds.first().zip(bounds.last());
+    let (from, to) = ends.map_or((Timestamp::MIN, Timestamp::MIN), |(from, to)| (*from, *to));
+    Tile {
+        level,
+        range: Range { from, to },
+        bins: Bins::Between(bounds),
+    }
+}
+
+fn range_us(range: Range) -> i64 {
+    range.to.as_microsecond().saturating_sub(range.from.as_microsecond())
 }
 
 /// Hours are apart by hours, but for where clocks are changed by a part of one.
@@ -69,7 +163,7 @@ fn step_of_hours(calendar: &Calendar, range: Range) -> i64 {
         let Some(change) = calendar.next_change(at).filter(|change| *change < range.to) else {
             break;
         };
-        let next = calendar.next(Level::Hour, change);
+        let next = calendar.next(Period::Hour, change);
         step_us = common(common(step_us, after(change)), after(next));
         at = change;
     }
@@ -80,7 +174,7 @@ fn step_of_hours(calendar: &Calendar, range: Range) -> i64 {
 fn step_of_days(calendar: &Calendar, range: Range) -> i64 {
     let (mut step_us, mut start) = (0, range.from);
     for _ in 0..=MAX_POINTS {
-        let next = calendar.next(Level::Day, start);
+        let next = calendar.next(Period::Day, start);
         step_us = common(step_us, next.as_microsecond() - start.as_microsecond());
         if next >= range.to || next <= start {
             break;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use catalog::{Catalog, Level};
+use catalog::{Catalog, Period};
 use formula::{AttributeType, Measured, Value};
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -111,7 +111,7 @@ proptest! {
         let mut choices = Choices::new(&bytes);
         let number = generated::number(&mut choices, 3);
         let (filter, by) = (generated::filter(&mut choices), generated::split(&mut choices));
-        let period = Level::ALL[usize::from(bytes.first().copied().unwrap_or_default()) % 3];
+        let period = Period::ALL[usize::from(bytes.first().copied().unwrap_or_default()) % Period::ALL.len()];
         let facts: Vec<Made> = (0..12).map(|_| generated::fact(&mut choices)).collect();
         if let Some(catalog) = generated::catalog(&number) {
             check(&catalog, &number, period, &filter, &by, &facts);
@@ -119,7 +119,7 @@ proptest! {
     }
 }
 
-fn check(catalog: &Catalog, number: &Number, period: Level, filter: &Filter, by: &[String], facts: &[Made]) {
+fn check(catalog: &Catalog, number: &Number, period: Period, filter: &Filter, by: &[String], facts: &[Made]) {
     let begin: Timestamp = BEGIN.parse().unwrap();
     for zone in ["UTC", "Asia/Kolkata"] {
         let calendar = Calendar::of(zone).unwrap();

@@ -1,8 +1,8 @@
 //! What must hold of what clients show.
 
-use catalog::Level;
+use catalog::Period;
 
-use super::calendar::{period_seconds, period_start};
+use super::calendar::{period_back, period_start};
 use super::client::{Client, Key};
 use super::world::{Cell, LastRead, World, topic};
 use crate::publisher::TopicRead;
@@ -64,7 +64,7 @@ impl World {
         let rows = &client.shown[key].rows;
         let newest = if *mode == Mode::Live { 0 } else { 1 };
         for back in newest..newest + i64::from(*buckets) {
-            let start = head - back * period_seconds(*period);
+            let start = period_back(*period, head, back);
             let shown = rows.get(&start).map_or((None, 0), |row| (row.value.clone(), row.facts));
             assert_eq!(
                 shown,
@@ -87,7 +87,7 @@ impl World {
         }
     }
 
-    pub(super) fn is_paused(&self, kpi: &str, period: Level) -> bool {
+    pub(super) fn is_paused(&self, kpi: &str, period: Period) -> bool {
         self.controls.get(&topic(kpi, period).id()) == Some(&Control::Paused)
     }
 }

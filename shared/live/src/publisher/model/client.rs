@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use catalog::Level;
+use catalog::Period;
 
 use crate::{Frame, Mode, Position, Row, Silence, TopicEcho};
 
 /// A topic as a client asks for it: KPI, period, mode, buckets.
-pub(super) type Key = (String, Level, Mode, u16);
+pub(super) type Key = (String, Period, Mode, u16);
 
 /// Epoch and seq.
 pub(super) type At = (u64, u64);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use catalog::Level;
+use catalog::Period;
 
 use super::KPIS;
 use super::client::Key;
@@ -130,7 +130,7 @@ impl World {
         self.load();
     }
 
-    pub(super) fn control(&mut self, kpi: usize, period: Level, control: Option<Control>) {
+    pub(super) fn control(&mut self, kpi: usize, period: Period, control: Option<Control>) {
         let topic = topic(KPIS[kpi], period).id();
         if control == Some(Control::Paused) {
             self.behind.insert(topic.clone());

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use catalog::Level;
+use catalog::Period;
 use formula::Number;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::calendar::{ClientsOwn, instant, period_seconds, period_start};
+use super::calendar::{ClientsOwn, instant, period_end, period_start};
 use super::client::{Client, Received};
 use super::{CLIENTS, KPIS, Op, Post};
 use crate::publisher::grid::later;
@@ -37,7 +37,7 @@ pub(super) struct World {
     /// Facts of each KPI by minute.
     pub(super) facts: [BTreeMap<i64, u64>; KPIS.len()],
     pub(super) touched: Vec<Touched>,
-    pub(super) reads: BTreeMap<(String, Level), LastRead>,
+    pub(super) reads: BTreeMap<(String, Period), LastRead>,
     pub(super) registry: BTreeMap<String, (ConnectionInfo, Vec<Subscription>)>,
     pub(super) controls: BTreeMap<String, Control>,
     /// Topics that were paused or refused and not read since: what is shown of them is from before.
@@ -113,9 +113,9 @@ impl World {
     pub(super) fn set_facts(&mut self, kpi: usize, minutes_back: i64, facts: u64) {
         let second = self.now.as_second() - minutes_back * 60;
         if facts == 0 {
-            self.facts[kpi].remove(&period_start(Level::Minute, second));
+            self.facts[kpi].remove(&period_start(Period::Minute, second));
         } else {
-            self.facts[kpi].insert(period_start(Level::Minute, second), facts);
+            self.facts[kpi].insert(period_start(Period::Minute, second), facts);
         }
         let (from, to) = (instant(second), instant(second));
         self.touched.push(Touched {
@@ -127,10 +127,10 @@ impl World {
     }
 
     /// What the database answers for one bucket.
-    pub(super) fn cell(&self, kpi: &str, period: Level, start: i64) -> Cell {
+    pub(super) fn cell(&self, kpi: &str, period: Period, start: i64) -> Cell {
         let kpi = KPIS.iter().position(|known| *known == kpi).unwrap();
         let facts: u64 = self.facts[kpi]
-            .range(start..start + period_seconds(period))
+            .range(start..period_end(period, start))
             .map(|(_, facts)| facts)
             .sum();
         (
@@ -210,7 +210,8 @@ impl World {
             (from, to),
             "{read:?} is not aligned"
         );
-        let starts = (from..to).step_by(usize::try_from(period_seconds(period)).unwrap());
+        let starts = std::iter::successors(Some(from), |start| Some(period_end(period, *start)));
+        let starts = starts.take_while(|start| *start < to);
         LastRead {
             cells: starts.map(|start| (start, self.cell(kpi, period, start))).collect(),
             head: period_start(period, self.now.as_second()),
@@ -349,11 +350,12 @@ impl World {
     }
 }
 
-pub(super) fn topic(kpi: &str, period: Level) -> Topic {
+pub(super) fn topic(kpi: &str, period: Period) -> Topic {
     Topic {
         client: TENANT,
         kpi: kpi.to_owned(),
         period,
+        time_zone: None,
         filter: BTreeMap::new(),
     }
 }

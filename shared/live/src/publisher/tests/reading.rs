@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use catalog::Level;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -128,12 +127,12 @@ impl Calendar for Unknown {
         false
     }
 
-    fn start(&self, _: Uuid, _: Level, _: Timestamp) -> Timestamp {
+    fn start(&self, _: &Topic, _: Timestamp) -> Timestamp {
         panic!("buckets of a client that is not known")
     }
 
-    fn next(&self, client: Uuid, period: Level, start: Timestamp) -> Timestamp {
-        self.start(client, period, start)
+    fn next(&self, topic: &Topic, start: Timestamp) -> Timestamp {
+        self.start(topic, start)
     }
 }
 

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use catalog::{EntityDefinition, KpiDefinition, Level};
 use identity::Permission;
 use jiff::Timestamp;
-use route::{Access, Answer, Body, Method, Parameter, Route};
+use route::{Access, Answer, Body, Form, Method, Parameter, Route};
 use serde::Serialize;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -17,11 +17,12 @@ pub use written::Written;
 const CODE: Parameter = Parameter::path("code", "Code of the definition.");
 
 /// All routes of this area.
-pub static ROUTES: [&Route; 11] = [
+pub static ROUTES: [&Route; 12] = [
     &CREATE_ENTITY,
     &LIST_ENTITIES,
     &READ_ENTITY,
     &REPLACE_ENTITY,
+    &DELETE_ENTITY,
     &LIST_GROUPINGS,
     &GIVE_UP_GROUPINGS,
     &CREATE_KPI,
@@ -81,6 +82,27 @@ pub static REPLACE_ENTITY: Route = Route {
     parameters: &[CODE, Parameter::IF_MATCH],
     request: Some(Body::of::<Written<EntityDefinition>>()),
     answer: Answer::ok::<Entity>(),
+};
+
+/// Deletes an entity.
+pub static DELETE_ENTITY: Route = Route {
+    function: "manage-catalog",
+    method: Method::Delete,
+    path: "/v1/entities/{code}",
+    access: Access::Needs(Permission::WriteCatalog),
+    operation: "deleteEntity",
+    summary: "Deletes an entity that nothing uses: 409 names the KPIs and proposals that do, and what is at work on it. One that has facts is deleted only with facts=delete. Its code can be defined anew, and nothing of before comes back; what is sent to it meanwhile becomes dead letters, as for any code that is not defined.",
+    parameters: &[
+        CODE,
+        Parameter::IF_MATCH,
+        Parameter::query(
+            "facts",
+            "Has its facts go with it, and its dead letters, batches and files' records. Else it is deleted only without facts, and dead letters stay: they can be replayed once the code is defined anew.",
+        )
+        .of(Form::OneOf(&["delete"])),
+    ],
+    request: None,
+    answer: Answer::NO_CONTENT,
 };
 
 /// What is kept of an entity's groupings.
@@ -168,7 +190,7 @@ pub static DELETE_KPI: Route = Route {
     path: "/v1/kpis/{code}",
     access: Access::Needs(Permission::WriteCatalog),
     operation: "deleteKpi",
-    summary: "Deletes a KPI. No fact goes with it. Who watches it is told that there is none any more; a proposal whose cart has it names it as unknown.",
+    summary: "Deletes a KPI that nothing uses: 409 names the pinned streams and the proposals that are not ended. No fact goes with it. Who watches it is told that there is none any more.",
     parameters: &[CODE, Parameter::IF_MATCH],
     request: None,
     answer: Answer::NO_CONTENT,

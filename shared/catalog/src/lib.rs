@@ -14,12 +14,14 @@ mod derived;
 mod entity;
 #[cfg(test)]
 mod fixtures;
+mod former;
 mod hints;
 mod kpi;
 mod level;
 mod line;
 mod names;
 mod problem;
+mod rename;
 mod replacement;
 mod validate;
 
@@ -33,6 +35,7 @@ pub use level::{Level, UnknownLevel};
 pub use line::{checked_line, is_hidden, line_hint};
 pub use names::is_entity_code;
 pub use problem::Problem;
+pub use rename::{EntityRename, KpiRename, Renamed};
 
 /// The most entities of a client. Each has a hypertable and at least one rollup, which every upkeep visits, and a process
 /// that serves the client holds all of them.
@@ -53,6 +56,10 @@ pub const MAX_GROUPINGS: usize = 16;
 
 /// The most dimensions of a grouping: with 8 of 10 values each, groups outnumber facts long before this.
 pub const MAX_GROUPING_DIMENSIONS: usize = 8;
+
+/// The most former names of an entity, an attribute or a KPI: each is looked at where a name is not known, and whoever sends under one for long is told by its
+/// definition.
+pub const MAX_FORMER_NAMES: usize = 8;
 
 /// The longest description, in characters: a page.
 pub const MAX_DESCRIPTION: usize = 2_000;

@@ -6,7 +6,7 @@ use crate::transaction::{Held, Scope};
 use crate::{ANSWER_WITHIN, Database, Edition, Error, Session};
 
 /// The files of `migrations/core` with their names, in order.
-const MIGRATIONS: [(&str, &str); 14] = [
+const MIGRATIONS: [(&str, &str); 15] = [
     ("V1__core", include_str!("../../../migrations/core/V1__core.sql")),
     (
         "V2__proposals",
@@ -48,6 +48,10 @@ const MIGRATIONS: [(&str, &str); 14] = [
         include_str!("../../../migrations/core/V13__deleted_kpis.sql"),
     ),
     ("V14__users", include_str!("../../../migrations/core/V14__users.sql")),
+    (
+        "V19__departed_codes",
+        include_str!("../../../migrations/core/V19__departed_codes.sql"),
+    ),
 ];
 
 /// What a migration did.

@@ -91,6 +91,7 @@ fn kpi_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
         (Method::POST, "/v1/entities", "", Some(&entity), WriteCatalog),
         (Method::GET, "/v1/entities/{code}", "Flight", None, ReadCatalog),
         (Method::PUT, "/v1/entities/{code}", "Mine", Some(&entity), WriteCatalog),
+        (Method::DELETE, "/v1/entities/{code}", "Mine", None, WriteCatalog),
         (
             Method::GET,
             "/v1/entities/{code}/groupings",

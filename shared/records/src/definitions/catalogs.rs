@@ -49,8 +49,8 @@ pub async fn load_one(database: &Database, client: Uuid) -> Result<Option<Client
 }
 
 database::row! {
-    /// What tells one state of a client's definitions from every other. Entities are never deleted, and each change adds to the sum of their versions. KPIs are, and
-    /// come back with the version 1, so theirs is made of hashes of when each was changed.
+    /// What tells one state of a client's definitions from every other. Entities are told by their identities, which nothing gets again, and each change makes
+    /// another version or generation. KPIs come back with the version 1, so theirs is made of hashes of when each was changed.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Fingerprint {
         time_zone: String,
@@ -65,7 +65,7 @@ database::row! {
 /// When the statement fails.
 pub async fn fingerprint(database: &Database, client: Uuid) -> Result<Option<Fingerprint>, Error> {
     let sql = "SELECT time_zone,
-            (SELECT coalesce(sum(version + generation), 0)::bigint FROM core.entities WHERE client_id = $1) AS entities,
+            (SELECT coalesce(bit_xor(hashtextextended(concat_ws(' ', id, version, generation), 0)), 0) FROM core.entities WHERE client_id = $1) AS entities,
             (SELECT coalesce(bit_xor(hashtextextended(concat_ws(' ', code, version, updated_at), 0)), 0) FROM core.kpis WHERE client_id = $1) AS kpis
         FROM core.clients WHERE id = $1";
     database.of(client).row(sql, &[&client]).await

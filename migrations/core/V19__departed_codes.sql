@@ -96,5 +96,16 @@ CREATE FUNCTION core.follow_code(client uuid, gone text, at_most bigint) RETURNS
 REVOKE ALL ON FUNCTION core.follow_code FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION core.follow_code TO analytics_app;
 
+-- Has that follow a renamed entity at once on which others stand: the batch that tells how far its data have come, and files that are being loaded.
+CREATE FUNCTION core.lead_code(client uuid, old text, new text) RETURNS void
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        UPDATE core.batches SET entity = new WHERE client_id = client AND id = (
+            SELECT b.id FROM core.batches b WHERE b.client_id = client AND b.entity = old AND b.latest IS NOT NULL ORDER BY b.latest DESC LIMIT 1);
+        UPDATE core.files SET entity = new WHERE client_id = client AND entity = old AND state IN ('writing', 'replacing', 'undoing');
+    $$;
+REVOKE ALL ON FUNCTION core.lead_code FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION core.lead_code TO analytics_app;
+
 -- What follows is the migration runner's own bookkeeping, as the login.
 RESET ROLE;

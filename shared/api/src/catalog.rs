@@ -4,7 +4,7 @@ mod written;
 
 use std::borrow::Cow;
 
-use catalog::{EntityDefinition, KpiDefinition, Level};
+use catalog::{EntityDefinition, EntityRename, KpiDefinition, KpiRename, Level};
 use identity::Permission;
 use jiff::Timestamp;
 use route::{Access, Answer, Body, Form, Method, Parameter, Route};
@@ -17,18 +17,20 @@ pub use written::Written;
 const CODE: Parameter = Parameter::path("code", "Code of the definition.");
 
 /// All routes of this area.
-pub static ROUTES: [&Route; 12] = [
+pub static ROUTES: [&Route; 14] = [
     &CREATE_ENTITY,
     &LIST_ENTITIES,
     &READ_ENTITY,
     &REPLACE_ENTITY,
     &DELETE_ENTITY,
+    &RENAME_ENTITY,
     &LIST_GROUPINGS,
     &GIVE_UP_GROUPINGS,
     &CREATE_KPI,
     &LIST_KPIS,
     &READ_KPI,
     &REPLACE_KPI,
+    &RENAME_KPI,
     &DELETE_KPI,
 ];
 
@@ -103,6 +105,19 @@ pub static DELETE_ENTITY: Route = Route {
     ],
     request: None,
     answer: Answer::NO_CONTENT,
+};
+
+/// Gives an entity, or its attributes, other names.
+pub static RENAME_ENTITY: Route = Route {
+    function: "manage-catalog",
+    method: Method::Post,
+    path: "/v1/entities/{code}/rename",
+    access: Access::Needs(Permission::WriteCatalog),
+    operation: "renameEntity",
+    summary: "Gives an entity another code, or attributes of it other names, in one step. Its facts, and the groupings, formulas, pinned streams and drafts of proposals that name it, follow. What comes under an old name still counts, as long as `formerly` in the definition has it; asked for under an old code it is not found, and the answer names the new one.",
+    parameters: &[CODE, Parameter::IF_MATCH],
+    request: Some(Body::of::<EntityRename>()),
+    answer: Answer::ok::<Entity>(),
 };
 
 /// What is kept of an entity's groupings.
@@ -180,6 +195,19 @@ pub static REPLACE_KPI: Route = Route {
     summary: "Replaces a KPI's definition.",
     parameters: &[CODE, Parameter::IF_MATCH],
     request: Some(Body::of::<Written<KpiDefinition>>()),
+    answer: Answer::ok::<Kpi>(),
+};
+
+/// Gives a KPI another code.
+pub static RENAME_KPI: Route = Route {
+    function: "manage-catalog",
+    method: Method::Post,
+    path: "/v1/kpis/{code}/rename",
+    access: Access::Needs(Permission::WriteCatalog),
+    operation: "renameKpi",
+    summary: "Gives a KPI another code. Pinned streams and drafts of proposals follow; offers that were issued keep theirs. Who watches it under the old code is told that there is none any more, and who asks for that is told the new one.",
+    parameters: &[CODE, Parameter::IF_MATCH],
+    request: Some(Body::of::<KpiRename>()),
     answer: Answer::ok::<Kpi>(),
 };
 

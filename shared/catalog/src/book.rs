@@ -56,7 +56,7 @@ impl Catalog {
             problems.extend(below(&format!("/entities/{index}"), added));
         }
         for (index, definition) in kpis.into_iter().enumerate() {
-            problems.extend(below(&format!("/kpis/{index}"), catalog.add_kpi(definition)));
+            problems.extend(below(&format!("/kpis/{index}"), catalog.add_known_kpi(definition)));
         }
         if problems.is_empty() {
             Ok(catalog)
@@ -147,11 +147,18 @@ impl Catalog {
     /// # Errors
     /// Everything that is wrong with it, or that its code is taken. Then nothing is added.
     pub fn add_kpi(&mut self, definition: KpiDefinition) -> Result<Arc<Kpi>, Vec<Problem>> {
+        match self.former_kpi_taken(&definition) {
+            Some(taken) => Err(vec![taken]),
+            None => self.add_known_kpi(definition),
+        }
+    }
+
+    /// Adds one of thousands that are given together, whose former codes were checked one after the other.
+    fn add_known_kpi(&mut self, definition: KpiDefinition) -> Result<Arc<Kpi>, Vec<Problem>> {
         let taken = self.kpis.contains_key(&definition.code).then(|| {
             let message = format!("there is a KPI {} already", quoted(&definition.code));
             Problem::new("/code", message).with_hint("choose another code, or replace that KPI")
         });
-        let taken = taken.or_else(|| self.former_kpi_taken(&definition));
         let kpi = with_problem(taken, definition.validate(self))?;
         Ok(self.insert_kpi(kpi))
     }

@@ -9,6 +9,7 @@ mod codes;
 mod deletion;
 mod entities;
 mod kpis;
+mod renaming;
 mod uses;
 
 use catalog::Problem;
@@ -19,6 +20,7 @@ pub use codes::{MAX_FOLLOWED_ROWS, follow, follow_all};
 pub use deletion::delete_entity;
 pub use entities::{create_entity, give_up_groupings, replace_entity};
 pub use kpis::{create_kpi, delete_kpi, replace_kpi};
+pub use renaming::{rename_entity, rename_kpi};
 pub use uses::{MAX_USERS, User, bounded};
 
 /// How a write of a definition ended. Nothing was changed but by [`Written::Stored`].

@@ -5,16 +5,15 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use live::{Control, Topic};
 use platform::Problem;
 use platform::extract::{Authorized, Path, Query};
 use platform::versions::{changed_meanwhile, expected_version};
-use records::definitions::{self, MAX_USERS, User, Written};
+use records::definitions::{self, Written};
 use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::refusals::{in_use, no_entity, no_kpi, version};
-use crate::{Context, MAX_TRIES};
+use crate::{Context, MAX_TRIES, streams};
 
 /// How long a request goes on with what came under a code that nothing has any more: the batches of most entities are a step or two.
 pub(crate) const FOLLOW_WITHIN: Duration = Duration::from_secs(3);
@@ -86,7 +85,7 @@ pub(crate) async fn kpi(
     if expected.is_some_and(|expected| expected != current) {
         return Err(changed_meanwhile(WHAT, &code, current));
     }
-    let pinned = pinned(&context, caller.client, &code).await?;
+    let pinned = streams::pinned(&context, caller.client, &code).await?;
     if !pinned.is_empty() {
         return Err(in_use(WHAT, &code, &pinned));
     }
@@ -96,16 +95,4 @@ pub(crate) async fn kpi(
     version(written, WHAT, &code)?;
     tracing::info!(client = %caller.client, user = %caller.user, kpi = code, "a KPI is deleted");
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// The streams of a KPI that an administrator pinned: they are computed whether or not somebody watches.
-async fn pinned(context: &Context, client: Uuid, code: &str) -> Result<Vec<User>, Problem> {
-    let controls = context.registry.controls(client).await.context("read controls")?;
-    let pinned = controls.iter().filter(|(_, control)| **control == Control::Pinned);
-    let pinned = pinned.filter(|(id, _)| id.parse::<Topic>().is_ok_and(|topic| topic.kpi == code));
-    let users = pinned.take(MAX_USERS + 1).map(|(id, _)| User {
-        what: format!("the pinned stream {id}"),
-        way_out: "let go of it: POST /v1/streams/clear".to_owned(),
-    });
-    Ok(definitions::bounded(users.collect()))
 }

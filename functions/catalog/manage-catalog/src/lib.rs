@@ -1,10 +1,12 @@
-//! `manage-catalog`: creates, replaces, reads, lists and deletes entities and KPIs, and tells what is kept of groupings.
+//! `manage-catalog`: creates, replaces, reads, lists, renames and deletes entities and KPIs, and tells what is kept of groupings.
 
 mod deletions;
 mod entities;
 mod groupings;
 mod kpis;
 mod refusals;
+mod renames;
+mod streams;
 
 use std::sync::Arc;
 
@@ -68,12 +70,14 @@ fn routes() -> Routes<Context> {
         .serve(&api::catalog::READ_ENTITY, entities::read)
         .serve(&api::catalog::REPLACE_ENTITY, entities::replace)
         .serve(&api::catalog::DELETE_ENTITY, deletions::entity)
+        .serve(&api::catalog::RENAME_ENTITY, renames::entity)
         .serve(&api::catalog::LIST_GROUPINGS, groupings::list)
         .serve(&api::catalog::GIVE_UP_GROUPINGS, groupings::give_up)
         .serve(&api::catalog::CREATE_KPI, kpis::create)
         .serve(&api::catalog::LIST_KPIS, kpis::list)
         .serve(&api::catalog::READ_KPI, kpis::read)
         .serve(&api::catalog::REPLACE_KPI, kpis::replace)
+        .serve(&api::catalog::RENAME_KPI, renames::kpi)
         .serve(&api::catalog::DELETE_KPI, deletions::kpi)
 }
 
@@ -84,7 +88,7 @@ fn same_code(path: &str, body: &str) -> Result<(), Problem> {
     }
     Err(
         Problem::invalid(format!("the path names {path:?} and the body {body:?}"))
-            .hint("a code can't be changed: create a new definition"),
+            .hint("POST …/rename gives it another code"),
     )
 }
 

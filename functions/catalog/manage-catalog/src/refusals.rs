@@ -99,11 +99,21 @@ pub(crate) fn in_use(what: &str, code: &str, users: &[User]) -> Problem {
 }
 
 /// There is no such entity.
-pub(crate) fn no_entity(_catalog: &Catalog, code: &str) -> Problem {
-    Problem::not_found("entity", code)
+pub(crate) fn no_entity(catalog: &Catalog, code: &str) -> Problem {
+    let renamed = catalog.former_entity(code);
+    not_found("entity", code, renamed.map(|entity| entity.code()))
 }
 
 /// There is no such KPI.
-pub(crate) fn no_kpi(_catalog: &Catalog, code: &str) -> Problem {
-    Problem::not_found("KPI", code)
+pub(crate) fn no_kpi(catalog: &Catalog, code: &str) -> Problem {
+    let renamed = catalog.former_kpi(code);
+    not_found("KPI", code, renamed.map(|kpi| kpi.code()))
+}
+
+fn not_found(what: &str, code: &str, renamed: Option<&str>) -> Problem {
+    let problem = Problem::not_found(what, code);
+    match renamed {
+        Some(new) => problem.hint(format!("it was renamed to {new}")),
+        None => problem,
+    }
 }

@@ -24,6 +24,15 @@ pub struct ClientCatalog {
     pub residence: Residence,
 }
 
+impl ClientCatalog {
+    /// Where the entity is that has a code, or had it: what comes for a former one, or was brought under it, is its own.
+    #[must_use]
+    pub fn placed_by(&self, code: &str) -> Option<&Placed> {
+        let former = || self.placed.get(self.catalog.former_entity(code)?.code());
+        self.placed.get(code).or_else(former)
+    }
+}
+
 /// Loads the catalogues of some clients in one statement. One that can't be read is an error by itself, so that it
 /// troubles its own client only; a client that does not exist is not there.
 ///
@@ -120,7 +129,7 @@ fn client_catalog(row: CatalogRow, residence: Residence) -> Result<ClientCatalog
         .iter()
         .map(|kpi| (kpi.definition.code.clone(), kpi.version))
         .collect();
-    let catalog = Catalog::new(
+    let catalog = Catalog::stored(
         entities.iter().map(|row| row.definition.clone()).collect(),
         kpis.into_iter().map(|row| row.definition).collect(),
     )

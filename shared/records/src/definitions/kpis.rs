@@ -61,6 +61,9 @@ async fn replace(change: &Change<'_>, kpi: &KpiDefinition, expected: Option<i32>
     if version != expected.unwrap_or(version) {
         return Ok(Written::Stale(version));
     }
+    if let Some(taken) = known.former_kpi_taken(kpi) {
+        return Ok(Written::Invalid(vec![taken]));
+    }
     if let Err(problems) = kpi.clone().validate(&known) {
         return Ok(Written::Invalid(problems));
     }

@@ -42,10 +42,11 @@ fn proposals(answers: &str) -> String {
 
 /// Offers and drafts that have a KPI in their cart.
 pub(super) async fn of_kpi(session: &Session, client: Uuid, code: &str) -> Result<Vec<User>, Error> {
-    let sql = format!(
-        "{} LIMIT $3",
-        proposals("jsonb_exists(a.answers -> 'kpi_selection' -> 'kpis', $2)")
-    );
+    // An offer that was issued before a rename has the code of then.
+    let codes = "ARRAY(SELECT $2 UNION ALL SELECT jsonb_array_elements_text(coalesce(k.definition -> 'formerly', '[]'))
+        FROM core.kpis k WHERE k.client_id = $1 AND k.code = $2)";
+    let has = format!("jsonb_exists_any(a.answers -> 'kpi_selection' -> 'kpis', {codes})");
+    let sql = format!("{} LIMIT $3", proposals(&has));
     let rows = session.rows(&sql, &[&client, &code, &most()]).await?;
     Ok(users(rows))
 }
@@ -87,6 +88,17 @@ pub(super) async fn of_entity(
     let rows = session.rows(&sql, &[client, &code, &placed.place.id, &most()]).await?;
     found.extend(users(rows));
     Ok(bounded(found))
+}
+
+/// Deletions by filter that go on with an entity's facts: they name dimensions.
+pub(super) async fn deletions(change: &Change<'_>, placed: &Placed) -> Result<Vec<User>, Error> {
+    let sql = "SELECT format('the deletion %s, which goes on', id) AS what, 'wait until it is done' AS way_out FROM core.changes
+        WHERE client_id = $1 AND entity_id = $2 AND finished_at IS NULL AND filter IS NOT NULL LIMIT $3";
+    let rows = change
+        .session
+        .rows(sql, &[&change.client, &placed.place.id, &most()])
+        .await?;
+    Ok(users(rows))
 }
 
 fn most() -> i64 {

@@ -79,7 +79,13 @@ impl Catalog {
             code: wanted.code.as_deref(),
             attributes: &wanted.attributes,
         };
-        let entity = definition(old.definition(), &renames).validate_in_order()?;
+        let entity = definition(old.definition(), &renames).validate_in_order();
+        let entity = entity.map_err(|problems| {
+            problems
+                .into_iter()
+                .map(|problem| of_rename(problem, old))
+                .collect::<Vec<_>>()
+        })?;
         let mut trial = self.clone();
         trial.remove_entity(old.code());
         let entity = trial.insert_entity(entity);
@@ -150,6 +156,20 @@ impl Catalog {
             }
         }
         none_or(problems, || changed)
+    }
+}
+
+/// A problem of the renamed definition as one of the rename: what is wrong with a name stands beside the old one.
+fn of_rename(problem: Problem, old: &Entity) -> Problem {
+    let place = problem.pointer.strip_prefix("/attributes/");
+    let place = place.and_then(|place| place.split('/').next()?.parse::<usize>().ok());
+    match place.and_then(|index| old.stored_attributes().get(index)) {
+        Some(attribute) => Problem {
+            pointer: format!("/attributes/{}", attribute.name),
+            span: None,
+            ..problem
+        },
+        None => problem,
     }
 }
 

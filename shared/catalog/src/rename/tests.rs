@@ -110,8 +110,8 @@ fn names_that_others_have_or_had_are_refused() {
             attributes(&[("delay", "late"), ("distance", "late")]),
             vec!["/attributes/distance"],
         ),
-        ("the time", attributes(&[("delay", "date")]), vec!["/attributes/0/name"]),
-        ("a word", attributes(&[("delay", "where")]), vec!["/attributes/0/name"]),
+        ("the time", attributes(&[("delay", "date")]), vec!["/attributes/delay"]),
+        ("a word", attributes(&[("delay", "where")]), vec!["/attributes/delay"]),
         (
             "another's code",
             EntityRename {

@@ -2,13 +2,15 @@
 //! formulas of all KPIs that read it change in one transaction, under the locks of a change of definitions and of the entity's writers. A batch that was mapped by
 //! the old names is mapped anew. What names the entity by its code follows in steps ([`super::codes`]).
 
+use std::sync::Arc;
+
 use catalog::{Catalog, EntityRename, Kpi, KpiRename};
 use database::{Database, Error, json};
 use facts::Placed;
 use facts::place::KPI_VALUE;
 use uuid::Uuid;
 
-use super::change::{Change, change};
+use super::change::{Change, Version, change};
 use super::entities::Stored;
 use super::{Written, uses};
 
@@ -78,14 +80,14 @@ async fn entity(
 }
 
 /// Stores the KPIs whose formulas have other names now, in one statement.
-async fn store(change: &Change<'_>, kpis: &[std::sync::Arc<Kpi>]) -> Result<(), Error> {
+async fn store(change: &Change<'_>, kpis: &[Arc<Kpi>]) -> Result<(), Error> {
     let codes: Vec<&str> = kpis.iter().map(|kpi| kpi.code()).collect();
     let definitions = kpis.iter().map(|kpi| json(&kpi.definition));
     let definitions: Vec<_> = definitions.collect::<Result<_, _>>()?;
     let sql = "UPDATE core.kpis k SET definition = n.definition, version = k.version + 1, updated_at = now()
         FROM unnest($2::text[], $3::jsonb[]) AS n (code, definition) WHERE k.client_id = $1 AND k.code = n.code";
-    let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 3] = [&change.client, &codes, &definitions];
-    change.session.execute(sql, &parameters).await.map(drop)
+    let Change { session, client } = change;
+    session.execute(sql, &[client, &codes, &definitions]).await.map(drop)
 }
 
 /// Has what names an entity by its code follow it to a new one. What tells how far its data have come, and the files that are being loaded, do at once. The code
@@ -140,12 +142,6 @@ pub async fn rename_kpi(
         kpi(&change, code, wanted, expected).await
     })
     .await
-}
-
-database::row! {
-    struct Version {
-        version: i32,
-    }
 }
 
 async fn kpi(change: &Change<'_>, code: &str, wanted: &KpiRename, expected: Option<i32>) -> Result<Written, Error> {

@@ -43,7 +43,8 @@ fn proposals(answers: &str) -> String {
 /// Offers and drafts that have a KPI in their cart.
 pub(super) async fn of_kpi(session: &Session, client: Uuid, code: &str) -> Result<Vec<User>, Error> {
     // An offer that was issued before a rename has the code of then.
-    let codes = "ARRAY(SELECT $2 UNION ALL SELECT jsonb_array_elements_text(coalesce(k.definition -> 'formerly', '[]'))
+    let codes =
+        "ARRAY(SELECT $2::text UNION ALL SELECT jsonb_array_elements_text(coalesce(k.definition -> 'formerly', '[]'))
         FROM core.kpis k WHERE k.client_id = $1 AND k.code = $2)";
     let has = format!("jsonb_exists_any(a.answers -> 'kpi_selection' -> 'kpis', {codes})");
     let sql = format!("{} LIMIT $3", proposals(&has));
@@ -68,7 +69,7 @@ pub(super) async fn of_entity(
         })
         .collect();
     let work = "SELECT format('the grouping %s, which is being filled', grouping_id) AS what,
-            'wait until it is whole, or give it up: POST /v1/entities/' || $2 || '/groupings/give-up' AS way_out
+            'wait until it is whole, or give it up: POST /v1/entities/' || $2::text || '/groupings/give-up' AS way_out
         FROM core.fillings WHERE client_id = $1 AND entity_id = $3
         UNION ALL
         SELECT 'its move to another volume', 'wait until it has ended' FROM core.moves WHERE client_id = $1 AND entity_id = $3

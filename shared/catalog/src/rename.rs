@@ -25,7 +25,6 @@ pub struct EntityRename {
     pub code: Option<String>,
     /// New names of attributes by those that they have.
     #[serde(default)]
-    #[schema(max_properties = 64)]
     pub attributes: BTreeMap<String, String>,
 }
 

@@ -28,7 +28,8 @@ pub(crate) async fn entity(
     Body(wanted): Body<EntityRename>,
 ) -> Result<Response, Problem> {
     let (client, expected) = (caller.client, expected_version(&headers)?);
-    if !is_done(&context.definitions(client).await?, &code, &wanted) {
+    let known = context.definitions(client).await?;
+    if !is_done(&known, &code, &wanted) {
         rename_entity(&context, client, (&code, &wanted), expected).await?;
         tracing::info!(%client, user = %caller.user, entity = code, ?wanted, "an entity is renamed");
     }

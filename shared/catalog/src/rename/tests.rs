@@ -111,7 +111,11 @@ fn names_that_others_have_or_had_are_refused() {
             vec!["/attributes/distance"],
         ),
         ("the time", attributes(&[("delay", "date")]), vec!["/attributes/delay"]),
-        ("a word", attributes(&[("delay", "where")]), vec!["/attributes/delay"]),
+        (
+            "a word",
+            attributes(&[("distance", "where")]),
+            vec!["/attributes/distance"],
+        ),
         (
             "another's code",
             EntityRename {

@@ -270,6 +270,12 @@ async fn others(fixture: &Fixture) -> Result<(), Error> {
     let (streams, now, shard) = (fixture.of("manage-streams"), fixture.now, shard_of(CLIENT));
     streams.set_control(CLIENT, "topic", Some(Control::Pinned), now).await?;
     assert_eq!(streams.controls(CLIENT).await?.len(), 1);
+    let catalog = fixture.of("manage-catalog");
+    catalog.set_control(CLIENT, "topic", None, now).await?;
+    catalog
+        .set_control(CLIENT, "renamed", Some(Control::Pinned), now)
+        .await?;
+    assert_eq!(catalog.controls(CLIENT).await?.len(), 1);
     streams.subscriber_count(&topic(), now).await?;
     streams.needs_wake(shard, now).await?;
     fixture.of("report-health").lease(shard, Duty::Publish, now).await?;

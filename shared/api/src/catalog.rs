@@ -4,10 +4,10 @@ mod written;
 
 use std::borrow::Cow;
 
-use catalog::{EntityDefinition, KpiDefinition, Level};
+use catalog::{EntityDefinition, EntityRename, KpiDefinition, KpiRename, Level};
 use identity::Permission;
 use jiff::Timestamp;
-use route::{Access, Answer, Body, Method, Parameter, Route};
+use route::{Access, Answer, Body, Form, Method, Parameter, Route};
 use serde::Serialize;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -17,17 +17,20 @@ pub use written::Written;
 const CODE: Parameter = Parameter::path("code", "Code of the definition.");
 
 /// All routes of this area.
-pub static ROUTES: [&Route; 11] = [
+pub static ROUTES: [&Route; 14] = [
     &CREATE_ENTITY,
     &LIST_ENTITIES,
     &READ_ENTITY,
     &REPLACE_ENTITY,
+    &DELETE_ENTITY,
+    &RENAME_ENTITY,
     &LIST_GROUPINGS,
     &GIVE_UP_GROUPINGS,
     &CREATE_KPI,
     &LIST_KPIS,
     &READ_KPI,
     &REPLACE_KPI,
+    &RENAME_KPI,
     &DELETE_KPI,
 ];
 
@@ -80,6 +83,40 @@ pub static REPLACE_ENTITY: Route = Route {
     summary: "Replaces an entity's definition, by additions only: attributes and groupings.",
     parameters: &[CODE, Parameter::IF_MATCH],
     request: Some(Body::of::<Written<EntityDefinition>>()),
+    answer: Answer::ok::<Entity>(),
+};
+
+/// Deletes an entity.
+pub static DELETE_ENTITY: Route = Route {
+    function: "manage-catalog",
+    method: Method::Delete,
+    path: "/v1/entities/{code}",
+    access: Access::Needs(Permission::WriteCatalog),
+    operation: "deleteEntity",
+    summary: "Deletes an entity that nothing uses: 409 names the KPIs and proposals that do, and what is at work on it. One that has facts is deleted only with facts=delete. Its code can be defined anew, and nothing of before comes back; what is sent to it meanwhile becomes dead letters, as for any code that is not defined.",
+    parameters: &[
+        CODE,
+        Parameter::IF_MATCH,
+        Parameter::query(
+            "facts",
+            "Has its facts go with it, and its dead letters, batches and files' records. Else it is deleted only without facts, and dead letters stay: they can be replayed once the code is defined anew.",
+        )
+        .of(Form::OneOf(&["delete"])),
+    ],
+    request: None,
+    answer: Answer::NO_CONTENT,
+};
+
+/// Gives an entity, or its attributes, other names.
+pub static RENAME_ENTITY: Route = Route {
+    function: "manage-catalog",
+    method: Method::Post,
+    path: "/v1/entities/{code}/rename",
+    access: Access::Needs(Permission::WriteCatalog),
+    operation: "renameEntity",
+    summary: "Gives an entity another code, or attributes of it other names, in one step. Its facts, and the groupings, formulas, pinned streams and drafts of proposals that name it, follow. What comes under an old name still counts, as long as `formerly` in the definition has it; asked for under an old code it is not found, and the answer names the new one.",
+    parameters: &[CODE, Parameter::IF_MATCH],
+    request: Some(Body::of::<EntityRename>()),
     answer: Answer::ok::<Entity>(),
 };
 
@@ -161,6 +198,19 @@ pub static REPLACE_KPI: Route = Route {
     answer: Answer::ok::<Kpi>(),
 };
 
+/// Gives a KPI another code.
+pub static RENAME_KPI: Route = Route {
+    function: "manage-catalog",
+    method: Method::Post,
+    path: "/v1/kpis/{code}/rename",
+    access: Access::Needs(Permission::WriteCatalog),
+    operation: "renameKpi",
+    summary: "Gives a KPI another code. Pinned streams and drafts of proposals follow; offers that were issued keep theirs. Who watches it under the old code is told that there is none any more, and who asks for that is told the new one.",
+    parameters: &[CODE, Parameter::IF_MATCH],
+    request: Some(Body::of::<KpiRename>()),
+    answer: Answer::ok::<Kpi>(),
+};
+
 /// Deletes a KPI.
 pub static DELETE_KPI: Route = Route {
     function: "manage-catalog",
@@ -168,7 +218,7 @@ pub static DELETE_KPI: Route = Route {
     path: "/v1/kpis/{code}",
     access: Access::Needs(Permission::WriteCatalog),
     operation: "deleteKpi",
-    summary: "Deletes a KPI. No fact goes with it. Who watches it is told that there is none any more; a proposal whose cart has it names it as unknown.",
+    summary: "Deletes a KPI that nothing uses: 409 names the pinned streams and the proposals that are not ended. No fact goes with it. Who watches it is told that there is none any more.",
     parameters: &[CODE, Parameter::IF_MATCH],
     request: None,
     answer: Answer::NO_CONTENT,

@@ -33,13 +33,30 @@ impl Catalog {
     /// Everything that is wrong with them, with pointers into `{"entities": […], "kpis": […]}`. KPIs are checked
     /// against the entities that are valid.
     pub fn new(entities: Vec<EntityDefinition>, kpis: Vec<KpiDefinition>) -> Result<Self, Vec<Problem>> {
+        Self::of(entities, kpis, EntityDefinition::validate)
+    }
+
+    /// A catalogue of definitions that are stored: dimensions of groupings are in the order in which their values are kept.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn stored(entities: Vec<EntityDefinition>, kpis: Vec<KpiDefinition>) -> Result<Self, Vec<Problem>> {
+        Self::of(entities, kpis, EntityDefinition::validate_in_order)
+    }
+
+    fn of(
+        entities: Vec<EntityDefinition>,
+        kpis: Vec<KpiDefinition>,
+        validate: fn(EntityDefinition) -> Result<Entity, Vec<Problem>>,
+    ) -> Result<Self, Vec<Problem>> {
         let mut catalog = Self::default();
         let mut problems = Vec::new();
         for (index, definition) in entities.into_iter().enumerate() {
-            problems.extend(below(&format!("/entities/{index}"), catalog.add_entity(definition)));
+            let added = catalog.add_validated(definition, validate);
+            problems.extend(below(&format!("/entities/{index}"), added));
         }
         for (index, definition) in kpis.into_iter().enumerate() {
-            problems.extend(below(&format!("/kpis/{index}"), catalog.add_kpi(definition)));
+            problems.extend(below(&format!("/kpis/{index}"), catalog.add_known_kpi(definition)));
         }
         if problems.is_empty() {
             Ok(catalog)
@@ -84,11 +101,20 @@ impl Catalog {
     /// # Errors
     /// Everything that is wrong with it, or that its code is taken. Then nothing is added.
     pub fn add_entity(&mut self, definition: EntityDefinition) -> Result<Arc<Entity>, Vec<Problem>> {
+        self.add_validated(definition, EntityDefinition::validate)
+    }
+
+    fn add_validated(
+        &mut self,
+        definition: EntityDefinition,
+        validate: fn(EntityDefinition) -> Result<Entity, Vec<Problem>>,
+    ) -> Result<Arc<Entity>, Vec<Problem>> {
         let taken = self.entity_in_any_case(&definition.code).map(|taken| {
             Problem::new("/code", format!("there is an entity {} already", quoted(taken.code())))
                 .with_hint("choose another code, or replace that entity")
         });
-        let entity = with_problem(taken, definition.validate())?;
+        let taken = taken.or_else(|| self.former_code_taken(&definition));
+        let entity = with_problem(taken, validate(definition))?;
         Ok(self.insert_entity(entity))
     }
 
@@ -101,8 +127,11 @@ impl Catalog {
         let Some(old) = self.entities.get(&definition.code).cloned() else {
             return self.add_entity(definition);
         };
-        let new = definition.validate()?;
+        let new = definition.validate()?.in_order_of(&old);
         old.accepts_replacement(&new)?;
+        if let Some(taken) = self.former_code_taken(new.definition()) {
+            return Err(vec![taken]);
+        }
         let mut trial = self.clone();
         let new = trial.insert_entity(new);
         let problems = trial.recompile(new.code());
@@ -118,6 +147,14 @@ impl Catalog {
     /// # Errors
     /// Everything that is wrong with it, or that its code is taken. Then nothing is added.
     pub fn add_kpi(&mut self, definition: KpiDefinition) -> Result<Arc<Kpi>, Vec<Problem>> {
+        match self.former_kpi_taken(&definition) {
+            Some(taken) => Err(vec![taken]),
+            None => self.add_known_kpi(definition),
+        }
+    }
+
+    /// Adds one of thousands that are given together, whose former codes were checked one after the other.
+    fn add_known_kpi(&mut self, definition: KpiDefinition) -> Result<Arc<Kpi>, Vec<Problem>> {
         let taken = self.kpis.contains_key(&definition.code).then(|| {
             let message = format!("there is a KPI {} already", quoted(&definition.code));
             Problem::new("/code", message).with_hint("choose another code, or replace that KPI")
@@ -126,13 +163,21 @@ impl Catalog {
         Ok(self.insert_kpi(kpi))
     }
 
-    fn insert_entity(&mut self, entity: Entity) -> Arc<Entity> {
+    pub(crate) fn insert_entity(&mut self, entity: Entity) -> Arc<Entity> {
         let entity = Arc::new(entity);
         self.entities.insert(entity.code().to_owned(), Arc::clone(&entity));
         entity
     }
 
-    fn insert_kpi(&mut self, kpi: Kpi) -> Arc<Kpi> {
+    pub(crate) fn remove_entity(&mut self, code: &str) {
+        self.entities.remove(code);
+    }
+
+    pub(crate) fn remove_kpi(&mut self, code: &str) {
+        self.kpis.remove(code);
+    }
+
+    pub(crate) fn insert_kpi(&mut self, kpi: Kpi) -> Arc<Kpi> {
         let kpi = Arc::new(kpi);
         self.kpis.insert(kpi.code().to_owned(), Arc::clone(&kpi));
         kpi

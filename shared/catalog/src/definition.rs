@@ -13,6 +13,10 @@ pub struct EntityDefinition {
     /// The name in formulas and addresses, `Flight`: a capital, then letters and digits.
     #[schema(pattern = "^[A-Z][A-Za-z0-9]{0,47}$", examples("Flight"))]
     pub code: String,
+    /// Codes that it had. What comes for one of them counts as its own, as long as it stands here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 8)]
+    pub formerly: Vec<String>,
     /// The field of business it belongs to, `travel`.
     #[schema(pattern = "^[a-z][a-z0-9_]{0,30}$", examples("travel"))]
     pub domain: String,
@@ -163,6 +167,10 @@ pub struct AttributeDefinition {
     /// The name in events and formulas, `delay`.
     #[schema(pattern = "^[a-z][a-z0-9_]{0,39}$", examples("delay"))]
     pub name: String,
+    /// Names that it had. A field of an event or file that is called so is this attribute, as long as the name stands here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 8)]
+    pub formerly: Vec<String>,
     /// The type of its values.
     #[serde(rename = "type")]
     #[schema(schema_with = attribute_type)]
@@ -218,6 +226,12 @@ impl GroupingDefinition {
             dimensions,
             finest: Level::Minute,
         }
+    }
+
+    /// Whether it has the same dimensions as another one; their order means nothing to who defines it.
+    #[must_use]
+    pub fn has_the_dimensions_of(&self, other: &Self) -> bool {
+        self.dimensions.len() == other.dimensions.len() && self.covers(other.dimensions.iter().map(String::as_str))
     }
 
     /// Whether the groups of this grouping can be merged into groups of `dimensions`.

@@ -118,6 +118,19 @@ impl Entity {
         &self.groupings
     }
 
+    /// The same with the dimensions of its groupings in the order in which an earlier definition keeps their values.
+    #[must_use]
+    pub(crate) fn in_order_of(mut self, old: &Entity) -> Self {
+        let declared = self.definition.groupings.iter_mut();
+        for grouping in declared.chain(&mut self.groupings) {
+            let kept = old.groupings.iter().find(|kept| kept.has_the_dimensions_of(grouping));
+            if let Some(kept) = kept {
+                grouping.dimensions.clone_from(&kept.dimensions);
+            }
+        }
+        self
+    }
+
     /// The same without some groupings, such as those that nobody may read yet.
     #[must_use]
     pub fn without_groupings(&self, left_out: &[&GroupingDefinition]) -> Self {

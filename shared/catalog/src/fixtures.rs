@@ -8,6 +8,7 @@ use formula::AttributeType;
 pub(crate) fn attribute(name: &str, kind: AttributeType) -> AttributeDefinition {
     AttributeDefinition {
         name: name.to_owned(),
+        formerly: Vec::new(),
         kind,
         unit: None,
         dimension: false,
@@ -28,6 +29,7 @@ pub(crate) fn dimension(name: &str, kind: AttributeType) -> AttributeDefinition 
 pub(crate) fn flight() -> EntityDefinition {
     EntityDefinition {
         code: "Flight".into(),
+        formerly: Vec::new(),
         domain: "travel".into(),
         description: "one leg of a scheduled flight".into(),
         time: "date".into(),

@@ -1,7 +1,7 @@
 //! KPIs: what people write about them, and the checked form.
 
 use crate::MAX_DECIMALS;
-use crate::names::{KPI_CODE, check_description, check_label, check_required_label};
+use crate::names::{KPI_CODE, check_description, check_former, check_label, check_required_label};
 use crate::problem::{Problem, none_or};
 use formula::{Entities, Formula};
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,10 @@ pub struct KpiDefinition {
     /// The name in topics and addresses, `ON_TIME_RATE`.
     #[schema(pattern = "^[A-Z][A-Z0-9_]{0,63}$", examples("ON_TIME_RATE"))]
     pub code: String,
+    /// Codes that it had: who asks for one of them is told the code that it has now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 8)]
+    pub formerly: Vec<String>,
     /// The name for people, `On-time rate`.
     #[schema(max_length = 120)]
     pub name: String,
@@ -74,6 +78,7 @@ impl KpiDefinition {
     pub fn named(code: impl Into<String>, name: impl Into<String>) -> Self {
         Self {
             code: code.into(),
+            formerly: Vec::new(),
             name: name.into(),
             description: String::new(),
             formula: String::new(),
@@ -92,6 +97,7 @@ impl KpiDefinition {
     pub fn validate(self, entities: &dyn Entities) -> Result<Kpi, Vec<Problem>> {
         let mut problems = Vec::new();
         KPI_CODE.check("/code", &self.code, &mut problems);
+        check_former("/formerly", &self.formerly, &KPI_CODE, &mut problems);
         check_required_label("/name", &self.name, &mut problems);
         check_description("/description", &self.description, &mut problems);
         for (pointer, label) in [

@@ -16,6 +16,7 @@ mod durations;
 mod entity;
 #[cfg(test)]
 mod fixtures;
+mod former;
 mod hints;
 mod kpi;
 mod level;
@@ -23,6 +24,7 @@ mod line;
 mod names;
 mod period;
 mod problem;
+mod rename;
 mod replacement;
 mod validate;
 mod zone;
@@ -38,6 +40,7 @@ pub use line::{checked_line, is_hidden, line_hint};
 pub use names::is_entity_code;
 pub use period::{Period, UnknownPeriod};
 pub use problem::Problem;
+pub use rename::{EntityRename, KpiRename, Renamed};
 pub use zone::{UnknownZone, Zone};
 
 /// The most entities of a client. Each has a hypertable and at least one rollup, which every upkeep visits, and a process
@@ -59,6 +62,10 @@ pub const MAX_GROUPINGS: usize = 16;
 
 /// The most dimensions of a grouping: with 8 of 10 values each, groups outnumber facts long before this.
 pub const MAX_GROUPING_DIMENSIONS: usize = 8;
+
+/// The most former names of an entity, an attribute or a KPI: each is looked at where a name is not known, and whoever sends under one for long is told by its
+/// definition.
+pub const MAX_FORMER_NAMES: usize = 8;
 
 /// The longest description, in characters: a page.
 pub const MAX_DESCRIPTION: usize = 2_000;

@@ -1,7 +1,7 @@
 //! What names and labels may look like, and which names are taken.
 
 use crate::problem::Problem;
-use crate::{MAX_DESCRIPTION, MAX_LABEL};
+use crate::{MAX_DESCRIPTION, MAX_FORMER_NAMES, MAX_LABEL};
 
 /// The names of columns that every table of facts or rollups has of its own; PostgreSQL gives it the last six.
 const RESERVED_ATTRIBUTES: [&str; 10] = [
@@ -77,6 +77,22 @@ impl Pattern {
     pub(crate) fn check(&self, pointer: &str, name: &str, problems: &mut Vec<Problem>) {
         if !self.fits(name) {
             problems.push(Problem::new(pointer, format!("{} cannot be used here", quoted(name))).with_hint(self.hint));
+        }
+    }
+}
+
+/// Adds what is wrong with the names that something had.
+pub(crate) fn check_former(pointer: &str, names: &[String], pattern: &Pattern, problems: &mut Vec<Problem>) {
+    if names.len() > MAX_FORMER_NAMES {
+        let message = format!("{} former names, and {MAX_FORMER_NAMES} are allowed", names.len());
+        problems.push(Problem::new(pointer, message).with_hint("leave out those that nobody uses any more"));
+        return;
+    }
+    for (index, name) in names.iter().enumerate() {
+        let pointer = format!("{pointer}/{index}");
+        pattern.check(&pointer, name, problems);
+        if names.iter().take(index).any(|earlier| earlier == name) {
+            problems.push(Problem::new(pointer, format!("{} is there twice", quoted(name))));
         }
     }
 }

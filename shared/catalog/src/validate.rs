@@ -4,20 +4,31 @@ use crate::definition::{AttributeDefinition, DecimalMark, Delimiter, EntityDefin
 use crate::entity::Entity;
 use crate::level::Level;
 use crate::names::{
-    ATTRIBUTE, DOMAIN, ENTITY_CODE, STATE_SUFFIXES, check_description, check_label, check_required_label,
+    ATTRIBUTE, DOMAIN, ENTITY_CODE, STATE_SUFFIXES, check_description, check_former, check_label, check_required_label,
     check_reserved, quoted,
 };
 use crate::problem::{Problem, none_or};
-use crate::{MAX_ATTRIBUTES, MAX_GROUPING_DIMENSIONS, MAX_GROUPINGS, MAX_KEY, derived};
+use crate::{MAX_ATTRIBUTES, MAX_FORMER_NAMES, MAX_GROUPING_DIMENSIONS, MAX_GROUPINGS, MAX_KEY, derived};
 use formula::{Attribute, AttributeType, RowFormula, closest};
 use jiff::tz::TimeZone;
 
 impl EntityDefinition {
-    /// Checks the definition by itself.
+    /// Checks the definition by itself, and puts the dimensions of its groupings in the order in which their values are kept.
     ///
     /// # Errors
     /// Everything that is wrong with it.
     pub fn validate(mut self) -> Result<Entity, Vec<Problem>> {
+        for grouping in &mut self.groupings {
+            grouping.dimensions.sort();
+        }
+        self.validate_in_order()
+    }
+
+    /// The same of a definition that is stored: its dimensions are in the order in which their values are kept, also where they were renamed since.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn validate_in_order(self) -> Result<Entity, Vec<Problem>> {
         let mut problems = Vec::new();
         check_entity(&self, &mut problems);
         if self.attributes.len() > MAX_ATTRIBUTES {
@@ -30,7 +41,7 @@ impl EntityDefinition {
         }
         check_attributes(&self, &mut problems);
         check_key(&self, &mut problems);
-        let groupings = check_groupings(&mut self, &mut problems);
+        let groupings = check_groupings(&self, &mut problems);
         let zone = check_zone(&self, &mut problems);
         let mut attributes: Vec<Attribute> = self.attributes.iter().map(for_formulas).collect();
         attributes.push(own_time(&self));
@@ -84,6 +95,7 @@ fn tell_differences(derived: &[(usize, RowFormula)], attributes: &mut [Attribute
 
 fn check_entity(entity: &EntityDefinition, problems: &mut Vec<Problem>) {
     ENTITY_CODE.check("/code", &entity.code, problems);
+    check_former("/formerly", &entity.formerly, &ENTITY_CODE, problems);
     DOMAIN.check("/domain", &entity.domain, problems);
     if entity.domain.starts_with("pg_") {
         problems.push(
@@ -142,6 +154,8 @@ fn check_attributes(entity: &EntityDefinition, problems: &mut Vec<Problem>) {
                 format!("there are two attributes {}", quoted(&attribute.name)),
             ));
         }
+        check_former(&pointer("formerly"), &attribute.formerly, &ATTRIBUTE, problems);
+        check_former_attribute(index, attribute, entity, problems);
         check_state_name(&pointer("name"), attribute, entity, problems);
         check_label(
             &pointer("unit"),
@@ -205,6 +219,29 @@ fn check_state_name(
     }
 }
 
+/// A field of an event is one attribute: what one was called nothing else is.
+fn check_former_attribute(
+    index: usize,
+    attribute: &AttributeDefinition,
+    entity: &EntityDefinition,
+    problems: &mut Vec<Problem>,
+) {
+    for (position, name) in attribute.formerly.iter().enumerate().take(MAX_FORMER_NAMES) {
+        let pointer = format!("/attributes/{index}/formerly/{position}");
+        let taken = entity
+            .attributes
+            .iter()
+            .enumerate()
+            .find(|(other, taken)| taken.name == *name || (*other != index && taken.formerly.contains(name)));
+        let message = match taken {
+            Some((_, taken)) => format!("{} is a name of {} too, or was", quoted(name), quoted(&taken.name)),
+            None if *name == entity.time => format!("{} is the event's time", quoted(name)),
+            None => continue,
+        };
+        problems.push(Problem::new(pointer, message).with_hint("leave it out once no event has it any more"));
+    }
+}
+
 /// A key identifies facts, so each of its attributes is in every event.
 fn check_key(entity: &EntityDefinition, problems: &mut Vec<Problem>) {
     if entity.key.len() > MAX_KEY {
@@ -236,11 +273,8 @@ fn check_key(entity: &EntityDefinition, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Puts dimensions in order, and returns the groupings with the one without dimensions first.
-fn check_groupings(entity: &mut EntityDefinition, problems: &mut Vec<Problem>) -> Vec<GroupingDefinition> {
-    for grouping in &mut entity.groupings {
-        grouping.dimensions.sort();
-    }
+/// Returns the groupings with the one without dimensions first.
+fn check_groupings(entity: &EntityDefinition, problems: &mut Vec<Problem>) -> Vec<GroupingDefinition> {
     let mut kept = vec![GroupingDefinition::default()];
     let declared = entity
         .groupings
@@ -262,7 +296,7 @@ fn check_groupings(entity: &mut EntityDefinition, problems: &mut Vec<Problem>) -
             .groupings
             .iter()
             .take(index)
-            .any(|earlier| earlier.dimensions == grouping.dimensions)
+            .any(|earlier| earlier.has_the_dimensions_of(grouping))
         {
             problems.push(Problem::new(&pointer, "an earlier grouping has the same dimensions"));
         } else if !grouping.dimensions.is_empty() {
@@ -294,7 +328,7 @@ fn check_grouping(
     }
     for (index, name) in grouping.dimensions.iter().enumerate() {
         // Dimensions are in order by now, so a pointer to one of them would miss.
-        if index > 0 && grouping.dimensions.get(index - 1) == Some(name) {
+        if grouping.dimensions.iter().take(index).any(|earlier| earlier == name) {
             problems.push(Problem::new(
                 &pointer,
                 format!("{} is in the grouping twice", quoted(name)),

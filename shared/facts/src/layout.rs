@@ -3,7 +3,7 @@
 //! A layout only grows: what an attribute was stored in stays its slot, so that facts of before mean what they meant. It is stored with the entity's
 //! definition, and it is one client's alone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::{AttributeDefinition, Entity, GroupingDefinition};
 use database::Error;
@@ -176,6 +176,26 @@ impl Layout {
             }
         }
         self
+    }
+
+    /// With other names of attributes, by those that they have: each stays in its slot, and the dimensions of groupings in the order in which their values are kept.
+    #[must_use]
+    pub fn renamed(&self, names: &BTreeMap<String, String>) -> Self {
+        let mut renamed = self.clone();
+        let Self {
+            numbers,
+            texts,
+            flags,
+            groupings,
+        } = &mut renamed;
+        let dimensions = groupings.iter_mut().flatten();
+        let dimensions = dimensions.flat_map(|grouping| &mut grouping.dimensions);
+        for name in numbers.iter_mut().chain(texts).chain(flags).chain(dimensions) {
+            if let Some(new) = names.get(name) {
+                name.clone_from(new);
+            }
+        }
+        renamed
     }
 
     /// Without a grouping, whose number nothing gets again: what is left of its rows is nobody's.

@@ -39,7 +39,14 @@ fn check_dimension(
         let dimensions: Vec<_> = dimensions.map(|(_, attribute)| attribute).collect();
         let Some(dimension) = dimensions.iter().find(|attribute| attribute.name == name) else {
             let names: Vec<&str> = dimensions.iter().map(|attribute| attribute.name.as_str()).collect();
-            return Err(unknown_dimension(name, code, &names, place));
+            let refusal = unknown_dimension(name, code, &names, place);
+            let renamed = dimensions
+                .iter()
+                .find(|attribute| attribute.formerly.iter().any(|former| former == name));
+            return Err(match renamed {
+                Some(renamed) => refusal.hint(format!("it was renamed to {}", renamed.name)),
+                None => refusal,
+            });
         };
         for value in values {
             check_value(name, dimension.kind, value).map_err(|wrong| impossible_value(wrong, place))?;
@@ -56,6 +63,9 @@ fn impossible_value(wrong: ImpossibleValue, place: &str) -> Refusal {
 
 fn unknown_kpi(code: &str, place: &str, catalog: &Catalog) -> Refusal {
     let refusal = Refusal::new(RefusalKind::UnknownKpi, format!("there is no KPI {code:?}")).at(format!("{place}/kpi"));
+    if let Some(renamed) = catalog.former_kpi(code) {
+        return refusal.hint(format!("it was renamed to {}", renamed.code()));
+    }
     match formula::closest(code, catalog.kpis().map(|kpi| kpi.code())) {
         Some(near) => refusal.hint(format!("did you mean {near}?")),
         None => refusal.hint("GET /v1/kpis lists them"),

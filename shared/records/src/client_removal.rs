@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::cells::remove_from_cells;
 
 /// Ordinary tables with rows of clients, each before those that it refers to.
-pub const TABLES: [&str; 27] = [
+pub const TABLES: [&str; 28] = [
     "residences",
     "licence_notices",
     "licences",
@@ -34,6 +34,7 @@ pub const TABLES: [&str; 27] = [
     "changes",
     "stale_ranges",
     "upkeep",
+    "departed_codes",
     "commits",
     "clocks",
     "entities",

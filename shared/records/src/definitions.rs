@@ -5,15 +5,23 @@
 
 mod catalogs;
 mod change;
+mod codes;
+mod deletion;
 mod entities;
 mod kpis;
+mod renaming;
+mod uses;
 
 use catalog::Problem;
 
 pub use catalogs::{ClientCatalog, Fingerprint, fingerprint, load, load_one};
 pub use change::MAX_CHANGE;
+pub use codes::{MAX_FOLLOWED_ROWS, follow, follow_all};
+pub use deletion::delete_entity;
 pub use entities::{create_entity, give_up_groupings, replace_entity};
 pub use kpis::{create_kpi, delete_kpi, replace_kpi};
+pub use renaming::{rename_entity, rename_kpi};
+pub use uses::{MAX_USERS, User, bounded};
 
 /// How a write of a definition ended. Nothing was changed but by [`Written::Stored`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +42,12 @@ pub enum Written {
     BuiltIn,
     /// The client has facts of the entity, so a derived attribute can't be added any more: old facts would lack it.
     DerivedTooLate,
+    /// It is not deleted, because these use it: [`MAX_USERS`] of them at most.
+    InUse(Vec<User>),
+    /// It is not deleted, because it has facts and nobody said that they may go.
+    HasFacts,
+    /// An entity had this code, and not everything that came under it has followed it yet, or is gone.
+    Departing(String),
     /// It took longer than [`MAX_CHANGE`].
     TooLong,
 }

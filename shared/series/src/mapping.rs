@@ -138,6 +138,12 @@ impl Mapper {
         if let Some(place) = self.fields().position(|field| field == name) {
             return Ok(place);
         }
+        // One that an attribute had: events that were on their way when it was renamed, and senders that have not heard of it.
+        let attributes = self.entity.stored_attributes();
+        let had_it = |index: &usize| attributes[*index].formerly.iter().any(|former| former == name);
+        if let Some(position) = self.given.iter().position(had_it) {
+            return Ok(position + 1);
+        }
         let derived = self
             .entity
             .stored_attributes()

@@ -81,16 +81,25 @@ fn kpi_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
     };
     let entity = json!({ "code": "Mine", "domain": "test", "attributes": [{ "name": "weight", "type": "decimal" }] });
     let kpi = json!({ "code": "MINE", "name": "Mine", "formula": "COUNT(Flight)" });
+    let (names, name) = (json!({ "attributes": {} }), json!({ "code": "MINE" }));
     let stream = json!({ "kpi": "FLIGHTS", "period": "minute" });
     let event = json!([{ "date": "2026-03-28T10:00:00Z" }]);
     let many = json!({ "entity": "Nothing" });
     let nothing = uuid::Uuid::nil().to_string();
     let day = "period=day&from=2026-03-28T00:00:00Z&to=2026-03-29T00:00:00Z";
-    let routes: [(Method, &'static str, &str, Option<&Value>, Permission); 30] = [
+    let routes: [(Method, &'static str, &str, Option<&Value>, Permission); 33] = [
         (Method::GET, "/v1/entities", "", None, ReadCatalog),
         (Method::POST, "/v1/entities", "", Some(&entity), WriteCatalog),
         (Method::GET, "/v1/entities/{code}", "Flight", None, ReadCatalog),
         (Method::PUT, "/v1/entities/{code}", "Mine", Some(&entity), WriteCatalog),
+        (Method::DELETE, "/v1/entities/{code}", "Mine", None, WriteCatalog),
+        (
+            Method::POST,
+            "/v1/entities/{code}/rename",
+            "Mine",
+            Some(&names),
+            WriteCatalog,
+        ),
         (
             Method::GET,
             "/v1/entities/{code}/groupings",
@@ -109,6 +118,13 @@ fn kpi_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
         (Method::POST, "/v1/kpis", "", Some(&kpi), WriteCatalog),
         (Method::GET, "/v1/kpis/{code}", "FLIGHTS", None, ReadCatalog),
         (Method::PUT, "/v1/kpis/{code}", "MINE", Some(&kpi), WriteCatalog),
+        (
+            Method::POST,
+            "/v1/kpis/{code}/rename",
+            "MINE",
+            Some(&name),
+            WriteCatalog,
+        ),
         (Method::DELETE, "/v1/kpis/{code}", "MINE", None, WriteCatalog),
         (Method::GET, "/v1/kpis/{code}/value", "FLIGHTS", None, ReadSeries),
         (Method::GET, "/v1/kpis/{code}/series", "FLIGHTS", None, ReadSeries),

@@ -186,6 +186,9 @@ fn kpi<'a>(definitions: &'a ClientCatalog, code: &str) -> Result<&'a Kpi, Proble
     found.map(AsRef::as_ref).ok_or_else(|| {
         let closest = formula::closest(code, definitions.catalog.kpis().map(|kpi| kpi.code()));
         let problem = Problem::not_found("KPI", code);
+        if let Some(renamed) = definitions.catalog.former_kpi(code) {
+            return problem.hint(format!("it was renamed to {}", renamed.code()));
+        }
         match closest {
             Some(name) => problem.hint(format!("did you mean {name}?")),
             None => problem.hint("GET /v1/kpis lists them"),

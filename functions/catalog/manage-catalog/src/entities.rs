@@ -13,13 +13,10 @@ use platform::versions::{changed_meanwhile, etag, expected_version};
 use records::definitions;
 
 use crate::hints::shown;
-use crate::refusals::{invalid, version};
-use crate::{Context, same_code};
+use crate::refusals::{invalid, no_entity, version};
+use crate::{Context, MAX_TRIES, same_code};
 
 const WHAT: &str = "entity";
-
-/// Tries of a replacement that meets a move or a grouping that becomes readable.
-const MAX_TRIES: usize = 3;
 
 pub(crate) async fn create(
     State(context): State<Context>,
@@ -69,7 +66,7 @@ pub(crate) async fn read(
     let placed = definitions
         .placed
         .get(&code)
-        .ok_or_else(|| Problem::not_found(WHAT, &code))?;
+        .ok_or_else(|| no_entity(&definitions.catalog, &code))?;
     let body = Entity {
         definition: placed.entity.definition().clone(),
         version: placed.version,
@@ -91,7 +88,7 @@ pub(crate) async fn replace(
     let (entity, written) = loop {
         let known = context.definitions(caller.client).await?;
         let old = known.placed.get(&code).cloned();
-        let old = old.ok_or_else(|| Problem::not_found(WHAT, &code))?;
+        let old = old.ok_or_else(|| no_entity(&known.catalog, &code))?;
         // Who replaces another version than he knows is told that first: what is wrong with his definition may be what others have changed.
         if expected.is_some_and(|expected| expected != old.version) {
             return Err(changed_meanwhile(WHAT, &code, old.version));

@@ -13,7 +13,7 @@ use platform::versions::etag;
 use records::definitions::{self, Written};
 
 use crate::Context;
-use crate::refusals::version;
+use crate::refusals::{no_entity, version};
 
 const WHAT: &str = "entity";
 
@@ -23,7 +23,10 @@ pub(crate) async fn list(
     Path(code): Path<String>,
 ) -> Result<Json<Groupings>, Problem> {
     let known = context.definitions(caller.client).await?;
-    let placed = known.placed.get(&code).ok_or_else(|| Problem::not_found(WHAT, &code))?;
+    let placed = known
+        .placed
+        .get(&code)
+        .ok_or_else(|| no_entity(&known.catalog, &code))?;
     let database = &context.database;
     let fillings = fill::fillings(database, caller.client)
         .await
@@ -80,7 +83,10 @@ pub(crate) async fn give_up(
     Path(code): Path<String>,
 ) -> Result<Response, Problem> {
     let known = context.definitions(caller.client).await?;
-    let placed = known.placed.get(&code).ok_or_else(|| Problem::not_found(WHAT, &code))?;
+    let placed = known
+        .placed
+        .get(&code)
+        .ok_or_else(|| no_entity(&known.catalog, &code))?;
     let written = definitions::give_up_groupings(&context.database, caller.client, placed)
         .await
         .context("give up groupings")?;
@@ -92,7 +98,7 @@ pub(crate) async fn give_up(
     }
     let version = version(written, WHAT, &code)?;
     let now = context.definitions(caller.client).await?;
-    let placed = now.placed.get(&code).ok_or_else(|| Problem::not_found(WHAT, &code))?;
+    let placed = now.placed.get(&code).ok_or_else(|| no_entity(&now.catalog, &code))?;
     let definition = placed.entity.definition().clone();
     let body = Entity {
         definition,

@@ -1,4 +1,4 @@
-//! The routes of KPIs: create, replace, read, list, delete.
+//! The routes of KPIs: create, replace, read, list.
 
 use anyhow::Context as _;
 use api::catalog::{Kpi, Kpis, Written};
@@ -13,7 +13,7 @@ use platform::versions::{changed_meanwhile, etag, expected_version};
 use records::definitions;
 
 use crate::hints::shown;
-use crate::refusals::{invalid, version};
+use crate::refusals::{invalid, no_kpi, version};
 use crate::{Context, same_code};
 
 const WHAT: &str = "KPI";
@@ -65,10 +65,7 @@ pub(crate) async fn read(
     Path(code): Path<String>,
 ) -> Result<Response, Problem> {
     let known = context.definitions(caller.client).await?;
-    let kpi = known
-        .catalog
-        .kpi(&code)
-        .ok_or_else(|| Problem::not_found(WHAT, &code))?;
+    let kpi = known.catalog.kpi(&code).ok_or_else(|| no_kpi(&known.catalog, &code))?;
     let version = known.kpi_versions.get(&code).copied().unwrap_or_default();
     Ok((
         etag(version),
@@ -92,7 +89,7 @@ pub(crate) async fn replace(
     same_code(&code, &definition.code)?;
     let known = context.definitions(caller.client).await?;
     let old = known.kpi_versions.get(&code).copied();
-    let old = old.ok_or_else(|| Problem::not_found(WHAT, &code))?;
+    let old = old.ok_or_else(|| no_kpi(&known.catalog, &code))?;
     if expected.is_some_and(|expected| expected != old) {
         return Err(changed_meanwhile(WHAT, &code, old));
     }
@@ -113,24 +110,4 @@ pub(crate) async fn replace(
         }),
     )
         .into_response())
-}
-
-pub(crate) async fn delete(
-    State(context): State<Context>,
-    Authorized(caller): Authorized,
-    Path(code): Path<String>,
-    headers: HeaderMap,
-) -> Result<StatusCode, Problem> {
-    let expected = expected_version(&headers)?;
-    // A code with a character that the database has no text of is nobody's.
-    let known = context.definitions(caller.client).await?;
-    known
-        .catalog
-        .kpi(&code)
-        .ok_or_else(|| Problem::not_found(WHAT, &code))?;
-    let written = definitions::delete_kpi(&context.database, caller.client, &code, expected)
-        .await
-        .context("delete KPI")?;
-    version(written, WHAT, &code)?;
-    Ok(StatusCode::NO_CONTENT)
 }

@@ -1,10 +1,13 @@
-//! `manage-catalog`: creates, replaces, reads and lists entities and KPIs, deletes KPIs, and tells what is kept of groupings.
+//! `manage-catalog`: creates, replaces, reads, lists, renames and deletes entities and KPIs, and tells what is kept of groupings.
 
+mod deletions;
 mod entities;
 mod groupings;
 mod hints;
 mod kpis;
 mod refusals;
+mod renames;
+mod streams;
 
 use std::sync::Arc;
 
@@ -12,9 +15,10 @@ use answer::Definitions;
 use anyhow::{Context as _, Result};
 use axum::Router;
 use database::{Database, Timeouts};
-use platform::Problem;
 use platform::http::Routes;
+use platform::{Problem, environment};
 use records::definitions::{ClientCatalog, MAX_CHANGE};
+use registry::Registry;
 use uuid::Uuid;
 
 /// A change has so long as a whole, which its transaction sees to ([`MAX_CHANGE`]); no statement takes longer.
@@ -23,11 +27,16 @@ const TIMEOUTS: Timeouts = Timeouts {
     lock: MAX_CHANGE,
 };
 
+/// Tries of a change that meets a move or a grouping that becomes readable.
+const MAX_TRIES: usize = 3;
+
 /// What the function has from its environment.
 #[derive(Clone)]
 pub struct Context {
     database: Database,
     definitions: Definitions,
+    /// For the streams that are pinned.
+    registry: Registry,
 }
 
 impl Context {
@@ -35,8 +44,10 @@ impl Context {
     ///
     /// # Errors
     /// When a variable is missing or malformed.
-    pub fn from_environment() -> Result<Self> {
+    pub async fn from_environment() -> Result<Self> {
+        let table = environment::required("REGISTRY_TABLE")?;
         Ok(Self {
+            registry: Registry::connect_to(&platform::aws_configuration().await, table),
             database: platform::database::from_environment()?.with_timeouts(TIMEOUTS),
             definitions: Definitions::default(),
         })
@@ -59,13 +70,16 @@ fn routes() -> Routes<Context> {
         .serve(&api::catalog::LIST_ENTITIES, entities::list)
         .serve(&api::catalog::READ_ENTITY, entities::read)
         .serve(&api::catalog::REPLACE_ENTITY, entities::replace)
+        .serve(&api::catalog::DELETE_ENTITY, deletions::entity)
+        .serve(&api::catalog::RENAME_ENTITY, renames::entity)
         .serve(&api::catalog::LIST_GROUPINGS, groupings::list)
         .serve(&api::catalog::GIVE_UP_GROUPINGS, groupings::give_up)
         .serve(&api::catalog::CREATE_KPI, kpis::create)
         .serve(&api::catalog::LIST_KPIS, kpis::list)
         .serve(&api::catalog::READ_KPI, kpis::read)
         .serve(&api::catalog::REPLACE_KPI, kpis::replace)
-        .serve(&api::catalog::DELETE_KPI, kpis::delete)
+        .serve(&api::catalog::RENAME_KPI, renames::kpi)
+        .serve(&api::catalog::DELETE_KPI, deletions::kpi)
 }
 
 /// The code in the path and the one in the body must be the same.
@@ -75,7 +89,7 @@ fn same_code(path: &str, body: &str) -> Result<(), Problem> {
     }
     Err(
         Problem::invalid(format!("the path names {path:?} and the body {body:?}"))
-            .hint("a code can't be changed: create a new definition"),
+            .hint("POST …/rename gives it another code"),
     )
 }
 

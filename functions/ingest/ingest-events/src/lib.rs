@@ -104,7 +104,7 @@ impl Context {
     /// The definitions of a client, kept or loaded, with the entity if there is one; `None` when there is no such client.
     async fn catalog(&self, client: Uuid, entity: &str, again: bool) -> Result<Option<Arc<ClientCatalog>>, Error> {
         // One that is not known may have been defined since.
-        let is_known = |catalog: Arc<ClientCatalog>| catalog.placed.contains_key(entity);
+        let is_known = |catalog: Arc<ClientCatalog>| catalog.placed_by(entity).is_some();
         if again || !self.definitions.known(client).is_some_and(is_known) {
             self.definitions.forget(client);
         }
@@ -278,7 +278,7 @@ async fn write(context: &Context, group: &Group, until: Instant) -> Result<Vec<O
             tracing::warn!(%client, entity, "there is no such client: its events are let go of");
             return Ok(Vec::new());
         };
-        let Some(placed) = catalog.placed.get(entity).cloned() else {
+        let Some(placed) = catalog.placed_by(entity).cloned() else {
             let batches: Vec<Batch> = group.queued().map(unknown_entity).collect();
             return ingest::refuse(&context.database, client, entity, source, &batches).await;
         };

@@ -137,8 +137,9 @@ async fn give_up_all(context: &Context, body: &str) -> Result<()> {
             tracing::error!(key, %client, "there is no such client: the file is left alone");
             continue;
         };
-        let placed = catalog.placed.get(address.entity);
+        let placed = catalog.placed_by(address.entity);
         file.replaces = replaces(placed);
+        file.entity = placed.map_or(address.entity, |placed| placed.entity.code());
         if let Begun::At(attempt) = files::begin(&context.database, file).await? {
             let reason = "the file, or the rest of it, could not be loaded in several tries, and the reason is not known to be its own: \
                 what was loaded of it counts; put it on the bucket again, and it goes on there, or in smaller files";
@@ -194,7 +195,8 @@ async fn load(context: &Context, dropped: &Dropped, tries: u32) -> Result<Loaded
     let Some(catalog) = context.definitions.current(&context.database, client).await? else {
         return nobodys(context, key, &format!("there is no client {client}")).await;
     };
-    let placed = catalog.placed.get(address.entity);
+    // A file in the folder of a code that an entity had is its own.
+    let placed = catalog.placed_by(address.entity);
     let (content, etag) = match context.store.get(bucket, key).await {
         Ok(object) => {
             let declared = Declared::of(key, &object.metadata).map_err(|error| error.to_string());
@@ -213,6 +215,7 @@ async fn load(context: &Context, dropped: &Dropped, tries: u32) -> Result<Loaded
     let file = files::File {
         digest: &digest,
         replaces: replaces(placed),
+        entity: placed.map_or(address.entity, |placed| placed.entity.code()),
         ..file(address, dropped, if is_replaced { &dropped.etag } else { &etag })
     };
     let Begun::At(attempt) = files::begin(&context.database, file).await? else {

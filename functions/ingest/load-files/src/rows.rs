@@ -68,7 +68,7 @@ impl<'a> Loading<'a> {
         loop {
             let catalog = self.context.definitions.current(&self.context.database, client).await?;
             let placed = catalog.and_then(|catalog| {
-                let placed = catalog.placed.get(self.file.entity)?;
+                let placed = catalog.placed_by(self.file.entity)?;
                 let mapper = Mapper::new(placed.entity.clone()).of_client(&catalog.calendar);
                 Some((placed.clone(), declared.mapper(mapper)))
             });

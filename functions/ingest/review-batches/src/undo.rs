@@ -64,7 +64,7 @@ async fn undone(
     target: Target,
     text: &str,
 ) -> Result<(StatusCode, Json<Undone>), Problem> {
-    let Some(placed) = placed(context, client, entity).await? else {
+    let Some(placed) = placed_by(context, client, entity).await? else {
         // Without its entity nothing of it is a fact.
         return answer(context, client, None).await;
     };
@@ -86,6 +86,13 @@ pub(crate) async fn placed(context: &Context, client: Uuid, entity: &str) -> Res
     let known = context.definitions.current(&context.database, client).await;
     let known = known.context("read definitions")?;
     Ok(known.and_then(|known| known.placed.get(entity).cloned()))
+}
+
+/// An entity that has a code, or had it: what was brought under a former code is its own.
+async fn placed_by(context: &Context, client: Uuid, entity: &str) -> Result<Option<Placed>, Problem> {
+    let known = context.definitions.current(&context.database, client).await;
+    let known = known.context("read definitions")?;
+    Ok(known.and_then(|known| known.placed_by(entity).cloned()))
 }
 
 /// Goes on with a change while the request waits. It has begun: what is left, or fails, `fill-groupings` goes on with.

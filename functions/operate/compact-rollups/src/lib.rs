@@ -1,7 +1,8 @@
 //! `compact-rollups`: maintains rollups every minute, in every database. On the Apache edition it moves closed buckets up to hours and days; on the
-//! Community edition it refreshes what late events made stale. It also adds a volume when the one for all is full, and clears what clients left that moved away.
+//! Community edition it refreshes what late events made stale. It also adds a volume when the one for all is full, clears what clients left that moved away, and has what
+//! came under a code follow the entity that had it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use database::{Database, Timeouts};
@@ -11,6 +12,7 @@ use lambda_runtime::LambdaEvent;
 use platform::clock;
 use platform::database::in_each;
 use records::cells::clear_departed;
+use records::definitions::follow_all;
 use serde::Serialize;
 
 /// For what only reads, and clears what clients left that moved away: what changes rollups has less, see [`compact::MAX_STATEMENT_TIME`].
@@ -18,6 +20,9 @@ const TIMEOUTS: Timeouts = Timeouts {
     statement: Duration::from_secs(90),
     lock: Duration::from_secs(20),
 };
+
+/// How long a run has what came under codes that entities had follow them; the next one goes on.
+pub const FOLLOWING: Duration = Duration::from_secs(10);
 
 /// What the function has from its environment.
 pub struct Context {
@@ -76,5 +81,6 @@ async fn upkeep(database: &Database) -> Result<Upkeep> {
     let upkeep = compact::run(database, clock::now()).await;
     volume::make_room(database).await?;
     clear_departed(database, clock::now()).await?;
+    follow_all(database, Instant::now() + FOLLOWING).await?;
     Ok(upkeep?)
 }

@@ -79,3 +79,22 @@ fn a_number_that_was_given_up_is_not_given_again() {
     assert!(without.grouping(1).is_none() && without.grouping_id(by_a).is_err());
     assert_eq!(without.extended(&entity).grouping_id(by_a).unwrap(), 3);
 }
+
+#[test]
+fn other_names_have_the_slots_of_before() {
+    let before = entity(
+        &[("amount", "decimal"), ("region", "text"), ("area", "text")],
+        &[&["area", "region"]],
+    );
+    let names = [("amount", "price"), ("area", "zone")].map(|(old, new)| (old.to_owned(), new.to_owned()));
+    let layout = Layout::of(&before).renamed(&names.into());
+    let after = entity(&[("price", "decimal"), ("region", "text"), ("zone", "text")], &[]);
+    let slots = ["price", "region", "zone"].map(|name| layout.slot_of(&after, name).unwrap().name());
+    assert_eq!(slots, ["n1", "t1", "t2"]);
+    assert_eq!(
+        layout.grouping(1).unwrap().dimensions,
+        ["zone", "region"],
+        "as their values are kept"
+    );
+    assert!(layout.slot_of(&before, "area").is_err());
+}

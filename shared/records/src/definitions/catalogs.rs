@@ -24,6 +24,15 @@ pub struct ClientCatalog {
     pub residence: Residence,
 }
 
+impl ClientCatalog {
+    /// Where the entity is that has a code, or had it: what comes for a former one, or was brought under it, is its own.
+    #[must_use]
+    pub fn placed_by(&self, code: &str) -> Option<&Placed> {
+        let former = || self.placed.get(self.catalog.former_entity(code)?.code());
+        self.placed.get(code).or_else(former)
+    }
+}
+
 /// Loads the catalogues of some clients in one statement. One that can't be read is an error by itself, so that it
 /// troubles its own client only; a client that does not exist is not there.
 ///
@@ -49,8 +58,8 @@ pub async fn load_one(database: &Database, client: Uuid) -> Result<Option<Client
 }
 
 database::row! {
-    /// What tells one state of a client's definitions from every other. Entities are never deleted, and each change adds to the sum of their versions. KPIs are, and
-    /// come back with the version 1, so theirs is made of hashes of when each was changed.
+    /// What tells one state of a client's definitions from every other. Entities are told by their identities, which nothing gets again, and each change makes
+    /// another version or generation. KPIs come back with the version 1, so theirs is made of hashes of when each was changed.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Fingerprint {
         time_zone: String,
@@ -66,7 +75,7 @@ database::row! {
 /// When the statement fails.
 pub async fn fingerprint(database: &Database, client: Uuid) -> Result<Option<Fingerprint>, Error> {
     let sql = "SELECT time_zone, calendar::text AS calendar,
-            (SELECT coalesce(sum(version + generation), 0)::bigint FROM core.entities WHERE client_id = $1) AS entities,
+            (SELECT coalesce(bit_xor(hashtextextended(concat_ws(' ', id, version, generation), 0)), 0) FROM core.entities WHERE client_id = $1) AS entities,
             (SELECT coalesce(bit_xor(hashtextextended(concat_ws(' ', code, version, updated_at), 0)), 0) FROM core.kpis WHERE client_id = $1) AS kpis
         FROM core.clients WHERE id = $1";
     database.of(client).row(sql, &[&client]).await
@@ -123,7 +132,7 @@ fn client_catalog(row: CatalogRow, residence: Residence) -> Result<ClientCatalog
         .iter()
         .map(|kpi| (kpi.definition.code.clone(), kpi.version))
         .collect();
-    let catalog = Catalog::new(
+    let catalog = Catalog::stored(
         entities.iter().map(|row| row.definition.clone()).collect(),
         kpis.into_iter().map(|row| row.definition).collect(),
     )

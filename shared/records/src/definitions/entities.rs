@@ -32,6 +32,9 @@ async fn create(change: &Change<'_>, entity: &Entity) -> Result<Written, Error> 
     if let Some(taken) = known.entity_in_any_case(entity.code()) {
         return Ok(Written::Exists(taken.code().to_owned()));
     }
+    if let Some(code) = change.departing(entity.code()).await? {
+        return Ok(Written::Departing(code));
+    }
     if known.entities().count() >= MAX_ENTITIES {
         return Ok(Written::Full(MAX_ENTITIES));
     }
@@ -159,13 +162,13 @@ async fn fill_new(change: &Change<'_>, old: &Entity, placed: &Placed) -> Result<
 }
 
 database::row! {
-    struct Stored {
-        version: i32,
-        generation: i32,
+    pub(super) struct Stored {
+        pub(super) version: i32,
+        pub(super) generation: i32,
     }
 }
 
-async fn has_facts(session: &Session, client: Uuid, place: &Place) -> Result<bool, Error> {
+pub(super) async fn has_facts(session: &Session, client: Uuid, place: &Place) -> Result<bool, Error> {
     let sql = format!(
         "SELECT 1 FROM {} WHERE client_id = $1 AND entity_id = $2 LIMIT 1",
         place.volume.facts()

@@ -4,8 +4,8 @@ use catalog::{Kpi, KpiDefinition, MAX_KPIS};
 use database::{Database, Error, json};
 use uuid::Uuid;
 
-use super::Written;
 use super::change::{Change, MAX_CHANGE, Version, change};
+use super::{Written, uses};
 
 /// Creates a KPI, when it fits the client's entities.
 ///
@@ -52,13 +52,20 @@ pub async fn replace_kpi(
 
 async fn replace(change: &Change<'_>, kpi: &KpiDefinition, expected: Option<i32>) -> Result<Written, Error> {
     let Change { session, client, .. } = change;
-    session.limit_transaction(MAX_CHANGE).await?;
+    // What it reads may be gone, or have another name, since it was checked.
+    let known = change.known().await?;
     let sql = "SELECT version FROM core.kpis WHERE client_id = $1 AND code = $2 FOR UPDATE";
     let Some(Version { version }) = session.row(sql, &[client, &kpi.code]).await? else {
         return Ok(Written::Missing);
     };
     if version != expected.unwrap_or(version) {
         return Ok(Written::Stale(version));
+    }
+    if let Some(taken) = known.former_kpi_taken(kpi) {
+        return Ok(Written::Invalid(vec![taken]));
+    }
+    if let Err(problems) = kpi.clone().validate(&known) {
+        return Ok(Written::Invalid(problems));
     }
     session
         .execute(
@@ -69,8 +76,8 @@ async fn replace(change: &Change<'_>, kpi: &KpiDefinition, expected: Option<i32>
     Ok(Written::Stored(version + 1))
 }
 
-/// Deletes a KPI when its version is still the expected one, and tells the version that it had. Nothing refers to it but by its code: who watches it is told that there is
-/// none any more, and a proposal names it as unknown.
+/// Deletes a KPI when its version is still the expected one and no proposal that is not ended has it in its cart, and tells the version that it had. Who watches it is
+/// told that there is none any more.
 ///
 /// # Errors
 /// When a statement fails; nothing is deleted then.
@@ -92,6 +99,10 @@ async fn delete(change: &Change<'_>, code: &str, expected: Option<i32>) -> Resul
     };
     if version != expected.unwrap_or(version) {
         return Ok(Written::Stale(version));
+    }
+    let users = uses::of_kpi(session, *client, code).await?;
+    if !users.is_empty() {
+        return Ok(Written::InUse(users));
     }
     let sql = "DELETE FROM core.kpis WHERE client_id = $1 AND code = $2";
     session.execute(sql, &[client, &code]).await?;

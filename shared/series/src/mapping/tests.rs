@@ -169,3 +169,21 @@ fn another_time_is_read_like_the_events_own_and_may_lie_ahead() {
         assert!(refused.reason.contains(words), "{name}: {refused}");
     }
 }
+
+#[test]
+fn a_field_may_have_the_name_that_an_attribute_had() {
+    let definition = json!({ "code": "Sale", "domain": "shop", "attributes": [
+        { "name": "price", "type": "integer", "formerly": ["amount", "value"] },
+        { "name": "twice", "type": "integer", "formerly": ["double"], "formula": "price * 2" }] });
+    let definition: EntityDefinition = serde_json::from_value(definition).unwrap();
+    let mapper = Mapper::new(Arc::new(definition.validate().unwrap()));
+    for (name, place) in [
+        ("time", Some(0)),
+        ("price", Some(1)),
+        ("amount", Some(1)),
+        ("value", Some(1)),
+        ("double", None),
+    ] {
+        assert_eq!(mapper.place(name).ok(), place, "{name}");
+    }
+}

@@ -1,0 +1,268 @@
+//! Definitions that go or have other names: what there was is gone for good, or answers as before, and another client's of the same code is not touched.
+
+use std::time::{Duration, Instant};
+
+use catalog::{EntityRename, KpiRename};
+use jiff::ToSpan as _;
+
+use super::*;
+
+/// An entity of two dimensions, rolled up by both.
+fn parcel(amount: &str) -> Value {
+    json!({ "code": "Parcel", "domain": "logistics",
+        "attributes": [{ "name": "amount", "type": amount }, attribute("carrier", "text"), attribute("origin", "text"),
+            { "name": "large", "type": "boolean", "formula": "amount > 3", "dimension": true }],
+        "groupings": [{ "dimensions": ["carrier", "origin"] }] })
+}
+
+fn parcels() -> Vec<Value> {
+    [("DHL", "LEJ"), ("DHL", "BER"), ("UPS", "LEJ")]
+        .map(|(carrier, origin)| event(&json!({ "carrier": carrier, "origin": origin })))
+        .into()
+}
+
+impl Bench {
+    async fn delete(&self, client: Uuid, code: &str, with_facts: bool) -> Written {
+        let old = self.known(client).await.placed[code].clone();
+        definitions::delete_entity(&self.database.app, client, &old, None, with_facts)
+            .await
+            .unwrap()
+    }
+
+    async fn rename(&self, client: Uuid, code: &str, wanted: &EntityRename) -> Written {
+        let old = self.known(client).await.placed[code].clone();
+        definitions::rename_entity(&self.database.app, client, &old, wanted, None)
+            .await
+            .unwrap()
+    }
+
+    /// Rows of each table that name an entity by its identity or its code.
+    async fn left(&self, client: Uuid, id: i32, code: &str) -> Vec<(String, i64)> {
+        let plain = self.database.plain().await.unwrap();
+        let names = "SELECT format('%I.%I', table_schema, table_name) FROM information_schema.tables
+            WHERE table_schema = 'volume_1' AND table_name IN ('facts', 'replaced', 'partials', 'history', 'minute', 'hour', 'day')";
+        let mut left = Vec::new();
+        for row in plain.query(names, &[]).await.unwrap() {
+            let table: String = row.get(0);
+            let sql = format!("SELECT count(*) FROM {table} WHERE client_id = $1 AND abs(entity_id) = $2");
+            left.push((table, plain.query_one(&sql, &[&client, &id]).await.unwrap().get(0)));
+        }
+        let commits = "SELECT count(*) FROM core.commits WHERE client_id = $1 AND entity_id = $2";
+        left.push((
+            "commits".to_owned(),
+            plain.query_one(commits, &[&client, &id]).await.unwrap().get(0),
+        ));
+        for table in ["batches", "dead_letters", "files"] {
+            let sql = format!("SELECT count(*) FROM core.{table} WHERE client_id = $1 AND entity = $2");
+            left.push((
+                table.to_owned(),
+                plain.query_one(&sql, &[&client, &code]).await.unwrap().get(0),
+            ));
+        }
+        left.retain(|(_, rows)| *rows > 0);
+        left
+    }
+}
+
+#[tokio::test]
+async fn an_entity_that_is_deleted_is_gone_and_its_code_is_free() {
+    for server in servers() {
+        let bench = Bench::open(&server).await;
+        let (ours, theirs) = (bench.ours, bench.theirs);
+        for client in [ours, theirs] {
+            assert_eq!(bench.create(client, &parcel("decimal")).await, STORED);
+            assert_eq!(bench.kpi(client, "SUM", "SUM(Parcel.amount)").await, STORED);
+            bench.ingest(client, "Parcel", &parcels()).await.unwrap();
+        }
+        let id = bench.known(ours).await.placed["Parcel"].place.id;
+        // What uses it keeps it, and then what it has does.
+        let Written::InUse(users) = bench.delete(ours, "Parcel", true).await else {
+            panic!("a KPI reads it");
+        };
+        assert!(users.len() == 1 && users[0].what.contains("SUM"), "{users:?}");
+        let stale = bench.known(ours).await.catalog.kpi("SUM").unwrap().as_ref().clone();
+        let gone = definitions::delete_kpi(&bench.database.app, ours, "SUM", None).await;
+        assert_eq!(gone.unwrap(), STORED);
+        assert_eq!(bench.delete(ours, "Parcel", false).await, Written::HasFacts);
+        let builtin = bench.delete(ours, KPI_VALUE, true).await;
+        assert_eq!(builtin, Written::BuiltIn);
+
+        let before = bench.known(ours).await.placed["Parcel"].clone();
+        assert_eq!(bench.delete(ours, "Parcel", true).await, STORED);
+        // A batch that was mapped before is refused, and a KPI that was checked before is not stored.
+        let mapper = Mapper::new(before.entity.clone());
+        let fact = mapper.json(platform::clock::now(), &parcels()[0].to_string()).unwrap();
+        let late = Batch::of(Uuid::now_v7(), [fact]);
+        let late = ingest::ingest(&bench.database.app, ours, &before, "test", &[late], Effort::default()).await;
+        assert!(matches!(late, Err(Error::DefinitionChanged(_))), "{late:?}");
+        assert_eq!(bench.kpi(ours, "MINE", "COUNT(KpiValue)").await, STORED);
+        let mut reading = stale.clone();
+        reading.definition.code = "MINE".to_owned();
+        let replaced = definitions::replace_kpi(&bench.database.app, ours, &reading, None).await;
+        assert!(matches!(replaced.unwrap(), Written::Invalid(_)));
+
+        // Cut off here: until the rest has followed, the code is nobody's. The upkeep goes on with it.
+        let cut_off = definitions::follow(&bench.database.app, ours, "Parcel", Instant::now()).await;
+        assert!(!cut_off.unwrap());
+        let again = bench.create(ours, &parcel("text")).await;
+        assert_eq!(again, Written::Departing("Parcel".to_owned()));
+        let until = Instant::now() + Duration::from_secs(20);
+        definitions::follow_all(&bench.database.owner, until).await.unwrap();
+        let mut other = parcel("integer");
+        other["attributes"]
+            .as_array_mut()
+            .unwrap()
+            .retain(|attribute| attribute["name"] != "large");
+        assert_eq!(bench.create(ours, &other).await, STORED);
+        assert_eq!(bench.kpi(ours, "SUM", "COUNT(Parcel)").await, STORED);
+        assert_eq!(bench.day(ours, "SUM").await, None, "nothing of before comes back");
+        bench.ingest(ours, "Parcel", &parcels()[..1]).await.unwrap();
+        assert_eq!(bench.day(ours, "SUM").await, Some(Number::from(1)));
+
+        // Nobody can be reading it any more: the upkeep clears it.
+        let later = platform::clock::now() + 3.minutes();
+        for _ in 0..3 {
+            facts::compact::run(&bench.database.owner, later).await.unwrap();
+        }
+        let left = bench.left(ours, id, "nothing else").await;
+        assert!(left.is_empty(), "{left:?}");
+        assert_eq!(bench.day(ours, "SUM").await, Some(Number::from(1)));
+        assert_eq!(bench.day(theirs, "SUM").await, Some(Number::from(15)));
+        bench.close().await;
+    }
+}
+
+#[tokio::test]
+async fn names_change_and_numbers_stay() {
+    for server in servers() {
+        let bench = Bench::open(&server).await;
+        let (ours, theirs) = (bench.ours, bench.theirs);
+        for client in [ours, theirs] {
+            assert_eq!(bench.create(client, &parcel("decimal")).await, STORED);
+            let formula = "SUM(Parcel.amount WHERE carrier = 'DHL' AND origin = 'LEJ') + COUNT(Parcel WHERE large)";
+            assert_eq!(bench.kpi(client, "SUM", formula).await, STORED);
+            bench.ingest(client, "Parcel", &parcels()).await.unwrap();
+        }
+        assert_eq!(bench.day(ours, "SUM").await, Some(Number::from(8)));
+        let later = "2026-04-01T00:00:00Z".parse().unwrap();
+        facts::compact::run(&bench.database.owner, later).await.unwrap();
+        let before = bench.known(ours).await.placed["Parcel"].clone();
+        let groups = bench.groups(theirs, "Parcel", &["carrier", "origin"]).await;
+
+        // The new names sort the other way round, and values stay where they are.
+        let names = [("carrier", "shipped_by"), ("amount", "price")];
+        let names = names.map(|(old, new)| (old.to_owned(), new.to_owned()));
+        let wanted = EntityRename {
+            code: Some("Consignment".to_owned()),
+            attributes: names.into(),
+        };
+        assert_eq!(bench.rename(ours, "Parcel", &wanted).await, Written::Stored(2));
+        let known = bench.known(ours).await;
+        assert!(!known.placed.contains_key("Parcel"));
+        assert_eq!(known.placed_by("Parcel").unwrap().place.id, before.place.id);
+        let formula = &known.catalog.kpi("SUM").unwrap().definition.formula;
+        assert_eq!(
+            formula,
+            "SUM(Consignment.price WHERE shipped_by = 'DHL' AND origin = 'LEJ') + COUNT(Consignment WHERE large)"
+        );
+        assert_eq!(bench.day(ours, "SUM").await, Some(Number::from(8)));
+
+        // What was mapped by the old names is mapped anew; events of either names count, and rollups by both dimensions fit those of before.
+        let mapper = Mapper::new(before.entity.clone());
+        let fact = mapper.json(platform::clock::now(), &parcels()[0].to_string()).unwrap();
+        let late = Batch::of(Uuid::now_v7(), [fact]);
+        let late = ingest::ingest(&bench.database.app, ours, &before, "test", &[late], Effort::default()).await;
+        assert!(matches!(late, Err(Error::DefinitionChanged(_))), "{late:?}");
+        let renamed = json!({ "time": "2026-03-28T09:00:00Z", "price": 5, "shipped_by": "DHL", "origin": "LEJ" });
+        bench
+            .ingest(ours, "Consignment", &[renamed, parcels()[0].clone()])
+            .await
+            .unwrap();
+        let twice = json!({ "time": "2026-03-28T09:00:00Z", "price": 5, "amount": 5 });
+        let placed = &bench.known(ours).await.placed["Consignment"].clone();
+        let refused = Mapper::new(placed.entity.clone()).json(platform::clock::now(), &twice.to_string());
+        assert_eq!(refused.unwrap_err().reason, "appears twice");
+        assert_eq!(bench.day(ours, "SUM").await, Some(Number::from(20)));
+        facts::compact::run(&bench.database.owner, later).await.unwrap();
+        assert_eq!(bench.day(ours, "SUM").await, Some(Number::from(20)));
+        assert_eq!(placed.entity.groupings()[1].dimensions, ["shipped_by", "origin"]);
+
+        // What came under the old code follows.
+        let until = Instant::now() + Duration::from_secs(20);
+        assert!(
+            definitions::follow(&bench.database.app, ours, "Parcel", until)
+                .await
+                .unwrap()
+        );
+        let left = bench.left(ours, 0, "Parcel").await;
+        assert!(left.is_empty(), "{left:?}");
+        assert_eq!(bench.left(ours, 0, "Consignment").await, [("batches".to_owned(), 2)]);
+        // And back again, while it has not.
+        let wanted = |code: &str| EntityRename {
+            code: Some(code.to_owned()),
+            ..EntityRename::default()
+        };
+        for code in ["Box", "Consignment", "Parcel"] {
+            let now = bench.known(ours).await;
+            let old = now.placed.keys().find(|code| *code != KPI_VALUE).unwrap().clone();
+            assert!(
+                matches!(bench.rename(ours, &old, &wanted(code)).await, Written::Stored(_)),
+                "{code}"
+            );
+        }
+        definitions::follow_all(&bench.database.owner, until).await.unwrap();
+        assert_eq!(bench.left(ours, 0, "Parcel").await, [("batches".to_owned(), 2)]);
+        assert_eq!(bench.day(ours, "SUM").await, Some(Number::from(20)));
+
+        // Nothing of it was the other client's.
+        assert_eq!(bench.day(theirs, "SUM").await, Some(Number::from(8)));
+        assert_eq!(bench.groups(theirs, "Parcel", &["carrier", "origin"]).await, groups);
+        bench.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_kpi_is_renamed_and_kept_by_who_uses_it() {
+    for server in servers() {
+        let bench = Bench::open(&server).await;
+        let (ours, database) = (bench.ours, &bench.database.app);
+        assert_eq!(bench.create(ours, &order()).await, STORED);
+        assert_eq!(bench.kpi(ours, "ORDERS", "COUNT(Order)").await, STORED);
+        let plain = bench.database.plain().await.unwrap();
+        let begin = "INSERT INTO core.proposals (client_id, id, name, price_book, answers, created_by) VALUES ($1, gen_random_uuid(), 'Rollout', 'x',
+            '{\"kpi_selection\": {\"kpis\": [\"ORDERS\"]}, \"kpi_implementation\": {\"ORDERS\": {\"complexity\": \"rbac\"}}}', $1)";
+        plain.execute(begin, &[&ours]).await.unwrap();
+        let wanted = KpiRename {
+            code: "SALES".to_owned(),
+        };
+        let renamed = definitions::rename_kpi(database, ours, "ORDERS", &wanted, Some(7)).await;
+        assert_eq!(renamed.unwrap(), Written::Stale(1));
+        let renamed = definitions::rename_kpi(database, ours, "ORDERS", &wanted, Some(1)).await;
+        assert_eq!(renamed.unwrap(), Written::Stored(2));
+        let answers = "SELECT answers::text, version FROM core.proposals WHERE client_id = $1";
+        let draft = plain.query_one(answers, &[&ours]).await.unwrap();
+        assert_eq!(
+            draft.get::<_, String>(0),
+            r#"{"kpi_selection": {"kpis": ["SALES"]}, "kpi_implementation": {"SALES": {"complexity": "rbac"}}}"#
+        );
+        assert_eq!(draft.get::<_, i32>(1), 2, "who edits it is told");
+        let delete = async || definitions::delete_kpi(database, ours, "SALES", None).await.unwrap();
+        let in_use = delete().await;
+        assert!(
+            matches!(&in_use, Written::InUse(users) if users.len() == 1),
+            "{in_use:?}"
+        );
+        // An offer has the code that it was issued with; once it has ended, nothing keeps the KPI.
+        let issue = "INSERT INTO core.proposal_revisions (client_id, proposal_id, revision, answers, terms, required, quote, issued_by, valid_until)
+            SELECT client_id, id, 1, '{\"kpi_selection\": {\"kpis\": [\"ORDERS\"]}}', '{}', '{}', '{}', client_id, (now() + interval '2 days')::date
+            FROM core.proposals WHERE client_id = $1";
+        plain.execute(issue, &[&ours]).await.unwrap();
+        assert!(matches!(delete().await, Written::InUse(_)));
+        let end =
+            "UPDATE core.proposal_revisions SET valid_until = (now() - interval '2 days')::date WHERE client_id = $1";
+        plain.execute(end, &[&ours]).await.unwrap();
+        assert_eq!(delete().await, Written::Stored(2));
+        drop(plain);
+        bench.close().await;
+    }
+}

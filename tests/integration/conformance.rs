@@ -15,6 +15,7 @@ mod fillings;
 mod formulas;
 mod health;
 mod keys;
+mod lists;
 mod numbers;
 mod oracle;
 mod placement;

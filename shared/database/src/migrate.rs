@@ -48,6 +48,7 @@ const MIGRATIONS: [(&str, &str); 14] = [
         include_str!("../../../migrations/core/V13__deleted_kpis.sql"),
     ),
     ("V14__users", include_str!("../../../migrations/core/V14__users.sql")),
+    ("V18__lists", include_str!("../../../migrations/core/V18__lists.sql")),
 ];
 
 /// What a migration did.

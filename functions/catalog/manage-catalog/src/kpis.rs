@@ -1,7 +1,7 @@
-//! The routes of KPIs: create, replace, read, list, delete.
+//! The routes of KPIs: create, replace, read, delete.
 
 use anyhow::Context as _;
-use api::catalog::{Hint, Kpi, Kpis, Written};
+use api::catalog::{Hint, Kpi, Written};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -50,24 +50,6 @@ fn hints(kpi: &catalog::Kpi, catalog: &Catalog) -> Vec<Hint> {
             span: hint.span.map(|span| [span.start, span.end]),
         })
         .collect()
-}
-
-pub(crate) async fn list(
-    State(context): State<Context>,
-    Authorized(caller): Authorized,
-) -> Result<Json<Kpis>, Problem> {
-    let known = context.definitions(caller.client).await?;
-    let version = |code: &str| known.kpi_versions.get(code).copied().unwrap_or_default();
-    let kpis = known
-        .catalog
-        .kpis()
-        .map(|kpi| Kpi {
-            definition: kpi.definition.clone(),
-            version: version(kpi.code()),
-            hints: Vec::new(),
-        })
-        .collect();
-    Ok(Json(Kpis { kpis }))
 }
 
 pub(crate) async fn read(

@@ -3,6 +3,7 @@
 mod entities;
 mod groupings;
 mod kpis;
+mod lists;
 mod refusals;
 
 use std::sync::Arc;
@@ -55,13 +56,13 @@ pub fn router(context: Context) -> Router {
 fn routes() -> Routes<Context> {
     Routes::new()
         .serve(&api::catalog::CREATE_ENTITY, entities::create)
-        .serve(&api::catalog::LIST_ENTITIES, entities::list)
+        .serve(&api::catalog::LIST_ENTITIES, lists::entities)
         .serve(&api::catalog::READ_ENTITY, entities::read)
         .serve(&api::catalog::REPLACE_ENTITY, entities::replace)
         .serve(&api::catalog::LIST_GROUPINGS, groupings::list)
         .serve(&api::catalog::GIVE_UP_GROUPINGS, groupings::give_up)
         .serve(&api::catalog::CREATE_KPI, kpis::create)
-        .serve(&api::catalog::LIST_KPIS, kpis::list)
+        .serve(&api::catalog::LIST_KPIS, lists::kpis)
         .serve(&api::catalog::READ_KPI, kpis::read)
         .serve(&api::catalog::REPLACE_KPI, kpis::replace)
         .serve(&api::catalog::DELETE_KPI, kpis::delete)

@@ -7,9 +7,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use identity::{Caller, Email, Role};
 use platform::extract::{Authorized, Json as Body, Path};
+use platform::list::{List, Page};
 use platform::{Problem, clock};
 use records::clients;
-use records::users::{self, Added, Changed, ListedUser, MAX_USERS, Owner};
+use records::users::{self, Added, Changed, ListedUser, MAX_USERS, Owner, Wanted};
 use uuid::Uuid;
 
 use crate::mail::Occasion;
@@ -18,11 +19,23 @@ use crate::{Context, resets, sessions};
 pub(crate) async fn list(
     State(context): State<Context>,
     Authorized(caller): Authorized,
+    list: List,
 ) -> Result<Json<Users>, Problem> {
     still_administers(&context, &caller).await?;
-    let found = users::list(&context.database, caller.client).await;
-    let users: Result<Vec<User>, Problem> = found.context("list users")?.into_iter().map(response).collect();
-    Ok(Json(Users { users: users? }))
+    let after: Option<String> = list.after()?;
+    let wanted = Wanted {
+        role: list.text("role"),
+        has_password: list.parsed("has_password")?,
+        search: list.text("search"),
+        after: after.as_deref(),
+    };
+    let found = users::list(&context.database, caller.client, &wanted, list.most()).await;
+    let found = found.context("list users")?;
+    let rows = found.rows.into_iter();
+    let keyed: Result<Vec<(String, User)>, Problem> =
+        rows.map(|user| Ok((user.email.clone(), response(user)?))).collect();
+    let Page { items: users, next } = list.page(keyed?, found.reached)?;
+    Ok(Json(Users { users, next }))
 }
 
 pub(crate) async fn add(

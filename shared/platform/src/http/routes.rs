@@ -90,6 +90,7 @@ async fn guard(route: &'static Route, mut request: Request, next: Next) -> Resul
         request.extensions_mut().insert(Authorized(caller));
     }
     check_query(request.uri(), route.parameters)?;
+    request.extensions_mut().insert(route);
     Ok(next.run(request).await)
 }
 

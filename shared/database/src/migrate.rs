@@ -6,7 +6,7 @@ use crate::transaction::{Held, Scope};
 use crate::{ANSWER_WITHIN, Database, Edition, Error, Session};
 
 /// The files of `migrations/core` with their names, in order.
-const MIGRATIONS: [(&str, &str); 14] = [
+const MIGRATIONS: [(&str, &str); 15] = [
     ("V1__core", include_str!("../../../migrations/core/V1__core.sql")),
     (
         "V2__proposals",

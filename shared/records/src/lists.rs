@@ -117,19 +117,20 @@ impl<'a> Selection<'a> {
             joins,
         } = list;
         let found: String = self.found.iter().map(|condition| format!(" AND {condition}")).collect();
-        let matches = if self.matches.is_empty() {
-            "true".to_owned()
+        let limit = format!("${}", self.values.len() + 1);
+        // Where all match, no more are found than are read: the planner knows then that few are wanted.
+        let (matches, looked_at) = if self.matches.is_empty() {
+            ("true".to_owned(), limit.clone())
         } else {
-            self.matches.join(" AND ")
+            (self.matches.join(" AND "), MAX_LOOKED_AT.to_string())
         };
-        let limit = self.values.len() + 1;
         format!(
             "SELECT {columns}, {name}.matches, {name}.number = {MAX_LOOKED_AT} AS is_last
              FROM (
                 SELECT {name}.*, ({matches}) IS TRUE AS matches, row_number() OVER (ORDER BY {order}) AS number
-                FROM (SELECT * FROM {table} {name} WHERE {name}.client_id = $1{found} ORDER BY {order} LIMIT {MAX_LOOKED_AT}) {name}
+                FROM (SELECT * FROM {table} {name} WHERE {name}.client_id = $1{found} ORDER BY {order} LIMIT {looked_at}) {name}
              ) {name} {joins}
-             WHERE {name}.matches OR {name}.number = {MAX_LOOKED_AT} ORDER BY {order} LIMIT ${limit}"
+             WHERE {name}.matches OR {name}.number = {MAX_LOOKED_AT} ORDER BY {order} LIMIT {limit}"
         )
     }
 
@@ -183,6 +184,7 @@ mod tests {
         ] {
             assert!(sql.contains(part), "{sql}");
         }
-        assert!(Selection::of(&client).statement(&list).contains("(true) IS TRUE"));
+        let sql = Selection::of(&client).statement(&list);
+        assert!(sql.contains("(true) IS TRUE") && sql.contains("LIMIT $2)"), "{sql}");
     }
 }

@@ -397,7 +397,7 @@ async fn proposals_are_walked(database: &TestDatabase, ours: Uuid, plain: &Clien
             },
         );
         // "ß" is no "ss", so nothing has this name; what follows is as it was typed.
-        assert_eq!(keys.await, []);
+        assert!(keys.await.is_empty());
         let keys = walked(
             9,
             |listed: &proposals::ListedProposal| (listed.created_at, listed.id),

@@ -71,8 +71,9 @@ const fn every_fifth(row: i32) -> bool {
 
 /// State, accepted and rejected rows of the one file.
 async fn told(shop: &Shop) -> (String, i64, i64) {
-    let files = files::list(&shop.database.app, shop.ours, &files::Wanted::default(), 2);
-    let files = files.await.unwrap().rows;
+    let wanted = files::Wanted::default();
+    let files = files::list(&shop.database.app, shop.ours, &wanted, 2).await;
+    let files = files.unwrap().rows;
     let [file] = &files[..] else { panic!("{files:?}") };
     (file.state.clone(), file.accepted, file.rejected)
 }

@@ -156,14 +156,14 @@ fn what_does_not_fit_is_named_with_what_would() {
 #[test]
 fn filters_are_read_as_they_are_meant() {
     let list = asked(&[
-        ("search", "  50 % "),
+        ("search", " 50 % "),
         ("state", "done"),
         ("from", "2026-01-01T01:00:00+01:00"),
     ])
     .unwrap();
     assert_eq!(
         (list.text("search"), list.text("state"), list.text("batch")),
-        (Some("  50 % "), Some("done"), None)
+        (Some(" 50 % "), Some("done"), None)
     );
     assert_eq!(
         list.parsed::<Timestamp>("from").unwrap(),

@@ -20,6 +20,7 @@ mod formulas;
 mod health;
 mod keys;
 mod listed;
+mod lists;
 mod numbers;
 mod oracle;
 mod placement;

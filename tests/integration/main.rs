@@ -24,6 +24,7 @@ mod identity;
 mod ingest;
 mod kills;
 mod licences;
+mod lists;
 mod live;
 mod permissions;
 mod proposals;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use database::{Database, Error, Timeouts};
+use records::batches::Wanted;
 use tests::databases::{TestDatabase, servers};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -67,8 +68,8 @@ async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, stands: Arc<At
 }
 
 async fn ask(database: &Database) -> Result<usize, Error> {
-    let found = records::batches::list(database, Uuid::nil(), None, None, 1).await?;
-    Ok(found.len())
+    let found = records::batches::list(database, Uuid::nil(), &Wanted::default(), 1).await?;
+    Ok(found.rows.len())
 }
 
 /// Copies numbers into a table of this transaction's own, to a server that stands still as soon as the COPY has begun.

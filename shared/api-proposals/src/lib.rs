@@ -227,8 +227,10 @@ pub struct RevisionSummary {
 /// Revisions that were issued, oldest first.
 #[derive(Serialize, ToSchema)]
 pub struct Revisions {
-    /// All of them.
+    /// A page of them.
     pub revisions: Vec<RevisionSummary>,
+    /// The `cursor` of the next page; null on the last.
+    pub next: Option<String>,
 }
 
 /// A revision as it was issued, and what changed since the one before.
@@ -283,10 +285,8 @@ pub struct ProposalSummary {
 pub struct Proposals {
     /// A page of them.
     pub proposals: Vec<ProposalSummary>,
-    /// `before` of the next page; absent on the last.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = "uuid")]
-    pub next_before: Option<Uuid>,
+    /// The `cursor` of the next page; null on the last.
+    pub next: Option<String>,
 }
 
 /// The documents of an issued revision.

@@ -47,15 +47,23 @@ pub static CREATE_ENTITY: Route = Route {
     answer: Answer::created::<Entity>(),
 };
 
-/// All entities.
+/// Entities by their codes.
 pub static LIST_ENTITIES: Route = Route {
     function: "manage-catalog",
     method: Method::Get,
     path: "/v1/entities",
     access: Access::Needs(Permission::ReadCatalog),
     operation: "listEntities",
-    summary: "All entities.",
-    parameters: &[],
+    summary: "Entities by their codes.",
+    parameters: &[
+        Parameter::filter("domain", "Only of this domain."),
+        Parameter::filter(
+            "search",
+            "Only with this text in code or description, in upper or lower case.",
+        ),
+        Parameter::CURSOR,
+        Parameter::LIMIT,
+    ],
     request: None,
     answer: Answer::ok::<Entities>(),
 };
@@ -128,7 +136,12 @@ pub static LIST_GROUPINGS: Route = Route {
     access: Access::Needs(Permission::ReadCatalog),
     operation: "listGroupings",
     summary: "An entity's groupings: kept, being filled from the facts that were there before them, or kept no longer because they have too many groups. Questions that only one of the latter two could answer go to the facts.",
-    parameters: &[CODE],
+    parameters: &[
+        CODE,
+        Parameter::query("state", "Only those of which this holds.").of(Form::OneOf(&["kept", "filling", "stopped"])),
+        Parameter::CURSOR,
+        Parameter::LIMIT,
+    ],
     request: None,
     answer: Answer::ok::<Groupings>(),
 };
@@ -159,15 +172,31 @@ pub static CREATE_KPI: Route = Route {
     answer: Answer::created::<Kpi>(),
 };
 
-/// All KPIs.
+/// KPIs by their codes.
 pub static LIST_KPIS: Route = Route {
     function: "manage-catalog",
     method: Method::Get,
     path: "/v1/kpis",
     access: Access::Needs(Permission::ReadCatalog),
     operation: "listKpis",
-    summary: "All KPIs.",
-    parameters: &[],
+    summary: "KPIs by their codes.",
+    parameters: &[
+        Parameter::filter("entity", "Only those whose formula reads this entity."),
+        Parameter::filter("module", "Only of this module."),
+        Parameter::filter("value_chain", "Only of this part of the value chain."),
+        Parameter::filter("unit", "Only in this unit."),
+        Parameter::query("direction", "Only those of which this way is good.").of(Form::OneOf(&[
+            "higher_is_better",
+            "lower_is_better",
+            "neutral",
+        ])),
+        Parameter::filter(
+            "search",
+            "Only with this text in code, name or description, in upper or lower case.",
+        ),
+        Parameter::CURSOR,
+        Parameter::LIMIT,
+    ],
     request: None,
     answer: Answer::ok::<Kpis>(),
 };
@@ -307,6 +336,8 @@ impl PartialSchema for Kpi {
 pub struct Entities {
     /// By code.
     pub entities: Vec<Entity>,
+    /// The `cursor` of the next page; null on the last.
+    pub next: Option<String>,
 }
 
 /// `GET /v1/kpis`.
@@ -314,6 +345,8 @@ pub struct Entities {
 pub struct Kpis {
     /// By code.
     pub kpis: Vec<Kpi>,
+    /// The `cursor` of the next page; null on the last.
+    pub next: Option<String>,
 }
 
 /// `GET /v1/entities/{code}/groupings`.
@@ -321,6 +354,8 @@ pub struct Kpis {
 pub struct Groupings {
     /// The whole comes first.
     pub groupings: Vec<Grouping>,
+    /// The `cursor` of the next page; null on the last.
+    pub next: Option<String>,
 }
 
 /// A grouping and what is kept of it.

@@ -58,9 +58,17 @@ pub static LIST_BATCHES: Route = Route {
     operation: "listBatches",
     summary: "What became of accepted events and files, and the deletions of facts by a filter, the latest first. What is still queued is not here yet.",
     parameters: &[
-        Parameter::query("entity", "Only of this entity."),
-        Parameter::query("before", "`next_before` of the page before.").of(Form::Uuid),
-        Parameter::query("limit", "Most batches, up to 200.").of(Form::Whole(1, 200)),
+        Parameter::filter("entity", "Only of this entity."),
+        Parameter::query("state", "Only those that have come so far.")
+            .of(Form::OneOf(&["writing", "finished", "undoing", "undone"])),
+        Parameter::filter(
+            "source",
+            "Only those that came so: `events`, `replay`, or the key of a file.",
+        ),
+        Parameter::FROM,
+        Parameter::TO,
+        Parameter::CURSOR,
+        Parameter::LIMIT,
     ],
     request: None,
     answer: Answer::ok::<Batches>(),
@@ -88,9 +96,21 @@ pub static LIST_FILES: Route = Route {
     operation: "listFiles",
     summary: "What became of dropped files, the latest first; one that is being loaded says how far it is. What waits to be loaded is not here yet.",
     parameters: &[
-        Parameter::query("entity", "Only of this entity."),
-        Parameter::query("before", "`next_before` of the page before.").of(Form::Uuid),
-        Parameter::query("limit", "Most files, up to 200.").of(Form::Whole(1, 200)),
+        Parameter::filter("entity", "Only of this entity."),
+        Parameter::query("state", "Only those that have come so far.").of(Form::OneOf(&[
+            "writing",
+            "replacing",
+            "finished",
+            "refused",
+            "replaced",
+            "undoing",
+            "undone",
+        ])),
+        Parameter::filter("key", "Only those that were put under this key of the bucket."),
+        Parameter::FROM,
+        Parameter::TO,
+        Parameter::CURSOR,
+        Parameter::LIMIT,
     ],
     request: None,
     answer: Answer::ok::<Files>(),
@@ -156,10 +176,19 @@ pub static LIST_DEAD_LETTERS: Route = Route {
     operation: "listDeadLetters",
     summary: "Events that were refused, newest first.",
     parameters: &[
-        Parameter::query("entity", "Only of this entity."),
+        Parameter::filter("entity", "Only of this entity."),
         Parameter::query("batch", "Only of this batch.").of(Form::Uuid),
-        Parameter::query("before", "`next_before` of the page before.").of(Form::Uuid),
-        Parameter::query("limit", "Most letters, up to 200; a page of long ones ends earlier.").of(Form::Whole(1, 200)),
+        Parameter::filter("field", "Only those of which this field was wrong."),
+        Parameter::filter("reason", "Only with this text in their reason, in upper or lower case."),
+        Parameter::query(
+            "replayed",
+            "Only those that were sent through again, or only those that were not.",
+        )
+        .of(Form::OneOf(&["true", "false"])),
+        Parameter::FROM,
+        Parameter::TO,
+        Parameter::CURSOR,
+        Parameter::LIMIT,
     ],
     request: None,
     answer: Answer::ok::<DeadLetters>(),
@@ -326,9 +355,8 @@ pub enum FileState {
 pub struct Files {
     /// The files.
     pub files: Vec<File>,
-    /// For `?before=`, when there may be more.
-    #[schema(value_type = Option<String>, format = "uuid")]
-    pub next_before: Option<Uuid>,
+    /// The `cursor` of the next page; null on the last.
+    pub next: Option<String>,
 }
 
 /// Answer to accepted events.
@@ -453,9 +481,8 @@ pub struct Change {
 pub struct Batches {
     /// The batches.
     pub batches: Vec<Batch>,
-    /// For `?before=`, when there may be more.
-    #[schema(value_type = Option<String>, format = "uuid")]
-    pub next_before: Option<Uuid>,
+    /// The `cursor` of the next page; null on the last.
+    pub next: Option<String>,
 }
 
 /// An event that was refused.
@@ -495,7 +522,6 @@ pub struct DeadLetter {
 pub struct DeadLetters {
     /// The letters.
     pub dead_letters: Vec<DeadLetter>,
-    /// For `?before=`, when there may be more.
-    #[schema(value_type = Option<String>, format = "uuid")]
-    pub next_before: Option<Uuid>,
+    /// The `cursor` of the next page; null on the last.
+    pub next: Option<String>,
 }

@@ -42,11 +42,17 @@ pub static LIST_LICENCES: Route = Route {
     access: Access::Needs(Permission::ReadLicences),
     operation: "listLicences",
     summary: "Licences of a client, and what they open today.",
-    parameters: &[Parameter::query(
-        "client",
-        "Whose licences; the own client's when absent, and others' for operators.",
-    )
-    .of(Form::Uuid)],
+    parameters: &[
+        Parameter::query(
+            "client",
+            "Whose licences; the own client's when absent, and others' for operators.",
+        )
+        .of(Form::Uuid),
+        Parameter::query("valid", "Only those that count today, or only those that do not.")
+            .of(Form::OneOf(&["true", "false"])),
+        Parameter::CURSOR,
+        Parameter::LIMIT,
+    ],
     request: None,
     answer: Answer::ok::<Licences>(),
 };
@@ -85,7 +91,7 @@ pub static LIST_LICENCE_KEYS: Route = Route {
     access: Access::Needs(Permission::ReadLicences),
     operation: "listLicenceKeys",
     summary: "The public halves of the signing keys: whoever has one can verify licences alone.",
-    parameters: &[],
+    parameters: &[Parameter::CURSOR, Parameter::LIMIT],
     request: None,
     answer: Answer::ok::<SigningKeys>(),
 };
@@ -252,9 +258,11 @@ fn features() -> Array {
 /// Licences of a client, the latest end first.
 #[derive(Serialize, ToSchema)]
 pub struct Licences {
-    /// All of them.
+    /// A page of them.
     pub licences: Vec<Licence>,
-    /// What they open together today.
+    /// The `cursor` of the next page; null on the last.
+    pub next: Option<String>,
+    /// What all of the client's open together today, whatever is listed.
     #[schema(schema_with = features)]
     pub features: Vec<Feature>,
 }
@@ -337,6 +345,8 @@ pub struct SigningKey {
 /// The signing keys that licences were signed with, newest first.
 #[derive(Serialize, ToSchema)]
 pub struct SigningKeys {
-    /// All of them.
+    /// A page of them.
     pub keys: Vec<SigningKey>,
+    /// The `cursor` of the next page; null on the last.
+    pub next: Option<String>,
 }

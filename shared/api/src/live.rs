@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use catalog::{Period, Zone};
 use identity::Permission;
-use route::{Access, Answer, Body, Method, Parameter, Route};
+use route::{Access, Answer, Body, Form, Method, Parameter, Route};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -18,8 +18,14 @@ pub static LIST_STREAMS: Route = Route {
     path: "/v1/streams",
     access: Access::Needs(Permission::ReadStreams),
     operation: "listStreams",
-    summary: "Topics with the number of their subscribers, in the order of their ids, up to 1,000 at once.",
-    parameters: &[Parameter::query("after", "`next_after` of the page before.")],
+    summary: "Topics with the number of their subscribers, in the order of their ids.",
+    parameters: &[
+        Parameter::filter("kpi", "Only of this KPI."),
+        Parameter::query("period", "Only in buckets of this length.").of(Form::OneOf(&["minute", "hour", "day"])),
+        Parameter::query("control", "Only those that are pinned, or paused.").of(Form::OneOf(&["pinned", "paused"])),
+        Parameter::CURSOR,
+        Parameter::LIMIT,
+    ],
     request: None,
     answer: Answer::ok::<Streams>(),
 };
@@ -99,8 +105,8 @@ pub enum StreamControl {
 pub struct Streams {
     /// Topics that are watched, pinned or paused.
     pub streams: Vec<Stream>,
-    /// For `?after=`, when there are more.
-    pub next_after: Option<String>,
+    /// The `cursor` of the next page; null on the last.
+    pub next: Option<String>,
 }
 
 /// `POST /v1/streams/start`, `/stop` and `/clear`.

@@ -166,6 +166,10 @@ fn form(form: Form) -> ObjectBuilder {
     let known = |format| Some(SchemaFormat::KnownFormat(format));
     match form {
         Form::Text => text,
+        Form::Within(most) => text
+            .min_length(Some(1))
+            .max_length(Some(most))
+            .pattern(Some("^[^\\u0000]*$")),
         Form::Like(pattern) => text.pattern(Some(pattern)),
         Form::Uuid => text.format(Some(SchemaFormat::Custom("uuid".to_owned()))),
         Form::Time => text.format(known(KnownFormat::DateTime)),

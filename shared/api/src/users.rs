@@ -57,7 +57,20 @@ pub static LIST_USERS: Route = Route {
     access: Access::Needs(Permission::ManageUsers),
     operation: "listUsers",
     summary: "The users of the own organisation, by their addresses.",
-    parameters: &[],
+    parameters: &[
+        Parameter::query("role", "Only in this role.").of(Form::OneOf(&["admin", "analyst", "viewer", "operator"])),
+        Parameter::query(
+            "has_password",
+            "Only those who have set a password, or only those who have not.",
+        )
+        .of(Form::OneOf(&["true", "false"])),
+        Parameter::filter(
+            "search",
+            "Only with this text in their address, in upper or lower case.",
+        ),
+        Parameter::CURSOR,
+        Parameter::LIMIT,
+    ],
     request: None,
     answer: Answer::ok::<Users>(),
 };
@@ -277,6 +290,8 @@ pub struct User {
 /// `GET /v1/users`.
 #[derive(Serialize, ToSchema)]
 pub struct Users {
-    /// By their addresses; at most 1,000.
+    /// By their addresses.
     pub users: Vec<User>,
+    /// The `cursor` of the next page; null on the last.
+    pub next: Option<String>,
 }

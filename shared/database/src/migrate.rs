@@ -6,7 +6,7 @@ use crate::transaction::{Held, Scope};
 use crate::{ANSWER_WITHIN, Database, Edition, Error, Session};
 
 /// The files of `migrations/core` with their names, in order.
-const MIGRATIONS: [(&str, &str); 19] = [
+const MIGRATIONS: [(&str, &str); 20] = [
     ("V1__core", include_str!("../../../migrations/core/V1__core.sql")),
     (
         "V2__proposals",
@@ -60,13 +60,14 @@ const MIGRATIONS: [(&str, &str); 19] = [
         "V17__invitations",
         include_str!("../../../migrations/core/V17__invitations.sql"),
     ),
+    ("V18__lists", include_str!("../../../migrations/core/V18__lists.sql")),
     (
         "V19__departed_codes",
         include_str!("../../../migrations/core/V19__departed_codes.sql"),
     ),
     (
-        "V21__calendars",
-        include_str!("../../../migrations/core/V21__calendars.sql"),
+        "V20__calendars",
+        include_str!("../../../migrations/core/V20__calendars.sql"),
     ),
 ];
 

@@ -51,6 +51,11 @@ fn walk(expr: &mut Expr, renames: &Renames<'_>, is_of_entity: bool) -> bool {
             if let Some(aggregated) = call.attribute.as_mut().filter(|_| is_of_entity) {
                 renamed |= attribute(&mut aggregated.name, renames);
             }
+            if let Some((less_of, less)) = &mut call.less {
+                let is_of_entity = less_of.name == renames.entity;
+                renamed |= code(less_of, renames);
+                renamed |= is_of_entity && attribute(&mut less.name, renames);
+            }
             if let Some(filter) = &mut call.filter {
                 renamed |= walk(filter, renames, is_of_entity);
             }

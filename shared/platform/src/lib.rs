@@ -15,6 +15,7 @@ pub mod environment;
 pub mod extract;
 pub mod http;
 pub mod idempotency;
+pub mod list;
 pub mod logs;
 #[cfg(feature = "mail")]
 pub mod mail;

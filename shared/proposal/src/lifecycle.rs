@@ -114,6 +114,19 @@ pub fn valid_until(issued: Date) -> Date {
 }
 
 impl State {
+    /// Its name, as it is serialized.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Issued => "issued",
+            Self::Accepted => "accepted",
+            Self::Declined => "declined",
+            Self::Expired => "expired",
+            Self::Superseded => "superseded",
+        }
+    }
+
     /// Whether an action is possible.
     #[must_use]
     pub fn allows(self, action: Action) -> Allowed {

@@ -4,8 +4,7 @@ use database::{Database, Error};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-/// Most batches of one answer.
-pub const MAX_PAGE: i64 = 200;
+use crate::lists::{Found, List, Selection};
 
 database::row! {
     /// What became of a batch, or of a deletion.
@@ -48,58 +47,82 @@ database::row! {
     }
 }
 
-/// Batches of a client; more conditions may follow.
-const BATCHES: &str = "SELECT b.id, b.entity, b.source, false AS is_deletion, b.accepted, b.rejected, b.next_position, b.removed, b.undone_by,
-    EXISTS (SELECT FROM core.changes c WHERE c.client_id = b.client_id AND c.id = b.undone_by AND c.finished_at IS NULL) AS is_being_undone,
-    b.begun_at, b.finished_at, NULL::text AS filter, NULL::timestamptz AS deleted_from, NULL::timestamptz AS deleted_to, NULL::uuid AS begun_by,
-    NULL::text AS begun_by_email
-    FROM core.batches b WHERE b.client_id = $1";
+const COLUMNS: &str = "batches.id, batches.entity, batches.source, batches.is_deletion, batches.accepted, batches.rejected, batches.next_position, batches.removed,
+    batches.undone_by, batches.begun_at, batches.finished_at, batches.filter, batches.deleted_from, batches.deleted_to, batches.begun_by, users.email AS begun_by_email,
+    EXISTS (SELECT FROM core.changes c WHERE c.client_id = batches.client_id AND c.id = batches.undone_by AND c.finished_at IS NULL) AS is_being_undone";
 
-/// Deletions of a client, with the columns of [`BATCHES`].
-const DELETIONS: &str = "SELECT c.id, e.code AS entity, 'deletion' AS source, true AS is_deletion, 0 AS accepted, 0 AS rejected,
-    CASE WHEN c.finished_at IS NULL THEN 0 END AS next_position, c.removed, NULL::uuid AS undone_by, false AS is_being_undone,
-    c.began_at AS begun_at, coalesce(c.finished_at, c.tried_at, c.began_at) AS finished_at, c.filter::text AS filter, c.deleted_from, c.deleted_to, c.begun_by,
-    u.email AS begun_by_email
-    FROM core.changes c JOIN core.entities e ON e.client_id = c.client_id AND e.id = c.entity_id
-        LEFT JOIN core.users u ON u.client_id = c.client_id AND u.id = c.begun_by
-    WHERE c.client_id = $1 AND c.kind = 'deletion'";
+/// Batches and deletions of all clients, of which whoever reads it names one: each has an index by its time, of which a page is the beginning.
+const ALL: &str = "(
+        SELECT b.client_id, b.id, b.entity, b.source, false AS is_deletion, b.accepted, b.rejected, b.next_position, b.removed, b.undone_by,
+            b.begun_at, b.finished_at, NULL::text AS filter, NULL::timestamptz AS deleted_from, NULL::timestamptz AS deleted_to, NULL::uuid AS begun_by
+        FROM core.batches b
+        UNION ALL
+        SELECT c.client_id, c.id, e.code, 'deletion', true, 0, 0, CASE WHEN c.finished_at IS NULL THEN 0 END, c.removed, NULL::uuid,
+            c.began_at, coalesce(c.finished_at, c.tried_at, c.began_at), c.filter::text, c.deleted_from, c.deleted_to, c.begun_by
+        FROM core.changes c JOIN core.entities e ON e.client_id = c.client_id AND e.id = c.entity_id
+        WHERE c.kind = 'deletion'
+    )";
+
+/// Who asked for a deletion.
+const ASKERS: &str = "LEFT JOIN core.users ON users.client_id = batches.client_id AND users.id = batches.begun_by";
 
 /// The report of a batch or a deletion; `None` while it is queued, or when the client has no such one.
 ///
 /// # Errors
 /// When the statement fails.
 pub async fn find(database: &Database, client: Uuid, id: Uuid) -> Result<Option<BatchReport>, Error> {
-    let sql = format!("{BATCHES} AND b.id = $2 UNION ALL {DELETIONS} AND c.id = $2 LIMIT 1");
+    let sql = format!("SELECT {COLUMNS} FROM {ALL} batches {ASKERS} WHERE batches.client_id = $1 AND batches.id = $2 LIMIT 1");
     database.of(client).row(&sql, &[&client, &id]).await
 }
 
-/// A page of batches and deletions, the latest first, those before the one `before` when it is given; none before one that is not there.
+/// Which batches are asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted<'a> {
+    /// Only of this entity.
+    pub entity: Option<&'a str>,
+    /// Only those that are `writing`, `finished`, `undoing` or `undone`.
+    pub state: Option<&'a str>,
+    /// Only those that came from there.
+    pub source: Option<&'a str>,
+    /// Only those that began at this time or later.
+    pub from: Option<Timestamp>,
+    /// Only those that began before this time.
+    pub to: Option<Timestamp>,
+    /// Only those before the one that began then and is this.
+    pub after: Option<(Timestamp, Uuid)>,
+}
+
+const LIST: List = List {
+    table: ALL,
+    name: "batches",
+    order: "batches.begun_at DESC, batches.id DESC",
+    columns: COLUMNS,
+    joins: ASKERS,
+};
+
+/// How far a batch has come, in a word.
+const STATE: &str = "CASE WHEN undone_by IS NULL AND next_position IS NULL THEN 'finished' WHEN undone_by IS NULL THEN 'writing'
+    WHEN EXISTS (SELECT FROM core.changes c WHERE c.client_id = batches.client_id AND c.id = batches.undone_by AND c.finished_at IS NULL) THEN 'undoing'
+    ELSE 'undone' END";
+
+/// A page of batches and deletions, the latest first, by when they began and their identities.
 ///
 /// # Errors
 /// When the statement fails.
 pub async fn list(
     database: &Database,
     client: Uuid,
-    entity: Option<&str>,
-    before: Option<Uuid>,
-    limit: i64,
-) -> Result<Vec<BatchReport>, Error> {
-    // Each has an index by its time, of which a page is the beginning.
-    let sql = format!(
-        "WITH last AS (
-             SELECT b.begun_at FROM core.batches b WHERE b.client_id = $1 AND b.id = $3
-             UNION ALL SELECT c.began_at FROM core.changes c WHERE c.client_id = $1 AND c.id = $3 AND c.kind = 'deletion' LIMIT 1
-         )
-         ({BATCHES} AND ($2::text IS NULL OR b.entity = $2) AND ($3::uuid IS NULL OR (b.begun_at, b.id) < ((SELECT begun_at FROM last), $3))
-             ORDER BY b.begun_at DESC, b.id DESC LIMIT $4)
-         UNION ALL
-         ({DELETIONS} AND ($2::text IS NULL OR e.code = $2) AND ($3::uuid IS NULL OR (c.began_at, c.id) < ((SELECT begun_at FROM last), $3))
-             ORDER BY c.began_at DESC, c.id DESC LIMIT $4)
-         ORDER BY begun_at DESC, id DESC LIMIT $4"
-    );
-    let limit = limit.clamp(1, MAX_PAGE);
-    database
-        .of(client)
-        .rows(&sql, &[&client, &entity, &before, &limit])
-        .await
+    wanted: &Wanted<'_>,
+    most: i64,
+) -> Result<Found<BatchReport, (Timestamp, Uuid)>, Error> {
+    let state = format!("{STATE} = {{}}");
+    let mut selection = Selection::of(&client);
+    selection.found("batches.entity = {}", wanted.entity.as_ref());
+    selection.found("batches.begun_at >= {}", wanted.from.as_ref());
+    selection.found("batches.begun_at < {}", wanted.to.as_ref());
+    selection.found_by_two("(batches.begun_at, batches.id) < ({}, {})", wanted.after.as_ref());
+    selection.matching(&state, wanted.state.as_ref());
+    selection.matching("batches.source = {}", wanted.source.as_ref());
+    let key = |batch: &BatchReport| (batch.begun_at, batch.id);
+    selection.read(database, &LIST, most, key).await
 }

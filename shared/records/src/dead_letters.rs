@@ -1,10 +1,14 @@
 //! Dead letters: events that were refused, with the reason. Those of batches that were taken out are nobody's, and come back with them.
 
+mod pages;
+
 use database::{Database, Error, Session};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-/// Most dead letters of one answer.
+pub use pages::{Filter, page};
+
+/// Most dead letters of one `POST /v1/dead-letters/replay`.
 pub const MAX_PAGE: i64 = 200;
 
 database::row! {
@@ -45,7 +49,7 @@ database::row! {
 const COLUMNS: &str =
     "id, entity, batch_id, position, field, reason, original, time_zone, received_at, replayed_at, replay_batch";
 
-/// Which dead letters are asked for.
+/// Which dead letters are sent through again.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wanted<'a> {
     /// Only of this entity.
@@ -58,7 +62,7 @@ pub struct Wanted<'a> {
     pub is_new: bool,
 }
 
-/// A page of dead letters, newest first.
+/// The newest of the dead letters that are to be sent through again.
 ///
 /// # Errors
 /// When the statement fails.

@@ -7,46 +7,20 @@
 //! Other bytes under the key are its next version, which takes the place of the one before (unless the entity says that its files add up): it is kept aside
 //! until all of it was read, and then put in while the other is taken out ([`versions`]).
 
+mod reports;
 pub mod versions;
+
+pub use reports::{FileReport, Wanted, list};
 
 use database::{Database, Error, Session};
 use facts::Placed;
 use facts::batch::Reject;
 use facts::pieces::{self, Reached, Whole};
-use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-/// Most files of one answer.
-pub const MAX_PAGE: i64 = 200;
-
 /// The most parts of a file that the version before made: each but the last had 50,000 rows of 5,000,000, or 64 MiB of what became of them.
 const MAX_PARTS_BEFORE: usize = 4_096;
-
-database::row! {
-    /// What became of a file.
-    #[derive(Clone, Debug)]
-    pub struct FileReport {
-        /// Identity: of the bytes under the key.
-        pub id: Uuid,
-        /// Its key.
-        pub key: String,
-        /// Entity.
-        pub entity: String,
-        /// `writing`, `finished` or `refused`.
-        pub state: String,
-        /// Why it, or the rest of it, was refused; or what became of it when it was put on the bucket again.
-        pub reason: Option<String>,
-        /// Rows that became facts.
-        pub accepted: i64,
-        /// Rows that became dead letters.
-        pub rejected: i64,
-        /// When it was first taken up.
-        pub begun_at: Timestamp,
-        /// When it came so far.
-        pub changed_at: Timestamp,
-    }
-}
 
 /// A file that was put on the bucket.
 #[derive(Clone, Copy, Debug)]
@@ -370,26 +344,4 @@ async fn keep_in(session: &Session, file: File<'_>, attempt: Attempt, ended: Opt
     ];
     let kept: Option<Refused> = session.row(sql, &parameters).await?;
     kept.map(|kept| kept.rejected).ok_or(Error::Unfinished)
-}
-
-/// A page of files, the latest first, those before the file `before` when it is given; none before a file that is not there.
-///
-/// # Errors
-/// When the statement fails.
-pub async fn list(
-    database: &Database,
-    client: Uuid,
-    entity: Option<&str>,
-    before: Option<Uuid>,
-    limit: i64,
-) -> Result<Vec<FileReport>, Error> {
-    let sql = "SELECT id, key, entity, state, reason, accepted, rejected, begun_at, changed_at FROM core.files
-        WHERE client_id = $1 AND ($2::text IS NULL OR entity = $2) AND ($3::uuid IS NULL
-            OR (begun_at, id) < (SELECT f.begun_at, f.id FROM core.files f WHERE f.client_id = $1 AND f.id = $3))
-        ORDER BY begun_at DESC, id DESC LIMIT $4";
-    let limit = limit.clamp(1, MAX_PAGE);
-    database
-        .of(client)
-        .rows(sql, &[&client, &entity, &before, &limit])
-        .await
 }

@@ -6,6 +6,7 @@
 //! - [`proposals`] with their revisions, [`renderings`] of their documents, and [`branding`]
 //! - [`licences`], [`licence_keys`], [`renewal_notices`]
 //! - [`cells`]: clients move from one database to another
+//! - [`lists`]: the statement that all pages are read by
 //! - [`outbox`]: domain events on their way to the bus
 
 pub mod batches;
@@ -18,6 +19,7 @@ pub mod definitions;
 pub mod files;
 pub mod licence_keys;
 pub mod licences;
+pub mod lists;
 pub mod outbox;
 pub mod proposals;
 pub mod renderings;

@@ -1,8 +1,10 @@
 //! Service proposals: drafts, in versions, and the revisions that were issued.
 
 mod change;
+mod pages;
 
 pub use change::{ChangedBy, Offer, ProposalChange, change};
+pub use pages::{ListedProposal, Wanted, list};
 
 use database::{Database, Error, Session, json};
 use jiff::Timestamp;
@@ -13,9 +15,6 @@ use schedule::Team;
 use serde_json::Value;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
-
-/// Most proposals of one answer.
-pub const MAX_PAGE: i64 = 200;
 
 /// Most revisions of a proposal: a negotiation with more has begun anew long ago.
 pub const MAX_REVISIONS: i32 = 100;
@@ -315,28 +314,10 @@ async fn created(session: &Session, client: Uuid, new: &NewDraft<'_>) -> Result<
     Ok(found.map_or(Creation::KeyUsed, |found| Creation::As(Box::new(found))))
 }
 
-/// A page of proposals, newest first, those before `before` when it is given.
-///
-/// # Errors
-/// When the statement fails or what is stored can't be read.
-pub async fn list(
-    database: &Database,
-    client: Uuid,
-    before: Option<Uuid>,
-    limit: i64,
-) -> Result<Vec<StoredProposal>, Error> {
-    let position = "($2::uuid IS NULL OR (p.created_at, p.id) <
-        (SELECT b.created_at, b.id FROM core.proposals b WHERE b.client_id = $1 AND b.id = $2))";
-    let sql = selected(&format!("{position} ORDER BY p.created_at DESC, p.id DESC LIMIT $3"));
-    let limit = limit.clamp(1, MAX_PAGE);
-    let rows: Vec<ProposalRow> = database.of(client).rows(&sql, &[&client, &before, &limit]).await?;
-    rows.into_iter().map(ProposalRow::read).collect()
-}
-
 /// One proposal; `None` when the client has no such one.
 ///
 /// # Errors
-/// As [`list`].
+/// When the statement fails or what is stored can't be read.
 pub async fn find(database: &Database, client: Uuid, id: Uuid) -> Result<Option<StoredProposal>, Error> {
     let sql = selected("p.id = $2");
     let found: Option<ProposalRow> = database.of(client).row(&sql, &[&client, &id]).await?;
@@ -356,7 +337,7 @@ database::row! {
 /// The revisions that were issued with the totals of their quotes, oldest first.
 ///
 /// # Errors
-/// As [`list`].
+/// As [`find`].
 pub async fn revisions(database: &Database, client: Uuid, id: Uuid) -> Result<Vec<(IssuedRevision, Value)>, Error> {
     let sql = format!(
         "SELECT {ISSUED_COLUMNS}, r.quote->'totals' AS totals FROM core.proposal_revisions r {PEOPLE}
@@ -381,7 +362,7 @@ database::row! {
 /// An issued revision, after the one that was issued before it.
 ///
 /// # Errors
-/// As [`list`].
+/// As [`find`].
 pub async fn revision(
     database: &Database,
     client: Uuid,

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::clients::NO_PASSWORD;
+use crate::lists::{Found, List, Selection};
 
-/// Users of one client: ten times what a large one has, and an answer of 150 KB.
+/// Users of one client: ten times what a large one has, and a page of 150 KB.
 pub const MAX_USERS: i64 = 1_000;
 
 database::row! {
@@ -108,13 +109,47 @@ pub enum SetBySecret {
     Taken,
 }
 
-/// The users of a client, by their addresses.
+/// Which users are asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted<'a> {
+    /// Only in this role.
+    pub role: Option<&'a str>,
+    /// Only those who have set a password, or only those who have not.
+    pub has_password: Option<bool>,
+    /// Only those with this text in their address, in upper or lower case.
+    pub search: Option<&'a str>,
+    /// Only those whose addresses follow this one.
+    pub after: Option<&'a str>,
+}
+
+const LIST: List = List {
+    table: "core.users",
+    name: "users",
+    order: "users.email",
+    columns: LISTED,
+    joins: "",
+};
+
+/// A page of the users of a client, by their addresses.
 ///
 /// # Errors
 /// When the statement fails.
-pub async fn list(database: &Database, client: Uuid) -> Result<Vec<ListedUser>, Error> {
-    let sql = format!("SELECT {LISTED} FROM core.users WHERE client_id = $1 ORDER BY email LIMIT $2");
-    database.at_home().of(client).rows(&sql, &[&client, &MAX_USERS]).await
+pub async fn list(
+    database: &Database,
+    client: Uuid,
+    wanted: &Wanted<'_>,
+    most: i64,
+) -> Result<Found<ListedUser, String>, Error> {
+    let mut selection = Selection::of(&client);
+    selection.found("users.email > {}", wanted.after.as_ref());
+    selection.matching("users.role = {}", wanted.role.as_ref());
+    selection.matching("(users.password_hash <> 'none') = {}", wanted.has_password.as_ref());
+    selection.matching(
+        "strpos(lower(users.email), lower({}::text)) > 0",
+        wanted.search.as_ref(),
+    );
+    let key = |user: &ListedUser| user.email.clone();
+    selection.read(&database.at_home(), &LIST, most, key).await
 }
 
 /// Adds a user who has no password yet, as an administrator asks. Until one is set, the address is not the user's: other clients may add it too, and the first

@@ -41,7 +41,7 @@ impl Registry {
         Ok(Roster { sequence, connections })
     }
 
-    /// A client's topics that are watched, by topic id: so many of those whose ids follow `after`. No more of them is held meanwhile.
+    /// A client's topics that are watched and wanted, by topic id: so many of those whose ids follow `after`. No more of them is held meanwhile.
     ///
     /// # Errors
     /// When DynamoDB does not answer, or an item can't be read.
@@ -51,11 +51,12 @@ impl Registry {
         after: &str,
         most: usize,
         now: Timestamp,
+        is_wanted: impl Fn(&str, &Topic) -> bool,
     ) -> Result<BTreeMap<String, Subscribers>> {
         let mut counts: BTreeMap<String, Subscribers> = BTreeMap::new();
         self.each_watched(client, now, |topic| {
             let id = topic.id();
-            if id.as_str() > after {
+            if id.as_str() > after && is_wanted(&id, &topic) {
                 let counted = counts.entry(id);
                 counted.or_insert(Subscribers { topic, connections: 0 }).connections += 1;
                 // One that is left out here is never among the first again.

@@ -4,6 +4,7 @@
 //! `template.yaml`, the sample events and the table of who may do what against it.
 
 mod body;
+pub mod list;
 mod parameter;
 
 pub use body::{Answer, Body};

@@ -1,5 +1,7 @@
 //! What a route takes beside a body.
 
+use crate::list::{MAX_FILTER_TEXT, MAX_LIMIT};
+
 /// A parameter of a route.
 #[derive(Clone, Copy, Debug)]
 pub struct Parameter {
@@ -31,6 +33,8 @@ pub enum Place {
 pub enum Form {
     /// Any text.
     Text,
+    /// A text of one character or more, and of so many at most, without U+0000.
+    Within(usize),
     /// A text that matches a regular expression.
     Like(&'static str),
     /// A UUID.
@@ -63,6 +67,32 @@ impl Parameter {
         "A repeated request with the same key has its effect once.",
     )
     .of(KEY);
+
+    /// How many items a page of a list may have.
+    pub const LIMIT: Self = Self::query(
+        "limit",
+        "Most items of the page, 200 unless it is given. A page may have fewer, or none, though others follow: `next` says whether.",
+    )
+    .of(Form::Whole(1, MAX_LIMIT));
+
+    /// Where a page of a list begins.
+    pub const CURSOR: Self = Self::query(
+        "cursor",
+        "`next` of the page before, with the same filters; without it the list begins.",
+    )
+    .of(Form::Like("^[A-Za-z0-9_-]{1,4096}$"));
+
+    /// From when on items are listed.
+    pub const FROM: Self = Self::query("from", "Only what came at this instant or later.").of(Form::Time);
+
+    /// Until when items are listed.
+    pub const TO: Self = Self::query("to", "Only what came before this instant.").of(Form::Time);
+
+    /// A filter of a list that takes a text.
+    #[must_use]
+    pub const fn filter(name: &'static str, description: &'static str) -> Self {
+        Self::query(name, description).of(Form::Within(MAX_FILTER_TEXT))
+    }
 
     /// A part of the path.
     #[must_use]

@@ -147,12 +147,12 @@ async fn letters(world: &World, side: &Side) -> Result<Letters> {
 
 /// Everything that a list has, page by page.
 async fn pages(world: &World, side: &Side, list: &str, mut take: impl FnMut(&Value)) -> Result<()> {
-    let mut before = String::new();
+    let mut cursor = String::new();
     loop {
-        let page = side.get(world, &format!("/v1/{list}?limit=200{before}")).await?;
+        let page = side.get(world, &format!("/v1/{list}?limit=1000{cursor}")).await?;
         page[list.replace('-', "_").as_str()].list().iter().for_each(&mut take);
-        match page["next_before"].as_str() {
-            Some(last) => before = format!("&before={last}"),
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
             None => return Ok(()),
         }
     }

@@ -272,10 +272,10 @@ pub(super) fn rows(count: usize, minute: usize, amount: &str) -> Vec<Value> {
 }
 
 pub(super) async fn state(shop: &Shop, file: Uuid) -> String {
-    let all = files::list(&shop.database.app, shop.ours, None, None, 50)
+    let all = files::list(&shop.database.app, shop.ours, &files::Wanted::default(), 50)
         .await
         .unwrap();
-    all.into_iter().find(|report| report.id == file).unwrap().state
+    all.rows.into_iter().find(|report| report.id == file).unwrap().state
 }
 
 pub(super) fn of(count: usize, amount: &str) -> BTreeSet<String> {

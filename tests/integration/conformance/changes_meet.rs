@@ -60,7 +60,7 @@ async fn begun_to_delete(shop: &Shop, from: &str, to: &str) -> Uuid {
         filter: [("region".to_owned(), ["north", "south", ""].map(str::to_owned).into())].into(),
         up_to: deletion::last_commit(database, shop.ours, &placed).await.unwrap(),
     };
-    undo::delete(database, shop.ours, &placed, &deleted).await.unwrap()
+    undo::delete(database, shop.ours, &placed, &deleted, Uuid::nil()).await.unwrap()
 }
 
 /// What is used, without counting it anew, is what is there.
@@ -410,9 +410,7 @@ async fn a_letter_whose_replay_came_while_its_file_was_replaced_can_be_replayed_
             .await
             .unwrap();
         let (letter, replay) = (letter.unwrap(), Uuid::now_v7());
-        dead_letters::mark_replayed(database, shop.ours, letter, replay)
-            .await
-            .unwrap();
+        mark_replayed(shop, letter, replay).await;
         // Its message waits for so long.
         let second = load(shop, put(shop, "two", "2"), &rows(1, 0, "2"), End::Finished).await;
         for _ in 0..2 {
@@ -424,12 +422,18 @@ async fn a_letter_whose_replay_came_while_its_file_was_replaced_can_be_replayed_
         assert_eq!(found.replay_batch, None, "it is open again");
         assert_eq!(shop.sell_as(replay, shop.ours, &rows(2, 0, "1")[1..]).await.written, 0);
         let again = Uuid::now_v7();
-        dead_letters::mark_replayed(database, shop.ours, letter, again)
-            .await
-            .unwrap();
+        mark_replayed(shop, letter, again).await;
         shop.sell_as(again, shop.ours, &rows(2, 0, "1")[1..]).await;
         assert_eq!(sold(shop).await, of(2, "1"));
         check(shop, shop.ours, "UTC", "replayed after all").await
     })
     .await;
+}
+
+/// A letter whose event is queued again as the batch.
+async fn mark_replayed(shop: &Shop, letter: Uuid, replay: Uuid) {
+    let database = &shop.database.app;
+    let begun = dead_letters::begin_replays(database, shop.ours, &[(letter, replay)]).await;
+    assert_eq!(begun.unwrap(), [letter]);
+    dead_letters::end_replays(database, shop.ours, &[letter]).await.unwrap();
 }

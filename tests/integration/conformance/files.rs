@@ -71,7 +71,9 @@ const fn every_fifth(row: i32) -> bool {
 
 /// State, accepted and rejected rows of the one file.
 async fn told(shop: &Shop) -> (String, i64, i64) {
-    let files = files::list(&shop.database.app, shop.ours, None, None, 2).await.unwrap();
+    let wanted = files::Wanted::default();
+    let files = files::list(&shop.database.app, shop.ours, &wanted, 2).await;
+    let files = files.unwrap().rows;
     let [file] = &files[..] else { panic!("{files:?}") };
     (file.state.clone(), file.accepted, file.rejected)
 }
@@ -184,7 +186,8 @@ async fn the_same_file_put_again_goes_on_begins_anew_or_counts_once() {
             let again = files::begin(database, put(shop, sequencer)).await.unwrap();
             assert_eq!(again, Begun::Before, "{sequencer}");
         }
-        let file = &files::list(database, shop.ours, None, None, 1).await.unwrap()[0];
+        let files = files::list(database, shop.ours, &files::Wanted::default(), 1).await;
+        let file = &files.unwrap().rows[0];
         let reason = file.reason.as_deref().unwrap_or_default();
         assert!(reason.contains("loaded before"), "{file:?}");
         assert_eq!(shop.count().await, 16);

@@ -1,7 +1,7 @@
 //! What brought facts and what took them out is listed together, in pages that leave nothing out.
 
 use facts::changes::deletion::{self, Deleted};
-use records::batches::{self, BatchReport};
+use records::batches::{self, BatchReport, Wanted};
 use records::undo;
 use tests::databases::servers;
 use uuid::Uuid;
@@ -32,20 +32,26 @@ async fn deletions_are_listed_among_batches_in_the_order_of_time() {
             expected.splice(0..0, [(change, Some(user)), (sold.batch, None)]);
         }
         for limit in [1, 2, 3, 200] {
-            let (mut listed, mut before) = (Vec::new(), None);
+            let mut listed = Vec::new();
+            let mut wanted = Wanted {
+                entity: Some("Sale"),
+                ..Wanted::default()
+            };
             loop {
-                let page = batches::list(database, shop.ours, Some("Sale"), before, limit)
-                    .await
-                    .unwrap();
+                let page = batches::list(database, shop.ours, &wanted, limit).await.unwrap().rows;
                 let Some(last) = page.last() else { break };
-                before = Some(last.id);
+                wanted.after = Some((last.begun_at, last.id));
                 listed.extend(page.iter().map(|report| (report.id, report.begun_by)));
             }
             assert_eq!(listed, expected, "by {limit}");
         }
         for (entity, client) in [("Sold", shop.ours), ("Sale", shop.theirs)] {
-            let page = batches::list(database, client, Some(entity), None, 10).await.unwrap();
-            assert!(page.is_empty(), "{page:?}");
+            let wanted = Wanted {
+                entity: Some(entity),
+                ..Wanted::default()
+            };
+            let page = batches::list(database, client, &wanted, 10).await.unwrap();
+            assert!(page.rows.is_empty(), "{page:?}");
         }
         let found = batches::find(database, shop.ours, expected[0].0)
             .await

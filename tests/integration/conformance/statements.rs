@@ -1,14 +1,15 @@
 //! Every statement that reads rows by name has the columns that its rows are read into, in types that fit: the migrated schema
 //! is held against the code. [`database::Session::rows`] checks that even where nothing is found, so each is run once.
 
+use database::Database;
 use identity::Email;
 use jiff::civil::date;
 use jiff::{SignedDuration, Timestamp};
 use records::dead_letters::Wanted;
 use records::renewal_notices::RenewalNotice;
 use records::{
-    batches, branding, clients, dead_letters, definitions, licence_keys, licences, outbox, proposals, renderings,
-    renewal_notices,
+    batches, branding, clients, dead_letters, definitions, files, licence_keys, licences, outbox, proposals,
+    renderings, renewal_notices, users,
 };
 use tests::databases::{TestDatabase, servers};
 use uuid::Uuid;
@@ -43,7 +44,7 @@ async fn rows_are_read_from_the_columns_that_statements_have() {
         assert!(definitions::load_one(app, client).await.unwrap().is_some());
 
         assert!(batches::find(app, client, nothing).await.unwrap().is_none());
-        assert!(batches::list(app, client, None, None, 10).await.unwrap().is_empty());
+        lists(app, client).await;
         assert_eq!(
             dead_letters::list(app, client, Wanted::default(), 10)
                 .await
@@ -82,7 +83,6 @@ async fn rows_are_read_from_the_columns_that_statements_have() {
 
         assert_eq!(outbox::of_client(app, client).await.unwrap(), []);
         assert_eq!(outbox::overdue(app, SignedDuration::ZERO, now).await.unwrap(), []);
-        assert_eq!(proposals::list(app, client, None, 10).await.unwrap().len(), 0);
         assert!(proposals::find(app, client, nothing).await.unwrap().is_none());
         assert_eq!(proposals::revisions(app, client, nothing).await.unwrap().len(), 0);
         assert_eq!(proposals::revision(app, client, nothing, 1).await.unwrap().len(), 0);
@@ -108,6 +108,61 @@ async fn rows_are_read_from_the_columns_that_statements_have() {
         facts::compact::run(owner, now).await.unwrap();
         database.drop_it().await.unwrap();
     }
+}
+
+/// The lists with every filter.
+async fn lists(app: &Database, client: Uuid) {
+    let (text, now) = (Some("x"), Timestamp::UNIX_EPOCH);
+    let (time, after) = (Some(now), Some((now, client)));
+    let wanted = batches::Wanted {
+        entity: text,
+        state: text,
+        source: text,
+        from: time,
+        to: time,
+        after,
+    };
+    assert!(batches::list(app, client, &wanted, 10).await.unwrap().rows.is_empty());
+    let wanted = files::Wanted {
+        entity: text,
+        state: text,
+        key: text,
+        from: time,
+        to: time,
+        after,
+    };
+    assert!(files::list(app, client, &wanted, 10).await.unwrap().rows.is_empty());
+    let filter = dead_letters::Filter {
+        entity: text,
+        batch: Some(client),
+        field: text,
+        reason: text,
+        is_replayed: Some(true),
+        from: time,
+        to: time,
+        after: Some(client),
+    };
+    assert!(
+        dead_letters::page(app, client, &filter, 10)
+            .await
+            .unwrap()
+            .rows
+            .is_empty()
+    );
+    let wanted = users::Wanted {
+        role: text,
+        has_password: Some(true),
+        search: text,
+        after: text,
+    };
+    assert!(users::list(app, client, &wanted, 10).await.unwrap().rows.is_empty());
+    let wanted = proposals::Wanted {
+        state: text,
+        today: date(2026, 3, 28),
+        search: text,
+        after,
+    };
+    assert!(proposals::list(app, client, &wanted, 10).await.unwrap().rows.is_empty());
 }
 
 database::row! {

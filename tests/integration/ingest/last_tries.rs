@@ -118,17 +118,17 @@ async fn batches_are_listed_with_their_state_and_letters() {
         assert_eq!(airline.outcome(&queued).await, (1, 1));
         sent.insert(0, queued["batch_id"].clone());
     }
-    let (mut listed, mut before) = (Vec::new(), String::new());
+    let (mut listed, mut cursor) = (Vec::new(), String::new());
     for _ in 0..3 {
         let page = airline
-            .get(&format!("/v1/batches?entity=Flight&limit=2{before}"))
+            .get(&format!("/v1/batches?entity=Flight&limit=2{cursor}"))
             .await
             .ok();
         listed.extend(page["batches"].list().to_vec());
-        let Some(next) = page["next_before"].as_str() else {
+        let Some(next) = page["next"].as_str() else {
             break;
         };
-        before = format!("&before={next}");
+        cursor = format!("&cursor={next}");
     }
     let ids: Vec<Value> = listed.iter().map(|batch| batch["id"].clone()).collect();
     assert_eq!(ids, sent, "the latest first, each once");
@@ -152,8 +152,8 @@ async fn batches_are_listed_with_their_state_and_letters() {
     );
     for (query, status) in [
         ("limit=0", 400),
-        ("limit=201", 400),
-        ("before=x", 400),
+        ("limit=1001", 400),
+        ("cursor=x", 400),
         ("state=all", 400),
     ] {
         airline.get(&format!("/v1/batches?{query}")).await.expect(status);

@@ -1,7 +1,7 @@
-//! The routes of entities: create, replace, read, list.
+//! The routes of entities: create, replace, read.
 
 use anyhow::Context as _;
-use api::catalog::{Entities, Entity, Written};
+use api::catalog::{Entity, Written};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -38,23 +38,6 @@ pub(crate) async fn create(
         hints: shown(entity.hints()),
     };
     Ok((StatusCode::CREATED, etag(version), location, Json(body)).into_response())
-}
-
-pub(crate) async fn list(
-    State(context): State<Context>,
-    Authorized(caller): Authorized,
-) -> Result<Json<Entities>, Problem> {
-    let definitions = context.definitions(caller.client).await?;
-    let entities = definitions
-        .placed
-        .values()
-        .map(|placed| Entity {
-            definition: placed.entity.definition().clone(),
-            version: placed.version,
-            hints: Vec::new(),
-        })
-        .collect();
-    Ok(Json(Entities { entities }))
 }
 
 pub(crate) async fn read(

@@ -9,6 +9,7 @@ use catalog::GroupingDefinition;
 use facts::{fill, groups};
 use platform::Problem;
 use platform::extract::{Authorized, Path};
+use platform::list::{List, Page};
 use platform::versions::etag;
 use records::definitions::{self, Written};
 
@@ -21,6 +22,7 @@ pub(crate) async fn list(
     State(context): State<Context>,
     Authorized(caller): Authorized,
     Path(code): Path<String>,
+    list: List,
 ) -> Result<Json<Groupings>, Problem> {
     let known = context.definitions(caller.client).await?;
     let placed = known
@@ -70,11 +72,23 @@ pub(crate) async fn list(
             (None, None) => kept,
         }
     };
+    let after: Option<i16> = list.after()?;
     let all = placed.place.layout.groupings();
-    let all = all.map(|(id, grouping)| described(id, grouping));
-    Ok(Json(Groupings {
-        groupings: all.collect(),
-    }))
+    let following = all.filter(|(id, _)| after.is_none_or(|after| *id > after));
+    let described = following.map(|(id, grouping)| (id, described(id, grouping)));
+    let is_wanted = |grouping: &Grouping| list.text("state").is_none_or(|state| name_of(grouping.state) == state);
+    let found = described.filter(|(_, grouping)| is_wanted(grouping));
+    let Page { items: groupings, next } = list.page(found, None)?;
+    Ok(Json(Groupings { groupings, next }))
+}
+
+/// As it is asked for.
+const fn name_of(state: GroupingState) -> &'static str {
+    match state {
+        GroupingState::Kept => "kept",
+        GroupingState::Filling => "filling",
+        GroupingState::Stopped => "stopped",
+    }
 }
 
 pub(crate) async fn give_up(

@@ -1,7 +1,7 @@
-//! The routes of KPIs: create, replace, read, list.
+//! The routes of KPIs: create, replace, read.
 
 use anyhow::Context as _;
-use api::catalog::{Kpi, Kpis, Written};
+use api::catalog::{Kpi, Written};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -39,24 +39,6 @@ pub(crate) async fn create(
             .map_or_else(Vec::new, |kpi| shown(kpi.hints(&known.catalog))),
     };
     Ok((StatusCode::CREATED, etag(version), location, Json(body)).into_response())
-}
-
-pub(crate) async fn list(
-    State(context): State<Context>,
-    Authorized(caller): Authorized,
-) -> Result<Json<Kpis>, Problem> {
-    let known = context.definitions(caller.client).await?;
-    let version = |code: &str| known.kpi_versions.get(code).copied().unwrap_or_default();
-    let kpis = known
-        .catalog
-        .kpis()
-        .map(|kpi| Kpi {
-            definition: kpi.definition.clone(),
-            version: version(kpi.code()),
-            hints: Vec::new(),
-        })
-        .collect();
-    Ok(Json(Kpis { kpis }))
 }
 
 pub(crate) async fn read(

@@ -5,6 +5,7 @@ mod entities;
 mod groupings;
 mod hints;
 mod kpis;
+mod lists;
 mod refusals;
 mod renames;
 mod streams;
@@ -67,7 +68,7 @@ pub fn router(context: Context) -> Router {
 fn routes() -> Routes<Context> {
     Routes::new()
         .serve(&api::catalog::CREATE_ENTITY, entities::create)
-        .serve(&api::catalog::LIST_ENTITIES, entities::list)
+        .serve(&api::catalog::LIST_ENTITIES, lists::entities)
         .serve(&api::catalog::READ_ENTITY, entities::read)
         .serve(&api::catalog::REPLACE_ENTITY, entities::replace)
         .serve(&api::catalog::DELETE_ENTITY, deletions::entity)
@@ -75,7 +76,7 @@ fn routes() -> Routes<Context> {
         .serve(&api::catalog::LIST_GROUPINGS, groupings::list)
         .serve(&api::catalog::GIVE_UP_GROUPINGS, groupings::give_up)
         .serve(&api::catalog::CREATE_KPI, kpis::create)
-        .serve(&api::catalog::LIST_KPIS, kpis::list)
+        .serve(&api::catalog::LIST_KPIS, lists::kpis)
         .serve(&api::catalog::READ_KPI, kpis::read)
         .serve(&api::catalog::REPLACE_KPI, kpis::replace)
         .serve(&api::catalog::RENAME_KPI, renames::kpi)

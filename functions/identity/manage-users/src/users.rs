@@ -7,9 +7,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use identity::{Caller, Email, Role};
 use platform::extract::{Authorized, Json as Body, Path};
+use platform::list::{List, Page};
 use platform::{Problem, clock};
 use records::clients;
-use records::users::{self, Added, Changed, ListedUser, MAX_USERS};
+use records::users::{self, Added, Changed, ListedUser, MAX_USERS, Owner, Wanted};
 use uuid::Uuid;
 
 use crate::{Context, mails, sessions};
@@ -17,9 +18,17 @@ use crate::{Context, mails, sessions};
 pub(crate) async fn list(
     State(context): State<Context>,
     Authorized(caller): Authorized,
+    list: List,
 ) -> Result<Json<Users>, Problem> {
     still_administers(&context, &caller).await?;
-    let found = users::list(&context.database, caller.client).await;
+    let after: Option<String> = list.after()?;
+    let wanted = Wanted {
+        role: list.text("role"),
+        has_password: list.parsed("has_password")?,
+        search: list.text("search"),
+        after: after.as_deref(),
+    };
+    let found = users::list(&context.database, caller.client, &wanted, list.most()).await;
     let found = found.context("list users")?;
     let secrets = context.registry.secrets_of(caller.client, clock::now()).await;
     let secrets = secrets.context("list secrets")?;
@@ -30,8 +39,10 @@ pub(crate) async fn list(
             ..told
         })
     };
-    let users: Result<Vec<User>, Problem> = found.into_iter().map(told).collect();
-    Ok(Json(Users { users: users? }))
+    let keyed = found.rows.into_iter().map(|user| Ok((user.email.clone(), told(user)?)));
+    let keyed: Result<Vec<(String, User)>, Problem> = keyed.collect();
+    let Page { items: users, next } = list.page(keyed?, found.reached)?;
+    Ok(Json(Users { users, next }))
 }
 
 pub(crate) async fn add(

@@ -5,25 +5,31 @@ use api::ingest::{File, Files};
 use axum::Json;
 use axum::extract::State;
 use platform::Problem;
-use platform::extract::{Authorized, Query};
-use records::files::{self, FileReport, MAX_PAGE};
+use platform::extract::Authorized;
+use platform::list::{List, Page};
+use records::files::{self, FileReport, Wanted};
 
-use crate::{Context, Page, check_entity, limit_of};
+use crate::Context;
 
 pub(crate) async fn list(
     State(context): State<Context>,
     Authorized(caller): Authorized,
-    Query(page): Query<Page>,
+    list: List,
 ) -> Result<Json<Files>, Problem> {
-    let limit = limit_of(page.limit, MAX_PAGE)?;
-    let entity = page.entity.as_deref();
-    check_entity(entity)?;
-    let found = files::list(&context.database, caller.client, entity, page.before, limit);
+    let wanted = Wanted {
+        entity: list.text("entity"),
+        state: list.text("state"),
+        key: list.text("key"),
+        from: list.parsed("from")?,
+        to: list.parsed("to")?,
+        after: list.after()?,
+    };
+    let found = files::list(&context.database, caller.client, &wanted, list.most());
     let found = found.await.context("list files")?;
-    let more = i64::try_from(found.len()).is_ok_and(|count| count >= limit);
-    let files: Vec<File> = found.into_iter().map(described).collect();
-    let next_before = files.last().filter(|_| more).map(|file| file.id);
-    Ok(Json(Files { files, next_before }))
+    let rows = found.rows.into_iter();
+    let keyed = rows.map(|file| ((file.begun_at, file.id), described(file)));
+    let Page { items: files, next } = list.page(keyed, found.reached)?;
+    Ok(Json(Files { files, next }))
 }
 
 fn described(report: FileReport) -> File {

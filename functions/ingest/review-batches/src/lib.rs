@@ -14,20 +14,17 @@ use axum::http::StatusCode;
 use axum::{Json, Router};
 use database::{Database, Timeouts};
 use jiff::Timestamp;
-use platform::extract::{Authorized, Path, Query};
-use platform::http::{MAX_ANSWER_BYTES, Routes, payload_bytes};
+use platform::extract::{Authorized, Path};
+use platform::http::Routes;
+use platform::list::{List, Page};
 use platform::queue::Queue;
 use platform::quota::Quota;
 use platform::{Problem, clock, environment};
 use records::batches::{self, BatchReport};
-use records::dead_letters::{self, Wanted};
+use records::dead_letters::{self, Filter};
 use registry::Registry;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
-
-/// The most bytes of a page, counted as Lambda counts its answer. The longest letter, 16 KB in which every byte is escaped twice, has 112 KB.
-const MAX_PAGE_BYTES: usize = MAX_ANSWER_BYTES - 1024 * 1024;
 
 /// What the function has from its environment.
 #[derive(Clone)]
@@ -142,34 +139,6 @@ fn described_batch(report: BatchReport) -> Result<Batch> {
     })
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Page {
-    entity: Option<String>,
-    before: Option<Uuid>,
-    limit: Option<i64>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LettersPage {
-    entity: Option<String>,
-    batch: Option<Uuid>,
-    before: Option<Uuid>,
-    limit: Option<i64>,
-}
-
-/// The number of items that is asked for.
-fn limit_of(wanted: Option<i64>, most: i64) -> Result<i64, Problem> {
-    let limit = wanted.unwrap_or(50);
-    if (1..=most).contains(&limit) {
-        return Ok(limit);
-    }
-    Err(Problem::malformed(format!(
-        "`limit` is {limit}: it goes from 1 to {most}"
-    )))
-}
-
 fn check_entity(entity: Option<&str>) -> Result<(), Problem> {
     if entity.is_some_and(|entity| entity.contains('\0')) {
         return Err(Problem::malformed("`entity` contains the character U+0000"));
@@ -180,57 +149,50 @@ fn check_entity(entity: Option<&str>) -> Result<(), Problem> {
 async fn list_batches(
     State(context): State<Context>,
     Authorized(caller): Authorized,
-    Query(page): Query<Page>,
+    list: List,
 ) -> Result<Json<Batches>, Problem> {
-    let limit = limit_of(page.limit, batches::MAX_PAGE)?;
-    let entity = page.entity.as_deref();
-    check_entity(entity)?;
-    let found = batches::list(&context.database, caller.client, entity, page.before, limit)
+    let wanted = batches::Wanted {
+        entity: list.text("entity"),
+        state: list.text("state"),
+        source: list.text("source"),
+        from: list.parsed("from")?,
+        to: list.parsed("to")?,
+        after: list.after()?,
+    };
+    let found = batches::list(&context.database, caller.client, &wanted, list.most())
         .await
         .context("list batches")?;
-    let more = i64::try_from(found.len()).is_ok_and(|count| count >= limit);
-    let batches: Vec<Batch> = found.into_iter().map(described_batch).collect::<Result<_>>()?;
-    let next_before = batches.last().filter(|_| more).map(|batch| batch.id);
-    Ok(Json(Batches { batches, next_before }))
+    let rows = found.rows.into_iter();
+    let keyed = rows.map(|batch| Ok(((batch.begun_at, batch.id), described_batch(batch)?)));
+    let keyed = keyed.collect::<Result<Vec<_>>>()?;
+    let Page { items: batches, next } = list.page(keyed, found.reached)?;
+    Ok(Json(Batches { batches, next }))
 }
 
 async fn list_dead_letters(
     State(context): State<Context>,
     Authorized(caller): Authorized,
-    Query(page): Query<LettersPage>,
+    list: List,
 ) -> Result<Json<DeadLetters>, Problem> {
-    let limit = limit_of(page.limit, dead_letters::MAX_PAGE)?;
-    check_entity(page.entity.as_deref())?;
-    let wanted = Wanted {
-        entity: page.entity.as_deref(),
-        batch: page.batch,
-        before: page.before,
-        is_new: false,
+    let filter = Filter {
+        entity: list.text("entity"),
+        batch: list.parsed("batch")?,
+        field: list.text("field"),
+        reason: list.text("reason"),
+        is_replayed: list.parsed("replayed")?,
+        from: list.parsed("from")?,
+        to: list.parsed("to")?,
+        after: list.after()?,
     };
-    let found = dead_letters::list(&context.database, caller.client, wanted, limit)
+    let found = dead_letters::page(&context.database, caller.client, &filter, list.most())
         .await
         .context("list dead letters")?;
-    Ok(Json(page_of(found.into_iter().map(described).collect(), limit)?))
-}
-
-/// As many of the letters as fit a page, and where the next one begins: after the last of these, when there may be more.
-fn page_of(found: Vec<DeadLetter>, limit: i64) -> Result<DeadLetters> {
-    let mut more = i64::try_from(found.len()).is_ok_and(|count| count >= limit);
-    let mut bytes = 0;
-    let mut dead_letters: Vec<DeadLetter> = Vec::new();
-    for letter in found {
-        bytes += payload_bytes(&serde_json::to_vec(&letter).context("write a dead letter")?);
-        if bytes > MAX_PAGE_BYTES && !dead_letters.is_empty() {
-            more = true;
-            break;
-        }
-        dead_letters.push(letter);
-    }
-    let next_before = dead_letters.last().filter(|_| more).map(|letter| letter.id);
-    Ok(DeadLetters {
-        dead_letters,
-        next_before,
-    })
+    let keyed = found.rows.into_iter().map(|letter| (letter.id, described(letter)));
+    let Page {
+        items: dead_letters,
+        next,
+    } = list.page(keyed, found.reached)?;
+    Ok(Json(DeadLetters { dead_letters, next }))
 }
 
 fn described(letter: dead_letters::DeadLetter) -> DeadLetter {
@@ -314,22 +276,6 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
-    fn letter(id: u128, original: &str) -> DeadLetter {
-        DeadLetter {
-            id: Uuid::from_u128(id),
-            entity: "Flight".to_owned(),
-            batch_id: Uuid::nil(),
-            position: 0,
-            field: String::new(),
-            reason: "no".to_owned(),
-            original: original.to_owned(),
-            time_zone: None,
-            received_at: jiff::Timestamp::UNIX_EPOCH,
-            replayed_at: None,
-            replay_batch_id: None,
-        }
-    }
-
     #[test]
     fn a_batch_that_has_waited_for_long_is_not_told_to_be_on_its_way() {
         let accepted = uuid::Timestamp::from_unix(uuid::NoContext, 1_774_692_000, 0);
@@ -342,28 +288,6 @@ mod tests {
         ] {
             let now = Timestamp::from_second(1_774_692_000 + seconds).unwrap();
             assert!(waits(id, now).contains(expected), "{id} after {seconds} s");
-        }
-    }
-
-    #[test]
-    fn a_page_ends_by_count_and_by_bytes() {
-        // 16 KB as an event may have, short and long once Lambda has escaped it.
-        let (plain, quotes, controls) = ("x".repeat(16_384), "\"".repeat(16_384), "\u{1}".repeat(16_384));
-        for (count, original, limit, fewer, more) in [
-            (2, "{}", 3, false, false),
-            (3, "{}", 3, false, true),
-            (200, plain.as_str(), 200, false, true),
-            (200, quotes.as_str(), 200, true, true),
-            (60, controls.as_str(), 200, true, true),
-            (1, controls.as_str(), 200, false, false),
-        ] {
-            let found: Vec<DeadLetter> = (1..=count).map(|id| letter(id, original)).collect();
-            let page = page_of(found, limit).unwrap();
-            let shown = page.dead_letters.len();
-            assert_eq!(u128::try_from(shown).unwrap() < count, fewer, "{shown} of {count}");
-            assert_eq!(page.next_before.is_some(), more, "{shown} of {count}");
-            assert!(!more || page.next_before == page.dead_letters.last().map(|letter| letter.id));
-            assert!(payload_bytes(&serde_json::to_vec(&page).unwrap()) <= MAX_ANSWER_BYTES);
         }
     }
 

@@ -1,21 +1,34 @@
 //! Signing keys: list, withdraw.
 
+use std::cmp::Reverse;
+
 use anyhow::Context as _;
 use api::licences::{KeyWithdrawal, SigningKey, SigningKeys};
 use axum::Json;
 use axum::extract::State;
+use jiff::Timestamp;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
+use platform::list::{List, Page};
 use records::licence_keys::{self as stored, LicenceKey};
 
 use crate::response::withdrawal;
 use crate::{Context, checked_reason};
 
-pub(crate) async fn list(State(context): State<Context>) -> Result<Json<SigningKeys>, Problem> {
-    let found = stored::list(&context.database).await.context("list signing keys")?;
-    Ok(Json(SigningKeys {
-        keys: found.into_iter().map(|key| key_response(&context, key)).collect(),
-    }))
+pub(crate) async fn list(State(context): State<Context>, list: List) -> Result<Json<SigningKeys>, Problem> {
+    let all = stored::list(&context.database).await.context("list signing keys")?;
+    let after: Option<Key> = list.after()?;
+    let keyed = all.into_iter().map(|key| (place_of(&key), key_response(&context, key)));
+    let found = keyed.filter(|(key, _)| after.as_ref().is_none_or(|after| key > after));
+    let Page { items: keys, next } = list.page(found, None)?;
+    Ok(Json(SigningKeys { keys, next }))
+}
+
+/// The place of a signing key in the list: the newest first, and its name.
+type Key = (Reverse<Timestamp>, String);
+
+fn place_of(key: &LicenceKey) -> Key {
+    (Reverse(key.first_used_at), key.key.id().to_owned())
 }
 
 pub(crate) async fn withdraw(

@@ -8,11 +8,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use identity::Features;
 use identity::licence::{InvalidTerm, Licence, Terms};
-use platform::extract::{Authorized, Json as Body, Path, Query};
+use jiff::civil::Date;
+use platform::extract::{Authorized, Json as Body, Path};
+use platform::list::{List, Page};
 use platform::problem::Issue;
 use platform::{Problem, clock, idempotency};
 use records::licences::{self as stored, Issuance, LicenceToStore, MAX_LICENCES, StoredLicence};
-use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::response::licence_response;
@@ -90,28 +91,32 @@ fn checked(new: NewLicence) -> Result<(Uuid, Terms), Problem> {
     Err(Problem::invalid(detail).issues(problems.into_iter().map(issue).collect()))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ClientParameter {
-    client: Option<Uuid>,
-}
-
 pub(crate) async fn list(
     State(context): State<Context>,
     Authorized(caller): Authorized,
-    Query(ClientParameter { client }): Query<ClientParameter>,
+    list: List,
 ) -> Result<Json<Licences>, Problem> {
-    let client = client.unwrap_or(caller.client);
+    let client = list.parsed("client")?.unwrap_or(caller.client);
     may_see(&caller, client)?;
     let today = context.today(client).await?;
-    let found = stored::list(&context.database, client).await.context("list licences")?;
-    let counting = found.iter().filter(|stored| stored.problems(today).is_empty());
+    // All of them, MAX_LICENCES at most: which of them count is in their keys, and what they open together is asked of all.
+    let all = stored::list(&context.database, client).await.context("list licences")?;
+    let counting = all.iter().filter(|stored| stored.problems(today).is_empty());
     let features = counting.fold(Features::NONE, |all, stored| all.union(stored.licence.terms.features()));
+    let after: Option<(Date, Uuid)> = list.after()?;
+    let is_valid: Option<bool> = list.parsed("valid")?;
+    let keyed = all.into_iter().map(|stored| {
+        (
+            (stored.licence.terms.ends_on, stored.licence.id),
+            licence_response(stored, today),
+        )
+    });
+    let following = keyed.filter(|(key, _)| after.is_none_or(|after| *key < after));
+    let found = following.filter(|(_, licence)| is_valid.is_none_or(|valid| licence.valid == valid));
+    let Page { items: licences, next } = list.page(found, None)?;
     Ok(Json(Licences {
-        licences: found
-            .into_iter()
-            .map(|stored| licence_response(stored, today))
-            .collect(),
+        licences,
+        next,
         features: features.iter().collect(),
     }))
 }

@@ -14,13 +14,13 @@ use axum::{Json, Router};
 use database::{Database, Timeouts};
 use identity::Caller;
 use live::Topic;
-use platform::extract::{Authorized, Json as Body, Query};
+use platform::extract::{Authorized, Json as Body};
 use platform::http::Routes;
+use platform::list::{List, Page};
 use platform::publishers::Publishers;
 use platform::{Problem, clock, environment};
 use registry::{Error, Registry};
-use serde::Deserialize;
-use streams::{MAX_PAGE, Order};
+use streams::{Order, Wanted};
 use uuid::Uuid;
 
 /// What the function has from its environment.
@@ -63,28 +63,25 @@ fn routes() -> Routes<Context> {
         .serve(&api::live::CLEAR_STREAM, clear)
 }
 
-/// What is asked for.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Page {
-    after: Option<String>,
-}
-
 async fn list(
     State(context): State<Context>,
     Authorized(caller): Authorized,
-    Query(page): Query<Page>,
+    list: List,
 ) -> Result<Json<Streams>, Problem> {
-    let after = page.after.unwrap_or_default();
+    let after: String = list.after()?.unwrap_or_default();
     let controls = context.registry.controls(caller.client).await;
     let controls = controls.context("read controls")?;
+    let wanted = Wanted::new(&list, &controls)?;
     let watched = context
         .registry
-        .subscriber_counts(caller.client, &after, MAX_PAGE + 1, clock::now())
+        .subscriber_counts(caller.client, &after, list.limit() + 1, clock::now(), |id, topic| {
+            wanted.has(id, topic)
+        })
         .await
         .context("count subscribers")?;
-    let streams = streams::page(watched, &controls, &after).context("list streams")?;
-    Ok(Json(streams))
+    let found = streams::merged(watched, &controls, &after, &wanted).context("list streams")?;
+    let Page { items: streams, next } = list.page(found, None)?;
+    Ok(Json(Streams { streams, next }))
 }
 
 async fn start(

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use api::live::{Stream, StreamControl, StreamRequest, Streams};
+use api::live::{Stream, StreamControl, StreamRequest};
+use catalog::Level;
 use live::{
     Control, FilterValue, Mode, Refusal, RefusalKind, Subscribe, Subscription, Topic, TopicError, TopicRequest,
 };
 use platform::Problem;
+use platform::list::List;
 use platform::problem::Issue;
 use registry::Subscribers;
 use uuid::Uuid;
@@ -33,29 +35,60 @@ impl Order {
     }
 }
 
-/// Topics of one answer: as many as two connections may have; at most 6 KB each while they are counted, 6 MB.
-pub(crate) const MAX_PAGE: usize = 1_000;
+/// Which streams are listed.
+pub(crate) struct Wanted<'a> {
+    kpi: Option<&'a str>,
+    period: Option<Level>,
+    control: Option<&'a str>,
+    controls: &'a BTreeMap<String, Control>,
+}
 
-/// What is watched, pinned or paused, by topic id, from the first that follows `after`; `watched` are one more than a page of those that are.
-pub(crate) fn page(
+impl<'a> Wanted<'a> {
+    pub(crate) fn new(list: &'a List, controls: &'a BTreeMap<String, Control>) -> Result<Self, Problem> {
+        Ok(Self {
+            kpi: list.text("kpi"),
+            period: list.parsed("period")?,
+            control: list.text("control"),
+            controls,
+        })
+    }
+
+    /// Whether a topic is listed, which has this id.
+    pub(crate) fn has(&self, id: &str, topic: &Topic) -> bool {
+        self.kpi.is_none_or(|kpi| topic.kpi == kpi)
+            && self.period.is_none_or(|period| topic.period == period)
+            && self
+                .control
+                .is_none_or(|control| self.controls.get(id).map(|held| name_of(*held)) == Some(control))
+    }
+}
+
+/// As it is asked for.
+const fn name_of(control: Control) -> &'static str {
+    match control {
+        Control::Pinned => "pinned",
+        Control::Paused => "paused",
+    }
+}
+
+/// What is wanted of what is watched, pinned or paused, by topic id, from the first that follows `after`.
+pub(crate) fn merged(
     watched: BTreeMap<String, Subscribers>,
     controls: &BTreeMap<String, Control>,
     after: &str,
-) -> Result<Streams, TopicError> {
+    wanted: &Wanted<'_>,
+) -> Result<BTreeMap<String, Stream>, TopicError> {
     let mut streams: BTreeMap<String, Stream> = BTreeMap::new();
     for (id, control) in controls.iter().filter(|(id, _)| id.as_str() > after) {
-        streams.insert(id.clone(), stream(id.parse()?, 0, Some(*control)));
+        let topic: Topic = id.parse()?;
+        if wanted.has(id, &topic) {
+            streams.insert(id.clone(), stream(topic, 0, Some(*control)));
+        }
     }
     for (id, Subscribers { topic, connections }) in watched {
         streams.entry(id).or_insert_with(|| stream(topic, 0, None)).subscribers = connections;
     }
-    let is_more = streams.len() > MAX_PAGE;
-    let streams: Vec<Stream> = streams.into_values().take(MAX_PAGE).collect();
-    let last = streams.last().filter(|_| is_more);
-    Ok(Streams {
-        next_after: last.map(|stream| stream.topic.clone()),
-        streams,
-    })
+    Ok(streams)
 }
 
 /// One stream.
@@ -165,8 +198,15 @@ mod tests {
         });
         let controls =
             [("B", Control::Paused), ("C", Control::Pinned)].map(|(kpi, control)| (topic(kpi).id(), control));
-        let Streams { streams, next_after } = page(watched.into(), &controls.into(), "").unwrap();
-        assert_eq!(next_after, None);
+        let controls = controls.into();
+        let wanted = |kpi, control| Wanted {
+            kpi,
+            period: None,
+            control,
+            controls: &controls,
+        };
+        let all = merged(watched.clone().into(), &controls, "", &wanted(None, None)).unwrap();
+        let streams: Vec<Stream> = all.into_values().collect();
         let seen: Vec<_> = streams
             .iter()
             .map(|stream| (stream.kpi.as_str(), stream.subscribers, stream.control))
@@ -180,34 +220,22 @@ mod tests {
             ]
         );
         assert!(streams.iter().all(|stream| stream.topic.parse::<Topic>().is_ok()));
-    }
-
-    #[test]
-    fn pages_follow_each_other_and_leave_nothing_out() {
-        let watched = (0..MAX_PAGE + 7).map(|kpi| {
-            let topic = topic(&format!("K{kpi:04}"));
-            (topic.id(), Subscribers { topic, connections: 1 })
-        });
-        let watched: BTreeMap<_, _> = watched.collect();
-        let controls = [(topic("A").id(), Control::Pinned), (topic("Z").id(), Control::Paused)].into();
-        let (mut after, mut seen) = (String::new(), Vec::new());
-        loop {
-            let next = watched.range(after.clone()..).filter(|(id, _)| **id > after);
-            let next = next
-                .take(MAX_PAGE + 1)
-                .map(|(id, counted)| (id.clone(), counted.clone()));
-            let page = page(next.collect(), &controls, &after).unwrap();
-            seen.extend(page.streams.into_iter().map(|stream| stream.topic));
-            match page.next_after {
-                Some(next) => after = next,
-                None => break,
-            }
+        let after = merged(BTreeMap::new(), &controls, &topic("B").id(), &wanted(None, None)).unwrap();
+        assert_eq!(after.into_keys().collect::<Vec<_>>(), [topic("C").id()]);
+        for (kpi, control, expected) in [
+            (Some("C"), None, "C"),
+            (None, Some("paused"), "B"),
+            (Some("B"), Some("paused"), "B"),
+        ] {
+            let found = merged(BTreeMap::new(), &controls, "", &wanted(kpi, control)).unwrap();
+            assert_eq!(
+                found.into_keys().collect::<Vec<_>>(),
+                [topic(expected).id()],
+                "{kpi:?} {control:?}"
+            );
         }
-        assert!(
-            seen.is_sorted() && seen.len() == watched.len() + 2,
-            "{} topics",
-            seen.len()
-        );
+        let (id, a) = (topic("A").id(), topic("A"));
+        assert!(wanted(Some("A"), None).has(&id, &a) && !wanted(None, Some("pinned")).has(&id, &a));
     }
 
     #[test]

@@ -3,21 +3,23 @@
 use anyhow::Context as _;
 use api_proposals::{NewProposal, ProposalSummary, Proposals};
 use axum::Json;
-use axum::extract::State;
+use axum::extract;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use platform::extract::{Authorized, Json as Body, Path, Query};
-use platform::{Problem, idempotency};
+use jiff::civil::Date;
+use platform::extract::{Authorized, Json as Body, Path};
+use platform::list::{List, Page};
+use platform::{Problem, clock, idempotency};
+use proposal::lifecycle::State;
 use proposal::{Answers, PriceBook, Questionnaire, StepKey, checked_name};
-use records::proposals::{self as stored, Creation, MAX_PAGE, NewDraft, StoredProposal};
-use serde::Deserialize;
+use records::proposals::{self as stored, Creation, ListedProposal, NewDraft, Wanted};
 use uuid::Uuid;
 
 use crate::response::proposal_response;
-use crate::{Context, current_state, invalid};
+use crate::{Context, invalid};
 
 pub(crate) async fn create(
-    State(context): State<Context>,
+    extract::State(context): extract::State<Context>,
     Authorized(caller): Authorized,
     headers: HeaderMap,
     Body(new): Body<NewProposal>,
@@ -61,49 +63,43 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, location, body).into_response())
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Page {
-    before: Option<Uuid>,
-    limit: Option<i64>,
+pub(crate) async fn list(
+    extract::State(context): extract::State<Context>,
+    Authorized(caller): Authorized,
+    list: List,
+) -> Result<Json<Proposals>, Problem> {
+    let definitions = context.definitions(caller.client).await?;
+    let today = definitions.calendar.date(clock::now());
+    let wanted = Wanted {
+        state: list.text("state"),
+        today,
+        search: list.text("search"),
+        after: list.after()?,
+    };
+    let found = stored::list(&context.database, caller.client, &wanted, list.most()).await;
+    let found = found.context("list proposals")?;
+    let rows = found.rows.into_iter();
+    let keyed = rows.map(|listed| ((listed.created_at, listed.id), summary(listed, today)));
+    let Page { items: proposals, next } = list.page(keyed, found.reached)?;
+    Ok(Json(Proposals { proposals, next }))
 }
 
-pub(crate) async fn list(
-    State(context): State<Context>,
-    Authorized(caller): Authorized,
-    Query(page): Query<Page>,
-) -> Result<Json<Proposals>, Problem> {
-    let limit = page.limit.unwrap_or(MAX_PAGE);
-    if !(1..=MAX_PAGE).contains(&limit) {
-        return Err(Problem::invalid(format!("limit is {limit}")).hint(format!("1 to {MAX_PAGE}")));
+fn summary(listed: ListedProposal, today: Date) -> ProposalSummary {
+    ProposalSummary {
+        state: listed
+            .issued
+            .map_or(State::Draft, |(outcome, valid_until)| outcome.state(valid_until, today)),
+        revision: listed.revision,
+        id: listed.id,
+        name: listed.name,
+        kpis: usize::try_from(listed.kpis).unwrap_or_default(),
+        version: listed.version,
+        updated_at: listed.updated_at,
     }
-    if let Some(before) = page.before {
-        // An unknown proposal is an error, and not the end of the list.
-        context.proposal(caller.client, &before.to_string()).await?;
-    }
-    let found = stored::list(&context.database, caller.client, page.before, limit)
-        .await
-        .context("list proposals")?;
-    let full = i64::try_from(found.len()).is_ok_and(|count| count == limit);
-    let next_before = found.last().map(|last| last.id).filter(|_| full);
-    let definitions = context.definitions(caller.client).await?;
-    let summary = |stored: StoredProposal| ProposalSummary {
-        state: current_state(&stored, &definitions),
-        revision: stored.revision,
-        id: stored.id,
-        name: stored.name,
-        kpis: stored.answers.kpi_selection.kpis.len(),
-        version: stored.version,
-        updated_at: stored.updated_at,
-    };
-    Ok(Json(Proposals {
-        proposals: found.into_iter().map(summary).collect(),
-        next_before,
-    }))
 }
 
 pub(crate) async fn read(
-    State(context): State<Context>,
+    extract::State(context): extract::State<Context>,
     Authorized(caller): Authorized,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
+use platform::list::{List, Page};
 use proposal::differences;
 use proposal::lifecycle::Action;
 use records::proposals::{self as stored, IssuedRevision, MAX_REVISIONS, ProposalChange, StoredProposal};
@@ -47,6 +48,7 @@ pub(crate) async fn list(
     State(context): State<Context>,
     Authorized(caller): Authorized,
     Path(id): Path<String>,
+    list: List,
 ) -> Result<Json<Revisions>, Problem> {
     let (found, definitions) = context.read(&caller, &id).await?;
     let all = stored::revisions(&context.database, caller.client, found.id)
@@ -58,9 +60,13 @@ pub(crate) async fn list(
         totals,
         issued: issued(one),
     };
-    Ok(Json(Revisions {
-        revisions: all.into_iter().map(summary).collect(),
-    }))
+    let after: Option<i32> = list.after()?;
+    let keyed = all.into_iter().map(|one| (one.0.revision, summary(one)));
+    let following = keyed.filter(|(revision, _)| after.is_none_or(|after| *revision > after));
+    let is_wanted = |one: &RevisionSummary| list.text("state").is_none_or(|state| one.state.name() == state);
+    let found = following.filter(|(_, one)| is_wanted(one));
+    let Page { items: revisions, next } = list.page(found, None)?;
+    Ok(Json(Revisions { revisions, next }))
 }
 
 pub(crate) async fn read(

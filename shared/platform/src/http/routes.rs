@@ -90,6 +90,7 @@ async fn guard(route: &'static Route, mut request: Request, next: Next) -> Resul
         request.extensions_mut().insert(Authorized(caller));
     }
     check_query(request.uri(), route.parameters)?;
+    request.extensions_mut().insert(route);
     let (mut parts, body) = request.into_parts();
     // What can't be decoded is told by whoever reads the path.
     if let Ok(path) = RawPathParams::from_request_parts(&mut parts, &()).await {

@@ -283,12 +283,18 @@ async fn a_client_sees_its_own_watched_topics() {
         .subscribe(foreign.peer(), None, None, theirs, at(1))
         .await
         .unwrap();
-    let counts = registry.subscriber_counts(CLIENT, "", 1_000, at(2)).await.unwrap();
+    let counts = registry
+        .subscriber_counts(CLIENT, "", 1_000, at(2), |_, _| true)
+        .await
+        .unwrap();
     let counts: Vec<(String, usize)> = counts.into_iter().map(|(id, count)| (id, count.connections)).collect();
     assert_eq!(counts, [(topic("KPI_1").id(), 2), (topic("KPI_2").id(), 1)]);
     let first = topic("KPI_1").id();
     for (after, most, expected) in [("", 1, "KPI_1"), (first.as_str(), 9, "KPI_2")] {
-        let page = registry.subscriber_counts(CLIENT, after, most, at(2)).await.unwrap();
+        let page = registry
+            .subscriber_counts(CLIENT, after, most, at(2), |_, _| true)
+            .await
+            .unwrap();
         assert_eq!(page.into_keys().collect::<Vec<_>>(), [topic(expected).id()]);
     }
     for (kpi, expected) in [("KPI_1", 2), ("KPI_2", 1), ("KPI_9", 0)] {

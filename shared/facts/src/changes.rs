@@ -37,7 +37,7 @@ pub const MAX_MINUTE_AT_ONCE: usize = 100_000;
 /// Facts of one minute, taken out, put back and put in each, that are one step of `fill-groupings`; of a keyed entity, all keys of which a step has in memory,
 /// [`MAX_MINUTE_AT_ONCE`]. A minute that has more is several steps, and between them part of
 /// it is as it was and part as it will be; so is one that has fewer where a step of them takes longer than [`MAX_MINUTE_TIME`].
-pub const MAX_MINUTE: usize = 1_000_000;
+pub const MAX_MINUTE: usize = 500_000;
 
 /// The longest that a step of `fill-groupings` may take. It waits 30 s for the entity's other writers at most, a run begins no step after 50 s, and the function has 120 s.
 pub const MAX_MINUTE_TIME: Duration = Duration::from_secs(40);

@@ -55,7 +55,10 @@ pub(crate) async fn tell(
             SELECT $1, $2, $3, r.from_time, r.to_time, $6 FROM unnest($4::timestamptz[], $5::timestamptz[]) AS r (from_time, to_time)";
         let facts = i64::try_from(facts).unwrap_or(i64::MAX);
         session
-            .execute(sql, &[&client, &placed.place.id, &commit.last_number, &from, &to, &facts])
+            .execute(
+                sql,
+                &[&client, &placed.place.id, &commit.last_number, &from, &to, &facts],
+            )
             .await?;
     }
     if session.edition().await? == Edition::Community {

@@ -50,7 +50,7 @@ async fn in_steps(shop: &Shop, change: Uuid) -> usize {
         let facts = |progress: ([i64; 3], bool)| progress.0.iter().sum::<i64>();
         // Of a keyed entity keys are settled of those that are taken out and of as many that come back.
         let done = facts(after) - facts(before);
-        assert!(done <= 3 * 244, "{done} facts are no small step");
+        assert!(done <= 3 * 122, "{done} facts are no small step");
         steps += 1;
         if steps % 3 == 1 {
             check(shop, shop.ours, "UTC", &format!("after {steps} steps")).await;
@@ -77,7 +77,7 @@ async fn a_minute_of_many_facts_is_undone_and_comes_back_in_steps_of_bounded_siz
             let change = ended.unwrap().unwrap();
             in_small_steps(shop).await;
             assert!(!go_on(shop, change, LONG).await);
-            // Of a million facts in usual steps and of 244 in these; of a hundred thousand and 24 where there are keys.
+            // Of half a million facts in usual steps and of 122 in these; of a hundred thousand and 24 where there are keys.
             let steps = in_steps(shop, change).await;
             assert!((3..80).contains(&steps), "{steps} steps");
             assert_eq!(sold(shop).await, with_other(of(600, "6")));

@@ -104,7 +104,7 @@ async fn an_entity_that_is_deleted_is_gone_and_its_code_is_free() {
         // Cut off here: until the rest has followed, the code is nobody's. The upkeep goes on with it.
         let cut_off = definitions::follow(&bench.database.app, ours, "Parcel", Instant::now()).await;
         assert!(!cut_off.unwrap());
-        let again = bench.create(ours, &parcel("text")).await;
+        let again = bench.create(ours, &parcel("integer")).await;
         assert_eq!(again, Written::Departing("Parcel".to_owned()));
         let until = Instant::now() + Duration::from_secs(20);
         definitions::follow_all(&bench.database.owner, until).await.unwrap();

@@ -21,7 +21,7 @@ pub static LIST_STREAMS: Route = Route {
     summary: "Topics with the number of their subscribers, in the order of their ids.",
     parameters: &[
         Parameter::filter("kpi", "Only of this KPI."),
-        Parameter::query("period", "Only in buckets of this length.").of(Form::OneOf(&["minute", "hour", "day"])),
+        Parameter::query("period", "Only in buckets of this length.").of(Form::OneOf(&catalog::Period::NAMES)),
         Parameter::query("control", "Only those that are pinned, or paused.").of(Form::OneOf(&["pinned", "paused"])),
         Parameter::CURSOR,
         Parameter::LIMIT,

@@ -71,7 +71,9 @@ const ASKERS: &str = "LEFT JOIN core.users ON users.client_id = batches.client_i
 /// # Errors
 /// When the statement fails.
 pub async fn find(database: &Database, client: Uuid, id: Uuid) -> Result<Option<BatchReport>, Error> {
-    let sql = format!("SELECT {COLUMNS} FROM {ALL} batches {ASKERS} WHERE batches.client_id = $1 AND batches.id = $2 LIMIT 1");
+    let sql = format!(
+        "SELECT {COLUMNS} FROM {ALL} batches {ASKERS} WHERE batches.client_id = $1 AND batches.id = $2 LIMIT 1"
+    );
     database.of(client).row(&sql, &[&client, &id]).await
 }
 

@@ -60,7 +60,9 @@ async fn begun_to_delete(shop: &Shop, from: &str, to: &str) -> Uuid {
         filter: [("region".to_owned(), ["north", "south", ""].map(str::to_owned).into())].into(),
         up_to: deletion::last_commit(database, shop.ours, &placed).await.unwrap(),
     };
-    undo::delete(database, shop.ours, &placed, &deleted, Uuid::nil()).await.unwrap()
+    undo::delete(database, shop.ours, &placed, &deleted, Uuid::nil())
+        .await
+        .unwrap()
 }
 
 /// What is used, without counting it anew, is what is there.

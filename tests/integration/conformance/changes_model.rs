@@ -222,7 +222,9 @@ impl Story<'_> {
             filter: [("region".to_owned(), ["north", "south", ""].map(str::to_owned).into())].into(),
             up_to: deletion::last_commit(database, self.shop.ours, &placed).await.unwrap(),
         };
-        let change = undo::delete(database, self.shop.ours, &placed, &deleted, Uuid::nil()).await.unwrap();
+        let change = undo::delete(database, self.shop.ours, &placed, &deleted, Uuid::nil())
+            .await
+            .unwrap();
         assert!(go_on(self.shop, change, LONG).await);
         self.model.delete(from, to);
     }

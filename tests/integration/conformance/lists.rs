@@ -6,6 +6,7 @@ use jiff::civil::{Date, date};
 use proposal::lifecycle::{Outcome, State};
 use records::lists::{Found, MAX_LOOKED_AT};
 use records::{batches, clients, dead_letters, files, proposals, users};
+use series::calendar::Rules;
 use tests::databases::{TestDatabase, servers};
 use tests::waiting::eventually;
 use tokio_postgres::Client;
@@ -47,6 +48,7 @@ async fn filled(database: &TestDatabase) -> (Uuid, Client) {
         let new = clients::NewClient {
             name,
             time_zone: "UTC",
+            calendar: Rules::default(),
             email: &email,
             password_hash: "none",
             role: "admin",

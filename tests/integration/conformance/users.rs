@@ -4,6 +4,7 @@ use database::Database;
 use identity::{Email, Role};
 use records::clients::{self, NewClient};
 use records::users::{self, Added, Changed, SetBySecret};
+use series::calendar::Rules;
 use tests::databases::{TestDatabase, servers};
 use uuid::Uuid;
 
@@ -19,6 +20,7 @@ async fn provision(owner: &Database, name: &str) -> Of {
     let new = NewClient {
         name,
         time_zone: "UTC",
+        calendar: Rules::default(),
         email: &email,
         password_hash: "a hash",
         role: Role::Admin.name(),

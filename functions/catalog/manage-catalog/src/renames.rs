@@ -43,6 +43,7 @@ pub(crate) async fn entity(
     let body = Entity {
         definition: placed.entity.definition().clone(),
         version: placed.version,
+        hints: Vec::new(),
     };
     Ok((etag(placed.version), Json(body)).into_response())
 }

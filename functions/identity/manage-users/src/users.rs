@@ -10,7 +10,7 @@ use platform::extract::{Authorized, Json as Body, Path};
 use platform::list::{List, Page};
 use platform::{Problem, clock};
 use records::clients;
-use records::users::{self, Added, Changed, ListedUser, MAX_USERS, Owner, Wanted};
+use records::users::{self, Added, Changed, ListedUser, MAX_USERS, Wanted};
 use uuid::Uuid;
 
 use crate::{Context, mails, sessions};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::live::{Stream, StreamControl, StreamRequest};
-use catalog::Level;
+use catalog::Period;
 use live::{
     Control, FilterValue, Mode, Refusal, RefusalKind, Subscribe, Subscription, Topic, TopicError, TopicRequest,
 };
@@ -38,7 +38,7 @@ impl Order {
 /// Which streams are listed.
 pub(crate) struct Wanted<'a> {
     kpi: Option<&'a str>,
-    period: Option<Level>,
+    period: Option<Period>,
     control: Option<&'a str>,
     controls: &'a BTreeMap<String, Control>,
 }
@@ -161,8 +161,6 @@ pub(crate) fn refused(refusal: Refusal) -> Problem {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
-
-    use catalog::Period;
 
     use super::*;
 

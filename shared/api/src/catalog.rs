@@ -310,7 +310,7 @@ impl ToSchema for Entity {
 
 impl PartialSchema for Entity {
     fn schema() -> RefOr<Schema> {
-        written::with_version::<EntityDefinition>(VERSION, true)
+        written::answered::<EntityDefinition>(VERSION)
     }
 }
 
@@ -327,7 +327,7 @@ impl ToSchema for Kpi {
 
 impl PartialSchema for Kpi {
     fn schema() -> RefOr<Schema> {
-        written::with_version::<KpiDefinition>(VERSION, true)
+        written::answered::<KpiDefinition>(VERSION)
     }
 }
 

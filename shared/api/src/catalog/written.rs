@@ -13,10 +13,24 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::Hint;
 
-/// What reading adds to a definition.
-const VERSION: &str = "version";
+/// What answers add to a definition.
+#[derive(Clone, Copy)]
+enum Added {
+    Version,
+    Hints,
+}
 
-/// A definition in the body of a POST or PUT. What GET answers can be sent as it is: its `version` is passed over, because `If-Match` says what is replaced.
+impl Added {
+    const fn name(self) -> &'static str {
+        match self {
+            Added::Version => "version",
+            Added::Hints => "hints",
+        }
+    }
+}
+
+/// A definition in the body of a POST or PUT. What is answered can be sent as it is: its `version` is passed over, because `If-Match` says what is replaced, and so
+/// are its `hints`.
 pub struct Written<T>(pub T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Written<T> {
@@ -35,14 +49,14 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<T, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(WithoutVersion(fields)))
+        T::deserialize(MapAccessDeserializer::new(Bare(fields)))
     }
 }
 
-/// The fields of an object but its version.
-struct WithoutVersion<A>(A);
+/// The fields of an object but those that answers add.
+struct Bare<A>(A);
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for WithoutVersion<A> {
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Bare<A> {
     type Error = A::Error;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
@@ -50,9 +64,10 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for WithoutVersion<A> {
         loop {
             match self.0.next_key_seed(Name(&mut seed))? {
                 None => return Ok(None),
-                Some(Some(name)) => return Ok(Some(name)),
-                Some(None) => self.0.next_value::<Option<i32>>()?,
-            };
+                Some(Ok(name)) => return Ok(Some(name)),
+                Some(Err(Added::Version)) => drop(self.0.next_value::<Option<i32>>()?),
+                Some(Err(Added::Hints)) => drop(self.0.next_value::<Vec<de::IgnoredAny>>()?),
+            }
         }
     }
 
@@ -65,20 +80,23 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for WithoutVersion<A> {
     }
 }
 
-/// A field's name, which is read by a seed unless it is the version's.
+/// A field's name, which is read by a seed unless answers add that field.
 struct Name<'a, S>(&'a mut Option<S>);
 
 impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Name<'_, S> {
-    type Value = Option<S::Value>;
+    type Value = Result<S::Value, Added>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         let name = Cow::<'de, str>::deserialize(deserializer)?;
-        if name == VERSION {
-            return Ok(None);
+        if let Some(added) = [Added::Version, Added::Hints]
+            .into_iter()
+            .find(|added| added.name() == name)
+        {
+            return Ok(Err(added));
         }
         let seed = self.0.take().ok_or_else(|| D::Error::custom("a name is read once"))?;
         let text: de::value::CowStrDeserializer<'_, D::Error> = de::IntoDeserializer::into_deserializer(name);
-        seed.deserialize(text).map(Some)
+        seed.deserialize(text).map(Ok)
     }
 }
 
@@ -94,33 +112,43 @@ impl<T: ToSchema> ToSchema for Written<T> {
 
 impl<T: ToSchema> PartialSchema for Written<T> {
     fn schema() -> RefOr<Schema> {
-        with_version::<T>(
-            "Passed over, so that what was read can be written: `If-Match` names the version that is replaced.",
-            false,
+        with_added::<T>(
+            "Passed over, so that what was answered can be written: `If-Match` names the version that is replaced.",
+            "Passed over, as `version` is.",
         )
     }
 }
 
-/// The schema of a definition with its version. Of one that is read, it is always there, and there may be hints.
-pub(super) fn with_version<T: PartialSchema>(description: &str, is_read: bool) -> RefOr<Schema> {
+/// The schema of a definition that is answered: its version is always there, and there may be hints.
+pub(super) fn answered<T: PartialSchema>(version: &str) -> RefOr<Schema> {
+    let schema = with_added::<T>(
+        version,
+        "Where it was defined or replaced: what it does that its author may not expect.",
+    );
+    let RefOr::T(Schema::Object(mut object)) = schema else {
+        return schema;
+    };
+    object.required.push(Added::Version.name().to_owned());
+    RefOr::T(Schema::Object(object))
+}
+
+/// The schema of a definition with what answers add to it.
+fn with_added<T: PartialSchema>(version: &str, hints: &str) -> RefOr<Schema> {
     let RefOr::T(Schema::Object(mut object)) = T::schema() else {
         return T::schema();
     };
     let version = ObjectBuilder::new()
         .schema_type(Type::Integer)
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
-        .description(Some(description))
+        .description(Some(version))
         .build();
-    object.properties.insert(VERSION.to_owned(), version.into());
-    if is_read {
-        object.required.push(VERSION.to_owned());
-        let hints = ArrayBuilder::new()
-            .items(Ref::from_schema_name(Hint::name()))
-            .description(Some(
-                "Where it was defined or replaced: what it does that its author may not expect.",
-            ));
-        object.properties.insert("hints".to_owned(), hints.into());
-    }
+    let hints = ArrayBuilder::new()
+        .items(Ref::from_schema_name(Hint::name()))
+        .description(Some(hints));
+    object
+        .properties
+        .insert(Added::Version.name().to_owned(), version.into());
+    object.properties.insert(Added::Hints.name().to_owned(), hints.into());
     RefOr::T(Schema::Object(object))
 }
 
@@ -134,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_read_can_be_written() {
+    fn what_was_answered_can_be_written() {
         let definition = json!({ "code": "FLIGHTS", "name": "Flights", "formula": "COUNT(Flight)" });
         for (version, fine) in [
             (json!(3), true),
@@ -148,6 +176,11 @@ mod tests {
             assert_eq!(read.is_ok(), fine, "{body}");
             assert!(read.is_err() || read.unwrap().0.name == "Flights");
         }
+        let mut hinted = definition.clone();
+        hinted["hints"] = json!([{ "pointer": "/formula", "detail": "so", "hint": null, "span": [0, 1] }]);
+        assert!(serde_json::from_value::<Written<KpiDefinition>>(hinted.clone()).is_ok());
+        hinted["hints"] = json!("none");
+        assert!(serde_json::from_value::<Written<KpiDefinition>>(hinted).is_err());
         let mut strange = definition.clone();
         strange["versions"] = 3.into();
         assert!(serde_json::from_value::<Written<KpiDefinition>>(strange).is_err());

@@ -179,6 +179,9 @@ impl<S: Sync> FromRequestParts<S> for List {
     }
 }
 
+/// The first time that is looked for: the year 1.
+const FIRST_TIME: Timestamp = Timestamp::constant(-62_135_596_800, 0);
+
 /// The value of a parameter in the one way that it is written, when it has the parameter's form.
 fn checked(parameter: &Parameter, value: &str) -> Result<String, Problem> {
     let Parameter { name, form, .. } = *parameter;
@@ -199,8 +202,12 @@ fn checked(parameter: &Parameter, value: &str) -> Result<String, Problem> {
         },
         Form::Time => {
             let given = [(name.to_owned(), value.to_owned())];
-            let time = Pairs::new(&given, 0, 0)?.time(name)?;
-            Ok(time.map_or_else(String::new, |time| time.to_string()))
+            match Pairs::new(&given, 0, 0)?.time(name)? {
+                // Databases know no time that is long before.
+                Some(time) if time < FIRST_TIME => refused(", which is before our era"),
+                Some(time) => Ok(time.to_string()),
+                None => refused(", which is no time"),
+            }
         }
         Form::OneOf(words) if !words.contains(&value) => refused(""),
         Form::Within(_) if value.contains('\0') => {

@@ -51,7 +51,7 @@ const COLUMNS: &str = "batches.id, batches.entity, batches.source, batches.is_de
     batches.undone_by, batches.begun_at, batches.finished_at, batches.filter, batches.deleted_from, batches.deleted_to, batches.begun_by, users.email AS begun_by_email,
     EXISTS (SELECT FROM core.changes c WHERE c.client_id = batches.client_id AND c.id = batches.undone_by AND c.finished_at IS NULL) AS is_being_undone";
 
-/// Batches and deletions of all clients, of which whoever reads it names one: each has an index by its time, of which a page is the beginning.
+/// Batches and deletions of all clients, of which whoever reads it names one: each has an index by its time, of which a page is the beginning, or of the few deletions of a client all are looked at.
 const ALL: &str = "(
         SELECT b.client_id, b.id, b.entity, b.source, false AS is_deletion, b.accepted, b.rejected, b.next_position, b.removed, b.undone_by,
             b.begun_at, b.finished_at, NULL::text AS filter, NULL::timestamptz AS deleted_from, NULL::timestamptz AS deleted_to, NULL::uuid AS begun_by

@@ -1,6 +1,7 @@
 //! Mails with a secret by which a password is set: so many of a client, and a few of them to one address, so that nobody fills a stranger's mailbox through us.
 //!
-//! What anybody can ask for, who says to have forgotten a password, is counted apart from what administrators send: strangers keep no administrator from inviting.
+//! What anybody can ask for, who says to have forgotten a password, is counted apart from what administrators send, and by address alone: strangers keep no administrator
+//! from inviting, and nobody else from a password. How often strangers ask is limited by where they ask from.
 //! All of it is counted by client, so that what one client sends to an address keeps no other client from writing there.
 
 use jiff::Timestamp;
@@ -13,7 +14,7 @@ use crate::{Registry, Result};
 /// Mails to one address of one client in one window: one that got lost, and one more.
 pub const MAX_MAILS_PER_ADDRESS: u32 = 3;
 
-/// Mails of one client in one window: an office is invited in an hour, and an organisation of the most users in ten. Who tries which addresses are taken has as many tries.
+/// Mails that the administrators of one client send in one window: an office is invited in an hour, and an organisation of the most users in ten. Who tries which addresses are taken has as many tries.
 pub const MAX_MAILS_PER_CLIENT: u32 = 100;
 
 /// A window's length: an hour from its first mail.
@@ -81,6 +82,10 @@ impl Registry {
             let seconds = self.seconds_left(&to_address, now).await?;
             return Ok(MailAllowance::TooManyToAddress(seconds));
         }
+        // Else strangers who know some addresses of a client would keep its other users from their passwords.
+        if asked.by == AskedBy::Anybody {
+            return Ok(MailAllowance::Allowed);
+        }
         let of_client = asked.window(None, MAX_MAILS_PER_CLIENT);
         if !self.count_in_window(&of_client, now).await? {
             self.take_out_of_window(&to_address.key, now).await?;
@@ -132,6 +137,10 @@ mod tests {
             assert_eq!(ask(OTHER, "someone", by, 10).await, MailAllowance::Allowed);
             for number in MAX_MAILS_PER_ADDRESS + 1..MAX_MAILS_PER_CLIENT {
                 assert_eq!(ask(CLIENT, &number.to_string(), by, 20).await, MailAllowance::Allowed);
+            }
+            if by == AskedBy::Anybody {
+                assert_eq!(ask(CLIENT, "one more", by, 30).await, MailAllowance::Allowed);
+                continue;
             }
             for _ in 0..=MAX_MAILS_PER_ADDRESS {
                 let refused = ask(CLIENT, "one more", by, 30).await;

@@ -1,6 +1,6 @@
 //! Passwords that are set by a secret or taken back: `PUT /v1/password-resets`, and `POST /v1/users/{id}/password-reset`.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, Result};
 use api::users::{MailToSend, PasswordReset};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -8,8 +8,9 @@ use identity::{Email, OneTimeSecret};
 use platform::extract::{Authorized, Json, Path};
 use platform::{Problem, clock};
 use records::users::{self, SetBySecret};
+use uuid::Uuid;
 
-use crate::users::{id_of, no_user, still_administers};
+use crate::users::{id_of, no_user, still_administers, taken};
 use crate::{Context, credentials, mails, sessions};
 
 /// `PUT /v1/password-resets`.
@@ -27,6 +28,10 @@ pub(crate) async fn reset(
         .await;
     if !known.context("look a secret up")? {
         return Err(not_good());
+    }
+    // Before it is used up: it is good again where that user is removed.
+    if is_anothers(&context, client, user).await? {
+        return Err(taken_elsewhere());
     }
     let hash = credentials::hashed(new_password).await?;
     let now = clock::now();
@@ -56,6 +61,9 @@ pub(crate) async fn by_administrator(
     let found = users::credentials(&context.database, client, user).await;
     let found = found.context("read a user")?.ok_or_else(|| no_user(&id))?;
     let to: Email = found.email.parse().context("read a user's address")?;
+    if is_of_other(&context, &to, user).await? {
+        return Err(taken());
+    }
     mails::allow(&context, client, &to, now).await?;
     // Not one that was set since it was read: whoever did that has had no mail yet.
     let taken = users::set_password(&context.database, client, user, &found.password_hash, None).await;
@@ -71,6 +79,23 @@ pub(crate) async fn by_administrator(
     mails::send(&context, client, &MailToSend::TakenBack { client, user }).await?;
     tracing::info!(%client, %user, by = %caller.user, "reset a user's password");
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Whether the address of a user has become another's, who has set a password first.
+async fn is_anothers(context: &Context, client: Uuid, user: Uuid) -> Result<bool> {
+    let found = users::credentials(&context.database, client, user).await;
+    let Some(found) = found.context("read a user")? else {
+        return Ok(false);
+    };
+    let address: Email = found.email.parse().context("read a user's address")?;
+    is_of_other(context, &address, user).await
+}
+
+/// Whether an address is another user's than this one's.
+async fn is_of_other(context: &Context, address: &Email, user: Uuid) -> Result<bool> {
+    let owner = users::owner_of(&context.database, address).await;
+    let owner = owner.context("find whose an address is")?;
+    Ok(owner.is_some_and(|owner| owner.id != user))
 }
 
 /// It may have been changed by the user, or by who the administrator wants to be rid of: nobody here can tell.

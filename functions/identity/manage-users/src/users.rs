@@ -58,16 +58,19 @@ pub(crate) async fn add(
     // Before it is looked whose the address is: who tries which are taken is counted as well.
     mails::allow(&context, client, &email, now).await?;
     let added = users::add(&context.database, client, caller.user, &email, role).await;
-    let user = match added.context("add a user")? {
-        Added::Now(user) | Added::Before(user) => user,
-        Added::Taken => {
+    let added = match added.context("add a user") {
+        Ok(Added::Now(user) | Added::Before(user)) => Ok(user),
+        Ok(Added::Taken) => Err(taken()),
+        Ok(Added::NotAllowed) => Err(no_longer_allowed()),
+        Ok(Added::TooMany) => Err(Problem::conflict(format!("there may be {MAX_USERS} users"))
+            .hint("remove users who are gone: DELETE /v1/users/{id}")),
+        Err(failed) => Err(failed.into()),
+    };
+    let user = match added {
+        Ok(user) => user,
+        Err(problem) => {
             mails::give_back(&context, client, &email, now).await?;
-            return Err(taken());
-        }
-        Added::NotAllowed => return Err(no_longer_allowed()),
-        Added::TooMany => {
-            return Err(Problem::conflict(format!("there may be {MAX_USERS} users"))
-                .hint("remove users who are gone: DELETE /v1/users/{id}"));
+            return Err(problem);
         }
     };
     mails::send(&context, client, &MailToSend::Added { client, user: user.id }).await?;
@@ -163,7 +166,7 @@ fn no_longer_allowed() -> Problem {
         .hint("POST /v1/refresh-token gives a token of the role that is in force")
 }
 
-fn taken() -> Problem {
+pub(crate) fn taken() -> Problem {
     Problem::conflict("the address belongs to a user of this organisation already, or to one of another who has set a password with it")
         .hint("GET /v1/users lists those of this one; a role is changed with PUT /v1/users/{id}/role, and another address is another user")
 }

@@ -13,7 +13,7 @@ use identity::{Email, OneTimeSecret};
 use jiff::Timestamp;
 use lambda_runtime::LambdaEvent;
 use platform::mail::{Mail, Mailer};
-use platform::queue::{Backoff, Queue, receives};
+use platform::queue::{Backoff, Queue};
 use platform::{clock, environment};
 use records::clients::NO_PASSWORD;
 use records::users::{self, Owner};
@@ -75,12 +75,7 @@ async fn take(context: &Context, message: &SqsMessage) -> Result<()> {
     let (owner, occasion) = match asked {
         MailToSend::Forgotten { email } => {
             let email: Email = email.parse().context("read an address")?;
-            // It was counted when it came for the first time.
-            let is_first = receives(message) == 1;
-            match forgotten(context, &email, is_first, now).await? {
-                Some(owner) => (owner, Occasion::Forgotten),
-                None => return Ok(()),
-            }
+            return forgotten(context, &email, now).await;
         }
         MailToSend::TakenBack { client, user } => (owner(client, user), Occasion::TakenBack),
         MailToSend::Added { client, user } => (owner(client, user), Occasion::Added),
@@ -92,16 +87,13 @@ const fn owner(client_id: uuid::Uuid, id: uuid::Uuid) -> Owner {
     Owner { client_id, id }
 }
 
-/// Who has forgotten a password, if the address is a user's who may get a mail. A stranger learns nothing of it: it is only in the log.
-async fn forgotten(context: &Context, email: &Email, is_first: bool, now: Timestamp) -> Result<Option<Owner>> {
+/// Sends a secret to who has forgotten a password, if the address is a user's who may get a mail. A stranger learns nothing of it: it is only in the log.
+async fn forgotten(context: &Context, email: &Email, now: Timestamp) -> Result<()> {
     let Some(owner) = users::owner_of(&context.database, email).await? else {
         tracing::info!("a password of nobody was asked to be reset");
-        return Ok(None);
+        return Ok(());
     };
     let (client, user) = (owner.client_id, owner.id);
-    if !is_first {
-        return Ok(Some(owner));
-    }
     let asked = Asked {
         client,
         address: email.as_str(),
@@ -109,12 +101,19 @@ async fn forgotten(context: &Context, email: &Email, is_first: bool, now: Timest
     };
     let allowed = context.registry.allow_mail(asked, now).await;
     match allowed.context("count a mail")? {
-        MailAllowance::Allowed => Ok(Some(owner)),
+        MailAllowance::Allowed => {}
         refused => {
             tracing::warn!(%client, %user, ?refused, "a password was asked to be reset too often");
-            Ok(None)
+            return Ok(());
         }
     }
+    let sent = send(context, owner, Occasion::Forgotten, now).await;
+    if sent.is_err() {
+        // The message comes again, and is counted again.
+        let given = context.registry.give_mail_back(asked, now).await;
+        given.context("take a mail that was not sent out of the counts")?;
+    }
+    sent
 }
 
 /// Makes a secret and sends it; one of before is not good any more.
@@ -132,6 +131,13 @@ async fn send(context: &Context, owner: Owner, occasion: Occasion, now: Timestam
         return Ok(());
     }
     let to: Email = found.email.parse().context("read a user's address")?;
+    if users::owner_of(&context.database, &to)
+        .await?
+        .is_some_and(|owner| owner.id != user)
+    {
+        tracing::info!(%client, %user, ?occasion, "the address of a user who was to get a mail has become another's");
+        return Ok(());
+    }
     let secret = OneTimeSecret::generate(client, user)?;
     let until = now.saturating_add(occasion.life())?;
     let remembered = context

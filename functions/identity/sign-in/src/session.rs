@@ -5,6 +5,7 @@ use api::identity::{TokenType, Tokens};
 use axum::Json;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use futures::{StreamExt as _, stream};
 use identity::{ACCESS_TOKEN_SECONDS, Caller, Claims, Features, KeyError, SigningKey, TokenUse};
 use jiff::Timestamp;
 use platform::Problem;
@@ -22,7 +23,10 @@ pub(crate) async fn open(context: &Context, caller: &Caller, now: Timestamp) -> 
         .registry
         .open_session(session, caller.role.name(), first(&refresh));
     let of_ended = opened.await.context("open a session")?;
-    close(context, caller.client, of_ended, now).await?;
+    if let Err(cause) = close(context, caller.client, of_ended, now).await {
+        // Of another session than this one, which is open.
+        tracing::error!(client = %caller.client, %cause, "did not close all connections of a session that ended for a new one");
+    }
     Ok((session, answer(tokens)))
 }
 
@@ -32,14 +36,25 @@ pub(crate) async fn end(context: &Context, session: SessionId, now: Timestamp) -
     close(context, session.client, ended.context("end a session")?, now).await
 }
 
-/// Closes connections of a session that has ended: first for whoever sends to them, then for who is at their other end.
+/// Connections that are closed at once: those of a user, of which there are a hundred, within the seconds of a request.
+const CLOSED_AT_ONCE: usize = 16;
+
+/// Closes connections of a session that has ended, each first for whoever sends to it, then for who is at its other end. One that is not closed keeps no other from
+/// being closed; which session they were of is known only here.
 pub(crate) async fn close(context: &Context, client: Uuid, connections: Vec<String>, now: Timestamp) -> Result<()> {
-    for id in connections {
-        let forgotten = Box::pin(context.registry.disconnect(Peer { client, id: &id }, now)).await;
-        forgotten.context("forget a connection")?;
-        context.connections.close(&id).await?;
-    }
-    Ok(())
+    let closed: Vec<Result<()>> = stream::iter(connections)
+        .map(|id| Box::pin(close_one(context, client, id, now)))
+        .buffer_unordered(CLOSED_AT_ONCE)
+        .collect()
+        .await;
+    closed.into_iter().collect()
+}
+
+async fn close_one(context: &Context, client: Uuid, id: String, now: Timestamp) -> Result<()> {
+    let forgotten = context.registry.disconnect(Peer { client, id: &id }, now).await;
+    let closed = context.connections.close(&id).await;
+    forgotten.context("forget a connection")?;
+    closed
 }
 
 /// Goes on with a session whose refresh token is presented: the next tokens, or what became of it.

@@ -134,7 +134,8 @@ impl Adviser<'_> {
         };
         let attributes = self.entities.attributes(&call.entity.name).unwrap_or_default();
         let difference = format!("{} - {}", to.name, from.name);
-        if kept_as(attributes, &to.name, &from.name).is_some() || !self.told.insert(difference.clone()) {
+        let told = format!("{}: {difference}", call.entity.name);
+        if kept_as(attributes, &to.name, &from.name).is_some() || !self.told.insert(told) {
             return;
         }
         let message = format!(
@@ -265,13 +266,17 @@ fn calls_of(expr: &Expr) -> Vec<&Call> {
     }
 }
 
-/// The sums that a term is a multiple of. What is divided is a rate, which rightly has no value without facts, and a function may give one.
+/// The sums that a term is a multiple of. What is divided is a rate, which rightly has no value without facts, and `COALESCE`, `IF` and `CASE`
+/// may give one.
 fn sums_of(term: &Expr) -> Vec<(&Call, Range<usize>)> {
     match &term.node {
         Node::Call(call) if call.aggregate == Aggregate::Sum => vec![(call, term.span.clone())],
         Node::Unary(UnaryOperator::Negate, operand) => sums_of(operand),
         Node::Binary(BinaryOperator::Arithmetic(Arithmetic::Multiply), left, right) => {
             [sums_of(left), sums_of(right)].concat()
+        }
+        Node::Function(function, arguments) if !matches!(function, Function::Coalesce | Function::If) => {
+            arguments.iter().flat_map(sums_of).collect()
         }
         _ => Vec::new(),
     }

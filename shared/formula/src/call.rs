@@ -73,6 +73,7 @@ impl Parser<'_> {
 
     /// `COALESCE(…)` and its kin; the name and the parenthesis are next.
     fn function(&mut self, function: Function) -> Expr {
+        self.count_power(function);
         let name = self.span();
         self.advance();
         let open = self.span();

@@ -78,6 +78,10 @@ pub const MAX_DEPTH: usize = 32;
 /// thread.
 pub const MAX_OPERATORS: usize = 512;
 
+/// The most logarithms, exponentials and powers in one formula. Each takes some hundred times as long as a multiplication, and is computed for every bucket of an
+/// answer, or for every event.
+pub const MAX_POWERS: usize = 8;
+
 /// The most distinct measures of one formula: each is a column of a plan, and a dashboard asks for over 100 formulas at
 /// once.
 pub const MAX_MEASURES: usize = 32;

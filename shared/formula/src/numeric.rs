@@ -37,6 +37,11 @@ impl Numeric {
         matches!(self, Numeric::Abs | Numeric::Greatest | Numeric::Least)
     }
 
+    /// Whether it takes so much longer than arithmetic that a formula has [few](crate::MAX_POWERS).
+    pub(crate) fn is_power(self) -> bool {
+        matches!(self, Numeric::Ln | Numeric::Exp | Numeric::Power)
+    }
+
     /// The result; none where the function has none, or where it is beyond [`MAX_POWER`](crate::MAX_POWER).
     pub(crate) fn apply(self, operands: &[Number]) -> Option<Number> {
         match (self, operands) {

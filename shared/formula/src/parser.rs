@@ -7,9 +7,10 @@
 mod cursor;
 
 use crate::diagnostic::Diagnostic;
+use crate::function::Function;
 use crate::lexer::{Kind, Symbol, Token, lex};
 use crate::tree::{Arithmetic, BinaryOperator, Comparison, Expr, Ident, Node, UnaryOperator, power};
-use crate::{MAX_DEPTH, MAX_LENGTH, MAX_OPERATORS};
+use crate::{MAX_DEPTH, MAX_LENGTH, MAX_OPERATORS, MAX_POWERS};
 use std::ops::Range;
 
 /// A tree and everything that is wrong with the text it comes from.
@@ -50,6 +51,7 @@ pub fn parse(source: &str) -> Parsed {
         position: 0,
         depth: 0,
         operators: 0,
+        powers: 0,
         blamed: None,
         stopped: false,
         diagnostics,
@@ -67,6 +69,7 @@ pub(crate) struct Parser<'a> {
     position: usize,
     depth: usize,
     operators: usize,
+    powers: usize,
     /// The token that was last reported.
     blamed: Option<usize>,
     /// A limit was hit: nothing more is read or reported.
@@ -274,6 +277,20 @@ impl<'a> Parser<'a> {
             );
         }
         !self.stopped
+    }
+
+    /// Counts a function, if it is one of those of which a formula has few.
+    pub(crate) fn count_power(&mut self, function: Function) {
+        let Function::Numeric(numeric) = function else { return };
+        self.powers += usize::from(numeric.is_power());
+        if self.powers > MAX_POWERS {
+            let message = format!("the formula has LN, EXP and POWER more than {MAX_POWERS} times");
+            self.stop(
+                "too-many-powers",
+                message,
+                "split the formula, or define a derived attribute",
+            );
+        }
     }
 
     /// Which infix operator is next, if any.

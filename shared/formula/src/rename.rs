@@ -108,6 +108,18 @@ mod tests {
         for (name, source, expected) in [
             ("code", "count( Flight )", Some("COUNT(Leg)")),
             (
+                "difference",
+                "HOURS(AVG(Flight.landed - delay WHERE origin = 'ORD'))",
+                Some("HOURS(AVG(Leg.landed - Leg.minutes_late WHERE from_airport = 'ORD'))"),
+            ),
+            (
+                "case",
+                "CASE WHEN COUNT(Flight) > 9 THEN ABS(SUM(Flight.delay)) WHEN COUNT(Order) > 9 THEN 2 ELSE 1 END",
+                Some(
+                    "CASE WHEN COUNT(Leg) > 9 THEN ABS(SUM(Leg.minutes_late)) WHEN COUNT(Order) > 9 THEN 2 ELSE 1 END",
+                ),
+            ),
+            (
                 "attribute and filter",
                 "SUM(Flight.delay WHERE origin IN ('delay', 'Flight') AND NOT (delay < 15))",
                 Some("SUM(Leg.minutes_late WHERE from_airport IN ('delay', 'Flight') AND NOT minutes_late < 15)"),

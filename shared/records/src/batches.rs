@@ -58,7 +58,7 @@ const ALL: &str = "(
         FROM core.batches b
         UNION ALL
         SELECT c.client_id, c.id, e.code, 'deletion', true, 0, 0, CASE WHEN c.finished_at IS NULL THEN 0 END, c.removed, NULL::uuid,
-            c.began_at, coalesce(c.finished_at, c.tried_at, c.began_at), c.filter::text, c.deleted_from, c.deleted_to, c.begun_by
+            c.began_at, coalesce(c.finished_at, c.tried_at, c.began_at), coalesce(c.deleted_filter, c.filter)::text, c.deleted_from, c.deleted_to, c.begun_by
         FROM core.changes c JOIN core.entities e ON e.client_id = c.client_id AND e.id = c.entity_id
         WHERE c.kind = 'deletion'
     )";

@@ -37,6 +37,19 @@ database::row! {
         pub replayed_at: Option<Timestamp>,
         /// The batch of the replay; without a time it is being sent, or whoever sent it was cut off.
         pub replay_batch: Option<Uuid>,
+        /// How often it came back after a replay of it was told to bring nothing.
+        pub reopened: i32,
+    }
+}
+
+impl DeadLetter {
+    /// The batch of its replay: always the same one, so that it takes effect once however often it is sent, until that one was told to bring nothing.
+    #[must_use]
+    pub fn replay(&self) -> Uuid {
+        match self.reopened {
+            0 => Uuid::new_v5(&self.id, b"replay"),
+            times => Uuid::new_v5(&self.id, format!("replay {times}").as_bytes()),
+        }
     }
 }
 
@@ -46,8 +59,7 @@ database::row! {
     }
 }
 
-const COLUMNS: &str =
-    "id, entity, batch_id, position, field, reason, original, time_zone, received_at, replayed_at, replay_batch";
+const COLUMNS: &str = "id, entity, batch_id, position, field, reason, original, time_zone, received_at, replayed_at, replay_batch, reopened";
 
 /// Which dead letters are sent through again.
 #[derive(Clone, Copy, Debug, Default)]

@@ -12,9 +12,6 @@ use crate::dead_letters::replays_lock;
 use crate::files::versions::{self, Version, wanted};
 use crate::usage::KEPT;
 
-/// How often replays of letters of replays are followed.
-const MAX_REPLAYS: usize = 8;
-
 /// What is to be undone.
 #[derive(Clone, Copy, Debug)]
 pub enum Target {
@@ -81,14 +78,14 @@ pub(crate) async fn with_replays(session: &Session, client: Uuid, batches: Vec<U
         WHERE client_id = $1 AND batch_id = ANY ($2) AND replay_batch IS NOT NULL AND replay_batch <> ALL ($2)";
     session.lock(&replays_lock(client)).await?;
     let mut all = batches;
-    for _ in 0..MAX_REPLAYS {
+    // It ends, because each round finds batches that none before has found.
+    loop {
         let more: Vec<Id> = session.rows(sql, &[&client, &all]).await?;
         if more.is_empty() {
-            break;
+            return Ok(all);
         }
         all.extend(more.into_iter().map(|row| row.id));
     }
-    Ok(all)
 }
 
 /// Has replays that are still queued bring nothing when they come.
@@ -107,7 +104,7 @@ pub(crate) async fn close_replays(
 /// Has letters of batches that come back sent through again by whoever wants it, where a replay of theirs was [closed](close_replays) meanwhile: whenever its message
 /// comes, or has come, it brings nothing.
 async fn open_letters(session: &Session, client: Uuid, earlier: Uuid) -> Result<(), Error> {
-    let sql = "UPDATE core.dead_letters d SET replayed_at = NULL, replay_batch = NULL FROM core.changes c, core.batches b
+    let sql = "UPDATE core.dead_letters d SET replayed_at = NULL, replay_batch = NULL, reopened = d.reopened + 1 FROM core.changes c, core.batches b
         WHERE d.client_id = $1 AND c.client_id = $1 AND c.id = $2 AND d.batch_id = ANY (c.batches)
             AND b.client_id = $1 AND b.id = d.replay_batch AND b.id = ANY (c.batches) AND b.source = 'replay' AND b.accepted = 0 AND b.rejected = 0";
     session.execute(sql, &[&client, &earlier]).await.map(drop)
@@ -355,9 +352,11 @@ pub async fn delete(
     };
     let work = async |session: &Session| {
         changes::begin(session, client, placed, &wanted).await?;
-        let sql = "UPDATE core.changes SET begun_by = $3, deleted_from = $4, deleted_to = $5 WHERE client_id = $1 AND id = $2";
+        let sql = "UPDATE core.changes SET begun_by = $3, deleted_from = $4, deleted_to = $5, deleted_filter = $6::text::jsonb
+            WHERE client_id = $1 AND id = $2";
+        let filter = deleted.filter_json()?;
         session
-            .execute(sql, &[&client, &id, &by, &deleted.from, &deleted.to])
+            .execute(sql, &[&client, &id, &by, &deleted.from, &deleted.to, &filter])
             .await
     };
     database.transaction(client, work).await?;

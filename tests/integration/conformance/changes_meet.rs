@@ -411,8 +411,8 @@ async fn a_letter_whose_replay_came_while_its_file_was_replaced_can_be_replayed_
         let letter = dead_letters::of_batch(database, shop.ours, attempt.batch)
             .await
             .unwrap();
-        let (letter, replay) = (letter.unwrap(), Uuid::now_v7());
-        mark_replayed(shop, letter, replay).await;
+        let letter = letter.unwrap();
+        let replay = mark_replayed(shop, letter).await;
         // Its message waits for so long.
         let second = load(shop, put(shop, "two", "2"), &rows(1, 0, "2"), End::Finished).await;
         for _ in 0..2 {
@@ -423,8 +423,7 @@ async fn a_letter_whose_replay_came_while_its_file_was_replaced_can_be_replayed_
         let found = dead_letters::find(database, shop.ours, letter).await.unwrap().unwrap();
         assert_eq!(found.replay_batch, None, "it is open again");
         assert_eq!(shop.sell_as(replay, shop.ours, &rows(2, 0, "1")[1..]).await.written, 0);
-        let again = Uuid::now_v7();
-        mark_replayed(shop, letter, again).await;
+        let again = mark_replayed(shop, letter).await;
         shop.sell_as(again, shop.ours, &rows(2, 0, "1")[1..]).await;
         assert_eq!(sold(shop).await, of(2, "1"));
         check(shop, shop.ours, "UTC", "replayed after all").await
@@ -432,10 +431,12 @@ async fn a_letter_whose_replay_came_while_its_file_was_replaced_can_be_replayed_
     .await;
 }
 
-/// A letter whose event is queued again as the batch.
-async fn mark_replayed(shop: &Shop, letter: Uuid, replay: Uuid) {
+/// A letter whose event is queued again, as the batch that is returned.
+async fn mark_replayed(shop: &Shop, letter: Uuid) -> Uuid {
     let database = &shop.database.app;
-    let begun = dead_letters::begin_replays(database, shop.ours, &[(letter, replay)]).await;
+    let found = dead_letters::find(database, shop.ours, letter).await.unwrap().unwrap();
+    let begun = dead_letters::begin_replays(database, shop.ours, &[(letter, found.replay())]).await;
     assert_eq!(begun.unwrap(), [letter]);
     dead_letters::end_replays(database, shop.ours, &[letter]).await.unwrap();
+    found.replay()
 }

@@ -220,11 +220,11 @@ async fn replay(
     Path(text): Path<String>,
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
     let id = id("dead letter", &text)?;
-    let batch_id = replay_of(id);
     let letter = dead_letters::find(&context.database, caller.client, id)
         .await
         .context("read dead letter")?;
     let letter = letter.ok_or_else(|| Problem::not_found("dead letter", &text))?;
+    let batch_id = letter.replay();
     let refused_again = dead_letters::of_batch(&context.database, caller.client, batch_id)
         .await
         .context("look for the replay's dead letter")?;
@@ -241,16 +241,11 @@ async fn replay(
             .hint("send the corrected event or drop the corrected file instead")
     })?;
     context.quota.take(caller.client, 1).await?;
-    if replays::send(&context, caller.client, vec![(id, message)]).await? == 0 {
+    if replays::send(&context, caller.client, vec![((id, batch_id), message)]).await? == 0 {
         return Err(Problem::not_found("dead letter", &text)
             .hint("the batch that it came with has just been undone, and its letters with it"));
     }
     Ok((StatusCode::ACCEPTED, Json(Accepted { batch_id, events: 1 })))
-}
-
-/// The batch of a letter's replay.
-fn replay_of(letter: Uuid) -> Uuid {
-    Uuid::new_v5(&letter, b"replay")
 }
 
 /// The queue's message for the replay of a letter; `None` where what was refused is no JSON.
@@ -259,7 +254,7 @@ fn message(letter: &dead_letters::DeadLetter, client: Uuid) -> Result<Option<Str
         return Ok(None);
     };
     let queued = QueuedEvents {
-        batch_id: replay_of(letter.id),
+        batch_id: letter.replay(),
         client,
         entity: letter.entity.clone(),
         source: EventSource::Replay,

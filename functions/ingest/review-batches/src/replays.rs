@@ -13,20 +13,24 @@ use platform::extract::{self, Authorized};
 use records::dead_letters::{self, MAX_PAGE, Wanted};
 use uuid::Uuid;
 
-use crate::{Context, check_entity, message, replay_of};
+use crate::{Context, check_entity, message};
 
 /// Messages that are sent at the same time: a page of 200 takes some ten round trips.
 const SENT_AT_ONCE: usize = 20;
 
-/// Sends letters through ingestion again, each as its message says, and returns how many. They are marked before, so that whoever undoes their batch meanwhile
+/// Sends letters through ingestion again, each with the batch of its replay and as its message says, and returns how many. They are marked before, so that whoever undoes their batch meanwhile
 /// closes the replay too, and those that were undone are not sent; and again when all are queued: where it is cut off before, the same letters are queued again by
 /// the next call, and take effect once.
-pub(crate) async fn send(context: &Context, client: Uuid, letters: Vec<(Uuid, String)>) -> Result<usize, Problem> {
-    let replays: Vec<(Uuid, Uuid)> = letters.iter().map(|(id, _)| (*id, replay_of(*id))).collect();
+pub(crate) async fn send(
+    context: &Context,
+    client: Uuid,
+    letters: Vec<((Uuid, Uuid), String)>,
+) -> Result<usize, Problem> {
+    let replays: Vec<(Uuid, Uuid)> = letters.iter().map(|(replay, _)| *replay).collect();
     let begun = dead_letters::begin_replays(&context.database, client, &replays).await;
     let begun = begun.context("mark dead letters as being replayed")?;
     let may_go: BTreeSet<Uuid> = begun.iter().copied().collect();
-    let messages = letters.into_iter().filter(|(id, _)| may_go.contains(id));
+    let messages = letters.into_iter().filter(|((id, _), _)| may_go.contains(id));
     stream::iter(messages.map(Ok))
         .try_for_each_concurrent(SENT_AT_ONCE, |(_, message)| {
             context.queue.send_in_group(client, message)
@@ -55,7 +59,7 @@ pub(crate) async fn replay(
     let mut letters = Vec::new();
     for letter in &found {
         if let Some(message) = message(letter, caller.client)? {
-            letters.push((letter.id, message));
+            letters.push(((letter.id, letter.replay()), message));
         }
     }
     context.quota.take(caller.client, letters.len()).await?;

@@ -57,7 +57,11 @@ database::row! {
 const OF_SLOT: &str = "slot ";
 
 impl Deleted {
-    fn filter_json(&self) -> Result<String, Error> {
+    /// The filter as it was asked.
+    ///
+    /// # Errors
+    /// Never: texts can be written.
+    pub fn filter_json(&self) -> Result<String, Error> {
         filter_json(&self.filter)
     }
 

@@ -130,7 +130,8 @@ impl Source {
         Ok(Self {
             table: placed.place.volume.replaced(),
             entity: placed.place.id,
-            rows: "f.batch_number = ANY ($5) AND $6::text IS NULL".to_owned(),
+            // As the index has it.
+            rows: "f.batch_number = ANY ($5) AND f.key IS NOT NULL AND $6::text IS NULL".to_owned(),
             numbers: numbers.into_iter().map(|row| row.batch_number).collect(),
             filter: None,
         })

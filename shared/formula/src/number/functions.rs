@@ -1,4 +1,4 @@
-//! What functions compute of numbers. Powers, logarithms and exponentials are the library's, correctly rounded to [`MAX_DIGITS`].
+//! What functions compute of numbers, to [`MAX_DIGITS`]. Roots, logarithms and exponentials are the library's, which rounds them rightly.
 
 use dashu_float::round::Rounded;
 use dashu_float::round::mode::{HalfAway, HalfEven};
@@ -7,6 +7,12 @@ use dashu_int::IBig;
 use rust_decimal::Decimal;
 
 use super::{MAX_DIGITS, Number};
+
+/// Digits beyond those of a result that a power of a fraction is computed with: a logarithm's digits before the point, and what each of the steps rounds.
+const GUARD_DIGITS: usize = 30;
+
+/// e to the power of this is beyond [`MAX_POWER`](super::MAX_POWER): a bit more than 300 times the logarithm of ten.
+const MAX_EXPONENT: i64 = 700;
 
 impl Number {
     /// The number without its sign.
@@ -34,6 +40,9 @@ impl Number {
 
     /// e to the power of this number.
     pub(crate) fn exponential(&self) -> Option<Self> {
+        if !self.is_exponent() {
+            return None;
+        }
         self.computed(|context| context.exp(&self.repr, None))
     }
 
@@ -58,12 +67,33 @@ impl Number {
         } else if exponent.repr == Self::half().repr {
             self.computed(|context| context.sqrt(&self.repr))
         } else {
-            self.computed(|context| context.powf(&self.repr, &exponent.repr, None))
+            self.fractional(exponent)
         };
         power.map(|power| Self {
             exact: power.exact && exact,
             ..power
         })
+    }
+
+    /// A number above zero to the power of a fraction, by way of the logarithm. The library's own power of a fraction goes on until it knows how to round, and never
+    /// does where the result lies exactly in the middle between two numbers of so many digits; a logarithm and an exponential never lie there.
+    fn fractional(&self, exponent: &Self) -> Option<Self> {
+        let wide = Context::<HalfEven>::new(MAX_DIGITS + GUARD_DIGITS);
+        let logarithm = wide.ln(&self.repr, None).ok()?.value().into_repr();
+        let product = wide.mul(&logarithm, &exponent.repr).ok()?.value().into_repr();
+        Self::within(product.clone(), false).filter(Self::is_exponent)?;
+        let power = wide
+            .exp(&product, None)
+            .ok()?
+            .value()
+            .with_precision(MAX_DIGITS)
+            .value();
+        Self::within(power.into_repr(), false)
+    }
+
+    /// Whether e to the power of it may be within the limits.
+    fn is_exponent(&self) -> bool {
+        self.absolute() < Self::from(MAX_EXPONENT)
     }
 
     /// A whole number within 64 bits.

@@ -83,7 +83,7 @@ pub(super) fn tiles(calendar: &Calendar, period: Period, range: Range, most: usi
 }
 
 /// Buckets of whole days, of any length. Where they don't begin with days of UTC, only the days in which they do need a finer level: these are read apart where
-/// that is less to read, and as long as that makes no more parts than there may be.
+/// that is less to read. Of more parts than there may be the last one has all that is left, by the finer level.
 fn of_days(calendar: &Calendar, period: Period, range: Range, most: usize) -> Vec<Tile> {
     let bounds = bounds(calendar, period, range);
     // No fact is so old that it matters where an earlier bucket began.
@@ -91,21 +91,30 @@ fn of_days(calendar: &Calendar, period: Period, range: Range, most: usize) -> Ve
     let fits = |level: &Level| counted().all(|bound| floor(*level, *bound) == *bound);
     let level = [Level::Day, Level::Hour].into_iter().find(fits);
     let level = level.unwrap_or(Level::Minute);
-    let saved = range_us(range) / length_us(level) - range_us(range) / DAY_US;
-    let parts = 2 * bounds.len() - 1;
-    if parts <= most
-        && saved
-            > i64::try_from(parts)
-                .unwrap_or(i64::MAX)
-                .saturating_mul(BUCKETS_OF_A_READ)
-    {
-        return edged(level, &bounds);
-    }
-    vec![Tile {
-        level,
-        range,
-        bins: Bins::Between(bounds),
-    }]
+    // So many bounds make two parts less one, and there is one for the rest.
+    let apart = if 2 * bounds.len() - 1 <= most {
+        bounds.len()
+    } else {
+        most / 2
+    };
+    let apart = bounds.get(..apart).filter(|apart| saves(level, apart));
+    let Some(apart) = apart else {
+        return vec![tile(level, bounds)];
+    };
+    let mut tiles = edged(level, apart);
+    let rest = bounds.get(apart.len() - 1..).filter(|rest| rest.len() > 1);
+    tiles.extend(rest.map(|rest| tile(level, rest.to_vec())));
+    tiles
+}
+
+/// Whether reading the days between bounds apart saves more than so many reads take.
+fn saves(level: Level, bounds: &[Timestamp]) -> bool {
+    let (Some(from), Some(to)) = (bounds.first(), bounds.last()) else {
+        return false;
+    };
+    let length_of_all_us = to.as_microsecond().saturating_sub(from.as_microsecond());
+    let reads = i64::try_from(2 * bounds.len()).unwrap_or(i64::MAX);
+    length_of_all_us / length_us(level) - length_of_all_us / DAY_US > reads.saturating_mul(BUCKETS_OF_A_READ)
 }
 
 /// The starts of all buckets of a range, and its end.

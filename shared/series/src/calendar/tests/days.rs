@@ -191,8 +191,13 @@ fn days_within_a_bucket_are_read_by_day_where_that_saves_much() {
             "01-10 02-11",
             "minute day minute day minute",
         ),
-        // More parts than there may be.
-        ("Asia/Kolkata", Period::Month, "01-10 12-12", "minute"),
+        // More parts than there may be: what is left is read by minutes.
+        (
+            "Asia/Kolkata",
+            Period::Month,
+            "01-10 12-12",
+            "minute day minute day minute day minute minute",
+        ),
         // In winter their midnights are those of UTC.
         ("Europe/London", Period::Month, "01-10 02-12", "day"),
     ];

@@ -182,7 +182,8 @@ fn measures_finish_to_the_values_of_the_manual() {
         let formula = compile(&one(&row[0]), &entities).unwrap_or_else(|errors| panic!("{row:?}: {errors:?}"));
         let number = |cell: &str| value(cell).as_decimal().map(Number::from);
         let values: Vec<Option<Number>> = row[1].split(", ").map(number).collect();
-        assert_eq!(formula.finish(&values), number(&row[2]), "{row:?}");
+        let told = formula.finish(&values).map(|value| value.answered());
+        assert_eq!(told, number(&row[2]), "{row:?}");
     }
 }
 

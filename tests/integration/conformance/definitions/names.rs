@@ -1,8 +1,9 @@
 //! Definitions that go or have other names: what there was is gone for good, or answers as before, and another client's of the same code is not touched.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use catalog::{EntityRename, KpiRename};
+use catalog::{Entity, EntityRename, KpiRename};
 use jiff::ToSpan as _;
 
 use super::*;
@@ -263,6 +264,43 @@ async fn a_kpi_is_renamed_and_kept_by_who_uses_it() {
         plain.execute(end, &[&ours]).await.unwrap();
         assert_eq!(delete().await, Written::Stored(2));
         drop(plain);
+        bench.close().await;
+    }
+}
+
+/// The definition of an entity with these former codes, as it is checked before it is stored.
+fn formerly(known: &ClientCatalog, code: &str, former: &[&str]) -> Arc<Entity> {
+    let mut definition: EntityDefinition = known.placed[code].entity.definition().clone();
+    definition.formerly = former.iter().map(|&code| code.to_owned()).collect();
+    known.catalog.clone().replace_entity(definition).unwrap()
+}
+
+#[tokio::test]
+async fn a_former_code_is_not_taken_from_who_gets_it_meanwhile() {
+    for server in servers() {
+        let bench = Bench::open(&server).await;
+        let (ours, database) = (bench.ours, &bench.database.app);
+        assert_eq!(bench.create(ours, &parcel("decimal")).await, STORED);
+        let known = bench.known(ours).await;
+        let checked = formerly(&known, "Parcel", &["Box"]);
+        let mut other = parcel("decimal");
+        other["code"] = "Box".into();
+        assert_eq!(bench.create(ours, &other).await, STORED);
+        let old = &known.placed["Parcel"];
+        let replaced = definitions::replace_entity(database, ours, old, &checked, None).await;
+        assert!(matches!(replaced.unwrap(), Written::Invalid(_)));
+        assert_eq!(bench.known(ours).await.placed.len(), 3, "the catalogue can be read");
+
+        // One that was deleted and defined anew under its code has the same version, and is another one.
+        let checked = formerly(&known, "Parcel", &["Crate"]);
+        assert_eq!(bench.delete(ours, "Parcel", true).await, STORED);
+        let until = Instant::now() + Duration::from_secs(20);
+        assert!(definitions::follow(database, ours, "Parcel", until).await.unwrap());
+        assert_eq!(bench.create(ours, &parcel("decimal")).await, STORED);
+        let replaced = definitions::replace_entity(database, ours, old, &checked, None).await;
+        assert_eq!(replaced.unwrap(), Written::Missing);
+        let given_up = definitions::give_up_groupings(database, ours, old).await;
+        assert_eq!(given_up.unwrap(), Written::Missing);
         bench.close().await;
     }
 }

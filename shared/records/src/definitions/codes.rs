@@ -47,6 +47,17 @@ pub async fn follow(database: &Database, client: Uuid, code: &str, until: Instan
     Ok(false)
 }
 
+/// The code that the entity has now that had another one, while not all that came under that one has followed it.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn followed(database: &Database, client: Uuid, code: &str) -> Result<Option<String>, Error> {
+    let sql =
+        "SELECT new_code AS code FROM core.departed_codes WHERE client_id = $1 AND code = $2 AND new_code IS NOT NULL";
+    let found: Option<Code> = database.of(client).row(sql, &[&client, &code]).await?;
+    Ok(found.map(|found| found.code))
+}
+
 /// Goes on with all that follows in a database, those first that left first, until that time. What fails for one keeps no other.
 ///
 /// # Errors

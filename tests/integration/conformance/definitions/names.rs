@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use catalog::{Entity, EntityRename, KpiRename};
 use jiff::ToSpan as _;
+use records::files::{self, Begun, End, File};
 
 use super::*;
 
@@ -268,6 +269,13 @@ async fn a_kpi_is_renamed_and_kept_by_who_uses_it() {
     }
 }
 
+fn renamed_to(code: &str) -> EntityRename {
+    EntityRename {
+        code: Some(code.to_owned()),
+        ..EntityRename::default()
+    }
+}
+
 /// The definition of an entity with these former codes, as it is checked before it is stored.
 fn formerly(known: &ClientCatalog, code: &str, former: &[&str]) -> Arc<Entity> {
     let mut definition: EntityDefinition = known.placed[code].entity.definition().clone();
@@ -301,6 +309,66 @@ async fn a_former_code_is_not_taken_from_who_gets_it_meanwhile() {
         assert_eq!(replaced.unwrap(), Written::Missing);
         let given_up = definitions::give_up_groupings(database, ours, old).await;
         assert_eq!(given_up.unwrap(), Written::Missing);
+        bench.close().await;
+    }
+}
+
+#[tokio::test]
+async fn what_has_not_followed_yet_is_found_under_the_code_of_now() {
+    for server in servers() {
+        let bench = Bench::open(&server).await;
+        let (ours, database) = (bench.ours, &bench.database.app);
+        assert_eq!(bench.create(ours, &parcel("decimal")).await, STORED);
+        bench.ingest(ours, "Parcel", &parcels()).await.unwrap();
+        let old = bench.known(ours).await.placed["Parcel"].clone();
+        for (code, new) in [("Parcel", "Box"), ("Box", "Crate")] {
+            let renamed = bench.rename(ours, code, &renamed_to(new)).await;
+            assert!(matches!(renamed, Written::Stored(_)), "{renamed:?}");
+        }
+        // Nothing has followed, and the definition says no more what it was called.
+        let known = bench.known(ours).await;
+        let entity = formerly(&known, "Crate", &[]);
+        let replaced = definitions::replace_entity(database, ours, &known.placed["Crate"], &entity, None).await;
+        assert!(matches!(replaced.unwrap(), Written::Stored(_)));
+        assert!(bench.known(ours).await.placed_by("Parcel").is_none());
+        for code in ["Parcel", "Box"] {
+            let now = definitions::followed(database, ours, code).await.unwrap();
+            assert_eq!(now.as_deref(), Some("Crate"), "{code}");
+        }
+        assert_eq!(
+            definitions::followed(database, bench.theirs, "Parcel").await.unwrap(),
+            None
+        );
+
+        // A file that was read when the entity had another code begins under the one of now, and no rename is between.
+        let file = File {
+            client: ours,
+            key: "c/Parcel/a.csv",
+            entity: "Parcel",
+            etag: "e",
+            digest: "",
+            replaces: true,
+            sequencer: "1",
+        };
+        let begun = files::begin_of(database, Some(&old), file).await.unwrap();
+        let Begun::At(attempt) = begun else {
+            panic!("nothing of it was loaded");
+        };
+        let until = Instant::now() + Duration::from_secs(20);
+        definitions::follow_all(&bench.database.owner, until).await.unwrap();
+        files::end(database, Some(&old), file, attempt, End::Refused("no"))
+            .await
+            .unwrap();
+        let left = bench.left(ours, 0, "Parcel").await;
+        assert!(left.is_empty(), "{left:?}");
+        let left = bench.left(ours, 0, "Crate").await;
+        let (batches, letters, files) = (
+            ("batches".to_owned(), 2),
+            ("dead_letters".to_owned(), 1),
+            ("files".to_owned(), 1),
+        );
+        assert_eq!(left, [batches, letters, files]);
+        assert_eq!(definitions::followed(database, ours, "Parcel").await.unwrap(), None);
         bench.close().await;
     }
 }

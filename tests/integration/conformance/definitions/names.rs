@@ -372,3 +372,32 @@ async fn what_has_not_followed_yet_is_found_under_the_code_of_now() {
         bench.close().await;
     }
 }
+
+#[tokio::test]
+async fn who_is_being_moved_keeps_nobody_else_from_following() {
+    for server in servers() {
+        let bench = Bench::open(&server).await;
+        let (ours, theirs, owner) = (bench.ours, bench.theirs, &bench.database.owner);
+        for client in [ours, theirs] {
+            assert_eq!(bench.create(client, &parcel("decimal")).await, STORED);
+            bench.ingest(client, "Parcel", &parcels()).await.unwrap();
+            let renamed = bench.rename(client, "Parcel", &renamed_to("Box")).await;
+            assert_eq!(renamed, Written::Stored(2));
+        }
+        let moving = bench.database.plain().await.unwrap();
+        let lock = format!("SELECT pg_advisory_lock(hashtextextended('client {ours}', 0))");
+        moving.batch_execute(&lock).await.unwrap();
+        let until = Instant::now() + Duration::from_secs(20);
+        definitions::follow_all(owner, until).await.unwrap();
+        for (client, left) in [(ours, Some("Box")), (theirs, None)] {
+            let now = definitions::followed(owner, client, "Parcel").await.unwrap();
+            assert_eq!(now.as_deref(), left);
+        }
+        let unlock = lock.replace("advisory_lock", "advisory_unlock");
+        moving.batch_execute(&unlock).await.unwrap();
+        drop(moving);
+        definitions::follow_all(owner, until).await.unwrap();
+        assert_eq!(definitions::followed(owner, ours, "Parcel").await.unwrap(), None);
+        bench.close().await;
+    }
+}

@@ -16,6 +16,9 @@ pub struct Catalog {
     kpis: BTreeMap<String, Arc<Kpi>>,
 }
 
+/// How a definition of an entity is added.
+type Adding = fn(&mut Catalog, EntityDefinition) -> Result<Arc<Entity>, Vec<Problem>>;
+
 impl Entities for Catalog {
     fn attributes(&self, entity: &str) -> Option<&[Attribute]> {
         self.entities.get(entity).map(|entity| entity.attributes())
@@ -33,27 +36,23 @@ impl Catalog {
     /// Everything that is wrong with them, with pointers into `{"entities": […], "kpis": […]}`. KPIs are checked
     /// against the entities that are valid.
     pub fn new(entities: Vec<EntityDefinition>, kpis: Vec<KpiDefinition>) -> Result<Self, Vec<Problem>> {
-        Self::of(entities, kpis, EntityDefinition::validate)
+        Self::of(entities, kpis, Self::add_entity)
     }
 
-    /// A catalogue of definitions that are stored: dimensions of groupings are in the order in which their values are kept.
+    /// A catalogue of definitions that are stored: dimensions of groupings are in the order in which their values are kept. Former codes are not checked:
+    /// where two entities have one, each of them can still be read and mended.
     ///
     /// # Errors
     /// As [`Self::new`].
     pub fn stored(entities: Vec<EntityDefinition>, kpis: Vec<KpiDefinition>) -> Result<Self, Vec<Problem>> {
-        Self::of(entities, kpis, EntityDefinition::validate_in_order)
+        Self::of(entities, kpis, Self::add_stored_entity)
     }
 
-    fn of(
-        entities: Vec<EntityDefinition>,
-        kpis: Vec<KpiDefinition>,
-        validate: fn(EntityDefinition) -> Result<Entity, Vec<Problem>>,
-    ) -> Result<Self, Vec<Problem>> {
+    fn of(entities: Vec<EntityDefinition>, kpis: Vec<KpiDefinition>, add: Adding) -> Result<Self, Vec<Problem>> {
         let mut catalog = Self::default();
         let mut problems = Vec::new();
         for (index, definition) in entities.into_iter().enumerate() {
-            let added = catalog.add_validated(definition, validate);
-            problems.extend(below(&format!("/entities/{index}"), added));
+            problems.extend(below(&format!("/entities/{index}"), add(&mut catalog, definition)));
         }
         for (index, definition) in kpis.into_iter().enumerate() {
             problems.extend(below(&format!("/kpis/{index}"), catalog.add_known_kpi(definition)));
@@ -101,20 +100,25 @@ impl Catalog {
     /// # Errors
     /// Everything that is wrong with it, or that its code is taken. Then nothing is added.
     pub fn add_entity(&mut self, definition: EntityDefinition) -> Result<Arc<Entity>, Vec<Problem>> {
-        self.add_validated(definition, EntityDefinition::validate)
+        let had = self.former_code_taken(&definition);
+        self.add_validated(definition, had, EntityDefinition::validate)
+    }
+
+    fn add_stored_entity(&mut self, definition: EntityDefinition) -> Result<Arc<Entity>, Vec<Problem>> {
+        self.add_validated(definition, None, EntityDefinition::validate_in_order)
     }
 
     fn add_validated(
         &mut self,
         definition: EntityDefinition,
+        had: Option<Problem>,
         validate: fn(EntityDefinition) -> Result<Entity, Vec<Problem>>,
     ) -> Result<Arc<Entity>, Vec<Problem>> {
         let taken = self.entity_in_any_case(&definition.code).map(|taken| {
             Problem::new("/code", format!("there is an entity {} already", quoted(taken.code())))
                 .with_hint("choose another code, or replace that entity")
         });
-        let taken = taken.or_else(|| self.former_code_taken(&definition));
-        let entity = with_problem(taken, validate(definition))?;
+        let entity = with_problem(taken.or(had), validate(definition))?;
         Ok(self.insert_entity(entity))
     }
 

@@ -16,7 +16,7 @@ use catalog::Problem;
 
 pub use catalogs::{ClientCatalog, Fingerprint, fingerprint, load, load_one};
 pub use change::MAX_CHANGE;
-pub use codes::{MAX_FOLLOWED_ROWS, follow, follow_all};
+pub use codes::{MAX_FOLLOWED_ROWS, follow, follow_all, followed};
 pub use deletion::delete_entity;
 pub use entities::{create_entity, give_up_groupings, replace_entity};
 pub use kpis::{create_kpi, delete_kpi, replace_kpi};

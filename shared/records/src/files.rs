@@ -138,7 +138,20 @@ database::row! {
 /// # Errors
 /// When a statement fails.
 pub async fn begin(database: &Database, file: File<'_>) -> Result<Begun, Error> {
+    begin_of(database, None, file).await
+}
+
+/// Takes a file of an entity up, or on where it was left, under the code that the entity has now: it may have got another one while the file was read.
+///
+/// # Errors
+/// When a statement fails.
+pub async fn begin_of(database: &Database, placed: Option<&Placed>, file: File<'_>) -> Result<Begun, Error> {
     let work = async |session: &Session| {
+        let entity = code_now(session, placed, file).await?;
+        let file = File {
+            entity: &entity,
+            ..file
+        };
         let id = identity(session, file).await?;
         let kept = match begin_anew(session, file, id).await? {
             Some(kept) => kept,
@@ -168,6 +181,22 @@ pub async fn begin(database: &Database, file: File<'_>) -> Result<Begun, Error> 
         })
     };
     database.transaction(file.client, work).await
+}
+
+database::row! {
+    struct Code {
+        code: String,
+    }
+}
+
+/// The code of a file's entity. It gets no other one until the transaction ends, so whoever renames it finds the file.
+async fn code_now(session: &Session, placed: Option<&Placed>, file: File<'_>) -> Result<String, Error> {
+    let sql = "SELECT code FROM core.entities WHERE client_id = $1 AND id = $2 FOR KEY SHARE";
+    let now: Option<Code> = match placed {
+        Some(placed) => session.row(sql, &[&file.client, &placed.place.id]).await?,
+        None => None,
+    };
+    Ok(now.map_or_else(|| file.entity.to_owned(), |now| now.code))
 }
 
 database::row! {
@@ -297,12 +326,17 @@ pub async fn end(
     end: End<'_>,
 ) -> Result<Option<Uuid>, Error> {
     let work = async |session: &Session| {
-        let placed = placed.filter(|_| attempt.is_aside);
-        let Some(placed) = placed else {
-            end_in(session, file, attempt, end).await?;
-            return Ok(None);
+        // That waits for the entity's writers first, which who renames it has waited for.
+        if let Some(placed) = placed.filter(|_| attempt.is_aside) {
+            return versions::end(session, placed, file, attempt, end).await.map(Some);
+        }
+        let entity = code_now(session, placed, file).await?;
+        let file = File {
+            entity: &entity,
+            ..file
         };
-        versions::end(session, placed, file, attempt, end).await.map(Some)
+        end_in(session, file, attempt, end).await?;
+        Ok(None)
     };
     database.transaction(file.client, work).await
 }

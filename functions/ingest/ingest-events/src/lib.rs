@@ -255,7 +255,11 @@ async fn ingest(context: &Context, group: &Group, until: Instant) -> Result<(), 
         .map(|(queued, _)| used_key(queued))
         .collect();
     if !second.is_empty() {
-        let (client, entity) = (group.client, group.entity.as_str());
+        let client = group.client;
+        // Under a code that the entity had they would stay there for good.
+        let catalog = context.catalog(client, &group.entity, true).await?;
+        let placed = catalog.as_ref().and_then(|catalog| catalog.placed_by(&group.entity));
+        let entity = placed.map_or(group.entity.as_str(), |placed| placed.entity.code());
         // A transaction of its own: when it fails the message comes again, and nothing of it was written.
         ingest::refuse(&context.database, client, entity, group.source.name(), &second).await?;
         tracing::warn!(%client, entity, batches = second.len(), "an Idempotency-Key was used again with another body");

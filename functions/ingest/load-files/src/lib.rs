@@ -140,7 +140,7 @@ async fn give_up_all(context: &Context, body: &str) -> Result<()> {
         let placed = catalog.placed_by(address.entity);
         file.replaces = replaces(placed);
         file.entity = placed.map_or(address.entity, |placed| placed.entity.code());
-        if let Begun::At(attempt) = files::begin(&context.database, file).await? {
+        if let Begun::At(attempt) = files::begin_of(&context.database, placed, file).await? {
             let reason = "the file, or the rest of it, could not be loaded in several tries, and the reason is not known to be its own: \
                 what was loaded of it counts; put it on the bucket again, and it goes on there, or in smaller files";
             refuse(context, placed, file, attempt, reason).await?;
@@ -218,7 +218,7 @@ async fn load(context: &Context, dropped: &Dropped, tries: u32) -> Result<Loaded
         entity: placed.map_or(address.entity, |placed| placed.entity.code()),
         ..file(address, dropped, if is_replaced { &dropped.etag } else { &etag })
     };
-    let Begun::At(attempt) = files::begin(&context.database, file).await? else {
+    let Begun::At(attempt) = files::begin_of(&context.database, placed, file).await? else {
         tracing::info!(key, "the file was loaded or refused before");
         return Ok(Loaded::Done);
     };

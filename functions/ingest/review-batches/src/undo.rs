@@ -12,6 +12,7 @@ use facts::{Placed, changes};
 use platform::extract::{Authorized, Path};
 use platform::{Problem, clock};
 use records::batches;
+use records::definitions;
 use records::undo::{self, Target};
 use uuid::Uuid;
 
@@ -19,6 +20,9 @@ use crate::{Context, id};
 
 /// How long a request goes on with what it has begun: a batch of 10,000 facts is one step of less than a second, and is undone when the answer comes.
 const WITHIN: Duration = Duration::from_secs(3);
+
+/// How many codes a request looks for an entity under that is renamed again and again meanwhile.
+const MAX_CODES: usize = 3;
 
 pub(crate) async fn batch(
     State(context): State<Context>,
@@ -30,7 +34,7 @@ pub(crate) async fn batch(
     let Some(entity) = entity.context("read batch")? else {
         return Err(no_batch(&context, caller.client, id, &text).await?);
     };
-    undone(&context, caller.client, &entity, Target::Batch(id), &text).await
+    undone(&context, caller.client, entity, Target::Batch(id), &text).await
 }
 
 /// Why what is no batch can't be undone.
@@ -54,17 +58,17 @@ pub(crate) async fn file(
     let entity = undo::entity_of_file(&context.database, caller.client, id).await;
     let entity = entity.context("read file")?;
     let entity = entity.ok_or_else(|| Problem::not_found("file", &text))?;
-    undone(&context, caller.client, &entity, Target::File(id), &text).await
+    undone(&context, caller.client, entity, Target::File(id), &text).await
 }
 
 async fn undone(
     context: &Context,
     client: Uuid,
-    entity: &str,
+    entity: String,
     target: Target,
     text: &str,
 ) -> Result<(StatusCode, Json<Undone>), Problem> {
-    let Some(placed) = placed_by(context, client, entity).await? else {
+    let Some(placed) = placed_of(context, client, entity, target).await? else {
         // Without its entity nothing of it is a fact.
         return answer(context, client, None).await;
     };
@@ -86,6 +90,37 @@ pub(crate) async fn placed(context: &Context, client: Uuid, entity: &str) -> Res
     let known = context.definitions.current(&context.database, client).await;
     let known = known.context("read definitions")?;
     Ok(known.and_then(|known| known.placed.get(entity).cloned()))
+}
+
+/// Where the entity is of what is to be undone, by the code under which that was found. What has not followed it to a new code yet is its own, whether or not its
+/// definition still says the old one.
+async fn placed_of(context: &Context, client: Uuid, code: String, target: Target) -> Result<Option<Placed>, Problem> {
+    let mut code = now(context, client, code).await?;
+    for _ in 0..MAX_CODES {
+        if let Some(placed) = placed_by(context, client, &code).await? {
+            return Ok(Some(placed));
+        }
+        // It may have followed, or have been given another code, between the two.
+        let found = match target {
+            Target::Batch(id) => undo::entity_of_batch(&context.database, client, id).await,
+            Target::File(id) => undo::entity_of_file(&context.database, client, id).await,
+        };
+        let Some(found) = found.context("read entity")? else {
+            return Ok(None);
+        };
+        let found = now(context, client, found).await?;
+        if found == code {
+            return Ok(None);
+        }
+        code = found;
+    }
+    Err(Problem::conflict("it can't be undone: its entity gets other codes just now").hint("ask again"))
+}
+
+/// The code that the entity has now under whose code, this one, something was found.
+async fn now(context: &Context, client: Uuid, code: String) -> Result<String, Problem> {
+    let now = definitions::followed(&context.database, client, &code).await;
+    Ok(now.context("read codes")?.unwrap_or(code))
 }
 
 /// An entity that has a code, or had it: what was brought under a former code is its own.

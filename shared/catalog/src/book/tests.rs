@@ -135,3 +135,18 @@ fn a_replaced_entity_keeps_its_kpis_valid() {
         assert!(catalog.kpi("ON_TIME_RATE").is_some(), "{name}");
     }
 }
+
+#[test]
+fn what_is_stored_can_be_read_where_a_former_code_is_anothers() {
+    let (mut taken, mut other) = (flight(), flight());
+    other.code = "Trip".into();
+    taken.formerly = vec!["Trip".into()];
+    let both = || vec![taken.clone(), other.clone()];
+    assert!(Catalog::new(both(), vec![]).is_err());
+    let stored = Catalog::stored(both(), vec![]).unwrap();
+    assert_eq!(stored.entities().count(), 2);
+    // It can be mended, and nothing else of it be written.
+    let mut mended = stored.clone();
+    assert!(mended.replace_entity(taken.clone()).is_err());
+    mended.replace_entity(flight()).unwrap();
+}

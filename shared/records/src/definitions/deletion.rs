@@ -11,7 +11,7 @@ use facts::place::KPI_VALUE;
 use uuid::Uuid;
 
 use super::change::{Change, change};
-use super::entities::{Stored, has_facts};
+use super::entities::{Stored, has_facts, stored};
 use super::{Written, uses};
 
 /// Deletes an entity that nothing uses. One that has facts goes only `with_facts`: then its dead letters go, too; else they stay, and can be replayed once the code is
@@ -39,9 +39,7 @@ async fn delete(change: &Change<'_>, old: &Placed, expected: Option<i32>, with_f
     let Change { session, client } = change;
     let known = change.known().await?;
     change.lock_writers(&old.place).await?;
-    let sql = "SELECT version, generation FROM core.entities WHERE client_id = $1 AND id = $2";
-    let stored: Option<Stored> = session.row(sql, &[client, &old.place.id]).await?;
-    let Some(Stored { version, generation }) = stored else {
+    let Some(Stored { version, generation }) = stored(change, old).await? else {
         return Ok(Written::Missing);
     };
     if version != expected.unwrap_or(version) || version != old.version || generation != old.generation {

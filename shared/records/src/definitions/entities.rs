@@ -77,19 +77,23 @@ pub async fn replace_entity(
 
 async fn replace(change: &Change<'_>, old: &Placed, entity: &Entity, expected: Option<i32>) -> Result<Written, Error> {
     let Change { session, client } = change;
+    let mut known = change.known().await?;
     change.lock_writers(&old.place).await?;
-    let sql = "SELECT version, generation FROM core.entities WHERE client_id = $1 AND code = $2";
-    let Some(Stored { version, generation }) = session.row(sql, &[client, &entity.code()]).await? else {
+    let Some(Stored { version, generation }) = stored(change, old).await? else {
         return Ok(Written::Missing);
     };
     if version != expected.unwrap_or(version) || version != old.version || generation != old.generation {
         return Ok(Written::Stale(version));
     }
-    if adds_derived(&old.entity, entity) && has_facts(session, *client, &old.place).await? {
+    // What was defined since it was checked may have a code that it says it had.
+    let entity = match known.replace_entity(entity.definition().clone()) {
+        Ok(entity) => entity,
+        Err(problems) => return Ok(Written::Invalid(problems)),
+    };
+    if adds_derived(&old.entity, &entity) && has_facts(session, *client, &old.place).await? {
         return Ok(Written::DerivedTooLate);
     }
-    let layout = Layout::clone(&old.place.layout).extended(entity);
-    let entity = Arc::new(entity.clone());
+    let layout = Layout::clone(&old.place.layout).extended(&entity);
     let placed = Placed {
         readable: Arc::clone(&entity),
         unwritten: old.unwritten.clone(),
@@ -121,9 +125,7 @@ pub async fn give_up_groupings(database: &Database, client: Uuid, old: &Placed) 
 async fn give_up(change: &Change<'_>, old: &Placed) -> Result<Written, Error> {
     let Change { session, client } = change;
     change.lock_writers(&old.place).await?;
-    let sql = "SELECT version, generation FROM core.entities WHERE client_id = $1 AND code = $2";
-    let stored: Option<Stored> = session.row(sql, &[client, &old.entity.code()]).await?;
-    let Some(Stored { version, generation }) = stored else {
+    let Some(Stored { version, generation }) = stored(change, old).await? else {
         return Ok(Written::Missing);
     };
     if version != old.version || generation != old.generation {
@@ -166,6 +168,12 @@ database::row! {
         pub(super) version: i32,
         pub(super) generation: i32,
     }
+}
+
+/// What is stored of an entity, whatever its code is now: one that was defined anew under the code has other versions.
+pub(super) async fn stored(change: &Change<'_>, old: &Placed) -> Result<Option<Stored>, Error> {
+    let sql = "SELECT version, generation FROM core.entities WHERE client_id = $1 AND id = $2";
+    change.session.row(sql, &[&change.client, &old.place.id]).await
 }
 
 pub(super) async fn has_facts(session: &Session, client: Uuid, place: &Place) -> Result<bool, Error> {

@@ -11,7 +11,7 @@ use facts::place::KPI_VALUE;
 use uuid::Uuid;
 
 use super::change::{Change, Version, change};
-use super::entities::Stored;
+use super::entities::{Stored, stored};
 use super::{Written, uses};
 
 /// Gives an entity, or its attributes, other names.
@@ -43,9 +43,7 @@ async fn entity(
     let Change { session, client } = change;
     let mut known = change.known().await?;
     change.lock_writers(&old.place).await?;
-    let sql = "SELECT version, generation FROM core.entities WHERE client_id = $1 AND id = $2";
-    let stored: Option<Stored> = session.row(sql, &[client, &old.place.id]).await?;
-    let Some(Stored { version, generation }) = stored else {
+    let Some(Stored { version, generation }) = stored(change, old).await? else {
         return Ok(Written::Missing);
     };
     if version != expected.unwrap_or(version) || version != old.version || generation != old.generation {

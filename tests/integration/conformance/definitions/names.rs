@@ -1,9 +1,11 @@
 //! Definitions that go or have other names: what there was is gone for good, or answers as before, and another client's of the same code is not touched.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use catalog::{EntityRename, KpiRename};
+use catalog::{Entity, EntityRename, KpiRename};
 use jiff::ToSpan as _;
+use records::files::{self, Begun, End, File};
 
 use super::*;
 
@@ -263,6 +265,139 @@ async fn a_kpi_is_renamed_and_kept_by_who_uses_it() {
         plain.execute(end, &[&ours]).await.unwrap();
         assert_eq!(delete().await, Written::Stored(2));
         drop(plain);
+        bench.close().await;
+    }
+}
+
+fn renamed_to(code: &str) -> EntityRename {
+    EntityRename {
+        code: Some(code.to_owned()),
+        ..EntityRename::default()
+    }
+}
+
+/// The definition of an entity with these former codes, as it is checked before it is stored.
+fn formerly(known: &ClientCatalog, code: &str, former: &[&str]) -> Arc<Entity> {
+    let mut definition: EntityDefinition = known.placed[code].entity.definition().clone();
+    definition.formerly = former.iter().map(|&code| code.to_owned()).collect();
+    known.catalog.clone().replace_entity(definition).unwrap()
+}
+
+#[tokio::test]
+async fn a_former_code_is_not_taken_from_who_gets_it_meanwhile() {
+    for server in servers() {
+        let bench = Bench::open(&server).await;
+        let (ours, database) = (bench.ours, &bench.database.app);
+        assert_eq!(bench.create(ours, &parcel("decimal")).await, STORED);
+        let known = bench.known(ours).await;
+        let checked = formerly(&known, "Parcel", &["Box"]);
+        let mut other = parcel("decimal");
+        other["code"] = "Box".into();
+        assert_eq!(bench.create(ours, &other).await, STORED);
+        let old = &known.placed["Parcel"];
+        let replaced = definitions::replace_entity(database, ours, old, &checked, None).await;
+        assert!(matches!(replaced.unwrap(), Written::Invalid(_)));
+        assert_eq!(bench.known(ours).await.placed.len(), 3, "the catalogue can be read");
+
+        // One that was deleted and defined anew under its code has the same version, and is another one.
+        let checked = formerly(&known, "Parcel", &["Crate"]);
+        assert_eq!(bench.delete(ours, "Parcel", true).await, STORED);
+        let until = Instant::now() + Duration::from_secs(20);
+        assert!(definitions::follow(database, ours, "Parcel", until).await.unwrap());
+        assert_eq!(bench.create(ours, &parcel("decimal")).await, STORED);
+        let replaced = definitions::replace_entity(database, ours, old, &checked, None).await;
+        assert_eq!(replaced.unwrap(), Written::Missing);
+        let given_up = definitions::give_up_groupings(database, ours, old).await;
+        assert_eq!(given_up.unwrap(), Written::Missing);
+        bench.close().await;
+    }
+}
+
+#[tokio::test]
+async fn what_has_not_followed_yet_is_found_under_the_code_of_now() {
+    for server in servers() {
+        let bench = Bench::open(&server).await;
+        let (ours, database) = (bench.ours, &bench.database.app);
+        assert_eq!(bench.create(ours, &parcel("decimal")).await, STORED);
+        bench.ingest(ours, "Parcel", &parcels()).await.unwrap();
+        let old = bench.known(ours).await.placed["Parcel"].clone();
+        for (code, new) in [("Parcel", "Box"), ("Box", "Crate")] {
+            let renamed = bench.rename(ours, code, &renamed_to(new)).await;
+            assert!(matches!(renamed, Written::Stored(_)), "{renamed:?}");
+        }
+        // Nothing has followed, and the definition says no more what it was called.
+        let known = bench.known(ours).await;
+        let entity = formerly(&known, "Crate", &[]);
+        let replaced = definitions::replace_entity(database, ours, &known.placed["Crate"], &entity, None).await;
+        assert!(matches!(replaced.unwrap(), Written::Stored(_)));
+        assert!(bench.known(ours).await.placed_by("Parcel").is_none());
+        for code in ["Parcel", "Box"] {
+            let now = definitions::followed(database, ours, code).await.unwrap();
+            assert_eq!(now.as_deref(), Some("Crate"), "{code}");
+        }
+        assert_eq!(
+            definitions::followed(database, bench.theirs, "Parcel").await.unwrap(),
+            None
+        );
+
+        // A file that was read when the entity had another code begins under the one of now, and no rename is between.
+        let file = File {
+            client: ours,
+            key: "c/Parcel/a.csv",
+            entity: "Parcel",
+            etag: "e",
+            digest: "",
+            replaces: true,
+            sequencer: "1",
+        };
+        let begun = files::begin_of(database, Some(&old), file).await.unwrap();
+        let Begun::At(attempt) = begun else {
+            panic!("nothing of it was loaded");
+        };
+        let until = Instant::now() + Duration::from_secs(20);
+        definitions::follow_all(&bench.database.owner, until).await.unwrap();
+        files::end(database, Some(&old), file, attempt, End::Refused("no"))
+            .await
+            .unwrap();
+        let left = bench.left(ours, 0, "Parcel").await;
+        assert!(left.is_empty(), "{left:?}");
+        let left = bench.left(ours, 0, "Crate").await;
+        let (batches, letters, files) = (
+            ("batches".to_owned(), 2),
+            ("dead_letters".to_owned(), 1),
+            ("files".to_owned(), 1),
+        );
+        assert_eq!(left, [batches, letters, files]);
+        assert_eq!(definitions::followed(database, ours, "Parcel").await.unwrap(), None);
+        bench.close().await;
+    }
+}
+
+#[tokio::test]
+async fn who_is_being_moved_keeps_nobody_else_from_following() {
+    for server in servers() {
+        let bench = Bench::open(&server).await;
+        let (ours, theirs, owner) = (bench.ours, bench.theirs, &bench.database.owner);
+        for client in [ours, theirs] {
+            assert_eq!(bench.create(client, &parcel("decimal")).await, STORED);
+            bench.ingest(client, "Parcel", &parcels()).await.unwrap();
+            let renamed = bench.rename(client, "Parcel", &renamed_to("Box")).await;
+            assert_eq!(renamed, Written::Stored(2));
+        }
+        let moving = bench.database.plain().await.unwrap();
+        let lock = format!("SELECT pg_advisory_lock(hashtextextended('client {ours}', 0))");
+        moving.batch_execute(&lock).await.unwrap();
+        let until = Instant::now() + Duration::from_secs(20);
+        definitions::follow_all(owner, until).await.unwrap();
+        for (client, left) in [(ours, Some("Box")), (theirs, None)] {
+            let now = definitions::followed(owner, client, "Parcel").await.unwrap();
+            assert_eq!(now.as_deref(), left);
+        }
+        let unlock = lock.replace("advisory_lock", "advisory_unlock");
+        moving.batch_execute(&unlock).await.unwrap();
+        drop(moving);
+        definitions::follow_all(owner, until).await.unwrap();
+        assert_eq!(definitions::followed(owner, ours, "Parcel").await.unwrap(), None);
         bench.close().await;
     }
 }

@@ -172,6 +172,8 @@ fn check_body(file: &str, key: &str, body: &str) {
             assert_eq!(problems, None, "events/{file}");
         }
         "POST /v1/kpis" | "PUT /v1/kpis/{code}" => drop(parse::<KpiDefinition>(file, body)),
+        "POST /v1/entities/{code}/rename" => drop(parse::<catalog::EntityRename>(file, body)),
+        "POST /v1/kpis/{code}/rename" => drop(parse::<catalog::KpiRename>(file, body)),
         "POST /v1/streams/start" | "POST /v1/streams/stop" | "POST /v1/streams/clear" => {
             drop(parse::<api::live::StreamRequest>(file, body));
         }

@@ -308,13 +308,15 @@ async fn a_password_that_is_changed_while_it_is_reset_is_told_and_the_sessions_e
     let id = id_of(&admin, &analyst.email).await;
     let path = format!("/v1/users/{id}/password-reset");
     let mut database = product.database.plain().await.unwrap();
+    // A transaction sees who waits as it was when it looked for the first time.
+    let watcher = product.database.plain().await.unwrap();
     let changing = database.transaction().await.unwrap();
     let lock = "SELECT password_hash FROM core.users WHERE email = $1 FOR UPDATE";
     changing.query_one(lock, &[&analyst.email]).await.unwrap();
     let change = async {
         // It is to be written, so it was read before this.
         let waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'UPDATE core.users SET password_hash%'";
-        let waits = async || changing.query_opt(waiting, &[]).await.unwrap().map(drop);
+        let waits = async || watcher.query_opt(waiting, &[]).await.unwrap().map(drop);
         eventually("the reset waits for the row", waits).await;
         let set = "UPDATE core.users SET password_hash = 'another' WHERE email = $1";
         changing.execute(set, &[&analyst.email]).await.unwrap();

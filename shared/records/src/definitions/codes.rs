@@ -96,7 +96,7 @@ async fn turn(database: &Database, client: Uuid, codes: &mut VecDeque<String>) -
     match step(database, client, code).await {
         Ok(false) => {}
         Ok(true) => drop(codes.pop_front()),
-        Err(error) if error.is_being_moved() => {
+        Err(error) if error.is_being_moved() || matches!(error, Error::Elsewhere(_)) => {
             tracing::info!(%client, code, "what came under a code that an entity had follows it where the client goes");
             codes.clear();
         }

@@ -93,6 +93,9 @@ async fn store(change: &Change<'_>, kpis: &[Arc<Kpi>]) -> Result<(), Error> {
 async fn lead(change: &Change<'_>, old: &Placed, new: &str) -> Result<Option<String>, Error> {
     let Change { session, client } = change;
     let (id, code) = (old.place.id, old.entity.code());
+    // Who takes up a file of it has this row before the file's, too: none waits for the other, and the file is there to be led.
+    let sql = "SELECT id FROM core.entities WHERE client_id = $1 AND id = $2 FOR UPDATE";
+    session.query(sql, &[client, &id]).await?;
     // It has an earlier code back: what came under that one is right again.
     let sql = "DELETE FROM core.departed_codes WHERE client_id = $1 AND code = $2 AND entity_id = $3 AND new_code IS NOT NULL";
     session.execute(sql, &[client, &new, &id]).await?;

@@ -119,8 +119,7 @@ pub struct StreamRequest {
     pub period: Period,
     /// The IANA time zone by whose clocks and calendar they begin; the client's when absent.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    pub time_zone: Option<Zone>,
+    pub time_zone: Option<String>,
     /// For each dimension the values that count.
     #[serde(default)]
     pub filter: BTreeMap<String, Vec<String>>,

@@ -76,7 +76,7 @@ pub(crate) fn series(pairs: &[(String, String)]) -> Result<SeriesQuery, Problem>
 fn zone(name: Option<&str>) -> Result<Option<Zone>, Problem> {
     let read = name.map(str::parse).transpose();
     read.map_err(|unknown: UnknownZone| {
-        let problem = Problem::malformed(format!("`time_zone` is {:?}, which is no IANA time zone", unknown.0));
+        let problem = Problem::invalid(format!("`time_zone` is {:?}, which is no IANA time zone", unknown.0));
         problem.hint(unknown.hint())
     })
 }

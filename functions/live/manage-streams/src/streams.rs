@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::live::{Stream, StreamControl, StreamRequest};
-use catalog::Period;
+use catalog::{Period, UnknownZone};
 use live::{
     Control, FilterValue, Mode, Refusal, RefusalKind, Subscribe, Subscription, Topic, TopicError, TopicRequest,
 };
@@ -122,10 +122,18 @@ pub(crate) fn subscription(client: Uuid, request: StreamRequest) -> Result<Subsc
         .into_iter()
         .map(|(name, values)| (name, FilterValue::Many(values)))
         .collect();
+    let zone = request.time_zone.as_deref().map(str::parse).transpose();
+    let time_zone = zone.map_err(|unknown: UnknownZone| {
+        let refusal = Refusal::new(
+            RefusalKind::InvalidField,
+            format!("{:?} is no IANA time zone", unknown.0),
+        );
+        refusal.at("/topics/0/time_zone").hint(unknown.hint())
+    })?;
     let topic = TopicRequest {
         kpi: request.kpi,
         period: request.period,
-        time_zone: request.time_zone,
+        time_zone,
         filter,
         mode: Mode::Live,
         buckets: 1,

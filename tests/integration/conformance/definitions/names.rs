@@ -118,7 +118,8 @@ async fn an_entity_that_is_deleted_is_gone_and_its_code_is_free() {
         assert_eq!(bench.create(ours, &other).await, STORED);
         assert_eq!(bench.kpi(ours, "SUM", "COUNT(Parcel)").await, STORED);
         assert_eq!(bench.day(ours, "SUM").await, None, "nothing of before comes back");
-        bench.ingest(ours, "Parcel", &parcels()[..1]).await.unwrap();
+        let whole = event(&json!({ "amount": 5, "carrier": "DHL", "origin": "LEJ" }));
+        bench.ingest(ours, "Parcel", &[whole]).await.unwrap();
         assert_eq!(bench.day(ours, "SUM").await, Some(Number::from(1)));
 
         // Nobody can be reading it any more: the upkeep clears it.

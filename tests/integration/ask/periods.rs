@@ -205,7 +205,7 @@ async fn a_question_names_another_zone() {
     let unknown = airline
         .get("/v1/kpis/FLIGHTS/value?period=day&time_zone=Tokyo")
         .await
-        .refused(400);
+        .refused(422);
     assert_eq!(unknown["hint"], "did you mean Asia/Tokyo?", "{unknown}");
     let stream = json!({ "kpi": "FLIGHTS", "period": "day", "time_zone": "asia/tokyo" });
     let stream = airline.post("/v1/streams/start", &stream).await.ok();
@@ -218,7 +218,7 @@ async fn a_question_names_another_zone() {
         .any(|listed| listed["topic"] == stream["topic"]);
     assert!(listed, "{streams}");
     let unknown = json!({ "kpi": "FLIGHTS", "period": "day", "time_zone": "Tokyo" });
-    let unknown = airline.post("/v1/streams/start", &unknown).await.refused(400);
+    let unknown = airline.post("/v1/streams/start", &unknown).await.refused(422);
     assert!(unknown.to_string().contains("did you mean Asia/Tokyo?"), "{unknown}");
     product.stop().await;
 }

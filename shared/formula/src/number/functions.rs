@@ -40,6 +40,9 @@ impl Number {
 
     /// e to the power of this number.
     pub(crate) fn exponential(&self) -> Option<Self> {
+        if self.is_as_good_as_nothing() {
+            return Some(Self::about_one());
+        }
         if !self.is_exponent() {
             return None;
         }
@@ -80,15 +83,32 @@ impl Number {
     fn fractional(&self, exponent: &Self) -> Option<Self> {
         let wide = Context::<HalfEven>::new(MAX_DIGITS + GUARD_DIGITS);
         let logarithm = wide.ln(&self.repr, None).ok()?.value().into_repr();
-        let product = wide.mul(&logarithm, &exponent.repr).ok()?.value().into_repr();
-        Self::within(product.clone(), false).filter(Self::is_exponent)?;
-        let power = wide
-            .exp(&product, None)
-            .ok()?
-            .value()
-            .with_precision(MAX_DIGITS)
-            .value();
+        let product = Self {
+            repr: wide.mul(&logarithm, &exponent.repr).ok()?.value().into_repr(),
+            exact: false,
+        };
+        if product.is_as_good_as_nothing() {
+            return Some(Self::about_one());
+        }
+        if !product.is_exponent() {
+            return None;
+        }
+        let power = wide.exp(&product.repr, None).ok()?.value();
+        let power = power.with_precision(MAX_DIGITS).value();
         Self::within(power.into_repr(), false)
+    }
+
+    /// Whether e to the power of it differs from one only beyond all digits.
+    fn is_as_good_as_nothing(&self) -> bool {
+        let digits = isize::try_from(MAX_DIGITS + GUARD_DIGITS).unwrap_or(isize::MAX);
+        *self != Self::from(0) && self.power() < -digits
+    }
+
+    fn about_one() -> Self {
+        Self {
+            exact: false,
+            ..Self::from(1)
+        }
     }
 
     /// Whether e to the power of it may be within the limits.

@@ -397,3 +397,15 @@ pub enum GroupingState {
     /// It is kept no longer.
     Stopped,
 }
+
+impl GroupingState {
+    /// As it is answered, and asked for.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Filling => "filling",
+            Self::Stopped => "stopped",
+        }
+    }
+}

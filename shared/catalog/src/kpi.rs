@@ -63,6 +63,18 @@ pub enum Direction {
     Neutral,
 }
 
+impl Direction {
+    /// As definitions write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::HigherIsBetter => "higher_is_better",
+            Self::LowerIsBetter => "lower_is_better",
+            Self::Neutral => "neutral",
+        }
+    }
+}
+
 /// A KPI whose definition is valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kpi {

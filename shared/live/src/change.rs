@@ -62,3 +62,14 @@ pub enum Control {
     /// Not computed even when somebody watches.
     Paused,
 }
+
+impl Control {
+    /// As it is answered, and asked for.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pinned => "pinned",
+            Self::Paused => "paused",
+        }
+    }
+}

@@ -332,6 +332,15 @@ pub async fn owner_of(database: &Database, email: &Email) -> Result<Option<Owner
     owner_in(&database.session().await?, email).await
 }
 
+/// Whether an e-mail address is another user's than this one's, who has set a password with it first.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn is_anothers(database: &Database, email: &Email, user: Uuid) -> Result<bool, Error> {
+    let owner = owner_of(database, email).await?;
+    Ok(owner.is_some_and(|owner| owner.id != user))
+}
+
 async fn owner_in(session: &Session, email: &Email) -> Result<Option<Owner>, Error> {
     let sql = "SELECT client_id, id FROM core.user_by_email($1)";
     session.row(sql, &[&email.as_str()]).await

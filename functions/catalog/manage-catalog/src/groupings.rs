@@ -76,19 +76,10 @@ pub(crate) async fn list(
     let all = placed.place.layout.groupings();
     let following = all.filter(|(id, _)| after.is_none_or(|after| *id > after));
     let described = following.map(|(id, grouping)| (id, described(id, grouping)));
-    let is_wanted = |grouping: &Grouping| list.text("state").is_none_or(|state| name_of(grouping.state) == state);
+    let is_wanted = |grouping: &Grouping| list.text("state").is_none_or(|state| grouping.state.name() == state);
     let found = described.filter(|(_, grouping)| is_wanted(grouping));
     let Page { items: groupings, next } = list.page(found, None)?;
     Ok(Json(Groupings { groupings, next }))
-}
-
-/// As it is asked for.
-const fn name_of(state: GroupingState) -> &'static str {
-    match state {
-        GroupingState::Kept => "kept",
-        GroupingState::Filling => "filling",
-        GroupingState::Stopped => "stopped",
-    }
 }
 
 pub(crate) async fn give_up(

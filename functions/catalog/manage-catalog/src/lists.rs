@@ -5,7 +5,7 @@ use std::ops::Bound;
 use api::catalog::{Entities, Entity, Kpi, Kpis};
 use axum::Json;
 use axum::extract::State;
-use catalog::{Direction, EntityDefinition};
+use catalog::EntityDefinition;
 use platform::Problem;
 use platform::extract::Authorized;
 use platform::list::{List, Page};
@@ -54,7 +54,7 @@ pub(crate) async fn kpis(
         is("module", &definition.module)
             && is("value_chain", &definition.value_chain)
             && is("unit", &definition.unit)
-            && is("direction", name_of(definition.direction))
+            && is("direction", definition.direction.name())
             && entity.is_none_or(|entity| kpi.formula.entities().contains(entity))
             && search
                 .as_ref()
@@ -73,13 +73,4 @@ pub(crate) async fn kpis(
     });
     let Page { items: kpis, next } = list.page(found, None)?;
     Ok(Json(Kpis { kpis, next }))
-}
-
-/// As definitions write it.
-const fn name_of(direction: Direction) -> &'static str {
-    match direction {
-        Direction::HigherIsBetter => "higher_is_better",
-        Direction::LowerIsBetter => "lower_is_better",
-        Direction::Neutral => "neutral",
-    }
 }

@@ -30,7 +30,7 @@ pub(crate) async fn reset(
         return Err(not_good());
     }
     // Before it is used up: it is good again where that user is removed.
-    if is_anothers(&context, client, user).await? {
+    if has_lost_its_address(&context, client, user).await? {
         return Err(taken_elsewhere());
     }
     let hash = credentials::hashed(new_password).await?;
@@ -61,7 +61,8 @@ pub(crate) async fn by_administrator(
     let found = users::credentials(&context.database, client, user).await;
     let found = found.context("read a user")?.ok_or_else(|| no_user(&id))?;
     let to: Email = found.email.parse().context("read a user's address")?;
-    if is_of_other(&context, &to, user).await? {
+    let is_anothers = users::is_anothers(&context.database, &to, user).await;
+    if is_anothers.context("find whose an address is")? {
         return Err(taken());
     }
     mails::allow(&context, client, &to, now).await?;
@@ -82,20 +83,14 @@ pub(crate) async fn by_administrator(
 }
 
 /// Whether the address of a user has become another's, who has set a password first.
-async fn is_anothers(context: &Context, client: Uuid, user: Uuid) -> Result<bool> {
+async fn has_lost_its_address(context: &Context, client: Uuid, user: Uuid) -> Result<bool> {
     let found = users::credentials(&context.database, client, user).await;
     let Some(found) = found.context("read a user")? else {
         return Ok(false);
     };
     let address: Email = found.email.parse().context("read a user's address")?;
-    is_of_other(context, &address, user).await
-}
-
-/// Whether an address is another user's than this one's.
-async fn is_of_other(context: &Context, address: &Email, user: Uuid) -> Result<bool> {
-    let owner = users::owner_of(&context.database, address).await;
-    let owner = owner.context("find whose an address is")?;
-    Ok(owner.is_some_and(|owner| owner.id != user))
+    let taken = users::is_anothers(&context.database, &address, user).await;
+    taken.context("find whose an address is")
 }
 
 /// It may have been changed by the user, or by who the administrator wants to be rid of: nobody here can tell.

@@ -131,10 +131,7 @@ async fn send(context: &Context, owner: Owner, occasion: Occasion, now: Timestam
         return Ok(());
     }
     let to: Email = found.email.parse().context("read a user's address")?;
-    if users::owner_of(&context.database, &to)
-        .await?
-        .is_some_and(|owner| owner.id != user)
-    {
+    if users::is_anothers(&context.database, &to, user).await? {
         tracing::info!(%client, %user, ?occasion, "the address of a user who was to get a mail has become another's");
         return Ok(());
     }

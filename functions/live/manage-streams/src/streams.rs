@@ -59,15 +59,7 @@ impl<'a> Wanted<'a> {
             && self.period.is_none_or(|period| topic.period == period)
             && self
                 .control
-                .is_none_or(|control| self.controls.get(id).map(|held| name_of(*held)) == Some(control))
-    }
-}
-
-/// As it is asked for.
-const fn name_of(control: Control) -> &'static str {
-    match control {
-        Control::Pinned => "pinned",
-        Control::Paused => "paused",
+                .is_none_or(|control| self.controls.get(id).map(|held| held.name()) == Some(control))
     }
 }
 

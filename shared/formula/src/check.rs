@@ -13,6 +13,7 @@ use crate::predicate::Predicate;
 use crate::suggest::hint_for;
 use crate::tree::{BinaryOperator, Call, Expr, Ident, Node, UnaryOperator};
 use crate::value::Entities;
+use crate::window::Window;
 use std::ops::Range;
 use units::Unit;
 
@@ -184,6 +185,7 @@ impl<'a> Checker<'a> {
             aggregate: call.aggregate,
             attribute,
             filter: filter?,
+            window: Window::default(),
         };
         if let Some(known) = self.measures.iter().position(|known| *known == measure) {
             return Some((known, unit));

@@ -45,6 +45,7 @@ mod scalar;
 mod suggest;
 mod tree;
 mod value;
+mod window;
 
 pub use advice::{advise, advise_row};
 pub use check::{check, compile};
@@ -53,7 +54,7 @@ pub use diagnostic::{Diagnostic, utf16_span};
 pub use finish::Finish;
 pub use function::{Function, MAX_ARGUMENTS};
 pub use lexer::is_keyword;
-pub use measure::{Aggregate, Formula, Measure, Measured};
+pub use measure::{Aggregate, Formula, Measure, Measured, Reading};
 pub use number::{MAX_DIGITS, MAX_POWER, NoNumber, Number, ROUNDED_DIGITS};
 pub use numeric::{MAX_PLACES, Numeric};
 pub use parser::{Parsed, parse};
@@ -65,6 +66,7 @@ pub use scalar::Scalar;
 pub use suggest::closest;
 pub use tree::{Arithmetic, BinaryOperator, Call, Comparison, Expr, Ident, Node, UnaryOperator};
 pub use value::{Attribute, AttributeType, Entities, Value};
+pub use window::{Step, Window};
 
 /// The longest text of a formula in bytes: 4 KiB hold about 100 aggregates, three times what [`MAX_MEASURES`] allows.
 pub const MAX_LENGTH: usize = 4_096;

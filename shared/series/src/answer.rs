@@ -7,7 +7,7 @@ use formula::{Aggregate, Arithmetic, Measure, Measured, Number, Value};
 use jiff::Timestamp;
 
 use crate::calendar::Calendar;
-use crate::plan::{Question, Request};
+use crate::plan::{Purpose, Question, Request, Spread};
 use crate::state::{AttributeState, GroupState};
 
 /// A row that was read: one bucket and group of one entity.
@@ -33,17 +33,19 @@ pub struct Point {
     pub facts: i64,
 }
 
-/// Finishes what was read for each question of a request: a point for every bucket in which facts count.
+/// Rows that were read for a request: what for, the question that brought them (the request's own, or a wider one), and they.
+pub type Brought<'a> = (&'a Purpose, &'a Question, &'a [Row]);
+
+/// Finishes what was read for each part of a request: a point for every bucket in which facts count.
 #[must_use]
-pub fn answer(request: &Request<'_>, calendar: &Calendar, read: &[(&Question, &[Row])]) -> BTreeMap<SeriesKey, Point> {
+pub fn answer(request: &Request<'_>, calendar: &Calendar, read: &[Brought<'_>]) -> BTreeMap<SeriesKey, Point> {
     let measures = &request.kpi.formula.measures;
     let mut cells: BTreeMap<SeriesKey, Cell> = BTreeMap::new();
-    for (question, rows) in read {
-        let mine: Vec<(usize, &Measure, Reads<'_>)> = measures
-            .iter()
-            .enumerate()
-            .filter(|(_, measure)| measure.entity == question.entity.code())
-            .map(|(index, measure)| (index, measure, Reads::of(question, measure)))
+    for (purpose, question, rows) in read {
+        let places = purpose.measures.iter();
+        let mine: Vec<(usize, &Measure, Reads<'_>)> = places
+            .filter_map(|place| Some((*place, measures.get(*place)?)))
+            .map(|(place, measure)| (place, measure, Reads::of(question, measure)))
             .collect();
         for row in *rows {
             let lookup = |name: &str| dimension(question, row, name);
@@ -55,14 +57,14 @@ pub fn answer(request: &Request<'_>, calendar: &Calendar, read: &[(&Question, &[
             if counted.is_empty() {
                 continue;
             }
-            let key = (
-                calendar.start(request.period, row.bucket),
-                request.by.iter().map(|name| text(&lookup(name))).collect(),
-            );
-            let cell = cells.entry(key).or_insert_with(|| Cell::new(measures.len()));
+            let bucket = match purpose.spread {
+                Spread::Own => calendar.start(request.period, row.bucket),
+            };
+            let by = request.by.iter().map(|name| text(&lookup(name))).collect();
+            let cell = cells.entry((bucket, by)).or_insert_with(|| Cell::new(measures.len()));
             cell.facts += row.state.facts;
-            for (index, _, reads) in counted {
-                cell.measures[*index].add(&row.state, reads, &lookup);
+            for (place, _, reads) in counted {
+                cell.measures[*place].add(&row.state, reads, &lookup);
             }
         }
     }

@@ -28,6 +28,6 @@ pub use field::Field;
 pub use formula::Measured;
 pub use mapping::{Mapper, Rejection};
 pub use partials::Partials;
-pub use plan::{Question, Request, Source, plan};
+pub use plan::{Part, Purpose, Question, Request, Source, Spread, plan};
 pub use state::{AttributeState, GroupState};
 pub use sum::Sum;

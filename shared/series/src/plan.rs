@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use catalog::{Entity, Kpi, Level, Period};
-use formula::Measured;
+use formula::{Measured, Reading};
 
 use crate::calendar::{Bins, Calendar, Range, Tile};
 
@@ -75,7 +75,32 @@ pub struct Question {
     pub filter: Filter,
 }
 
-/// What to read for a request: of each entity of the KPI's formula a question for each tile of the range. No two of them are of the same facts.
+/// One read for a request, and what it is for.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// What is read.
+    pub question: Question,
+    /// What for.
+    pub purpose: Purpose,
+}
+
+/// What a read is for. It is no part of the question: requests with other purposes may share the read.
+#[derive(Clone, Debug)]
+pub struct Purpose {
+    /// The measures that are taken of its rows, by their place in the formula.
+    pub measures: Vec<usize>,
+    /// Into which of the answer's buckets its rows go.
+    pub spread: Spread,
+}
+
+/// Into which of the answer's buckets the rows of a read go.
+#[derive(Clone, Debug)]
+pub enum Spread {
+    /// Each into the one that it lies in.
+    Own,
+}
+
+/// What to read for a request: for each reading of the KPI's formula a part for each tile of the range. No two parts of one measure are of the same facts.
 ///
 /// # Errors
 /// Names the dimension that an entity of the formula does not have.
@@ -83,24 +108,29 @@ pub fn plan<'a>(
     request: &Request<'_>,
     calendar: &Calendar,
     entity: impl Fn(&str) -> Option<&'a Arc<Entity>>,
-) -> Result<Vec<Question>, String> {
-    let entities = request.kpi.formula.entities();
-    let tiles = calendar.tile(request.period, request.range, MAX_READS / entities.len().max(1));
-    let mut questions = Vec::with_capacity(entities.len() * tiles.len());
-    for code in entities {
-        let entity = entity(code).ok_or_else(|| format!("there is no entity {code:?}"))?;
-        questions.extend(of_entity(request, entity, &tiles)?);
+) -> Result<Vec<Part>, String> {
+    let readings = request.kpi.formula.readings();
+    let tiles = calendar.tile(request.period, request.range, MAX_READS / readings.len().max(1));
+    let mut parts = Vec::with_capacity(readings.len() * tiles.len());
+    for reading in &readings {
+        let entity = entity(reading.entity).ok_or_else(|| format!("there is no entity {:?}", reading.entity))?;
+        parts.extend(of_reading(request, entity, reading, &tiles)?);
     }
-    Ok(questions)
+    Ok(parts)
 }
 
-/// The questions of one entity.
-fn of_entity(request: &Request<'_>, entity: &Arc<Entity>, tiles: &[Tile]) -> Result<Vec<Question>, String> {
-    let (formula, code) = (&request.kpi.formula, entity.code());
-    let mut dimensions: BTreeSet<&str> = formula.dimensions(code);
+/// The parts of one reading.
+fn of_reading(
+    request: &Request<'_>,
+    entity: &Arc<Entity>,
+    reading: &Reading<'_>,
+    tiles: &[Tile],
+) -> Result<Vec<Part>, String> {
+    let code = entity.code();
+    let mut dimensions: BTreeSet<&str> = reading.dimensions();
     dimensions.extend(request.filter.keys().map(String::as_str));
     dimensions.extend(request.by.iter().map(String::as_str));
-    let counted = Counted::of(entity, formula.measured(code));
+    let counted = Counted::of(entity, reading.measured());
     dimensions.extend(counted.dimensions);
     if let Some(unknown) = dimensions.iter().find(|name| !is_dimension(entity, name)) {
         return Err(format!(
@@ -120,9 +150,17 @@ fn of_entity(request: &Request<'_>, entity: &Arc<Entity>, tiles: &[Tile]) -> Res
         range: tile.range,
         dimensions: dimensions.iter().map(|name| (*name).to_owned()).collect(),
         attributes: counted.states.iter().map(|measured| (*measured).clone()).collect(),
-        filter: restricted(request.filter, &formula.restrictions(code)),
+        filter: restricted(request.filter, &reading.restrictions()),
     };
-    Ok(tiles.iter().map(of_tile).collect())
+    let purpose = Purpose {
+        measures: reading.measures.iter().map(|(place, _)| *place).collect(),
+        spread: Spread::Own,
+    };
+    let parts = tiles.iter().map(|tile| Part {
+        question: of_tile(tile),
+        purpose: purpose.clone(),
+    });
+    Ok(parts.collect())
 }
 
 /// Where the states of aggregated attributes come from. Rollups keep states of numbers alone; a formula may also count the values of any other attribute,

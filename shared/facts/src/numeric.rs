@@ -7,6 +7,7 @@ use std::error::Error as StdError;
 
 use bytes::{BufMut as _, BytesMut};
 use ethnum::{I256, U256};
+use formula::Number;
 use rust_decimal::Decimal;
 use series::Sum;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
@@ -140,6 +141,12 @@ impl Numeric {
         Some(Sum::of_units(if self.negative { -units } else { units }))
     }
 
+    /// As what formulas finish to.
+    pub(crate) fn number(self) -> Number {
+        let number = Number::of_units(&self.mantissa.to_le_bytes(), self.places);
+        if self.negative { number.negated() } else { number }
+    }
+
     /// As a whole number; none when it is not one of 64 bits.
     pub(crate) fn integer(self) -> Option<i64> {
         let whole = (self.places == 0).then(|| i64::try_from(self.mantissa).ok())??;
@@ -210,7 +217,6 @@ fn mantissa(digits: &[u16], filled: u32) -> Option<U256> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use formula::Number;
     use proptest::prelude::*;
 
     use super::*;

@@ -8,7 +8,9 @@
 //! - Community: the aggregate of the level where no stale range touches the bucket; inside touched buckets the level
 //!   below, and so on down to the partials of the touched minutes themselves.
 
+mod condition;
 mod parts;
+mod pushed;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -25,6 +27,7 @@ use tokio::time::Instant;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
+use self::condition::Constants;
 use self::parts::{Columns, Scope, apache, community, raw};
 use crate::layout::Layout;
 use crate::numeric::Numeric;
@@ -219,6 +222,7 @@ struct Statement {
     times: Vec<(usize, Timestamp)>,
     many_times: Vec<(usize, Vec<Timestamp>)>,
     texts: Vec<(usize, Vec<String>)>,
+    constants: Constants,
     next: usize,
 }
 
@@ -289,6 +293,7 @@ impl Statement {
                 .iter()
                 .map(|(place, value)| (*place, (value as &(dyn ToSql + Sync), Type::TEXT_ARRAY))),
         );
+        placed.extend(self.constants.parameters());
         placed.into_values().collect()
     }
 
@@ -348,6 +353,9 @@ impl Statement {
     /// One question as a SELECT of the common shape.
     fn branch(&mut self, edition: Edition, number: usize, read: &Read) -> Result<String, Error> {
         let question = &read.question;
+        if question.is_pushed() {
+            return self.pushed(number, read);
+        }
         let grouping = match question.source {
             Source::Rollup(index) => question.entity.groupings().get(index),
             Source::Raw => None,
@@ -393,6 +401,8 @@ impl Statement {
                 let instants = self.many_times(instants.iter().copied());
                 format!("({instants})[width_bucket(parts.bucket, {instants})]")
             }
+            // Of facts alone, which are read elsewhere.
+            Bins::Windows(_) => "parts.bucket".to_owned(),
         }
     }
 
@@ -435,6 +445,17 @@ fn decode(question: &Question, row: &tokio_postgres::Row) -> Result<Row, Error> 
             text.map_or(Ok(Value::Null), |text| value_of(kind, text))
         })
         .collect::<Result<Vec<_>, _>>()?;
+    if question.is_pushed() {
+        return Ok(Row {
+            bucket: row.try_get("bucket")?,
+            dimensions,
+            state: GroupState {
+                facts: row.try_get("facts")?,
+                attributes: Vec::new(),
+            },
+            numbers: numbers.into_iter().map(|number| number.map(Numeric::number)).collect(),
+        });
+    }
     let attributes = numbers.chunks_exact(8).map(attribute_state).collect::<Option<_>>();
     let attributes = attributes.ok_or_else(|| Error::Stored {
         place: format!("rollups of {}", question.entity.code()),
@@ -447,6 +468,7 @@ fn decode(question: &Question, row: &tokio_postgres::Row) -> Result<Row, Error> 
             facts: row.try_get("facts")?,
             attributes,
         },
+        numbers: Vec::new(),
     })
 }
 

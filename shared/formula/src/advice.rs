@@ -88,7 +88,13 @@ impl Adviser<'_> {
             }
             Node::Unary(_, operand) | Node::In { operand, .. } => self.number(operand),
             Node::Function(_, arguments) => arguments.iter().for_each(|argument| self.number(argument)),
-            Node::Error | Node::Number(_) | Node::Text(_) | Node::Boolean(_) | Node::Name(_) | Node::Path(..) => {}
+            Node::Error
+            | Node::Number(_)
+            | Node::Text(_)
+            | Node::Boolean(_)
+            | Node::Time(_)
+            | Node::Name(_)
+            | Node::Path(..) => {}
         }
     }
 
@@ -152,7 +158,39 @@ impl Adviser<'_> {
     fn filter(&mut self, call: &Call) {
         if let (Some(filter), Some(attributes)) = (&call.filter, self.entities.attributes(&call.entity.name)) {
             let attributes = attributes.to_vec();
+            self.pushed(filter, &call.entity.name, &attributes);
             self.condition(filter, (false, Missing::NotCounted), &attributes);
+        }
+    }
+
+    /// Attributes in a condition that no rollup has.
+    fn pushed(&mut self, expr: &Expr, entity: &str, attributes: &[Attribute]) {
+        match &expr.node {
+            Node::Name(name) => {
+                let is_kept = |attribute: &Attribute| attribute.name == *name && attribute.dimension;
+                if attributes.iter().any(is_kept) || !self.told.insert(format!("{entity}.{name}")) {
+                    return;
+                }
+                let message = format!(
+                    "{} is no dimension, so this is computed from the facts, because no rollup has it",
+                    quoted(name)
+                );
+                let hint =
+                    "a dimension that is derived from it, as a boolean that is the whole condition, is rolled up";
+                let advice = Diagnostic::new(expr.span.clone(), "not-rolled-up", message);
+                self.advice.push(advice.with_hint(hint));
+            }
+            Node::Unary(_, operand) | Node::In { operand, .. } => self.pushed(operand, entity, attributes),
+            Node::Binary(_, left, right) => {
+                self.pushed(left, entity, attributes);
+                self.pushed(right, entity, attributes);
+            }
+            Node::Function(_, arguments) => {
+                arguments
+                    .iter()
+                    .for_each(|argument| self.pushed(argument, entity, attributes));
+            }
+            _ => {}
         }
     }
 

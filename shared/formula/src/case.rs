@@ -82,7 +82,7 @@ impl Parser<'_> {
         is_next
     }
 
-    fn is_word(&self, ahead: usize, word: &str) -> bool {
+    pub(crate) fn is_word(&self, ahead: usize, word: &str) -> bool {
         matches!(self.peek(ahead), Kind::Name(name) if name.eq_ignore_ascii_case(word))
     }
 }

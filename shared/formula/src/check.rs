@@ -2,6 +2,7 @@
 
 mod functions;
 pub(crate) mod measured;
+mod pushed;
 mod units;
 
 use crate::MAX_MEASURES;
@@ -33,9 +34,11 @@ pub fn check(parsed: &Parsed, entities: &dyn Entities) -> Result<Formula, Vec<Di
     let mut checker = Checker {
         entities,
         measures: Vec::new(),
+        computed: Vec::new(),
         diagnostics: Vec::new(),
     };
     let finish = checker.number(&parsed.tree);
+    checker.refuse_computed();
     let Checker {
         measures,
         diagnostics: mut found,
@@ -69,6 +72,8 @@ type Counted = Option<(Finish, Unit)>;
 struct Checker<'a> {
     entities: &'a dyn Entities,
     measures: Vec<Measure>,
+    /// Of each measure what in its condition the database can't decide, and where the condition stands.
+    computed: Vec<Option<(Range<usize>, String)>>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -101,9 +106,12 @@ impl<'a> Checker<'a> {
                 let hint = format!("aggregate it, as in AVG({}.{})", entity.name, attribute.name);
                 self.fail(Diagnostic::new(expr.span.clone(), "not-aggregated", message).with_hint(hint))
             }
-            Node::Text(_) | Node::Boolean(_) => {
+            Node::Text(_) | Node::Boolean(_) | Node::Time(_) => {
                 let message = format!("a KPI is a number, and {} is not", quoted(&expr.to_string()));
                 self.fail(Diagnostic::new(expr.span.clone(), "not-a-number", message))
+            }
+            Node::Function(function, arguments) if function.is_condition() => {
+                self.misplaced_condition(expr, &arguments.iter().collect::<Vec<_>>())
             }
             Node::Function(function, arguments) => self.function(*function, arguments),
             Node::Unary(UnaryOperator::Not, operand) => self.misplaced_condition(expr, &[operand]),
@@ -180,11 +188,13 @@ impl<'a> Checker<'a> {
             },
         };
         let (attribute, unit) = measured?;
+        let filter = filter?;
+        let computed = pushed::computed(call, filter.as_ref(), attributes);
         let measure = Measure {
             entity: call.entity.name.clone(),
             aggregate: call.aggregate,
             attribute,
-            filter: filter?,
+            filter,
             window: Window::default(),
         };
         if let Some(known) = self.measures.iter().position(|known| *known == measure) {
@@ -197,6 +207,7 @@ impl<'a> Checker<'a> {
             );
         }
         self.measures.push(measure);
+        self.computed.push(computed);
         Some((self.measures.len() - 1, unit))
     }
 

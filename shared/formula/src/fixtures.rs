@@ -4,6 +4,7 @@ use crate::function::Function;
 use crate::lexer::is_keyword;
 use crate::measure::Aggregate;
 use crate::numeric::Numeric;
+use crate::text::TextTest;
 use crate::tree::{Arithmetic, BinaryOperator, Call, Comparison, Expr, Ident, Node, UnaryOperator};
 use crate::value::{Attribute, AttributeType, Entities};
 use proptest::prelude::*;
@@ -50,9 +51,9 @@ impl Entities for Sample {
 /// Tokens in any order, good and bad.
 pub(crate) fn token_soup() -> impl Strategy<Value = String> {
     let tokens = [
-        "COUNT", "SUM", "COALESCE", "IF", "HOURS", "CASE", "WHEN", "THEN", "ELSE", "END", "ROUND", "(", ")", "(", ")",
-        "Flight", ".", "delay", "WHERE", "IN", "NOT", "AND", "OR", ",", "+", "-", "*", "/", "=", "<", "==", "1", "2.5",
-        "'x'", "'", "TRUE", ";", "é", "?", "1e5", "\"y\"",
+        "COUNT", "SUM", "COALESCE", "IF", "HOURS", "BETWEEN", "TIME", "CASE", "WHEN", "THEN", "ELSE", "END", "ROUND",
+        "(", ")", "(", ")", "Flight", ".", "delay", "WHERE", "IN", "NOT", "AND", "OR", ",", "+", "-", "*", "/", "=",
+        "<", "==", "1", "2.5", "'x'", "'", "TRUE", ";", "é", "?", "1e5", "\"y\"",
     ];
     proptest::collection::vec(
         (
@@ -82,6 +83,7 @@ pub(crate) fn trees() -> impl Strategy<Value = Expr> {
         (0_i64..1_000_000, 0_u32..6).prop_map(|(digits, scale)| Node::Number(Decimal::new(digits, scale))),
         "[^\\x00\n]{0,8}".prop_map(Node::Text),
         any::<bool>().prop_map(Node::Boolean),
+        (0_i64..4_000_000_000_000_000).prop_map(Node::Time),
         name().prop_map(Node::Name),
         (ident(), ident()).prop_map(|(entity, attribute)| Node::Path(entity, attribute)),
         (aggregates(), ident(), proptest::option::of(ident())).prop_map(|(aggregate, entity, attribute)| Node::Call(
@@ -116,6 +118,10 @@ pub(crate) fn trees() -> impl Strategy<Value = Expr> {
                 .prop_map(|arguments| Node::Function(Function::Coalesce, arguments)),
             proptest::collection::vec(inner.clone(), 2..8)
                 .prop_map(|arguments| Node::Function(Function::If, arguments)),
+            (inner.clone(), inner.clone(), inner.clone())
+                .prop_map(|(operand, low, high)| Node::Function(Function::Between, vec![operand, low, high])),
+            (inner.clone(), inner.clone())
+                .prop_map(|(text, part)| Node::Function(Function::Text(TextTest::Contains), vec![text, part])),
             (inner.clone(), any::<bool>()).prop_map(|(operand, is_power)| match is_power {
                 true => Node::Function(Function::Numeric(Numeric::Power), vec![operand.clone(), operand]),
                 false => Node::Function(Function::Numeric(Numeric::Abs), vec![operand]),

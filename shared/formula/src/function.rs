@@ -7,6 +7,7 @@
 use std::fmt;
 
 use crate::numeric::Numeric;
+use crate::text::TextTest;
 
 /// A function over values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -25,6 +26,10 @@ pub enum Function {
     Hours,
     /// `DAYS(x)`: how many times 24 hours, whatever a calendar's days have.
     Days,
+    /// `x BETWEEN low AND high`: whether the first is neither below the second nor above the third. It is written as an operator, not as a call.
+    Between,
+    /// How one text lies in another.
+    Text(TextTest),
     /// A function of numbers.
     Numeric(Numeric),
 }
@@ -41,8 +46,8 @@ struct Row {
 }
 
 impl Function {
-    /// All of them, in the order of the manual.
-    pub const ALL: [Function; 13] = [
+    /// All that are written as calls, in the order of the manual.
+    pub const ALL: [Function; 16] = [
         Function::Coalesce,
         Function::If,
         Function::Seconds,
@@ -56,6 +61,9 @@ impl Function {
         Function::Numeric(Numeric::Ln),
         Function::Numeric(Numeric::Exp),
         Function::Numeric(Numeric::Power),
+        Function::Text(TextTest::StartsWith),
+        Function::Text(TextTest::EndsWith),
+        Function::Text(TextTest::Contains),
     ];
 
     /// The function of a name in upper or lower case.
@@ -97,12 +105,17 @@ impl Function {
     #[must_use]
     pub fn unit_s(self) -> Option<u32> {
         match self {
-            Function::Coalesce | Function::If | Function::Numeric(_) => None,
+            Function::Coalesce | Function::If | Function::Between | Function::Text(_) | Function::Numeric(_) => None,
             Function::Seconds => Some(1),
             Function::Minutes => Some(60),
             Function::Hours => Some(3_600),
             Function::Days => Some(86_400),
         }
+    }
+
+    /// Whether it is a condition.
+    pub(crate) fn is_condition(self) -> bool {
+        matches!(self, Function::Between | Function::Text(_))
     }
 
     fn row(self) -> Row {
@@ -119,6 +132,10 @@ impl Function {
             Function::Minutes => row("MINUTES", 1, 1, "MINUTES(duration)"),
             Function::Hours => row("HOURS", 1, 1, "HOURS(duration)"),
             Function::Days => row("DAYS", 1, 1, "DAYS(duration)"),
+            Function::Between => row("BETWEEN", 3, 3, "x BETWEEN low AND high"),
+            Function::Text(TextTest::StartsWith) => row("STARTS_WITH", 2, 2, "STARTS_WITH(text, 'x')"),
+            Function::Text(TextTest::EndsWith) => row("ENDS_WITH", 2, 2, "ENDS_WITH(text, 'x')"),
+            Function::Text(TextTest::Contains) => row("CONTAINS", 2, 2, "CONTAINS(text, 'x')"),
             Function::Numeric(Numeric::Abs) => row("ABS", 1, 1, "ABS(x)"),
             Function::Numeric(Numeric::Round) => row("ROUND", 1, 2, "ROUND(x, places)"),
             Function::Numeric(Numeric::Greatest) => row("GREATEST", 2, MAX_ARGUMENTS, "GREATEST(x, y)"),

@@ -9,9 +9,10 @@
 //! Everything here is pure: no clock, no I/O, no floats, and no input makes it panic. Whatever the text, [`parse`]
 //! returns a tree and every [`Diagnostic`] it can find, each with a span, a cause and where possible a hint.
 //!
-//! The map, one concern a file: `lexer` -> `parser` (with `call` and `case`) -> `tree` (printed by `print`) -> `check` for KPI
+//! The map, one concern a file: `lexer` -> `parser` (with `call`, `case` and `between`) -> `tree` (printed by `print`) -> `check` for KPI
 //! formulas, `resolve` for what stands in one row -> `measure`, `finish`, `predicate`, `row`. Functions of values are listed in
-//! `function`, those of numbers in `numeric`. What a formula does that its author may not expect is said by `advice`. A new operator is a line
+//! `function`, those of numbers in `numeric`. What a formula does that its author may not expect is said by `advice`, and
+//! what the database has to decide of each fact by `pushed`. A new operator is a line
 //! in `tree`, its power in the parser's table, and a line in each of the flat matches of `resolve` or `check` and of
 //! the evaluators.
 //!
@@ -21,6 +22,7 @@
 //! lines.
 
 mod advice;
+mod between;
 mod call;
 mod case;
 mod check;
@@ -37,12 +39,14 @@ mod numeric;
 mod parser;
 mod predicate;
 mod print;
+mod pushed;
 mod rename;
 mod resolve;
 mod restrict;
 mod row;
 mod scalar;
 mod suggest;
+mod text;
 mod tree;
 mod value;
 mod window;
@@ -64,6 +68,7 @@ pub use restrict::Restrictions;
 pub use row::{RowFormula, compile_row};
 pub use scalar::Scalar;
 pub use suggest::closest;
+pub use text::TextTest;
 pub use tree::{Arithmetic, BinaryOperator, Call, Comparison, Expr, Ident, Node, UnaryOperator};
 pub use value::{Attribute, AttributeType, Entities, Value};
 pub use window::{Step, Window};

@@ -44,11 +44,11 @@ pub struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    /// The dimensions that filters use.
+    /// The attributes that filters read.
     #[must_use]
-    pub fn dimensions(&self) -> BTreeSet<&'a str> {
+    pub fn filtered_by(&self) -> BTreeSet<&'a str> {
         let filters = self.measures.iter().filter_map(|(_, measure)| measure.filter.as_ref());
-        filters.flat_map(Predicate::dimensions).collect()
+        filters.flat_map(Predicate::attributes).collect()
     }
 
     /// What is aggregated.

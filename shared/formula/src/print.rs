@@ -3,6 +3,7 @@
 
 use crate::function::Function;
 use crate::tree::{Arithmetic, BinaryOperator, Call, Comparison, Expr, Node, UnaryOperator, power};
+use crate::value::print_time;
 use std::fmt;
 
 impl fmt::Display for Expr {
@@ -11,6 +12,7 @@ impl fmt::Display for Expr {
             Node::Error => f.write_str("?"),
             Node::Number(number) => write!(f, "{number}"),
             Node::Text(text) => write!(f, "'{}'", text.replace('\'', "''")),
+            Node::Time(time_us) => print_time(f, *time_us),
             Node::Boolean(boolean) => f.write_str(if *boolean { "TRUE" } else { "FALSE" }),
             // Before the WHEN of a CASE around it, it would begin another.
             Node::Name(name) if name.eq_ignore_ascii_case("CASE") => write!(f, "({name})"),
@@ -18,6 +20,7 @@ impl fmt::Display for Expr {
             Node::Path(entity, attribute) => write!(f, "{}.{}", entity.name, attribute.name),
             Node::Call(call) => write!(f, "{call}"),
             Node::Function(Function::If, arms) if arms.len() > 3 => print_case(f, arms),
+            Node::Function(Function::Between, arguments) => print_between(f, arguments),
             Node::Function(function, arguments) => {
                 write!(f, "{function}(")?;
                 print_list(f, arguments)?;
@@ -61,6 +64,15 @@ fn print_case(f: &mut fmt::Formatter<'_>, arms: &[Expr]) -> fmt::Result {
         }
     }
     f.write_str(" END")
+}
+
+/// An operand and its bounds, each of which binds tighter than a comparison.
+fn print_between(f: &mut fmt::Formatter<'_>, arguments: &[Expr]) -> fmt::Result {
+    for (argument, before) in arguments.iter().zip(["", " BETWEEN ", " AND "]) {
+        f.write_str(before)?;
+        print_operand(f, argument, power::COMPARE + 1)?;
+    }
+    Ok(())
 }
 
 fn print_list(f: &mut fmt::Formatter<'_>, items: &[Expr]) -> fmt::Result {
@@ -153,6 +165,16 @@ mod tests {
                 "COUNT(Flight.delay WHERE on_time)",
             ),
             ("double minus", "1 - -2", "1 - -2"),
+            (
+                "ranges",
+                "a + 1 between 1 and (b = c) and not (d) not between 2 and 3",
+                "a + 1 BETWEEN 1 AND (b = c) AND NOT NOT d BETWEEN 2 AND 3",
+            ),
+            (
+                "between as a name",
+                "between between between and time and time = time '2026-01-01T01:00:00.50+01:00'",
+                "between BETWEEN between AND time AND time = TIME '2026-01-01T00:00:00.5Z'",
+            ),
             (
                 "case",
                 "case when a = 1 then 'x' when (b) then 'y' else 'z' end",

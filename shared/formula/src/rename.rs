@@ -38,7 +38,7 @@ fn renamed(source: &str, renames: &Renames<'_>, is_of_entity: bool) -> Option<St
 /// Renames below a node, whose bare names are attributes of the entity or are not; whether there was anything to rename.
 fn walk(expr: &mut Expr, renames: &Renames<'_>, is_of_entity: bool) -> bool {
     match &mut expr.node {
-        Node::Error | Node::Number(_) | Node::Text(_) | Node::Boolean(_) => false,
+        Node::Error | Node::Number(_) | Node::Text(_) | Node::Boolean(_) | Node::Time(_) => false,
         Node::Name(name) => is_of_entity && attribute(name, renames),
         Node::Path(entity, name) => {
             let is_of_entity = entity.name == renames.entity;
@@ -133,6 +133,13 @@ mod tests {
                 "functions",
                 "COALESCE(100 * (COUNT(Flight) - 1), 0)",
                 Some("COALESCE(100 * (COUNT(Leg) - 1), 0)"),
+            ),
+            (
+                "conditions over any attribute",
+                "COUNT(Flight WHERE delay BETWEEN 1 AND 5 AND STARTS_WITH(origin, 'delay') AND at >= TIME '2026-01-01T00:00:00Z')",
+                Some(
+                    "COUNT(Leg WHERE minutes_late BETWEEN 1 AND 5 AND STARTS_WITH(from_airport, 'delay') AND at >= TIME '2026-01-01T00:00:00Z')",
+                ),
             ),
             ("nothing of it", "COUNT( Order WHERE origin='ORD' )", None),
             ("what can't be understood", "COUNT(Flight", None),

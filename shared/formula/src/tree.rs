@@ -26,6 +26,8 @@ pub enum Node {
     Text(String),
     /// `TRUE` or `FALSE`.
     Boolean(bool),
+    /// `TIME '…'`: an instant, in microseconds since 1970.
+    Time(i64),
     /// A bare name: an attribute of the row at hand.
     Name(String),
     /// `Entity.attribute` outside of an aggregate, where it has no meaning yet.
@@ -112,6 +114,21 @@ pub enum Comparison {
     GreaterOrEqual,
 }
 
+impl Comparison {
+    /// As SQL writes it.
+    #[must_use]
+    pub fn sql(self) -> &'static str {
+        match self {
+            Comparison::Equal => "=",
+            Comparison::NotEqual => "<>",
+            Comparison::Less => "<",
+            Comparison::LessOrEqual => "<=",
+            Comparison::Greater => ">",
+            Comparison::GreaterOrEqual => ">=",
+        }
+    }
+}
+
 /// An operator that calculates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Arithmetic {
@@ -132,7 +149,7 @@ pub(crate) mod power {
     pub(crate) const OR: u8 = 1;
     pub(crate) const AND: u8 = 2;
     pub(crate) const NOT: u8 = 3;
-    /// Comparisons and `IN`, which do not chain.
+    /// Comparisons, `IN` and `BETWEEN`, which do not chain.
     pub(crate) const COMPARE: u8 = 4;
     pub(crate) const ADD: u8 = 5;
     pub(crate) const MULTIPLY: u8 = 6;
@@ -180,11 +197,12 @@ impl Expr {
         match &self.node {
             Node::Unary(operator, _) => operator.power(),
             Node::Binary(operator, ..) => operator.power(),
-            Node::In { .. } => power::COMPARE,
+            Node::In { .. } | Node::Function(Function::Between, _) => power::COMPARE,
             Node::Error
             | Node::Number(_)
             | Node::Text(_)
             | Node::Boolean(_)
+            | Node::Time(_)
             | Node::Name(_)
             | Node::Path(..)
             | Node::Call(_)

@@ -55,7 +55,7 @@ impl Value {
     }
 }
 
-/// Prints a value as a literal of the language (`NULL` and times are none: no formula can contain them).
+/// Prints a value as a literal of the language (`NULL` is none: no formula can contain it).
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -65,9 +65,15 @@ impl fmt::Display for Value {
             Value::Integer(integer) => write!(f, "{integer}"),
             Value::Decimal(decimal) => write!(f, "{decimal}"),
             Value::Text(text) => write!(f, "'{}'", text.replace('\'', "''")),
-            Value::Time(time_us) => write!(f, "{time_us} µs"),
+            Value::Time(time_us) => print_time(f, *time_us),
         }
     }
+}
+
+/// Prints an instant as a literal of the language.
+pub(crate) fn print_time(f: &mut fmt::Formatter<'_>, time_us: i64) -> fmt::Result {
+    let time = jiff::Timestamp::from_microsecond(time_us).unwrap_or(jiff::Timestamp::MAX);
+    write!(f, "TIME '{time}'")
 }
 
 /// The type of an attribute.
@@ -138,7 +144,7 @@ pub struct Attribute {
     pub name: String,
     /// The type of its values.
     pub kind: AttributeType,
-    /// Whether a filter may use it.
+    /// Whether facts are told apart by it: a condition over others is decided of each fact.
     pub dimension: bool,
     /// Whether every fact has a value of it.
     pub required: bool,

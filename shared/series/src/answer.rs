@@ -1,6 +1,7 @@
 //! From the states that were read to the KPI's values.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use catalog::Level;
 use formula::{Aggregate, Arithmetic, Measure, Measured, Number, Value};
@@ -8,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::calendar::Calendar;
 use crate::plan::{Purpose, Question, Request, Spread};
+use crate::pushed;
 use crate::state::{AttributeState, GroupState};
 
 /// A row that was read: one bucket and group of one entity.
@@ -19,6 +21,8 @@ pub struct Row {
     pub dimensions: Vec<Value>,
     /// Facts, and states of the question's attributes in their order.
     pub state: GroupState,
+    /// Of each measure that is pushed the numbers that it needs, in the question's order.
+    pub numbers: Vec<Option<Number>>,
 }
 
 /// Key of a point: bucket of the request's period, and the values of the dimensions that it splits by.
@@ -44,15 +48,18 @@ pub fn answer(request: &Request<'_>, calendar: &Calendar, read: &[Brought<'_>]) 
     for (purpose, question, rows) in read {
         let places = purpose.measures.iter();
         let mine: Vec<(usize, &Measure, Reads<'_>)> = places
-            .filter_map(|place| Some((*place, measures.get(*place)?)))
-            .map(|(place, measure)| (place, measure, Reads::of(question, measure)))
+            .enumerate()
+            .filter_map(|(index, place)| Some((index, *place, measures.get(*place)?)))
+            .map(|(index, place, measure)| (place, measure, Reads::of(question, index, measure)))
             .collect();
         for row in *rows {
             let lookup = |name: &str| dimension(question, row, name);
-            if !passes(request, &lookup) {
+            if !question.is_pushed() && !passes(request, &lookup) {
                 continue;
             }
-            let counts = |measure: &Measure| measure.filter.as_ref().is_none_or(|filter| filter.matches(&lookup));
+            let counts = |measure: &Measure| {
+                question.is_pushed() || measure.filter.as_ref().is_none_or(|filter| filter.matches(&lookup))
+            };
             let counted: Vec<_> = mine.iter().filter(|(_, measure, _)| counts(measure)).collect();
             if counted.is_empty() {
                 continue;
@@ -63,8 +70,8 @@ pub fn answer(request: &Request<'_>, calendar: &Calendar, read: &[Brought<'_>]) 
             let by = request.by.iter().map(|name| text(&lookup(name))).collect();
             let cell = cells.entry((bucket, by)).or_insert_with(|| Cell::new(measures.len()));
             cell.facts += row.state.facts;
-            for (place, _, reads) in counted {
-                cell.measures[*place].add(&row.state, reads, &lookup);
+            for (place, measure, reads) in counted {
+                cell.measures[*place].add(row, measure, reads, &lookup);
             }
         }
     }
@@ -99,13 +106,20 @@ impl Cell {
 struct MeasureState {
     facts: i64,
     attribute: AttributeState,
+    /// The value that the database took by itself: of all facts of the bucket and group, so that there is nothing to merge.
+    pushed: Option<Option<Number>>,
 }
 
 impl MeasureState {
-    fn add(&mut self, state: &GroupState, reads: &Reads<'_>, lookup: &dyn Fn(&str) -> Value) {
+    fn add(&mut self, row: &Row, measure: &Measure, reads: &Reads<'_>, lookup: &dyn Fn(&str) -> Value) {
+        let state = &row.state;
         self.facts += state.facts;
         match reads {
             Reads::Facts => {}
+            Reads::Pushed(numbers) => {
+                let numbers = row.numbers.get(numbers.clone()).unwrap_or_default();
+                self.pushed = Some(pushed::value(measure, numbers));
+            }
             Reads::EachFact => self.attribute.count += state.facts,
             Reads::State(position) => {
                 if let Some(attribute) = state.attributes.get(*position) {
@@ -119,6 +133,9 @@ impl MeasureState {
 
     fn value(&self, measure: &Measure) -> Option<Number> {
         let state = &self.attribute;
+        if let Some(value) = &self.pushed {
+            return value.clone();
+        }
         match measure.aggregate {
             Aggregate::Count if measure.attribute.is_none() => Some(self.facts.into()),
             Aggregate::Count => Some(state.count.into()),
@@ -150,6 +167,8 @@ fn finish(request: &Request<'_>, cell: &Cell) -> Point {
 enum Reads<'a> {
     /// How many facts it is of.
     Facts,
+    /// The numbers at some positions.
+    Pushed(Range<usize>),
     /// The same as the number of values, of what every fact has: its own time.
     EachFact,
     /// The state at a position.
@@ -159,7 +178,13 @@ enum Reads<'a> {
 }
 
 impl<'a> Reads<'a> {
-    fn of(question: &Question, measure: &'a Measure) -> Self {
+    /// `index` is the measure's place among those that the question serves: of what is pushed, the place there.
+    fn of(question: &Question, index: usize, measure: &'a Measure) -> Self {
+        if question.is_pushed() {
+            let before = question.pushed.iter().take(index);
+            let from = before.map(|measure| pushed::numbers(measure).len()).sum();
+            return Reads::Pushed(from..from + pushed::numbers(measure).len());
+        }
         let Some(measured) = &measure.attribute else {
             return Reads::Facts;
         };

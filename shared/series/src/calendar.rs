@@ -175,6 +175,12 @@ impl Calendar {
         tiling::tiles(self, period, range, most)
     }
 
+    /// The starts of all buckets of an aligned range, and its end.
+    #[must_use]
+    pub fn bounds(&self, period: Period, range: Range) -> Vec<Timestamp> {
+        tiling::bounds(self, period, range)
+    }
+
     fn start_of_hour(&self, time: Timestamp) -> Timestamp {
         let start = self.clock_hour(time);
         if self.is_one_offset(start, time) {

@@ -18,6 +18,7 @@ mod json;
 pub mod mapping;
 pub mod partials;
 pub mod plan;
+pub mod pushed;
 pub mod state;
 mod sum;
 

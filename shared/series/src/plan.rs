@@ -1,10 +1,12 @@
 //! What to read for a question: the smallest rollup that covers it, or else the facts themselves.
 
+mod pushed;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use catalog::{Entity, Kpi, Level, Period};
-use formula::{Measured, Reading};
+use formula::{Measure, Measured, Reading};
 
 use crate::calendar::{Bins, Calendar, Range, Tile};
 
@@ -71,8 +73,20 @@ pub struct Question {
     /// What states are needed of, sorted: numbers, and where the facts are read also the time between two times, and texts, booleans and times, of which
     /// only the count is a state.
     pub attributes: Vec<Measured>,
-    /// Values to which the database can restrict the read; the answer filters again.
+    /// Values to which the database can restrict the read; the answer filters again. Of what is pushed exactly those that count.
     pub filter: Filter,
+    /// Measures that the database takes by itself, as it decides which facts count for each: where only the facts have what one of them needs. The rows
+    /// are of facts that at least one of them counts, grouped by `dimensions`, and have what [`numbers`](crate::pushed::numbers) each of them needs;
+    /// nothing is left to filter. Empty where groups of facts are read.
+    pub pushed: Vec<Measure>,
+}
+
+impl Question {
+    /// Whether the database takes the measures by itself.
+    #[must_use]
+    pub fn is_pushed(&self) -> bool {
+        !self.pushed.is_empty()
+    }
 }
 
 /// One read for a request, and what it is for.
@@ -114,7 +128,11 @@ pub fn plan<'a>(
     let mut parts = Vec::with_capacity(readings.len() * tiles.len());
     for reading in &readings {
         let entity = entity(reading.entity).ok_or_else(|| format!("there is no entity {:?}", reading.entity))?;
-        parts.extend(of_reading(request, entity, reading, &tiles)?);
+        if reading.is_pushed(&|name| is_dimension(entity, name)) {
+            parts.push(pushed::of_reading(request, calendar, entity, reading)?);
+        } else {
+            parts.extend(of_reading(request, entity, reading, &tiles)?);
+        }
     }
     Ok(parts)
 }
@@ -126,18 +144,12 @@ fn of_reading(
     reading: &Reading<'_>,
     tiles: &[Tile],
 ) -> Result<Vec<Part>, String> {
-    let code = entity.code();
-    let mut dimensions: BTreeSet<&str> = reading.dimensions();
+    let mut dimensions: BTreeSet<&str> = reading.filtered_by();
     dimensions.extend(request.filter.keys().map(String::as_str));
     dimensions.extend(request.by.iter().map(String::as_str));
     let counted = Counted::of(entity, reading.measured());
     dimensions.extend(counted.dimensions);
-    if let Some(unknown) = dimensions.iter().find(|name| !is_dimension(entity, name)) {
-        return Err(format!(
-            "{unknown:?} is not a dimension of {code}, which has {}",
-            names(entity)
-        ));
-    }
+    all_are_dimensions(entity, &dimensions)?;
     let of_tile = |tile: &Tile| Question {
         entity: Arc::clone(entity),
         source: if counted.others {
@@ -151,6 +163,7 @@ fn of_reading(
         dimensions: dimensions.iter().map(|name| (*name).to_owned()).collect(),
         attributes: counted.states.iter().map(|measured| (*measured).clone()).collect(),
         filter: restricted(request.filter, &reading.restrictions()),
+        pushed: Vec::new(),
     };
     let purpose = Purpose {
         measures: reading.measures.iter().map(|(place, _)| *place).collect(),
@@ -212,6 +225,18 @@ fn restricted(filter: &Filter, restrictions: &formula::Restrictions<'_>) -> Filt
     filter
 }
 
+/// Names one that is none.
+fn all_are_dimensions(entity: &Entity, names: &BTreeSet<&str>) -> Result<(), String> {
+    let Some(unknown) = names.iter().find(|name| !is_dimension(entity, name)) else {
+        return Ok(());
+    };
+    Err(format!(
+        "{unknown:?} is not a dimension of {}, which has {}",
+        entity.code(),
+        dimensions_of(entity)
+    ))
+}
+
 fn is_dimension(entity: &Entity, name: &str) -> bool {
     entity
         .stored_attributes()
@@ -219,7 +244,7 @@ fn is_dimension(entity: &Entity, name: &str) -> bool {
         .any(|attribute| attribute.dimension && attribute.name == *name)
 }
 
-fn names(entity: &Entity) -> String {
+fn dimensions_of(entity: &Entity) -> String {
     let names: Vec<&str> = entity
         .stored_attributes()
         .iter()

@@ -94,6 +94,7 @@ impl Checker<'_> {
                 self.all_of("a comparison", &[(left, left_unit), (right, right_unit)])?;
                 Some(Condition::Compare(*operator, left_side, right_side))
             }
+            Node::Function(Function::Between, arguments) => self.range(arguments),
             Node::In {
                 operand,
                 items,
@@ -119,6 +120,16 @@ impl Checker<'_> {
                 self.fail(diagnostic.with_hint(format!("compare it with a value, as in {text} > 0")))
             }
         }
+    }
+
+    /// A number and its bounds.
+    fn range(&mut self, arguments: &[Expr]) -> Option<Condition> {
+        let checked: Vec<Counted> = arguments.iter().map(|argument| self.number(argument)).collect();
+        let (numbers, units): (Vec<Finish>, Vec<Unit>) = checked.into_iter().collect::<Option<_>>()?;
+        let units: Vec<(&Expr, Unit)> = arguments.iter().zip(units).collect();
+        self.all_of(Function::Between.name(), &units)?;
+        let [operand, low, high] = <[Finish; 3]>::try_from(numbers).ok()?;
+        Some(Condition::Between(operand, low, high))
     }
 
     /// An item of a list of numbers.

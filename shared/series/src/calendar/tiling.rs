@@ -30,6 +30,8 @@ pub enum Bins {
     },
     /// Each from one of these instants to the next, as many as the range has. Two ranges with the same bins are one range.
     Between(Vec<Timestamp>),
+    /// The start of each of the answer's buckets, and the facts that count for it, which may count for others too. Only the facts themselves can be read so.
+    Windows(Vec<(Timestamp, Range)>),
 }
 
 /// How many buckets of a rollup are read in the time that one more read takes to plan and begin: about a millisecond. The days of a range are read apart from its
@@ -52,6 +54,7 @@ impl Bins {
         let count = match self {
             Self::Even { length_us, .. } => u64::try_from(range_us(range) / length_us).unwrap_or(0),
             Self::Between(instants) => u64::try_from(instants.len()).unwrap_or(u64::MAX).saturating_sub(1),
+            Self::Windows(windows) => u64::try_from(windows.len()).unwrap_or(u64::MAX),
         };
         count.max(1)
     }
@@ -118,7 +121,7 @@ fn saves(level: Level, bounds: &[Timestamp]) -> bool {
 }
 
 /// The starts of all buckets of a range, and its end.
-fn bounds(calendar: &Calendar, period: Period, range: Range) -> Vec<Timestamp> {
+pub(super) fn bounds(calendar: &Calendar, period: Period, range: Range) -> Vec<Timestamp> {
     let starts = std::iter::successors(Some(range.from), |start| {
         Some(calendar.next(period, *start)).filter(|next| next > start && *next < range.to)
     });

@@ -13,11 +13,14 @@ use series::plan::Filter;
 /// Choices, of which the first is always the simplest; when none are left, everything is simple. So a test that fails shrinks.
 pub(crate) struct Choices<'a> {
     bytes: &'a [u8],
+    /// Whether conditions are over any attribute, and not over dimensions alone.
+    any: bool,
 }
 
 impl<'a> Choices<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes }
+        let any = bytes.last().is_some_and(|byte| byte % 3 == 0);
+        Self { bytes, any }
     }
 
     /// One of the first `of` numbers.
@@ -182,6 +185,15 @@ pub(crate) fn of<'a>(made: &'a Made, name: &str) -> &'a Value {
     &made.values[place]
 }
 
+/// The value of an attribute, the fact's own time and what is derived of it included.
+pub(crate) fn value_of(made: &Made, name: &str) -> Value {
+    match name {
+        "at" => Value::Time(super::worth::time(made).as_microsecond()),
+        "took" => number_of(made, name).map_or(Value::Null, Value::Decimal),
+        name => of(made, name).clone(),
+    }
+}
+
 /// The number that is aggregated of a fact by what is written in an aggregate, if it has one.
 pub(crate) fn number_of(made: &Made, name: &str) -> Option<Decimal> {
     let instant = |name: &str| match name {
@@ -253,6 +265,14 @@ pub(crate) enum Test {
     If(Box<Test>, Box<Test>, Box<Test>),
     /// `LEAST(stops, number) = number`.
     Least(i64),
+    /// `name BETWEEN low AND high`, or `NOT BETWEEN`.
+    Between(&'static str, Value, Value, bool),
+    /// `STARTS_WITH(name, 'part')` and its kin.
+    Text(&'static str, &'static str, &'static str),
+    /// A duration in hours, compared.
+    Hours(&'static str, &'static str, Decimal),
+    /// A comparison of two attributes.
+    Attributes(&'static str, &'static str, &'static str),
     Not(Box<Test>),
     Both(bool, Box<Test>, Box<Test>),
 }
@@ -352,6 +372,10 @@ fn test(choices: &mut Choices<'_>, depth: usize) -> Test {
         ("stops", AttributeType::Integer),
         ("place", AttributeType::Text),
     ];
+    // Seldom, because the checker refuses what is computed beside conditions over any attribute.
+    if choices.any && choices.draw(5) > 1 {
+        return any_test(choices);
+    }
     let (name, kind) = choices.pick(&dimensions);
     let deeper = |choices: &mut Choices<'_>| Box::new(test(choices, depth - 1));
     let literal = |choices: &mut Choices<'_>| match kind {
@@ -363,10 +387,56 @@ fn test(choices: &mut Choices<'_>, depth: usize) -> Test {
         1 => Test::Flag("ok"),
         2 => Test::In(name, vec![literal(choices), literal(choices)], choices.coin()),
         3 => Test::Coalesced(name, literal(choices), value(choices, name, kind)),
-        4 => Test::Least(choices.pick(&[1, 0])),
+        4 if !choices.any || choices.draw(20) == 19 => Test::Least(choices.pick(&[1, 0])),
+        4 => Test::Flag("done"),
         5 => Test::If(deeper(choices), deeper(choices), deeper(choices)),
         6 => Test::Not(deeper(choices)),
         _ => Test::Both(choices.coin(), deeper(choices), deeper(choices)),
+    }
+}
+
+/// A condition over any attribute.
+fn any_test(choices: &mut Choices<'_>) -> Test {
+    let all = [
+        ("i", AttributeType::Integer),
+        ("d", AttributeType::Decimal),
+        ("note", AttributeType::Text),
+        ("kind", AttributeType::Text),
+        ("closed", AttributeType::Time),
+        ("at", AttributeType::Time),
+    ];
+    let (name, kind) = choices.pick(&all);
+    let literal = |choices: &mut Choices<'_>| value(choices, name, kind);
+    match choices.draw(9) {
+        0 | 1 => Test::Compare(choices.pick(&COMPARISONS), name, literal(choices)),
+        2 => Test::In(name, vec![literal(choices), literal(choices)], choices.coin()),
+        3 => Test::Coalesced(name, literal(choices), literal(choices)),
+        4 | 5 => Test::Between(name, literal(choices), literal(choices), choices.coin()),
+        6 => {
+            let (test, name) = (
+                choices.pick(&["STARTS_WITH", "ENDS_WITH", "CONTAINS"]),
+                choices.pick(&["note", "kind"]),
+            );
+            Test::Text(test, name, choices.pick(&["x", "it", "'s", "%", ""]))
+        }
+        7 => {
+            let name = choices.pick(&["spent", "took", "closed - at", "opened - closed"]);
+            Test::Hours(
+                choices.pick(&COMPARISONS),
+                name,
+                Decimal::new(choices.pick(&[15, 0, -20, 1]), 1),
+            )
+        }
+        _ => {
+            let (one, other) = choices.pick(&[
+                ("closed", "at"),
+                ("opened", "closed"),
+                ("i", "d"),
+                ("note", "kind"),
+                ("i", "stops"),
+            ]);
+            Test::Attributes(choices.pick(&COMPARISONS), one, other)
+        }
     }
 }
 
@@ -465,6 +535,12 @@ impl Test {
             Test::If(condition, then, otherwise) => {
                 format!("IF({}, {}, {})", condition.text(), then.text(), otherwise.text())
             }
+            Test::Between(name, low, high, negated) => {
+                format!("{name}{} BETWEEN {low} AND {high}", if *negated { " NOT" } else { "" })
+            }
+            Test::Text(test, name, part) => format!("{test}({name}, {})", Value::Text((*part).to_owned())),
+            Test::Hours(operator, name, hours) => format!("HOURS({name}) {operator} {hours}"),
+            Test::Attributes(operator, one, other) => format!("{one} {operator} {other}"),
             Test::Least(number) => format!("LEAST(stops, {number}) = {number}"),
             Test::Not(operand) => format!("NOT ({})", operand.text()),
             Test::Both(and, left, right) => {

@@ -1,9 +1,9 @@
 //! What the checker accepts is answered, and rightly: generated formulas are planned, read and finished, and compared with counting the facts one by one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::{Catalog, Period};
-use formula::{AttributeType, Measured, Value};
+use formula::{Aggregate, AttributeType, Measure, Measured, Value};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
@@ -11,8 +11,11 @@ use series::answer::{Brought, Row};
 use series::plan::Filter;
 use series::{AttributeState, Calendar, GroupState, Part, Question, Range, Request, Source};
 
-use super::generated::{self, ATTRIBUTES, Choices, Made, Number, has_value, number_of, of, shown, written};
-use super::worth::{BEGIN, Points, compare, time};
+use series::calendar::Bins;
+use series::pushed::{Brings, numbers};
+
+use super::generated::{self, ATTRIBUTES, Choices, Made, Number, has_value, number_of, of, shown, value_of, written};
+use super::worth::{BEGIN, Points, aggregated, compare, time};
 
 /// What a reader gives for a question, made straight from the facts. A rollup has states of numbers only, and only its dimensions.
 fn read(question: &Question, facts: &[Made]) -> Vec<Row> {
@@ -65,6 +68,7 @@ fn read(question: &Question, facts: &[Made]) -> Vec<Row> {
             bucket,
             dimensions,
             state,
+            numbers: Vec::new(),
         })
         .collect()
 }
@@ -87,12 +91,89 @@ fn restricted(question: &Question, fact: &Made) -> bool {
     })
 }
 
+/// What a reader gives for a question that is pushed down, made of the facts that count for each measure.
+fn pushed(question: &Question, facts: &[Made]) -> Vec<Row> {
+    let counts = |measure: &Measure, fact: &Made| {
+        let filter = measure.filter.as_ref();
+        filter.is_none_or(|filter| filter.matches(&|name| value_of(fact, name)))
+    };
+    let mut groups: BTreeMap<(Timestamp, Vec<Value>), Vec<&Made>> = BTreeMap::new();
+    for fact in facts {
+        let passes = |(name, values): (&String, &BTreeSet<String>)| values.contains(&shown(of(fact, name)));
+        let time = time(fact);
+        let is_within = time >= question.range.from && time < question.range.to;
+        let is_counted = question.pushed.iter().any(|measure| counts(measure, fact));
+        if !is_within || !is_counted || !question.filter.iter().all(passes) {
+            continue;
+        }
+        let group: Vec<Value> = question.dimensions.iter().map(|name| of(fact, name).clone()).collect();
+        for bucket in buckets(&question.bins, time) {
+            groups.entry((bucket, group.clone())).or_default().push(fact);
+        }
+    }
+    let rows = groups.into_iter().map(|((bucket, dimensions), facts)| {
+        let brought = question.pushed.iter().flat_map(|measure| {
+            let counted: Vec<&Made> = facts.iter().copied().filter(|fact| counts(measure, fact)).collect();
+            numbers(measure)
+                .iter()
+                .map(move |brings| brought(*brings, measure, &counted))
+        });
+        Row {
+            bucket,
+            dimensions,
+            state: GroupState {
+                facts: i64::try_from(facts.len()).unwrap(),
+                attributes: Vec::new(),
+            },
+            numbers: brought.collect(),
+        }
+    });
+    rows.collect()
+}
+
+/// The buckets of the answer for which a time counts.
+fn buckets(bins: &Bins, time: Timestamp) -> Vec<Timestamp> {
+    match bins {
+        Bins::Between(instants) => instants
+            .iter()
+            .copied()
+            .rfind(|start| *start <= time)
+            .into_iter()
+            .collect(),
+        Bins::Windows(windows) => {
+            let windows = windows
+                .iter()
+                .filter(|(_, range)| range.from <= time && time < range.to);
+            windows.map(|(start, _)| *start).collect()
+        }
+        Bins::Even { .. } => panic!("buckets of facts are told one by one"),
+    }
+}
+
+/// One number of a measure, of the facts that count for it.
+fn brought(brings: Brings, measure: &Measure, facts: &[&Made]) -> Option<formula::Number> {
+    let name = measure.attribute.as_ref().map(written);
+    let aggregate = match brings {
+        Brings::Facts | Brings::Count => Aggregate::Count,
+        Brings::Sum => Aggregate::Sum,
+        Brings::Min => Aggregate::Min,
+        Brings::Max => Aggregate::Max,
+        Brings::First => Aggregate::First,
+        Brings::Last => Aggregate::Last,
+    };
+    aggregated(aggregate, name.as_deref(), facts).map(formula::Number::from)
+}
+
 fn told(catalog: &Catalog, request: &Request<'_>, calendar: &Calendar, facts: &[Made]) -> Points {
     let parts = series::plan(request, calendar, |code| catalog.entity(code)).unwrap();
     let read: Vec<(Part, Vec<Row>)> = parts
         .into_iter()
         .map(|part| {
-            let rows = read(&part.question, facts);
+            let rows = if part.question.is_pushed() {
+                pushed(&part.question, facts)
+            } else {
+                read(&part.question, facts)
+            };
             (part, rows)
         })
         .collect();
@@ -192,6 +273,16 @@ fn all_constructs_are_generated_and_nearly_all_are_accepted() {
         "COALESCE(kind",
         "NOT IN (",
         " != ''",
+        "note = ",
+        "done",
+        " NOT BETWEEN ",
+        "BETWEEN TIME '2026-",
+        "STARTS_WITH(",
+        "ENDS_WITH(",
+        "CONTAINS(",
+        "HOURS(closed - at) ",
+        "closed > at",
+        "COALESCE(at, TIME '",
     ] {
         assert!(texts.contains(part), "no formula has {part}");
     }

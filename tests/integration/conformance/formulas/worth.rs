@@ -1,5 +1,6 @@
 //! What generated formulas are worth by counting the facts one by one, and the comparison with what was told.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use formula::{Aggregate, Value};
@@ -8,7 +9,7 @@ use rust_decimal::prelude::{FromPrimitive as _, ToPrimitive as _};
 use rust_decimal::{Decimal, RoundingStrategy};
 use series::{Calendar, Point, Request, SeriesKey};
 
-use super::generated::{Logic, Made, Number, Test, has_value, number_of, of, shown};
+use super::generated::{Logic, Made, Number, Test, has_value, number_of, of, shown, value_of};
 
 /// When the days of the facts begin.
 pub(crate) const BEGIN: &str = "2026-03-20T00:00:00Z";
@@ -151,7 +152,7 @@ fn passes(filter: Option<&Test>, fact: &Made) -> bool {
     filter.is_none_or(|test| test.holds(fact) == Some(true))
 }
 
-fn aggregated(aggregate: Aggregate, attribute: Option<&str>, facts: &[&Made]) -> Option<Decimal> {
+pub(crate) fn aggregated(aggregate: Aggregate, attribute: Option<&str>, facts: &[&Made]) -> Option<Decimal> {
     let Some(name) = attribute else {
         return Some(Decimal::from(facts.len()));
     };
@@ -185,7 +186,7 @@ fn both(and: bool, left: Option<bool>, right: Option<bool>) -> Option<bool> {
     }
 }
 
-fn holds(operator: &str, ordering: std::cmp::Ordering) -> bool {
+fn holds(operator: &str, ordering: Ordering) -> bool {
     match operator {
         "=" => ordering.is_eq(),
         "!=" => ordering.is_ne(),
@@ -221,6 +222,14 @@ impl Logic {
     }
 }
 
+/// How two values compare, where both are there.
+fn order(one: &Value, other: &Value) -> Option<Ordering> {
+    match (one.as_decimal(), other.as_decimal()) {
+        (Some(one), Some(other)) => Some(one.cmp(&other)),
+        _ => (!one.is_null() && !other.is_null()).then(|| one.cmp(other)),
+    }
+}
+
 fn is_empty(value: &Value) -> bool {
     *value == Value::Null || *value == Value::Text(String::new())
 }
@@ -236,25 +245,45 @@ impl Test {
                 Some(of(fact, name).is_null() == (*operator == "="))
             }
             Test::Compare(operator, name, value) => {
-                let own = of(fact, name);
-                (!own.is_null()).then(|| holds(operator, own.cmp(value)))
+                order(&value_of(fact, name), value).map(|order| holds(operator, order))
             }
             Test::In(name, items, negated) => {
-                let own = of(fact, name);
+                let own = &value_of(fact, name);
                 if own.is_null() {
                     // The empty text in a list asks for what is missing; what is left of the list is unknown then.
                     return items.iter().any(is_empty).then_some(!*negated);
                 }
-                Some(items.contains(own) != *negated)
+                Some(items.iter().any(|item| order(own, item) == Some(Ordering::Equal)) != *negated)
             }
             Test::Coalesced(name, value, other) => {
-                let own = of(fact, name);
+                let own = &value_of(fact, name);
                 Some(if own.is_null() { value == other } else { own == other })
             }
             Test::If(condition, then, otherwise) => match condition.holds(fact) {
                 Some(true) => then.holds(fact),
                 _ => otherwise.holds(fact),
             },
+            Test::Between(name, low, high, negated) => {
+                let own = value_of(fact, name);
+                let is_above = order(&own, low).map(Ordering::is_ge);
+                let is_below = order(&own, high).map(Ordering::is_le);
+                both(true, is_above, is_below).map(|truth| truth != *negated)
+            }
+            Test::Text(test, name, part) => {
+                let Value::Text(own) = of(fact, name) else { return None };
+                Some(match *test {
+                    "STARTS_WITH" => own.starts_with(part),
+                    "ENDS_WITH" => own.ends_with(part),
+                    _ => own.contains(part),
+                })
+            }
+            Test::Hours(operator, name, hours) => {
+                let seconds = number_of(fact, &name.replace(" - ", " - M."))?;
+                Some(holds(operator, seconds.cmp(&(hours * Decimal::from(3_600)))))
+            }
+            Test::Attributes(operator, one, other) => {
+                order(&value_of(fact, one), &value_of(fact, other)).map(|order| holds(operator, order))
+            }
             Test::Least(number) => {
                 Some(of(fact, "stops").as_decimal()?.min(Decimal::from(*number)) == Decimal::from(*number))
             }

@@ -27,6 +27,10 @@ impl Entities for Catalog {
     fn names(&self) -> Vec<&str> {
         self.entities.keys().map(String::as_str).collect()
     }
+
+    fn is_state(&self, entity: &str) -> bool {
+        self.entities.get(entity).is_some_and(|entity| entity.is_state())
+    }
 }
 
 impl Catalog {

@@ -50,6 +50,7 @@ pub(crate) fn flight() -> EntityDefinition {
             },
         ],
         key: Vec::new(),
+        state: Vec::new(),
         files: FilesMode::default(),
         groupings: vec![
             GroupingDefinition::by_minute(["origin"]),

@@ -227,7 +227,7 @@ fn definition(old: &EntityDefinition, renames: &Renames<'_>) -> EntityDefinition
         rename_attribute(attribute, renames);
     }
     let dimensions = new.groupings.iter_mut().flat_map(|grouping| &mut grouping.dimensions);
-    for name in dimensions.chain(&mut new.key) {
+    for name in dimensions.chain(&mut new.key).chain(&mut new.state) {
         if let Some(new) = renames.attributes.get(name) {
             name.clone_from(new);
         }

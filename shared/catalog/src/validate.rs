@@ -1,5 +1,7 @@
 //! From an entity's definition to a valid entity, or to everything that is wrong with it.
 
+mod keys;
+
 use crate::definition::{AttributeDefinition, DecimalMark, Delimiter, EntityDefinition, GroupingDefinition};
 use crate::entity::Entity;
 use crate::level::Level;
@@ -8,7 +10,7 @@ use crate::names::{
     check_reserved, quoted,
 };
 use crate::problem::{Problem, none_or};
-use crate::{MAX_ATTRIBUTES, MAX_FORMER_NAMES, MAX_GROUPING_DIMENSIONS, MAX_GROUPINGS, MAX_KEY, derived};
+use crate::{MAX_ATTRIBUTES, MAX_FORMER_NAMES, MAX_GROUPING_DIMENSIONS, MAX_GROUPINGS, derived};
 use formula::{Attribute, AttributeType, RowFormula, closest};
 use jiff::tz::TimeZone;
 
@@ -40,7 +42,7 @@ impl EntityDefinition {
             return Err(problems);
         }
         check_attributes(&self, &mut problems);
-        check_key(&self, &mut problems);
+        keys::check(&self, &mut problems);
         let groupings = check_groupings(&self, &mut problems);
         let zone = check_zone(&self, &mut problems);
         let mut attributes: Vec<Attribute> = self.attributes.iter().map(for_formulas).collect();
@@ -239,37 +241,6 @@ fn check_former_attribute(
             None => continue,
         };
         problems.push(Problem::new(pointer, message).with_hint("leave it out once no event has it any more"));
-    }
-}
-
-/// A key identifies facts, so each of its attributes is in every event.
-fn check_key(entity: &EntityDefinition, problems: &mut Vec<Problem>) {
-    if entity.key.len() > MAX_KEY {
-        problems.push(Problem::new(
-            "/key",
-            format!("{} attributes in the key, and {MAX_KEY} are allowed", entity.key.len()),
-        ));
-        return;
-    }
-    for (index, name) in entity.key.iter().enumerate() {
-        let pointer = format!("/key/{index}");
-        if entity.key.iter().take(index).any(|earlier| earlier == name) {
-            problems.push(Problem::new(&pointer, format!("{} is in the key twice", quoted(name))));
-        }
-        match entity.attribute(name) {
-            None => problems.push(no_such(&pointer, name, entity, |_| true)),
-            Some(attribute) if attribute.formula.is_some() => {
-                problems.push(Problem::new(
-                    &pointer,
-                    format!("{} is computed, and a key is read from the event", quoted(name)),
-                ));
-            }
-            Some(attribute) if !attribute.required => {
-                let message = format!("{} is in the key, so every event needs it", quoted(name));
-                problems.push(Problem::new(&pointer, message).with_hint("make the attribute required"));
-            }
-            Some(_) => {}
-        }
     }
 }
 

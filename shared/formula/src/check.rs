@@ -1,11 +1,13 @@
 //! The check of a KPI formula: a tree and the entities it may name become measures and a finishing expression.
 
+mod basis;
 mod functions;
 pub(crate) mod measured;
 mod pushed;
 mod units;
 
 use crate::MAX_MEASURES;
+use crate::basis::Basis;
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::finish::Finish;
 use crate::measure::{Aggregate, Formula, Measure};
@@ -35,6 +37,8 @@ pub fn check(parsed: &Parsed, entities: &dyn Entities) -> Result<Formula, Vec<Di
         entities,
         measures: Vec::new(),
         computed: Vec::new(),
+        basis: Basis::Facts,
+        aggregates: 0,
         diagnostics: Vec::new(),
     };
     let finish = checker.number(&parsed.tree);
@@ -74,6 +78,10 @@ struct Checker<'a> {
     measures: Vec<Measure>,
     /// Of each measure what in its condition the database can't decide, and where the condition stands.
     computed: Vec<Option<(Range<usize>, String)>>,
+    /// Of what the aggregates are taken that are looked at.
+    basis: Basis,
+    /// How many aggregates there were so far.
+    aggregates: usize,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -187,6 +195,7 @@ impl<'a> Checker<'a> {
                 }
             },
         };
+        let basis = self.basis_of(call, span);
         let (attribute, unit) = measured?;
         let filter = filter?;
         let computed = pushed::computed(call, filter.as_ref(), attributes);
@@ -196,6 +205,7 @@ impl<'a> Checker<'a> {
             attribute,
             filter,
             window: Window::default(),
+            basis: basis?,
         };
         if let Some(known) = self.measures.iter().position(|known| *known == measure) {
             return Some((known, unit));

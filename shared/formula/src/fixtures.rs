@@ -48,6 +48,27 @@ impl Entities for Sample {
     }
 }
 
+/// The same, and `Policy`, which tells states.
+pub(crate) struct States(Vec<Attribute>);
+
+pub(crate) fn states() -> States {
+    States(attributes())
+}
+
+impl Entities for States {
+    fn attributes(&self, entity: &str) -> Option<&[Attribute]> {
+        matches!(entity, "Flight" | "Policy").then_some(self.0.as_slice())
+    }
+
+    fn is_state(&self, entity: &str) -> bool {
+        entity == "Policy"
+    }
+
+    fn names(&self) -> Vec<&str> {
+        vec!["Flight", "Policy"]
+    }
+}
+
 /// Tokens in any order, good and bad.
 pub(crate) fn token_soup() -> impl Strategy<Value = String> {
     let tokens = [

@@ -18,6 +18,10 @@ pub enum Function {
     ///
     /// Also `CASE WHEN condition THEN value … ELSE value END`, whose conditions and values follow each other like the arguments of a longer `IF`.
     If,
+    /// `AT_START(x)`: `x` of the states that objects have as the period begins.
+    AtStart,
+    /// `AT_END(x)`: `x` of the states that they have as it ends.
+    AtEnd,
     /// `SECONDS(x)`: how many seconds a duration has.
     Seconds,
     /// `MINUTES(x)`: how many times 60 seconds.
@@ -47,9 +51,11 @@ struct Row {
 
 impl Function {
     /// All that are written as calls, in the order of the manual.
-    pub const ALL: [Function; 16] = [
+    pub const ALL: [Function; 18] = [
         Function::Coalesce,
         Function::If,
+        Function::AtStart,
+        Function::AtEnd,
         Function::Seconds,
         Function::Minutes,
         Function::Hours,
@@ -105,7 +111,13 @@ impl Function {
     #[must_use]
     pub fn unit_s(self) -> Option<u32> {
         match self {
-            Function::Coalesce | Function::If | Function::Between | Function::Text(_) | Function::Numeric(_) => None,
+            Function::Coalesce
+            | Function::If
+            | Function::AtStart
+            | Function::AtEnd
+            | Function::Between
+            | Function::Text(_)
+            | Function::Numeric(_) => None,
             Function::Seconds => Some(1),
             Function::Minutes => Some(60),
             Function::Hours => Some(3_600),
@@ -128,6 +140,8 @@ impl Function {
         match self {
             Function::Coalesce => row("COALESCE", 2, MAX_ARGUMENTS, "COALESCE(x, y)"),
             Function::If => row("IF", 2, 3, "IF(condition, then, else)"),
+            Function::AtStart => row("AT_START", 1, 1, "AT_START(x)"),
+            Function::AtEnd => row("AT_END", 1, 1, "AT_END(x)"),
             Function::Seconds => row("SECONDS", 1, 1, "SECONDS(duration)"),
             Function::Minutes => row("MINUTES", 1, 1, "MINUTES(duration)"),
             Function::Hours => row("HOURS", 1, 1, "HOURS(duration)"),

@@ -22,6 +22,7 @@
 //! lines.
 
 mod advice;
+mod basis;
 mod between;
 mod call;
 mod case;
@@ -52,6 +53,7 @@ mod value;
 mod window;
 
 pub use advice::{advise, advise_row};
+pub use basis::Basis;
 pub use check::{check, compile};
 pub use choice::{Choice, Condition};
 pub use diagnostic::{Diagnostic, utf16_span};

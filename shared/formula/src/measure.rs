@@ -1,11 +1,12 @@
 //! What a checked KPI formula consists of: measures that others compute, and how to finish their values.
 
+use crate::basis::Basis;
 use crate::finish::Finish;
 use crate::number::Number;
 use crate::predicate::Predicate;
 use crate::window::Window;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// A checked KPI formula.
@@ -30,15 +31,19 @@ pub struct Measure {
     pub filter: Option<Predicate>,
     /// When they are, seen from the bucket that is asked for.
     pub window: Window,
+    /// Whether it is taken of the facts themselves, or of the states that they tell.
+    pub basis: Basis,
 }
 
-/// Measures whose facts can be read together: those of one entity over one window.
+/// Measures whose facts can be read together: those of one entity over one window, and of one basis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading<'a> {
     /// The entity.
     pub entity: &'a str,
     /// The window.
     pub window: &'a Window,
+    /// Of what they are taken.
+    pub basis: Basis,
     /// The measures, each with its place in [`Formula::measures`].
     pub measures: Vec<(usize, &'a Measure)>,
 }
@@ -111,11 +116,17 @@ pub enum Aggregate {
     First,
     /// The latest.
     Last,
+    /// How many objects meet the condition as the period ends, and did not as it began.
+    Entered,
+    /// How many met it as the period began, and don't as it ends.
+    Left,
+    /// How many meet it at both ends.
+    Stayed,
 }
 
 impl Aggregate {
     /// Every aggregate.
-    pub const ALL: [Aggregate; 7] = [
+    pub const ALL: [Aggregate; 10] = [
         Aggregate::Count,
         Aggregate::Sum,
         Aggregate::Avg,
@@ -123,6 +134,9 @@ impl Aggregate {
         Aggregate::Max,
         Aggregate::First,
         Aggregate::Last,
+        Aggregate::Entered,
+        Aggregate::Left,
+        Aggregate::Stayed,
     ];
 
     /// As it is written in formulas.
@@ -136,7 +150,22 @@ impl Aggregate {
             Aggregate::Max => "MAX",
             Aggregate::First => "FIRST",
             Aggregate::Last => "LAST",
+            Aggregate::Entered => "ENTERED",
+            Aggregate::Left => "LEFT",
+            Aggregate::Stayed => "STAYED",
         }
+    }
+
+    /// Whether it counts objects by what becomes of them from the start of a period to its end.
+    #[must_use]
+    pub fn counts_moves(self) -> bool {
+        matches!(self, Aggregate::Entered | Aggregate::Left | Aggregate::Stayed)
+    }
+
+    /// Whether it counts whole facts or objects, so that it needs no attribute.
+    #[must_use]
+    pub fn does_without_attribute(self) -> bool {
+        self == Aggregate::Count || self.counts_moves()
     }
 
     /// The aggregate of a name in upper or lower case.
@@ -164,19 +193,22 @@ impl Formula {
     /// What is read apart: of each entity, and over each window.
     #[must_use]
     pub fn readings(&self) -> Vec<Reading<'_>> {
-        let mut readings: BTreeMap<(&str, &Window), Vec<(usize, &Measure)>> = BTreeMap::new();
+        let mut readings: Vec<Reading<'_>> = Vec::new();
         for (place, measure) in self.measures.iter().enumerate() {
-            let reading = readings.entry((&measure.entity, &measure.window)).or_default();
-            reading.push((place, measure));
+            let same = |reading: &&mut Reading<'_>| {
+                reading.entity == measure.entity && *reading.window == measure.window && reading.basis == measure.basis
+            };
+            match readings.iter_mut().find(same) {
+                Some(reading) => reading.measures.push((place, measure)),
+                None => readings.push(Reading {
+                    entity: &measure.entity,
+                    window: &measure.window,
+                    basis: measure.basis,
+                    measures: vec![(place, measure)],
+                }),
+            }
         }
-        let readings = readings.into_iter();
         readings
-            .map(|((entity, window), measures)| Reading {
-                entity,
-                window,
-                measures,
-            })
-            .collect()
     }
 
     /// The KPI's value from the values of its measures, in their order. `None` is no value: a division by zero, a
@@ -190,6 +222,13 @@ impl Formula {
 /// Prints a measure in one way, whatever the spacing, case and parentheses of its source: fit for keys.
 impl fmt::Display for Measure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(function) = self.basis.function() {
+            let of_facts = Measure {
+                basis: Basis::Facts,
+                ..self.clone()
+            };
+            return write!(f, "{function}({of_facts})");
+        }
         write!(f, "{}({}", self.aggregate, self.entity)?;
         match &self.attribute {
             Some(Measured::Attribute(name)) => write!(f, ".{name}")?,

@@ -260,6 +260,8 @@ fn apply<'a, A, R: Fn(&'a A) -> Operand<'a>>(function: Function, arguments: &'a 
             let operands: Vec<Operand<'_>> = operands.iter().map(|operand| operand.evaluate(read)).collect();
             calculated(function, &operands).unwrap_or(Operand::Null)
         }
+        // Of many facts, which a row is none of.
+        (Function::AtStart | Function::AtEnd, _) => Operand::Null,
         (unit, [duration]) => in_unit(unit, &duration.evaluate(read)),
         (_, _) => Operand::Null,
     }

@@ -157,6 +157,11 @@ pub trait Entities {
     /// The attributes of an entity, or `None` if there is no such entity.
     fn attributes(&self, entity: &str) -> Option<&[Attribute]>;
 
+    /// Whether the facts of an entity tell the states of objects.
+    fn is_state(&self, _entity: &str) -> bool {
+        false
+    }
+
     /// The names of all entities, for suggestions.
     fn names(&self) -> Vec<&str>;
 }

@@ -2,6 +2,7 @@
 
 use super::units::Unit;
 use super::{Checker, Counted};
+use crate::basis::Basis;
 use crate::choice::{Choice, Condition};
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::finish::Finish;
@@ -26,6 +27,8 @@ impl Checker<'_> {
                 let (choice, unit) = self.choice(arguments)?;
                 Some((Finish::If(Box::new(choice)), unit))
             }
+            (Function::AtStart, [of]) => self.states(Basis::AtStart, of),
+            (Function::AtEnd, [of]) => self.states(Basis::AtEnd, of),
             (Function::Numeric(function), operands) => self.numeric(function, operands),
             (unit, [duration]) => self.in_unit(unit, unit.unit_s()?, duration),
             // The parser lets no other number of arguments through.

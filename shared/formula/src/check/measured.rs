@@ -18,7 +18,7 @@ impl<'a> Checker<'a> {
         let (entity, aggregate) = (&call.entity.name, call.aggregate);
         let numeric = names(attributes, AttributeType::is_numeric);
         let Some(wanted) = &call.attribute else {
-            if aggregate == Aggregate::Count {
+            if aggregate.does_without_attribute() {
                 return Some((None, Unit::Plain));
             }
             let example = numeric
@@ -27,6 +27,13 @@ impl<'a> Checker<'a> {
             let message = format!("{aggregate} needs an attribute of {entity}");
             return self.fail(Diagnostic::new(span.clone(), "missing-attribute", message).with_optional_hint(example));
         };
+        if aggregate.counts_moves() {
+            let message = format!("{aggregate} counts objects, and takes no attribute of them");
+            let hint = format!(
+                "write {aggregate}({entity} WHERE …), with the condition that they come to meet or meet no more"
+            );
+            return self.fail(Diagnostic::new(wanted.span.clone(), "unexpected-attribute", message).with_hint(hint));
+        }
         let Some(found) = attributes.iter().find(|attribute| attribute.name == wanted.name) else {
             let (what, candidates) = if aggregate == Aggregate::Count {
                 ("its attributes are", names(attributes, |_| true))

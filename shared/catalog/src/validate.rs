@@ -10,6 +10,7 @@ use crate::names::{
     check_reserved, quoted,
 };
 use crate::problem::{Problem, none_or};
+use crate::zone::Zone;
 use crate::{MAX_ATTRIBUTES, MAX_FORMER_NAMES, MAX_GROUPING_DIMENSIONS, MAX_GROUPINGS, derived};
 use formula::{Attribute, AttributeType, RowFormula, closest};
 use jiff::tz::TimeZone;
@@ -131,13 +132,13 @@ fn check_zone(entity: &EntityDefinition, problems: &mut Vec<Problem>) -> Option<
         problems.push(Problem::new("/csv/delimiter", message).with_hint(hint));
     }
     let name = entity.time_zone.as_deref()?;
-    // What is no name of a place, such as an offset, has no summer time and is told by the times themselves.
-    let zone = TimeZone::get(name).ok().filter(|zone| zone.iana_name().is_some());
-    if zone.is_none() {
-        let message = format!("{} is no IANA time zone", quoted(name));
-        problems.push(Problem::new("/time_zone", message).with_hint("write it as Europe/Berlin, or UTC"));
+    match name.parse::<Zone>() {
+        Ok(zone) => Some(zone.time_zone().clone()),
+        Err(unknown) => {
+            problems.push(Problem::new("/time_zone", unknown.to_string()).with_hint(unknown.hint()));
+            None
+        }
     }
-    zone
 }
 
 fn check_attributes(entity: &EntityDefinition, problems: &mut Vec<Problem>) {

@@ -29,5 +29,6 @@ mod replays;
 mod scenarios;
 mod shop;
 mod statements;
+mod states;
 mod upkeep;
 mod users;

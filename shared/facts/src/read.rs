@@ -11,6 +11,7 @@
 mod condition;
 mod parts;
 mod pushed;
+mod states;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;

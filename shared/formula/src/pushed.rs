@@ -4,6 +4,7 @@
 //! the facts, together with whatever else is read of the same facts, and decided in SQL. What SQL might compute otherwise than this crate, to one digit or in
 //! one case, can't be in it: who wants it defines a derived attribute, which is computed once and here.
 
+use crate::basis::Basis;
 use crate::function::Function;
 use crate::measure::{Measure, Reading};
 use crate::predicate::Predicate;
@@ -14,6 +15,10 @@ use crate::value::{AttributeType, Value};
 impl Measure {
     /// Whether only the facts themselves have what it needs of each of them.
     pub fn is_pushed(&self, is_dimension: &dyn Fn(&str) -> bool) -> bool {
+        // What was told last of an object no rollup knows.
+        if self.basis != Basis::Facts {
+            return true;
+        }
         let filter = self.filter.as_ref();
         filter.is_some_and(|filter| filter.attributes().into_iter().any(|name| !is_dimension(name)))
     }

@@ -145,6 +145,8 @@ impl MeasureState {
             Aggregate::Max => state.max.map(Number::from),
             Aggregate::First => state.first.map(|(_, value)| value.into()),
             Aggregate::Last => state.last.map(|(_, value)| value.into()),
+            // No state of facts says it; without any nothing moved.
+            Aggregate::Entered | Aggregate::Left | Aggregate::Stayed => Some(self.facts.into()),
         }
     }
 }

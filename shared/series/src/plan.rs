@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use catalog::{Entity, Kpi, Level, Period};
-use formula::{Measure, Measured, Reading};
+use formula::{Basis, Measure, Measured, Reading};
 
 use crate::calendar::{Bins, Calendar, Range, Tile};
 
@@ -77,7 +77,7 @@ pub struct Question {
     pub filter: Filter,
     /// Measures that the database takes by itself, as it decides which facts count for each: where only the facts have what one of them needs. The rows
     /// are of facts that at least one of them counts, grouped by `dimensions`, and have what [`numbers`](crate::pushed::numbers) each of them needs;
-    /// nothing is left to filter. Empty where groups of facts are read.
+    /// nothing is left to filter. Empty where groups of facts are read. All have the same basis.
     pub pushed: Vec<Measure>,
 }
 
@@ -86,6 +86,12 @@ impl Question {
     #[must_use]
     pub fn is_pushed(&self) -> bool {
         !self.pushed.is_empty()
+    }
+
+    /// Of what is read: facts, or the states that they tell.
+    #[must_use]
+    pub fn basis(&self) -> Basis {
+        self.pushed.first().map(|measure| measure.basis).unwrap_or_default()
     }
 }
 

@@ -19,6 +19,12 @@ pub enum Brings {
     First,
     /// That of the latest fact; of several the greatest.
     Last,
+    /// How many objects meet the condition at the end, and did not at the start.
+    Entered,
+    /// How many met it at the start, and don't at the end.
+    Left,
+    /// How many meet it at both.
+    Stayed,
 }
 
 /// The numbers that a measure needs.
@@ -33,6 +39,9 @@ pub fn numbers(measure: &Measure) -> &'static [Brings] {
         Aggregate::Max => &[Brings::Max],
         Aggregate::First => &[Brings::First],
         Aggregate::Last => &[Brings::Last],
+        Aggregate::Entered => &[Brings::Entered],
+        Aggregate::Left => &[Brings::Left],
+        Aggregate::Stayed => &[Brings::Stayed],
     }
 }
 

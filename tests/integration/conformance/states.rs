@@ -42,7 +42,9 @@ impl Report {
         Self {
             policy: random.usize(..POLICIES),
             at: begin + SignedDuration::from_mins(minute),
-            status: random.choice([Some("active"), Some("active"), Some("lapsed"), None]).unwrap(),
+            status: random
+                .choice([Some("active"), Some("active"), Some("lapsed"), None])
+                .unwrap(),
             region: random.choice([Some("north"), Some("south"), None]).unwrap(),
             premium: random.choice([Some(100), Some(250), Some(-3), None]).unwrap(),
         }
@@ -92,19 +94,41 @@ fn premiums(states: &States) -> impl Iterator<Item = i64> {
 }
 
 const KPIS: [(&str, &str, Expected); 9] = [
-    ("AT_END", "AT_END(COUNT(Policy WHERE status = 'active'))", |_, end| count(active(end).len())),
-    ("AT_START", "AT_START(COUNT(Policy WHERE status = 'active'))", |start, _| count(active(start).len())),
+    ("AT_END", "AT_END(COUNT(Policy WHERE status = 'active'))", |_, end| {
+        count(active(end).len())
+    }),
+    (
+        "AT_START",
+        "AT_START(COUNT(Policy WHERE status = 'active'))",
+        |start, _| count(active(start).len()),
+    ),
     ("KNOWN", "AT_END(COUNT(Policy))", |_, end| count(end.len())),
-    ("IN_FORCE", "AT_END(SUM(Policy.premium WHERE status = 'active'))", |_, end| {
-        let mine: Vec<i64> = end.values().filter(|report| report.is_active()).filter_map(|report| report.premium).collect();
-        (!mine.is_empty()).then(|| mine.iter().sum())
+    (
+        "IN_FORCE",
+        "AT_END(SUM(Policy.premium WHERE status = 'active'))",
+        |_, end| {
+            let mine: Vec<i64> = end
+                .values()
+                .filter(|report| report.is_active())
+                .filter_map(|report| report.premium)
+                .collect();
+            (!mine.is_empty()).then(|| mine.iter().sum())
+        },
+    ),
+    (
+        "HIGHEST",
+        "AT_START(MAX(Policy.premium WHERE premium < 200))",
+        |start, _| premiums(start).filter(|premium| *premium < 200).max(),
+    ),
+    ("ENTERED", "ENTERED(Policy WHERE status = 'active')", |start, end| {
+        count((&active(end) - &active(start)).len())
     }),
-    ("HIGHEST", "AT_START(MAX(Policy.premium WHERE premium < 200))", |start, _| {
-        premiums(start).filter(|premium| *premium < 200).max()
+    ("LEFT", "LEFT(Policy WHERE status = 'active')", |start, end| {
+        count((&active(start) - &active(end)).len())
     }),
-    ("ENTERED", "ENTERED(Policy WHERE status = 'active')", |start, end| count((&active(end) - &active(start)).len())),
-    ("LEFT", "LEFT(Policy WHERE status = 'active')", |start, end| count((&active(start) - &active(end)).len())),
-    ("STAYED", "STAYED(Policy WHERE status = 'active')", |start, end| count((&active(end) & &active(start)).len())),
+    ("STAYED", "STAYED(Policy WHERE status = 'active')", |start, end| {
+        count((&active(end) & &active(start)).len())
+    }),
     (
         "BALANCE",
         "AT_START(COUNT(Policy WHERE status = 'active')) + ENTERED(Policy WHERE status = 'active')
@@ -142,12 +166,17 @@ impl Bench {
         }))
         .unwrap();
         let entity = definition.validate().unwrap();
-        definitions::create_entity(&database.owner, client, &entity).await.unwrap();
+        definitions::create_entity(&database.owner, client, &entity)
+            .await
+            .unwrap();
         Self { database, client }
     }
 
     async fn known(&self) -> ClientCatalog {
-        definitions::load_one(&self.database.app, self.client).await.unwrap().unwrap()
+        definitions::load_one(&self.database.app, self.client)
+            .await
+            .unwrap()
+            .unwrap()
     }
 
     async fn write(&self, reports: &[Report]) {
@@ -157,9 +186,16 @@ impl Bench {
         let now = platform::clock::now();
         let events = reports.iter().map(|report| mapper.json(now, &report.event()).unwrap());
         let batch = Batch::of(Uuid::now_v7(), events);
-        ingest::ingest(&self.database.app, self.client, placed, "test", &[batch], Effort::default())
-            .await
-            .unwrap();
+        ingest::ingest(
+            &self.database.app,
+            self.client,
+            placed,
+            "test",
+            &[batch],
+            Effort::default(),
+        )
+        .await
+        .unwrap();
     }
 
     /// Asks every KPI by a period, and compares every bucket of the range with the list.
@@ -172,8 +208,15 @@ impl Bench {
             .collect();
         let by: Vec<String> = is_split.then(|| "region".to_owned()).into_iter().collect();
         for (code, formula, expected) in KPIS {
-            let kpi = KpiDefinition { formula: formula.to_owned(), ..KpiDefinition::named(code, code) };
-            let kpi = known.catalog.clone().add_kpi(kpi).unwrap_or_else(|problems| panic!("{code}: {problems:?}"));
+            let kpi = KpiDefinition {
+                formula: formula.to_owned(),
+                ..KpiDefinition::named(code, code)
+            };
+            let kpi = known
+                .catalog
+                .clone()
+                .add_kpi(kpi)
+                .unwrap_or_else(|problems| panic!("{code}: {problems:?}"));
             let request = Request {
                 kpi: &kpi,
                 period,
@@ -184,8 +227,11 @@ impl Bench {
             let answer = answer::ask(&self.database.app, self.client, &known, &known.calendar, &request)
                 .await
                 .unwrap_or_else(|error| panic!("{code}: {error}"));
-            let found: BTreeMap<SeriesKey, Option<Number>> =
-                answer.points.into_iter().map(|(key, point)| (key, point.value)).collect();
+            let found: BTreeMap<SeriesKey, Option<Number>> = answer
+                .points
+                .into_iter()
+                .map(|(key, point)| (key, point.value))
+                .collect();
             compare(told, code, expected, &request, &known.calendar, &found);
         }
     }
@@ -222,7 +268,11 @@ fn compare(
             let wanted = expected(&passing(start), &passing(end)).map(Number::from);
             let by: Vec<String> = request.by.iter().map(|_| group.to_owned()).collect();
             let answered = found.get(&(start, by)).unwrap_or(&nothing);
-            assert_eq!(*answered, wanted, "{code} by {} from {start}, group {group:?}, filter {:?}", request.period, request.filter);
+            assert_eq!(
+                *answered, wanted,
+                "{code} by {} from {start}, group {group:?}, filter {:?}",
+                request.period, request.filter
+            );
         }
         start = end;
     }
@@ -233,7 +283,9 @@ async fn states_are_those_that_were_told_last_before_each_end() {
     for server in servers() {
         let bench = Bench::open(&server).await;
         let mut random = fastrand::Rng::with_seed(5);
-        let told: Vec<Report> = std::iter::repeat_with(|| Report::of(&mut random)).take(REPORTS).collect();
+        let told: Vec<Report> = std::iter::repeat_with(|| Report::of(&mut random))
+            .take(REPORTS)
+            .collect();
         let (early, late) = told.split_at(REPORTS / 2);
         for batch in early.chunks(20) {
             bench.write(batch).await;

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use api::live::{Stream, StreamControl, StreamRequest};
 use catalog::{Period, UnknownZone};
-use live::{
-    Control, FilterValue, Mode, Refusal, RefusalKind, Subscribe, Subscription, Topic, TopicRequest,
-};
+use live::{Control, FilterValue, Mode, Refusal, RefusalKind, Subscribe, Subscription, Topic, TopicRequest};
 use platform::Problem;
 use platform::list::List;
 use platform::problem::Issue;

@@ -4,10 +4,10 @@
 //! nowhere else: as users with the role `operator` of the client that stands for the provider.
 
 use anyhow::{Context as _, Result};
+use catalog::{UnknownZone, Zone};
 use database::Database;
 use identity::licence::key::LicenceSigningKey;
 use identity::licence::{Licence, Terms};
-use catalog::{UnknownZone, Zone};
 use identity::{Email, Role, hash_password, verify_password};
 use jiff::civil::Date;
 use lambda_runtime::LambdaEvent;

@@ -1,7 +1,7 @@
 //! Questions that are pushed down: measures of facts of which the database decides by itself which count.
 
 use database::Error;
-use formula::{Measure, Measured};
+use formula::{Basis, Measure, Measured};
 use series::calendar::Bins;
 use series::pushed::{Brings, numbers};
 
@@ -13,6 +13,9 @@ impl Statement {
     /// One question as a SELECT of the common shape: a row for each bucket and group that has facts which count.
     pub(super) fn pushed(&mut self, number: usize, read: &Read) -> Result<String, Error> {
         let question = &read.question;
+        if question.basis() == Basis::Moved {
+            return self.moved(number, read);
+        }
         let conditions = self.conditions(read)?;
         let measures = question.pushed.iter().zip(&conditions);
         let states = measures.map(|(measure, condition)| brought(read, measure, condition.as_deref()));
@@ -23,26 +26,40 @@ impl Statement {
         });
         let by = by.collect::<Result<Vec<_>, Error>>()?;
         let group: String = by.iter().map(|sql| format!(", {sql}")).collect();
-        let clients = self.clients(&read.members.iter().map(|(client, _)| *client).collect::<Vec<_>>());
-        let entities = self.entities(read.members.iter().map(|(_, entity)| *entity).collect());
-        let (from, to) = (self.time(question.range.from), self.time(question.range.to));
-        let (bucket, windows) = self.windows(&question.bins);
+        let (bucket, rows) = self.rows(read)?;
         Ok(format!(
             "(SELECT {number}::int AS question, client_id, {bucket} AS bucket, ARRAY[{}]::text[] AS dimensions, count(*) AS facts,
                 ARRAY[{}]::numeric[] AS states
-             FROM {} AS fact{windows}
-             WHERE client_id = ANY ({clients}) AND entity_id = ANY ({entities}) AND time >= {from} AND time < {to}{}{}
+             FROM {rows}{}{}
              GROUP BY client_id, {bucket}{group})",
             by.join(", "),
             states.join(", "),
-            read.volume.facts(),
             self.exactly(read)?,
             any_of(&conditions),
         ))
     }
 
+    /// The start of each row's bucket, and the rows: the facts of the question's windows, or those that tell states at their ends, with a condition that names their
+    /// clients.
+    fn rows(&mut self, read: &Read) -> Result<(String, String), Error> {
+        let question = &read.question;
+        if let (Bins::Windows(windows), basis @ (Basis::AtStart | Basis::AtEnd)) = (&question.bins, question.basis()) {
+            let told = self.states(read, windows, basis)?;
+            return Ok(("start".to_owned(), format!("{told} AS fact WHERE TRUE")));
+        }
+        let clients = self.clients(&read.members.iter().map(|(client, _)| *client).collect::<Vec<_>>());
+        let entities = self.entities(read.members.iter().map(|(_, entity)| *entity).collect());
+        let (from, to) = (self.time(question.range.from), self.time(question.range.to));
+        let (bucket, windows) = self.windows(&question.bins);
+        let rows = format!(
+            "{} AS fact{windows} WHERE client_id = ANY ({clients}) AND entity_id = ANY ({entities}) AND time >= {from} AND time < {to}",
+            read.volume.facts()
+        );
+        Ok((bucket, rows))
+    }
+
     /// The condition of each measure, where it has one.
-    fn conditions(&mut self, read: &Read) -> Result<Vec<Option<String>>, Error> {
+    pub(super) fn conditions(&mut self, read: &Read) -> Result<Vec<Option<String>>, Error> {
         let mut translator = Translator {
             read,
             constants: &mut self.constants,
@@ -83,7 +100,7 @@ impl Statement {
     }
 
     /// The question's own filter, as answers write values: what has none is the empty text.
-    fn exactly(&mut self, read: &Read) -> Result<String, Error> {
+    pub(super) fn exactly(&mut self, read: &Read) -> Result<String, Error> {
         let question = &read.question;
         let mut sql = String::new();
         for (name, values) in &question.filter {
@@ -95,7 +112,7 @@ impl Statement {
 }
 
 /// That at least one of the measures counts a fact.
-fn any_of(conditions: &[Option<String>]) -> String {
+pub(super) fn any_of(conditions: &[Option<String>]) -> String {
     let all: Option<Vec<&str>> = conditions.iter().map(Option::as_deref).collect();
     all.map_or_else(String::new, |all| format!(" AND ({})", all.join(" OR ")))
 }
@@ -124,6 +141,8 @@ fn brought(read: &Read, measure: &Measure, condition: Option<&str>) -> Result<Ve
         Brings::Max => format!("max({value}){only}"),
         Brings::First => format!("(min(ARRAY[{TIME_US}, {value}]){present})[2]"),
         Brings::Last => format!("(max(ARRAY[{TIME_US}, {value}]){present})[2]"),
+        // Of objects, which are counted elsewhere.
+        Brings::Entered | Brings::Left | Brings::Stayed => "NULL::numeric".to_owned(),
     };
     Ok(numbers(measure).iter().map(number).collect())
 }

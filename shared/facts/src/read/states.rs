@@ -4,7 +4,10 @@ use database::Error;
 use formula::Basis;
 use jiff::Timestamp;
 use series::Range;
+use series::calendar::Bins;
+use series::pushed::{Brings, numbers};
 
+use super::pushed::any_of;
 use super::{Read, Statement};
 
 /// The instants of a question's buckets at which states are looked at, in their order, each with the start of its bucket.
@@ -29,9 +32,18 @@ impl Statement {
     ///
     /// A fact tells from its time on, up to the next one of its object. It is looked up by counting how many of the instants lie up to each, so that it is
     /// found as often as it is asked for, and not compared with every instant.
-    pub(super) fn states(&mut self, read: &Read, windows: &[(Timestamp, Range)], basis: Basis) -> Result<String, Error> {
+    pub(super) fn states(
+        &mut self,
+        read: &Read,
+        windows: &[(Timestamp, Range)],
+        basis: Basis,
+    ) -> Result<String, Error> {
         let ends = [
-            (matches!(basis, Basis::AtStart | Basis::Moved), false, (|range| range.from) as fn(&Range) -> Timestamp),
+            (
+                matches!(basis, Basis::AtStart | Basis::Moved),
+                false,
+                (|range| range.from) as fn(&Range) -> Timestamp,
+            ),
             (matches!(basis, Basis::AtEnd | Basis::Moved), true, |range| range.to),
         ];
         let mut last = Timestamp::UNIX_EPOCH;
@@ -57,6 +69,62 @@ impl Statement {
             object(read)?.join(", "),
             read.volume.facts(),
             looks.join(" UNION ALL "),
+        ))
+    }
+
+    /// Objects by what becomes of them from the start of a window to its end, as a SELECT of the common shape: each object is looked at once for each bucket and group, in
+    /// which it may be at either end.
+    pub(super) fn moved(&mut self, number: usize, read: &Read) -> Result<String, Error> {
+        let question = &read.question;
+        let Bins::Windows(windows) = &question.bins else {
+            return Err(Error::Stored {
+                place: format!("a question of {}", question.entity.code()),
+                cause: "states are asked for without windows".to_owned(),
+            });
+        };
+        let told = self.states(read, windows, Basis::Moved)?;
+        let conditions = self.conditions(read)?;
+        let mut texts = Vec::new();
+        for name in &question.dimensions {
+            let text = read.layout.slot_of(&question.entity, name)?.text();
+            texts.push(format!("nullif({text}, '')"));
+        }
+        let named: String = (1..)
+            .zip(&texts)
+            .map(|(place, text)| format!(", {text} AS d{place}"))
+            .collect();
+        let dimensions: Vec<String> = (1..=texts.len()).map(|place| format!("d{place}")).collect();
+        let group: String = dimensions.iter().map(|name| format!(", {name}")).collect();
+        let object: String = object(read)?.iter().map(|text| format!(", {text}")).collect();
+        let ends: String = (1..)
+            .zip(&conditions)
+            .map(|(place, condition)| {
+                let condition = condition.as_deref().unwrap_or("TRUE");
+                format!(
+                    ", coalesce(bool_or({condition}) FILTER (WHERE NOT is_end), FALSE) AS s{place}, coalesce(bool_or({condition}) FILTER (WHERE is_end), FALSE) AS e{place}"
+                )
+            })
+            .collect();
+        let counts = (1..).zip(&question.pushed).flat_map(|(place, measure)| {
+            numbers(measure).iter().map(move |brings| {
+                let condition = match brings {
+                    Brings::Entered => format!("e{place} AND NOT s{place}"),
+                    Brings::Left => format!("s{place} AND NOT e{place}"),
+                    _ => format!("s{place} AND e{place}"),
+                };
+                format!("count(*) FILTER (WHERE {condition})")
+            })
+        });
+        let counts: Vec<String> = counts.collect();
+        Ok(format!(
+            "(SELECT {number}::int AS question, client_id, start AS bucket, ARRAY[{}]::text[] AS dimensions, count(*) AS facts, ARRAY[{}]::numeric[] AS states
+             FROM (
+                SELECT client_id, start{named}{ends} FROM {told} AS fact WHERE TRUE{}{} GROUP BY client_id, start{object}{group}
+             ) AS objects GROUP BY client_id, start{group})",
+            dimensions.join(", "),
+            counts.join(", "),
+            self.exactly(read)?,
+            any_of(&conditions),
         ))
     }
 }

@@ -1,6 +1,7 @@
 //! Conditions that the database decides of each fact: what it might compute otherwise is refused there.
 
 use super::Checker;
+use crate::basis::Basis;
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::measure::Measure;
 use crate::predicate::Predicate;
@@ -36,11 +37,14 @@ impl Checker<'_> {
         let pushed: Vec<&Measure> = self.measures.iter().filter(|measure| is_pushed(measure)).collect();
         let mut refused = Vec::new();
         for (measure, computed) in self.measures.iter().zip(&self.computed) {
-            let is_read_with = |pushed: &&&Measure| pushed.entity == measure.entity && pushed.window == measure.window;
+            let is_read_with = |pushed: &&&Measure| {
+                pushed.entity == measure.entity && pushed.window == measure.window && pushed.basis == measure.basis
+            };
             let (Some((span, part)), Some(pushed)) = (computed, pushed.iter().find(is_read_with)) else {
                 continue;
             };
             let why = match *pushed == measure {
+                true if measure.basis != Basis::Facts => "a condition on states".to_owned(),
                 true => "a condition over an attribute that is no dimension".to_owned(),
                 false => format!("what is read together with {}", quoted(&pushed.to_string())),
             };

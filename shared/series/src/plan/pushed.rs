@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use catalog::{Entity, Level, Period};
-use formula::Reading;
+use formula::{Basis, Reading};
+use jiff::Timestamp;
 
 use super::{Part, Purpose, Question, Request, Source, Spread, all_are_dimensions};
-use crate::calendar::{Bins, Calendar};
+use crate::calendar::{Bins, Calendar, Range};
 
 /// The one read of a reading that is pushed down: for each of the answer's buckets and groups one row.
 pub(super) fn of_reading(
@@ -23,7 +24,7 @@ pub(super) fn of_reading(
         entity: Arc::clone(entity),
         source: Source::Raw,
         level: level(request.period),
-        bins: Bins::Between(calendar.bounds(request.period, request.range)),
+        bins: bins(calendar.bounds(request.period, request.range), reading.basis),
         range: request.range,
         dimensions: by.into_iter().map(str::to_owned).collect(),
         attributes: Vec::new(),
@@ -35,6 +36,19 @@ pub(super) fn of_reading(
         spread: Spread::Own,
     };
     Ok(Part { question, purpose })
+}
+
+/// The buckets between bounds. States are asked for at instants, of which each bucket has its own.
+fn bins(bounds: Vec<Timestamp>, basis: Basis) -> Bins {
+    if basis == Basis::Facts {
+        return Bins::Between(bounds);
+    }
+    let buckets = bounds.iter().zip(bounds.iter().skip(1));
+    Bins::Windows(
+        buckets
+            .map(|(from, to)| (*from, Range { from: *from, to: *to }))
+            .collect(),
+    )
 }
 
 /// The level of the answer's buckets, where rollups have one: facts have none.

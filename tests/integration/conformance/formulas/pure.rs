@@ -160,6 +160,8 @@ fn brought(brings: Brings, measure: &Measure, facts: &[&Made]) -> Option<formula
         Brings::Max => Aggregate::Max,
         Brings::First => Aggregate::First,
         Brings::Last => Aggregate::Last,
+        // The facts here are no states.
+        Brings::Entered | Brings::Left | Brings::Stayed => return None,
     };
     aggregated(aggregate, name.as_deref(), facts).map(formula::Number::from)
 }

@@ -173,7 +173,7 @@ pub(crate) fn aggregated(aggregate: Aggregate, attribute: Option<&str>, facts: &
         Aggregate::Max => values().max(),
         Aggregate::First => values().next(),
         Aggregate::Last => values().next_back(),
-        Aggregate::Count => None,
+        Aggregate::Count | Aggregate::Entered | Aggregate::Left | Aggregate::Stayed => None,
     }
 }
 

@@ -3,10 +3,12 @@
 mod functions;
 pub(crate) mod measured;
 mod units;
+mod windows;
 
 use crate::MAX_MEASURES;
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::finish::Finish;
+use crate::function::Function;
 use crate::measure::{Aggregate, Formula, Measure};
 use crate::parser::{Parsed, parse};
 use crate::predicate::Predicate;
@@ -33,6 +35,7 @@ pub fn check(parsed: &Parsed, entities: &dyn Entities) -> Result<Formula, Vec<Di
     let mut checker = Checker {
         entities,
         measures: Vec::new(),
+        window: Window::default(),
         diagnostics: Vec::new(),
     };
     let finish = checker.number(&parsed.tree);
@@ -69,6 +72,8 @@ type Counted = Option<(Finish, Unit)>;
 struct Checker<'a> {
     entities: &'a dyn Entities,
     measures: Vec<Measure>,
+    /// The window of what is being checked.
+    window: Window,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -105,6 +110,7 @@ impl<'a> Checker<'a> {
                 let message = format!("a KPI is a number, and {} is not", quoted(&expr.to_string()));
                 self.fail(Diagnostic::new(expr.span.clone(), "not-a-number", message))
             }
+            Node::Function(Function::Window(function), arguments) => self.windowed(*function, &expr.span, arguments),
             Node::Function(function, arguments) => self.function(*function, arguments),
             Node::Unary(UnaryOperator::Not, operand) => self.misplaced_condition(expr, &[operand]),
             Node::Binary(_, left, right) => self.misplaced_condition(expr, &[left, right]),
@@ -185,7 +191,7 @@ impl<'a> Checker<'a> {
             aggregate: call.aggregate,
             attribute,
             filter: filter?,
-            window: Window::default(),
+            window: self.window.clone(),
         };
         if let Some(known) = self.measures.iter().position(|known| *known == measure) {
             return Some((known, unit));
@@ -195,6 +201,9 @@ impl<'a> Checker<'a> {
             return self.fail(
                 Diagnostic::new(span.clone(), "too-many-measures", message).with_hint("split it into several KPIs"),
             );
+        }
+        if let Some(diagnostic) = self.too_many_windows(&measure, span) {
+            return self.fail(diagnostic);
         }
         self.measures.push(measure);
         Some((self.measures.len() - 1, unit))

@@ -11,7 +11,7 @@
 //!
 //! The map, one concern a file: `lexer` -> `parser` (with `call` and `case`) -> `tree` (printed by `print`) -> `check` for KPI
 //! formulas, `resolve` for what stands in one row -> `measure`, `finish`, `predicate`, `row`. Functions of values are listed in
-//! `function`, those of numbers in `numeric`. What a formula does that its author may not expect is said by `advice`. A new operator is a line
+//! `function`, those of numbers in `numeric`, those of other periods in `window`. What a formula does that its author may not expect is said by `advice`. A new operator is a line
 //! in `tree`, its power in the parser's table, and a line in each of the flat matches of `resolve` or `check` and of
 //! the evaluators.
 //!
@@ -35,6 +35,7 @@ mod measure;
 mod number;
 mod numeric;
 mod parser;
+mod period;
 mod predicate;
 mod print;
 mod rename;
@@ -58,6 +59,7 @@ pub use measure::{Aggregate, Formula, Measure, Measured, Reading};
 pub use number::{MAX_DIGITS, MAX_POWER, NoNumber, Number, ROUNDED_DIGITS};
 pub use numeric::{MAX_PLACES, Numeric};
 pub use parser::{Parsed, parse};
+pub use period::{Period, UnknownPeriod};
 pub use predicate::Predicate;
 pub use rename::{Renames, rename, rename_row};
 pub use restrict::Restrictions;
@@ -66,7 +68,7 @@ pub use scalar::Scalar;
 pub use suggest::closest;
 pub use tree::{Arithmetic, BinaryOperator, Call, Comparison, Expr, Ident, Node, UnaryOperator};
 pub use value::{Attribute, AttributeType, Entities, Value};
-pub use window::{Step, Window};
+pub use window::{MAX_STEP, MAX_STEPS, MAX_WINDOWS, Open, Step, Window, WindowFunction};
 
 /// The longest text of a formula in bytes: 4 KiB hold about 100 aggregates, three times what [`MAX_MEASURES`] allows.
 pub const MAX_LENGTH: usize = 4_096;

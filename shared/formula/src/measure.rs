@@ -190,6 +190,7 @@ impl Formula {
 /// Prints a measure in one way, whatever the spacing, case and parentheses of its source: fit for keys.
 impl fmt::Display for Measure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.window.open(f)?;
         write!(f, "{}({}", self.aggregate, self.entity)?;
         match &self.attribute {
             Some(Measured::Attribute(name)) => write!(f, ".{name}")?,
@@ -199,6 +200,7 @@ impl fmt::Display for Measure {
         if let Some(filter) = &self.filter {
             write!(f, " WHERE {filter}")?;
         }
-        f.write_str(")")
+        f.write_str(")")?;
+        self.window.close(f)
     }
 }

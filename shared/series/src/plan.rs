@@ -113,6 +113,9 @@ pub fn plan<'a>(
     let tiles = calendar.tile(request.period, request.range, MAX_READS / readings.len().max(1));
     let mut parts = Vec::with_capacity(readings.len() * tiles.len());
     for reading in &readings {
+        if !reading.window.is_own() {
+            return Err(format!("{} is not answered yet", reading.window));
+        }
         let entity = entity(reading.entity).ok_or_else(|| format!("there is no entity {:?}", reading.entity))?;
         parts.extend(of_reading(request, entity, reading, &tiles)?);
     }

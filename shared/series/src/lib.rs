@@ -18,8 +18,10 @@ mod json;
 pub mod mapping;
 pub mod partials;
 pub mod plan;
+mod spread;
 pub mod state;
 mod sum;
+pub mod windows;
 
 pub use answer::{Point, SeriesKey, answer};
 pub use calendar::{Calendar, Range, floor};

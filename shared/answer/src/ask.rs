@@ -6,6 +6,7 @@ use catalog::Level;
 use database::{Database, Error};
 use facts::read::Read;
 use records::definitions::ClientCatalog;
+use series::windows::{self, Described};
 use series::{Calendar, Point, Request, SeriesKey, Source};
 use uuid::Uuid;
 
@@ -17,6 +18,8 @@ pub struct Answer {
     pub points: BTreeMap<SeriesKey, Point>,
     /// What was read: of each entity of the KPI a step for each relation.
     pub plan: Vec<Step>,
+    /// What the windows of the formula are for the request, by which rules.
+    pub windows: Vec<Described>,
 }
 
 /// What was read of one entity.
@@ -63,6 +66,7 @@ pub async fn ask(
     let asked = batch
         .add(client, definitions, calendar, request)
         .map_err(AskError::Refused)?;
+    let windows = windows::described(request, calendar).map_err(AskError::Refused)?;
     // Where the definitions are from. Whoever reads them looks first whether they are still right, and so whether the client is still there.
     let session = database.session_at(definitions.residence).await;
     let session = session.map_err(AskError::Database)?;
@@ -78,6 +82,7 @@ pub async fn ask(
     Ok(Answer {
         points,
         plan: steps(batch.reads(&asked)),
+        windows,
     })
 }
 

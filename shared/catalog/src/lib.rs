@@ -22,7 +22,6 @@ mod kpi;
 mod level;
 mod line;
 mod names;
-mod period;
 mod problem;
 mod rename;
 mod replacement;
@@ -34,11 +33,11 @@ pub use definition::{
     AttributeDefinition, CsvDialect, DecimalMark, Delimiter, EntityDefinition, FilesMode, GroupingDefinition,
 };
 pub use entity::Entity;
+pub use formula::{Period, UnknownPeriod};
 pub use kpi::{Direction, Kpi, KpiDefinition};
 pub use level::Level;
 pub use line::{checked_line, is_hidden, line_hint};
 pub use names::is_entity_code;
-pub use period::{Period, UnknownPeriod};
 pub use problem::Problem;
 pub use rename::{EntityRename, KpiRename, Renamed};
 pub use zone::{UnknownZone, Zone};

@@ -5,11 +5,13 @@ mod functions;
 pub(crate) mod measured;
 mod pushed;
 mod units;
+mod windows;
 
 use crate::MAX_MEASURES;
 use crate::basis::Basis;
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::finish::Finish;
+use crate::function::Function;
 use crate::measure::{Aggregate, Formula, Measure};
 use crate::parser::{Parsed, parse};
 use crate::predicate::Predicate;
@@ -39,6 +41,7 @@ pub fn check(parsed: &Parsed, entities: &dyn Entities) -> Result<Formula, Vec<Di
         computed: Vec::new(),
         basis: Basis::Facts,
         aggregates: 0,
+        window: Window::default(),
         diagnostics: Vec::new(),
     };
     let finish = checker.number(&parsed.tree);
@@ -82,6 +85,8 @@ struct Checker<'a> {
     basis: Basis,
     /// How many aggregates there were so far.
     aggregates: usize,
+    /// The window of what is being checked.
+    window: Window,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -121,6 +126,7 @@ impl<'a> Checker<'a> {
             Node::Function(function, arguments) if function.is_condition() => {
                 self.misplaced_condition(expr, &arguments.iter().collect::<Vec<_>>())
             }
+            Node::Function(Function::Window(function), arguments) => self.windowed(*function, &expr.span, arguments),
             Node::Function(function, arguments) => self.function(*function, arguments),
             Node::Unary(UnaryOperator::Not, operand) => self.misplaced_condition(expr, &[operand]),
             Node::Binary(_, left, right) => self.misplaced_condition(expr, &[left, right]),
@@ -204,7 +210,7 @@ impl<'a> Checker<'a> {
             aggregate: call.aggregate,
             attribute,
             filter,
-            window: Window::default(),
+            window: self.window.clone(),
             basis: basis?,
         };
         if let Some(known) = self.measures.iter().position(|known| *known == measure) {
@@ -215,6 +221,9 @@ impl<'a> Checker<'a> {
             return self.fail(
                 Diagnostic::new(span.clone(), "too-many-measures", message).with_hint("split it into several KPIs"),
             );
+        }
+        if let Some(diagnostic) = self.too_many_windows(&measure, span) {
+            return self.fail(diagnostic);
         }
         self.measures.push(measure);
         self.computed.push(computed);

@@ -11,8 +11,8 @@
 //!
 //! The map, one concern a file: `lexer` -> `parser` (with `call`, `case` and `between`) -> `tree` (printed by `print`) -> `check` for KPI
 //! formulas, `resolve` for what stands in one row -> `measure`, `finish`, `predicate`, `row`. Functions of values are listed in
-//! `function`, those of numbers in `numeric`. What a formula does that its author may not expect is said by `advice`, and
-//! what the database has to decide of each fact by `pushed`. A new operator is a line
+//! `function`, those of numbers in `numeric`, those of other periods in `window`, and what is taken of states in `basis`. What a formula does that its author may not
+//! expect is said by `advice`, and what the database has to decide of each fact by `pushed`. A new operator is a line
 //! in `tree`, its power in the parser's table, and a line in each of the flat matches of `resolve` or `check` and of
 //! the evaluators.
 //!
@@ -38,6 +38,7 @@ mod measure;
 mod number;
 mod numeric;
 mod parser;
+mod period;
 mod predicate;
 mod print;
 mod pushed;
@@ -64,6 +65,7 @@ pub use measure::{Aggregate, Formula, Measure, Measured, Reading};
 pub use number::{MAX_DIGITS, MAX_POWER, NoNumber, Number, ROUNDED_DIGITS};
 pub use numeric::{MAX_PLACES, Numeric};
 pub use parser::{Parsed, parse};
+pub use period::{Period, UnknownPeriod};
 pub use predicate::Predicate;
 pub use rename::{Renames, rename, rename_row};
 pub use restrict::Restrictions;
@@ -73,7 +75,7 @@ pub use suggest::closest;
 pub use text::TextTest;
 pub use tree::{Arithmetic, BinaryOperator, Call, Comparison, Expr, Ident, Node, UnaryOperator};
 pub use value::{Attribute, AttributeType, Entities, Value};
-pub use window::{Step, Window};
+pub use window::{MAX_STEP, MAX_STEPS, MAX_WINDOWS, Open, Step, Window, WindowFunction};
 
 /// The longest text of a formula in bytes: 4 KiB hold about 100 aggregates, three times what [`MAX_MEASURES`] allows.
 pub const MAX_LENGTH: usize = 4_096;

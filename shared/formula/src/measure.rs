@@ -222,12 +222,9 @@ impl Formula {
 /// Prints a measure in one way, whatever the spacing, case and parentheses of its source: fit for keys.
 impl fmt::Display for Measure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.window.open(f)?;
         if let Some(function) = self.basis.function() {
-            let of_facts = Measure {
-                basis: Basis::Facts,
-                ..self.clone()
-            };
-            return write!(f, "{function}({of_facts})");
+            write!(f, "{function}(")?;
         }
         write!(f, "{}({}", self.aggregate, self.entity)?;
         match &self.attribute {
@@ -238,6 +235,10 @@ impl fmt::Display for Measure {
         if let Some(filter) = &self.filter {
             write!(f, " WHERE {filter}")?;
         }
-        f.write_str(")")
+        f.write_str(")")?;
+        if self.basis.function().is_some() {
+            f.write_str(")")?;
+        }
+        self.window.close(f)
     }
 }

@@ -19,8 +19,10 @@ pub mod mapping;
 pub mod partials;
 pub mod plan;
 pub mod pushed;
+mod spread;
 pub mod state;
 mod sum;
+pub mod windows;
 
 pub use answer::{Point, SeriesKey, answer};
 pub use calendar::{Calendar, Range, floor};

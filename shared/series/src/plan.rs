@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use catalog::{Entity, Kpi, Level, Period};
 use formula::{Basis, Measure, Measured, Reading};
+use jiff::Timestamp;
 
 use crate::calendar::{Bins, Calendar, Range, Tile};
+use crate::windows::{Windows, windows};
 
 /// The most buckets of one answer: a week of minutes (10,080), 27 years of days, or 193 years of weeks.
 pub const MAX_POINTS: usize = 10_080;
@@ -44,6 +46,8 @@ pub struct Request<'a> {
     pub filter: &'a Filter,
     /// Dimensions to split the answer by.
     pub by: &'a [String],
+    /// When it is asked: a formula may compare what has passed of an open bucket, and a bucket that has not begun has points only of facts of its own.
+    pub now: Timestamp,
 }
 
 /// Where an answer is read from.
@@ -118,29 +122,56 @@ pub struct Purpose {
 pub enum Spread {
     /// Each into the one that it lies in.
     Own,
+    /// Each into all whose windows hold it.
+    Windows(Arc<Windows>),
 }
 
-/// What to read for a request: for each reading of the KPI's formula a part for each tile of the range. No two parts of one measure are of the same facts.
+/// What to read for a request: for each reading of the KPI's formula a part for each tile of the range, or of its windows. No two parts of one reading are of
+/// the same facts.
 ///
 /// # Errors
-/// Names the dimension that an entity of the formula does not have.
+/// Names the dimension that an entity of the formula does not have, or the window that has no meaning for the request's period.
 pub fn plan<'a>(
     request: &Request<'_>,
     calendar: &Calendar,
     entity: impl Fn(&str) -> Option<&'a Arc<Entity>>,
 ) -> Result<Vec<Part>, String> {
     let readings = request.kpi.formula.readings();
-    let tiles = calendar.tile(request.period, request.range, MAX_READS / readings.len().max(1));
-    let mut parts = Vec::with_capacity(readings.len() * tiles.len());
+    let most = MAX_READS / readings.len().max(1);
+    let mut parts = Vec::with_capacity(readings.len());
     for reading in &readings {
         let entity = entity(reading.entity).ok_or_else(|| format!("there is no entity {:?}", reading.entity))?;
         if reading.is_pushed(&|name| is_dimension(entity, name)) {
             parts.push(pushed::of_reading(request, calendar, entity, reading)?);
         } else {
-            parts.extend(of_reading(request, entity, reading, &tiles)?);
+            let (tiles, spread) = tiles(request, calendar, reading, most)?;
+            parts.extend(of_reading(request, entity, reading, &tiles, &spread)?);
         }
     }
     Ok(parts)
+}
+
+/// What the time of a reading is put together from, and into which buckets it goes.
+fn tiles(
+    request: &Request<'_>,
+    calendar: &Calendar,
+    reading: &Reading<'_>,
+    most: usize,
+) -> Result<(Vec<Tile>, Spread), String> {
+    if reading.window.is_own() {
+        return Ok((calendar.tile(request.period, request.range, most), Spread::Own));
+    }
+    let windows = windows(request, calendar, reading.window)?;
+    let bounds: Vec<Timestamp> = windows.bounds().into_iter().collect();
+    let tiles = if bounds.len() > 1 {
+        calendar.tile_between(&bounds, most)
+    } else {
+        // No bucket has any time in its window. Something is read all the same, so that it is known what for.
+        let from = request.range.from;
+        let to = calendar.next(request.period, from);
+        calendar.tile(request.period, Range { from, to }, 1)
+    };
+    Ok((tiles, Spread::Windows(Arc::new(windows))))
 }
 
 /// The parts of one reading.
@@ -149,6 +180,7 @@ fn of_reading(
     entity: &Arc<Entity>,
     reading: &Reading<'_>,
     tiles: &[Tile],
+    spread: &Spread,
 ) -> Result<Vec<Part>, String> {
     let mut dimensions: BTreeSet<&str> = reading.filtered_by();
     dimensions.extend(request.filter.keys().map(String::as_str));
@@ -173,7 +205,7 @@ fn of_reading(
     };
     let purpose = Purpose {
         measures: reading.measures.iter().map(|(place, _)| *place).collect(),
-        spread: Spread::Own,
+        spread: spread.clone(),
     };
     let parts = tiles.iter().map(|tile| Part {
         question: of_tile(tile),

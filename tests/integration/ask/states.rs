@@ -49,7 +49,7 @@ async fn insurer(product: &Product) -> User {
 }
 
 fn told(number: usize, effective: &str, status: &str) -> Value {
-    let line = if number % 2 == 0 { "Health" } else { "Life" };
+    let line = if number.is_multiple_of(2) { "Health" } else { "Life" };
     json!({ "policy_id": format!("P-{number}"), "effective": effective, "status": status, "line": line, "premium": "10.50" })
 }
 
@@ -68,7 +68,10 @@ async fn of_a_thousand_policies_nine_hundred_stayed() {
     let moved = (0..100)
         .map(|number| told(number, "2026-05-15", "Terminated"))
         .chain((1_000..1_050).map(|number| told(number, "2026-06-01", "Active")));
-    assert_eq!(client.ingest("Policy", &json!(moved.collect::<Vec<_>>())).await, (150, 0));
+    assert_eq!(
+        client.ingest("Policy", &json!(moved.collect::<Vec<_>>())).await,
+        (150, 0)
+    );
     let quarter = "period=quarter&at=2026-05-01T00:00:00Z";
     for (code, question, expected) in [
         ("RETENTION", quarter.to_owned(), json!(90)),
@@ -78,12 +81,24 @@ async fn of_a_thousand_policies_nine_hundred_stayed() {
         ("ACTIVE", format!("{quarter}&filter[line]=Life"), json!(475)),
         ("IN_FORCE", quarter.to_owned(), json!(9_975)),
         // Nothing was told in April, and in July nothing new.
-        ("ACTIVE", "period=month&at=2026-04-10T00:00:00Z".to_owned(), json!(1_000)),
+        (
+            "ACTIVE",
+            "period=month&at=2026-04-10T00:00:00Z".to_owned(),
+            json!(1_000),
+        ),
         ("ACTIVE", "period=day&at=2026-07-07T00:00:00Z".to_owned(), json!(950)),
-        ("RETENTION", "period=month&at=2026-04-10T00:00:00Z".to_owned(), json!(100)),
+        (
+            "RETENTION",
+            "period=month&at=2026-04-10T00:00:00Z".to_owned(),
+            json!(100),
+        ),
         // Before the first of them there was none.
         ("ACTIVE", "period=year&at=2025-07-07T00:00:00Z".to_owned(), json!(0)),
-        ("RETENTION", "period=year&at=2026-07-07T00:00:00Z".to_owned(), json!(null)),
+        (
+            "RETENTION",
+            "period=year&at=2026-07-07T00:00:00Z".to_owned(),
+            json!(null),
+        ),
     ] {
         assert_eq!(value(&client, code, &question).await, expected, "{code} {question}");
     }
@@ -109,9 +124,7 @@ async fn stock_is_summed_over_warehouses_and_not_over_days() {
     let client = product.client_in("UTC").await;
     client.post("/v1/entities", &stock()).await.expect(201);
     define(&client, "STOCK", "AT_END(SUM(Stock.quantity))").await;
-    let row = |time: &str, warehouse: &str, article: &str, quantity: i64| {
-        json!({ "time": time, "warehouse": warehouse, "article": article, "quantity": quantity })
-    };
+    let row = |time: &str, warehouse: &str, article: &str, quantity: i64| json!({ "time": time, "warehouse": warehouse, "article": article, "quantity": quantity });
     let rows = json!([
         row("2026-03-01T08:00:00Z", "north", "bolt", 40),
         row("2026-03-01T08:00:00Z", "south", "bolt", 7),

@@ -223,6 +223,7 @@ impl Bench {
                 range: known.calendar.align(period, Range { from, to }),
                 filter: &filter,
                 by: &by,
+                now: to,
             };
             let answer = answer::ask(&self.database.app, self.client, &known, &known.calendar, &request)
                 .await

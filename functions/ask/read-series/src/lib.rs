@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use answer::{Answer, AskError, Definitions};
 use anyhow::{Context as _, Result};
-use api::ask::{KpiValue, PlanStep, Series, SeriesPoint};
+use api::ask::{KpiValue, PlanStep, Series, SeriesPoint, WindowRule};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Json, Router};
@@ -18,6 +18,7 @@ use platform::http::Routes;
 use platform::{Problem, clock};
 use records::definitions::ClientCatalog;
 use series::plan::{MAX_GROUPED_POINTS, MAX_POINTS};
+use series::windows::Described;
 use series::{Calendar, Range, Request, filters, gaps};
 use uuid::Uuid;
 
@@ -90,8 +91,11 @@ async fn value(
         range,
         filter: &asked.filter,
         by: &[],
+        // What is asked of a bucket that has not begun is answered as at its first moment.
+        now: now.max(from),
     };
-    let Answer { points, plan } = ask(&context.database, caller.client, &definitions, &calendar, &request).await?;
+    let Answer { points, plan, windows } =
+        ask(&context.database, caller.client, &definitions, &calendar, &request).await?;
     let point = points.get(&(from, Vec::new())).cloned();
     let point = point.unwrap_or_else(|| series::answer::empty(&request));
     Ok(Json(KpiValue {
@@ -106,6 +110,7 @@ async fn value(
         facts: point.facts,
         open: range.to > now,
         plan: plan.into_iter().map(step).collect(),
+        windows: windows.into_iter().map(window).collect(),
     }))
 }
 
@@ -116,6 +121,7 @@ async fn series(
     Query(pairs): Query<Vec<(String, String)>>,
 ) -> Result<Json<Series>, Problem> {
     let asked = query::series(&pairs)?;
+    let now = clock::now();
     let definitions = context.definitions(caller.client).await?;
     let kpi = kpi(&definitions, &code)?;
     let calendar = definitions.calendar.asked(asked.zone.as_ref());
@@ -138,10 +144,15 @@ async fn series(
         range,
         filter: &asked.filter,
         by: &asked.by,
+        now,
     };
-    let Answer { mut points, plan } = ask(&context.database, caller.client, &definitions, &calendar, &request).await?;
+    let Answer {
+        mut points,
+        plan,
+        windows,
+    } = ask(&context.database, caller.client, &definitions, &calendar, &request).await?;
     if asked.fill_gaps {
-        let filled = gaps::fill(&request, &calendar, clock::now(), &mut points, MAX_GROUPED_POINTS);
+        let filled = gaps::fill(&request, &calendar, now, &mut points, MAX_GROUPED_POINTS);
         filled.map_err(too_many_points)?;
     }
     if points.len() > MAX_GROUPED_POINTS {
@@ -167,6 +178,7 @@ async fn series(
         empty: asked.numbers.figure(series::answer::empty(&request).value),
         points,
         plan: plan.into_iter().map(step).collect(),
+        windows: windows.into_iter().map(window).collect(),
     }))
 }
 
@@ -239,6 +251,15 @@ fn step(step: answer::Step) -> PlanStep {
         grouping: step.grouping,
         raw: step.raw,
         level: step.level,
+    }
+}
+
+fn window(described: Described) -> WindowRule {
+    WindowRule {
+        function: described.function,
+        rule: described.rule,
+        from: described.range.map(|range| range.from),
+        to: described.range.map(|range| range.to),
     }
 }
 

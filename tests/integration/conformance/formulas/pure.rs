@@ -216,6 +216,7 @@ fn check(catalog: &Catalog, number: &Number, period: Period, filter: &Filter, by
             range: calendar.align(period, range),
             filter,
             by,
+            now: jiff::Timestamp::MAX,
         };
         compare(
             number,

@@ -234,7 +234,7 @@ pub static RENAME_KPI: Route = Route {
     path: "/v1/kpis/{code}/rename",
     access: Access::Needs(Permission::WriteCatalog),
     operation: "renameKpi",
-    summary: "Gives a KPI another code. Pinned streams and drafts of proposals follow; offers that were issued keep theirs. Who watches it under the old code is told that there is none any more, and who asks for that is told the new one.",
+    summary: "Gives a KPI another code. Formulas of KPIs that refer to it, pinned streams and drafts of proposals follow; offers that were issued keep theirs. Who watches it under the old code is told that there is none any more, and who asks for that is told the new one.",
     parameters: &[CODE, Parameter::IF_MATCH],
     request: Some(Body::of::<KpiRename>()),
     answer: Answer::ok::<Kpi>(),
@@ -247,7 +247,7 @@ pub static DELETE_KPI: Route = Route {
     path: "/v1/kpis/{code}",
     access: Access::Needs(Permission::WriteCatalog),
     operation: "deleteKpi",
-    summary: "Deletes a KPI that nothing uses: 409 names the pinned streams and the proposals that are not ended. No fact goes with it. Who watches it is told that there is none any more.",
+    summary: "Deletes a KPI that nothing uses: 409 names the KPIs that refer to it, the pinned streams and the proposals that are not ended. No fact goes with it. Who watches it is told that there is none any more.",
     parameters: &[CODE, Parameter::IF_MATCH],
     request: None,
     answer: Answer::NO_CONTENT,
@@ -274,6 +274,9 @@ pub struct Kpi {
     pub definition: KpiDefinition,
     /// Version, which is also the `ETag`.
     pub version: i32,
+    /// The KPIs that its formula names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refers_to: Vec<String>,
     /// Where it was defined or replaced: what the definition does that its author may not expect.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<Hint>,

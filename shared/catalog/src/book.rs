@@ -5,7 +5,8 @@ use crate::entity::Entity;
 use crate::kpi::{Kpi, KpiDefinition};
 use crate::names::quoted;
 use crate::problem::Problem;
-use formula::{Attribute, Entities};
+use crate::references::{Defining, in_order, order};
+use formula::{Attribute, Entities, Parsed, Referred};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -26,6 +27,14 @@ impl Entities for Catalog {
 
     fn names(&self) -> Vec<&str> {
         self.entities.keys().map(String::as_str).collect()
+    }
+
+    fn kpi(&self, code: &str) -> Option<Referred<'_>> {
+        self.kpis.get(code).map(|kpi| Referred::Formula(&kpi.formula))
+    }
+
+    fn kpi_codes(&self) -> Vec<&str> {
+        self.kpis.keys().map(String::as_str).collect()
     }
 }
 
@@ -52,11 +61,10 @@ impl Catalog {
         let mut catalog = Self::default();
         let mut problems = Vec::new();
         for (index, definition) in entities.into_iter().enumerate() {
-            problems.extend(below(&format!("/entities/{index}"), add(&mut catalog, definition)));
+            let found = add(&mut catalog, definition).err().unwrap_or_default();
+            problems.extend(below(&format!("/entities/{index}"), found));
         }
-        for (index, definition) in kpis.into_iter().enumerate() {
-            problems.extend(below(&format!("/kpis/{index}"), catalog.add_known_kpi(definition)));
-        }
+        problems.extend(catalog.add_kpis(kpis));
         if problems.is_empty() {
             Ok(catalog)
         } else {
@@ -138,7 +146,7 @@ impl Catalog {
         }
         let mut trial = self.clone();
         let new = trial.insert_entity(new);
-        let problems = trial.recompile(new.code());
+        let problems = trial.recompile_readers(new.code());
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -151,20 +159,47 @@ impl Catalog {
     /// # Errors
     /// Everything that is wrong with it, or that its code is taken. Then nothing is added.
     pub fn add_kpi(&mut self, definition: KpiDefinition) -> Result<Arc<Kpi>, Vec<Problem>> {
-        match self.former_kpi_taken(&definition) {
-            Some(taken) => Err(vec![taken]),
-            None => self.add_known_kpi(definition),
+        if let Some(taken) = self.former_kpi_taken(&definition) {
+            return Err(vec![taken]);
         }
+        let kpi = with_problem(self.kpi_taken(&definition), definition.validate(self))?;
+        Ok(self.insert_kpi(kpi))
     }
 
-    /// Adds one of thousands that are given together, whose former codes were checked one after the other.
-    fn add_known_kpi(&mut self, definition: KpiDefinition) -> Result<Arc<Kpi>, Vec<Problem>> {
-        let taken = self.kpis.contains_key(&definition.code).then(|| {
+    /// Adds thousands that are given together, whose former codes were checked one after the other: each after those that it refers to.
+    fn add_kpis(&mut self, definitions: Vec<KpiDefinition>) -> Vec<Problem> {
+        let parsed = definitions.into_iter().map(|definition| {
+            let parsed = formula::parse(&definition.formula);
+            (definition, parsed)
+        });
+        let parsed: Vec<(KpiDefinition, Parsed)> = parsed.collect();
+        let (order, mut unfit) = order(&parsed);
+        let mut problems: BTreeMap<usize, Vec<Problem>> = BTreeMap::new();
+        for index in order {
+            let Some((definition, parsed)) = parsed.get(index) else {
+                continue;
+            };
+            let names = Defining::among(self, &definition.code, &unfit);
+            let kpi = with_problem(
+                self.kpi_taken(definition),
+                definition.clone().validate_among(parsed, &names),
+            );
+            match kpi {
+                Ok(kpi) => drop(self.insert_kpi(kpi)),
+                Err(found) => {
+                    unfit.is_broken(&definition.code);
+                    problems.insert(index, below(&format!("/kpis/{index}"), found));
+                }
+            }
+        }
+        problems.into_values().flatten().collect()
+    }
+
+    fn kpi_taken(&self, definition: &KpiDefinition) -> Option<Problem> {
+        self.kpis.contains_key(&definition.code).then(|| {
             let message = format!("there is a KPI {} already", quoted(&definition.code));
             Problem::new("/code", message).with_hint("choose another code, or replace that KPI")
-        });
-        let kpi = with_problem(taken, definition.validate(self))?;
-        Ok(self.insert_kpi(kpi))
+        })
     }
 
     pub(crate) fn insert_entity(&mut self, entity: Entity) -> Arc<Entity> {
@@ -188,33 +223,17 @@ impl Catalog {
     }
 
     /// Compiles again the KPIs that read an entity, and says which of them it breaks.
-    fn recompile(&mut self, entity: &str) -> Vec<Problem> {
-        let readers: Vec<Arc<Kpi>> = self
-            .kpis
-            .values()
-            .filter(|kpi| kpi.formula.entities().contains(entity))
-            .cloned()
-            .collect();
-        let mut problems = Vec::new();
-        for kpi in readers {
-            match formula::compile(&kpi.definition.formula, self) {
-                Ok(formula) => {
-                    self.insert_kpi(Kpi {
-                        definition: kpi.definition.clone(),
-                        formula,
-                    });
-                }
-                Err(diagnostics) => problems.extend(diagnostics.into_iter().map(|diagnostic| {
-                    let message = format!(
-                        "the KPI {} needs what this removes: {}",
-                        quoted(kpi.code()),
-                        diagnostic.message
-                    );
-                    Problem::new("/attributes", message).with_hint("change the KPI first")
-                })),
-            }
-        }
-        problems
+    fn recompile_readers(&mut self, entity: &str) -> Vec<Problem> {
+        let readers = self.kpis.values().filter(|kpi| kpi.formula.entities().contains(entity));
+        let readers: Vec<Arc<Kpi>> = in_order(readers).into_iter().cloned().collect();
+        self.recompile(readers, |kpi, diagnostic| {
+            let message = format!(
+                "the KPI {} needs what this removes: {}",
+                quoted(kpi.code()),
+                diagnostic.message
+            );
+            Problem::new("/attributes", message).with_hint("change the KPI first")
+        })
     }
 }
 
@@ -231,13 +250,9 @@ fn with_problem<T>(problem: Option<Problem>, result: Result<T, Vec<Problem>>) ->
 }
 
 /// The problems of a definition that is a part of a larger document.
-fn below<T>(parent: &str, result: Result<T, Vec<Problem>>) -> Vec<Problem> {
-    result
-        .err()
-        .unwrap_or_default()
-        .into_iter()
-        .map(|problem| problem.below(parent))
-        .collect()
+fn below(parent: &str, problems: Vec<Problem>) -> Vec<Problem> {
+    let problems = problems.into_iter();
+    problems.map(|problem| problem.below(parent)).collect()
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! KPIs: what people write about them, and the checked form.
 
 use crate::MAX_DECIMALS;
+use crate::book::Catalog;
 use crate::names::{KPI_CODE, check_description, check_former, check_label, check_required_label};
 use crate::problem::{Problem, none_or};
-use formula::{Entities, Formula};
+use crate::references::Defining;
+use formula::{Entities, Formula, Parsed, references};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -80,8 +82,10 @@ impl Direction {
 pub struct Kpi {
     /// The definition.
     pub definition: KpiDefinition,
-    /// Its formula, checked against the entities of the catalogue.
+    /// Its formula, checked against the entities of the catalogue, with the expressions of the KPIs that it refers to.
     pub formula: Formula,
+    /// The codes of the KPIs that its formula names, each once, in the order of the text.
+    pub refers_to: Vec<String>,
 }
 
 impl KpiDefinition {
@@ -102,11 +106,24 @@ impl KpiDefinition {
         }
     }
 
-    /// Checks the definition against entities.
+    /// Checks the definition against a catalogue, in which there may be a KPI of its code that it is to replace.
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn validate(self, entities: &dyn Entities) -> Result<Kpi, Vec<Problem>> {
+    pub fn validate(self, catalog: &Catalog) -> Result<Kpi, Vec<Problem>> {
+        let parsed = formula::parse(&self.formula);
+        let code = self.code.clone();
+        self.validate_among(&parsed, &Defining::anew(catalog, &code))
+    }
+
+    /// The same where only names differ from what was checked before, so that it can't lead round in a circle.
+    pub(crate) fn validate_known(self, catalog: &Catalog) -> Result<Kpi, Vec<Problem>> {
+        let parsed = formula::parse(&self.formula);
+        self.validate_among(&parsed, catalog)
+    }
+
+    /// The same of a parsed formula that may name what there is.
+    pub(crate) fn validate_among(self, parsed: &Parsed, names: &dyn Entities) -> Result<Kpi, Vec<Problem>> {
         let mut problems = Vec::new();
         KPI_CODE.check("/code", &self.code, &mut problems);
         check_former("/formerly", &self.formerly, &KPI_CODE, &mut problems);
@@ -125,10 +142,11 @@ impl KpiDefinition {
                 format!("{} decimals, and {MAX_DECIMALS} are allowed", self.decimals),
             ));
         }
-        match formula::compile(&self.formula, entities) {
+        match formula::check(parsed, names) {
             Ok(formula) => none_or(problems, || Kpi {
                 definition: self,
                 formula,
+                refers_to: references(parsed).into_iter().map(str::to_owned).collect(),
             }),
             Err(diagnostics) => {
                 problems.extend(

@@ -24,6 +24,7 @@ mod line;
 mod names;
 mod period;
 mod problem;
+mod references;
 mod rename;
 mod replacement;
 mod validate;
@@ -40,7 +41,7 @@ pub use line::{checked_line, is_hidden, line_hint};
 pub use names::is_entity_code;
 pub use period::{Period, UnknownPeriod};
 pub use problem::Problem;
-pub use rename::{EntityRename, KpiRename, Renamed};
+pub use rename::{EntityRename, KpiRename, Renamed, RenamedKpi};
 pub use zone::{UnknownZone, Zone};
 
 /// The most entities of a client. Each has a hypertable and at least one rollup, which every upkeep visits, and a process
@@ -49,6 +50,9 @@ pub const MAX_ENTITIES: usize = 200;
 
 /// The most KPIs of a client: ten for each entity, all of which a process that serves the client has compiled.
 pub const MAX_KPIS: usize = 2_000;
+
+/// The most mistakes of KPIs that a change would break which are told at once: as many as one looks at.
+pub const MAX_BROKEN_KPIS: usize = 20;
 
 /// The most attributes of an entity. A rollup row has 6 columns for each numeric one, and PostgreSQL allows 1,600
 /// columns.

@@ -2,19 +2,21 @@
 
 mod functions;
 pub(crate) mod measured;
+mod references;
 mod units;
 
 use crate::MAX_MEASURES;
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::finish::Finish;
-use crate::measure::{Aggregate, Formula, Measure};
+use crate::measure::{Formula, Measure};
 use crate::parser::{Parsed, parse};
 use crate::predicate::Predicate;
+use crate::reference::Extent;
 use crate::suggest::hint_for;
 use crate::tree::{BinaryOperator, Call, Expr, Ident, Node, UnaryOperator};
 use crate::value::Entities;
 use std::ops::Range;
-use units::Unit;
+pub(crate) use units::Unit;
 
 /// Parses and checks a KPI formula.
 ///
@@ -32,11 +34,13 @@ pub fn check(parsed: &Parsed, entities: &dyn Entities) -> Result<Formula, Vec<Di
     let mut checker = Checker {
         entities,
         measures: Vec::new(),
+        extent: Extent::of(&parsed.tree),
         diagnostics: Vec::new(),
     };
     let finish = checker.number(&parsed.tree);
     let Checker {
         measures,
+        extent,
         diagnostics: mut found,
         ..
     } = checker;
@@ -44,7 +48,13 @@ pub fn check(parsed: &Parsed, entities: &dyn Entities) -> Result<Formula, Vec<Di
     let mut diagnostics = parsed.diagnostics.clone();
     diagnostics.append(&mut found);
     match finish {
-        Some((finish, _)) if diagnostics.is_empty() && !measures.is_empty() => return Ok(Formula { measures, finish }),
+        Some((finish, unit)) if diagnostics.is_empty() && !measures.is_empty() => {
+            return Ok(Formula {
+                measures,
+                finish,
+                extent: Extent { unit, ..extent },
+            });
+        }
         Some(_) if diagnostics.is_empty() => {
             let diagnostic = Diagnostic::new(parsed.tree.span.clone(), "no-measure", "the formula reads no facts");
             diagnostics.push(diagnostic.with_hint("a KPI needs an aggregate, as in COUNT(Order)"));
@@ -68,6 +78,8 @@ type Counted = Option<(Finish, Unit)>;
 struct Checker<'a> {
     entities: &'a dyn Entities,
     measures: Vec<Measure>,
+    /// Of the text, and of the KPIs that were written out so far.
+    extent: Extent,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -91,7 +103,7 @@ impl<'a> Checker<'a> {
                 let unit = self.calculated(*operator, &expr.span, left_unit, right_unit)?;
                 Some((Finish::Calculate(*operator, Box::new(left), Box::new(right)), unit))
             }
-            Node::Name(name) => self.fail(self.bare_name(name, &expr.span)),
+            Node::Name(name) => self.reference(name, &expr.span),
             Node::Path(entity, attribute) => {
                 let message = format!(
                     "{} has a value for each fact, and a KPI is one number",
@@ -132,32 +144,6 @@ impl<'a> Checker<'a> {
         None
     }
 
-    /// A name where a number belongs.
-    fn bare_name(&self, name: &str, span: &Range<usize>) -> Diagnostic {
-        let diagnostic = |message: String| Diagnostic::new(span.clone(), "not-aggregated", message);
-        if let Some(aggregate) = Aggregate::named(name) {
-            return diagnostic(format!("{} needs an entity in parentheses", quoted(name)))
-                .with_hint(format!("as in {aggregate}(…)"));
-        }
-        if self.entities.attributes(name).is_some() {
-            return diagnostic(format!("{} is an entity, and a KPI is a number", quoted(name)))
-                .with_hint(format!("write COUNT({name})"));
-        }
-        let has = |entity: &&str| {
-            self.entities
-                .attributes(entity)
-                .is_some_and(|attributes| attributes.iter().any(|a| a.name == name))
-        };
-        match self.entities.names().into_iter().find(has) {
-            Some(entity) => {
-                let message = format!("{} has a value for each fact, and a KPI is one number", quoted(name));
-                diagnostic(message).with_hint(format!("aggregate it, as in AVG({entity}.{name})"))
-            }
-            None => diagnostic(format!("{} is not a number", quoted(name)))
-                .with_hint("a KPI is arithmetic over aggregates, as in COUNT(Order)"),
-        }
-    }
-
     /// The index of the measure of an aggregate, and what it is a number of; equal aggregates share one.
     fn measure(&mut self, call: &Call, span: &Range<usize>) -> Option<(usize, Unit)> {
         let Some(attributes) = self.entities.attributes(&call.entity.name) else {
@@ -185,8 +171,14 @@ impl<'a> Checker<'a> {
             attribute,
             filter: filter?,
         };
+        let place = self.place(measure, span)?;
+        Some((place, unit))
+    }
+
+    /// The index of a measure, whether it stands in the formula or in one that it refers to.
+    fn place(&mut self, measure: Measure, span: &Range<usize>) -> Option<usize> {
         if let Some(known) = self.measures.iter().position(|known| *known == measure) {
-            return Some((known, unit));
+            return Some(known);
         }
         if self.measures.len() == MAX_MEASURES {
             let message = format!("the formula has more than {MAX_MEASURES} different aggregates");
@@ -195,7 +187,7 @@ impl<'a> Checker<'a> {
             );
         }
         self.measures.push(measure);
-        Some((self.measures.len() - 1, unit))
+        Some(self.measures.len() - 1)
     }
 
     fn unknown_entity(&self, entity: &Ident) -> Diagnostic {

@@ -3,6 +3,7 @@
 use crate::finish::Finish;
 use crate::number::Number;
 use crate::predicate::Predicate;
+use crate::reference::Extent;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,6 +15,8 @@ pub struct Formula {
     pub measures: Vec<Measure>,
     /// How their values make the KPI's value; it refers to measures by index.
     pub finish: Finish,
+    /// How large it is with the KPIs that it refers to.
+    pub(crate) extent: Extent,
 }
 
 /// One aggregate over the facts of one entity.

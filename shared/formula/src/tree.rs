@@ -26,7 +26,7 @@ pub enum Node {
     Text(String),
     /// `TRUE` or `FALSE`.
     Boolean(bool),
-    /// A bare name: an attribute of the row at hand.
+    /// A bare name: an attribute of the row at hand, or outside of aggregates a KPI.
     Name(String),
     /// `Entity.attribute` outside of an aggregate, where it has no meaning yet.
     Path(Ident, Ident),

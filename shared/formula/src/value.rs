@@ -1,5 +1,6 @@
 //! The values of a row, their types, and what the language needs to know of entities.
 
+use crate::reference::Referred;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -146,11 +147,21 @@ pub struct Attribute {
     pub difference: Option<[String; 2]>,
 }
 
-/// The entities that formulas may name.
+/// The entities that formulas may name, and the KPIs.
 pub trait Entities {
     /// The attributes of an entity, or `None` if there is no such entity.
     fn attributes(&self, entity: &str) -> Option<&[Attribute]>;
 
     /// The names of all entities, for suggestions.
     fn names(&self) -> Vec<&str>;
+
+    /// What a formula means by the code of a KPI, or `None` if there is no such KPI.
+    fn kpi(&self, _code: &str) -> Option<Referred<'_>> {
+        None
+    }
+
+    /// The codes of all KPIs, for suggestions.
+    fn kpi_codes(&self) -> Vec<&str> {
+        Vec::new()
+    }
 }

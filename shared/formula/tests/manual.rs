@@ -9,7 +9,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use formula::{
-    Attribute, AttributeType, Diagnostic, Entities, Number, Value, advise, advise_row, compile, compile_row, parse,
+    Attribute, AttributeType, Diagnostic, Entities, Formula, Number, Referred, Value, advise, advise_row, compile,
+    compile_row, parse,
 };
 
 /// A table of the manual: the cells of its header, and those of each row.
@@ -108,19 +109,24 @@ fn plain(value: Value) -> Value {
         .map_or(value, |number| Value::Decimal(number.normalize()))
 }
 
-/// The entities that the manual describes, with the value of each attribute.
-struct Described(BTreeMap<String, (Vec<Attribute>, Vec<Value>)>);
+/// The entities that the manual describes, with the value of each attribute, and its KPIs.
+struct Described(
+    BTreeMap<String, (Vec<Attribute>, Vec<Value>)>,
+    BTreeMap<String, Formula>,
+);
 
 impl Described {
     fn read() -> Self {
         let described = tables().into_iter().filter(|table| {
             table.header.len() == 4 && table.header[1..] == ["type", "dimension", "value in the examples"]
         });
-        Self(
-            described
-                .map(|table| (one(&table.header[0]), entity(&table.rows)))
-                .collect(),
-        )
+        let entities = described.map(|table| (one(&table.header[0]), entity(&table.rows)));
+        let mut described = Self(entities.collect(), BTreeMap::new());
+        for row in rows(&["KPI of the examples", "formula"]) {
+            let formula = compile(&one(&row[1]), &described).unwrap_or_else(|errors| panic!("{row:?}: {errors:?}"));
+            described.1.insert(one(&row[0]), formula);
+        }
+        described
     }
 }
 
@@ -153,6 +159,14 @@ impl Entities for Described {
 
     fn names(&self) -> Vec<&str> {
         self.0.keys().map(String::as_str).collect()
+    }
+
+    fn kpi(&self, code: &str) -> Option<Referred<'_>> {
+        self.1.get(code).map(Referred::Formula)
+    }
+
+    fn kpi_codes(&self) -> Vec<&str> {
+        self.1.keys().map(String::as_str).collect()
     }
 }
 

@@ -67,6 +67,7 @@ pub(crate) async fn kpis(
         let shown = Kpi {
             definition: kpi.definition.clone(),
             version: known.kpi_versions.get(kpi.code()).copied().unwrap_or_default(),
+            refers_to: kpi.refers_to.clone(),
             hints: Vec::new(),
         };
         (kpi.code().to_owned(), shown)

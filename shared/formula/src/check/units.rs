@@ -11,7 +11,7 @@ use std::ops::Range;
 
 /// What a number is a number of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unit {
+pub(crate) enum Unit {
     /// Something that the language doesn't know.
     Plain,
     /// Seconds.

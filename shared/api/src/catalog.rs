@@ -181,13 +181,17 @@ pub static LIST_KPIS: Route = Route {
     operation: "listKpis",
     summary: "KPIs by their codes.",
     parameters: &[
-        Parameter::filter("entity", "Only those whose formula reads this entity."),
+        Parameter::filter(
+            "entity",
+            "Only those that read this entity, by their formula or by a target or threshold.",
+        ),
         Parameter::filter("module", "Only of this module."),
         Parameter::filter("value_chain", "Only of this part of the value chain."),
         Parameter::filter("unit", "Only in this unit."),
         Parameter::query("direction", "Only those of which this way is good.").of(Form::OneOf(&[
             "higher_is_better",
             "lower_is_better",
+            "between",
             "neutral",
         ])),
         Parameter::filter(

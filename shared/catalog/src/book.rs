@@ -2,11 +2,12 @@
 
 use crate::definition::EntityDefinition;
 use crate::entity::Entity;
+use crate::goal::{self, would_not_fit};
 use crate::kpi::{Kpi, KpiDefinition};
 use crate::names::quoted;
-use crate::problem::Problem;
+use crate::problem::{Problem, none_or};
 use crate::references::{Defining, in_order, order};
-use formula::{Attribute, Entities, Parsed, Referred};
+use formula::{Attribute, Diagnostic, Entities, Formula, Parsed, Referred, Unit};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -16,6 +17,9 @@ pub struct Catalog {
     entities: BTreeMap<String, Arc<Entity>>,
     kpis: BTreeMap<String, Arc<Kpi>>,
 }
+
+/// How the formula of a KPI is checked.
+pub(crate) type Checking = fn(&Parsed, &dyn Entities) -> Result<Formula, Vec<Diagnostic>>;
 
 /// How a definition of an entity is added.
 type Adding = fn(&mut Catalog, EntityDefinition) -> Result<Arc<Entity>, Vec<Problem>>;
@@ -27,6 +31,10 @@ impl Entities for Catalog {
 
     fn names(&self) -> Vec<&str> {
         self.entities.keys().map(String::as_str).collect()
+    }
+
+    fn unit(&self, entity: &str, attribute: &str) -> Option<Unit> {
+        self.entities.get(entity)?.unit(attribute)
     }
 
     fn kpi(&self, code: &str) -> Option<Referred<'_>> {
@@ -45,26 +53,30 @@ impl Catalog {
     /// Everything that is wrong with them, with pointers into `{"entities": […], "kpis": […]}`. KPIs are checked
     /// against the entities that are valid.
     pub fn new(entities: Vec<EntityDefinition>, kpis: Vec<KpiDefinition>) -> Result<Self, Vec<Problem>> {
-        Self::of(entities, kpis, Self::add_entity)
+        Self::of(entities, kpis, (Self::add_entity, formula::check))
     }
 
     /// A catalogue of definitions that are stored: dimensions of groupings are in the order in which their values are kept. Former codes are not checked:
-    /// where two entities have one, each of them can still be read and mended.
+    /// where two entities have one, each of them can still be read and mended. Nor are units, which were not looked at once.
     ///
     /// # Errors
     /// As [`Self::new`].
     pub fn stored(entities: Vec<EntityDefinition>, kpis: Vec<KpiDefinition>) -> Result<Self, Vec<Problem>> {
-        Self::of(entities, kpis, Self::add_stored_entity)
+        Self::of(entities, kpis, (Self::add_stored_entity, formula::check_known))
     }
 
-    fn of(entities: Vec<EntityDefinition>, kpis: Vec<KpiDefinition>, add: Adding) -> Result<Self, Vec<Problem>> {
+    fn of(
+        entities: Vec<EntityDefinition>,
+        kpis: Vec<KpiDefinition>,
+        (add, check): (Adding, Checking),
+    ) -> Result<Self, Vec<Problem>> {
         let mut catalog = Self::default();
         let mut problems = Vec::new();
         for (index, definition) in entities.into_iter().enumerate() {
             let found = add(&mut catalog, definition).err().unwrap_or_default();
             problems.extend(below(&format!("/entities/{index}"), found));
         }
-        problems.extend(catalog.add_kpis(kpis));
+        problems.extend(catalog.add_kpis(kpis, check));
         if problems.is_empty() {
             Ok(catalog)
         } else {
@@ -109,25 +121,27 @@ impl Catalog {
     /// Everything that is wrong with it, or that its code is taken. Then nothing is added.
     pub fn add_entity(&mut self, definition: EntityDefinition) -> Result<Arc<Entity>, Vec<Problem>> {
         let had = self.former_code_taken(&definition);
-        self.add_validated(definition, had, EntityDefinition::validate)
+        let entity = self.trial_of(definition, had, EntityDefinition::validate)?;
+        let mixed = entity.unit_problems();
+        none_or(mixed, || self.insert_entity(entity))
     }
 
     fn add_stored_entity(&mut self, definition: EntityDefinition) -> Result<Arc<Entity>, Vec<Problem>> {
-        self.add_validated(definition, None, EntityDefinition::validate_in_order)
+        let entity = self.trial_of(definition, None, EntityDefinition::validate_in_order)?;
+        Ok(self.insert_entity(entity))
     }
 
-    fn add_validated(
-        &mut self,
+    fn trial_of(
+        &self,
         definition: EntityDefinition,
         had: Option<Problem>,
         validate: fn(EntityDefinition) -> Result<Entity, Vec<Problem>>,
-    ) -> Result<Arc<Entity>, Vec<Problem>> {
+    ) -> Result<Entity, Vec<Problem>> {
         let taken = self.entity_in_any_case(&definition.code).map(|taken| {
             Problem::new("/code", format!("there is an entity {} already", quoted(taken.code())))
                 .with_hint("choose another code, or replace that entity")
         });
-        let entity = with_problem(taken.or(had), validate(definition))?;
-        Ok(self.insert_entity(entity))
+        with_problem(taken.or(had), validate(definition))
     }
 
     /// Puts an entity in the place of the one of the same code, or adds it. Only additions are accepted, because an
@@ -144,6 +158,10 @@ impl Catalog {
         if let Some(taken) = self.former_code_taken(new.definition()) {
             return Err(vec![taken]);
         }
+        // What was mixed before stays as it is.
+        if old.unit_problems().is_empty() {
+            none_or(new.unit_problems(), || ())?;
+        }
         let mut trial = self.clone();
         let new = trial.insert_entity(new);
         let problems = trial.recompile_readers(new.code());
@@ -159,15 +177,24 @@ impl Catalog {
     /// # Errors
     /// Everything that is wrong with it, or that its code is taken. Then nothing is added.
     pub fn add_kpi(&mut self, definition: KpiDefinition) -> Result<Arc<Kpi>, Vec<Problem>> {
+        self.add_checked_kpi(definition, formula::check)
+    }
+
+    /// The same of one whose formula is checked in some way.
+    pub(crate) fn add_checked_kpi(
+        &mut self,
+        definition: KpiDefinition,
+        check: Checking,
+    ) -> Result<Arc<Kpi>, Vec<Problem>> {
         if let Some(taken) = self.former_kpi_taken(&definition) {
             return Err(vec![taken]);
         }
-        let kpi = with_problem(self.kpi_taken(&definition), definition.validate(self))?;
+        let kpi = with_problem(self.kpi_taken(&definition), definition.validate_checked(self, check))?;
         Ok(self.insert_kpi(kpi))
     }
 
     /// Adds thousands that are given together, whose former codes were checked one after the other: each after those that it refers to.
-    fn add_kpis(&mut self, definitions: Vec<KpiDefinition>) -> Vec<Problem> {
+    fn add_kpis(&mut self, definitions: Vec<KpiDefinition>, check: Checking) -> Vec<Problem> {
         let parsed = definitions.into_iter().map(|definition| {
             let parsed = formula::parse(&definition.formula);
             (definition, parsed)
@@ -182,7 +209,7 @@ impl Catalog {
             let names = Defining::among(self, &definition.code, &unfit);
             let kpi = with_problem(
                 self.kpi_taken(definition),
-                definition.clone().validate_among(parsed, &names),
+                definition.clone().validate_among(parsed, &names, check),
             );
             match kpi {
                 Ok(kpi) => drop(self.insert_kpi(kpi)),
@@ -192,7 +219,29 @@ impl Catalog {
                 }
             }
         }
+        self.add_goals(&parsed, &mut problems);
         problems.into_values().flatten().collect()
+    }
+
+    /// Adds the targets and thresholds of those that were added together. They may name any of them.
+    fn add_goals(&mut self, definitions: &[(KpiDefinition, Parsed)], problems: &mut BTreeMap<usize, Vec<Problem>>) {
+        for (index, (definition, _)) in definitions.iter().enumerate() {
+            let Some(kpi) = self
+                .kpis
+                .get(&definition.code)
+                .filter(|_| !problems.contains_key(&index))
+            else {
+                continue;
+            };
+            match goal::compile(kpi, self) {
+                Ok(None) => {}
+                Ok(goal) => {
+                    let kpi = Kpi::clone(kpi);
+                    self.insert_kpi(Kpi { goal, ..kpi });
+                }
+                Err(found) => drop(problems.insert(index, below(&format!("/kpis/{index}"), found))),
+            }
+        }
     }
 
     fn kpi_taken(&self, definition: &KpiDefinition) -> Option<Problem> {
@@ -226,14 +275,18 @@ impl Catalog {
     fn recompile_readers(&mut self, entity: &str) -> Vec<Problem> {
         let readers = self.kpis.values().filter(|kpi| kpi.formula.entities().contains(entity));
         let readers: Vec<Arc<Kpi>> = in_order(readers).into_iter().cloned().collect();
-        self.recompile(readers, |kpi, diagnostic| {
+        let mut problems = self.recompile(readers, |kpi, diagnostic| {
             let message = format!(
                 "the KPI {} needs what this removes: {}",
                 quoted(kpi.code()),
                 diagnostic.message
             );
             Problem::new("/attributes", message).with_hint("change the KPI first")
-        })
+        });
+        if problems.is_empty() {
+            problems = self.set_goals(|kpi, problem| would_not_fit("/attributes", kpi, &problem));
+        }
+        problems
     }
 }
 

@@ -17,6 +17,7 @@ mod entity;
 #[cfg(test)]
 mod fixtures;
 mod former;
+mod goal;
 mod hints;
 mod kpi;
 mod level;
@@ -27,6 +28,8 @@ mod problem;
 mod references;
 mod rename;
 mod replacement;
+mod status;
+mod units;
 mod validate;
 mod zone;
 
@@ -35,6 +38,7 @@ pub use definition::{
     AttributeDefinition, CsvDialect, DecimalMark, Delimiter, EntityDefinition, FilesMode, GroupingDefinition,
 };
 pub use entity::Entity;
+pub use goal::{Expression, Goal, Limit};
 pub use kpi::{Direction, Kpi, KpiDefinition};
 pub use level::Level;
 pub use line::{checked_line, is_hidden, line_hint};
@@ -42,6 +46,7 @@ pub use names::is_entity_code;
 pub use period::{Period, UnknownPeriod};
 pub use problem::Problem;
 pub use rename::{EntityRename, KpiRename, Renamed, RenamedKpi};
+pub use status::Status;
 pub use zone::{UnknownZone, Zone};
 
 /// The most entities of a client. Each has a hypertable and at least one rollup, which every upkeep visits, and a process

@@ -6,13 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use formula::{Attribute, Entities, Parsed, Referred, references};
+use formula::{Attribute, Entities, Formula, Parsed, Referred, Unit, references};
 
 use crate::MAX_BROKEN_KPIS;
 use crate::book::Catalog;
+use crate::goal::would_not_fit;
 use crate::kpi::{Kpi, KpiDefinition};
 use crate::names::quoted;
-use crate::problem::Problem;
+use crate::problem::{Problem, none_or};
 
 /// A catalogue as the formula of one of its KPIs sees it, which must not come back to itself.
 pub(crate) struct Defining<'a> {
@@ -66,6 +67,10 @@ impl Entities for Defining<'_> {
 
     fn names(&self) -> Vec<&str> {
         self.catalog.names()
+    }
+
+    fn unit(&self, entity: &str, attribute: &str) -> Option<Unit> {
+        self.catalog.unit(entity, attribute)
     }
 
     fn kpi(&self, code: &str) -> Option<Referred<'_>> {
@@ -158,10 +163,9 @@ pub(crate) fn order(definitions: &[(KpiDefinition, Parsed)]) -> (Vec<usize>, Unf
 }
 
 impl Catalog {
-    /// The KPIs whose formulas name a KPI.
+    /// The other KPIs whose formulas name a KPI, or whose targets and thresholds do.
     pub fn referrers(&self, code: &str) -> impl Iterator<Item = &Arc<Kpi>> {
-        self.kpis()
-            .filter(move |kpi| kpi.refers_to.iter().any(|referred| referred == code))
+        self.kpis().filter(move |kpi| kpi.code() != code && kpi.names(code))
     }
 
     /// The KPIs that are computed from some, directly or by way of others, each after those that it refers to.
@@ -210,7 +214,7 @@ impl Catalog {
         let mut trial = self.clone();
         let kpi = trial.insert_kpi(definition.validate(self)?);
         let above = trial.computed_from(&BTreeSet::from([kpi.code()]));
-        let problems = trial.recompile(above, |above, diagnostic| {
+        let mut problems = trial.recompile(above, |above, diagnostic| {
             let message = format!(
                 "the KPI {} refers to it and would not fit: {}",
                 quoted(above.code()),
@@ -218,11 +222,24 @@ impl Catalog {
             );
             Problem::new("/formula", message).with_hint("change that KPI first")
         });
-        if !problems.is_empty() {
-            return Err(problems);
+        if problems.is_empty() {
+            problems = trial.set_goals(|held, problem| match held.code() == kpi.code() {
+                true => problem,
+                false => would_not_fit("/formula", held, &problem),
+            });
         }
+        none_or(problems, || ())?;
         *self = trial;
-        Ok(kpi)
+        Ok(self.kpi(kpi.code()).cloned().unwrap_or(kpi))
+    }
+
+    /// A KPI's formula as the catalogue is now. One that mixed units already, because they were not looked at once, may go on.
+    fn compiled_again(&self, kpi: &Kpi) -> Result<Formula, Vec<formula::Diagnostic>> {
+        let parsed = formula::parse(&kpi.definition.formula);
+        match kpi.formula.mixes_units() {
+            true => formula::check_known(&parsed, self),
+            false => formula::check(&parsed, self),
+        }
     }
 
     /// Compiles KPIs again, which come each after those that it refers to, and says which of them don't fit any more. What is above one of those is not looked at.
@@ -239,7 +256,7 @@ impl Catalog {
             }
             let compiled = match kpi.refers_to.iter().any(|referred| unfit.contains(referred)) {
                 true => Err(Vec::new()),
-                false => formula::compile(&kpi.definition.formula, self),
+                false => self.compiled_again(&kpi),
             };
             match compiled {
                 Ok(formula) => drop(self.insert_kpi(Kpi {

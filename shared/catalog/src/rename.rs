@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use crate::book::Catalog;
 use crate::definition::{AttributeDefinition, EntityDefinition};
 use crate::entity::Entity;
+use crate::goal::would_not_fit;
 use crate::kpi::Kpi;
 use crate::names::quoted;
 use crate::problem::{Problem, none_or};
@@ -111,11 +112,16 @@ impl Catalog {
         let mut definition = old.definition.clone();
         let former = std::mem::replace(&mut definition.code, wanted.code.clone());
         remember(&mut definition.formerly, former, &wanted.code);
+        let renamed = |formula: &str| rename_kpi(formula, old.code(), &wanted.code);
+        definition.change_goal(renamed);
         let mut trial = self.clone();
         trial.remove_kpi(old.code());
-        let kpi = trial.add_kpi(definition)?;
+        // Another name makes no formula wrong that was accepted.
+        let kpi = trial.add_checked_kpi(definition, formula::check_known)?;
         let above = self.computed_from(&BTreeSet::from([old.code()]));
-        let referrers = trial.change_formulas(above, |formula| rename_kpi(formula, old.code(), &wanted.code))?;
+        let mut referrers = trial.change_formulas(above, renamed)?;
+        referrers.retain(|kpi| kpi.code() != wanted.code);
+        let kpi = trial.kpi(&wanted.code).cloned().unwrap_or(kpi);
         *self = trial;
         Ok(RenamedKpi { kpi, referrers })
     }
@@ -178,6 +184,27 @@ impl Catalog {
                 break;
             }
         }
+        let mut changed = none_or(problems, || changed)?;
+        changed.extend(self.change_goals(changed_formula)?);
+        // A KPI whose formula and target are changed is there once, as it is in the end.
+        let codes: BTreeSet<&str> = changed.iter().map(|kpi| kpi.code()).collect();
+        Ok(codes.into_iter().filter_map(|code| self.kpi(code).cloned()).collect())
+    }
+
+    /// Gives targets and thresholds other formulas, and has those of all KPIs checked again; the KPIs that have others.
+    fn change_goals(
+        &mut self,
+        changed_formula: impl Fn(&str) -> Option<String>,
+    ) -> Result<Vec<Arc<Kpi>>, Vec<Problem>> {
+        let kpis: Vec<Arc<Kpi>> = self.kpis().cloned().collect();
+        let mut changed = Vec::new();
+        for kpi in kpis {
+            let mut kpi = Kpi::clone(&kpi);
+            if kpi.definition.change_goal(&changed_formula) {
+                changed.push(self.insert_kpi(kpi));
+            }
+        }
+        let problems = self.set_goals(|kpi, problem| would_not_fit("", kpi, &problem));
         none_or(problems, || changed)
     }
 }

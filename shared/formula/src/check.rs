@@ -1,5 +1,6 @@
 //! The check of a KPI formula: a tree and the entities it may name become measures and a finishing expression.
 
+mod bound;
 mod functions;
 pub(crate) mod measured;
 mod references;
@@ -14,7 +15,9 @@ use crate::predicate::Predicate;
 use crate::reference::Extent;
 use crate::suggest::hint_for;
 use crate::tree::{BinaryOperator, Call, Expr, Ident, Node, UnaryOperator};
+use crate::unit::{Quantity, unit_of};
 use crate::value::Entities;
+pub use bound::compile_bound;
 use std::ops::Range;
 pub(crate) use units::Unit;
 
@@ -31,6 +34,43 @@ pub fn compile(source: &str, entities: &dyn Entities) -> Result<Formula, Vec<Dia
 /// # Errors
 /// Everything that is wrong with it: the diagnostics of the parse first, then those of the names and types it uses.
 pub fn check(parsed: &Parsed, entities: &dyn Entities) -> Result<Formula, Vec<Diagnostic>> {
+    strict(checked(parsed, entities, true))
+}
+
+/// The same of a formula that was accepted before, perhaps when units were not looked at: what it mixes is no mistake.
+///
+/// # Errors
+/// As [`check`], but for units.
+pub fn check_known(parsed: &Parsed, entities: &dyn Entities) -> Result<Formula, Vec<Diagnostic>> {
+    checked(parsed, entities, true).0
+}
+
+/// What is checked, if its units are right, too.
+fn strict((checked, mixed): (Result<Formula, Vec<Diagnostic>>, Vec<Diagnostic>)) -> Result<Formula, Vec<Diagnostic>> {
+    match checked {
+        Ok(formula) if mixed.is_empty() => Ok(formula),
+        Ok(_) => Err(mixed),
+        Err(diagnostics) => Err([diagnostics, mixed].concat()),
+    }
+}
+
+/// A formula that reads facts or need not, and apart from it what it mixes of units.
+fn checked(
+    parsed: &Parsed,
+    entities: &dyn Entities,
+    needs_facts: bool,
+) -> (Result<Formula, Vec<Diagnostic>>, Vec<Diagnostic>) {
+    let (quantity, mixed) = unit_of(&parsed.tree, entities);
+    let formula = typed(parsed, entities, needs_facts).map(|formula| Formula {
+        quantity,
+        mixes_units: !mixed.is_empty(),
+        ..formula
+    });
+    (formula, mixed)
+}
+
+/// A formula whose types are right, and of whose units nothing is known yet.
+fn typed(parsed: &Parsed, entities: &dyn Entities, needs_facts: bool) -> Result<Formula, Vec<Diagnostic>> {
     let mut checker = Checker {
         entities,
         measures: Vec::new(),
@@ -48,11 +88,13 @@ pub fn check(parsed: &Parsed, entities: &dyn Entities) -> Result<Formula, Vec<Di
     let mut diagnostics = parsed.diagnostics.clone();
     diagnostics.append(&mut found);
     match finish {
-        Some((finish, unit)) if diagnostics.is_empty() && !measures.is_empty() => {
+        Some((finish, unit)) if diagnostics.is_empty() && !(needs_facts && measures.is_empty()) => {
             return Ok(Formula {
                 measures,
                 finish,
                 extent: Extent { unit, ..extent },
+                quantity: Quantity::Unknown,
+                mixes_units: false,
             });
         }
         Some(_) if diagnostics.is_empty() => {

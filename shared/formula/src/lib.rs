@@ -11,7 +11,8 @@
 //!
 //! The map, one concern a file: `lexer` -> `parser` (with `call` and `case`) -> `tree` (printed by `print`) -> `check` for KPI
 //! formulas, `resolve` for what stands in one row -> `measure`, `finish`, `predicate`, `row`. Functions of values are listed in
-//! `function`, those of numbers in `numeric`. A KPI that another one's formula names is put in its place (`reference`). What a formula does that its author may not expect is said by `advice`. A new operator is a line
+//! `function`, those of numbers in `numeric`. A KPI that another one's formula names is put in its place (`reference`). What units attributes
+//! declare is followed by `unit`. What a formula does that its author may not expect is said by `advice`. A new operator is a line
 //! in `tree`, its power in the parser's table, and a line in each of the flat matches of `resolve` or `check` and of
 //! the evaluators.
 //!
@@ -45,10 +46,11 @@ mod row;
 mod scalar;
 mod suggest;
 mod tree;
+mod unit;
 mod value;
 
 pub use advice::{advise, advise_row};
-pub use check::{check, compile};
+pub use check::{check, check_known, compile, compile_bound};
 pub use choice::{Choice, Condition};
 pub use diagnostic::{Diagnostic, utf16_span};
 pub use finish::Finish;
@@ -66,6 +68,7 @@ pub use row::{RowFormula, compile_row};
 pub use scalar::Scalar;
 pub use suggest::closest;
 pub use tree::{Arithmetic, BinaryOperator, Call, Comparison, Expr, Ident, Node, UnaryOperator};
+pub use unit::{Unit, is_currency, unit_mistakes_of_row};
 pub use value::{Attribute, AttributeType, Entities, Value};
 
 /// The longest text of a formula in bytes: 4 KiB hold about 100 aggregates, three times what [`MAX_MEASURES`] allows.

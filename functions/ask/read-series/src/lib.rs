@@ -1,11 +1,12 @@
 //! `read-series`: a KPI's current value, and its series over a range and period, grouped and filtered by dimensions.
 
+mod goals;
 mod query;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use answer::{Answer, AskError, Definitions};
+use answer::{Answer, AskError, Definitions, Together};
 use anyhow::{Context as _, Result};
 use api::ask::{KpiValue, PlanStep, Series, SeriesPoint};
 use axum::extract::State;
@@ -20,6 +21,8 @@ use records::definitions::ClientCatalog;
 use series::plan::{MAX_GROUPED_POINTS, MAX_POINTS};
 use series::{Calendar, Range, Request, filters, gaps};
 use uuid::Uuid;
+
+use crate::goals::Goals;
 
 /// Less than the 29 s that the template and API Gateway allow, so that an error can still be answered.
 const TIMEOUTS: Timeouts = Timeouts {
@@ -91,9 +94,19 @@ async fn value(
         filter: &asked.filter,
         by: &[],
     };
-    let Answer { points, plan } = ask(&context.database, caller.client, &definitions, &calendar, &request).await?;
-    let point = points.get(&(from, Vec::new())).cloned();
+    let mut goals = Goals::beside(&request, asked.status)?;
+    let Answer { points, plan } = ask(
+        &context.database,
+        caller.client,
+        (&definitions, &calendar),
+        &request,
+        goals.as_mut(),
+    )
+    .await?;
+    let key = (from, Vec::new());
+    let point = points.get(&key).cloned();
     let point = point.unwrap_or_else(|| series::answer::empty(&request));
+    let goal = goals.map(|goals| goals.held(&key, point.value.as_ref(), asked.numbers));
     Ok(Json(KpiValue {
         kpi: code,
         name: kpi.definition.name.clone(),
@@ -104,6 +117,7 @@ async fn value(
         to: range.to,
         value: asked.numbers.figure(point.value),
         facts: point.facts,
+        goal,
         open: range.to > now,
         plan: plan.into_iter().map(step).collect(),
     }))
@@ -139,7 +153,15 @@ async fn series(
         filter: &asked.filter,
         by: &asked.by,
     };
-    let Answer { mut points, plan } = ask(&context.database, caller.client, &definitions, &calendar, &request).await?;
+    let mut goals = Goals::beside(&request, asked.status)?;
+    let Answer { mut points, plan } = ask(
+        &context.database,
+        caller.client,
+        (&definitions, &calendar),
+        &request,
+        goals.as_mut(),
+    )
+    .await?;
     if asked.fill_gaps {
         let filled = gaps::fill(&request, &calendar, clock::now(), &mut points, MAX_GROUPED_POINTS);
         filled.map_err(too_many_points)?;
@@ -149,9 +171,12 @@ async fn series(
     }
     let points = points
         .into_iter()
-        .map(|((bucket, group), point)| SeriesPoint {
-            bucket,
-            group: asked.by.iter().cloned().zip(group).collect(),
+        .map(|(key, point)| SeriesPoint {
+            bucket: key.0,
+            goal: goals
+                .as_ref()
+                .map(|goals| goals.held(&key, point.value.as_ref(), asked.numbers)),
+            group: asked.by.iter().cloned().zip(key.1).collect(),
             value: asked.numbers.figure(point.value),
             facts: point.facts,
         })
@@ -196,19 +221,29 @@ fn kpi<'a>(definitions: &'a ClientCatalog, code: &str) -> Result<&'a Kpi, Proble
     })
 }
 
-/// Answers a request. What can't be answered as it is asked is the caller's to change; anything else is not.
-async fn ask(
+/// Answers a request, and what its values are held against. What can't be answered as it is asked is the caller's to change; anything else is not.
+async fn ask<'a>(
     database: &Database,
     client: Uuid,
-    definitions: &ClientCatalog,
-    calendar: &Calendar,
-    request: &Request<'_>,
+    (definitions, calendar): (&ClientCatalog, &Calendar),
+    request: &Request<'a>,
+    goals: Option<&mut Goals<'a>>,
 ) -> Result<Answer, Problem> {
     let readable = |code: &str| definitions.placed.get(code).map(|placed| &placed.readable);
-    filters::check(request.kpi, request.filter, readable)
-        .map_err(|wrong| Problem::invalid(wrong.detail).hint(wrong.hint))?;
-    let answer = answer::ask(database, client, definitions, calendar, request).await;
-    answer.map_err(problem)
+    let beside = goals.iter().flat_map(|goals| goals.requests());
+    let requests: Vec<Request<'a>> = std::iter::once(request).chain(beside).cloned().collect();
+    for request in &requests {
+        filters::check(request.kpi, request.filter, readable)
+            .map_err(|wrong| Problem::invalid(wrong.detail).hint(wrong.hint))?;
+    }
+    let together = answer::ask_together(database, client, definitions, calendar, &requests).await;
+    let Together { points, plan } = together.map_err(problem)?;
+    let mut points = points.into_iter();
+    let own = points.next().unwrap_or_default();
+    if let Some(goals) = goals {
+        goals.answered(points.collect());
+    }
+    Ok(Answer { points: own, plan })
 }
 
 fn problem(error: AskError) -> Problem {

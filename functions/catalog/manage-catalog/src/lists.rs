@@ -55,7 +55,7 @@ pub(crate) async fn kpis(
             && is("value_chain", &definition.value_chain)
             && is("unit", &definition.unit)
             && is("direction", definition.direction.name())
-            && entity.is_none_or(|entity| kpi.formula.entities().contains(entity))
+            && entity.is_none_or(|entity| kpi.reads(entity))
             && search
                 .as_ref()
                 .is_none_or(|search| search.finds(&[&definition.code, &definition.name, &definition.description]))

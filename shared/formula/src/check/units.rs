@@ -33,7 +33,7 @@ impl Unit {
         }
     }
 
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Unit::Seconds => "a duration",
             Unit::Plain | Unit::Nothing => "a number",

@@ -73,7 +73,7 @@ pub(super) async fn of_entity(
 ) -> Result<Vec<User>, Error> {
     let Change { session, client } = change;
     let code = placed.entity.code();
-    let readers = known.kpis().filter(|kpi| kpi.formula.entities().contains(code));
+    let readers = known.kpis().filter(|kpi| kpi.reads(code));
     let mut found = kpis(readers);
     let work = "SELECT format('the grouping %s, which is being filled', grouping_id) AS what,
             'wait until it is whole, or give it up: POST /v1/entities/' || $2::text || '/groupings/give-up' AS way_out

@@ -6,6 +6,7 @@ use catalog::Level;
 use database::{Database, Error};
 use facts::read::Read;
 use records::definitions::ClientCatalog;
+use series::windows::Described;
 use series::{Calendar, Point, Request, SeriesKey, Source};
 use uuid::Uuid;
 
@@ -17,6 +18,8 @@ pub struct Answer {
     pub points: BTreeMap<SeriesKey, Point>,
     /// What was read: of each entity of the KPI a step for each relation.
     pub plan: Vec<Step>,
+    /// What the windows of the formula are for the request, by which rules.
+    pub windows: Vec<Described>,
 }
 
 /// What was read of one entity.
@@ -60,9 +63,9 @@ pub async fn ask(
     request: &Request<'_>,
 ) -> Result<Answer, AskError> {
     let together = ask_together(database, client, definitions, calendar, std::slice::from_ref(request));
-    let Together { points, plan } = together.await?;
+    let Together { points, plan, windows } = together.await?;
     let points = points.into_iter().next().unwrap_or_default();
-    Ok(Answer { points, plan })
+    Ok(Answer { points, plan, windows })
 }
 
 /// The steps of some reads: one for all parts of the range that are read of one relation.

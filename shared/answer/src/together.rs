@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use database::{Database, Error};
 use records::definitions::ClientCatalog;
+use series::windows::{self, Described};
 use series::{Calendar, Point, Request, SeriesKey};
 use uuid::Uuid;
 
@@ -16,6 +17,8 @@ pub struct Together {
     pub points: Vec<BTreeMap<SeriesKey, Point>>,
     /// What was read for all of them.
     pub plan: Vec<Step>,
+    /// What the windows of their formulas are, by which rules, each once.
+    pub windows: Vec<Described>,
 }
 
 /// Answers requests of a client, with its definitions, asked in a calendar. What reads the same facts is read once, and all in one statement.
@@ -34,6 +37,12 @@ pub async fn ask_together(
         .iter()
         .map(|request| batch.add(client, definitions, calendar, request));
     let asked: Vec<Asked> = asked.collect::<Result<_, _>>().map_err(AskError::Refused)?;
+    let mut windows: Vec<Described> = Vec::new();
+    for request in requests {
+        let described = windows::described(request, calendar).map_err(AskError::Refused)?;
+        let new: Vec<Described> = described.into_iter().filter(|one| !windows.contains(one)).collect();
+        windows.extend(new);
+    }
     // Where the definitions are from. Whoever reads them looks first whether they are still right, and so whether the client is still there.
     let session = database.session_at(definitions.residence).await;
     let session = session.map_err(AskError::Database)?;
@@ -50,5 +59,6 @@ pub async fn ask_together(
     Ok(Together {
         points,
         plan: steps(asked.iter().flat_map(|asked| batch.reads(asked))),
+        windows,
     })
 }

@@ -123,7 +123,7 @@ pub struct KpiValue {
     /// The value; null where the formula has none, as in a division by zero. Where no fact counts it is what `empty` of a series is: 0 for a count.
     #[schema(schema_with = figure_schema)]
     pub value: Option<Figure>,
-    /// Facts that it is made of.
+    /// Facts that it is made of; of each entity those of the one stretch of time that has most, where the formula is over several.
     pub facts: i64,
     /// With `status=true`: what it is held against.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -132,6 +132,9 @@ pub struct KpiValue {
     pub open: bool,
     /// Where the answer was read from.
     pub plan: Vec<PlanStep>,
+    /// What each function of other periods in the formula means for this question.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<WindowRule>,
 }
 
 /// A KPI's values over a range.
@@ -156,10 +159,13 @@ pub struct Series {
     /// The value of each bucket that has no point, because none of its facts count: 0 for a count, null for a rate.
     #[schema(schema_with = figure_schema)]
     pub empty: Option<Figure>,
-    /// Points by bucket, then by group; a bucket in which no fact counts has one only with `gaps=fill`.
+    /// Points by bucket, then by group; a bucket in which no fact counts, of its own or of another period that its value is over, has one only with `gaps=fill`.
     pub points: Vec<SeriesPoint>,
     /// Where the answer was read from.
     pub plan: Vec<PlanStep>,
+    /// What each function of other periods in the formula means for this question.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<WindowRule>,
 }
 
 /// A value over one bucket, of one group.
@@ -174,7 +180,7 @@ pub struct SeriesPoint {
     /// The value; null where the formula has none.
     #[schema(schema_with = figure_schema)]
     pub value: Option<Figure>,
-    /// Facts that it is made of.
+    /// Facts that it is made of; of each entity those of the one stretch of time that has most, where the formula is over several.
     pub facts: i64,
     /// With `status=true`: what it is held against.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -212,6 +218,23 @@ fn limit_schema() -> RefOr<Schema> {
     RefOr::T(Schema::OneOf(
         OneOfBuilder::new().item(figure_schema()).item(band).build(),
     ))
+}
+
+/// A function of other periods, as it was answered.
+#[derive(Serialize, ToSchema)]
+pub struct WindowRule {
+    /// The function, with a point in place of what it is of: `PREVIOUS(…, 1, YEAR)`.
+    pub function: String,
+    /// Which time it is over for a bucket of the question, and what holds where calendars differ, in words.
+    pub rule: String,
+    /// Start of the time that it is over, for all buckets of the answer together; not there where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, format = DateTime)]
+    pub from: Option<Timestamp>,
+    /// Its end, outside it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, format = DateTime)]
+    pub to: Option<Timestamp>,
 }
 
 /// One read of a plan.

@@ -23,7 +23,6 @@ mod kpi;
 mod level;
 mod line;
 mod names;
-mod period;
 mod problem;
 mod references;
 mod rename;
@@ -38,12 +37,12 @@ pub use definition::{
     AttributeDefinition, CsvDialect, DecimalMark, Delimiter, EntityDefinition, FilesMode, GroupingDefinition,
 };
 pub use entity::Entity;
+pub use formula::{Period, UnknownPeriod};
 pub use goal::{Expression, Goal, Limit};
 pub use kpi::{Direction, Kpi, KpiDefinition};
 pub use level::Level;
 pub use line::{checked_line, is_hidden, line_hint};
 pub use names::is_entity_code;
-pub use period::{Period, UnknownPeriod};
 pub use problem::Problem;
 pub use rename::{EntityRename, KpiRename, Renamed, RenamedKpi};
 pub use status::Status;

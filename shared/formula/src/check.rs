@@ -5,10 +5,12 @@ mod functions;
 pub(crate) mod measured;
 mod references;
 mod units;
+mod windows;
 
 use crate::MAX_MEASURES;
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::finish::Finish;
+use crate::function::Function;
 use crate::measure::{Formula, Measure};
 use crate::parser::{Parsed, parse};
 use crate::predicate::Predicate;
@@ -17,6 +19,7 @@ use crate::suggest::hint_for;
 use crate::tree::{BinaryOperator, Call, Expr, Ident, Node, UnaryOperator};
 use crate::unit::{Quantity, unit_of};
 use crate::value::Entities;
+use crate::window::Window;
 pub use bound::compile_bound;
 use std::ops::Range;
 pub(crate) use units::Unit;
@@ -75,6 +78,7 @@ fn typed(parsed: &Parsed, entities: &dyn Entities, needs_facts: bool) -> Result<
         entities,
         measures: Vec::new(),
         extent: Extent::of(&parsed.tree),
+        window: Window::default(),
         diagnostics: Vec::new(),
     };
     let finish = checker.number(&parsed.tree);
@@ -122,6 +126,8 @@ struct Checker<'a> {
     measures: Vec<Measure>,
     /// Of the text, and of the KPIs that were written out so far.
     extent: Extent,
+    /// The window of what is being checked.
+    window: Window,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -158,6 +164,7 @@ impl<'a> Checker<'a> {
                 let message = format!("a KPI is a number, and {} is not", quoted(&expr.to_string()));
                 self.fail(Diagnostic::new(expr.span.clone(), "not-a-number", message))
             }
+            Node::Function(Function::Window(function), arguments) => self.windowed(*function, &expr.span, arguments),
             Node::Function(function, arguments) => self.function(*function, arguments),
             Node::Unary(UnaryOperator::Not, operand) => self.misplaced_condition(expr, &[operand]),
             Node::Binary(_, left, right) => self.misplaced_condition(expr, &[left, right]),
@@ -212,6 +219,7 @@ impl<'a> Checker<'a> {
             aggregate: call.aggregate,
             attribute,
             filter: filter?,
+            window: self.window.clone(),
         };
         let place = self.place(measure, span)?;
         Some((place, unit))
@@ -227,6 +235,9 @@ impl<'a> Checker<'a> {
             return self.fail(
                 Diagnostic::new(span.clone(), "too-many-measures", message).with_hint("split it into several KPIs"),
             );
+        }
+        if let Some(diagnostic) = self.too_many_windows(&measure, span) {
+            return self.fail(diagnostic);
         }
         self.measures.push(measure);
         Some(self.measures.len() - 1)

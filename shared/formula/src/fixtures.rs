@@ -6,6 +6,7 @@ use crate::measure::Aggregate;
 use crate::numeric::Numeric;
 use crate::tree::{Arithmetic, BinaryOperator, Call, Comparison, Expr, Ident, Node, UnaryOperator};
 use crate::value::{Attribute, AttributeType, Entities};
+use crate::window::WindowFunction;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 
@@ -50,9 +51,9 @@ impl Entities for Sample {
 /// Tokens in any order, good and bad.
 pub(crate) fn token_soup() -> impl Strategy<Value = String> {
     let tokens = [
-        "COUNT", "SUM", "COALESCE", "IF", "HOURS", "CASE", "WHEN", "THEN", "ELSE", "END", "ROUND", "(", ")", "(", ")",
-        "Flight", ".", "delay", "WHERE", "IN", "NOT", "AND", "OR", ",", "+", "-", "*", "/", "=", "<", "==", "1", "2.5",
-        "'x'", "'", "TRUE", ";", "é", "?", "1e5", "\"y\"",
+        "COUNT", "SUM", "COALESCE", "IF", "HOURS", "CASE", "WHEN", "THEN", "ELSE", "END", "ROUND", "PREVIOUS",
+        "TO_DATE", "YEAR", "(", ")", "(", ")", "Flight", ".", "delay", "WHERE", "IN", "NOT", "AND", "OR", ",", "+",
+        "-", "*", "/", "=", "<", "==", "1", "2.5", "'x'", "'", "TRUE", ";", "é", "?", "1e5", "\"y\"",
     ];
     proptest::collection::vec(
         (
@@ -136,6 +137,12 @@ pub(crate) fn trees() -> impl Strategy<Value = Expr> {
                         filter: Some(filter),
                     }))
                 }),
+            (inner.clone(), 1_u16..2_000, proptest::option::of(name())).prop_map(|(operand, count, period)| {
+                let count = node(Node::Number(Decimal::from(count)));
+                let period = period.map(|name| node(Node::Name(name)));
+                let arguments = [operand, count].into_iter().chain(period).collect();
+                Node::Function(Function::Window(WindowFunction::Rolling), arguments)
+            }),
             (
                 proptest::sample::select(vec![
                     Function::Seconds,

@@ -7,6 +7,7 @@
 use std::fmt;
 
 use crate::numeric::Numeric;
+use crate::window::WindowFunction;
 
 /// A function over values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,6 +28,8 @@ pub enum Function {
     Days,
     /// A function of numbers.
     Numeric(Numeric),
+    /// A function over other stretches of time.
+    Window(WindowFunction),
 }
 
 /// The most arguments of a call, and the most `WHEN` of a `CASE`: as many ways out as a person can follow.
@@ -42,7 +45,7 @@ struct Row {
 
 impl Function {
     /// All of them, in the order of the manual.
-    pub const ALL: [Function; 13] = [
+    pub const ALL: [Function; 18] = [
         Function::Coalesce,
         Function::If,
         Function::Seconds,
@@ -56,6 +59,11 @@ impl Function {
         Function::Numeric(Numeric::Ln),
         Function::Numeric(Numeric::Exp),
         Function::Numeric(Numeric::Power),
+        Function::Window(WindowFunction::Previous),
+        Function::Window(WindowFunction::SamePeriodLastYear),
+        Function::Window(WindowFunction::ToDate),
+        Function::Window(WindowFunction::Rolling),
+        Function::Window(WindowFunction::Cumulative),
     ];
 
     /// The function of a name in upper or lower case.
@@ -97,7 +105,7 @@ impl Function {
     #[must_use]
     pub fn unit_s(self) -> Option<u32> {
         match self {
-            Function::Coalesce | Function::If | Function::Numeric(_) => None,
+            Function::Coalesce | Function::If | Function::Numeric(_) | Function::Window(_) => None,
             Function::Seconds => Some(1),
             Function::Minutes => Some(60),
             Function::Hours => Some(3_600),
@@ -126,6 +134,13 @@ impl Function {
             Function::Numeric(Numeric::Ln) => row("LN", 1, 1, "LN(x)"),
             Function::Numeric(Numeric::Exp) => row("EXP", 1, 1, "EXP(x)"),
             Function::Numeric(Numeric::Power) => row("POWER", 2, 2, "POWER(x, y)"),
+            Function::Window(WindowFunction::Previous) => row("PREVIOUS", 1, 4, "PREVIOUS(x, 1, YEAR)"),
+            Function::Window(WindowFunction::SamePeriodLastYear) => {
+                row("SAME_PERIOD_LAST_YEAR", 1, 2, "SAME_PERIOD_LAST_YEAR(x)")
+            }
+            Function::Window(WindowFunction::ToDate) => row("TO_DATE", 2, 2, "TO_DATE(x, YEAR)"),
+            Function::Window(WindowFunction::Rolling) => row("ROLLING", 2, 3, "ROLLING(x, 7, DAY)"),
+            Function::Window(WindowFunction::Cumulative) => row("CUMULATIVE", 1, 1, "CUMULATIVE(x)"),
         }
     }
 }

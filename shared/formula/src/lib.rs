@@ -11,8 +11,8 @@
 //!
 //! The map, one concern a file: `lexer` -> `parser` (with `call` and `case`) -> `tree` (printed by `print`) -> `check` for KPI
 //! formulas, `resolve` for what stands in one row -> `measure`, `finish`, `predicate`, `row`. Functions of values are listed in
-//! `function`, those of numbers in `numeric`. A KPI that another one's formula names is put in its place (`reference`). What units attributes
-//! declare is followed by `unit`. What a formula does that its author may not expect is said by `advice`. A new operator is a line
+//! `function`, those of numbers in `numeric`, those of other periods in `window`. A KPI that another one's formula names is put in its place (`reference`). What units
+//! attributes declare is followed by `unit`. What a formula does that its author may not expect is said by `advice`. A new operator is a line
 //! in `tree`, its power in the parser's table, and a line in each of the flat matches of `resolve` or `check` and of
 //! the evaluators.
 //!
@@ -36,6 +36,7 @@ mod measure;
 mod number;
 mod numeric;
 mod parser;
+mod period;
 mod predicate;
 mod print;
 mod reference;
@@ -48,6 +49,7 @@ mod suggest;
 mod tree;
 mod unit;
 mod value;
+mod window;
 
 pub use advice::{advise, advise_row};
 pub use check::{check, check_known, compile, compile_bound};
@@ -56,10 +58,11 @@ pub use diagnostic::{Diagnostic, utf16_span};
 pub use finish::Finish;
 pub use function::{Function, MAX_ARGUMENTS};
 pub use lexer::is_keyword;
-pub use measure::{Aggregate, Formula, Measure, Measured};
+pub use measure::{Aggregate, Formula, Measure, Measured, Reading};
 pub use number::{MAX_DIGITS, MAX_POWER, NoNumber, Number, ROUNDED_DIGITS};
 pub use numeric::{MAX_PLACES, Numeric};
 pub use parser::{Parsed, parse};
+pub use period::{Period, UnknownPeriod};
 pub use predicate::Predicate;
 pub use reference::{Referred, references, rename_kpi};
 pub use rename::{Renames, rename, rename_row};
@@ -70,6 +73,7 @@ pub use suggest::closest;
 pub use tree::{Arithmetic, BinaryOperator, Call, Comparison, Expr, Ident, Node, UnaryOperator};
 pub use unit::{Unit, is_currency, unit_mistakes_of_row};
 pub use value::{Attribute, AttributeType, Entities, Value};
+pub use window::{MAX_STEP, MAX_STEPS, MAX_WINDOWS, Open, Step, Window, WindowFunction};
 
 /// The longest text of a formula in bytes: 4 KiB hold about 100 aggregates, three times what [`MAX_MEASURES`] allows.
 pub const MAX_LENGTH: usize = 4_096;

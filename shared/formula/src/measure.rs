@@ -5,8 +5,9 @@ use crate::number::Number;
 use crate::predicate::Predicate;
 use crate::reference::Extent;
 use crate::unit::{Quantity, Unit};
+use crate::window::Window;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// A checked KPI formula.
@@ -35,6 +36,35 @@ pub struct Measure {
     pub attribute: Option<Measured>,
     /// The condition that facts must meet.
     pub filter: Option<Predicate>,
+    /// When they are, seen from the bucket that is asked for.
+    pub window: Window,
+}
+
+/// Measures whose facts can be read together: those of one entity over one window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading<'a> {
+    /// The entity.
+    pub entity: &'a str,
+    /// The window.
+    pub window: &'a Window,
+    /// The measures, each with its place in [`Formula::measures`].
+    pub measures: Vec<(usize, &'a Measure)>,
+}
+
+impl<'a> Reading<'a> {
+    /// The dimensions that filters use.
+    #[must_use]
+    pub fn dimensions(&self) -> BTreeSet<&'a str> {
+        let filters = self.measures.iter().filter_map(|(_, measure)| measure.filter.as_ref());
+        filters.flat_map(Predicate::dimensions).collect()
+    }
+
+    /// What is aggregated.
+    #[must_use]
+    pub fn measured(&self) -> BTreeSet<&'a Measured> {
+        let measures = self.measures.iter();
+        measures.filter_map(|(_, measure)| measure.attribute.as_ref()).collect()
+    }
 }
 
 /// What of each fact is aggregated.
@@ -139,20 +169,21 @@ impl Formula {
         self.measures.iter().map(|measure| measure.entity.as_str()).collect()
     }
 
-    /// The dimensions of an entity that filters use, over all its measures.
+    /// What is read apart: of each entity, and over each window.
     #[must_use]
-    pub fn dimensions(&self, entity: &str) -> BTreeSet<&str> {
-        self.of(entity)
-            .filter_map(|measure| measure.filter.as_ref())
-            .flat_map(Predicate::dimensions)
-            .collect()
-    }
-
-    /// What of an entity is aggregated.
-    #[must_use]
-    pub fn measured(&self, entity: &str) -> BTreeSet<&Measured> {
-        self.of(entity)
-            .filter_map(|measure| measure.attribute.as_ref())
+    pub fn readings(&self) -> Vec<Reading<'_>> {
+        let mut readings: BTreeMap<(&str, &Window), Vec<(usize, &Measure)>> = BTreeMap::new();
+        for (place, measure) in self.measures.iter().enumerate() {
+            let reading = readings.entry((&measure.entity, &measure.window)).or_default();
+            reading.push((place, measure));
+        }
+        let readings = readings.into_iter();
+        readings
+            .map(|((entity, window), measures)| Reading {
+                entity,
+                window,
+                measures,
+            })
             .collect()
     }
 
@@ -177,15 +208,12 @@ impl Formula {
     pub fn mixes_units(&self) -> bool {
         self.mixes_units
     }
-
-    fn of(&self, entity: &str) -> impl Iterator<Item = &Measure> {
-        self.measures.iter().filter(move |measure| measure.entity == entity)
-    }
 }
 
 /// Prints a measure in one way, whatever the spacing, case and parentheses of its source: fit for keys.
 impl fmt::Display for Measure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.window.open(f)?;
         write!(f, "{}({}", self.aggregate, self.entity)?;
         match &self.attribute {
             Some(Measured::Attribute(name)) => write!(f, ".{name}")?,
@@ -195,6 +223,7 @@ impl fmt::Display for Measure {
         if let Some(filter) = &self.filter {
             write!(f, " WHERE {filter}")?;
         }
-        f.write_str(")")
+        f.write_str(")")?;
+        self.window.close(f)
     }
 }

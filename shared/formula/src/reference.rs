@@ -92,10 +92,21 @@ pub fn references(parsed: &Parsed) -> Vec<&str> {
     found
 }
 
+/// How many of a function's arguments are expressions at most: behind the first of those of other periods stand words of its own, such as `YEAR`.
+fn operands_of(function: Function) -> usize {
+    match function {
+        Function::Window(_) => 1,
+        _ => usize::MAX,
+    }
+}
+
 fn collect<'e>(expr: &'e Expr, found: &mut Vec<&'e str>) {
     match &expr.node {
         Node::Name(name) if !found.contains(&name.as_str()) => found.push(name),
-        Node::Function(_, operands) => operands.iter().for_each(|operand| collect(operand, found)),
+        Node::Function(function, arguments) => {
+            let operands = arguments.iter().take(operands_of(*function));
+            operands.for_each(|operand| collect(operand, found));
+        }
         Node::Unary(_, operand) | Node::In { operand, .. } => collect(operand, found),
         Node::Binary(_, left, right) => {
             collect(left, found);
@@ -124,8 +135,8 @@ fn rename(expr: &mut Expr, old: &str, new: &str) -> bool {
             new.clone_into(name);
             true
         }
-        Node::Function(_, operands) => {
-            let operands = operands.iter_mut();
+        Node::Function(function, arguments) => {
+            let operands = arguments.iter_mut().take(operands_of(*function));
             operands.fold(false, |renamed, operand| rename(operand, old, new) | renamed)
         }
         Node::Unary(_, operand) | Node::In { operand, .. } => rename(operand, old, new),

@@ -8,6 +8,7 @@
 //! Rollups are kept in buckets of UTC. What of them a client's buckets are put together from are their [`Tile`]s.
 
 mod dates;
+mod moves;
 mod rules;
 mod tiling;
 
@@ -173,6 +174,12 @@ impl Calendar {
     #[must_use]
     pub fn tile(&self, period: Period, range: Range, most: usize) -> Vec<Tile> {
         tiling::tiles(self, period, range, most)
+    }
+
+    /// What stretches of time are put together from that begin and end at some instants, at least two, in at most so many parts.
+    #[must_use]
+    pub fn tile_between(&self, bounds: &[Timestamp], most: usize) -> Vec<Tile> {
+        tiling::between(bounds, most)
     }
 
     fn start_of_hour(&self, time: Timestamp) -> Timestamp {

@@ -18,8 +18,10 @@ mod json;
 pub mod mapping;
 pub mod partials;
 pub mod plan;
+mod spread;
 pub mod state;
 mod sum;
+pub mod windows;
 
 pub use answer::{Point, SeriesKey, answer};
 pub use calendar::{Calendar, Range, floor};
@@ -28,6 +30,6 @@ pub use field::Field;
 pub use formula::Measured;
 pub use mapping::{Mapper, Rejection};
 pub use partials::Partials;
-pub use plan::{Question, Request, Source, plan};
+pub use plan::{Part, Purpose, Question, Request, Source, Spread, plan};
 pub use state::{AttributeState, GroupState};
 pub use sum::Sum;

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use catalog::{Entity, Kpi, Level, Period};
-use formula::Measured;
+use formula::{Measured, Reading};
+use jiff::Timestamp;
 
 use crate::calendar::{Bins, Calendar, Range, Tile};
+use crate::windows::{Windows, windows};
 
 /// The most buckets of one answer: a week of minutes (10,080), 27 years of days, or 193 years of weeks.
 pub const MAX_POINTS: usize = 10_080;
@@ -42,6 +44,8 @@ pub struct Request<'a> {
     pub filter: &'a Filter,
     /// Dimensions to split the answer by.
     pub by: &'a [String],
+    /// When it is asked: a formula may compare what has passed of an open bucket, and a bucket that has not begun has points only of facts of its own.
+    pub now: Timestamp,
 }
 
 /// Where an answer is read from.
@@ -75,32 +79,90 @@ pub struct Question {
     pub filter: Filter,
 }
 
-/// What to read for a request: of each entity of the KPI's formula a question for each tile of the range. No two of them are of the same facts.
+/// One read for a request, and what it is for.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// What is read.
+    pub question: Question,
+    /// What for.
+    pub purpose: Purpose,
+}
+
+/// What a read is for. It is no part of the question: requests with other purposes may share the read.
+#[derive(Clone, Debug)]
+pub struct Purpose {
+    /// The measures that are taken of its rows, by their place in the formula.
+    pub measures: Vec<usize>,
+    /// Into which of the answer's buckets its rows go.
+    pub spread: Spread,
+}
+
+/// Into which of the answer's buckets the rows of a read go.
+#[derive(Clone, Debug)]
+pub enum Spread {
+    /// Each into the one that it lies in.
+    Own,
+    /// Each into all whose windows hold it.
+    Windows(Arc<Windows>),
+}
+
+/// What to read for a request: for each reading of the KPI's formula a part for each tile of the range, or of its windows. No two parts of one reading are of
+/// the same facts.
 ///
 /// # Errors
-/// Names the dimension that an entity of the formula does not have.
+/// Names the dimension that an entity of the formula does not have, or the window that has no meaning for the request's period.
 pub fn plan<'a>(
     request: &Request<'_>,
     calendar: &Calendar,
     entity: impl Fn(&str) -> Option<&'a Arc<Entity>>,
-) -> Result<Vec<Question>, String> {
-    let entities = request.kpi.formula.entities();
-    let tiles = calendar.tile(request.period, request.range, MAX_READS / entities.len().max(1));
-    let mut questions = Vec::with_capacity(entities.len() * tiles.len());
-    for code in entities {
-        let entity = entity(code).ok_or_else(|| format!("there is no entity {code:?}"))?;
-        questions.extend(of_entity(request, entity, &tiles)?);
+) -> Result<Vec<Part>, String> {
+    let readings = request.kpi.formula.readings();
+    let most = MAX_READS / readings.len().max(1);
+    let mut parts = Vec::with_capacity(readings.len());
+    for reading in &readings {
+        let entity = entity(reading.entity).ok_or_else(|| format!("there is no entity {:?}", reading.entity))?;
+        let (tiles, spread) = tiles(request, calendar, reading, most)?;
+        parts.extend(of_reading(request, entity, reading, &tiles, &spread)?);
     }
-    Ok(questions)
+    Ok(parts)
 }
 
-/// The questions of one entity.
-fn of_entity(request: &Request<'_>, entity: &Arc<Entity>, tiles: &[Tile]) -> Result<Vec<Question>, String> {
-    let (formula, code) = (&request.kpi.formula, entity.code());
-    let mut dimensions: BTreeSet<&str> = formula.dimensions(code);
+/// What the time of a reading is put together from, and into which buckets it goes.
+fn tiles(
+    request: &Request<'_>,
+    calendar: &Calendar,
+    reading: &Reading<'_>,
+    most: usize,
+) -> Result<(Vec<Tile>, Spread), String> {
+    if reading.window.is_own() {
+        return Ok((calendar.tile(request.period, request.range, most), Spread::Own));
+    }
+    let windows = windows(request, calendar, reading.window)?;
+    let bounds: Vec<Timestamp> = windows.bounds().into_iter().collect();
+    let tiles = if bounds.len() > 1 {
+        calendar.tile_between(&bounds, most)
+    } else {
+        // No bucket has any time in its window. Something is read all the same, so that it is known what for.
+        let from = request.range.from;
+        let to = calendar.next(request.period, from);
+        calendar.tile(request.period, Range { from, to }, 1)
+    };
+    Ok((tiles, Spread::Windows(Arc::new(windows))))
+}
+
+/// The parts of one reading.
+fn of_reading(
+    request: &Request<'_>,
+    entity: &Arc<Entity>,
+    reading: &Reading<'_>,
+    tiles: &[Tile],
+    spread: &Spread,
+) -> Result<Vec<Part>, String> {
+    let code = entity.code();
+    let mut dimensions: BTreeSet<&str> = reading.dimensions();
     dimensions.extend(request.filter.keys().map(String::as_str));
     dimensions.extend(request.by.iter().map(String::as_str));
-    let counted = Counted::of(entity, formula.measured(code));
+    let counted = Counted::of(entity, reading.measured());
     dimensions.extend(counted.dimensions);
     if let Some(unknown) = dimensions.iter().find(|name| !is_dimension(entity, name)) {
         return Err(format!(
@@ -120,9 +182,17 @@ fn of_entity(request: &Request<'_>, entity: &Arc<Entity>, tiles: &[Tile]) -> Res
         range: tile.range,
         dimensions: dimensions.iter().map(|name| (*name).to_owned()).collect(),
         attributes: counted.states.iter().map(|measured| (*measured).clone()).collect(),
-        filter: restricted(request.filter, &formula.restrictions(code)),
+        filter: restricted(request.filter, &reading.restrictions()),
     };
-    Ok(tiles.iter().map(of_tile).collect())
+    let purpose = Purpose {
+        measures: reading.measures.iter().map(|(place, _)| *place).collect(),
+        spread: spread.clone(),
+    };
+    let parts = tiles.iter().map(|tile| Part {
+        question: of_tile(tile),
+        purpose: purpose.clone(),
+    });
+    Ok(parts.collect())
 }
 
 /// Where the states of aggregated attributes come from. Rollups keep states of numbers alone; a formula may also count the values of any other attribute,

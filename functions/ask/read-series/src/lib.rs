@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use answer::{Answer, AskError, Definitions, Together};
 use anyhow::{Context as _, Result};
-use api::ask::{KpiValue, PlanStep, Series, SeriesPoint};
+use api::ask::{KpiValue, PlanStep, Series, SeriesPoint, WindowRule};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Json, Router};
@@ -19,6 +19,7 @@ use platform::http::Routes;
 use platform::{Problem, clock};
 use records::definitions::ClientCatalog;
 use series::plan::{MAX_GROUPED_POINTS, MAX_POINTS};
+use series::windows::Described;
 use series::{Calendar, Range, Request, filters, gaps};
 use uuid::Uuid;
 
@@ -93,9 +94,11 @@ async fn value(
         range,
         filter: &asked.filter,
         by: &[],
+        // What is asked of a bucket that has not begun is answered as at its first moment.
+        now: now.max(from),
     };
     let mut goals = Goals::beside(&request, asked.status)?;
-    let Answer { points, plan } = ask(
+    let Answer { points, plan, windows } = ask(
         &context.database,
         caller.client,
         (&definitions, &calendar),
@@ -120,6 +123,7 @@ async fn value(
         goal,
         open: range.to > now,
         plan: plan.into_iter().map(step).collect(),
+        windows: windows.into_iter().map(window).collect(),
     }))
 }
 
@@ -130,6 +134,7 @@ async fn series(
     Query(pairs): Query<Vec<(String, String)>>,
 ) -> Result<Json<Series>, Problem> {
     let asked = query::series(&pairs)?;
+    let now = clock::now();
     let definitions = context.definitions(caller.client).await?;
     let kpi = kpi(&definitions, &code)?;
     let calendar = definitions.calendar.asked(asked.zone.as_ref());
@@ -152,9 +157,14 @@ async fn series(
         range,
         filter: &asked.filter,
         by: &asked.by,
+        now,
     };
     let mut goals = Goals::beside(&request, asked.status)?;
-    let Answer { mut points, plan } = ask(
+    let Answer {
+        mut points,
+        plan,
+        windows,
+    } = ask(
         &context.database,
         caller.client,
         (&definitions, &calendar),
@@ -163,7 +173,7 @@ async fn series(
     )
     .await?;
     if asked.fill_gaps {
-        let filled = gaps::fill(&request, &calendar, clock::now(), &mut points, MAX_GROUPED_POINTS);
+        let filled = gaps::fill(&request, &calendar, now, &mut points, MAX_GROUPED_POINTS);
         filled.map_err(too_many_points)?;
     }
     if points.len() > MAX_GROUPED_POINTS {
@@ -192,6 +202,7 @@ async fn series(
         empty: asked.numbers.figure(series::answer::empty(&request).value),
         points,
         plan: plan.into_iter().map(step).collect(),
+        windows: windows.into_iter().map(window).collect(),
     }))
 }
 
@@ -237,13 +248,17 @@ async fn ask<'a>(
             .map_err(|wrong| Problem::invalid(wrong.detail).hint(wrong.hint))?;
     }
     let together = answer::ask_together(database, client, definitions, calendar, &requests).await;
-    let Together { points, plan } = together.map_err(problem)?;
+    let Together { points, plan, windows } = together.map_err(problem)?;
     let mut points = points.into_iter();
     let own = points.next().unwrap_or_default();
     if let Some(goals) = goals {
         goals.answered(points.collect());
     }
-    Ok(Answer { points: own, plan })
+    Ok(Answer {
+        points: own,
+        plan,
+        windows,
+    })
 }
 
 fn problem(error: AskError) -> Problem {
@@ -274,6 +289,15 @@ fn step(step: answer::Step) -> PlanStep {
         grouping: step.grouping,
         raw: step.raw,
         level: step.level,
+    }
+}
+
+fn window(described: Described) -> WindowRule {
+    WindowRule {
+        function: described.function,
+        rule: described.rule,
+        from: described.range.map(|range| range.from),
+        to: described.range.map(|range| range.to),
     }
 }
 

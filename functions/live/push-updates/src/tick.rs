@@ -19,6 +19,7 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use jiff::Timestamp;
 use live::{Observed, Publisher, TopicRead, Touched, Watermark};
+use platform::clock;
 use series::{Range, Request};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -290,6 +291,8 @@ pub fn settle(publisher: &mut Publisher, found: Vec<Found>, now: Timestamp) {
 struct Round {
     batch: Batch,
     planned: Vec<Planned>,
+    /// When it is asked.
+    now: Timestamp,
 }
 
 /// A topic's read as it was planned, with the KPI that it was planned by.
@@ -308,6 +311,7 @@ impl Round {
         reads: Vec<TopicRead>,
         found: &mut Vec<Found>,
     ) -> Self {
+        let now = clock::now();
         let mut planned = Vec::with_capacity(reads.len());
         for read in reads {
             let (client, code) = (read.topic.client, &read.topic.kpi);
@@ -331,7 +335,7 @@ impl Round {
                 continue;
             };
             let calendar = definitions.calendar.asked(read.topic.time_zone.as_ref());
-            match batch.add(read.topic.client, &definitions, &calendar, &request(&read, &kpi)) {
+            match batch.add(read.topic.client, &definitions, &calendar, &request(&read, &kpi, now)) {
                 Ok(asked) => planned.push(Planned { read, kpi, asked }),
                 Err(reason) => {
                     let answer = Answer::Refused(reason.to_string());
@@ -339,7 +343,7 @@ impl Round {
                 }
             }
         }
-        Self { batch, planned }
+        Self { batch, planned, now }
     }
 
     /// Takes what was answered, and returns what may be answered in less company.
@@ -380,7 +384,7 @@ impl Round {
             Some(_) if is_shared => None,
             Some(error) => Some(Answer::Refused(error.to_string())),
             None => {
-                let values = values(answers, topic);
+                let values = values(answers, topic, self.now);
                 Some(values.map_or(Answer::Later, |(values, empty)| Answer::Values(values, empty)))
             }
         }
@@ -400,7 +404,7 @@ impl Round {
     }
 }
 
-fn request<'a>(read: &'a TopicRead, kpi: &'a Kpi) -> Request<'a> {
+fn request<'a>(read: &'a TopicRead, kpi: &'a Kpi, now: Timestamp) -> Request<'a> {
     Request {
         kpi,
         period: read.topic.period,
@@ -410,6 +414,7 @@ fn request<'a>(read: &'a TopicRead, kpi: &'a Kpi) -> Request<'a> {
         },
         filter: &read.topic.filter,
         by: &[],
+        now,
     }
 }
 
@@ -436,8 +441,8 @@ fn refuse(publisher: &mut Publisher, read: &TopicRead, now: Timestamp, reason: &
 }
 
 /// A topic's buckets that have facts, and the value of one that has none; `None` where there was no time for all of it.
-fn values(answers: &Answers<'_>, topic: &Planned) -> Option<(Vec<Observed>, Option<Number>)> {
-    let request = request(&topic.read, &topic.kpi);
+fn values(answers: &Answers<'_>, topic: &Planned, now: Timestamp) -> Option<(Vec<Observed>, Option<Number>)> {
+    let request = request(&topic.read, &topic.kpi, now);
     let observed = answers
         .points(&topic.asked, &request)?
         .into_iter()

@@ -4,7 +4,7 @@ use super::{Checker, Counted};
 use crate::choice::{Choice, Condition};
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::finish::Finish;
-use crate::measure::{Aggregate, Formula};
+use crate::measure::{Aggregate, Formula, Measure};
 use crate::reference::Referred;
 use crate::suggest::hint_for;
 use crate::{MAX_MEASURES, MAX_OPERATORS, MAX_POWERS, MAX_REFERENCE_LEVELS, MAX_WRITTEN_OUT};
@@ -33,10 +33,15 @@ impl Checker<'_> {
     /// A KPI's expression in the place of its name. Nothing of it is copied where the whole would be too large.
     fn written_out(&mut self, name: &str, formula: &Formula, span: &Range<usize>) -> Counted {
         let extent = self.extent.with(formula.extent);
-        let new = formula
+        let measures = formula
             .measures
             .iter()
-            .filter(|measure| !self.measures.contains(measure));
+            .map(|measure| self.in_window(measure, name, span));
+        let measures = match measures.collect::<Result<Vec<Measure>, Diagnostic>>() {
+            Ok(measures) => measures,
+            Err(diagnostic) => return self.fail(diagnostic),
+        };
+        let new = measures.iter().filter(|measure| !self.measures.contains(measure));
         let excess = [
             (
                 "too-many-levels",
@@ -72,8 +77,8 @@ impl Checker<'_> {
                 Diagnostic::new(span.clone(), code, message).with_hint("refer to less, or to KPIs that need less"),
             );
         }
-        let measures = formula.measures.iter();
-        let places: Option<Vec<usize>> = measures.map(|measure| self.place(measure.clone(), span)).collect();
+        let measures = measures.into_iter();
+        let places: Option<Vec<usize>> = measures.map(|measure| self.place(measure, span)).collect();
         self.extent = extent;
         Some((moved(&formula.finish, &places?), formula.extent.unit))
     }

@@ -59,14 +59,21 @@ fn a_formula_knows_what_it_reads() {
     let formula = compile(source, &entities()).unwrap();
     let list = |set: std::collections::BTreeSet<&str>| set.into_iter().collect::<Vec<_>>().join(" ");
     assert_eq!(list(formula.entities()), "Flight Order");
-    assert_eq!(list(formula.dimensions("Flight")), "on_time origin stops");
-    assert_eq!(list(formula.dimensions("Order")), "");
-    let measured = |entity: &str| {
-        let measured: Vec<String> = formula.measured(entity).iter().map(ToString::to_string).collect();
-        measured.join(", ")
-    };
-    assert_eq!(measured("Flight"), "delay");
-    assert_eq!(measured("Order"), "distance");
+    let readings: Vec<(&str, String, String)> = formula
+        .readings()
+        .iter()
+        .map(|reading| {
+            let measured: Vec<String> = reading.measured().iter().map(ToString::to_string).collect();
+            (reading.entity, list(reading.dimensions()), measured.join(" "))
+        })
+        .collect();
+    assert_eq!(
+        readings,
+        [
+            ("Flight", "on_time origin stops".to_owned(), "delay".to_owned()),
+            ("Order", String::new(), "distance".to_owned()),
+        ]
+    );
 }
 
 #[test]

@@ -144,7 +144,7 @@ impl Walk<'_> {
                 let values: Vec<&Expr> = arms.iter().filter_map(|arm| arm.last()).collect();
                 self.one_unit("alternatives", &values)
             }
-            Function::Numeric(Numeric::Abs | Numeric::Round) => {
+            Function::Window(_) | Function::Numeric(Numeric::Abs | Numeric::Round) => {
                 all.first().map_or(Quantity::Unknown, |operand| self.quantity(operand))
             }
             Function::Numeric(Numeric::Power) => match all.as_slice() {

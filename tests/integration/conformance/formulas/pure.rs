@@ -7,9 +7,9 @@ use formula::{AttributeType, Measured, Value};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
-use series::answer::Row;
+use series::answer::{Brought, Row};
 use series::plan::Filter;
-use series::{AttributeState, Calendar, GroupState, Question, Range, Request, Source};
+use series::{AttributeState, Calendar, GroupState, Part, Question, Range, Request, Source};
 
 use super::generated::{self, ATTRIBUTES, Choices, Made, Number, has_value, number_of, of, shown, written};
 use super::worth::{BEGIN, Points, compare, time};
@@ -88,17 +88,17 @@ fn restricted(question: &Question, fact: &Made) -> bool {
 }
 
 fn told(catalog: &Catalog, request: &Request<'_>, calendar: &Calendar, facts: &[Made]) -> Points {
-    let questions = series::plan(request, calendar, |code| catalog.entity(code)).unwrap();
-    let read: Vec<(Question, Vec<Row>)> = questions
+    let parts = series::plan(request, calendar, |code| catalog.entity(code)).unwrap();
+    let read: Vec<(Part, Vec<Row>)> = parts
         .into_iter()
-        .map(|question| {
-            let rows = read(&question, facts);
-            (question, rows)
+        .map(|part| {
+            let rows = read(&part.question, facts);
+            (part, rows)
         })
         .collect();
-    let read: Vec<(&Question, &[Row])> = read
+    let read: Vec<Brought<'_>> = read
         .iter()
-        .map(|(question, rows)| (question, rows.as_slice()))
+        .map(|(part, rows)| (&part.purpose, &part.question, rows.as_slice()))
         .collect();
     series::answer(request, calendar, &read)
 }
@@ -133,6 +133,7 @@ fn check(catalog: &Catalog, number: &Number, period: Period, filter: &Filter, by
             range: calendar.align(period, range),
             filter,
             by,
+            now: jiff::Timestamp::MAX,
         };
         compare(
             number,

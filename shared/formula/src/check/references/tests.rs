@@ -186,6 +186,45 @@ fn what_a_name_can_not_stand_for_is_told() {
 }
 
 #[test]
+fn other_periods_move_into_what_is_referred_to() {
+    let mut book = Book::of(KPIS);
+    book.add("LAST_YEAR", "PREVIOUS(MEAN_DELAY, 1, YEAR)").unwrap();
+    book.add("SO_FAR", "TO_DATE(DELAY, YEAR)").unwrap();
+    for (source, expected) in [
+        (
+            "LAST_YEAR",
+            "PREVIOUS(SUM(Flight.delay), 1, YEAR), PREVIOUS(COUNT(Flight), 1, YEAR)",
+        ),
+        (
+            "MEAN_DELAY / LAST_YEAR",
+            "SUM(Flight.delay), COUNT(Flight), PREVIOUS(SUM(Flight.delay), 1, YEAR), PREVIOUS(COUNT(Flight), 1, YEAR)",
+        ),
+        (
+            "PREVIOUS(SO_FAR, 1, YEAR)",
+            "PREVIOUS(TO_DATE(SUM(Flight.delay), YEAR), 1, YEAR)",
+        ),
+    ] {
+        let formula = compile(source, &book).unwrap();
+        let shown: Vec<String> = formula.measures.iter().map(ToString::to_string).collect();
+        assert_eq!(shown.join(", "), expected, "{source}");
+    }
+    for (source, code) in [
+        ("TO_DATE(LAST_YEAR, YEAR)", "nested-window"),
+        ("ROLLING(SO_FAR, 2)", "nested-window"),
+        ("PREVIOUS(PREVIOUS(PREVIOUS(PREVIOUS(LAST_YEAR))))", "too-many-steps"),
+    ] {
+        assert_eq!(codes(&compile(source, &book).unwrap_err()), [code], "{source}");
+    }
+    // The words behind the first argument are no KPIs.
+    assert_eq!(
+        references(&parse("PREVIOUS(FLIGHTS, 1, YEAR, LIKE_FOR_LIKE)")),
+        ["FLIGHTS"]
+    );
+    let renamed = rename_kpi("PREVIOUS(YEAR, 1, YEAR)", "YEAR", "ANNUAL");
+    assert_eq!(renamed.as_deref(), Some("PREVIOUS(ANNUAL, 1, YEAR)"));
+}
+
+#[test]
 fn limits_hold_over_all_that_is_written_out() {
     let counts = |from: usize, to: usize| {
         let counts = (from..to).map(|n| format!("COUNT(Flight WHERE stops = {n})"));

@@ -6,3 +6,4 @@ mod numbers;
 mod periods;
 mod questions;
 mod states;
+mod targets;

@@ -3,3 +3,4 @@
 mod definitions;
 mod mistakes;
 mod names;
+mod references;

@@ -181,13 +181,17 @@ pub static LIST_KPIS: Route = Route {
     operation: "listKpis",
     summary: "KPIs by their codes.",
     parameters: &[
-        Parameter::filter("entity", "Only those whose formula reads this entity."),
+        Parameter::filter(
+            "entity",
+            "Only those that read this entity, by their formula or by a target or threshold.",
+        ),
         Parameter::filter("module", "Only of this module."),
         Parameter::filter("value_chain", "Only of this part of the value chain."),
         Parameter::filter("unit", "Only in this unit."),
         Parameter::query("direction", "Only those of which this way is good.").of(Form::OneOf(&[
             "higher_is_better",
             "lower_is_better",
+            "between",
             "neutral",
         ])),
         Parameter::filter(
@@ -234,7 +238,7 @@ pub static RENAME_KPI: Route = Route {
     path: "/v1/kpis/{code}/rename",
     access: Access::Needs(Permission::WriteCatalog),
     operation: "renameKpi",
-    summary: "Gives a KPI another code. Pinned streams and drafts of proposals follow; offers that were issued keep theirs. Who watches it under the old code is told that there is none any more, and who asks for that is told the new one.",
+    summary: "Gives a KPI another code. Formulas of KPIs that refer to it, pinned streams and drafts of proposals follow; offers that were issued keep theirs. Who watches it under the old code is told that there is none any more, and who asks for that is told the new one.",
     parameters: &[CODE, Parameter::IF_MATCH],
     request: Some(Body::of::<KpiRename>()),
     answer: Answer::ok::<Kpi>(),
@@ -247,7 +251,7 @@ pub static DELETE_KPI: Route = Route {
     path: "/v1/kpis/{code}",
     access: Access::Needs(Permission::WriteCatalog),
     operation: "deleteKpi",
-    summary: "Deletes a KPI that nothing uses: 409 names the pinned streams and the proposals that are not ended. No fact goes with it. Who watches it is told that there is none any more.",
+    summary: "Deletes a KPI that nothing uses: 409 names the KPIs that refer to it, the pinned streams and the proposals that are not ended. No fact goes with it. Who watches it is told that there is none any more.",
     parameters: &[CODE, Parameter::IF_MATCH],
     request: None,
     answer: Answer::NO_CONTENT,
@@ -274,6 +278,9 @@ pub struct Kpi {
     pub definition: KpiDefinition,
     /// Version, which is also the `ETag`.
     pub version: i32,
+    /// The KPIs that its formula names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refers_to: Vec<String>,
     /// Where it was defined or replaced: what the definition does that its author may not expect.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<Hint>,

@@ -17,14 +17,18 @@ mod entity;
 #[cfg(test)]
 mod fixtures;
 mod former;
+mod goal;
 mod hints;
 mod kpi;
 mod level;
 mod line;
 mod names;
 mod problem;
+mod references;
 mod rename;
 mod replacement;
+mod status;
+mod units;
 mod validate;
 mod zone;
 
@@ -34,12 +38,14 @@ pub use definition::{
 };
 pub use entity::Entity;
 pub use formula::{Period, UnknownPeriod};
+pub use goal::{Expression, Goal, Limit};
 pub use kpi::{Direction, Kpi, KpiDefinition};
 pub use level::Level;
 pub use line::{checked_line, is_hidden, line_hint};
 pub use names::is_entity_code;
 pub use problem::Problem;
-pub use rename::{EntityRename, KpiRename, Renamed};
+pub use rename::{EntityRename, KpiRename, Renamed, RenamedKpi};
+pub use status::Status;
 pub use zone::{UnknownZone, Zone};
 
 /// The most entities of a client. Each has a hypertable and at least one rollup, which every upkeep visits, and a process
@@ -48,6 +54,9 @@ pub const MAX_ENTITIES: usize = 200;
 
 /// The most KPIs of a client: ten for each entity, all of which a process that serves the client has compiled.
 pub const MAX_KPIS: usize = 2_000;
+
+/// The most mistakes of KPIs that a change would break which are told at once: as many as one looks at.
+pub const MAX_BROKEN_KPIS: usize = 20;
 
 /// The most attributes of an entity. A rollup row has 6 columns for each numeric one, and PostgreSQL allows 1,600
 /// columns.

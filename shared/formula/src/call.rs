@@ -34,6 +34,9 @@ impl Parser<'_> {
         }
         let function = self.span();
         let aggregate = Aggregate::named(name);
+        if aggregate.is_none() && name.eq_ignore_ascii_case("CONVERT") {
+            return self.conversion();
+        }
         if aggregate.is_none() {
             self.push(unknown_function(name, &function));
         }
@@ -69,6 +72,21 @@ impl Parser<'_> {
             Some(unit) if aggregate != Aggregate::Count => Expr::new(span, Node::Function(unit, vec![call])),
             _ => call,
         }
+    }
+
+    /// `CONVERT(…)`, which the language does not have: a rate is that of a fact's time, and no formula finds it.
+    fn conversion(&mut self) -> Expr {
+        let name = self.span();
+        self.advance();
+        let open = self.span();
+        self.advance();
+        self.nested(Self::items);
+        self.close(&open);
+        let message =
+            "a currency is not converted in a formula, because the rate of each fact's time can't be looked up";
+        let hint = "send each fact's amount in the other currency, too, or multiply by the mean rate of the bucket: the AVG of an attribute with a unit such as EUR/USD";
+        self.push(Diagnostic::new(name.clone(), "no-conversion", message).with_hint(hint));
+        Expr::error(name.start..self.previous_end())
     }
 
     /// `COALESCE(…)` and its kin; the name and the parenthesis are next.

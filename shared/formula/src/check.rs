@@ -1,9 +1,11 @@
 //! The check of a KPI formula: a tree and the entities it may name become measures and a finishing expression.
 
 mod basis;
+mod bound;
 mod functions;
 pub(crate) mod measured;
 mod pushed;
+mod references;
 mod units;
 mod windows;
 
@@ -12,15 +14,18 @@ use crate::basis::Basis;
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::finish::Finish;
 use crate::function::Function;
-use crate::measure::{Aggregate, Formula, Measure};
+use crate::measure::{Formula, Measure};
 use crate::parser::{Parsed, parse};
 use crate::predicate::Predicate;
+use crate::reference::Extent;
 use crate::suggest::hint_for;
 use crate::tree::{BinaryOperator, Call, Expr, Ident, Node, UnaryOperator};
+use crate::unit::{Quantity, unit_of};
 use crate::value::Entities;
 use crate::window::Window;
+pub use bound::compile_bound;
 use std::ops::Range;
-use units::Unit;
+pub(crate) use units::Unit;
 
 /// Parses and checks a KPI formula.
 ///
@@ -35,12 +40,50 @@ pub fn compile(source: &str, entities: &dyn Entities) -> Result<Formula, Vec<Dia
 /// # Errors
 /// Everything that is wrong with it: the diagnostics of the parse first, then those of the names and types it uses.
 pub fn check(parsed: &Parsed, entities: &dyn Entities) -> Result<Formula, Vec<Diagnostic>> {
+    strict(checked(parsed, entities, true))
+}
+
+/// The same of a formula that was accepted before, perhaps when units were not looked at: what it mixes is no mistake.
+///
+/// # Errors
+/// As [`check`], but for units.
+pub fn check_known(parsed: &Parsed, entities: &dyn Entities) -> Result<Formula, Vec<Diagnostic>> {
+    checked(parsed, entities, true).0
+}
+
+/// What is checked, if its units are right, too.
+fn strict((checked, mixed): (Result<Formula, Vec<Diagnostic>>, Vec<Diagnostic>)) -> Result<Formula, Vec<Diagnostic>> {
+    match checked {
+        Ok(formula) if mixed.is_empty() => Ok(formula),
+        Ok(_) => Err(mixed),
+        Err(diagnostics) => Err([diagnostics, mixed].concat()),
+    }
+}
+
+/// A formula that reads facts or need not, and apart from it what it mixes of units.
+fn checked(
+    parsed: &Parsed,
+    entities: &dyn Entities,
+    needs_facts: bool,
+) -> (Result<Formula, Vec<Diagnostic>>, Vec<Diagnostic>) {
+    let (quantity, mixed) = unit_of(&parsed.tree, entities);
+    let formula = typed(parsed, entities, needs_facts).map(|formula| Formula {
+        quantity,
+        mixes_units: !mixed.is_empty(),
+        ..formula
+    });
+    (formula, mixed)
+}
+
+/// A formula whose types are right, and of whose units nothing is known yet.
+fn typed(parsed: &Parsed, entities: &dyn Entities, needs_facts: bool) -> Result<Formula, Vec<Diagnostic>> {
     let mut checker = Checker {
         entities,
         measures: Vec::new(),
-        computed: Vec::new(),
+        conditions: Vec::new(),
         basis: Basis::Facts,
         aggregates: 0,
+        extent: Extent::of(&parsed.tree),
         window: Window::default(),
         diagnostics: Vec::new(),
     };
@@ -48,6 +91,7 @@ pub fn check(parsed: &Parsed, entities: &dyn Entities) -> Result<Formula, Vec<Di
     checker.refuse_computed();
     let Checker {
         measures,
+        extent,
         diagnostics: mut found,
         ..
     } = checker;
@@ -55,7 +99,15 @@ pub fn check(parsed: &Parsed, entities: &dyn Entities) -> Result<Formula, Vec<Di
     let mut diagnostics = parsed.diagnostics.clone();
     diagnostics.append(&mut found);
     match finish {
-        Some((finish, _)) if diagnostics.is_empty() && !measures.is_empty() => return Ok(Formula { measures, finish }),
+        Some((finish, unit)) if diagnostics.is_empty() && !(needs_facts && measures.is_empty()) => {
+            return Ok(Formula {
+                measures,
+                finish,
+                extent: Extent { unit, ..extent },
+                quantity: Quantity::Unknown,
+                mixes_units: false,
+            });
+        }
         Some(_) if diagnostics.is_empty() => {
             let diagnostic = Diagnostic::new(parsed.tree.span.clone(), "no-measure", "the formula reads no facts");
             diagnostics.push(diagnostic.with_hint("a KPI needs an aggregate, as in COUNT(Order)"));
@@ -79,12 +131,14 @@ type Counted = Option<(Finish, Unit)>;
 struct Checker<'a> {
     entities: &'a dyn Entities,
     measures: Vec<Measure>,
-    /// Of each measure what in its condition the database can't decide, and where the condition stands.
-    computed: Vec<Option<(Range<usize>, String)>>,
+    /// Where the condition of each measure stands.
+    conditions: Vec<Range<usize>>,
     /// Of what the aggregates are taken that are looked at.
     basis: Basis,
     /// How many aggregates there were so far.
     aggregates: usize,
+    /// Of the text, and of the KPIs that were written out so far.
+    extent: Extent,
     /// The window of what is being checked.
     window: Window,
     diagnostics: Vec<Diagnostic>,
@@ -110,7 +164,7 @@ impl<'a> Checker<'a> {
                 let unit = self.calculated(*operator, &expr.span, left_unit, right_unit)?;
                 Some((Finish::Calculate(*operator, Box::new(left), Box::new(right)), unit))
             }
-            Node::Name(name) => self.fail(self.bare_name(name, &expr.span)),
+            Node::Name(name) => self.reference(name, &expr.span),
             Node::Path(entity, attribute) => {
                 let message = format!(
                     "{} has a value for each fact, and a KPI is one number",
@@ -155,32 +209,6 @@ impl<'a> Checker<'a> {
         None
     }
 
-    /// A name where a number belongs.
-    fn bare_name(&self, name: &str, span: &Range<usize>) -> Diagnostic {
-        let diagnostic = |message: String| Diagnostic::new(span.clone(), "not-aggregated", message);
-        if let Some(aggregate) = Aggregate::named(name) {
-            return diagnostic(format!("{} needs an entity in parentheses", quoted(name)))
-                .with_hint(format!("as in {aggregate}(…)"));
-        }
-        if self.entities.attributes(name).is_some() {
-            return diagnostic(format!("{} is an entity, and a KPI is a number", quoted(name)))
-                .with_hint(format!("write COUNT({name})"));
-        }
-        let has = |entity: &&str| {
-            self.entities
-                .attributes(entity)
-                .is_some_and(|attributes| attributes.iter().any(|a| a.name == name))
-        };
-        match self.entities.names().into_iter().find(has) {
-            Some(entity) => {
-                let message = format!("{} has a value for each fact, and a KPI is one number", quoted(name));
-                diagnostic(message).with_hint(format!("aggregate it, as in AVG({entity}.{name})"))
-            }
-            None => diagnostic(format!("{} is not a number", quoted(name)))
-                .with_hint("a KPI is arithmetic over aggregates, as in COUNT(Order)"),
-        }
-    }
-
     /// The index of the measure of an aggregate, and what it is a number of; equal aggregates share one.
     fn measure(&mut self, call: &Call, span: &Range<usize>) -> Option<(usize, Unit)> {
         let Some(attributes) = self.entities.attributes(&call.entity.name) else {
@@ -204,7 +232,6 @@ impl<'a> Checker<'a> {
         let basis = self.basis_of(call, span);
         let (attribute, unit) = measured?;
         let filter = filter?;
-        let computed = pushed::computed(call, filter.as_ref(), attributes);
         let measure = Measure {
             entity: call.entity.name.clone(),
             aggregate: call.aggregate,
@@ -213,8 +240,15 @@ impl<'a> Checker<'a> {
             window: self.window.clone(),
             basis: basis?,
         };
+        let condition = call.filter.as_ref().map_or(span, |filter| &filter.span);
+        let place = self.place(measure, span, condition)?;
+        Some((place, unit))
+    }
+
+    /// The index of a measure, whether it stands in the formula or in one that it refers to, and where its condition is to be looked for.
+    fn place(&mut self, measure: Measure, span: &Range<usize>, condition: &Range<usize>) -> Option<usize> {
         if let Some(known) = self.measures.iter().position(|known| *known == measure) {
-            return Some((known, unit));
+            return Some(known);
         }
         if self.measures.len() == MAX_MEASURES {
             let message = format!("the formula has more than {MAX_MEASURES} different aggregates");
@@ -226,8 +260,8 @@ impl<'a> Checker<'a> {
             return self.fail(diagnostic);
         }
         self.measures.push(measure);
-        self.computed.push(computed);
-        Some((self.measures.len() - 1, unit))
+        self.conditions.push(condition.clone());
+        Some(self.measures.len() - 1)
     }
 
     fn unknown_entity(&self, entity: &Ident) -> Diagnostic {

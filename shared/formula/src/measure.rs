@@ -4,6 +4,8 @@ use crate::basis::Basis;
 use crate::finish::Finish;
 use crate::number::Number;
 use crate::predicate::Predicate;
+use crate::reference::Extent;
+use crate::unit::{Quantity, Unit};
 use crate::window::Window;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -16,6 +18,12 @@ pub struct Formula {
     pub measures: Vec<Measure>,
     /// How their values make the KPI's value; it refers to measures by index.
     pub finish: Finish,
+    /// How large it is with the KPIs that it refers to.
+    pub(crate) extent: Extent,
+    /// What its value is a number of, by what attributes declare.
+    pub(crate) quantity: Quantity,
+    /// Whether it adds or compares what is of different units.
+    pub(crate) mixes_units: bool,
 }
 
 /// One aggregate over the facts of one entity.
@@ -216,6 +224,21 @@ impl Formula {
     #[must_use]
     pub fn finish(&self, values: &[Option<Number>]) -> Option<Number> {
         self.finish.evaluate(values)
+    }
+
+    /// The unit of the value, as far as the attributes declare it.
+    #[must_use]
+    pub fn unit(&self) -> Option<&Unit> {
+        match &self.quantity {
+            Quantity::Of(unit) => Some(unit),
+            Quantity::Unknown | Quantity::Plain => None,
+        }
+    }
+
+    /// Whether it adds or compares what is of different units: such a formula is no longer accepted, and computed on where it was.
+    #[must_use]
+    pub fn mixes_units(&self) -> bool {
+        self.mixes_units
     }
 }
 

@@ -28,7 +28,7 @@ pub enum Node {
     Boolean(bool),
     /// `TIME '…'`: an instant, in microseconds since 1970.
     Time(i64),
-    /// A bare name: an attribute of the row at hand.
+    /// A bare name: an attribute of the row at hand, or outside of aggregates a KPI.
     Name(String),
     /// `Entity.attribute` outside of an aggregate, where it has no meaning yet.
     Path(Ident, Ident),

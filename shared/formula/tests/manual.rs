@@ -9,7 +9,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use formula::{
-    Attribute, AttributeType, Diagnostic, Entities, Number, Value, advise, advise_row, compile, compile_row, parse,
+    Attribute, AttributeType, Diagnostic, Entities, Formula, Number, Referred, Unit, Value, advise, advise_row,
+    compile, compile_row, parse,
 };
 
 /// A table of the manual: the cells of its header, and those of each row.
@@ -108,19 +109,28 @@ fn plain(value: Value) -> Value {
         .map_or(value, |number| Value::Decimal(number.normalize()))
 }
 
-/// The entities that the manual describes, with the value of each attribute.
-struct Described(BTreeMap<String, (Vec<Attribute>, Vec<Value>)>);
+/// The entities that the manual describes, with the value of each attribute, and its KPIs.
+struct Described(
+    BTreeMap<String, (Vec<Attribute>, Vec<Value>)>,
+    BTreeMap<String, Formula>,
+    BTreeMap<String, Unit>,
+);
 
 impl Described {
     fn read() -> Self {
         let described = tables().into_iter().filter(|table| {
             table.header.len() == 4 && table.header[1..] == ["type", "dimension", "value in the examples"]
         });
-        Self(
-            described
-                .map(|table| (one(&table.header[0]), entity(&table.rows)))
-                .collect(),
-        )
+        let entities = described.map(|table| (one(&table.header[0]), entity(&table.rows)));
+        let mut described = Self(entities.collect(), BTreeMap::new(), BTreeMap::new());
+        for row in rows(&["attribute of an invoice", "unit"]) {
+            described.2.insert(one(&row[0]), Unit::declared(&one(&row[1])).unwrap());
+        }
+        for row in rows(&["KPI of the examples", "formula"]) {
+            let formula = compile(&one(&row[1]), &described).unwrap_or_else(|errors| panic!("{row:?}: {errors:?}"));
+            described.1.insert(one(&row[0]), formula);
+        }
+        described
     }
 }
 
@@ -154,6 +164,18 @@ impl Entities for Described {
     fn names(&self) -> Vec<&str> {
         self.0.keys().map(String::as_str).collect()
     }
+
+    fn unit(&self, entity: &str, attribute: &str) -> Option<Unit> {
+        self.2.get(attribute).filter(|_| entity == "Invoice").cloned()
+    }
+
+    fn kpi(&self, code: &str) -> Option<Referred<'_>> {
+        self.1.get(code).map(Referred::Formula)
+    }
+
+    fn kpi_codes(&self) -> Vec<&str> {
+        self.1.keys().map(String::as_str).collect()
+    }
 }
 
 #[test]
@@ -172,6 +194,16 @@ fn formulas_have_the_measures_that_the_manual_names() {
         let formula = compile(&one(&row[0]), &entities).unwrap_or_else(|errors| panic!("{row:?}: {errors:?}"));
         let measures: Vec<String> = formula.measures.iter().map(ToString::to_string).collect();
         assert_eq!(measures, code(&row[1]), "{row:?}");
+    }
+}
+
+#[test]
+fn formulas_are_of_the_units_that_the_manual_names() {
+    let entities = Described::read();
+    for row in rows(&["KPI formula", "its unit"]) {
+        let formula = compile(&one(&row[0]), &entities).unwrap_or_else(|errors| panic!("{row:?}: {errors:?}"));
+        let unit = formula.unit().map(ToString::to_string);
+        assert_eq!(unit.as_deref(), code(&row[1]).first().map(String::as_str), "{row:?}");
     }
 }
 

@@ -30,13 +30,12 @@ pub(crate) async fn create(
     let version = version(written, WHAT, &code)?;
     let location = [(header::LOCATION, format!("/v1/kpis/{code}"))];
     let known = context.definitions(caller.client).await?;
+    let defined = known.catalog.kpi(&code);
     let body = Kpi {
         definition,
         version,
-        hints: known
-            .catalog
-            .kpi(&code)
-            .map_or_else(Vec::new, |kpi| shown(kpi.hints(&known.catalog))),
+        refers_to: defined.map_or_else(Vec::new, |kpi| kpi.refers_to.clone()),
+        hints: defined.map_or_else(Vec::new, |kpi| shown(kpi.hints(&known.catalog))),
     };
     Ok((StatusCode::CREATED, etag(version), location, Json(body)).into_response())
 }
@@ -54,6 +53,7 @@ pub(crate) async fn read(
         Json(Kpi {
             definition: kpi.definition.clone(),
             version,
+            refers_to: kpi.refers_to.clone(),
             hints: Vec::new(),
         }),
     )
@@ -88,6 +88,7 @@ pub(crate) async fn replace(
         Json(Kpi {
             definition: kpi.definition,
             version,
+            refers_to: kpi.refers_to,
             hints,
         }),
     )

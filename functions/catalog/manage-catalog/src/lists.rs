@@ -55,7 +55,7 @@ pub(crate) async fn kpis(
             && is("value_chain", &definition.value_chain)
             && is("unit", &definition.unit)
             && is("direction", definition.direction.name())
-            && entity.is_none_or(|entity| kpi.formula.entities().contains(entity))
+            && entity.is_none_or(|entity| kpi.reads(entity))
             && search
                 .as_ref()
                 .is_none_or(|search| search.finds(&[&definition.code, &definition.name, &definition.description]))
@@ -67,6 +67,7 @@ pub(crate) async fn kpis(
         let shown = Kpi {
             definition: kpi.definition.clone(),
             version: known.kpi_versions.get(kpi.code()).copied().unwrap_or_default(),
+            refers_to: kpi.refers_to.clone(),
             hints: Vec::new(),
         };
         (kpi.code().to_owned(), shown)

@@ -109,6 +109,7 @@ pub(crate) async fn kpi(
     let body = Kpi {
         definition: kpi.definition.clone(),
         version,
+        refers_to: kpi.refers_to.clone(),
         hints: Vec::new(),
     };
     Ok((etag(version), Json(body)).into_response())

@@ -3,6 +3,7 @@
 use super::{Checker, Counted};
 use crate::basis::Basis;
 use crate::diagnostic::{Diagnostic, quoted};
+use crate::measure::Measure;
 use crate::tree::{Call, Expr};
 use std::ops::Range;
 
@@ -31,6 +32,34 @@ impl Checker<'_> {
             );
         }
         number
+    }
+
+    /// A measure of a KPI that is referred to, taken of what the functions around its name say.
+    pub(super) fn in_basis(&self, measure: Measure, kpi: &str, span: &Range<usize>) -> Result<Measure, Diagnostic> {
+        if self.basis == Basis::Facts {
+            return Ok(measure);
+        }
+        if measure.basis != Basis::Facts {
+            let message = format!("the KPI {} is of {} already", quoted(kpi), measure.basis);
+            let hint = "refer to a KPI that is of facts, or leave the function out";
+            return Err(Diagnostic::new(span.clone(), "nested-states", message).with_hint(hint));
+        }
+        if !self.entities.is_state(&measure.entity) {
+            let message = format!(
+                "the KPI {} reads {}, whose facts are events, and only objects have states",
+                quoted(kpi),
+                quoted(&measure.entity)
+            );
+            let hint = format!(
+                "define {} with \"state\", the attributes that identify the object that a fact is of",
+                measure.entity
+            );
+            return Err(Diagnostic::new(span.clone(), "not-a-state", message).with_hint(hint));
+        }
+        Ok(Measure {
+            basis: self.basis,
+            ..measure
+        })
     }
 
     /// Of what an aggregate is taken where it stands. Only objects have states.

@@ -55,6 +55,33 @@ impl Checker<'_> {
         })
     }
 
+    /// A measure of a KPI that is referred to, moved by the functions around its name.
+    pub(super) fn in_window(&self, measure: &Measure, kpi: &str, span: &Range<usize>) -> Result<Measure, Diagnostic> {
+        let (around, own) = (self.window.steps(), measure.window.steps());
+        if let Some((outer, inner)) = around.iter().find(|outer| !outer.is_move()).zip(own.first()) {
+            let message = format!(
+                "the KPI {} has {inner} in it, which stands inside of {outer} here, which is no bucket any more",
+                quoted(kpi)
+            );
+            let hint = "a value is over one stretch of time: refer to a KPI that names no other one";
+            return Err(Diagnostic::new(span.clone(), "nested-window", message).with_hint(hint));
+        }
+        if around.len() + own.len() > MAX_STEPS {
+            let message = format!(
+                "with those in the KPI {} more than {MAX_STEPS} functions of other periods stand inside each other",
+                quoted(kpi)
+            );
+            let hint = "PREVIOUS takes how many periods to go back, as in PREVIOUS(x, 3)";
+            return Err(Diagnostic::new(span.clone(), "too-many-steps", message).with_hint(hint));
+        }
+        let mut window = self.window.clone();
+        own.iter().cloned().for_each(|step| window.push(step));
+        Ok(Measure {
+            window,
+            ..measure.clone()
+        })
+    }
+
     /// Why a formula can't have one more measure: its window would be one too many.
     pub(super) fn too_many_windows(&self, measure: &Measure, span: &Range<usize>) -> Option<Diagnostic> {
         let measures = self.measures.iter().chain([measure]);

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use catalog::{Catalog, EntityRename, Kpi, KpiRename};
+use catalog::{Catalog, EntityRename, Kpi, KpiRename, RenamedKpi};
 use database::{Database, Error, json};
 use facts::Placed;
 use facts::place::KPI_VALUE;
@@ -128,7 +128,7 @@ fn renamed_in_drafts(step: &str) -> String {
     )
 }
 
-/// Gives a KPI another code. Drafts of proposals follow; what was issued keeps its text.
+/// Gives a KPI another code. The formulas of KPIs that refer to it follow, and so do drafts of proposals; what was issued keeps its text.
 ///
 /// # Errors
 /// When a statement fails; nothing is renamed then.
@@ -156,7 +156,10 @@ async fn kpi(change: &Change<'_>, code: &str, wanted: &KpiRename, expected: Opti
     if version != expected.unwrap_or(version) {
         return Ok(Written::Stale(version));
     }
-    let renamed = match known.rename_kpi(&old, wanted) {
+    let RenamedKpi {
+        kpi: renamed,
+        referrers,
+    } = match known.rename_kpi(&old, wanted) {
         Ok(renamed) => renamed,
         Err(problems) => return Ok(Written::Invalid(problems)),
     };
@@ -164,6 +167,7 @@ async fn kpi(change: &Change<'_>, code: &str, wanted: &KpiRename, expected: Opti
     session
         .execute(sql, &[client, &code, &renamed.code(), &json(&renamed.definition)?])
         .await?;
+    store(change, &referrers).await?;
     let new = renamed.code();
     let sql = format!(
         "UPDATE core.proposals p SET version = p.version + 1, updated_at = now(),

@@ -11,6 +11,7 @@
 mod book;
 mod definition;
 mod derived;
+mod difference;
 #[cfg(test)]
 mod durations;
 mod entity;
@@ -33,6 +34,7 @@ pub use book::Catalog;
 pub use definition::{
     AttributeDefinition, CsvDialect, DecimalMark, Delimiter, EntityDefinition, FilesMode, GroupingDefinition,
 };
+pub use difference::{Difference, differences};
 pub use entity::Entity;
 pub use kpi::{Direction, Kpi, KpiDefinition};
 pub use level::Level;

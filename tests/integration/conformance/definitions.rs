@@ -1,6 +1,7 @@
 //! What clients define can't harm what others, or they themselves, have defined.
 
 mod names;
+mod versions;
 
 use std::collections::BTreeMap;
 use std::slice::from_ref;

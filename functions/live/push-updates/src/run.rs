@@ -387,7 +387,7 @@ impl<'a> Turn<'a> {
             self.apart.start(&self.context.database_apart, catalogs, reads.apart);
         }
         let publisher = &mut self.publisher;
-        let mut settle = |found| tick::settle(publisher, found, now);
+        let mut settle = |found| tick::settle(publisher, catalogs, found, now);
         let how = if self.was_long { How::ByClient } else { How::Together };
         let (began, until) = (Instant::now(), Instant::now() + READ_FOR);
         let answered = tick::answer(database, catalogs, how, reads.now, until, &mut settle).await;
@@ -398,7 +398,7 @@ impl<'a> Turn<'a> {
     /// What was read apart is observed with the next tick.
     fn settle_apart(&mut self, found: Vec<Found>) {
         let now = clock::now();
-        tick::settle(&mut self.publisher, found, now);
+        tick::settle(&mut self.publisher, &self.catalogs, found, now);
         let pause = SignedDuration::try_from(self.apart.pause()).unwrap_or(SignedDuration::MAX);
         self.publisher.rest_apart(now.saturating_add(pause).unwrap_or(now));
         self.publisher.end_apart();

@@ -74,6 +74,17 @@ pub enum Made {
 }
 
 impl Made {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Found,
+        Self::Created,
+        Self::Replaced,
+        Self::Renamed,
+        Self::Followed,
+        Self::GivenUp,
+        Self::Deleted,
+    ];
+
     /// As it is stored, and answered.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -1,6 +1,7 @@
 //! Definitions of entities and KPIs.
 
 mod definitions;
+mod fillings;
 mod instant;
 mod mistakes;
 mod names;

@@ -1,6 +1,9 @@
 //! Definitions of entities and KPIs.
 
 mod definitions;
+mod fillings;
+mod instant;
 mod mistakes;
 mod names;
 mod references;
+mod versions;

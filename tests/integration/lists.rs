@@ -78,7 +78,12 @@ impl Organisation {
     }
 
     fn path(&self, route: &Route) -> String {
-        route.path.replace("{code}", "Flight").replace("{id}", &self.proposal)
+        let code = if route.path.contains("/kpis/") {
+            "FLIGHTS"
+        } else {
+            "Flight"
+        };
+        route.path.replace("{code}", code).replace("{id}", &self.proposal)
     }
 
     /// A page of a list: its items, and where the next one begins.
@@ -142,6 +147,8 @@ fn right(parameter: &Parameter) -> Vec<String> {
     match parameter.form {
         Form::Whole(least, most) => vec![least.to_string(), most.to_string()],
         Form::Uuid => vec![uuid::Uuid::nil().to_string()],
+        // What is in force: there was nothing yet at most times.
+        Form::Time if parameter.name == "at" => vec!["9999-01-01T00:00:00Z".to_owned()],
         Form::Time => vec![
             "2026-01-01T00:00:00Z".to_owned(),
             "2026-01-01T01:00:00+01:00".to_owned(),

@@ -1,5 +1,6 @@
 //! The catalogue: definitions of entities and KPIs with what is known of them.
 
+pub mod versions;
 mod written;
 
 use std::borrow::Cow;
@@ -17,7 +18,7 @@ pub use written::Written;
 const CODE: Parameter = Parameter::path("code", "Code of the definition.");
 
 /// All routes of this area.
-pub static ROUTES: [&Route; 14] = [
+pub static ROUTES: [&Route; 20] = [
     &CREATE_ENTITY,
     &LIST_ENTITIES,
     &READ_ENTITY,
@@ -26,12 +27,18 @@ pub static ROUTES: [&Route; 14] = [
     &RENAME_ENTITY,
     &LIST_GROUPINGS,
     &GIVE_UP_GROUPINGS,
+    &versions::LIST_ENTITY_VERSIONS,
+    &versions::READ_ENTITY_VERSION,
+    &versions::COMPARE_ENTITY_VERSIONS,
     &CREATE_KPI,
     &LIST_KPIS,
     &READ_KPI,
     &REPLACE_KPI,
     &RENAME_KPI,
     &DELETE_KPI,
+    &versions::LIST_KPI_VERSIONS,
+    &versions::READ_KPI_VERSION,
+    &versions::COMPARE_KPI_VERSIONS,
 ];
 
 /// Defines an entity.

@@ -11,6 +11,7 @@
 mod book;
 mod definition;
 mod derived;
+mod difference;
 #[cfg(test)]
 mod durations;
 mod entity;
@@ -36,6 +37,7 @@ pub use book::Catalog;
 pub use definition::{
     AttributeDefinition, CsvDialect, DecimalMark, Delimiter, EntityDefinition, FilesMode, GroupingDefinition,
 };
+pub use difference::{Difference, differences};
 pub use entity::Entity;
 pub use formula::{Period, UnknownPeriod};
 pub use goal::{Expression, Goal, Limit};

@@ -11,6 +11,7 @@ mod entities;
 mod kpis;
 mod renaming;
 mod uses;
+pub mod versions;
 
 use catalog::Problem;
 
@@ -22,6 +23,7 @@ pub use entities::{create_entity, give_up_groupings, replace_entity};
 pub use kpis::{create_kpi, delete_kpi, replace_kpi};
 pub use renaming::{rename_entity, rename_kpi};
 pub use uses::{MAX_USERS, User, bounded};
+pub use versions::Author;
 
 /// How a write of a definition ended. Nothing was changed but by [`Written::Stored`].
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 mod names;
 mod references;
+mod versions;
 
 use std::collections::BTreeMap;
 use std::slice::from_ref;

@@ -87,7 +87,7 @@ fn kpi_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
     let many = json!({ "entity": "Nothing" });
     let nothing = uuid::Uuid::nil().to_string();
     let day = "period=day&from=2026-03-28T00:00:00Z&to=2026-03-29T00:00:00Z";
-    let routes: [(Method, &'static str, &str, Option<&Value>, Permission); 33] = [
+    let routes: [(Method, &'static str, &str, Option<&Value>, Permission); 39] = [
         (Method::GET, "/v1/entities", "", None, ReadCatalog),
         (Method::POST, "/v1/entities", "", Some(&entity), WriteCatalog),
         (Method::GET, "/v1/entities/{code}", "Flight", None, ReadCatalog),
@@ -114,6 +114,21 @@ fn kpi_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
             None,
             WriteCatalog,
         ),
+        (Method::GET, "/v1/entities/{code}/versions", "Flight", None, ReadCatalog),
+        (
+            Method::GET,
+            "/v1/entities/{code}/versions/{number}",
+            "Flight",
+            None,
+            ReadCatalog,
+        ),
+        (
+            Method::GET,
+            "/v1/entities/{code}/versions/{number}/diff",
+            "Flight",
+            None,
+            ReadCatalog,
+        ),
         (Method::GET, "/v1/kpis", "", None, ReadCatalog),
         (Method::POST, "/v1/kpis", "", Some(&kpi), WriteCatalog),
         (Method::GET, "/v1/kpis/{code}", "FLIGHTS", None, ReadCatalog),
@@ -126,6 +141,21 @@ fn kpi_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
             WriteCatalog,
         ),
         (Method::DELETE, "/v1/kpis/{code}", "MINE", None, WriteCatalog),
+        (Method::GET, "/v1/kpis/{code}/versions", "FLIGHTS", None, ReadCatalog),
+        (
+            Method::GET,
+            "/v1/kpis/{code}/versions/{number}",
+            "FLIGHTS",
+            None,
+            ReadCatalog,
+        ),
+        (
+            Method::GET,
+            "/v1/kpis/{code}/versions/{number}/diff",
+            "FLIGHTS",
+            None,
+            ReadCatalog,
+        ),
         (Method::GET, "/v1/kpis/{code}/value", "FLIGHTS", None, ReadSeries),
         (Method::GET, "/v1/kpis/{code}/series", "FLIGHTS", None, ReadSeries),
         (Method::POST, "/v1/events/{entity}", "Flight", Some(&event), WriteEvents),
@@ -163,7 +193,9 @@ fn kpi_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
         .map(|(method, route, name, body, permission)| {
             let path = ["{code}", "{entity}", "{id}"]
                 .iter()
-                .fold(route.to_owned(), |path, parameter| path.replace(parameter, name));
+                .fold(route.replace("{number}", "1"), |path, parameter| {
+                    path.replace(parameter, name)
+                });
             let query = if permission == ReadSeries { day } else { "" };
             // Without a confirmation it counts.
             let counted = "from=2026-03-28T00:00:00Z&to=2026-03-29T00:00:00Z";

@@ -14,7 +14,7 @@ use records::definitions;
 
 use crate::hints::shown;
 use crate::refusals::{invalid, no_kpi, version};
-use crate::{Context, same_code};
+use crate::{Context, author, same_code};
 
 const WHAT: &str = "KPI";
 
@@ -24,7 +24,7 @@ pub(crate) async fn create(
     Body(Written(definition)): Body<Written<KpiDefinition>>,
 ) -> Result<Response, Problem> {
     let code = definition.code.clone();
-    let written = definitions::create_kpi(&context.database, caller.client, &definition)
+    let written = definitions::create_kpi(&context.database, author(&caller), &definition)
         .await
         .context("create KPI")?;
     let version = version(written, WHAT, &code)?;
@@ -78,7 +78,7 @@ pub(crate) async fn replace(
     let kpi = definition
         .validate(&known.catalog)
         .map_err(|problems| invalid(WHAT, &code, problems))?;
-    let written = definitions::replace_kpi(&context.database, caller.client, &kpi, expected)
+    let written = definitions::replace_kpi(&context.database, author(&caller), &kpi, expected)
         .await
         .context("replace KPI")?;
     let version = version(written, WHAT, &code)?;

@@ -1,4 +1,4 @@
-//! `manage-catalog`: creates, replaces, reads, lists, renames and deletes entities and KPIs, and tells what is kept of groupings.
+//! `manage-catalog`: creates, replaces, reads, lists, renames and deletes entities and KPIs, and tells what versions there were of them, and what is kept of groupings.
 
 mod deletions;
 mod entities;
@@ -9,6 +9,7 @@ mod lists;
 mod refusals;
 mod renames;
 mod streams;
+mod versions;
 
 use std::sync::Arc;
 
@@ -16,9 +17,10 @@ use answer::Definitions;
 use anyhow::{Context as _, Result};
 use axum::Router;
 use database::{Database, Timeouts};
+use identity::Caller;
 use platform::http::Routes;
 use platform::{Problem, environment};
-use records::definitions::{ClientCatalog, MAX_CHANGE};
+use records::definitions::{Author, ClientCatalog, MAX_CHANGE};
 use registry::Registry;
 use uuid::Uuid;
 
@@ -60,6 +62,14 @@ impl Context {
     }
 }
 
+/// A user who changes the definitions of its client.
+fn author(caller: &Caller) -> Author {
+    Author {
+        client: caller.client,
+        user: Some(caller.user),
+    }
+}
+
 /// The routes of this function.
 pub fn router(context: Context) -> Router {
     routes().router(context)
@@ -75,12 +85,21 @@ fn routes() -> Routes<Context> {
         .serve(&api::catalog::RENAME_ENTITY, renames::entity)
         .serve(&api::catalog::LIST_GROUPINGS, groupings::list)
         .serve(&api::catalog::GIVE_UP_GROUPINGS, groupings::give_up)
+        .serve(&api::catalog::versions::LIST_ENTITY_VERSIONS, versions::list_of_entity)
+        .serve(&api::catalog::versions::READ_ENTITY_VERSION, versions::read_of_entity)
+        .serve(
+            &api::catalog::versions::COMPARE_ENTITY_VERSIONS,
+            versions::compare_of_entity,
+        )
         .serve(&api::catalog::CREATE_KPI, kpis::create)
         .serve(&api::catalog::LIST_KPIS, lists::kpis)
         .serve(&api::catalog::READ_KPI, kpis::read)
         .serve(&api::catalog::REPLACE_KPI, kpis::replace)
         .serve(&api::catalog::RENAME_KPI, renames::kpi)
         .serve(&api::catalog::DELETE_KPI, deletions::kpi)
+        .serve(&api::catalog::versions::LIST_KPI_VERSIONS, versions::list_of_kpi)
+        .serve(&api::catalog::versions::READ_KPI_VERSION, versions::read_of_kpi)
+        .serve(&api::catalog::versions::COMPARE_KPI_VERSIONS, versions::compare_of_kpi)
 }
 
 /// The code in the path and the one in the body must be the same.

@@ -9,7 +9,7 @@ use facts::notifications::definitions_changed;
 use facts::place::writers_lock;
 use uuid::Uuid;
 
-use super::{Written, load};
+use super::{Author, Written, load};
 
 /// Longest that a change may take, waiting included: two thirds of the 30 seconds of a request. It holds for its transaction as a whole, see
 /// [`Session::limit_transaction`].
@@ -19,6 +19,8 @@ pub const MAX_CHANGE: Duration = Duration::from_secs(20);
 pub(super) struct Change<'a> {
     pub(super) session: &'a Session,
     pub(super) client: Uuid,
+    /// Who makes it, where one is known.
+    pub(super) user: Option<Uuid>,
 }
 
 database::row! {
@@ -31,11 +33,12 @@ database::row! {
 /// Changes a client's definitions, and tells processes that know the old ones when something was stored.
 pub(super) async fn change(
     database: &Database,
-    client: Uuid,
+    author: impl Into<Author>,
     work: impl AsyncFnOnce(Change<'_>) -> Result<Written, Error>,
 ) -> Result<Written, Error> {
+    let Author { client, user } = author.into();
     let written = database.transaction(client, async |session: &Session| {
-        let written = work(Change { session, client }).await?;
+        let written = work(Change { session, client, user }).await?;
         if matches!(written, Written::Stored(_)) {
             definitions_changed(session, client).await?;
         }

@@ -71,7 +71,7 @@ pub(super) async fn of_entity(
     known: &catalog::Catalog,
     placed: &Placed,
 ) -> Result<Vec<User>, Error> {
-    let Change { session, client } = change;
+    let Change { session, client, .. } = change;
     let code = placed.entity.code();
     let readers = known.kpis().filter(|kpi| kpi.reads(code));
     let mut found = kpis(readers);

@@ -1,5 +1,6 @@
 //! Definitions of entities and KPIs.
 
 mod definitions;
+mod formulas;
 mod mistakes;
 mod names;

@@ -1,5 +1,6 @@
 //! The catalogue: definitions of entities and KPIs with what is known of them.
 
+pub mod formulas;
 mod written;
 
 use std::borrow::Cow;
@@ -17,7 +18,7 @@ pub use written::Written;
 const CODE: Parameter = Parameter::path("code", "Code of the definition.");
 
 /// All routes of this area.
-pub static ROUTES: [&Route; 14] = [
+pub static ROUTES: [&Route; 16] = [
     &CREATE_ENTITY,
     &LIST_ENTITIES,
     &READ_ENTITY,
@@ -32,6 +33,8 @@ pub static ROUTES: [&Route; 14] = [
     &REPLACE_KPI,
     &RENAME_KPI,
     &DELETE_KPI,
+    &formulas::CHECK_FORMULA,
+    &formulas::COMPLETE_FORMULA,
 ];
 
 /// Defines an entity.

@@ -26,6 +26,7 @@ mod period;
 mod problem;
 mod rename;
 mod replacement;
+mod report;
 mod validate;
 mod zone;
 
@@ -41,6 +42,7 @@ pub use names::is_entity_code;
 pub use period::{Period, UnknownPeriod};
 pub use problem::Problem;
 pub use rename::{EntityRename, KpiRename, Renamed};
+pub use report::FormulaReport;
 pub use zone::{UnknownZone, Zone};
 
 /// The most entities of a client. Each has a hypertable and at least one rollup, which every upkeep visits, and a process

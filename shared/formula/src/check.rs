@@ -1,6 +1,7 @@
 //! The check of a KPI formula: a tree and the entities it may name become measures and a finishing expression.
 
 mod functions;
+mod kind;
 pub(crate) mod measured;
 mod units;
 
@@ -15,6 +16,8 @@ use crate::tree::{BinaryOperator, Call, Expr, Ident, Node, UnaryOperator};
 use crate::value::Entities;
 use std::ops::Range;
 use units::Unit;
+
+pub use kind::result_type;
 
 /// Parses and checks a KPI formula.
 ///

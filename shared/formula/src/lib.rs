@@ -11,7 +11,8 @@
 //!
 //! The map, one concern a file: `lexer` -> `parser` (with `call` and `case`) -> `tree` (printed by `print`) -> `check` for KPI
 //! formulas, `resolve` for what stands in one row -> `measure`, `finish`, `predicate`, `row`. Functions of values are listed in
-//! `function`, those of numbers in `numeric`. What a formula does that its author may not expect is said by `advice`. A new operator is a line
+//! `function`, those of numbers in `numeric`. What a formula does that its author may not expect is said by `advice`, what may stand
+//! at a place of one by `complete`. A new operator is a line
 //! in `tree`, its power in the parser's table, and a line in each of the flat matches of `resolve` or `check` and of
 //! the evaluators.
 //!
@@ -25,6 +26,7 @@ mod call;
 mod case;
 mod check;
 mod choice;
+mod complete;
 mod diagnostic;
 mod finish;
 #[cfg(test)]
@@ -47,9 +49,10 @@ mod tree;
 mod value;
 
 pub use advice::{advise, advise_row};
-pub use check::{check, compile};
+pub use check::{check, compile, result_type};
 pub use choice::{Choice, Condition};
-pub use diagnostic::{Diagnostic, utf16_span};
+pub use complete::{Completion, CompletionKind, Completions, MAX_COMPLETIONS, MAX_FORGIVEN, Subject, complete};
+pub use diagnostic::{Diagnostic, utf16_position, utf16_span};
 pub use finish::Finish;
 pub use function::{Function, MAX_ARGUMENTS};
 pub use lexer::is_keyword;
@@ -58,6 +61,7 @@ pub use number::{MAX_DIGITS, MAX_POWER, NoNumber, Number, ROUNDED_DIGITS};
 pub use numeric::{MAX_PLACES, Numeric};
 pub use parser::{Parsed, parse};
 pub use predicate::Predicate;
+pub use print::format;
 pub use rename::{Renames, rename, rename_row};
 pub use restrict::Restrictions;
 pub use row::{RowFormula, compile_row};

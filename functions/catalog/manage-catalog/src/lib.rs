@@ -1,7 +1,8 @@
-//! `manage-catalog`: creates, replaces, reads, lists, renames and deletes entities and KPIs, and tells what is kept of groupings.
+//! `manage-catalog`: creates, replaces, reads, lists, renames and deletes entities and KPIs, checks and completes formulas, and tells what is kept of groupings.
 
 mod deletions;
 mod entities;
+mod formulas;
 mod groupings;
 mod hints;
 mod kpis;
@@ -81,6 +82,8 @@ fn routes() -> Routes<Context> {
         .serve(&api::catalog::REPLACE_KPI, kpis::replace)
         .serve(&api::catalog::RENAME_KPI, renames::kpi)
         .serve(&api::catalog::DELETE_KPI, deletions::kpi)
+        .serve(&api::catalog::formulas::CHECK_FORMULA, formulas::check)
+        .serve(&api::catalog::formulas::COMPLETE_FORMULA, formulas::completions)
 }
 
 /// The code in the path and the one in the body must be the same.

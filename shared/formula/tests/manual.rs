@@ -307,9 +307,14 @@ fn whatever_the_manual_writes_is_offered_where_it_stands() {
             Some(entity) => Subject::Row(&entities.0[entity].0),
             None => Subject::Kpi(&entities),
         };
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
         for (place, word) in words(&source) {
+            // A symbol that touches a word: there the word is completed.
+            if !word.starts_with(is_part) && source[..place].ends_with(is_part) {
+                continue;
+            }
             // Of a word the first letter is typed already. Another way to write `!=` is understood and not offered.
-            let typed = usize::from(word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'));
+            let typed = usize::from(word.starts_with(is_part));
             let found = complete(&source, place + typed, subject);
             let is_it = |label: &str| {
                 label

@@ -114,12 +114,13 @@ impl Candidate {
 /// Everything that could stand at a place, whether or not it may.
 pub(super) fn candidates(place: &Place<'_>) -> Vec<Candidate> {
     let mut found = Vec::new();
-    let attributes = match place.scope {
-        Scope::Measures => &[],
-        Scope::Facts(_, attributes) | Scope::Row(_, attributes) => attributes,
+    let attributes = match (&place.scope, place.pointed) {
+        (Scope::Facts(entities, _), Some(entity)) => entities.attributes(entity).unwrap_or_default(),
+        (Scope::Measures, _) | (_, Some(_)) => &[],
+        (Scope::Facts(_, attributes) | Scope::Row(_, attributes), None) => attributes,
     };
     found.extend(attributes.iter().map(Candidate::attribute));
-    if place.after_point {
+    if place.pointed.is_some() {
         return found;
     }
     match place.scope {
@@ -138,17 +139,23 @@ pub(super) fn candidates(place: &Place<'_>) -> Vec<Candidate> {
     found
 }
 
+/// Lists of values of each type that has literals.
+const LISTS: &[&str] = &[" (TRUE)", " (1)", " ('')"];
+
 /// The words and symbols of the language.
 fn words() -> impl Iterator<Item = Candidate> {
-    let words = keywords().map(|word| match word {
-        "TRUE" | "FALSE" => Candidate {
-            followed_by: vec![String::new(), format!(" = {word}")],
-            ..Candidate::new(CompletionKind::Value, word, "")
-        },
-        "NOT" => Candidate::new(CompletionKind::Keyword, word, "the opposite of a condition"),
-        word => Candidate::new(CompletionKind::Keyword, word, ""),
+    // Some are only seen to be wrong, and others only to be right, once something follows them.
+    let followed = |candidate: Candidate, followed_by: &[&str]| Candidate {
+        followed_by: followed_by.iter().map(ToString::to_string).collect(),
+        ..candidate
+    };
+    let keyword = |word: &str| Candidate::new(CompletionKind::Keyword, word, "");
+    let words = keywords().map(move |word| match word {
+        "TRUE" | "FALSE" => followed(Candidate::new(CompletionKind::Value, word, ""), &["", " = TRUE"]),
+        "IN" => followed(keyword(word), LISTS),
+        word => keyword(word),
     });
-    let not_in = Candidate::new(CompletionKind::Keyword, "NOT IN", "is none of a list");
+    let not_in = followed(keyword("NOT IN"), LISTS);
     let of_cases = case::WORDS.into_iter().map(|word| {
         // Alone it would be a name.
         let tried = if word == "CASE" { "CASE WHEN" } else { word };
@@ -158,6 +165,14 @@ fn words() -> impl Iterator<Item = Candidate> {
             ..Candidate::new(CompletionKind::Keyword, word, case::USAGE)
         }
     });
-    let symbols = symbols().map(|symbol| Candidate::new(CompletionKind::Operator, symbol, ""));
+    let symbols = symbols().map(move |symbol| {
+        let candidate = Candidate::new(CompletionKind::Operator, symbol, "");
+        let followed_by: &[&str] = if symbol == ")" {
+            &["", " = 0", " = ''"]
+        } else {
+            &["", " 1"]
+        };
+        followed(candidate, followed_by)
+    });
     words.chain([not_in]).chain(of_cases).chain(symbols)
 }

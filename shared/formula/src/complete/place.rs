@@ -23,8 +23,8 @@ pub(super) struct Place<'a> {
     pub(super) last: usize,
     /// What is known there.
     pub(super) scope: Scope<'a>,
-    /// Whether the last token is a point, after which names are those of what stands before it.
-    pub(super) after_point: bool,
+    /// The name before the last token if that is a point, after which names are those of what it names; empty where none is before it.
+    pub(super) pointed: Option<&'a str>,
 }
 
 /// What is known at a place.
@@ -90,9 +90,7 @@ impl<'a> Place<'a> {
             before: source.get(start..replaces.start)?,
             last: last.saturating_sub(start),
             scope,
-            after_point: before
-                .last()
-                .is_some_and(|token| token.kind == Kind::Symbol(Symbol::Dot)),
+            pointed: pointed(&before),
             replaces,
         })
     }
@@ -153,6 +151,18 @@ fn opens(tokens: &[Token<'_>]) -> Vec<Open> {
         previous = Some((index, &token.kind));
     }
     opens
+}
+
+/// The name before a point that ends some tokens.
+fn pointed<'a>(tokens: &[Token<'a>]) -> Option<&'a str> {
+    let (last, before) = tokens.split_last()?;
+    if last.kind != Kind::Symbol(Symbol::Dot) {
+        return None;
+    }
+    Some(match before.last().map(|token| &token.kind) {
+        Some(Kind::Name(name)) => name,
+        _ => "",
+    })
 }
 
 fn called(kind: &Kind<'_>) -> Called {

@@ -316,7 +316,7 @@ fn it_takes_no_longer_than_a_person_notices() {
     ] {
         let took = |_| {
             let begin = Instant::now();
-            complete(&text, text.len(), subject);
+            let _found = complete(&text, text.len(), subject);
             begin.elapsed()
         };
         let least: Duration = (0..20).map(took).min().unwrap_or_default();

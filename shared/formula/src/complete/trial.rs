@@ -26,7 +26,7 @@ pub(super) enum Fit {
 pub(super) struct Trial<'a> {
     place: &'a Place<'a>,
     subject: Subject<'a>,
-    /// What is wrong with the form of what stands before.
+    /// What is wrong with the form of what stands before, and is no reason to refuse what comes after it.
     form: Vec<Diagnostic>,
     /// What is wrong with its meaning and is forgiven.
     forgiven: Vec<Diagnostic>,
@@ -47,19 +47,24 @@ impl<'a> Trial<'a> {
             subject,
             is_stopped: is_stopped || is_overfull(place.before),
             takes_names: false,
-            form: begun(form, place.before),
+            form,
             forgiven: Vec::new(),
             known: Vec::new(),
         };
+        // What is wrong with the last token may be put right by what comes after it.
+        trial.form.retain(|found| found.span.end <= place.last);
         trial.takes_names = !trial.is_stopped && trial.is_name(ANY_NAME);
         trial
     }
 
     /// From now on what is wrong with what stands before is no reason to refuse what comes after it, even where that could put it right. Says whether anything is wrong.
     pub(super) fn forgive(&mut self) -> bool {
-        self.forgiven = begun(self.meaning(&parse(self.place.before)), self.place.before);
+        let parsed = parse(self.place.before);
+        self.forgiven = begun(self.meaning(&parsed), self.place.before);
+        self.form = begun(parsed.diagnostics, self.place.before);
+        self.takes_names = !self.is_stopped && self.is_name(ANY_NAME);
         self.known.clear();
-        !self.forgiven.is_empty()
+        !(self.forgiven.is_empty() && self.form.is_empty())
     }
 
     /// How a candidate fits, if it may stand there.

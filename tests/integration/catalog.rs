@@ -2,6 +2,7 @@
 
 mod definitions;
 mod fillings;
+mod formulas;
 mod instant;
 mod mistakes;
 mod names;

@@ -21,6 +21,7 @@ mod health;
 mod keys;
 mod listed;
 mod lists;
+mod market;
 mod numbers;
 mod oracle;
 mod placement;

@@ -1,5 +1,6 @@
 //! The catalogue: definitions of entities and KPIs with what is known of them.
 
+pub mod formulas;
 pub mod versions;
 mod written;
 
@@ -18,7 +19,7 @@ pub use written::Written;
 const CODE: Parameter = Parameter::path("code", "Code of the definition.");
 
 /// All routes of this area.
-pub static ROUTES: [&Route; 20] = [
+pub static ROUTES: [&Route; 22] = [
     &CREATE_ENTITY,
     &LIST_ENTITIES,
     &READ_ENTITY,
@@ -39,6 +40,8 @@ pub static ROUTES: [&Route; 20] = [
     &versions::LIST_KPI_VERSIONS,
     &versions::READ_KPI_VERSION,
     &versions::COMPARE_KPI_VERSIONS,
+    &formulas::CHECK_FORMULA,
+    &formulas::COMPLETE_FORMULA,
 ];
 
 /// Defines an entity.

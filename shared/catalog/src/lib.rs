@@ -28,6 +28,7 @@ mod problem;
 mod references;
 mod rename;
 mod replacement;
+mod report;
 mod status;
 mod units;
 mod validate;
@@ -47,6 +48,7 @@ pub use line::{checked_line, is_hidden, line_hint};
 pub use names::is_entity_code;
 pub use problem::Problem;
 pub use rename::{EntityRename, KpiRename, Renamed, RenamedKpi};
+pub use report::FormulaReport;
 pub use status::Status;
 pub use zone::{UnknownZone, Zone};
 

@@ -3,6 +3,7 @@
 mod basis;
 mod bound;
 mod functions;
+mod kind;
 pub(crate) mod measured;
 mod pushed;
 mod references;
@@ -26,6 +27,8 @@ use crate::window::Window;
 pub use bound::compile_bound;
 use std::ops::Range;
 pub(crate) use units::Unit;
+
+pub use kind::result_type;
 
 /// Parses and checks a KPI formula.
 ///
@@ -77,16 +80,7 @@ fn checked(
 
 /// A formula whose types are right, and of whose units nothing is known yet.
 fn typed(parsed: &Parsed, entities: &dyn Entities, needs_facts: bool) -> Result<Formula, Vec<Diagnostic>> {
-    let mut checker = Checker {
-        entities,
-        measures: Vec::new(),
-        conditions: Vec::new(),
-        basis: Basis::Facts,
-        aggregates: 0,
-        extent: Extent::of(&parsed.tree),
-        window: Window::default(),
-        diagnostics: Vec::new(),
-    };
+    let mut checker = Checker::new(entities, parsed);
     let finish = checker.number(&parsed.tree);
     checker.refuse_computed();
     let Checker {
@@ -145,6 +139,19 @@ struct Checker<'a> {
 }
 
 impl<'a> Checker<'a> {
+    fn new(entities: &'a dyn Entities, parsed: &Parsed) -> Self {
+        Self {
+            entities,
+            measures: Vec::new(),
+            conditions: Vec::new(),
+            basis: Basis::Facts,
+            aggregates: 0,
+            extent: Extent::of(&parsed.tree),
+            window: Window::default(),
+            diagnostics: Vec::new(),
+        }
+    }
+
     /// An expression outside of aggregates, where everything is a number, of something or of seconds.
     fn number(&mut self, expr: &Expr) -> Counted {
         match &expr.node {

@@ -3,8 +3,6 @@
 use crate::function::Function;
 use crate::lexer::is_keyword;
 use crate::measure::Aggregate;
-use crate::numeric::Numeric;
-use crate::text::TextTest;
 use crate::tree::{Arithmetic, BinaryOperator, Call, Comparison, Expr, Ident, Node, UnaryOperator};
 use crate::value::{Attribute, AttributeType, Entities};
 use crate::window::WindowFunction;
@@ -88,8 +86,47 @@ pub(crate) fn token_soup() -> impl Strategy<Value = String> {
     .prop_map(|tokens| tokens.into_iter().flat_map(|(token, space)| [token, space]).collect())
 }
 
+/// Names, among them those that are words of the language elsewhere.
 fn name() -> impl Strategy<Value = String> {
-    "[a-z_][a-z0-9_]{0,6}".prop_filter("a keyword", |word| !is_keyword(word))
+    let words = [
+        "case", "CASE", "When", "then", "else", "END", "hours", "COUNT", "if", "Flight", "delay",
+    ];
+    prop_oneof![
+        4 => "[a-zA-Z_][a-zA-Z0-9_]{0,6}".prop_filter("a keyword", |word| !is_keyword(word)),
+        1 => proptest::sample::select(words.to_vec()).prop_map(str::to_owned),
+    ]
+}
+
+/// Texts that printing or reading could spoil.
+fn text() -> impl Strategy<Value = String> {
+    let hostile = [
+        "'", "''", "\n", "\\", "--", "/*", "\"", "’", "?", "{}", "%s", ")", "'); DROP", "é", "🛫", "\u{202e}", " ",
+    ];
+    let pieces = prop_oneof![
+        2 => proptest::sample::select(hostile.to_vec()).prop_map(str::to_owned),
+        1 => "[^\\x00]{0,8}",
+    ];
+    proptest::collection::vec(pieces, 0..4).prop_map(|pieces| pieces.concat())
+}
+
+/// Numbers of up to as many digits and places as the language has.
+fn number() -> impl Strategy<Value = Decimal> {
+    prop_oneof![(0_i128..1_000_000, 0_u32..6), (0_i128..10_i128.pow(28), 0_u32..=28),]
+        .prop_map(|(digits, places)| Decimal::from_i128_with_scale(digits, places))
+}
+
+/// A call of any function with as many of these arguments as it takes.
+fn call_of(function: Function, mut arguments: Vec<Expr>) -> Node {
+    while !function.takes(arguments.len()) {
+        arguments.pop();
+    }
+    Node::Function(function, arguments)
+}
+
+/// Whether a tree, when it is printed, keeps the limits of a formula.
+fn is_within_limits(tree: &Expr) -> bool {
+    let found = crate::parse(&tree.to_string()).diagnostics;
+    !found.iter().any(|found| found.code.starts_with("too-"))
 }
 
 fn ident() -> impl Strategy<Value = Ident> {
@@ -103,8 +140,8 @@ fn node(node: Node) -> Expr {
 /// Random trees without spans, at most 4 operators deep.
 pub(crate) fn trees() -> impl Strategy<Value = Expr> {
     let leaf = prop_oneof![
-        (0_i64..1_000_000, 0_u32..6).prop_map(|(digits, scale)| Node::Number(Decimal::new(digits, scale))),
-        "[^\\x00\n]{0,8}".prop_map(Node::Text),
+        number().prop_map(Node::Number),
+        text().prop_map(Node::Text),
         any::<bool>().prop_map(Node::Boolean),
         (0_i64..4_000_000_000_000_000).prop_map(Node::Time),
         name().prop_map(Node::Name),
@@ -137,18 +174,15 @@ pub(crate) fn trees() -> impl Strategy<Value = Expr> {
                     negated
                 }
             ),
-            proptest::collection::vec(inner.clone(), 2..5)
-                .prop_map(|arguments| Node::Function(Function::Coalesce, arguments)),
             proptest::collection::vec(inner.clone(), 2..8)
                 .prop_map(|arguments| Node::Function(Function::If, arguments)),
             (inner.clone(), inner.clone(), inner.clone())
                 .prop_map(|(operand, low, high)| Node::Function(Function::Between, vec![operand, low, high])),
-            (inner.clone(), inner.clone())
-                .prop_map(|(text, part)| Node::Function(Function::Text(TextTest::Contains), vec![text, part])),
-            (inner.clone(), any::<bool>()).prop_map(|(operand, is_power)| match is_power {
-                true => Node::Function(Function::Numeric(Numeric::Power), vec![operand.clone(), operand]),
-                false => Node::Function(Function::Numeric(Numeric::Abs), vec![operand]),
-            }),
+            (
+                proptest::sample::select(Function::ALL.to_vec()),
+                proptest::collection::vec(inner.clone(), 4)
+            )
+                .prop_map(|(function, arguments)| call_of(function, arguments)),
             (
                 aggregates(),
                 ident(),
@@ -165,25 +199,16 @@ pub(crate) fn trees() -> impl Strategy<Value = Expr> {
                         filter: Some(filter),
                     }))
                 }),
-            (inner.clone(), 1_u16..2_000, proptest::option::of(name())).prop_map(|(operand, count, period)| {
+            (inner, 1_u16..2_000, proptest::option::of(name())).prop_map(|(operand, count, period)| {
                 let count = node(Node::Number(Decimal::from(count)));
                 let period = period.map(|name| node(Node::Name(name)));
                 let arguments = [operand, count].into_iter().chain(period).collect();
                 Node::Function(Function::Window(WindowFunction::Rolling), arguments)
             }),
-            (
-                proptest::sample::select(vec![
-                    Function::Seconds,
-                    Function::Minutes,
-                    Function::Hours,
-                    Function::Days
-                ]),
-                inner
-            )
-                .prop_map(|(unit, operand)| Node::Function(unit, vec![operand])),
         ]
         .prop_map(node)
     })
+    .prop_filter("beyond the limits", is_within_limits)
 }
 
 fn aggregates() -> impl Strategy<Value = Aggregate> {

@@ -12,8 +12,8 @@
 //! The map, one concern a file: `lexer` -> `parser` (with `call`, `case` and `between`) -> `tree` (printed by `print`) -> `check` for KPI
 //! formulas, `resolve` for what stands in one row -> `measure`, `finish`, `predicate`, `row`. Functions of values are listed in
 //! `function`, those of numbers in `numeric`, those of other periods in `window`, and what is taken of states in `basis`. A KPI that another one's formula names is put in
-//! its place (`reference`). What units attributes declare is followed by `unit`. What a formula does that its author may not expect is said by `advice`, and what the
-//! database has to decide of each fact by `pushed`. A new operator is a line
+//! its place (`reference`). What units attributes declare is followed by `unit`. What a formula does that its author may not expect is said by `advice`, what may stand at
+//! a place of one by `complete`, and what the database has to decide of each fact by `pushed`. A new operator is a line
 //! in `tree`, its power in the parser's table, and a line in each of the flat matches of `resolve` or `check` and of
 //! the evaluators.
 //!
@@ -29,6 +29,7 @@ mod call;
 mod case;
 mod check;
 mod choice;
+mod complete;
 mod diagnostic;
 mod finish;
 #[cfg(test)]
@@ -58,9 +59,10 @@ mod window;
 
 pub use advice::{advise, advise_row};
 pub use basis::Basis;
-pub use check::{check, check_known, compile, compile_bound};
+pub use check::{check, check_known, compile, compile_bound, result_type};
 pub use choice::{Choice, Condition};
-pub use diagnostic::{Diagnostic, utf16_span};
+pub use complete::{Completion, CompletionKind, Completions, MAX_COMPLETIONS, MAX_FORGIVEN, Subject, complete};
+pub use diagnostic::{Diagnostic, utf16_position, utf16_span};
 pub use finish::Finish;
 pub use function::{Function, MAX_ARGUMENTS};
 pub use lexer::is_keyword;
@@ -70,6 +72,7 @@ pub use numeric::{MAX_PLACES, Numeric};
 pub use parser::{Parsed, parse};
 pub use period::{Period, UnknownPeriod};
 pub use predicate::Predicate;
+pub use print::format;
 pub use reference::{Referred, references, rename_kpi};
 pub use rename::{Renames, rename, rename_row};
 pub use restrict::Restrictions;

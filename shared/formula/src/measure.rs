@@ -3,6 +3,7 @@
 use crate::basis::Basis;
 use crate::finish::Finish;
 use crate::number::Number;
+use crate::parser::parse;
 use crate::predicate::Predicate;
 use crate::reference::Extent;
 use crate::unit::{Quantity, Unit};
@@ -192,6 +193,18 @@ impl fmt::Display for Aggregate {
 }
 
 impl Formula {
+    /// The formula that is one measure and nothing else.
+    #[must_use]
+    pub fn of_measure(measure: Measure) -> Self {
+        Self {
+            extent: Extent::of(&parse(&measure.to_string()).tree),
+            measures: vec![measure],
+            finish: Finish::Measure(0),
+            quantity: Quantity::Unknown,
+            mixes_units: false,
+        }
+    }
+
     /// The entities whose facts the formula reads.
     #[must_use]
     pub fn entities(&self) -> BTreeSet<&str> {

@@ -2,9 +2,19 @@
 //! for spans.
 
 use crate::function::Function;
+use crate::parser::parse;
 use crate::tree::{Arithmetic, BinaryOperator, Call, Comparison, Expr, Node, UnaryOperator, power};
 use crate::value::print_time;
 use std::fmt;
+
+/// A formula in its canonical form: upper case, single spaces, and the parentheses that are needed. None where its form is wrong, or where it is longer or deeper in
+/// that form than a formula may be.
+#[must_use]
+pub fn format(source: &str) -> Option<String> {
+    let parsed = parse(source);
+    let printed = parsed.diagnostics.is_empty().then(|| parsed.tree.to_string())?;
+    parse(&printed).diagnostics.is_empty().then_some(printed)
+}
 
 impl fmt::Display for Expr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -145,8 +155,9 @@ impl fmt::Display for Arithmetic {
 
 #[cfg(test)]
 mod tests {
-    use crate::fixtures::{trees, without_spans};
-    use crate::parser::parse;
+    use super::*;
+    use crate::fixtures::{token_soup, trees, without_spans};
+    use crate::{MAX_DEPTH, MAX_LENGTH};
     use proptest::prelude::*;
 
     #[test]
@@ -204,6 +215,51 @@ mod tests {
             let parsed = parse(&printed);
             prop_assert_eq!(&parsed.diagnostics, &vec![], "{}", printed);
             prop_assert_eq!(without_spans(parsed.tree), tree, "{}", printed);
+        }
+
+        #[test]
+        fn a_canonical_form_means_the_same_and_is_its_own(source in token_soup()) {
+            if let Some(printed) = format(&source) {
+                let (source, again) = (parse(&source), parse(&printed));
+                prop_assert_eq!(without_spans(source.tree), without_spans(again.tree), "{}", &printed);
+                prop_assert_eq!(format(&printed), Some(printed.clone()));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_as_deep_or_long_as_a_formula_may_be_is_printed_or_has_no_canonical_form() {
+        let nested =
+            |open: &str, close: &str, levels: usize| format!("{}1{}", open.repeat(levels), close.repeat(levels));
+        for (name, source, has) in [
+            ("parentheses that go", nested("(", ")", MAX_DEPTH), true),
+            ("parentheses that stay", nested("1 - (2 - ", ")", MAX_DEPTH), true),
+            ("functions", nested("ABS(", ")", MAX_DEPTH), true),
+            ("signs", nested("-", "", MAX_DEPTH), true),
+            (
+                "cases",
+                nested("CASE WHEN a THEN 1 WHEN b THEN ", " END", MAX_DEPTH),
+                true,
+            ),
+            ("too deep", nested("ABS(", ")", MAX_DEPTH + 1), false),
+            // Printed, each NOT has parentheses.
+            ("deeper than it was written", nested("a = NOT ", "", MAX_DEPTH), false),
+            (
+                "longer than it was written",
+                format!("a IN ({}1)", "1,".repeat(MAX_LENGTH / 2 - 8)),
+                false,
+            ),
+            ("wrong", "1 +".to_owned(), false),
+        ] {
+            let printed = format(&source);
+            assert_eq!(printed.is_some(), has, "{name}");
+            if let Some(printed) = printed {
+                assert_eq!(
+                    without_spans(parse(&source).tree),
+                    without_spans(parse(&printed).tree),
+                    "{name}"
+                );
+            }
         }
     }
 }

@@ -71,7 +71,13 @@ impl Extent {
             }
             Node::Unary(_, operand) | Node::In { operand, .. } => self.count(operand),
             Node::Call(call) => call.filter.iter().for_each(|filter| self.count(filter)),
-            Node::Error | Node::Number(_) | Node::Text(_) | Node::Boolean(_) | Node::Name(_) | Node::Path(..) => {}
+            Node::Error
+            | Node::Number(_)
+            | Node::Text(_)
+            | Node::Boolean(_)
+            | Node::Time(_)
+            | Node::Name(_)
+            | Node::Path(..) => {}
         }
     }
 }

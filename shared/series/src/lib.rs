@@ -9,6 +9,7 @@
 
 pub mod answer;
 pub mod calendar;
+mod covered;
 pub mod digits;
 pub mod fact;
 pub mod field;
@@ -26,6 +27,7 @@ pub mod windows;
 
 pub use answer::{Point, SeriesKey, answer};
 pub use calendar::{Calendar, Range, floor};
+pub use covered::covered;
 pub use fact::Fact;
 pub use field::Field;
 pub use formula::Measured;

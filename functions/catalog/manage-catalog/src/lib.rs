@@ -1,7 +1,9 @@
-//! `manage-catalog`: creates, replaces, reads, lists, renames and deletes entities and KPIs, and tells what versions there were of them, and what is kept of groupings.
+//! `manage-catalog`: creates, replaces, reads, lists, renames and deletes entities and KPIs, checks and completes formulas, and tells what versions there were of
+//! definitions, and what is kept of groupings.
 
 mod deletions;
 mod entities;
+mod formulas;
 mod groupings;
 mod hints;
 mod kpis;
@@ -100,6 +102,8 @@ fn routes() -> Routes<Context> {
         .serve(&api::catalog::versions::LIST_KPI_VERSIONS, versions::list_of_kpi)
         .serve(&api::catalog::versions::READ_KPI_VERSION, versions::read_of_kpi)
         .serve(&api::catalog::versions::COMPARE_KPI_VERSIONS, versions::compare_of_kpi)
+        .serve(&api::catalog::formulas::CHECK_FORMULA, formulas::check)
+        .serve(&api::catalog::formulas::COMPLETE_FORMULA, formulas::completions)
 }
 
 /// The code in the path and the one in the body must be the same.

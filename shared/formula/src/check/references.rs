@@ -152,6 +152,9 @@ fn moved_condition(condition: &Condition, places: &[usize]) -> Condition {
             items: items.clone(),
             negated: *negated,
         },
+        Condition::Between(operand, low, high) => {
+            Condition::Between(moved(operand, places), moved(low, places), moved(high, places))
+        }
         Condition::Not(condition) => Condition::Not(boxed(condition)),
         Condition::And(left, right) => Condition::And(boxed(left), boxed(right)),
         Condition::Or(left, right) => Condition::Or(boxed(left), boxed(right)),

@@ -60,7 +60,7 @@ impl Walk<'_> {
                 Quantity::Unknown
             }
             Node::Function(function, arguments) => self.function(*function, arguments),
-            Node::Error | Node::Text(_) | Node::Boolean(_) | Node::Path(..) => Quantity::Unknown,
+            Node::Error | Node::Text(_) | Node::Boolean(_) | Node::Time(_) | Node::Path(..) => Quantity::Unknown,
         }
     }
 
@@ -100,7 +100,7 @@ impl Walk<'_> {
             Aggregate::Last,
         ];
         match &call.attribute {
-            _ if call.aggregate == Aggregate::Count => Quantity::Plain,
+            _ if call.aggregate.does_without_attribute() => Quantity::Plain,
             Some(attribute) if call.less.is_none() && keeps_unit.contains(&call.aggregate) => {
                 self.declared(&call.entity.name, &attribute.name)
             }
@@ -144,7 +144,14 @@ impl Walk<'_> {
                 let values: Vec<&Expr> = arms.iter().filter_map(|arm| arm.last()).collect();
                 self.one_unit("alternatives", &values)
             }
-            Function::Window(_) | Function::Numeric(Numeric::Abs | Numeric::Round) => {
+            Function::Between => {
+                self.one_unit("compared", &all);
+                Quantity::Unknown
+            }
+            Function::Window(_)
+            | Function::AtStart
+            | Function::AtEnd
+            | Function::Numeric(Numeric::Abs | Numeric::Round) => {
                 all.first().map_or(Quantity::Unknown, |operand| self.quantity(operand))
             }
             Function::Numeric(Numeric::Power) => match all.as_slice() {

@@ -319,7 +319,7 @@ fn sum(choices: &mut Choices<'_>) -> Number {
 fn duration(choices: &mut Choices<'_>) -> Number {
     let aggregates = Aggregate::ALL
         .into_iter()
-        .filter(|aggregate| *aggregate != Aggregate::Count);
+        .filter(|aggregate| !aggregate.does_without_attribute());
     let aggregates: Vec<Aggregate> = aggregates.collect();
     let (aggregate, name) = (choices.pick(&aggregates), choices.pick(&DURATIONS));
     let filter = choices.coin().then(|| test(choices, 2));
@@ -334,7 +334,9 @@ fn measure(choices: &mut Choices<'_>) -> Number {
     if choices.draw(5) == 4 {
         return duration(choices);
     }
-    let aggregate = choices.pick(&Aggregate::ALL);
+    // The facts here are no states.
+    let of_facts = Aggregate::ALL.into_iter().filter(|aggregate| !aggregate.counts_moves());
+    let aggregate = choices.pick(&of_facts.collect::<Vec<_>>());
     let all = ATTRIBUTES.map(|(name, ..)| name);
     let all = [all.as_slice(), &DURATIONS, &["at"]].concat();
     let attribute = match aggregate {

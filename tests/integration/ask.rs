@@ -5,3 +5,4 @@ mod meaning;
 mod numbers;
 mod periods;
 mod questions;
+mod windows;

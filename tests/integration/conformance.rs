@@ -31,3 +31,4 @@ mod shop;
 mod statements;
 mod upkeep;
 mod users;
+mod windows;

@@ -7,3 +7,4 @@ mod periods;
 mod questions;
 mod states;
 mod targets;
+mod windows;

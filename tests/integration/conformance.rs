@@ -33,3 +33,4 @@ mod statements;
 mod states;
 mod upkeep;
 mod users;
+mod windows;

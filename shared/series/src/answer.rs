@@ -103,7 +103,7 @@ impl<'a> Gathered<'a> {
             .filter_map(|(index, place)| Some((index, *place, measures.get(*place)?)))
             .map(|(index, place, measure)| (place, measure, Reads::of(question, index, measure)))
             .collect();
-        if let Spread::Windows(windows) = &purpose.spread {
+        if let Spread::Windows { windows, .. } = &purpose.spread {
             for start in windows.lacking() {
                 self.lacking.entry(start).or_default().extend(&purpose.measures);
             }
@@ -123,9 +123,9 @@ impl<'a> Gathered<'a> {
                     self.own(calendar, &mine, question, row);
                 }
             }
-            Spread::Windows(windows) => {
+            Spread::Windows { windows, range } => {
                 let mut groups: BTreeMap<Vec<String>, Vec<&Row>> = BTreeMap::new();
-                for row in passing {
+                for row in passing.filter(|row| range.holds(row.bucket)) {
                     groups.entry(self.group(question, row)).or_default().push(row);
                 }
                 for (group, rows) in groups {
@@ -171,8 +171,7 @@ impl<'a> Gathered<'a> {
         let bucket = calendar.start(self.request.period, row.bucket);
         let counted: Vec<_> = mine.iter().filter(|(_, measure, _)| counts(measure, &lookup)).collect();
         // A read that answers other questions too may have brought more than this one asks.
-        let Range { from, to } = self.request.range;
-        if counted.is_empty() || bucket < from || bucket >= to {
+        if counted.is_empty() || !self.request.range.holds(bucket) {
             return;
         }
         let reading = self.reading(mine);

@@ -36,6 +36,14 @@ pub struct Range {
     pub to: Timestamp,
 }
 
+impl Range {
+    /// Whether an instant is inside.
+    #[must_use]
+    pub fn holds(&self, time: Timestamp) -> bool {
+        self.from <= time && time < self.to
+    }
+}
+
 /// Length of a UTC-aligned bucket in microseconds.
 #[must_use]
 pub const fn length_us(level: Level) -> i64 {

@@ -122,8 +122,13 @@ pub struct Purpose {
 pub enum Spread {
     /// Each into the one that it lies in.
     Own,
-    /// Each into all whose windows hold it.
-    Windows(Arc<Windows>),
+    /// Each into all whose windows hold it. Only rows of the range are meant: a read that answers other questions too may bring more, which other parts have.
+    Windows {
+        /// The windows.
+        windows: Arc<Windows>,
+        /// The part of the time that they are over.
+        range: Range,
+    },
 }
 
 /// What to read for a request: for each reading of the KPI's formula a part for each tile of the range, or of its windows. No two parts of one reading are of
@@ -144,22 +149,22 @@ pub fn plan<'a>(
         if reading.is_pushed(&|name| is_dimension(entity, name)) {
             parts.push(pushed::of_reading(request, calendar, entity, reading)?);
         } else {
-            let (tiles, spread) = tiles(request, calendar, reading, most)?;
-            parts.extend(of_reading(request, entity, reading, &tiles, &spread)?);
+            let (tiles, windows) = tiles(request, calendar, reading, most)?;
+            parts.extend(of_reading(request, entity, reading, &tiles, windows.as_ref())?);
         }
     }
     Ok(parts)
 }
 
-/// What the time of a reading is put together from, and into which buckets it goes.
+/// What the time of a reading is put together from, and its windows if it is not of the buckets themselves.
 fn tiles(
     request: &Request<'_>,
     calendar: &Calendar,
     reading: &Reading<'_>,
     most: usize,
-) -> Result<(Vec<Tile>, Spread), String> {
+) -> Result<(Vec<Tile>, Option<Arc<Windows>>), String> {
     if reading.window.is_own() {
-        return Ok((calendar.tile(request.period, request.range, most), Spread::Own));
+        return Ok((calendar.tile(request.period, request.range, most), None));
     }
     let windows = windows(request, calendar, reading.window)?;
     let bounds: Vec<Timestamp> = windows.bounds().into_iter().collect();
@@ -171,7 +176,7 @@ fn tiles(
         let to = calendar.next(request.period, from);
         calendar.tile(request.period, Range { from, to }, 1)
     };
-    Ok((tiles, Spread::Windows(Arc::new(windows))))
+    Ok((tiles, Some(Arc::new(windows))))
 }
 
 /// The parts of one reading.
@@ -180,7 +185,7 @@ fn of_reading(
     entity: &Arc<Entity>,
     reading: &Reading<'_>,
     tiles: &[Tile],
-    spread: &Spread,
+    windows: Option<&Arc<Windows>>,
 ) -> Result<Vec<Part>, String> {
     let mut dimensions: BTreeSet<&str> = reading.filtered_by();
     dimensions.extend(request.filter.keys().map(String::as_str));
@@ -203,13 +208,18 @@ fn of_reading(
         filter: restricted(request.filter, &reading.restrictions()),
         pushed: Vec::new(),
     };
-    let purpose = Purpose {
-        measures: reading.measures.iter().map(|(place, _)| *place).collect(),
-        spread: spread.clone(),
-    };
     let parts = tiles.iter().map(|tile| Part {
         question: of_tile(tile),
-        purpose: purpose.clone(),
+        purpose: Purpose {
+            measures: reading.measures.iter().map(|(place, _)| *place).collect(),
+            spread: match windows {
+                None => Spread::Own,
+                Some(windows) => Spread::Windows {
+                    windows: Arc::clone(windows),
+                    range: tile.range,
+                },
+            },
+        },
     });
     Ok(parts.collect())
 }

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 
-use catalog::Period;
+use catalog::{Kpi, Period};
 use formula::{Open, Step, Window};
 use jiff::Timestamp;
 
@@ -48,9 +48,7 @@ impl Windows {
 /// # Errors
 /// Why the period of the request has none: a sentence for whoever asks.
 pub fn windows(request: &Request<'_>, calendar: &Calendar, window: &Window) -> Result<Windows, String> {
-    for step in window.steps() {
-        check(request.period, step)?;
-    }
+    check_window(request.period, window)?;
     let mut grid = Grid {
         calendar,
         period: request.period,
@@ -70,8 +68,20 @@ pub fn windows(request: &Request<'_>, calendar: &Calendar, window: &Window) -> R
     Ok(Windows(of.collect()))
 }
 
-/// Whether a step has a meaning for buckets of a period.
-fn check(period: Period, step: &Step) -> Result<(), String> {
+/// Whether the windows of a KPI have a meaning for buckets of a period.
+///
+/// # Errors
+/// Why one has none: a sentence for whoever asks.
+pub fn check(kpi: &Kpi, period: Period) -> Result<(), String> {
+    let windows = kpi.formula.measures.iter().map(|measure| &measure.window);
+    windows.into_iter().try_for_each(|window| check_window(period, window))
+}
+
+fn check_window(period: Period, window: &Window) -> Result<(), String> {
+    window.steps().iter().try_for_each(|step| check_step(period, step))
+}
+
+fn check_step(period: Period, step: &Step) -> Result<(), String> {
     let (Step::Back {
         period: Some(named), ..
     }

@@ -212,7 +212,7 @@ fn zone_name(calendar: &Calendar) -> String {
 
 fn too_many_points(points: usize) -> Problem {
     Problem::invalid(format!(
-        "the series has {points} points over all groups, more than {MAX_GROUPED_POINTS}"
+        "the series has {points} points or more over all groups, and {MAX_GROUPED_POINTS} are allowed"
     ))
     .hint("ask a shorter range, a longer period or fewer dimensions, or filter")
 }

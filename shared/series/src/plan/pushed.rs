@@ -69,11 +69,12 @@ fn windows_of(
         from: request.range.from,
         to: request.range.from,
     };
-    Ok((
-        Bins::Windows(ranges),
-        hull.unwrap_or(nothing),
-        Spread::Windows(Arc::new(windows)),
-    ))
+    let range = hull.unwrap_or(nothing);
+    let spread = Spread::Windows {
+        windows: Arc::new(windows),
+        range,
+    };
+    Ok((Bins::Windows(ranges), range, spread))
 }
 
 /// The level of the answer's buckets, where rollups have one: facts have none.

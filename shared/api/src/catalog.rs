@@ -1,5 +1,6 @@
 //! The catalogue: definitions of entities and KPIs with what is known of them.
 
+pub mod companions;
 mod written;
 
 use std::borrow::Cow;
@@ -16,7 +17,7 @@ pub use written::Written;
 
 const CODE: Parameter = Parameter::path("code", "Code of the definition.");
 
-/// All routes of this area.
+/// All routes of entities and KPIs; those of what stands beside them are in [`companions`].
 pub static ROUTES: [&Route; 14] = [
     &CREATE_ENTITY,
     &LIST_ENTITIES,

@@ -1,19 +1,26 @@
-//! The catalogue of one client: valid entities and KPIs that fit together.
+//! The catalogue of one client: valid entities and KPIs that fit together, and what stands beside them.
 
+use crate::actor::Actor;
+use crate::companion::Companions;
 use crate::definition::EntityDefinition;
 use crate::entity::Entity;
 use crate::kpi::{Kpi, KpiDefinition};
 use crate::names::quoted;
+use crate::pattern::ValueChainPattern;
 use crate::problem::Problem;
+use crate::relationship::Relationship;
 use formula::{Attribute, Entities};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Valid entities and KPIs by their codes. Cloning shares them.
+/// Valid entities and KPIs by their codes, and their companions. Cloning shares them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Catalog {
     entities: BTreeMap<String, Arc<Entity>>,
     kpis: BTreeMap<String, Arc<Kpi>>,
+    pub(crate) relationships: BTreeMap<String, Arc<Relationship>>,
+    pub(crate) actors: BTreeMap<String, Arc<Actor>>,
+    pub(crate) value_chain_patterns: BTreeMap<String, Arc<ValueChainPattern>>,
 }
 
 /// How a definition of an entity is added.
@@ -36,26 +43,46 @@ impl Catalog {
     /// Everything that is wrong with them, with pointers into `{"entities": […], "kpis": […]}`. KPIs are checked
     /// against the entities that are valid.
     pub fn new(entities: Vec<EntityDefinition>, kpis: Vec<KpiDefinition>) -> Result<Self, Vec<Problem>> {
-        Self::of(entities, kpis, Self::add_entity)
+        Self::of(entities, kpis, Companions::default(), Self::add_entity)
     }
 
     /// A catalogue of definitions that are stored: dimensions of groupings are in the order in which their values are kept. Former codes are not checked:
-    /// where two entities have one, each of them can still be read and mended.
+    /// where two entities have one, each of them can still be read and mended. Nor are actors and patterns, by which nothing is computed.
     ///
     /// # Errors
-    /// As [`Self::new`].
-    pub fn stored(entities: Vec<EntityDefinition>, kpis: Vec<KpiDefinition>) -> Result<Self, Vec<Problem>> {
-        Self::of(entities, kpis, Self::add_stored_entity)
+    /// As [`Self::new`], and what is wrong with relationships, with pointers into `{"relationships": […]}`.
+    pub fn stored(
+        entities: Vec<EntityDefinition>,
+        kpis: Vec<KpiDefinition>,
+        companions: Companions,
+    ) -> Result<Self, Vec<Problem>> {
+        Self::of(entities, kpis, companions, Self::add_stored_entity)
     }
 
-    fn of(entities: Vec<EntityDefinition>, kpis: Vec<KpiDefinition>, add: Adding) -> Result<Self, Vec<Problem>> {
+    fn of(
+        entities: Vec<EntityDefinition>,
+        kpis: Vec<KpiDefinition>,
+        companions: Companions,
+        add: Adding,
+    ) -> Result<Self, Vec<Problem>> {
         let mut catalog = Self::default();
         let mut problems = Vec::new();
         for (index, definition) in entities.into_iter().enumerate() {
             problems.extend(below(&format!("/entities/{index}"), add(&mut catalog, definition)));
         }
+        // Before formulas, which may lead along them.
+        for (index, definition) in companions.relationships.into_iter().enumerate() {
+            let added = catalog.add_companion(definition);
+            problems.extend(below(&format!("/relationships/{index}"), added));
+        }
         for (index, definition) in kpis.into_iter().enumerate() {
             problems.extend(below(&format!("/kpis/{index}"), catalog.add_known_kpi(definition)));
+        }
+        for actor in companions.actors {
+            catalog.insert_companion(actor);
+        }
+        for pattern in companions.value_chain_patterns {
+            catalog.insert_companion(pattern);
         }
         if problems.is_empty() {
             Ok(catalog)

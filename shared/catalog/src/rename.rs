@@ -62,7 +62,7 @@ impl EntityRename {
 }
 
 impl Catalog {
-    /// Gives an entity of this catalogue, or its attributes, other names.
+    /// Gives an entity of this catalogue, or its attributes, other names. Companions follow.
     ///
     /// # Errors
     /// Everything that is wrong with the names, with pointers into the rename, and what it would break. Then nothing is renamed.
@@ -88,12 +88,13 @@ impl Catalog {
         let mut trial = self.clone();
         trial.remove_entity(old.code());
         let entity = trial.insert_entity(entity);
+        trial.rename_in_companions(&renames);
         let kpis = trial.rename_in_formulas(old.code(), &renames)?;
         *self = trial;
         Ok(Renamed { entity, kpis })
     }
 
-    /// Gives a KPI of this catalogue another code.
+    /// Gives a KPI of this catalogue another code. Companions follow.
     ///
     /// # Errors
     /// What is wrong with the code, with pointers into the rename. Then nothing is renamed.
@@ -104,6 +105,7 @@ impl Catalog {
         let mut trial = self.clone();
         trial.remove_kpi(old.code());
         let renamed = trial.add_kpi(definition)?;
+        trial.rename_kpi_in_companions(old.code(), renamed.code());
         *self = trial;
         Ok(renamed)
     }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::cells::remove_from_cells;
 
 /// Ordinary tables with rows of clients, each before those that it refers to.
-pub const TABLES: [&str; 28] = [
+pub const TABLES: [&str; 31] = [
     "residences",
     "licence_notices",
     "licences",
@@ -25,6 +25,9 @@ pub const TABLES: [&str; 28] = [
     "facts_of_days",
     "facts_of_hours",
     "counts",
+    "value_chain_patterns",
+    "actors",
+    "relationships",
     "kpis",
     "fillings",
     "stopped_groupings",

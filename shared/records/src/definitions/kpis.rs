@@ -4,7 +4,7 @@ use catalog::{Kpi, KpiDefinition, MAX_KPIS};
 use database::{Database, Error, json};
 use uuid::Uuid;
 
-use super::change::{Change, MAX_CHANGE, Version, change};
+use super::change::{Change, Version, change};
 use super::{Written, uses};
 
 /// Creates a KPI, when it fits the client's entities.
@@ -76,7 +76,7 @@ async fn replace(change: &Change<'_>, kpi: &KpiDefinition, expected: Option<i32>
     Ok(Written::Stored(version + 1))
 }
 
-/// Deletes a KPI when its version is still the expected one and no proposal that is not ended has it in its cart, and tells the version that it had. Who watches it is
+/// Deletes a KPI when its version is still the expected one, no companion names it and no proposal that is not ended has it in its cart, and tells the version that it had. Who watches it is
 /// told that there is none any more.
 ///
 /// # Errors
@@ -92,7 +92,8 @@ pub async fn delete_kpi(
 
 async fn delete(change: &Change<'_>, code: &str, expected: Option<i32>) -> Result<Written, Error> {
     let Change { session, client, .. } = change;
-    session.limit_transaction(MAX_CHANGE).await?;
+    // Nothing comes to name it until it has gone.
+    let known = change.known().await?;
     let sql = "SELECT version FROM core.kpis WHERE client_id = $1 AND code = $2 FOR UPDATE";
     let Some(Version { version }) = session.row(sql, &[client, &code]).await? else {
         return Ok(Written::Missing);
@@ -100,7 +101,7 @@ async fn delete(change: &Change<'_>, code: &str, expected: Option<i32>) -> Resul
     if version != expected.unwrap_or(version) {
         return Ok(Written::Stale(version));
     }
-    let users = uses::of_kpi(session, *client, code).await?;
+    let users = uses::of_kpi(session, *client, &known, code).await?;
     if !users.is_empty() {
         return Ok(Written::InUse(users));
     }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::change::{Change, Version, change};
 use super::entities::{Stored, stored};
-use super::{Written, uses};
+use super::{Written, companions, uses};
 
 /// Gives an entity, or its attributes, other names.
 ///
@@ -54,6 +54,7 @@ async fn entity(
     if !users.is_empty() && !wanted.attributes.is_empty() {
         return Ok(Written::InUse(users));
     }
+    let before = known.clone();
     let renamed = match known.rename_entity(&old.entity, wanted) {
         Ok(renamed) => renamed,
         Err(problems) => return Ok(Written::Invalid(problems)),
@@ -74,6 +75,7 @@ async fn entity(
         )
         .await?;
     store(change, &renamed.kpis).await?;
+    companions::follow(change, &before, &known).await?;
     Ok(Written::Stored(version + 1))
 }
 
@@ -156,6 +158,7 @@ async fn kpi(change: &Change<'_>, code: &str, wanted: &KpiRename, expected: Opti
     if version != expected.unwrap_or(version) {
         return Ok(Written::Stale(version));
     }
+    let before = known.clone();
     let renamed = match known.rename_kpi(&old, wanted) {
         Ok(renamed) => renamed,
         Err(problems) => return Ok(Written::Invalid(problems)),
@@ -164,6 +167,7 @@ async fn kpi(change: &Change<'_>, code: &str, wanted: &KpiRename, expected: Opti
     session
         .execute(sql, &[client, &code, &renamed.code(), &json(&renamed.definition)?])
         .await?;
+    companions::follow(change, &before, &known).await?;
     let new = renamed.code();
     let sql = format!(
         "UPDATE core.proposals p SET version = p.version + 1, updated_at = now(),

@@ -1,5 +1,6 @@
 //! What uses a definition, so that it can't be deleted.
 
+use catalog::{Catalog, Named};
 use database::{Error, Session};
 use facts::Placed;
 use uuid::Uuid;
@@ -40,8 +41,21 @@ fn proposals(answers: &str) -> String {
     )
 }
 
-/// Offers and drafts that have a KPI in their cart.
-pub(super) async fn of_kpi(session: &Session, client: Uuid, code: &str) -> Result<Vec<User>, Error> {
+/// Companions that name a definition.
+pub(super) fn naming(known: &Catalog, named: Named<'_>) -> Vec<User> {
+    let companions = known.companions_of(named).into_iter();
+    let users = companions.map(|companion| User {
+        what: format!("the {} {}", companion.what, companion.code),
+        way_out: format!(
+            "delete it, or name something else in it: /v1/{}/{}",
+            companion.collection, companion.code
+        ),
+    });
+    users.collect()
+}
+
+/// Companions that name a KPI, and offers and drafts that have it in their cart.
+pub(super) async fn of_kpi(session: &Session, client: Uuid, known: &Catalog, code: &str) -> Result<Vec<User>, Error> {
     // An offer that was issued before a rename has the code of then.
     let codes =
         "ARRAY(SELECT $2::text UNION ALL SELECT jsonb_array_elements_text(coalesce(k.definition -> 'formerly', '[]'))
@@ -49,15 +63,13 @@ pub(super) async fn of_kpi(session: &Session, client: Uuid, code: &str) -> Resul
     let has = format!("jsonb_exists_any(a.answers -> 'kpi_selection' -> 'kpis', {codes})");
     let sql = format!("{} LIMIT $3", proposals(&has));
     let rows = session.rows(&sql, &[&client, &code, &most()]).await?;
-    Ok(users(rows))
+    let mut found = naming(known, Named::Kpi(code));
+    found.extend(users(rows));
+    Ok(bounded(found))
 }
 
-/// KPIs that read an entity, and what is at work on it.
-pub(super) async fn of_entity(
-    change: &Change<'_>,
-    known: &catalog::Catalog,
-    placed: &Placed,
-) -> Result<Vec<User>, Error> {
+/// KPIs that read an entity, companions that name it, and what is at work on it.
+pub(super) async fn of_entity(change: &Change<'_>, known: &Catalog, placed: &Placed) -> Result<Vec<User>, Error> {
     let Change { session, client } = change;
     let code = placed.entity.code();
     let readers = known.kpis().filter(|kpi| kpi.formula.entities().contains(code));
@@ -68,6 +80,7 @@ pub(super) async fn of_entity(
             way_out: format!("delete it, or give it another formula: /v1/kpis/{}", kpi.code()),
         })
         .collect();
+    found.extend(naming(known, Named::Entity(code)));
     let work = "SELECT format('the grouping %s, which is being filled', grouping_id) AS what,
             'wait until it is whole, or give it up: POST /v1/entities/' || $2::text || '/groupings/give-up' AS way_out
         FROM core.fillings WHERE client_id = $1 AND entity_id = $3

@@ -1,8 +1,10 @@
-//! Definitions of entities and KPIs.
+//! Definitions of entities and KPIs, and of what stands beside them.
 
+mod companions;
 mod definitions;
 mod fillings;
 mod formulas;
+mod graph;
 mod instant;
 mod mistakes;
 mod names;

@@ -1,5 +1,6 @@
 //! The catalogue: definitions of entities and KPIs with what is known of them.
 
+pub mod companions;
 pub mod formulas;
 pub mod versions;
 mod written;
@@ -18,7 +19,7 @@ pub use written::Written;
 
 const CODE: Parameter = Parameter::path("code", "Code of the definition.");
 
-/// All routes of this area.
+/// All routes of entities, KPIs and formulas; those of what stands beside them are in [`companions`].
 pub static ROUTES: [&Route; 22] = [
     &CREATE_ENTITY,
     &LIST_ENTITIES,

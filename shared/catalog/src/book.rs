@@ -1,21 +1,28 @@
-//! The catalogue of one client: valid entities and KPIs that fit together.
+//! The catalogue of one client: valid entities and KPIs that fit together, and what stands beside them.
 
+use crate::actor::Actor;
+use crate::companion::Companions;
 use crate::definition::EntityDefinition;
 use crate::entity::Entity;
 use crate::goal::{self, would_not_fit};
 use crate::kpi::{Kpi, KpiDefinition};
 use crate::names::quoted;
+use crate::pattern::ValueChainPattern;
 use crate::problem::{Problem, none_or};
 use crate::references::{Defining, in_order, order};
+use crate::relationship::Relationship;
 use formula::{Attribute, Diagnostic, Entities, Formula, Parsed, Referred, Unit};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Valid entities and KPIs by their codes. Cloning shares them.
+/// Valid entities and KPIs by their codes, and their companions. Cloning shares them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Catalog {
     entities: BTreeMap<String, Arc<Entity>>,
     kpis: BTreeMap<String, Arc<Kpi>>,
+    pub(crate) relationships: BTreeMap<String, Arc<Relationship>>,
+    pub(crate) actors: BTreeMap<String, Arc<Actor>>,
+    pub(crate) value_chain_patterns: BTreeMap<String, Arc<ValueChainPattern>>,
 }
 
 /// How the formula of a KPI is checked.
@@ -57,21 +64,37 @@ impl Catalog {
     /// Everything that is wrong with them, with pointers into `{"entities": […], "kpis": […]}`. KPIs are checked
     /// against the entities that are valid.
     pub fn new(entities: Vec<EntityDefinition>, kpis: Vec<KpiDefinition>) -> Result<Self, Vec<Problem>> {
-        Self::of(entities, kpis, (Self::add_entity, formula::check))
+        Self::of(
+            entities,
+            kpis,
+            Companions::default(),
+            (Self::add_entity, formula::check),
+        )
     }
 
     /// A catalogue of definitions that are stored: dimensions of groupings are in the order in which their values are kept. Former codes are not checked:
-    /// where two entities have one, each of them can still be read and mended. Nor are units, which were not looked at once.
+    /// where two entities have one, each of them can still be read and mended. Nor are units, which were not looked at once, nor actors and patterns, by which nothing is
+    /// computed.
     ///
     /// # Errors
-    /// As [`Self::new`].
-    pub fn stored(entities: Vec<EntityDefinition>, kpis: Vec<KpiDefinition>) -> Result<Self, Vec<Problem>> {
-        Self::of(entities, kpis, (Self::add_stored_entity, formula::check_known))
+    /// As [`Self::new`], and what is wrong with relationships, with pointers into `{"relationships": […]}`.
+    pub fn stored(
+        entities: Vec<EntityDefinition>,
+        kpis: Vec<KpiDefinition>,
+        companions: Companions,
+    ) -> Result<Self, Vec<Problem>> {
+        Self::of(
+            entities,
+            kpis,
+            companions,
+            (Self::add_stored_entity, formula::check_known),
+        )
     }
 
     fn of(
         entities: Vec<EntityDefinition>,
         kpis: Vec<KpiDefinition>,
+        companions: Companions,
         (add, check): (Adding, Checking),
     ) -> Result<Self, Vec<Problem>> {
         let mut catalog = Self::default();
@@ -80,7 +103,18 @@ impl Catalog {
             let found = add(&mut catalog, definition).err().unwrap_or_default();
             problems.extend(below(&format!("/entities/{index}"), found));
         }
+        // Before formulas, which may lead along them.
+        for (index, definition) in companions.relationships.into_iter().enumerate() {
+            let found = catalog.add_companion(definition).err().unwrap_or_default();
+            problems.extend(below(&format!("/relationships/{index}"), found));
+        }
         problems.extend(catalog.add_kpis(kpis, check));
+        for actor in companions.actors {
+            catalog.insert_companion(actor);
+        }
+        for pattern in companions.value_chain_patterns {
+            catalog.insert_companion(pattern);
+        }
         if problems.is_empty() {
             Ok(catalog)
         } else {

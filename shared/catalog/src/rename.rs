@@ -73,7 +73,7 @@ impl EntityRename {
 }
 
 impl Catalog {
-    /// Gives an entity of this catalogue, or its attributes, other names.
+    /// Gives an entity of this catalogue, or its attributes, other names. Companions follow.
     ///
     /// # Errors
     /// Everything that is wrong with the names, with pointers into the rename, and what it would break. Then nothing is renamed.
@@ -99,12 +99,13 @@ impl Catalog {
         let mut trial = self.clone();
         trial.remove_entity(old.code());
         let entity = trial.insert_entity(entity);
+        trial.rename_in_companions(&renames);
         let kpis = trial.rename_in_formulas(old.code(), &renames)?;
         *self = trial;
         Ok(Renamed { entity, kpis })
     }
 
-    /// Gives a KPI of this catalogue another code. The formulas that name it follow.
+    /// Gives a KPI of this catalogue another code. The formulas that name it follow, and so do companions.
     ///
     /// # Errors
     /// What is wrong with the code, with pointers into the rename. Then nothing is renamed.
@@ -122,6 +123,7 @@ impl Catalog {
         let mut referrers = trial.change_formulas(above, renamed)?;
         referrers.retain(|kpi| kpi.code() != wanted.code);
         let kpi = trial.kpi(&wanted.code).cloned().unwrap_or(kpi);
+        trial.rename_kpi_in_companions(old.code(), kpi.code());
         *self = trial;
         Ok(RenamedKpi { kpi, referrers })
     }

@@ -70,7 +70,7 @@ impl Kpi {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use crate::fixtures::kpi;
-    use crate::{Catalog, EntityDefinition, KpiDefinition};
+    use crate::{Catalog, Companions, EntityDefinition, KpiDefinition};
     use serde_json::{Value, json};
 
     fn order(derived: &Value) -> EntityDefinition {
@@ -172,7 +172,7 @@ mod tests {
         // What was accepted when units were not looked at is read, and changes with what it reads.
         let mixed = vec![kpi("PROFIT", "SUM(Order.amount) - SUM(Order.cost)")];
         assert!(Catalog::new(vec![dollars.clone()], mixed.clone()).is_err());
-        let mut stored = Catalog::stored(vec![dollars.clone()], mixed).unwrap();
+        let mut stored = Catalog::stored(vec![dollars.clone()], mixed, Companions::default()).unwrap();
         dollars.description = "in two currencies".to_owned();
         stored.replace_entity(dollars).unwrap();
         assert!(stored.kpi("PROFIT").unwrap().formula.mixes_units());

@@ -1,4 +1,4 @@
-//! Definitions of entities and KPIs.
+//! Definitions of entities and KPIs, and of what stands beside them.
 //!
 //! They are a client's own: nothing of them depends on what others define, and none changes a table. What a definition changes is rows, under a lock of the
 //! client alone.
@@ -6,6 +6,7 @@
 mod catalogs;
 mod change;
 mod codes;
+mod companions;
 mod deletion;
 mod entities;
 mod kpis;
@@ -18,6 +19,7 @@ use catalog::Problem;
 pub use catalogs::{ClientCatalog, Fingerprint, fingerprint, load, load_one};
 pub use change::MAX_CHANGE;
 pub use codes::{MAX_FOLLOWED_ROWS, follow, follow_all, followed};
+pub use companions::{create_companion, delete_companion, replace_companion};
 pub use deletion::delete_entity;
 pub use entities::{create_entity, give_up_groupings, replace_entity};
 pub use kpis::{create_kpi, delete_kpi, replace_kpi};

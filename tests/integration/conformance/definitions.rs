@@ -1,5 +1,6 @@
 //! What clients define can't harm what others, or they themselves, have defined.
 
+mod companions;
 mod names;
 mod references;
 mod versions;

@@ -65,6 +65,7 @@ async fn guarded_routes(admin: &User) -> Vec<GuardedRoute> {
     let cart = json!({ "name": "Cart", "kpis": ["FLIGHTS"] });
     let proposal = admin.post("/v1/proposals", &cart).await.created();
     let mut routes = kpi_routes(queued["batch_id"].text(), letter);
+    routes.extend(companion_routes());
     routes.extend(proposal_routes(proposal["id"].text(), &cart));
     routes.extend(licence_routes(admin));
     routes.extend(user_routes(admin));
@@ -208,6 +209,49 @@ fn kpi_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
             (method, route, format!("{path}?{query}"), body.cloned(), permission)
         })
         .collect()
+}
+
+/// What stands beside entities and KPIs. What the bodies name is not there, so that none is stored.
+fn companion_routes() -> Vec<GuardedRoute> {
+    use Permission::{ReadCatalog, WriteCatalog};
+    let relationship = json!({ "code": "MINE", "from_entity": "Nothing", "attribute": "it", "to_entity": "Nothing", "key": "id",
+        "cardinality": "one", "resolved": "as_of_now" });
+    let actor = json!({ "code": "MINE", "name": "Mine", "works_with": [{ "entity": "Nothing" }] });
+    let pattern = json!({ "code": "MINE", "name": "Mine", "stages": [{ "name": "One", "entities": ["Nothing"] }] });
+    [
+        (Method::GET, "/v1/relationships", None, ReadCatalog),
+        (Method::POST, "/v1/relationships", Some(&relationship), WriteCatalog),
+        (Method::GET, "/v1/relationships/{code}", None, ReadCatalog),
+        (
+            Method::PUT,
+            "/v1/relationships/{code}",
+            Some(&relationship),
+            WriteCatalog,
+        ),
+        (Method::DELETE, "/v1/relationships/{code}", None, WriteCatalog),
+        (Method::GET, "/v1/actors", None, ReadCatalog),
+        (Method::POST, "/v1/actors", Some(&actor), WriteCatalog),
+        (Method::GET, "/v1/actors/{code}", None, ReadCatalog),
+        (Method::PUT, "/v1/actors/{code}", Some(&actor), WriteCatalog),
+        (Method::DELETE, "/v1/actors/{code}", None, WriteCatalog),
+        (Method::GET, "/v1/value-chain-patterns", None, ReadCatalog),
+        (Method::POST, "/v1/value-chain-patterns", Some(&pattern), WriteCatalog),
+        (Method::GET, "/v1/value-chain-patterns/{code}", None, ReadCatalog),
+        (
+            Method::PUT,
+            "/v1/value-chain-patterns/{code}",
+            Some(&pattern),
+            WriteCatalog,
+        ),
+        (Method::DELETE, "/v1/value-chain-patterns/{code}", None, WriteCatalog),
+        (Method::GET, "/v1/graph", None, ReadCatalog),
+    ]
+    .into_iter()
+    .map(|(method, route, body, permission)| {
+        let path = route.replace("{code}", "MINE");
+        (method, route, path, body.cloned(), permission)
+    })
+    .collect()
 }
 
 fn proposal_routes(id: &str, cart: &Value) -> [GuardedRoute; 20] {

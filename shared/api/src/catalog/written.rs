@@ -122,6 +122,15 @@ impl<T: ToSchema> PartialSchema for Written<T> {
     }
 }
 
+/// The schema of a definition that is answered with its version, of a kind that has no hints.
+pub(super) fn versioned<T: PartialSchema>(version: &str) -> RefOr<Schema> {
+    let RefOr::T(Schema::Object(mut object)) = answered::<T>(version) else {
+        return T::schema();
+    };
+    object.properties.retain(|name, _| name != Added::Hints.name());
+    RefOr::T(Schema::Object(object))
+}
+
 /// The schema of a definition that is answered: its version is always there, and there may be hints.
 pub(super) fn answered<T: PartialSchema>(version: &str) -> RefOr<Schema> {
     let schema = with_added::<T>(

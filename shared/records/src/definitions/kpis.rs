@@ -3,7 +3,7 @@
 use catalog::{Kpi, KpiDefinition, MAX_KPIS};
 use database::{Database, Error, json};
 
-use super::change::{Change, MAX_CHANGE, Version, change};
+use super::change::{Change, Version, change};
 use super::versions::{Kind, Made, New};
 use super::{Author, Written, uses};
 
@@ -72,8 +72,8 @@ async fn replace(change: &Change<'_>, kpi: &KpiDefinition, expected: Option<i32>
     Ok(Written::Stored(version + 1))
 }
 
-/// Deletes a KPI when its version is still the expected one, no other KPI refers to it, and no proposal that is not ended has it in its cart, and tells the version that it
-/// had. Who watches it is told that there is none any more.
+/// Deletes a KPI when its version is still the expected one, no other KPI refers to it, no companion names it, and no proposal that is not ended has it in its cart, and
+/// tells the version that it had. Who watches it is told that there is none any more.
 ///
 /// # Errors
 /// When a statement fails; nothing is deleted then.
@@ -88,7 +88,7 @@ pub async fn delete_kpi(
 
 async fn delete(change: &Change<'_>, code: &str, expected: Option<i32>) -> Result<Written, Error> {
     let Change { session, client, .. } = change;
-    // Nobody comes to refer to it meanwhile.
+    // Nothing comes to name it until it has gone.
     let known = change.known().await?;
     let sql = "SELECT version FROM core.kpis WHERE client_id = $1 AND code = $2 FOR UPDATE";
     let Some(Version { version }) = session.row(sql, &[client, &code]).await? else {

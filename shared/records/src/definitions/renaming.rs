@@ -12,7 +12,7 @@ use facts::place::KPI_VALUE;
 use super::change::{Change, Version, change};
 use super::entities::{Stored, stored};
 use super::versions::{Kind, Made, New};
-use super::{Author, Written, uses};
+use super::{Author, Written, companions, uses};
 
 /// Gives an entity, or its attributes, other names.
 ///
@@ -54,6 +54,7 @@ async fn entity(
     if !users.is_empty() && !wanted.attributes.is_empty() {
         return Ok(Written::InUse(users));
     }
+    let known_before = known.clone();
     let renamed = match known.rename_entity(&old.entity, wanted) {
         Ok(renamed) => renamed,
         Err(problems) => return Ok(Written::Invalid(problems)),
@@ -78,6 +79,7 @@ async fn entity(
     };
     change.keep(Kind::Entity, Made::Renamed, new).await?;
     store(change, code, &renamed.kpis).await?;
+    companions::follow(change, &known_before, &known).await?;
     Ok(Written::Stored(number))
 }
 
@@ -182,6 +184,7 @@ async fn kpi(change: &Change<'_>, code: &str, wanted: &KpiRename, expected: Opti
     if version != expected.unwrap_or(version) {
         return Ok(Written::Stale(version));
     }
+    let before = known.clone();
     let RenamedKpi {
         kpi: renamed,
         referrers,
@@ -198,6 +201,7 @@ async fn kpi(change: &Change<'_>, code: &str, wanted: &KpiRename, expected: Opti
     let moved = New::moved((code, version), (new, number), definition);
     change.keep(Kind::Kpi, Made::Renamed, moved).await?;
     store(change, new, &referrers).await?;
+    companions::follow(change, &before, &known).await?;
     let sql = format!(
         "UPDATE core.proposals p SET version = p.version + 1, updated_at = now(),
              answers = jsonb_set(p.answers, '{{kpi_selection,kpis}}', (p.answers #> '{{kpi_selection,kpis}}') - $2::text || to_jsonb($3::text))

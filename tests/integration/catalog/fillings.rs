@@ -38,7 +38,7 @@ async fn add(client: &User) {
 }
 
 async fn north(client: &User) -> Value {
-    client.get(NORTH).await.ok()["facts"].clone()
+    client.get(NORTH).await.ok()["value"].clone()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

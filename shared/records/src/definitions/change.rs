@@ -1,5 +1,6 @@
 //! The transaction in which a client's definitions change.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use catalog::Catalog;
@@ -7,6 +8,7 @@ use database::{Database, Error, Session};
 use facts::Place;
 use facts::notifications::definitions_changed;
 use facts::place::writers_lock;
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{Author, Written, load};
@@ -21,6 +23,8 @@ pub(super) struct Change<'a> {
     pub(super) client: Uuid,
     /// Who makes it, where one is known.
     pub(super) user: Option<Uuid>,
+    /// When its versions were kept, once some are.
+    pub(super) at: OnceLock<Timestamp>,
 }
 
 database::row! {
@@ -38,7 +42,13 @@ pub(super) async fn change(
 ) -> Result<Written, Error> {
     let Author { client, user } = author.into();
     let written = database.transaction(client, async |session: &Session| {
-        let written = work(Change { session, client, user }).await?;
+        let written = work(Change {
+            session,
+            client,
+            user,
+            at: OnceLock::new(),
+        })
+        .await?;
         if matches!(written, Written::Stored(_)) {
             definitions_changed(session, client).await?;
         }

@@ -150,6 +150,12 @@ database::row! {
     }
 }
 
+database::row! {
+    struct Kept {
+        changed_at: Timestamp,
+    }
+}
+
 impl Change<'_> {
     /// The number of the first version of what begins to have a code: after all that the code has had, and after the one that it had under another.
     pub(super) async fn first_number(&self, kind: Kind, code: &str, before: i32) -> Result<i32, Error> {
@@ -158,38 +164,46 @@ impl Change<'_> {
         Ok(last.map_or(0, |last| last.number).max(before) + 1)
     }
 
-    /// Keeps the versions that this change makes of one kind: all of the same instant, and none before another of its code, whatever the clock says.
+    /// Keeps the versions that this change makes of one kind: all that it makes are of the same instant, and none is before another of its code, whatever the clock says.
     pub(super) async fn keep(&self, kind: Kind, made: Made, new: Vec<New<'_>>) -> Result<(), Error> {
+        if new.is_empty() {
+            return Ok(());
+        }
         let codes: Vec<&str> = new.iter().map(|new| new.code).collect();
         let numbers: Vec<i32> = new.iter().map(|new| new.number).collect();
         let others: Vec<Option<&str>> = new.iter().map(|new| new.other_code).collect();
-        let definitions: Vec<Option<Value>> = new.iter().map(|new| new.definition.clone()).collect();
+        let definitions: Vec<Option<Value>> = new.into_iter().map(|new| new.definition).collect();
         let sql = "WITH new AS (
                 SELECT * FROM unnest($5::text[], $6::integer[], $7::text[], $8::jsonb[]) AS n (code, number, other_code, definition)
             ), made AS MATERIALIZED (
-                SELECT greatest(clock_timestamp(), max(v.changed_at)) AS at
+                SELECT greatest(coalesce($9, clock_timestamp()), max(v.changed_at)) AS at
                 FROM new n LEFT JOIN core.definition_versions v ON v.client_id = $1 AND v.kind = $2 AND v.code = n.code AND v.number < n.number
             )
             INSERT INTO core.definition_versions (client_id, kind, code, number, change, changed_at, changed_by, email, other_code, definition)
             SELECT $1, $2, n.code, n.number, $3::text, made.at, $4::uuid, (SELECT u.email FROM core.users u WHERE u.client_id = $1 AND u.id = $4), n.other_code, n.definition
-            FROM new n CROSS JOIN made";
-        let Self { session, client, user } = self;
-        let kind = kind.name();
-        session
-            .execute(
-                sql,
-                &[
-                    client,
-                    &kind,
-                    &made.name(),
-                    user,
-                    &codes,
-                    &numbers,
-                    &others,
-                    &definitions,
-                ],
-            )
-            .await?;
+            FROM new n CROSS JOIN made RETURNING changed_at";
+        let Self {
+            session,
+            client,
+            user,
+            at,
+        } = self;
+        let (kind, made) = (kind.name(), made.name());
+        let values: [&(dyn ToSql + Sync); 9] = [
+            client,
+            &kind,
+            &made,
+            user,
+            &codes,
+            &numbers,
+            &others,
+            &definitions,
+            &at.get().copied(),
+        ];
+        let kept: Vec<Kept> = session.rows(sql, &values).await?;
+        if let Some(Kept { changed_at }) = kept.first() {
+            at.get_or_init(|| *changed_at);
+        }
         let sql = "SELECT core.forget_versions($1, $2, $3)";
         session.query(sql, &[client, &kind, &codes]).await.map(drop)
     }

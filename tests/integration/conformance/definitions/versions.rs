@@ -1,6 +1,6 @@
 //! Versions of definitions are kept with each change, as many as are said, and nobody changes one.
 
-use catalog::KpiRename;
+use catalog::{EntityRename, KpiRename};
 use records::definitions::Author;
 use records::definitions::versions::{Kind, MAX_ENDED, MAX_VERSIONS, Of};
 
@@ -147,6 +147,41 @@ async fn a_code_that_had_versions_goes_on_with_their_numbers() {
         let latest = of.numbered(&bench.database.app, 5).await.unwrap().unwrap();
         let before = of.before(&bench.database.app, &latest).await.unwrap().unwrap();
         assert_eq!((before.code.as_str(), before.number), ("NEW", 1));
+        bench.close().await;
+    }
+}
+
+#[tokio::test]
+async fn what_follows_a_rename_is_of_the_same_instant() {
+    for server in servers() {
+        let bench = Bench::open(&server).await;
+        let ours = bench.ours;
+        assert_eq!(bench.create(ours, &order()).await, STORED);
+        for code in ["ONE", "TWO"] {
+            assert_eq!(bench.kpi(ours, code, "COUNT(Order)").await, STORED);
+        }
+        let wanted = EntityRename {
+            code: Some("Sale".to_owned()),
+            ..EntityRename::default()
+        };
+        let old = bench.known(ours).await.placed["Order"].clone();
+        let renamed = definitions::rename_entity(&bench.database.app, ours, &old, &wanted, None).await;
+        assert_eq!(renamed.unwrap(), Written::Stored(2));
+        let mut instants = Vec::new();
+        for (kind, code) in [
+            (Kind::Entity, "Order"),
+            (Kind::Entity, "Sale"),
+            (Kind::Kpi, "ONE"),
+            (Kind::Kpi, "TWO"),
+        ] {
+            let client = ours;
+            let of = Of { client, kind, code };
+            let latest = of.numbered(&bench.database.app, 2).await.unwrap().unwrap();
+            instants.push((latest.changed_at, latest.change));
+        }
+        let at = instants[0].0;
+        let told = [(at, "renamed"), (at, "renamed"), (at, "followed"), (at, "followed")];
+        assert_eq!(instants, told.map(|(at, change)| (at, change.to_owned())));
         bench.close().await;
     }
 }

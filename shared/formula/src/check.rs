@@ -3,12 +3,15 @@
 mod functions;
 pub(crate) mod measured;
 mod pushed;
+mod quantified;
+mod second;
 mod units;
 
 use crate::MAX_MEASURES;
+use crate::aggregate::Aggregate;
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::finish::Finish;
-use crate::measure::{Aggregate, Formula, Measure};
+use crate::measure::{Formula, Measure};
 use crate::parser::{Parsed, parse};
 use crate::predicate::Predicate;
 use crate::suggest::hint_for;
@@ -83,6 +86,7 @@ impl<'a> Checker<'a> {
         match &expr.node {
             Node::Error => None,
             Node::Number(number) => Some((Finish::Number(*number), Unit::of_literal(*number))),
+            Node::Call(call) if call.aggregate.is_of_flags() => self.quantified(call, &expr.span),
             Node::Call(call) => {
                 let (measure, unit) = self.measure(call, &expr.span)?;
                 Some((Finish::Measure(measure), unit))
@@ -173,10 +177,8 @@ impl<'a> Checker<'a> {
             let diagnostic = self.unknown_entity(&call.entity);
             return self.fail(diagnostic);
         };
-        let measured = match &call.less {
-            Some((entity, from)) => self.between(call, entity, from, attributes),
-            None => self.attribute(call, attributes, span),
-        };
+        let measured = self.measured(call, attributes, span);
+        let second = self.second(call, attributes, span);
         let filter = match &call.filter {
             None => Some(None),
             Some(filter) => match Predicate::check(filter, &call.entity.name, attributes) {
@@ -187,13 +189,15 @@ impl<'a> Checker<'a> {
                 }
             },
         };
-        let (attribute, unit) = measured?;
+        let ((attribute, unit), second) = (measured?, second?);
+        let unit = self.told_in(call, span, unit, second.as_ref().map(|(_, unit)| *unit))?;
         let filter = filter?;
         let computed = pushed::computed(call, filter.as_ref(), attributes);
         let measure = Measure {
             entity: call.entity.name.clone(),
             aggregate: call.aggregate,
             attribute,
+            second: second.map(|(second, _)| second),
             filter,
             window: Window::default(),
         };

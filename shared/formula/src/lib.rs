@@ -22,6 +22,7 @@
 //! lines.
 
 mod advice;
+mod aggregate;
 mod between;
 mod call;
 mod case;
@@ -52,13 +53,14 @@ mod value;
 mod window;
 
 pub use advice::{advise, advise_row};
+pub use aggregate::Aggregate;
 pub use check::{check, compile};
 pub use choice::{Choice, Condition};
 pub use diagnostic::{Diagnostic, utf16_span};
 pub use finish::Finish;
 pub use function::{Function, MAX_ARGUMENTS};
 pub use lexer::is_keyword;
-pub use measure::{Aggregate, Formula, Measure, Measured, Reading};
+pub use measure::{Formula, Measure, Measured, Reading, Second};
 pub use number::{MAX_DIGITS, MAX_POWER, NoNumber, Number, ROUNDED_DIGITS};
 pub use numeric::{MAX_PLACES, Numeric};
 pub use parser::{Parsed, parse};
@@ -69,7 +71,7 @@ pub use row::{RowFormula, compile_row};
 pub use scalar::Scalar;
 pub use suggest::closest;
 pub use text::TextTest;
-pub use tree::{Arithmetic, BinaryOperator, Call, Comparison, Expr, Ident, Node, UnaryOperator};
+pub use tree::{Argument, Arithmetic, BinaryOperator, Call, Comparison, Expr, Ident, Node, UnaryOperator};
 pub use value::{Attribute, AttributeType, Entities, Value};
 pub use window::{Step, Window};
 

@@ -1,10 +1,11 @@
 //! What a checked KPI formula consists of: measures that others compute, and how to finish their values.
 
+use crate::aggregate::Aggregate;
 use crate::finish::Finish;
 use crate::number::Number;
 use crate::predicate::Predicate;
 use crate::window::Window;
-use serde::{Deserialize, Serialize};
+use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -26,6 +27,8 @@ pub struct Measure {
     pub aggregate: Aggregate,
     /// What of each fact is aggregated: a number, or for `COUNT`, which counts where it has a value, an attribute of any type. `COUNT` alone does without.
     pub attribute: Option<Measured>,
+    /// What else the aggregate takes, if it takes anything.
+    pub second: Option<Second>,
     /// The condition that facts must meet.
     pub filter: Option<Predicate>,
     /// When they are, seen from the bucket that is asked for.
@@ -59,6 +62,15 @@ impl<'a> Reading<'a> {
     }
 }
 
+/// What an aggregate takes beside the values that it aggregates.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Second {
+    /// Other numbers of the same facts: weights, or what a slope is over. Only facts that have both count.
+    Values(Measured),
+    /// How many percent, above 0 and below 100, with at most two decimals.
+    Percent(Decimal),
+}
+
 /// What of each fact is aggregated.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Measured {
@@ -90,67 +102,6 @@ impl fmt::Display for Measured {
             Measured::Attribute(name) => f.write_str(name),
             Measured::Between { from, to } => write!(f, "{to} - {from}"),
         }
-    }
-}
-
-/// How values of many facts become one. `First` and `Last` are by the facts' time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Aggregate {
-    /// How many facts, or how many with a value.
-    Count,
-    /// The total.
-    Sum,
-    /// The mean.
-    Avg,
-    /// The least.
-    Min,
-    /// The greatest.
-    Max,
-    /// The earliest.
-    First,
-    /// The latest.
-    Last,
-}
-
-impl Aggregate {
-    /// Every aggregate.
-    pub const ALL: [Aggregate; 7] = [
-        Aggregate::Count,
-        Aggregate::Sum,
-        Aggregate::Avg,
-        Aggregate::Min,
-        Aggregate::Max,
-        Aggregate::First,
-        Aggregate::Last,
-    ];
-
-    /// As it is written in formulas.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Aggregate::Count => "COUNT",
-            Aggregate::Sum => "SUM",
-            Aggregate::Avg => "AVG",
-            Aggregate::Min => "MIN",
-            Aggregate::Max => "MAX",
-            Aggregate::First => "FIRST",
-            Aggregate::Last => "LAST",
-        }
-    }
-
-    /// The aggregate of a name in upper or lower case.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|aggregate| aggregate.name().eq_ignore_ascii_case(name))
-    }
-}
-
-impl fmt::Display for Aggregate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }
 
@@ -190,15 +141,31 @@ impl Formula {
 /// Prints a measure in one way, whatever the spacing, case and parentheses of its source: fit for keys.
 impl fmt::Display for Measure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}({}", self.aggregate, self.entity)?;
-        match &self.attribute {
-            Some(Measured::Attribute(name)) => write!(f, ".{name}")?,
-            Some(Measured::Between { from, to }) => write!(f, ".{to} - {}.{from}", self.entity)?,
+        write!(f, "{}({}{}", self.aggregate, self.aggregate.before(), self.entity)?;
+        if let Some(measured) = &self.attribute {
+            self.rest_of(f, measured)?;
+        }
+        match &self.second {
+            Some(Second::Percent(percent)) => write!(f, ", {percent}")?,
+            Some(Second::Values(measured)) => {
+                write!(f, ", {}", self.entity)?;
+                self.rest_of(f, measured)?;
+            }
             None => {}
         }
         if let Some(filter) = &self.filter {
             write!(f, " WHERE {filter}")?;
         }
         f.write_str(")")
+    }
+}
+
+impl Measure {
+    /// What stands behind the name of the entity.
+    fn rest_of(&self, f: &mut fmt::Formatter<'_>, measured: &Measured) -> fmt::Result {
+        match measured {
+            Measured::Attribute(name) => write!(f, ".{name}"),
+            Measured::Between { from, to } => write!(f, ".{to} - {}.{from}", self.entity),
+        }
     }
 }

@@ -145,6 +145,9 @@ impl MeasureState {
             Aggregate::Max => state.max.map(Number::from),
             Aggregate::First => state.first.map(|(_, value)| value.into()),
             Aggregate::Last => state.last.map(|(_, value)| value.into()),
+            Aggregate::Distinct => Some(self.facts.into()),
+            // The others are pushed down, and have no value where there is nothing.
+            _ => None,
         }
     }
 }

@@ -41,7 +41,7 @@ impl Checker<'_> {
                 continue;
             };
             let why = match *pushed == measure {
-                true => "a condition over an attribute that is no dimension".to_owned(),
+                true => "a condition that is decided for each fact".to_owned(),
                 false => format!("what is read together with {}", quoted(&pushed.to_string())),
             };
             let message = format!("{} can't be part of {why}", quoted(part));

@@ -204,10 +204,10 @@ pub(crate) fn aggregated(aggregate: Aggregate, attribute: Option<&str>, facts: &
 
 /// A value as a text that no other value has.
 fn told_apart(fact: &Made, name: &str) -> String {
-    match number_of(fact, name) {
-        Some(number) => number.normalize().to_string(),
-        None => shown(&value_of(fact, name)),
+    if name == "at" {
+        return shown(&value_of(fact, name));
     }
+    number_of(fact, name).map_or_else(|| shown(of(fact, name)), |number| number.normalize().to_string())
 }
 
 /// The numbers of the facts, in their order.

@@ -1,9 +1,9 @@
 //! What a formula does that its author may not expect. Nothing of it is wrong, so it is told beside the definition and refuses nothing.
 
+use crate::aggregate::Aggregate;
 use crate::check::measured::kept_as;
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::function::Function;
-use crate::measure::Aggregate;
 use crate::parser::parse;
 use crate::resolve::literal;
 use crate::tree::{Arithmetic, BinaryOperator, Call, Comparison, Expr, Ident, Node, UnaryOperator};
@@ -73,7 +73,14 @@ impl Adviser<'_> {
     fn number(&mut self, expr: &Expr) {
         match &expr.node {
             Node::Call(call) => {
-                self.difference(call, &expr.span);
+                if call.aggregate.is_pushed() {
+                    self.aggregate(call, &expr.span);
+                } else {
+                    self.difference(call, &expr.span);
+                }
+                if call.aggregate.is_of_flags() {
+                    self.flag(call);
+                }
                 self.filter(call);
             }
             Node::Binary(BinaryOperator::Arithmetic(Arithmetic::Add | Arithmetic::Subtract), ..) => {
@@ -131,6 +138,36 @@ impl Adviser<'_> {
                 .any(|attribute| attribute.name == name.name && attribute.required)
         };
         call.attribute.as_ref().is_some_and(is_required) && call.less.iter().all(|(_, from)| is_required(from))
+    }
+
+    /// An aggregate that no rollup has.
+    fn aggregate(&mut self, call: &Call, span: &Range<usize>) {
+        let name = format!(
+            "{}{}",
+            call.aggregate,
+            if call.aggregate.before().is_empty() {
+                ""
+            } else {
+                " DISTINCT"
+            }
+        );
+        if !self.told.insert(format!("aggregate {name}")) {
+            return;
+        }
+        let message = format!("{} is computed from the facts, because no rollup has it", quoted(&name));
+        let hint =
+            "the answer is exact, and takes longer the more facts there are: ask short ranges, or ask a range once";
+        self.advice
+            .push(Diagnostic::new(span.clone(), "not-rolled-up", message).with_hint(hint));
+    }
+
+    /// A truth value that is no dimension.
+    fn flag(&mut self, call: &Call) {
+        if let (Some(flag), Some(attributes)) = (&call.attribute, self.entities.attributes(&call.entity.name)) {
+            let attributes = attributes.to_vec();
+            let name = Expr::new(flag.span.clone(), Node::Name(flag.name.clone()));
+            self.pushed(&name, &call.entity.name, &attributes);
+        }
     }
 
     /// A difference of two times that no rollup has.

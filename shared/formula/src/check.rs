@@ -6,7 +6,9 @@ mod functions;
 mod kind;
 pub(crate) mod measured;
 mod pushed;
+mod quantified;
 mod references;
+mod second;
 mod units;
 mod windows;
 
@@ -157,6 +159,7 @@ impl<'a> Checker<'a> {
         match &expr.node {
             Node::Error => None,
             Node::Number(number) => Some((Finish::Number(*number), Unit::of_literal(*number))),
+            Node::Call(call) if call.aggregate.is_of_flags() => self.quantified(call, &expr.span),
             Node::Call(call) => {
                 let (measure, unit) = self.measure(call, &expr.span)?;
                 Some((Finish::Measure(measure), unit))
@@ -222,10 +225,8 @@ impl<'a> Checker<'a> {
             let diagnostic = self.unknown_entity(&call.entity);
             return self.fail(diagnostic);
         };
-        let measured = match &call.less {
-            Some((entity, from)) => self.between(call, entity, from, attributes),
-            None => self.attribute(call, attributes, span),
-        };
+        let measured = self.measured(call, attributes, span);
+        let second = self.second(call, attributes, span);
         let filter = match &call.filter {
             None => Some(None),
             Some(filter) => match Predicate::check(filter, &call.entity.name, attributes) {
@@ -237,12 +238,14 @@ impl<'a> Checker<'a> {
             },
         };
         let basis = self.basis_of(call, span);
-        let (attribute, unit) = measured?;
+        let ((attribute, unit), second) = (measured?, second?);
+        let unit = self.told_in(call, span, unit, second.as_ref().map(|(_, unit)| *unit))?;
         let filter = filter?;
         let measure = Measure {
             entity: call.entity.name.clone(),
             aggregate: call.aggregate,
             attribute,
+            second: second.map(|(second, _)| second),
             filter,
             window: self.window.clone(),
             basis: basis?,

@@ -1,9 +1,9 @@
 //! What tests start from: entities, and strategies for random trees and sequences of tokens.
 
+use crate::aggregate::Aggregate;
 use crate::function::Function;
 use crate::lexer::is_keyword;
-use crate::measure::Aggregate;
-use crate::tree::{Arithmetic, BinaryOperator, Call, Comparison, Expr, Ident, Node, UnaryOperator};
+use crate::tree::{Argument, Arithmetic, BinaryOperator, Call, Comparison, Expr, Ident, Node, UnaryOperator};
 use crate::value::{Attribute, AttributeType, Entities};
 use crate::window::WindowFunction;
 use proptest::prelude::*;
@@ -71,10 +71,10 @@ impl Entities for States {
 /// Tokens in any order, good and bad.
 pub(crate) fn token_soup() -> impl Strategy<Value = String> {
     let tokens = [
-        "COUNT", "SUM", "COALESCE", "IF", "HOURS", "BETWEEN", "TIME", "CASE", "WHEN", "THEN", "ELSE", "END", "ROUND",
-        "PREVIOUS", "TO_DATE", "YEAR", "AT_END", "ENTERED", "(", ")", "(", ")", "Flight", ".", "delay", "WHERE", "IN",
-        "NOT", "AND", "OR", ",", "+", "-", "*", "/", "=", "<", "==", "1", "2.5", "'x'", "'", "TRUE", ";", "é", "?",
-        "1e5", "\"y\"",
+        "COUNT", "DISTINCT", "MODE", "SLOPE", "ANY", "SUM", "COALESCE", "IF", "HOURS", "BETWEEN", "TIME", "CASE",
+        "WHEN", "THEN", "ELSE", "END", "ROUND", "PREVIOUS", "TO_DATE", "YEAR", "AT_END", "ENTERED", "(", ")", "(", ")",
+        "Flight", ".", "delay", "WHERE", "IN", "NOT", "AND", "OR", ",", "+", "-", "*", "/", "=", "<", "==", "1", "2.5",
+        "'x'", "'", "TRUE", ";", "é", "?", "1e5", "\"y\"",
     ];
     proptest::collection::vec(
         (
@@ -152,6 +152,7 @@ pub(crate) fn trees() -> impl Strategy<Value = Expr> {
                 entity,
                 attribute,
                 less: None,
+                second: None,
                 filter: None
             })
         )),
@@ -187,15 +188,17 @@ pub(crate) fn trees() -> impl Strategy<Value = Expr> {
                 aggregates(),
                 ident(),
                 proptest::option::of((ident(), proptest::option::of((ident(), ident())))),
+                proptest::option::of(arguments()),
                 inner.clone()
             )
-                .prop_map(|(aggregate, entity, measured, filter)| {
+                .prop_map(|(aggregate, entity, measured, second, filter)| {
                     let (attribute, less) = measured.map_or((None, None), |(attribute, less)| (Some(attribute), less));
                     Node::Call(Box::new(Call {
                         aggregate,
                         entity,
                         attribute,
                         less,
+                        second,
                         filter: Some(filter),
                     }))
                 }),
@@ -212,7 +215,20 @@ pub(crate) fn trees() -> impl Strategy<Value = Expr> {
 }
 
 fn aggregates() -> impl Strategy<Value = Aggregate> {
-    proptest::sample::select(Aggregate::ALL.to_vec())
+    let all = Aggregate::ALL.into_iter().chain([Aggregate::Distinct]);
+    proptest::sample::select(all.collect::<Vec<_>>())
+}
+
+fn arguments() -> impl Strategy<Value = Argument> {
+    let values = (ident(), ident(), proptest::option::of((ident(), ident())));
+    prop_oneof![
+        (0_i64..10_000).prop_map(|digits| Argument::Number(0..0, Decimal::new(digits, 2))),
+        values.prop_map(|(entity, attribute, less)| Argument::Values {
+            entity,
+            attribute,
+            less
+        }),
+    ]
 }
 
 pub(crate) fn arithmetic() -> impl Strategy<Value = Arithmetic> {
@@ -269,6 +285,18 @@ pub(crate) fn without_spans(expr: Expr) -> Expr {
             entity: ident(call.entity),
             attribute: call.attribute.map(ident),
             less: call.less.map(|(entity, attribute)| (ident(entity), ident(attribute))),
+            second: call.second.map(|second| match second {
+                Argument::Number(_, number) => Argument::Number(0..0, number),
+                Argument::Values {
+                    entity,
+                    attribute,
+                    less,
+                } => Argument::Values {
+                    entity: ident(entity),
+                    attribute: ident(attribute),
+                    less: less.map(|(entity, attribute)| (ident(entity), ident(attribute))),
+                },
+            }),
             filter: call.filter.map(without_spans),
         })),
         other => other,

@@ -23,6 +23,7 @@
 //! lines.
 
 mod advice;
+mod aggregate;
 mod basis;
 mod between;
 mod call;
@@ -58,6 +59,7 @@ mod value;
 mod window;
 
 pub use advice::{advise, advise_row};
+pub use aggregate::Aggregate;
 pub use basis::Basis;
 pub use check::{check, check_known, compile, compile_bound, result_type};
 pub use choice::{Choice, Condition};
@@ -66,7 +68,7 @@ pub use diagnostic::{Diagnostic, utf16_position, utf16_span};
 pub use finish::Finish;
 pub use function::{Function, MAX_ARGUMENTS};
 pub use lexer::is_keyword;
-pub use measure::{Aggregate, Formula, Measure, Measured, Reading};
+pub use measure::{Formula, Measure, Measured, Reading, Second};
 pub use number::{MAX_DIGITS, MAX_POWER, NoNumber, Number, ROUNDED_DIGITS};
 pub use numeric::{MAX_PLACES, Numeric};
 pub use parser::{Parsed, parse};
@@ -80,7 +82,7 @@ pub use row::{RowFormula, compile_row};
 pub use scalar::Scalar;
 pub use suggest::closest;
 pub use text::TextTest;
-pub use tree::{Arithmetic, BinaryOperator, Call, Comparison, Expr, Ident, Node, UnaryOperator};
+pub use tree::{Argument, Arithmetic, BinaryOperator, Call, Comparison, Expr, Ident, Node, UnaryOperator};
 pub use unit::{Unit, is_currency, unit_mistakes_of_row};
 pub use value::{Attribute, AttributeType, Entities, Value};
 pub use window::{MAX_STEP, MAX_STEPS, MAX_WINDOWS, Open, Step, Window, WindowFunction};

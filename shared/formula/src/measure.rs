@@ -1,5 +1,6 @@
 //! What a checked KPI formula consists of: measures that others compute, and how to finish their values.
 
+use crate::aggregate::Aggregate;
 use crate::basis::Basis;
 use crate::finish::Finish;
 use crate::number::Number;
@@ -8,7 +9,7 @@ use crate::predicate::Predicate;
 use crate::reference::Extent;
 use crate::unit::{Quantity, Unit};
 use crate::window::Window;
-use serde::{Deserialize, Serialize};
+use rust_decimal::Decimal;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -36,6 +37,8 @@ pub struct Measure {
     pub aggregate: Aggregate,
     /// What of each fact is aggregated: a number, or for `COUNT`, which counts where it has a value, an attribute of any type. `COUNT` alone does without.
     pub attribute: Option<Measured>,
+    /// What else the aggregate takes, if it takes anything.
+    pub second: Option<Second>,
     /// The condition that facts must meet.
     pub filter: Option<Predicate>,
     /// When they are, seen from the bucket that is asked for.
@@ -73,6 +76,15 @@ impl<'a> Reading<'a> {
     }
 }
 
+/// What an aggregate takes beside the values that it aggregates.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Second {
+    /// Other numbers of the same facts: weights, or what a slope is over. Only facts that have both count.
+    Values(Measured),
+    /// How many percent, above 0 and below 100, with at most two decimals.
+    Percent(Decimal),
+}
+
 /// What of each fact is aggregated.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Measured {
@@ -104,91 +116,6 @@ impl fmt::Display for Measured {
             Measured::Attribute(name) => f.write_str(name),
             Measured::Between { from, to } => write!(f, "{to} - {from}"),
         }
-    }
-}
-
-/// How values of many facts become one. `First` and `Last` are by the facts' time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Aggregate {
-    /// How many facts, or how many with a value.
-    Count,
-    /// The total.
-    Sum,
-    /// The mean.
-    Avg,
-    /// The least.
-    Min,
-    /// The greatest.
-    Max,
-    /// The earliest.
-    First,
-    /// The latest.
-    Last,
-    /// How many objects meet the condition as the period ends, and did not as it began.
-    Entered,
-    /// How many met it as the period began, and don't as it ends.
-    Left,
-    /// How many meet it at both ends.
-    Stayed,
-}
-
-impl Aggregate {
-    /// Every aggregate.
-    pub const ALL: [Aggregate; 10] = [
-        Aggregate::Count,
-        Aggregate::Sum,
-        Aggregate::Avg,
-        Aggregate::Min,
-        Aggregate::Max,
-        Aggregate::First,
-        Aggregate::Last,
-        Aggregate::Entered,
-        Aggregate::Left,
-        Aggregate::Stayed,
-    ];
-
-    /// As it is written in formulas.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Aggregate::Count => "COUNT",
-            Aggregate::Sum => "SUM",
-            Aggregate::Avg => "AVG",
-            Aggregate::Min => "MIN",
-            Aggregate::Max => "MAX",
-            Aggregate::First => "FIRST",
-            Aggregate::Last => "LAST",
-            Aggregate::Entered => "ENTERED",
-            Aggregate::Left => "LEFT",
-            Aggregate::Stayed => "STAYED",
-        }
-    }
-
-    /// Whether it counts objects by what becomes of them from the start of a period to its end.
-    #[must_use]
-    pub fn counts_moves(self) -> bool {
-        matches!(self, Aggregate::Entered | Aggregate::Left | Aggregate::Stayed)
-    }
-
-    /// Whether it counts whole facts or objects, so that it needs no attribute.
-    #[must_use]
-    pub fn does_without_attribute(self) -> bool {
-        self == Aggregate::Count || self.counts_moves()
-    }
-
-    /// The aggregate of a name in upper or lower case.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|aggregate| aggregate.name().eq_ignore_ascii_case(name))
-    }
-}
-
-impl fmt::Display for Aggregate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }
 
@@ -262,10 +189,16 @@ impl fmt::Display for Measure {
         if let Some(function) = self.basis.function() {
             write!(f, "{function}(")?;
         }
-        write!(f, "{}({}", self.aggregate, self.entity)?;
-        match &self.attribute {
-            Some(Measured::Attribute(name)) => write!(f, ".{name}")?,
-            Some(Measured::Between { from, to }) => write!(f, ".{to} - {}.{from}", self.entity)?,
+        write!(f, "{}({}{}", self.aggregate, self.aggregate.before(), self.entity)?;
+        if let Some(measured) = &self.attribute {
+            self.rest_of(f, measured)?;
+        }
+        match &self.second {
+            Some(Second::Percent(percent)) => write!(f, ", {percent}")?,
+            Some(Second::Values(measured)) => {
+                write!(f, ", {}", self.entity)?;
+                self.rest_of(f, measured)?;
+            }
             None => {}
         }
         if let Some(filter) = &self.filter {
@@ -276,5 +209,15 @@ impl fmt::Display for Measure {
             f.write_str(")")?;
         }
         self.window.close(f)
+    }
+}
+
+impl Measure {
+    /// What stands behind the name of the entity.
+    fn rest_of(&self, f: &mut fmt::Formatter<'_>, measured: &Measured) -> fmt::Result {
+        match measured {
+            Measured::Attribute(name) => write!(f, ".{name}"),
+            Measured::Between { from, to } => write!(f, ".{to} - {}.{from}", self.entity),
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::function::Function;
 use crate::parser::parse;
-use crate::tree::{Arithmetic, BinaryOperator, Call, Comparison, Expr, Node, UnaryOperator, power};
+use crate::tree::{Argument, Arithmetic, BinaryOperator, Call, Comparison, Expr, Ident, Node, UnaryOperator, power};
 use crate::value::print_time;
 use std::fmt;
 
@@ -104,17 +104,35 @@ fn print_operand(f: &mut fmt::Formatter<'_>, operand: &Expr, required: u8) -> fm
 
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}({}", self.aggregate, self.entity.name)?;
+        write!(f, "{}({}{}", self.aggregate, self.aggregate.before(), self.entity.name)?;
         if let Some(attribute) = &self.attribute {
             write!(f, ".{}", attribute.name)?;
         }
-        if let Some((entity, attribute)) = &self.less {
-            write!(f, " - {}.{}", entity.name, attribute.name)?;
+        print_less(f, self.less.as_ref())?;
+        match &self.second {
+            Some(Argument::Number(_, number)) => write!(f, ", {number}")?,
+            Some(Argument::Values {
+                entity,
+                attribute,
+                less,
+            }) => {
+                write!(f, ", {}.{}", entity.name, attribute.name)?;
+                print_less(f, less.as_ref())?;
+            }
+            None => {}
         }
         if let Some(filter) = &self.filter {
             write!(f, " WHERE {filter}")?;
         }
         f.write_str(")")
+    }
+}
+
+/// What is subtracted.
+fn print_less(f: &mut fmt::Formatter<'_>, less: Option<&(Ident, Ident)>) -> fmt::Result {
+    match less {
+        Some((entity, attribute)) => write!(f, " - {}.{}", entity.name, attribute.name),
+        None => Ok(()),
     }
 }
 
@@ -176,6 +194,11 @@ mod tests {
                 "COUNT(Flight.delay WHERE on_time)",
             ),
             ("double minus", "1 - -2", "1 - -2"),
+            (
+                "aggregates",
+                "count(distinct Flight.origin where a) + count(Distinct) + percentile(hours(Flight.b - a), 99.50) + slope(Flight.a, b)",
+                "COUNT(DISTINCT Flight.origin WHERE a) + COUNT(Distinct) + HOURS(PERCENTILE(Flight.b - Flight.a, 99.50)) + SLOPE(Flight.a, Flight.b)",
+            ),
             (
                 "ranges",
                 "a + 1 between 1 and (b = c) and not (d) not between 2 and 3",

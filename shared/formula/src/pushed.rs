@@ -1,4 +1,4 @@
-//! What no rollup can answer, and the database is to decide of each fact: conditions over attributes that are no dimensions.
+//! What no rollup can answer, and the database is to decide of each fact: conditions over attributes that are no dimensions, and aggregates that don't add up.
 //!
 //! Rows of a rollup are told apart by dimensions, so a condition over these alone is decided here, for a whole group at once. Any other one is pushed down to
 //! the facts, together with whatever else is read of the same facts, and decided in SQL. What SQL might compute otherwise than this crate, to one digit or in
@@ -20,7 +20,8 @@ impl Measure {
             return true;
         }
         let filter = self.filter.as_ref();
-        filter.is_some_and(|filter| filter.attributes().into_iter().any(|name| !is_dimension(name)))
+        self.aggregate.is_pushed()
+            || filter.is_some_and(|filter| filter.attributes().into_iter().any(|name| !is_dimension(name)))
     }
 }
 

@@ -1,8 +1,8 @@
 //! The syntax tree. Every node knows the bytes of the source it stands for; what could not be understood is an `Error`
 //! node.
 
+use crate::aggregate::Aggregate;
 use crate::function::Function;
-use crate::measure::Aggregate;
 use rust_decimal::Decimal;
 use std::ops::Range;
 
@@ -60,7 +60,8 @@ pub struct Ident {
     pub name: String,
 }
 
-/// `AGGREGATE(Entity.attribute WHERE filter)`, or `AGGREGATE(Entity.attribute - Entity.other WHERE filter)`.
+/// `AGGREGATE(Entity.attribute WHERE filter)`, or `AGGREGATE(Entity.attribute - Entity.other WHERE filter)`; with a second argument
+/// `AGGREGATE(Entity.attribute, argument WHERE filter)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
     /// The aggregate.
@@ -71,8 +72,26 @@ pub struct Call {
     pub attribute: Option<Ident>,
     /// What is subtracted from the attribute, with the entity that is written before it.
     pub less: Option<(Ident, Ident)>,
+    /// What stands after a comma.
+    pub second: Option<Argument>,
     /// The condition that facts must meet.
     pub filter: Option<Expr>,
+}
+
+/// What an aggregate takes beside the values that it aggregates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Argument {
+    /// A number, with its place in the source.
+    Number(Range<usize>, Decimal),
+    /// `Entity.attribute`, or `Entity.attribute - Entity.other`.
+    Values {
+        /// The entity.
+        entity: Ident,
+        /// Its attribute.
+        attribute: Ident,
+        /// What is subtracted from the attribute, with the entity that is written before it.
+        less: Option<(Ident, Ident)>,
+    },
 }
 
 /// An operator with one operand.

@@ -355,8 +355,10 @@ impl MeasureState {
             Aggregate::Max => state.max.map(Number::from),
             Aggregate::First => state.first.map(|(_, value)| value.into()),
             Aggregate::Last => state.last.map(|(_, value)| value.into()),
-            // No state of facts says it; without any nothing moved.
-            Aggregate::Entered | Aggregate::Left | Aggregate::Stayed => Some(self.facts.into()),
+            // No state of facts says it; without any nothing moved, and nothing is different.
+            Aggregate::Entered | Aggregate::Left | Aggregate::Stayed | Aggregate::Distinct => Some(self.facts.into()),
+            // The others are pushed down, and have no value where there is nothing.
+            _ => None,
         }
     }
 }

@@ -30,7 +30,7 @@ fn placed<T>((place, values): &mut (Option<usize>, Vec<T>), value: T, next: impl
 }
 
 impl Constants {
-    fn add(&mut self, value: &Value, next: impl FnOnce() -> usize) -> String {
+    pub(super) fn add(&mut self, value: &Value, next: impl FnOnce() -> usize) -> String {
         match value {
             Value::Null => "NULL".to_owned(),
             Value::Boolean(true) => "TRUE".to_owned(),

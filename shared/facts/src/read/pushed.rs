@@ -1,7 +1,7 @@
 //! Questions that are pushed down: measures of facts of which the database decides by itself which count.
 
 use database::Error;
-use formula::{Basis, Measure, Measured};
+use formula::{Basis, Measure, Measured, Second, Value};
 use series::calendar::Bins;
 use series::pushed::{Brings, numbers};
 
@@ -18,7 +18,8 @@ impl Statement {
         }
         let conditions = self.conditions(read)?;
         let measures = question.pushed.iter().zip(&conditions);
-        let states = measures.map(|(measure, condition)| brought(read, measure, condition.as_deref()));
+        let states =
+            measures.map(|(measure, condition)| brought(read, measure, condition.as_deref(), self.share(measure)));
         let states = states.collect::<Result<Vec<_>, Error>>()?.concat();
         let by = question.dimensions.iter().map(|name| {
             let text = read.layout.slot_of(&question.entity, name)?.text();
@@ -73,6 +74,19 @@ impl Statement {
         conditions.collect()
     }
 
+    /// The percent that a measure takes, as a share for the server.
+    fn share(&mut self, measure: &Measure) -> String {
+        let Some(Second::Percent(percent)) = &measure.second else {
+            return String::new();
+        };
+        let next = &mut self.next;
+        let percent = self.constants.add(&Value::Decimal(*percent), || {
+            *next += 1;
+            *next
+        });
+        format!("({percent} / 100 - {BELOW})::float8")
+    }
+
     /// The start of a fact's bucket, and what is joined to the facts to know it.
     fn windows(&mut self, bins: &Bins) -> (String, String) {
         match bins {
@@ -117,32 +131,102 @@ pub(super) fn any_of(conditions: &[Option<String>]) -> String {
     all.map_or_else(String::new, |all| format!(" AND ({})", all.join(" OR ")))
 }
 
+/// What is aggregated of each fact, as SQL, and where.
+struct Taken {
+    /// The value; of what only counts facts none.
+    value: String,
+    /// The other value of the same fact.
+    other: String,
+    /// Where facts count.
+    only: String,
+    /// Where facts that have the value count.
+    present: String,
+    /// Where facts that have both values count.
+    both: String,
+    /// Percent as a share.
+    share: String,
+}
+
+impl Taken {
+    fn of(read: &Read, measure: &Measure, condition: Option<&str>, share: String) -> Result<Self, Error> {
+        let sql = |measured: Option<&Measured>| match measured {
+            None => Ok("NULL::numeric".to_owned()),
+            Some(Measured::Attribute(name)) => value(read, name),
+            Some(Measured::Between { from, to }) => Ok(seconds_between(&value(read, from)?, &value(read, to)?)),
+        };
+        let second = match &measure.second {
+            Some(Second::Values(measured)) => Some(measured),
+            Some(Second::Percent(_)) | None => None,
+        };
+        let (value, other) = (sql(measure.attribute.as_ref())?, sql(second)?);
+        let filter = |also: &[&str]| {
+            let also = also.iter().map(|value| format!("{value} IS NOT NULL"));
+            let all: Vec<String> = condition.map(str::to_owned).into_iter().chain(also).collect();
+            match all.as_slice() {
+                [] => String::new(),
+                all => format!(" FILTER (WHERE {})", all.join(" AND ")),
+            }
+        };
+        Ok(Self {
+            only: filter(&[]),
+            present: filter(&[&value]),
+            both: filter(&[&value, &other]),
+            value,
+            other,
+            share,
+        })
+    }
+
+    /// One number of the facts.
+    fn sql(&self, brings: Brings) -> String {
+        let Self {
+            value,
+            other,
+            only,
+            present,
+            both,
+            share,
+        } = self;
+        match brings {
+            Brings::Facts => format!("count(*){only}"),
+            Brings::Count => format!("count({value}){only}"),
+            Brings::Distinct => format!("count(DISTINCT {value}){only}"),
+            Brings::Sum => format!("sum({value}){only}"),
+            Brings::Min => format!("min({value}){only}"),
+            Brings::Max => format!("max({value}){only}"),
+            Brings::First => format!("(min(ARRAY[{TIME_US}, {value}]){present})[2]"),
+            Brings::Last => format!("(max(ARRAY[{TIME_US}, {value}]){present})[2]"),
+            Brings::LowerMiddle => format!("({MIDDLES} WITHIN GROUP (ORDER BY {value}){only})[1]"),
+            Brings::UpperMiddle => format!("({MIDDLES} WITHIN GROUP (ORDER BY {value}){only})[2]"),
+            Brings::Percentile => format!("percentile_disc({share}) WITHIN GROUP (ORDER BY {value}){only}"),
+            Brings::Mode => format!("mode() WITHIN GROUP (ORDER BY {value}){only}"),
+            Brings::Deviation => deviation((value, value), present),
+            Brings::Products => format!("sum({value} * {other}){both}"),
+            Brings::Weights => format!("sum({other}){both}"),
+            Brings::SharedDeviation => deviation((value, other), both),
+            Brings::FirstDeviation => deviation((value, value), both),
+            Brings::SecondDeviation => deviation((other, other), both),
+            // Of objects, which are counted elsewhere.
+            Brings::Entered | Brings::Left | Brings::Stayed => "NULL::numeric".to_owned(),
+        }
+    }
+}
+
+/// n Σxy - Σx Σy, exact: only numbers of PostgreSQL's `numeric` are multiplied and added up. The server computes equal aggregates once.
+fn deviation((x, y): (&str, &str), filter: &str) -> String {
+    format!("(count(*){filter} * sum({x} * {y}){filter} - sum({x}){filter} * sum({y}){filter})")
+}
+
+/// The value at the rank of half of all and, where that is a whole number, the next one. The server takes the rank, rounded up, of a share of binary digits: a
+/// bit more than half is above the half of an even number, and not above the next whole number of an odd one, of fewer than 10^9 facts.
+const MIDDLES: &str = "percentile_disc(ARRAY[0.5, 0.5000000001]::float8[])";
+
+/// What is taken of a share, so that binary digits never lift a rank that is a whole number above it: far less than a hundredth of a percent, and far more than
+/// the last binary digit of a share.
+const BELOW: &str = "0.00000000000001";
+
 /// The numbers of a measure, over the facts that meet its condition.
-fn brought(read: &Read, measure: &Measure, condition: Option<&str>) -> Result<Vec<String>, Error> {
-    let value = match &measure.attribute {
-        None => None,
-        Some(Measured::Attribute(name)) => Some(value(read, name)?),
-        Some(Measured::Between { from, to }) => Some(seconds_between(&value(read, from)?, &value(read, to)?)),
-    };
-    // What is no number of facts needs a value of them.
-    let value = value.unwrap_or_else(|| "NULL::numeric".to_owned());
-    let only = condition
-        .map(|condition| format!(" FILTER (WHERE {condition})"))
-        .unwrap_or_default();
-    let present = match condition {
-        Some(condition) => format!(" FILTER (WHERE {condition} AND {value} IS NOT NULL)"),
-        None => format!(" FILTER (WHERE {value} IS NOT NULL)"),
-    };
-    let number = |brings: &Brings| match brings {
-        Brings::Facts => format!("count(*){only}"),
-        Brings::Count => format!("count({value}){only}"),
-        Brings::Sum => format!("sum({value}){only}"),
-        Brings::Min => format!("min({value}){only}"),
-        Brings::Max => format!("max({value}){only}"),
-        Brings::First => format!("(min(ARRAY[{TIME_US}, {value}]){present})[2]"),
-        Brings::Last => format!("(max(ARRAY[{TIME_US}, {value}]){present})[2]"),
-        // Of objects, which are counted elsewhere.
-        Brings::Entered | Brings::Left | Brings::Stayed => "NULL::numeric".to_owned(),
-    };
-    Ok(numbers(measure).iter().map(number).collect())
+fn brought(read: &Read, measure: &Measure, condition: Option<&str>, share: String) -> Result<Vec<String>, Error> {
+    let taken = Taken::of(read, measure, condition, share)?;
+    Ok(numbers(measure).iter().map(|brings| taken.sql(*brings)).collect())
 }

@@ -9,7 +9,7 @@ use crate::finish::Finish;
 use crate::function::Function;
 use crate::numeric::Numeric;
 use crate::resolve::{literal, misplaced};
-use crate::tree::{BinaryOperator, Expr, Node, UnaryOperator};
+use crate::tree::{BinaryOperator, Comparison, Expr, Node, UnaryOperator};
 use rust_decimal::Decimal;
 
 impl Checker<'_> {
@@ -98,6 +98,14 @@ impl Checker<'_> {
                 Some(Condition::Compare(*operator, left_side, right_side))
             }
             Node::Function(Function::Between, arguments) => self.range(arguments),
+            Node::Call(call) if call.aggregate.is_of_flags() => {
+                let (truth, _) = self.number(expr)?;
+                Some(Condition::Compare(
+                    Comparison::Equal,
+                    truth,
+                    Finish::Number(Decimal::ONE),
+                ))
+            }
             Node::In {
                 operand,
                 items,

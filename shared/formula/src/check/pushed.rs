@@ -27,7 +27,7 @@ impl Checker<'_> {
             };
             let why = match *pushed == measure {
                 true if measure.basis != Basis::Facts => "a condition on states".to_owned(),
-                true => "a condition over an attribute that is no dimension".to_owned(),
+                true => "a condition that is decided for each fact".to_owned(),
                 false => format!("what is read together with {}", quoted(&pushed.to_string())),
             };
             let message = format!("{} can't be part of {why}", quoted(&part));

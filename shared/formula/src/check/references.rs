@@ -1,10 +1,11 @@
 //! A name where a number belongs: another KPI, whose expression is put in its place.
 
 use super::{Checker, Counted};
+use crate::aggregate::Aggregate;
 use crate::choice::{Choice, Condition};
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::finish::Finish;
-use crate::measure::{Aggregate, Formula, Measure};
+use crate::measure::{Formula, Measure};
 use crate::reference::Referred;
 use crate::suggest::hint_for;
 use crate::{MAX_MEASURES, MAX_OPERATORS, MAX_POWERS, MAX_REFERENCE_LEVELS, MAX_WRITTEN_OUT};

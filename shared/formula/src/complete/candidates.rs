@@ -2,10 +2,10 @@
 
 use super::place::{Place, Scope};
 use super::{Completion, CompletionKind};
+use crate::aggregate::Aggregate;
 use crate::case;
 use crate::function::Function;
 use crate::lexer::{keywords, symbols};
-use crate::measure::Aggregate;
 use crate::value::Attribute;
 
 /// Something that could stand at a place.

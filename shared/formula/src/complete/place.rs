@@ -1,9 +1,9 @@
 //! Where something is to be completed: the word that is typed there, what stands before it, and whose names are known.
 
 use super::Subject;
+use crate::aggregate::Aggregate;
 use crate::function::{Function, MAX_ARGUMENTS};
 use crate::lexer::{Kind, Symbol, Token, lex};
-use crate::measure::Aggregate;
 use crate::parser::parse;
 use crate::value::{Attribute, Entities};
 use std::ops::Range;

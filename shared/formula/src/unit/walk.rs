@@ -1,9 +1,9 @@
 //! The units of a formula's parts, and where what is added or compared is of different ones.
 
 use super::{Quantity, Unit};
+use crate::aggregate::Aggregate;
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::function::Function;
-use crate::measure::Aggregate;
 use crate::numeric::Numeric;
 use crate::parser::parse;
 use crate::reference::Referred;
@@ -98,9 +98,21 @@ impl Walk<'_> {
             Aggregate::Max,
             Aggregate::First,
             Aggregate::Last,
+            Aggregate::Median,
+            Aggregate::Percentile,
+            Aggregate::Mode,
+            Aggregate::Stddev,
+            Aggregate::StddevPop,
+            Aggregate::WeightedAvg,
+        ];
+        let has_none = [
+            Aggregate::Distinct,
+            Aggregate::Any,
+            Aggregate::All,
+            Aggregate::Correlation,
         ];
         match &call.attribute {
-            _ if call.aggregate.does_without_attribute() => Quantity::Plain,
+            _ if call.aggregate.does_without_attribute() || has_none.contains(&call.aggregate) => Quantity::Plain,
             Some(attribute) if call.less.is_none() && keeps_unit.contains(&call.aggregate) => {
                 self.declared(&call.entity.name, &attribute.name)
             }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::{Catalog, Period};
-use formula::{Aggregate, AttributeType, Measure, Measured, Value};
+use formula::{Aggregate, AttributeType, Measure, Measured, Second, Value};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
@@ -15,7 +15,7 @@ use series::calendar::Bins;
 use series::pushed::{Brings, numbers};
 
 use super::generated::{self, ATTRIBUTES, Choices, Made, Number, has_value, number_of, of, shown, value_of, written};
-use super::worth::{BEGIN, Points, aggregated, compare, time};
+use super::worth::{BEGIN, Points, aggregated, compare, numbers_of, pairs_of, percentile, time};
 
 /// What a reader gives for a question, made straight from the facts. A rollup has states of numbers only, and only its dimensions.
 fn read(question: &Question, facts: &[Made]) -> Vec<Row> {
@@ -153,17 +153,51 @@ fn buckets(bins: &Bins, time: Timestamp) -> Vec<Timestamp> {
 /// One number of a measure, of the facts that count for it.
 fn brought(brings: Brings, measure: &Measure, facts: &[&Made]) -> Option<formula::Number> {
     let name = measure.attribute.as_ref().map(written);
-    let aggregate = match brings {
-        Brings::Facts | Brings::Count => Aggregate::Count,
-        Brings::Sum => Aggregate::Sum,
-        Brings::Min => Aggregate::Min,
-        Brings::Max => Aggregate::Max,
-        Brings::First => Aggregate::First,
-        Brings::Last => Aggregate::Last,
-        // The facts here are no states.
-        Brings::Entered | Brings::Left | Brings::Stayed => return None,
+    let first = name.as_deref();
+    let numbers = || numbers_of(first.unwrap_or_default(), facts);
+    let second = match &measure.second {
+        Some(Second::Values(measured)) => written(measured),
+        _ => String::new(),
     };
-    aggregated(aggregate, name.as_deref(), facts).map(formula::Number::from)
+    let pairs = || pairs_of(first.unwrap_or_default(), &second, facts);
+    let plain = |aggregate: Aggregate| aggregated(aggregate, first, facts);
+    let number = match brings {
+        Brings::Facts | Brings::Count => plain(Aggregate::Count),
+        Brings::Distinct => plain(Aggregate::Distinct),
+        Brings::Sum => plain(Aggregate::Sum),
+        Brings::Min => plain(Aggregate::Min),
+        Brings::Max => plain(Aggregate::Max),
+        Brings::First => plain(Aggregate::First),
+        Brings::Last => plain(Aggregate::Last),
+        Brings::Mode => plain(Aggregate::Mode),
+        Brings::LowerMiddle => numbers().get(numbers().len().saturating_sub(1) / 2).copied(),
+        Brings::UpperMiddle => numbers().get(numbers().len() / 2).copied(),
+        Brings::Percentile => match &measure.second {
+            Some(Second::Percent(percent)) => percentile(numbers(), *percent),
+            _ => None,
+        },
+        Brings::Deviation => deviation(numbers().into_iter().map(|number| (number, number)).collect()),
+        Brings::Products => total(pairs().into_iter().map(|(one, other)| one * other).collect()),
+        Brings::Weights => total(pairs().into_iter().map(|(_, other)| other).collect()),
+        Brings::SharedDeviation => deviation(pairs()),
+        Brings::FirstDeviation => deviation(pairs().into_iter().map(|(one, _)| (one, one)).collect()),
+        // The facts here are no states.
+        Brings::Entered | Brings::Left | Brings::Stayed => None,
+        Brings::SecondDeviation => deviation(pairs().into_iter().map(|(_, other)| (other, other)).collect()),
+    };
+    number.map(formula::Number::from)
+}
+
+fn total(numbers: Vec<Decimal>) -> Option<Decimal> {
+    (!numbers.is_empty()).then(|| numbers.iter().sum())
+}
+
+/// n Σxy - Σx Σy.
+fn deviation(pairs: Vec<(Decimal, Decimal)>) -> Option<Decimal> {
+    let count = Decimal::from(pairs.len());
+    let products = total(pairs.iter().map(|(one, other)| one * other).collect())?;
+    let (one, other): (Vec<Decimal>, Vec<Decimal>) = pairs.into_iter().unzip();
+    Some(count * products - total(one)? * total(other)?)
 }
 
 fn told(catalog: &Catalog, request: &Request<'_>, calendar: &Calendar, facts: &[Made]) -> Points {
@@ -276,6 +310,21 @@ fn all_constructs_are_generated_and_nearly_all_are_accepted() {
         "COALESCE(kind",
         "NOT IN (",
         " != ''",
+        "COUNT(DISTINCT M.note",
+        "COUNT(DISTINCT M.closed - M.at",
+        "(HOURS(M.closed - M.opened)",
+        "MEDIAN(M.",
+        "MODE(M.",
+        "VARIANCE(M.",
+        "VARIANCE_POP(M.",
+        "STDDEV(M.",
+        "STDDEV_POP(M.",
+        "PERCENTILE(M.",
+        "WEIGHTED_AVG(M.",
+        "CORRELATION(M.",
+        "SLOPE(M.",
+        "ANY(M.",
+        "ALL(M.",
         "note = ",
         "done",
         " NOT BETWEEN ",

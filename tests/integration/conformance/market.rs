@@ -93,6 +93,7 @@ async fn holds(database: &TestDatabase, client: Uuid, table: &[Vec<String>]) {
             range: known.calendar.align(period, range),
             filter: &filter,
             by: &[],
+            now: range.to,
         };
         let answer = answer::ask(&database.app, client, &known, &known.calendar, &request).await;
         let points = answer.unwrap().points.into_iter();

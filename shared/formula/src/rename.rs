@@ -134,6 +134,11 @@ mod tests {
                 "COALESCE(100 * (COUNT(Flight) - 1), 0)",
                 Some("COALESCE(100 * (COUNT(Leg) - 1), 0)"),
             ),
+            (
+                "periods",
+                "SUM(Flight.delay) / previous(SUM(Flight.delay), 1, month)",
+                Some("SUM(Leg.minutes_late) / PREVIOUS(SUM(Leg.minutes_late), 1, month)"),
+            ),
             ("nothing of it", "COUNT( Order WHERE origin='ORD' )", None),
             ("what can't be understood", "COUNT(Flight", None),
         ] {

@@ -74,7 +74,7 @@ async fn the_answer_names_the_rule_and_what_has_none_is_refused() {
     let airline = airline(&product).await;
     let value = airline.get("/v1/kpis/LAST_YEAR/value?period=day&at=2026-02-28T12:00:00Z");
     let value = value.await.ok();
-    let [window] = value["windows"].list().as_slice() else {
+    let [window] = value["windows"].list() else {
         unreachable!("{value}")
     };
     assert_eq!(window["function"], "PREVIOUS(…, 1, YEAR)");

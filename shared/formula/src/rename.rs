@@ -158,6 +158,11 @@ mod tests {
                     "SLOPE(Leg.minutes_late, Leg.from_airport - Leg.minutes_late) + COUNT(DISTINCT Leg.from_airport) + PERCENTILE(Order.delay, 90)",
                 ),
             ),
+            (
+                "periods",
+                "SUM(Flight.delay) / previous(SUM(Flight.delay), 1, month)",
+                Some("SUM(Leg.minutes_late) / PREVIOUS(SUM(Leg.minutes_late), 1, month)"),
+            ),
             ("nothing of it", "COUNT( Order WHERE origin='ORD' )", None),
             ("what can't be understood", "COUNT(Flight", None),
         ] {

@@ -184,21 +184,30 @@ fn edged(level: Level, bounds: &[Timestamp]) -> Vec<Tile> {
     let (Some(first), Some(last)) = (bounds.first(), bounds.last()) else {
         return Vec::new();
     };
-    let mut tiles = Vec::new();
-    let mut begun = *first;
+    let mut tiles: Vec<Tile> = Vec::new();
+    let (mut begun, mut edge): (Timestamp, Vec<Timestamp>) = (*first, Vec::new());
     for bound in bounds {
         let day = floor(Level::Day, *bound);
         let after = if day == *bound { day } else { later(day, DAY_US) };
         let (day, after) = (day.max(*first), after.min(*last));
-        if begun < day {
-            tiles.push(tile(Level::Day, vec![begun, day]));
+        if day < begun {
+            // Another one of the same day, of which the edge is.
+            edge.pop();
+            edge.extend([*bound, after]);
+        } else {
+            if edge.len() > 1 {
+                tiles.push(tile(level, std::mem::take(&mut edge)));
+            }
+            if begun < day {
+                tiles.push(tile(Level::Day, vec![begun, day]));
+            }
+            edge = vec![day, *bound, after];
         }
-        let mut edge = vec![day, *bound, after];
         edge.dedup();
-        if edge.len() > 1 {
-            tiles.push(tile(level, edge));
-        }
         begun = after;
+    }
+    if edge.len() > 1 {
+        tiles.push(tile(level, edge));
     }
     tiles
 }

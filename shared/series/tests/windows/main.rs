@@ -237,6 +237,52 @@ fn comparisons_have_their_rules() {
     }
 }
 
+/// What lies between the beginnings of the windows and their ends is read by day, and each day once, however many windows begin in it.
+#[test]
+fn a_long_stretch_is_read_by_day() {
+    let kathmandu = Calendar::of("Asia/Kathmandu").unwrap();
+    let facts = daily("2024-01-01", "2026-12-31");
+    let from = kathmandu.start(Period::Hour, at("2026-05-01T00:00:00Z"));
+    for (period, buckets) in [
+        (Period::Hour, 60),
+        (Period::Hour, 5),
+        (Period::Minute, 90),
+        (Period::Day, 40),
+    ] {
+        let from = kathmandu.start(period, from);
+        let to = (0..buckets).fold(from, |start, _| kathmandu.next(period, start));
+        let range = (&*from.to_string(), &*to.to_string());
+        for formula in ["ROLLING(COUNT(M), 365, DAY)", "PREVIOUS(ROLLING(COUNT(M), 365, DAY))"] {
+            let found = values(formula, &kathmandu, period, range, &facts);
+            assert_eq!(shown(&found), vec!["365"; buckets].join(" "), "{formula} by {period}");
+        }
+        let all = values("CUMULATIVE(COUNT(M))", &kathmandu, period, range, &facts);
+        for (start, value) in all {
+            let end = kathmandu.next(period, start);
+            let counted = facts.iter().filter(|(time, ..)| *time < end).count();
+            assert_eq!(value.unwrap().to_string(), counted.to_string(), "{start} by {period}");
+        }
+    }
+}
+
+/// The most buckets of an answer, each of whose windows holds a thousand others.
+#[test]
+fn many_rows_go_into_many_windows() {
+    let begin = at("2026-01-01T00:00:00Z");
+    let minute = |number: i64| begin + SignedDuration::from_mins(number);
+    let facts: Vec<Fact> = (-2_000..10_080).map(|number| (minute(number), number, "x")).collect();
+    let range = (&*begin.to_string(), &*minute(10_080).to_string());
+    let found = values(
+        "ROLLING(MAX(M.d) - MIN(M.d), 1000)",
+        &Calendar::utc(),
+        Period::Minute,
+        range,
+        &facts,
+    );
+    assert_eq!(found.len(), 10_080);
+    assert!(found.iter().all(|(_, value)| *value == Some(999.into())));
+}
+
 #[test]
 fn clocks_that_are_changed_have_their_rules() {
     let berlin = Calendar::of("Europe/Berlin").unwrap();

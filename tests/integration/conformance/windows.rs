@@ -166,7 +166,7 @@ async fn formulas_over_other_periods_are_those_of_the_facts() {
         for zone in ["UTC", "Europe/Berlin", "Asia/Kathmandu"] {
             let shop = Shop::open(&server, zone, &[]).await;
             for (number, case) in CASES.iter().enumerate() {
-                let mut kpi = KpiDefinition::named(&code(number), &code(number));
+                let mut kpi = KpiDefinition::named(code(number), code(number));
                 kpi.formula = case.formula.to_owned();
                 definitions::create_kpi(&shop.database.owner, shop.ours, &kpi)
                     .await

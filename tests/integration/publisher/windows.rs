@@ -20,7 +20,7 @@ async fn statements_of_a_tick_do_not_grow_with_windows() {
     for server in servers() {
         let mut airline = Airline::open(&server).await;
         for (number, formula) in formulas.iter().enumerate() {
-            let mut kpi = KpiDefinition::named(&format!("OVER_{number}"), "over");
+            let mut kpi = KpiDefinition::named(format!("OVER_{number}"), "over");
             kpi.formula = (*formula).to_owned();
             definitions::create_kpi(&airline.database.owner, airline.client, &kpi)
                 .await

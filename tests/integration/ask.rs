@@ -5,3 +5,6 @@ mod meaning;
 mod numbers;
 mod periods;
 mod questions;
+mod states;
+mod targets;
+mod windows;

@@ -3,21 +3,28 @@
 //!
 //! Used against the pure part, and against a database.
 
+mod text;
+
 use catalog::{Catalog, EntityDefinition, KpiDefinition};
-use formula::{Aggregate, AttributeType, Measured, Value};
+use formula::{Aggregate, AttributeType, Value};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde_json::{Value as Json, json};
 use series::plan::Filter;
 
+pub(crate) use self::text::{event, written};
+
 /// Choices, of which the first is always the simplest; when none are left, everything is simple. So a test that fails shrinks.
 pub(crate) struct Choices<'a> {
     bytes: &'a [u8],
+    /// Whether conditions are over any attribute, and not over dimensions alone.
+    any: bool,
 }
 
 impl<'a> Choices<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes }
+        let any = bytes.last().is_some_and(|byte| byte % 3 == 0);
+        Self { bytes, any }
     }
 
     /// One of the first `of` numbers.
@@ -128,23 +135,6 @@ fn value(choices: &mut Choices<'_>, name: &str, kind: AttributeType) -> Value {
     }
 }
 
-/// A fact as its sender writes it; a text without a value may be sent as the empty text.
-pub(crate) fn event(made: &Made, at: &str, empty_texts: bool) -> Json {
-    let mut event = json!({ "at": at });
-    for ((name, kind, _), value) in ATTRIBUTES.iter().zip(&made.values) {
-        event[*name] = match value {
-            Value::Null if *kind == AttributeType::Text && empty_texts => json!(""),
-            Value::Null => Json::Null,
-            Value::Boolean(truth) => json!(truth),
-            Value::Integer(integer) => json!(integer),
-            Value::Decimal(decimal) => json!(decimal.to_string()),
-            Value::Text(text) => json!(text),
-            Value::Time(time_us) => json!(Timestamp::from_microsecond(*time_us).unwrap().to_string()),
-        };
-    }
-    event
-}
-
 /// Dimensions with the values that count.
 pub(crate) fn filter(choices: &mut Choices<'_>) -> Filter {
     let mut filter = Filter::new();
@@ -182,6 +172,15 @@ pub(crate) fn of<'a>(made: &'a Made, name: &str) -> &'a Value {
     &made.values[place]
 }
 
+/// The value of an attribute, the fact's own time and what is derived of it included.
+pub(crate) fn value_of(made: &Made, name: &str) -> Value {
+    match name {
+        "at" => Value::Time(super::worth::time(made).as_microsecond()),
+        "took" => number_of(made, name).map_or(Value::Null, Value::Decimal),
+        name => of(made, name).clone(),
+    }
+}
+
 /// The number that is aggregated of a fact by what is written in an aggregate, if it has one.
 pub(crate) fn number_of(made: &Made, name: &str) -> Option<Decimal> {
     let instant = |name: &str| match name {
@@ -208,19 +207,15 @@ pub(crate) fn has_value(made: &Made, name: &str) -> bool {
     }
 }
 
-/// What is aggregated, as formulas write it.
-pub(crate) fn written(measured: &Measured) -> String {
-    match measured {
-        Measured::Attribute(name) => name.clone(),
-        Measured::Between { from, to } => format!("{to} - M.{from}"),
-    }
-}
-
 /// A KPI's formula.
 #[derive(Clone, Debug)]
 pub(crate) enum Number {
     Literal(Decimal),
     Measure(Aggregate, Option<&'static str>, Option<Test>),
+    /// `PERCENTILE(name, percent)`.
+    Percentile(&'static str, &'static str, Option<Test>),
+    /// An aggregate of two numbers of each fact.
+    Pair(Aggregate, &'static str, &'static str, Option<Test>),
     /// A duration in a unit, which is written around the aggregate or inside of it.
     InUnit((&'static str, u32), bool, Aggregate, &'static str, Option<Test>),
     Negate(Box<Number>),
@@ -253,6 +248,14 @@ pub(crate) enum Test {
     If(Box<Test>, Box<Test>, Box<Test>),
     /// `LEAST(stops, number) = number`.
     Least(i64),
+    /// `name BETWEEN low AND high`, or `NOT BETWEEN`.
+    Between(&'static str, Value, Value, bool),
+    /// `STARTS_WITH(name, 'part')` and its kin.
+    Text(&'static str, &'static str, &'static str),
+    /// A duration in hours, compared.
+    Hours(&'static str, &'static str, Decimal),
+    /// A comparison of two attributes.
+    Attributes(&'static str, &'static str, &'static str),
     Not(Box<Test>),
     Both(bool, Box<Test>, Box<Test>),
 }
@@ -297,10 +300,10 @@ fn sum(choices: &mut Choices<'_>) -> Number {
 
 /// A duration, nearly always as a number.
 fn duration(choices: &mut Choices<'_>) -> Number {
-    let aggregates = Aggregate::ALL
-        .into_iter()
-        .filter(|aggregate| *aggregate != Aggregate::Count);
-    let aggregates: Vec<Aggregate> = aggregates.collect();
+    let aggregates = single(choices).into_iter();
+    let aggregates: Vec<Aggregate> = aggregates
+        .filter(|aggregate| !NOT_OF_DURATIONS.contains(aggregate))
+        .collect();
     let (aggregate, name) = (choices.pick(&aggregates), choices.pick(&DURATIONS));
     let filter = choices.coin().then(|| test(choices, 2));
     if choices.draw(8) == 7 {
@@ -310,15 +313,85 @@ fn duration(choices: &mut Choices<'_>) -> Number {
     Number::InUnit(choices.pick(&units), choices.coin(), aggregate, name, filter)
 }
 
+/// Aggregates that rollups have, of one number of each fact.
+const KEPT: [Aggregate; 7] = [
+    Aggregate::Count,
+    Aggregate::Sum,
+    Aggregate::Avg,
+    Aggregate::Min,
+    Aggregate::Max,
+    Aggregate::First,
+    Aggregate::Last,
+];
+
+/// Those that only the facts have.
+const PUSHED: [Aggregate; 7] = [
+    Aggregate::Distinct,
+    Aggregate::Median,
+    Aggregate::Mode,
+    Aggregate::Variance,
+    Aggregate::VariancePop,
+    Aggregate::Stddev,
+    Aggregate::StddevPop,
+];
+
+/// Those that give no duration.
+const NOT_OF_DURATIONS: [Aggregate; 4] = [
+    Aggregate::Count,
+    Aggregate::Distinct,
+    Aggregate::Variance,
+    Aggregate::VariancePop,
+];
+
+/// The aggregates of one number; those that only the facts have where conditions are such as well.
+fn single(choices: &Choices<'_>) -> Vec<Aggregate> {
+    if choices.any {
+        [KEPT, PUSHED].concat()
+    } else {
+        KEPT.to_vec()
+    }
+}
+
+/// A truth value of all facts, a percentile, or an aggregate of two numbers.
+fn other(choices: &mut Choices<'_>) -> Number {
+    let filter = choices.coin().then(|| test(choices, 2));
+    let numbers = ["i", "d", "stops"];
+    match choices.draw(if choices.any { 3 } else { 1 }) {
+        0 => {
+            let aggregate = choices.pick(&[Aggregate::Any, Aggregate::All]);
+            Number::Measure(aggregate, Some(choices.pick(&["ok", "done"])), filter)
+        }
+        1 => Number::Percentile(
+            choices.pick(&numbers),
+            choices.pick(&["50", "90", "7", "99.99", "0.01", "33.3"]),
+            filter,
+        ),
+        _ => {
+            let aggregate = choices.pick(&[Aggregate::WeightedAvg, Aggregate::Correlation, Aggregate::Slope]);
+            let first = choices.pick(&numbers);
+            let second = match aggregate {
+                Aggregate::Slope => choices.pick(&numbers),
+                _ => choices.pick(&["i", "d", "stops", "spent", "closed - M.at"]),
+            };
+            Number::Pair(aggregate, first, second, filter)
+        }
+    }
+}
+
 fn measure(choices: &mut Choices<'_>) -> Number {
     if choices.draw(5) == 4 {
         return duration(choices);
     }
-    let aggregate = choices.pick(&Aggregate::ALL);
+    if choices.draw(6) == 5 {
+        return other(choices);
+    }
+    let aggregates = single(choices);
+    let aggregate = choices.pick(&aggregates);
     let all = ATTRIBUTES.map(|(name, ..)| name);
     let all = [all.as_slice(), &DURATIONS, &["at"]].concat();
     let attribute = match aggregate {
         Aggregate::Count => choices.coin().then(|| choices.pick(&all)),
+        Aggregate::Distinct => Some(choices.pick(&all)),
         // Now and then one that the checker refuses.
         _ if choices.draw(20) == 19 => Some(choices.pick(&all)),
         _ => Some(choices.pick(&["i", "d", "stops"])),
@@ -352,6 +425,10 @@ fn test(choices: &mut Choices<'_>, depth: usize) -> Test {
         ("stops", AttributeType::Integer),
         ("place", AttributeType::Text),
     ];
+    // Seldom, because the checker refuses what is computed beside conditions over any attribute.
+    if choices.any && choices.draw(5) > 1 {
+        return any_test(choices);
+    }
     let (name, kind) = choices.pick(&dimensions);
     let deeper = |choices: &mut Choices<'_>| Box::new(test(choices, depth - 1));
     let literal = |choices: &mut Choices<'_>| match kind {
@@ -363,118 +440,55 @@ fn test(choices: &mut Choices<'_>, depth: usize) -> Test {
         1 => Test::Flag("ok"),
         2 => Test::In(name, vec![literal(choices), literal(choices)], choices.coin()),
         3 => Test::Coalesced(name, literal(choices), value(choices, name, kind)),
-        4 => Test::Least(choices.pick(&[1, 0])),
+        4 if !choices.any || choices.draw(20) == 19 => Test::Least(choices.pick(&[1, 0])),
+        4 => Test::Flag("done"),
         5 => Test::If(deeper(choices), deeper(choices), deeper(choices)),
         6 => Test::Not(deeper(choices)),
         _ => Test::Both(choices.coin(), deeper(choices), deeper(choices)),
     }
 }
 
-impl Number {
-    pub(crate) fn text(&self) -> String {
-        match self {
-            Number::Literal(number) => number.to_string(),
-            Number::Measure(aggregate, attribute, filter) => {
-                let attribute = attribute.map(|name| format!(".{name}")).unwrap_or_default();
-                let filter = filter
-                    .as_ref()
-                    .map(|test| format!(" WHERE {}", test.text()))
-                    .unwrap_or_default();
-                format!("{aggregate}(M{attribute}{filter})")
-            }
-            Number::InUnit((unit, _), inside, aggregate, name, filter) => {
-                let measure = Number::Measure(*aggregate, Some(name), filter.clone()).text();
-                if !inside {
-                    return format!("{unit}({measure})");
-                }
-                measure.replacen(&format!("M.{name}"), &format!("{unit}(M.{name})"), 1)
-            }
-            Number::Negate(operand) => format!("-({})", operand.text()),
-            Number::Calculate(operator, left, right) => format!("({} {operator} {})", left.text(), right.text()),
-            Number::Coalesce(operands) => {
-                let operands: Vec<String> = operands.iter().map(Number::text).collect();
-                format!("COALESCE({})", operands.join(", "))
-            }
-            Number::Case(arms, otherwise) => case(arms, otherwise.as_deref()),
-            Number::Function("ROUND", operands) => format!("ROUND({}, 1)", operands[0].text()),
-            Number::Function("POWER", operands) => format!("POWER({}, 2)", operands[0].text()),
-            Number::Function("LN", operands) => format!("LN(ABS({}))", operands[0].text()),
-            Number::Function("EXP", operands) => format!("EXP(LEAST({}, 5))", operands[0].text()),
-            Number::Function(name, operands) => {
-                let operands: Vec<String> = operands.iter().map(Number::text).collect();
-                format!("{name}({})", operands.join(", "))
-            }
+/// A condition over any attribute.
+fn any_test(choices: &mut Choices<'_>) -> Test {
+    let all = [
+        ("i", AttributeType::Integer),
+        ("d", AttributeType::Decimal),
+        ("note", AttributeType::Text),
+        ("kind", AttributeType::Text),
+        ("closed", AttributeType::Time),
+        ("at", AttributeType::Time),
+    ];
+    let (name, kind) = choices.pick(&all);
+    let literal = |choices: &mut Choices<'_>| value(choices, name, kind);
+    match choices.draw(9) {
+        0 | 1 => Test::Compare(choices.pick(&COMPARISONS), name, literal(choices)),
+        2 => Test::In(name, vec![literal(choices), literal(choices)], choices.coin()),
+        3 => Test::Coalesced(name, literal(choices), literal(choices)),
+        4 | 5 => Test::Between(name, literal(choices), literal(choices), choices.coin()),
+        6 => {
+            let (test, name) = (
+                choices.pick(&["STARTS_WITH", "ENDS_WITH", "CONTAINS"]),
+                choices.pick(&["note", "kind"]),
+            );
+            Test::Text(test, name, choices.pick(&["x", "it", "'s", "%", ""]))
         }
-    }
-}
-
-/// `IF` of one condition, `CASE` of several.
-fn case(arms: &[(Logic, Number)], otherwise: Option<&Number>) -> String {
-    if let [(condition, value)] = arms {
-        let otherwise = otherwise
-            .map(|number| format!(", {}", number.text()))
-            .unwrap_or_default();
-        return format!("IF({}, {}{otherwise})", condition.text(), value.text());
-    }
-    let arms: Vec<String> = arms
-        .iter()
-        .map(|(condition, value)| format!("WHEN {} THEN {}", condition.text(), value.text()))
-        .collect();
-    let otherwise = otherwise
-        .map(|number| format!("ELSE {} ", number.text()))
-        .unwrap_or_default();
-    format!("CASE {} {otherwise}END", arms.join(" "))
-}
-
-impl Logic {
-    fn text(&self) -> String {
-        match self {
-            Logic::Compare(operator, left, right) => format!("{} {operator} {}", left.text(), right.text()),
-            Logic::In(operand, items, negated) => {
-                let items: Vec<String> = items.iter().map(ToString::to_string).collect();
-                format!(
-                    "{}{} IN ({})",
-                    operand.text(),
-                    if *negated { " NOT" } else { "" },
-                    items.join(", ")
-                )
-            }
-            Logic::Not(operand) => format!("NOT ({})", operand.text()),
-            Logic::Both(and, left, right) => {
-                format!(
-                    "({}) {} ({})",
-                    left.text(),
-                    if *and { "AND" } else { "OR" },
-                    right.text()
-                )
-            }
+        7 => {
+            let name = choices.pick(&["spent", "took", "closed - at", "opened - closed"]);
+            Test::Hours(
+                choices.pick(&COMPARISONS),
+                name,
+                Decimal::new(choices.pick(&[15, 0, -20, 1]), 1),
+            )
         }
-    }
-}
-
-impl Test {
-    fn text(&self) -> String {
-        match self {
-            Test::Flag(name) => (*name).to_owned(),
-            Test::Compare(operator, name, value) => format!("{name} {operator} {value}"),
-            Test::In(name, items, negated) => {
-                let items: Vec<String> = items.iter().map(ToString::to_string).collect();
-                format!("{name}{} IN ({})", if *negated { " NOT" } else { "" }, items.join(", "))
-            }
-            Test::Coalesced(name, value, other) => format!("COALESCE({name}, {value}) = {other}"),
-            Test::If(condition, then, otherwise) => {
-                format!("IF({}, {}, {})", condition.text(), then.text(), otherwise.text())
-            }
-            Test::Least(number) => format!("LEAST(stops, {number}) = {number}"),
-            Test::Not(operand) => format!("NOT ({})", operand.text()),
-            Test::Both(and, left, right) => {
-                format!(
-                    "({}) {} ({})",
-                    left.text(),
-                    if *and { "AND" } else { "OR" },
-                    right.text()
-                )
-            }
+        _ => {
+            let (one, other) = choices.pick(&[
+                ("closed", "at"),
+                ("opened", "closed"),
+                ("i", "d"),
+                ("note", "kind"),
+                ("i", "stops"),
+            ]);
+            Test::Attributes(choices.pick(&COMPARISONS), one, other)
         }
     }
 }

@@ -1,9 +1,9 @@
 //! What the checker accepts is answered, and rightly: generated formulas are planned, read and finished, and compared with counting the facts one by one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::{Catalog, Period};
-use formula::{AttributeType, Measured, Value};
+use formula::{Aggregate, AttributeType, Measure, Measured, Second, Value};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
@@ -11,8 +11,11 @@ use series::answer::{Brought, Row};
 use series::plan::Filter;
 use series::{AttributeState, Calendar, GroupState, Part, Question, Range, Request, Source};
 
-use super::generated::{self, ATTRIBUTES, Choices, Made, Number, has_value, number_of, of, shown, written};
-use super::worth::{BEGIN, Points, compare, time};
+use series::calendar::Bins;
+use series::pushed::{Brings, numbers};
+
+use super::generated::{self, ATTRIBUTES, Choices, Made, Number, has_value, number_of, of, shown, value_of, written};
+use super::worth::{BEGIN, Points, aggregated, compare, numbers_of, pairs_of, percentile, time};
 
 /// What a reader gives for a question, made straight from the facts. A rollup has states of numbers only, and only its dimensions.
 fn read(question: &Question, facts: &[Made]) -> Vec<Row> {
@@ -65,6 +68,7 @@ fn read(question: &Question, facts: &[Made]) -> Vec<Row> {
             bucket,
             dimensions,
             state,
+            numbers: Vec::new(),
         })
         .collect()
 }
@@ -87,12 +91,125 @@ fn restricted(question: &Question, fact: &Made) -> bool {
     })
 }
 
+/// What a reader gives for a question that is pushed down, made of the facts that count for each measure.
+fn pushed(question: &Question, facts: &[Made]) -> Vec<Row> {
+    let counts = |measure: &Measure, fact: &Made| {
+        let filter = measure.filter.as_ref();
+        filter.is_none_or(|filter| filter.matches(&|name| value_of(fact, name)))
+    };
+    let mut groups: BTreeMap<(Timestamp, Vec<Value>), Vec<&Made>> = BTreeMap::new();
+    for fact in facts {
+        let passes = |(name, values): (&String, &BTreeSet<String>)| values.contains(&shown(of(fact, name)));
+        let time = time(fact);
+        let is_within = time >= question.range.from && time < question.range.to;
+        let is_counted = question.pushed.iter().any(|measure| counts(measure, fact));
+        if !is_within || !is_counted || !question.filter.iter().all(passes) {
+            continue;
+        }
+        let group: Vec<Value> = question.dimensions.iter().map(|name| of(fact, name).clone()).collect();
+        for bucket in buckets(&question.bins, time) {
+            groups.entry((bucket, group.clone())).or_default().push(fact);
+        }
+    }
+    let rows = groups.into_iter().map(|((bucket, dimensions), facts)| {
+        let brought = question.pushed.iter().flat_map(|measure| {
+            let counted: Vec<&Made> = facts.iter().copied().filter(|fact| counts(measure, fact)).collect();
+            numbers(measure)
+                .iter()
+                .map(move |brings| brought(*brings, measure, &counted))
+        });
+        Row {
+            bucket,
+            dimensions,
+            state: GroupState {
+                facts: i64::try_from(facts.len()).unwrap(),
+                attributes: Vec::new(),
+            },
+            numbers: brought.collect(),
+        }
+    });
+    rows.collect()
+}
+
+/// The buckets of the answer for which a time counts.
+fn buckets(bins: &Bins, time: Timestamp) -> Vec<Timestamp> {
+    match bins {
+        Bins::Between(instants) => instants
+            .iter()
+            .copied()
+            .rfind(|start| *start <= time)
+            .into_iter()
+            .collect(),
+        Bins::Windows(windows) => {
+            let windows = windows
+                .iter()
+                .filter(|(_, range)| range.from <= time && time < range.to);
+            windows.map(|(start, _)| *start).collect()
+        }
+        Bins::Even { .. } => panic!("buckets of facts are told one by one"),
+    }
+}
+
+/// One number of a measure, of the facts that count for it.
+fn brought(brings: Brings, measure: &Measure, facts: &[&Made]) -> Option<formula::Number> {
+    let name = measure.attribute.as_ref().map(written);
+    let first = name.as_deref();
+    let numbers = || numbers_of(first.unwrap_or_default(), facts);
+    let second = match &measure.second {
+        Some(Second::Values(measured)) => written(measured),
+        _ => String::new(),
+    };
+    let pairs = || pairs_of(first.unwrap_or_default(), &second, facts);
+    let plain = |aggregate: Aggregate| aggregated(aggregate, first, facts);
+    let number = match brings {
+        Brings::Facts | Brings::Count => plain(Aggregate::Count),
+        Brings::Distinct => plain(Aggregate::Distinct),
+        Brings::Sum => plain(Aggregate::Sum),
+        Brings::Min => plain(Aggregate::Min),
+        Brings::Max => plain(Aggregate::Max),
+        Brings::First => plain(Aggregate::First),
+        Brings::Last => plain(Aggregate::Last),
+        Brings::Mode => plain(Aggregate::Mode),
+        Brings::LowerMiddle => numbers().get(numbers().len().saturating_sub(1) / 2).copied(),
+        Brings::UpperMiddle => numbers().get(numbers().len() / 2).copied(),
+        Brings::Percentile => match &measure.second {
+            Some(Second::Percent(percent)) => percentile(numbers(), *percent),
+            _ => None,
+        },
+        Brings::Deviation => deviation(numbers().into_iter().map(|number| (number, number)).collect()),
+        Brings::Products => total(pairs().into_iter().map(|(one, other)| one * other).collect()),
+        Brings::Weights => total(pairs().into_iter().map(|(_, other)| other).collect()),
+        Brings::SharedDeviation => deviation(pairs()),
+        Brings::FirstDeviation => deviation(pairs().into_iter().map(|(one, _)| (one, one)).collect()),
+        // The facts here are no states.
+        Brings::Entered | Brings::Left | Brings::Stayed => None,
+        Brings::SecondDeviation => deviation(pairs().into_iter().map(|(_, other)| (other, other)).collect()),
+    };
+    number.map(formula::Number::from)
+}
+
+fn total(numbers: Vec<Decimal>) -> Option<Decimal> {
+    (!numbers.is_empty()).then(|| numbers.iter().sum())
+}
+
+/// n Σxy - Σx Σy.
+fn deviation(pairs: Vec<(Decimal, Decimal)>) -> Option<Decimal> {
+    let count = Decimal::from(pairs.len());
+    let products = total(pairs.iter().map(|(one, other)| one * other).collect())?;
+    let (one, other): (Vec<Decimal>, Vec<Decimal>) = pairs.into_iter().unzip();
+    Some(count * products - total(one)? * total(other)?)
+}
+
 fn told(catalog: &Catalog, request: &Request<'_>, calendar: &Calendar, facts: &[Made]) -> Points {
     let parts = series::plan(request, calendar, |code| catalog.entity(code)).unwrap();
     let read: Vec<(Part, Vec<Row>)> = parts
         .into_iter()
         .map(|part| {
-            let rows = read(&part.question, facts);
+            let rows = if part.question.is_pushed() {
+                pushed(&part.question, facts)
+            } else {
+                read(&part.question, facts)
+            };
             (part, rows)
         })
         .collect();
@@ -133,6 +250,7 @@ fn check(catalog: &Catalog, number: &Number, period: Period, filter: &Filter, by
             range: calendar.align(period, range),
             filter,
             by,
+            now: jiff::Timestamp::MAX,
         };
         compare(
             number,
@@ -192,6 +310,31 @@ fn all_constructs_are_generated_and_nearly_all_are_accepted() {
         "COALESCE(kind",
         "NOT IN (",
         " != ''",
+        "COUNT(DISTINCT M.note",
+        "COUNT(DISTINCT M.closed - M.at",
+        "(HOURS(M.closed - M.opened)",
+        "MEDIAN(M.",
+        "MODE(M.",
+        "VARIANCE(M.",
+        "VARIANCE_POP(M.",
+        "STDDEV(M.",
+        "STDDEV_POP(M.",
+        "PERCENTILE(M.",
+        "WEIGHTED_AVG(M.",
+        "CORRELATION(M.",
+        "SLOPE(M.",
+        "ANY(M.",
+        "ALL(M.",
+        "note = ",
+        "done",
+        " NOT BETWEEN ",
+        "BETWEEN TIME '2026-",
+        "STARTS_WITH(",
+        "ENDS_WITH(",
+        "CONTAINS(",
+        "HOURS(closed - at) ",
+        "closed > at",
+        "COALESCE(at, TIME '",
     ] {
         assert!(texts.contains(part), "no formula has {part}");
     }

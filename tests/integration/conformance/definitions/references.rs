@@ -84,3 +84,63 @@ async fn kpis_that_refer_to_others_change_with_them() {
         bench.close().await;
     }
 }
+
+/// A KPI and what it is held against are of the same facts, also where those are of another entity.
+#[tokio::test]
+async fn targets_are_asked_with_the_kpi() {
+    for server in servers() {
+        let bench = Bench::open(&server).await;
+        let client = bench.ours;
+        for code in ["Order", "Plan"] {
+            let mut entity = order();
+            entity["code"] = code.into();
+            entity["attributes"][0]["unit"] = "EUR".into();
+            assert_eq!(bench.create(client, &entity).await, STORED);
+        }
+        assert_eq!(bench.kpi(client, "PLANNED", "SUM(Plan.amount)").await, STORED);
+        let mixed = json!({ "code": "REVENUE", "name": "Revenue", "formula": "SUM(Order.amount)", "direction": "higher_is_better",
+            "target": "PLANNED", "warning": "0.5 * PLANNED + 0 * REVENUE", "critical": 2 });
+        let revenue: KpiDefinition = serde_json::from_value(mixed).unwrap();
+        let created = definitions::create_kpi(&bench.database.owner, client, &revenue).await;
+        assert_eq!(created.unwrap(), STORED);
+        bench
+            .ingest(client, "Order", &[event(&json!({ "amount": "6" }))])
+            .await
+            .unwrap();
+        bench
+            .ingest(client, "Plan", &[event(&json!({ "amount": "10" }))])
+            .await
+            .unwrap();
+        let known = bench.known(client).await;
+        let kpi = known.catalog.kpi("REVENUE").unwrap();
+        let goal = kpi.goal.as_ref().unwrap();
+        let range = Range {
+            from: "2026-03-28T00:00:00Z".parse().unwrap(),
+            to: "2026-03-29T00:00:00Z".parse().unwrap(),
+        };
+        let filter = Filter::new();
+        let asked = std::iter::once(kpi).chain(goal.all()).map(|kpi| Request {
+            kpi,
+            period: Period::Day,
+            range,
+            filter: &filter,
+            by: &[],
+            now: jiff::Timestamp::MAX,
+        });
+        let asked: Vec<Request<'_>> = asked.collect();
+        let together = answer::ask_together(&bench.database.app, client, &known, &known.calendar, &asked).await;
+        let together = together.unwrap();
+        let values = asked.iter().zip(&together.points).map(|(request, points)| {
+            let point = points.values().next().cloned();
+            point.unwrap_or_else(|| series::answer::empty(request)).value.unwrap()
+        });
+        let values: Vec<Number> = values.collect();
+        assert_eq!(values, [6_i64, 10, 5, 2].map(Number::from));
+        assert_eq!(together.plan.len(), 2, "each entity is read once: {:?}", together.plan);
+        let Written::InUse(users) = bench.delete_kpi(client, "PLANNED").await else {
+            panic!("it is used")
+        };
+        assert_eq!(users[0].what, "the KPI REVENUE");
+        bench.close().await;
+    }
+}

@@ -25,6 +25,7 @@ mod numbers;
 mod oracle;
 mod placement;
 mod places;
+mod prover;
 mod replays;
 mod scenarios;
 mod shop;

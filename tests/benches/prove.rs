@@ -23,7 +23,7 @@ const OF_A_WORLD: usize = 200;
 /// Questions with answers that each construct shall be in, of a full run.
 const OF_A_CONSTRUCT: usize = 200;
 
-const USAGE: &str = "usage: prove [--seed N] [--questions N] [--first WORLD] [--replay FILE] [--folder DIR]";
+const USAGE: &str = "usage: prove [--seed N] [--questions N] [--first WORLD] [--replay FILE] [--folder DIR|none]";
 
 struct Settings {
     prover: Prover,
@@ -33,7 +33,7 @@ struct Settings {
 impl Settings {
     fn read() -> Result<Self> {
         let (mut seed, mut questions, mut first, mut replay) = (1, QUESTIONS, 0, None);
-        let mut folder = std::env::temp_dir().join("analytics-engine-prover");
+        let mut folder = Some(std::env::temp_dir().join("analytics-engine-prover"));
         let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
             // Cargo's own.
@@ -46,7 +46,8 @@ impl Settings {
                 "--questions" => questions = value.parse().context(USAGE)?,
                 "--first" => first = value.parse().context(USAGE)?,
                 "--replay" => replay = Some(value.into()),
-                "--folder" => folder = value.into(),
+                "--folder" if value == "none" => folder = None,
+                "--folder" => folder = Some(value.into()),
                 _ => bail!(USAGE),
             }
         }
@@ -54,7 +55,7 @@ impl Settings {
             seed,
             worlds: first..first + questions.div_ceil(OF_A_WORLD),
             questions: questions.min(OF_A_WORLD),
-            folder: Some(folder),
+            folder,
         };
         Ok(Self { prover, replay })
     }

@@ -16,7 +16,6 @@ mod definitions;
 mod earlier;
 mod files;
 mod fillings;
-mod formulas;
 mod health;
 mod keys;
 mod listed;

@@ -35,3 +35,9 @@ async fn the_generator_and_the_oracle_know_the_same_constructs() {
     let counted: BTreeSet<String> = oracle::constructs().await.unwrap().into_iter().collect();
     assert_eq!(constructs(), counted);
 }
+
+/// Both are held against the manual: the product in `shared/formula/tests/manual.rs`.
+#[tokio::test]
+async fn the_oracle_computes_every_example_of_the_manual() {
+    oracle::check_manual().await.unwrap();
+}

@@ -130,19 +130,21 @@ fn calendar(draw: &mut Draw) -> Result<Rules> {
     Ok(serde_json::from_value(declared)?)
 }
 
-/// A formula around the construct whose turn it is.
+/// A formula around the constructs whose turn it is.
 fn formula(draw: &mut Draw, shapes: &[Shape], turn: usize) -> String {
+    // Without those of durations, which no dimension is.
     let rows = ROWS.len() - 4;
-    // Those derived attributes are a third of all constructs, so a third of all questions read them.
-    let place = turn % (KPIS.len() + rows + rows);
+    // A third of all questions read derived attributes, which have as many constructs.
+    let place = turn % (KPIS.len() + 2 * rows);
     let mut kpis = Kpis::new(draw, shapes);
-    if let Some(construct) = KPIS.get(place) {
-        return kpis.around(construct);
+    if place < KPIS.len() {
+        return kpis.around([0, 1, 2].map(|third| &KPIS[(place + third * KPIS.len() / 3) % KPIS.len()]));
     }
-    match ROWS.get(place - KPIS.len()) {
-        Some(row) if place < KPIS.len() + rows => kpis.filtered_by(row),
-        _ => kpis.over(turn),
+    let place = place - KPIS.len();
+    if place < rows {
+        return kpis.filtered_by([0, 1, 2].map(|third| &ROWS[(place + third * rows / 3) % rows]));
     }
+    kpis.over(turn)
 }
 
 fn question(

@@ -34,7 +34,7 @@ const fn condition(name: &'static str, write: fn(&mut Kpis<'_>, usize) -> String
 }
 
 /// Every construct of a KPI's formula.
-pub(super) const KPIS: [Construct; 50] = [
+pub(super) static KPIS: [Construct; 50] = [
     number("COUNT", |kpis, _| kpis.aggregate("COUNT", "")),
     number("COUNT of an attribute", |kpis, _| kpis.count_of_attribute()),
     number("SUM", |kpis, _| kpis.of_number("SUM")),
@@ -143,34 +143,45 @@ impl<'a> Kpis<'a> {
         &self.shapes[self.entity]
     }
 
-    /// A formula around a construct.
-    pub(super) fn around(&mut self, construct: &Construct) -> String {
-        let written = (construct.write)(self, 1);
-        if construct.is_condition {
-            format!("IF({written}, {}, {})", self.number(0), self.number(0))
-        } else {
-            written
+    /// A formula of some constructs, mostly one in which all of them make a difference.
+    pub(super) fn around(&mut self, constructs: [&Construct; 3]) -> String {
+        let alone = self.draw.one_in(4);
+        let mut parts = Vec::new();
+        for construct in constructs {
+            let written = (construct.write)(self, 1);
+            parts.push(if construct.is_condition {
+                format!("IF({written}, {}, {})", self.number(0), self.number(0))
+            } else {
+                written
+            });
         }
+        if alone {
+            return parts.swap_remove(0);
+        }
+        let parts: Vec<String> = parts.iter().map(|part| format!("COALESCE({part}, 0)")).collect();
+        parts.join(" + ")
     }
 
-    /// A formula with a construct after `WHERE`.
-    pub(super) fn filtered_by(&mut self, row: &Row) -> String {
-        let mut rows = Rows::of_dimensions(self.draw, &self.shape().attributes);
-        let gives = rows.draw.pick(row.gives);
-        let written = (row.write)(&mut rows, gives, 1);
-        let condition = match gives {
-            Gives::Truth => written,
-            Gives::Number | Gives::Duration => format!("({written}) <= 1"),
-            Gives::Text => format!("({written}) != 'y'"),
-        };
-        self.wanted = Some(condition);
-        let measure = self.measure();
-        // Not all aggregates have a condition.
-        if self.wanted.is_none() {
-            measure
-        } else {
-            self.aggregate("COUNT", "")
+    /// A formula with constructs after `WHERE`.
+    pub(super) fn filtered_by(&mut self, rows: [&Row; 3]) -> String {
+        let conditions = rows.map(|row| {
+            let mut rows = Rows::of_dimensions(self.draw, &self.shape().attributes);
+            let gives = rows.draw.pick(row.gives);
+            let written = (row.write)(&mut rows, gives, 1);
+            match gives {
+                Gives::Truth => format!("({written})"),
+                Gives::Number | Gives::Duration => format!("({written}) <= 1"),
+                Gives::Text => format!("({written}) != 'y'"),
+            }
+        });
+        let joined = conditions.join(self.draw.pick(&[" OR ", " AND ", " OR NOT "]));
+        self.wanted = Some(joined);
+        let of_all = format!("COUNT({})", self.shape().code);
+        if self.draw.one_in(2) {
+            return format!("{} / {of_all}", self.aggregate("COUNT", ""));
         }
+        let function = self.draw.pick(&["SUM", "AVG", "MIN", "LAST"]);
+        format!("COALESCE({}, {of_all})", self.of_number(function))
     }
 
     /// A formula that reads a derived attribute.

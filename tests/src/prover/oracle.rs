@@ -47,7 +47,7 @@ pub struct Mismatch {
 /// When the oracle fails.
 pub async fn judge(case: &Case) -> Result<Verdict> {
     let input = serde_json::to_vec(case)?;
-    let output = run(&[], &input).await?;
+    let output = run("main.py", &[], &input).await?;
     serde_json::from_slice(&output).context("the oracle's verdict can't be read")
 }
 
@@ -56,12 +56,24 @@ pub async fn judge(case: &Case) -> Result<Verdict> {
 /// # Errors
 /// When the oracle fails.
 pub async fn constructs() -> Result<Vec<String>> {
-    let output = run(&["--constructs"], b"").await?;
+    let output = run("main.py", &["--constructs"], b"").await?;
     Ok(String::from_utf8(output)?.lines().map(str::to_owned).collect())
 }
 
-async fn run(arguments: &[&str], input: &[u8]) -> Result<Vec<u8>> {
-    let program = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("prover/oracle/main.py");
+/// Holds it against the examples of `docs/formulas.md`.
+///
+/// # Errors
+/// When it computes one otherwise.
+pub async fn check_manual() -> Result<()> {
+    let manual = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/formulas.md");
+    run("manual.py", &[&manual.to_string_lossy()], b"").await?;
+    Ok(())
+}
+
+async fn run(program: &str, arguments: &[&str], input: &[u8]) -> Result<Vec<u8>> {
+    let program = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("prover/oracle")
+        .join(program);
     let mut oracle = Command::new("python3")
         // No compiled files are left in the checkout.
         .arg("-B")
@@ -76,6 +88,7 @@ async fn run(arguments: &[&str], input: &[u8]) -> Result<Vec<u8>> {
     stdin.write_all(input).await?;
     drop(stdin);
     let output = oracle.wait_with_output().await?;
-    anyhow::ensure!(output.status.success(), "the oracle failed: {}", output.status);
+    let told = String::from_utf8_lossy(&output.stdout);
+    anyhow::ensure!(output.status.success(), "the oracle failed: {}\n{told}", output.status);
     Ok(output.stdout)
 }

@@ -34,7 +34,7 @@ const NUMBER: &[Gives] = &[Number];
 const TRUTH: &[Gives] = &[Truth];
 
 /// Every construct over one fact.
-pub(super) const ROWS: [Row; 39] = [
+pub(super) static ROWS: [Row; 39] = [
     row("=", TRUTH, |rows, _, depth| rows.compared("=", depth)),
     row("!=", TRUTH, |rows, _, depth| rows.unequal(depth)),
     row("<", TRUTH, |rows, _, depth| rows.compared("<", depth)),

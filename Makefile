@@ -2,7 +2,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint invoke bench-live bench-ingest bench-clients endurance bench-proposals bench-build rebuilds event build build-all build-bench fetch fetch-test tools
+.PHONY: help run test lint invoke bench-live bench-ingest bench-clients endurance prove prove-bugs fuzz bench-proposals bench-build rebuilds event build build-all build-bench fetch fetch-test tools
 # Cargo uses all cores by itself, and its lock makes two calls wait for each other.
 .NOTPARALLEL:
 
@@ -19,6 +19,7 @@ bench := $(measured) infra/setup/with-test-database cargo bench -p tests --bench
 # Left unquoted where it is used: it holds any number of arguments.
 ARGS ?=
 MINUTES ?= 10
+SECONDS ?= 60
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -49,6 +50,15 @@ bench-clients: build-bench ## Measure what clients notice of each other (ARGS="-
 
 endurance: build-bench ## Flood, kill and restart everything, then account for every event and number: make endurance MINUTES=10 ARGS="--seed 7"
 	@exec $(measured) cargo bench -p tests --bench endurance -- --minutes $(MINUTES) $(ARGS)
+
+prove: fetch ## Ask 10,000 random questions by every route, and an oracle: make prove ARGS="--seed 7 --questions 400"
+	@exec infra/setup/with-environment infra/setup/with-test-database cargo bench --profile dev -p tests --bench prove -- $(ARGS)
+
+prove-bugs: fetch ## Have the prover catch 30 bugs that are put into copies of the sources (ARGS="first-is-last" takes this one alone; about an hour)
+	@exec infra/setup/with-environment infra/setup/with-test-database infra/setup/prove-bugs $(ARGS)
+
+fuzz: ## Fuzz the parser, the checker and the printer of formulas: make fuzz SECONDS=600 (needs a nightly compiler and cargo-fuzz)
+	@infra/setup/fuzz $(SECONDS) $(ARGS)
 
 bench-proposals: build-bench ## Measure quotes, computed and over HTTP, and documents (WEASYPRINT_PYTHON=... compares them with WeasyPrint's)
 	@$(bench) proposals

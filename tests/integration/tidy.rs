@@ -1,5 +1,6 @@
 //! House rules that are worth keeping, each with its reason. They only read files.
 
+mod bugs;
 mod crates;
 mod deployment;
 mod documents;

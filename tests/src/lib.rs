@@ -11,6 +11,7 @@ pub mod lone_function;
 pub mod mailbox;
 pub mod processes;
 pub mod product;
+pub mod prover;
 pub mod waiting;
 
 /// A variable that `make` sets, or a sentence that says so.

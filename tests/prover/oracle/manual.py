@@ -1,0 +1,88 @@
+"""Holds the oracle against the examples of docs/formulas.md, as shared/formula/tests/manual.rs holds the product against them:
+
+    python3 manual.py docs/formulas.md
+"""
+
+import re
+import sys
+from decimal import Decimal
+
+from answers import Kpi, in_unit
+from facts import Entity
+from formula import parse
+from numbers_of import Number
+from periods import instant
+
+
+def tables(text):
+    """The tables of a document: the cells of the header, and those of each row."""
+    found, inside = [], False
+    for line in text.splitlines():
+        is_row = line.startswith("| ") and line.endswith(" |")
+        if is_row and inside:
+            found[-1][1].append([cell.strip() for cell in line[2:-2].split(" | ")])
+        elif is_row:
+            found.append(([cell.strip() for cell in line[2:-2].split(" | ")], []))
+        inside = is_row
+    return [(header, rows[1:]) for header, rows in found]
+
+
+def quoted(cell):
+    """What stands in back quotes; `no value` does not, and is None."""
+    return [None if part == "no value" else part.strip("`") for part in re.findall(r"`[^`]*`|no value", cell)]
+
+
+def value(text, kind):
+    if text is None:
+        return None
+    if kind in ("text", "boolean"):
+        return text.strip("'") if kind == "text" else text == "TRUE"
+    if kind == "time":
+        return instant(text)
+    return int(text) if kind == "integer" else Decimal(text)
+
+
+def examples(found):
+    """The entities of the examples, each with the fact that its derived attributes are computed for."""
+    entities, facts = {}, {}
+    for header, rows in found:
+        code = header[0].strip("`")
+        if header[1:3] == ["type", "dimension"]:
+            attributes = [{"name": row[0].strip("`"), "type": row[1]} for row in rows]
+            entities[code] = Entity({"code": code, "time": "no_time_of_its_own", "attributes": attributes}, "UTC")
+            facts[code] = {row[0].strip("`"): value(quoted(row[3])[0], row[1]) for row in rows}
+    return entities, facts
+
+
+def wrong(path):
+    with open(path, encoding="utf-8") as file:
+        found = tables(file.read())
+    entities, facts = examples(found)
+    count = 0
+    for header, rows in found:
+        for row in rows:
+            if header == ["KPI formula", "values of its measures", "value"]:
+                count += 1
+                kpi = Kpi(quoted(row[0])[0], entities)
+                given = [text and Number(Decimal(text)) for text in quoted(row[1])]
+                # In the manual a duration is in seconds, whatever unit is asked of it.
+                units = [measure.unit for measure in kpi.measures.values()]
+                given = [in_unit(number, unit) if unit else number for number, unit in zip(given, units, strict=True)]
+                said = kpi.evaluate(kpi.tree, dict(zip(kpi.measures, given)))
+                said, expected = said and said.answered(), quoted(row[2])[0]
+                if said != (expected and Decimal(expected)):
+                    yield f"{row[0]}: {said}, expected {expected}"
+            elif header in (["derived attribute", "type", "value"], ["derived attribute of a ticket", "type", "value"]):
+                count += 1
+                code = "Ticket" if "ticket" in header[0] else "Flight"
+                kind, compute = entities[code].rows.compile(parse(quoted(row[0])[0]))
+                said, expected = compute(facts[code]), value(quoted(row[2])[0], row[1])
+                if kind != row[1] or said != expected:
+                    yield f"{row[0]}: {kind} {said}, expected {row[1]} {expected}"
+    if count < 100:
+        yield f"only {count} examples were found"
+
+
+failures = list(wrong(sys.argv[1]))
+print("\n".join(failures))
+sys.exit(bool(failures))

@@ -1,0 +1,340 @@
+//! Draws worlds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, Result};
+use catalog::{Catalog, KpiDefinition, Period};
+use formula::AttributeType;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use series::calendar::Rules;
+
+use super::draw::Draw;
+use super::events::{self, Events, SCENES};
+use super::kpis::{KPIS, Kpis};
+use super::rows::ROWS;
+use super::shape::{self, Attribute, Shape, TEXTS};
+use super::world::{Client, Kpi, Question, Step, World};
+
+/// What clocks show when the events of a world come: the prover gives the same answers on any day.
+const NOW: &str = "2026-11-15T12:00:00Z";
+
+/// Clients of a world, who use the same codes for what they define differently.
+const CLIENTS: usize = 2;
+
+/// Events of each entity, half of them late.
+const EVENTS: usize = 70;
+
+/// How often a formula is drawn anew when it is refused.
+const TRIES: usize = 50;
+
+/// A world, and how many formulas of those that were drawn for it were refused.
+pub(super) struct Drawn {
+    pub(super) world: World,
+    pub(super) refused: usize,
+}
+
+/// The world of a seed with a number, with so many questions.
+///
+/// # Errors
+/// When what is drawn is refused, however often it is drawn.
+pub(super) fn world(seed: u64, number: usize, questions: usize) -> Result<Drawn> {
+    let mut draw = Draw::of_seed(seed.wrapping_mul(1_000_003).wrapping_add(number as u64));
+    let scene = SCENES[number % SCENES.len()];
+    let begin: Timestamp = scene.0.parse()?;
+    let mut refused = 0;
+    let mut drafts = Vec::new();
+    for place in 0..CLIENTS {
+        // Two worlds of the same number of clients and entities have different constructs first.
+        drafts.push(Draft::drawn(
+            &mut draw,
+            scene.1,
+            (number * CLIENTS + place) * 2,
+            &mut refused,
+        )?);
+    }
+    let mut asked = Vec::new();
+    for place in 0..questions {
+        let client = place % CLIENTS;
+        asked.push(question(
+            &mut draw,
+            &mut drafts,
+            client,
+            number * questions + place,
+            begin,
+            &mut refused,
+        )?);
+    }
+    let steps = steps(&mut draw, &drafts, begin)?;
+    let world = World {
+        name: format!("world {number} of seed {seed}"),
+        now: NOW.to_owned(),
+        clients: drafts.into_iter().map(|draft| draft.client).collect(),
+        steps,
+        questions: asked,
+    };
+    Ok(Drawn { world, refused })
+}
+
+/// A client that is being drawn.
+struct Draft {
+    client: Client,
+    shapes: Vec<Shape>,
+    catalog: Catalog,
+}
+
+impl Draft {
+    fn drawn(draw: &mut Draw, zones: &[&str], turn: usize, refused: &mut usize) -> Result<Self> {
+        for _ in 0..TRIES {
+            let dimensions = shape::dimensions(draw);
+            let shapes: Vec<Shape> = (0..2)
+                .map(|place| Shape::drawn(draw, ["Alpha", "Beta"][place], &dimensions, (turn + place) * 8))
+                .collect();
+            let entities: Result<Vec<_>, _> = shapes
+                .iter()
+                .map(|shape| serde_json::from_value(shape.definition()))
+                .collect();
+            let entities = entities.context("an entity is drawn that can't be read")?;
+            let Ok(catalog) = Catalog::new(entities.clone(), Vec::new()) else {
+                *refused += 1;
+                continue;
+            };
+            let client = Client {
+                zone: draw.pick(zones).to_owned(),
+                calendar: calendar(draw)?,
+                entities,
+                kpis: Vec::new(),
+            };
+            return Ok(Self {
+                client,
+                shapes,
+                catalog,
+            });
+        }
+        anyhow::bail!("no entities are accepted")
+    }
+}
+
+/// A calendar: half of all clients declare nothing.
+fn calendar(draw: &mut Draw) -> Result<Rules> {
+    let first_month = draw.between(1, 12);
+    let weeks = json!({
+        "of": "weeks", "pattern": draw.pick(&["4-4-5", "4-5-4", "5-4-4"]), "last_day": draw.pick(&["saturday", "friday", "sunday"]),
+        "last_month": draw.between(1, 12), "ends": draw.pick(&["last", "nearest"])
+    });
+    let declared = match draw.below(3) {
+        0 => json!({}),
+        1 => json!({ "week_starts": "sunday", "fiscal_year": { "of": "months", "first_month": first_month } }),
+        _ => json!({ "week_starts": draw.pick(&["saturday", "monday", "wednesday"]), "fiscal_year": weeks }),
+    };
+    Ok(serde_json::from_value(declared)?)
+}
+
+/// A formula around the constructs whose turn it is.
+fn formula(draw: &mut Draw, shapes: &[Shape], turn: usize) -> String {
+    // Without those of durations, which no dimension is.
+    let rows = ROWS.len() - 4;
+    // A third of all questions read derived attributes, which have as many constructs.
+    let place = turn % (KPIS.len() + 2 * rows);
+    let mut kpis = Kpis::new(draw, shapes);
+    if place < KPIS.len() {
+        return kpis.around([0, 1, 2].map(|third| &KPIS[(place + third * KPIS.len() / 3) % KPIS.len()]));
+    }
+    let place = place - KPIS.len();
+    if place < rows {
+        return kpis.filtered_by([0, 1, 2].map(|third| &ROWS[(place + third * rows / 3) % rows]));
+    }
+    kpis.over(turn)
+}
+
+fn question(
+    draw: &mut Draw,
+    drafts: &mut [Draft],
+    client: usize,
+    turn: usize,
+    begin: Timestamp,
+    refused: &mut usize,
+) -> Result<Question> {
+    let draft = &mut drafts[client];
+    let code = format!("K{}", draft.client.kpis.len());
+    let compiled = (0..TRIES).find_map(|_| {
+        let mut kpi = KpiDefinition::named(&code, &code);
+        // One after the other by this turn, and not by that of the client: each client has every construct.
+        kpi.formula = formula(draw, &draft.shapes, turn / CLIENTS + client * 7);
+        let accepted = kpi.validate(&draft.catalog);
+        *refused += usize::from(accepted.is_err());
+        accepted.ok()
+    });
+    let compiled = compiled.with_context(|| format!("no formula of turn {turn} is accepted"))?;
+    draft.client.kpis.push(Kpi {
+        code: code.clone(),
+        formula: compiled.definition.formula.clone(),
+    });
+    let entities = compiled.formula.entities();
+    let mut shapes = draft
+        .shapes
+        .iter()
+        .filter(|shape| entities.contains(&shape.code.as_str()));
+    let shape = shapes.next().context("a formula has an entity")?;
+    let is_of_both = shapes.next().is_some();
+    let dimensions: Vec<&Attribute> = shape
+        .dimensions()
+        .into_iter()
+        .filter(|dimension| !is_of_both || dimension.formula.is_none())
+        .collect();
+    let period = draw.pick(&Period::ALL);
+    let at = events::time(draw, begin);
+    let (from, to) = range(draw, period, at);
+    let zones = [
+        "UTC",
+        "Asia/Tokyo",
+        "Asia/Kathmandu",
+        "America/New_York",
+        "Australia/Lord_Howe",
+        "Europe/Berlin",
+    ];
+    Ok(Question {
+        client,
+        kpi: code,
+        period,
+        zone: draw.one_in(3).then(|| draw.pick(&zones).to_owned()),
+        from: from.to_string(),
+        to: to.to_string(),
+        at: at.to_string(),
+        filter: filter(draw, &dimensions),
+        by: split(draw, &dimensions),
+    })
+}
+
+/// A range around an instant, about as long as a question with such a period has.
+fn range(draw: &mut Draw, period: Period, at: Timestamp) -> (Timestamp, Timestamp) {
+    let most_s = match period {
+        Period::Minute => 4 * 3_600,
+        Period::Hour => 3 * 86_400,
+        Period::Day => 12 * 86_400,
+        _ => 100 * 86_400,
+    };
+    let before = draw.between(0, most_s);
+    let after = draw.between(1, most_s);
+    (
+        at - SignedDuration::from_secs(before),
+        at + SignedDuration::from_secs(after),
+    )
+}
+
+fn filter(draw: &mut Draw, dimensions: &[&Attribute]) -> BTreeMap<String, BTreeSet<String>> {
+    let mut filter = BTreeMap::new();
+    for _ in 0..draw.pick(&[0, 0, 1, 1, 2]) {
+        let dimension = draw.pick(dimensions);
+        let values: BTreeSet<String> = (0..1 + draw.below(4)).map(|_| value(draw, dimension.kind)).collect();
+        filter.insert(dimension.name.clone(), values);
+    }
+    filter
+}
+
+/// A value as filters write it: the empty one is that of what is missing.
+fn value(draw: &mut Draw, kind: AttributeType) -> String {
+    if draw.one_in(3) {
+        return String::new();
+    }
+    match kind {
+        AttributeType::Boolean => draw.pick(&["true", "false"]).to_owned(),
+        AttributeType::Integer => draw.pick(&["0", "1", "2", "-3"]).to_owned(),
+        _ => draw.pick(&TEXTS).to_owned(),
+    }
+}
+
+fn split(draw: &mut Draw, dimensions: &[&Attribute]) -> Vec<String> {
+    let mut by: Vec<String> = Vec::new();
+    for _ in 0..draw.pick(&[0, 0, 1, 1, 2, 3]) {
+        let name = &draw.pick(dimensions).name;
+        if !by.contains(name) {
+            by.push(name.clone());
+        }
+    }
+    by
+}
+
+/// What happens: half of the facts come, the upkeep moves some of them, the others come late, with a batch that was there before, and the upkeep moves all. After each
+/// of them everything is asked.
+fn steps(draw: &mut Draw, drafts: &[Draft], begin: Timestamp) -> Result<Vec<Step>> {
+    let mut batches: Vec<Vec<Step>> = vec![Vec::new(), Vec::new()];
+    for (client, draft) in drafts.iter().enumerate() {
+        let zone = jiff::tz::TimeZone::get(&draft.client.zone)?;
+        for shape in &draft.shapes {
+            for half in &mut batches {
+                let mut events = Events {
+                    draw,
+                    shape,
+                    zone: &zone,
+                    begin,
+                };
+                let mut events = events.many(EVENTS / 2);
+                if half.is_empty() && client == 0 {
+                    events.push("[1]".to_owned());
+                }
+                let batch = uuid::Builder::from_random_bytes(random(draw)).into_uuid();
+                let entity = shape.code.clone();
+                half.push(Step::Ingest {
+                    client,
+                    entity,
+                    batch,
+                    events,
+                });
+            }
+        }
+    }
+    let [first, late] = <[Vec<Step>; 2]>::try_from(batches).unwrap_or_default();
+    let again = first.iter().filter(|_| draw.one_in(2)).cloned().collect::<Vec<_>>();
+    let middle = events::time(draw, begin).to_string();
+    let steps = [
+        first,
+        vec![Step::Ask, Step::Compact { at: middle }, Step::Ask],
+        late,
+        again,
+    ];
+    let mut steps = steps.concat();
+    steps.extend([
+        Step::Ask,
+        Step::Compact { at: NOW.to_owned() },
+        Step::Ask,
+        Step::EmptyTexts,
+        Step::Ask,
+    ]);
+    Ok(steps)
+}
+
+fn random(draw: &mut Draw) -> uuid::Bytes {
+    std::array::from_fn(|_| u8::try_from(draw.below(256)).unwrap_or_default())
+}
+
+/// Every construct that the generator writes, under the names that the oracle has.
+pub(super) fn constructs() -> BTreeSet<String> {
+    const UNITS: [&str; 4] = ["SECONDS", "MINUTES", "HOURS", "DAYS"];
+    let rows = super::rows::names().filter(|name| !UNITS.contains(name));
+    let after_where = rows.map(|name| format!("WHERE {name}"));
+    let derived = super::rows::names().map(|name| format!("derived {name}"));
+    let periods = Period::NAMES.map(|name| format!("by {name}"));
+    let all = super::kpis::names()
+        .map(str::to_owned)
+        .chain(after_where)
+        .chain(derived)
+        .chain(periods);
+    all.chain(CIRCUMSTANCES.map(str::to_owned)).collect()
+}
+
+/// What is not written in a formula.
+const CIRCUMSTANCES: [&str; 12] = [
+    "week from another day",
+    "fiscal months",
+    "fiscal weeks",
+    "zone of the question",
+    "clocks change",
+    "filter",
+    "filter of what is missing",
+    "split",
+    "split by several",
+    "late",
+    "sent twice",
+    "corrected",
+];

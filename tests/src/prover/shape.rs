@@ -1,0 +1,164 @@
+//! Entities as the generator knows them: what their attributes are called and what they may hold.
+
+use formula::AttributeType;
+use serde_json::{Value, json};
+
+use super::draw::Draw;
+use super::rows::{self, Gives, Rows};
+
+/// The time of every entity.
+pub(super) const TIME: &str = "at";
+
+/// What identifies a fact of an entity that has a key.
+pub(super) const KEY: &str = "receipt";
+
+/// Texts that facts have: some that sort otherwise than people would, and some that look like something else.
+pub(super) const TEXTS: [&str; 7] = ["x", "y", "it's", "Z", "Ärger", "true", "'; --"];
+
+/// Derived attributes of an entity.
+const DERIVED: usize = 8;
+
+/// An attribute.
+#[derive(Clone, Debug)]
+pub(super) struct Attribute {
+    pub(super) name: String,
+    pub(super) kind: AttributeType,
+    pub(super) dimension: bool,
+    pub(super) formula: Option<String>,
+}
+
+/// An entity.
+#[derive(Clone, Debug)]
+pub(super) struct Shape {
+    pub(super) code: String,
+    pub(super) attributes: Vec<Attribute>,
+    pub(super) is_keyed: bool,
+    groupings: Vec<Value>,
+}
+
+/// Attributes that two entities of a client have in common: the dimensions, so that a formula over both can be split and filtered.
+pub(super) fn dimensions(draw: &mut Draw) -> Vec<Attribute> {
+    let names = [
+        (["kind", "from", "region"], AttributeType::Text),
+        (["place", "group", "origin"], AttributeType::Text),
+        (["stops", "order", "level"], AttributeType::Integer),
+        (["ok", "user", "paid"], AttributeType::Boolean),
+    ];
+    let drawn = names.map(|(names, kind)| attribute(draw.pick(&names), kind, true));
+    drawn.to_vec()
+}
+
+fn attribute(name: &str, kind: AttributeType, dimension: bool) -> Attribute {
+    Attribute {
+        name: name.to_owned(),
+        kind,
+        dimension,
+        formula: None,
+    }
+}
+
+impl Shape {
+    /// Draws an entity. `turn` says which construct its derived attributes begin with, so that all have their turn.
+    pub(super) fn drawn(draw: &mut Draw, code: &str, dimensions: &[Attribute], turn: usize) -> Self {
+        let is_keyed = draw.one_in(3);
+        let mut attributes = dimensions.to_vec();
+        let names = [
+            (["delay", "items", "select"], AttributeType::Integer),
+            (["amount", "price", "table"], AttributeType::Decimal),
+            (["distance", "weight", "limit"], AttributeType::Decimal),
+            (["note", "remark", "where_to"], AttributeType::Text),
+            (["done", "diverted", "not_so"], AttributeType::Boolean),
+            (["closed", "solved", "until"], AttributeType::Time),
+            (["opened", "since", "began"], AttributeType::Time),
+            (["spent", "resolution", "interval"], AttributeType::Duration),
+        ];
+        attributes.extend(names.map(|(names, kind)| attribute(draw.pick(&names), kind, false)));
+        if is_keyed {
+            attributes.push(attribute(KEY, AttributeType::Text, false));
+        }
+        for place in 0..DERIVED {
+            let derived = derived(draw, &attributes, turn + place, format!("d{place}"));
+            attributes.extend(derived);
+        }
+        let groupings = groupings(draw, &attributes);
+        Self {
+            code: code.to_owned(),
+            attributes,
+            is_keyed,
+            groupings,
+        }
+    }
+
+    /// As it is defined.
+    pub(super) fn definition(&self) -> Value {
+        let attributes: Vec<Value> = self.attributes.iter().map(Attribute::definition).collect();
+        let key: &[&str] = if self.is_keyed { &[KEY] } else { &[] };
+        json!({
+            "code": self.code, "domain": "proof", "time": TIME, "attributes": attributes, "key": key, "groupings": self.groupings
+        })
+    }
+
+    /// Attributes of some types.
+    pub(super) fn of(&self, kinds: &[AttributeType]) -> Vec<&Attribute> {
+        let all = self.attributes.iter();
+        all.filter(|attribute| kinds.contains(&attribute.kind)).collect()
+    }
+
+    pub(super) fn dimensions(&self) -> Vec<&Attribute> {
+        self.attributes.iter().filter(|attribute| attribute.dimension).collect()
+    }
+}
+
+impl Attribute {
+    fn definition(&self) -> Value {
+        let mut definition =
+            json!({ "name": self.name, "type": self.kind, "dimension": self.dimension, "required": self.name == KEY });
+        if let Some(formula) = &self.formula {
+            definition["formula"] = formula.as_str().into();
+        }
+        definition
+    }
+}
+
+/// A derived attribute around the construct whose turn it is.
+fn derived(draw: &mut Draw, attributes: &[Attribute], turn: usize, name: String) -> Option<Attribute> {
+    let mut rows = Rows::of_facts(draw, attributes);
+    let construct = &rows::ROWS[turn % rows::ROWS.len()];
+    let gives = rows.draw.pick(construct.gives);
+    let formula = (construct.write)(&mut rows, gives, 1);
+    let (kind, dimension) = match gives {
+        Gives::Truth => (AttributeType::Boolean, true),
+        Gives::Text => (AttributeType::Text, true),
+        Gives::Number => (AttributeType::Decimal, false),
+        Gives::Duration => (AttributeType::Duration, false),
+    };
+    Some(Attribute {
+        name,
+        kind,
+        dimension,
+        formula: Some(formula),
+    })
+}
+
+/// Groupings by one dimension and by several, some of which begin by the hour or by the day.
+fn groupings(draw: &mut Draw, attributes: &[Attribute]) -> Vec<Value> {
+    let dimensions: Vec<&str> = attributes
+        .iter()
+        .filter(|attribute| attribute.dimension)
+        .map(|attribute| attribute.name.as_str())
+        .collect();
+    let mut drawn: Vec<Vec<&str>> = Vec::new();
+    for length in [1, 1, 2, 3] {
+        let mut grouping: Vec<&str> = (0..length).map(|_| draw.pick(&dimensions)).collect();
+        grouping.sort_unstable();
+        grouping.dedup();
+        if !drawn.contains(&grouping) {
+            drawn.push(grouping);
+        }
+    }
+    let finest = |draw: &mut Draw| draw.pick(&["minute", "hour", "day"]);
+    drawn
+        .iter()
+        .map(|grouping| json!({ "dimensions": grouping, "finest": finest(draw) }))
+        .collect()
+}

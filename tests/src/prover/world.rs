@@ -1,0 +1,143 @@
+//! What the prover works on: clients with their definitions, what happens to their facts, and what is asked. All of it is plain data, so that a world in which an answer
+//! is wrong can be written to a file, made smaller, and tried again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use catalog::{EntityDefinition, Period};
+use serde::{Deserialize, Serialize};
+use series::calendar::Rules;
+use uuid::Uuid;
+
+/// A world.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct World {
+    /// What it was drawn from.
+    pub name: String,
+    /// What its clocks show when events come, RFC 3339.
+    pub now: String,
+    /// Its clients.
+    pub clients: Vec<Client>,
+    /// What happens, in this order.
+    pub steps: Vec<Step>,
+    /// What is asked at every [`Step::Ask`].
+    pub questions: Vec<Question>,
+}
+
+/// A client with what it has defined.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Client {
+    /// The zone of its days.
+    pub zone: String,
+    /// Its calendar.
+    pub calendar: Rules,
+    /// Its entities.
+    pub entities: Vec<EntityDefinition>,
+    /// Its KPIs.
+    pub kpis: Vec<Kpi>,
+}
+
+/// A KPI.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Kpi {
+    /// Its code.
+    pub code: String,
+    /// Its formula.
+    pub formula: String,
+}
+
+/// Something that happens.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case")]
+pub enum Step {
+    /// Events come. A batch that was there before changes nothing.
+    Ingest {
+        /// The place of the client.
+        client: usize,
+        /// Code of the entity.
+        entity: String,
+        /// The batch.
+        batch: Uuid,
+        /// The events, as texts: a tree of values would lose digits.
+        events: Vec<String>,
+    },
+    /// The upkeep runs as at a time, RFC 3339.
+    Compact {
+        /// That time.
+        at: String,
+    },
+    /// Stored facts get an empty text wherever they have none, as facts had before an empty text was no value. The product can't do that any more, so
+    /// nothing is asked of it after this.
+    EmptyTexts,
+    /// All questions are asked.
+    Ask,
+}
+
+/// What is asked of a KPI: a series from `from` to `to`, and the value of the bucket around `at`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Question {
+    /// The place of the client.
+    pub client: usize,
+    /// Code of the KPI.
+    pub kpi: String,
+    /// Length of the buckets.
+    pub period: Period,
+    /// The zone that the question names.
+    pub zone: Option<String>,
+    /// RFC 3339.
+    pub from: String,
+    /// RFC 3339.
+    pub to: String,
+    /// RFC 3339.
+    pub at: String,
+    /// For each dimension the values that count.
+    pub filter: BTreeMap<String, BTreeSet<String>>,
+    /// Dimensions by which the series is split.
+    pub by: Vec<String>,
+}
+
+/// An answer to a question, by one of the routes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Answer {
+    /// The place of the [`Step::Ask`].
+    pub step: usize,
+    /// The route, such as `series`. One whose name ends in `value` answers with the point of a bucket, the others with those of a series.
+    pub route: String,
+    /// The place of the question.
+    pub question: usize,
+    /// What was told.
+    #[serde(flatten)]
+    pub told: Told,
+}
+
+/// What an answer tells.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Told {
+    /// Why there is none.
+    Refused {
+        /// The reason.
+        refused: String,
+    },
+    /// Values.
+    Points {
+        /// Where the range begins, widened to whole buckets.
+        from: String,
+        /// Where it ends.
+        to: String,
+        /// The value of a bucket without facts.
+        empty: Option<String>,
+        /// Bucket, group, value, and how many facts it rests on.
+        points: Vec<(String, Vec<String>, Option<String>, i64)>,
+    },
+}
+
+/// A world with the answers that were told in it: what the oracle judges.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Case {
+    /// The world.
+    pub world: World,
+    /// For each [`Step::Ingest`], by its place, the positions of the events that were refused.
+    pub refused: BTreeMap<usize, Vec<usize>>,
+    /// The answers.
+    pub answers: Vec<Answer>,
+}

@@ -99,6 +99,9 @@ def of_fact(value):
     """A number of one fact: to 28 digits and 28 places, half to even; None with more before the point."""
     if value is None or not value.is_finite():
         return None
+    # Nothing has a power of ten of its own here, which is no digit before the point.
+    if value.is_zero():
+        return Decimal(0)
     if value.adjusted() >= 0:
         value = context(FACT_DIGITS).plus(value)
         return value if value.adjusted() < FACT_DIGITS else None

@@ -13,6 +13,7 @@ use crate::suggest::closest;
 use crate::value::{Attribute, Entities};
 use candidates::{Candidate, candidates};
 use place::Place;
+use serde::Serialize;
 use std::ops::Range;
 use trial::{Fit, Trial};
 
@@ -56,7 +57,8 @@ pub struct Completion {
 }
 
 /// What a completion is, in the order in which those that fit alike are offered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum CompletionKind {
     /// An attribute that facts can be filtered by.
     Dimension,

@@ -9,7 +9,7 @@ use api::catalog::formulas::{
 use axum::Json;
 use axum::extract::State;
 use catalog::{Entity, FormulaReport};
-use formula::{AttributeType, Diagnostic, MAX_LENGTH, Measure, Subject, complete, utf16_position, utf16_span};
+use formula::{Diagnostic, MAX_LENGTH, Measure, Subject, complete, utf16_position, utf16_span};
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body};
 use platform::problem::Issue;
@@ -47,7 +47,7 @@ pub(crate) async fn completions(
     let utf16 = utf16_span(source, &found.replaces);
     let items = found.items.into_iter().map(|item| Completion {
         label: item.label,
-        kind: item.kind.name(),
+        kind: item.kind,
         insert: item.insert,
         detail: Some(item.detail).filter(|detail| !detail.is_empty()),
     });
@@ -100,7 +100,7 @@ fn shown(known: &ClientCatalog, source: &str, report: FormulaReport) -> CheckedF
         canonical: report.canonical,
         diagnostics: remarks(report.diagnostics),
         hints: remarks(report.hints),
-        result: report.result.map(AttributeType::name),
+        result: report.result,
         measures: report.measures.iter().map(|measure| answered(known, measure)).collect(),
         reads: reads.collect(),
     }

@@ -1,10 +1,12 @@
 //! Formulas that nothing is defined by yet: what is right and wrong with them, and what may stand at a place.
 
 use catalog::Level;
+use formula::{AttributeType, CompletionKind};
 use identity::Permission;
 use route::{Access, Answer, Body, Method, Route};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 /// Checks a formula.
 pub static CHECK_FORMULA: Route = Route {
@@ -77,9 +79,10 @@ pub struct CheckedFormula {
     pub diagnostics: Vec<FormulaRemark>,
     /// What it does that its author may not expect.
     pub hints: Vec<FormulaRemark>,
-    /// The type of what it gives, null where it is wrong. A duration is a number of seconds.
-    #[schema(examples("decimal"))]
-    pub result: Option<&'static str>,
+    /// The type of what it gives; not there where it is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = result)]
+    pub result: Option<AttributeType>,
     /// The aggregates of a KPI's formula that can be used, each once.
     pub measures: Vec<FormulaMeasure>,
     /// What a formula that can be used reads, by entity.
@@ -154,12 +157,32 @@ pub struct Completion {
     #[schema(examples("on_time"))]
     pub label: String,
     /// What it is.
-    #[schema(examples("dimension"))]
-    pub kind: &'static str,
+    #[schema(schema_with = kind)]
+    pub kind: CompletionKind,
     /// What to write in the place of what it replaces.
     #[schema(examples("on_time"))]
     pub insert: String,
     /// What it is or how it is written, in one line; not there where the label says it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+}
+
+/// The schema of what a formula gives.
+fn result() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(AttributeType::ALL.map(AttributeType::name)))
+        .description(Some(
+            "The type of what it gives; not there where it is wrong. A duration is a number of seconds.",
+        ))
+        .build()
+}
+
+/// The schema of what a completion is.
+fn kind() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(CompletionKind::ALL.map(CompletionKind::name)))
+        .description(Some("What it is."))
+        .build()
 }

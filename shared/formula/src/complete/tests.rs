@@ -189,6 +189,13 @@ fn a_completion_says_what_it_replaces_and_what_is_written() {
 }
 
 #[test]
+fn kinds_are_called_alike_in_json_and_in_its_schema() {
+    for kind in CompletionKind::ALL {
+        assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+    }
+}
+
+#[test]
 fn there_are_no_more_than_fit_in_a_list() {
     let many: Vec<Attribute> = (0..MAX_COMPLETIONS)
         .map(|index| Attribute {
@@ -319,7 +326,7 @@ fn it_takes_no_longer_than_a_person_notices() {
             let _found = complete(&text, text.len(), subject);
             begin.elapsed()
         };
-        let least: Duration = (0..20).map(took).min().unwrap_or_default();
+        let least: Duration = (0..60).map(took).min().unwrap_or_default();
         println!("{name}: {least:?} for {} bytes", text.len());
         assert!(least < Duration::from_millis(10), "{name}: {least:?}");
     }

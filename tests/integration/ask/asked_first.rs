@@ -93,7 +93,7 @@ async fn send(client: &User, now: Timestamp, before: Timestamp) {
         ("Stock", json!([level("north", 40), level("south", 7)])),
         ("Subscription", subscriptions),
     ] {
-        let count = facts.list().len();
+        let count = i64::try_from(facts.list().len()).unwrap();
         assert_eq!(client.ingest(entity, &facts).await, (count, 0), "{entity}");
     }
 }

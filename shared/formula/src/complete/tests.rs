@@ -34,6 +34,10 @@ impl Entities for Tickets {
         }
     }
 
+    fn is_state(&self, _: &str) -> bool {
+        false
+    }
+
     fn names(&self) -> Vec<&str> {
         vec!["Note", "Ticket"]
     }

@@ -266,12 +266,14 @@ fn clients_to_whom_other_things_are_objects_are_asked_apart() {
         let mut kpi = KpiDefinition::named("K", "K");
         kpi.formula = "AT_END(SUM(Stock.quantity))".to_owned();
         let catalog = Catalog::new(vec![entity.definition().clone()], vec![kpi]).unwrap();
-        let mut question = question(entity, 0..5, &[]);
-        question.source = Source::Raw;
-        question.dimensions = Vec::new();
-        question.attributes = Vec::new();
-        question.pushed.clone_from(&catalog.kpi("K").unwrap().formula.measures);
-        question
+        Question {
+            entity: Arc::clone(entity),
+            source: Source::Raw,
+            dimensions: Vec::new(),
+            attributes: Vec::new(),
+            pushed: catalog.kpi("K").unwrap().formula.measures.clone(),
+            ..question(&self::entity("", BY_BOTH), 0..5, &[])
+        }
     };
     let (both, articles) = (entity(&["article", "warehouse"]), entity(&["article"]));
     assert_eq!(Layout::of(&both), Layout::of(&articles));

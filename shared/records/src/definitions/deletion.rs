@@ -62,7 +62,8 @@ async fn delete(change: &Change<'_>, old: &Placed, expected: Option<i32>, with_f
          )
          INSERT INTO core.departed_codes (client_id, code, entity_id, keeps_letters) SELECT client_id, code, id, NOT $3 FROM gone";
     session.execute(sql, &[client, &old.place.id, &with_facts]).await?;
-    let end = New::end(old.entity.code(), version + 1);
+    let code = old.entity.code();
+    let end = New::end(code, change.next_number(Kind::Entity, code, version).await?);
     change.keep(Kind::Entity, Made::Deleted, vec![end]).await?;
     Ok(Written::Stored(version))
 }

@@ -47,7 +47,7 @@ async fn create(change: &Change<'_>, entity: &Entity) -> Result<Written, Error> 
     let layout = json(&Layout::of(entity))?;
     let sql = "INSERT INTO core.entities (client_id, code, definition, volume, layout, version) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id";
     let definition = json(entity.definition())?;
-    let number = change.first_number(Kind::Entity, entity.code(), 0).await?;
+    let number = change.next_number(Kind::Entity, entity.code(), 0).await?;
     let values: [&(dyn ToSql + Sync); 6] = [client, &entity.code(), &definition, &volume.name(), &layout, &number];
     let created: Option<Identity> = session.row(sql, &values).await?;
     let id = created.map(|created| created.id);
@@ -98,6 +98,7 @@ async fn replace(change: &Change<'_>, old: &Placed, entity: &Entity, expected: O
         return Ok(Written::DerivedTooLate);
     }
     let layout = Layout::clone(&old.place.layout).extended(&entity);
+    let number = change.next_number(Kind::Entity, entity.code(), version).await?;
     let placed = Placed {
         readable: Arc::clone(&entity),
         unwritten: old.unwritten.clone(),
@@ -106,7 +107,7 @@ async fn replace(change: &Change<'_>, old: &Placed, entity: &Entity, expected: O
             layout: Arc::new(layout),
             ..old.place.clone()
         },
-        version: version + 1,
+        version: number,
         generation,
     };
     fill_new(change, &old.entity, &placed).await?;
@@ -153,12 +154,13 @@ async fn give_up(change: &Change<'_>, old: &Placed) -> Result<Written, Error> {
     let layout = numbers.iter().fold(layout.clone(), |layout, id| layout.given_up(*id));
     let sql = "UPDATE core.entities SET definition = $3, layout = $4, version = $5, updated_at = now() WHERE client_id = $1 AND id = $2";
     let (definition, layout) = (json(&definition)?, json(&layout)?);
+    let number = change.next_number(Kind::Entity, old.entity.code(), version).await?;
     session
-        .execute(sql, &[client, &old.place.id, &definition, &layout, &(version + 1)])
+        .execute(sql, &[client, &old.place.id, &definition, &layout, &number])
         .await?;
-    let new = New::of(old.entity.code(), version + 1, definition);
+    let new = New::of(old.entity.code(), number, definition);
     change.keep(Kind::Entity, Made::GivenUp, vec![new]).await?;
-    Ok(Written::Stored(version + 1))
+    Ok(Written::Stored(number))
 }
 
 /// Fills the groupings that an entity did not have before, or begins to.

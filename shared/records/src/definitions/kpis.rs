@@ -26,7 +26,7 @@ async fn create(change: &Change<'_>, kpi: &KpiDefinition) -> Result<Written, Err
     if let Err(problems) = known.add_kpi(kpi.clone()) {
         return Ok(Written::Invalid(problems));
     }
-    let number = change.first_number(Kind::Kpi, &kpi.code, 0).await?;
+    let number = change.next_number(Kind::Kpi, &kpi.code, 0).await?;
     let sql = "INSERT INTO core.kpis (client_id, code, definition, version) VALUES ($1, $2, $3, $4)";
     let definition = json(kpi)?;
     let Change { session, client, .. } = change;
@@ -64,12 +64,14 @@ async fn replace(change: &Change<'_>, kpi: &KpiDefinition, expected: Option<i32>
     if let Err(problems) = known.replace_kpi(kpi.clone()) {
         return Ok(Written::Invalid(problems));
     }
-    let sql = "UPDATE core.kpis SET definition = $3, version = version + 1, updated_at = now() WHERE client_id = $1 AND code = $2";
+    let number = change.next_number(Kind::Kpi, &kpi.code, version).await?;
+    let sql =
+        "UPDATE core.kpis SET definition = $3, version = $4, updated_at = now() WHERE client_id = $1 AND code = $2";
     let definition = json(kpi)?;
-    session.execute(sql, &[client, &kpi.code, &definition]).await?;
-    let new = New::of(&kpi.code, version + 1, definition);
+    session.execute(sql, &[client, &kpi.code, &definition, &number]).await?;
+    let new = New::of(&kpi.code, number, definition);
     change.keep(Kind::Kpi, Made::Replaced, vec![new]).await?;
-    Ok(Written::Stored(version + 1))
+    Ok(Written::Stored(number))
 }
 
 /// Deletes a KPI when its version is still the expected one, no other KPI refers to it, no companion names it, and no proposal that is not ended has it in its cart, and
@@ -103,7 +105,7 @@ async fn delete(change: &Change<'_>, code: &str, expected: Option<i32>) -> Resul
     }
     let sql = "DELETE FROM core.kpis WHERE client_id = $1 AND code = $2";
     session.execute(sql, &[client, &code]).await?;
-    let end = New::end(code, version + 1);
+    let end = New::end(code, change.next_number(Kind::Kpi, code, version).await?);
     change.keep(Kind::Kpi, Made::Deleted, vec![end]).await?;
     Ok(Written::Stored(version))
 }

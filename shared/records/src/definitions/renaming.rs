@@ -68,7 +68,7 @@ async fn entity(
     let (definition, layout) = (json(renamed.entity.definition())?, json(&layout)?);
     let sql = "UPDATE core.entities SET code = $3, definition = $4, layout = $5, version = $6, updated_at = now() WHERE client_id = $1 AND id = $2";
     let (before, code) = (old.entity.code(), renamed.entity.code());
-    let number = number(change, Kind::Entity, (before, version), code).await?;
+    let number = change.next_number(Kind::Entity, code, version).await?;
     session
         .execute(sql, &[client, &old.place.id, &code, &definition, &layout, &number])
         .await?;
@@ -81,14 +81,6 @@ async fn entity(
     store(change, code, &renamed.kpis).await?;
     companions::follow(change, &known_before, &known).await?;
     Ok(Written::Stored(number))
-}
-
-/// The number of the version that a rename makes.
-async fn number(change: &Change<'_>, kind: Kind, (old, version): (&str, i32), new: &str) -> Result<i32, Error> {
-    if old == new {
-        return Ok(version + 1);
-    }
-    change.first_number(kind, new, version).await
 }
 
 database::row! {
@@ -104,7 +96,8 @@ async fn store(change: &Change<'_>, renamed: &str, kpis: &[Arc<Kpi>]) -> Result<
     let codes: Vec<&str> = kpis.iter().map(|kpi| kpi.code()).collect();
     let definitions = kpis.iter().map(|kpi| json(&kpi.definition));
     let definitions: Vec<_> = definitions.collect::<Result<_, _>>()?;
-    let sql = "UPDATE core.kpis k SET definition = n.definition, version = k.version + 1, updated_at = now()
+    let sql = "UPDATE core.kpis k SET definition = n.definition, updated_at = now(), version = 1 + greatest(k.version, (
+            SELECT max(v.number) FROM core.definition_versions v WHERE v.client_id = k.client_id AND v.kind = 'kpi' AND v.code = k.code))
         FROM unnest($2::text[], $3::jsonb[]) AS n (code, definition) WHERE k.client_id = $1 AND k.code = n.code
         RETURNING k.code, k.version, k.definition";
     let Change { session, client, .. } = change;
@@ -193,7 +186,7 @@ async fn kpi(change: &Change<'_>, code: &str, wanted: &KpiRename, expected: Opti
         Err(problems) => return Ok(Written::Invalid(problems)),
     };
     let (new, definition) = (renamed.code(), json(&renamed.definition)?);
-    let number = number(change, Kind::Kpi, (code, version), new).await?;
+    let number = change.next_number(Kind::Kpi, new, version).await?;
     let sql = "UPDATE core.kpis SET code = $3, definition = $4, version = $5, updated_at = now() WHERE client_id = $1 AND code = $2";
     session
         .execute(sql, &[client, &code, &new, &definition, &number])

@@ -157,8 +157,9 @@ database::row! {
 }
 
 impl Change<'_> {
-    /// The number of the first version of what begins to have a code: after all that the code has had, and after the one that it had under another.
-    pub(super) async fn first_number(&self, kind: Kind, code: &str, before: i32) -> Result<i32, Error> {
+    /// The number of the next version of a code: after all that the code has had, and after the one that is there, or was under another code. A function of an engine that
+    /// kept no versions may have begun anew to count.
+    pub(super) async fn next_number(&self, kind: Kind, code: &str, before: i32) -> Result<i32, Error> {
         let sql = "SELECT coalesce(max(number), 0) AS number FROM core.definition_versions WHERE client_id = $1 AND kind = $2 AND code = $3";
         let last: Option<Last> = self.session.row(sql, &[&self.client, &kind.name(), &code]).await?;
         Ok(last.map_or(0, |last| last.number).max(before) + 1)

@@ -70,6 +70,8 @@ pub enum CompletionKind {
     Aggregate,
     /// A function over values.
     Function,
+    /// Another KPI.
+    Kpi,
     /// A word of the language.
     Keyword,
     /// `TRUE` or `FALSE`.
@@ -80,12 +82,13 @@ pub enum CompletionKind {
 
 impl CompletionKind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Dimension,
         Self::Attribute,
         Self::Entity,
         Self::Aggregate,
         Self::Function,
+        Self::Kpi,
         Self::Keyword,
         Self::Value,
         Self::Operator,
@@ -100,6 +103,7 @@ impl CompletionKind {
             Self::Entity => "entity",
             Self::Aggregate => "aggregate",
             Self::Function => "function",
+            Self::Kpi => "kpi",
             Self::Keyword => "keyword",
             Self::Value => "value",
             Self::Operator => "operator",
@@ -149,7 +153,7 @@ fn likeness(typed: &str, label: &str, near: Option<&str>) -> Option<u8> {
 
 /// The candidates that may stand at a place and go with what was typed there, and whether there are more.
 fn offered(source: &str, place: &Place<'_>, subject: Subject<'_>) -> (Vec<Completion>, bool) {
-    let all = candidates(place);
+    let all = candidates(place, subject);
     let near = closest(place.typed, all.iter().map(|candidate| candidate.label.as_str()));
     let like = |candidate: &Candidate| likeness(place.typed, &candidate.label, near);
     let wanted: Vec<(u8, &Candidate)> = all

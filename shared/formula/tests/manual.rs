@@ -379,7 +379,11 @@ fn the_formulas_of_the_manual_mean_the_same_in_their_canonical_form() {
                     "{source}"
                 );
             }
-            None => assert_eq!(compile(&source, &entities), compile(&printed, &entities), "{source}"),
+            // How long it is written is no part of what it means.
+            None => {
+                let meant = |source: &str| compile(source, &entities).map(|formula| (formula.measures, formula.finish));
+                assert_eq!(meant(&source), meant(&printed), "{source}");
+            }
         }
     }
 }

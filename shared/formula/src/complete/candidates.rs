@@ -1,12 +1,14 @@
 //! What could stand somewhere: the tables of the language, and the names that are known at a place.
 
 use super::place::{Place, Scope};
-use super::{Completion, CompletionKind};
+use super::{Completion, CompletionKind, Subject};
 use crate::aggregate::Aggregate;
 use crate::case;
 use crate::function::Function;
 use crate::lexer::{keywords, symbols};
-use crate::value::Attribute;
+use crate::period::Period;
+use crate::value::{Attribute, Entities};
+use crate::window::Open;
 
 /// Something that could stand at a place.
 pub(super) struct Candidate {
@@ -63,8 +65,17 @@ impl Candidate {
         };
         Self {
             class: Class::Attribute(attribute.kind, attribute.dimension),
-            // What is compared is a condition, and the difference of two times is a number.
-            followed_by: vec![String::new(), format!(" = {name}"), format!(" - {name}")],
+            // What is compared is a condition, the difference of two times is a number, and some aggregates take something more.
+            followed_by: vec![
+                String::new(),
+                format!(" = {name}"),
+                format!(" - {name}"),
+                format!(" - {name}) = 1"),
+                ", 90".to_owned(),
+                format!(", {name}"),
+                "), 90".to_owned(),
+                format!("), {name}"),
+            ],
             ..Self::new(kind, name, attribute.kind.name())
         }
     }
@@ -87,7 +98,14 @@ impl Candidate {
             if !told.contains(&attribute.kind) {
                 told.push(attribute.kind);
                 let attribute = &attribute.name;
-                followed_by.extend([format!(".{attribute}"), format!(".{attribute} - {attribute}")]);
+                followed_by.extend([
+                    format!(".{attribute}"),
+                    format!(".{attribute} - {attribute}"),
+                    format!(".{attribute}, 90"),
+                    format!(".{attribute}, {attribute}"),
+                    format!(".{attribute}), 90"),
+                    format!(".{attribute}), {attribute}"),
+                ]);
             }
         }
         Self {
@@ -112,7 +130,7 @@ impl Candidate {
 }
 
 /// Everything that could stand at a place, whether or not it may.
-pub(super) fn candidates(place: &Place<'_>) -> Vec<Candidate> {
+pub(super) fn candidates(place: &Place<'_>, subject: Subject<'_>) -> Vec<Candidate> {
     let mut found = Vec::new();
     let attributes = match (&place.scope, place.pointed) {
         (Scope::Facts(entities, _), Some(entity)) => entities.attributes(entity).unwrap_or_default(),
@@ -124,20 +142,53 @@ pub(super) fn candidates(place: &Place<'_>) -> Vec<Candidate> {
         return found;
     }
     match place.scope {
-        Scope::Measures => found.extend(Aggregate::ALL.into_iter().map(|aggregate| {
-            let detail = format!("{aggregate}(Entity.attribute WHERE condition)");
-            Candidate::called(CompletionKind::Aggregate, aggregate.name(), detail)
-        })),
-        Scope::Facts(entities, _) => found.extend(entities.names().into_iter().map(|name| {
-            let attributes = entities.attributes(name).unwrap_or_default();
-            Candidate::entity(name, attributes)
-        })),
+        Scope::Measures => {
+            found.extend(Aggregate::ALL.into_iter().map(|aggregate| {
+                let detail = format!("{aggregate}(Entity.attribute WHERE condition)");
+                Candidate::called(CompletionKind::Aggregate, aggregate.name(), detail)
+            }));
+            if let Subject::Kpi(entities) = subject {
+                let kpis = entities.kpi_codes().into_iter();
+                found.extend(kpis.map(|code| Candidate::new(CompletionKind::Kpi, code, "a KPI")));
+            }
+            found.extend(words_of_windows());
+        }
+        Scope::Facts(entities, _) => {
+            found.extend(entities.names().into_iter().map(|name| {
+                let attributes = entities.attributes(name).unwrap_or_default();
+                Candidate::entity(name, attributes)
+            }));
+            found.extend(distinct(entities));
+        }
         Scope::Row(..) => {}
     }
     found.extend(Function::ALL.into_iter().map(Candidate::function));
     found.extend(words());
     found
 }
+
+/// The words that functions of other periods take.
+fn words_of_windows() -> impl Iterator<Item = Candidate> {
+    let periods = Period::ALL.into_iter().map(|period| period.name().to_ascii_uppercase());
+    let words = periods.chain([Open::LIKE_FOR_LIKE.to_owned()]);
+    words.map(|word| Candidate::new(CompletionKind::Keyword, word, "of a function of other periods"))
+}
+
+/// `DISTINCT`, which is a word only where the name of an entity follows.
+fn distinct(entities: &dyn Entities) -> Option<Candidate> {
+    let names = entities.names().into_iter();
+    let followed_by = names.filter_map(|name| {
+        let first = entities.attributes(name)?.first()?;
+        Some(format!(" {name}.{}", first.name))
+    });
+    Some(Candidate {
+        followed_by: followed_by.take(1).collect(),
+        ..Candidate::new(CompletionKind::Keyword, "DISTINCT", "COUNT(DISTINCT Entity.attribute)")
+    })
+}
+
+/// An instant, as it is written.
+const INSTANT: &str = "'2026-01-01T00:00:00Z'";
 
 /// Lists of values of each type that has literals.
 const LISTS: &[&str] = &[" (TRUE)", " (1)", " ('')"];
@@ -156,6 +207,13 @@ fn words() -> impl Iterator<Item = Candidate> {
         word => keyword(word),
     });
     let not_in = followed(keyword("NOT IN"), LISTS);
+    let range_of_times = format!(" TIME {INSTANT} AND TIME {INSTANT}");
+    let ranges = [" 1 AND 2", " 'a' AND 'b'", &range_of_times];
+    let ranges = ["BETWEEN", "NOT BETWEEN"].map(|word| followed(keyword(word), &ranges));
+    let instant = followed(
+        keyword("TIME"),
+        &[&format!(" {INSTANT}"), &format!(" {INSTANT} = TIME {INSTANT}")],
+    );
     let of_cases = case::WORDS.into_iter().map(|word| {
         // Alone it would be a name.
         let tried = if word == "CASE" { "CASE WHEN" } else { word };
@@ -174,5 +232,9 @@ fn words() -> impl Iterator<Item = Candidate> {
         };
         followed(candidate, followed_by)
     });
-    words.chain([not_in]).chain(of_cases).chain(symbols)
+    words
+        .chain([not_in, instant])
+        .chain(ranges)
+        .chain(of_cases)
+        .chain(symbols)
 }

@@ -76,9 +76,17 @@ fn what_may_stand_in_a_kpi_is_offered_and_nothing_else() {
         ("SUM(Ticket.d|", NAMES, "delay distance"),
         ("SUM(Ticket.closed - |", NAMES, "closed opened Ticket"),
         ("SUM(Ticket.closed - Ticket.|", NAMES, "closed opened"),
-        ("COUNT(Ticket WHERE |", NAMES, "on_time origin stops"),
+        (
+            "COUNT(Ticket WHERE |",
+            NAMES,
+            "on_time diverted origin stops delay distance remark closed opened resolution",
+        ),
         ("COUNT(Ticket WHERE origin = |", NAMES, "origin"),
-        ("COUNT(Ticket WHERE on_time AND |) / 2", NAMES, "on_time origin stops"),
+        (
+            "COUNT(Ticket WHERE on_time AND |) / 2",
+            NAMES,
+            "on_time diverted origin stops delay distance remark closed opened resolution",
+        ),
         ("COUNT(Ticket WHERE CASE WHEN |", NAMES, "origin on_time stops"),
         ("|", NAMES, ""),
         ("COUNT(Ticket |", WORDS, "WHERE"),
@@ -141,7 +149,7 @@ fn what_may_stand_in_a_row_is_offered_and_nothing_else() {
             "on_time diverted origin stops delay distance remark closed opened resolution",
         ),
         ("|", &[CompletionKind::Aggregate, CompletionKind::Entity], ""),
-        ("co|", &[CompletionKind::Function], "COALESCE SECONDS"),
+        ("co|", &[CompletionKind::Function], "COALESCE CONTAINS SECONDS"),
         ("CASE WHEN on_time THEN 1 e|", WORDS, "ELSE END"),
         ("c|", WORDS, "CASE"),
     ] {

@@ -274,6 +274,7 @@ async fn ask(filled: &Filled, round: usize, period: Period, hours: i64) -> Resul
         range,
         filter: &filter,
         by: &[],
+        now: jiff::Timestamp::MAX,
     };
     let began = Instant::now();
     let answer = answer::ask(
@@ -337,6 +338,7 @@ async fn tick(filled: &Filled, client_of: impl Fn(usize) -> usize) -> Result<Dur
             range: range(definitions, Period::Hour, 1),
             filter: &filter,
             by: &[],
+            now: jiff::Timestamp::MAX,
         };
         let added = batch.add(filled.clients[client], definitions, &definitions.calendar, &request);
         asked.push(added.map_err(anyhow::Error::msg)?);

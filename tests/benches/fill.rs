@@ -229,6 +229,7 @@ impl Scene {
             range: calendar.align(Period::Hour, Range { from, to }),
             filter: &Filter::from([("region".to_owned(), region)]),
             by: &[],
+            now: jiff::Timestamp::MAX,
         };
         answer::ask(
             &self.database.app,

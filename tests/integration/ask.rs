@@ -1,7 +1,11 @@
 //! Questions over HTTP: series and values.
 
+mod asked_first;
 mod durations;
 mod meaning;
 mod numbers;
 mod periods;
 mod questions;
+mod states;
+mod targets;
+mod windows;

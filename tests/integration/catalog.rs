@@ -1,5 +1,12 @@
-//! Definitions of entities and KPIs.
+//! Definitions of entities and KPIs, and of what stands beside them.
 
+mod companions;
 mod definitions;
+mod fillings;
+mod formulas;
+mod graph;
+mod instant;
 mod mistakes;
 mod names;
+mod references;
+mod versions;

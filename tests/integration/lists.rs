@@ -68,6 +68,29 @@ impl Organisation {
         for role in ["viewer", "analyst"] {
             product.colleague(&admin, role).await;
         }
+        let label = json!([{ "name": "label", "type": "text", "required": true }]);
+        let boxes = json!({ "code": "Box", "domain": "air", "attributes": label, "key": ["label"] });
+        admin.post("/v1/entities", &boxes).await.created();
+        for (code, attribute) in [("FLIGHT_CRATE", "origin"), ("FLIGHT_PARCEL", "destination")] {
+            let relationship = json!({ "code": code, "description": "100_% of them", "from_entity": "Flight", "attribute": attribute,
+                "to_entity": "Box", "key": "label", "cardinality": "one", "resolved": "as_of_now" });
+            admin.post("/v1/relationships", &relationship).await.created();
+        }
+        for (code, name, entity) in [
+            ("LOADER", "Größe", "Crate"),
+            ("PILOT", "Pilot", "Flight"),
+            ("CLERK", "Clerk", "Flight"),
+        ] {
+            let actor = json!({ "code": code, "name": name, "works_with": [{ "entity": entity }] });
+            admin.post("/v1/actors", &actor).await.created();
+        }
+        for (code, industry) in [("POST", "post"), ("AIR_POST", "post"), ("AIR", "travel")] {
+            let stages =
+                json!([{ "name": "Loading", "actors": ["LOADER"], "entities": ["Crate"], "kpis": ["CRATES"] }]);
+            let pattern =
+                json!({ "code": code, "name": code, "industry": industry, "value_chain": "chain", "stages": stages });
+            admin.post("/v1/value-chain-patterns", &pattern).await.created();
+        }
         let mut proposal = String::new();
         for name in ["One", "Two", "Three"] {
             let cart = json!({ "name": name, "kpis": ["CRATES"] });
@@ -78,7 +101,12 @@ impl Organisation {
     }
 
     fn path(&self, route: &Route) -> String {
-        route.path.replace("{code}", "Flight").replace("{id}", &self.proposal)
+        let code = if route.path.contains("/kpis/") {
+            "FLIGHTS"
+        } else {
+            "Flight"
+        };
+        route.path.replace("{code}", code).replace("{id}", &self.proposal)
     }
 
     /// A page of a list: its items, and where the next one begins.
@@ -142,6 +170,8 @@ fn right(parameter: &Parameter) -> Vec<String> {
     match parameter.form {
         Form::Whole(least, most) => vec![least.to_string(), most.to_string()],
         Form::Uuid => vec![uuid::Uuid::nil().to_string()],
+        // What is in force: there was nothing yet at most times.
+        Form::Time if parameter.name == "at" => vec!["9999-01-01T00:00:00Z".to_owned()],
         Form::Time => vec![
             "2026-01-01T00:00:00Z".to_owned(),
             "2026-01-01T01:00:00+01:00".to_owned(),

@@ -1,5 +1,7 @@
 //! What a tick of the publisher costs, and whom its failures concern: driven in process, over real databases.
+mod changes;
 mod hours;
+mod windows;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,8 +23,6 @@ use uuid::Uuid;
 
 const ENTITIES: &str = include_str!("../../infra/local/demo/entities.json");
 const KPIS: &str = include_str!("../../infra/local/demo/kpis.json");
-
-/// What the issue promises for any number of subscribers.
 const MAX_STATEMENTS: u64 = 3;
 
 /// An airline of the demo, and its publisher.
@@ -119,8 +119,7 @@ impl Airline {
     }
 
     async fn tick(&mut self, touched: &[Touched]) -> Ticked {
-        let database = self.database.app.clone();
-        self.tick_over(&database, touched).await
+        self.tick_over(&self.database.app.clone(), touched).await
     }
 
     /// A tick of which everything arrives.
@@ -321,7 +320,7 @@ async fn a_question_that_takes_too_long_costs_others_one_wait_and_once() {
             let until = began + Duration::from_secs(10);
             let (reads, asked) = tick::ask(&ours, &airline.catalogs, &mut airline.publisher, now, true).await;
             asked.unwrap();
-            let mut settle = |found| tick::settle(&mut airline.publisher, found, now);
+            let mut settle = |found| tick::settle(&mut airline.publisher, &airline.catalogs, found, now);
             tick::answer(&ours, &airline.catalogs, How::Together, reads.now, until, &mut settle)
                 .await
                 .unwrap();
@@ -382,7 +381,7 @@ async fn a_client_with_many_topics_is_read_while_others_ticks_go_on() {
             let answered = tick::answer(&apart, &catalogs, How::Apart, many, until, &mut take).await;
             answered.map(|()| all)
         });
-        let mut settle = |found| tick::settle(&mut airline.publisher, found, now);
+        let mut settle = |found| tick::settle(&mut airline.publisher, &airline.catalogs, found, now);
         let answered = tick::answer(&ours, &airline.catalogs, How::Together, reads.now, until, &mut settle).await;
         answered.unwrap();
         let frames = airline.publisher.frames(now, &BTreeMap::new());
@@ -391,7 +390,8 @@ async fn a_client_with_many_topics_is_read_while_others_ticks_go_on() {
         assert!(!airline.publisher.has_reads_apart_due(now) && !reading.is_finished());
 
         locked.batch_execute("ROLLBACK").await.unwrap();
-        tick::settle(&mut airline.publisher, reading.await.unwrap().unwrap(), now);
+        let found = reading.await.unwrap().unwrap();
+        tick::settle(&mut airline.publisher, &airline.catalogs, found, now);
         airline.publisher.end_apart();
         let ticked = airline.tick(&[]).await;
         let last = u32::try_from(origins.len()).unwrap();

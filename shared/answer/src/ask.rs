@@ -6,10 +6,11 @@ use catalog::Level;
 use database::{Database, Error};
 use facts::read::Read;
 use records::definitions::ClientCatalog;
+use series::windows::Described;
 use series::{Calendar, Point, Request, SeriesKey, Source};
 use uuid::Uuid;
 
-use crate::batch::Batch;
+use crate::together::{Together, ask_together};
 
 /// What a request comes to.
 pub struct Answer {
@@ -17,6 +18,8 @@ pub struct Answer {
     pub points: BTreeMap<SeriesKey, Point>,
     /// What was read: of each entity of the KPI a step for each relation.
     pub plan: Vec<Step>,
+    /// What the windows of the formula are for the request, by which rules.
+    pub windows: Vec<Described>,
 }
 
 /// What was read of one entity.
@@ -59,30 +62,14 @@ pub async fn ask(
     calendar: &Calendar,
     request: &Request<'_>,
 ) -> Result<Answer, AskError> {
-    let mut batch = Batch::default();
-    let asked = batch
-        .add(client, definitions, calendar, request)
-        .map_err(AskError::Refused)?;
-    // Where the definitions are from. Whoever reads them looks first whether they are still right, and so whether the client is still there.
-    let session = database.session_at(definitions.residence).await;
-    let session = session.map_err(AskError::Database)?;
-    let answers = batch.read(&session, client).await.map_err(|error| match error {
-        // Too large an answer is the caller's to change; anything else is not.
-        Error::TooMuch(detail) => AskError::Refused(detail),
-        Error::TooManyAtOnce(most) => AskError::TooManyAtOnce(most),
-        other => AskError::Database(other),
-    })?;
-    let points = answers.points(&asked, request);
-    let points =
-        points.ok_or_else(|| AskError::Refused("not all of the answer could be read: ask again".to_owned()))?;
-    Ok(Answer {
-        points,
-        plan: steps(batch.reads(&asked)),
-    })
+    let together = ask_together(database, client, definitions, calendar, std::slice::from_ref(request));
+    let Together { points, plan, windows } = together.await?;
+    let points = points.into_iter().next().unwrap_or_default();
+    Ok(Answer { points, plan, windows })
 }
 
 /// The steps of some reads: one for all parts of the range that are read of one relation.
-fn steps<'a>(reads: impl Iterator<Item = &'a Read>) -> Vec<Step> {
+pub(crate) fn steps<'a>(reads: impl Iterator<Item = &'a Read>) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     for step in reads.map(step) {
         if !steps.contains(&step) {

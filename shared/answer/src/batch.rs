@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use database::{Error, Session};
 use facts::read::{self, OnFailure, Read};
 use records::definitions::ClientCatalog;
-use series::answer::Row;
-use series::{Calendar, Point, Question, Request, SeriesKey};
+use series::answer::{Brought, Row};
+use series::{Calendar, Point, Purpose, Request, SeriesKey};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -23,8 +23,8 @@ pub struct Asked {
     client: Uuid,
     /// The calendar in which it is asked.
     calendar: Calendar,
-    /// Of the reads that answer it: one or more for each entity of its KPI.
-    positions: Vec<usize>,
+    /// The reads that answer it by their positions, and what each is for: one or more for each entity of its KPI.
+    parts: Vec<(usize, Purpose)>,
 }
 
 impl Batch {
@@ -49,35 +49,35 @@ impl Batch {
         request: &Request<'_>,
     ) -> Result<Asked, String> {
         let readable = |code: &str| definitions.placed.get(code).map(|placed| &placed.readable);
-        let questions = series::plan(request, calendar, readable)?;
-        let placed = questions.into_iter().map(|question| {
-            let code = question.entity.code();
+        let parts = series::plan(request, calendar, readable)?;
+        let placed = parts.into_iter().map(|part| {
+            let code = part.question.entity.code();
             let placed = definitions.placed.get(code);
             let place = &placed.ok_or_else(|| format!("entity {code} has no place"))?.place;
-            Ok((place, question))
+            Ok((place, part))
         });
         let placed: Vec<_> = placed.collect::<Result<_, String>>()?;
-        let positions = placed
+        let parts = placed
             .into_iter()
-            .map(|(place, question)| self.merged.add(client, place, question))
+            .map(|(place, part)| (self.merged.add(client, place, part.question), part.purpose))
             .collect();
         Ok(Asked {
             client,
             calendar: calendar.clone(),
-            positions,
+            parts,
         })
     }
 
     /// Whether a read that answers the request answers another one too.
     #[must_use]
     pub fn is_shared(&self, asked: &Asked) -> bool {
-        asked.positions.iter().any(|position| self.merged.is_shared(*position))
+        asked.parts.iter().any(|(position, _)| self.merged.is_shared(*position))
     }
 
     /// The reads that answer a request.
     pub fn reads(&self, asked: &Asked) -> impl Iterator<Item = &Read> {
         let all = self.merged.reads();
-        asked.positions.iter().filter_map(|position| all.get(*position))
+        asked.parts.iter().filter_map(|(position, _)| all.get(*position))
     }
 
     /// Reads all in one statement, which are of one client, in one of its places; see [`facts::read::read_in_place`].
@@ -139,24 +139,24 @@ impl Answers<'_> {
     /// What became of the reads of a request.
     pub fn outcomes(&self, asked: &Asked) -> impl Iterator<Item = &Outcome> {
         asked
-            .positions
+            .parts
             .iter()
-            .filter_map(|position| self.outcomes.get(*position))
+            .filter_map(|(position, _)| self.outcomes.get(*position))
     }
 
     /// A request's values: a point for every bucket of its range that has facts which count; `None` where a part of them was not read,
     /// because a part of an answer would be a wrong number. The request must be the one that was added.
     #[must_use]
     pub fn points(&self, asked: &Asked, request: &Request<'_>) -> Option<BTreeMap<SeriesKey, Point>> {
-        let read: Option<Vec<(&Question, &[Row])>> = self
-            .batch
-            .reads(asked)
-            .zip(self.outcomes(asked))
-            .map(|(read, outcome)| {
-                let Outcome::Rows(rows) = outcome else { return None };
-                Some((&read.question, rows.get(&asked.client).map_or(&[][..], Vec::as_slice)))
-            })
-            .collect();
+        let reads = self.batch.merged.reads();
+        let parts = asked.parts.iter().map(|(position, purpose)| {
+            let Some(Outcome::Rows(rows)) = self.outcomes.get(*position) else {
+                return None;
+            };
+            let rows = rows.get(&asked.client).map_or(&[][..], Vec::as_slice);
+            Some((purpose, &reads.get(*position)?.question, rows))
+        });
+        let read: Option<Vec<Brought<'_>>> = parts.collect();
         let mut points = series::answer(request, &asked.calendar, &read?);
         // A read that answers other requests too may have brought more than this one asks.
         points.retain(|(bucket, _), _| *bucket >= request.range.from && *bucket < request.range.to);

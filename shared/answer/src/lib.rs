@@ -8,13 +8,15 @@
 //! 4. **read**: [`facts::read`], all of them in one statement
 //! 5. **finish**: [`series::answer`] merges the states that were read and finishes them to values ([`Answers::points`])
 //!
-//! [`ask`] does all of it for one request, a [`Batch`] for many. [`Definitions`] is the one cache of clients' definitions.
+//! [`ask`] does all of it for one request, [`ask_together`] for several of one client that belong together, a [`Batch`] for many. [`Definitions`] is the one cache of clients' definitions.
 
 mod ask;
 mod batch;
 mod definitions;
 mod merge;
+mod together;
 
 pub use ask::{Answer, AskError, Step, ask};
 pub use batch::{Answers, Asked, Batch, Outcome};
 pub use definitions::Definitions;
+pub use together::{Together, ask_together};

@@ -10,6 +10,7 @@ use catalog::{GroupingDefinition, Level};
 use facts::read::Read;
 use facts::{Layout, Volume};
 use series::calendar::Bins;
+use series::plan::Filter;
 use series::{Question, Range, Source};
 use uuid::Uuid;
 
@@ -52,6 +53,8 @@ struct Place {
     times: Vec<String>,
     /// Without one of them the read would bring every value of it.
     filtered: Vec<String>,
+    /// Measures that the database takes by itself, as they are written, with the values that it filters by: nothing of it can be sorted out later.
+    pushed: Option<(Vec<String>, Filter)>,
 }
 
 impl Place {
@@ -75,6 +78,10 @@ impl Place {
                 .collect(),
             times: question.entity.times().map(str::to_owned).collect(),
             filtered: question.filter.keys().cloned().collect(),
+            pushed: question.is_pushed().then(|| {
+                let measures = question.pushed.iter().map(ToString::to_string).collect();
+                (measures, question.filter.clone())
+            }),
         }
     }
 }

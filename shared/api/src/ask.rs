@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use catalog::{Level, Period};
+use catalog::{Level, Limit, Period, Status};
 use identity::Permission;
 use jiff::Timestamp;
 use route::{Access, Answer, Form, Method, Parameter, Route};
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
 
 use crate::numbers::{Figure, figure_schema};
 
@@ -37,6 +39,12 @@ const NUMBERS: Parameter = Parameter::query(
 )
 .of(Form::OneOf(&["shortest", "text"]));
 
+const STATUS: Parameter = Parameter::query(
+    "status",
+    "`true`: what each value is held against, and how it stands to it. Refused for a KPI that declares no target and no threshold.",
+)
+.of(Form::OneOf(&["true"]));
+
 /// All routes of this area.
 pub static ROUTES: [&Route; 2] = [&READ_VALUE, &READ_SERIES];
 
@@ -55,6 +63,7 @@ pub static READ_VALUE: Route = Route {
         Parameter::query("at", "An instant inside the bucket; now when absent.").of(Form::Time),
         FILTER,
         NUMBERS,
+        STATUS,
     ],
     request: None,
     answer: Answer::ok::<KpiValue>(),
@@ -86,6 +95,7 @@ pub static READ_SERIES: Route = Route {
         .of(Form::OneOf(&["fill"])),
         FILTER,
         NUMBERS,
+        STATUS,
     ],
     request: None,
     answer: Answer::ok::<Series>(),
@@ -113,12 +123,18 @@ pub struct KpiValue {
     /// The value; null where the formula has none, as in a division by zero. Where no fact counts it is what `empty` of a series is: 0 for a count.
     #[schema(schema_with = figure_schema)]
     pub value: Option<Figure>,
-    /// Facts that it is made of.
+    /// Facts that it is made of; of each entity those of the one stretch of time that has most, where the formula is over several.
     pub facts: i64,
+    /// With `status=true`: what it is held against.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub goal: Option<Held>,
     /// Whether the bucket's end is still to come.
     pub open: bool,
     /// Where the answer was read from.
     pub plan: Vec<PlanStep>,
+    /// What each function of other periods in the formula means for this question.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<WindowRule>,
 }
 
 /// A KPI's values over a range.
@@ -143,10 +159,13 @@ pub struct Series {
     /// The value of each bucket that has no point, because none of its facts count: 0 for a count, null for a rate.
     #[schema(schema_with = figure_schema)]
     pub empty: Option<Figure>,
-    /// Points by bucket, then by group; a bucket in which no fact counts has one only with `gaps=fill`.
+    /// Points by bucket, then by group; a bucket in which no fact counts, of its own or of another period that its value is over, has one only with `gaps=fill`.
     pub points: Vec<SeriesPoint>,
     /// Where the answer was read from.
     pub plan: Vec<PlanStep>,
+    /// What each function of other periods in the formula means for this question.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<WindowRule>,
 }
 
 /// A value over one bucket, of one group.
@@ -161,8 +180,61 @@ pub struct SeriesPoint {
     /// The value; null where the formula has none.
     #[schema(schema_with = figure_schema)]
     pub value: Option<Figure>,
-    /// Facts that it is made of.
+    /// Facts that it is made of; of each entity those of the one stretch of time that has most, where the formula is over several.
     pub facts: i64,
+    /// With `status=true`: what it is held against.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub goal: Option<Held>,
+}
+
+/// What a value is held against, in its bucket and group, and how it stands to that.
+#[derive(Serialize, ToSchema)]
+pub struct Held {
+    /// How the value stands; null where it, or something that it is held against, has no value.
+    pub status: Option<Status>,
+    /// What is aimed for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = limit_schema)]
+    pub target: Option<Limit<Option<Figure>>>,
+    /// Beyond it a value needs attention; without it, beyond the target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = limit_schema)]
+    pub warning: Option<Limit<Option<Figure>>>,
+    /// Beyond it a value needs attention at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = limit_schema)]
+    pub critical: Option<Limit<Option<Figure>>>,
+}
+
+/// What a limit may be: a number, or both ends of a band.
+fn limit_schema() -> RefOr<Schema> {
+    let band = ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("from", figure_schema())
+        .property("to", figure_schema())
+        .required("from")
+        .required("to")
+        .description(Some("Both ends of a band, where `direction` is `between`."));
+    RefOr::T(Schema::OneOf(
+        OneOfBuilder::new().item(figure_schema()).item(band).build(),
+    ))
+}
+
+/// A function of other periods, as it was answered.
+#[derive(Serialize, ToSchema)]
+pub struct WindowRule {
+    /// The function, with a point in place of what it is of: `PREVIOUS(…, 1, YEAR)`.
+    pub function: String,
+    /// Which time it is over for a bucket of the question, and what holds where calendars differ, in words.
+    pub rule: String,
+    /// Start of the time that it is over, for all buckets of the answer together; not there where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, format = DateTime)]
+    pub from: Option<Timestamp>,
+    /// Its end, outside it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, format = DateTime)]
+    pub to: Option<Timestamp>,
 }
 
 /// One read of a plan.

@@ -1,5 +1,8 @@
 //! The catalogue: definitions of entities and KPIs with what is known of them.
 
+pub mod companions;
+pub mod formulas;
+pub mod versions;
 mod written;
 
 use std::borrow::Cow;
@@ -16,8 +19,8 @@ pub use written::Written;
 
 const CODE: Parameter = Parameter::path("code", "Code of the definition.");
 
-/// All routes of this area.
-pub static ROUTES: [&Route; 14] = [
+/// All routes of entities, KPIs and formulas; those of what stands beside them are in [`companions`].
+pub static ROUTES: [&Route; 22] = [
     &CREATE_ENTITY,
     &LIST_ENTITIES,
     &READ_ENTITY,
@@ -26,12 +29,20 @@ pub static ROUTES: [&Route; 14] = [
     &RENAME_ENTITY,
     &LIST_GROUPINGS,
     &GIVE_UP_GROUPINGS,
+    &versions::LIST_ENTITY_VERSIONS,
+    &versions::READ_ENTITY_VERSION,
+    &versions::COMPARE_ENTITY_VERSIONS,
     &CREATE_KPI,
     &LIST_KPIS,
     &READ_KPI,
     &REPLACE_KPI,
     &RENAME_KPI,
     &DELETE_KPI,
+    &versions::LIST_KPI_VERSIONS,
+    &versions::READ_KPI_VERSION,
+    &versions::COMPARE_KPI_VERSIONS,
+    &formulas::CHECK_FORMULA,
+    &formulas::COMPLETE_FORMULA,
 ];
 
 /// Defines an entity.
@@ -181,13 +192,17 @@ pub static LIST_KPIS: Route = Route {
     operation: "listKpis",
     summary: "KPIs by their codes.",
     parameters: &[
-        Parameter::filter("entity", "Only those whose formula reads this entity."),
+        Parameter::filter(
+            "entity",
+            "Only those that read this entity, by their formula or by a target or threshold.",
+        ),
         Parameter::filter("module", "Only of this module."),
         Parameter::filter("value_chain", "Only of this part of the value chain."),
         Parameter::filter("unit", "Only in this unit."),
         Parameter::query("direction", "Only those of which this way is good.").of(Form::OneOf(&[
             "higher_is_better",
             "lower_is_better",
+            "between",
             "neutral",
         ])),
         Parameter::filter(
@@ -234,7 +249,7 @@ pub static RENAME_KPI: Route = Route {
     path: "/v1/kpis/{code}/rename",
     access: Access::Needs(Permission::WriteCatalog),
     operation: "renameKpi",
-    summary: "Gives a KPI another code. Pinned streams and drafts of proposals follow; offers that were issued keep theirs. Who watches it under the old code is told that there is none any more, and who asks for that is told the new one.",
+    summary: "Gives a KPI another code. Formulas of KPIs that refer to it, pinned streams and drafts of proposals follow; offers that were issued keep theirs. Who watches it under the old code is told that there is none any more, and who asks for that is told the new one.",
     parameters: &[CODE, Parameter::IF_MATCH],
     request: Some(Body::of::<KpiRename>()),
     answer: Answer::ok::<Kpi>(),
@@ -247,7 +262,7 @@ pub static DELETE_KPI: Route = Route {
     path: "/v1/kpis/{code}",
     access: Access::Needs(Permission::WriteCatalog),
     operation: "deleteKpi",
-    summary: "Deletes a KPI that nothing uses: 409 names the pinned streams and the proposals that are not ended. No fact goes with it. Who watches it is told that there is none any more.",
+    summary: "Deletes a KPI that nothing uses: 409 names the KPIs that refer to it, the pinned streams and the proposals that are not ended. No fact goes with it. Who watches it is told that there is none any more.",
     parameters: &[CODE, Parameter::IF_MATCH],
     request: None,
     answer: Answer::NO_CONTENT,
@@ -274,6 +289,9 @@ pub struct Kpi {
     pub definition: KpiDefinition,
     /// Version, which is also the `ETag`.
     pub version: i32,
+    /// The KPIs that its formula names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refers_to: Vec<String>,
     /// Where it was defined or replaced: what the definition does that its author may not expect.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<Hint>,

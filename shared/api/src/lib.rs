@@ -26,9 +26,10 @@ use route::Route;
 /// The routes of every area but service proposals.
 #[must_use]
 pub fn routes() -> Vec<&'static Route> {
-    let areas: [&[&Route]; 8] = [
+    let areas: [&[&Route]; 9] = [
         &ask::ROUTES,
         &self::catalog::ROUTES,
+        &self::catalog::companions::ROUTES,
         &self::identity::ROUTES,
         &ingest::ROUTES,
         &licences::ROUTES,

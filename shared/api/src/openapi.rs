@@ -189,6 +189,12 @@ fn responses(route: &Route) -> ResponsesBuilder {
     if let Some(body) = &route.answer.body {
         success = success.content("application/json", json(body));
     }
+    if let Some(description) = route.answer.text {
+        let text = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some(description));
+        success = success.content("text/plain", ContentBuilder::new().schema(Some(text)).build());
+    }
     let success = success.build();
     let problem = |description: &str| {
         ResponseBuilder::new()

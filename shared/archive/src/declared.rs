@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use catalog::{CsvDialect, DecimalMark, Delimiter};
+use catalog::{CsvDialect, DecimalMark, Delimiter, Zone};
 use jiff::tz::TimeZone;
 use series::Mapper;
 
@@ -31,7 +31,7 @@ impl Declared {
             let found = metadata.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
             found.map(|(_, value)| value.trim())
         };
-        let zone = |name: &str| TimeZone::get(name).ok().filter(|zone| zone.iana_name().is_some());
+        let zone = |name: &str| name.parse::<Zone>().ok().map(|zone| zone.time_zone().clone());
         let delimiter = |name: &str| Delimiter::ALL.into_iter().find(|one| one.name() == name);
         let decimal = |name: &str| DecimalMark::ALL.into_iter().find(|one| one.name() == name);
         let by_name = ends_in_tsv(name).then_some(Delimiter::Tab);

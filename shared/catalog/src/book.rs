@@ -1,20 +1,32 @@
-//! The catalogue of one client: valid entities and KPIs that fit together.
+//! The catalogue of one client: valid entities and KPIs that fit together, and what stands beside them.
 
+use crate::actor::Actor;
+use crate::companion::Companions;
 use crate::definition::EntityDefinition;
 use crate::entity::Entity;
+use crate::goal::{self, would_not_fit};
 use crate::kpi::{Kpi, KpiDefinition};
 use crate::names::quoted;
-use crate::problem::Problem;
-use formula::{Attribute, Entities};
+use crate::pattern::ValueChainPattern;
+use crate::problem::{Problem, none_or};
+use crate::references::{Defining, in_order, order};
+use crate::relationship::Relationship;
+use formula::{Attribute, Diagnostic, Entities, Formula, Parsed, Referred, Unit};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Valid entities and KPIs by their codes. Cloning shares them.
+/// Valid entities and KPIs by their codes, and their companions. Cloning shares them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Catalog {
     entities: BTreeMap<String, Arc<Entity>>,
     kpis: BTreeMap<String, Arc<Kpi>>,
+    pub(crate) relationships: BTreeMap<String, Arc<Relationship>>,
+    pub(crate) actors: BTreeMap<String, Arc<Actor>>,
+    pub(crate) value_chain_patterns: BTreeMap<String, Arc<ValueChainPattern>>,
 }
+
+/// How the formula of a KPI is checked.
+pub(crate) type Checking = fn(&Parsed, &dyn Entities) -> Result<Formula, Vec<Diagnostic>>;
 
 /// How a definition of an entity is added.
 type Adding = fn(&mut Catalog, EntityDefinition) -> Result<Arc<Entity>, Vec<Problem>>;
@@ -27,6 +39,22 @@ impl Entities for Catalog {
     fn names(&self) -> Vec<&str> {
         self.entities.keys().map(String::as_str).collect()
     }
+
+    fn is_state(&self, entity: &str) -> bool {
+        self.entities.get(entity).is_some_and(|entity| entity.is_state())
+    }
+
+    fn unit(&self, entity: &str, attribute: &str) -> Option<Unit> {
+        self.entities.get(entity)?.unit(attribute)
+    }
+
+    fn kpi(&self, code: &str) -> Option<Referred<'_>> {
+        self.kpis.get(code).map(|kpi| Referred::Formula(&kpi.formula))
+    }
+
+    fn kpi_codes(&self) -> Vec<&str> {
+        self.kpis.keys().map(String::as_str).collect()
+    }
 }
 
 impl Catalog {
@@ -36,26 +64,56 @@ impl Catalog {
     /// Everything that is wrong with them, with pointers into `{"entities": […], "kpis": […]}`. KPIs are checked
     /// against the entities that are valid.
     pub fn new(entities: Vec<EntityDefinition>, kpis: Vec<KpiDefinition>) -> Result<Self, Vec<Problem>> {
-        Self::of(entities, kpis, Self::add_entity)
+        Self::of(
+            entities,
+            kpis,
+            Companions::default(),
+            (Self::add_entity, formula::check),
+        )
     }
 
     /// A catalogue of definitions that are stored: dimensions of groupings are in the order in which their values are kept. Former codes are not checked:
-    /// where two entities have one, each of them can still be read and mended.
+    /// where two entities have one, each of them can still be read and mended. Nor are units, which were not looked at once, nor actors and patterns, by which nothing is
+    /// computed.
     ///
     /// # Errors
-    /// As [`Self::new`].
-    pub fn stored(entities: Vec<EntityDefinition>, kpis: Vec<KpiDefinition>) -> Result<Self, Vec<Problem>> {
-        Self::of(entities, kpis, Self::add_stored_entity)
+    /// As [`Self::new`], and what is wrong with relationships, with pointers into `{"relationships": […]}`.
+    pub fn stored(
+        entities: Vec<EntityDefinition>,
+        kpis: Vec<KpiDefinition>,
+        companions: Companions,
+    ) -> Result<Self, Vec<Problem>> {
+        Self::of(
+            entities,
+            kpis,
+            companions,
+            (Self::add_stored_entity, formula::check_known),
+        )
     }
 
-    fn of(entities: Vec<EntityDefinition>, kpis: Vec<KpiDefinition>, add: Adding) -> Result<Self, Vec<Problem>> {
+    fn of(
+        entities: Vec<EntityDefinition>,
+        kpis: Vec<KpiDefinition>,
+        companions: Companions,
+        (add, check): (Adding, Checking),
+    ) -> Result<Self, Vec<Problem>> {
         let mut catalog = Self::default();
         let mut problems = Vec::new();
         for (index, definition) in entities.into_iter().enumerate() {
-            problems.extend(below(&format!("/entities/{index}"), add(&mut catalog, definition)));
+            let found = add(&mut catalog, definition).err().unwrap_or_default();
+            problems.extend(below(&format!("/entities/{index}"), found));
         }
-        for (index, definition) in kpis.into_iter().enumerate() {
-            problems.extend(below(&format!("/kpis/{index}"), catalog.add_known_kpi(definition)));
+        // Before formulas, which may lead along them.
+        for (index, definition) in companions.relationships.into_iter().enumerate() {
+            let found = catalog.add_companion(definition).err().unwrap_or_default();
+            problems.extend(below(&format!("/relationships/{index}"), found));
+        }
+        problems.extend(catalog.add_kpis(kpis, check));
+        for actor in companions.actors {
+            catalog.insert_companion(actor);
+        }
+        for pattern in companions.value_chain_patterns {
+            catalog.insert_companion(pattern);
         }
         if problems.is_empty() {
             Ok(catalog)
@@ -101,25 +159,27 @@ impl Catalog {
     /// Everything that is wrong with it, or that its code is taken. Then nothing is added.
     pub fn add_entity(&mut self, definition: EntityDefinition) -> Result<Arc<Entity>, Vec<Problem>> {
         let had = self.former_code_taken(&definition);
-        self.add_validated(definition, had, EntityDefinition::validate)
+        let entity = self.trial_of(definition, had, EntityDefinition::validate)?;
+        let mixed = entity.unit_problems();
+        none_or(mixed, || self.insert_entity(entity))
     }
 
     fn add_stored_entity(&mut self, definition: EntityDefinition) -> Result<Arc<Entity>, Vec<Problem>> {
-        self.add_validated(definition, None, EntityDefinition::validate_in_order)
+        let entity = self.trial_of(definition, None, EntityDefinition::validate_in_order)?;
+        Ok(self.insert_entity(entity))
     }
 
-    fn add_validated(
-        &mut self,
+    fn trial_of(
+        &self,
         definition: EntityDefinition,
         had: Option<Problem>,
         validate: fn(EntityDefinition) -> Result<Entity, Vec<Problem>>,
-    ) -> Result<Arc<Entity>, Vec<Problem>> {
+    ) -> Result<Entity, Vec<Problem>> {
         let taken = self.entity_in_any_case(&definition.code).map(|taken| {
             Problem::new("/code", format!("there is an entity {} already", quoted(taken.code())))
                 .with_hint("choose another code, or replace that entity")
         });
-        let entity = with_problem(taken.or(had), validate(definition))?;
-        Ok(self.insert_entity(entity))
+        with_problem(taken.or(had), validate(definition))
     }
 
     /// Puts an entity in the place of the one of the same code, or adds it. Only additions are accepted, because an
@@ -136,9 +196,13 @@ impl Catalog {
         if let Some(taken) = self.former_code_taken(new.definition()) {
             return Err(vec![taken]);
         }
+        // What was mixed before stays as it is.
+        if old.unit_problems().is_empty() {
+            none_or(new.unit_problems(), || ())?;
+        }
         let mut trial = self.clone();
         let new = trial.insert_entity(new);
-        let problems = trial.recompile(new.code());
+        let problems = trial.recompile_readers(new.code());
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -151,20 +215,78 @@ impl Catalog {
     /// # Errors
     /// Everything that is wrong with it, or that its code is taken. Then nothing is added.
     pub fn add_kpi(&mut self, definition: KpiDefinition) -> Result<Arc<Kpi>, Vec<Problem>> {
-        match self.former_kpi_taken(&definition) {
-            Some(taken) => Err(vec![taken]),
-            None => self.add_known_kpi(definition),
+        self.add_checked_kpi(definition, formula::check)
+    }
+
+    /// The same of one whose formula is checked in some way.
+    pub(crate) fn add_checked_kpi(
+        &mut self,
+        definition: KpiDefinition,
+        check: Checking,
+    ) -> Result<Arc<Kpi>, Vec<Problem>> {
+        if let Some(taken) = self.former_kpi_taken(&definition) {
+            return Err(vec![taken]);
+        }
+        let kpi = with_problem(self.kpi_taken(&definition), definition.validate_checked(self, check))?;
+        Ok(self.insert_kpi(kpi))
+    }
+
+    /// Adds thousands that are given together, whose former codes were checked one after the other: each after those that it refers to.
+    fn add_kpis(&mut self, definitions: Vec<KpiDefinition>, check: Checking) -> Vec<Problem> {
+        let parsed = definitions.into_iter().map(|definition| {
+            let parsed = formula::parse(&definition.formula);
+            (definition, parsed)
+        });
+        let parsed: Vec<(KpiDefinition, Parsed)> = parsed.collect();
+        let (order, mut unfit) = order(&parsed);
+        let mut problems: BTreeMap<usize, Vec<Problem>> = BTreeMap::new();
+        for index in order {
+            let Some((definition, parsed)) = parsed.get(index) else {
+                continue;
+            };
+            let names = Defining::among(self, &definition.code, &unfit);
+            let kpi = with_problem(
+                self.kpi_taken(definition),
+                definition.clone().validate_among(parsed, &names, check),
+            );
+            match kpi {
+                Ok(kpi) => drop(self.insert_kpi(kpi)),
+                Err(found) => {
+                    unfit.is_broken(&definition.code);
+                    problems.insert(index, below(&format!("/kpis/{index}"), found));
+                }
+            }
+        }
+        self.add_goals(&parsed, &mut problems);
+        problems.into_values().flatten().collect()
+    }
+
+    /// Adds the targets and thresholds of those that were added together. They may name any of them.
+    fn add_goals(&mut self, definitions: &[(KpiDefinition, Parsed)], problems: &mut BTreeMap<usize, Vec<Problem>>) {
+        for (index, (definition, _)) in definitions.iter().enumerate() {
+            let Some(kpi) = self
+                .kpis
+                .get(&definition.code)
+                .filter(|_| !problems.contains_key(&index))
+            else {
+                continue;
+            };
+            match goal::compile(kpi, self) {
+                Ok(None) => {}
+                Ok(goal) => {
+                    let kpi = Kpi::clone(kpi);
+                    self.insert_kpi(Kpi { goal, ..kpi });
+                }
+                Err(found) => drop(problems.insert(index, below(&format!("/kpis/{index}"), found))),
+            }
         }
     }
 
-    /// Adds one of thousands that are given together, whose former codes were checked one after the other.
-    fn add_known_kpi(&mut self, definition: KpiDefinition) -> Result<Arc<Kpi>, Vec<Problem>> {
-        let taken = self.kpis.contains_key(&definition.code).then(|| {
+    fn kpi_taken(&self, definition: &KpiDefinition) -> Option<Problem> {
+        self.kpis.contains_key(&definition.code).then(|| {
             let message = format!("there is a KPI {} already", quoted(&definition.code));
             Problem::new("/code", message).with_hint("choose another code, or replace that KPI")
-        });
-        let kpi = with_problem(taken, definition.validate(self))?;
-        Ok(self.insert_kpi(kpi))
+        })
     }
 
     pub(crate) fn insert_entity(&mut self, entity: Entity) -> Arc<Entity> {
@@ -188,31 +310,19 @@ impl Catalog {
     }
 
     /// Compiles again the KPIs that read an entity, and says which of them it breaks.
-    fn recompile(&mut self, entity: &str) -> Vec<Problem> {
-        let readers: Vec<Arc<Kpi>> = self
-            .kpis
-            .values()
-            .filter(|kpi| kpi.formula.entities().contains(entity))
-            .cloned()
-            .collect();
-        let mut problems = Vec::new();
-        for kpi in readers {
-            match formula::compile(&kpi.definition.formula, self) {
-                Ok(formula) => {
-                    self.insert_kpi(Kpi {
-                        definition: kpi.definition.clone(),
-                        formula,
-                    });
-                }
-                Err(diagnostics) => problems.extend(diagnostics.into_iter().map(|diagnostic| {
-                    let message = format!(
-                        "the KPI {} needs what this removes: {}",
-                        quoted(kpi.code()),
-                        diagnostic.message
-                    );
-                    Problem::new("/attributes", message).with_hint("change the KPI first")
-                })),
-            }
+    fn recompile_readers(&mut self, entity: &str) -> Vec<Problem> {
+        let readers = self.kpis.values().filter(|kpi| kpi.formula.entities().contains(entity));
+        let readers: Vec<Arc<Kpi>> = in_order(readers).into_iter().cloned().collect();
+        let mut problems = self.recompile(readers, |kpi, diagnostic| {
+            let message = format!(
+                "the KPI {} needs what this removes: {}",
+                quoted(kpi.code()),
+                diagnostic.message
+            );
+            Problem::new("/attributes", message).with_hint("change the KPI first")
+        });
+        if problems.is_empty() {
+            problems = self.set_goals(|kpi, problem| would_not_fit("/attributes", kpi, &problem));
         }
         problems
     }
@@ -231,13 +341,9 @@ fn with_problem<T>(problem: Option<Problem>, result: Result<T, Vec<Problem>>) ->
 }
 
 /// The problems of a definition that is a part of a larger document.
-fn below<T>(parent: &str, result: Result<T, Vec<Problem>>) -> Vec<Problem> {
-    result
-        .err()
-        .unwrap_or_default()
-        .into_iter()
-        .map(|problem| problem.below(parent))
-        .collect()
+fn below(parent: &str, problems: Vec<Problem>) -> Vec<Problem> {
+    let problems = problems.into_iter();
+    problems.map(|problem| problem.below(parent)).collect()
 }
 
 #[cfg(test)]

@@ -102,14 +102,23 @@ impl Entity {
         self.indexed(|attribute| attribute.dimension)
     }
 
-    /// The places in a row of the attributes that identify a fact; empty when every event is a new fact.
+    /// The places in a row of the attributes that identify a fact, for a state together with its time; empty when every event is a new fact.
     #[must_use]
     pub fn key(&self) -> Vec<usize> {
-        self.definition
-            .key
-            .iter()
-            .filter_map(|name| self.index_of(name))
-            .collect()
+        let names = self.definition.key.iter().chain(&self.definition.state);
+        names.filter_map(|name| self.index_of(name)).collect()
+    }
+
+    /// Whether a later event with the same key replaces a fact.
+    #[must_use]
+    pub fn is_keyed(&self) -> bool {
+        !self.definition.key.is_empty() || self.is_state()
+    }
+
+    /// Whether its facts tell the state of objects, each until the next one.
+    #[must_use]
+    pub fn is_state(&self) -> bool {
+        !self.definition.state.is_empty()
     }
 
     /// How facts are rolled up: as a whole first, which is always there by minute, then as defined.

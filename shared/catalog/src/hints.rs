@@ -22,12 +22,13 @@ impl Entity {
 
 impl Kpi {
     /// What is worth knowing of the definition, each with its place and what to write instead: sums that can be empty where they are added up,
-    /// conditions that leave out facts without a value, and a ratio whose unit is `%`.
+    /// conditions that leave out facts without a value, a ratio whose unit is `%`, and a unit that is not the one of its attributes.
     #[must_use]
     pub fn hints(&self, entities: &dyn Entities) -> Vec<Problem> {
         let advice = advise(&self.definition.formula, entities).into_iter();
         let mut hints: Vec<Problem> = advice.map(|advice| Problem::in_formula("/formula", advice)).collect();
         hints.extend(self.ratio_in_percent());
+        hints.extend(self.unit_hint());
         hints
     }
 
@@ -73,7 +74,8 @@ mod tests {
                 "COALESCE(COUNT(Flight WHERE on_time) / COUNT(Flight) * 100, 0)",
                 vec![],
             ),
-            ("%", "AVG(Flight.delay)", vec![]),
+            // It is in minutes.
+            ("%", "AVG(Flight.delay)", vec!["/unit"]),
             ("", "COUNT(Flight WHERE on_time) / COUNT(Flight)", vec![]),
             (
                 "%",

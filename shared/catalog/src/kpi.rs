@@ -1,10 +1,14 @@
 //! KPIs: what people write about them, and the checked form.
 
 use crate::MAX_DECIMALS;
+use crate::book::{Catalog, Checking};
+use crate::goal::{self, Expression, Goal, Limit, limit_schema};
 use crate::names::{KPI_CODE, check_description, check_former, check_label, check_required_label};
 use crate::problem::{Problem, none_or};
-use formula::{Entities, Formula};
+use crate::references::Defining;
+use formula::{Entities, Formula, Parsed, references};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// A key performance indicator.
@@ -33,6 +37,18 @@ pub struct KpiDefinition {
     /// Which way is good.
     #[serde(default)]
     pub direction: Direction,
+    /// What is aimed for; where there is no `warning`, a value beyond it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = limit_schema)]
+    pub target: Option<Limit<Expression>>,
+    /// A value beyond it needs attention.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = limit_schema)]
+    pub warning: Option<Limit<Expression>>,
+    /// A value beyond it needs attention at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = limit_schema)]
+    pub critical: Option<Limit<Expression>>,
     /// The module of the product it belongs to.
     #[serde(default)]
     pub module: String,
@@ -58,6 +74,8 @@ pub enum Direction {
     HigherIsBetter,
     /// Less is better: delay.
     LowerIsBetter,
+    /// What lies in a band: a temperature. Its target and thresholds are bands.
+    Between,
     /// Neither: the number of flights.
     #[default]
     Neutral,
@@ -70,6 +88,7 @@ impl Direction {
         match self {
             Self::HigherIsBetter => "higher_is_better",
             Self::LowerIsBetter => "lower_is_better",
+            Self::Between => "between",
             Self::Neutral => "neutral",
         }
     }
@@ -80,8 +99,12 @@ impl Direction {
 pub struct Kpi {
     /// The definition.
     pub definition: KpiDefinition,
-    /// Its formula, checked against the entities of the catalogue.
+    /// Its formula, checked against the entities of the catalogue, with the expressions of the KPIs that it refers to.
     pub formula: Formula,
+    /// The codes of the KPIs that its formula names, each once, in the order of the text.
+    pub refers_to: Vec<String>,
+    /// Its targets and thresholds. Each is asked as a KPI is.
+    pub goal: Option<Goal<Arc<Kpi>>>,
 }
 
 impl KpiDefinition {
@@ -96,17 +119,45 @@ impl KpiDefinition {
             formula: String::new(),
             unit: String::new(),
             direction: Direction::default(),
+            target: None,
+            warning: None,
+            critical: None,
             module: String::new(),
             value_chain: String::new(),
             decimals: default_decimals(),
         }
     }
 
-    /// Checks the definition against entities.
+    /// Checks the definition against a catalogue, in which there may be a KPI of its code that it is to replace.
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn validate(self, entities: &dyn Entities) -> Result<Kpi, Vec<Problem>> {
+    pub fn validate(self, catalog: &Catalog) -> Result<Kpi, Vec<Problem>> {
+        self.validate_checked(catalog, formula::check)
+    }
+
+    /// The same with a formula that is checked in some way.
+    pub(crate) fn validate_checked(self, catalog: &Catalog, check: Checking) -> Result<Kpi, Vec<Problem>> {
+        let parsed = formula::parse(&self.formula);
+        let code = self.code.clone();
+        let kpi = self.validate_among(&parsed, &Defining::anew(catalog, &code), check)?;
+        let goal = goal::compile(&kpi, catalog)?;
+        Ok(Kpi { goal, ..kpi })
+    }
+
+    /// The same without targets and thresholds, where only names differ from what was checked before, so that it can't lead round in a circle.
+    pub(crate) fn validate_known(self, catalog: &Catalog) -> Result<Kpi, Vec<Problem>> {
+        let parsed = formula::parse(&self.formula);
+        self.validate_among(&parsed, catalog, formula::check_known)
+    }
+
+    /// The same of a parsed formula, without targets and thresholds, that may name what there is.
+    pub(crate) fn validate_among(
+        self,
+        parsed: &Parsed,
+        names: &dyn Entities,
+        check: Checking,
+    ) -> Result<Kpi, Vec<Problem>> {
         let mut problems = Vec::new();
         KPI_CODE.check("/code", &self.code, &mut problems);
         check_former("/formerly", &self.formerly, &KPI_CODE, &mut problems);
@@ -125,10 +176,12 @@ impl KpiDefinition {
                 format!("{} decimals, and {MAX_DECIMALS} are allowed", self.decimals),
             ));
         }
-        match formula::compile(&self.formula, entities) {
+        match check(parsed, names) {
             Ok(formula) => none_or(problems, || Kpi {
                 definition: self,
                 formula,
+                refers_to: references(parsed).into_iter().map(str::to_owned).collect(),
+                goal: None,
             }),
             Err(diagnostics) => {
                 problems.extend(

@@ -1,19 +1,21 @@
 //! Other names: of an entity, its attributes, or a KPI. Everything that names them follows, and they keep what they were called as former names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use formula::{Renames, closest, rename, rename_row};
+use formula::{Renames, closest, rename, rename_kpi, rename_row};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::MAX_ATTRIBUTES;
 use crate::book::Catalog;
 use crate::definition::{AttributeDefinition, EntityDefinition};
 use crate::entity::Entity;
+use crate::goal::would_not_fit;
 use crate::kpi::Kpi;
 use crate::names::quoted;
 use crate::problem::{Problem, none_or};
+use crate::references::in_order;
+use crate::{MAX_ATTRIBUTES, MAX_BROKEN_KPIS};
 
 /// New names of an entity.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, ToSchema)]
@@ -46,6 +48,15 @@ pub struct Renamed {
     pub kpis: Vec<Arc<Kpi>>,
 }
 
+/// What a rename of a KPI changes.
+#[derive(Debug, Clone)]
+pub struct RenamedKpi {
+    /// The KPI.
+    pub kpi: Arc<Kpi>,
+    /// The KPIs whose formulas name it.
+    pub referrers: Vec<Arc<Kpi>>,
+}
+
 impl EntityRename {
     /// Whether an entity has these names already, by such a rename before.
     #[must_use]
@@ -62,7 +73,7 @@ impl EntityRename {
 }
 
 impl Catalog {
-    /// Gives an entity of this catalogue, or its attributes, other names.
+    /// Gives an entity of this catalogue, or its attributes, other names. Companions follow.
     ///
     /// # Errors
     /// Everything that is wrong with the names, with pointers into the rename, and what it would break. Then nothing is renamed.
@@ -88,24 +99,33 @@ impl Catalog {
         let mut trial = self.clone();
         trial.remove_entity(old.code());
         let entity = trial.insert_entity(entity);
+        trial.rename_in_companions(&renames);
         let kpis = trial.rename_in_formulas(old.code(), &renames)?;
         *self = trial;
         Ok(Renamed { entity, kpis })
     }
 
-    /// Gives a KPI of this catalogue another code.
+    /// Gives a KPI of this catalogue another code. The formulas that name it follow, and so do companions.
     ///
     /// # Errors
     /// What is wrong with the code, with pointers into the rename. Then nothing is renamed.
-    pub fn rename_kpi(&mut self, old: &Kpi, wanted: &KpiRename) -> Result<Arc<Kpi>, Vec<Problem>> {
+    pub fn rename_kpi(&mut self, old: &Kpi, wanted: &KpiRename) -> Result<RenamedKpi, Vec<Problem>> {
         let mut definition = old.definition.clone();
         let former = std::mem::replace(&mut definition.code, wanted.code.clone());
         remember(&mut definition.formerly, former, &wanted.code);
+        let renamed = |formula: &str| rename_kpi(formula, old.code(), &wanted.code);
+        definition.change_goal(renamed);
         let mut trial = self.clone();
         trial.remove_kpi(old.code());
-        let renamed = trial.add_kpi(definition)?;
+        // Another name makes no formula wrong that was accepted.
+        let kpi = trial.add_checked_kpi(definition, formula::check_known)?;
+        let above = self.computed_from(&BTreeSet::from([old.code()]));
+        let mut referrers = trial.change_formulas(above, renamed)?;
+        referrers.retain(|kpi| kpi.code() != wanted.code);
+        let kpi = trial.kpi(&wanted.code).cloned().unwrap_or(kpi);
+        trial.rename_kpi_in_companions(old.code(), kpi.code());
         *self = trial;
-        Ok(renamed)
+        Ok(RenamedKpi { kpi, referrers })
     }
 
     /// Codes of entities are told apart in any case, and what comes for a former code is its entity's.
@@ -136,24 +156,57 @@ impl Catalog {
     /// Renames in the formulas of the KPIs that read an entity.
     fn rename_in_formulas(&mut self, entity: &str, renames: &Renames<'_>) -> Result<Vec<Arc<Kpi>>, Vec<Problem>> {
         let readers = self.kpis().filter(|kpi| kpi.formula.entities().contains(entity));
-        let readers: Vec<Arc<Kpi>> = readers.cloned().collect();
+        let readers = in_order(readers).into_iter().cloned().collect();
+        self.change_formulas(readers, |formula| rename(formula, renames))
+    }
+
+    /// Compiles KPIs again, which come each after those that it refers to, with other formulas where they get one; those that did.
+    fn change_formulas(
+        &mut self,
+        kpis: Vec<Arc<Kpi>>,
+        changed_formula: impl Fn(&str) -> Option<String>,
+    ) -> Result<Vec<Arc<Kpi>>, Vec<Problem>> {
         let (mut changed, mut problems) = (Vec::new(), Vec::new());
-        for reader in readers {
-            let renamed = rename(&reader.definition.formula, renames);
-            let is_changed = renamed.is_some();
-            let mut definition = reader.definition.clone();
-            definition.formula = renamed.unwrap_or(definition.formula);
-            match definition.validate(self) {
+        for known in kpis {
+            let new = changed_formula(&known.definition.formula);
+            let is_changed = new.is_some();
+            let mut definition = known.definition.clone();
+            definition.formula = new.unwrap_or(definition.formula);
+            match definition.validate_known(self) {
                 Ok(kpi) => {
                     let kpi = self.insert_kpi(kpi);
                     changed.extend(Some(kpi).filter(|_| is_changed));
                 }
                 Err(wrong) => problems.extend(wrong.into_iter().map(|problem| {
-                    let message = format!("the KPI {} would not fit: {}", quoted(reader.code()), problem.message);
-                    Problem::new("", message).with_hint("choose a shorter name, or change the KPI first")
+                    let message = format!("the KPI {} would not fit: {}", quoted(known.code()), problem.message);
+                    Problem::new("", message).with_hint("choose another name, or change the KPI first")
                 })),
             }
+            if problems.len() >= MAX_BROKEN_KPIS {
+                break;
+            }
         }
+        let mut changed = none_or(problems, || changed)?;
+        changed.extend(self.change_goals(changed_formula)?);
+        // A KPI whose formula and target are changed is there once, as it is in the end.
+        let codes: BTreeSet<&str> = changed.iter().map(|kpi| kpi.code()).collect();
+        Ok(codes.into_iter().filter_map(|code| self.kpi(code).cloned()).collect())
+    }
+
+    /// Gives targets and thresholds other formulas, and has those of all KPIs checked again; the KPIs that have others.
+    fn change_goals(
+        &mut self,
+        changed_formula: impl Fn(&str) -> Option<String>,
+    ) -> Result<Vec<Arc<Kpi>>, Vec<Problem>> {
+        let kpis: Vec<Arc<Kpi>> = self.kpis().cloned().collect();
+        let mut changed = Vec::new();
+        for kpi in kpis {
+            let mut kpi = Kpi::clone(&kpi);
+            if kpi.definition.change_goal(&changed_formula) {
+                changed.push(self.insert_kpi(kpi));
+            }
+        }
+        let problems = self.set_goals(|kpi, problem| would_not_fit("", kpi, &problem));
         none_or(problems, || changed)
     }
 }
@@ -227,7 +280,7 @@ fn definition(old: &EntityDefinition, renames: &Renames<'_>) -> EntityDefinition
         rename_attribute(attribute, renames);
     }
     let dimensions = new.groupings.iter_mut().flat_map(|grouping| &mut grouping.dimensions);
-    for name in dimensions.chain(&mut new.key) {
+    for name in dimensions.chain(&mut new.key).chain(&mut new.state) {
         if let Some(new) = renames.attributes.get(name) {
             name.clone_from(new);
         }

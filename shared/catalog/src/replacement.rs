@@ -20,6 +20,7 @@ impl Entity {
             ("/domain", old.domain == replacement.domain),
             ("/time", old.time == replacement.time),
             ("/key", old.key == replacement.key),
+            ("/state", old.state == replacement.state),
         ];
         for (pointer, _) in fixed.into_iter().filter(|(_, same)| !same) {
             problems.push(

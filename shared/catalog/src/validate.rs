@@ -1,5 +1,7 @@
 //! From an entity's definition to a valid entity, or to everything that is wrong with it.
 
+mod keys;
+
 use crate::definition::{AttributeDefinition, DecimalMark, Delimiter, EntityDefinition, GroupingDefinition};
 use crate::entity::Entity;
 use crate::level::Level;
@@ -8,7 +10,8 @@ use crate::names::{
     check_reserved, quoted,
 };
 use crate::problem::{Problem, none_or};
-use crate::{MAX_ATTRIBUTES, MAX_FORMER_NAMES, MAX_GROUPING_DIMENSIONS, MAX_GROUPINGS, MAX_KEY, derived};
+use crate::zone::Zone;
+use crate::{MAX_ATTRIBUTES, MAX_FORMER_NAMES, MAX_GROUPING_DIMENSIONS, MAX_GROUPINGS, derived};
 use formula::{Attribute, AttributeType, RowFormula, closest};
 use jiff::tz::TimeZone;
 
@@ -40,7 +43,7 @@ impl EntityDefinition {
             return Err(problems);
         }
         check_attributes(&self, &mut problems);
-        check_key(&self, &mut problems);
+        keys::check(&self, &mut problems);
         let groupings = check_groupings(&self, &mut problems);
         let zone = check_zone(&self, &mut problems);
         let mut attributes: Vec<Attribute> = self.attributes.iter().map(for_formulas).collect();
@@ -129,13 +132,13 @@ fn check_zone(entity: &EntityDefinition, problems: &mut Vec<Problem>) -> Option<
         problems.push(Problem::new("/csv/delimiter", message).with_hint(hint));
     }
     let name = entity.time_zone.as_deref()?;
-    // What is no name of a place, such as an offset, has no summer time and is told by the times themselves.
-    let zone = TimeZone::get(name).ok().filter(|zone| zone.iana_name().is_some());
-    if zone.is_none() {
-        let message = format!("{} is no IANA time zone", quoted(name));
-        problems.push(Problem::new("/time_zone", message).with_hint("write it as Europe/Berlin, or UTC"));
+    match name.parse::<Zone>() {
+        Ok(zone) => Some(zone.time_zone().clone()),
+        Err(unknown) => {
+            problems.push(Problem::new("/time_zone", unknown.to_string()).with_hint(unknown.hint()));
+            None
+        }
     }
-    zone
 }
 
 fn check_attributes(entity: &EntityDefinition, problems: &mut Vec<Problem>) {
@@ -239,37 +242,6 @@ fn check_former_attribute(
             None => continue,
         };
         problems.push(Problem::new(pointer, message).with_hint("leave it out once no event has it any more"));
-    }
-}
-
-/// A key identifies facts, so each of its attributes is in every event.
-fn check_key(entity: &EntityDefinition, problems: &mut Vec<Problem>) {
-    if entity.key.len() > MAX_KEY {
-        problems.push(Problem::new(
-            "/key",
-            format!("{} attributes in the key, and {MAX_KEY} are allowed", entity.key.len()),
-        ));
-        return;
-    }
-    for (index, name) in entity.key.iter().enumerate() {
-        let pointer = format!("/key/{index}");
-        if entity.key.iter().take(index).any(|earlier| earlier == name) {
-            problems.push(Problem::new(&pointer, format!("{} is in the key twice", quoted(name))));
-        }
-        match entity.attribute(name) {
-            None => problems.push(no_such(&pointer, name, entity, |_| true)),
-            Some(attribute) if attribute.formula.is_some() => {
-                problems.push(Problem::new(
-                    &pointer,
-                    format!("{} is computed, and a key is read from the event", quoted(name)),
-                ));
-            }
-            Some(attribute) if !attribute.required => {
-                let message = format!("{} is in the key, so every event needs it", quoted(name));
-                problems.push(Problem::new(&pointer, message).with_hint("make the attribute required"));
-            }
-            Some(_) => {}
-        }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::transaction::{Held, Scope};
 use crate::{ANSWER_WITHIN, Database, Edition, Error, Session};
 
 /// The files of `migrations/core` with their names, in order.
-const MIGRATIONS: [(&str, &str); 20] = [
+const MIGRATIONS: [(&str, &str); 22] = [
     ("V1__core", include_str!("../../../migrations/core/V1__core.sql")),
     (
         "V2__proposals",
@@ -68,6 +68,14 @@ const MIGRATIONS: [(&str, &str); 20] = [
     (
         "V20__calendars",
         include_str!("../../../migrations/core/V20__calendars.sql"),
+    ),
+    (
+        "V21__companions",
+        include_str!("../../../migrations/core/V21__companions.sql"),
+    ),
+    (
+        "V22__definition_versions",
+        include_str!("../../../migrations/core/V22__definition_versions.sql"),
     ),
 ];
 

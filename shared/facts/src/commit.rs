@@ -49,7 +49,7 @@ pub(crate) async fn tell(
     };
     if commit.is_moving {
         // Of a keyed entity, all that is in them is copied.
-        let is_keyed = !placed.entity.definition().key.is_empty();
+        let is_keyed = placed.entity.is_keyed();
         let (from, to) = unzipped(ranges(minutes, if is_keyed { 0 } else { HOUR_US }));
         let sql = "INSERT INTO core.moved_ranges (client_id, entity_id, batch_number, from_time, to_time, facts)
             SELECT $1, $2, $3, r.from_time, r.to_time, $6 FROM unnest($4::timestamptz[], $5::timestamptz[]) AS r (from_time, to_time)";

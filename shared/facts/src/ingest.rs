@@ -207,7 +207,7 @@ impl Ingestion<'_> {
                 async |session: &Session| aside::write(session, self.client, self.placed, self.source, parts).await;
             return self.database.transaction(self.client, work).await;
         }
-        if !self.placed.entity.definition().key.is_empty() {
+        if self.placed.entity.is_keyed() {
             return keyed::write(self.database, self.client, self.placed, self.source, parts).await;
         }
         let work = async |session: &Session| append(session, self.client, self.placed, self.source, parts).await;

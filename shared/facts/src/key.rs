@@ -19,6 +19,10 @@ pub(crate) fn key_of(entity: &Entity, fact: &Fact) -> Option<Uuid> {
         let text = series::answer::text(&fact.values[position]);
         digest.update(format!("{}:{text}", text.len()));
     }
+    // An object has one state at a time.
+    if entity.is_state() {
+        digest.update(fact.time_us.to_be_bytes());
+    }
     let digest = digest.finalize();
     digest.first_chunk().map(|half| Uuid::from_bytes(*half))
 }

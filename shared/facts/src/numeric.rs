@@ -7,6 +7,7 @@ use std::error::Error as StdError;
 
 use bytes::{BufMut as _, BytesMut};
 use ethnum::{I256, U256};
+use formula::Number;
 use rust_decimal::Decimal;
 use series::Sum;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
@@ -147,20 +148,44 @@ impl Numeric {
     }
 }
 
+/// A number out of a column with however many digits it has: sums of products have more than sums of facts.
+#[derive(Clone, Debug)]
+pub(crate) struct Exact(pub(crate) Number);
+
+impl<'a> FromSql<'a> for Exact {
+    fn from_sql(_kind: &Type, raw: &'a [u8]) -> Result<Self, Refused> {
+        let words = words(raw);
+        let (weight, is_negative, _, digits) = parts(&words)?;
+        Ok(Self(Number::of_ten_thousands(digits, weight, is_negative)))
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        *kind == Type::NUMERIC
+    }
+}
+
+fn words(raw: &[u8]) -> Vec<u16> {
+    let pairs = raw.chunks_exact(2);
+    pairs.map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect()
+}
+
+/// Weight of the first digit, sign, decimals that are shown, and the digits.
+fn parts(words: &[u16]) -> Result<(i16, bool, u16, &[u16]), Refused> {
+    let [count, weight, sign, scale, digits @ ..] = words else {
+        return Err(format!("a numeric of {} bytes, fewer than its head of {HEAD}", words.len() * 2).into());
+    };
+    if usize::from(*count) != digits.len() || (*sign != 0 && *sign != NEGATIVE) {
+        return Err("a numeric that is no finite number".into());
+    }
+    Ok((weight.cast_signed(), *sign == NEGATIVE, *scale, digits))
+}
+
 impl<'a> FromSql<'a> for Numeric {
     fn from_sql(_kind: &Type, raw: &'a [u8]) -> Result<Self, Refused> {
-        let words: Vec<u16> = raw
-            .chunks_exact(2)
-            .map(|pair| u16::from_be_bytes([pair[0], pair[1]]))
-            .collect();
-        let [count, weight, sign, scale, digits @ ..] = words.as_slice() else {
-            return Err(format!("a numeric of {} bytes, fewer than its head of {HEAD}", raw.len()).into());
-        };
-        if usize::from(*count) != digits.len() || (*sign != 0 && *sign != NEGATIVE) {
-            return Err("a numeric that is no finite number".into());
-        }
-        let weight = i64::from(weight.cast_signed());
-        let scale = u32::from(*scale);
+        let words = words(raw);
+        let (weight, is_negative, scale, digits) = parts(&words)?;
+        let weight = i64::from(weight);
+        let scale = u32::from(scale);
         // Digits of 10,000 behind the point; when there are fewer than its weight says, zeros follow.
         let behind = i64::try_from(digits.len())? - 1 - weight;
         let zeros = u32::try_from(-behind).unwrap_or(0) * WIDTH;
@@ -172,7 +197,7 @@ impl<'a> FromSql<'a> for Numeric {
             mantissa.checked_mul(zeros)
         });
         Ok(Self {
-            negative: *sign == NEGATIVE,
+            negative: is_negative,
             mantissa: mantissa.ok_or("a numeric of more than 76 digits")?,
             places: if digits.is_empty() {
                 0
@@ -210,7 +235,6 @@ fn mantissa(digits: &[u16], filled: u32) -> Option<U256> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use formula::Number;
     use proptest::prelude::*;
 
     use super::*;
@@ -260,9 +284,29 @@ mod tests {
     }
 
     #[test]
+    fn a_number_of_any_size_comes_as_it_is() {
+        for (words, expected) in [
+            (&[0, 0, 0, 0][..], "0"),
+            (&[1, 0xffff, 0, 1, 5000], "0.5"),
+            (&[3, 1, 0x4000, 3, 1, 2345, 6780], "-12345.678"),
+            (&[1, 10, 0, 0, 7], "7e40"),
+        ] {
+            let Exact(number) = Exact::from_sql(&Type::NUMERIC, &raw(words)).unwrap();
+            assert_eq!(number, expected.parse::<Number>().unwrap());
+        }
+        let many = raw(&[[40, 19, 0, 80].as_slice(), &[9_999; 40]].concat());
+        let Exact(number) = Exact::from_sql(&Type::NUMERIC, &many).unwrap();
+        assert_eq!(
+            number.answered().to_string(),
+            format!("{}.{}", "9".repeat(80), "9".repeat(80))
+        );
+    }
+
+    #[test]
     fn what_is_no_finite_number_is_an_error() {
         for words in [&[0, 0, 0xC000, 0][..], &[1, 0, 0, 0], &[0, 0, 0]] {
             assert!(Numeric::from_sql(&Type::NUMERIC, &raw(words)).is_err(), "{words:?}");
+            assert!(Exact::from_sql(&Type::NUMERIC, &raw(words)).is_err(), "{words:?}");
         }
         let many = [[20, 19, 0, 0].as_slice(), &[9_999; 20]].concat();
         assert!(Numeric::from_sql(&Type::NUMERIC, &raw(&many)).is_err());

@@ -8,7 +8,11 @@
 //! - Community: the aggregate of the level where no stale range touches the bucket; inside touched buckets the level
 //!   below, and so on down to the partials of the touched minutes themselves.
 
+mod condition;
+mod decode;
 mod parts;
+mod pushed;
+mod states;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -16,18 +20,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use database::{Edition, Error, Session};
-use formula::{AttributeType, Value};
+use formula::AttributeType;
 use jiff::{SignedDuration, Timestamp};
 use series::answer::Row;
 use series::calendar::Bins;
-use series::{AttributeState, GroupState, Question, Source, Sum};
+use series::{Question, Source};
 use tokio::time::Instant;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
+use self::condition::Constants;
+use self::decode::decode;
 use self::parts::{Columns, Scope, apache, community, raw};
 use crate::layout::Layout;
-use crate::numeric::Numeric;
 use crate::volume::Volume;
 
 /// Most branches of one statement. A publisher with 20 relations at three levels, each asked with five combinations of dimensions and filters, has 300.
@@ -219,6 +224,7 @@ struct Statement {
     times: Vec<(usize, Timestamp)>,
     many_times: Vec<(usize, Vec<Timestamp>)>,
     texts: Vec<(usize, Vec<String>)>,
+    constants: Constants,
     next: usize,
 }
 
@@ -289,6 +295,7 @@ impl Statement {
                 .iter()
                 .map(|(place, value)| (*place, (value as &(dyn ToSql + Sync), Type::TEXT_ARRAY))),
         );
+        placed.extend(self.constants.parameters());
         placed.into_values().collect()
     }
 
@@ -348,6 +355,9 @@ impl Statement {
     /// One question as a SELECT of the common shape.
     fn branch(&mut self, edition: Edition, number: usize, read: &Read) -> Result<String, Error> {
         let question = &read.question;
+        if question.is_pushed() {
+            return self.pushed(number, read);
+        }
         let grouping = match question.source {
             Source::Rollup(index) => question.entity.groupings().get(index),
             Source::Raw => None,
@@ -393,6 +403,8 @@ impl Statement {
                 let instants = self.many_times(instants.iter().copied());
                 format!("({instants})[width_bucket(parts.bucket, {instants})]")
             }
+            // Of facts alone, which are read elsewhere.
+            Bins::Windows(_) => "parts.bucket".to_owned(),
         }
     }
 
@@ -415,80 +427,5 @@ impl Statement {
             }
         }
         sql
-    }
-}
-
-fn decode(question: &Question, row: &tokio_postgres::Row) -> Result<Row, Error> {
-    let texts: Vec<Option<String>> = row.try_get("dimensions")?;
-    let numbers: Vec<Option<Numeric>> = row.try_get("states")?;
-    let dimensions = question
-        .dimensions
-        .iter()
-        .zip(texts)
-        .map(|(name, text)| {
-            let kind = question
-                .entity
-                .stored_attributes()
-                .iter()
-                .find(|attribute| attribute.name == *name)
-                .map_or(AttributeType::Text, |attribute| attribute.kind);
-            text.map_or(Ok(Value::Null), |text| value_of(kind, text))
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    let attributes = numbers.chunks_exact(8).map(attribute_state).collect::<Option<_>>();
-    let attributes = attributes.ok_or_else(|| Error::Stored {
-        place: format!("rollups of {}", question.entity.code()),
-        cause: "a state is no number that facts can have".to_owned(),
-    })?;
-    Ok(Row {
-        bucket: row.try_get("bucket")?,
-        dimensions,
-        state: GroupState {
-            facts: row.try_get("facts")?,
-            attributes,
-        },
-    })
-}
-
-/// The state of an attribute; none when one of its numbers is beyond those of facts and their sums.
-fn attribute_state(numbers: &[Option<Numeric>]) -> Option<AttributeState> {
-    let value = |at: usize| numbers[at].map_or(Some(None), |number| number.decimal().map(Some));
-    let pair = |at: usize| {
-        let time = numbers[at].map_or(Some(None), |number| number.integer().map(Some))?;
-        Some(time.zip(value(at + 1)?))
-    };
-    Some(AttributeState {
-        count: numbers[0].map_or(Some(0), Numeric::integer)?,
-        sum: numbers[1].map_or(Some(Sum::default()), Numeric::sum)?,
-        min: value(2)?,
-        max: value(3)?,
-        first: pair(4)?,
-        last: pair(6)?,
-    })
-}
-
-/// A dimension's text as the server writes it, back to a value.
-fn value_of(kind: AttributeType, text: String) -> Result<Value, Error> {
-    let unreadable = |cause: String| Error::Stored {
-        place: format!("{kind} dimension {text:?}"),
-        cause,
-    };
-    match kind {
-        // Facts of before an empty text was no value may still have one.
-        AttributeType::Text if text.is_empty() => Ok(Value::Null),
-        AttributeType::Text => Ok(Value::Text(text)),
-        AttributeType::Boolean => Ok(Value::Boolean(text == "true")),
-        AttributeType::Integer => text
-            .parse()
-            .map(Value::Integer)
-            .map_err(|error: std::num::ParseIntError| unreadable(error.to_string())),
-        AttributeType::Time => text
-            .parse()
-            .map(|time: Timestamp| Value::Time(time.as_microsecond()))
-            .map_err(|error: jiff::Error| unreadable(error.to_string())),
-        AttributeType::Decimal | AttributeType::Duration => text
-            .parse()
-            .map(Value::Decimal)
-            .map_err(|error: rust_decimal::Error| unreadable(error.to_string())),
     }
 }

@@ -114,10 +114,12 @@ pub(crate) fn seconds_between(from: &str, to: &str) -> String {
     format!("(extract(epoch FROM {to}) - extract(epoch FROM {from}))")
 }
 
+/// The time of a fact in SQL, in microseconds since 1970.
+pub(crate) const TIME_US: &str = "(extract(epoch FROM time) * 1000000)::numeric";
+
 /// One state of numbers, computed from facts in SQL.
 pub(crate) fn state_of_numbers(value: &str, state: &str) -> String {
-    let pair =
-        format!("ARRAY[(extract(epoch FROM time) * 1000000)::numeric, {value}]) FILTER (WHERE {value} IS NOT NULL)");
+    let pair = format!("ARRAY[{TIME_US}, {value}]) FILTER (WHERE {value} IS NOT NULL)");
     match state {
         "count" => format!("count({value})"),
         "sum" => format!("sum({value})"),

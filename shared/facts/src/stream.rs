@@ -36,7 +36,7 @@ pub struct Streamed {
 /// what needs more than one transaction is cut by what was mapped.
 #[must_use]
 pub fn is_fit(entity: &Entity, events: usize) -> bool {
-    entity.definition().key.is_empty() && events <= most_events(entity, 1)
+    !entity.is_keyed() && events <= most_events(entity, 1)
 }
 
 /// Maps batches, and writes them meanwhile.

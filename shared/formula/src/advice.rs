@@ -1,9 +1,9 @@
 //! What a formula does that its author may not expect. Nothing of it is wrong, so it is told beside the definition and refuses nothing.
 
+use crate::aggregate::Aggregate;
 use crate::check::measured::kept_as;
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::function::Function;
-use crate::measure::Aggregate;
 use crate::parser::parse;
 use crate::resolve::literal;
 use crate::tree::{Arithmetic, BinaryOperator, Call, Comparison, Expr, Ident, Node, UnaryOperator};
@@ -73,7 +73,14 @@ impl Adviser<'_> {
     fn number(&mut self, expr: &Expr) {
         match &expr.node {
             Node::Call(call) => {
-                self.difference(call, &expr.span);
+                if call.aggregate.is_pushed() {
+                    self.aggregate(call, &expr.span);
+                } else {
+                    self.difference(call, &expr.span);
+                }
+                if call.aggregate.is_of_flags() {
+                    self.flag(call);
+                }
                 self.filter(call);
             }
             Node::Binary(BinaryOperator::Arithmetic(Arithmetic::Add | Arithmetic::Subtract), ..) => {
@@ -88,7 +95,13 @@ impl Adviser<'_> {
             }
             Node::Unary(_, operand) | Node::In { operand, .. } => self.number(operand),
             Node::Function(_, arguments) => arguments.iter().for_each(|argument| self.number(argument)),
-            Node::Error | Node::Number(_) | Node::Text(_) | Node::Boolean(_) | Node::Name(_) | Node::Path(..) => {}
+            Node::Error
+            | Node::Number(_)
+            | Node::Text(_)
+            | Node::Boolean(_)
+            | Node::Time(_)
+            | Node::Name(_)
+            | Node::Path(..) => {}
         }
     }
 
@@ -127,6 +140,36 @@ impl Adviser<'_> {
         call.attribute.as_ref().is_some_and(is_required) && call.less.iter().all(|(_, from)| is_required(from))
     }
 
+    /// An aggregate that no rollup has.
+    fn aggregate(&mut self, call: &Call, span: &Range<usize>) {
+        let name = format!(
+            "{}{}",
+            call.aggregate,
+            if call.aggregate.before().is_empty() {
+                ""
+            } else {
+                " DISTINCT"
+            }
+        );
+        if !self.told.insert(format!("aggregate {name}")) {
+            return;
+        }
+        let message = format!("{} is computed from the facts, because no rollup has it", quoted(&name));
+        let hint =
+            "the answer is exact, and takes longer the more facts there are: ask short ranges, or ask a range once";
+        self.advice
+            .push(Diagnostic::new(span.clone(), "not-rolled-up", message).with_hint(hint));
+    }
+
+    /// A truth value that is no dimension.
+    fn flag(&mut self, call: &Call) {
+        if let (Some(flag), Some(attributes)) = (&call.attribute, self.entities.attributes(&call.entity.name)) {
+            let attributes = attributes.to_vec();
+            let name = Expr::new(flag.span.clone(), Node::Name(flag.name.clone()));
+            self.pushed(&name, &call.entity.name, &attributes);
+        }
+    }
+
     /// A difference of two times that no rollup has.
     fn difference(&mut self, call: &Call, span: &Range<usize>) {
         let (Some(to), Some((_, from))) = (&call.attribute, &call.less) else {
@@ -152,7 +195,39 @@ impl Adviser<'_> {
     fn filter(&mut self, call: &Call) {
         if let (Some(filter), Some(attributes)) = (&call.filter, self.entities.attributes(&call.entity.name)) {
             let attributes = attributes.to_vec();
+            self.pushed(filter, &call.entity.name, &attributes);
             self.condition(filter, (false, Missing::NotCounted), &attributes);
+        }
+    }
+
+    /// Attributes in a condition that no rollup has.
+    fn pushed(&mut self, expr: &Expr, entity: &str, attributes: &[Attribute]) {
+        match &expr.node {
+            Node::Name(name) => {
+                let is_kept = |attribute: &Attribute| attribute.name == *name && attribute.dimension;
+                if attributes.iter().any(is_kept) || !self.told.insert(format!("{entity}.{name}")) {
+                    return;
+                }
+                let message = format!(
+                    "{} is no dimension, so this is computed from the facts, because no rollup has it",
+                    quoted(name)
+                );
+                let hint =
+                    "a dimension that is derived from it, as a boolean that is the whole condition, is rolled up";
+                let advice = Diagnostic::new(expr.span.clone(), "not-rolled-up", message);
+                self.advice.push(advice.with_hint(hint));
+            }
+            Node::Unary(_, operand) | Node::In { operand, .. } => self.pushed(operand, entity, attributes),
+            Node::Binary(_, left, right) => {
+                self.pushed(left, entity, attributes);
+                self.pushed(right, entity, attributes);
+            }
+            Node::Function(_, arguments) => {
+                arguments
+                    .iter()
+                    .for_each(|argument| self.pushed(argument, entity, attributes));
+            }
+            _ => {}
         }
     }
 

@@ -1,13 +1,13 @@
-//! The parts of the parser with an inside of their own: aggregates `SUM(Entity.attribute WHERE filter)`, functions
+//! The parts of the parser with an inside of their own: aggregates `SUM(Entity.attribute WHERE filter)`, some with a second argument, functions
 //! `COALESCE(…)` and lists `IN (…)`.
 
+use crate::aggregate::Aggregate;
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::function::Function;
 use crate::lexer::{Kind, Symbol};
-use crate::measure::Aggregate;
 use crate::parser::Parser;
 use crate::suggest::hint_for;
-use crate::tree::{Call, Expr, Ident, Node};
+use crate::tree::{Argument, Call, Expr, Ident, Node};
 use std::ops::Range;
 
 /// What an aggregate takes, for hints.
@@ -22,6 +22,10 @@ struct Inside {
     attribute: Option<Option<Ident>>,
     /// What is subtracted from the attribute. `Some(None)`: nothing.
     less: Option<Option<(Ident, Ident)>>,
+    /// What stands after a comma. `Some(None)`: there is no comma.
+    second: Option<Option<Argument>>,
+    /// Whether different values are counted.
+    distinct: Option<Range<usize>>,
     filter: Option<Expr>,
 }
 
@@ -34,6 +38,9 @@ impl Parser<'_> {
         }
         let function = self.span();
         let aggregate = Aggregate::named(name);
+        if aggregate.is_none() && name.eq_ignore_ascii_case("CONVERT") {
+            return self.conversion();
+        }
         if aggregate.is_none() {
             self.push(unknown_function(name, &function));
         }
@@ -50,25 +57,53 @@ impl Parser<'_> {
                 entity: Some(entity),
                 attribute: Some(attribute),
                 less: Some(less),
+                second: Some(second),
+                distinct,
                 filter,
             },
         ) = (aggregate, inside)
         else {
             return Expr::error(span);
         };
+        let aggregate = match distinct {
+            Some(_) if aggregate == Aggregate::Count => Aggregate::Distinct,
+            Some(word) => {
+                let message = format!("{aggregate} takes all values, and not different ones");
+                let hint = "only COUNT does, as in COUNT(DISTINCT Order.customer)";
+                self.push(Diagnostic::new(word, "unexpected-in-aggregate", message).with_hint(hint));
+                return Expr::error(span);
+            }
+            None => aggregate,
+        };
         let call = Call {
             aggregate,
             entity,
             attribute,
             less,
+            second,
             filter,
         };
         let call = Expr::new(span.clone(), Node::Call(Box::new(call)));
         match unit {
-            // A sum of hours is the hours of the sum, and so is all else but the number of facts.
-            Some(unit) if aggregate != Aggregate::Count => Expr::new(span, Node::Function(unit, vec![call])),
+            // A sum of hours is the hours of the sum, and so is all else but what has no unit.
+            Some(unit) if !aggregate.drops_unit() => Expr::new(span, Node::Function(unit, vec![call])),
             _ => call,
         }
+    }
+
+    /// `CONVERT(…)`, which the language does not have: a rate is that of a fact's time, and no formula finds it.
+    fn conversion(&mut self) -> Expr {
+        let name = self.span();
+        self.advance();
+        let open = self.span();
+        self.advance();
+        self.nested(Self::items);
+        self.close(&open);
+        let message =
+            "a currency is not converted in a formula, because the rate of each fact's time can't be looked up";
+        let hint = "send each fact's amount in the other currency, too, or multiply by the mean rate of the bucket: the AVG of an attribute with a unit such as EUR/USD";
+        self.push(Diagnostic::new(name.clone(), "no-conversion", message).with_hint(hint));
+        Expr::error(name.start..self.previous_end())
     }
 
     /// `COALESCE(…)` and its kin; the name and the parenthesis are next.
@@ -98,8 +133,9 @@ impl Parser<'_> {
     }
 
     /// `Entity`, `Entity.attribute` or `Entity.attribute - Entity.other`, the latter two also in the parentheses of a unit, and each with `WHERE filter`.
-    /// Stops at the closing parenthesis or the end.
+    /// `DISTINCT` may stand before, and a comma and a second argument behind. Stops at the closing parenthesis or the end.
     fn inside(&mut self) -> Inside {
+        let distinct = self.distinct();
         let unit = self.unit();
         let entity = self.ident();
         if entity.is_none() {
@@ -121,19 +157,66 @@ impl Parser<'_> {
             (Some(entity), Some(Some(_))) => self.less(entity),
             _ => Some(None),
         };
-        self.skip_to_where(entity.is_some() && less.is_some());
         if let Some((_, open)) = &unit {
+            self.skip_to_where(entity.is_some() && less.is_some());
             self.close(open);
-            self.skip_to_where(true);
         }
+        let second = match &entity {
+            Some(entity) if less.is_some() => self.second(entity),
+            _ => Some(None),
+        };
+        self.skip_to_where(entity.is_some() && less.is_some() && second.is_some());
         let filter = self.eat(Symbol::Where).map(|_| self.sequence(&[Symbol::Close]));
         Inside {
             unit: unit.map(|(unit, _)| unit),
             entity,
             attribute,
             less,
+            second,
+            distinct,
             filter,
         }
+    }
+
+    /// `DISTINCT`, and not an entity of that name.
+    fn distinct(&mut self) -> Option<Range<usize>> {
+        let is_word = self.is_word(0, "DISTINCT") && matches!(self.peek(1), Kind::Name(_));
+        is_word.then(|| {
+            let word = self.span();
+            self.advance();
+            word
+        })
+    }
+
+    /// `, 90` or `, Entity.attribute`; `None` where something else follows the comma.
+    fn second(&mut self, entity: &Ident) -> Option<Option<Argument>> {
+        if self.eat(Symbol::Comma).is_none() {
+            return Some(None);
+        }
+        if let Kind::Number(number) = *self.kind() {
+            let span = self.span();
+            self.advance();
+            return Some(Some(Argument::Number(span, number)));
+        }
+        let Some(first) = self.ident() else {
+            let message = format!(
+                "expected a number or an attribute after the comma, found {}",
+                self.excerpt()
+            );
+            let hint = "as in PERCENTILE(Order.amount, 90) or WEIGHTED_AVG(Order.price, Order.amount)";
+            self.report("expected-argument", message, Some(hint.into()));
+            return None;
+        };
+        let (entity, attribute) = match self.eat(Symbol::Dot) {
+            Some(_) => (first, self.attribute()?),
+            None => (entity.clone(), first),
+        };
+        let less = self.less(&entity)?;
+        Some(Some(Argument::Values {
+            entity,
+            attribute,
+            less,
+        }))
     }
 
     /// The unit of a duration with its parenthesis, as in `AVG(HOURS(…))`.

@@ -9,7 +9,11 @@ use crate::lexer::{Kind, Symbol};
 use crate::parser::Parser;
 use crate::tree::{Expr, Node};
 
-const USAGE: &str = "write CASE WHEN condition THEN value ELSE value END";
+/// Its words.
+pub(crate) const WORDS: [&str; 5] = ["CASE", "WHEN", "THEN", "ELSE", "END"];
+
+/// How it is written, for hints.
+pub(crate) const USAGE: &str = "write CASE WHEN condition THEN value ELSE value END";
 
 impl Parser<'_> {
     /// Whether a `CASE` is next, and not a name.
@@ -82,7 +86,7 @@ impl Parser<'_> {
         is_next
     }
 
-    fn is_word(&self, ahead: usize, word: &str) -> bool {
+    pub(crate) fn is_word(&self, ahead: usize, word: &str) -> bool {
         matches!(self.peek(ahead), Kind::Name(name) if name.eq_ignore_ascii_case(word))
     }
 }

@@ -32,6 +32,8 @@ pub enum Condition {
         /// Whether the answer is turned around.
         negated: bool,
     },
+    /// Whether the first is neither below the second nor above the third.
+    Between(Finish, Finish, Finish),
     /// The opposite.
     Not(Box<Condition>),
     /// Both.
@@ -70,6 +72,12 @@ impl Condition {
             } => {
                 let number = operand.evaluate(values)?;
                 Some(items.iter().any(|item| Number::from(*item) == number) != *negated)
+            }
+            Condition::Between(operand, low, high) => {
+                let operand = operand.evaluate(values)?;
+                let is_above = low.evaluate(values).map(|low| operand >= low);
+                let is_below = high.evaluate(values).map(|high| operand <= high);
+                decided(false, is_above, is_below)
             }
             Condition::Not(operand) => operand.evaluate(values).map(|truth| !truth),
             Condition::And(left, right) => decided(false, left.evaluate(values), right.evaluate(values)),

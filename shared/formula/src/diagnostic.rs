@@ -63,6 +63,21 @@ pub fn utf16_span(source: &str, span: &Range<usize>) -> Range<usize> {
     units(span.start)..units(span.end)
 }
 
+/// The byte at which a number of UTF-16 code units ends: at most all of them, and never half a character.
+#[must_use]
+pub fn utf16_position(source: &str, units: usize) -> Option<usize> {
+    let mut counted = 0;
+    let starts = source.char_indices().map(|(at, c)| {
+        let begins = (counted, at);
+        counted += c.len_utf16();
+        begins
+    });
+    let found = starts.into_iter().find(|(begins, _)| *begins == units);
+    found
+        .map(|(_, at)| at)
+        .or_else(|| (counted == units).then_some(source.len()))
+}
+
 /// The most characters of the source that a message repeats.
 const MAX_EXCERPT: usize = 40;
 
@@ -95,6 +110,21 @@ mod tests {
             ("past the end", "ab", 7..9, 2..2),
         ] {
             assert_eq!(utf16_span(source, &span), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn utf16_positions_are_those_of_whole_characters() {
+        for (source, units, expected) in [
+            ("ab", 0, Some(0)),
+            ("ab", 2, Some(2)),
+            ("ab", 3, None),
+            ("é🛫b", 1, Some(2)),
+            ("é🛫b", 2, None),
+            ("é🛫b", 3, Some(6)),
+            ("é🛫b", 4, Some(7)),
+        ] {
+            assert_eq!(utf16_position(source, units), expected, "{source} {units}");
         }
     }
 

@@ -1,11 +1,11 @@
 //! What tests start from: entities, and strategies for random trees and sequences of tokens.
 
+use crate::aggregate::Aggregate;
 use crate::function::Function;
 use crate::lexer::is_keyword;
-use crate::measure::Aggregate;
-use crate::numeric::Numeric;
-use crate::tree::{Arithmetic, BinaryOperator, Call, Comparison, Expr, Ident, Node, UnaryOperator};
+use crate::tree::{Argument, Arithmetic, BinaryOperator, Call, Comparison, Expr, Ident, Node, UnaryOperator};
 use crate::value::{Attribute, AttributeType, Entities};
+use crate::window::WindowFunction;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 
@@ -47,10 +47,32 @@ impl Entities for Sample {
     }
 }
 
+/// The same, and `Policy`, which tells states.
+pub(crate) struct States(Vec<Attribute>);
+
+pub(crate) fn states() -> States {
+    States(attributes())
+}
+
+impl Entities for States {
+    fn attributes(&self, entity: &str) -> Option<&[Attribute]> {
+        matches!(entity, "Flight" | "Policy").then_some(self.0.as_slice())
+    }
+
+    fn is_state(&self, entity: &str) -> bool {
+        entity == "Policy"
+    }
+
+    fn names(&self) -> Vec<&str> {
+        vec!["Flight", "Policy"]
+    }
+}
+
 /// Tokens in any order, good and bad.
 pub(crate) fn token_soup() -> impl Strategy<Value = String> {
     let tokens = [
-        "COUNT", "SUM", "COALESCE", "IF", "HOURS", "CASE", "WHEN", "THEN", "ELSE", "END", "ROUND", "(", ")", "(", ")",
+        "COUNT", "DISTINCT", "MODE", "SLOPE", "ANY", "SUM", "COALESCE", "IF", "HOURS", "BETWEEN", "TIME", "CASE",
+        "WHEN", "THEN", "ELSE", "END", "ROUND", "PREVIOUS", "TO_DATE", "YEAR", "AT_END", "ENTERED", "(", ")", "(", ")",
         "Flight", ".", "delay", "WHERE", "IN", "NOT", "AND", "OR", ",", "+", "-", "*", "/", "=", "<", "==", "1", "2.5",
         "'x'", "'", "TRUE", ";", "é", "?", "1e5", "\"y\"",
     ];
@@ -64,8 +86,47 @@ pub(crate) fn token_soup() -> impl Strategy<Value = String> {
     .prop_map(|tokens| tokens.into_iter().flat_map(|(token, space)| [token, space]).collect())
 }
 
+/// Names, among them those that are words of the language elsewhere.
 fn name() -> impl Strategy<Value = String> {
-    "[a-z_][a-z0-9_]{0,6}".prop_filter("a keyword", |word| !is_keyword(word))
+    let words = [
+        "case", "CASE", "When", "then", "else", "END", "hours", "COUNT", "if", "Flight", "delay",
+    ];
+    prop_oneof![
+        4 => "[a-zA-Z_][a-zA-Z0-9_]{0,6}".prop_filter("a keyword", |word| !is_keyword(word)),
+        1 => proptest::sample::select(words.to_vec()).prop_map(str::to_owned),
+    ]
+}
+
+/// Texts that printing or reading could spoil.
+fn text() -> impl Strategy<Value = String> {
+    let hostile = [
+        "'", "''", "\n", "\\", "--", "/*", "\"", "’", "?", "{}", "%s", ")", "'); DROP", "é", "🛫", "\u{202e}", " ",
+    ];
+    let pieces = prop_oneof![
+        2 => proptest::sample::select(hostile.to_vec()).prop_map(str::to_owned),
+        1 => "[^\\x00]{0,8}",
+    ];
+    proptest::collection::vec(pieces, 0..4).prop_map(|pieces| pieces.concat())
+}
+
+/// Numbers of up to as many digits and places as the language has.
+fn number() -> impl Strategy<Value = Decimal> {
+    prop_oneof![(0_i128..1_000_000, 0_u32..6), (0_i128..10_i128.pow(28), 0_u32..=28),]
+        .prop_map(|(digits, places)| Decimal::from_i128_with_scale(digits, places))
+}
+
+/// A call of any function with as many of these arguments as it takes.
+fn call_of(function: Function, mut arguments: Vec<Expr>) -> Node {
+    while !function.takes(arguments.len()) {
+        arguments.pop();
+    }
+    Node::Function(function, arguments)
+}
+
+/// Whether a tree, when it is printed, keeps the limits of a formula.
+fn is_within_limits(tree: &Expr) -> bool {
+    let found = crate::parse(&tree.to_string()).diagnostics;
+    !found.iter().any(|found| found.code.starts_with("too-"))
 }
 
 fn ident() -> impl Strategy<Value = Ident> {
@@ -79,9 +140,10 @@ fn node(node: Node) -> Expr {
 /// Random trees without spans, at most 4 operators deep.
 pub(crate) fn trees() -> impl Strategy<Value = Expr> {
     let leaf = prop_oneof![
-        (0_i64..1_000_000, 0_u32..6).prop_map(|(digits, scale)| Node::Number(Decimal::new(digits, scale))),
-        "[^\\x00\n]{0,8}".prop_map(Node::Text),
+        number().prop_map(Node::Number),
+        text().prop_map(Node::Text),
         any::<bool>().prop_map(Node::Boolean),
+        (0_i64..4_000_000_000_000_000).prop_map(Node::Time),
         name().prop_map(Node::Name),
         (ident(), ident()).prop_map(|(entity, attribute)| Node::Path(entity, attribute)),
         (aggregates(), ident(), proptest::option::of(ident())).prop_map(|(aggregate, entity, attribute)| Node::Call(
@@ -90,6 +152,7 @@ pub(crate) fn trees() -> impl Strategy<Value = Expr> {
                 entity,
                 attribute,
                 less: None,
+                second: None,
                 filter: None
             })
         )),
@@ -112,47 +175,60 @@ pub(crate) fn trees() -> impl Strategy<Value = Expr> {
                     negated
                 }
             ),
-            proptest::collection::vec(inner.clone(), 2..5)
-                .prop_map(|arguments| Node::Function(Function::Coalesce, arguments)),
             proptest::collection::vec(inner.clone(), 2..8)
                 .prop_map(|arguments| Node::Function(Function::If, arguments)),
-            (inner.clone(), any::<bool>()).prop_map(|(operand, is_power)| match is_power {
-                true => Node::Function(Function::Numeric(Numeric::Power), vec![operand.clone(), operand]),
-                false => Node::Function(Function::Numeric(Numeric::Abs), vec![operand]),
-            }),
+            (inner.clone(), inner.clone(), inner.clone())
+                .prop_map(|(operand, low, high)| Node::Function(Function::Between, vec![operand, low, high])),
+            (
+                proptest::sample::select(Function::ALL.to_vec()),
+                proptest::collection::vec(inner.clone(), 4)
+            )
+                .prop_map(|(function, arguments)| call_of(function, arguments)),
             (
                 aggregates(),
                 ident(),
                 proptest::option::of((ident(), proptest::option::of((ident(), ident())))),
+                proptest::option::of(arguments()),
                 inner.clone()
             )
-                .prop_map(|(aggregate, entity, measured, filter)| {
+                .prop_map(|(aggregate, entity, measured, second, filter)| {
                     let (attribute, less) = measured.map_or((None, None), |(attribute, less)| (Some(attribute), less));
                     Node::Call(Box::new(Call {
                         aggregate,
                         entity,
                         attribute,
                         less,
+                        second,
                         filter: Some(filter),
                     }))
                 }),
-            (
-                proptest::sample::select(vec![
-                    Function::Seconds,
-                    Function::Minutes,
-                    Function::Hours,
-                    Function::Days
-                ]),
-                inner
-            )
-                .prop_map(|(unit, operand)| Node::Function(unit, vec![operand])),
+            (inner, 1_u16..2_000, proptest::option::of(name())).prop_map(|(operand, count, period)| {
+                let count = node(Node::Number(Decimal::from(count)));
+                let period = period.map(|name| node(Node::Name(name)));
+                let arguments = [operand, count].into_iter().chain(period).collect();
+                Node::Function(Function::Window(WindowFunction::Rolling), arguments)
+            }),
         ]
         .prop_map(node)
     })
+    .prop_filter("beyond the limits", is_within_limits)
 }
 
 fn aggregates() -> impl Strategy<Value = Aggregate> {
-    proptest::sample::select(Aggregate::ALL.to_vec())
+    let all = Aggregate::ALL.into_iter().chain([Aggregate::Distinct]);
+    proptest::sample::select(all.collect::<Vec<_>>())
+}
+
+fn arguments() -> impl Strategy<Value = Argument> {
+    let values = (ident(), ident(), proptest::option::of((ident(), ident())));
+    prop_oneof![
+        (0_i64..10_000).prop_map(|digits| Argument::Number(0..0, Decimal::new(digits, 2))),
+        values.prop_map(|(entity, attribute, less)| Argument::Values {
+            entity,
+            attribute,
+            less
+        }),
+    ]
 }
 
 pub(crate) fn arithmetic() -> impl Strategy<Value = Arithmetic> {
@@ -209,6 +285,18 @@ pub(crate) fn without_spans(expr: Expr) -> Expr {
             entity: ident(call.entity),
             attribute: call.attribute.map(ident),
             less: call.less.map(|(entity, attribute)| (ident(entity), ident(attribute))),
+            second: call.second.map(|second| match second {
+                Argument::Number(_, number) => Argument::Number(0..0, number),
+                Argument::Values {
+                    entity,
+                    attribute,
+                    less,
+                } => Argument::Values {
+                    entity: ident(entity),
+                    attribute: ident(attribute),
+                    less: less.map(|(entity, attribute)| (ident(entity), ident(attribute))),
+                },
+            }),
             filter: call.filter.map(without_spans),
         })),
         other => other,

@@ -7,6 +7,8 @@
 use std::fmt;
 
 use crate::numeric::Numeric;
+use crate::text::TextTest;
+use crate::window::WindowFunction;
 
 /// A function over values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,6 +19,10 @@ pub enum Function {
     ///
     /// Also `CASE WHEN condition THEN value … ELSE value END`, whose conditions and values follow each other like the arguments of a longer `IF`.
     If,
+    /// `AT_START(x)`: `x` of the states that objects have as the period begins.
+    AtStart,
+    /// `AT_END(x)`: `x` of the states that they have as it ends.
+    AtEnd,
     /// `SECONDS(x)`: how many seconds a duration has.
     Seconds,
     /// `MINUTES(x)`: how many times 60 seconds.
@@ -25,8 +31,14 @@ pub enum Function {
     Hours,
     /// `DAYS(x)`: how many times 24 hours, whatever a calendar's days have.
     Days,
+    /// `x BETWEEN low AND high`: whether the first is neither below the second nor above the third. It is written as an operator, not as a call.
+    Between,
+    /// How one text lies in another.
+    Text(TextTest),
     /// A function of numbers.
     Numeric(Numeric),
+    /// A function over other stretches of time.
+    Window(WindowFunction),
 }
 
 /// The most arguments of a call, and the most `WHEN` of a `CASE`: as many ways out as a person can follow.
@@ -41,10 +53,12 @@ struct Row {
 }
 
 impl Function {
-    /// All of them, in the order of the manual.
-    pub const ALL: [Function; 13] = [
+    /// All that are written as calls, in the order of the manual.
+    pub const ALL: [Function; 23] = [
         Function::Coalesce,
         Function::If,
+        Function::AtStart,
+        Function::AtEnd,
         Function::Seconds,
         Function::Minutes,
         Function::Hours,
@@ -56,6 +70,14 @@ impl Function {
         Function::Numeric(Numeric::Ln),
         Function::Numeric(Numeric::Exp),
         Function::Numeric(Numeric::Power),
+        Function::Text(TextTest::StartsWith),
+        Function::Text(TextTest::EndsWith),
+        Function::Text(TextTest::Contains),
+        Function::Window(WindowFunction::Previous),
+        Function::Window(WindowFunction::SamePeriodLastYear),
+        Function::Window(WindowFunction::ToDate),
+        Function::Window(WindowFunction::Rolling),
+        Function::Window(WindowFunction::Cumulative),
     ];
 
     /// The function of a name in upper or lower case.
@@ -97,12 +119,24 @@ impl Function {
     #[must_use]
     pub fn unit_s(self) -> Option<u32> {
         match self {
-            Function::Coalesce | Function::If | Function::Numeric(_) => None,
+            Function::Coalesce
+            | Function::If
+            | Function::AtStart
+            | Function::AtEnd
+            | Function::Between
+            | Function::Text(_)
+            | Function::Numeric(_)
+            | Function::Window(_) => None,
             Function::Seconds => Some(1),
             Function::Minutes => Some(60),
             Function::Hours => Some(3_600),
             Function::Days => Some(86_400),
         }
+    }
+
+    /// Whether it is a condition.
+    pub(crate) fn is_condition(self) -> bool {
+        matches!(self, Function::Between | Function::Text(_))
     }
 
     fn row(self) -> Row {
@@ -115,10 +149,16 @@ impl Function {
         match self {
             Function::Coalesce => row("COALESCE", 2, MAX_ARGUMENTS, "COALESCE(x, y)"),
             Function::If => row("IF", 2, 3, "IF(condition, then, else)"),
+            Function::AtStart => row("AT_START", 1, 1, "AT_START(x)"),
+            Function::AtEnd => row("AT_END", 1, 1, "AT_END(x)"),
             Function::Seconds => row("SECONDS", 1, 1, "SECONDS(duration)"),
             Function::Minutes => row("MINUTES", 1, 1, "MINUTES(duration)"),
             Function::Hours => row("HOURS", 1, 1, "HOURS(duration)"),
             Function::Days => row("DAYS", 1, 1, "DAYS(duration)"),
+            Function::Between => row("BETWEEN", 3, 3, "x BETWEEN low AND high"),
+            Function::Text(TextTest::StartsWith) => row("STARTS_WITH", 2, 2, "STARTS_WITH(text, 'x')"),
+            Function::Text(TextTest::EndsWith) => row("ENDS_WITH", 2, 2, "ENDS_WITH(text, 'x')"),
+            Function::Text(TextTest::Contains) => row("CONTAINS", 2, 2, "CONTAINS(text, 'x')"),
             Function::Numeric(Numeric::Abs) => row("ABS", 1, 1, "ABS(x)"),
             Function::Numeric(Numeric::Round) => row("ROUND", 1, 2, "ROUND(x, places)"),
             Function::Numeric(Numeric::Greatest) => row("GREATEST", 2, MAX_ARGUMENTS, "GREATEST(x, y)"),
@@ -126,6 +166,13 @@ impl Function {
             Function::Numeric(Numeric::Ln) => row("LN", 1, 1, "LN(x)"),
             Function::Numeric(Numeric::Exp) => row("EXP", 1, 1, "EXP(x)"),
             Function::Numeric(Numeric::Power) => row("POWER", 2, 2, "POWER(x, y)"),
+            Function::Window(WindowFunction::Previous) => row("PREVIOUS", 1, 4, "PREVIOUS(x, 1, YEAR)"),
+            Function::Window(WindowFunction::SamePeriodLastYear) => {
+                row("SAME_PERIOD_LAST_YEAR", 1, 2, "SAME_PERIOD_LAST_YEAR(x)")
+            }
+            Function::Window(WindowFunction::ToDate) => row("TO_DATE", 2, 2, "TO_DATE(x, YEAR)"),
+            Function::Window(WindowFunction::Rolling) => row("ROLLING", 2, 3, "ROLLING(x, 7, DAY)"),
+            Function::Window(WindowFunction::Cumulative) => row("CUMULATIVE", 1, 1, "CUMULATIVE(x)"),
         }
     }
 }

@@ -107,6 +107,21 @@ fn keyword(word: &str) -> Option<Symbol> {
         .map(|(_, symbol)| *symbol)
 }
 
+/// The keywords, as they are written.
+pub(crate) fn keywords() -> impl Iterator<Item = &'static str> {
+    KEYWORDS.iter().map(|(text, _)| *text)
+}
+
+/// The symbols of the language, each as it is printed.
+pub(crate) fn symbols() -> impl Iterator<Item = &'static str> {
+    let own = SYMBOLS.iter().filter(|(_, _, instead)| instead.is_none());
+    // Of two ways to write the same the first is printed.
+    own.enumerate().filter_map(|(index, (text, symbol, _))| {
+        let mut earlier = SYMBOLS.iter().filter(|(_, _, instead)| instead.is_none()).take(index);
+        (!earlier.any(|(_, other, _)| other == symbol)).then_some(*text)
+    })
+}
+
 /// Splits a text into tokens, ending with `End`. Never fails: what is wrong is a diagnostic and a token that says so.
 pub(crate) fn lex(source: &str) -> (Vec<Token<'_>>, Vec<Diagnostic>) {
     let mut lexer = Lexer {

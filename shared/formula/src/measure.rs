@@ -1,9 +1,15 @@
 //! What a checked KPI formula consists of: measures that others compute, and how to finish their values.
 
+use crate::aggregate::Aggregate;
+use crate::basis::Basis;
 use crate::finish::Finish;
 use crate::number::Number;
+use crate::parser::parse;
 use crate::predicate::Predicate;
-use serde::{Deserialize, Serialize};
+use crate::reference::Extent;
+use crate::unit::{Quantity, Unit};
+use crate::window::Window;
+use rust_decimal::Decimal;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -14,6 +20,12 @@ pub struct Formula {
     pub measures: Vec<Measure>,
     /// How their values make the KPI's value; it refers to measures by index.
     pub finish: Finish,
+    /// How large it is with the KPIs that it refers to.
+    pub(crate) extent: Extent,
+    /// What its value is a number of, by what attributes declare.
+    pub(crate) quantity: Quantity,
+    /// Whether it adds or compares what is of different units.
+    pub(crate) mixes_units: bool,
 }
 
 /// One aggregate over the facts of one entity.
@@ -25,8 +37,52 @@ pub struct Measure {
     pub aggregate: Aggregate,
     /// What of each fact is aggregated: a number, or for `COUNT`, which counts where it has a value, an attribute of any type. `COUNT` alone does without.
     pub attribute: Option<Measured>,
+    /// What else the aggregate takes, if it takes anything.
+    pub second: Option<Second>,
     /// The condition that facts must meet.
     pub filter: Option<Predicate>,
+    /// When they are, seen from the bucket that is asked for.
+    pub window: Window,
+    /// Whether it is taken of the facts themselves, or of the states that they tell.
+    pub basis: Basis,
+}
+
+/// Measures whose facts can be read together: those of one entity over one window, and of one basis.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading<'a> {
+    /// The entity.
+    pub entity: &'a str,
+    /// The window.
+    pub window: &'a Window,
+    /// Of what they are taken.
+    pub basis: Basis,
+    /// The measures, each with its place in [`Formula::measures`].
+    pub measures: Vec<(usize, &'a Measure)>,
+}
+
+impl<'a> Reading<'a> {
+    /// The attributes that filters read.
+    #[must_use]
+    pub fn filtered_by(&self) -> BTreeSet<&'a str> {
+        let filters = self.measures.iter().filter_map(|(_, measure)| measure.filter.as_ref());
+        filters.flat_map(Predicate::attributes).collect()
+    }
+
+    /// What is aggregated.
+    #[must_use]
+    pub fn measured(&self) -> BTreeSet<&'a Measured> {
+        let measures = self.measures.iter();
+        measures.filter_map(|(_, measure)| measure.attribute.as_ref()).collect()
+    }
+}
+
+/// What an aggregate takes beside the values that it aggregates.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Second {
+    /// Other numbers of the same facts: weights, or what a slope is over. Only facts that have both count.
+    Values(Measured),
+    /// How many percent, above 0 and below 100, with at most two decimals.
+    Percent(Decimal),
 }
 
 /// What of each fact is aggregated.
@@ -63,89 +119,44 @@ impl fmt::Display for Measured {
     }
 }
 
-/// How values of many facts become one. `First` and `Last` are by the facts' time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Aggregate {
-    /// How many facts, or how many with a value.
-    Count,
-    /// The total.
-    Sum,
-    /// The mean.
-    Avg,
-    /// The least.
-    Min,
-    /// The greatest.
-    Max,
-    /// The earliest.
-    First,
-    /// The latest.
-    Last,
-}
-
-impl Aggregate {
-    /// Every aggregate.
-    pub const ALL: [Aggregate; 7] = [
-        Aggregate::Count,
-        Aggregate::Sum,
-        Aggregate::Avg,
-        Aggregate::Min,
-        Aggregate::Max,
-        Aggregate::First,
-        Aggregate::Last,
-    ];
-
-    /// As it is written in formulas.
+impl Formula {
+    /// The formula that is one measure and nothing else.
     #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Aggregate::Count => "COUNT",
-            Aggregate::Sum => "SUM",
-            Aggregate::Avg => "AVG",
-            Aggregate::Min => "MIN",
-            Aggregate::Max => "MAX",
-            Aggregate::First => "FIRST",
-            Aggregate::Last => "LAST",
+    pub fn of_measure(measure: Measure) -> Self {
+        Self {
+            extent: Extent::of(&parse(&measure.to_string()).tree),
+            measures: vec![measure],
+            finish: Finish::Measure(0),
+            quantity: Quantity::Unknown,
+            mixes_units: false,
         }
     }
 
-    /// The aggregate of a name in upper or lower case.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|aggregate| aggregate.name().eq_ignore_ascii_case(name))
-    }
-}
-
-impl fmt::Display for Aggregate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl Formula {
     /// The entities whose facts the formula reads.
     #[must_use]
     pub fn entities(&self) -> BTreeSet<&str> {
         self.measures.iter().map(|measure| measure.entity.as_str()).collect()
     }
 
-    /// The dimensions of an entity that filters use, over all its measures.
+    /// What is read apart: of each entity, and over each window.
     #[must_use]
-    pub fn dimensions(&self, entity: &str) -> BTreeSet<&str> {
-        self.of(entity)
-            .filter_map(|measure| measure.filter.as_ref())
-            .flat_map(Predicate::dimensions)
-            .collect()
-    }
-
-    /// What of an entity is aggregated.
-    #[must_use]
-    pub fn measured(&self, entity: &str) -> BTreeSet<&Measured> {
-        self.of(entity)
-            .filter_map(|measure| measure.attribute.as_ref())
-            .collect()
+    pub fn readings(&self) -> Vec<Reading<'_>> {
+        let mut readings: Vec<Reading<'_>> = Vec::new();
+        for (place, measure) in self.measures.iter().enumerate() {
+            let same = |reading: &&mut Reading<'_>| {
+                reading.entity == measure.entity && *reading.window == measure.window && reading.basis == measure.basis
+            };
+            match readings.iter_mut().find(same) {
+                Some(reading) => reading.measures.push((place, measure)),
+                None => readings.push(Reading {
+                    entity: &measure.entity,
+                    window: &measure.window,
+                    basis: measure.basis,
+                    measures: vec![(place, measure)],
+                }),
+            }
+        }
+        readings
     }
 
     /// The KPI's value from the values of its measures, in their order. `None` is no value: a division by zero, a
@@ -155,23 +166,58 @@ impl Formula {
         self.finish.evaluate(values)
     }
 
-    fn of(&self, entity: &str) -> impl Iterator<Item = &Measure> {
-        self.measures.iter().filter(move |measure| measure.entity == entity)
+    /// The unit of the value, as far as the attributes declare it.
+    #[must_use]
+    pub fn unit(&self) -> Option<&Unit> {
+        match &self.quantity {
+            Quantity::Of(unit) => Some(unit),
+            Quantity::Unknown | Quantity::Plain => None,
+        }
+    }
+
+    /// Whether it adds or compares what is of different units: such a formula is no longer accepted, and computed on where it was.
+    #[must_use]
+    pub fn mixes_units(&self) -> bool {
+        self.mixes_units
     }
 }
 
 /// Prints a measure in one way, whatever the spacing, case and parentheses of its source: fit for keys.
 impl fmt::Display for Measure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}({}", self.aggregate, self.entity)?;
-        match &self.attribute {
-            Some(Measured::Attribute(name)) => write!(f, ".{name}")?,
-            Some(Measured::Between { from, to }) => write!(f, ".{to} - {}.{from}", self.entity)?,
+        self.window.open(f)?;
+        if let Some(function) = self.basis.function() {
+            write!(f, "{function}(")?;
+        }
+        write!(f, "{}({}{}", self.aggregate, self.aggregate.before(), self.entity)?;
+        if let Some(measured) = &self.attribute {
+            self.rest_of(f, measured)?;
+        }
+        match &self.second {
+            Some(Second::Percent(percent)) => write!(f, ", {percent}")?,
+            Some(Second::Values(measured)) => {
+                write!(f, ", {}", self.entity)?;
+                self.rest_of(f, measured)?;
+            }
             None => {}
         }
         if let Some(filter) = &self.filter {
             write!(f, " WHERE {filter}")?;
         }
-        f.write_str(")")
+        f.write_str(")")?;
+        if self.basis.function().is_some() {
+            f.write_str(")")?;
+        }
+        self.window.close(f)
+    }
+}
+
+impl Measure {
+    /// What stands behind the name of the entity.
+    fn rest_of(&self, f: &mut fmt::Formatter<'_>, measured: &Measured) -> fmt::Result {
+        match measured {
+            Measured::Attribute(name) => write!(f, ".{name}"),
+            Measured::Between { from, to } => write!(f, ".{to} - {}.{from}", self.entity),
+        }
     }
 }

@@ -54,6 +54,29 @@ impl Number {
         }
     }
 
+    /// The number that digits of base 10,000 write, the highest first, of which the first is worth so many powers of 10,000.
+    #[must_use]
+    pub fn of_ten_thousands(digits: &[u16], weight: i16, is_negative: bool) -> Self {
+        let base = IBig::from(10_000);
+        let whole = digits
+            .iter()
+            .fold(IBig::ZERO, |whole, digit| whole * &base + IBig::from(*digit));
+        let behind = isize::try_from(digits.len()).unwrap_or(isize::MAX) - 1 - isize::from(weight);
+        Self {
+            repr: Repr::new(if is_negative { -whole } else { whole }, -4 * behind),
+            exact: true,
+        }
+    }
+
+    /// The square root, to [`MAX_DIGITS`] digits; none of what is below zero.
+    #[must_use]
+    pub fn root(&self) -> Option<Self> {
+        if *self < Self::from(0) {
+            return None;
+        }
+        self.to_the(&Self::half())
+    }
+
     /// A number within the limits; none beyond them.
     fn within(repr: Repr<10>, exact: bool) -> Option<Self> {
         if !repr.is_finite() {

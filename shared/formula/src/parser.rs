@@ -2,7 +2,7 @@
 //!
 //! What must hold: every loop consumes a token or ends, whatever is reported leaves an `Error` node or a repaired one
 //! in the tree, and one token is blamed at most once. Aggregates and lists, which have an inside of their own, are in
-//! `call`, and `CASE` is in `case`.
+//! `call`, `CASE` is in `case`, and `BETWEEN` and instants are in `between`.
 
 mod cursor;
 
@@ -81,13 +81,14 @@ pub(crate) struct Parser<'a> {
 enum Infix {
     Binary(BinaryOperator),
     In { negated: bool },
+    Between { negated: bool },
 }
 
 impl Infix {
     fn power(&self) -> u8 {
         match self {
             Infix::Binary(operator) => operator.power(),
-            Infix::In { .. } => power::COMPARE,
+            Infix::In { .. } | Infix::Between { .. } => power::COMPARE,
         }
     }
 }
@@ -116,7 +117,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The Pratt loop: an operand, then every operator that binds at least as tightly as `minimum`.
-    fn expression(&mut self, minimum: u8) -> Expr {
+    pub(crate) fn expression(&mut self, minimum: u8) -> Expr {
         let mut left = self.operand();
         let mut compared = false;
         loop {
@@ -145,6 +146,7 @@ impl<'a> Parser<'a> {
             }
             left = match infix {
                 Infix::In { negated } => self.membership(left, negated),
+                Infix::Between { negated } => self.between(left, negated),
                 Infix::Binary(operator) => {
                     self.advance();
                     let right = self.expression(operator.power() + 1);
@@ -165,6 +167,7 @@ impl<'a> Parser<'a> {
             Kind::Symbol(Symbol::False) => Node::Boolean(false),
             Kind::Broken => Node::Error,
             Kind::Name(_) if self.at_case() => return self.case(),
+            Kind::Name(_) if self.at_instant() => return self.instant(),
             Kind::Name(name) => return self.named(name),
             Kind::Symbol(Symbol::Open) => return self.group(),
             Kind::Symbol(Symbol::Minus) => return self.unary(UnaryOperator::Negate),
@@ -295,6 +298,9 @@ impl<'a> Parser<'a> {
 
     /// Which infix operator is next, if any.
     fn infix(&self) -> Option<Infix> {
+        if self.is_word(0, "BETWEEN") {
+            return Some(Infix::Between { negated: false });
+        }
         let Kind::Symbol(symbol) = self.kind() else { return None };
         let compare = |comparison| Some(Infix::Binary(BinaryOperator::Compare(comparison)));
         let calculate = |arithmetic| Some(Infix::Binary(BinaryOperator::Arithmetic(arithmetic)));
@@ -313,6 +319,7 @@ impl<'a> Parser<'a> {
             Symbol::Slash => calculate(Arithmetic::Divide),
             Symbol::In => Some(Infix::In { negated: false }),
             Symbol::Not if matches!(self.peek(1), Kind::Symbol(Symbol::In)) => Some(Infix::In { negated: true }),
+            Symbol::Not if self.is_word(1, "BETWEEN") => Some(Infix::Between { negated: true }),
             Symbol::Not
             | Symbol::Open
             | Symbol::Close

@@ -1,4 +1,4 @@
-//! Filters: conditions over the dimensions of a fact or of a group of facts.
+//! Filters: conditions over the attributes of a fact, or over the dimensions of a group of facts.
 
 use crate::diagnostic::Diagnostic;
 use crate::resolve::{FilterScope, resolve_condition};
@@ -8,7 +8,7 @@ use crate::value::{Attribute, Value};
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// A checked filter. It reads dimensions only, so that it decides alike over facts and over rollups grouped by them.
+/// A checked filter. One that reads dimensions only decides alike over facts and over rollups grouped by them; any other one only over facts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Predicate {
     condition: Scalar<String>,
@@ -20,7 +20,7 @@ impl Predicate {
         resolve_condition(expr, FilterScope { entity, attributes }).map(|condition| Self { condition })
     }
 
-    /// Whether a row is meant; `lookup` finds the value of a dimension. Unknown is no.
+    /// Whether a row is meant; `lookup` finds the value of an attribute. Unknown is no.
     pub fn matches(&self, lookup: &dyn Fn(&str) -> Value) -> bool {
         self.condition
             .evaluate(&|name: &String| Operand::from(lookup(name)))
@@ -28,9 +28,9 @@ impl Predicate {
             == Some(true)
     }
 
-    /// The dimensions that the filter reads.
+    /// The attributes that the filter reads.
     #[must_use]
-    pub fn dimensions(&self) -> BTreeSet<&str> {
+    pub fn attributes(&self) -> BTreeSet<&str> {
         self.condition.attributes().into_iter().map(String::as_str).collect()
     }
 
@@ -158,10 +158,10 @@ mod tests {
     }
 
     #[test]
-    fn filters_know_their_dimensions() {
+    fn filters_know_what_they_read() {
         let filter = filter("origin = 'ORD' AND NOT (on_time OR stops IN (1, -2) OR origin = 'LAX')");
         assert_eq!(
-            filter.dimensions().into_iter().collect::<Vec<_>>(),
+            filter.attributes().into_iter().collect::<Vec<_>>(),
             ["on_time", "origin", "stops"]
         );
     }

@@ -2,8 +2,19 @@
 //! for spans.
 
 use crate::function::Function;
-use crate::tree::{Arithmetic, BinaryOperator, Call, Comparison, Expr, Node, UnaryOperator, power};
+use crate::parser::parse;
+use crate::tree::{Argument, Arithmetic, BinaryOperator, Call, Comparison, Expr, Ident, Node, UnaryOperator, power};
+use crate::value::print_time;
 use std::fmt;
+
+/// A formula in its canonical form: upper case, single spaces, and the parentheses that are needed. None where its form is wrong, or where it is longer or deeper in
+/// that form than a formula may be.
+#[must_use]
+pub fn format(source: &str) -> Option<String> {
+    let parsed = parse(source);
+    let printed = parsed.diagnostics.is_empty().then(|| parsed.tree.to_string())?;
+    parse(&printed).diagnostics.is_empty().then_some(printed)
+}
 
 impl fmt::Display for Expr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -11,6 +22,7 @@ impl fmt::Display for Expr {
             Node::Error => f.write_str("?"),
             Node::Number(number) => write!(f, "{number}"),
             Node::Text(text) => write!(f, "'{}'", text.replace('\'', "''")),
+            Node::Time(time_us) => print_time(f, *time_us),
             Node::Boolean(boolean) => f.write_str(if *boolean { "TRUE" } else { "FALSE" }),
             // Before the WHEN of a CASE around it, it would begin another.
             Node::Name(name) if name.eq_ignore_ascii_case("CASE") => write!(f, "({name})"),
@@ -18,6 +30,7 @@ impl fmt::Display for Expr {
             Node::Path(entity, attribute) => write!(f, "{}.{}", entity.name, attribute.name),
             Node::Call(call) => write!(f, "{call}"),
             Node::Function(Function::If, arms) if arms.len() > 3 => print_case(f, arms),
+            Node::Function(Function::Between, arguments) => print_between(f, arguments),
             Node::Function(function, arguments) => {
                 write!(f, "{function}(")?;
                 print_list(f, arguments)?;
@@ -63,6 +76,15 @@ fn print_case(f: &mut fmt::Formatter<'_>, arms: &[Expr]) -> fmt::Result {
     f.write_str(" END")
 }
 
+/// An operand and its bounds, each of which binds tighter than a comparison.
+fn print_between(f: &mut fmt::Formatter<'_>, arguments: &[Expr]) -> fmt::Result {
+    for (argument, before) in arguments.iter().zip(["", " BETWEEN ", " AND "]) {
+        f.write_str(before)?;
+        print_operand(f, argument, power::COMPARE + 1)?;
+    }
+    Ok(())
+}
+
 fn print_list(f: &mut fmt::Formatter<'_>, items: &[Expr]) -> fmt::Result {
     for (index, item) in items.iter().enumerate() {
         let separator = if index == 0 { "" } else { ", " };
@@ -82,17 +104,35 @@ fn print_operand(f: &mut fmt::Formatter<'_>, operand: &Expr, required: u8) -> fm
 
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}({}", self.aggregate, self.entity.name)?;
+        write!(f, "{}({}{}", self.aggregate, self.aggregate.before(), self.entity.name)?;
         if let Some(attribute) = &self.attribute {
             write!(f, ".{}", attribute.name)?;
         }
-        if let Some((entity, attribute)) = &self.less {
-            write!(f, " - {}.{}", entity.name, attribute.name)?;
+        print_less(f, self.less.as_ref())?;
+        match &self.second {
+            Some(Argument::Number(_, number)) => write!(f, ", {number}")?,
+            Some(Argument::Values {
+                entity,
+                attribute,
+                less,
+            }) => {
+                write!(f, ", {}.{}", entity.name, attribute.name)?;
+                print_less(f, less.as_ref())?;
+            }
+            None => {}
         }
         if let Some(filter) = &self.filter {
             write!(f, " WHERE {filter}")?;
         }
         f.write_str(")")
+    }
+}
+
+/// What is subtracted.
+fn print_less(f: &mut fmt::Formatter<'_>, less: Option<&(Ident, Ident)>) -> fmt::Result {
+    match less {
+        Some((entity, attribute)) => write!(f, " - {}.{}", entity.name, attribute.name),
+        None => Ok(()),
     }
 }
 
@@ -133,8 +173,9 @@ impl fmt::Display for Arithmetic {
 
 #[cfg(test)]
 mod tests {
-    use crate::fixtures::{trees, without_spans};
-    use crate::parser::parse;
+    use super::*;
+    use crate::fixtures::{token_soup, trees, without_spans};
+    use crate::{MAX_DEPTH, MAX_LENGTH};
     use proptest::prelude::*;
 
     #[test]
@@ -153,6 +194,21 @@ mod tests {
                 "COUNT(Flight.delay WHERE on_time)",
             ),
             ("double minus", "1 - -2", "1 - -2"),
+            (
+                "aggregates",
+                "count(distinct Flight.origin where a) + count(Distinct) + percentile(hours(Flight.b - a), 99.50) + slope(Flight.a, b)",
+                "COUNT(DISTINCT Flight.origin WHERE a) + COUNT(Distinct) + HOURS(PERCENTILE(Flight.b - Flight.a, 99.50)) + SLOPE(Flight.a, Flight.b)",
+            ),
+            (
+                "ranges",
+                "a + 1 between 1 and (b = c) and not (d) not between 2 and 3",
+                "a + 1 BETWEEN 1 AND (b = c) AND NOT NOT d BETWEEN 2 AND 3",
+            ),
+            (
+                "between as a name",
+                "between between between and time and time = time '2026-01-01T01:00:00.50+01:00'",
+                "between BETWEEN between AND time AND time = TIME '2026-01-01T00:00:00.5Z'",
+            ),
             (
                 "case",
                 "case when a = 1 then 'x' when (b) then 'y' else 'z' end",
@@ -182,6 +238,51 @@ mod tests {
             let parsed = parse(&printed);
             prop_assert_eq!(&parsed.diagnostics, &vec![], "{}", printed);
             prop_assert_eq!(without_spans(parsed.tree), tree, "{}", printed);
+        }
+
+        #[test]
+        fn a_canonical_form_means_the_same_and_is_its_own(source in token_soup()) {
+            if let Some(printed) = format(&source) {
+                let (source, again) = (parse(&source), parse(&printed));
+                prop_assert_eq!(without_spans(source.tree), without_spans(again.tree), "{}", &printed);
+                prop_assert_eq!(format(&printed), Some(printed.clone()));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_as_deep_or_long_as_a_formula_may_be_is_printed_or_has_no_canonical_form() {
+        let nested =
+            |open: &str, close: &str, levels: usize| format!("{}1{}", open.repeat(levels), close.repeat(levels));
+        for (name, source, has) in [
+            ("parentheses that go", nested("(", ")", MAX_DEPTH), true),
+            ("parentheses that stay", nested("1 - (2 - ", ")", MAX_DEPTH), true),
+            ("functions", nested("ABS(", ")", MAX_DEPTH), true),
+            ("signs", nested("-", "", MAX_DEPTH), true),
+            (
+                "cases",
+                nested("CASE WHEN a THEN 1 WHEN b THEN ", " END", MAX_DEPTH),
+                true,
+            ),
+            ("too deep", nested("ABS(", ")", MAX_DEPTH + 1), false),
+            // Printed, each NOT has parentheses.
+            ("deeper than it was written", nested("a = NOT ", "", MAX_DEPTH), false),
+            (
+                "longer than it was written",
+                format!("a IN ({}1)", "1,".repeat(MAX_LENGTH / 2 - 8)),
+                false,
+            ),
+            ("wrong", "1 +".to_owned(), false),
+        ] {
+            let printed = format(&source);
+            assert_eq!(printed.is_some(), has, "{name}");
+            if let Some(printed) = printed {
+                assert_eq!(
+                    without_spans(parse(&source).tree),
+                    without_spans(parse(&printed).tree),
+                    "{name}"
+                );
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::parser::parse;
-use crate::tree::{Expr, Ident, Node};
+use crate::tree::{Argument, Expr, Ident, Node};
 
 /// Names of one entity that change.
 #[derive(Debug, Clone, Copy)]
@@ -38,13 +38,9 @@ fn renamed(source: &str, renames: &Renames<'_>, is_of_entity: bool) -> Option<St
 /// Renames below a node, whose bare names are attributes of the entity or are not; whether there was anything to rename.
 fn walk(expr: &mut Expr, renames: &Renames<'_>, is_of_entity: bool) -> bool {
     match &mut expr.node {
-        Node::Error | Node::Number(_) | Node::Text(_) | Node::Boolean(_) => false,
+        Node::Error | Node::Number(_) | Node::Text(_) | Node::Boolean(_) | Node::Time(_) => false,
         Node::Name(name) => is_of_entity && attribute(name, renames),
-        Node::Path(entity, name) => {
-            let is_of_entity = entity.name == renames.entity;
-            let renamed = is_of_entity && attribute(&mut name.name, renames);
-            code(entity, renames) | renamed
-        }
+        Node::Path(entity, name) => path(entity, name, renames),
         Node::Call(call) => {
             let is_of_entity = call.entity.name == renames.entity;
             let mut renamed = code(&mut call.entity, renames);
@@ -52,9 +48,16 @@ fn walk(expr: &mut Expr, renames: &Renames<'_>, is_of_entity: bool) -> bool {
                 renamed |= attribute(&mut aggregated.name, renames);
             }
             if let Some((less_of, less)) = &mut call.less {
-                let is_of_entity = less_of.name == renames.entity;
-                renamed |= code(less_of, renames);
-                renamed |= is_of_entity && attribute(&mut less.name, renames);
+                renamed |= path(less_of, less, renames);
+            }
+            if let Some(Argument::Values {
+                entity,
+                attribute,
+                less,
+            }) = &mut call.second
+            {
+                renamed |= path(entity, attribute, renames);
+                renamed |= less.as_mut().is_some_and(|(entity, less)| path(entity, less, renames));
             }
             if let Some(filter) = &mut call.filter {
                 renamed |= walk(filter, renames, is_of_entity);
@@ -71,6 +74,13 @@ fn walk(expr: &mut Expr, renames: &Renames<'_>, is_of_entity: bool) -> bool {
 fn each(items: &mut [Expr], renames: &Renames<'_>, is_of_entity: bool) -> bool {
     let items = items.iter_mut();
     items.fold(false, |renamed, item| walk(item, renames, is_of_entity) | renamed)
+}
+
+/// `Entity.attribute`.
+fn path(entity: &mut Ident, name: &mut Ident, renames: &Renames<'_>) -> bool {
+    let is_of_entity = entity.name == renames.entity;
+    let renamed = is_of_entity && attribute(&mut name.name, renames);
+    code(entity, renames) | renamed
 }
 
 fn attribute(name: &mut String, renames: &Renames<'_>) -> bool {
@@ -133,6 +143,25 @@ mod tests {
                 "functions",
                 "COALESCE(100 * (COUNT(Flight) - 1), 0)",
                 Some("COALESCE(100 * (COUNT(Leg) - 1), 0)"),
+            ),
+            (
+                "conditions over any attribute",
+                "COUNT(Flight WHERE delay BETWEEN 1 AND 5 AND STARTS_WITH(origin, 'delay') AND at >= TIME '2026-01-01T00:00:00Z')",
+                Some(
+                    "COUNT(Leg WHERE minutes_late BETWEEN 1 AND 5 AND STARTS_WITH(from_airport, 'delay') AND at >= TIME '2026-01-01T00:00:00Z')",
+                ),
+            ),
+            (
+                "what an aggregate takes beside",
+                "SLOPE(Flight.delay, Flight.origin - delay) + COUNT(DISTINCT Flight.origin) + PERCENTILE(Order.delay, 90)",
+                Some(
+                    "SLOPE(Leg.minutes_late, Leg.from_airport - Leg.minutes_late) + COUNT(DISTINCT Leg.from_airport) + PERCENTILE(Order.delay, 90)",
+                ),
+            ),
+            (
+                "periods",
+                "SUM(Flight.delay) / previous(SUM(Flight.delay), 1, month)",
+                Some("SUM(Leg.minutes_late) / PREVIOUS(SUM(Leg.minutes_late), 1, month)"),
             ),
             ("nothing of it", "COUNT( Order WHERE origin='ORD' )", None),
             ("what can't be understood", "COUNT(Flight", None),

@@ -3,11 +3,13 @@
 
 mod durations;
 mod functions;
+mod ranges;
 
 pub(crate) use durations::{UNIT_HINT, cannot};
 pub(crate) use functions::misplaced;
 
 use crate::diagnostic::{Diagnostic, quoted};
+use crate::function::Function;
 use crate::scalar::Scalar;
 use crate::suggest::hint_for;
 use crate::tree::{Arithmetic, BinaryOperator, Comparison, Expr, Node, UnaryOperator};
@@ -24,7 +26,7 @@ pub(crate) trait Scope {
     fn find(&self, name: &str, span: &Range<usize>) -> Result<(Self::Reference, AttributeType), Diagnostic>;
 }
 
-/// The dimensions of an entity, by name.
+/// The attributes of an entity, by name.
 pub(crate) struct FilterScope<'a> {
     pub(crate) entity: &'a str,
     pub(crate) attributes: &'a [Attribute],
@@ -34,35 +36,17 @@ impl Scope for FilterScope<'_> {
     type Reference = String;
 
     fn find(&self, name: &str, span: &Range<usize>) -> Result<(String, AttributeType), Diagnostic> {
-        let dimensions: Vec<&str> = self
+        if let Some(attribute) = self.attributes.iter().find(|attribute| attribute.name == name) {
+            return Ok((attribute.name.clone(), attribute.kind));
+        }
+        let names: Vec<&str> = self
             .attributes
             .iter()
-            .filter(|attribute| attribute.dimension)
             .map(|attribute| attribute.name.as_str())
             .collect();
-        let what = format!("the dimensions of {} are", self.entity);
-        match self.attributes.iter().find(|attribute| attribute.name == name) {
-            Some(attribute) if attribute.dimension => Ok((attribute.name.clone(), attribute.kind)),
-            Some(attribute) => {
-                let message = format!(
-                    "{} is not a dimension of {}, and filters use dimensions only",
-                    quoted(name),
-                    self.entity
-                );
-                let hint = match dimensions.as_slice() {
-                    _ if matches!(attribute.kind, AttributeType::Time | AttributeType::Duration) => {
-                        durations::dimension_hint(attribute)
-                    }
-                    [] => format!("declare it as a dimension of {}", self.entity),
-                    names => format!("declare it as one, or derive one from it; {what}: {}", names.join(", ")),
-                };
-                Err(Diagnostic::new(span.clone(), "not-a-dimension", message).with_hint(hint))
-            }
-            None => {
-                let message = format!("{} has no attribute {}", self.entity, quoted(name));
-                Err(unknown(span, message, hint_for(name, &what, &dimensions)))
-            }
-        }
+        let message = format!("{} has no attribute {}", self.entity, quoted(name));
+        let what = format!("the attributes of {} are", self.entity);
+        Err(unknown(span, message, hint_for(name, &what, &names)))
     }
 }
 
@@ -148,7 +132,7 @@ impl<S: Scope> Resolver<S> {
     fn value(&mut self, expr: &Expr) -> Typed<S::Reference> {
         match &expr.node {
             Node::Error => None,
-            Node::Number(_) | Node::Text(_) | Node::Boolean(_) => {
+            Node::Number(_) | Node::Text(_) | Node::Boolean(_) | Node::Time(_) => {
                 let value = literal(expr)?;
                 let kind = value.kind()?;
                 Some((Scalar::Constant(value), kind))
@@ -173,6 +157,11 @@ impl<S: Scope> Resolver<S> {
                 );
                 self.fail(diagnostic.with_hint("aggregates belong outside of WHERE, in the formula of a KPI"))
             }
+            Node::Function(Function::Between, arguments) => match arguments.as_slice() {
+                [operand, low, high] => self.between([operand, low, high]),
+                _ => None,
+            },
+            Node::Function(Function::Text(test), arguments) => self.text_test(*test, arguments),
             Node::Function(function, arguments) => self.function(*function, arguments),
             Node::Unary(UnaryOperator::Not, operand) => {
                 let operand = self.condition(operand)?;
@@ -269,21 +258,8 @@ impl<S: Scope> Resolver<S> {
     ) -> Typed<S::Reference> {
         let (left, right) = (self.value(left), self.value(right));
         let ((left, left_kind), (right, right_kind)) = (left?, right?);
-        let fits = comparable(left_kind, right_kind)
-            || durations::is_nothing_of(&left, right_kind)
-            || durations::is_nothing_of(&right, left_kind);
-        if !fits {
-            let message = format!("cannot compare {} with {}", a(left_kind), a(right_kind));
-            let hint = [(&left, right_kind), (&right, left_kind)]
-                .into_iter()
-                .find_map(|(side, other)| quotes_hint(side, other))
-                .or_else(|| durations::unit_hint(left_kind, right_kind));
-            return self.fail(Diagnostic::new(span.clone(), "type-mismatch", message).with_optional_hint(hint));
-        }
-        if left_kind == AttributeType::Boolean && !matches!(operator, Comparison::Equal | Comparison::NotEqual) {
-            let diagnostic = Diagnostic::new(span.clone(), "no-order", "true and false have no order");
-            return self.fail(diagnostic.with_hint("compare with = or !="));
-        }
+        let is_ordered = !matches!(operator, Comparison::Equal | Comparison::NotEqual);
+        self.are_comparable(span, (&left, left_kind), (&right, right_kind), is_ordered)?;
         let scalar = match (operator, left, right) {
             (Comparison::Equal | Comparison::NotEqual, operand, empty)
             | (Comparison::Equal | Comparison::NotEqual, empty, operand)
@@ -294,6 +270,32 @@ impl<S: Scope> Resolver<S> {
             (operator, left, right) => Scalar::Compare(operator, Box::new(left), Box::new(right)),
         };
         Some((scalar, AttributeType::Boolean))
+    }
+
+    /// Reports what can't be compared, or not by which is the greater one.
+    fn are_comparable(
+        &mut self,
+        span: &Range<usize>,
+        (left, left_kind): (&Scalar<S::Reference>, AttributeType),
+        (right, right_kind): (&Scalar<S::Reference>, AttributeType),
+        is_ordered: bool,
+    ) -> Option<()> {
+        let fits = comparable(left_kind, right_kind)
+            || durations::is_nothing_of(left, right_kind)
+            || durations::is_nothing_of(right, left_kind);
+        if !fits {
+            let message = format!("cannot compare {} with {}", a(left_kind), a(right_kind));
+            let hint = [(left, right_kind), (right, left_kind)]
+                .into_iter()
+                .find_map(|(side, other)| quotes_hint(side, other))
+                .or_else(|| durations::unit_hint(left_kind, right_kind));
+            return self.fail(Diagnostic::new(span.clone(), "type-mismatch", message).with_optional_hint(hint));
+        }
+        if left_kind == AttributeType::Boolean && is_ordered {
+            let diagnostic = Diagnostic::new(span.clone(), "no-order", "true and false have no order");
+            return self.fail(diagnostic.with_hint("compare with = or !="));
+        }
+        Some(())
     }
 
     fn membership(&mut self, operand: &Expr, items: &[Expr], negated: bool) -> Typed<S::Reference> {
@@ -380,6 +382,7 @@ pub(crate) fn literal(expr: &Expr) -> Option<Value> {
         Node::Number(number) => Some(number_value(*number)),
         Node::Text(text) => Some(Value::Text(text.clone())),
         Node::Boolean(boolean) => Some(Value::Boolean(*boolean)),
+        Node::Time(time_us) => Some(Value::Time(*time_us)),
         Node::Unary(UnaryOperator::Negate, operand) => match operand.node {
             Node::Number(number) => Some(number_value(-number)),
             _ => None,
@@ -405,6 +408,9 @@ fn quotes_hint<A>(literal: &Scalar<A>, other: AttributeType) -> Option<String> {
     match (literal, other) {
         (Scalar::Constant(Value::Text(_)), AttributeType::Integer | AttributeType::Decimal) => {
             Some("a number is written without quotes".into())
+        }
+        (Scalar::Constant(Value::Text(_)), AttributeType::Time) => {
+            Some("an instant is written with TIME before it, as in TIME '2026-01-01T00:00:00Z'".into())
         }
         (Scalar::Constant(Value::Text(_)), AttributeType::Boolean) => Some("write TRUE or FALSE without quotes".into()),
         (Scalar::Constant(Value::Integer(_) | Value::Decimal(_) | Value::Boolean(_)), AttributeType::Text) => {

@@ -1,7 +1,7 @@
 //! What a filter restricts a dimension to, for readers that can leave out the rest. Only plain restrictions are found
 //! (`origin = 'ORD'`, `origin IN ('ORD', 'LAX')`, alone or joined by AND); what is not found is read and filtered later.
 
-use crate::measure::Formula;
+use crate::measure::Reading;
 use crate::predicate::Predicate;
 use crate::scalar::Scalar;
 use crate::tree::Comparison;
@@ -21,12 +21,12 @@ impl Predicate {
     }
 }
 
-impl Formula {
-    /// Dimensions of an entity's texts that every measure restricts, with the values that any of them lets through.
+impl<'a> Reading<'a> {
+    /// Dimensions of texts that every measure restricts, with the values that any of them lets through.
     #[must_use]
-    pub fn restrictions(&self, entity: &str) -> Restrictions<'_> {
-        let mut all: Option<Restrictions<'_>> = None;
-        for measure in self.measures.iter().filter(|measure| measure.entity == entity) {
+    pub fn restrictions(&self) -> Restrictions<'a> {
+        let mut all: Option<Restrictions<'a>> = None;
+        for (_, measure) in &self.measures {
             let mine = measure.filter.as_ref().map(Predicate::restrictions).unwrap_or_default();
             all = Some(match all {
                 None => mine,
@@ -115,8 +115,8 @@ mod tests {
             ("COUNT(Flight WHERE origin != 'ORD')", ""),
         ] {
             let compiled = crate::compile(formula, &entities()).unwrap();
-            let text: Vec<String> = compiled
-                .restrictions("Flight")
+            let text: Vec<String> = compiled.readings()[0]
+                .restrictions()
                 .into_iter()
                 .map(|(name, values)| format!("{name}: {}", values.into_iter().collect::<Vec<_>>().join(" ")))
                 .collect();

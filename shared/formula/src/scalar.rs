@@ -246,10 +246,22 @@ fn apply<'a, A, R: Fn(&'a A) -> Operand<'a>>(function: Function, arguments: &'a 
                 .unwrap_or(Operand::Null)
         }
         (Function::If, arguments) => choose(arguments, read),
+        (Function::Between, [operand, low, high]) => {
+            let operand = operand.evaluate(read);
+            let is_above = compare(&operand, &low.evaluate(read)).map(Ordering::is_ge);
+            let is_below = compare(&operand, &high.evaluate(read)).map(Ordering::is_le);
+            Operand::from_truth(decided(false, is_above, is_below))
+        }
+        (Function::Text(test), [text, part]) => match (text.evaluate(read), part.evaluate(read)) {
+            (Operand::Text(text), Operand::Text(part)) => Operand::Boolean(test.holds(&text, &part)),
+            _ => Operand::Null,
+        },
         (Function::Numeric(function), operands) => {
             let operands: Vec<Operand<'_>> = operands.iter().map(|operand| operand.evaluate(read)).collect();
             calculated(function, &operands).unwrap_or(Operand::Null)
         }
+        // Of many facts, which a row is none of.
+        (Function::AtStart | Function::AtEnd, _) => Operand::Null,
         (unit, [duration]) => in_unit(unit, &duration.evaluate(read)),
         (_, _) => Operand::Null,
     }
@@ -368,6 +380,12 @@ impl<A: fmt::Display> fmt::Display for Scalar<A> {
                 f.write_str("))")
             }
             Scalar::Missing { operand, negated } => write!(f, "({operand} {} '')", if *negated { "!=" } else { "=" }),
+            Scalar::Function(Function::Between, arguments) => {
+                for (argument, before) in arguments.iter().zip(["(", " BETWEEN ", " AND "]) {
+                    write!(f, "{before}{argument}")?;
+                }
+                f.write_str(")")
+            }
             Scalar::Function(function, arguments) => {
                 write!(f, "{function}(")?;
                 print_list(f, arguments)?;

@@ -1,8 +1,8 @@
 //! The syntax tree. Every node knows the bytes of the source it stands for; what could not be understood is an `Error`
 //! node.
 
+use crate::aggregate::Aggregate;
 use crate::function::Function;
-use crate::measure::Aggregate;
 use rust_decimal::Decimal;
 use std::ops::Range;
 
@@ -26,7 +26,9 @@ pub enum Node {
     Text(String),
     /// `TRUE` or `FALSE`.
     Boolean(bool),
-    /// A bare name: an attribute of the row at hand.
+    /// `TIME '…'`: an instant, in microseconds since 1970.
+    Time(i64),
+    /// A bare name: an attribute of the row at hand, or outside of aggregates a KPI.
     Name(String),
     /// `Entity.attribute` outside of an aggregate, where it has no meaning yet.
     Path(Ident, Ident),
@@ -58,7 +60,8 @@ pub struct Ident {
     pub name: String,
 }
 
-/// `AGGREGATE(Entity.attribute WHERE filter)`, or `AGGREGATE(Entity.attribute - Entity.other WHERE filter)`.
+/// `AGGREGATE(Entity.attribute WHERE filter)`, or `AGGREGATE(Entity.attribute - Entity.other WHERE filter)`; with a second argument
+/// `AGGREGATE(Entity.attribute, argument WHERE filter)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
     /// The aggregate.
@@ -69,8 +72,26 @@ pub struct Call {
     pub attribute: Option<Ident>,
     /// What is subtracted from the attribute, with the entity that is written before it.
     pub less: Option<(Ident, Ident)>,
+    /// What stands after a comma.
+    pub second: Option<Argument>,
     /// The condition that facts must meet.
     pub filter: Option<Expr>,
+}
+
+/// What an aggregate takes beside the values that it aggregates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Argument {
+    /// A number, with its place in the source.
+    Number(Range<usize>, Decimal),
+    /// `Entity.attribute`, or `Entity.attribute - Entity.other`.
+    Values {
+        /// The entity.
+        entity: Ident,
+        /// Its attribute.
+        attribute: Ident,
+        /// What is subtracted from the attribute, with the entity that is written before it.
+        less: Option<(Ident, Ident)>,
+    },
 }
 
 /// An operator with one operand.
@@ -112,6 +133,21 @@ pub enum Comparison {
     GreaterOrEqual,
 }
 
+impl Comparison {
+    /// As SQL writes it.
+    #[must_use]
+    pub fn sql(self) -> &'static str {
+        match self {
+            Comparison::Equal => "=",
+            Comparison::NotEqual => "<>",
+            Comparison::Less => "<",
+            Comparison::LessOrEqual => "<=",
+            Comparison::Greater => ">",
+            Comparison::GreaterOrEqual => ">=",
+        }
+    }
+}
+
 /// An operator that calculates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Arithmetic {
@@ -132,7 +168,7 @@ pub(crate) mod power {
     pub(crate) const OR: u8 = 1;
     pub(crate) const AND: u8 = 2;
     pub(crate) const NOT: u8 = 3;
-    /// Comparisons and `IN`, which do not chain.
+    /// Comparisons, `IN` and `BETWEEN`, which do not chain.
     pub(crate) const COMPARE: u8 = 4;
     pub(crate) const ADD: u8 = 5;
     pub(crate) const MULTIPLY: u8 = 6;
@@ -180,11 +216,12 @@ impl Expr {
         match &self.node {
             Node::Unary(operator, _) => operator.power(),
             Node::Binary(operator, ..) => operator.power(),
-            Node::In { .. } => power::COMPARE,
+            Node::In { .. } | Node::Function(Function::Between, _) => power::COMPARE,
             Node::Error
             | Node::Number(_)
             | Node::Text(_)
             | Node::Boolean(_)
+            | Node::Time(_)
             | Node::Name(_)
             | Node::Path(..)
             | Node::Call(_)

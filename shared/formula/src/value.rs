@@ -1,5 +1,7 @@
 //! The values of a row, their types, and what the language needs to know of entities.
 
+use crate::reference::Referred;
+use crate::unit::Unit;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -55,7 +57,7 @@ impl Value {
     }
 }
 
-/// Prints a value as a literal of the language (`NULL` and times are none: no formula can contain them).
+/// Prints a value as a literal of the language (`NULL` is none: no formula can contain it).
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -65,9 +67,15 @@ impl fmt::Display for Value {
             Value::Integer(integer) => write!(f, "{integer}"),
             Value::Decimal(decimal) => write!(f, "{decimal}"),
             Value::Text(text) => write!(f, "'{}'", text.replace('\'', "''")),
-            Value::Time(time_us) => write!(f, "{time_us} µs"),
+            Value::Time(time_us) => print_time(f, *time_us),
         }
     }
+}
+
+/// Prints an instant as a literal of the language.
+pub(crate) fn print_time(f: &mut fmt::Formatter<'_>, time_us: i64) -> fmt::Result {
+    let time = jiff::Timestamp::from_microsecond(time_us).unwrap_or(jiff::Timestamp::MAX);
+    write!(f, "TIME '{time}'")
 }
 
 /// The type of an attribute.
@@ -138,7 +146,7 @@ pub struct Attribute {
     pub name: String,
     /// The type of its values.
     pub kind: AttributeType,
-    /// Whether a filter may use it.
+    /// Whether facts are told apart by it: a condition over others is decided of each fact.
     pub dimension: bool,
     /// Whether every fact has a value of it.
     pub required: bool,
@@ -146,11 +154,31 @@ pub struct Attribute {
     pub difference: Option<[String; 2]>,
 }
 
-/// The entities that formulas may name.
+/// The entities that formulas may name, and the KPIs.
 pub trait Entities {
     /// The attributes of an entity, or `None` if there is no such entity.
     fn attributes(&self, entity: &str) -> Option<&[Attribute]>;
 
+    /// Whether the facts of an entity tell the states of objects.
+    fn is_state(&self, _entity: &str) -> bool {
+        false
+    }
+
     /// The names of all entities, for suggestions.
     fn names(&self) -> Vec<&str>;
+
+    /// The unit that an attribute of numbers declares, or `None` if it declares none.
+    fn unit(&self, _entity: &str, _attribute: &str) -> Option<Unit> {
+        None
+    }
+
+    /// What a formula means by the code of a KPI, or `None` if there is no such KPI.
+    fn kpi(&self, _code: &str) -> Option<Referred<'_>> {
+        None
+    }
+
+    /// The codes of all KPIs, for suggestions.
+    fn kpi_codes(&self) -> Vec<&str> {
+        Vec::new()
+    }
 }

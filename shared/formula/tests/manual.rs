@@ -9,7 +9,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use formula::{
-    Attribute, AttributeType, Diagnostic, Entities, Number, Value, advise, advise_row, compile, compile_row, parse,
+    Attribute, AttributeType, Diagnostic, Entities, Formula, Number, Referred, Subject, Unit, Value, advise,
+    advise_row, compile, compile_row, complete, format, parse,
 };
 
 /// A table of the manual: the cells of its header, and those of each row.
@@ -108,19 +109,28 @@ fn plain(value: Value) -> Value {
         .map_or(value, |number| Value::Decimal(number.normalize()))
 }
 
-/// The entities that the manual describes, with the value of each attribute.
-struct Described(BTreeMap<String, (Vec<Attribute>, Vec<Value>)>);
+/// The entities that the manual describes, with the value of each attribute, and its KPIs.
+struct Described(
+    BTreeMap<String, (Vec<Attribute>, Vec<Value>)>,
+    BTreeMap<String, Formula>,
+    BTreeMap<String, Unit>,
+);
 
 impl Described {
     fn read() -> Self {
         let described = tables().into_iter().filter(|table| {
             table.header.len() == 4 && table.header[1..] == ["type", "dimension", "value in the examples"]
         });
-        Self(
-            described
-                .map(|table| (one(&table.header[0]), entity(&table.rows)))
-                .collect(),
-        )
+        let entities = described.map(|table| (one(&table.header[0]), entity(&table.rows)));
+        let mut described = Self(entities.collect(), BTreeMap::new(), BTreeMap::new());
+        for row in rows(&["attribute of an invoice", "unit"]) {
+            described.2.insert(one(&row[0]), Unit::declared(&one(&row[1])).unwrap());
+        }
+        for row in rows(&["KPI of the examples", "formula"]) {
+            let formula = compile(&one(&row[1]), &described).unwrap_or_else(|errors| panic!("{row:?}: {errors:?}"));
+            described.1.insert(one(&row[0]), formula);
+        }
+        described
     }
 }
 
@@ -154,6 +164,18 @@ impl Entities for Described {
     fn names(&self) -> Vec<&str> {
         self.0.keys().map(String::as_str).collect()
     }
+
+    fn unit(&self, entity: &str, attribute: &str) -> Option<Unit> {
+        self.2.get(attribute).filter(|_| entity == "Invoice").cloned()
+    }
+
+    fn kpi(&self, code: &str) -> Option<Referred<'_>> {
+        self.1.get(code).map(Referred::Formula)
+    }
+
+    fn kpi_codes(&self) -> Vec<&str> {
+        self.1.keys().map(String::as_str).collect()
+    }
 }
 
 #[test]
@@ -172,6 +194,16 @@ fn formulas_have_the_measures_that_the_manual_names() {
         let formula = compile(&one(&row[0]), &entities).unwrap_or_else(|errors| panic!("{row:?}: {errors:?}"));
         let measures: Vec<String> = formula.measures.iter().map(ToString::to_string).collect();
         assert_eq!(measures, code(&row[1]), "{row:?}");
+    }
+}
+
+#[test]
+fn formulas_are_of_the_units_that_the_manual_names() {
+    let entities = Described::read();
+    for row in rows(&["KPI formula", "its unit"]) {
+        let formula = compile(&one(&row[0]), &entities).unwrap_or_else(|errors| panic!("{row:?}: {errors:?}"));
+        let unit = formula.unit().map(ToString::to_string);
+        assert_eq!(unit.as_deref(), code(&row[1]).first().map(String::as_str), "{row:?}");
     }
 }
 
@@ -253,4 +285,97 @@ fn mistakes_have_the_diagnostics_of_the_manual() {
         wrong.extend((found != code(&row[1]).into_iter().collect()).then_some((row, found)));
     }
     assert_eq!(wrong, [], "rows of docs/formulas.md, and what is found");
+}
+
+/// Every formula of the manual's tables, and of which entity it is a derived attribute, if it is one.
+fn formulas() -> Vec<(Option<&'static str>, String)> {
+    let of = |header: &str| match header {
+        "KPI formula" => Some(None),
+        "derived attribute" | "written as a derived attribute" => Some(Some("Flight")),
+        "derived attribute of a ticket" => Some(Some("Ticket")),
+        _ => None,
+    };
+    let tables = tables().into_iter();
+    let formulas = tables.filter(|table| !table.header.contains(&"diagnostics".to_owned()));
+    let formulas = formulas.filter_map(|table| Some((of(&table.header[0])?, table.rows)));
+    let formulas: Vec<_> = formulas
+        .flat_map(|(entity, rows)| rows.into_iter().map(move |row| (entity, one(&row[0]))))
+        .collect();
+    assert!(formulas.len() > 100, "{} formulas", formulas.len());
+    formulas
+}
+
+/// The words and symbols of a formula outside of texts, with their places; numbers are none.
+fn words(source: &str) -> Vec<(usize, &str)> {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mut words = Vec::new();
+    let mut place = 0;
+    while let Some(next) = source[place..].chars().next() {
+        let rest = &source[place..];
+        let length = match next {
+            '\'' => 2 + rest[1..].find('\'').unwrap(),
+            _ if is_word(next) => rest.find(|c| !is_word(c) && c != '.').unwrap_or(rest.len()),
+            '<' | '>' | '!' | '=' => rest.find(|c| !"<>!=".contains(c)).unwrap_or(rest.len()),
+            _ => next.len_utf8(),
+        };
+        let mut begin = place;
+        for word in rest[..length].split('.') {
+            let is_literal = word.is_empty() || word.starts_with(|c: char| c.is_ascii_digit() || c == '\'' || c == ' ');
+            words.extend((!is_literal).then_some((begin, word)));
+            begin += word.len() + 1;
+        }
+        place += length;
+    }
+    words
+}
+
+#[test]
+fn whatever_the_manual_writes_is_offered_where_it_stands() {
+    let entities = Described::read();
+    let mut missing = Vec::new();
+    for (entity, source) in formulas() {
+        let subject = match entity {
+            Some(entity) => Subject::Row(&entities.0[entity].0),
+            None => Subject::Kpi(&entities),
+        };
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        for (place, word) in words(&source) {
+            // A symbol that touches a word: there the word is completed.
+            if !word.starts_with(is_part) && source[..place].ends_with(is_part) {
+                continue;
+            }
+            // Of a word the first letter is typed already. Another way to write `!=` is understood and not offered.
+            let typed = usize::from(word.starts_with(is_part));
+            let found = complete(&source, place + typed, subject);
+            let is_it = |label: &str| {
+                label
+                    .split(' ')
+                    .next()
+                    .is_some_and(|first| first.eq_ignore_ascii_case(word))
+            };
+            let is_offered = word == "<>" || found.items.iter().any(|item| is_it(&item.label));
+            missing.extend((!is_offered).then(|| format!("{word} at {place} of {source}")));
+        }
+    }
+    assert_eq!(missing, [""; 0], "what the manual writes and is not offered");
+}
+
+#[test]
+fn the_formulas_of_the_manual_mean_the_same_in_their_canonical_form() {
+    let entities = Described::read();
+    for (entity, source) in formulas() {
+        let printed = format(&source).unwrap_or_else(|| panic!("{source} has no canonical form"));
+        assert_eq!(format(&printed).as_ref(), Some(&printed), "{source}");
+        match entity {
+            Some(entity) => {
+                let attributes = &entities.0[entity].0;
+                assert_eq!(
+                    compile_row(&source, attributes),
+                    compile_row(&printed, attributes),
+                    "{source}"
+                );
+            }
+            None => assert_eq!(compile(&source, &entities), compile(&printed, &entities), "{source}"),
+        }
+    }
 }

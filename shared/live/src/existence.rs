@@ -19,6 +19,11 @@ pub fn check_existence(subscriptions: &[Subscription], catalog: &Catalog) -> Res
         let kpi = catalog
             .kpi(&topic.kpi)
             .ok_or_else(|| unknown_kpi(&topic.kpi, &place, catalog))?;
+        series::windows::check(kpi, topic.period).map_err(|detail| {
+            Refusal::new(RefusalKind::InvalidField, detail)
+                .at(format!("{place}/period"))
+                .hint("subscribe by a period that the formula has a meaning for")
+        })?;
         for (name, values) in &topic.filter {
             check_dimension(name, values, kpi, &place, catalog)?;
         }
@@ -113,6 +118,7 @@ mod tests {
         let kpis = vec![
             kpi("FLIGHTS", "COUNT(Flight)"),
             kpi("RATIO", "COUNT(Flight) / COUNT(Order)"),
+            kpi("LAST_HOUR", "PREVIOUS(COUNT(Flight), 1, HOUR)"),
         ];
         Catalog::new(entities, kpis).unwrap()
     }
@@ -144,6 +150,16 @@ mod tests {
             subscription("RATIO", &["carrier"]),
         ];
         assert_eq!(check_existence(&subscriptions, &catalog()), Ok(()));
+    }
+
+    #[test]
+    fn a_period_that_a_formula_has_no_window_for_is_refused() {
+        let mut subscriptions = [subscription("LAST_HOUR", &[])];
+        assert_eq!(check_existence(&subscriptions, &catalog()), Ok(()));
+        subscriptions[0].topic.period = Period::Day;
+        let refusal = check_existence(&subscriptions, &catalog()).unwrap_err();
+        assert_eq!(refusal.pointer.as_deref(), Some("/topics/0/period"));
+        assert!(refusal.detail.contains("ask by hour"), "{refusal}");
     }
 
     #[test]

@@ -68,7 +68,7 @@ pub use frame::{
 pub use limits::*;
 pub use message::{ClientMessage, Ping, Resume, Subscribe, TopicRequest, Unsubscribe};
 pub use publisher::{
-    Calendar, ConnectionInfo, Counters, Failure, Observed, Outgoing, Publisher, RestoreError, Stats, TopicRead,
+    Calendar, ConnectionInfo, Counters, Failure, Observed, Outgoing, Publisher, Reach, RestoreError, Stats, TopicRead,
     TopicStats, Touched, Verdict,
 };
 pub use refusal::{Refusal, RefusalKind};

@@ -56,6 +56,23 @@ pub trait Calendar {
         let _ = (topic, entity);
         true
     }
+
+    /// What beside its own facts changes a bucket of the topic, which its client and KPI tell.
+    fn reach(&self, topic: &Topic) -> Reach {
+        let _ = topic;
+        Reach::Own
+    }
+}
+
+/// What changes a bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    /// Its own facts.
+    Own,
+    /// Earlier facts too.
+    Back,
+    /// Those, and while it is open each minute by itself: it is compared with so much of another as has passed.
+    Clock,
 }
 
 /// A connection as the registry has it.

@@ -70,7 +70,7 @@ impl<'a> Pairs<'a> {
             if jiff::fmt::temporal::Pieces::parse(text)
                 .is_ok_and(|pieces| pieces.time().is_some() && pieces.offset().is_some())
             {
-                return Problem::malformed(format!(
+                return Problem::invalid(format!(
                     "`{name}` is {text:?}, which lies outside the times that there are"
                 ))
                 .hint(format!("they end at {}", Timestamp::MAX));
@@ -134,7 +134,7 @@ fn listed(name: &str, list: &str) -> Result<Vec<String>, Problem> {
 
 fn single_backslash(name: &str, list: &str) -> Problem {
     let doubled = list.replace('\\', r"\\");
-    Problem::malformed(format!(
+    Problem::invalid(format!(
         "{name:?} has a single backslash, which stands before a comma of a value"
     ))
     .hint(format!(

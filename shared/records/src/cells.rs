@@ -33,7 +33,7 @@ const AT_HOME: [&str; 4] = ["licence_notices", "licences", "users", "residences"
 
 /// What is copied, each after those that it refers to. Leftovers and stale ranges are of one database, and made anew in another one; nobody moves while moves
 /// between volumes go on.
-const COPIED: [&str; 19] = [
+const COPIED: [&str; 23] = [
     "entities",
     "clocks",
     "commits",
@@ -42,6 +42,10 @@ const COPIED: [&str; 19] = [
     "fillings",
     "departed_codes",
     "kpis",
+    "definition_versions",
+    "relationships",
+    "actors",
+    "value_chain_patterns",
     "facts_of_days",
     "facts_of_hours",
     "counts",

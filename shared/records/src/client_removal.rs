@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::cells::remove_from_cells;
 
 /// Ordinary tables with rows of clients, each before those that it refers to.
-pub const TABLES: [&str; 28] = [
+pub const TABLES: [&str; 32] = [
     "residences",
     "licence_notices",
     "licences",
@@ -25,7 +25,11 @@ pub const TABLES: [&str; 28] = [
     "facts_of_days",
     "facts_of_hours",
     "counts",
+    "value_chain_patterns",
+    "actors",
+    "relationships",
     "kpis",
+    "definition_versions",
     "fillings",
     "stopped_groupings",
     "leftovers",

@@ -1,4 +1,4 @@
-//! Definitions of entities and KPIs.
+//! Definitions of entities and KPIs, and of what stands beside them.
 //!
 //! They are a client's own: nothing of them depends on what others define, and none changes a table. What a definition changes is rows, under a lock of the
 //! client alone.
@@ -6,22 +6,26 @@
 mod catalogs;
 mod change;
 mod codes;
+mod companions;
 mod deletion;
 mod entities;
 mod kpis;
 mod renaming;
 mod uses;
+pub mod versions;
 
 use catalog::Problem;
 
 pub use catalogs::{ClientCatalog, Fingerprint, fingerprint, load, load_one};
 pub use change::MAX_CHANGE;
 pub use codes::{MAX_FOLLOWED_ROWS, follow, follow_all, followed};
+pub use companions::{create_companion, delete_companion, replace_companion};
 pub use deletion::delete_entity;
 pub use entities::{create_entity, give_up_groupings, replace_entity};
 pub use kpis::{create_kpi, delete_kpi, replace_kpi};
 pub use renaming::{rename_entity, rename_kpi};
 pub use uses::{MAX_USERS, User, bounded};
+pub use versions::Author;
 
 /// How a write of a definition ended. Nothing was changed but by [`Written::Stored`].
 #[derive(Clone, Debug, PartialEq, Eq)]

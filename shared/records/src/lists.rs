@@ -125,12 +125,12 @@ impl<'a> Selection<'a> {
             (self.matches.join(" AND "), MAX_LOOKED_AT.to_string())
         };
         format!(
-            "SELECT {columns}, {name}.matches, {name}.number = {MAX_LOOKED_AT} AS is_last
+            "SELECT {columns}, {name}.matches, {name}.nth = {MAX_LOOKED_AT} AS is_last
              FROM (
-                SELECT {name}.*, ({matches}) IS TRUE AS matches, row_number() OVER (ORDER BY {order}) AS number
+                SELECT {name}.*, ({matches}) IS TRUE AS matches, row_number() OVER (ORDER BY {order}) AS nth
                 FROM (SELECT * FROM {table} {name} WHERE {name}.client_id = $1{found} ORDER BY {order} LIMIT {looked_at}) {name}
              ) {name} {joins}
-             WHERE {name}.matches OR {name}.number = {MAX_LOOKED_AT} ORDER BY {order} LIMIT {limit}"
+             WHERE {name}.matches OR {name}.nth = {MAX_LOOKED_AT} ORDER BY {order} LIMIT {limit}"
         )
     }
 

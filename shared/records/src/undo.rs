@@ -243,7 +243,7 @@ async fn undo(
     };
     let before = now.checked_sub(KEPT).unwrap_or(Timestamp::MIN);
     let is_old = |time: Option<Timestamp>| time.is_none_or(|time| time < before);
-    let is_keyed = !placed.entity.definition().key.is_empty();
+    let is_keyed = placed.entity.is_keyed();
     // What it took the place of is not known any more, or not all of it.
     if aside.is_some() && is_old(replacement.as_ref().map(|change| change.began_at))
         || is_keyed

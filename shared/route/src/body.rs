@@ -27,6 +27,8 @@ pub struct Answer {
     pub body: Option<Body>,
     /// Another status with the same body.
     pub or: Option<u16>,
+    /// What it is as `text/plain`, where who asks may have it so.
+    pub text: Option<&'static str>,
 }
 
 impl Body {
@@ -54,6 +56,7 @@ impl Answer {
         status: 200,
         body: None,
         or: None,
+        text: None,
     };
 
     /// 204: it is done, and there is nothing to say.
@@ -61,6 +64,7 @@ impl Answer {
         status: 204,
         body: None,
         or: None,
+        text: None,
     };
 
     /// 202: it will be done, and there is nothing to say.
@@ -68,6 +72,7 @@ impl Answer {
         status: 202,
         body: None,
         or: None,
+        text: None,
     };
 
     /// 200: here it is.
@@ -81,6 +86,15 @@ impl Answer {
     pub const fn or(self, status: u16) -> Self {
         Self {
             or: Some(status),
+            ..self
+        }
+    }
+
+    /// The same, and what it is as `text/plain`.
+    #[must_use]
+    pub const fn or_text(self, description: &'static str) -> Self {
+        Self {
+            text: Some(description),
             ..self
         }
     }
@@ -102,6 +116,7 @@ impl Answer {
             status,
             body: Some(Body::of::<T>()),
             or: None,
+            text: None,
         }
     }
 }

@@ -1,14 +1,18 @@
 //! From the states that were read to the KPI's values.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops;
 
 use catalog::Level;
-use formula::{Aggregate, Arithmetic, Measure, Measured, Number, Value};
+use formula::{Aggregate, Arithmetic, Basis, Measure, Measured, Number, Value};
 use jiff::Timestamp;
 
-use crate::calendar::Calendar;
-use crate::plan::{Question, Request};
+use crate::calendar::{Calendar, Range};
+use crate::plan::{MAX_GROUPED_POINTS, Purpose, Question, Request, Spread};
+use crate::pushed;
+use crate::spread::Merged;
 use crate::state::{AttributeState, GroupState};
+use crate::windows::Windows;
 
 /// A row that was read: one bucket and group of one entity.
 #[derive(Clone, Debug)]
@@ -19,6 +23,8 @@ pub struct Row {
     pub dimensions: Vec<Value>,
     /// Facts, and states of the question's attributes in their order.
     pub state: GroupState,
+    /// Of each measure that is pushed the numbers that it needs, in the question's order.
+    pub numbers: Vec<Option<Number>>,
 }
 
 /// Key of a point: bucket of the request's period, and the values of the dimensions that it splits by.
@@ -29,67 +35,279 @@ pub type SeriesKey = (Timestamp, Vec<String>);
 pub struct Point {
     /// The value, as [`Number::answered`] has it; `None` where the formula has none, as in a division by zero.
     pub value: Option<Number>,
-    /// Number of facts that the value rests on: they passed the filter and at least one measure of the formula counts them.
+    /// Number of facts that the value rests on: they passed the filter and at least one measure of the formula counts them. Where measures are over several windows
+    /// it is, of each entity, that of the window with most, so that no fact is counted twice.
     pub facts: i64,
 }
 
-/// Finishes what was read for each question of a request: a point for every bucket in which facts count.
+/// Rows that were read for a request: what for, the question that brought them (the request's own, or a wider one), and they.
+pub type Brought<'a> = (&'a Purpose, &'a Question, &'a [Row]);
+
+/// Finishes what was read for each part of a request: a point for every bucket of its range in which facts count, its own or those of a window. One that lacks a
+/// window has a point too where its value is another than [`empty`]. Of a split answer with more than [`MAX_GROUPED_POINTS`], which nobody is answered, not all
+/// are there, but more than those.
 #[must_use]
-pub fn answer(request: &Request<'_>, calendar: &Calendar, read: &[(&Question, &[Row])]) -> BTreeMap<SeriesKey, Point> {
-    let measures = &request.kpi.formula.measures;
-    let mut cells: BTreeMap<SeriesKey, Cell> = BTreeMap::new();
-    for (question, rows) in read {
-        let mine: Vec<(usize, &Measure, Reads<'_>)> = measures
-            .iter()
+pub fn answer(request: &Request<'_>, calendar: &Calendar, read: &[Brought<'_>]) -> BTreeMap<SeriesKey, Point> {
+    let mut gathered = Gathered::new(request);
+    for (purpose, question, rows) in read {
+        gathered.take(calendar, purpose, question, rows);
+    }
+    gathered.finish()
+}
+
+/// What was read so far.
+struct Gathered<'a> {
+    request: &'a Request<'a>,
+    /// For each reading of the formula its entity, and whether it is of the bucket itself.
+    readings: Vec<(&'a str, bool)>,
+    /// For each measure its reading.
+    reading_of: Vec<usize>,
+    cells: BTreeMap<SeriesKey, Cell>,
+    /// The measures that have no window, by bucket.
+    lacking: BTreeMap<Timestamp, BTreeSet<usize>>,
+}
+
+/// A measure of a part, by its place in the formula, and what it takes of a row.
+type Taken<'a> = (usize, &'a Measure, Reads<'a>);
+
+impl<'a> Gathered<'a> {
+    fn new(request: &'a Request<'a>) -> Self {
+        let formula = &request.kpi.formula;
+        let readings = formula.readings();
+        let mut reading_of = vec![0; formula.measures.len()];
+        for (number, reading) in readings.iter().enumerate() {
+            for (place, _) in &reading.measures {
+                if let Some(of) = reading_of.get_mut(*place) {
+                    *of = number;
+                }
+            }
+        }
+        Self {
+            request,
+            readings: readings
+                .iter()
+                .map(|reading| (reading.entity, reading.window.is_own() && reading.basis == Basis::Facts))
+                .collect(),
+            reading_of,
+            cells: BTreeMap::new(),
+            lacking: BTreeMap::new(),
+        }
+    }
+
+    /// Takes the rows of a part.
+    fn take(&mut self, calendar: &Calendar, purpose: &'a Purpose, question: &Question, rows: &[Row]) {
+        let measures = &self.request.kpi.formula.measures;
+        let places = purpose.measures.iter();
+        let mine: Vec<Taken<'_>> = places
             .enumerate()
-            .filter(|(_, measure)| measure.entity == question.entity.code())
-            .map(|(index, measure)| (index, measure, Reads::of(question, measure)))
+            .filter_map(|(index, place)| Some((index, *place, measures.get(*place)?)))
+            .map(|(index, place, measure)| (place, measure, Reads::of(question, index, measure)))
             .collect();
-        for row in *rows {
-            let lookup = |name: &str| dimension(question, row, name);
-            if !passes(request, &lookup) {
-                continue;
+        if let Spread::Windows { windows, .. } = &purpose.spread {
+            for start in windows.lacking() {
+                self.lacking.entry(start).or_default().extend(&purpose.measures);
             }
-            let counts = |measure: &Measure| measure.filter.as_ref().is_none_or(|filter| filter.matches(&lookup));
-            let counted: Vec<_> = mine.iter().filter(|(_, measure, _)| counts(measure)).collect();
-            if counted.is_empty() {
-                continue;
+        }
+        if question.is_pushed() {
+            for row in rows {
+                self.pushed(&mine, question, row);
             }
-            let key = (
-                calendar.start(request.period, row.bucket),
-                request.by.iter().map(|name| text(&lookup(name))).collect(),
-            );
-            let cell = cells.entry(key).or_insert_with(|| Cell::new(measures.len()));
-            cell.facts += row.state.facts;
-            for (index, _, reads) in counted {
-                cell.measures[*index].add(&row.state, reads, &lookup);
+            return;
+        }
+        let passing = rows
+            .iter()
+            .filter(|row| passes(self.request, &|name| dimension(question, row, name)));
+        match &purpose.spread {
+            Spread::Own => {
+                for row in passing {
+                    self.own(calendar, &mine, question, row);
+                }
+            }
+            Spread::Windows { windows, range } => {
+                let mut groups: BTreeMap<Vec<String>, Vec<&Row>> = BTreeMap::new();
+                for row in passing.filter(|row| range.holds(row.bucket)) {
+                    groups.entry(self.group(question, row)).or_default().push(row);
+                }
+                for (group, rows) in groups {
+                    self.spread(&mine, question, windows, &group, &rows);
+                }
             }
         }
     }
-    cells
-        .into_iter()
-        .map(|(key, cell)| (key, finish(request, &cell)))
-        .collect()
+
+    /// The point's group that a row is of.
+    fn group(&self, question: &Question, row: &Row) -> Vec<String> {
+        let by = self.request.by.iter();
+        by.map(|name| text(&dimension(question, row, name))).collect()
+    }
+
+    fn cell(&mut self, key: SeriesKey) -> &mut Cell {
+        let (measures, readings) = (self.reading_of.len(), self.readings.len());
+        self.cells.entry(key).or_insert_with(|| Cell::new(measures, readings))
+    }
+
+    fn reading(&self, mine: &[Taken<'_>]) -> usize {
+        let first = mine.first().and_then(|(place, ..)| self.reading_of.get(*place));
+        first.copied().unwrap_or_default()
+    }
+
+    /// A row of what the database takes by itself: it is of one of the answer's buckets, and nothing of it is left to decide or to merge.
+    fn pushed(&mut self, mine: &[Taken<'_>], question: &Question, row: &Row) {
+        let (reading, group) = (self.reading(mine), self.group(question, row));
+        let cell = self.cell((row.bucket, group));
+        cell.count(reading, row.state.facts);
+        for (place, measure, reads) in mine {
+            let (Some(state), Reads::Pushed(numbers)) = (cell.measures.get_mut(*place), reads) else {
+                continue;
+            };
+            let numbers = row.numbers.get(numbers.clone()).unwrap_or_default();
+            state.pushed = Some(pushed::value(measure, numbers));
+        }
+    }
+
+    /// A row of the bucket that it lies in.
+    fn own(&mut self, calendar: &Calendar, mine: &[Taken<'_>], question: &Question, row: &Row) {
+        let lookup = |name: &str| dimension(question, row, name);
+        let bucket = calendar.start(self.request.period, row.bucket);
+        let counted: Vec<_> = mine.iter().filter(|(_, measure, _)| counts(measure, &lookup)).collect();
+        // A read that answers other questions too may have brought more than this one asks.
+        if counted.is_empty() || !self.request.range.holds(bucket) {
+            return;
+        }
+        let reading = self.reading(mine);
+        let group = self.group(question, row);
+        let cell = self.cell((bucket, group));
+        cell.count(reading, row.state.facts);
+        for (place, _, reads) in counted {
+            if let Some(state) = cell.measures.get_mut(*place) {
+                state.add(&row.state, reads, &lookup);
+            }
+        }
+    }
+
+    /// The rows of a group, each into all buckets whose windows hold it.
+    fn spread(&mut self, mine: &[Taken<'_>], question: &Question, windows: &Windows, group: &[String], rows: &[&Row]) {
+        let reading = self.reading(mine);
+        let mut facts: BTreeMap<Timestamp, i64> = BTreeMap::new();
+        for row in rows {
+            let lookup = |name: &str| dimension(question, row, name);
+            if mine.iter().any(|(_, measure, _)| counts(measure, &lookup)) {
+                *facts.entry(row.bucket).or_default() += row.state.facts;
+            }
+        }
+        let facts = Merged::new(facts, |sum, more| *sum += more);
+        let touched: Vec<(Timestamp, Range)> = facts.touched(windows);
+        let is_split = !self.request.by.is_empty();
+        for (bucket, range) in &touched {
+            if is_split && self.cells.len() > MAX_GROUPED_POINTS {
+                return;
+            }
+            if let Some(facts) = facts.over(*range).filter(|facts| *facts > 0) {
+                self.cell((*bucket, group.to_vec())).count(reading, facts);
+            }
+        }
+        for (place, measure, reads) in mine {
+            let mut states: BTreeMap<Timestamp, MeasureState> = BTreeMap::new();
+            for row in rows {
+                let lookup = |name: &str| dimension(question, row, name);
+                if counts(measure, &lookup) {
+                    states.entry(row.bucket).or_default().add(&row.state, reads, &lookup);
+                }
+            }
+            let states = Merged::new(states, MeasureState::merge);
+            for (bucket, range) in &touched {
+                let cell = self.cells.get_mut(&(*bucket, group.to_vec()));
+                let state = cell.and_then(|cell| cell.measures.get_mut(*place));
+                if let Some((state, more)) = state.zip(states.over(*range)) {
+                    state.merge(&more);
+                }
+            }
+        }
+    }
+
+    fn finish(self) -> BTreeMap<SeriesKey, Point> {
+        let nothing = BTreeSet::new();
+        let without = |bucket: &Timestamp| self.lacking.get(bucket).unwrap_or(&nothing);
+        let mut points: BTreeMap<SeriesKey, Point> = BTreeMap::new();
+        for (key, cell) in &self.cells {
+            // What is compared with is known before a bucket begins, and its own facts are not.
+            if key.0 <= self.request.now || cell.has_own(&self.readings) {
+                points.insert(key.clone(), finish(self.request, cell, &self.readings, without(&key.0)));
+            }
+        }
+        let groups: BTreeSet<Vec<String>> = match self.request.by {
+            [] => BTreeSet::from([Vec::new()]),
+            _ => points.keys().map(|(_, group)| group.clone()).collect(),
+        };
+        let cell = Cell::new(self.reading_of.len(), self.readings.len());
+        let usual = empty(self.request);
+        for (bucket, lacking) in self.lacking.iter().filter(|(bucket, _)| **bucket <= self.request.now) {
+            let point = finish(self.request, &cell, &self.readings, lacking);
+            if point == usual {
+                continue;
+            }
+            for group in &groups {
+                if !self.request.by.is_empty() && points.len() > MAX_GROUPED_POINTS {
+                    return points;
+                }
+                points.entry((*bucket, group.clone())).or_insert_with(|| point.clone());
+            }
+        }
+        points
+    }
 }
 
-/// The value of a bucket without facts: a count is zero, anything else has no value.
+/// Whether a measure counts what has these dimensions.
+fn counts(measure: &Measure, lookup: &dyn Fn(&str) -> Value) -> bool {
+    measure.filter.as_ref().is_none_or(|filter| filter.matches(&lookup))
+}
+
+/// The value of a bucket without facts, of its own or in a window: a count is zero, anything else has no value.
 #[must_use]
 pub fn empty(request: &Request<'_>) -> Point {
-    finish(request, &Cell::new(request.kpi.formula.measures.len()))
+    finish(
+        request,
+        &Cell::new(request.kpi.formula.measures.len(), 0),
+        &[],
+        &BTreeSet::new(),
+    )
 }
 
 /// What one point gathers while rows are merged.
 struct Cell {
-    facts: i64,
+    /// How many facts count in each reading.
+    facts: Vec<i64>,
     measures: Vec<MeasureState>,
 }
 
 impl Cell {
-    fn new(measures: usize) -> Self {
+    fn new(measures: usize, readings: usize) -> Self {
         Self {
-            facts: 0,
+            facts: vec![0; readings],
             measures: vec![MeasureState::default(); measures],
         }
+    }
+
+    fn count(&mut self, reading: usize, facts: i64) {
+        if let Some(of) = self.facts.get_mut(reading) {
+            *of += facts;
+        }
+    }
+
+    /// Whether facts of the bucket itself count.
+    fn has_own(&self, readings: &[(&str, bool)]) -> bool {
+        let mut counted = self.facts.iter().zip(readings);
+        counted.any(|(facts, (_, is_own))| *is_own && *facts > 0)
+    }
+
+    /// How many facts the value rests on. A fact may be in several windows: it is counted in the one that has most of its entity.
+    fn facts(&self, readings: &[(&str, bool)]) -> i64 {
+        let mut most: BTreeMap<&str, i64> = BTreeMap::new();
+        for (facts, (entity, _)) in self.facts.iter().zip(readings) {
+            let known = most.entry(entity).or_default();
+            *known = (*known).max(*facts);
+        }
+        most.values().sum()
     }
 }
 
@@ -97,13 +315,16 @@ impl Cell {
 struct MeasureState {
     facts: i64,
     attribute: AttributeState,
+    /// The value that the database took by itself: of all facts of the bucket and group, so that there is nothing to merge.
+    pushed: Option<Option<Number>>,
 }
 
 impl MeasureState {
     fn add(&mut self, state: &GroupState, reads: &Reads<'_>, lookup: &dyn Fn(&str) -> Value) {
         self.facts += state.facts;
         match reads {
-            Reads::Facts => {}
+            // What is pushed is not added up.
+            Reads::Facts | Reads::Pushed(_) => {}
             Reads::EachFact => self.attribute.count += state.facts,
             Reads::State(position) => {
                 if let Some(attribute) = state.attributes.get(*position) {
@@ -115,8 +336,16 @@ impl MeasureState {
         }
     }
 
+    fn merge(&mut self, other: &Self) {
+        self.facts += other.facts;
+        self.attribute.merge(&other.attribute);
+    }
+
     fn value(&self, measure: &Measure) -> Option<Number> {
         let state = &self.attribute;
+        if let Some(value) = &self.pushed {
+            return value.clone();
+        }
         match measure.aggregate {
             Aggregate::Count if measure.attribute.is_none() => Some(self.facts.into()),
             Aggregate::Count => Some(state.count.into()),
@@ -126,21 +355,24 @@ impl MeasureState {
             Aggregate::Max => state.max.map(Number::from),
             Aggregate::First => state.first.map(|(_, value)| value.into()),
             Aggregate::Last => state.last.map(|(_, value)| value.into()),
+            // No state of facts says it; without any nothing moved, and nothing is different.
+            Aggregate::Entered | Aggregate::Left | Aggregate::Stayed | Aggregate::Distinct => Some(self.facts.into()),
+            // The others are pushed down, and have no value where there is nothing.
+            _ => None,
         }
     }
 }
 
-fn finish(request: &Request<'_>, cell: &Cell) -> Point {
+/// The point of a cell, of whose measures some have no window.
+fn finish(request: &Request<'_>, cell: &Cell, readings: &[(&str, bool)], lacking: &BTreeSet<usize>) -> Point {
     let formula = &request.kpi.formula;
-    let values: Vec<Option<Number>> = formula
-        .measures
-        .iter()
-        .zip(&cell.measures)
-        .map(|(measure, state)| state.value(measure))
+    let states = formula.measures.iter().zip(&cell.measures).enumerate();
+    let values: Vec<Option<Number>> = states
+        .map(|(place, (measure, state))| state.value(measure).filter(|_| !lacking.contains(&place)))
         .collect();
     Point {
         value: formula.finish(&values).map(|value| value.answered()),
-        facts: cell.facts,
+        facts: cell.facts(readings),
     }
 }
 
@@ -148,6 +380,8 @@ fn finish(request: &Request<'_>, cell: &Cell) -> Point {
 enum Reads<'a> {
     /// How many facts it is of.
     Facts,
+    /// The numbers at some positions.
+    Pushed(ops::Range<usize>),
     /// The same as the number of values, of what every fact has: its own time.
     EachFact,
     /// The state at a position.
@@ -157,7 +391,13 @@ enum Reads<'a> {
 }
 
 impl<'a> Reads<'a> {
-    fn of(question: &Question, measure: &'a Measure) -> Self {
+    /// `index` is the measure's place among those that the question serves: of what is pushed, the place there.
+    fn of(question: &Question, index: usize, measure: &'a Measure) -> Self {
+        if question.is_pushed() {
+            let before = question.pushed.iter().take(index);
+            let from = before.map(|measure| pushed::numbers(measure).len()).sum();
+            return Reads::Pushed(from..from + pushed::numbers(measure).len());
+        }
         let Some(measured) = &measure.attribute else {
             return Reads::Facts;
         };

@@ -8,6 +8,7 @@
 //! Rollups are kept in buckets of UTC. What of them a client's buckets are put together from are their [`Tile`]s.
 
 mod dates;
+mod moves;
 mod rules;
 mod tiling;
 
@@ -33,6 +34,14 @@ pub struct Range {
     pub from: Timestamp,
     /// First instant after.
     pub to: Timestamp,
+}
+
+impl Range {
+    /// Whether an instant is inside.
+    #[must_use]
+    pub fn holds(&self, time: Timestamp) -> bool {
+        self.from <= time && time < self.to
+    }
 }
 
 /// Length of a UTC-aligned bucket in microseconds.
@@ -173,6 +182,18 @@ impl Calendar {
     #[must_use]
     pub fn tile(&self, period: Period, range: Range, most: usize) -> Vec<Tile> {
         tiling::tiles(self, period, range, most)
+    }
+
+    /// The starts of all buckets of an aligned range, and its end.
+    #[must_use]
+    pub fn bounds(&self, period: Period, range: Range) -> Vec<Timestamp> {
+        tiling::bounds(self, period, range)
+    }
+
+    /// What stretches of time are put together from that begin and end at some instants, at least two, in at most so many parts.
+    #[must_use]
+    pub fn tile_between(&self, bounds: &[Timestamp], most: usize) -> Vec<Tile> {
+        tiling::between(bounds, most)
     }
 
     fn start_of_hour(&self, time: Timestamp) -> Timestamp {

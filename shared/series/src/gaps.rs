@@ -77,6 +77,7 @@ mod tests {
             },
             filter: &filter,
             by,
+            now: at(now),
         };
         let group = |name: &str| by.iter().map(|_| name.to_owned()).collect::<Vec<_>>();
         let mut points: BTreeMap<SeriesKey, Point> = [("x", "01"), ("y", "02")]

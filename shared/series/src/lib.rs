@@ -9,6 +9,7 @@
 
 pub mod answer;
 pub mod calendar;
+mod covered;
 pub mod digits;
 pub mod fact;
 pub mod field;
@@ -18,16 +19,20 @@ mod json;
 pub mod mapping;
 pub mod partials;
 pub mod plan;
+pub mod pushed;
+mod spread;
 pub mod state;
 mod sum;
+pub mod windows;
 
 pub use answer::{Point, SeriesKey, answer};
 pub use calendar::{Calendar, Range, floor};
+pub use covered::covered;
 pub use fact::Fact;
 pub use field::Field;
 pub use formula::Measured;
 pub use mapping::{Mapper, Rejection};
 pub use partials::Partials;
-pub use plan::{Question, Request, Source, plan};
+pub use plan::{Part, Purpose, Question, Request, Source, Spread, plan};
 pub use state::{AttributeState, GroupState};
 pub use sum::Sum;

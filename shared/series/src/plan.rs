@@ -1,12 +1,16 @@
 //! What to read for a question: the smallest rollup that covers it, or else the facts themselves.
 
+mod pushed;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use catalog::{Entity, Kpi, Level, Period};
-use formula::Measured;
+use formula::{Basis, Measure, Measured, Reading};
+use jiff::Timestamp;
 
 use crate::calendar::{Bins, Calendar, Range, Tile};
+use crate::windows::{Windows, windows};
 
 /// The most buckets of one answer: a week of minutes (10,080), 27 years of days, or 193 years of weeks.
 pub const MAX_POINTS: usize = 10_080;
@@ -42,6 +46,8 @@ pub struct Request<'a> {
     pub filter: &'a Filter,
     /// Dimensions to split the answer by.
     pub by: &'a [String],
+    /// When it is asked: a formula may compare what has passed of an open bucket, and a bucket that has not begun has points only of facts of its own.
+    pub now: Timestamp,
 }
 
 /// Where an answer is read from.
@@ -71,43 +77,122 @@ pub struct Question {
     /// What states are needed of, sorted: numbers, and where the facts are read also the time between two times, and texts, booleans and times, of which
     /// only the count is a state.
     pub attributes: Vec<Measured>,
-    /// Values to which the database can restrict the read; the answer filters again.
+    /// Values to which the database can restrict the read; the answer filters again. Of what is pushed exactly those that count.
     pub filter: Filter,
+    /// Measures that the database takes by itself, as it decides which facts count for each: where only the facts have what one of them needs. The rows
+    /// are of facts that at least one of them counts, grouped by `dimensions`, and have what [`numbers`](crate::pushed::numbers) each of them needs;
+    /// nothing is left to filter. Empty where groups of facts are read. All have the same basis.
+    pub pushed: Vec<Measure>,
 }
 
-/// What to read for a request: of each entity of the KPI's formula a question for each tile of the range. No two of them are of the same facts.
+impl Question {
+    /// Whether the database takes the measures by itself.
+    #[must_use]
+    pub fn is_pushed(&self) -> bool {
+        !self.pushed.is_empty()
+    }
+
+    /// Of what is read: facts, or the states that they tell.
+    #[must_use]
+    pub fn basis(&self) -> Basis {
+        self.pushed.first().map(|measure| measure.basis).unwrap_or_default()
+    }
+}
+
+/// One read for a request, and what it is for.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// What is read.
+    pub question: Question,
+    /// What for.
+    pub purpose: Purpose,
+}
+
+/// What a read is for. It is no part of the question: requests with other purposes may share the read.
+#[derive(Clone, Debug)]
+pub struct Purpose {
+    /// The measures that are taken of its rows, by their place in the formula.
+    pub measures: Vec<usize>,
+    /// Into which of the answer's buckets its rows go.
+    pub spread: Spread,
+}
+
+/// Into which of the answer's buckets the rows of a read go.
+#[derive(Clone, Debug)]
+pub enum Spread {
+    /// Each into the one that it lies in.
+    Own,
+    /// Each into all whose windows hold it. Only rows of the range are meant: a read that answers other questions too may bring more, which other parts have.
+    Windows {
+        /// The windows.
+        windows: Arc<Windows>,
+        /// The part of the time that they are over.
+        range: Range,
+    },
+}
+
+/// What to read for a request: for each reading of the KPI's formula a part for each tile of the range, or of its windows. No two parts of one reading are of
+/// the same facts.
 ///
 /// # Errors
-/// Names the dimension that an entity of the formula does not have.
+/// Names the dimension that an entity of the formula does not have, or the window that has no meaning for the request's period.
 pub fn plan<'a>(
     request: &Request<'_>,
     calendar: &Calendar,
     entity: impl Fn(&str) -> Option<&'a Arc<Entity>>,
-) -> Result<Vec<Question>, String> {
-    let entities = request.kpi.formula.entities();
-    let tiles = calendar.tile(request.period, request.range, MAX_READS / entities.len().max(1));
-    let mut questions = Vec::with_capacity(entities.len() * tiles.len());
-    for code in entities {
-        let entity = entity(code).ok_or_else(|| format!("there is no entity {code:?}"))?;
-        questions.extend(of_entity(request, entity, &tiles)?);
+) -> Result<Vec<Part>, String> {
+    let readings = request.kpi.formula.readings();
+    let most = MAX_READS / readings.len().max(1);
+    let mut parts = Vec::with_capacity(readings.len());
+    for reading in &readings {
+        let entity = entity(reading.entity).ok_or_else(|| format!("there is no entity {:?}", reading.entity))?;
+        if reading.is_pushed(&|name| is_dimension(entity, name)) {
+            parts.push(pushed::of_reading(request, calendar, entity, reading)?);
+        } else {
+            let (tiles, windows) = tiles(request, calendar, reading, most)?;
+            parts.extend(of_reading(request, entity, reading, &tiles, windows.as_ref())?);
+        }
     }
-    Ok(questions)
+    Ok(parts)
 }
 
-/// The questions of one entity.
-fn of_entity(request: &Request<'_>, entity: &Arc<Entity>, tiles: &[Tile]) -> Result<Vec<Question>, String> {
-    let (formula, code) = (&request.kpi.formula, entity.code());
-    let mut dimensions: BTreeSet<&str> = formula.dimensions(code);
+/// What the time of a reading is put together from, and its windows if it is not of the buckets themselves.
+fn tiles(
+    request: &Request<'_>,
+    calendar: &Calendar,
+    reading: &Reading<'_>,
+    most: usize,
+) -> Result<(Vec<Tile>, Option<Arc<Windows>>), String> {
+    if reading.window.is_own() {
+        return Ok((calendar.tile(request.period, request.range, most), None));
+    }
+    let windows = windows(request, calendar, reading.window)?;
+    let bounds: Vec<Timestamp> = windows.bounds().into_iter().collect();
+    let tiles = if bounds.len() > 1 {
+        calendar.tile_between(&bounds, most)
+    } else {
+        // No bucket has any time in its window. Something is read all the same, so that it is known what for.
+        let from = request.range.from;
+        let to = calendar.next(request.period, from);
+        calendar.tile(request.period, Range { from, to }, 1)
+    };
+    Ok((tiles, Some(Arc::new(windows))))
+}
+
+/// The parts of one reading.
+fn of_reading(
+    request: &Request<'_>,
+    entity: &Arc<Entity>,
+    reading: &Reading<'_>,
+    tiles: &[Tile],
+    windows: Option<&Arc<Windows>>,
+) -> Result<Vec<Part>, String> {
+    let mut dimensions: BTreeSet<&str> = reading.filtered_by();
     dimensions.extend(request.filter.keys().map(String::as_str));
     dimensions.extend(request.by.iter().map(String::as_str));
-    let counted = Counted::of(entity, formula.measured(code));
+    let counted = Counted::of(entity, reading.measured());
     dimensions.extend(counted.dimensions);
-    if let Some(unknown) = dimensions.iter().find(|name| !is_dimension(entity, name)) {
-        return Err(format!(
-            "{unknown:?} is not a dimension of {code}, which has {}",
-            names(entity)
-        ));
-    }
+    all_are_dimensions(entity, &dimensions)?;
     let of_tile = |tile: &Tile| Question {
         entity: Arc::clone(entity),
         source: if counted.others {
@@ -120,9 +205,23 @@ fn of_entity(request: &Request<'_>, entity: &Arc<Entity>, tiles: &[Tile]) -> Res
         range: tile.range,
         dimensions: dimensions.iter().map(|name| (*name).to_owned()).collect(),
         attributes: counted.states.iter().map(|measured| (*measured).clone()).collect(),
-        filter: restricted(request.filter, &formula.restrictions(code)),
+        filter: restricted(request.filter, &reading.restrictions()),
+        pushed: Vec::new(),
     };
-    Ok(tiles.iter().map(of_tile).collect())
+    let parts = tiles.iter().map(|tile| Part {
+        question: of_tile(tile),
+        purpose: Purpose {
+            measures: reading.measures.iter().map(|(place, _)| *place).collect(),
+            spread: match windows {
+                None => Spread::Own,
+                Some(windows) => Spread::Windows {
+                    windows: Arc::clone(windows),
+                    range: tile.range,
+                },
+            },
+        },
+    });
+    Ok(parts.collect())
 }
 
 /// Where the states of aggregated attributes come from. Rollups keep states of numbers alone; a formula may also count the values of any other attribute,
@@ -174,6 +273,18 @@ fn restricted(filter: &Filter, restrictions: &formula::Restrictions<'_>) -> Filt
     filter
 }
 
+/// Names one that is none.
+fn all_are_dimensions(entity: &Entity, names: &BTreeSet<&str>) -> Result<(), String> {
+    let Some(unknown) = names.iter().find(|name| !is_dimension(entity, name)) else {
+        return Ok(());
+    };
+    Err(format!(
+        "{unknown:?} is not a dimension of {}, which has {}",
+        entity.code(),
+        dimensions_of(entity)
+    ))
+}
+
 fn is_dimension(entity: &Entity, name: &str) -> bool {
     entity
         .stored_attributes()
@@ -181,7 +292,7 @@ fn is_dimension(entity: &Entity, name: &str) -> bool {
         .any(|attribute| attribute.dimension && attribute.name == *name)
 }
 
-fn names(entity: &Entity) -> String {
+fn dimensions_of(entity: &Entity) -> String {
     let names: Vec<&str> = entity
         .stored_attributes()
         .iter()

@@ -91,6 +91,7 @@ async fn a_hostile_question_is_only_data() {
         (series("filter[origin]=%00"), 200, ""),
         (series("filter[origin]=%F0%9F%A6%80"), 200, ""),
         (series("filter[origin%22]=a"), 422, "origin"),
+        (series("filter[origin]=C:%5Ctemp"), 422, "backslash"),
         (series("by=origin%22;--"), 422, "origin"),
         (series("by="), 422, ""),
         (series("by=origin,origin"), 422, "different"),
@@ -98,7 +99,7 @@ async fn a_hostile_question_is_only_data() {
         (between("2026-03-29T00:00:00Z", "2026-03-28T00:00:00Z"), 422, "before"),
         (
             between("2026-03-28T00:00:00Z", "9999-12-31T23:59:59Z"),
-            400,
+            422,
             "outside the times",
         ),
         (between("yesterday", "2026-03-28T00:00:00Z"), 400, "yesterday"),

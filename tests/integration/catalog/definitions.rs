@@ -62,7 +62,7 @@ async fn a_kpi_is_deleted_and_may_come_back_as_another() {
         airline.get(path).await.refused(404);
     }
     delete().if_match("*").await.refused(404);
-    // The same code at the same version is not the same KPI, and no process takes it for that.
+    // The same code is not the same KPI, and no process takes it for that.
     airline
         .post("/v1/kpis", &kpi("PASSING", "COUNT(Flight) * 7"))
         .await

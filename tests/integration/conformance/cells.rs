@@ -31,6 +31,9 @@ const LATER: &str = "2099-01-01T00:00:00Z";
 /// Rows of a client in some ordinary tables, as they are.
 const ORDINARY: &str = "SELECT name || coalesce(string_agg(line, ' ' ORDER BY line), '') FROM (
     SELECT 'kpis' AS name, t::text AS line FROM core.kpis t WHERE client_id = $1
+    UNION ALL SELECT 'relationships', t::text FROM core.relationships t WHERE client_id = $1
+    UNION ALL SELECT 'actors', t::text FROM core.actors t WHERE client_id = $1
+    UNION ALL SELECT 'patterns', t::text FROM core.value_chain_patterns t WHERE client_id = $1
     UNION ALL SELECT 'batches', t::text FROM core.batches t WHERE client_id = $1
     UNION ALL SELECT 'dead_letters', t::text FROM core.dead_letters t WHERE client_id = $1
     UNION ALL SELECT 'commits', t::text FROM core.commits t WHERE client_id = $1

@@ -89,6 +89,7 @@ impl Shop {
             range: range(),
             filter: &Filter::new(),
             by: &["region".to_owned()],
+            now: jiff::Timestamp::MAX,
         };
         answer::ask(
             &self.database.app,

@@ -1,6 +1,9 @@
 //! What clients define can't harm what others, or they themselves, have defined.
 
+mod companions;
 mod names;
+mod references;
+mod versions;
 
 use std::collections::BTreeMap;
 use std::slice::from_ref;
@@ -133,6 +136,7 @@ impl Bench {
             },
             filter: &Filter::new(),
             by: &[],
+            now: jiff::Timestamp::MAX,
         };
         let answer = answer::ask(&self.database.app, client, &known, &known.calendar, &request)
             .await

@@ -39,6 +39,12 @@ async fn facts_of_shared_tables_are_brought_over() {
             let values = "SELECT avg_value::text || ' ' || data_points FROM kpi_data.kpi_values_minute";
             let values = plain.query_one(values, &[]).await.unwrap();
             assert!(values.get::<_, String>(0).starts_with("2.0") && values.get::<_, String>(0).ends_with(" 2"));
+            let versions = "SELECT string_agg(DISTINCT kind || ' ' || code || ' ' || number || ' ' || change, ', ') FROM core.definition_versions WHERE kind = 'entity'";
+            let versions = plain.query_one(versions, &[]).await.unwrap();
+            assert_eq!(
+                versions.get::<_, String>(0),
+                "entity KpiValue 1 found, entity Sale 1 found"
+            );
             assert_eq!(shop.database.migrate().await.unwrap().len(), 0, "once");
             shop.database.drop_it().await.unwrap();
         }

@@ -137,6 +137,7 @@ async fn a_grouping_that_is_given_up_is_gone() {
         assert_eq!(now.entity.groupings().len(), 4);
         let again = definitions::give_up_groupings(&shop.database.app, shop.ours, &now).await;
         assert_eq!(again.unwrap(), Written::Missing);
+        check(shop, shop.ours, "UTC", "given up").await;
         // The same once more is another grouping, with nothing of the first.
         let mut known = shop.definitions(shop.ours).await;
         let entity = known.catalog.replace_entity(old.entity.definition().clone()).unwrap();

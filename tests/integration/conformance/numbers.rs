@@ -143,6 +143,7 @@ impl Bench {
                         range: known.calendar.align(period, range),
                         filter: &Filter::new(),
                         by: &by,
+                        now: jiff::Timestamp::MAX,
                     };
                     let answer = answer::ask(&self.database.app, self.client, &known, &known.calendar, &request)
                         .await

@@ -26,6 +26,7 @@ async fn ask(shop: &Shop, client: Uuid) -> Result<usize, AskError> {
         range: definitions.calendar.align(Period::Day, range()),
         filter: &Filter::default(),
         by: &["till".to_owned()],
+        now: jiff::Timestamp::MAX,
     };
     let database = Database::new(&shop.database.url, "analytics_app").unwrap();
     let answer = answer::ask(&database, client, &definitions, &definitions.calendar, &request).await?;

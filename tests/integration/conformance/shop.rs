@@ -243,6 +243,7 @@ impl Shop {
             range,
             filter,
             by,
+            now: jiff::Timestamp::MAX,
         };
         let answer = answer::ask(
             &self.database.app,

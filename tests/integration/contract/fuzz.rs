@@ -36,5 +36,9 @@ async fn no_request_that_the_document_makes_is_answered_otherwise_than_it_says()
     let printed = tokio::time::timeout(TIME_LIMIT, run(&mut fuzzer)).await;
     let printed = printed.expect("the requests are answered in time");
     println!("{printed}");
+    assert!(
+        !printed.contains("401 Unauthorized ("),
+        "whoever tries them lost the right to: {printed}"
+    );
     product.stop().await;
 }

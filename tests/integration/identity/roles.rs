@@ -65,6 +65,7 @@ async fn guarded_routes(admin: &User) -> Vec<GuardedRoute> {
     let cart = json!({ "name": "Cart", "kpis": ["FLIGHTS"] });
     let proposal = admin.post("/v1/proposals", &cart).await.created();
     let mut routes = kpi_routes(queued["batch_id"].text(), letter);
+    routes.extend(companion_routes());
     routes.extend(proposal_routes(proposal["id"].text(), &cart));
     routes.extend(licence_routes(admin));
     routes.extend(user_routes(admin));
@@ -82,12 +83,14 @@ fn kpi_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
     let entity = json!({ "code": "Mine", "domain": "test", "attributes": [{ "name": "weight", "type": "decimal" }] });
     let kpi = json!({ "code": "MINE", "name": "Mine", "formula": "COUNT(Flight)" });
     let (names, name) = (json!({ "attributes": {} }), json!({ "code": "MINE" }));
+    let text = json!({ "formula": "COUNT(Flight)" });
+    let place = json!({ "formula": "COUNT(", "position": 6 });
     let stream = json!({ "kpi": "FLIGHTS", "period": "minute" });
     let event = json!([{ "date": "2026-03-28T10:00:00Z" }]);
     let many = json!({ "entity": "Nothing" });
     let nothing = uuid::Uuid::nil().to_string();
     let day = "period=day&from=2026-03-28T00:00:00Z&to=2026-03-29T00:00:00Z";
-    let routes: [(Method, &'static str, &str, Option<&Value>, Permission); 33] = [
+    let routes: [(Method, &'static str, &str, Option<&Value>, Permission); 41] = [
         (Method::GET, "/v1/entities", "", None, ReadCatalog),
         (Method::POST, "/v1/entities", "", Some(&entity), WriteCatalog),
         (Method::GET, "/v1/entities/{code}", "Flight", None, ReadCatalog),
@@ -114,6 +117,21 @@ fn kpi_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
             None,
             WriteCatalog,
         ),
+        (Method::GET, "/v1/entities/{code}/versions", "Flight", None, ReadCatalog),
+        (
+            Method::GET,
+            "/v1/entities/{code}/versions/{number}",
+            "Flight",
+            None,
+            ReadCatalog,
+        ),
+        (
+            Method::GET,
+            "/v1/entities/{code}/versions/{number}/diff",
+            "Flight",
+            None,
+            ReadCatalog,
+        ),
         (Method::GET, "/v1/kpis", "", None, ReadCatalog),
         (Method::POST, "/v1/kpis", "", Some(&kpi), WriteCatalog),
         (Method::GET, "/v1/kpis/{code}", "FLIGHTS", None, ReadCatalog),
@@ -126,6 +144,23 @@ fn kpi_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
             WriteCatalog,
         ),
         (Method::DELETE, "/v1/kpis/{code}", "MINE", None, WriteCatalog),
+        (Method::GET, "/v1/kpis/{code}/versions", "FLIGHTS", None, ReadCatalog),
+        (
+            Method::GET,
+            "/v1/kpis/{code}/versions/{number}",
+            "FLIGHTS",
+            None,
+            ReadCatalog,
+        ),
+        (
+            Method::GET,
+            "/v1/kpis/{code}/versions/{number}/diff",
+            "FLIGHTS",
+            None,
+            ReadCatalog,
+        ),
+        (Method::POST, "/v1/formulas/check", "", Some(&text), ReadCatalog),
+        (Method::POST, "/v1/formulas/complete", "", Some(&place), ReadCatalog),
         (Method::GET, "/v1/kpis/{code}/value", "FLIGHTS", None, ReadSeries),
         (Method::GET, "/v1/kpis/{code}/series", "FLIGHTS", None, ReadSeries),
         (Method::POST, "/v1/events/{entity}", "Flight", Some(&event), WriteEvents),
@@ -163,7 +198,9 @@ fn kpi_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
         .map(|(method, route, name, body, permission)| {
             let path = ["{code}", "{entity}", "{id}"]
                 .iter()
-                .fold(route.to_owned(), |path, parameter| path.replace(parameter, name));
+                .fold(route.replace("{number}", "1"), |path, parameter| {
+                    path.replace(parameter, name)
+                });
             let query = if permission == ReadSeries { day } else { "" };
             // Without a confirmation it counts.
             let counted = "from=2026-03-28T00:00:00Z&to=2026-03-29T00:00:00Z";
@@ -172,6 +209,49 @@ fn kpi_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
             (method, route, format!("{path}?{query}"), body.cloned(), permission)
         })
         .collect()
+}
+
+/// What stands beside entities and KPIs. What the bodies name is not there, so that none is stored.
+fn companion_routes() -> Vec<GuardedRoute> {
+    use Permission::{ReadCatalog, WriteCatalog};
+    let relationship = json!({ "code": "MINE", "from_entity": "Nothing", "attribute": "it", "to_entity": "Nothing", "key": "id",
+        "cardinality": "one", "resolved": "as_of_now" });
+    let actor = json!({ "code": "MINE", "name": "Mine", "works_with": [{ "entity": "Nothing" }] });
+    let pattern = json!({ "code": "MINE", "name": "Mine", "stages": [{ "name": "One", "entities": ["Nothing"] }] });
+    [
+        (Method::GET, "/v1/relationships", None, ReadCatalog),
+        (Method::POST, "/v1/relationships", Some(&relationship), WriteCatalog),
+        (Method::GET, "/v1/relationships/{code}", None, ReadCatalog),
+        (
+            Method::PUT,
+            "/v1/relationships/{code}",
+            Some(&relationship),
+            WriteCatalog,
+        ),
+        (Method::DELETE, "/v1/relationships/{code}", None, WriteCatalog),
+        (Method::GET, "/v1/actors", None, ReadCatalog),
+        (Method::POST, "/v1/actors", Some(&actor), WriteCatalog),
+        (Method::GET, "/v1/actors/{code}", None, ReadCatalog),
+        (Method::PUT, "/v1/actors/{code}", Some(&actor), WriteCatalog),
+        (Method::DELETE, "/v1/actors/{code}", None, WriteCatalog),
+        (Method::GET, "/v1/value-chain-patterns", None, ReadCatalog),
+        (Method::POST, "/v1/value-chain-patterns", Some(&pattern), WriteCatalog),
+        (Method::GET, "/v1/value-chain-patterns/{code}", None, ReadCatalog),
+        (
+            Method::PUT,
+            "/v1/value-chain-patterns/{code}",
+            Some(&pattern),
+            WriteCatalog,
+        ),
+        (Method::DELETE, "/v1/value-chain-patterns/{code}", None, WriteCatalog),
+        (Method::GET, "/v1/graph", None, ReadCatalog),
+    ]
+    .into_iter()
+    .map(|(method, route, body, permission)| {
+        let path = route.replace("{code}", "MINE");
+        (method, route, path, body.cloned(), permission)
+    })
+    .collect()
 }
 
 fn proposal_routes(id: &str, cart: &Value) -> [GuardedRoute; 20] {

@@ -266,6 +266,8 @@ impl<'a> Asked<'a> {
             range,
             filter: &self.question.filter,
             by,
+            // No construct that is drawn so far depends on it.
+            now: range.to,
         }
     }
 

@@ -1,13 +1,14 @@
 //! `read-series`: a KPI's current value, and its series over a range and period, grouped and filtered by dimensions.
 
+mod goals;
 mod query;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use answer::{Answer, AskError, Definitions};
+use answer::{Answer, AskError, Definitions, Together};
 use anyhow::{Context as _, Result};
-use api::ask::{KpiValue, PlanStep, Series, SeriesPoint};
+use api::ask::{KpiValue, PlanStep, Series, SeriesPoint, WindowRule};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Json, Router};
@@ -18,8 +19,11 @@ use platform::http::Routes;
 use platform::{Problem, clock};
 use records::definitions::ClientCatalog;
 use series::plan::{MAX_GROUPED_POINTS, MAX_POINTS};
+use series::windows::Described;
 use series::{Calendar, Range, Request, filters, gaps};
 use uuid::Uuid;
+
+use crate::goals::Goals;
 
 /// Less than the 29 s that the template and API Gateway allow, so that an error can still be answered.
 const TIMEOUTS: Timeouts = Timeouts {
@@ -90,10 +94,22 @@ async fn value(
         range,
         filter: &asked.filter,
         by: &[],
+        // What is asked of a bucket that has not begun is answered as at its first moment.
+        now: now.max(from),
     };
-    let Answer { points, plan } = ask(&context.database, caller.client, &definitions, &calendar, &request).await?;
-    let point = points.get(&(from, Vec::new())).cloned();
+    let mut goals = Goals::beside(&request, asked.status)?;
+    let Answer { points, plan, windows } = ask(
+        &context.database,
+        caller.client,
+        (&definitions, &calendar),
+        &request,
+        goals.as_mut(),
+    )
+    .await?;
+    let key = (from, Vec::new());
+    let point = points.get(&key).cloned();
     let point = point.unwrap_or_else(|| series::answer::empty(&request));
+    let goal = goals.map(|goals| goals.held(&key, point.value.as_ref(), asked.numbers));
     Ok(Json(KpiValue {
         kpi: code,
         name: kpi.definition.name.clone(),
@@ -104,8 +120,10 @@ async fn value(
         to: range.to,
         value: asked.numbers.figure(point.value),
         facts: point.facts,
+        goal,
         open: range.to > now,
         plan: plan.into_iter().map(step).collect(),
+        windows: windows.into_iter().map(window).collect(),
     }))
 }
 
@@ -116,6 +134,7 @@ async fn series(
     Query(pairs): Query<Vec<(String, String)>>,
 ) -> Result<Json<Series>, Problem> {
     let asked = query::series(&pairs)?;
+    let now = clock::now();
     let definitions = context.definitions(caller.client).await?;
     let kpi = kpi(&definitions, &code)?;
     let calendar = definitions.calendar.asked(asked.zone.as_ref());
@@ -138,10 +157,23 @@ async fn series(
         range,
         filter: &asked.filter,
         by: &asked.by,
+        now,
     };
-    let Answer { mut points, plan } = ask(&context.database, caller.client, &definitions, &calendar, &request).await?;
+    let mut goals = Goals::beside(&request, asked.status)?;
+    let Answer {
+        mut points,
+        plan,
+        windows,
+    } = ask(
+        &context.database,
+        caller.client,
+        (&definitions, &calendar),
+        &request,
+        goals.as_mut(),
+    )
+    .await?;
     if asked.fill_gaps {
-        let filled = gaps::fill(&request, &calendar, clock::now(), &mut points, MAX_GROUPED_POINTS);
+        let filled = gaps::fill(&request, &calendar, now, &mut points, MAX_GROUPED_POINTS);
         filled.map_err(too_many_points)?;
     }
     if points.len() > MAX_GROUPED_POINTS {
@@ -149,9 +181,12 @@ async fn series(
     }
     let points = points
         .into_iter()
-        .map(|((bucket, group), point)| SeriesPoint {
-            bucket,
-            group: asked.by.iter().cloned().zip(group).collect(),
+        .map(|(key, point)| SeriesPoint {
+            bucket: key.0,
+            goal: goals
+                .as_ref()
+                .map(|goals| goals.held(&key, point.value.as_ref(), asked.numbers)),
+            group: asked.by.iter().cloned().zip(key.1).collect(),
             value: asked.numbers.figure(point.value),
             facts: point.facts,
         })
@@ -167,6 +202,7 @@ async fn series(
         empty: asked.numbers.figure(series::answer::empty(&request).value),
         points,
         plan: plan.into_iter().map(step).collect(),
+        windows: windows.into_iter().map(window).collect(),
     }))
 }
 
@@ -176,7 +212,7 @@ fn zone_name(calendar: &Calendar) -> String {
 
 fn too_many_points(points: usize) -> Problem {
     Problem::invalid(format!(
-        "the series has {points} points over all groups, more than {MAX_GROUPED_POINTS}"
+        "the series has {points} points or more over all groups, and {MAX_GROUPED_POINTS} are allowed"
     ))
     .hint("ask a shorter range, a longer period or fewer dimensions, or filter")
 }
@@ -196,19 +232,33 @@ fn kpi<'a>(definitions: &'a ClientCatalog, code: &str) -> Result<&'a Kpi, Proble
     })
 }
 
-/// Answers a request. What can't be answered as it is asked is the caller's to change; anything else is not.
-async fn ask(
+/// Answers a request, and what its values are held against. What can't be answered as it is asked is the caller's to change; anything else is not.
+async fn ask<'a>(
     database: &Database,
     client: Uuid,
-    definitions: &ClientCatalog,
-    calendar: &Calendar,
-    request: &Request<'_>,
+    (definitions, calendar): (&ClientCatalog, &Calendar),
+    request: &Request<'a>,
+    goals: Option<&mut Goals<'a>>,
 ) -> Result<Answer, Problem> {
     let readable = |code: &str| definitions.placed.get(code).map(|placed| &placed.readable);
-    filters::check(request.kpi, request.filter, readable)
-        .map_err(|wrong| Problem::invalid(wrong.detail).hint(wrong.hint))?;
-    let answer = answer::ask(database, client, definitions, calendar, request).await;
-    answer.map_err(problem)
+    let beside = goals.iter().flat_map(|goals| goals.requests());
+    let requests: Vec<Request<'a>> = std::iter::once(request).chain(beside).cloned().collect();
+    for request in &requests {
+        filters::check(request.kpi, request.filter, readable)
+            .map_err(|wrong| Problem::invalid(wrong.detail).hint(wrong.hint))?;
+    }
+    let together = answer::ask_together(database, client, definitions, calendar, &requests).await;
+    let Together { points, plan, windows } = together.map_err(problem)?;
+    let mut points = points.into_iter();
+    let own = points.next().unwrap_or_default();
+    if let Some(goals) = goals {
+        goals.answered(points.collect());
+    }
+    Ok(Answer {
+        points: own,
+        plan,
+        windows,
+    })
 }
 
 fn problem(error: AskError) -> Problem {
@@ -239,6 +289,15 @@ fn step(step: answer::Step) -> PlanStep {
         grouping: step.grouping,
         raw: step.raw,
         level: step.level,
+    }
+}
+
+fn window(described: Described) -> WindowRule {
+    WindowRule {
+        function: described.function,
+        rule: described.rule,
+        from: described.range.map(|range| range.from),
+        to: described.range.map(|range| range.to),
     }
 }
 

@@ -20,6 +20,8 @@ pub(crate) struct ValueQuery {
     pub(crate) at: Option<Timestamp>,
     pub(crate) filter: Filters,
     pub(crate) numbers: NumberForm,
+    /// Whether values are held against the KPI's target and thresholds.
+    pub(crate) status: bool,
 }
 
 /// What `/series` asks.
@@ -35,6 +37,8 @@ pub(crate) struct SeriesQuery {
     /// Whether buckets in which no fact counts have a point too.
     pub(crate) fill_gaps: bool,
     pub(crate) numbers: NumberForm,
+    /// Whether values are held against the KPI's target and thresholds.
+    pub(crate) status: bool,
 }
 
 pub(crate) fn value(pairs: &[(String, String)]) -> Result<ValueQuery, Problem> {
@@ -44,6 +48,7 @@ pub(crate) fn value(pairs: &[(String, String)]) -> Result<ValueQuery, Problem> {
         zone: zone(pairs.take("time_zone"))?,
         at: pairs.time("at")?,
         numbers: numbers(pairs.take("numbers"))?,
+        status: status(pairs.take("status"))?,
         filter: pairs.finish()?,
     })
 }
@@ -69,6 +74,7 @@ pub(crate) fn series(pairs: &[(String, String)]) -> Result<SeriesQuery, Problem>
         by,
         fill_gaps: gaps(pairs.take("gaps"))?,
         numbers: numbers(pairs.take("numbers"))?,
+        status: status(pairs.take("status"))?,
         filter: pairs.finish()?,
     })
 }
@@ -87,6 +93,17 @@ fn gaps(value: Option<&str>) -> Result<bool, Problem> {
         Some("fill") => Ok(true),
         Some(other) => {
             Err(Problem::malformed(format!("`gaps` is {other:?}")).hint("write gaps=fill, or leave the parameter out"))
+        }
+    }
+}
+
+fn status(value: Option<&str>) -> Result<bool, Problem> {
+    match value {
+        None => Ok(false),
+        Some("true") => Ok(true),
+        Some(other) => {
+            Err(Problem::malformed(format!("`status` is {other:?}"))
+                .hint("write status=true, or leave the parameter out"))
         }
     }
 }
@@ -150,6 +167,7 @@ mod tests {
             ),
             (format!("period=day&{range}&by=a,a"), "different"),
             (format!("period=day&{range}&gaps=zero"), "gaps"),
+            (format!("period=day&{range}&status=yes"), "status"),
             (format!("period=day&{range}&time_zone=Berlin"), "time_zone"),
             (format!("period=day&{range}&time_zone=%2B05:30"), "time_zone"),
         ];

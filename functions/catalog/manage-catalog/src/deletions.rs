@@ -13,7 +13,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::refusals::{in_use, no_entity, no_kpi, version};
-use crate::{Context, MAX_TRIES, streams};
+use crate::{Context, MAX_TRIES, author, streams};
 
 /// How long a request goes on with what came under a code that nothing has any more: the batches of most entities are a step or two.
 pub(crate) const FOLLOW_WITHIN: Duration = Duration::from_secs(3);
@@ -48,7 +48,13 @@ pub(crate) async fn entity(
         if expected.is_some_and(|expected| expected != old.version) {
             return Err(changed_meanwhile(WHAT, &code, old.version));
         }
-        let deleted = definitions::delete_entity(&context.database, client, &old, expected, asked.facts.is_some());
+        let deleted = definitions::delete_entity(
+            &context.database,
+            author(&caller),
+            &old,
+            expected,
+            asked.facts.is_some(),
+        );
         let written = deleted.await.context("delete entity")?;
         // What changed is where it is, or what is kept of its groupings, which is nothing to who deletes it.
         if written != Written::Stale(old.version) || tries == MAX_TRIES {
@@ -89,7 +95,7 @@ pub(crate) async fn kpi(
     if !pinned.is_empty() {
         return Err(in_use(WHAT, &code, &pinned));
     }
-    let written = definitions::delete_kpi(&context.database, caller.client, &code, expected)
+    let written = definitions::delete_kpi(&context.database, author(&caller), &code, expected)
         .await
         .context("delete KPI")?;
     version(written, WHAT, &code)?;

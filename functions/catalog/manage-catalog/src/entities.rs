@@ -14,7 +14,7 @@ use records::definitions;
 
 use crate::hints::shown;
 use crate::refusals::{invalid, no_entity, version};
-use crate::{Context, MAX_TRIES, same_code};
+use crate::{Context, MAX_TRIES, author, same_code};
 
 const WHAT: &str = "entity";
 
@@ -27,7 +27,7 @@ pub(crate) async fn create(
     let entity = definition
         .validate()
         .map_err(|problems| invalid(WHAT, &code, problems))?;
-    let written = definitions::create_entity(&context.database, caller.client, &entity)
+    let written = definitions::create_entity(&context.database, author(&caller), &entity)
         .await
         .context("create entity")?;
     let version = version(written, WHAT, &code)?;
@@ -80,7 +80,7 @@ pub(crate) async fn replace(
         let entity = catalog
             .replace_entity(definition.clone())
             .map_err(|problems| invalid(WHAT, &code, problems))?;
-        let written = definitions::replace_entity(&context.database, caller.client, &old, &entity, expected)
+        let written = definitions::replace_entity(&context.database, author(&caller), &old, &entity, expected)
             .await
             .context("replace entity")?;
         // What changed is where it is, or what is kept of its groupings, which is nothing to who replaces it.

@@ -13,8 +13,8 @@ use platform::list::{List, Page};
 use platform::versions::etag;
 use records::definitions::{self, Written};
 
-use crate::Context;
 use crate::refusals::{no_entity, version};
+use crate::{Context, author};
 
 const WHAT: &str = "entity";
 
@@ -92,7 +92,7 @@ pub(crate) async fn give_up(
         .placed
         .get(&code)
         .ok_or_else(|| no_entity(&known.catalog, &code))?;
-    let written = definitions::give_up_groupings(&context.database, caller.client, placed)
+    let written = definitions::give_up_groupings(&context.database, author(&caller), placed)
         .await
         .context("give up groupings")?;
     if written == Written::Missing {

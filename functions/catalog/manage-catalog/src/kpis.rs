@@ -14,7 +14,7 @@ use records::definitions;
 
 use crate::hints::shown;
 use crate::refusals::{invalid, no_kpi, version};
-use crate::{Context, same_code};
+use crate::{Context, author, same_code};
 
 const WHAT: &str = "KPI";
 
@@ -24,19 +24,18 @@ pub(crate) async fn create(
     Body(Written(definition)): Body<Written<KpiDefinition>>,
 ) -> Result<Response, Problem> {
     let code = definition.code.clone();
-    let written = definitions::create_kpi(&context.database, caller.client, &definition)
+    let written = definitions::create_kpi(&context.database, author(&caller), &definition)
         .await
         .context("create KPI")?;
     let version = version(written, WHAT, &code)?;
     let location = [(header::LOCATION, format!("/v1/kpis/{code}"))];
     let known = context.definitions(caller.client).await?;
+    let defined = known.catalog.kpi(&code);
     let body = Kpi {
         definition,
         version,
-        hints: known
-            .catalog
-            .kpi(&code)
-            .map_or_else(Vec::new, |kpi| shown(kpi.hints(&known.catalog))),
+        refers_to: defined.map_or_else(Vec::new, |kpi| kpi.refers_to.clone()),
+        hints: defined.map_or_else(Vec::new, |kpi| shown(kpi.hints(&known.catalog))),
     };
     Ok((StatusCode::CREATED, etag(version), location, Json(body)).into_response())
 }
@@ -54,6 +53,7 @@ pub(crate) async fn read(
         Json(Kpi {
             definition: kpi.definition.clone(),
             version,
+            refers_to: kpi.refers_to.clone(),
             hints: Vec::new(),
         }),
     )
@@ -78,7 +78,7 @@ pub(crate) async fn replace(
     let kpi = definition
         .validate(&known.catalog)
         .map_err(|problems| invalid(WHAT, &code, problems))?;
-    let written = definitions::replace_kpi(&context.database, caller.client, &kpi, expected)
+    let written = definitions::replace_kpi(&context.database, author(&caller), &kpi, expected)
         .await
         .context("replace KPI")?;
     let version = version(written, WHAT, &code)?;
@@ -88,6 +88,7 @@ pub(crate) async fn replace(
         Json(Kpi {
             definition: kpi.definition,
             version,
+            refers_to: kpi.refers_to,
             hints,
         }),
     )

@@ -1,7 +1,11 @@
-//! `manage-catalog`: creates, replaces, reads, lists, renames and deletes entities and KPIs, and tells what is kept of groupings.
+//! `manage-catalog`: creates, replaces, reads, lists, renames and deletes entities and KPIs, and what stands beside them, draws the graph of all, checks and completes
+//! formulas, and tells what versions there were of definitions, and what is kept of groupings.
 
+mod companions;
 mod deletions;
 mod entities;
+mod formulas;
+mod graph;
 mod groupings;
 mod hints;
 mod kpis;
@@ -9,16 +13,20 @@ mod lists;
 mod refusals;
 mod renames;
 mod streams;
+mod versions;
 
 use std::sync::Arc;
 
 use answer::Definitions;
 use anyhow::{Context as _, Result};
+use api::catalog::companions as beside;
 use axum::Router;
+use catalog::{Actor, Relationship, ValueChainPattern};
 use database::{Database, Timeouts};
+use identity::Caller;
 use platform::http::Routes;
 use platform::{Problem, environment};
-use records::definitions::{ClientCatalog, MAX_CHANGE};
+use records::definitions::{Author, ClientCatalog, MAX_CHANGE};
 use registry::Registry;
 use uuid::Uuid;
 
@@ -60,13 +68,21 @@ impl Context {
     }
 }
 
+/// A user who changes the definitions of its client.
+fn author(caller: &Caller) -> Author {
+    Author {
+        client: caller.client,
+        user: Some(caller.user),
+    }
+}
+
 /// The routes of this function.
 pub fn router(context: Context) -> Router {
     routes().router(context)
 }
 
 fn routes() -> Routes<Context> {
-    Routes::new()
+    let routes = Routes::new()
         .serve(&api::catalog::CREATE_ENTITY, entities::create)
         .serve(&api::catalog::LIST_ENTITIES, lists::entities)
         .serve(&api::catalog::READ_ENTITY, entities::read)
@@ -75,12 +91,46 @@ fn routes() -> Routes<Context> {
         .serve(&api::catalog::RENAME_ENTITY, renames::entity)
         .serve(&api::catalog::LIST_GROUPINGS, groupings::list)
         .serve(&api::catalog::GIVE_UP_GROUPINGS, groupings::give_up)
+        .serve(&api::catalog::versions::LIST_ENTITY_VERSIONS, versions::list_of_entity)
+        .serve(&api::catalog::versions::READ_ENTITY_VERSION, versions::read_of_entity)
+        .serve(
+            &api::catalog::versions::COMPARE_ENTITY_VERSIONS,
+            versions::compare_of_entity,
+        )
         .serve(&api::catalog::CREATE_KPI, kpis::create)
         .serve(&api::catalog::LIST_KPIS, lists::kpis)
         .serve(&api::catalog::READ_KPI, kpis::read)
         .serve(&api::catalog::REPLACE_KPI, kpis::replace)
         .serve(&api::catalog::RENAME_KPI, renames::kpi)
         .serve(&api::catalog::DELETE_KPI, deletions::kpi)
+        .serve(&api::catalog::versions::LIST_KPI_VERSIONS, versions::list_of_kpi)
+        .serve(&api::catalog::versions::READ_KPI_VERSION, versions::read_of_kpi)
+        .serve(&api::catalog::versions::COMPARE_KPI_VERSIONS, versions::compare_of_kpi)
+        .serve(&api::catalog::formulas::CHECK_FORMULA, formulas::check)
+        .serve(&api::catalog::formulas::COMPLETE_FORMULA, formulas::completions);
+    routes_beside(routes)
+}
+
+/// Those of what stands beside entities and KPIs.
+fn routes_beside(routes: Routes<Context>) -> Routes<Context> {
+    use companions::{create, delete, read, replace};
+    routes
+        .serve(&beside::CREATE_RELATIONSHIP, create::<Relationship>)
+        .serve(&beside::LIST_RELATIONSHIPS, lists::relationships)
+        .serve(&beside::READ_RELATIONSHIP, read::<Relationship>)
+        .serve(&beside::REPLACE_RELATIONSHIP, replace::<Relationship>)
+        .serve(&beside::DELETE_RELATIONSHIP, delete::<Relationship>)
+        .serve(&beside::CREATE_ACTOR, create::<Actor>)
+        .serve(&beside::LIST_ACTORS, lists::actors)
+        .serve(&beside::READ_ACTOR, read::<Actor>)
+        .serve(&beside::REPLACE_ACTOR, replace::<Actor>)
+        .serve(&beside::DELETE_ACTOR, delete::<Actor>)
+        .serve(&beside::CREATE_VALUE_CHAIN_PATTERN, create::<ValueChainPattern>)
+        .serve(&beside::LIST_VALUE_CHAIN_PATTERNS, lists::value_chain_patterns)
+        .serve(&beside::READ_VALUE_CHAIN_PATTERN, read::<ValueChainPattern>)
+        .serve(&beside::REPLACE_VALUE_CHAIN_PATTERN, replace::<ValueChainPattern>)
+        .serve(&beside::DELETE_VALUE_CHAIN_PATTERN, delete::<ValueChainPattern>)
+        .serve(&beside::READ_GRAPH, graph::read)
 }
 
 /// The code in the path and the one in the body must be the same.
@@ -100,9 +150,7 @@ mod tests {
 
     #[test]
     fn it_serves_exactly_its_routes() {
-        assert_eq!(
-            routes().differences(env!("CARGO_PKG_NAME"), &api::catalog::ROUTES),
-            [""; 0]
-        );
+        let all = [&api::catalog::ROUTES[..], &beside::ROUTES[..]].concat();
+        assert_eq!(routes().differences(env!("CARGO_PKG_NAME"), &all), [""; 0]);
     }
 }

@@ -1,14 +1,16 @@
-//! The routes of lists: entities and KPIs, both from the definitions that are in memory, by their codes.
+//! The routes of lists: entities, KPIs and what stands beside them, all from the definitions that are in memory, by their codes.
 
 use std::ops::Bound;
 
+use api::catalog::companions::{Actors, Defined, Relationships, ValueChainPatterns};
 use api::catalog::{Entities, Entity, Kpi, Kpis};
 use axum::Json;
 use axum::extract::State;
-use catalog::EntityDefinition;
+use catalog::{Actor, Companion, EntityDefinition, Named, Relationship, ValueChainPattern};
 use platform::Problem;
 use platform::extract::Authorized;
 use platform::list::{List, Page};
+use records::definitions::ClientCatalog;
 
 use crate::Context;
 
@@ -55,7 +57,7 @@ pub(crate) async fn kpis(
             && is("value_chain", &definition.value_chain)
             && is("unit", &definition.unit)
             && is("direction", definition.direction.name())
-            && entity.is_none_or(|entity| kpi.formula.entities().contains(entity))
+            && entity.is_none_or(|entity| kpi.reads(entity))
             && search
                 .as_ref()
                 .is_none_or(|search| search.finds(&[&definition.code, &definition.name, &definition.description]))
@@ -67,10 +69,86 @@ pub(crate) async fn kpis(
         let shown = Kpi {
             definition: kpi.definition.clone(),
             version: known.kpi_versions.get(kpi.code()).copied().unwrap_or_default(),
+            refers_to: kpi.refers_to.clone(),
             hints: Vec::new(),
         };
         (kpi.code().to_owned(), shown)
     });
     let Page { items: kpis, next } = list.page(found, None)?;
     Ok(Json(Kpis { kpis, next }))
+}
+
+pub(crate) async fn relationships(
+    State(context): State<Context>,
+    Authorized(caller): Authorized,
+    list: List,
+) -> Result<Json<Relationships>, Problem> {
+    let known = context.definitions(caller.client).await?;
+    let is_wanted = |it: &Relationship| finds(&list, [&it.code, &it.name, &it.description]) && of_entity(&list, it);
+    let Page { items, next } = companions(&list, &known, is_wanted)?;
+    Ok(Json(Relationships {
+        relationships: items,
+        next,
+    }))
+}
+
+pub(crate) async fn actors(
+    State(context): State<Context>,
+    Authorized(caller): Authorized,
+    list: List,
+) -> Result<Json<Actors>, Problem> {
+    let known = context.definitions(caller.client).await?;
+    let is_wanted = |it: &Actor| finds(&list, [&it.code, &it.name, &it.description]) && of_entity(&list, it);
+    let Page { items: actors, next } = companions(&list, &known, is_wanted)?;
+    Ok(Json(Actors { actors, next }))
+}
+
+pub(crate) async fn value_chain_patterns(
+    State(context): State<Context>,
+    Authorized(caller): Authorized,
+    list: List,
+) -> Result<Json<ValueChainPatterns>, Problem> {
+    let known = context.definitions(caller.client).await?;
+    let is = |name: &str, value: &str| list.text(name).is_none_or(|wanted| wanted == value);
+    let is_wanted = |it: &ValueChainPattern| {
+        let fits = is("industry", &it.industry) && is("value_chain", &it.value_chain);
+        fits && finds(&list, [&it.code, &it.name, &it.description])
+    };
+    let Page { items, next } = companions(&list, &known, is_wanted)?;
+    Ok(Json(ValueChainPatterns {
+        value_chain_patterns: items,
+        next,
+    }))
+}
+
+/// Whether the texts of a definition have what is searched for, if anything is.
+fn finds(list: &List, texts: [&String; 3]) -> bool {
+    let texts = texts.map(String::as_str);
+    list.search().is_none_or(|search| search.finds(&texts))
+}
+
+/// Whether a definition names the entity that is asked for, if one is.
+fn of_entity<C: Companion>(list: &List, companion: &C) -> bool {
+    list.text("entity")
+        .is_none_or(|entity| companion.names(Named::Entity(entity)))
+}
+
+/// A page of a kind that stands beside entities and KPIs.
+fn companions<C: Companion>(
+    list: &List,
+    known: &ClientCatalog,
+    is_wanted: impl Fn(&C) -> bool,
+) -> Result<Page<Defined<C>>, Problem> {
+    let after: Option<String> = list.after()?;
+    let is_before = |companion: &C| after.as_deref().is_some_and(|after| companion.code() <= after);
+    let following = known.catalog.companions::<C>().skip_while(|it| is_before(it));
+    let found = following.filter(|it| is_wanted(it)).map(|it| {
+        let code = it.code().to_owned();
+        let shown = Defined {
+            definition: C::clone(it),
+            version: known.companion_version::<C>(&code).unwrap_or_default(),
+        };
+        (code, shown)
+    });
+    list.page(found, None)
 }

@@ -13,12 +13,11 @@ use catalog::{EntityRename, KpiRename};
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
 use platform::versions::{changed_meanwhile, etag, expected_version};
-use records::definitions::{self, ClientCatalog, Written};
-use uuid::Uuid;
+use records::definitions::{self, Author, ClientCatalog, Written};
 
 use crate::deletions::follow;
 use crate::refusals::{no_entity, no_kpi, version};
-use crate::{Context, MAX_TRIES, streams};
+use crate::{Context, MAX_TRIES, author, streams};
 
 pub(crate) async fn entity(
     State(context): State<Context>,
@@ -30,7 +29,7 @@ pub(crate) async fn entity(
     let (client, expected) = (caller.client, expected_version(&headers)?);
     let known = context.definitions(client).await?;
     if !is_done(&known, &code, &wanted) {
-        rename_entity(&context, client, (&code, &wanted), expected).await?;
+        rename_entity(&context, author(&caller), (&code, &wanted), expected).await?;
         tracing::info!(%client, user = %caller.user, entity = code, ?wanted, "an entity is renamed");
     }
     let now = context.definitions(client).await?;
@@ -57,20 +56,20 @@ fn is_done(known: &ClientCatalog, code: &str, wanted: &EntityRename) -> bool {
 
 async fn rename_entity(
     context: &Context,
-    client: Uuid,
+    author: Author,
     (code, wanted): (&str, &EntityRename),
     expected: Option<i32>,
 ) -> Result<(), Problem> {
     const WHAT: &str = "entity";
     let mut tries = 1;
     let written = loop {
-        let known = context.definitions(client).await?;
+        let known = context.definitions(author.client).await?;
         let old = known.placed.get(code).cloned();
         let old = old.ok_or_else(|| no_entity(&known.catalog, code))?;
         if expected.is_some_and(|expected| expected != old.version) {
             return Err(changed_meanwhile(WHAT, code, old.version));
         }
-        let renamed = definitions::rename_entity(&context.database, client, &old, wanted, expected);
+        let renamed = definitions::rename_entity(&context.database, author, &old, wanted, expected);
         let written = renamed.await.context("rename entity")?;
         // What changed is where it is, or what is kept of its groupings, which is nothing to who renames it.
         if written != Written::Stale(old.version) || tries == MAX_TRIES {
@@ -97,7 +96,7 @@ pub(crate) async fn kpi(
         .is_some_and(|kpi| kpi.code() == wanted.code);
     if !is_done {
         known.catalog.kpi(&code).ok_or_else(|| no_kpi(&known.catalog, &code))?;
-        let written = definitions::rename_kpi(&context.database, client, &code, &wanted, expected).await;
+        let written = definitions::rename_kpi(&context.database, author(&caller), &code, &wanted, expected).await;
         version(written.context("rename KPI")?, WHAT, &code)?;
         tracing::info!(%client, user = %caller.user, kpi = code, new = wanted.code, "a KPI is renamed");
     }
@@ -109,6 +108,7 @@ pub(crate) async fn kpi(
     let body = Kpi {
         definition: kpi.definition.clone(),
         version,
+        refers_to: kpi.refers_to.clone(),
         hints: Vec::new(),
     };
     Ok((etag(version), Json(body)).into_response())

@@ -39,7 +39,7 @@ pub(crate) async fn delete(
     check(&placed, &wanted.filter)?;
     let confirmed = wanted.confirm.as_deref().map(|text| {
         deletion::commit_of(text).ok_or_else(|| {
-            Problem::malformed(format!("`confirm` is {text:?}, which is no confirmation"))
+            Problem::invalid(format!("`confirm` is {text:?}, which is no confirmation"))
                 .hint("leave it out: the answer counts what would be deleted, and has the confirmation")
         })
     });

@@ -141,7 +141,7 @@ fn described_batch(report: BatchReport) -> Result<Batch> {
 
 fn check_entity(entity: Option<&str>) -> Result<(), Problem> {
     if entity.is_some_and(|entity| entity.contains('\0')) {
-        return Err(Problem::malformed("`entity` contains the character U+0000"));
+        return Err(Problem::invalid("`entity` contains the character U+0000"));
     }
     Ok(())
 }

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use api::live::{Stream, StreamControl, StreamRequest};
 use catalog::{Period, UnknownZone};
-use live::{
-    Control, FilterValue, Mode, Refusal, RefusalKind, Subscribe, Subscription, Topic, TopicError, TopicRequest,
-};
+use live::{Control, FilterValue, Mode, Refusal, RefusalKind, Subscribe, Subscription, Topic, TopicRequest};
 use platform::Problem;
 use platform::list::List;
 use platform::problem::Issue;
@@ -69,10 +67,17 @@ pub(crate) fn merged(
     controls: &BTreeMap<String, Control>,
     after: &str,
     wanted: &Wanted<'_>,
-) -> Result<BTreeMap<String, Stream>, TopicError> {
+) -> BTreeMap<String, Stream> {
     let mut streams: BTreeMap<String, Stream> = BTreeMap::new();
     for (id, control) in controls.iter().filter(|(id, _)| id.as_str() > after) {
-        let topic: Topic = id.parse()?;
+        let topic: Topic = match id.parse() {
+            Ok(topic) => topic,
+            // It was one when it was pinned or paused, of a time zone that the database of zones has dropped since: nobody can watch it.
+            Err(error) => {
+                tracing::warn!(topic = %id, cause = %error, "a control of what is no topic");
+                continue;
+            }
+        };
         if wanted.has(id, &topic) {
             streams.insert(id.clone(), stream(topic, 0, Some(*control)));
         }
@@ -80,7 +85,7 @@ pub(crate) fn merged(
     for (id, Subscribers { topic, connections }) in watched {
         streams.entry(id).or_insert_with(|| stream(topic, 0, None)).subscribers = connections;
     }
-    Ok(streams)
+    streams
 }
 
 /// One stream.
@@ -203,7 +208,7 @@ mod tests {
             control,
             controls: &controls,
         };
-        let all = merged(watched.clone().into(), &controls, "", &wanted(None, None)).unwrap();
+        let all = merged(watched.clone().into(), &controls, "", &wanted(None, None));
         let streams: Vec<Stream> = all.into_values().collect();
         let seen: Vec<_> = streams
             .iter()
@@ -218,20 +223,24 @@ mod tests {
             ]
         );
         assert!(streams.iter().all(|stream| stream.topic.parse::<Topic>().is_ok()));
-        let after = merged(BTreeMap::new(), &controls, &topic("B").id(), &wanted(None, None)).unwrap();
+        let after = merged(BTreeMap::new(), &controls, &topic("B").id(), &wanted(None, None));
         assert_eq!(after.into_keys().collect::<Vec<_>>(), [topic("C").id()]);
         for (kpi, control, expected) in [
             (Some("C"), None, "C"),
             (None, Some("paused"), "B"),
             (Some("B"), Some("paused"), "B"),
         ] {
-            let found = merged(BTreeMap::new(), &controls, "", &wanted(kpi, control)).unwrap();
+            let found = merged(BTreeMap::new(), &controls, "", &wanted(kpi, control));
             assert_eq!(
                 found.into_keys().collect::<Vec<_>>(),
                 [topic(expected).id()],
                 "{kpi:?} {control:?}"
             );
         }
+        // One that nothing reads any more hides no other.
+        let controls = BTreeMap::from([("?".to_owned(), Control::Paused), (topic("C").id(), Control::Pinned)]);
+        let left = merged(BTreeMap::new(), &controls, "", &wanted(None, None));
+        assert_eq!(left.into_keys().collect::<Vec<_>>(), [topic("C").id()]);
         let (id, a) = (topic("A").id(), topic("A"));
         assert!(wanted(Some("A"), None).has(&id, &a) && !wanted(None, Some("pinned")).has(&id, &a));
     }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use answer::Definitions;
 use database::{Database, Error, Residence};
+use formula::Basis;
 use jiff::Timestamp;
-use live::Topic;
+use live::{Reach, Topic};
 use records::definitions::ClientCatalog;
 use uuid::Uuid;
 
@@ -71,5 +72,19 @@ impl live::Calendar for Catalogs {
         let definitions = self.of(topic.client);
         let kpi = definitions.as_ref().and_then(|known| known.catalog.kpi(&topic.kpi));
         kpi.is_none_or(|kpi| kpi.formula.entities().contains(entity))
+    }
+
+    fn reach(&self, topic: &Topic) -> Reach {
+        let definitions = self.of(topic.client);
+        let Some(kpi) = definitions.as_ref().and_then(|known| known.catalog.kpi(&topic.kpi)) else {
+            return Reach::Back;
+        };
+        let reaches = kpi.formula.measures.iter().map(|measure| match &measure.window {
+            window if window.moves_with_time() => Reach::Clock,
+            // What was told of an object is so until something else is told.
+            window if window.is_own() && measure.basis == Basis::Facts => Reach::Own,
+            _ => Reach::Back,
+        });
+        reaches.max().unwrap_or(Reach::Own)
     }
 }

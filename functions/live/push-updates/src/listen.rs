@@ -1,6 +1,7 @@
 //! Hearing of commits.
 
 use facts::notifications::{Listener, Notification};
+use uuid::Uuid;
 
 use crate::Context;
 
@@ -21,4 +22,24 @@ pub(crate) async fn listen(context: &Context) -> Option<Listener> {
             None
         }
     }
+}
+
+/// Most notifications that are heard within a tick, as many as a listener holds; others wait.
+const MAX_HEARD: usize = 4_096;
+
+/// Clients of whose definitions a change is there to be heard. All that is heard is kept.
+pub(crate) fn hear_changes(listener: Option<&mut Listener>, heard: &mut Vec<Notification>) -> Vec<Uuid> {
+    let Some(listener) = listener else {
+        return Vec::new();
+    };
+    let mut changed = Vec::new();
+    while heard.len() < MAX_HEARD
+        && let Some(notification) = listener.try_next()
+    {
+        if let Notification::Catalog(client) = &notification {
+            changed.push(*client);
+        }
+        heard.push(notification);
+    }
+    changed
 }

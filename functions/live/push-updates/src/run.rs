@@ -24,7 +24,7 @@ use crate::Context;
 use crate::apart::Apart;
 use crate::catalogs::Catalogs;
 use crate::keep::Kept;
-use crate::listen::{listen, next_notification};
+use crate::listen::{hear_changes, listen, next_notification};
 use crate::pace::Pace;
 use crate::post::{MAX_COMPOSED, MAX_POSTS_AHEAD, Posted, Posts};
 use crate::report::Report;
@@ -102,6 +102,8 @@ struct Turn<'a> {
     through: u64,
     catalogs: Catalogs,
     listener: Option<Listener>,
+    /// Notifications that came within the tick, for the wait after it.
+    heard: Vec<Notification>,
     pace: Pace,
     apart: Apart,
     watermarks: BTreeMap<Uuid, Watermark>,
@@ -169,6 +171,7 @@ impl<'a> Turn<'a> {
             through,
             catalogs: Catalogs::default(),
             listener,
+            heard: Vec::new(),
             pace: Pace::new(TICK_MIN),
             apart: Apart::default(),
             watermarks: BTreeMap::new(),
@@ -250,6 +253,9 @@ impl<'a> Turn<'a> {
             subscriptions: self.is_following,
             ..News::default()
         };
+        for notification in std::mem::take(&mut self.heard) {
+            self.note(&mut news, notification);
+        }
         let mut until = ticked + TICK_MAX;
         let mut has_more = self.publisher.has_frames_left();
         if self.is_reading && self.publisher.has_reads_left() {
@@ -386,8 +392,15 @@ impl<'a> Turn<'a> {
         if !reads.apart.is_empty() {
             self.apart.start(&self.context.database_apart, catalogs, reads.apart);
         }
-        let publisher = &mut self.publisher;
-        let mut settle = |found| tick::settle(publisher, found, now);
+        let (publisher, listener, heard) = (&mut self.publisher, &mut self.listener, &mut self.heard);
+        let mut settle = |found| {
+            // What was read by definitions that changed meanwhile is not shown.
+            for client in hear_changes(listener.as_mut(), heard) {
+                catalogs.forget(client);
+                publisher.doubt(client);
+            }
+            tick::settle(publisher, catalogs, found, now);
+        };
         let how = if self.was_long { How::ByClient } else { How::Together };
         let (began, until) = (Instant::now(), Instant::now() + READ_FOR);
         let answered = tick::answer(database, catalogs, how, reads.now, until, &mut settle).await;
@@ -398,7 +411,7 @@ impl<'a> Turn<'a> {
     /// What was read apart is observed with the next tick.
     fn settle_apart(&mut self, found: Vec<Found>) {
         let now = clock::now();
-        tick::settle(&mut self.publisher, found, now);
+        tick::settle(&mut self.publisher, &self.catalogs, found, now);
         let pause = SignedDuration::try_from(self.apart.pause()).unwrap_or(SignedDuration::MAX);
         self.publisher.rest_apart(now.saturating_add(pause).unwrap_or(now));
         self.publisher.end_apart();

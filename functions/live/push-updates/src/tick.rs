@@ -5,6 +5,8 @@
 //! question can't be answered, those that find out whose it is: each client is asked by itself, for a moment ([`How`]). Who takes longer is read
 //! beside the ticks, in half the company each time, until the question at fault stands alone. It is then left alone for a while.
 
+mod found;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,30 +21,16 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use jiff::Timestamp;
 use live::{Observed, Publisher, TopicRead, Touched, Watermark};
+use platform::clock;
+use records::definitions::ClientCatalog;
 use series::{Range, Request};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::catalogs::Catalogs;
+use found::Answer;
 
-/// What became of a topic's read.
-pub struct Found {
-    read: TopicRead,
-    answer: Answer,
-}
-
-enum Answer {
-    /// Its buckets that have facts, and the value of one that has none.
-    Values(Vec<Observed>, Option<Number>),
-    /// It can't be answered, because of what it asks.
-    Refused(String),
-    /// The statement took too long, or failed, in which so many topics of its client were asked.
-    InCompany { among: usize },
-    /// Its database can't be reached.
-    Unreachable,
-    /// There was no time for it, or a definition changed just now.
-    Later,
-}
+pub use found::{Found, settle};
 
 /// How topics are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +68,7 @@ pub async fn observe(
     publisher.touch(touched);
     let (reads, mut outcome) = ask(database, catalogs, publisher, now, true).await;
     for (how, reads) in [(How::Together, reads.now), (How::Apart, reads.apart)] {
-        let mut settled = |found| settle(publisher, found, now);
+        let mut settled = |found| settle(publisher, catalogs, found, now);
         outcome = outcome.and(answer(database, catalogs, how, reads, until, &mut settled).await);
     }
     publisher.end_apart();
@@ -262,7 +250,7 @@ impl Reading<'_> {
     }
 
     fn all(&mut self, reads: impl IntoIterator<Item = TopicRead>, answer: impl Fn() -> Answer) {
-        let found = reads.into_iter().map(|read| Found { read, answer: answer() });
+        let found = reads.into_iter().map(|read| Found::unasked(read, answer()));
         self.found.extend(found);
     }
 }
@@ -273,28 +261,18 @@ fn is_of_one_client(reads: &[TopicRead]) -> bool {
     reads.iter().all(|read| Some(read.topic.client) == first)
 }
 
-/// Lets the publisher observe what was found.
-pub fn settle(publisher: &mut Publisher, found: Vec<Found>, now: Timestamp) {
-    for Found { read, answer } in found {
-        match answer {
-            Answer::Values(values, empty) => publisher.observe(&read, &values, empty.as_ref()),
-            Answer::Refused(reason) => refuse(publisher, &read, now, &reason),
-            Answer::InCompany { among } => suspect(publisher, &read, among, now),
-            Answer::Unreachable => publisher.postpone(read.topic.client, now),
-            Answer::Later => {}
-        }
-    }
-}
-
 /// Topics with the batch of reads that answers them.
 struct Round {
     batch: Batch,
     planned: Vec<Planned>,
+    /// When it is asked.
+    now: Timestamp,
 }
 
 /// A topic's read as it was planned, with the KPI that it was planned by.
 struct Planned {
     read: TopicRead,
+    definitions: Arc<ClientCatalog>,
     kpi: Arc<Kpi>,
     asked: Asked,
 }
@@ -308,6 +286,7 @@ impl Round {
         reads: Vec<TopicRead>,
         found: &mut Vec<Found>,
     ) -> Self {
+        let now = clock::now();
         let mut planned = Vec::with_capacity(reads.len());
         for read in reads {
             let (client, code) = (read.topic.client, &read.topic.kpi);
@@ -317,29 +296,35 @@ impl Round {
                 .is_some_and(|known| known.residence.place() != place);
             // Read apart, they may have changed since, and are loaded anew before it is asked again.
             if has_moved || !catalogs.has(client) {
-                let answer = Answer::Later;
-                found.push(Found { read, answer });
+                found.push(Found::unasked(read, Answer::Later));
                 continue;
             }
             let kpi = definitions
                 .as_ref()
                 .and_then(|known| known.catalog.kpi(code))
                 .map(Arc::clone);
-            let (Some(definitions), Some(kpi)) = (definitions, kpi) else {
+            let (Some(definitions), Some(kpi)) = (definitions.clone(), kpi) else {
                 let answer = Answer::Refused(format!("there is no KPI {code:?} any more"));
-                found.push(Found { read, answer });
+                let by = definitions;
+                found.push(Found { read, answer, by });
                 continue;
             };
             let calendar = definitions.calendar.asked(read.topic.time_zone.as_ref());
-            match batch.add(read.topic.client, &definitions, &calendar, &request(&read, &kpi)) {
-                Ok(asked) => planned.push(Planned { read, kpi, asked }),
+            match batch.add(read.topic.client, &definitions, &calendar, &request(&read, &kpi, now)) {
+                Ok(asked) => planned.push(Planned {
+                    read,
+                    definitions,
+                    kpi,
+                    asked,
+                }),
                 Err(reason) => {
                     let answer = Answer::Refused(reason.to_string());
-                    found.push(Found { read, answer });
+                    let by = Some(definitions);
+                    found.push(Found { read, answer, by });
                 }
             }
         }
-        Self { batch, planned }
+        Self { batch, planned, now }
     }
 
     /// Takes what was answered, and returns what may be answered in less company.
@@ -354,7 +339,11 @@ impl Round {
         for topic in &self.planned {
             let read = topic.read.clone();
             match self.answer(answers, topic, how, on_failure) {
-                Some(answer) => found.push(Found { read, answer }),
+                Some(answer) => found.push(Found {
+                    read,
+                    answer,
+                    by: Some(Arc::clone(&topic.definitions)),
+                }),
                 None => left.push(read),
             }
         }
@@ -380,7 +369,7 @@ impl Round {
             Some(_) if is_shared => None,
             Some(error) => Some(Answer::Refused(error.to_string())),
             None => {
-                let values = values(answers, topic);
+                let values = values(answers, topic, self.now);
                 Some(values.map_or(Answer::Later, |(values, empty)| Answer::Values(values, empty)))
             }
         }
@@ -400,7 +389,7 @@ impl Round {
     }
 }
 
-fn request<'a>(read: &'a TopicRead, kpi: &'a Kpi) -> Request<'a> {
+fn request<'a>(read: &'a TopicRead, kpi: &'a Kpi, now: Timestamp) -> Request<'a> {
     Request {
         kpi,
         period: read.topic.period,
@@ -410,34 +399,13 @@ fn request<'a>(read: &'a TopicRead, kpi: &'a Kpi) -> Request<'a> {
         },
         filter: &read.topic.filter,
         by: &[],
+        now,
     }
-}
-
-fn suspect(publisher: &mut Publisher, read: &TopicRead, among: usize, now: Timestamp) {
-    let (client, topic) = (read.topic.client, read.topic.id());
-    if among > 1 {
-        tracing::info!(%client, topic, among, "a read took too long or failed; it is tried beside the ticks, in less company");
-    } else {
-        tracing::warn!(%client, topic, from = %read.from, to = %read.to, "a topic takes too long; its subscribers are told, and it is left alone for long");
-    }
-    publisher.suspect(read, among, now);
-}
-
-fn refuse(publisher: &mut Publisher, read: &TopicRead, now: Timestamp, reason: &str) {
-    tracing::warn!(
-        client = %read.topic.client,
-        topic = read.topic.id(),
-        from = %read.from,
-        to = %read.to,
-        reason,
-        "a topic can't be read; its subscribers are told, and it is tried again after a pause"
-    );
-    publisher.refuse(read, now);
 }
 
 /// A topic's buckets that have facts, and the value of one that has none; `None` where there was no time for all of it.
-fn values(answers: &Answers<'_>, topic: &Planned) -> Option<(Vec<Observed>, Option<Number>)> {
-    let request = request(&topic.read, &topic.kpi);
+fn values(answers: &Answers<'_>, topic: &Planned, now: Timestamp) -> Option<(Vec<Observed>, Option<Number>)> {
+    let request = request(&topic.read, &topic.kpi, now);
     let observed = answers
         .points(&topic.asked, &request)?
         .into_iter()

@@ -4,6 +4,7 @@
 //! nowhere else: as users with the role `operator` of the client that stands for the provider.
 
 use anyhow::{Context as _, Result};
+use catalog::{UnknownZone, Zone};
 use database::Database;
 use identity::licence::key::LicenceSigningKey;
 use identity::licence::{Licence, Terms};
@@ -146,9 +147,10 @@ async fn provision(context: &Context, new: NewClient) -> Result<Answer> {
         (1..=MAX_NAME).contains(&length) && !name.chars().any(char::is_control),
         "the field `name`: {name:?} is not a line of 1 to {MAX_NAME} characters"
     );
-    let calendar = series::Calendar::of(&time_zone).with_context(|| {
-        format!("the field `time_zone`: {time_zone:?} is not an IANA time zone, such as Europe/Berlin")
-    })?;
+    let zone: Zone = time_zone
+        .parse()
+        .map_err(|unknown: UnknownZone| anyhow::anyhow!("the field `time_zone`: {unknown}: {}", unknown.hint()))?;
+    let calendar = series::Calendar::new(zone.time_zone().clone());
     let terms = licence.unwrap_or_else(|| Terms::evaluation(calendar.date(clock::now())));
     if let Some(problem) = terms.problems().first() {
         anyhow::bail!("the field `licence{}`: {}", problem.pointer, problem.message);
@@ -156,7 +158,7 @@ async fn provision(context: &Context, new: NewClient) -> Result<Answer> {
     let password_hash = hash(password.clone()).await?;
     let new = clients::NewClient {
         name,
-        time_zone: &time_zone,
+        time_zone: zone.name(),
         calendar: rules,
         email: &email,
         password_hash: &password_hash,

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use catalog::{Entity, EntityDefinition};
+use catalog::{Catalog, Entity, EntityDefinition, KpiDefinition};
 use jiff::Timestamp;
 use serde_json::json;
 use series::Measured;
@@ -59,6 +59,7 @@ fn question(entity: &Arc<Entity>, minutes: std::ops::Range<i64>, filter: &[(&str
             .iter()
             .map(|(name, list)| ((*name).to_owned(), values(list)))
             .collect(),
+        pushed: Vec::new(),
     }
 }
 
@@ -244,4 +245,43 @@ fn entities_that_lie_alike_are_read_apart() {
         question(&transfers, 0..1, &[]),
     );
     assert_eq!(merged.reads().len(), 3, "another entity of one client");
+}
+
+/// The database filters what is pushed down, so that nothing can be sorted out later.
+#[test]
+fn what_is_pushed_down_is_shared_only_where_it_is_the_same() {
+    let entity = entity("", BY_BOTH);
+    let at = place("volume_1", 1, &entity);
+    let of = |formula: &str, origin: &str| {
+        let mut question = question(&entity, 0..5, &[("origin", &[origin])]);
+        question.source = Source::Raw;
+        let mut kpi = KpiDefinition::named("K", "K");
+        formula.clone_into(&mut kpi.formula);
+        let catalog = Catalog::new(vec![entity.definition().clone()], vec![kpi]).unwrap();
+        question.pushed.clone_from(&catalog.kpi("K").unwrap().formula.measures);
+        question
+    };
+    let long = "COUNT(Flight WHERE distance > 1000)";
+    let mut merged = Merged::default();
+    let first = merged.add(CLIENT, &at, of(long, "ORD"));
+    for (what, formula, origin, together) in [
+        ("the same", long, "ORD", true),
+        ("another value", long, "LAX", false),
+        ("another condition", "COUNT(Flight WHERE distance > 1001)", "ORD", false),
+        (
+            "another aggregate",
+            "SUM(Flight.delay WHERE distance > 1000)",
+            "ORD",
+            false,
+        ),
+        (
+            "one more",
+            "COUNT(Flight WHERE distance > 1000) + COUNT(Flight)",
+            "ORD",
+            false,
+        ),
+    ] {
+        let position = merged.add(OTHER, &facts::Place { id: 2, ..at.clone() }, of(formula, origin));
+        assert_eq!(position == first, together, "{what}");
+    }
 }

@@ -18,6 +18,7 @@ use super::Hint;
 enum Added {
     Version,
     Hints,
+    RefersTo,
 }
 
 impl Added {
@@ -25,12 +26,13 @@ impl Added {
         match self {
             Added::Version => "version",
             Added::Hints => "hints",
+            Added::RefersTo => "refers_to",
         }
     }
 }
 
 /// A definition in the body of a POST or PUT. What is answered can be sent as it is: its `version` is passed over, because `If-Match` says what is replaced, and so
-/// are its `hints`.
+/// are its `hints` and what it `refers_to`.
 pub struct Written<T>(pub T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Written<T> {
@@ -67,6 +69,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Bare<A> {
                 Some(Ok(name)) => return Ok(Some(name)),
                 Some(Err(Added::Version)) => drop(self.0.next_value::<Option<i32>>()?),
                 Some(Err(Added::Hints)) => drop(self.0.next_value::<Vec<de::IgnoredAny>>()?),
+                Some(Err(Added::RefersTo)) => drop(self.0.next_value::<Vec<de::IgnoredAny>>()?),
             }
         }
     }
@@ -88,7 +91,7 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Name<'_, S> {
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         let name = Cow::<'de, str>::deserialize(deserializer)?;
-        if let Some(added) = [Added::Version, Added::Hints]
+        if let Some(added) = [Added::Version, Added::Hints, Added::RefersTo]
             .into_iter()
             .find(|added| added.name() == name)
         {
@@ -117,6 +120,15 @@ impl<T: ToSchema> PartialSchema for Written<T> {
             "Passed over, as `version` is.",
         )
     }
+}
+
+/// The schema of a definition that is answered with its version, of a kind that has no hints.
+pub(super) fn versioned<T: PartialSchema>(version: &str) -> RefOr<Schema> {
+    let RefOr::T(Schema::Object(mut object)) = answered::<T>(version) else {
+        return T::schema();
+    };
+    object.properties.retain(|name, _| name != Added::Hints.name());
+    RefOr::T(Schema::Object(object))
 }
 
 /// The schema of a definition that is answered: its version is always there, and there may be hints.
@@ -149,6 +161,17 @@ fn with_added<T: PartialSchema>(version: &str, hints: &str) -> RefOr<Schema> {
         .properties
         .insert(Added::Version.name().to_owned(), version.into());
     object.properties.insert(Added::Hints.name().to_owned(), hints.into());
+    // A KPI, which may refer to others.
+    if object.properties.contains_key("formula") {
+        let codes = ArrayBuilder::new()
+            .items(ObjectBuilder::new().schema_type(Type::String))
+            .description(Some(
+                "Answered where its formula names other KPIs, and passed over where it is written.",
+            ));
+        object
+            .properties
+            .insert(Added::RefersTo.name().to_owned(), codes.into());
+    }
     RefOr::T(Schema::Object(object))
 }
 
@@ -181,6 +204,9 @@ mod tests {
         assert!(serde_json::from_value::<Written<KpiDefinition>>(hinted.clone()).is_ok());
         hinted["hints"] = json!("none");
         assert!(serde_json::from_value::<Written<KpiDefinition>>(hinted).is_err());
+        let mut referring = definition.clone();
+        referring["refers_to"] = json!(["ORDERS"]);
+        assert!(serde_json::from_value::<Written<KpiDefinition>>(referring).is_ok());
         let mut strange = definition.clone();
         strange["versions"] = 3.into();
         assert!(serde_json::from_value::<Written<KpiDefinition>>(strange).is_err());

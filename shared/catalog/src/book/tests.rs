@@ -143,7 +143,7 @@ fn what_is_stored_can_be_read_where_a_former_code_is_anothers() {
     taken.formerly = vec!["Trip".into()];
     let both = || vec![taken.clone(), other.clone()];
     assert!(Catalog::new(both(), vec![]).is_err());
-    let stored = Catalog::stored(both(), vec![]).unwrap();
+    let stored = Catalog::stored(both(), vec![], crate::Companions::default()).unwrap();
     assert_eq!(stored.entities().count(), 2);
     // It can be mended, and nothing else of it be written.
     let mut mended = stored.clone();

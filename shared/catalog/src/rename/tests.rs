@@ -149,7 +149,7 @@ fn a_kpi_has_another_code() {
         assert_eq!(problems[0].pointer, "/code", "{code}");
     }
     let renamed = catalog.rename_kpi(&old, &wanted("SALES")).unwrap();
-    assert_eq!(renamed.definition.formerly, ["ORDERS"]);
+    assert_eq!(renamed.kpi.definition.formerly, ["ORDERS"]);
     assert_eq!(catalog.former_kpi("ORDERS").unwrap().code(), "SALES");
     let other: KpiDefinition = kpi("ORDERS", "COUNT(Order)");
     assert_eq!(catalog.add_kpi(other).unwrap_err()[0].pointer, "/code");

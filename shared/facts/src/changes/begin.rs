@@ -142,7 +142,7 @@ async fn extents(
 ) -> Result<Vec<Extent>, Error> {
     let id = placed.place.id;
     // What a change took out is within what its steps said of themselves; of a keyed entity others have taken some of it out.
-    let back = back.iter().filter(|_| !placed.entity.definition().key.is_empty());
+    let back = back.iter().filter(|_| placed.entity.is_keyed());
     let all: Vec<Uuid> = batches.iter().chain(back).copied().chain(wanted.restores).collect();
     let sql = "SELECT min(first_time) AS first, max(last_time) AS last FROM core.commits WHERE client_id = $1 AND entity_id = $2 AND batch_id = ANY ($3)";
     let mut extents = session.rows(sql, &[&client, &id, &all]).await?;

@@ -160,7 +160,7 @@ impl Step<'_> {
     }
 
     fn is_keyed(&self) -> bool {
-        !self.placed.entity.definition().key.is_empty()
+        self.placed.entity.is_keyed()
     }
 
     /// Facts of this step at most: fewer after each that failed.

@@ -321,7 +321,7 @@ impl Source {
     ) -> Result<(BTreeSet<i64>, usize), Error> {
         let names: String = columns.iter().map(|name| format!(", {name}")).collect();
         let values: String = columns.iter().map(|name| format!(", gone.{name}")).collect();
-        let is_keyed = !placed.entity.definition().key.is_empty();
+        let is_keyed = placed.entity.is_keyed();
         let order = if is_keyed { " ORDER BY f.key" } else { "" };
         let [from, to] = &stretch.range;
         let range: [&(dyn ToSql + Sync); 6] = [&client, &self.entity, from, to, &self.numbers, &self.filter];

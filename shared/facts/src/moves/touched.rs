@@ -93,7 +93,7 @@ struct Again<'a> {
 /// Whether facts may have been taken out since the move began: of a keyed entity they are by any commit, of others by changes. What commits brought is copied by
 /// their numbers until the first is, and never again after it: what is copied as it is now may be of later commits, too.
 async fn replaces(session: &Session, placed: &Placed, moving: &Move) -> Result<bool, Error> {
-    if !placed.entity.definition().key.is_empty() {
+    if placed.entity.is_keyed() {
         return Ok(true);
     }
     // A change that only puts back counts the buckets anew, and so takes out what is counted there.

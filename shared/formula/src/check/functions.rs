@@ -2,13 +2,14 @@
 
 use super::units::Unit;
 use super::{Checker, Counted};
+use crate::basis::Basis;
 use crate::choice::{Choice, Condition};
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::finish::Finish;
 use crate::function::Function;
 use crate::numeric::Numeric;
 use crate::resolve::{literal, misplaced};
-use crate::tree::{BinaryOperator, Expr, Node, UnaryOperator};
+use crate::tree::{BinaryOperator, Comparison, Expr, Node, UnaryOperator};
 use rust_decimal::Decimal;
 
 impl Checker<'_> {
@@ -26,6 +27,8 @@ impl Checker<'_> {
                 let (choice, unit) = self.choice(arguments)?;
                 Some((Finish::If(Box::new(choice)), unit))
             }
+            (Function::AtStart, [of]) => self.states(Basis::AtStart, of),
+            (Function::AtEnd, [of]) => self.states(Basis::AtEnd, of),
             (Function::Numeric(function), operands) => self.numeric(function, operands),
             (unit, [duration]) => self.in_unit(unit, unit.unit_s()?, duration),
             // The parser lets no other number of arguments through.
@@ -94,6 +97,15 @@ impl Checker<'_> {
                 self.all_of("a comparison", &[(left, left_unit), (right, right_unit)])?;
                 Some(Condition::Compare(*operator, left_side, right_side))
             }
+            Node::Function(Function::Between, arguments) => self.range(arguments),
+            Node::Call(call) if call.aggregate.is_of_flags() => {
+                let (truth, _) = self.number(expr)?;
+                Some(Condition::Compare(
+                    Comparison::Equal,
+                    truth,
+                    Finish::Number(Decimal::ONE),
+                ))
+            }
             Node::In {
                 operand,
                 items,
@@ -119,6 +131,16 @@ impl Checker<'_> {
                 self.fail(diagnostic.with_hint(format!("compare it with a value, as in {text} > 0")))
             }
         }
+    }
+
+    /// A number and its bounds.
+    fn range(&mut self, arguments: &[Expr]) -> Option<Condition> {
+        let checked: Vec<Counted> = arguments.iter().map(|argument| self.number(argument)).collect();
+        let (numbers, units): (Vec<Finish>, Vec<Unit>) = checked.into_iter().collect::<Option<_>>()?;
+        let units: Vec<(&Expr, Unit)> = arguments.iter().zip(units).collect();
+        self.all_of(Function::Between.name(), &units)?;
+        let [operand, low, high] = <[Finish; 3]>::try_from(numbers).ok()?;
+        Some(Condition::Between(operand, low, high))
     }
 
     /// An item of a list of numbers.

@@ -2,41 +2,61 @@
 
 use super::Checker;
 use super::units::Unit;
+use crate::aggregate::Aggregate;
 use crate::diagnostic::{Diagnostic, quoted};
-use crate::measure::{Aggregate, Measured};
+use crate::measure::Measured;
 use crate::suggest::hint_for;
 use crate::tree::{Call, Ident};
 use crate::value::{Attribute, AttributeType};
 use std::ops::Range;
 
-/// What is aggregated, and what the result is a number of. `Some((None, …))`: facts are counted.
-type Found = Option<(Option<Measured>, Unit)>;
+/// What is aggregated, and what the values are numbers of. `Some((None, …))`: facts are counted.
+pub(super) type Found = Option<(Option<Measured>, Unit)>;
 
 impl<'a> Checker<'a> {
+    /// What is aggregated.
+    pub(super) fn measured(&mut self, call: &Call, attributes: &'a [Attribute], span: &Range<usize>) -> Found {
+        match &call.less {
+            Some((entity, from)) => self.between(call, entity, from, attributes),
+            None => self.attribute(call, attributes, span),
+        }
+    }
+
     /// The attribute of an aggregate.
-    pub(super) fn attribute(&mut self, call: &Call, attributes: &'a [Attribute], span: &Range<usize>) -> Found {
+    fn attribute(&mut self, call: &Call, attributes: &'a [Attribute], span: &Range<usize>) -> Found {
         let (entity, aggregate) = (&call.entity.name, call.aggregate);
         let numeric = names(attributes, AttributeType::is_numeric);
         let Some(wanted) = &call.attribute else {
-            if aggregate == Aggregate::Count {
+            if aggregate.does_without_attribute() {
                 return Some((None, Unit::Plain));
             }
-            let example = numeric
-                .first()
-                .map(|name| format!("as in {aggregate}({entity}.{name})"));
+            let first = if aggregate == Aggregate::Distinct {
+                attributes.first().map(|attribute| attribute.name.as_str())
+            } else {
+                numeric.first().copied()
+            };
+            let example =
+                first.map(|name| format!("as in {}", aggregate.usage(entity).replace(".x", &format!(".{name}"))));
             let message = format!("{aggregate} needs an attribute of {entity}");
             return self.fail(Diagnostic::new(span.clone(), "missing-attribute", message).with_optional_hint(example));
         };
+        if aggregate.counts_moves() {
+            let message = format!("{aggregate} counts objects, and takes no attribute of them");
+            let hint = format!(
+                "write {aggregate}({entity} WHERE …), with the condition that they come to meet or meet no more"
+            );
+            return self.fail(Diagnostic::new(wanted.span.clone(), "unexpected-attribute", message).with_hint(hint));
+        }
         let Some(found) = attributes.iter().find(|attribute| attribute.name == wanted.name) else {
-            let (what, candidates) = if aggregate == Aggregate::Count {
+            let (what, candidates) = if aggregate.counts() {
                 ("its attributes are", names(attributes, |_| true))
             } else {
                 ("its numbers are", numeric)
             };
             return self.unknown_attribute(entity, wanted, what, &candidates);
         };
-        if aggregate == Aggregate::Count || found.kind.is_numeric() {
-            let unit = if aggregate != Aggregate::Count && found.kind == AttributeType::Duration {
+        if aggregate.counts() || found.kind.is_numeric() {
+            let unit = if found.kind == AttributeType::Duration {
                 Unit::Seconds
             } else {
                 Unit::Plain
@@ -61,7 +81,7 @@ impl<'a> Checker<'a> {
     }
 
     /// `Entity.to - Entity.from`: both are times of one fact.
-    pub(super) fn between(&mut self, call: &Call, other: &Ident, from: &Ident, attributes: &'a [Attribute]) -> Found {
+    fn between(&mut self, call: &Call, other: &Ident, from: &Ident, attributes: &'a [Attribute]) -> Found {
         let (entity, to) = (&call.entity, call.attribute.as_ref()?);
         if other.name != entity.name {
             let message = format!(
@@ -77,11 +97,6 @@ impl<'a> Checker<'a> {
         }
         let ends = [to, from].map(|name| self.time(call, name, attributes));
         let [Some(()), Some(())] = ends else { return None };
-        let unit = if call.aggregate == Aggregate::Count {
-            Unit::Plain
-        } else {
-            Unit::Seconds
-        };
         let measured = match kept_as(attributes, &to.name, &from.name) {
             Some(attribute) => Measured::Attribute(attribute.name.clone()),
             None => Measured::Between {
@@ -89,7 +104,7 @@ impl<'a> Checker<'a> {
                 to: to.name.clone(),
             },
         };
-        Some((Some(measured), unit))
+        Some((Some(measured), Unit::Seconds))
     }
 
     /// One of two times.

@@ -59,14 +59,21 @@ fn a_formula_knows_what_it_reads() {
     let formula = compile(source, &entities()).unwrap();
     let list = |set: std::collections::BTreeSet<&str>| set.into_iter().collect::<Vec<_>>().join(" ");
     assert_eq!(list(formula.entities()), "Flight Order");
-    assert_eq!(list(formula.dimensions("Flight")), "on_time origin stops");
-    assert_eq!(list(formula.dimensions("Order")), "");
-    let measured = |entity: &str| {
-        let measured: Vec<String> = formula.measured(entity).iter().map(ToString::to_string).collect();
-        measured.join(", ")
-    };
-    assert_eq!(measured("Flight"), "delay");
-    assert_eq!(measured("Order"), "distance");
+    let readings: Vec<(&str, String, String)> = formula
+        .readings()
+        .iter()
+        .map(|reading| {
+            let measured: Vec<String> = reading.measured().iter().map(ToString::to_string).collect();
+            (reading.entity, list(reading.filtered_by()), measured.join(" "))
+        })
+        .collect();
+    assert_eq!(
+        readings,
+        [
+            ("Flight", "on_time origin stops".to_owned(), "delay".to_owned()),
+            ("Order", String::new(), "distance".to_owned()),
+        ]
+    );
 }
 
 #[test]
@@ -108,9 +115,51 @@ fn mistakes_are_reported_with_their_columns() {
             &["0..11 missing-attribute as in AVG(Flight.delay)"],
         ),
         (
-            "not a dimension",
-            "COUNT(Flight WHERE delay > 15)",
-            &["19..24 not-a-dimension declare it as one"],
+            "what is computed of what is no dimension",
+            "COUNT(Flight WHERE delay * 2 > 15)",
+            &["19..33 computed-condition define a derived attribute for (delay * 2), and use that"],
+        ),
+        (
+            "what is computed beside a condition over what is no dimension",
+            "COUNT(Flight WHERE ABS(stops) = 1) / COUNT(Flight WHERE delay > 15) + COUNT(Order WHERE ABS(stops) = 1)",
+            &["19..33 computed-condition define a derived attribute for ABS(stops), and use that"],
+        ),
+        (
+            "a range of two types",
+            "COUNT(Flight WHERE delay BETWEEN 1 AND 'x' OR on_time BETWEEN TRUE AND FALSE)",
+            &[
+                "39..42 type-mismatch a number is written without quotes",
+                "62..66 no-order compare with = or !=",
+                "71..76 no-order compare with = or !=",
+            ],
+        ),
+        (
+            "half a range",
+            "COUNT(Flight WHERE delay BETWEEN 1)",
+            &["34..35 unfinished-between for example delay BETWEEN 1 AND 5"],
+        ),
+        (
+            "no instant",
+            "COUNT(Flight WHERE delay > TIME '2026-01-01')",
+            &["32..44 malformed-time write date, time and offset"],
+        ),
+        (
+            "an instant and a number",
+            "COUNT(Flight WHERE delay > TIME '2026-01-01T00:00:00Z')",
+            &["19..54 type-mismatch"],
+        ),
+        (
+            "a text in a number",
+            "COUNT(Flight WHERE CONTAINS(delay, 1))",
+            &[
+                "28..33 not-a-text a text is written in single quotes",
+                "35..36 not-a-text",
+            ],
+        ),
+        (
+            "conditions over measures",
+            "CONTAINS(COUNT(Flight), 'x') + (COUNT(Flight) BETWEEN 1 AND 2)",
+            &["0..28 condition-outside", "31..62 condition-outside"],
         ),
         (
             "unknown dimension",
@@ -120,7 +169,9 @@ fn mistakes_are_reported_with_their_columns() {
         (
             "a text without quotes",
             "COUNT(Flight WHERE origin = LAX)",
-            &["28..31 unknown-attribute the dimensions of Flight are: origin, on_time, stops; a text is"],
+            &[
+                "28..31 unknown-attribute the attributes of Flight are: delay, distance, origin, on_time, stops, remark, diverted; a text is",
+            ],
         ),
         (
             "filter is no condition",
@@ -175,11 +226,11 @@ fn mistakes_are_reported_with_their_columns() {
         ),
         (
             "all of them",
-            "SUM(Flight.dealy WHERE orign = 'x' OR delay = 1)",
+            "SUM(Flight.dealy WHERE orign = 'x' OR delay = 'y')",
             &[
                 "11..16 unknown-attribute",
                 "23..28 unknown-attribute",
-                "38..43 not-a-dimension",
+                "38..49 type-mismatch",
             ],
         ),
     ];

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 /// What a number is a number of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unit {
+pub(crate) enum Unit {
     /// Something that the language doesn't know.
     Plain,
     /// Seconds.
@@ -33,7 +33,7 @@ impl Unit {
         }
     }
 
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Unit::Seconds => "a duration",
             Unit::Plain | Unit::Nothing => "a number",

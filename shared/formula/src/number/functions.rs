@@ -127,7 +127,7 @@ impl Number {
         Some(significand * IBig::from(10).pow(zeros))
     }
 
-    fn half() -> Self {
+    pub(super) fn half() -> Self {
         Self::from(Decimal::new(5, 1))
     }
 

@@ -5,7 +5,7 @@ use crate::diagnostic::{Diagnostic, quoted};
 use crate::function::Function;
 use crate::scalar::Scalar;
 use crate::tree::{Arithmetic, Expr};
-use crate::value::{Attribute, AttributeType, Value};
+use crate::value::{AttributeType, Value};
 use std::ops::Range;
 
 impl<S: Scope> Resolver<S> {
@@ -92,17 +92,3 @@ pub(super) fn unit_hint(left: AttributeType, right: AttributeType) -> Option<Str
 
 /// How a duration is made a number.
 pub(crate) const UNIT_HINT: &str = "a duration becomes a number in a unit, as in HOURS(closed - opened); there are SECONDS, MINUTES, HOURS and DAYS of 24 hours";
-
-/// What to filter by instead of a time or a duration.
-pub(super) fn dimension_hint(attribute: &Attribute) -> String {
-    match attribute.kind {
-        AttributeType::Duration => format!(
-            "a duration is measured and not filtered by; derive a dimension from it, as in HOURS({}) <= 4",
-            attribute.name
-        ),
-        _ => format!(
-            "a time is not filtered by, but by the range of the question; derive a dimension from it, as in {} <= due",
-            attribute.name
-        ),
-    }
-}

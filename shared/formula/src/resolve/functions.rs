@@ -19,8 +19,19 @@ impl<S: Scope> Resolver<S> {
         if let Function::Numeric(numeric) = function {
             return self.numeric(numeric, arguments);
         }
+        if let Function::Window(_) = function {
+            let message = format!("{function} is of other periods, and this is about one fact");
+            let span = arguments.first().map_or(0..0, |argument| argument.span.clone());
+            let diagnostic = Diagnostic::new(span, "window-in-row", message);
+            return self.fail(diagnostic.with_hint("it belongs outside of WHERE, in the formula of a KPI"));
+        }
         if let (Some(_), [duration]) = (function.unit_s(), arguments) {
             return self.unit(function, duration);
+        }
+        if let (Function::AtStart | Function::AtEnd, [argument]) = (function, arguments) {
+            let message = format!("{function} is of the states of many objects, and this is about one fact");
+            let diagnostic = Diagnostic::new(argument.span.clone(), "aggregate-in-row", message);
+            return self.fail(diagnostic.with_hint("it belongs outside of WHERE, in the formula of a KPI"));
         }
         let resolved: Vec<Argument<S::Reference>> = arguments
             .iter()

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::grid::{Clocks, Grid, Span, clocks, later};
 use super::topics::{TopicState, Topics};
 use super::work::Work;
-use super::{Calendar, Observed, Publisher, TopicRead, Touched};
+use super::{Calendar, Observed, Publisher, Reach, TopicRead, Touched};
 use crate::{MAX_TICK_BUCKETS, MAX_TICK_READS, MIN_TICK_SHARE, MIN_TICK_SHARERS, POSTPONE_MS, SUSPECT_MS, Topic};
 
 /// What was touched of one client, by entity.
@@ -275,14 +275,23 @@ impl Topics {
         } = self;
         let mut due = Vec::new();
         let mut touching = touched.map(|touched| Touching::new(touched, calendar));
+        let mut reaches: BTreeMap<&str, Reach> = BTreeMap::new();
+        let topics: Vec<Arc<Topic>> = keys
+            .iter()
+            .filter_map(|key| Some(Arc::clone(&states.get(key)?.topic)))
+            .collect();
+        for topic in &topics {
+            reaches.entry(&topic.kpi).or_insert_with(|| calendar.reach(topic));
+        }
         for key in &keys {
             let Some(state) = states.get_mut(key) else { continue };
             if !is_suspect {
                 state.company = usize::MAX;
             }
-            let touching = touching.as_mut().map(|touching| touching.of(&state.topic));
+            let reach = reaches.get(&*state.topic.kpi).copied().unwrap_or(Reach::Clock);
+            let touching = touching.as_mut().map(|touching| touching.of(&state.topic, reach));
             if let Some(grid) = grids.get(&clocks(&state.topic))
-                && state.look(grid, touching, now, seq)
+                && state.look(grid, touching, reach, now, seq)
             {
                 due.push((*key, state.company));
             }
@@ -369,7 +378,7 @@ impl<'a> Touching<'a> {
     }
 
     /// The ranges in which facts may change the topic.
-    fn of(&mut self, topic: &Topic) -> &[Span] {
+    fn of(&mut self, topic: &Topic, reach: Reach) -> &[Span] {
         if self.touched.is_empty() {
             return &[];
         }
@@ -378,7 +387,15 @@ impl<'a> Touching<'a> {
                 .touched
                 .iter()
                 .filter(|(entity, _)| entity.as_ref().is_none_or(|entity| self.calendar.uses(topic, entity)));
-            let ranges = used.map(|(_, range)| *range).collect();
+            // A fact counts in buckets after its own where a formula looks back; how far is not asked, because what is read once too often is right too.
+            let reaching = |range: &Span| match reach {
+                Reach::Own => *range,
+                Reach::Back | Reach::Clock => Span {
+                    to: Timestamp::MAX,
+                    ..*range
+                },
+            };
+            let ranges = used.map(|(_, range)| reaching(range)).collect();
             self.of_kpis.insert(topic.kpi.clone(), ranges);
         }
         &self.of_kpis[&topic.kpi]
@@ -387,7 +404,7 @@ impl<'a> Touching<'a> {
 
 impl TopicState {
     /// Moves its window on and notes what must be read; tells whether there is anything.
-    fn look(&mut self, grid: &Grid, touched: Option<&[Span]>, now: Timestamp, seq: u64) -> bool {
+    fn look(&mut self, grid: &Grid, touched: Option<&[Span]>, reach: Reach, now: Timestamp, seq: u64) -> bool {
         if !self.is_active() || self.is_pausing(now) {
             // It is not followed from here on: when it is again, its window is read as a whole.
             (self.current, self.dirty) = (false, None);
@@ -396,7 +413,22 @@ impl TopicState {
         let floor = grid.floor(self.window, now);
         self.evict(floor, seq);
         self.dirty = self.due(floor, grid, touched);
+        self.age(grid, reach, now);
         self.dirty.is_some()
+    }
+
+    /// Of a topic whose open bucket changes by the minute, that is to be read once in each.
+    fn age(&mut self, grid: &Grid, reach: Reach, now: Timestamp) {
+        let minute = now.as_second().div_euclid(60);
+        if reach != Reach::Clock || self.read_minute == Some(minute) {
+            return;
+        }
+        self.read_minute = Some(minute);
+        let open = Span {
+            from: grid.head(),
+            to: grid.end(),
+        };
+        self.dirty = Some(open.hull(self.dirty));
     }
 
     /// The range that must be read now.

@@ -7,6 +7,7 @@ mod continuity;
 mod delivery;
 mod months;
 mod reading;
+mod windows;
 
 use std::collections::BTreeMap;
 

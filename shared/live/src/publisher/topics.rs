@@ -67,6 +67,8 @@ pub(super) struct TopicState {
     pub(super) current: bool,
     /// What must be read.
     pub(super) dirty: Option<Span>,
+    /// The minute in which it was to be read last, where the open bucket changes by the minute.
+    pub(super) read_minute: Option<i64>,
     /// The bucket that was open at the last reading.
     pub(super) head: Option<Timestamp>,
     /// From where on absent buckets are known to be empty.
@@ -198,6 +200,7 @@ impl TopicState {
             idle_since: None,
             current: false,
             dirty: None,
+            read_minute: None,
             head: None,
             loaded_from: None,
             known_since: 0,
@@ -329,7 +332,8 @@ impl TopicState {
         }
     }
 
-    /// Takes what was read in a range; buckets that are not among the values are without facts, with the value `empty`.
+    /// Takes what was read in a range; buckets that are not among the values are without facts, with the value `empty`. One without facts may have another, where
+    /// what it is compared with does not exist.
     pub(super) fn observe(&mut self, span: Span, values: &[Observed], empty: Option<&Number>, grid: &Grid, seq: u64) {
         let inside = |start: Timestamp| span.from <= start && start < span.to && start <= grid.head();
         let mut read: BTreeMap<Timestamp, (Option<&Number>, u64)> = self
@@ -348,7 +352,10 @@ impl TopicState {
         );
         let before = (self.last_change(), self.is_ready());
         for (start, (value, facts)) in read {
-            self.set(start, value, facts, grid.head(), seq);
+            // One without a row has the value of those without facts.
+            if facts > 0 || value != empty || start == grid.head() || self.buckets.contains_key(&start) {
+                self.set(start, value, facts, grid.head(), seq);
+            }
         }
         if self.dirty.is_some_and(|dirty| span.holds(dirty)) {
             self.dirty = None;
@@ -370,9 +377,6 @@ impl TopicState {
 
     fn set(&mut self, start: Timestamp, value: Option<&Number>, facts: u64, head: Timestamp, seq: u64) {
         let before = self.buckets.get(&start);
-        if before.is_none() && facts == 0 && start != head {
-            return;
-        }
         let closed = start < head || before.is_some_and(|bucket| bucket.closed);
         if before.is_some_and(|bucket| (bucket.value.as_ref(), bucket.facts, bucket.closed) == (value, facts, closed)) {
             return;

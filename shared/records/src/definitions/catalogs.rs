@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use catalog::{Catalog, Entity, EntityDefinition, GroupingDefinition, KpiDefinition};
+use catalog::{
+    Actor, Catalog, Companion, Companions, Entity, EntityDefinition, GroupingDefinition, KpiDefinition, Relationship,
+    ValueChainPattern,
+};
 use database::{Database, Error, Residence, Session};
 use facts::{Layout, Place, Placed, Volume};
 use series::Calendar;
@@ -20,11 +23,23 @@ pub struct ClientCatalog {
     pub placed: BTreeMap<String, Placed>,
     /// Versions of its KPIs, for `ETag`.
     pub kpi_versions: BTreeMap<String, i32>,
+    /// Versions of what stands beside them, by kind and code.
+    companion_versions: CompanionVersions,
     /// The database that they were read in, whose facts they are about.
     pub residence: Residence,
 }
 
+/// Versions by kind and code.
+type CompanionVersions = BTreeMap<(&'static str, String), i32>;
+
 impl ClientCatalog {
+    /// The version of a companion, for `ETag`.
+    #[must_use]
+    pub fn companion_version<C: Companion>(&self, code: &str) -> Option<i32> {
+        let key = (C::COLLECTION, code.to_owned());
+        self.companion_versions.get(&key).copied()
+    }
+
     /// Where the entity is that has a code, or had it: what comes for a former one, or was brought under it, is its own.
     #[must_use]
     pub fn placed_by(&self, code: &str) -> Option<&Placed> {
@@ -39,7 +54,8 @@ impl ClientCatalog {
 /// # Errors
 /// When the statement fails.
 pub async fn load(session: &Session, clients: &[Uuid]) -> Result<BTreeMap<Uuid, Result<ClientCatalog, Error>>, Error> {
-    let sql = "SELECT client_id, time_zone, calendar, entities, kpis FROM core.catalogs($1) JOIN core.calendars($1) USING (client_id)";
+    let sql = "SELECT client_id, time_zone, calendar, entities, kpis, relationships, actors, value_chain_patterns
+        FROM core.catalogs($1) JOIN core.calendars($1) USING (client_id) JOIN core.companions($1) USING (client_id)";
     let rows: Vec<CatalogRow> = session.rows(sql, &[&clients]).await?;
     Ok(rows
         .into_iter()
@@ -59,13 +75,14 @@ pub async fn load_one(database: &Database, client: Uuid) -> Result<Option<Client
 
 database::row! {
     /// What tells one state of a client's definitions from every other. Entities are told by their identities, which nothing gets again, and each change makes
-    /// another version or generation. KPIs come back with the version 1, so theirs is made of hashes of when each was changed.
+    /// another version or generation. KPIs and companions come back with the version 1, so theirs are made of hashes of when each was changed.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Fingerprint {
         time_zone: String,
         calendar: String,
         entities: i64,
         kpis: i64,
+        companions: i64,
     }
 }
 
@@ -76,7 +93,11 @@ database::row! {
 pub async fn fingerprint(database: &Database, client: Uuid) -> Result<Option<Fingerprint>, Error> {
     let sql = "SELECT time_zone, calendar::text AS calendar,
             (SELECT coalesce(bit_xor(hashtextextended(concat_ws(' ', id, version, generation), 0)), 0) FROM core.entities WHERE client_id = $1) AS entities,
-            (SELECT coalesce(bit_xor(hashtextextended(concat_ws(' ', code, version, updated_at), 0)), 0) FROM core.kpis WHERE client_id = $1) AS kpis
+            (SELECT coalesce(bit_xor(hashtextextended(concat_ws(' ', code, version, updated_at), 0)), 0) FROM core.kpis WHERE client_id = $1) AS kpis,
+            (SELECT coalesce(bit_xor(hashtextextended(concat_ws(' ', kind, code, version, updated_at), 0)), 0) FROM (
+                SELECT 'relationship' AS kind, code, version, updated_at FROM core.relationships WHERE client_id = $1
+                UNION ALL SELECT 'actor', code, version, updated_at FROM core.actors WHERE client_id = $1
+                UNION ALL SELECT 'pattern', code, version, updated_at FROM core.value_chain_patterns WHERE client_id = $1) c) AS companions
         FROM core.clients WHERE id = $1";
     database.of(client).row(sql, &[&client]).await
 }
@@ -88,6 +109,9 @@ database::row! {
         calendar: serde_json::Value,
         entities: serde_json::Value,
         kpis: serde_json::Value,
+        relationships: serde_json::Value,
+        actors: serde_json::Value,
+        value_chain_patterns: serde_json::Value,
     }
 }
 
@@ -113,6 +137,38 @@ struct KpiRow {
     version: i32,
 }
 
+#[derive(serde::Deserialize)]
+struct CompanionRow<C> {
+    definition: C,
+    version: i32,
+}
+
+/// The companions of all kinds that are stored, and their versions.
+fn all_companions(
+    [relationships, actors, patterns]: [serde_json::Value; 3],
+) -> Result<(Companions, CompanionVersions), serde_json::Error> {
+    let mut versions = CompanionVersions::new();
+    let companions = Companions {
+        relationships: companions::<Relationship>(relationships, &mut versions)?,
+        actors: companions::<Actor>(actors, &mut versions)?,
+        value_chain_patterns: companions::<ValueChainPattern>(patterns, &mut versions)?,
+    };
+    Ok((companions, versions))
+}
+
+/// Those of a kind, with their versions among those of all.
+fn companions<C: Companion>(
+    stored: serde_json::Value,
+    versions: &mut CompanionVersions,
+) -> Result<Vec<C>, serde_json::Error> {
+    let rows: Vec<CompanionRow<C>> = serde_json::from_value(stored)?;
+    let definitions = rows.into_iter().map(|CompanionRow { definition, version }| {
+        versions.insert((C::COLLECTION, definition.code().to_owned()), version);
+        definition
+    });
+    Ok(definitions.collect())
+}
+
 fn client_catalog(row: CatalogRow, residence: Residence) -> Result<ClientCatalog, Error> {
     let CatalogRow {
         client_id: client,
@@ -120,6 +176,9 @@ fn client_catalog(row: CatalogRow, residence: Residence) -> Result<ClientCatalog
         calendar: rules,
         entities,
         kpis,
+        relationships,
+        actors,
+        value_chain_patterns,
     } = row;
     let unreadable = |what: &str, cause: String| Error::Stored {
         place: format!("{what} of client {client}"),
@@ -132,9 +191,12 @@ fn client_catalog(row: CatalogRow, residence: Residence) -> Result<ClientCatalog
         .iter()
         .map(|kpi| (kpi.definition.code.clone(), kpi.version))
         .collect();
+    let (companions, companion_versions) = all_companions([relationships, actors, value_chain_patterns])
+        .map_err(|error| unreadable("companions of definitions", error.to_string()))?;
     let catalog = Catalog::stored(
         entities.iter().map(|row| row.definition.clone()).collect(),
         kpis.into_iter().map(|row| row.definition).collect(),
+        companions,
     )
     .map_err(|problems| {
         unreadable(
@@ -163,6 +225,7 @@ fn client_catalog(row: CatalogRow, residence: Residence) -> Result<ClientCatalog
         catalog,
         placed,
         kpi_versions,
+        companion_versions,
         residence,
     })
 }

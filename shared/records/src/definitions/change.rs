@@ -1,5 +1,6 @@
 //! The transaction in which a client's definitions change.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use catalog::Catalog;
@@ -7,9 +8,10 @@ use database::{Database, Error, Session};
 use facts::Place;
 use facts::notifications::definitions_changed;
 use facts::place::writers_lock;
+use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Written, load};
+use super::{Author, Written, load};
 
 /// Longest that a change may take, waiting included: two thirds of the 30 seconds of a request. It holds for its transaction as a whole, see
 /// [`Session::limit_transaction`].
@@ -19,6 +21,10 @@ pub const MAX_CHANGE: Duration = Duration::from_secs(20);
 pub(super) struct Change<'a> {
     pub(super) session: &'a Session,
     pub(super) client: Uuid,
+    /// Who makes it, where one is known.
+    pub(super) user: Option<Uuid>,
+    /// When its versions were kept, once some are.
+    pub(super) at: OnceLock<Timestamp>,
 }
 
 database::row! {
@@ -31,11 +37,18 @@ database::row! {
 /// Changes a client's definitions, and tells processes that know the old ones when something was stored.
 pub(super) async fn change(
     database: &Database,
-    client: Uuid,
+    author: impl Into<Author>,
     work: impl AsyncFnOnce(Change<'_>) -> Result<Written, Error>,
 ) -> Result<Written, Error> {
+    let Author { client, user } = author.into();
     let written = database.transaction(client, async |session: &Session| {
-        let written = work(Change { session, client }).await?;
+        let written = work(Change {
+            session,
+            client,
+            user,
+            at: OnceLock::new(),
+        })
+        .await?;
         if matches!(written, Written::Stored(_)) {
             definitions_changed(session, client).await?;
         }

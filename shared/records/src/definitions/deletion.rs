@@ -8,11 +8,11 @@
 use database::{Database, Error};
 use facts::Placed;
 use facts::place::KPI_VALUE;
-use uuid::Uuid;
 
 use super::change::{Change, change};
 use super::entities::{Stored, has_facts, stored};
-use super::{Written, uses};
+use super::versions::{Kind, Made, New};
+use super::{Author, Written, uses};
 
 /// Deletes an entity that nothing uses. One that has facts goes only `with_facts`: then its dead letters go, too; else they stay, and can be replayed once the code is
 /// defined anew.
@@ -21,7 +21,7 @@ use super::{Written, uses};
 /// When a statement fails; nothing is deleted then.
 pub async fn delete_entity(
     database: &Database,
-    client: Uuid,
+    author: impl Into<Author>,
     old: &Placed,
     expected: Option<i32>,
     with_facts: bool,
@@ -29,14 +29,14 @@ pub async fn delete_entity(
     if old.entity.code() == KPI_VALUE {
         return Ok(Written::BuiltIn);
     }
-    change(database, client, async |change| {
+    change(database, author, async |change| {
         delete(&change, old, expected, with_facts).await
     })
     .await
 }
 
 async fn delete(change: &Change<'_>, old: &Placed, expected: Option<i32>, with_facts: bool) -> Result<Written, Error> {
-    let Change { session, client } = change;
+    let Change { session, client, .. } = change;
     let known = change.known().await?;
     change.lock_writers(&old.place).await?;
     let Some(Stored { version, generation }) = stored(change, old).await? else {
@@ -62,5 +62,7 @@ async fn delete(change: &Change<'_>, old: &Placed, expected: Option<i32>, with_f
          )
          INSERT INTO core.departed_codes (client_id, code, entity_id, keeps_letters) SELECT client_id, code, id, NOT $3 FROM gone";
     session.execute(sql, &[client, &old.place.id, &with_facts]).await?;
+    let end = New::end(old.entity.code(), version + 1);
+    change.keep(Kind::Entity, Made::Deleted, vec![end]).await?;
     Ok(Written::Stored(version))
 }

@@ -7,10 +7,12 @@ use database::{Database, Error, Session, json};
 use facts::place::KPI_VALUE;
 use facts::volume::open_volume;
 use facts::{Layout, Place, Placed, fill, groups};
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::Written;
 use super::change::{Change, MAX_CHANGE, change};
+use super::versions::{Kind, Made, New};
+use super::{Author, Written};
 
 database::row! {
     struct Identity {
@@ -22,12 +24,12 @@ database::row! {
 ///
 /// # Errors
 /// When a statement fails; nothing is created then.
-pub async fn create_entity(database: &Database, client: Uuid, entity: &Entity) -> Result<Written, Error> {
-    change(database, client, async |change| create(&change, entity).await).await
+pub async fn create_entity(database: &Database, author: impl Into<Author>, entity: &Entity) -> Result<Written, Error> {
+    change(database, author, async |change| create(&change, entity).await).await
 }
 
 async fn create(change: &Change<'_>, entity: &Entity) -> Result<Written, Error> {
-    let Change { session, client } = change;
+    let Change { session, client, .. } = change;
     let mut known = change.known().await?;
     if let Some(taken) = known.entity_in_any_case(entity.code()) {
         return Ok(Written::Exists(taken.code().to_owned()));
@@ -43,15 +45,17 @@ async fn create(change: &Change<'_>, entity: &Entity) -> Result<Written, Error> 
     }
     let volume = open_volume(session, *client).await?;
     let layout = json(&Layout::of(entity))?;
-    let sql = "INSERT INTO core.entities (client_id, code, definition, volume, layout) VALUES ($1, $2, $3, $4, $5) RETURNING id";
+    let sql = "INSERT INTO core.entities (client_id, code, definition, volume, layout, version) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id";
     let definition = json(entity.definition())?;
-    let created: Option<Identity> = session
-        .row(sql, &[client, &entity.code(), &definition, &volume.name(), &layout])
-        .await?;
+    let number = change.first_number(Kind::Entity, entity.code(), 0).await?;
+    let values: [&(dyn ToSql + Sync); 6] = [client, &entity.code(), &definition, &volume.name(), &layout, &number];
+    let created: Option<Identity> = session.row(sql, &values).await?;
     let id = created.map(|created| created.id);
     let sql = "INSERT INTO core.clocks (client_id, entity_id) VALUES ($1, $2)";
     session.execute(sql, &[client, &id]).await?;
-    Ok(Written::Stored(1))
+    let new = New::of(entity.code(), number, definition);
+    change.keep(Kind::Entity, Made::Created, vec![new]).await?;
+    Ok(Written::Stored(number))
 }
 
 /// Replaces an entity's definition. New attributes get slots; a new grouping is filled from the facts that are there, at once where they are few, and
@@ -61,7 +65,7 @@ async fn create(change: &Change<'_>, entity: &Entity) -> Result<Written, Error> 
 /// When a statement fails; nothing is changed then.
 pub async fn replace_entity(
     database: &Database,
-    client: Uuid,
+    author: impl Into<Author>,
     old: &Placed,
     entity: &Entity,
     expected: Option<i32>,
@@ -69,14 +73,14 @@ pub async fn replace_entity(
     if entity.code() == KPI_VALUE {
         return Ok(Written::BuiltIn);
     }
-    change(database, client, async |change| {
+    change(database, author, async |change| {
         replace(&change, old, entity, expected).await
     })
     .await
 }
 
 async fn replace(change: &Change<'_>, old: &Placed, entity: &Entity, expected: Option<i32>) -> Result<Written, Error> {
-    let Change { session, client } = change;
+    let Change { session, client, .. } = change;
     let mut known = change.known().await?;
     change.lock_writers(&old.place).await?;
     let Some(Stored { version, generation }) = stored(change, old).await? else {
@@ -111,6 +115,8 @@ async fn replace(change: &Change<'_>, old: &Placed, entity: &Entity, expected: O
     session
         .execute(sql, &[client, &placed.place.id, &definition, &layout, &placed.version])
         .await?;
+    let new = New::of(placed.entity.code(), placed.version, definition);
+    change.keep(Kind::Entity, Made::Replaced, vec![new]).await?;
     Ok(Written::Stored(placed.version))
 }
 
@@ -118,12 +124,12 @@ async fn replace(change: &Change<'_>, old: &Placed, entity: &Entity, expected: O
 ///
 /// # Errors
 /// When a statement fails; nothing is changed then.
-pub async fn give_up_groupings(database: &Database, client: Uuid, old: &Placed) -> Result<Written, Error> {
-    change(database, client, async |change| give_up(&change, old).await).await
+pub async fn give_up_groupings(database: &Database, author: impl Into<Author>, old: &Placed) -> Result<Written, Error> {
+    change(database, author, async |change| give_up(&change, old).await).await
 }
 
 async fn give_up(change: &Change<'_>, old: &Placed) -> Result<Written, Error> {
-    let Change { session, client } = change;
+    let Change { session, client, .. } = change;
     change.lock_writers(&old.place).await?;
     let Some(Stored { version, generation }) = stored(change, old).await? else {
         return Ok(Written::Missing);
@@ -150,6 +156,8 @@ async fn give_up(change: &Change<'_>, old: &Placed) -> Result<Written, Error> {
     session
         .execute(sql, &[client, &old.place.id, &definition, &layout, &(version + 1)])
         .await?;
+    let new = New::of(old.entity.code(), version + 1, definition);
+    change.keep(Kind::Entity, Made::GivenUp, vec![new]).await?;
     Ok(Written::Stored(version + 1))
 }
 

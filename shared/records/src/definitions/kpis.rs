@@ -2,17 +2,17 @@
 
 use catalog::{Kpi, KpiDefinition, MAX_KPIS};
 use database::{Database, Error, json};
-use uuid::Uuid;
 
-use super::change::{Change, MAX_CHANGE, Version, change};
-use super::{Written, uses};
+use super::change::{Change, Version, change};
+use super::versions::{Kind, Made, New};
+use super::{Author, Written, uses};
 
 /// Creates a KPI, when it fits the client's entities.
 ///
 /// # Errors
 /// When a statement fails; nothing is created then.
-pub async fn create_kpi(database: &Database, client: Uuid, kpi: &KpiDefinition) -> Result<Written, Error> {
-    change(database, client, async |change| create(&change, kpi).await).await
+pub async fn create_kpi(database: &Database, author: impl Into<Author>, kpi: &KpiDefinition) -> Result<Written, Error> {
+    change(database, author, async |change| create(&change, kpi).await).await
 }
 
 async fn create(change: &Change<'_>, kpi: &KpiDefinition) -> Result<Written, Error> {
@@ -26,14 +26,14 @@ async fn create(change: &Change<'_>, kpi: &KpiDefinition) -> Result<Written, Err
     if let Err(problems) = known.add_kpi(kpi.clone()) {
         return Ok(Written::Invalid(problems));
     }
-    change
-        .session
-        .execute(
-            "INSERT INTO core.kpis (client_id, code, definition) VALUES ($1, $2, $3)",
-            &[&change.client, &kpi.code, &json(kpi)?],
-        )
-        .await?;
-    Ok(Written::Stored(1))
+    let number = change.first_number(Kind::Kpi, &kpi.code, 0).await?;
+    let sql = "INSERT INTO core.kpis (client_id, code, definition, version) VALUES ($1, $2, $3, $4)";
+    let definition = json(kpi)?;
+    let Change { session, client, .. } = change;
+    session.execute(sql, &[client, &kpi.code, &definition, &number]).await?;
+    let new = New::of(&kpi.code, number, definition);
+    change.keep(Kind::Kpi, Made::Created, vec![new]).await?;
+    Ok(Written::Stored(number))
 }
 
 /// Replaces a KPI when its version is still the expected one.
@@ -42,18 +42,18 @@ async fn create(change: &Change<'_>, kpi: &KpiDefinition) -> Result<Written, Err
 /// When a statement fails; nothing is changed then.
 pub async fn replace_kpi(
     database: &Database,
-    client: Uuid,
+    author: impl Into<Author>,
     kpi: &Kpi,
     expected: Option<i32>,
 ) -> Result<Written, Error> {
     let work = async |change: Change<'_>| replace(&change, &kpi.definition, expected).await;
-    change(database, client, work).await
+    change(database, author, work).await
 }
 
 async fn replace(change: &Change<'_>, kpi: &KpiDefinition, expected: Option<i32>) -> Result<Written, Error> {
     let Change { session, client, .. } = change;
-    // What it reads may be gone, or have another name, since it was checked.
-    let known = change.known().await?;
+    // What it reads may be gone, or have another name, since it was checked, and another KPI may refer to it.
+    let mut known = change.known().await?;
     let sql = "SELECT version FROM core.kpis WHERE client_id = $1 AND code = $2 FOR UPDATE";
     let Some(Version { version }) = session.row(sql, &[client, &kpi.code]).await? else {
         return Ok(Written::Missing);
@@ -61,38 +61,35 @@ async fn replace(change: &Change<'_>, kpi: &KpiDefinition, expected: Option<i32>
     if version != expected.unwrap_or(version) {
         return Ok(Written::Stale(version));
     }
-    if let Some(taken) = known.former_kpi_taken(kpi) {
-        return Ok(Written::Invalid(vec![taken]));
-    }
-    if let Err(problems) = kpi.clone().validate(&known) {
+    if let Err(problems) = known.replace_kpi(kpi.clone()) {
         return Ok(Written::Invalid(problems));
     }
-    session
-        .execute(
-            "UPDATE core.kpis SET definition = $3, version = version + 1, updated_at = now() WHERE client_id = $1 AND code = $2",
-            &[client, &kpi.code, &json(kpi)?],
-        )
-        .await?;
+    let sql = "UPDATE core.kpis SET definition = $3, version = version + 1, updated_at = now() WHERE client_id = $1 AND code = $2";
+    let definition = json(kpi)?;
+    session.execute(sql, &[client, &kpi.code, &definition]).await?;
+    let new = New::of(&kpi.code, version + 1, definition);
+    change.keep(Kind::Kpi, Made::Replaced, vec![new]).await?;
     Ok(Written::Stored(version + 1))
 }
 
-/// Deletes a KPI when its version is still the expected one and no proposal that is not ended has it in its cart, and tells the version that it had. Who watches it is
-/// told that there is none any more.
+/// Deletes a KPI when its version is still the expected one, no other KPI refers to it, no companion names it, and no proposal that is not ended has it in its cart, and
+/// tells the version that it had. Who watches it is told that there is none any more.
 ///
 /// # Errors
 /// When a statement fails; nothing is deleted then.
 pub async fn delete_kpi(
     database: &Database,
-    client: Uuid,
+    author: impl Into<Author>,
     code: &str,
     expected: Option<i32>,
 ) -> Result<Written, Error> {
-    change(database, client, async |change| delete(&change, code, expected).await).await
+    change(database, author, async |change| delete(&change, code, expected).await).await
 }
 
 async fn delete(change: &Change<'_>, code: &str, expected: Option<i32>) -> Result<Written, Error> {
     let Change { session, client, .. } = change;
-    session.limit_transaction(MAX_CHANGE).await?;
+    // Nothing comes to name it until it has gone.
+    let known = change.known().await?;
     let sql = "SELECT version FROM core.kpis WHERE client_id = $1 AND code = $2 FOR UPDATE";
     let Some(Version { version }) = session.row(sql, &[client, &code]).await? else {
         return Ok(Written::Missing);
@@ -100,11 +97,13 @@ async fn delete(change: &Change<'_>, code: &str, expected: Option<i32>) -> Resul
     if version != expected.unwrap_or(version) {
         return Ok(Written::Stale(version));
     }
-    let users = uses::of_kpi(session, *client, code).await?;
+    let users = uses::of_kpi(change, &known, code).await?;
     if !users.is_empty() {
         return Ok(Written::InUse(users));
     }
     let sql = "DELETE FROM core.kpis WHERE client_id = $1 AND code = $2";
     session.execute(sql, &[client, &code]).await?;
+    let end = New::end(code, version + 1);
+    change.keep(Kind::Kpi, Made::Deleted, vec![end]).await?;
     Ok(Written::Stored(version))
 }

@@ -4,15 +4,15 @@
 
 use std::sync::Arc;
 
-use catalog::{Catalog, EntityRename, Kpi, KpiRename};
+use catalog::{Catalog, EntityRename, Kpi, KpiRename, RenamedKpi};
 use database::{Database, Error, json};
 use facts::Placed;
 use facts::place::KPI_VALUE;
-use uuid::Uuid;
 
 use super::change::{Change, Version, change};
 use super::entities::{Stored, stored};
-use super::{Written, uses};
+use super::versions::{Kind, Made, New};
+use super::{Author, Written, companions, uses};
 
 /// Gives an entity, or its attributes, other names.
 ///
@@ -20,7 +20,7 @@ use super::{Written, uses};
 /// When a statement fails; nothing is renamed then.
 pub async fn rename_entity(
     database: &Database,
-    client: Uuid,
+    author: impl Into<Author>,
     old: &Placed,
     wanted: &EntityRename,
     expected: Option<i32>,
@@ -28,7 +28,7 @@ pub async fn rename_entity(
     if old.entity.code() == KPI_VALUE {
         return Ok(Written::BuiltIn);
     }
-    change(database, client, async |change| {
+    change(database, author, async |change| {
         entity(&change, old, wanted, expected).await
     })
     .await
@@ -40,7 +40,7 @@ async fn entity(
     wanted: &EntityRename,
     expected: Option<i32>,
 ) -> Result<Written, Error> {
-    let Change { session, client } = change;
+    let Change { session, client, .. } = change;
     let mut known = change.known().await?;
     change.lock_writers(&old.place).await?;
     let Some(Stored { version, generation }) = stored(change, old).await? else {
@@ -54,6 +54,7 @@ async fn entity(
     if !users.is_empty() && !wanted.attributes.is_empty() {
         return Ok(Written::InUse(users));
     }
+    let known_before = known.clone();
     let renamed = match known.rename_entity(&old.entity, wanted) {
         Ok(renamed) => renamed,
         Err(problems) => return Ok(Written::Invalid(problems)),
@@ -66,32 +67,59 @@ async fn entity(
     let layout = old.place.layout.renamed(&wanted.attributes);
     let (definition, layout) = (json(renamed.entity.definition())?, json(&layout)?);
     let sql = "UPDATE core.entities SET code = $3, definition = $4, layout = $5, version = $6, updated_at = now() WHERE client_id = $1 AND id = $2";
-    let code = renamed.entity.code();
+    let (before, code) = (old.entity.code(), renamed.entity.code());
+    let number = number(change, Kind::Entity, (before, version), code).await?;
     session
-        .execute(
-            sql,
-            &[client, &old.place.id, &code, &definition, &layout, &(version + 1)],
-        )
+        .execute(sql, &[client, &old.place.id, &code, &definition, &layout, &number])
         .await?;
-    store(change, &renamed.kpis).await?;
-    Ok(Written::Stored(version + 1))
+    let new = if code == before {
+        vec![New::of(code, number, definition)]
+    } else {
+        New::moved((before, version), (code, number), definition)
+    };
+    change.keep(Kind::Entity, Made::Renamed, new).await?;
+    store(change, code, &renamed.kpis).await?;
+    companions::follow(change, &known_before, &known).await?;
+    Ok(Written::Stored(number))
 }
 
-/// Stores the KPIs whose formulas have other names now, in one statement.
-async fn store(change: &Change<'_>, kpis: &[Arc<Kpi>]) -> Result<(), Error> {
+/// The number of the version that a rename makes.
+async fn number(change: &Change<'_>, kind: Kind, (old, version): (&str, i32), new: &str) -> Result<i32, Error> {
+    if old == new {
+        return Ok(version + 1);
+    }
+    change.first_number(kind, new, version).await
+}
+
+database::row! {
+    struct Followed {
+        code: String,
+        version: i32,
+        definition: serde_json::Value,
+    }
+}
+
+/// Stores the KPIs whose formulas have other names now, of an entity or a KPI that has this code, in one statement.
+async fn store(change: &Change<'_>, renamed: &str, kpis: &[Arc<Kpi>]) -> Result<(), Error> {
     let codes: Vec<&str> = kpis.iter().map(|kpi| kpi.code()).collect();
     let definitions = kpis.iter().map(|kpi| json(&kpi.definition));
     let definitions: Vec<_> = definitions.collect::<Result<_, _>>()?;
     let sql = "UPDATE core.kpis k SET definition = n.definition, version = k.version + 1, updated_at = now()
-        FROM unnest($2::text[], $3::jsonb[]) AS n (code, definition) WHERE k.client_id = $1 AND k.code = n.code";
-    let Change { session, client } = change;
-    session.execute(sql, &[client, &codes, &definitions]).await.map(drop)
+        FROM unnest($2::text[], $3::jsonb[]) AS n (code, definition) WHERE k.client_id = $1 AND k.code = n.code
+        RETURNING k.code, k.version, k.definition";
+    let Change { session, client, .. } = change;
+    let followed: Vec<Followed> = session.rows(sql, &[client, &codes, &definitions]).await?;
+    let new = followed.iter().map(|kpi| New {
+        other_code: Some(renamed),
+        ..New::of(&kpi.code, kpi.version, kpi.definition.clone())
+    });
+    change.keep(Kind::Kpi, Made::Followed, new.collect()).await
 }
 
 /// Has what names an entity by its code follow it to a new one. What tells how far its data have come, and the files that are being loaded, do at once. The code
 /// that something else had, and that not everything has left yet, where the new one is such a one.
 async fn lead(change: &Change<'_>, old: &Placed, new: &str) -> Result<Option<String>, Error> {
-    let Change { session, client } = change;
+    let Change { session, client, .. } = change;
     let (id, code) = (old.place.id, old.entity.code());
     // Who takes up a file of it has this row before the file's, too: none waits for the other, and the file is there to be led.
     let sql = "SELECT id FROM core.entities WHERE client_id = $1 AND id = $2 FOR UPDATE";
@@ -128,25 +156,25 @@ fn renamed_in_drafts(step: &str) -> String {
     )
 }
 
-/// Gives a KPI another code. Drafts of proposals follow; what was issued keeps its text.
+/// Gives a KPI another code. The formulas of KPIs that refer to it follow, and so do drafts of proposals; what was issued keeps its text.
 ///
 /// # Errors
 /// When a statement fails; nothing is renamed then.
 pub async fn rename_kpi(
     database: &Database,
-    client: Uuid,
+    author: impl Into<Author>,
     code: &str,
     wanted: &KpiRename,
     expected: Option<i32>,
 ) -> Result<Written, Error> {
-    change(database, client, async |change| {
+    change(database, author, async |change| {
         kpi(&change, code, wanted, expected).await
     })
     .await
 }
 
 async fn kpi(change: &Change<'_>, code: &str, wanted: &KpiRename, expected: Option<i32>) -> Result<Written, Error> {
-    let Change { session, client } = change;
+    let Change { session, client, .. } = change;
     let mut known: Catalog = change.known().await?;
     let sql = "SELECT version FROM core.kpis WHERE client_id = $1 AND code = $2 FOR UPDATE";
     let stored: Option<Version> = session.row(sql, &[client, &code]).await?;
@@ -156,15 +184,24 @@ async fn kpi(change: &Change<'_>, code: &str, wanted: &KpiRename, expected: Opti
     if version != expected.unwrap_or(version) {
         return Ok(Written::Stale(version));
     }
-    let renamed = match known.rename_kpi(&old, wanted) {
+    let before = known.clone();
+    let RenamedKpi {
+        kpi: renamed,
+        referrers,
+    } = match known.rename_kpi(&old, wanted) {
         Ok(renamed) => renamed,
         Err(problems) => return Ok(Written::Invalid(problems)),
     };
-    let sql = "UPDATE core.kpis SET code = $3, definition = $4, version = version + 1, updated_at = now() WHERE client_id = $1 AND code = $2";
+    let (new, definition) = (renamed.code(), json(&renamed.definition)?);
+    let number = number(change, Kind::Kpi, (code, version), new).await?;
+    let sql = "UPDATE core.kpis SET code = $3, definition = $4, version = $5, updated_at = now() WHERE client_id = $1 AND code = $2";
     session
-        .execute(sql, &[client, &code, &renamed.code(), &json(&renamed.definition)?])
+        .execute(sql, &[client, &code, &new, &definition, &number])
         .await?;
-    let new = renamed.code();
+    let moved = New::moved((code, version), (new, number), definition);
+    change.keep(Kind::Kpi, Made::Renamed, moved).await?;
+    store(change, new, &referrers).await?;
+    companions::follow(change, &before, &known).await?;
     let sql = format!(
         "UPDATE core.proposals p SET version = p.version + 1, updated_at = now(),
              answers = jsonb_set(p.answers, '{{kpi_selection,kpis}}', (p.answers #> '{{kpi_selection,kpis}}') - $2::text || to_jsonb($3::text))
@@ -176,5 +213,5 @@ async fn kpi(change: &Change<'_>, code: &str, wanted: &KpiRename, expected: Opti
         renamed_in_drafts("kpi_implementation")
     );
     session.execute(&sql, &[client, &code, &new]).await?;
-    Ok(Written::Stored(version + 1))
+    Ok(Written::Stored(number))
 }

@@ -1,8 +1,10 @@
 //! What uses a definition, so that it can't be deleted.
 
-use database::{Error, Session};
+use std::sync::Arc;
+
+use catalog::{Catalog, Kpi, Named};
+use database::Error;
 use facts::Placed;
-use uuid::Uuid;
 
 use super::change::Change;
 
@@ -40,34 +42,51 @@ fn proposals(answers: &str) -> String {
     )
 }
 
-/// Offers and drafts that have a KPI in their cart.
-pub(super) async fn of_kpi(session: &Session, client: Uuid, code: &str) -> Result<Vec<User>, Error> {
+/// Companions that name a definition.
+pub(super) fn naming(known: &Catalog, named: Named<'_>) -> Vec<User> {
+    let companions = known.companions_of(named).into_iter();
+    let users = companions.map(|companion| User {
+        what: format!("the {} {}", companion.what, companion.code),
+        way_out: format!(
+            "delete it, or name something else in it: /v1/{}/{}",
+            companion.collection, companion.code
+        ),
+    });
+    users.collect()
+}
+
+/// KPIs that refer to a KPI, companions that name it, and offers and drafts that have it in their cart.
+pub(super) async fn of_kpi(change: &Change<'_>, known: &Catalog, code: &str) -> Result<Vec<User>, Error> {
+    let Change { session, client, .. } = change;
+    let mut found = kpis(known.referrers(code));
+    found.extend(naming(known, Named::Kpi(code)));
     // An offer that was issued before a rename has the code of then.
     let codes =
         "ARRAY(SELECT $2::text UNION ALL SELECT jsonb_array_elements_text(coalesce(k.definition -> 'formerly', '[]'))
         FROM core.kpis k WHERE k.client_id = $1 AND k.code = $2)";
     let has = format!("jsonb_exists_any(a.answers -> 'kpi_selection' -> 'kpis', {codes})");
     let sql = format!("{} LIMIT $3", proposals(&has));
-    let rows = session.rows(&sql, &[&client, &code, &most()]).await?;
-    Ok(users(rows))
+    let rows = session.rows(&sql, &[client, &code, &most()]).await?;
+    found.extend(users(rows));
+    Ok(bounded(found))
 }
 
-/// KPIs that read an entity, and what is at work on it.
-pub(super) async fn of_entity(
-    change: &Change<'_>,
-    known: &catalog::Catalog,
-    placed: &Placed,
-) -> Result<Vec<User>, Error> {
-    let Change { session, client } = change;
+/// KPIs as users, with what is to be done about each.
+fn kpis<'k>(found: impl Iterator<Item = &'k Arc<Kpi>>) -> Vec<User> {
+    let found = found.take(MAX_USERS + 1).map(|kpi| User {
+        what: format!("the KPI {}", kpi.code()),
+        way_out: format!("delete it, or give it another formula: /v1/kpis/{}", kpi.code()),
+    });
+    found.collect()
+}
+
+/// KPIs that read an entity, companions that name it, and what is at work on it.
+pub(super) async fn of_entity(change: &Change<'_>, known: &Catalog, placed: &Placed) -> Result<Vec<User>, Error> {
+    let Change { session, client, .. } = change;
     let code = placed.entity.code();
-    let readers = known.kpis().filter(|kpi| kpi.formula.entities().contains(code));
-    let mut found: Vec<User> = readers
-        .take(MAX_USERS + 1)
-        .map(|kpi| User {
-            what: format!("the KPI {}", kpi.code()),
-            way_out: format!("delete it, or give it another formula: /v1/kpis/{}", kpi.code()),
-        })
-        .collect();
+    let readers = known.kpis().filter(|kpi| kpi.reads(code));
+    let mut found = kpis(readers);
+    found.extend(naming(known, Named::Entity(code)));
     let work = "SELECT format('the grouping %s, which is being filled', grouping_id) AS what,
             'wait until it is whole, or give it up: POST /v1/entities/' || $2::text || '/groupings/give-up' AS way_out
         FROM core.fillings WHERE client_id = $1 AND entity_id = $3

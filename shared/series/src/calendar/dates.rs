@@ -37,7 +37,7 @@ pub(super) fn next(rules: &Rules, period: Period, date: Date) -> Option<Date> {
 }
 
 /// How many months of the calendar a period has.
-const fn months(period: Period) -> i32 {
+pub(super) const fn months(period: Period) -> i32 {
     match period {
         Period::Quarter | Period::FiscalQuarter => 3,
         Period::Year | Period::FiscalYear => 12,

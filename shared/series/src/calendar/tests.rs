@@ -225,6 +225,7 @@ fn check_tile(calendar: &Calendar, period: Period, tile: &Tile) -> Result<(), Te
     let Range { from, to } = tile.range;
     let bounds = match &tile.bins {
         Bins::Between(instants) => instants.clone(),
+        Bins::Windows(_) => return Err(TestCaseError::fail("a range is never tiled by windows")),
         Bins::Even { length_us, origin_us } => {
             prop_assert!(
                 origin_us < length_us && *length_us <= 25 * HOUR_US && length_us % super::length_us(tile.level) == 0

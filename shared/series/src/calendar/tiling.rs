@@ -30,6 +30,8 @@ pub enum Bins {
     },
     /// Each from one of these instants to the next, as many as the range has. Two ranges with the same bins are one range.
     Between(Vec<Timestamp>),
+    /// The start of each of the answer's buckets, and the facts that count for it, which may count for others too. Only the facts themselves can be read so.
+    Windows(Vec<(Timestamp, Range)>),
 }
 
 /// How many buckets of a rollup are read in the time that one more read takes to plan and begin: about a millisecond. The days of a range are read apart from its
@@ -52,6 +54,7 @@ impl Bins {
         let count = match self {
             Self::Even { length_us, .. } => u64::try_from(range_us(range) / length_us).unwrap_or(0),
             Self::Between(instants) => u64::try_from(instants.len()).unwrap_or(u64::MAX).saturating_sub(1),
+            Self::Windows(windows) => u64::try_from(windows.len()).unwrap_or(u64::MAX),
         };
         count.max(1)
     }
@@ -86,11 +89,62 @@ pub(super) fn tiles(calendar: &Calendar, period: Period, range: Range, most: usi
 /// that is less to read. Of more parts than there may be the last one has all that is left, by the finer level.
 fn of_days(calendar: &Calendar, period: Period, range: Range, most: usize) -> Vec<Tile> {
     let bounds = bounds(calendar, period, range);
+    of_bounds(level_of(&bounds), bounds, most)
+}
+
+/// The coarsest level none of whose buckets has an instant inside.
+fn level_of(bounds: &[Timestamp]) -> Level {
     // No fact is so old that it matters where an earlier bucket began.
     let counted = || bounds.iter().filter(|bound| bound.as_second() > EARLIEST_S);
     let fits = |level: &Level| counted().all(|bound| floor(*level, *bound) == *bound);
     let level = [Level::Day, Level::Hour].into_iter().find(fits);
-    let level = level.unwrap_or(Level::Minute);
+    level.unwrap_or(Level::Minute)
+}
+
+/// Stretches that begin and end at some instants, of any length.
+pub(super) fn between(bounds: &[Timestamp], most: usize) -> Vec<Tile> {
+    let level = level_of(bounds);
+    // What leads up to the second instant may be most of all: from the first fact there is to the first bucket.
+    let lead = bounds
+        .get(..2)
+        .filter(|lead| most > 4 && bounds.len() > 2 && saves(level, lead));
+    let (mut tiles, rest) = match lead.zip(bounds.get(1..)) {
+        Some((lead, rest)) => (edged(level, lead), rest),
+        None => (Vec::new(), bounds),
+    };
+    match even(level, rest) {
+        Some(even) => tiles.push(even),
+        None => {
+            let left = most.saturating_sub(tiles.len());
+            tiles.extend(of_bounds(level, rest.to_vec(), left));
+        }
+    }
+    tiles
+}
+
+/// Bins of one length, which other questions may share, unless they are many more than the stretches between the instants.
+fn even(level: Level, bounds: &[Timestamp]) -> Option<Tile> {
+    let (from, to) = (*bounds.first()?, *bounds.last()?);
+    let steps = bounds.windows(2).filter_map(|pair| match pair {
+        [from, to] => Some(to.as_microsecond() - from.as_microsecond()),
+        _ => None,
+    });
+    let length_us = steps.fold(0, common);
+    let range = Range { from, to };
+    let most = i64::try_from(bounds.len()).unwrap_or(i64::MAX).max(BUCKETS_OF_A_READ);
+    let fits = length_us > 0 && length_us <= DAY_US && length_us % super::length_us(level) == 0;
+    (fits && range_us(range) / length_us <= most).then(|| Tile {
+        level,
+        bins: Bins::Even {
+            length_us,
+            origin_us: from.as_microsecond().rem_euclid(length_us),
+        },
+        range,
+    })
+}
+
+/// Buckets between instants, by a level none of whose buckets has one inside, and by day where that is less to read.
+fn of_bounds(level: Level, bounds: Vec<Timestamp>, most: usize) -> Vec<Tile> {
     // So many bounds make two parts less one, and there is one for the rest.
     let apart = if 2 * bounds.len() - 1 <= most {
         bounds.len()
@@ -118,7 +172,7 @@ fn saves(level: Level, bounds: &[Timestamp]) -> bool {
 }
 
 /// The starts of all buckets of a range, and its end.
-fn bounds(calendar: &Calendar, period: Period, range: Range) -> Vec<Timestamp> {
+pub(super) fn bounds(calendar: &Calendar, period: Period, range: Range) -> Vec<Timestamp> {
     let starts = std::iter::successors(Some(range.from), |start| {
         Some(calendar.next(period, *start)).filter(|next| next > start && *next < range.to)
     });
@@ -130,21 +184,30 @@ fn edged(level: Level, bounds: &[Timestamp]) -> Vec<Tile> {
     let (Some(first), Some(last)) = (bounds.first(), bounds.last()) else {
         return Vec::new();
     };
-    let mut tiles = Vec::new();
-    let mut begun = *first;
+    let mut tiles: Vec<Tile> = Vec::new();
+    let (mut begun, mut edge): (Timestamp, Vec<Timestamp>) = (*first, Vec::new());
     for bound in bounds {
         let day = floor(Level::Day, *bound);
         let after = if day == *bound { day } else { later(day, DAY_US) };
         let (day, after) = (day.max(*first), after.min(*last));
-        if begun < day {
-            tiles.push(tile(Level::Day, vec![begun, day]));
+        if day < begun {
+            // Another one of the same day, of which the edge is.
+            edge.pop();
+            edge.extend([*bound, after]);
+        } else {
+            if edge.len() > 1 {
+                tiles.push(tile(level, std::mem::take(&mut edge)));
+            }
+            if begun < day {
+                tiles.push(tile(Level::Day, vec![begun, day]));
+            }
+            edge = vec![day, *bound, after];
         }
-        let mut edge = vec![day, *bound, after];
         edge.dedup();
-        if edge.len() > 1 {
-            tiles.push(tile(level, edge));
-        }
         begun = after;
+    }
+    if edge.len() > 1 {
+        tiles.push(tile(level, edge));
     }
     tiles
 }

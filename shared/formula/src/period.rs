@@ -1,5 +1,6 @@
-//! The periods of questions.
+//! The periods of questions, which formulas name too.
 
+use crate::suggest::closest;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -77,6 +78,34 @@ impl Period {
             Period::FiscalYear => "fiscal_year",
         }
     }
+
+    /// How it compares in length with others: a month of the calendar and one of the fiscal year are alike.
+    #[must_use]
+    pub const fn rank(self) -> u8 {
+        match self {
+            Period::Minute => 0,
+            Period::Hour => 1,
+            Period::Day => 2,
+            Period::Week => 3,
+            Period::Month | Period::FiscalMonth => 4,
+            Period::Quarter | Period::FiscalQuarter => 5,
+            Period::Year | Period::FiscalYear => 6,
+        }
+    }
+
+    /// Whether it is one of the client's fiscal year.
+    #[must_use]
+    pub const fn is_fiscal(self) -> bool {
+        matches!(self, Period::FiscalMonth | Period::FiscalQuarter | Period::FiscalYear)
+    }
+
+    /// The period of a name in upper or lower case, as formulas write it.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|period| period.name().eq_ignore_ascii_case(name))
+    }
 }
 
 /// A text that names no period.
@@ -85,10 +114,15 @@ impl Period {
 pub struct UnknownPeriod(pub String);
 
 impl UnknownPeriod {
+    /// The names that there are, as a sentence.
+    pub(crate) fn names() -> String {
+        format!("the periods are {}", Period::NAMES.join(", "))
+    }
+
     /// The period that may have been meant, as a question.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
-        let meant = formula::closest(&self.0, Period::NAMES)?;
+        let meant = closest(&self.0, Period::NAMES)?;
         Some(format!("did you mean {meant}?"))
     }
 }

@@ -1,0 +1,64 @@
+//! Several requests of a client that are answered as one, so that all are of the same facts: a KPI, and what it is held against.
+
+use std::collections::BTreeMap;
+
+use database::{Database, Error};
+use records::definitions::ClientCatalog;
+use series::windows::{self, Described};
+use series::{Calendar, Point, Request, SeriesKey};
+use uuid::Uuid;
+
+use crate::ask::{AskError, Step, steps};
+use crate::batch::{Asked, Batch};
+
+/// What several requests come to, in their order.
+pub struct Together {
+    /// Of each request a point for every bucket and group that has facts which count.
+    pub points: Vec<BTreeMap<SeriesKey, Point>>,
+    /// What was read for all of them.
+    pub plan: Vec<Step>,
+    /// What the windows of their formulas are, by which rules, each once.
+    pub windows: Vec<Described>,
+}
+
+/// Answers requests of a client, with its definitions, asked in a calendar. What reads the same facts is read once, and all in one statement.
+///
+/// # Errors
+/// When one of them can't be answered as it is asked, or the database fails.
+pub async fn ask_together(
+    database: &Database,
+    client: Uuid,
+    definitions: &ClientCatalog,
+    calendar: &Calendar,
+    requests: &[Request<'_>],
+) -> Result<Together, AskError> {
+    let mut batch = Batch::default();
+    let asked = requests
+        .iter()
+        .map(|request| batch.add(client, definitions, calendar, request));
+    let asked: Vec<Asked> = asked.collect::<Result<_, _>>().map_err(AskError::Refused)?;
+    let mut windows: Vec<Described> = Vec::new();
+    for request in requests {
+        let described = windows::described(request, calendar).map_err(AskError::Refused)?;
+        let new: Vec<Described> = described.into_iter().filter(|one| !windows.contains(one)).collect();
+        windows.extend(new);
+    }
+    // Where the definitions are from. Whoever reads them looks first whether they are still right, and so whether the client is still there.
+    let session = database.session_at(definitions.residence).await;
+    let session = session.map_err(AskError::Database)?;
+    let answers = batch.read(&session, client).await.map_err(|error| match error {
+        // Too large an answer is the caller's to change; anything else is not.
+        Error::TooMuch(detail) => AskError::Refused(detail),
+        Error::TooManyAtOnce(most) => AskError::TooManyAtOnce(most),
+        other => AskError::Database(other),
+    })?;
+    let points = asked.iter().zip(requests);
+    let points: Option<Vec<_>> = points.map(|(asked, request)| answers.points(asked, request)).collect();
+    let points =
+        points.ok_or_else(|| AskError::Refused("not all of the answer could be read: ask again".to_owned()))?;
+    Ok(Together {
+        points,
+        plan: steps(asked.iter().flat_map(|asked| batch.reads(asked))),
+        windows,
+    })
+}

@@ -1,0 +1,178 @@
+//! What could stand somewhere: the tables of the language, and the names that are known at a place.
+
+use super::place::{Place, Scope};
+use super::{Completion, CompletionKind};
+use crate::aggregate::Aggregate;
+use crate::case;
+use crate::function::Function;
+use crate::lexer::{keywords, symbols};
+use crate::value::Attribute;
+
+/// Something that could stand at a place.
+pub(super) struct Candidate {
+    pub(super) label: String,
+    pub(super) kind: CompletionKind,
+    /// What is written where it is tried.
+    pub(super) tried: String,
+    detail: String,
+    /// What candidates have in common of which all may stand at a place, or none.
+    pub(super) class: Class,
+    /// What may follow it so that it is right: what is wrong with it alone may be put right by what comes after it.
+    pub(super) followed_by: Vec<String>,
+}
+
+/// What decides where a candidate may stand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Class {
+    /// Itself alone.
+    Own,
+    /// A word that is a name where names may stand.
+    Word,
+    /// The type of an attribute, and whether it is a dimension.
+    Attribute(crate::AttributeType, bool),
+    /// Whether a function is one of those of durations, and how many of its kind a formula may have.
+    Function { of_durations: bool, is_power: bool },
+}
+
+impl Candidate {
+    fn new(kind: CompletionKind, label: impl Into<String>, detail: impl Into<String>) -> Self {
+        let label = label.into();
+        Self {
+            kind,
+            tried: label.clone(),
+            label,
+            detail: detail.into(),
+            class: Class::Own,
+            followed_by: vec![String::new()],
+        }
+    }
+
+    fn called(kind: CompletionKind, name: &str, detail: impl Into<String>) -> Self {
+        Self {
+            tried: format!("{name}("),
+            ..Self::new(kind, name, detail)
+        }
+    }
+
+    fn attribute(attribute: &Attribute) -> Self {
+        let name = &attribute.name;
+        let kind = if attribute.dimension {
+            CompletionKind::Dimension
+        } else {
+            CompletionKind::Attribute
+        };
+        Self {
+            class: Class::Attribute(attribute.kind, attribute.dimension),
+            // What is compared is a condition, and the difference of two times is a number.
+            followed_by: vec![String::new(), format!(" = {name}"), format!(" - {name}")],
+            ..Self::new(kind, name, attribute.kind.name())
+        }
+    }
+
+    fn function(function: Function) -> Self {
+        Self {
+            class: Class::Function {
+                of_durations: function.unit_s().is_some(),
+                is_power: matches!(function, Function::Numeric(numeric) if numeric.is_power()),
+            },
+            ..Self::called(CompletionKind::Function, function.name(), function.usage())
+        }
+    }
+
+    /// An entity, followed by an attribute of each type where it needs one.
+    fn entity(name: &str, attributes: &[Attribute]) -> Self {
+        let mut followed_by = vec![String::new()];
+        let mut told = Vec::new();
+        for attribute in attributes {
+            if !told.contains(&attribute.kind) {
+                told.push(attribute.kind);
+                let attribute = &attribute.name;
+                followed_by.extend([format!(".{attribute}"), format!(".{attribute} - {attribute}")]);
+            }
+        }
+        Self {
+            followed_by,
+            ..Self::new(CompletionKind::Entity, name, format!("{} attributes", attributes.len()))
+        }
+    }
+
+    /// As it is offered, without the parenthesis if there is one already.
+    pub(super) fn completion(&self, is_called: bool) -> Completion {
+        Completion {
+            label: self.label.clone(),
+            kind: self.kind,
+            insert: if is_called {
+                self.tried.trim_end_matches('(').to_owned()
+            } else {
+                self.tried.clone()
+            },
+            detail: self.detail.clone(),
+        }
+    }
+}
+
+/// Everything that could stand at a place, whether or not it may.
+pub(super) fn candidates(place: &Place<'_>) -> Vec<Candidate> {
+    let mut found = Vec::new();
+    let attributes = match (&place.scope, place.pointed) {
+        (Scope::Facts(entities, _), Some(entity)) => entities.attributes(entity).unwrap_or_default(),
+        (Scope::Measures, _) | (_, Some(_)) => &[],
+        (Scope::Facts(_, attributes) | Scope::Row(_, attributes), None) => attributes,
+    };
+    found.extend(attributes.iter().map(Candidate::attribute));
+    if place.pointed.is_some() {
+        return found;
+    }
+    match place.scope {
+        Scope::Measures => found.extend(Aggregate::ALL.into_iter().map(|aggregate| {
+            let detail = format!("{aggregate}(Entity.attribute WHERE condition)");
+            Candidate::called(CompletionKind::Aggregate, aggregate.name(), detail)
+        })),
+        Scope::Facts(entities, _) => found.extend(entities.names().into_iter().map(|name| {
+            let attributes = entities.attributes(name).unwrap_or_default();
+            Candidate::entity(name, attributes)
+        })),
+        Scope::Row(..) => {}
+    }
+    found.extend(Function::ALL.into_iter().map(Candidate::function));
+    found.extend(words());
+    found
+}
+
+/// Lists of values of each type that has literals.
+const LISTS: &[&str] = &[" (TRUE)", " (1)", " ('')"];
+
+/// The words and symbols of the language.
+fn words() -> impl Iterator<Item = Candidate> {
+    // Some are only seen to be wrong, and others only to be right, once something follows them.
+    let followed = |candidate: Candidate, followed_by: &[&str]| Candidate {
+        followed_by: followed_by.iter().map(ToString::to_string).collect(),
+        ..candidate
+    };
+    let keyword = |word: &str| Candidate::new(CompletionKind::Keyword, word, "");
+    let words = keywords().map(move |word| match word {
+        "TRUE" | "FALSE" => followed(Candidate::new(CompletionKind::Value, word, ""), &["", " = TRUE"]),
+        "IN" => followed(keyword(word), LISTS),
+        word => keyword(word),
+    });
+    let not_in = followed(keyword("NOT IN"), LISTS);
+    let of_cases = case::WORDS.into_iter().map(|word| {
+        // Alone it would be a name.
+        let tried = if word == "CASE" { "CASE WHEN" } else { word };
+        Candidate {
+            class: Class::Word,
+            tried: tried.to_owned(),
+            ..Candidate::new(CompletionKind::Keyword, word, case::USAGE)
+        }
+    });
+    let symbols = symbols().map(move |symbol| {
+        let candidate = Candidate::new(CompletionKind::Operator, symbol, "");
+        let followed_by: &[&str] = if symbol == ")" {
+            &["", " = 0", " = ''"]
+        } else {
+            &["", " 1"]
+        };
+        followed(candidate, followed_by)
+    });
+    words.chain([not_in]).chain(of_cases).chain(symbols)
+}

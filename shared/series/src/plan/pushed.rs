@@ -1,0 +1,87 @@
+//! What is read of the facts themselves, one by one: all that a reading asks is decided where they are.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use catalog::{Entity, Level, Period};
+use formula::{Basis, Reading};
+use jiff::Timestamp;
+
+use super::{Part, Purpose, Question, Request, Source, Spread, all_are_dimensions};
+use crate::calendar::{Bins, Calendar, Range};
+use crate::windows::windows;
+
+/// The one read of a reading that is pushed down: for each of the answer's buckets and groups one row.
+pub(super) fn of_reading(
+    request: &Request<'_>,
+    calendar: &Calendar,
+    entity: &Arc<Entity>,
+    reading: &Reading<'_>,
+) -> Result<Part, String> {
+    let by: BTreeSet<&str> = request.by.iter().map(String::as_str).collect();
+    let filtered = request.filter.keys().map(String::as_str);
+    all_are_dimensions(entity, &by.iter().copied().chain(filtered).collect())?;
+    let (bins, range, spread) = windows_of(request, calendar, reading)?;
+    let question = Question {
+        entity: Arc::clone(entity),
+        source: Source::Raw,
+        level: level(request.period),
+        bins,
+        range,
+        dimensions: by.into_iter().map(str::to_owned).collect(),
+        attributes: Vec::new(),
+        filter: request.filter.clone(),
+        pushed: reading.measures.iter().map(|(_, measure)| (*measure).clone()).collect(),
+    };
+    let purpose = Purpose {
+        measures: reading.measures.iter().map(|(place, _)| *place).collect(),
+        spread,
+    };
+    Ok(Part { question, purpose })
+}
+
+/// The windows of a reading, with the range that all of them lie in. States are asked for at instants, so that each bucket has its own even where no other is.
+fn windows_of(
+    request: &Request<'_>,
+    calendar: &Calendar,
+    reading: &Reading<'_>,
+) -> Result<(Bins, Range, Spread), String> {
+    let is_of_facts = reading.basis == Basis::Facts;
+    if reading.window.is_own() {
+        let bounds = calendar.bounds(request.period, request.range);
+        if is_of_facts {
+            return Ok((Bins::Between(bounds), request.range, Spread::Own));
+        }
+        let buckets = bounds.iter().zip(bounds.iter().skip(1));
+        let buckets = buckets.map(|(from, to)| (*from, Range { from: *from, to: *to }));
+        // What is known now is carried forward up to the bucket that is open.
+        let begun = buckets.filter(|(start, _)| *start <= request.now);
+        return Ok((Bins::Windows(begun.collect()), request.range, Spread::Own));
+    }
+    let windows = windows(request, calendar, reading.window)?;
+    let has_time = |range: &Range| !is_of_facts || range.from < range.to;
+    let ranges: Vec<(Timestamp, Range)> = windows.ranges().filter(|(_, range)| has_time(range)).collect();
+    let hull = ranges.iter().map(|(_, range)| *range).reduce(|one, other| Range {
+        from: one.from.min(other.from),
+        to: one.to.max(other.to),
+    });
+    let nothing = Range {
+        from: request.range.from,
+        to: request.range.from,
+    };
+    let range = hull.unwrap_or(nothing);
+    let spread = Spread::Windows {
+        windows: Arc::new(windows),
+        range,
+    };
+    Ok((Bins::Windows(ranges), range, spread))
+}
+
+/// The level of the answer's buckets, where rollups have one: facts have none.
+fn level(period: Period) -> Level {
+    match period {
+        Period::Minute => Level::Minute,
+        Period::Hour => Level::Hour,
+        _ => Level::Day,
+    }
+}

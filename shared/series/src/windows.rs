@@ -1,0 +1,337 @@
+//! What the windows of a formula are for a question: for each bucket of the answer the stretch of time whose facts count.
+//!
+//! A window has rules for what calendars don't have alike, and each answer names them ([`described`]):
+//!
+//! - an earlier bucket is one of the question's period: the one with the same place in the month, quarter or year before. A date that a month lacks has no
+//!   counterpart, and what is taken over none has no value. Weeks are compared with the week 52 weeks, or 13, before.
+//! - a bucket that is still open is compared with the whole earlier one, or, where the formula says so, with so much of it as has passed.
+//! - a longer stretch ends where its bucket ends.
+
+use std::collections::BTreeSet;
+
+use catalog::{Kpi, Period};
+use formula::{Open, Step, Window};
+use jiff::Timestamp;
+
+use crate::calendar::{Calendar, Range};
+use crate::field::EARLIEST_S;
+use crate::plan::{MAX_POINTS, Request};
+
+/// For each bucket of a question, in their order, the stretch of time that its window is; `None` where there is no such time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Windows(Vec<(Timestamp, Option<Range>)>);
+
+impl Windows {
+    /// The buckets that have one, with it.
+    pub fn ranges(&self) -> impl Iterator<Item = (Timestamp, Range)> {
+        self.0.iter().filter_map(|(start, range)| Some((*start, (*range)?)))
+    }
+
+    /// The buckets that have none: what is taken over nothing has no value, and a count is not 0.
+    pub fn lacking(&self) -> impl Iterator<Item = Timestamp> {
+        self.0
+            .iter()
+            .filter(|(_, range)| range.is_none())
+            .map(|(start, _)| *start)
+    }
+
+    /// Where they begin and end, those that have any time.
+    #[must_use]
+    pub fn bounds(&self) -> BTreeSet<Timestamp> {
+        let ranges = self.ranges().filter(|(_, range)| range.from < range.to);
+        ranges.flat_map(|(_, range)| [range.from, range.to]).collect()
+    }
+}
+
+/// The windows of a request's buckets.
+///
+/// # Errors
+/// Why the period of the request has none: a sentence for whoever asks.
+pub fn windows(request: &Request<'_>, calendar: &Calendar, window: &Window) -> Result<Windows, String> {
+    check_window(request.period, window)?;
+    let mut grid = Grid {
+        calendar,
+        period: request.period,
+        starts: vec![request.range.to],
+    };
+    let starts = std::iter::successors(Some(request.range.from), |start| {
+        Some(calendar.next(request.period, *start)).filter(|next| next > start)
+    });
+    let starts = starts
+        .take_while(|start| *start < request.range.to)
+        .take(MAX_POINTS + 1);
+    let starts: Vec<Timestamp> = starts.collect();
+    grid.starts.extend(starts.iter().rev());
+    let of = starts
+        .iter()
+        .map(|start| (*start, grid.window(window, *start, request.now)));
+    Ok(Windows(of.collect()))
+}
+
+/// Whether the windows of a KPI have a meaning for buckets of a period.
+///
+/// # Errors
+/// Why one has none: a sentence for whoever asks.
+pub fn check(kpi: &Kpi, period: Period) -> Result<(), String> {
+    let windows = kpi.formula.measures.iter().map(|measure| &measure.window);
+    windows.into_iter().try_for_each(|window| check_window(period, window))
+}
+
+fn check_window(period: Period, window: &Window) -> Result<(), String> {
+    window.steps().iter().try_for_each(|step| check_step(period, step))
+}
+
+fn check_step(period: Period, step: &Step) -> Result<(), String> {
+    let (Step::Back {
+        period: Some(named), ..
+    }
+    | Step::Rolling {
+        period: Some(named), ..
+    }
+    | Step::ToDate(named)) = step
+    else {
+        return Ok(());
+    };
+    let asked = period.name();
+    if named.rank() < period.rank() {
+        let named = named.name();
+        return Err(format!(
+            "{step} is of a {named}, and the question is by {asked}, which is longer: ask by {named} or a shorter period"
+        ));
+    }
+    if matches!(step, Step::Back { .. }) && period == Period::Week && named.rank() == Period::Month.rank() {
+        return Err(format!(
+            "{step} has no meaning by week, because a month is no number of weeks: PREVIOUS(…, 4, WEEK) goes back four, or ask by another period"
+        ));
+    }
+    Ok(())
+}
+
+/// How an earlier bucket is found.
+#[derive(Clone, Copy)]
+enum Move {
+    /// So many buckets before.
+    Buckets(usize),
+    /// By date and clocks, so many periods before.
+    Dates(Period, u16),
+}
+
+impl Move {
+    fn of(period: Period, named: Option<Period>, count: u16) -> Self {
+        let Some(named) = named else {
+            return Self::Buckets(count.into());
+        };
+        let many = match (period, named.rank()) {
+            (Period::Minute, 1) => 60,
+            (_, rank) if rank == period.rank() => 1,
+            (Period::Minute | Period::Hour | Period::Day, _) => return Self::Dates(named, count),
+            (Period::Week, 5) => 13,
+            (Period::Week, _) => 52,
+            (Period::Month | Period::FiscalMonth, 5) => 3,
+            (Period::Month | Period::FiscalMonth, _) => 12,
+            (_, _) => 4,
+        };
+        Self::Buckets(usize::from(count) * many)
+    }
+}
+
+/// The starts of buckets, the newest first, as far back as they were needed.
+struct Grid<'a> {
+    calendar: &'a Calendar,
+    period: Period,
+    starts: Vec<Timestamp>,
+}
+
+impl Grid<'_> {
+    /// The window of the bucket that begins at `start`.
+    fn window(&mut self, window: &Window, start: Timestamp, now: Timestamp) -> Option<Range> {
+        let (calendar, period) = (self.calendar, self.period);
+        let mut bucket = start;
+        for step in window.steps() {
+            if let Step::Back { count, period: by, .. } = step {
+                bucket = match Move::of(period, *by, *count) {
+                    Move::Buckets(count) => self.back(bucket, count),
+                    Move::Dates(by, count) => calendar.counterpart(period, bucket, by, count)?,
+                };
+            }
+        }
+        let end = calendar.next(period, bucket);
+        let cut = if window.moves_with_time() {
+            cut(calendar, period, (start, now), (bucket, end))
+        } else {
+            end
+        };
+        let from = match window.steps().last() {
+            Some(Step::ToDate(longer)) => {
+                let last = Timestamp::from_microsecond(cut.as_microsecond() - 1).unwrap_or(cut);
+                calendar.start(*longer, last.max(bucket))
+            }
+            Some(Step::Rolling { count, period: None }) => self.back(bucket, usize::from(*count) - 1),
+            Some(Step::Rolling {
+                count,
+                period: Some(of),
+            }) => calendar.before(end, *of, *count),
+            Some(Step::Cumulative) => earliest(),
+            Some(Step::Back { .. }) | None => bucket,
+        };
+        let from = from.max(earliest());
+        Some(Range {
+            from,
+            to: cut.max(from),
+        })
+    }
+
+    /// Start of the bucket so many before. No fact is so old that it matters which one it is before the first of them.
+    fn back(&mut self, start: Timestamp, count: usize) -> Timestamp {
+        let place = self.starts.partition_point(|known| *known > start);
+        if self.starts.get(place) != Some(&start) {
+            // A move by dates led before all that are known.
+            return self.back_from(start, count);
+        }
+        while self.starts.len() <= place + count {
+            let Some(oldest) = self.starts.last().copied().filter(|oldest| *oldest > earliest()) else {
+                break;
+            };
+            self.starts.push(self.before(oldest));
+        }
+        let found = self.starts.get(place + count).or(self.starts.last());
+        found.copied().unwrap_or(start)
+    }
+
+    fn back_from(&mut self, mut start: Timestamp, count: usize) -> Timestamp {
+        for _ in 0..count {
+            if start <= earliest() {
+                break;
+            }
+            start = self.before(start);
+        }
+        start
+    }
+
+    fn before(&self, start: Timestamp) -> Timestamp {
+        let before = Timestamp::from_microsecond(start.as_microsecond() - 1).unwrap_or(start);
+        self.calendar.start(self.period, before)
+    }
+}
+
+/// Up to when an earlier bucket counts, where so much of it counts as has passed of the one that is asked: to the end of the minute that has begun, so that it is
+/// one value within a minute, on every route.
+fn cut(
+    calendar: &Calendar,
+    period: Period,
+    (start, now): (Timestamp, Timestamp),
+    (bucket, end): (Timestamp, Timestamp),
+) -> Timestamp {
+    if now < start {
+        return bucket;
+    }
+    let passed = calendar.next(Period::Minute, calendar.start(Period::Minute, now));
+    if passed >= calendar.next(period, start) {
+        return end;
+    }
+    calendar.same_place(period, start, passed, bucket).clamp(bucket, end)
+}
+
+/// The first time that a fact may have.
+fn earliest() -> Timestamp {
+    Timestamp::from_second(EARLIEST_S).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// What a window of a formula is for a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Described {
+    /// The functions, with a point in place of what they are of.
+    pub function: String,
+    /// By which rules, as a sentence.
+    pub rule: String,
+    /// The time that it is over, of all buckets of the request together; `None` where there is none.
+    pub range: Option<Range>,
+}
+
+/// Each window of the request's formula, with its rules.
+///
+/// # Errors
+/// As [`windows`].
+pub fn described(request: &Request<'_>, calendar: &Calendar) -> Result<Vec<Described>, String> {
+    let measures = request.kpi.formula.measures.iter();
+    let different: BTreeSet<&Window> = measures.map(|measure| &measure.window).collect();
+    let others = different.into_iter().filter(|window| !window.is_own());
+    others
+        .map(|window| {
+            let bounds = windows(request, calendar, window)?.bounds();
+            let ends = bounds.first().zip(bounds.last());
+            let rules: Vec<String> = window.steps().iter().map(|step| rule(request.period, step)).collect();
+            Ok(Described {
+                function: window.to_string(),
+                rule: rules.join("; "),
+                range: ends.map(|(from, to)| Range { from: *from, to: *to }),
+            })
+        })
+        .collect()
+}
+
+/// The rules of a step.
+fn rule(period: Period, step: &Step) -> String {
+    match step {
+        Step::Back {
+            count,
+            period: named,
+            open,
+        } => {
+            let open = match open {
+                Open::Whole => "an open one is compared with the whole of it",
+                Open::LikeForLike => {
+                    "of an open one as much counts of it as has passed, by date and clock, to the end of the minute"
+                }
+            };
+            format!("{}, and {open}", moved(period, *named, *count))
+        }
+        Step::ToDate(longer) => format!(
+            "from the start of the {} that the {} ends in to its end",
+            named(*longer),
+            named(period)
+        ),
+        Step::Rolling { count, period: None } => {
+            format!("the last {}, this one included", many(usize::from(*count), period))
+        }
+        Step::Rolling {
+            count,
+            period: Some(of),
+        } => format!("{} up to its end, by the calendar", many(usize::from(*count), *of)),
+        Step::Cumulative => "from the first fact there is to its end".to_owned(),
+    }
+}
+
+/// Which bucket an earlier one is.
+fn moved(period: Period, by: Option<Period>, count: u16) -> String {
+    match Move::of(period, by, count) {
+        Move::Buckets(count) => format!("the {} {} before", named(period), many(count, period)),
+        Move::Dates(by, count) => {
+            let before = many(usize::from(count), by);
+            let same = match (period, by) {
+                (Period::Day, _) => "the date",
+                (_, _) => "the same time of the date",
+            };
+            let lacks = match (period, by) {
+                (Period::Day, Period::Day | Period::Week) => "a date that the zone left out is none",
+                (Period::Day, _) => "a date that is missing there, as 29 February or the 31st, has no counterpart",
+                (_, Period::Day | Period::Week) => {
+                    "a time that clocks leave out there has no counterpart, and one that they show twice has the first"
+                }
+                (_, _) => {
+                    "a date or a time that is missing there has no counterpart, and a time that clocks show twice has the first"
+                }
+            };
+            format!("{same} {before} before, where {lacks}")
+        }
+    }
+}
+
+fn many(count: usize, period: Period) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {}{plural}", named(period))
+}
+
+fn named(period: Period) -> String {
+    period.name().replace('_', " ")
+}

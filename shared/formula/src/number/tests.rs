@@ -188,6 +188,34 @@ proptest! {
     }
 }
 
+/// The digits behind the 76th begin with zeros in each of these.
+#[test]
+fn a_power_that_had_to_be_rounded_says_so() {
+    let cases = [
+        ("-24691357464214.4907802469135599999999999998", "2", false),
+        ("1.00000000000000000000000000000000000000000000000001", "2", false),
+        ("1.00000000000000000000000000000000000001", "2", false),
+        ("1.0000000000000000000000000000000000001", "2", true),
+        ("1.00000000000000000000000000000000000000000000000001", "-1", false),
+        ("0.2", "-252", false),
+        ("5", "-252", true),
+        ("5", "-253", false),
+        ("2", "252", true),
+        ("2", "253", false),
+        ("-2", "-3", true),
+        ("-10", "299", true),
+        ("3", "-1", false),
+    ];
+    for (base, exponent, is_exact) in cases {
+        let power = number(base).to_the(&number(exponent)).unwrap();
+        assert_eq!(power.is_exact(), is_exact, "{base} to the power of {exponent}");
+    }
+    let tiny = number("1e-60");
+    assert!(!tiny.exponential().unwrap().is_exact());
+    assert!(number("0").exponential().unwrap().is_exact());
+    assert!(number("1").logarithm().unwrap().is_exact());
+}
+
 #[test]
 fn functions_of_numbers_end_whatever_they_are_given() {
     let power = |base: &str, exponent: &str| number(base).to_the(&number(exponent));

@@ -35,7 +35,7 @@ pub struct Prover {
     pub worlds: std::ops::Range<usize>,
     /// Questions of each.
     pub questions: usize,
-    /// The folder in which a world that is wrong is left, if one is to be.
+    /// The folder in which worlds that are wrong are left. Without one the first of them ends the run: nobody is to look for causes.
     pub folder: Option<PathBuf>,
 }
 
@@ -60,7 +60,7 @@ struct Kind {
 }
 
 impl Prover {
-    /// Plays worlds against a server.
+    /// Plays worlds against a server: all, or until one is wrong where none is left in a folder.
     ///
     /// # Errors
     /// When the server or the oracle fails.
@@ -80,6 +80,9 @@ impl Prover {
             if let Some(judging) = judging {
                 let (verdict, case) = judging.await?;
                 self.take(case, verdict?, &mut report)?;
+            }
+            if self.folder.is_none() && !report.kinds.is_empty() {
+                break;
             }
         }
         self.tell(server, &mut report).await?;

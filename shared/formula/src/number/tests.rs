@@ -188,6 +188,25 @@ proptest! {
     }
 }
 
+#[test]
+fn a_difference_is_rounded_to_76_digits() {
+    let long = "74152073030341784283386937576609008174070650931717428340301864914189853374410";
+    for (left, operator, right, expected) in [
+        (long, Arithmetic::Subtract, "1", long),
+        (long, Arithmetic::Add, "-1", long),
+        ("1", Arithmetic::Subtract, long, &format!("-{long}")),
+        ("1e76", Arithmetic::Subtract, "0.5", "1e76"),
+        ("1e300", Arithmetic::Subtract, "1e-300", "1e300"),
+    ] {
+        let result = number(left).calculate(operator, &number(right)).unwrap();
+        assert_eq!(
+            (result.is_exact(), &result),
+            (false, &number(expected)),
+            "{left} {operator} {right}"
+        );
+    }
+}
+
 /// The digits behind the 76th begin with zeros in each of these.
 #[test]
 fn a_power_that_had_to_be_rounded_says_so() {

@@ -16,6 +16,7 @@ mod definitions;
 mod earlier;
 mod files;
 mod fillings;
+mod formulas;
 mod health;
 mod keys;
 mod listed;

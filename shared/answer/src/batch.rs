@@ -129,6 +129,9 @@ pub enum Outcome {
     Later,
 }
 
+/// How what was read becomes points.
+type Finishing = fn(&Request<'_>, &Calendar, &[Brought<'_>]) -> BTreeMap<SeriesKey, Point>;
+
 /// What was read for a batch.
 pub struct Answers<'a> {
     batch: &'a Batch,
@@ -148,6 +151,16 @@ impl Answers<'_> {
     /// because a part of an answer would be a wrong number. The request must be the one that was added.
     #[must_use]
     pub fn points(&self, asked: &Asked, request: &Request<'_>) -> Option<BTreeMap<SeriesKey, Point>> {
+        self.finished(asked, request, series::answer)
+    }
+
+    /// The same, with what is known already of buckets that have not begun: what the values of another request are held against.
+    #[must_use]
+    pub fn points_ahead(&self, asked: &Asked, request: &Request<'_>) -> Option<BTreeMap<SeriesKey, Point>> {
+        self.finished(asked, request, series::answer_ahead)
+    }
+
+    fn finished(&self, asked: &Asked, request: &Request<'_>, finish: Finishing) -> Option<BTreeMap<SeriesKey, Point>> {
         let reads = self.batch.merged.reads();
         let parts = asked.parts.iter().map(|(position, purpose)| {
             let Some(Outcome::Rows(rows)) = self.outcomes.get(*position) else {
@@ -157,7 +170,7 @@ impl Answers<'_> {
             Some((purpose, &reads.get(*position)?.question, rows))
         });
         let read: Option<Vec<Brought<'_>>> = parts.collect();
-        let mut points = series::answer(request, &asked.calendar, &read?);
+        let mut points = finish(request, &asked.calendar, &read?);
         // A read that answers other requests too may have brought more than this one asks.
         points.retain(|(bucket, _), _| *bucket >= request.range.from && *bucket < request.range.to);
         Some(points)

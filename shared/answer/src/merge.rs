@@ -11,7 +11,7 @@ use facts::read::Read;
 use facts::{Layout, Volume};
 use series::calendar::Bins;
 use series::plan::Filter;
-use series::{Question, Range, Source};
+use series::{Basis, Question, Range, Source};
 use uuid::Uuid;
 
 /// Cells (buckets x clients x combinations of filter values) that a shared read may have without looking at what was asked: a week of minutes.
@@ -53,6 +53,8 @@ struct Place {
     times: Vec<String>,
     /// Without one of them the read would bring every value of it.
     filtered: Vec<String>,
+    /// What tells objects apart, where their states are read: to each client something else may be one.
+    objects: Vec<String>,
     /// Measures that the database takes by itself, as they are written, with the values that it filters by: nothing of it can be sorted out later.
     pushed: Option<(Vec<String>, Filter)>,
 }
@@ -78,6 +80,10 @@ impl Place {
                 .collect(),
             times: question.entity.times().map(str::to_owned).collect(),
             filtered: question.filter.keys().cloned().collect(),
+            objects: match question.basis() {
+                Basis::Facts => Vec::new(),
+                _ => question.entity.definition().state.clone(),
+            },
             pushed: question.is_pushed().then(|| {
                 let measures = question.pushed.iter().map(ToString::to_string).collect();
                 (measures, question.filter.clone())

@@ -13,7 +13,7 @@ use crate::batch::{Asked, Batch};
 
 /// What several requests come to, in their order.
 pub struct Together {
-    /// Of each request a point for every bucket and group that has facts which count.
+    /// Of each request a point for every bucket and group that has facts which count. Those after the first have what is known of buckets ahead too.
     pub points: Vec<BTreeMap<SeriesKey, Point>>,
     /// What was read for all of them.
     pub plan: Vec<Step>,
@@ -52,8 +52,13 @@ pub async fn ask_together(
         Error::TooManyAtOnce(most) => AskError::TooManyAtOnce(most),
         other => AskError::Database(other),
     })?;
-    let points = asked.iter().zip(requests);
-    let points: Option<Vec<_>> = points.map(|(asked, request)| answers.points(asked, request)).collect();
+    let points = asked.iter().zip(requests).enumerate();
+    let points = points.map(|(place, (asked, request))| match place {
+        0 => answers.points(asked, request),
+        // What the first one is held against is known before its bucket begins.
+        _ => answers.points_ahead(asked, request),
+    });
+    let points: Option<Vec<_>> = points.collect();
     let points =
         points.ok_or_else(|| AskError::Refused("not all of the answer could be read: ask again".to_owned()))?;
     Ok(Together {

@@ -73,11 +73,10 @@ impl Catalog {
     }
 
     /// A catalogue of definitions that are stored: dimensions of groupings are in the order in which their values are kept. Former codes are not checked:
-    /// where two entities have one, each of them can still be read and mended. Nor are units, which were not looked at once, nor actors and patterns, by which nothing is
-    /// computed.
+    /// where two entities have one, each of them can still be read and mended. Nor are units, which were not looked at once, nor companions, by which nothing is computed.
     ///
     /// # Errors
-    /// As [`Self::new`], and what is wrong with relationships, with pointers into `{"relationships": […]}`.
+    /// As [`Self::new`].
     pub fn stored(
         entities: Vec<EntityDefinition>,
         kpis: Vec<KpiDefinition>,
@@ -103,12 +102,10 @@ impl Catalog {
             let found = add(&mut catalog, definition).err().unwrap_or_default();
             problems.extend(below(&format!("/entities/{index}"), found));
         }
-        // Before formulas, which may lead along them.
-        for (index, definition) in companions.relationships.into_iter().enumerate() {
-            let found = catalog.add_companion(definition).err().unwrap_or_default();
-            problems.extend(below(&format!("/relationships/{index}"), found));
-        }
         problems.extend(catalog.add_kpis(kpis, check));
+        for relationship in companions.relationships {
+            catalog.insert_companion(relationship);
+        }
         for actor in companions.actors {
             catalog.insert_companion(actor);
         }

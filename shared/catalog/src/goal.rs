@@ -221,6 +221,10 @@ impl Entities for Beside<'_> {
         self.catalog.attributes(entity)
     }
 
+    fn is_state(&self, entity: &str) -> bool {
+        self.catalog.is_state(entity)
+    }
+
     fn names(&self) -> Vec<&str> {
         self.catalog.names()
     }

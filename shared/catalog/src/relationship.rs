@@ -150,7 +150,13 @@ impl Relationship {
 
     /// What is declared is what the entity's key says.
     fn check_cardinality(&self, to: &Entity, problems: &mut Vec<Problem>) {
-        let key = to.definition().key.as_slice();
+        // Of a state the object is what is meant; which of its facts, the relationship's resolution says.
+        let definition = to.definition();
+        let key = if to.is_state() {
+            definition.state.as_slice()
+        } else {
+            definition.key.as_slice()
+        };
         let identifies = key == [self.key.as_str()];
         let (message, hint) = match self.cardinality {
             Cardinality::One if !identifies => {

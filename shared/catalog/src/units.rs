@@ -35,6 +35,10 @@ impl Entities for Alone<'_> {
         None
     }
 
+    fn is_state(&self, _: &str) -> bool {
+        false
+    }
+
     fn names(&self) -> Vec<&str> {
         Vec::new()
     }

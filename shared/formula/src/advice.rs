@@ -47,6 +47,10 @@ impl Entities for NoEntities {
         None
     }
 
+    fn is_state(&self, _: &str) -> bool {
+        false
+    }
+
     fn names(&self) -> Vec<&str> {
         Vec::new()
     }

@@ -42,6 +42,10 @@ impl Entities for Sample {
         matches!(entity, "Flight" | "Order").then_some(self.0.as_slice())
     }
 
+    fn is_state(&self, _: &str) -> bool {
+        false
+    }
+
     fn names(&self) -> Vec<&str> {
         vec!["Flight", "Order"]
     }

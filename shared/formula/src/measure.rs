@@ -72,7 +72,7 @@ impl<'a> Reading<'a> {
     #[must_use]
     pub fn measured(&self) -> BTreeSet<&'a Measured> {
         let measures = self.measures.iter();
-        measures.filter_map(|(_, measure)| measure.attribute.as_ref()).collect()
+        measures.flat_map(|(_, measure)| measure.measured()).collect()
     }
 }
 
@@ -138,7 +138,7 @@ impl Formula {
         self.measures.iter().map(|measure| measure.entity.as_str()).collect()
     }
 
-    /// What is read apart: of each entity, and over each window.
+    /// What is read apart: of each entity, over each window, and of each basis.
     #[must_use]
     pub fn readings(&self) -> Vec<Reading<'_>> {
         let mut readings: Vec<Reading<'_>> = Vec::new();
@@ -213,6 +213,15 @@ impl fmt::Display for Measure {
 }
 
 impl Measure {
+    /// What of each fact it takes, one thing or two.
+    fn measured(&self) -> impl Iterator<Item = &Measured> {
+        let second = match &self.second {
+            Some(Second::Values(measured)) => Some(measured),
+            Some(Second::Percent(_)) | None => None,
+        };
+        self.attribute.iter().chain(second)
+    }
+
     /// What stands behind the name of the entity.
     fn rest_of(&self, f: &mut fmt::Formatter<'_>, measured: &Measured) -> fmt::Result {
         match measured {

@@ -160,9 +160,7 @@ pub trait Entities {
     fn attributes(&self, entity: &str) -> Option<&[Attribute]>;
 
     /// Whether the facts of an entity tell the states of objects.
-    fn is_state(&self, _entity: &str) -> bool {
-        false
-    }
+    fn is_state(&self, entity: &str) -> bool;
 
     /// The names of all entities, for suggestions.
     fn names(&self) -> Vec<&str>;

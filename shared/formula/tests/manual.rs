@@ -161,6 +161,10 @@ impl Entities for Described {
         self.0.get(entity).map(|(attributes, _)| attributes.as_slice())
     }
 
+    fn is_state(&self, _: &str) -> bool {
+        false
+    }
+
     fn names(&self) -> Vec<&str> {
         self.0.keys().map(String::as_str).collect()
     }

@@ -12,7 +12,7 @@ use crate::plan::{MAX_GROUPED_POINTS, Purpose, Question, Request, Spread};
 use crate::pushed;
 use crate::spread::Merged;
 use crate::state::{AttributeState, GroupState};
-use crate::windows::Windows;
+use crate::windows::{Windows, windows};
 
 /// A row that was read: one bucket and group of one entity.
 #[derive(Clone, Debug)]
@@ -48,11 +48,61 @@ pub type Brought<'a> = (&'a Purpose, &'a Question, &'a [Row]);
 /// are there, but more than those.
 #[must_use]
 pub fn answer(request: &Request<'_>, calendar: &Calendar, read: &[Brought<'_>]) -> BTreeMap<SeriesKey, Point> {
+    gathered(request, calendar, read).finish(false)
+}
+
+/// The same, with what is known already of buckets that have not begun and have no facts: what other values are held against there.
+#[must_use]
+pub fn answer_ahead(request: &Request<'_>, calendar: &Calendar, read: &[Brought<'_>]) -> BTreeMap<SeriesKey, Point> {
+    gathered(request, calendar, read).finish(true)
+}
+
+fn gathered<'a>(request: &'a Request<'a>, calendar: &Calendar, read: &'a [Brought<'a>]) -> Gathered<'a> {
     let mut gathered = Gathered::new(request);
     for (purpose, question, rows) in read {
         gathered.take(calendar, purpose, question, rows);
     }
-    gathered.finish()
+    gathered
+}
+
+/// The values of a request where nothing was read of a bucket and group.
+#[derive(Clone, Debug)]
+pub struct Absent {
+    usual: Point,
+    /// Those of the buckets in which something has no window.
+    lacking: BTreeMap<Timestamp, Point>,
+}
+
+impl Absent {
+    /// Of a request that was planned, so that its windows have a meaning.
+    #[must_use]
+    pub fn of(request: &Request<'_>, calendar: &Calendar) -> Self {
+        let formula = &request.kpi.formula;
+        let mut lacking: BTreeMap<Timestamp, BTreeSet<usize>> = BTreeMap::new();
+        for reading in formula.readings().iter().filter(|reading| !reading.window.is_own()) {
+            let windows = windows(request, calendar, reading.window);
+            for start in windows.iter().flat_map(Windows::lacking) {
+                lacking
+                    .entry(start)
+                    .or_default()
+                    .extend(reading.measures.iter().map(|(place, _)| *place));
+            }
+        }
+        let cell = Cell::new(formula.measures.len(), 0);
+        let points = lacking.into_iter();
+        Self {
+            usual: empty(request),
+            lacking: points
+                .map(|(start, lacking)| (start, finish(request, &cell, &[], &lacking)))
+                .collect(),
+        }
+    }
+
+    /// The point of a bucket.
+    #[must_use]
+    pub fn point(&self, bucket: Timestamp) -> &Point {
+        self.lacking.get(&bucket).unwrap_or(&self.usual)
+    }
 }
 
 /// What was read so far.
@@ -225,13 +275,16 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    fn finish(self) -> BTreeMap<SeriesKey, Point> {
+    /// `ahead` has what is known of buckets that have not begun too.
+    fn finish(self, ahead: bool) -> BTreeMap<SeriesKey, Point> {
+        // Where not all cells were made the points must be too many as well, so that nobody takes them for all.
+        let ahead = ahead || self.cells.len() > MAX_GROUPED_POINTS;
         let nothing = BTreeSet::new();
         let without = |bucket: &Timestamp| self.lacking.get(bucket).unwrap_or(&nothing);
         let mut points: BTreeMap<SeriesKey, Point> = BTreeMap::new();
         for (key, cell) in &self.cells {
             // What is compared with is known before a bucket begins, and its own facts are not.
-            if key.0 <= self.request.now || cell.has_own(&self.readings) {
+            if ahead || key.0 <= self.request.now || cell.has_own(&self.readings) {
                 points.insert(key.clone(), finish(self.request, cell, &self.readings, without(&key.0)));
             }
         }
@@ -241,7 +294,8 @@ impl<'a> Gathered<'a> {
         };
         let cell = Cell::new(self.reading_of.len(), self.readings.len());
         let usual = empty(self.request);
-        for (bucket, lacking) in self.lacking.iter().filter(|(bucket, _)| **bucket <= self.request.now) {
+        let told = |bucket: &Timestamp| ahead || *bucket <= self.request.now;
+        for (bucket, lacking) in self.lacking.iter().filter(|(bucket, _)| told(bucket)) {
             let point = finish(self.request, &cell, &self.readings, lacking);
             if point == usual {
                 continue;

@@ -25,12 +25,12 @@ pub mod state;
 mod sum;
 pub mod windows;
 
-pub use answer::{Point, SeriesKey, answer};
+pub use answer::{Absent, Point, SeriesKey, answer, answer_ahead};
 pub use calendar::{Calendar, Range, floor};
 pub use covered::covered;
 pub use fact::Fact;
 pub use field::Field;
-pub use formula::Measured;
+pub use formula::{Basis, Measured};
 pub use mapping::{Mapper, Rejection};
 pub use partials::Partials;
 pub use plan::{Part, Purpose, Question, Request, Source, Spread, plan};

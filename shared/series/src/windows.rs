@@ -7,7 +7,7 @@
 //! - a bucket that is still open is compared with the whole earlier one, or, where the formula says so, with so much of it as has passed.
 //! - a longer stretch ends where its bucket ends.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use catalog::{Kpi, Period};
 use formula::{Open, Step, Window};
@@ -53,6 +53,7 @@ pub fn windows(request: &Request<'_>, calendar: &Calendar, window: &Window) -> R
         calendar,
         period: request.period,
         starts: vec![request.range.to],
+        far: VecDeque::new(),
     };
     let starts = std::iter::successors(Some(request.range.from), |start| {
         Some(calendar.next(request.period, *start)).filter(|next| next > start)
@@ -62,9 +63,10 @@ pub fn windows(request: &Request<'_>, calendar: &Calendar, window: &Window) -> R
         .take(MAX_POINTS + 1);
     let starts: Vec<Timestamp> = starts.collect();
     grid.starts.extend(starts.iter().rev());
-    let of = starts
-        .iter()
-        .map(|start| (*start, grid.window(window, *start, request.now)));
+    let of = starts.iter().map(|start| {
+        // What is asked of a bucket that has not begun is asked as at its first moment.
+        (*start, grid.window(window, *start, request.now.max(*start)))
+    });
     Ok(Windows(of.collect()))
 }
 
@@ -140,6 +142,8 @@ struct Grid<'a> {
     calendar: &'a Calendar,
     period: Period,
     starts: Vec<Timestamp>,
+    /// The same of those that moves by dates led to.
+    far: VecDeque<Timestamp>,
 }
 
 impl Grid<'_> {
@@ -163,7 +167,8 @@ impl Grid<'_> {
         };
         let from = match window.steps().last() {
             Some(Step::ToDate(longer)) => {
-                let last = Timestamp::from_microsecond(cut.as_microsecond() - 1).unwrap_or(cut);
+                // That of the whole bucket, also where only a part of it counts: else a week that begins in one year and ends in the next would change its year meanwhile.
+                let last = Timestamp::from_microsecond(end.as_microsecond() - 1).unwrap_or(end);
                 calendar.start(*longer, last.max(bucket))
             }
             Some(Step::Rolling { count, period: None }) => self.back(bucket, usize::from(*count) - 1),
@@ -198,14 +203,31 @@ impl Grid<'_> {
         found.copied().unwrap_or(start)
     }
 
-    fn back_from(&mut self, mut start: Timestamp, count: usize) -> Timestamp {
-        for _ in 0..count {
-            if start <= earliest() {
-                break;
-            }
-            start = self.before(start);
+    /// The same from a bucket that a move by dates led to. These are one after the other as the question's are, so that nearly all of them were passed already.
+    fn back_from(&mut self, start: Timestamp, count: usize) -> Timestamp {
+        let period = self.period;
+        if self
+            .far
+            .front()
+            .is_some_and(|newest| self.calendar.next(period, *newest) == start)
+        {
+            self.far.push_front(start);
         }
-        start
+        let place = self.far.partition_point(|known| *known > start);
+        let place = if self.far.get(place) == Some(&start) {
+            place
+        } else {
+            self.far = VecDeque::from([start]);
+            0
+        };
+        while self.far.len() <= place + count {
+            let Some(oldest) = self.far.back().copied().filter(|oldest| *oldest > earliest()) else {
+                break;
+            };
+            self.far.push_back(self.before(oldest));
+        }
+        let found = self.far.get(place + count).or(self.far.back());
+        found.copied().unwrap_or(start)
     }
 
     fn before(&self, start: Timestamp) -> Timestamp {

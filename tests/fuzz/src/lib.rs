@@ -79,6 +79,10 @@ impl Entities for Sample {
         self.names().contains(&entity).then_some(self.row())
     }
 
+    fn is_state(&self, _: &str) -> bool {
+        false
+    }
+
     fn names(&self) -> Vec<&str> {
         vec!["Flight", "Ticket", "Order"]
     }

@@ -8,7 +8,7 @@ use api::numbers::NumberForm;
 use catalog::{Direction, Goal, Kpi};
 use formula::Number;
 use platform::Problem;
-use series::{Point, Request, SeriesKey};
+use series::{Absent, Calendar, Point, Request, SeriesKey};
 
 /// What a KPI's values are held against, and what came of it.
 pub(crate) struct Goals<'a> {
@@ -16,6 +16,8 @@ pub(crate) struct Goals<'a> {
     goal: &'a Goal<Arc<Kpi>>,
     requests: Vec<Request<'a>>,
     points: Vec<BTreeMap<SeriesKey, Point>>,
+    /// What each has where nothing was read of it.
+    absent: Vec<Absent>,
 }
 
 impl<'a> Goals<'a> {
@@ -40,6 +42,7 @@ impl<'a> Goals<'a> {
             goal,
             requests: requests.collect(),
             points: Vec::new(),
+            absent: Vec::new(),
         }))
     }
 
@@ -49,17 +52,19 @@ impl<'a> Goals<'a> {
     }
 
     /// Takes what came of it.
-    pub(crate) fn answered(&mut self, points: Vec<BTreeMap<SeriesKey, Point>>) {
+    pub(crate) fn answered(&mut self, calendar: &Calendar, points: Vec<BTreeMap<SeriesKey, Point>>) {
         self.points = points;
+        let absent = self.requests.iter().map(|request| Absent::of(request, calendar));
+        self.absent = absent.collect();
     }
 
     /// How a value of a bucket and group stands. What has no facts there has the value of a bucket without any.
     pub(crate) fn held(&self, key: &SeriesKey, value: Option<&Number>, numbers: NumberForm) -> Held {
-        let mut answers = self.requests.iter().zip(&self.points);
+        let mut answers = self.absent.iter().zip(&self.points);
         let goal = self.goal.map(|_| {
-            let (request, points) = answers.next()?;
-            let point = points.get(key).cloned();
-            point.unwrap_or_else(|| series::answer::empty(request)).value
+            let (absent, points) = answers.next()?;
+            let point = points.get(key).unwrap_or_else(|| absent.point(key.0));
+            point.value.clone()
         });
         let status = self.direction.status(value, &goal);
         let Goal {

@@ -252,7 +252,7 @@ async fn ask<'a>(
     let mut points = points.into_iter();
     let own = points.next().unwrap_or_default();
     if let Some(goals) = goals {
-        goals.answered(points.collect());
+        goals.answered(calendar, points.collect());
     }
     Ok(Answer {
         points: own,

@@ -247,6 +247,44 @@ fn entities_that_lie_alike_are_read_apart() {
     assert_eq!(merged.reads().len(), 3, "another entity of one client");
 }
 
+/// What tells objects apart is the definition's, and not the layout's.
+#[test]
+fn clients_to_whom_other_things_are_objects_are_asked_apart() {
+    let entity = |state: &[&str]| {
+        let definition = json!({
+            "code": "Stock", "domain": "store", "state": state,
+            "attributes": [
+                { "name": "article", "type": "text", "required": true },
+                { "name": "warehouse", "type": "text", "required": true },
+                { "name": "quantity", "type": "integer" },
+            ],
+        });
+        let definition: EntityDefinition = serde_json::from_value(definition).unwrap();
+        Arc::new(definition.validate().unwrap())
+    };
+    let of = |entity: &Arc<Entity>| {
+        let mut kpi = KpiDefinition::named("K", "K");
+        kpi.formula = "AT_END(SUM(Stock.quantity))".to_owned();
+        let catalog = Catalog::new(vec![entity.definition().clone()], vec![kpi]).unwrap();
+        Question {
+            entity: Arc::clone(entity),
+            source: Source::Raw,
+            dimensions: Vec::new(),
+            attributes: Vec::new(),
+            pushed: catalog.kpi("K").unwrap().formula.measures.clone(),
+            ..question(&self::entity("", BY_BOTH), 0..5, &[])
+        }
+    };
+    let (both, articles) = (entity(&["article", "warehouse"]), entity(&["article"]));
+    assert_eq!(Layout::of(&both), Layout::of(&articles));
+    let at = place("volume_1", 1, &both);
+    let mut merged = Merged::default();
+    let first = merged.add(CLIENT, &at, of(&both));
+    let other = facts::Place { id: 2, ..at.clone() };
+    assert_eq!(merged.add(OTHER, &other, of(&both)), first);
+    assert_ne!(merged.add(OTHER, &other, of(&articles)), first);
+}
+
 /// The database filters what is pushed down, so that nothing can be sorted out later.
 #[test]
 fn what_is_pushed_down_is_shared_only_where_it_is_the_same() {

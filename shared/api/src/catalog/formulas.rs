@@ -54,7 +54,7 @@ pub struct FormulaPlace {
     #[schema(examples("COUNT(Flight WHERE on"))]
     pub formula: String,
     /// The place, in UTF-16 code units from its start: what editors in a browser count, and JavaScript's `length` of what is before it.
-    #[schema(examples(21))]
+    #[schema(examples(21), maximum = 4096)]
     pub position: usize,
     /// Of what it is the formula; of a KPI where this is not said.
     #[serde(default)]

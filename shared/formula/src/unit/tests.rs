@@ -27,6 +27,10 @@ impl Entities for Shop {
         (entity == "Order").then_some(self.attributes.as_slice())
     }
 
+    fn is_state(&self, _: &str) -> bool {
+        false
+    }
+
     fn names(&self) -> Vec<&str> {
         vec!["Order"]
     }

@@ -54,9 +54,7 @@ fn windows_of(
         }
         let buckets = bounds.iter().zip(bounds.iter().skip(1));
         let buckets = buckets.map(|(from, to)| (*from, Range { from: *from, to: *to }));
-        // What is known now is carried forward up to the bucket that is open.
-        let begun = buckets.filter(|(start, _)| *start <= request.now);
-        return Ok((Bins::Windows(begun.collect()), request.range, Spread::Own));
+        return Ok((Bins::Windows(buckets.collect()), request.range, Spread::Own));
     }
     let windows = windows(request, calendar, reading.window)?;
     let has_time = |range: &Range| !is_of_facts || range.from < range.to;

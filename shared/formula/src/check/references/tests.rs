@@ -17,6 +17,10 @@ impl Entities for Book {
         self.entities.attributes(entity)
     }
 
+    fn is_state(&self, _: &str) -> bool {
+        false
+    }
+
     fn names(&self) -> Vec<&str> {
         self.entities.names()
     }

@@ -14,6 +14,10 @@ impl Entities for Desk {
         matches!(entity, "Ticket" | "Call").then_some(self.0.as_slice())
     }
 
+    fn is_state(&self, _: &str) -> bool {
+        false
+    }
+
     fn names(&self) -> Vec<&str> {
         vec!["Call", "Ticket"]
     }

@@ -14,7 +14,7 @@ const GUARD_DIGITS: usize = 30;
 /// e to the power of this is beyond [`MAX_POWER`](super::MAX_POWER): a bit more than 300 times the logarithm of ten.
 const MAX_EXPONENT: i64 = 700;
 
-/// A power of 2, and one of its inverse 0.5 or of 5 and 0.2, has more than [`MAX_DIGITS`] digits beyond this exponent, and so has any other number's.
+/// Beyond this exponent no power has an end within [`MAX_DIGITS`], but for those of 1 and 10 and their like: the 253rd of 2, and of 0.2, has 77.
 const MAX_EXACT_EXPONENT: usize = 252;
 
 impl Number {

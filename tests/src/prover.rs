@@ -16,11 +16,16 @@ pub mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use serde::Serialize;
 
 use self::oracle::{Mismatch, Verdict};
 use self::world::{Case, World};
+
+/// Kinds of wrong answers whose examples are made as small as they get, which takes a minute each.
+const MAX_SMALL: usize = 1;
 
 /// What is played, and where.
 pub struct Prover {
@@ -30,7 +35,7 @@ pub struct Prover {
     pub worlds: std::ops::Range<usize>,
     /// Questions of each.
     pub questions: usize,
-    /// The folder in which a world that is wrong is left, if one is to be.
+    /// The folder in which worlds that are wrong are left. Without one the first of them ends the run: nobody is to look for causes.
     pub folder: Option<PathBuf>,
 }
 
@@ -41,12 +46,21 @@ pub struct Report {
     pub verdict: Verdict,
     /// Formulas that were drawn and refused.
     pub refused: usize,
-    /// What is wrong, as small as it gets, each as a text.
+    /// What is wrong, each kind as a text, and the first of them as small as they get.
     pub wrong: Vec<String>,
+    kinds: BTreeMap<String, Kind>,
+}
+
+/// Wrong answers to questions that have a construct in common.
+struct Kind {
+    questions: usize,
+    answers: usize,
+    world: Arc<World>,
+    example: Mismatch,
 }
 
 impl Prover {
-    /// Plays worlds against a server until one is wrong, or all are played.
+    /// Plays worlds against a server: all, or until one is wrong where none is left in a folder.
     ///
     /// # Errors
     /// When the server or the oracle fails.
@@ -57,20 +71,21 @@ impl Prover {
             // The oracle judges a world while the next one is played.
             let judging = judged
                 .take()
-                .map(|case: Case| tokio::spawn(async move { (oracle::judge(&case).await, case.world) }));
+                .map(|case: Case| tokio::spawn(async move { (oracle::judge(&case).await, case) }));
             if number < self.worlds.end {
                 let drawn = generator::world(self.seed, number, self.questions)?;
                 report.refused += drawn.refused;
                 judged = Some(library::play(server, &drawn.world).await?);
             }
             if let Some(judging) = judging {
-                let (verdict, world) = judging.await?;
-                self.take(server, &world, verdict?, &mut report).await?;
+                let (verdict, case) = judging.await?;
+                self.take(case, verdict?, &mut report)?;
             }
-            if !report.wrong.is_empty() {
+            if self.folder.is_none() && !report.kinds.is_empty() {
                 break;
             }
         }
+        self.tell(server, &mut report).await?;
         Ok(report)
     }
 
@@ -83,11 +98,12 @@ impl Prover {
         let case = library::play(server, &world).await?;
         let mut report = Report::default();
         let verdict = oracle::judge(&case).await?;
-        self.take(server, &world, verdict, &mut report).await?;
+        self.take(case, verdict, &mut report)?;
+        self.tell(server, &mut report).await?;
         Ok(report)
     }
 
-    async fn take(&self, server: &str, world: &World, verdict: Verdict, report: &mut Report) -> Result<()> {
+    fn take(&self, case: Case, verdict: Verdict, report: &mut Report) -> Result<()> {
         let sum = &mut report.verdict;
         sum.questions += verdict.questions;
         sum.answered += verdict.answered;
@@ -96,21 +112,54 @@ impl Prover {
         for (construct, count) in verdict.constructs {
             *sum.constructs.entry(construct).or_default() += count;
         }
-        if let Some(mismatch) = verdict.told.into_iter().next() {
-            report.wrong.push(describe(world, &mismatch));
-            if let Some(folder) = &self.folder {
-                let smallest = shrink::shrink(server, world, mismatch).await?;
-                std::fs::create_dir_all(folder)?;
-                let file = folder.join(format!("{}.json", world.name.replace(' ', "-")));
-                std::fs::write(&file, serde_json::to_vec_pretty(&smallest.world)?)?;
-                let what = describe(&smallest.world, &smallest.mismatch);
-                report
-                    .wrong
-                    .push(format!("as small as it gets, in {}:\n{what}", file.display()));
-            }
+        if verdict.told.is_empty() {
+            return Ok(());
+        }
+        if let Some(folder) = &self.folder {
+            // What the oracle was given: whoever mends the oracle asks it again without playing.
+            write(folder, &format!("{}.case", case.world.name), &case)?;
+        }
+        let world = Arc::new(case.world);
+        for mismatch in verdict.told {
+            let kind = report.kinds.entry(mismatch.suspect.clone()).or_insert_with(|| Kind {
+                questions: 0,
+                answers: 0,
+                world: Arc::clone(&world),
+                example: mismatch.clone(),
+            });
+            kind.questions += 1;
+            kind.answers += mismatch.answers;
         }
         Ok(())
     }
+
+    /// Tells of each kind of wrong answers, and makes the first ones small.
+    async fn tell(&self, server: &str, report: &mut Report) -> Result<()> {
+        for (place, (suspect, kind)) in std::mem::take(&mut report.kinds).into_iter().enumerate() {
+            let (answers, questions) = (kind.answers, kind.questions);
+            let what = describe(&kind.world, &kind.example);
+            report.wrong.push(format!(
+                "{suspect}: {answers} wrong answers to {questions} questions, as in\n{what}"
+            ));
+            let Some(folder) = self.folder.as_ref().filter(|_| place < MAX_SMALL) else {
+                continue;
+            };
+            let smallest = shrink::shrink(server, &kind.world, kind.example).await?;
+            let file = write(folder, &kind.world.name, &smallest.world)?;
+            let what = describe(&smallest.world, &smallest.mismatch);
+            report
+                .wrong
+                .push(format!("as small as it gets, in {}:\n{what}", file.display()));
+        }
+        Ok(())
+    }
+}
+
+fn write(folder: &Path, name: &str, what: &impl Serialize) -> Result<PathBuf> {
+    std::fs::create_dir_all(folder)?;
+    let file = folder.join(format!("{}.json", name.replace(' ', "-")));
+    std::fs::write(&file, serde_json::to_vec_pretty(what)?)?;
+    Ok(file)
 }
 
 /// What is wrong, in words.

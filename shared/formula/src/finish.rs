@@ -69,13 +69,18 @@ impl Finish {
     }
 }
 
-/// Arithmetic of a row: exact where the result has at most 28 digits, before the point and after it, else rounded to them, half to even. None when the
-/// divisor is zero or there are more before the point.
+/// Arithmetic of a row: exact where the result has at most 28 digits and 28 places, else rounded to them, half to even. None when the divisor is zero or
+/// there are more digits before the point.
 pub(crate) fn calculate(operator: Arithmetic, left: Decimal, right: Decimal) -> Option<Decimal> {
-    exactly(operator, left, right).or_else(|| {
+    exactly(operator, left, right).filter(has_digits_to_spare).or_else(|| {
         let result = Number::from(left).calculate(operator, &Number::from(right))?;
         result.to_decimal()
     })
+}
+
+/// Whether it has at most 28 digits for certain: the library's numbers go up to 2^96, which has 29.
+fn has_digits_to_spare(result: &Decimal) -> bool {
+    result.mantissa().unsigned_abs() < 10_u128.pow(28)
 }
 
 /// The result when it is exact at first go, as it nearly always is: the library gives up places where digits don't fit, and that shows.
@@ -141,7 +146,13 @@ mod tests {
                 Multiply,
                 "1.00000000000001",
                 "1.00000000000001",
-                Some("1.0000000000000200000000000001"),
+                Some("1.00000000000002"),
+            ),
+            (
+                Multiply,
+                "1.0000000000001",
+                "1.00000000000003",
+                Some("1.000000000000130000000000003"),
             ),
             (
                 Multiply,
@@ -157,9 +168,19 @@ mod tests {
             (Divide, "1", "0", None),
             (
                 Multiply,
+                "10000000000000",
                 "100000000000000",
-                "100000000000000",
-                Some("10000000000000000000000000000"),
+                Some("1000000000000000000000000000"),
+            ),
+            // 29 digits, which the library has, and no attribute.
+            (Multiply, "100000000000000", "100000000000000", None),
+            (Add, "9999999999999999999999999999", "1", None),
+            (Subtract, "-9999999999999999999999999999", "182", None),
+            (
+                Add,
+                "7.000000000000000000000000001",
+                "0.0000000000000000000000000005",
+                Some("7.000000000000000000000000002"),
             ),
         ];
         for (operator, left, right, expected) in cases {

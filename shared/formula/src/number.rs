@@ -95,10 +95,18 @@ impl Number {
     #[must_use]
     pub fn calculate(&self, operator: Arithmetic, right: &Self) -> Option<Self> {
         let context = Context::<HalfEven>::new(MAX_DIGITS);
+        // Of a difference that is rounded the library leaves a digit more, so it is rounded here.
+        let all_digits = Context::<HalfEven>::new(0);
         let (a, b) = (&self.repr, &right.repr);
         let result = match operator {
-            Arithmetic::Add => context.add(a, b),
-            Arithmetic::Subtract => context.sub(a, b),
+            Arithmetic::Add => {
+                let sum = all_digits.add(a, b);
+                sum.map(|sum| sum.value().with_precision(MAX_DIGITS))
+            }
+            Arithmetic::Subtract => {
+                let difference = all_digits.sub(a, b);
+                difference.map(|difference| difference.value().with_precision(MAX_DIGITS))
+            }
             Arithmetic::Multiply => context.mul(a, b),
             Arithmetic::Divide if b.significand().is_zero() => return None,
             Arithmetic::Divide => context.div(a, b),

@@ -18,7 +18,8 @@ from facts import Entity
 from formula import constructs
 from periods import Calendar, instant
 
-MAX_TOLD = 20
+# Wrong questions of a world, and differences of each, that are told.
+MAX_TOLD, MAX_DIFFERENCES = 50, 20
 
 
 class World:
@@ -126,8 +127,25 @@ def judge(case):
         raise SystemExit(f"constructs that the table lacks: {sorted(unknown)}")
     return {
         "questions": len(seen), "answered": len(answered), "compared": compared, "mismatches": len(mismatches),
-        "told": [told | {"told": told["told"][:MAX_TOLD]} for told in mismatches[:MAX_TOLD]], "constructs": counts,
+        "told": first_of_each(mismatches, seen)[:MAX_TOLD], "constructs": counts,
     }
+
+
+def first_of_each(mismatches, seen):
+    """The first wrong answer to each question, with how many there are, and the construct that is suspected: of those it has, the one most of whose questions are wrong."""
+    answers = Counter(mismatch["question"] for mismatch in mismatches)
+    all_of = Counter(construct for constructs in seen.values() for construct in constructs)
+    wrong = Counter(construct for place in answers if place is not None for construct in seen[place])
+    first = {}
+    for mismatch in mismatches:
+        first.setdefault(mismatch["question"], mismatch)
+    return [
+        mismatch | {
+            "told": mismatch["told"][:MAX_DIFFERENCES], "answers": answers[place],
+            "suspect": "events" if place is None else max(seen[place], key=lambda construct: (wrong[construct] / all_of[construct], wrong[construct], construct)),
+        }
+        for place, mismatch in first.items()
+    ]
 
 
 def used(world, question):

@@ -1,6 +1,6 @@
 """Arithmetic as docs/formulas.md describes it: of KPIs to 76 digits, of one fact to 28."""
 
-from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow, setcontext
 
 # Beyond e to the power of this, and of its negative, no number is within the limits.
 MAX_EXPONENT = 700
@@ -16,6 +16,8 @@ def context(digits):
 
 
 WIDE = context(400)
+# Signs and abs() round to the context that is set, which has 28 digits unless another one is.
+setcontext(WIDE)
 
 
 def rounded(value, places):

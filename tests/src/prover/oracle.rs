@@ -22,7 +22,7 @@ pub struct Verdict {
     pub compared: usize,
     /// Answers, and refusals of events, that are wrong.
     pub mismatches: usize,
-    /// The first of them.
+    /// The first of them of each question.
     pub told: Vec<Mismatch>,
     /// For each construct the answered questions that have it.
     pub constructs: BTreeMap<String, usize>,
@@ -39,6 +39,10 @@ pub struct Mismatch {
     pub question: Option<usize>,
     /// How it differs.
     pub told: Vec<String>,
+    /// Wrong answers to this question.
+    pub answers: usize,
+    /// The construct of the question that is wrong most often.
+    pub suspect: String,
 }
 
 /// Judges a case.

@@ -2,7 +2,7 @@
 
 use dashu_float::round::Rounded;
 use dashu_float::round::mode::{HalfAway, HalfEven};
-use dashu_float::{Context, FBig, FpError};
+use dashu_float::{Context, FBig, FpError, Repr};
 use dashu_int::IBig;
 use rust_decimal::Decimal;
 
@@ -13,6 +13,9 @@ const GUARD_DIGITS: usize = 30;
 
 /// e to the power of this is beyond [`MAX_POWER`](super::MAX_POWER): a bit more than 300 times the logarithm of ten.
 const MAX_EXPONENT: i64 = 700;
+
+/// Beyond this exponent no power has an end within [`MAX_DIGITS`], but for those of 1 and 10 and their like: the 253rd of 2, and of 0.2, has 77.
+const MAX_EXACT_EXPONENT: usize = 252;
 
 impl Number {
     /// The number without its sign.
@@ -35,7 +38,10 @@ impl Number {
         if *self <= Self::from(0) {
             return None;
         }
-        self.computed(|context| context.ln(&self.repr, None))
+        // Only of one it has an end.
+        let has_end = *self == Self::from(1);
+        let logarithm = self.computed(|context| context.ln(&self.repr, None))?;
+        Some(logarithm.exact_only_if(has_end))
     }
 
     /// e to the power of this number.
@@ -46,7 +52,10 @@ impl Number {
         if !self.is_exponent() {
             return None;
         }
-        self.computed(|context| context.exp(&self.repr, None))
+        // Only of zero it has an end.
+        let has_end = *self == Self::from(0);
+        let power = self.computed(|context| context.exp(&self.repr, None))?;
+        Some(power.exact_only_if(has_end))
     }
 
     /// This number to the power of another; none for zero to a negative power, and for a fraction of a negative number. Zero to the power of zero
@@ -62,9 +71,12 @@ impl Number {
         if *self == zero {
             return (*exponent > zero).then(|| self.clone());
         }
-        let exact = exponent.exact;
         let power = if let Some(whole) = exponent.to_whole() {
-            self.computed(|context| context.powi(&self.repr, whole))
+            let power = self.computed(|context| context.powi(&self.repr, whole.clone()));
+            power.map(|power| {
+                let has_end = power.is_exactly(self, &whole);
+                power.exact_only_if(has_end)
+            })
         } else if *self < zero {
             None
         } else if exponent.repr == Self::half().repr {
@@ -72,10 +84,32 @@ impl Number {
         } else {
             self.fractional(exponent)
         };
-        power.map(|power| Self {
-            exact: power.exact && exact,
-            ..power
-        })
+        power.map(|power| power.exact_only_if(exponent.exact))
+    }
+
+    /// Whether this is a base to a whole power, and not only the nearest number of so many digits: where zeros follow them, the library takes one for the other.
+    fn is_exactly(&self, base: &Self, exponent: &IBig) -> bool {
+        let zero = IBig::from(0);
+        let times = usize::try_from(if *exponent < zero { -exponent } else { exponent.clone() });
+        let (base, power) = (base.repr.significand(), self.repr.significand());
+        if base.is_one() || *base == IBig::from(-1) {
+            return true;
+        }
+        match times {
+            // None of them ends with a zero.
+            Ok(times) if times <= MAX_EXACT_EXPONENT && *exponent > zero => base.pow(times) == *power,
+            Ok(times) if times <= MAX_EXACT_EXPONENT => {
+                Repr::<10>::new(base.pow(times) * power, 0).significand().is_one()
+            }
+            _ => false,
+        }
+    }
+
+    fn exact_only_if(self, has_end: bool) -> Self {
+        Self {
+            exact: self.exact && has_end,
+            ..self
+        }
     }
 
     /// A number above zero to the power of a fraction, by way of the logarithm. The library's own power of a fraction goes on until it knows how to round, and never

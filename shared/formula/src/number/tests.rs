@@ -189,6 +189,53 @@ proptest! {
 }
 
 #[test]
+fn a_difference_is_rounded_to_76_digits() {
+    let long = "74152073030341784283386937576609008174070650931717428340301864914189853374410";
+    for (left, operator, right, expected) in [
+        (long, Arithmetic::Subtract, "1", long),
+        (long, Arithmetic::Add, "-1", long),
+        ("1", Arithmetic::Subtract, long, &format!("-{long}")),
+        ("1e76", Arithmetic::Subtract, "0.5", "1e76"),
+        ("1e300", Arithmetic::Subtract, "1e-300", "1e300"),
+    ] {
+        let result = number(left).calculate(operator, &number(right)).unwrap();
+        assert_eq!(
+            (result.is_exact(), &result),
+            (false, &number(expected)),
+            "{left} {operator} {right}"
+        );
+    }
+}
+
+/// The digits behind the 76th begin with zeros in each of these.
+#[test]
+fn a_power_that_had_to_be_rounded_says_so() {
+    let cases = [
+        ("-24691357464214.4907802469135599999999999998", "2", false),
+        ("1.00000000000000000000000000000000000000000000000001", "2", false),
+        ("1.00000000000000000000000000000000000001", "2", false),
+        ("1.0000000000000000000000000000000000001", "2", true),
+        ("1.00000000000000000000000000000000000000000000000001", "-1", false),
+        ("0.2", "-252", false),
+        ("5", "-252", true),
+        ("5", "-253", false),
+        ("2", "252", true),
+        ("2", "253", false),
+        ("-2", "-3", true),
+        ("-10", "299", true),
+        ("3", "-1", false),
+    ];
+    for (base, exponent, is_exact) in cases {
+        let power = number(base).to_the(&number(exponent)).unwrap();
+        assert_eq!(power.is_exact(), is_exact, "{base} to the power of {exponent}");
+    }
+    let tiny = number("1e-60");
+    assert!(!tiny.exponential().unwrap().is_exact());
+    assert!(number("0").exponential().unwrap().is_exact());
+    assert!(number("1").logarithm().unwrap().is_exact());
+}
+
+#[test]
 fn functions_of_numbers_end_whatever_they_are_given() {
     let power = |base: &str, exponent: &str| number(base).to_the(&number(exponent));
     let cases = [

@@ -178,9 +178,9 @@ impl Parser<'_> {
         }
     }
 
-    /// `DISTINCT`, and not an entity of that name.
+    /// `DISTINCT`, and not an entity of that name. At the end of a text more is to come.
     fn distinct(&mut self) -> Option<Range<usize>> {
-        let is_word = self.is_word(0, "DISTINCT") && matches!(self.peek(1), Kind::Name(_));
+        let is_word = self.is_word(0, "DISTINCT") && matches!(self.peek(1), Kind::Name(_) | Kind::End);
         is_word.then(|| {
             let word = self.span();
             self.advance();

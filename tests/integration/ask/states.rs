@@ -102,7 +102,7 @@ async fn of_a_thousand_policies_nine_hundred_stayed() {
     ] {
         assert_eq!(value(&client, code, &question).await, expected, "{code} {question}");
     }
-    let months = "period=month&from=2026-01-01T00:00:00Z&to=2026-08-01T00:00:00Z&by=line";
+    let months = "period=month&from=2026-01-01T00:00:00%2B01:00&to=2026-08-01T00:00:00%2B02:00&by=line";
     let series = client.get(&format!("/v1/kpis/ACTIVE/series?{months}")).await.ok();
     let life: Vec<&Value> = series["points"]
         .list()
@@ -176,7 +176,7 @@ async fn what_has_no_states_is_told_where_it_is_defined() {
     let client = insurer(&product).await;
     for (formula, from, words) in [
         ("AT_END(COUNT(Polcy))", 13, "did you mean `Policy`?"),
-        ("AT_END(AT_START(COUNT(Policy)))", 7, "beside each other"),
+        ("AT_END(AT_START(COUNT(Policy)))", 16, "beside each other"),
         ("LEFT(Policy.premium)", 12, "LEFT(Policy WHERE"),
         ("AT_END(1)", 7, "AT_END(COUNT(Policy))"),
     ] {

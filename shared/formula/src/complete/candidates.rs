@@ -71,6 +71,7 @@ impl Candidate {
                 format!(" = {name}"),
                 format!(" - {name}"),
                 format!(" - {name}) = 1"),
+                ") = 1".to_owned(),
                 ", 90".to_owned(),
                 format!(", {name}"),
                 "), 90".to_owned(),
@@ -210,10 +211,11 @@ fn words() -> impl Iterator<Item = Candidate> {
     let range_of_times = format!(" TIME {INSTANT} AND TIME {INSTANT}");
     let ranges = [" 1 AND 2", " 'a' AND 'b'", &range_of_times];
     let ranges = ["BETWEEN", "NOT BETWEEN"].map(|word| followed(keyword(word), &ranges));
-    let instant = followed(
-        keyword("TIME"),
-        &[&format!(" {INSTANT}"), &format!(" {INSTANT} = TIME {INSTANT}")],
-    );
+    // Alone it would be a name.
+    let instant = Candidate {
+        tried: format!("TIME {INSTANT}"),
+        ..followed(keyword("TIME"), &["", &format!(" = TIME {INSTANT}")])
+    };
     let of_cases = case::WORDS.into_iter().map(|word| {
         // Alone it would be a name.
         let tried = if word == "CASE" { "CASE WHEN" } else { word };

@@ -165,7 +165,16 @@ pub(super) fn candidates(place: &Place<'_>, subject: Subject<'_>) -> Vec<Candida
     }
     found.extend(Function::ALL.into_iter().map(Candidate::function));
     found.extend(words());
+    let commas = found.iter_mut().filter(|candidate| candidate.label == ",");
+    commas.for_each(|comma| comma.followed_by = after_comma(attributes));
     found
+}
+
+/// What may follow a comma: alone it is never seen to be wrong. Aggregates take a number or an attribute behind one, and nothing more.
+fn after_comma(attributes: &[Attribute]) -> Vec<String> {
+    let names = attributes.iter().map(|attribute| format!(" {})", attribute.name));
+    let values = [" 1", " 0", " 90)", " 'a'", " TRUE", " YEAR"].map(str::to_owned);
+    values.into_iter().chain(names).collect()
 }
 
 /// The words that functions of other periods take.

@@ -101,7 +101,7 @@ fn what_may_stand_in_a_kpi_is_offered_and_nothing_else() {
         ("AVG(Ticket.closed |", SYMBOLS, "-"),
         ("COUNT(Ticket WHERE on_time |", WORDS, "AND OR IN NOT IN"),
         // A text is no condition before it is compared.
-        ("COUNT(Ticket WHERE origin |", WORDS, "IN NOT IN"),
+        ("COUNT(Ticket WHERE origin |", WORDS, "IN NOT IN BETWEEN NOT BETWEEN"),
         ("COUNT(Ticket WHERE origin IN |", SYMBOLS, "("),
         ("COUNT(Ticket) |", WORDS, ""),
         ("COUNT(Ticket) |", SYMBOLS, "+ - * /"),
@@ -109,7 +109,7 @@ fn what_may_stand_in_a_kpi_is_offered_and_nothing_else() {
         (
             "CASE WHEN COUNT(Ticket) > 1 THEN 2 |",
             WORDS,
-            "AND OR IN NOT IN WHEN ELSE END",
+            "AND OR IN NOT IN BETWEEN NOT BETWEEN WHEN ELSE END",
         ),
         ("IF(COUNT(Ticket) > 1 |", WORDS, "AND OR"),
         ("IF(COUNT(Ticket) > 1, 2, 3, |", &CompletionKind::ALL, ""),
@@ -130,7 +130,7 @@ fn what_may_stand_in_a_kpi_is_offered_and_nothing_else() {
         (
             "COUNT(Ticket) > |",
             &[CompletionKind::Aggregate],
-            "COUNT SUM AVG MIN MAX FIRST LAST",
+            "COUNT SUM AVG MIN MAX FIRST LAST MEDIAN PERCENTILE MODE VARIANCE VARIANCE_POP STDDEV STDDEV_POP WEIGHTED_AVG CORRELATION SLOPE ANY ALL ENTERED LEFT STAYED",
         ),
     ] {
         let found = offered_at(marked, Subject::Kpi(&known));

@@ -196,6 +196,13 @@ fn check_body(file: &str, key: &str, body: &str) {
         "POST /v1/licences/verify" => drop(parse::<api::licences::LicenceKey>(file, body)),
         "POST /v1/licences/{id}/revoke" => drop(parse::<api::licences::Revocation>(file, body)),
         "POST /v1/licences/keys/{kid}/withdraw" => drop(parse::<api::licences::KeyWithdrawal>(file, body)),
+        "POST /v1/relationships" | "PUT /v1/relationships/{code}" => drop(parse::<catalog::Relationship>(file, body)),
+        "POST /v1/actors" | "PUT /v1/actors/{code}" => drop(parse::<catalog::Actor>(file, body)),
+        "POST /v1/value-chain-patterns" | "PUT /v1/value-chain-patterns/{code}" => {
+            drop(parse::<catalog::ValueChainPattern>(file, body));
+        }
+        "POST /v1/formulas/check" => drop(parse::<api::catalog::formulas::FormulaText>(file, body)),
+        "POST /v1/formulas/complete" => drop(parse::<api::catalog::formulas::FormulaPlace>(file, body)),
         "POST /v1/dead-letters/replay" => drop(parse::<api::ingest::ReplayMany>(file, body)),
         "POST /v1/events/{entity}" => assert!(!parse::<Vec<Value>>(file, body).is_empty(), "events/{file}"),
         other => panic!("events/{file} has a body, and {other} is not known here"),

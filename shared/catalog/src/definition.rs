@@ -44,7 +44,7 @@ pub struct EntityDefinition {
     /// The attributes that identify the object whose state a fact tells, from the fact's time on until the next fact of the object. An entity with them is a
     /// *state*: policies, subscriptions, stock. Another fact of the same object and time replaces the earlier one. Without them facts are events.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schema(max_items = 8, examples(json!(["policy_id"])))]
+    #[schema(max_items = 8, examples("policy_id"))]
     pub state: Vec<String>,
     /// The sets of dimensions by which facts are rolled up, besides the whole.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

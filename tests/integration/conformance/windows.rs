@@ -137,6 +137,7 @@ async fn check(shop: &Shop, zone: &str, step: &str) {
         .collect();
     let session = shop.database.app.session_at(definitions.residence).await.unwrap();
     let answers = batch.read(&session, shop.ours).await.unwrap();
+    drop(session);
     for ((number, case), (request, asked)) in CASES.iter().enumerate().zip(requests.iter().zip(&asked)) {
         let expected = expected(shop, zone, case).await;
         let place = format!("{step} in {zone}: {}", case.formula);

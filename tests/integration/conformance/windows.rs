@@ -147,14 +147,10 @@ async fn check(shop: &Shop, zone: &str, step: &str) {
             .ask(shop.ours, &code(number), Period::Day, range, &filter, &[])
             .await;
         assert_eq!(series, told, "{place}: alone and beside others");
-        for (number_of_day, (day, value)) in expected.into_iter().enumerate() {
+        for (day, value) in expected {
             let key = (day, Vec::new());
             let point = told.get(&key).unwrap_or(&empty);
             assert_eq!(point.value, value, "{place}: {day}");
-            // Nearly every week's day.
-            if number_of_day % 6 != 0 {
-                continue;
-            }
             let to = definitions.calendar.next(Period::Day, day);
             let only = Range { from: day, to };
             let alone = shop
@@ -168,7 +164,7 @@ async fn check(shop: &Shop, zone: &str, step: &str) {
 #[tokio::test]
 async fn formulas_over_other_periods_are_those_of_the_facts() {
     for server in servers() {
-        for zone in ["Europe/Berlin", "Asia/Kathmandu"] {
+        for zone in ["UTC", "Europe/Berlin", "Asia/Kathmandu"] {
             let shop = Shop::open(&server, zone, &[]).await;
             for (number, case) in CASES.iter().enumerate() {
                 let mut kpi = KpiDefinition::named(code(number), code(number));

@@ -1,6 +1,7 @@
 //! In what two versions of a definition differ.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
 use serde_json::{Map, Value};
 
@@ -28,44 +29,61 @@ pub struct Difference {
 #[must_use]
 pub fn differences(before: Option<&Value>, after: Option<&Value>) -> Vec<Difference> {
     let mut found = Vec::new();
-    compare(String::new(), before, after, &mut found);
+    compare(&Place::default(), before, after, &mut found);
     found
 }
 
-fn compare(pointer: String, before: Option<&Value>, after: Option<&Value>, found: &mut Vec<Difference>) {
+/// JSON pointers to the same part in both versions: an attribute that stays may stand elsewhere.
+#[derive(Default)]
+struct Place {
+    before: String,
+    after: String,
+}
+
+impl Place {
+    /// A part of this one, by its name or index in each version.
+    fn part(&self, before: impl Display, after: impl Display) -> Self {
+        Self {
+            before: format!("{}/{before}", self.before),
+            after: format!("{}/{after}", self.after),
+        }
+    }
+}
+
+fn compare(place: &Place, before: Option<&Value>, after: Option<&Value>, found: &mut Vec<Difference>) {
     if before == after {
         return;
     }
     match (before, after) {
-        (Some(Value::Object(old)), Some(Value::Object(new))) => members(&pointer, old, new, found),
+        (Some(Value::Object(old)), Some(Value::Object(new))) => members(place, old, new, found),
         (Some(Value::Array(old)), Some(Value::Array(new))) if let Some(pairs) = paired(old, new) => {
-            elements(&pointer, (old, new), &pairs, found);
+            elements(place, (old, new), &pairs, found);
         }
         _ => found.push(Difference {
-            pointer,
+            pointer: if after.is_some() { &place.after } else { &place.before }.clone(),
             before: before.cloned(),
             after: after.cloned(),
         }),
     }
 }
 
-fn members(pointer: &str, old: &Map<String, Value>, new: &Map<String, Value>, found: &mut Vec<Difference>) {
+fn members(place: &Place, old: &Map<String, Value>, new: &Map<String, Value>, found: &mut Vec<Difference>) {
     let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     for name in names {
         let escaped = name.replace('~', "~0").replace('/', "~1");
-        compare(format!("{pointer}/{escaped}"), old.get(name), new.get(name), found);
+        compare(&place.part(&escaped, &escaped), old.get(name), new.get(name), found);
     }
 }
 
 /// What is gone comes first, and then what is there, each with what it was.
-fn elements(pointer: &str, (old, new): (&[Value], &[Value]), pairs: &[Option<usize>], found: &mut Vec<Difference>) {
+fn elements(place: &Place, (old, new): (&[Value], &[Value]), pairs: &[Option<usize>], found: &mut Vec<Difference>) {
     let stays: BTreeSet<usize> = pairs.iter().flatten().copied().collect();
     for (index, gone) in old.iter().enumerate().filter(|(index, _)| !stays.contains(index)) {
-        compare(format!("{pointer}/{index}"), Some(gone), None, found);
+        compare(&place.part(index, index), Some(gone), None, found);
     }
     for (index, (value, was)) in new.iter().zip(pairs).enumerate() {
-        let was = was.and_then(|was| old.get(was));
-        compare(format!("{pointer}/{index}"), was, Some(value), found);
+        let place = place.part(was.unwrap_or(index), index);
+        compare(&place, was.and_then(|was| old.get(was)), Some(value), found);
     }
 }
 

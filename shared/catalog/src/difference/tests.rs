@@ -18,7 +18,7 @@ fn what_differs_is_told_by_its_smallest_part() {
     let (large, late) = (attribute("large", "amount >= 100"), attribute("late", "delay > 0"));
     let mut renamed = attribute("big", "amount >= 100");
     renamed["formerly"] = json!(["large"]);
-    let cases: [Case; 12] = [
+    let cases: [Case; 13] = [
         ("nothing", json!({ "a": [1] }), json!({ "a": [1] }), json!([])),
         (
             "a formula is shown as text, before and after",
@@ -68,6 +68,15 @@ fn what_differs_is_told_by_its_smallest_part() {
             json!({ "groupings": [{ "dimensions": ["region"] }, { "dimensions": ["large"] }] }),
             json!({ "groupings": [{ "dimensions": ["large"], "finest": "hour" }] }),
             json!([["/groupings/0", { "dimensions": ["region"] }, null], ["/groupings/0/finest", null, "hour"]]),
+        ),
+        (
+            "what is gone of one that others moved is where it was, too",
+            json!({ "attributes": [renamed] }),
+            json!({ "attributes": [late, attribute("big", "amount >= 100")] }),
+            json!([
+                ["/attributes/0", null, late],
+                ["/attributes/0/formerly", ["large"], null]
+            ]),
         ),
         (
             "another name is another name of the same",

@@ -156,17 +156,18 @@ impl Catalog {
     /// Everything that is wrong with it, or that its code is taken. Then nothing is added.
     pub fn add_entity(&mut self, definition: EntityDefinition) -> Result<Arc<Entity>, Vec<Problem>> {
         let had = self.former_code_taken(&definition);
-        let entity = self.trial_of(definition, had, EntityDefinition::validate)?;
+        let entity = self.validated(definition, had, EntityDefinition::validate)?;
         let mixed = entity.unit_problems();
         none_or(mixed, || self.insert_entity(entity))
     }
 
     fn add_stored_entity(&mut self, definition: EntityDefinition) -> Result<Arc<Entity>, Vec<Problem>> {
-        let entity = self.trial_of(definition, None, EntityDefinition::validate_in_order)?;
+        let entity = self.validated(definition, None, EntityDefinition::validate_in_order)?;
         Ok(self.insert_entity(entity))
     }
 
-    fn trial_of(
+    /// The entity of a definition whose code is free, or everything that is wrong with it.
+    fn validated(
         &self,
         definition: EntityDefinition,
         had: Option<Problem>,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use formula::{Entities, Number, Referred, compile_bound, parse, references};
+use formula::{Entities, Number, Referred, check_bound, parse, references};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -303,8 +303,9 @@ fn compiled(
 /// A bound as something that is asked as a KPI is.
 fn bound(kpi: &Kpi, catalog: &Catalog, expression: &Expression) -> Result<Arc<Kpi>, Vec<formula::Diagnostic>> {
     let Expression(text) = expression;
-    let formula = compile_bound(text, &Beside { catalog, kpi }, &kpi.formula)?;
-    let refers_to = references(&parse(text)).into_iter().map(str::to_owned).collect();
+    let parsed = parse(text);
+    let formula = check_bound(&parsed, &Beside { catalog, kpi }, &kpi.formula)?;
+    let refers_to = references(&parsed).into_iter().map(str::to_owned).collect();
     let definition = KpiDefinition {
         formula: text.clone(),
         ..KpiDefinition::named(kpi.code(), &kpi.definition.name)

@@ -43,7 +43,7 @@ impl Catalog {
                 canonical: formula::format(source),
                 diagnostics: Vec::new(),
                 hints: formula::advise(source, self),
-                result: formula::result_type(source, self),
+                result: Some(formula.kind()),
                 reads: reads(&formula),
                 measures: formula.measures,
             },

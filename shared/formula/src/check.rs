@@ -26,11 +26,9 @@ use crate::tree::{BinaryOperator, Call, Expr, Ident, Node, UnaryOperator};
 use crate::unit::{Quantity, unit_of};
 use crate::value::Entities;
 use crate::window::Window;
-pub use bound::compile_bound;
+pub use bound::check_bound;
 use std::ops::Range;
 pub(crate) use units::Unit;
-
-pub use kind::result_type;
 
 /// Parses and checks a KPI formula.
 ///

@@ -61,7 +61,7 @@ mod window;
 pub use advice::{advise, advise_row};
 pub use aggregate::Aggregate;
 pub use basis::Basis;
-pub use check::{check, check_known, compile, compile_bound, result_type};
+pub use check::{check, check_bound, check_known, compile};
 pub use choice::{Choice, Condition};
 pub use complete::{Completion, CompletionKind, Completions, MAX_COMPLETIONS, MAX_FORGIVEN, Subject, complete};
 pub use diagnostic::{Diagnostic, utf16_position, utf16_span};

@@ -56,6 +56,17 @@ pub fn expected_version(headers: &HeaderMap) -> Result<Option<i32>, Problem> {
     })
 }
 
+/// Checks that what the caller has read is still what is stored.
+///
+/// # Errors
+/// 412 when it is not.
+pub fn check_version((what, name): (&str, &str), version: i32, expected: Option<i32>) -> Result<(), Problem> {
+    match expected {
+        Some(expected) if expected != version => Err(changed_meanwhile(what, name, version)),
+        _ => Ok(()),
+    }
+}
+
 /// 412: somebody else was faster, and it is at another version now.
 #[must_use]
 pub fn changed_meanwhile(what: &str, name: &str, version: i32) -> Problem {

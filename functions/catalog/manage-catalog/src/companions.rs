@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use catalog::Companion;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
-use platform::versions::{changed_meanwhile, etag, expected_version};
+use platform::versions::{check_version, etag, expected_version};
 use records::definitions::{self, ClientCatalog};
 
 use crate::refusals::version;
@@ -80,9 +80,5 @@ fn current_version<C: Companion>(known: &ClientCatalog, code: &str) -> Result<i3
 
 /// Who replaces another version than he knows is told that before what is wrong with his definition.
 fn expect<C: Companion>(known: &ClientCatalog, code: &str, expected: Option<i32>) -> Result<(), Problem> {
-    let current = current_version::<C>(known, code)?;
-    if expected.is_some_and(|expected| expected != current) {
-        return Err(changed_meanwhile(C::WHAT, code, current));
-    }
-    Ok(())
+    check_version((C::WHAT, code), current_version::<C>(known, code)?, expected)
 }

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use platform::Problem;
 use platform::extract::{Authorized, Path, Query};
-use platform::versions::{changed_meanwhile, expected_version};
+use platform::versions::{check_version, expected_version};
 use records::definitions::{self, Written};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -45,9 +45,7 @@ pub(crate) async fn entity(
         let known = context.definitions(client).await?;
         let old = known.placed.get(&code).cloned();
         let old = old.ok_or_else(|| no_entity(&known.catalog, &code))?;
-        if expected.is_some_and(|expected| expected != old.version) {
-            return Err(changed_meanwhile(WHAT, &code, old.version));
-        }
+        check_version((WHAT, &code), old.version, expected)?;
         let deleted = definitions::delete_entity(
             &context.database,
             author(&caller),
@@ -88,9 +86,7 @@ pub(crate) async fn kpi(
     let known = context.definitions(caller.client).await?;
     known.catalog.kpi(&code).ok_or_else(|| no_kpi(&known.catalog, &code))?;
     let current = known.kpi_versions.get(&code).copied().unwrap_or_default();
-    if expected.is_some_and(|expected| expected != current) {
-        return Err(changed_meanwhile(WHAT, &code, current));
-    }
+    check_version((WHAT, &code), current, expected)?;
     let pinned = streams::pinned(&context, caller.client, &code).await?;
     if !pinned.is_empty() {
         return Err(in_use(WHAT, &code, &pinned));

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use catalog::EntityDefinition;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
-use platform::versions::{changed_meanwhile, etag, expected_version};
+use platform::versions::{check_version, etag, expected_version};
 use records::definitions;
 
 use crate::hints::shown;
@@ -73,9 +73,7 @@ pub(crate) async fn replace(
         let old = known.placed.get(&code).cloned();
         let old = old.ok_or_else(|| no_entity(&known.catalog, &code))?;
         // Who replaces another version than he knows is told that first: what is wrong with his definition may be what others have changed.
-        if expected.is_some_and(|expected| expected != old.version) {
-            return Err(changed_meanwhile(WHAT, &code, old.version));
-        }
+        check_version((WHAT, &code), old.version, expected)?;
         let mut catalog = known.catalog.clone();
         let entity = catalog
             .replace_entity(definition.clone())

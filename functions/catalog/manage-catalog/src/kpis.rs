@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use catalog::KpiDefinition;
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
-use platform::versions::{changed_meanwhile, etag, expected_version};
+use platform::versions::{check_version, etag, expected_version};
 use records::definitions;
 
 use crate::hints::shown;
@@ -72,9 +72,7 @@ pub(crate) async fn replace(
     let known = context.definitions(caller.client).await?;
     let old = known.kpi_versions.get(&code).copied();
     let old = old.ok_or_else(|| no_kpi(&known.catalog, &code))?;
-    if expected.is_some_and(|expected| expected != old) {
-        return Err(changed_meanwhile(WHAT, &code, old));
-    }
+    check_version((WHAT, &code), old, expected)?;
     let kpi = definition
         .validate(&known.catalog)
         .map_err(|problems| invalid(WHAT, &code, problems))?;

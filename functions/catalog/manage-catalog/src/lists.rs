@@ -9,7 +9,7 @@ use axum::extract::State;
 use catalog::{Actor, Companion, EntityDefinition, Named, Relationship, ValueChainPattern};
 use platform::Problem;
 use platform::extract::Authorized;
-use platform::list::{List, Page};
+use platform::list::{List, Page, Search};
 use records::definitions::ClientCatalog;
 
 use crate::Context;
@@ -23,9 +23,7 @@ pub(crate) async fn entities(
     let (domain, search) = (list.text("domain"), list.search());
     let is_wanted = |definition: &EntityDefinition| {
         domain.is_none_or(|domain| definition.domain == domain)
-            && search
-                .as_ref()
-                .is_none_or(|search| search.finds(&[&definition.code, &definition.description]))
+            && finds(search.as_ref(), &[&definition.code, &definition.description])
     };
     let after: Option<String> = list.after()?;
     let from = after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
@@ -58,9 +56,10 @@ pub(crate) async fn kpis(
             && is("unit", &definition.unit)
             && is("direction", definition.direction.name())
             && entity.is_none_or(|entity| kpi.reads(entity))
-            && search
-                .as_ref()
-                .is_none_or(|search| search.finds(&[&definition.code, &definition.name, &definition.description]))
+            && finds(
+                search.as_ref(),
+                &[&definition.code, &definition.name, &definition.description],
+            )
     };
     let after: Option<String> = list.after()?;
     let is_before = |kpi: &catalog::Kpi| after.as_deref().is_some_and(|after| kpi.code() <= after);
@@ -84,7 +83,9 @@ pub(crate) async fn relationships(
     list: List,
 ) -> Result<Json<Relationships>, Problem> {
     let known = context.definitions(caller.client).await?;
-    let is_wanted = |it: &Relationship| finds(&list, [&it.code, &it.name, &it.description]) && of_entity(&list, it);
+    let search = list.search();
+    let is_wanted =
+        |it: &Relationship| finds(search.as_ref(), &[&it.code, &it.name, &it.description]) && of_entity(&list, it);
     let Page { items, next } = companions(&list, &known, is_wanted)?;
     Ok(Json(Relationships {
         relationships: items,
@@ -98,7 +99,8 @@ pub(crate) async fn actors(
     list: List,
 ) -> Result<Json<Actors>, Problem> {
     let known = context.definitions(caller.client).await?;
-    let is_wanted = |it: &Actor| finds(&list, [&it.code, &it.name, &it.description]) && of_entity(&list, it);
+    let search = list.search();
+    let is_wanted = |it: &Actor| finds(search.as_ref(), &[&it.code, &it.name, &it.description]) && of_entity(&list, it);
     let Page { items: actors, next } = companions(&list, &known, is_wanted)?;
     Ok(Json(Actors { actors, next }))
 }
@@ -109,10 +111,11 @@ pub(crate) async fn value_chain_patterns(
     list: List,
 ) -> Result<Json<ValueChainPatterns>, Problem> {
     let known = context.definitions(caller.client).await?;
+    let search = list.search();
     let is = |name: &str, value: &str| list.text(name).is_none_or(|wanted| wanted == value);
     let is_wanted = |it: &ValueChainPattern| {
         let fits = is("industry", &it.industry) && is("value_chain", &it.value_chain);
-        fits && finds(&list, [&it.code, &it.name, &it.description])
+        fits && finds(search.as_ref(), &[&it.code, &it.name, &it.description])
     };
     let Page { items, next } = companions(&list, &known, is_wanted)?;
     Ok(Json(ValueChainPatterns {
@@ -122,9 +125,8 @@ pub(crate) async fn value_chain_patterns(
 }
 
 /// Whether the texts of a definition have what is searched for, if anything is.
-fn finds(list: &List, texts: [&String; 3]) -> bool {
-    let texts = texts.map(String::as_str);
-    list.search().is_none_or(|search| search.finds(&texts))
+fn finds(search: Option<&Search>, texts: &[&str]) -> bool {
+    search.is_none_or(|search| search.finds(texts))
 }
 
 /// Whether a definition names the entity that is asked for, if one is.

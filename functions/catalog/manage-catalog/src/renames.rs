@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use catalog::{EntityRename, KpiRename};
 use platform::Problem;
 use platform::extract::{Authorized, Json as Body, Path};
-use platform::versions::{changed_meanwhile, etag, expected_version};
+use platform::versions::{check_version, etag, expected_version};
 use records::definitions::{self, Author, ClientCatalog, Written};
 
 use crate::deletions::follow;
@@ -66,9 +66,7 @@ async fn rename_entity(
         let known = context.definitions(author.client).await?;
         let old = known.placed.get(code).cloned();
         let old = old.ok_or_else(|| no_entity(&known.catalog, code))?;
-        if expected.is_some_and(|expected| expected != old.version) {
-            return Err(changed_meanwhile(WHAT, code, old.version));
-        }
+        check_version((WHAT, code), old.version, expected)?;
         let renamed = definitions::rename_entity(&context.database, author, &old, wanted, expected);
         let written = renamed.await.context("rename entity")?;
         // What changed is where it is, or what is kept of its groupings, which is nothing to who renames it.

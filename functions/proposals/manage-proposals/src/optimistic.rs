@@ -7,7 +7,7 @@ use api::domain_events::DomainEvent;
 use axum::response::Response;
 use identity::Caller;
 use platform::Problem;
-use platform::versions::changed_meanwhile;
+use platform::versions::check_version;
 use proposal::lifecycle::{Action, State};
 use records::definitions::ClientCatalog;
 use records::proposals::{ChangeOutcome, ChangedBy, ProposalChange, StoredProposal};
@@ -51,17 +51,6 @@ pub(crate) fn is_to_be_replaced(
     }
     check_version((what, name), version, expected)?;
     Ok(true)
-}
-
-/// Checks that what the caller has read is still what is stored.
-///
-/// # Errors
-/// 412 when it is not.
-pub(crate) fn check_version((what, name): (&str, &str), version: i32, expected: Option<i32>) -> Result<(), Problem> {
-    match expected {
-        Some(expected) if expected != version => Err(changed_meanwhile(what, name, version)),
-        _ => Ok(()),
-    }
 }
 
 /// One attempt to change a proposal: the proposal as it was read, and the client's definitions.

@@ -4,21 +4,20 @@ use super::units::Unit as Kind;
 use super::{checked, strict};
 use crate::diagnostic::Diagnostic;
 use crate::measure::Formula;
-use crate::parser::parse;
+use crate::parser::Parsed;
 use crate::unit::{Unit, hint, told};
 use crate::value::Entities;
 use std::ops::Range;
 
-/// Parses and checks the formula of a target or a threshold of a KPI. It may be a number alone, which a KPI's own formula may not.
+/// Checks the parsed formula of a target or a threshold of a KPI. It may be a number alone, which a KPI's own formula may not.
 ///
 /// # Errors
 /// Everything that is wrong with it, as [`compile`](crate::compile) tells it, or that it is a number of something else than the KPI is.
-pub fn compile_bound(source: &str, entities: &dyn Entities, kpi: &Formula) -> Result<Formula, Vec<Diagnostic>> {
-    let parsed = parse(source);
-    let bound = strict(checked(&parsed, entities, false))?;
+pub fn check_bound(parsed: &Parsed, entities: &dyn Entities, kpi: &Formula) -> Result<Formula, Vec<Diagnostic>> {
+    let bound = strict(checked(parsed, entities, false))?;
     let (its, theirs) = (bound.extent.unit, kpi.extent.unit);
     if its.common(theirs).is_some() {
-        return of_one_unit(bound, kpi).map_err(|mixed| vec![mixed.at(parsed.tree.span)]);
+        return of_one_unit(bound, kpi).map_err(|mixed| vec![mixed.at(parsed.tree.span.clone())]);
     }
     let message = format!("the KPI is {}, and this is {}", theirs.name(), its.name());
     let hint = match theirs {
@@ -28,7 +27,7 @@ pub fn compile_bound(source: &str, entities: &dyn Entities, kpi: &Formula) -> Re
         Kind::Plain | Kind::Nothing => "tell the duration in a unit, as in HOURS(…)",
     };
     Err(vec![
-        Diagnostic::new(parsed.tree.span, "type-mismatch", message).with_hint(hint),
+        Diagnostic::new(parsed.tree.span.clone(), "type-mismatch", message).with_hint(hint),
     ])
 }
 
@@ -55,8 +54,8 @@ impl Mixed {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-    use crate::compile;
     use crate::fixtures::entities;
+    use crate::{compile, parse};
 
     #[test]
     fn a_bound_may_be_a_number_alone() {
@@ -69,11 +68,11 @@ mod tests {
             ("TRUE", vec!["not-a-number"]),
             ("COUNT(Fligth)", vec!["unknown-entity"]),
         ] {
-            let found = compile_bound(source, &entities(), &kpi).err().unwrap_or_default();
+            let found = check_bound(&parse(source), &entities(), &kpi).err().unwrap_or_default();
             let codes: Vec<&str> = found.iter().map(|found| found.code).collect();
             assert_eq!(codes, expected, "{source}");
         }
-        let constant = compile_bound("-0.5 * 2", &entities(), &kpi).unwrap();
+        let constant = check_bound(&parse("-0.5 * 2"), &entities(), &kpi).unwrap();
         assert_eq!(constant.finish(&[]), Some((-1).into()));
     }
 }

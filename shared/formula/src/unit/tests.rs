@@ -2,7 +2,7 @@
 use super::*;
 use crate::reference::Referred;
 use crate::value::{Attribute, AttributeType, Entities};
-use crate::{Formula, compile, compile_bound, parse};
+use crate::{Formula, check_bound, compile, parse};
 
 const ATTRIBUTES: &[(&str, &str)] = &[
     ("amount", "EUR"),
@@ -229,7 +229,7 @@ fn rows_and_bounds_have_units_too() {
             vec!["different-units", "different-units"],
         ),
     ] {
-        let found = compile_bound(source, &shop, &revenue).err().unwrap_or_default();
+        let found = check_bound(&parse(source), &shop, &revenue).err().unwrap_or_default();
         assert_eq!(
             found.iter().map(|found| found.code).collect::<Vec<_>>(),
             codes,

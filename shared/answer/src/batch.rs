@@ -130,7 +130,7 @@ pub enum Outcome {
 }
 
 /// How what was read becomes points.
-type Finishing = fn(&Request<'_>, &Calendar, &[Brought<'_>]) -> BTreeMap<SeriesKey, Point>;
+type Finishing = fn(&Request<'_>, &Calendar, &[Brought<'_>]) -> Option<BTreeMap<SeriesKey, Point>>;
 
 /// What was read for a batch.
 pub struct Answers<'a> {
@@ -148,7 +148,7 @@ impl Answers<'_> {
     }
 
     /// A request's values: a point for every bucket of its range that has facts which count; `None` where a part of them was not read,
-    /// because a part of an answer would be a wrong number. The request must be the one that was added.
+    /// because a part of an answer would be a wrong number, and where its groups have more values of shorter periods than may be. The request must be the one that was added.
     #[must_use]
     pub fn points(&self, asked: &Asked, request: &Request<'_>) -> Option<BTreeMap<SeriesKey, Point>> {
         self.finished(asked, request, series::answer)
@@ -170,7 +170,7 @@ impl Answers<'_> {
             Some((purpose, &reads.get(*position)?.question, rows))
         });
         let read: Option<Vec<Brought<'_>>> = parts.collect();
-        let mut points = finish(request, &asked.calendar, &read?);
+        let mut points = finish(request, &asked.calendar, &read?)?;
         // A read that answers other requests too may have brought more than this one asks.
         points.retain(|(bucket, _), _| *bucket >= request.range.from && *bucket < request.range.to);
         Some(points)

@@ -321,7 +321,8 @@ fn bound(kpi: &Kpi, catalog: &Catalog, expression: &Expression) -> Result<Arc<Kp
 /// Its value, where it reads no facts.
 fn constant(bound: &Arc<Kpi>) -> Option<Number> {
     let formula = &bound.formula;
-    formula.finish(&[]).filter(|_| formula.measures.is_empty())
+    let is_constant = formula.measures.is_empty() && formula.folds.is_empty();
+    formula.finish(formula::Values::default()).filter(|_| is_constant)
 }
 
 fn no_band() -> Problem {

@@ -2,6 +2,7 @@
 
 mod basis;
 mod bound;
+mod folds;
 mod functions;
 mod kind;
 pub(crate) mod measured;
@@ -16,6 +17,7 @@ use crate::MAX_MEASURES;
 use crate::basis::Basis;
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::finish::Finish;
+use crate::fold::Fold;
 use crate::function::Function;
 use crate::measure::{Formula, Measure};
 use crate::parser::{Parsed, parse};
@@ -85,6 +87,7 @@ fn typed(parsed: &Parsed, entities: &dyn Entities, needs_facts: bool) -> Result<
     checker.refuse_computed();
     let Checker {
         measures,
+        folds,
         extent,
         diagnostics: mut found,
         ..
@@ -96,6 +99,7 @@ fn typed(parsed: &Parsed, entities: &dyn Entities, needs_facts: bool) -> Result<
         Some((finish, unit)) if diagnostics.is_empty() && !(needs_facts && measures.is_empty()) => {
             return Ok(Formula {
                 measures,
+                folds,
                 finish,
                 extent: Extent { unit, ..extent },
                 quantity: Quantity::Unknown,
@@ -125,6 +129,7 @@ type Counted = Option<(Finish, Unit)>;
 struct Checker<'a> {
     entities: &'a dyn Entities,
     measures: Vec<Measure>,
+    folds: Vec<Fold>,
     /// Where the condition of each measure stands.
     conditions: Vec<Range<usize>>,
     /// Of what the aggregates are taken that are looked at.
@@ -143,6 +148,7 @@ impl<'a> Checker<'a> {
         Self {
             entities,
             measures: Vec::new(),
+            folds: Vec::new(),
             conditions: Vec::new(),
             basis: Basis::Facts,
             aggregates: 0,
@@ -189,6 +195,7 @@ impl<'a> Checker<'a> {
                 self.misplaced_condition(expr, &arguments.iter().collect::<Vec<_>>())
             }
             Node::Function(Function::Window(function), arguments) => self.windowed(*function, &expr.span, arguments),
+            Node::Function(Function::Fold(function), arguments) => self.folded(*function, &expr.span, arguments),
             Node::Function(function, arguments) => self.function(*function, arguments),
             Node::Unary(UnaryOperator::Not, operand) => self.misplaced_condition(expr, &[operand]),
             Node::Binary(_, left, right) => self.misplaced_condition(expr, &[left, right]),

@@ -2,7 +2,8 @@
 
 use crate::aggregate::Aggregate;
 use crate::basis::Basis;
-use crate::finish::Finish;
+use crate::finish::{Finish, Values};
+use crate::fold::Fold;
 use crate::number::Number;
 use crate::parser::parse;
 use crate::predicate::Predicate;
@@ -18,7 +19,9 @@ use std::fmt;
 pub struct Formula {
     /// The distinct aggregates, in the order of their first appearance.
     pub measures: Vec<Measure>,
-    /// How their values make the KPI's value; it refers to measures by index.
+    /// What is computed of their values in each of several shorter periods.
+    pub folds: Vec<Fold>,
+    /// How their values make the KPI's value; it refers to measures and folds by index.
     pub finish: Finish,
     /// How large it is with the KPIs that it refers to.
     pub(crate) extent: Extent,
@@ -126,6 +129,7 @@ impl Formula {
         Self {
             extent: Extent::of(&parse(&measure.to_string()).tree),
             measures: vec![measure],
+            folds: Vec::new(),
             finish: Finish::Measure(0),
             quantity: Quantity::Unknown,
             mixes_units: false,
@@ -159,10 +163,10 @@ impl Formula {
         readings
     }
 
-    /// The KPI's value from the values of its measures, in their order. `None` is no value: a division by zero, a
+    /// The KPI's value from the values of its measures and folds, in their order. `None` is no value: a division by zero, a
     /// missing operand, or a number beyond [`MAX_POWER`](crate::MAX_POWER).
     #[must_use]
-    pub fn finish(&self, values: &[Option<Number>]) -> Option<Number> {
+    pub fn finish(&self, values: Values<'_>) -> Option<Number> {
         self.finish.evaluate(values)
     }
 

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use formula::{
-    Attribute, AttributeType, Diagnostic, Entities, Formula, Number, Referred, Subject, Unit, Value, advise,
+    Attribute, AttributeType, Diagnostic, Entities, Formula, Number, Referred, Subject, Unit, Value, Values, advise,
     advise_row, compile, compile_row, complete, format, parse,
 };
 
@@ -218,7 +218,7 @@ fn measures_finish_to_the_values_of_the_manual() {
         let formula = compile(&one(&row[0]), &entities).unwrap_or_else(|errors| panic!("{row:?}: {errors:?}"));
         let number = |cell: &str| value(cell).as_decimal().map(Number::from);
         let values: Vec<Option<Number>> = row[1].split(", ").map(number).collect();
-        let told = formula.finish(&values).map(|value| value.answered());
+        let told = formula.finish(Values::of(&values)).map(|value| value.answered());
         assert_eq!(told, number(&row[2]), "{row:?}");
     }
 }

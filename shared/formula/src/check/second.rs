@@ -23,7 +23,10 @@ impl<'a> Checker<'a> {
     ) -> Option<Option<(Second, Unit)>> {
         match (call.aggregate.takes(), &call.second) {
             (Takes::Nothing, None) => Some(None),
-            (Takes::Percent, Some(Argument::Number(span, percent))) => self.percent(span, *percent),
+            (Takes::Percent, Some(Argument::Number(span, number))) => match percent(span, *number) {
+                Ok(percent) => Some(Some((Second::Percent(percent), Unit::Plain))),
+                Err(diagnostic) => self.fail(diagnostic),
+            },
             (Takes::Values, Some(Argument::Values { entity, .. })) if entity.name != call.entity.name => {
                 let message = format!(
                     "{} and {} are of different facts, and {} takes both of one",
@@ -72,18 +75,6 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn percent(&mut self, span: &Range<usize>, percent: Decimal) -> Option<Option<(Second, Unit)>> {
-        let percent = percent.normalize();
-        if percent > Decimal::ZERO && percent < Decimal::ONE_HUNDRED && percent.scale() <= MAX_PERCENT_PLACES {
-            return Some(Some((Second::Percent(percent), Unit::Plain)));
-        }
-        let message = format!(
-            "a percentile is above 0 and below 100, with at most {MAX_PERCENT_PLACES} decimals, and {percent} is not"
-        );
-        let hint = "for the value that nine of ten do not exceed write 90; MIN and MAX are the ends";
-        self.fail(Diagnostic::new(span.clone(), "wrong-percentile", message).with_hint(hint))
-    }
-
     /// What the result of an aggregate is a number of.
     pub(super) fn told_in(
         &mut self,
@@ -114,4 +105,17 @@ impl<'a> Checker<'a> {
             _ => Some(unit),
         }
     }
+}
+
+/// How many percent a percentile is of.
+pub(super) fn percent(span: &Range<usize>, percent: Decimal) -> Result<Decimal, Diagnostic> {
+    let percent = percent.normalize();
+    if percent > Decimal::ZERO && percent < Decimal::ONE_HUNDRED && percent.scale() <= MAX_PERCENT_PLACES {
+        return Ok(percent);
+    }
+    let message = format!(
+        "a percentile is above 0 and below 100, with at most {MAX_PERCENT_PLACES} decimals, and {percent} is not"
+    );
+    let hint = "for the value that nine of ten do not exceed write 90; MIN and MAX are the ends";
+    Err(Diagnostic::new(span.clone(), "wrong-percentile", message).with_hint(hint))
 }

@@ -163,10 +163,20 @@ pub(super) fn candidates(place: &Place<'_>, subject: Subject<'_>) -> Vec<Candida
         }
         Scope::Row(..) => {}
     }
-    found.extend(Function::ALL.into_iter().map(Candidate::function));
+    // One of other periods is never seen to be wrong before its last argument.
+    let has_periods = matches!(place.scope, Scope::Measures);
+    let functions = Function::ALL
+        .into_iter()
+        .filter(|function| has_periods || !function.is_of_periods());
+    found.extend(functions.map(Candidate::function));
     found.extend(words());
     let commas = found.iter_mut().filter(|candidate| candidate.label == ",");
     commas.for_each(|comma| comma.followed_by = after_comma(attributes));
+    if matches!(place.scope, Scope::Facts(..)) {
+        let minuses = found.iter_mut().filter(|candidate| candidate.label == "-");
+        minuses
+            .for_each(|minus| minus.followed_by = attributes.iter().map(|time| format!(" {})", time.name)).collect());
+    }
     found
 }
 

@@ -3,6 +3,7 @@
 use super::{Quantity, Unit};
 use crate::aggregate::Aggregate;
 use crate::diagnostic::{Diagnostic, quoted};
+use crate::fold::FoldFunction;
 use crate::function::Function;
 use crate::numeric::Numeric;
 use crate::parser::parse;
@@ -173,6 +174,18 @@ impl Walk<'_> {
                 }
                 _ => Quantity::Unknown,
             },
+            Function::Fold(function) => {
+                let quantities: Vec<Quantity> = all
+                    .iter()
+                    .take(function.operands())
+                    .map(|operand| self.quantity(operand))
+                    .collect();
+                match function {
+                    FoldFunction::Count | FoldFunction::Correlation | FoldFunction::Drawdown => Quantity::Plain,
+                    FoldFunction::Variance | FoldFunction::VariancePop | FoldFunction::Slope => Quantity::Unknown,
+                    _ => quantities.into_iter().next().unwrap_or(Quantity::Unknown),
+                }
+            }
             // A logarithm, a duration told in a unit, and what this does not know yet.
             _ => {
                 all.iter().for_each(|argument| drop(self.quantity(argument)));

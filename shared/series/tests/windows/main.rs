@@ -1,6 +1,7 @@
 //! Windows against counting facts one by one, in zones that are odd, and what other products have answered wrongly.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod folds;
 mod naive;
 mod whole;
 
@@ -90,7 +91,7 @@ fn told(request: &Request<'_>, catalog: &Catalog, calendar: &Calendar, facts: &[
     let read = read
         .iter()
         .map(|(part, rows)| (&part.purpose, &part.question, rows.as_slice()));
-    series::answer(request, calendar, &read.collect::<Vec<Brought<'_>>>())
+    series::answer(request, calendar, &read.collect::<Vec<Brought<'_>>>()).unwrap()
 }
 
 /// The values of a formula by bucket, those of gaps too.

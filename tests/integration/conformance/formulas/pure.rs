@@ -217,7 +217,7 @@ fn told(catalog: &Catalog, request: &Request<'_>, calendar: &Calendar, facts: &[
         .iter()
         .map(|(part, rows)| (&part.purpose, &part.question, rows.as_slice()))
         .collect();
-    series::answer(request, calendar, &read)
+    series::answer(request, calendar, &read).unwrap()
 }
 
 proptest! {

@@ -12,10 +12,10 @@ import sys
 from collections import Counter
 from decimal import Decimal
 
-from answers import Kpi, points
-from constructs import CONSTRUCTS, circumstances
+from answers import Kpi
+from cells import Question
+from constructs import CONSTRUCTS, circumstances, constructs
 from facts import Entity
-from formula import constructs
 from periods import Calendar, instant
 
 # Wrong questions of a world, and differences of each, that are told.
@@ -57,16 +57,17 @@ class World:
         key = (question["client"], question["kpi"])
         if key not in self.kpis:
             formulas = {kpi["code"]: kpi["formula"] for kpi in self.clients[key[0]]["kpis"]}
-            self.kpis[key] = Kpi(formulas[key[1]], self.entities[key[0]])
+            self.kpis[key] = Kpi(formulas[key[1]], self.entities[key[0]], formulas)
         return self.kpis[key]
 
     def expected(self, question):
         """The points of a series, with what a bucket without facts has, and the point of a value."""
         kpi, entities, calendar = self.kpi(question), self.entities[question["client"]], self.calendar(question)
         since, until = calendar.align(question["period"], instant(question["from"]), instant(question["to"]))
-        series = points(kpi, entities, calendar, question, since, until)
+        question = question | {"now": instant(question["now"])}
+        series = Question(kpi, entities, calendar, question, since, until).points()
         start, end = calendar.bucket(question["period"], instant(question["at"]))
-        alone = points(kpi, entities, calendar, question | {"by": []}, start, end)
+        alone = Question(kpi, entities, calendar, question | {"by": []}, start, end).points()
         empty = kpi.value({})
         return {
             "series": (since, until, empty, series),
@@ -151,12 +152,13 @@ def first_of_each(mismatches, seen):
 def used(world, question):
     """The constructs of a question: of its formula, of the derived attributes that it reads, and its circumstances."""
     kpi, entities = world.kpi(question), world.entities[question["client"]]
-    found = constructs(kpi.tree)
+    dimensions = {code: entity.dimensions for code, entity in entities.items()}
+    found = constructs(kpi.written, dimensions)
     for measure in kpi.measures.values():
         entity = entities[measure.entity]
         named = {*question["filter"], *question["by"], *measure.names()}
         for name in entity.reads(named):
-            found |= constructs(entity.trees[name], "derived ")
+            found |= constructs(entity.trees[name], dimensions, "derived ")
     return found | circumstances(world, question, kpi)
 
 

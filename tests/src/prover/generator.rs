@@ -11,9 +11,9 @@ use series::calendar::Rules;
 
 use super::draw::Draw;
 use super::events::{self, Events, SCENES};
-use super::kpis::{KPIS, Kpis};
-use super::rows::ROWS;
-use super::shape::{self, Attribute, Shape, TEXTS};
+use super::kpis::{KPIS, Kind, Kpis};
+use super::rows::{Place, ROWS, Row};
+use super::shape::{self, Attribute, ENTITIES, Shape, TEXTS};
 use super::world::{Client, Kpi, Question, Step, World};
 
 /// What clocks show when the events of a world come: the prover gives the same answers on any day.
@@ -24,6 +24,9 @@ const CLIENTS: usize = 2;
 
 /// Events of each entity, half of them late.
 const EVENTS: usize = 70;
+
+/// KPIs of a client that others name.
+const OTHERS: usize = 4;
 
 /// How often a formula is drawn anew when it is refused.
 const TRIES: usize = 50;
@@ -49,7 +52,8 @@ pub(super) fn world(seed: u64, number: usize, questions: usize) -> Result<Drawn>
         drafts.push(Draft::drawn(
             &mut draw,
             scene.1,
-            (number * CLIENTS + place) * 2,
+            (number * CLIENTS + place) * ENTITIES.len(),
+            begin,
             &mut refused,
         )?);
     }
@@ -81,14 +85,18 @@ struct Draft {
     client: Client,
     shapes: Vec<Shape>,
     catalog: Catalog,
+    /// Codes of KPIs that others name.
+    others: Vec<String>,
 }
 
 impl Draft {
-    fn drawn(draw: &mut Draw, zones: &[&str], turn: usize, refused: &mut usize) -> Result<Self> {
+    fn drawn(draw: &mut Draw, zones: &[&str], turn: usize, begin: Timestamp, refused: &mut usize) -> Result<Self> {
         for _ in 0..TRIES {
             let dimensions = shape::dimensions(draw);
-            let shapes: Vec<Shape> = (0..2)
-                .map(|place| Shape::drawn(draw, ["Alpha", "Beta"][place], &dimensions, (turn + place) * 8))
+            let shapes: Vec<Shape> = ENTITIES
+                .iter()
+                .enumerate()
+                .map(|(place, code)| Shape::drawn(draw, code, &dimensions, (turn + place) * 8, begin))
                 .collect();
             let entities: Result<Vec<_>, _> = shapes
                 .iter()
@@ -105,13 +113,63 @@ impl Draft {
                 entities,
                 kpis: Vec::new(),
             };
-            return Ok(Self {
+            let mut draft = Self {
                 client,
                 shapes,
                 catalog,
-            });
+                others: Vec::new(),
+            };
+            for place in 0..OTHERS {
+                draft.add_other(draw, place, refused)?;
+            }
+            return Ok(draft);
         }
         anyhow::bail!("no entities are accepted")
+    }
+
+    /// A KPI that others name, of the bucket's own facts: those who name it move it to other periods. It may name those before it.
+    fn add_other(&mut self, draw: &mut Draw, place: usize, refused: &mut usize) -> Result<()> {
+        let code = format!("OTHER_{place}");
+        let constructs: Vec<_> = KPIS
+            .iter()
+            .filter(|construct| construct.kind == Kind::Number)
+            .collect();
+        self.add(&code, refused, |draft| {
+            let mut kpis = Kpis::new(draw, &draft.shapes, Period::Minute, &[]);
+            kpis.is_inside = true;
+            let three = [0; 3].map(|_| kpis.draw.pick(&constructs));
+            let written = kpis.around(three);
+            match draft.others.last() {
+                Some(other) if place % 2 == 1 => format!("({written}) - {other}"),
+                _ => written,
+            }
+        })?;
+        let definitions = self.client.kpis.iter().map(|kpi| {
+            let mut definition = KpiDefinition::named(&kpi.code, &kpi.code);
+            definition.formula.clone_from(&kpi.formula);
+            definition
+        });
+        let catalog = Catalog::new(self.client.entities.clone(), definitions.collect());
+        self.catalog = catalog.map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
+        self.others.push(code);
+        Ok(())
+    }
+
+    /// Adds a KPI with the first formula that is accepted.
+    fn add(&mut self, code: &str, refused: &mut usize, mut formula: impl FnMut(&Self) -> String) -> Result<catalog::Kpi> {
+        let compiled = (0..TRIES).find_map(|_| {
+            let mut kpi = KpiDefinition::named(code, code);
+            kpi.formula = formula(self);
+            let accepted = kpi.validate(&self.catalog);
+            *refused += usize::from(accepted.is_err());
+            accepted.ok()
+        });
+        let compiled = compiled.with_context(|| format!("no formula of {code} is accepted"))?;
+        self.client.kpis.push(Kpi {
+            code: code.to_owned(),
+            formula: compiled.definition.formula.clone(),
+        });
+        Ok(compiled)
     }
 }
 
@@ -130,20 +188,29 @@ fn calendar(draw: &mut Draw) -> Result<Rules> {
     Ok(serde_json::from_value(declared)?)
 }
 
+/// Constructs of one fact that can be written in a place.
+fn rows(place: Place) -> Vec<&'static Row> {
+    let all = ROWS.iter();
+    all.filter(|row| !row.given(place).is_empty()).collect()
+}
+
 /// A formula around the constructs whose turn it is.
-fn formula(draw: &mut Draw, shapes: &[Shape], turn: usize) -> String {
-    // Without those of durations, which no dimension is.
-    let rows = ROWS.len() - 4;
-    // A third of all questions read derived attributes, which have as many constructs.
-    let place = turn % (KPIS.len() + 2 * rows);
-    let mut kpis = Kpis::new(draw, shapes);
+fn formula(draw: &mut Draw, draft: &Draft, period: Period, turn: usize) -> String {
+    let mut kpis = Kpis::new(draw, &draft.shapes, period, &draft.others);
+    let mut place = turn % (KPIS.len() + rows(Place::OfDimensions).len() + rows(Place::OfFacts).len() + ROWS.len());
     if place < KPIS.len() {
         return kpis.around([0, 1, 2].map(|third| &KPIS[(place + third * KPIS.len() / 3) % KPIS.len()]));
     }
-    let place = place - KPIS.len();
-    if place < rows {
-        return kpis.filtered_by([0, 1, 2].map(|third| &ROWS[(place + third * rows / 3) % rows]));
+    place -= KPIS.len();
+    for of in [Place::OfDimensions, Place::OfFacts] {
+        let rows = rows(of);
+        if place < rows.len() {
+            let three = [0, 1, 2].map(|third| rows[(place + third * rows.len() / 3) % rows.len()]);
+            return kpis.filtered_by(three, of);
+        }
+        place -= rows.len();
     }
+    // As many read derived attributes, which have as many constructs.
     kpis.over(turn)
 }
 
@@ -157,19 +224,11 @@ fn question(
 ) -> Result<Question> {
     let draft = &mut drafts[client];
     let code = format!("K{}", draft.client.kpis.len());
-    let compiled = (0..TRIES).find_map(|_| {
-        let mut kpi = KpiDefinition::named(&code, &code);
-        // One after the other by this turn, and not by that of the client: each client has every construct.
-        kpi.formula = formula(draw, &draft.shapes, turn / CLIENTS + client * 7);
-        let accepted = kpi.validate(&draft.catalog);
-        *refused += usize::from(accepted.is_err());
-        accepted.ok()
-    });
-    let compiled = compiled.with_context(|| format!("no formula of turn {turn} is accepted"))?;
-    draft.client.kpis.push(Kpi {
-        code: code.clone(),
-        formula: compiled.definition.formula.clone(),
-    });
+    let period = draw.pick(&Period::ALL);
+    // One after the other by this turn, and not by that of the client: each client has every construct.
+    let compiled = draft.add(&code, refused, |draft| {
+        formula(draw, draft, period, turn / CLIENTS + client * 7)
+    })?;
     let entities = compiled.formula.entities();
     let mut shapes = draft
         .shapes
@@ -182,7 +241,6 @@ fn question(
         .into_iter()
         .filter(|dimension| !is_of_both || dimension.formula.is_none())
         .collect();
-    let period = draw.pick(&Period::ALL);
     let at = events::time(draw, begin);
     let (from, to) = range(draw, period, at);
     let zones = [
@@ -201,9 +259,18 @@ fn question(
         from: from.to_string(),
         to: to.to_string(),
         at: at.to_string(),
+        now: now(draw, begin, to).to_string(),
         filter: filter(draw, &dimensions),
         by: split(draw, &dimensions),
     })
+}
+
+/// When a question is asked: mostly when all of its buckets have ended.
+fn now(draw: &mut Draw, begin: Timestamp, to: Timestamp) -> Timestamp {
+    if draw.one_in(3) {
+        return events::time(draw, begin);
+    }
+    to + SignedDuration::from_hours(24 * 400)
 }
 
 /// A range around an instant, about as long as a question with such a period has.
@@ -310,21 +377,22 @@ fn random(draw: &mut Draw) -> uuid::Bytes {
 
 /// Every construct that the generator writes, under the names that the oracle has.
 pub(super) fn constructs() -> BTreeSet<String> {
-    const UNITS: [&str; 4] = ["SECONDS", "MINUTES", "HOURS", "DAYS"];
-    let rows = super::rows::names().filter(|name| !UNITS.contains(name));
-    let after_where = rows.map(|name| format!("WHERE {name}"));
-    let derived = super::rows::names().map(|name| format!("derived {name}"));
-    let periods = Period::NAMES.map(|name| format!("by {name}"));
-    let all = super::kpis::names()
-        .map(str::to_owned)
-        .chain(after_where)
-        .chain(derived)
-        .chain(periods);
+    let named = |word: &'static str, names: Vec<&'static str>| names.into_iter().map(move |name| format!("{word} {name}"));
+    let names_in = |place: Place| {
+        let rows = rows(place).into_iter();
+        rows.map(|row| row.name).collect()
+    };
+    let kpis = super::kpis::names().map(str::to_owned);
+    let all = kpis
+        .chain(named("WHERE", names_in(Place::OfDimensions)))
+        .chain(named("WHERE of facts", names_in(Place::OfFacts)))
+        .chain(named("derived", names_in(Place::Derived)))
+        .chain(named("by", Period::NAMES.to_vec()));
     all.chain(CIRCUMSTANCES.map(str::to_owned)).collect()
 }
 
 /// What is not written in a formula.
-const CIRCUMSTANCES: [&str; 12] = [
+const CIRCUMSTANCES: [&str; 13] = [
     "week from another day",
     "fiscal months",
     "fiscal weeks",
@@ -337,4 +405,5 @@ const CIRCUMSTANCES: [&str; 12] = [
     "late",
     "sent twice",
     "corrected",
+    "open bucket",
 ];

@@ -230,6 +230,7 @@ struct Asked<'a> {
     calendar: Calendar,
     range: Range,
     bucket: Range,
+    now: Timestamp,
 }
 
 impl<'a> Asked<'a> {
@@ -250,6 +251,7 @@ impl<'a> Asked<'a> {
                 from: start,
                 to: calendar.next(question.period, start),
             },
+            now: question.now.parse()?,
             calendar,
         })
     }
@@ -266,8 +268,7 @@ impl<'a> Asked<'a> {
             range,
             filter: &self.question.filter,
             by,
-            // No construct that is drawn so far depends on it.
-            now: range.to,
+            now: self.now,
         }
     }
 

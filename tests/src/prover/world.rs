@@ -89,6 +89,8 @@ pub struct Question {
     pub to: String,
     /// RFC 3339.
     pub at: String,
+    /// When it is asked, RFC 3339.
+    pub now: String,
     /// For each dimension the values that count.
     pub filter: BTreeMap<String, BTreeSet<String>>,
     /// Dimensions by which the series is split.

@@ -56,14 +56,19 @@ class Question:
                     self.read_states(self.entities[code], (code, steps, at), measures)
                 else:
                     self.read_facts(self.entities[code], (code, steps, at), measures)
-        for start, keys in self.lacking.items():
-            if not any(cell[0] == start for cell in self.counts) and not self.by:
-                self.counts[start, ()] = {}
-        return {cell: self.point(cell) for cell in self.counts if cell[0] <= self.now or cell in self.own}
+        points = {cell: self.point(cell) for cell in self.counts if cell[0] <= self.now or cell in self.own}
+        # Where a window has no time the point says so, of each group that the answer has, unless it has what a bucket without facts has.
+        groups, empty = {group for _, group in points} if self.by else {()}, self.kpi.value({})
+        for start in (start for start in self.lacking if start <= self.now):
+            for cell in ((start, group) for group in groups):
+                point = self.point(cell)
+                if cell not in points and point[0] != empty:
+                    points[cell] = point
+        return points
 
     def point(self, cell):
         most = {}
-        for (code, *_), facts in self.counts[cell].items():
+        for (code, *_), facts in self.counts.get(cell, {}).items():
             most[code] = max(most.get(code, 0), len(facts))
         lacking = {key: None for key in self.lacking.get(cell[0], ())}
         return self.kpi.value(self.facts.get(cell, {}) | lacking), sum(most.values())
@@ -73,15 +78,16 @@ class Question:
         for fact in entity.facts:
             if self.counted(fact) and (keys := [key for key, measure in measures if measure.counts(fact)]):
                 rows.append((fact[entity.time], keys, fact))
+        if place[1]:
+            rows.sort(key=lambda row: row[0])
+            self.read_windows(place, measures, rows)
+            return
         for time, keys, fact in rows:
             if self.since <= time < self.until:
                 cell = (self.calendar.bucket(self.period, time)[0], self.group(fact))
                 self.own.add(cell)
-                for key in () if place[1] else keys:
+                for key in keys:
                     self.put(cell, place, key, fact)
-        if place[1]:
-            rows.sort(key=lambda row: row[0])
-            self.read_windows(place, measures, rows)
 
     def read_windows(self, place, measures, rows):
         times = [time for time, _, _ in rows]
@@ -101,10 +107,8 @@ class Question:
             if stretch is None:
                 self.lacking.setdefault(bucket[0], set()).update(key for key, _ in measures)
                 continue
-            # Of a bucket that is open what is known by now.
-            start, end = (min(moment, max(self.now, stretch[0])) for moment in stretch)
             for times, facts in histories:
-                at_start, at_end = (last(times, facts, moment) for moment in (start, end))
+                at_start, at_end = (last(times, facts, moment) for moment in stretch)
                 for key, measure in measures:
                     self.put_state(bucket[0], place, (key, measure), (at_start, at_end), id(facts))
 

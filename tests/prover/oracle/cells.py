@@ -22,6 +22,7 @@ class Question:
         self.since, self.until = since, until
         # For each bucket and group the facts of each measure, and how many facts count in each window of an entity.
         self.facts, self.counts, self.lacking, self.own = {}, {}, {}, set()
+        self.read()
 
     def counted(self, fact):
         return all(shown(fact[name]) in values for name, values in self.filter.items())
@@ -42,8 +43,7 @@ class Question:
     def count(self, cell, place, what):
         self.counts.setdefault(cell, {}).setdefault(place, set()).add(what)
 
-    def points(self):
-        """For each bucket and group with facts that count, the value and how many."""
+    def read(self):
         for code in self.kpi.entities():
             places = {}
             for key, measure in self.kpi.measures.items():
@@ -56,6 +56,9 @@ class Question:
                     self.read_states(self.entities[code], (code, steps, at), measures)
                 else:
                     self.read_facts(self.entities[code], (code, steps, at), measures)
+
+    def points(self):
+        """For each bucket and group with facts that count, the value and how many."""
         points = {cell: self.point(cell) for cell in self.counts if cell[0] <= self.now or cell in self.own}
         # Where a window has no time the point says so, of each group that the answer has, unless it has what a bucket without facts has.
         groups, empty = {group for _, group in points} if self.by else {()}, self.kpi.value({})
@@ -66,12 +69,17 @@ class Question:
                     points[cell] = point
         return points
 
+    def number(self, cell):
+        """The value of a bucket and group, which may have no facts, before it is rounded."""
+        lacking = {key: None for key in self.lacking.get(cell[0], ())}
+        return self.kpi.number(self.facts.get(cell, {}) | lacking)
+
     def point(self, cell):
         most = {}
         for (code, *_), facts in self.counts.get(cell, {}).items():
             most[code] = max(most.get(code, 0), len(facts))
-        lacking = {key: None for key in self.lacking.get(cell[0], ())}
-        return self.kpi.value(self.facts.get(cell, {}) | lacking), sum(most.values())
+        number = self.number(cell)
+        return number and number.answered(), sum(most.values())
 
     def read_facts(self, entity, place, measures):
         rows = []

@@ -34,6 +34,7 @@ PERIODS = ["minute", "hour", "day", "week", "month", "quarter", "year", "fiscal_
 CIRCUMSTANCES = [
     *(f"by {period}" for period in PERIODS), "week from another day", "fiscal months", "fiscal weeks", "zone of the question", "clocks change",
     "filter", "filter of what is missing", "split", "split by several", "late", "sent twice", "corrected", "open bucket",
+    "target", "warning", "critical", "target of a band",
 ]
 
 CONSTRUCTS = [

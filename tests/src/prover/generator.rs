@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
-use catalog::{Catalog, KpiDefinition, Period};
+use catalog::{Catalog, Direction, Expression, Limit, Period};
 use formula::AttributeType;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -14,7 +14,7 @@ use super::events::{self, Events, SCENES};
 use super::kpis::{KPIS, Kind, Kpis};
 use super::rows::{Place, ROWS, Row};
 use super::shape::{self, Attribute, ENTITIES, Shape, TEXTS};
-use super::world::{Client, Kpi, Question, Step, World};
+use super::world::{Client, Goal, Kpi, Question, Step, World};
 
 /// What clocks show when the events of a world come: the prover gives the same answers on any day.
 const NOW: &str = "2026-11-15T12:00:00Z";
@@ -137,40 +137,80 @@ impl Draft {
         self.add(&code, refused, |draft| {
             let mut kpis = Kpis::new(draw, &draft.shapes, Period::Minute, &[]);
             kpis.is_inside = true;
-            let three = [0; 3].map(|_| kpis.draw.pick(&constructs));
-            let written = kpis.around(three);
-            match draft.others.last() {
+            let some = [0; 3].map(|_| kpis.draw.pick(&constructs));
+            let written = kpis.around(some);
+            let formula = match draft.others.last() {
                 Some(other) if place % 2 == 1 => format!("({written}) - {other}"),
                 _ => written,
-            }
+            };
+            (formula, None)
         })?;
-        let definitions = self.client.kpis.iter().map(|kpi| {
-            let mut definition = KpiDefinition::named(&kpi.code, &kpi.code);
-            definition.formula.clone_from(&kpi.formula);
-            definition
-        });
+        let definitions = self.client.kpis.iter().map(Kpi::definition);
         let catalog = Catalog::new(self.client.entities.clone(), definitions.collect());
         self.catalog = catalog.map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
         self.others.push(code);
         Ok(())
     }
 
-    /// Adds a KPI with the first formula that is accepted.
-    fn add(&mut self, code: &str, refused: &mut usize, mut formula: impl FnMut(&Self) -> String) -> Result<catalog::Kpi> {
-        let compiled = (0..TRIES).find_map(|_| {
-            let mut kpi = KpiDefinition::named(code, code);
-            kpi.formula = formula(self);
-            let accepted = kpi.validate(&self.catalog);
-            *refused += usize::from(accepted.is_err());
-            accepted.ok()
+    /// Adds a KPI with the first formula, and the first goal, that are accepted.
+    fn add(
+        &mut self,
+        code: &str,
+        refused: &mut usize,
+        mut drawn: impl FnMut(&Self) -> (String, Option<Goal>),
+    ) -> Result<catalog::Kpi> {
+        let accepted = (0..TRIES).find_map(|_| {
+            let (formula, goal) = drawn(self);
+            let kpi = Kpi {
+                code: code.to_owned(),
+                formula,
+                goal,
+            };
+            let compiled = kpi.definition().validate(&self.catalog);
+            *refused += usize::from(compiled.is_err());
+            compiled.ok().map(|compiled| (kpi, compiled))
         });
-        let compiled = compiled.with_context(|| format!("no formula of {code} is accepted"))?;
-        self.client.kpis.push(Kpi {
-            code: code.to_owned(),
-            formula: compiled.definition.formula.clone(),
-        });
+        let (kpi, compiled) = accepted.with_context(|| format!("no formula of {code} is accepted"))?;
+        self.client.kpis.push(kpi);
         Ok(compiled)
     }
+}
+
+/// What a KPI is held against, now and then: numbers, and what is computed of other KPIs, of itself and of other periods.
+fn goal(draw: &mut Draw, code: &str, others: &[String]) -> Option<Goal> {
+    if !draw.one_in(5) {
+        return None;
+    }
+    let direction = draw.pick(&[Direction::HigherIsBetter, Direction::LowerIsBetter, Direction::Between]);
+    let mut limit = || {
+        let other = draw.pick(others);
+        let formulas = [
+            "0".to_owned(),
+            "1".to_owned(),
+            "2.5".to_owned(),
+            format!("{other} * 1.05"),
+            format!("PREVIOUS({other})"),
+            format!("0.9 * {code}"),
+            code.to_owned(),
+        ];
+        let mut formula = || Expression(draw.pick(&formulas));
+        let one = match direction {
+            Direction::Between => Limit::Band {
+                from: formula(),
+                to: formula(),
+            },
+            _ => Limit::One(formula()),
+        };
+        draw.one_in(2).then_some(one)
+    };
+    let (target, warning, critical) = (limit(), limit(), limit());
+    let is_any = target.is_some() || warning.is_some() || critical.is_some();
+    is_any.then_some(Goal {
+        direction,
+        target,
+        warning,
+        critical,
+    })
 }
 
 /// A calendar: half of all clients declare nothing.
@@ -194,24 +234,30 @@ fn rows(place: Place) -> Vec<&'static Row> {
     all.filter(|row| !row.given(place).is_empty()).collect()
 }
 
+/// Those of a table whose turn it is: far from each other, so that they are together with others in another turn.
+fn turn_of<T: Copy>(table: &[T], place: usize) -> [T; 4] {
+    [0, 1, 2, 3].map(|fourth| table[(place + fourth * table.len() / 4) % table.len()])
+}
+
 /// A formula around the constructs whose turn it is.
 fn formula(draw: &mut Draw, draft: &Draft, period: Period, turn: usize) -> String {
     let mut kpis = Kpis::new(draw, &draft.shapes, period, &draft.others);
-    let mut place = turn % (KPIS.len() + rows(Place::OfDimensions).len() + rows(Place::OfFacts).len() + ROWS.len());
-    if place < KPIS.len() {
-        return kpis.around([0, 1, 2].map(|third| &KPIS[(place + third * KPIS.len() / 3) % KPIS.len()]));
+    let table: Vec<_> = KPIS.iter().collect();
+    let (of_dimensions, of_facts) = (rows(Place::OfDimensions), rows(Place::OfFacts));
+    // Those of derived attributes are in filters and splits too.
+    let lengths = [2 * table.len(), of_dimensions.len(), of_facts.len(), ROWS.len() / 2];
+    let mut place = turn % lengths.iter().sum::<usize>();
+    let section = lengths.iter().position(|length| {
+        let is_within = place < *length;
+        place -= if is_within { 0 } else { *length };
+        is_within
+    });
+    match section {
+        Some(0) => kpis.around(turn_of(&table, place)),
+        Some(1) => kpis.filtered_by(turn_of(&of_dimensions, place), Place::OfDimensions),
+        Some(2) => kpis.filtered_by(turn_of(&of_facts, place), Place::OfFacts),
+        _ => kpis.over(turn),
     }
-    place -= KPIS.len();
-    for of in [Place::OfDimensions, Place::OfFacts] {
-        let rows = rows(of);
-        if place < rows.len() {
-            let three = [0, 1, 2].map(|third| rows[(place + third * rows.len() / 3) % rows.len()]);
-            return kpis.filtered_by(three, of);
-        }
-        place -= rows.len();
-    }
-    // As many read derived attributes, which have as many constructs.
-    kpis.over(turn)
 }
 
 fn question(
@@ -227,13 +273,16 @@ fn question(
     let period = draw.pick(&Period::ALL);
     // One after the other by this turn, and not by that of the client: each client has every construct.
     let compiled = draft.add(&code, refused, |draft| {
-        formula(draw, draft, period, turn / CLIENTS + client * 7)
+        let formula = formula(draw, draft, period, turn / CLIENTS + client * 7);
+        (formula, goal(draw, &code, &draft.others))
     })?;
-    let entities = compiled.formula.entities();
+    let limits = compiled.goal.iter().flat_map(catalog::Goal::all);
+    let formulas = limits.map(|limit| &limit.formula).chain([&compiled.formula]);
+    let entities: BTreeSet<&str> = formulas.flat_map(formula::Formula::entities).collect();
     let mut shapes = draft
         .shapes
         .iter()
-        .filter(|shape| entities.contains(&shape.code.as_str()));
+        .filter(|shape| entities.contains(shape.code.as_str()));
     let shape = shapes.next().context("a formula has an entity")?;
     let is_of_both = shapes.next().is_some();
     let dimensions: Vec<&Attribute> = shape
@@ -392,7 +441,7 @@ pub(super) fn constructs() -> BTreeSet<String> {
 }
 
 /// What is not written in a formula.
-const CIRCUMSTANCES: [&str; 13] = [
+const CIRCUMSTANCES: [&str; 17] = [
     "week from another day",
     "fiscal months",
     "fiscal weeks",
@@ -406,4 +455,8 @@ const CIRCUMSTANCES: [&str; 13] = [
     "sent twice",
     "corrected",
     "open bucket",
+    "target",
+    "warning",
+    "critical",
+    "target of a band",
 ];

@@ -201,7 +201,7 @@ impl<'a> Kpis<'a> {
     }
 
     /// A formula of some constructs, mostly one in which all of them make a difference.
-    pub(super) fn around(&mut self, constructs: [&Construct; 3]) -> String {
+    pub(super) fn around<const N: usize>(&mut self, constructs: [&Construct; N]) -> String {
         let alone = self.draw.one_in(4);
         self.is_of_facts |= constructs.iter().any(|construct| construct.kind == Kind::OfFacts);
         let mut parts = Vec::new();
@@ -221,7 +221,7 @@ impl<'a> Kpis<'a> {
     }
 
     /// A formula with constructs after `WHERE`.
-    pub(super) fn filtered_by(&mut self, rows: [&Row; 3], place: Place) -> String {
+    pub(super) fn filtered_by(&mut self, rows: [&Row; 4], place: Place) -> String {
         self.is_of_facts = place == Place::OfFacts;
         let conditions = rows.map(|row| {
             let mut rows = Rows::of_shape(self.draw, self.shape(), place);

@@ -39,6 +39,11 @@ def products(pairs):
     return len(pairs) * sum(x * y for x, y in pairs) - sum(x for x, _ in pairs) * sum(y for _, y in pairs)
 
 
+def exact(fraction):
+    """A sum of products of decimals, which has an end."""
+    return Number(WIDE.divide(Decimal(fraction.numerator), Decimal(fraction.denominator)))
+
+
 def spread(values):
     return products([(value, value) for value in values])
 
@@ -57,10 +62,10 @@ def weighted(pairs):
 
 
 def correlation(pairs):
-    together = products(pairs)
-    squared = Number.quotient(together**2, spread([x for x, _ in pairs]) * spread([y for _, y in pairs]))
-    found = root(squared)
-    return Number(-found.value, found.exact) if found and together < 0 else found
+    """One product, its root and a division, each of which is rounded."""
+    spreads = [exact(spread(values)) for values in zip(*pairs)]
+    together = Number.computed("divide", exact(products(pairs)), root(Number.computed("multiply", *spreads)))
+    return together and Number(max(min(together.value, Decimal(1)), Decimal(-1)), together.exact)
 
 
 def slope(pairs):

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::draw::Draw;
-use super::shape::{Attribute, KEY, OBJECT, Shape, TEXTS, TIME};
+use super::shape::{Attribute, KEY, OBJECT, SHELF, Shape, TEXTS, TIME};
 
 /// Days that the facts of a world are about.
 const DAYS: i64 = 10;
@@ -68,6 +68,9 @@ impl Events<'_> {
                 // As many keys as there are events or fewer: some come twice.
                 let key = format!("\"r{}\"", self.draw.below(60));
                 fields.push((KEY.to_owned(), key));
+            } else if attribute.name == SHELF {
+                let shelf = self.draw.between(0, 1).to_string();
+                fields.push((SHELF.to_owned(), shelf));
             } else if attribute.name == OBJECT {
                 // So few objects that most change.
                 let object = format!("\"o{}\"", self.draw.below(12));

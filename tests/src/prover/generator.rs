@@ -130,10 +130,7 @@ impl Draft {
     /// A KPI that others name, of the bucket's own facts: those who name it move it to other periods. It may name those before it.
     fn add_other(&mut self, draw: &mut Draw, place: usize, refused: &mut usize) -> Result<()> {
         let code = format!("OTHER_{place}");
-        let constructs: Vec<_> = KPIS
-            .iter()
-            .filter(|construct| construct.kind == Kind::Number)
-            .collect();
+        let constructs: Vec<_> = KPIS.iter().filter(|construct| construct.kind == Kind::Number).collect();
         self.add(&code, refused, |draft| {
             let mut kpis = Kpis::new(draw, &draft.shapes, Period::Minute, &[]);
             kpis.is_inside = true;
@@ -244,8 +241,8 @@ fn formula(draw: &mut Draw, draft: &Draft, period: Period, turn: usize) -> Strin
     let mut kpis = Kpis::new(draw, &draft.shapes, period, &draft.others);
     let table: Vec<_> = KPIS.iter().collect();
     let (of_dimensions, of_facts) = (rows(Place::OfDimensions), rows(Place::OfFacts));
-    // Those of derived attributes are in filters and splits too.
-    let lengths = [2 * table.len(), of_dimensions.len(), of_facts.len(), ROWS.len() / 2];
+    // Those of whole formulas have more ways to be without a value, and those of derived attributes are in filters and splits too.
+    let lengths = [table.len() * 5 / 4, of_dimensions.len(), of_facts.len(), ROWS.len() / 4];
     let mut place = turn % lengths.iter().sum::<usize>();
     let section = lengths.iter().position(|length| {
         let is_within = place < *length;
@@ -426,7 +423,8 @@ fn random(draw: &mut Draw) -> uuid::Bytes {
 
 /// Every construct that the generator writes, under the names that the oracle has.
 pub(super) fn constructs() -> BTreeSet<String> {
-    let named = |word: &'static str, names: Vec<&'static str>| names.into_iter().map(move |name| format!("{word} {name}"));
+    let named =
+        |word: &'static str, names: Vec<&'static str>| names.into_iter().map(move |name| format!("{word} {name}"));
     let names_in = |place: Place| {
         let rows = rows(place).into_iter();
         rows.map(|row| row.name).collect()

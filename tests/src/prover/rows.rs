@@ -61,9 +61,7 @@ pub(super) static ROWS: [Row; 45] = [
     row(">", TRUTH, |rows, _, depth| rows.compared(">", depth)),
     row(">=", TRUTH, |rows, _, depth| rows.compared(">=", depth)),
     row("BETWEEN", TRUTH, |rows, _, depth| rows.ranged("BETWEEN", depth)),
-    row("NOT BETWEEN", TRUTH, |rows, _, depth| {
-        rows.ranged("NOT BETWEEN", depth)
-    }),
+    row("NOT BETWEEN", TRUTH, |rows, _, depth| rows.ranged("NOT BETWEEN", depth)),
     row("= ''", TRUTH, |rows, _, depth| {
         format!("{} = ''", rows.operand(Text, depth))
     }),
@@ -304,8 +302,14 @@ impl<'a> Rows<'a> {
 
     /// Some of which lie in the texts that there are, and some that databases take for patterns.
     fn of_texts(&mut self, function: &str, depth: usize) -> String {
-        let part = self.draw.pick(&["x", "it", "'s", "s", "Z", "rger", "", "%", "_", "t", "-", "E"]);
-        let part = if self.draw.one_in(4) { self.simple(Text) } else { quoted(part) };
+        let part = self
+            .draw
+            .pick(&["x", "it", "'s", "s", "Z", "rger", "", "%", "_", "t", "-", "E"]);
+        let part = if self.draw.one_in(4) {
+            self.simple(Text)
+        } else {
+            quoted(part)
+        };
         format!("{function}({}, {part})", self.any(Text, depth))
     }
 

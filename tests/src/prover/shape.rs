@@ -16,6 +16,9 @@ pub(super) const KEY: &str = "receipt";
 /// What identifies an object of an entity of states.
 pub(super) const OBJECT: &str = "object";
 
+/// What some have beside it, by which one can ask.
+pub(super) const SHELF: &str = "shelf";
+
 /// Texts that facts have: some that sort otherwise than people would, and some that look like something else.
 pub(super) const TEXTS: [&str; 8] = ["x", "y", "it's", "Z", "Ärger", "true", "'; --", "x_%"];
 
@@ -70,13 +73,7 @@ fn attribute(name: &str, kind: AttributeType, dimension: bool) -> Attribute {
 
 impl Shape {
     /// Draws an entity. `turn` says which construct its derived attributes begin with, so that all have their turn.
-    pub(super) fn drawn(
-        draw: &mut Draw,
-        code: &str,
-        dimensions: &[Attribute],
-        turn: usize,
-        begin: Timestamp,
-    ) -> Self {
+    pub(super) fn drawn(draw: &mut Draw, code: &str, dimensions: &[Attribute], turn: usize, begin: Timestamp) -> Self {
         let is_state = code == STATES;
         let is_keyed = !is_state && draw.one_in(3);
         let mut attributes = dimensions.to_vec();
@@ -96,6 +93,7 @@ impl Shape {
         }
         if is_state {
             attributes.push(attribute(OBJECT, AttributeType::Text, false));
+            attributes.extend(draw.one_in(2).then(|| attribute(SHELF, AttributeType::Integer, true)));
         }
         for place in 0..DERIVED {
             let derived = derived(draw, &attributes, turn + place, format!("d{place}"), begin);
@@ -116,7 +114,8 @@ impl Shape {
     pub(super) fn definition(&self) -> Value {
         let attributes: Vec<Value> = self.attributes.iter().map(Attribute::definition).collect();
         let key: &[&str] = if self.is_keyed { &[KEY] } else { &[] };
-        let state: &[&str] = if self.is_state { &[OBJECT] } else { &[] };
+        let named = self.attributes.iter().map(|attribute| attribute.name.as_str());
+        let state: Vec<&str> = named.filter(|name| [OBJECT, SHELF].contains(name)).collect();
         json!({
             "code": self.code, "domain": "proof", "time": TIME, "attributes": attributes, "key": key, "state": state,
             "groupings": self.groupings
@@ -136,7 +135,7 @@ impl Shape {
 
 impl Attribute {
     fn definition(&self) -> Value {
-        let is_required = [KEY, OBJECT].contains(&self.name.as_str());
+        let is_required = [KEY, OBJECT, SHELF].contains(&self.name.as_str());
         let mut definition =
             json!({ "name": self.name, "type": self.kind, "dimension": self.dimension, "required": is_required });
         if let Some(formula) = &self.formula {

@@ -11,14 +11,22 @@ fn written(period: Period) -> String {
 
 /// Periods of which an earlier one has a counterpart for buckets of a period: the shorter ones first, whose buckets have facts.
 fn earlier(period: Period) -> &'static [Period] {
-    use Period::{
-        Day, FiscalMonth, FiscalQuarter, FiscalYear, Hour, Minute, Month, Quarter, Week, Year,
-    };
+    use Period::{Day, FiscalMonth, FiscalQuarter, FiscalYear, Hour, Minute, Month, Quarter, Week, Year};
     match period {
         Minute => &[Minute, Hour, Day, Day, Week, Month, FiscalMonth],
         Hour => &[Hour, Day, Day, Day, Week, Month, Year, FiscalMonth, FiscalYear],
         Day => &[
-            Day, Week, Week, Month, Month, Quarter, Year, Year, FiscalMonth, FiscalQuarter, FiscalYear,
+            Day,
+            Week,
+            Week,
+            Month,
+            Month,
+            Quarter,
+            Year,
+            Year,
+            FiscalMonth,
+            FiscalQuarter,
+            FiscalYear,
         ],
         Week => &[Week, Quarter, Year],
         Month => &[Month, Quarter, Year],

@@ -50,7 +50,7 @@ def previous(calendar, period, bucket, count, named):
         return bucket[0] - count * HOUR, bucket[1] - count * HOUR
     if (period, named) in HAS:
         return back(calendar, period, bucket[0], count * HAS[period, named])
-    day = other_date(calendar, calendar.clocks.date(bucket[0]), named, count)
+    day = other_date(calendar, shown_date(calendar.clocks, bucket[0]), named, count)
     if day is None:
         return None
     if period == "day":
@@ -73,6 +73,11 @@ def other_date(calendar, day, named, count):
     return first.replace(day=day.day) if day.day <= days_of_month(first) else None
 
 
+def shown_date(clocks, time):
+    """The date that clocks show, which may be the one before once more."""
+    return date.fromordinal(clocks.shown(time))
+
+
 def days_of_month(first):
     return (month_start(first, 1) - first).days
 
@@ -84,7 +89,7 @@ def same_clocks(calendar, period, start, day):
     found = instants(clocks, day, reading)
     if not found:
         return None
-    is_second = start in instants(clocks, clocks.date(start), reading)[1:]
+    is_second = start in instants(clocks, shown_date(clocks, start), reading)[1:]
     begin = found[1] if is_second and len(found) > 1 else found[0]
     bucket = calendar.bucket(period, begin)
     is_whole = bucket == (begin, begin + (HOUR if period == "hour" else MINUTE))
@@ -110,7 +115,7 @@ def before(calendar, end, count, named):
     if named in ("minute", "hour"):
         return end - count * (MINUTE if named == "minute" else HOUR)
     clocks = calendar.clocks
-    day, reading = clocks.date(end), (end + clocks.ahead(end)) % DAY
+    day, reading = shown_date(clocks, end), (end + clocks.ahead(end)) % DAY
     if named in ("day", "week"):
         return at_clocks(clocks, other_date(calendar, day, named, count), reading)
     first = month_start(day, -count * MONTHS[named])
@@ -123,5 +128,5 @@ def as_much(calendar, period, bucket, start, now):
     if period in ("minute", "hour") or passed >= bucket[1]:
         return start + passed - bucket[0]
     clocks = calendar.clocks
-    days = clocks.date(passed) - clocks.date(bucket[0])
+    days = shown_date(clocks, passed) - clocks.date(bucket[0])
     return at_clocks(clocks, clocks.date(start) + days, (passed + clocks.ahead(passed)) % DAY)

@@ -63,13 +63,10 @@ class Kpi:
     def entities(self):
         return sorted({measure.entity for measure in self.measures.values()})
 
-    def number(self, facts):
-        """The value before it is rounded, where `facts` has the facts of each measure: no list where there is no time to look at."""
-        values = {key: None if (given := facts.get(key, [])) is None else measure.value(given) for key, measure in self.measures.items()}
-        return self.evaluate(self.tree, values)
-
     def value(self, facts):
-        found = self.number(facts)
+        """The value, where `facts` has the facts of each measure: no list where there is no time to look at."""
+        values = {key: None if (given := facts.get(key, [])) is None else measure.value(given) for key, measure in self.measures.items()}
+        found = self.evaluate(self.tree, values)
         return found and found.answered()
 
     def evaluate(self, tree, values):

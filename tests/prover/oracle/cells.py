@@ -69,17 +69,16 @@ class Question:
                     points[cell] = point
         return points
 
-    def number(self, cell):
-        """The value of a bucket and group, which may have no facts, before it is rounded."""
+    def value(self, cell):
+        """The value of a bucket and group, which may have no facts."""
         lacking = {key: None for key in self.lacking.get(cell[0], ())}
-        return self.kpi.number(self.facts.get(cell, {}) | lacking)
+        return self.kpi.value(self.facts.get(cell, {}) | lacking)
 
     def point(self, cell):
         most = {}
         for (code, *_), facts in self.counts.get(cell, {}).items():
             most[code] = max(most.get(code, 0), len(facts))
-        number = self.number(cell)
-        return number and number.answered(), sum(most.values())
+        return self.value(cell), sum(most.values())
 
     def read_facts(self, entity, place, measures):
         rows = []

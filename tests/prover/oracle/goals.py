@@ -25,13 +25,14 @@ class Goal:
     def held(self, asked, points, ask):
         """For each point of a question its status, and what the limits come to there; `ask` asks the same of another KPI."""
         limits = {name: [ask(kpi) for kpi in kpis] for name, kpis in self.limits.items()}
-        return {cell: self.status(asked.number(cell), {name: [one.number(cell) for one in ones] for name, ones in limits.items()}) for cell in points}
+        return {cell: self.status(asked.value(cell), {name: [one.value(cell) for one in ones] for name, ones in limits.items()}) for cell in points}
 
     def status(self, value, limits):
-        shown = [number and number.answered() for numbers in limits.values() for number in numbers]
-        if value is None or any(number is None for numbers in limits.values() for number in numbers):
+        """The status, and the limits, all as they are shown."""
+        shown = [number for numbers in limits.values() for number in numbers]
+        if value is None or None in shown:
             return None, shown
-        beyond = {name: self.is_beyond(value.value, *(number.value for number in numbers)) for name, numbers in limits.items()}
+        beyond = {name: self.is_beyond(value, *numbers) for name, numbers in limits.items()}
         warning = beyond.get("warning", beyond.get("target", False))
         return "critical" if beyond.get("critical") else "warning" if warning else "on_target", shown
 

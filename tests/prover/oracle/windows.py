@@ -6,10 +6,10 @@ from periods import DAY, EARLIEST, HOUR, SECOND, month_start
 
 MINUTE = 60 * SECOND
 MONTHS = {"month": 1, "quarter": 3, "year": 12}
-# How many buckets of one period another one has.
+# How many buckets of one period another one has, fiscal ones too.
 HAS = {
-    ("minute", "hour"): 60, ("week", "quarter"): 13, ("week", "year"): 52, ("month", "quarter"): 3, ("month", "year"): 12, ("quarter", "year"): 4,
-    ("fiscal_month", "fiscal_quarter"): 3, ("fiscal_month", "fiscal_year"): 12, ("fiscal_quarter", "fiscal_year"): 4,
+    ("week", "quarter"): 13, ("week", "year"): 52, ("month", "month"): 1, ("month", "quarter"): 3, ("month", "year"): 12, ("quarter", "quarter"): 1,
+    ("quarter", "year"): 4, ("year", "year"): 1,
 }
 
 
@@ -48,8 +48,9 @@ def previous(calendar, period, bucket, count, named):
         return back(calendar, period, bucket[0], count)
     if (period, named) == ("minute", "hour"):
         return bucket[0] - count * HOUR, bucket[1] - count * HOUR
-    if (period, named) in HAS:
-        return back(calendar, period, bucket[0], count * HAS[period, named])
+    kinds = period.removeprefix("fiscal_"), named.removeprefix("fiscal_")
+    if kinds in HAS:
+        return back(calendar, period, bucket[0], count * HAS[kinds])
     day = other_date(calendar, shown_date(calendar.clocks, bucket[0]), named, count)
     if day is None:
         return None

@@ -28,13 +28,13 @@ fn earlier(period: Period) -> &'static [Period] {
             FiscalQuarter,
             FiscalYear,
         ],
-        Week => &[Week, Quarter, Year],
-        Month => &[Month, Quarter, Year],
-        Quarter => &[Quarter, Year],
-        Year => &[Year],
-        FiscalMonth => &[FiscalMonth, FiscalQuarter, FiscalYear],
-        FiscalQuarter => &[FiscalQuarter, FiscalYear],
-        FiscalYear => &[FiscalYear],
+        Week => &[Week, Quarter, Year, FiscalQuarter],
+        Month => &[Month, Quarter, Year, FiscalYear],
+        Quarter => &[Quarter, Year, FiscalQuarter],
+        Year => &[Year, FiscalYear],
+        FiscalMonth => &[FiscalMonth, FiscalQuarter, FiscalYear, Month, Year],
+        FiscalQuarter => &[FiscalQuarter, FiscalYear, Year],
+        FiscalYear => &[FiscalYear, Year],
     }
 }
 
@@ -88,14 +88,8 @@ impl Kpis<'_> {
     }
 
     pub(super) fn last_year(&mut self, depth: usize) -> String {
-        if earlier(self.period).contains(&Period::Year) {
-            return format!("SAME_PERIOD_LAST_YEAR({})", self.moved_expression(depth));
-        }
-        // By minute too, and by no fiscal period: it is of the calendar's year.
-        match self.period {
-            Period::Minute => format!("SAME_PERIOD_LAST_YEAR({})", self.moved_expression(depth)),
-            _ => self.previous(depth),
-        }
+        let rule = self.draw.pick(&["", "", ", LIKE_FOR_LIKE"]);
+        format!("SAME_PERIOD_LAST_YEAR({}{rule})", self.moved_expression(depth))
     }
 
     pub(super) fn like_for_like(&mut self, depth: usize) -> String {

@@ -22,9 +22,10 @@ def window(calendar, steps, period, bucket, now):
             if found is None:
                 return None
             (start, end), likes = found, likes or like
-    until = end
+    # A bucket that has not begun is looked at as at its first moment.
+    until, now = end, max(now, bucket[0])
     if likes and now < bucket[1]:
-        until = min(max(as_much(calendar, period, bucket, start, now), start), end) if now >= bucket[0] else start
+        until = min(max(as_much(calendar, period, bucket, start, now), start), end)
     function, count, named, _ = steps[-1] if steps else ("", None, None, False)
     if function == "TO_DATE":
         start = calendar.bucket(named, end - 1)[0]

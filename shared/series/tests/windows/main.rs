@@ -302,6 +302,12 @@ fn clocks_that_are_changed_have_their_rules() {
     assert_eq!(after, "10", "the first of two hours of one name");
     let spring = by_hour("2026-03-30T00:00:00Z", "2026-03-30T01:00:00Z");
     assert_eq!(spring, "-", "the hour that a spring night lacks");
+    // At a minute past midnight clocks of Newfoundland were put back to a minute past eleven: the first hour of that day is a minute.
+    let st_johns = Calendar::of("America/St_Johns").unwrap();
+    let hours = ("2010-11-08T03:30:00Z", "2010-11-08T05:30:00Z");
+    let minute = [(at("2010-11-07T02:30:30Z"), 1, "x")];
+    let before = values("PREVIOUS(COUNT(M), 1, DAY)", &st_johns, Period::Hour, hours, &minute);
+    assert_eq!(shown(&before), "- 0", "an hour that clocks show cut");
     let days = ("2026-10-25T10:00:00Z", "2026-10-26T10:00:00Z");
     let days = values("PREVIOUS(COUNT(M))", &berlin, Period::Day, days, &facts);
     assert_eq!(shown(&days), "3 11", "a day of 25 hours is a day");

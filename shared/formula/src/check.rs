@@ -5,6 +5,7 @@ mod bound;
 mod functions;
 mod kind;
 pub(crate) mod measured;
+mod paths;
 mod pushed;
 mod quantified;
 mod references;
@@ -19,6 +20,7 @@ use crate::finish::Finish;
 use crate::function::Function;
 use crate::measure::{Formula, Measure};
 use crate::parser::{Parsed, parse};
+use crate::path::PathStep;
 use crate::predicate::Predicate;
 use crate::reference::Extent;
 use crate::suggest::hint_for;
@@ -27,6 +29,7 @@ use crate::unit::{Quantity, unit_of};
 use crate::value::Entities;
 use crate::window::Window;
 pub use bound::check_bound;
+use std::collections::BTreeSet;
 use std::ops::Range;
 pub(crate) use units::Unit;
 
@@ -85,6 +88,7 @@ fn typed(parsed: &Parsed, entities: &dyn Entities, needs_facts: bool) -> Result<
     checker.refuse_computed();
     let Checker {
         measures,
+        steps,
         extent,
         diagnostics: mut found,
         ..
@@ -97,6 +101,7 @@ fn typed(parsed: &Parsed, entities: &dyn Entities, needs_facts: bool) -> Result<
             return Ok(Formula {
                 measures,
                 finish,
+                steps,
                 extent: Extent { unit, ..extent },
                 quantity: Quantity::Unknown,
                 mixes_units: false,
@@ -125,6 +130,9 @@ type Counted = Option<(Finish, Unit)>;
 struct Checker<'a> {
     entities: &'a dyn Entities,
     measures: Vec<Measure>,
+    /// The steps of their paths, and the objects that are looked up for them.
+    steps: BTreeSet<PathStep>,
+    lookups: BTreeSet<(String, String)>,
     /// Where the condition of each measure stands.
     conditions: Vec<Range<usize>>,
     /// Of what the aggregates are taken that are looked at.
@@ -143,6 +151,8 @@ impl<'a> Checker<'a> {
         Self {
             entities,
             measures: Vec::new(),
+            steps: BTreeSet::new(),
+            lookups: BTreeSet::new(),
             conditions: Vec::new(),
             basis: Basis::Facts,
             aggregates: 0,
@@ -227,7 +237,7 @@ impl<'a> Checker<'a> {
         let second = self.second(call, attributes, span);
         let filter = match &call.filter {
             None => Some(None),
-            Some(filter) => match Predicate::check(filter, &call.entity.name, attributes) {
+            Some(filter) => match Predicate::check(filter, &call.entity.name, self.entities) {
                 Ok(predicate) => Some(Some(predicate)),
                 Err(mut diagnostics) => {
                     self.diagnostics.append(&mut diagnostics);
@@ -265,6 +275,9 @@ impl<'a> Checker<'a> {
             );
         }
         if let Some(diagnostic) = self.too_many_windows(&measure, span) {
+            return self.fail(diagnostic);
+        }
+        if let Some(diagnostic) = self.look_up(&measure, span) {
             return self.fail(diagnostic);
         }
         self.measures.push(measure);

@@ -56,7 +56,10 @@ impl Entities for Catalog {
     }
 
     fn referring(&self, entity: &str) -> Vec<[&str; 2]> {
-        let referring = self.relationships.values().filter(|relationship| relationship.to_entity == entity);
+        let referring = self
+            .relationships
+            .values()
+            .filter(|relationship| relationship.to_entity == entity);
         referring
             .map(|relationship| [relationship.from_entity.as_str(), relationship.attribute.as_str()])
             .collect()
@@ -331,7 +334,11 @@ impl Catalog {
         let known: BTreeSet<String> = walkers.iter().map(|kpi| kpi.code().to_owned()).collect();
         walkers.extend(above.into_iter().filter(|kpi| !known.contains(kpi.code())));
         let mut problems = self.recompile(walkers, |kpi, diagnostic| {
-            let message = format!("the KPI {} goes along it and would not fit: {}", quoted(kpi.code()), diagnostic.message);
+            let message = format!(
+                "the KPI {} goes along it and would not fit: {}",
+                quoted(kpi.code()),
+                diagnostic.message
+            );
             Problem::new("", message).with_hint("change the KPI first")
         });
         if problems.is_empty() {

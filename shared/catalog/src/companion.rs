@@ -139,7 +139,8 @@ impl Catalog {
     /// The KPIs whose paths go along a companion: while there are any, it stays.
     pub fn going_along<C: Companion>(&self, code: &str) -> impl Iterator<Item = &Arc<Kpi>> {
         let leads_from = self.companion::<C>(code).and_then(|companion| companion.leads_from());
-        let goes = move |kpi: &&Arc<Kpi>| leads_from.is_some_and(|(entity, attribute)| kpi.goes_along(entity, attribute));
+        let goes =
+            move |kpi: &&Arc<Kpi>| leads_from.is_some_and(|(entity, attribute)| kpi.goes_along(entity, attribute));
         self.kpis().filter(goes)
     }
 

@@ -233,7 +233,7 @@ impl Entities for Beside<'_> {
         self.catalog.unit(entity, attribute)
     }
 
-    fn leads(&self, entity: &str, attribute: &str) -> Option<Leads<'_>> {
+    fn leads(&self, entity: &str, attribute: &str) -> Option<formula::Leads<'_>> {
         self.catalog.leads(entity, attribute)
     }
 

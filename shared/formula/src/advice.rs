@@ -131,7 +131,8 @@ impl Adviser<'_> {
                 .any(|attribute| attribute.name == name.name && attribute.required)
         };
         let beside = call.less.iter().chain(&call.times);
-        call.attribute.as_ref().is_some_and(is_required) && beside.map(|of| call.named(of)).all(|name| is_required(&name))
+        call.attribute.as_ref().is_some_and(is_required)
+            && beside.map(|of| call.named(of)).all(|name| is_required(&name))
     }
 
     /// An aggregate that no rollup has.

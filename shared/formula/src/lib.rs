@@ -73,7 +73,7 @@ pub use measure::{Formula, Measure, Measured, Reading, Second};
 pub use number::{MAX_DIGITS, MAX_POWER, NoNumber, Number, ROUNDED_DIGITS};
 pub use numeric::{MAX_PLACES, Numeric};
 pub use parser::{Parsed, parse};
-pub use path::{PathStep, is_path, lookups};
+pub use path::{PathStep, is_path, lookups, path_steps};
 pub use period::{Period, UnknownPeriod};
 pub use predicate::Predicate;
 pub use print::format;

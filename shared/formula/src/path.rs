@@ -108,12 +108,7 @@ fn find<'e>(
 }
 
 /// The entity that an attribute leads to.
-fn step<'e>(
-    entities: &'e dyn Entities,
-    entity: &str,
-    name: &str,
-    span: &Range<usize>,
-) -> Result<&'e str, Diagnostic> {
+fn step<'e>(entities: &'e dyn Entities, entity: &str, name: &str, span: &Range<usize>) -> Result<&'e str, Diagnostic> {
     let Some(leads) = entities.leads(entity, name) else {
         let message = format!(
             "{} of {entity} leads nowhere: no relationship says which object it means",
@@ -196,8 +191,9 @@ fn prefix(expr: &mut Expr, attribute: &str) {
     }
 }
 
-/// The steps of a path that was followed; none of a plain name.
-pub(crate) fn steps(entities: &dyn Entities, entity: &str, path: &str) -> Vec<PathStep> {
+/// The steps of a path from an entity, as far as it leads; none of a plain name.
+#[must_use]
+pub fn path_steps(entities: &dyn Entities, entity: &str, path: &str) -> Vec<PathStep> {
     let mut at = entity.to_owned();
     let mut steps = Vec::new();
     for lookup in lookups(path) {
@@ -218,7 +214,7 @@ pub(crate) fn steps(entities: &dyn Entities, entity: &str, path: &str) -> Vec<Pa
 /// The entity that the last name of a path is of, and that name: what is known of it is asked there.
 pub(crate) fn owner<'p>(entities: &dyn Entities, entity: &str, path: &'p str) -> (String, &'p str) {
     let last = path.rsplit('.').next().unwrap_or(path);
-    let steps = steps(entities, entity, path);
+    let steps = path_steps(entities, entity, path);
     let owner = steps.last().map_or(entity, |step| step.to.as_str());
     (owner.to_owned(), last)
 }

@@ -82,7 +82,9 @@ impl Renaming<'_> {
         }) = &mut call.second
         {
             renamed |= self.beside(&of, entity, attribute);
-            renamed |= less.as_mut().is_some_and(|(before, name)| self.beside(&of, before, name));
+            renamed |= less
+                .as_mut()
+                .is_some_and(|(before, name)| self.beside(&of, before, name));
         }
         if let Some(filter) = &mut call.filter {
             renamed |= self.walk(filter, Some(&of));

@@ -10,9 +10,9 @@ pub(crate) use functions::misplaced;
 
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::function::Function;
+use crate::path::{Written, follow};
 use crate::scalar::Scalar;
 use crate::suggest::hint_for;
-use crate::path::{Written, follow};
 use crate::tree::{Arithmetic, BinaryOperator, Comparison, Expr, Ident, Node, UnaryOperator};
 use crate::value::{Attribute, AttributeType, Entities, Value};
 use rust_decimal::Decimal;
@@ -64,7 +64,9 @@ impl Scope for FilterScope<'_> {
         let name = format!("{}.{}", first.name, rest.name);
         let found = follow(self.entities, self.entity, Written { name: &name, span });
         match found {
-            Err(found) if !is_attribute && found.code != "path-to-many" && self.entities.attributes(&first.name).is_some() => {
+            Err(found)
+                if !is_attribute && found.code != "path-to-many" && self.entities.attributes(&first.name).is_some() =>
+            {
                 Err(named_with_entity(rest, span))
             }
             found => found.map(|attribute| (name, attribute.kind)),

@@ -13,8 +13,8 @@ use jiff::Timestamp;
 use crate::calendar::{Bins, Calendar, Range, Tile};
 use crate::windows::{Windows, windows};
 
-use self::lookups::{Ways, attribute};
 pub use self::lookups::{Known, Lookup};
+use self::lookups::{Ways, attribute};
 
 /// The most buckets of one answer: a week of minutes (10,080), 27 years of days, or 193 years of weeks.
 pub const MAX_POINTS: usize = 10_080;

@@ -5,7 +5,7 @@ use crate::MAX_LOOKUPS;
 use crate::basis::Basis;
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::measure::Measure;
-use crate::path::{is_path, lookups, steps};
+use crate::path::{is_path, lookups, path_steps};
 use std::ops::Range;
 
 impl Checker<'_> {
@@ -26,7 +26,7 @@ impl Checker<'_> {
             return Some(Diagnostic::new(span.clone(), "path-of-state", message).with_hint(hint));
         }
         for path in paths {
-            self.steps.extend(steps(self.entities, &measure.entity, path));
+            self.steps.extend(path_steps(self.entities, &measure.entity, path));
             let found = lookups(path).map(|lookup| (measure.entity.clone(), lookup.to_owned()));
             self.lookups.extend(found);
         }

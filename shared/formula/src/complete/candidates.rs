@@ -171,7 +171,10 @@ pub(super) fn candidates(place: &Place<'_>, subject: Subject<'_>) -> Vec<Candida
     let commas = found.iter_mut().filter(|candidate| candidate.label == ",");
     commas.for_each(|comma| comma.followed_by = after_comma(attributes));
     if !matches!(place.scope, Scope::Measures) {
-        let onward = place.path_on().and_then(at_end).map_or(&[][..], |(attributes, ..)| attributes);
+        let onward = place
+            .path_on()
+            .and_then(at_end)
+            .map_or(&[][..], |(attributes, ..)| attributes);
         follow_with(&mut found, ".", onward, "");
     }
     if matches!(place.scope, Scope::Facts(..)) {
@@ -237,7 +240,10 @@ const MAX_ONWARD: usize = 18;
 
 /// Where the paths from an attribute end: at an attribute of each type of each entity that they lead to. `steps` is how many there are with this one.
 fn onward(entities: &dyn Entities, entity: &str, attribute: &str, steps: usize) -> Vec<String> {
-    let Some(leads) = entities.leads(entity, attribute).filter(|leads| leads.is_to_one && steps <= MAX_PATH_STEPS) else {
+    let Some(leads) = entities
+        .leads(entity, attribute)
+        .filter(|leads| leads.is_to_one && steps <= MAX_PATH_STEPS)
+    else {
         return Vec::new();
     };
     let (mut told, mut found) = (Vec::new(), Vec::new());
@@ -247,7 +253,11 @@ fn onward(entities: &dyn Entities, entity: &str, attribute: &str, steps: usize) 
             found.push(format!(".{}", attribute.name));
         }
         let further = onward(entities, leads.to, &attribute.name, steps + 1);
-        found.extend(further.into_iter().map(|further| format!(".{}{further}", attribute.name)));
+        found.extend(
+            further
+                .into_iter()
+                .map(|further| format!(".{}{further}", attribute.name)),
+        );
         found.truncate(MAX_ONWARD);
     }
     found

@@ -131,7 +131,13 @@ impl<'a> Trial<'a> {
     fn is_known(&self, name: &str) -> bool {
         match (self.subject, &self.place.scope) {
             (Subject::Kpi(entities), Scope::Row(Some((_, entity)), _)) => {
-                let path: String = self.place.pointed.iter().flatten().map(|name| format!("{name}.")).collect();
+                let path: String = self
+                    .place
+                    .pointed
+                    .iter()
+                    .flatten()
+                    .map(|name| format!("{name}."))
+                    .collect();
                 let name = format!("{path}{name}");
                 crate::compile(&format!("COUNT({entity} WHERE {name} = {name})"), entities).is_ok()
             }

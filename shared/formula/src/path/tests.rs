@@ -166,11 +166,36 @@ fn what_leads_nowhere_or_to_many_is_refused_with_the_way_out() {
     let seven = "COUNT(Order WHERE customer.age = 1 AND product.price = 1 AND customer.country.rate = 1 AND customer.referred_by.age = 1 AND customer.referred_by.country.rate = 1 AND customer.referred_by.referred_by.age = 1) + COUNT(Customer WHERE country.region = 'eu')";
     let last = "COUNT(Customer WHERE country.region = 'eu')";
     for (source, place, code, hint) in [
-        ("COUNT(Order WHERE customer.segmnet = 'x')", "segmnet", "unknown-attribute", "did you mean `segment`?"),
-        ("AVG(Order.customer.aeg)", "aeg", "unknown-attribute", "did you mean `age`?"),
-        ("COUNT(Order WHERE custmer.age = 1)", "custmer", "unknown-attribute", "did you mean `customer`?"),
-        ("COUNT(Order WHERE channel.name = 'x')", "channel", "no-relationship", "\"attribute\": \"channel\""),
-        ("SUM(Order.visit.length)", "visit", "path-to-many", "aggregate Visit itself"),
+        (
+            "COUNT(Order WHERE customer.segmnet = 'x')",
+            "segmnet",
+            "unknown-attribute",
+            "did you mean `segment`?",
+        ),
+        (
+            "AVG(Order.customer.aeg)",
+            "aeg",
+            "unknown-attribute",
+            "did you mean `age`?",
+        ),
+        (
+            "COUNT(Order WHERE custmer.age = 1)",
+            "custmer",
+            "unknown-attribute",
+            "did you mean `customer`?",
+        ),
+        (
+            "COUNT(Order WHERE channel.name = 'x')",
+            "channel",
+            "no-relationship",
+            "\"attribute\": \"channel\"",
+        ),
+        (
+            "SUM(Order.visit.length)",
+            "visit",
+            "path-to-many",
+            "aggregate Visit itself",
+        ),
         (
             "SUM(Customer.orders.amount WHERE segment = 'gold' AND country.region = 'eu')",
             "orders.amount",
@@ -190,23 +215,75 @@ fn what_leads_nowhere_or_to_many_is_refused_with_the_way_out() {
             "nearer",
         ),
         (seven, last, "too-many-paths", "several KPIs"),
-        ("AT_END(SUM(Customer.age WHERE country.region = 'eu'))", "SUM(Customer.age WHERE country.region = 'eu')", "path-of-state", "Customer"),
-        ("LEFT(Customer WHERE country.region = 'eu')", "LEFT(Customer WHERE country.region = 'eu')", "path-of-state", "Customer"),
-        ("COUNT(Order WHERE customer.age * 2 > 1)", "customer.age * 2 > 1", "computed-condition", "derived attribute"),
+        (
+            "AT_END(SUM(Customer.age WHERE country.region = 'eu'))",
+            "SUM(Customer.age WHERE country.region = 'eu')",
+            "path-of-state",
+            "Customer",
+        ),
+        (
+            "LEFT(Customer WHERE country.region = 'eu')",
+            "LEFT(Customer WHERE country.region = 'eu')",
+            "path-of-state",
+            "Customer",
+        ),
+        (
+            "COUNT(Order WHERE customer.age * 2 > 1)",
+            "customer.age * 2 > 1",
+            "computed-condition",
+            "derived attribute",
+        ),
         ("SUM(Order.customer.segment)", "customer.segment", "not-a-number", ""),
-        ("SUM(Order.quantity * customer.segment)", "customer.segment", "not-a-number", ""),
-        ("SUM(Order.quantity * Product.price)", "Product", "different-entities", "Order.quantity * Order.price"),
-        ("SUM(Order.quantity * 2)", "*", "unexpected-in-aggregate", "derived attribute"),
-        ("COUNT(Order WHERE Order.amount > 1)", "Order.amount", "path-in-row", "write amount"),
-        ("COUNT(Order WHERE Product.price > 1)", "Product.price", "path-in-row", ""),
-        ("COUNT(Order WHERE customer.segment > 1)", "customer.segment > 1", "type-mismatch", ""),
+        (
+            "SUM(Order.quantity * customer.segment)",
+            "customer.segment",
+            "not-a-number",
+            "",
+        ),
+        (
+            "SUM(Order.quantity * Product.price)",
+            "Product",
+            "different-entities",
+            "Order.quantity * Order.price",
+        ),
+        (
+            "SUM(Order.quantity * 2)",
+            "*",
+            "unexpected-in-aggregate",
+            "derived attribute",
+        ),
+        (
+            "COUNT(Order WHERE Order.amount > 1)",
+            "Order.amount",
+            "path-in-row",
+            "write amount",
+        ),
+        (
+            "COUNT(Order WHERE Product.price > 1)",
+            "Product.price",
+            "path-in-row",
+            "",
+        ),
+        (
+            "COUNT(Order WHERE customer.segment > 1)",
+            "customer.segment > 1",
+            "type-mismatch",
+            "",
+        ),
     ] {
         let refused = compile(source, &shop()).unwrap_err();
         let [only] = refused.as_slice() else {
             panic!("{source}: {refused:?}")
         };
-        assert_eq!((only.code, source.get(only.span.clone())), (code, Some(place)), "{source}: {only:?}");
-        assert!(only.hint.as_deref().unwrap_or_default().contains(hint), "{source}: {only:?}");
+        assert_eq!(
+            (only.code, source.get(only.span.clone())),
+            (code, Some(place)),
+            "{source}: {only:?}"
+        );
+        assert!(
+            only.hint.as_deref().unwrap_or_default().contains(hint),
+            "{source}: {only:?}"
+        );
     }
     assert_eq!(MAX_LOOKUPS, 6);
     // As many as are allowed.
@@ -217,7 +294,10 @@ fn what_leads_nowhere_or_to_many_is_refused_with_the_way_out() {
 fn a_derived_attribute_looks_nothing_up() {
     let shop = shop();
     let refused = compile_row("customer.age > 30", shop.attributes("Order").unwrap()).unwrap_err();
-    let told: Vec<_> = refused.iter().map(|found| (found.code, found.hint.as_deref())).collect();
+    let told: Vec<_> = refused
+        .iter()
+        .map(|found| (found.code, found.hint.as_deref()))
+        .collect();
     let hint = "name customer.age in the formula of a KPI, or in `by` and `filter` of a question";
     assert_eq!(told, [("path-in-row", Some(hint))]);
 }
@@ -246,7 +326,10 @@ fn what_is_looked_up_is_told_and_advised() {
         .map(|step| format!("{}.{} {}", step.entity, step.attribute, step.to))
         .collect();
     assert_eq!(steps, ["Customer.country Country", "Order.customer Customer"]);
-    assert_eq!(formula.required().into_iter().collect::<Vec<_>>(), ["Country", "Customer", "Order"]);
+    assert_eq!(
+        formula.required().into_iter().collect::<Vec<_>>(),
+        ["Country", "Customer", "Order"]
+    );
     for source in [
         "SUM(Order.amount WHERE customer.country.region = 'eu')",
         "AVG(Order.customer.age)",
@@ -260,8 +343,10 @@ fn what_is_looked_up_is_told_and_advised() {
 #[test]
 fn names_change_in_paths_where_they_are_names_of_the_entity() {
     let attributes = [("segment", "class"), ("country", "home"), ("customer", "nobody")];
-    let attributes: BTreeMap<String, String> =
-        attributes.map(|(old, new)| (old.to_owned(), new.to_owned())).into_iter().collect();
+    let attributes: BTreeMap<String, String> = attributes
+        .map(|(old, new)| (old.to_owned(), new.to_owned()))
+        .into_iter()
+        .collect();
     let renames = Renames {
         entity: "Customer",
         code: Some("Client"),
@@ -272,12 +357,18 @@ fn names_change_in_paths_where_they_are_names_of_the_entity() {
             "SUM(Order.amount WHERE customer.segment = 'segment' OR customer.country.region = 'eu')",
             Some("SUM(Order.amount WHERE customer.class = 'segment' OR customer.home.region = 'eu')"),
         ),
-        ("COUNT(DISTINCT Order.customer.segment)", Some("COUNT(DISTINCT Order.customer.class)")),
+        (
+            "COUNT(DISTINCT Order.customer.segment)",
+            Some("COUNT(DISTINCT Order.customer.class)"),
+        ),
         (
             "SUM(Order.quantity * customer.country.rate) + COUNT(Customer WHERE country.region = 'eu')",
             Some("SUM(Order.quantity * customer.home.rate) + COUNT(Client WHERE home.region = 'eu')"),
         ),
-        ("SLOPE(Order.amount, customer.country.rate)", Some("SLOPE(Order.amount, customer.home.rate)")),
+        (
+            "SLOPE(Order.amount, customer.country.rate)",
+            Some("SLOPE(Order.amount, customer.home.rate)"),
+        ),
         ("SUM(Order.amount WHERE customer.age > 3)", None),
     ] {
         assert_eq!(rename(source, &renames, &shop()).as_deref(), expected, "{source}");
@@ -287,7 +378,10 @@ fn names_change_in_paths_where_they_are_names_of_the_entity() {
 #[test]
 fn behind_a_point_stands_what_is_known_of_the_object() {
     for (marked, offered) in [
-        ("COUNT(Order WHERE customer.|", vec!["segment", "age", "country", "active"]),
+        (
+            "COUNT(Order WHERE customer.|",
+            vec!["segment", "age", "country", "active"],
+        ),
         ("COUNT(Order WHERE customer.seg|", vec!["segment"]),
         ("COUNT(Order WHERE customer.country.|", vec!["region", "rate"]),
         ("AVG(Order.customer.|", vec!["age", "country"]),

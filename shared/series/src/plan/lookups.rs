@@ -26,8 +26,8 @@ pub enum Known {
     Only,
     /// The last one that is not after the fact for which it is looked up.
     AtFact,
-    /// The last one that is not after now.
-    Now,
+    /// The last one. None is further ahead of the clock than events may be, a day.
+    Last,
 }
 
 /// What is known of the definitions that paths go along.
@@ -69,7 +69,10 @@ impl Ways<'_, '_> {
     fn lookup(&self, entity: &Arc<Entity>, path: &str, before: &[Lookup]) -> Result<Lookup, String> {
         let (from, name) = match path.rsplit_once('.') {
             Some((parent, name)) => (
-                before.iter().find(|lookup| lookup.path == parent).map(|lookup| &lookup.entity),
+                before
+                    .iter()
+                    .find(|lookup| lookup.path == parent)
+                    .map(|lookup| &lookup.entity),
                 name,
             ),
             None => (Some(entity), path),
@@ -97,7 +100,7 @@ impl Ways<'_, '_> {
             known: match relationship.resolved {
                 _ if !to.is_state() => Known::Only,
                 Resolution::AsOfFact => Known::AtFact,
-                Resolution::AsOfNow => Known::Now,
+                Resolution::AsOfNow => Known::Last,
             },
         })
     }
@@ -105,7 +108,9 @@ impl Ways<'_, '_> {
     /// What does lead somewhere.
     fn ways(&self, from: &Entity) -> String {
         let attributes = from.stored_attributes().iter().map(|attribute| attribute.name.as_str());
-        let ways: Vec<&str> = attributes.filter(|name| (self.relationship)(from.code(), name).is_some()).collect();
+        let ways: Vec<&str> = attributes
+            .filter(|name| (self.relationship)(from.code(), name).is_some())
+            .collect();
         match ways.as_slice() {
             [] => "no relationship is declared from it (POST /v1/relationships)".to_owned(),
             ways => format!("relationships are declared of {}", ways.join(", ")),
@@ -119,5 +124,8 @@ pub(crate) fn attribute<'a>(entity: &'a Entity, lookups: &'a [Lookup], name: &st
         None => (entity, name),
         Some((path, name)) => (&*lookups.iter().find(|lookup| lookup.path == path)?.entity, name),
     };
-    entity.stored_attributes().iter().find(|attribute| attribute.name == name)
+    entity
+        .stored_attributes()
+        .iter()
+        .find(|attribute| attribute.name == name)
 }

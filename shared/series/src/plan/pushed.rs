@@ -20,7 +20,11 @@ pub(super) fn of_reading(
     ways: &Ways<'_, '_>,
 ) -> Result<Part, String> {
     let by: BTreeSet<&str> = request.by.iter().map(String::as_str).collect();
-    let asked: BTreeSet<&str> = by.iter().copied().chain(request.filter.keys().map(String::as_str)).collect();
+    let asked: BTreeSet<&str> = by
+        .iter()
+        .copied()
+        .chain(request.filter.keys().map(String::as_str))
+        .collect();
     let measured = reading.measures.iter().flat_map(|(_, measure)| measure.names());
     let lookups = ways.lookups(entity, asked.iter().copied().chain(measured))?;
     all_are_dimensions(entity, &lookups, &asked)?;
@@ -55,7 +59,9 @@ pub(super) fn takes_paths(entity: &Entity, reading: &Reading<'_>) -> Result<(), 
     }
     let kind = |name: &str| {
         let mut attributes = entity.attributes().iter();
-        attributes.find(|attribute| attribute.name == name).map(|attribute| attribute.kind)
+        attributes
+            .find(|attribute| attribute.name == name)
+            .map(|attribute| attribute.kind)
     };
     match reading.computed(&kind) {
         None => Ok(()),

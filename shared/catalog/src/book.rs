@@ -12,7 +12,7 @@ use crate::problem::{Problem, none_or};
 use crate::references::{Defining, in_order, order};
 use crate::relationship::{Cardinality, Relationship};
 use formula::{Attribute, Diagnostic, Entities, Formula, Leads, Parsed, Referred, Unit};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Valid entities and KPIs by their codes, and their companions. Cloning shares them.
@@ -328,11 +328,7 @@ impl Catalog {
     /// Compiles again the KPIs whose paths go along a relationship that is another one now, or is gone, and says which of them it breaks.
     pub(crate) fn recompile_walkers(&mut self, entity: &str, attribute: &str) -> Vec<Problem> {
         let walkers = self.kpis.values().filter(|kpi| kpi.goes_along(entity, attribute));
-        let mut walkers: Vec<Arc<Kpi>> = in_order(walkers).into_iter().cloned().collect();
-        let codes: BTreeSet<&str> = walkers.iter().map(|kpi| kpi.code()).collect();
-        let above = self.computed_from(&codes);
-        let known: BTreeSet<String> = walkers.iter().map(|kpi| kpi.code().to_owned()).collect();
-        walkers.extend(above.into_iter().filter(|kpi| !known.contains(kpi.code())));
+        let walkers: Vec<Arc<Kpi>> = in_order(walkers).into_iter().cloned().collect();
         let mut problems = self.recompile(walkers, |kpi, diagnostic| {
             let message = format!(
                 "the KPI {} goes along it and would not fit: {}",

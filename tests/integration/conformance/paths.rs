@@ -72,7 +72,11 @@ impl World {
             world.orders.push(Order {
                 at: at(random),
                 // Of the last two nothing is told.
-                customer: random.bool().then(|| random.usize(..CUSTOMERS + 2)).or(Some(0)).filter(|_| random.u8(..9) > 0),
+                customer: random
+                    .bool()
+                    .then(|| random.usize(..CUSTOMERS + 2))
+                    .or(Some(0))
+                    .filter(|_| random.u8(..9) > 0),
                 payer: Some(random.usize(..CUSTOMERS + 2)),
                 product: random.usize(..6),
                 quantity: random.i64(1..5),
@@ -94,10 +98,14 @@ impl World {
         random.shuffle(&mut world.customers);
         for _ in 0..12 {
             let country = random.choice(["de", "us"]).unwrap();
-            world.countries.push((country, at(random), random.choice(["eu", "na"]).unwrap()));
+            world
+                .countries
+                .push((country, at(random), random.choice(["eu", "na"]).unwrap()));
         }
         for number in 0..5 {
-            world.products.insert(number, (random.i64(1..50), random.choice(["food", "tools"]).unwrap()));
+            world
+                .products
+                .insert(number, (random.i64(1..50), random.choice(["food", "tools"]).unwrap()));
         }
         world
     }
@@ -115,12 +123,17 @@ impl World {
     }
 
     fn payers_segment(&self, order: &Order) -> Option<&'static str> {
-        self.customer(order.payer, None)?.segment.filter(|segment| !segment.is_empty())
+        self.customer(order.payer, None)?
+            .segment
+            .filter(|segment| !segment.is_empty())
     }
 
     fn region(&self, order: &Order) -> Option<&'static str> {
         let country = self.customer(order.customer, Some(order.at))?.country?;
-        let known = self.countries.iter().filter(|(code, at, _)| *code == country && *at <= order.at);
+        let known = self
+            .countries
+            .iter()
+            .filter(|(code, at, _)| *code == country && *at <= order.at);
         let last = known.reduce(|one, other| if other.1 >= one.1 { other } else { one });
         last.map(|(_, _, region)| *region)
     }
@@ -159,14 +172,20 @@ fn gold(world: &World, orders: &[&Order]) -> Option<i64> {
 }
 
 const KPIS: [(&str, &str, Expected); 8] = [
-    ("GOLD", "SUM(Order.amount WHERE customer.segment = 'gold')", |world, own, _| gold(world, own)),
+    (
+        "GOLD",
+        "SUM(Order.amount WHERE customer.segment = 'gold')",
+        |world, own, _| gold(world, own),
+    ),
     ("ORDERS", "COUNT(Order)", |_, own, _| count(own.len())),
     ("SEGMENTS", "COUNT(DISTINCT Order.customer.segment)", |world, own, _| {
         let found: BTreeSet<_> = own.iter().filter_map(|order| world.segment(order)).collect();
         count(found.len())
     }),
     ("SPENT", "SUM(Order.quantity * product.price)", |world, own, _| {
-        sum(own.iter().filter_map(|order| Some(order.quantity * world.products.get(&order.product)?.0)))
+        sum(own
+            .iter()
+            .filter_map(|order| Some(order.quantity * world.products.get(&order.product)?.0)))
     }),
     (
         "ELSEWHERE",
@@ -180,13 +199,26 @@ const KPIS: [(&str, &str, Expected); 8] = [
             count(own.iter().filter(is_old).filter(is_elsewhere).count())
         },
     ),
-    ("PAID_BY_GOLD", "COUNT(Order WHERE payer.segment = 'gold')", |world, own, _| {
-        count(own.iter().filter(|order| world.payers_segment(order) == Some("gold")).count())
-    }),
-    ("OLDEST", "MAX(Order.customer.age WHERE channel = 'web')", |world, own, _| {
-        let web = own.iter().filter(|order| order.channel == "web");
-        web.filter_map(|order| world.customer(order.customer, Some(order.at))?.age).max()
-    }),
+    (
+        "PAID_BY_GOLD",
+        "COUNT(Order WHERE payer.segment = 'gold')",
+        |world, own, _| {
+            count(
+                own.iter()
+                    .filter(|order| world.payers_segment(order) == Some("gold"))
+                    .count(),
+            )
+        },
+    ),
+    (
+        "OLDEST",
+        "MAX(Order.customer.age WHERE channel = 'web')",
+        |world, own, _| {
+            let web = own.iter().filter(|order| order.channel == "web");
+            web.filter_map(|order| world.customer(order.customer, Some(order.at))?.age)
+                .max()
+        },
+    ),
     (
         "BEFORE",
         "PREVIOUS(SUM(Order.amount WHERE customer.segment = 'gold'), 1)",
@@ -238,22 +270,32 @@ impl Bench {
             password_hash: "none",
             role: "admin",
         };
-        let client = records::clients::provision(&self.database.owner, &new).await.unwrap().client;
+        let client = records::clients::provision(&self.database.owner, &new)
+            .await
+            .unwrap()
+            .client;
         for definition in entities() {
             let definition: EntityDefinition = serde_json::from_value(definition).unwrap();
             let entity = definition.validate().unwrap();
-            definitions::create_entity(&self.database.owner, client, &entity).await.unwrap();
+            definitions::create_entity(&self.database.owner, client, &entity)
+                .await
+                .unwrap();
         }
         for definition in relationships() {
             let definition: Relationship = serde_json::from_value(definition).unwrap();
-            let written = definitions::create_companion(&self.database.owner, client, &definition).await.unwrap();
+            let written = definitions::create_companion(&self.database.owner, client, &definition)
+                .await
+                .unwrap();
             assert!(matches!(written, definitions::Written::Stored(1)), "{written:?}");
         }
         client
     }
 
     async fn known(&self, client: Uuid) -> ClientCatalog {
-        definitions::load_one(&self.database.app, client).await.unwrap().unwrap()
+        definitions::load_one(&self.database.app, client)
+            .await
+            .unwrap()
+            .unwrap()
     }
 
     async fn write(&self, client: Uuid, entity: &str, events: Vec<String>) {
@@ -264,7 +306,9 @@ impl Bench {
         for events in events.chunks(300) {
             let events = events.iter().map(|event| mapper.json(now, event).unwrap());
             let batch = Batch::of(Uuid::now_v7(), events);
-            ingest::ingest(&self.database.app, client, placed, "test", &[batch], Effort::default()).await.unwrap();
+            ingest::ingest(&self.database.app, client, placed, "test", &[batch], Effort::default())
+                .await
+                .unwrap();
         }
     }
 
@@ -318,8 +362,11 @@ impl Bench {
             let answer = answer::ask(&self.database.app, client, &known, &known.calendar, &request)
                 .await
                 .unwrap_or_else(|error| panic!("{code}: {error}"));
-            let found: BTreeMap<SeriesKey, Option<Number>> =
-                answer.points.into_iter().map(|(key, point)| (key, point.value)).collect();
+            let found: BTreeMap<SeriesKey, Option<Number>> = answer
+                .points
+                .into_iter()
+                .map(|(key, point)| (key, point.value))
+                .collect();
             compare(world, code, expected, &request, &known, &found);
         }
     }
@@ -349,7 +396,11 @@ fn compare(
         filter.all(|(name, values)| values.contains(world.value(order, name)))
     };
     let group = |order: &&Order| -> Vec<String> {
-        request.by.iter().map(|name| world.value(order, name).to_owned()).collect()
+        request
+            .by
+            .iter()
+            .map(|name| world.value(order, name).to_owned())
+            .collect()
     };
     let groups: BTreeSet<Vec<String>> = world.orders.iter().map(|order| group(&order)).collect();
     let mut start = request.range.from;
@@ -389,10 +440,14 @@ async fn what_is_looked_up_is_what_going_through_the_orders_finds() {
                 let (client, world) = client;
                 bench.check(client, world, period, &[], &[]).await;
                 bench.check(client, world, period, &[], &["customer.segment"]).await;
-                bench.check(client, world, period, &[("customer.segment", "gold")], &[]).await;
+                bench
+                    .check(client, world, period, &[("customer.segment", "gold")], &[])
+                    .await;
             }
         }
-        facts::compact::run(&bench.database.owner, END.parse().unwrap()).await.unwrap();
+        facts::compact::run(&bench.database.owner, END.parse().unwrap())
+            .await
+            .unwrap();
         // What comes late, and corrects what was told of the same time.
         let mut late: Vec<Customer> = ours.customers.iter().step_by(3).cloned().collect();
         late.iter_mut().for_each(|told| told.segment = Some("gold"));
@@ -402,7 +457,10 @@ async fn what_is_looked_up_is_what_going_through_the_orders_finds() {
             (vec![], vec![]),
             (vec![], vec!["channel", "customer.country.region"]),
             (vec![("customer.segment", "")], vec!["payer.segment"]),
-            (vec![("payer.segment", "gold"), ("channel", "web")], vec!["product.category"]),
+            (
+                vec![("payer.segment", "gold"), ("channel", "web")],
+                vec!["product.category"],
+            ),
         ] {
             bench.check(us, &ours, Period::Day, &filter, &by).await;
         }
@@ -421,10 +479,22 @@ async fn what_leads_nowhere_is_refused() {
         let known = bench.known(client).await;
         for (formula, by, words) in [
             ("COUNT(Order)", "channel.name", "\"channel\" of Order leads nowhere"),
-            ("COUNT(Order)", "customer.age", "\"customer.age\" is not a dimension of Customer, which has segment"),
-            ("COUNT(Order)", "customer.country.segment", "is not a dimension of Country, which has region"),
+            (
+                "COUNT(Order)",
+                "customer.age",
+                "\"customer.age\" is not a dimension of Customer, which has segment",
+            ),
+            (
+                "COUNT(Order)",
+                "customer.country.segment",
+                "is not a dimension of Country, which has region",
+            ),
             ("COUNT(Order)", "customer.country.x.y.z", "4 steps"),
-            ("COUNT(Customer)", "customer.segment", "\"customer\" of Customer leads nowhere: relationships are declared of country"),
+            (
+                "COUNT(Customer)",
+                "customer.segment",
+                "\"customer\" of Customer leads nowhere: relationships are declared of country",
+            ),
             ("AT_END(COUNT(Customer))", "country.region", "states of Customer"),
         ] {
             let kpi = kpi(&known, "KPI", formula);

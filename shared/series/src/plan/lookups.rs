@@ -129,3 +129,167 @@ pub(crate) fn attribute<'a>(entity: &'a Entity, lookups: &'a [Lookup], name: &st
         .iter()
         .find(|attribute| attribute.name == name)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use catalog::{Catalog, EntityDefinition, Level, Period};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::calendar::{Calendar, Range};
+    use crate::plan::{Filter, Part, Request, Source, plan};
+
+    fn catalog() -> Catalog {
+        let text = |name: &str| json!({ "name": name, "type": "text" });
+        let required = |name: &str| json!({ "name": name, "type": "text", "required": true });
+        let dimension = |name: &str| json!({ "name": name, "type": "text", "dimension": true });
+        let entities = [
+            json!({ "code": "Order", "domain": "shop", "attributes": [
+                text("customer"), text("product"), text("visit"), dimension("channel"),
+                { "name": "amount", "type": "decimal" }, { "name": "stops", "type": "integer", "dimension": true }] }),
+            json!({ "code": "Customer", "domain": "shop", "state": ["id"],
+                "attributes": [required("id"), dimension("segment"), text("country"), text("note")] }),
+            json!({ "code": "Country", "domain": "shop", "state": ["code"], "attributes": [required("code"), dimension("region")] }),
+            json!({ "code": "Product", "domain": "shop", "key": ["sku"], "attributes": [required("sku"), dimension("category")] }),
+            json!({ "code": "Visit", "domain": "shop", "attributes": [text("number"), dimension("shop")] }),
+        ];
+        let entities: Vec<EntityDefinition> = entities
+            .into_iter()
+            .map(|entity| serde_json::from_value(entity).unwrap())
+            .collect();
+        let mut catalog = Catalog::new(entities, Vec::new()).unwrap();
+        let relationship = |from: &str, attribute: &str, to: &str, key: &str, how: [&str; 2]| -> Value {
+            json!({ "code": format!("{from}_{attribute}").to_uppercase(), "from_entity": from, "attribute": attribute,
+                "to_entity": to, "key": key, "cardinality": how[0], "resolved": how[1] })
+        };
+        for relationship in [
+            relationship("Order", "customer", "Customer", "id", ["one", "as_of_fact"]),
+            relationship("Order", "product", "Product", "sku", ["one", "as_of_fact"]),
+            relationship("Order", "visit", "Visit", "number", ["many", "as_of_now"]),
+            relationship("Customer", "country", "Country", "code", ["one", "as_of_now"]),
+        ] {
+            let relationship: Relationship = serde_json::from_value(relationship).unwrap();
+            catalog.add_companion(relationship).unwrap();
+        }
+        catalog
+    }
+
+    fn planned(formula: &str, by: &[&str], filter: &[&str]) -> Result<Vec<Part>, String> {
+        let catalog = catalog();
+        let kpi = catalog::KpiDefinition {
+            formula: formula.to_owned(),
+            ..catalog::KpiDefinition::named("KPI", "KPI")
+        };
+        let kpi = catalog.clone().add_kpi(kpi).unwrap();
+        let values = |name: &&str| ((*name).to_owned(), BTreeSet::from(["x".to_owned()]));
+        let filter: Filter = filter.iter().map(values).collect();
+        let by: Vec<String> = by.iter().map(|name| (*name).to_owned()).collect();
+        let from = "2026-03-10T00:00:00Z".parse().unwrap();
+        let calendar = Calendar::utc();
+        let request = Request {
+            kpi: &kpi,
+            period: Period::Day,
+            range: Range {
+                from,
+                to: calendar.next(Period::Day, from),
+            },
+            filter: &filter,
+            by: &by,
+            now: from,
+        };
+        let relationship = |entity: &str, attribute: &str| catalog.relationship_of(entity, attribute);
+        plan(&request, &calendar, |code| catalog.entity(code), relationship)
+    }
+
+    #[test]
+    fn what_is_asked_by_a_path_is_read_of_the_facts_with_what_it_goes_through() {
+        for (formula, by, filter, expected) in [
+            ("SUM(Order.amount)", &["channel"][..], &[][..], None),
+            (
+                "SUM(Order.amount)",
+                &["customer.segment"],
+                &[],
+                Some("customer: Customer.id AtFact"),
+            ),
+            (
+                "SUM(Order.amount)",
+                &[],
+                &["product.category"],
+                Some("product: Product.sku Only"),
+            ),
+            (
+                "COUNT(Order WHERE customer.segment = 'gold')",
+                &["customer.country.region"],
+                &["channel"],
+                Some("customer: Customer.id AtFact, customer.country: Country.code Last"),
+            ),
+            (
+                "COUNT(DISTINCT Order.customer.note)",
+                &[],
+                &[],
+                Some("customer: Customer.id AtFact"),
+            ),
+        ] {
+            let parts = planned(formula, by, filter).unwrap();
+            for part in &parts {
+                let question = &part.question;
+                let lookups = question.lookups.iter().map(|lookup| {
+                    format!(
+                        "{}: {}.{} {:?}",
+                        lookup.path,
+                        lookup.entity.code(),
+                        lookup.key,
+                        lookup.known
+                    )
+                });
+                let lookups = lookups.collect::<Vec<_>>().join(", ");
+                assert_eq!(
+                    Some(lookups.as_str()).filter(|found| !found.is_empty()),
+                    expected,
+                    "{formula} {by:?}"
+                );
+                assert_eq!(question.is_pushed(), expected.is_some(), "{formula} {by:?}");
+                assert_eq!(
+                    (question.source, question.level),
+                    (Source::Raw, Level::Day),
+                    "{formula} {by:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_looked_up_is_refused_with_the_reason() {
+        for (formula, by, words) in [
+            (
+                "COUNT(Order)",
+                "customer.note",
+                "is not a dimension of Customer, which has segment",
+            ),
+            ("COUNT(Order)", "customer.nobody", "is not a dimension of Customer"),
+            (
+                "COUNT(Order)",
+                "channel.name",
+                "relationships are declared of customer, product, visit",
+            ),
+            ("COUNT(Order)", "visit.shop", "any number of facts of Visit"),
+            ("COUNT(Order)", "a.b.c.d.e", "4 steps"),
+            ("COUNT(Product)", "sku.x", "no relationship is declared from it"),
+            (
+                "COUNT(Order WHERE ABS(stops) = 1)",
+                "customer.segment",
+                "define a derived attribute of Order",
+            ),
+            ("AT_END(COUNT(Customer))", "country.region", "states of Customer"),
+            (
+                "COUNT(Order) / COUNT(Product)",
+                "customer.segment",
+                "\"customer\" of Product leads nowhere",
+            ),
+        ] {
+            let refused = planned(formula, &[by], &[]).unwrap_err();
+            assert!(refused.contains(words), "{formula} by {by}: {refused}");
+        }
+    }
+}

@@ -1,6 +1,8 @@
 //! Paths along relationships: what is told of customers, countries and products in any order, late and again, looked up for each order, against going through the
 //! orders one by one.
 
+mod definitions;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::{EntityDefinition, Kpi, KpiDefinition, Period, Relationship};
@@ -8,12 +10,14 @@ use facts::batch::Batch;
 use facts::ingest::{self, Effort};
 use formula::Number;
 use jiff::{SignedDuration, Timestamp};
-use records::definitions::{self, ClientCatalog};
+use records::definitions::{ClientCatalog, Written, create_companion, create_entity, load_one};
 use serde_json::{Value, json};
 use series::plan::Filter;
 use series::{Mapper, Range, Request, SeriesKey};
 use tests::databases::{TestDatabase, servers};
 use uuid::Uuid;
+
+use self::definitions::{entities, relationships};
 
 const BEGIN: &str = "2026-03-26T00:00:00Z";
 const END: &str = "2026-03-31T00:00:00Z";
@@ -230,36 +234,6 @@ struct Bench {
     database: TestDatabase,
 }
 
-fn entities() -> [Value; 4] {
-    [
-        json!({ "code": "Order", "domain": "retail", "attributes": [
-            { "name": "customer", "type": "text" }, { "name": "payer", "type": "text" }, { "name": "product", "type": "text" },
-            { "name": "quantity", "type": "integer" }, { "name": "amount", "type": "integer" },
-            { "name": "channel", "type": "text", "dimension": true }], "groupings": [{ "dimensions": ["channel"] }] }),
-        json!({ "code": "Customer", "domain": "retail", "state": ["id"], "attributes": [
-            { "name": "id", "type": "text", "required": true }, { "name": "segment", "type": "text", "dimension": true },
-            { "name": "age", "type": "integer" }, { "name": "country", "type": "text" }] }),
-        json!({ "code": "Country", "domain": "geography", "state": ["code"], "attributes": [
-            { "name": "region", "type": "text", "dimension": true }, { "name": "code", "type": "text", "required": true }] }),
-        json!({ "code": "Product", "domain": "retail", "key": ["sku"], "attributes": [
-            { "name": "sku", "type": "text", "required": true }, { "name": "category", "type": "text", "dimension": true },
-            { "name": "price", "type": "integer" }] }),
-    ]
-}
-
-fn relationships() -> [Value; 4] {
-    let relationship = |from: &str, attribute: &str, to: &str, key: &str, resolved: &str| {
-        json!({ "code": format!("{from}_{attribute}").to_uppercase(), "from_entity": from, "attribute": attribute,
-            "to_entity": to, "key": key, "cardinality": "one", "resolved": resolved })
-    };
-    [
-        relationship("Order", "customer", "Customer", "id", "as_of_fact"),
-        relationship("Order", "payer", "Customer", "id", "as_of_now"),
-        relationship("Order", "product", "Product", "sku", "as_of_fact"),
-        relationship("Customer", "country", "Country", "code", "as_of_fact"),
-    ]
-}
-
 impl Bench {
     async fn client(&self, name: &str) -> Uuid {
         let new = records::clients::NewClient {
@@ -277,25 +251,20 @@ impl Bench {
         for definition in entities() {
             let definition: EntityDefinition = serde_json::from_value(definition).unwrap();
             let entity = definition.validate().unwrap();
-            definitions::create_entity(&self.database.owner, client, &entity)
-                .await
-                .unwrap();
+            create_entity(&self.database.owner, client, &entity).await.unwrap();
         }
         for definition in relationships() {
             let definition: Relationship = serde_json::from_value(definition).unwrap();
-            let written = definitions::create_companion(&self.database.owner, client, &definition)
+            let written = create_companion(&self.database.owner, client, &definition)
                 .await
                 .unwrap();
-            assert!(matches!(written, definitions::Written::Stored(1)), "{written:?}");
+            assert!(matches!(written, Written::Stored(1)), "{written:?}");
         }
         client
     }
 
     async fn known(&self, client: Uuid) -> ClientCatalog {
-        definitions::load_one(&self.database.app, client)
-            .await
-            .unwrap()
-            .unwrap()
+        load_one(&self.database.app, client).await.unwrap().unwrap()
     }
 
     async fn write(&self, client: Uuid, entity: &str, events: Vec<String>) {

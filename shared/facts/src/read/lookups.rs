@@ -36,7 +36,7 @@ impl Statement {
         Ok(rows)
     }
 
-    /// What is known of the objects of an entity, one row of each. It names the client and the entity.
+    /// What is known of the objects of an entity, one row of each, whose columns are called as none of a fact is. It names the client and the entity.
     fn objects(
         &mut self,
         read: &Read,
@@ -55,8 +55,8 @@ impl Statement {
         );
         let key = own_value(&related.layout, lookup, &lookup.key)?;
         let values = columns.iter().map(|column| match lookup.known {
-            Known::AtFact => format!(", array_agg({} ORDER BY time) AS {}", column.value, column.slot),
-            Known::Only | Known::Last => format!(", {} AS {}", column.value, column.slot),
+            Known::AtFact => format!(", array_agg({} ORDER BY time) AS o_{}", column.value, column.slot),
+            Known::Only | Known::Last => format!(", {} AS o_{}", column.value, column.slot),
         });
         let values: String = values.collect();
         Ok(match lookup.known {
@@ -81,7 +81,7 @@ struct Column {
 impl Column {
     /// What a fact has of it.
     fn of_fact(&self, known: Known) -> String {
-        let slot = format!("object.{}", self.slot);
+        let slot = format!("object.o_{}", self.slot);
         match known {
             // Before the first time the place is 0, where an array has nothing.
             Known::AtFact => format!("({slot})[width_bucket(fact.time, object.times)]"),

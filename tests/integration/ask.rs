@@ -4,6 +4,7 @@ mod asked_first;
 mod durations;
 mod meaning;
 mod numbers;
+mod paths;
 mod periods;
 mod questions;
 mod states;

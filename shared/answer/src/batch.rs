@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use catalog::Entity;
 use database::{Error, Session};
-use facts::read::{self, OnFailure, Read};
+use facts::read::{self, OnFailure, Read, Related};
 use records::definitions::ClientCatalog;
 use series::answer::{Brought, Row};
 use series::{Calendar, Point, Purpose, Request, SeriesKey};
@@ -49,17 +50,25 @@ impl Batch {
         request: &Request<'_>,
     ) -> Result<Asked, String> {
         let readable = |code: &str| definitions.placed.get(code).map(|placed| &placed.readable);
-        let parts = series::plan(request, calendar, readable)?;
+        let relationship = |entity: &str, attribute: &str| definitions.catalog.relationship_of(entity, attribute);
+        let parts = series::plan(request, calendar, readable, relationship)?;
+        let place = |entity: &Entity| {
+            let placed = definitions.placed.get(entity.code());
+            let place = placed.map(|placed| &placed.place);
+            place.ok_or_else(|| format!("entity {} has no place", entity.code()))
+        };
         let placed = parts.into_iter().map(|part| {
-            let code = part.question.entity.code();
-            let placed = definitions.placed.get(code);
-            let place = &placed.ok_or_else(|| format!("entity {code} has no place"))?.place;
-            Ok((place, part))
+            let related = part.question.lookups.iter().map(|lookup| {
+                let facts::Place { volume, id, layout } = place(&lookup.entity)?.clone();
+                Ok(Related { volume, id, layout })
+            });
+            let related = related.collect::<Result<Vec<_>, String>>()?;
+            Ok((place(&part.question.entity)?, related, part))
         });
         let placed: Vec<_> = placed.collect::<Result<_, String>>()?;
         let parts = placed
             .into_iter()
-            .map(|(place, part)| (self.merged.add(client, place, part.question), part.purpose))
+            .map(|(place, related, part)| (self.merged.add(client, place, related, part.question), part.purpose))
             .collect();
         Ok(Asked {
             client,

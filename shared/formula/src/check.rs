@@ -6,6 +6,7 @@ mod folds;
 mod functions;
 mod kind;
 pub(crate) mod measured;
+mod paths;
 mod pushed;
 mod quantified;
 mod references;
@@ -21,6 +22,7 @@ use crate::fold::Fold;
 use crate::function::Function;
 use crate::measure::{Formula, Measure};
 use crate::parser::{Parsed, parse};
+use crate::path::PathStep;
 use crate::predicate::Predicate;
 use crate::reference::Extent;
 use crate::suggest::hint_for;
@@ -29,6 +31,7 @@ use crate::unit::{Quantity, unit_of};
 use crate::value::Entities;
 use crate::window::Window;
 pub use bound::check_bound;
+use std::collections::BTreeSet;
 use std::ops::Range;
 pub(crate) use units::Unit;
 
@@ -88,6 +91,7 @@ fn typed(parsed: &Parsed, entities: &dyn Entities, needs_facts: bool) -> Result<
     let Checker {
         measures,
         folds,
+        steps,
         extent,
         diagnostics: mut found,
         ..
@@ -101,6 +105,7 @@ fn typed(parsed: &Parsed, entities: &dyn Entities, needs_facts: bool) -> Result<
                 measures,
                 folds,
                 finish,
+                steps,
                 extent: Extent { unit, ..extent },
                 quantity: Quantity::Unknown,
                 mixes_units: false,
@@ -130,6 +135,9 @@ struct Checker<'a> {
     entities: &'a dyn Entities,
     measures: Vec<Measure>,
     folds: Vec<Fold>,
+    /// The steps of their paths, and the objects that are looked up for them.
+    steps: BTreeSet<PathStep>,
+    lookups: BTreeSet<(String, String)>,
     /// Where the condition of each measure stands.
     conditions: Vec<Range<usize>>,
     /// Of what the aggregates are taken that are looked at.
@@ -149,6 +157,8 @@ impl<'a> Checker<'a> {
             entities,
             measures: Vec::new(),
             folds: Vec::new(),
+            steps: BTreeSet::new(),
+            lookups: BTreeSet::new(),
             conditions: Vec::new(),
             basis: Basis::Facts,
             aggregates: 0,
@@ -234,7 +244,7 @@ impl<'a> Checker<'a> {
         let second = self.second(call, attributes, span);
         let filter = match &call.filter {
             None => Some(None),
-            Some(filter) => match Predicate::check(filter, &call.entity.name, attributes) {
+            Some(filter) => match Predicate::check(filter, &call.entity.name, self.entities) {
                 Ok(predicate) => Some(Some(predicate)),
                 Err(mut diagnostics) => {
                     self.diagnostics.append(&mut diagnostics);
@@ -272,6 +282,9 @@ impl<'a> Checker<'a> {
             );
         }
         if let Some(diagnostic) = self.too_many_windows(&measure, span) {
+            return self.fail(diagnostic);
+        }
+        if let Some(diagnostic) = self.look_up(&measure, span) {
             return self.fail(diagnostic);
         }
         self.measures.push(measure);

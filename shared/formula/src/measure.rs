@@ -6,6 +6,7 @@ use crate::finish::{Finish, Values};
 use crate::fold::Fold;
 use crate::number::Number;
 use crate::parser::parse;
+use crate::path::{PathStep, is_path};
 use crate::predicate::Predicate;
 use crate::reference::Extent;
 use crate::unit::{Quantity, Unit};
@@ -23,6 +24,8 @@ pub struct Formula {
     pub folds: Vec<Fold>,
     /// How their values make the KPI's value; it refers to measures and folds by index.
     pub finish: Finish,
+    /// The steps of the paths that it goes.
+    pub(crate) steps: BTreeSet<PathStep>,
     /// How large it is with the KPIs that it refers to.
     pub(crate) extent: Extent,
     /// What its value is a number of, by what attributes declare.
@@ -100,6 +103,13 @@ pub enum Measured {
         /// The time that it is subtracted from.
         to: String,
     },
+    /// The product of two numbers; a fact that lacks one of them has no value.
+    Product {
+        /// One of them.
+        one: String,
+        /// The other.
+        other: String,
+    },
 }
 
 impl Measured {
@@ -108,8 +118,23 @@ impl Measured {
     pub fn attribute(&self) -> Option<&str> {
         match self {
             Measured::Attribute(name) => Some(name),
-            Measured::Between { .. } => None,
+            Measured::Between { .. } | Measured::Product { .. } => None,
         }
+    }
+
+    /// The attributes and paths that it is made of.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let (one, other) = match self {
+            Measured::Attribute(name) => (name, None),
+            Measured::Between { from, to } => (from, Some(to)),
+            Measured::Product { one, other } => (one, Some(other)),
+        };
+        std::iter::once(one).chain(other).map(String::as_str)
+    }
+
+    /// Whether only the facts have it: rollups keep no products, and nothing of other objects.
+    pub(crate) fn is_pushed(&self) -> bool {
+        matches!(self, Measured::Product { .. }) || self.names().any(is_path)
     }
 }
 
@@ -118,6 +143,7 @@ impl fmt::Display for Measured {
         match self {
             Measured::Attribute(name) => f.write_str(name),
             Measured::Between { from, to } => write!(f, "{to} - {from}"),
+            Measured::Product { one, other } => write!(f, "{one} * {other}"),
         }
     }
 }
@@ -128,6 +154,7 @@ impl Formula {
     pub fn of_measure(measure: Measure) -> Self {
         Self {
             extent: Extent::of(&parse(&measure.to_string()).tree),
+            steps: BTreeSet::new(),
             measures: vec![measure],
             folds: Vec::new(),
             finish: Finish::Measure(0),
@@ -140,6 +167,19 @@ impl Formula {
     #[must_use]
     pub fn entities(&self) -> BTreeSet<&str> {
         self.measures.iter().map(|measure| measure.entity.as_str()).collect()
+    }
+
+    /// The steps of the paths that it goes.
+    #[must_use]
+    pub fn steps(&self) -> &BTreeSet<PathStep> {
+        &self.steps
+    }
+
+    /// The entities that it needs: those whose facts it reads, and those whose objects it looks up.
+    #[must_use]
+    pub fn required(&self) -> BTreeSet<&str> {
+        let looked_up = self.steps.iter().map(|step| step.to.as_str());
+        self.entities().into_iter().chain(looked_up).collect()
     }
 
     /// What is read apart: of each entity, over each window, and of each basis.
@@ -217,8 +257,15 @@ impl fmt::Display for Measure {
 }
 
 impl Measure {
+    /// The attributes and paths that it reads.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<&str> {
+        let conditions = self.filter.iter().flat_map(Predicate::attributes);
+        self.measured().flat_map(Measured::names).chain(conditions).collect()
+    }
+
     /// What of each fact it takes, one thing or two.
-    fn measured(&self) -> impl Iterator<Item = &Measured> {
+    pub(crate) fn measured(&self) -> impl Iterator<Item = &Measured> {
         let second = match &self.second {
             Some(Second::Values(measured)) => Some(measured),
             Some(Second::Percent(_)) | None => None,
@@ -231,6 +278,7 @@ impl Measure {
         match measured {
             Measured::Attribute(name) => write!(f, ".{name}"),
             Measured::Between { from, to } => write!(f, ".{to} - {}.{from}", self.entity),
+            Measured::Product { one, other } => write!(f, ".{one} * {}.{other}", self.entity),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What an aggregate takes beside the values that it aggregates, and what its result is a number of.
 
 use super::Checker;
+use super::measured::is_of_call;
 use super::units::Unit;
 use crate::aggregate::{Aggregate, Takes};
 use crate::diagnostic::{Diagnostic, quoted};
@@ -27,7 +28,7 @@ impl<'a> Checker<'a> {
                 Ok(percent) => Some(Some((Second::Percent(percent), Unit::Plain))),
                 Err(diagnostic) => self.fail(diagnostic),
             },
-            (Takes::Values, Some(Argument::Values { entity, .. })) if entity.name != call.entity.name => {
+            (Takes::Values, Some(Argument::Values { entity, .. })) if !is_of_call(call, entity, attributes) => {
                 let message = format!(
                     "{} and {} are of different facts, and {} takes both of one",
                     quoted(&call.entity.name),
@@ -47,9 +48,10 @@ impl<'a> Checker<'a> {
             ) => {
                 let values = Call {
                     aggregate: call.aggregate,
-                    entity: entity.clone(),
-                    attribute: Some(attribute.clone()),
+                    entity: call.entity.clone(),
+                    attribute: Some(call.named(&(entity.clone(), attribute.clone()))),
                     less: less.clone(),
+                    times: None,
                     second: None,
                     filter: None,
                 };

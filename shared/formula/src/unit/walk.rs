@@ -7,6 +7,7 @@ use crate::fold::FoldFunction;
 use crate::function::Function;
 use crate::numeric::Numeric;
 use crate::parser::parse;
+use crate::path::owner;
 use crate::reference::Referred;
 use crate::tree::{Arithmetic, BinaryOperator, Call, Expr, Node, UnaryOperator};
 use crate::value::Entities;
@@ -61,7 +62,11 @@ impl Walk<'_> {
                 Quantity::Unknown
             }
             Node::Function(function, arguments) => self.function(*function, arguments),
-            Node::Error | Node::Text(_) | Node::Boolean(_) | Node::Time(_) | Node::Path(..) => Quantity::Unknown,
+            Node::Path(first, rest) => match self.row {
+                Some(entity) => self.declared(entity, &format!("{}.{}", first.name, rest.name)),
+                None => Quantity::Unknown,
+            },
+            Node::Error | Node::Text(_) | Node::Boolean(_) | Node::Time(_) => Quantity::Unknown,
         }
     }
 
@@ -75,9 +80,11 @@ impl Walk<'_> {
         }
     }
 
-    fn declared(&self, entity: &str, attribute: &str) -> Quantity {
+    /// The unit of an attribute, or of what a path leads to.
+    fn declared(&self, entity: &str, name: &str) -> Quantity {
+        let (entity, attribute) = owner(self.entities, entity, name);
         self.entities
-            .unit(entity, attribute)
+            .unit(&entity, attribute)
             .map_or(Quantity::Unknown, Quantity::Of)
     }
 
@@ -115,7 +122,14 @@ impl Walk<'_> {
         match &call.attribute {
             _ if call.aggregate.does_without_attribute() || has_none.contains(&call.aggregate) => Quantity::Plain,
             Some(attribute) if call.less.is_none() && keeps_unit.contains(&call.aggregate) => {
-                self.declared(&call.entity.name, &attribute.name)
+                let unit = self.declared(&call.entity.name, &attribute.name);
+                match &call.times {
+                    Some(other) => {
+                        let other = self.declared(&call.entity.name, &call.named(other).name);
+                        Quantity::combined(Arithmetic::Multiply, &unit, &other).unwrap_or(Quantity::Unknown)
+                    }
+                    None => unit,
+                }
             }
             _ => Quantity::Unknown,
         }

@@ -80,7 +80,7 @@ fn shared(question: &Question) -> Question {
 }
 
 fn told(request: &Request<'_>, catalog: &Catalog, calendar: &Calendar, facts: &[Fact]) -> BTreeMap<SeriesKey, Point> {
-    let parts = series::plan(request, calendar, |code| catalog.entity(code)).unwrap();
+    let parts = series::plan(request, calendar, |code| catalog.entity(code), |_, _| None).unwrap();
     let read: Vec<(Part, Vec<Row>)> = parts
         .into_iter()
         .map(|part| {
@@ -469,7 +469,7 @@ fn what_a_period_has_no_window_for_is_refused_with_the_reason() {
             by: &[],
             now: to,
         };
-        let refused = series::plan(&request, &Calendar::utc(), |code| catalog.entity(code)).unwrap_err();
+        let refused = series::plan(&request, &Calendar::utc(), |code| catalog.entity(code), |_, _| None).unwrap_err();
         assert!(refused.contains(told), "{formula}: {refused}");
     }
 }

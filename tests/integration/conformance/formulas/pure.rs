@@ -201,7 +201,7 @@ fn deviation(pairs: Vec<(Decimal, Decimal)>) -> Option<Decimal> {
 }
 
 fn told(catalog: &Catalog, request: &Request<'_>, calendar: &Calendar, facts: &[Made]) -> Points {
-    let parts = series::plan(request, calendar, |code| catalog.entity(code)).unwrap();
+    let parts = series::plan(request, calendar, |code| catalog.entity(code), |_, _| None).unwrap();
     let read: Vec<(Part, Vec<Row>)> = parts
         .into_iter()
         .map(|part| {

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops;
 
-use catalog::Level;
+use catalog::{Level, SketchKind};
 use formula::{Aggregate, Arithmetic, Basis, Measure, Measured, Number, Value};
 use jiff::Timestamp;
 
 use crate::calendar::{Calendar, Range};
 use crate::plan::{MAX_GROUPED_POINTS, Purpose, Question, Request, Spread};
 use crate::pushed;
+use crate::sketch::{self, Sketch, Sketched};
 use crate::spread::Merged;
 use crate::state::{AttributeState, GroupState};
 use crate::windows::{Windows, windows};
@@ -25,6 +26,8 @@ pub struct Row {
     pub state: GroupState,
     /// Of each measure that is pushed the numbers that it needs, in the question's order.
     pub numbers: Vec<Option<Number>>,
+    /// Of a sketch that is read: it, or a value for it.
+    pub sketched: Option<Sketched>,
 }
 
 /// Key of a point: bucket of the request's period, and the values of the dimensions that it splits by.
@@ -230,7 +233,7 @@ impl<'a> Gathered<'a> {
         cell.count(reading, row.state.facts);
         for (place, _, reads) in counted {
             if let Some(state) = cell.measures.get_mut(*place) {
-                state.add(&row.state, reads, &lookup);
+                state.add(row, reads, &lookup);
             }
         }
     }
@@ -261,7 +264,7 @@ impl<'a> Gathered<'a> {
             for row in rows {
                 let lookup = |name: &str| dimension(question, row, name);
                 if counts(measure, &lookup) {
-                    states.entry(row.bucket).or_default().add(&row.state, reads, &lookup);
+                    states.entry(row.bucket).or_default().add(row, reads, &lookup);
                 }
             }
             let states = Merged::new(states, MeasureState::merge);
@@ -371,14 +374,28 @@ struct MeasureState {
     attribute: AttributeState,
     /// The value that the database took by itself: of all facts of the bucket and group, so that there is nothing to merge.
     pushed: Option<Option<Number>>,
+    /// What is known of a measure that is answered from a sketch.
+    sketch: Option<Box<Sketch>>,
 }
 
 impl MeasureState {
-    fn add(&mut self, state: &GroupState, reads: &Reads<'_>, lookup: &dyn Fn(&str) -> Value) {
+    fn add(&mut self, row: &Row, reads: &Reads<'_>, lookup: &dyn Fn(&str) -> Value) {
+        let state = &row.state;
+        // Sketches are read beside the facts that are counted, and a measure that they answer is not of these.
+        match reads {
+            Reads::Elsewhere => return,
+            Reads::Sketch(kind) => {
+                if let Some(more) = &row.sketched {
+                    sketch::merge(&mut self.sketch, more, *kind);
+                }
+                return;
+            }
+            _ => {}
+        }
         self.facts += state.facts;
         match reads {
             // What is pushed is not added up.
-            Reads::Facts | Reads::Pushed(_) => {}
+            Reads::Facts | Reads::Pushed(_) | Reads::Elsewhere | Reads::Sketch(_) => {}
             Reads::EachFact => self.attribute.count += state.facts,
             Reads::State(position) => {
                 if let Some(attribute) = state.attributes.get(*position) {
@@ -393,12 +410,20 @@ impl MeasureState {
     fn merge(&mut self, other: &Self) {
         self.facts += other.facts;
         self.attribute.merge(&other.attribute);
+        match (&mut self.sketch, &other.sketch) {
+            (Some(mine), Some(theirs)) => mine.merge(theirs),
+            (mine @ None, Some(theirs)) => *mine = Some(theirs.clone()),
+            (_, None) => {}
+        }
     }
 
     fn value(&self, measure: &Measure) -> Option<Number> {
         let state = &self.attribute;
         if let Some(value) = &self.pushed {
             return value.clone();
+        }
+        if let Some(sketch) = &self.sketch {
+            return sketch.value(measure);
         }
         match measure.aggregate {
             Aggregate::Count if measure.attribute.is_none() => Some(self.facts.into()),
@@ -436,6 +461,10 @@ enum Reads<'a> {
     Facts,
     /// The numbers at some positions.
     Pushed(ops::Range<usize>),
+    /// Nothing: it is answered from a sketch, which is read beside.
+    Elsewhere,
+    /// The sketch, of this kind.
+    Sketch(SketchKind),
     /// The same as the number of values, of what every fact has: its own time.
     EachFact,
     /// The state at a position.
@@ -451,6 +480,12 @@ impl<'a> Reads<'a> {
             let before = question.pushed.iter().take(index);
             let from = before.map(|measure| pushed::numbers(measure).len()).sum();
             return Reads::Pushed(from..from + pushed::numbers(measure).len());
+        }
+        if let Some((_, kind)) = question.sketch {
+            return Reads::Sketch(kind);
+        }
+        if measure.aggregate.is_pushed() {
+            return Reads::Elsewhere;
         }
         let Some(measured) = &measure.attribute else {
             return Reads::Facts;

@@ -21,6 +21,7 @@ pub mod partials;
 pub mod plan;
 pub mod pushed;
 mod spread;
+pub mod sketch;
 pub mod state;
 mod sum;
 pub mod windows;

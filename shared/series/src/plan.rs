@@ -1,11 +1,12 @@
 //! What to read for a question: the smallest rollup that covers it, or else the facts themselves.
 
 mod pushed;
+pub mod sketched;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use catalog::{Entity, Kpi, Level, Period};
+use catalog::{Entity, Kpi, Level, Period, SketchKind};
 use formula::{Basis, Measure, Measured, Reading};
 use jiff::Timestamp;
 
@@ -83,6 +84,8 @@ pub struct Question {
     /// are of facts that at least one of them counts, grouped by `dimensions`, and have what [`numbers`](crate::pushed::numbers) each of them needs;
     /// nothing is left to filter. Empty where groups of facts are read. All have the same basis.
     pub pushed: Vec<Measure>,
+    /// The sketch that is read, where one is: by its attribute and kind. Its rows have nothing else, and facts are not counted by them.
+    pub sketch: Option<(String, SketchKind)>,
 }
 
 impl Question {
@@ -146,11 +149,13 @@ pub fn plan<'a>(
     let mut parts = Vec::with_capacity(readings.len());
     for reading in &readings {
         let entity = entity(reading.entity).ok_or_else(|| format!("there is no entity {:?}", reading.entity))?;
-        if reading.is_pushed(&|name| is_dimension(entity, name)) {
-            parts.push(pushed::of_reading(request, calendar, entity, reading)?);
-        } else {
+        if !reading.is_pushed(&|name| is_dimension(entity, name)) {
             let (tiles, windows) = tiles(request, calendar, reading, most)?;
             parts.extend(of_reading(request, entity, reading, &tiles, windows.as_ref())?);
+        } else if let Some(sketched) = sketched::of_reading(request, calendar, entity, reading, most)? {
+            parts.extend(sketched);
+        } else {
+            parts.push(pushed::of_reading(request, calendar, entity, reading)?);
         }
     }
     Ok(parts)
@@ -190,7 +195,8 @@ fn of_reading(
     let mut dimensions: BTreeSet<&str> = reading.filtered_by();
     dimensions.extend(request.filter.keys().map(String::as_str));
     dimensions.extend(request.by.iter().map(String::as_str));
-    let counted = Counted::of(entity, reading.measured());
+    // What sketches answer is read of them beside.
+    let counted = Counted::of(entity, reading.measured_of(|measure| !measure.aggregate.is_pushed()));
     dimensions.extend(counted.dimensions);
     all_are_dimensions(entity, &dimensions)?;
     let of_tile = |tile: &Tile| Question {
@@ -207,6 +213,7 @@ fn of_reading(
         attributes: counted.states.iter().map(|measured| (*measured).clone()).collect(),
         filter: restricted(request.filter, &reading.restrictions()),
         pushed: Vec::new(),
+        sketch: None,
     };
     let parts = tiles.iter().map(|tile| Part {
         question: of_tile(tile),

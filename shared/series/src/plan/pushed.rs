@@ -32,6 +32,7 @@ pub(super) fn of_reading(
         attributes: Vec::new(),
         filter: request.filter.clone(),
         pushed: reading.measures.iter().map(|(_, measure)| (*measure).clone()).collect(),
+        sketch: None,
     };
     let purpose = Purpose {
         measures: reading.measures.iter().map(|(place, _)| *place).collect(),

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use catalog::{GroupingDefinition, Level};
+use catalog::{GroupingDefinition, Level, SketchKind};
 use facts::read::Read;
 use facts::{Layout, Volume};
 use series::calendar::Bins;
@@ -57,6 +57,8 @@ struct Place {
     objects: Vec<String>,
     /// Measures that the database takes by itself, as they are written, with the values that it filters by: nothing of it can be sorted out later.
     pushed: Option<(Vec<String>, Filter)>,
+    /// The sketch that is read, by its attribute and kind.
+    sketch: Option<(String, SketchKind)>,
 }
 
 impl Place {
@@ -88,6 +90,7 @@ impl Place {
                 let measures = question.pushed.iter().map(ToString::to_string).collect();
                 (measures, question.filter.clone())
             }),
+            sketch: question.sketch.clone(),
         }
     }
 }

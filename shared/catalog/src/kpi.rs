@@ -119,7 +119,6 @@ impl Mode {
     }
 
     /// Whether it need not be declared.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
     #[must_use]
     pub const fn is_exact(&self) -> bool {
         matches!(self, Self::Exact)

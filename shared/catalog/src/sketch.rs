@@ -78,7 +78,10 @@ pub(crate) fn check_sketches(entity: &EntityDefinition, problems: &mut Vec<Probl
                     format!("{} is declared twice", quoted(kind.name())),
                 ));
             } else if *kind == SketchKind::Percentiles && !attribute.kind.is_numeric() {
-                let message = format!("{} is no number, and only numbers have percentiles", quoted(&attribute.name));
+                let message = format!(
+                    "{} is no number, and only numbers have percentiles",
+                    quoted(&attribute.name)
+                );
                 problems.push(Problem::new(pointer, message).with_hint("declare \"distinct\", or leave it out"));
             }
         }
@@ -102,8 +105,16 @@ mod tests {
             ("none", vec![], vec![]),
             ("of a number", vec![(0, vec![Percentiles, Distinct])], vec![]),
             ("of a text", vec![(2, vec![Distinct])], vec![]),
-            ("percentiles of a text", vec![(2, vec![Percentiles])], vec!["/attributes/2/sketches/0"]),
-            ("twice", vec![(1, vec![Distinct, Distinct])], vec!["/attributes/1/sketches/1"]),
+            (
+                "percentiles of a text",
+                vec![(2, vec![Percentiles])],
+                vec!["/attributes/2/sketches/0"],
+            ),
+            (
+                "twice",
+                vec![(1, vec![Distinct, Distinct])],
+                vec!["/attributes/1/sketches/1"],
+            ),
             (
                 "too many",
                 (0..5).map(|index| (index, vec![Distinct, Percentiles])).collect(),

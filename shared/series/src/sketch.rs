@@ -133,9 +133,7 @@ pub(crate) fn merge(known: &mut Option<Box<Sketch>>, more: &Sketched, kind: Sket
     match (known, more) {
         (known @ None, Sketched::Cell(cell)) => *known = Some(cell.clone()),
         (Some(known), Sketched::Cell(cell)) => known.merge(cell),
-        (known, Sketched::Value(value)) => known
-            .get_or_insert_with(|| Box::new(Sketch::empty(kind)))
-            .add(value),
+        (known, Sketched::Value(value)) => known.get_or_insert_with(|| Box::new(Sketch::empty(kind))).add(value),
     }
 }
 
@@ -150,3 +148,6 @@ pub fn of_measure(measure: &Measure) -> Option<(&str, SketchKind)> {
     let name = measure.attribute.as_ref().and_then(Measured::attribute)?;
     Some((name, kind))
 }
+
+#[cfg(test)]
+mod tests;

@@ -60,6 +60,7 @@ fn question(entity: &Arc<Entity>, minutes: std::ops::Range<i64>, filter: &[(&str
             .map(|(name, list)| ((*name).to_owned(), values(list)))
             .collect(),
         pushed: Vec::new(),
+        sketch: None,
     }
 }
 

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use catalog::{Entity, Level, Mode, SketchKind};
 use formula::{Basis, Measure, Predicate, Reading};
 
-use super::{Counted, MAX_READS, Part, Purpose, Question, Request, Source, choose, is_dimension, of_reading as of_rollups, tiles};
+use super::{
+    Counted, MAX_READS, Part, Purpose, Question, Request, Source, choose, is_dimension, of_reading as of_rollups, tiles,
+};
 use crate::calendar::{Calendar, Tile};
 use crate::sketch;
 

@@ -145,7 +145,10 @@ impl Registers {
         }
         sum += all * sigma(none / all);
         let estimate = ALPHA * all * all / sum;
-        #[expect(clippy::cast_possible_truncation, reason = "2^64 hashes are no more than it holds, and more is the most")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "2^64 hashes are no more than it holds, and more is the most"
+        )]
         let rounded = estimate.round() as i64;
         rounded
     }
@@ -181,7 +184,9 @@ impl Registers {
                 let (mut few, mut next) = (Vec::new(), 0);
                 while !reader.0.is_empty() {
                     next += reader.number()?;
-                    let register = u16::try_from(next).ok().filter(|register| usize::from(*register) < REGISTERS)?;
+                    let register = u16::try_from(next)
+                        .ok()
+                        .filter(|register| usize::from(*register) < REGISTERS)?;
                     few.push((register, reader.byte()?));
                 }
                 let mut registers = Self(Known::Few(few));

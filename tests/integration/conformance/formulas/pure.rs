@@ -69,6 +69,7 @@ fn read(question: &Question, facts: &[Made]) -> Vec<Row> {
             dimensions,
             state,
             numbers: Vec::new(),
+            sketched: None,
         })
         .collect()
 }

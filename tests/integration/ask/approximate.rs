@@ -90,7 +90,7 @@ async fn value_series_and_live_rows_are_one_approximate_number_within_its_bound(
             .await
             .ok();
         assert_eq!(
-            (&exact["mode"], exact.get("measures")),
+            (&exact["mode"], exact.body.get("measures")),
             (&json!("exact"), None),
             "{exact}"
         );
@@ -135,6 +135,9 @@ async fn what_has_no_sketch_is_exact_and_the_answer_says_what_to_declare() {
         .refused(400);
     let wrong = json!({ "code": "Wrong", "domain": "made", "time": "at", "attributes": [{ "name": "note", "type": "text", "sketches": ["percentiles"] }] });
     let refused = client.post("/v1/entities", &wrong).await.refused(422);
-    assert!(refused.to_string().contains("/attributes/0/sketches/0"), "{refused}");
+    assert!(
+        refused.body.to_string().contains("/attributes/0/sketches/0"),
+        "{refused}"
+    );
     product.stop().await;
 }

@@ -2,7 +2,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint invoke bench-live bench-ingest bench-clients endurance prove prove-bugs fuzz bench-proposals bench-build rebuilds event build build-all build-bench fetch fetch-test tools
+.PHONY: help run test lint invoke bench-live bench-ingest bench-clients endurance bench-calculate prove prove-bugs fuzz bench-proposals bench-build rebuilds event build build-all build-bench fetch fetch-test tools
 # Cargo uses all cores by itself, and its lock makes two calls wait for each other.
 .NOTPARALLEL:
 
@@ -59,6 +59,9 @@ prove-bugs: fetch ## Have the prover catch 30 bugs that are put into copies of t
 
 fuzz: ## Fuzz the parser, the checker and the printer of formulas: make fuzz SECONDS=600 (needs a nightly compiler and cargo-fuzz)
 	@infra/setup/fuzz $(SECONDS) $(ARGS)
+
+bench-calculate: build-bench fetch-test ## Measure KPIs of all kinds against DuckDB and PostgreSQL over the same facts, and days of other zones against UTC's
+	@exec infra/setup/with-environment --tests env FUNCTIONS_DIR="$(CARGO_TARGET_DIR)/release" infra/setup/with-test-database cargo bench -p tests --bench calculate
 
 bench-proposals: build-bench ## Measure quotes, computed and over HTTP, and documents (WEASYPRINT_PYTHON=... compares them with WeasyPrint's)
 	@$(bench) proposals

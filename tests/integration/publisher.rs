@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use live::{Change, Frame, MAX_TICK_TOPICS, Mode, Outgoing, Publisher, Silence, Subscription, Topic, Touched};
 use push_updates::catalogs::Catalogs;
 use push_updates::tick::{self, How};
-use records::{cells, clients, definitions};
+use records::{cells, definitions};
 use serde_json::{Value, json};
 use series::Mapper;
 use tests::databases::{TestDatabase, servers};
@@ -154,15 +154,7 @@ impl Airline {
 }
 
 async fn provision(database: &TestDatabase, name: &str) -> Uuid {
-    let new = clients::NewClient {
-        name,
-        time_zone: "Europe/Berlin",
-        calendar: series::calendar::Rules::default(),
-        email: &format!("{name}@example.com").parse().unwrap(),
-        password_hash: "none",
-        role: "admin",
-    };
-    clients::provision(&database.owner, &new).await.unwrap().client
+    database.client(name, "Europe/Berlin").await.unwrap()
 }
 
 async fn create_entity(database: &TestDatabase, client: Uuid, entity: EntityDefinition) {

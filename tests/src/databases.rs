@@ -2,6 +2,8 @@
 
 use anyhow::{Context as _, Result};
 use database::{Database, LOGIN_ROLE};
+use records::clients::{self, NewClient};
+use series::calendar::Rules;
 use tokio_postgres::NoTls;
 use uuid::Uuid;
 
@@ -72,6 +74,22 @@ impl TestDatabase {
         Ok(facts::migrate::run(&Database::new(&self.url, LOGIN_ROLE)?)
             .await?
             .applied)
+    }
+
+    /// Provisions a client that starts its days in a zone, with an administrator `NAME@example.com` who can't sign in.
+    ///
+    /// # Errors
+    /// When a statement fails, or there is such an administrator.
+    pub async fn client(&self, name: &str, zone: &str) -> Result<Uuid> {
+        let new = NewClient {
+            name,
+            time_zone: zone,
+            calendar: Rules::default(),
+            email: &format!("{name}@example.com").parse()?,
+            password_hash: "none",
+            role: "admin",
+        };
+        Ok(clients::provision(&self.owner, &new).await?.client)
     }
 
     /// One that was created elsewhere, and stays.

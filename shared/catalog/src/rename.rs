@@ -44,7 +44,7 @@ pub struct KpiRename {
 pub struct Renamed {
     /// The entity.
     pub entity: Arc<Entity>,
-    /// The KPIs whose formulas named what has another name now.
+    /// The KPIs whose formulas, targets or thresholds named what has another name now.
     pub kpis: Vec<Arc<Kpi>>,
 }
 
@@ -53,7 +53,7 @@ pub struct Renamed {
 pub struct RenamedKpi {
     /// The KPI.
     pub kpi: Arc<Kpi>,
-    /// The KPIs whose formulas name it.
+    /// The KPIs whose formulas, targets or thresholds name it.
     pub referrers: Vec<Arc<Kpi>>,
 }
 

@@ -27,7 +27,7 @@ async fn airline(product: &Product) -> User {
     airline
 }
 
-/// The value, facts and start of each month from January to March 2026.
+/// The start and the value of each month from January to March 2026.
 async fn series(airline: &User, code: &str) -> Vec<(String, Value)> {
     let path =
         format!("/v1/kpis/{code}/series?period=month&gaps=fill&from=2025-12-31T23:00:00Z&to=2026-03-31T22:00:00Z");

@@ -1,12 +1,12 @@
 //! What stands beside entities and KPIs: it fits them, follows them, and keeps them from being deleted.
 
-use reqwest::Method;
 use serde_json::{Value, json};
 use tests::http::{Answer, User};
 use tests::json::{JsonExt as _, without_version};
 use tests::product::Product;
 
 use super::definitions::kpi;
+use super::names::deleted;
 
 /// A client with orders and customers, and a KPI of each.
 pub(super) async fn shop(product: &Product) -> User {
@@ -58,10 +58,6 @@ fn one(path: &str, definition: &Value) -> String {
     format!("{path}/{}", definition["code"].text())
 }
 
-async fn deleted(client: &User, path: &str) -> Answer {
-    client.request(Method::DELETE, path).if_match("*").send().await
-}
-
 /// The pointers of what a refusal says is wrong.
 fn pointers(refused: &Answer) -> Vec<String> {
     let issues = refused["issues"].list().iter();
@@ -82,6 +78,8 @@ async fn each_kind_is_created_read_replaced_and_deleted() {
         ours.post(path, &definition).await.refused(409);
         // What was read is written as it is.
         let mut changed = read.body.clone();
+        let equal = ours.put(&one, &changed).if_match(read.etag()).await.ok();
+        assert_eq!(equal["version"], 1, "what is equal is no other version");
         changed["description"] = "changed".into();
         ours.put(&one, &changed).await.refused(428);
         for (etag, status) in [("\"77\"", 412), ("seven", 400), (read.etag(), 200), (read.etag(), 412)] {
@@ -104,9 +102,9 @@ async fn each_kind_is_created_read_replaced_and_deleted() {
     }
     for (path, definition) in companions().into_iter().rev() {
         let one = one(path, &definition);
-        ours.request(Method::DELETE, &one).await.refused(428);
-        ours.request(Method::DELETE, &one).if_match("\"1\"").await.refused(412);
-        ours.request(Method::DELETE, &one).if_match("\"2\"").await.expect(204);
+        ours.delete(&one).await.refused(428);
+        ours.delete(&one).if_match("\"1\"").await.refused(412);
+        ours.delete(&one).if_match("\"2\"").await.expect(204);
         ours.get(&one).await.refused(404);
         deleted(&ours, &one).await.refused(404);
         let name = path.rsplit('/').next().unwrap().replace('-', "_");

@@ -83,6 +83,7 @@ async fn of_five_who_write_one_kpi_at_once_one_succeeds() {
     let answers = futures::future::join_all(creating).await;
     assert_eq!(sorted_statuses(&answers), [201, 409, 409, 409, 409]);
     let read = airline.get("/v1/kpis/RACE").await.ok();
+    let definition = kpi("RACE", "COUNT(Flight) * 2");
     let replacing = (0..5).map(|_| airline.put("/v1/kpis/RACE", &definition).if_match(read.etag()).send());
     let answers = futures::future::join_all(replacing).await;
     assert_eq!(sorted_statuses(&answers), [200, 412, 412, 412, 412]);
@@ -107,6 +108,12 @@ async fn an_entity_grows_under_its_facts() {
     assert_eq!(airline.ingest("Flight", &json!([flight(0, 5, "ORD")])).await, (1, 0));
     let read = airline.get("/v1/entities/Flight").await.ok();
     let mut entity = without_version(read.body.clone());
+    let equal = airline.put("/v1/entities/Flight", &entity).if_match(read.etag());
+    assert_eq!(
+        equal.await.ok().etag(),
+        read.etag(),
+        "what is equal is no other version"
+    );
     let gate = json!({ "name": "gate", "type": "text", "dimension": true });
     entity["attributes"].as_array_mut().unwrap().push(gate);
     let replaced = airline

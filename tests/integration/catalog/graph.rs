@@ -70,7 +70,7 @@ async fn the_graph_is_a_diagram_to_who_asks_for_one() {
     let client = shop(&product).await;
     define(&client).await;
     let mut hostile = kpi("HOSTILE", "COUNT(Order)");
-    hostile["name"] = "\"\n@enduml %getenv(\"PATH\")".replace('\n', " ").into();
+    hostile["name"] = "\" @enduml %getenv(\"PATH\")".into();
     client.post("/v1/kpis", &hostile).await.created();
     let read = async |path: &str, accept: &str| {
         let request = reqwest::Client::new().get(format!("{}{path}", client.http));

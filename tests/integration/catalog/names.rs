@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use reqwest::Method;
 use serde_json::{Value, json};
-use tests::http::User;
+use tests::http::{Answer, User};
 use tests::json::{JsonExt as _, without_version};
 use tests::product::Product;
 
@@ -31,8 +30,8 @@ async fn define(client: &User) {
     client.post("/v1/kpis", &share).await.created();
 }
 
-async fn deleted(client: &User, path: &str) -> tests::http::Answer {
-    client.request(Method::DELETE, path).if_match("*").send().await
+pub(super) async fn deleted(client: &User, path: &str) -> Answer {
+    client.delete(path).if_match("*").send().await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -45,8 +44,8 @@ async fn an_entity_is_deleted_when_nothing_uses_it() {
         assert_eq!(client.ingest("Parcel", &events).await, (2, 1));
     }
     let one = "/v1/entities/Parcel";
-    ours.request(Method::DELETE, one).await.refused(428);
-    ours.request(Method::DELETE, one).if_match("\"77\"").await.refused(412);
+    ours.delete(one).await.refused(428);
+    ours.delete(one).if_match("\"77\"").await.refused(412);
     let in_use = deleted(&ours, one).await.refused(409);
     assert!(in_use["issues"][0]["detail"].text().contains("SHARE"), "{in_use}");
     // So does the KPI while its stream is pinned.

@@ -15,7 +15,7 @@ use facts::batch::Batch;
 use facts::ingest::{self, Effort};
 use facts::place::KPI_VALUE;
 use formula::Number;
-use records::definitions::{self, ClientCatalog, Written};
+use records::definitions::{self, Author, ClientCatalog, Written};
 use serde_json::{Value, json};
 use series::plan::Filter;
 use series::{Mapper, Range, Request};
@@ -32,19 +32,8 @@ struct Bench {
 impl Bench {
     async fn open(server: &str) -> Self {
         let database = TestDatabase::create(server).await.unwrap();
-        let provision = async |name: &str| {
-            let new = records::clients::NewClient {
-                name,
-                time_zone: "UTC",
-                calendar: series::calendar::Rules::default(),
-                email: &format!("{name}@example.com").parse().unwrap(),
-                password_hash: "none",
-                role: "admin",
-            };
-            let provisioned = records::clients::provision(&database.owner, &new).await;
-            provisioned.unwrap().client
-        };
-        let (ours, theirs) = (provision("ours").await, provision("theirs").await);
+        let ours = database.client("ours", "UTC").await.unwrap();
+        let theirs = database.client("theirs", "UTC").await.unwrap();
         Self { database, ours, theirs }
     }
 
@@ -80,6 +69,22 @@ impl Bench {
             .replace_entity(serde_json::from_value(definition).unwrap())
             .unwrap();
         definitions::replace_entity(&self.database.owner, client, &old, &entity, None)
+            .await
+            .unwrap()
+    }
+
+    async fn replace_kpi(&self, author: impl Into<Author>, code: &str, formula: &str) -> Written {
+        let author = author.into();
+        let known = self.known(author.client).await;
+        let mut kpi = known.catalog.kpi(code).unwrap().as_ref().clone();
+        kpi.definition.formula = formula.to_owned();
+        definitions::replace_kpi(&self.database.app, author, &kpi, None)
+            .await
+            .unwrap()
+    }
+
+    async fn delete_kpi(&self, client: Uuid, code: &str) -> Written {
+        definitions::delete_kpi(&self.database.app, client, code, None)
             .await
             .unwrap()
     }

@@ -119,16 +119,7 @@ async fn what_the_checker_accepts_is_answered_by_the_database() {
     let (askings, facts) = (askings(&mut random), facts(&mut random));
     for server in servers() {
         let database = TestDatabase::create(&server).await.unwrap();
-        let email = "ada@example.com".parse().unwrap();
-        let new = records::clients::NewClient {
-            name: "Formulas",
-            time_zone: "Asia/Kolkata",
-            calendar: series::calendar::Rules::default(),
-            email: &email,
-            password_hash: "none",
-            role: "admin",
-        };
-        let client = records::clients::provision(&database.owner, &new).await.unwrap().client;
+        let client = database.client("formulas", "Asia/Kolkata").await.unwrap();
         let entity = generated::entity().validate().unwrap();
         definitions::create_entity(&database.owner, client, &entity)
             .await

@@ -5,8 +5,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, date};
 use proposal::lifecycle::{Outcome, State};
 use records::lists::{Found, MAX_LOOKED_AT};
-use records::{batches, clients, dead_letters, files, proposals, users};
-use series::calendar::Rules;
+use records::{batches, dead_letters, files, proposals, users};
 use tests::databases::{TestDatabase, servers};
 use tests::waiting::eventually;
 use tokio_postgres::Client;
@@ -44,16 +43,7 @@ async fn filled(database: &TestDatabase) -> (Uuid, Client) {
     let plain = database.plain().await.unwrap();
     let mut ours = Uuid::nil();
     for name in ["theirs", "ours"] {
-        let email = format!("{name}@example.com").parse().unwrap();
-        let new = clients::NewClient {
-            name,
-            time_zone: "UTC",
-            calendar: Rules::default(),
-            email: &email,
-            password_hash: "none",
-            role: "admin",
-        };
-        ours = clients::provision(&database.owner, &new).await.unwrap().client;
+        ours = database.client(name, "UTC").await.unwrap();
         let sql = BROUGHT
             .replace("$CLIENT", &ours.to_string())
             .replace("$ROWS", &ROWS.to_string());

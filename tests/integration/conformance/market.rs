@@ -37,16 +37,7 @@ fn tables() -> Vec<Vec<Vec<String>>> {
 }
 
 async fn traders(database: &TestDatabase, kpis: &[Vec<String>]) -> Uuid {
-    let email = "ada@example.com".parse().unwrap();
-    let new = records::clients::NewClient {
-        name: "Traders",
-        time_zone: "UTC",
-        calendar: series::calendar::Rules::default(),
-        email: &email,
-        password_hash: "none",
-        role: "admin",
-    };
-    let client = records::clients::provision(&database.owner, &new).await.unwrap().client;
+    let client = database.client("traders", "UTC").await.unwrap();
     let entity: EntityDefinition = serde_json::from_str(block("json")).unwrap();
     let entity = entity.validate().unwrap();
     definitions::create_entity(&database.owner, client, &entity)

@@ -64,15 +64,7 @@ struct Bench {
 impl Bench {
     async fn open(server: &str) -> Self {
         let database = TestDatabase::create(server).await.unwrap();
-        let new = records::clients::NewClient {
-            name: "Lab",
-            time_zone: "UTC",
-            calendar: series::calendar::Rules::default(),
-            email: &"lab@example.com".parse().unwrap(),
-            password_hash: "none",
-            role: "admin",
-        };
-        let client = records::clients::provision(&database.owner, &new).await.unwrap().client;
+        let client = database.client("lab", "UTC").await.unwrap();
         let definition: EntityDefinition = serde_json::from_value(json!({
             "code": "Reading", "domain": "lab", "time": "at", "key": ["probe"],
             "attributes": [

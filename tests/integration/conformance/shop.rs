@@ -71,16 +71,7 @@ impl Shop {
         let database = TestDatabase::create(server).await.unwrap();
         let mut clients = Vec::new();
         for name in ["ours", "theirs"] {
-            let email = format!("{name}@example.com").parse().unwrap();
-            let new = records::clients::NewClient {
-                name,
-                time_zone: zone,
-                calendar: series::calendar::Rules::default(),
-                email: &email,
-                password_hash: "none",
-                role: "admin",
-            };
-            let client = records::clients::provision(&database.owner, &new).await.unwrap().client;
+            let client = database.client(name, zone).await.unwrap();
             let entity = entity(key).validate().unwrap();
             definitions::create_entity(&database.owner, client, &entity)
                 .await

@@ -145,15 +145,7 @@ struct Bench {
 impl Bench {
     async fn open(server: &str) -> Self {
         let database = TestDatabase::create(server).await.unwrap();
-        let new = records::clients::NewClient {
-            name: "Insurer",
-            time_zone: "Europe/Berlin",
-            calendar: series::calendar::Rules::default(),
-            email: &"insurer@example.com".parse().unwrap(),
-            password_hash: "none",
-            role: "admin",
-        };
-        let client = records::clients::provision(&database.owner, &new).await.unwrap().client;
+        let client = database.client("insurer", "Europe/Berlin").await.unwrap();
         let definition: EntityDefinition = serde_json::from_value(json!({
             "code": "Policy", "domain": "insurance", "state": ["policy"],
             "attributes": [

@@ -52,7 +52,7 @@ pub(crate) fn value(pairs: &[(String, String)]) -> Result<ValueQuery, Problem> {
         zone: zone(pairs.take("time_zone"))?,
         at: pairs.time("at")?,
         numbers: numbers(pairs.take("numbers"))?,
-        status: status(pairs.take("status"))?,
+        status: is_said(&mut pairs, "status", "true")?,
         mode: mode(pairs.take("mode"))?,
         filter: pairs.finish()?,
     })
@@ -77,9 +77,9 @@ pub(crate) fn series(pairs: &[(String, String)]) -> Result<SeriesQuery, Problem>
         from,
         to,
         by,
-        fill_gaps: gaps(pairs.take("gaps"))?,
+        fill_gaps: is_said(&mut pairs, "gaps", "fill")?,
         numbers: numbers(pairs.take("numbers"))?,
-        status: status(pairs.take("status"))?,
+        status: is_said(&mut pairs, "status", "true")?,
         mode: mode(pairs.take("mode"))?,
         filter: pairs.finish()?,
     })
@@ -93,24 +93,13 @@ fn zone(name: Option<&str>) -> Result<Option<Zone>, Problem> {
     })
 }
 
-fn gaps(value: Option<&str>) -> Result<bool, Problem> {
-    match value {
+/// Whether a parameter is there, which has one value only.
+fn is_said(pairs: &mut Pairs<'_>, name: &str, only: &str) -> Result<bool, Problem> {
+    match pairs.take(name) {
         None => Ok(false),
-        Some("fill") => Ok(true),
-        Some(other) => {
-            Err(Problem::malformed(format!("`gaps` is {other:?}")).hint("write gaps=fill, or leave the parameter out"))
-        }
-    }
-}
-
-fn status(value: Option<&str>) -> Result<bool, Problem> {
-    match value {
-        None => Ok(false),
-        Some("true") => Ok(true),
-        Some(other) => {
-            Err(Problem::malformed(format!("`status` is {other:?}"))
-                .hint("write status=true, or leave the parameter out"))
-        }
+        Some(value) if value == only => Ok(true),
+        Some(other) => Err(Problem::malformed(format!("`{name}` is {other:?}"))
+            .hint(format!("write {name}={only}, or leave the parameter out"))),
     }
 }
 

@@ -69,8 +69,14 @@ async fn replace<C: Companion>(change: &Change<'_>, definition: &C, expected: Op
     if version != expected.unwrap_or(version) {
         return Ok(Written::Stale(version));
     }
+    let is_equal = known
+        .companion::<C>(definition.code())
+        .is_some_and(|known| **known == *definition);
     if let Err(problems) = known.replace_companion(definition.clone()) {
         return Ok(Written::Invalid(problems));
+    }
+    if is_equal {
+        return Ok(Written::Stored(version));
     }
     store(change, &[definition]).await?;
     Ok(Written::Stored(version + 1))

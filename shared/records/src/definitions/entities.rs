@@ -60,7 +60,7 @@ async fn create(change: &Change<'_>, entity: &Entity) -> Result<Written, Error> 
 }
 
 /// Replaces an entity's definition. New attributes get slots; a new grouping is filled from the facts that are there, at once where they are few, and
-/// otherwise afterwards, in steps (see [`fill`]).
+/// otherwise afterwards, in steps (see [`fill`]). An equal definition is no new version.
 ///
 /// # Errors
 /// When a statement fails; nothing is changed then.
@@ -95,6 +95,10 @@ async fn replace(change: &Change<'_>, old: &Placed, entity: &Entity, expected: O
         Ok(entity) => entity,
         Err(problems) => return Ok(Written::Invalid(problems)),
     };
+    // Who sends it once more changes nothing.
+    if old.entity.definition() == entity.definition() {
+        return Ok(Written::Stored(version));
+    }
     if adds_derived(&old.entity, &entity) && has_facts(session, *client, &old.place).await? {
         return Ok(Written::DerivedTooLate);
     }

@@ -36,7 +36,7 @@ async fn create(change: &Change<'_>, kpi: &KpiDefinition) -> Result<Written, Err
     Ok(Written::Stored(number))
 }
 
-/// Replaces a KPI when its version is still the expected one.
+/// Replaces a KPI when its version is still the expected one. An equal definition is no new version.
 ///
 /// # Errors
 /// When a statement fails; nothing is changed then.
@@ -54,15 +54,19 @@ async fn replace(change: &Change<'_>, kpi: &KpiDefinition, expected: Option<i32>
     let Change { session, client, .. } = change;
     // What it reads may be gone, or have another name, since it was checked, and another KPI may refer to it.
     let mut known = change.known().await?;
-    let sql = "SELECT version FROM core.kpis WHERE client_id = $1 AND code = $2 FOR UPDATE";
-    let Some(Version { version }) = session.row(sql, &[client, &kpi.code]).await? else {
+    let Some(version) = stored_version(change, &kpi.code).await? else {
         return Ok(Written::Missing);
     };
     if version != expected.unwrap_or(version) {
         return Ok(Written::Stale(version));
     }
+    let is_equal = known.kpi(&kpi.code).is_some_and(|known| known.definition == *kpi);
     if let Err(problems) = known.replace_kpi(kpi.clone()) {
         return Ok(Written::Invalid(problems));
+    }
+    // Who sends it once more changes nothing.
+    if is_equal {
+        return Ok(Written::Stored(version));
     }
     let number = change.next_number(Kind::Kpi, &kpi.code, version).await?;
     let sql =
@@ -92,8 +96,7 @@ async fn delete(change: &Change<'_>, code: &str, expected: Option<i32>) -> Resul
     let Change { session, client, .. } = change;
     // Nothing comes to name it until it has gone.
     let known = change.known().await?;
-    let sql = "SELECT version FROM core.kpis WHERE client_id = $1 AND code = $2 FOR UPDATE";
-    let Some(Version { version }) = session.row(sql, &[client, &code]).await? else {
+    let Some(version) = stored_version(change, code).await? else {
         return Ok(Written::Missing);
     };
     if version != expected.unwrap_or(version) {
@@ -108,4 +111,12 @@ async fn delete(change: &Change<'_>, code: &str, expected: Option<i32>) -> Resul
     let end = New::end(code, change.next_number(Kind::Kpi, code, version).await?);
     change.keep(Kind::Kpi, Made::Deleted, vec![end]).await?;
     Ok(Written::Stored(version))
+}
+
+/// The version of a KPI, which nobody else changes until the end of the transaction; `None` where there is none.
+pub(super) async fn stored_version(change: &Change<'_>, code: &str) -> Result<Option<i32>, Error> {
+    let Change { session, client, .. } = change;
+    let sql = "SELECT version FROM core.kpis WHERE client_id = $1 AND code = $2 FOR UPDATE";
+    let stored: Option<Version> = session.row(sql, &[client, &code]).await?;
+    Ok(stored.map(|Version { version }| version))
 }

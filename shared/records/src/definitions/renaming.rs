@@ -9,8 +9,9 @@ use database::{Database, Error, json};
 use facts::Placed;
 use facts::place::KPI_VALUE;
 
-use super::change::{Change, Version, change};
+use super::change::{Change, change};
 use super::entities::{Stored, stored};
+use super::kpis::stored_version;
 use super::versions::{Kind, Made, New};
 use super::{Author, Written, companions, uses};
 
@@ -149,7 +150,7 @@ fn renamed_in_drafts(step: &str) -> String {
     )
 }
 
-/// Gives a KPI another code. The formulas of KPIs that refer to it follow, and so do drafts of proposals; what was issued keeps its text.
+/// Gives a KPI another code. The formulas, targets and thresholds of KPIs that refer to it follow, and so do companions and drafts of proposals; what was issued keeps its text.
 ///
 /// # Errors
 /// When a statement fails; nothing is renamed then.
@@ -169,9 +170,8 @@ pub async fn rename_kpi(
 async fn kpi(change: &Change<'_>, code: &str, wanted: &KpiRename, expected: Option<i32>) -> Result<Written, Error> {
     let Change { session, client, .. } = change;
     let mut known: Catalog = change.known().await?;
-    let sql = "SELECT version FROM core.kpis WHERE client_id = $1 AND code = $2 FOR UPDATE";
-    let stored: Option<Version> = session.row(sql, &[client, &code]).await?;
-    let Some((Version { version }, old)) = stored.zip(known.kpi(code).cloned()) else {
+    let stored = stored_version(change, code).await?;
+    let Some((version, old)) = stored.zip(known.kpi(code).cloned()) else {
         return Ok(Written::Missing);
     };
     if version != expected.unwrap_or(version) {

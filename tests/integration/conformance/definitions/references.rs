@@ -4,22 +4,6 @@ use catalog::{EntityRename, KpiRename};
 
 use super::*;
 
-impl Bench {
-    async fn replace_kpi(&self, client: Uuid, code: &str, formula: &str) -> Written {
-        let mut known = self.known(client).await.catalog.kpi(code).unwrap().as_ref().clone();
-        known.definition.formula = formula.to_owned();
-        definitions::replace_kpi(&self.database.app, client, &known, None)
-            .await
-            .unwrap()
-    }
-
-    async fn delete_kpi(&self, client: Uuid, code: &str) -> Written {
-        definitions::delete_kpi(&self.database.app, client, code, None)
-            .await
-            .unwrap()
-    }
-}
-
 fn refused(written: &Written) -> String {
     let Written::Invalid(problems) = written else {
         panic!("{written:?}")

@@ -1,7 +1,6 @@
 //! Versions of definitions are kept with each change, as many as are said, and nobody changes one.
 
 use catalog::{EntityRename, KpiRename};
-use records::definitions::Author;
 use records::definitions::versions::{Kind, MAX_ENDED, MAX_VERSIONS, Of};
 
 use super::*;
@@ -19,22 +18,6 @@ impl Bench {
             .into_iter()
             .map(|version| (version.number, version.change))
             .collect()
-    }
-
-    async fn replace(&self, author: impl Into<Author>, code: &str, formula: &str) -> Written {
-        let author = author.into();
-        let known = self.known(author.client).await;
-        let mut kpi = known.catalog.kpi(code).unwrap().as_ref().clone();
-        kpi.definition.formula = formula.to_owned();
-        definitions::replace_kpi(&self.database.app, author, &kpi, None)
-            .await
-            .unwrap()
-    }
-
-    async fn gone(&self, client: Uuid, code: &str) -> Written {
-        definitions::delete_kpi(&self.database.app, client, code, None)
-            .await
-            .unwrap()
     }
 }
 
@@ -64,10 +47,14 @@ async fn each_change_keeps_a_version_and_none_can_be_changed() {
             user: Some(user),
         };
         assert_eq!(
-            bench.replace(author, "SUM", "COUNT(KpiValue) * 2").await,
+            bench.replace_kpi(author, "SUM", "COUNT(KpiValue) * 2").await,
             Written::Stored(2)
         );
-        // What is refused keeps none.
+        // What is equal is no other one, and what is refused keeps none.
+        assert_eq!(
+            bench.replace_kpi(author, "SUM", "COUNT(KpiValue) * 2").await,
+            Written::Stored(2)
+        );
         let known = bench.known(ours).await;
         let stale = known.catalog.kpi("SUM").unwrap();
         let refused = definitions::replace_kpi(&bench.database.app, ours, stale, Some(1)).await;
@@ -124,9 +111,9 @@ async fn a_code_that_had_versions_goes_on_with_their_numbers() {
         let ours = bench.ours;
         assert_eq!(bench.kpi(ours, "OLD", "COUNT(KpiValue)").await, STORED);
         for formula in ["COUNT(KpiValue) * 2", "COUNT(KpiValue) * 3"] {
-            bench.replace(ours, "OLD", formula).await;
+            bench.replace_kpi(ours, "OLD", formula).await;
         }
-        assert_eq!(bench.gone(ours, "OLD").await, Written::Stored(3));
+        assert_eq!(bench.delete_kpi(ours, "OLD").await, Written::Stored(3));
         assert_eq!(bench.kpi(ours, "NEW", "COUNT(KpiValue) * 4").await, STORED);
         let wanted = KpiRename { code: "OLD".to_owned() };
         let renamed = definitions::rename_kpi(&bench.database.app, ours, "NEW", &wanted, None).await;
@@ -192,8 +179,10 @@ async fn as_many_versions_are_kept_as_are_said() {
         let bench = Bench::open(&server).await;
         let ours = bench.ours;
         assert_eq!(bench.kpi(ours, "SUM", "COUNT(KpiValue)").await, STORED);
-        for _ in 0..MAX_VERSIONS {
-            bench.replace(ours, "SUM", "COUNT(KpiValue) * 2").await;
+        for number in 0..MAX_VERSIONS {
+            bench
+                .replace_kpi(ours, "SUM", &format!("COUNT(KpiValue) * {number}"))
+                .await;
         }
         let kept = bench.versions(ours, "SUM").await;
         assert_eq!(kept.len(), MAX_VERSIONS);
@@ -208,7 +197,7 @@ async fn as_many_versions_are_kept_as_are_said() {
         let most = i32::try_from(MAX_ENDED).unwrap();
         plain.execute(ended, &[&ours, &most]).await.unwrap();
         assert_eq!(bench.versions(ours, "ENDED_1").await.len(), 2);
-        assert_eq!(bench.gone(ours, "SUM").await, Written::Stored(newest));
+        assert_eq!(bench.delete_kpi(ours, "SUM").await, Written::Stored(newest));
         for (code, kept) in [("ENDED_1", 0), ("ENDED_2", 2), ("SUM", MAX_VERSIONS)] {
             assert_eq!(bench.versions(ours, code).await.len(), kept, "{code}");
         }

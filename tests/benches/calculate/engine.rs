@@ -1,0 +1,198 @@
+//! The engine, asked as its functions ask it.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use catalog::{KpiDefinition, Period};
+use database::Database;
+use jiff::Timestamp;
+use records::definitions::{self, ClientCatalog};
+use series::plan::Filter;
+use series::{Calendar, Range, Request};
+use tests::figures::{self, Target};
+use tests::product::Product;
+use tests::required;
+use uuid::Uuid;
+
+use super::kpis::{FROM, Kpi, TO};
+use super::{Asked, WARM, median};
+
+/// The flights of the file.
+const FLIGHTS: u64 = 3_000_000;
+
+/// How long a file of flights may take to be loaded.
+const LOAD_LIMIT: Duration = Duration::from_secs(600);
+
+/// The most that compiling and planning a formula may take.
+const PLAN_LIMIT_MS: f64 = 1.0;
+
+/// A client with the flights and the KPIs, once no rollup has anything left to move.
+pub(crate) async fn load(product: &Product, kpis: &[Kpi]) -> Result<Uuid> {
+    let airline = product.airline().await;
+    let file = std::fs::read(required("FACTS_FILE"))?;
+    product.drop_file(&airline, "Flight/flights.parquet", file).await;
+    wait_for(product, airline.client, FLIGHTS).await?;
+    for kpi in kpis {
+        let mut definition = KpiDefinition::named(&kpi.code, &kpi.formula);
+        definition.formula.clone_from(&kpi.formula);
+        let written = definitions::create_kpi(&product.database.app, airline.client, &definition).await?;
+        let is_stored = matches!(written, definitions::Written::Stored(_));
+        anyhow::ensure!(is_stored, "{}: {written:?}", kpi.formula);
+    }
+    Ok(airline.client)
+}
+
+/// Waits until a client has so many flights, and moves them up and analyses their tables then.
+pub(crate) async fn wait_for(product: &Product, client: Uuid, flights: u64) -> Result<()> {
+    let began = Instant::now();
+    let known = known(&product.database.app, client).await?;
+    let range = Range {
+        from: "2000-01-01T00:00:00Z".parse()?,
+        to: "2004-01-01T00:00:00Z".parse()?,
+    };
+    loop {
+        let found = ask(
+            &product.database.app,
+            client,
+            &known,
+            "FLIGHTS",
+            range,
+            Period::Year,
+            &known.calendar,
+        )
+        .await?;
+        if found.values().sum::<f64>() >= flights as f64 {
+            break;
+        }
+        anyhow::ensure!(
+            began.elapsed() < LOAD_LIMIT,
+            "{flights} flights are not loaded: {found:?}"
+        );
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    facts::compact::run(&product.database.owner, platform::clock::now()).await?;
+    product
+        .database
+        .plain()
+        .await?
+        .batch_execute("VACUUM (ANALYZE)")
+        .await?;
+    Ok(())
+}
+
+pub(crate) async fn known(database: &Database, client: Uuid) -> Result<ClientCatalog> {
+    let known = definitions::load_one(database, client).await?;
+    known.context("the client is gone")
+}
+
+/// Each KPI by day, on a new pool of connections.
+pub(crate) async fn ask_all(product: &Product, client: Uuid, kpis: &[Kpi]) -> Result<Vec<Asked>> {
+    let database = Database::new(&product.database.url, "analytics_app")?;
+    let known = known(&database, client).await?;
+    let range = Range {
+        from: format!("{FROM}T00:00:00Z").parse()?,
+        to: format!("{TO}T00:00:00Z").parse()?,
+    };
+    let mut all = Vec::with_capacity(kpis.len());
+    for kpi in kpis {
+        let mut times = Vec::with_capacity(WARM);
+        let (mut cold_s, mut days) = (0.0, BTreeMap::new());
+        for time in 0..=WARM {
+            let began = Instant::now();
+            days = ask(
+                &database,
+                client,
+                &known,
+                &kpi.code,
+                range,
+                Period::Day,
+                &known.calendar,
+            )
+            .await?;
+            let took_s = began.elapsed().as_secs_f64();
+            if time == 0 {
+                cold_s = took_s;
+            } else {
+                times.push(took_s);
+            }
+        }
+        all.push(Asked {
+            cold_s,
+            warm_s: median(times)?,
+            days,
+        });
+    }
+    Ok(all)
+}
+
+/// A KPI's values by the dates of its buckets.
+pub(crate) async fn ask(
+    database: &Database,
+    client: Uuid,
+    known: &ClientCatalog,
+    code: &str,
+    range: Range,
+    period: Period,
+    calendar: &Calendar,
+) -> Result<BTreeMap<String, f64>> {
+    let request = Request {
+        kpi: known.catalog.kpi(code).context("there is no such KPI")?,
+        period,
+        range: calendar.align(period, range),
+        filter: &Filter::new(),
+        by: &[],
+        now: Timestamp::MAX,
+    };
+    let answer = answer::ask(database, client, known, calendar, &request).await?;
+    let value = |(key, point): (series::SeriesKey, series::Point)| {
+        let day = key.0.strftime("%Y-%m-%d").to_string();
+        point.value.map(|value| (day, value.to_float()))
+    };
+    Ok(answer.points.into_iter().filter_map(value).collect())
+}
+
+/// The calendar of a zone.
+pub(crate) fn calendar(zone: &str) -> Result<Calendar> {
+    Calendar::of(zone).with_context(|| format!("there is no zone {zone}"))
+}
+
+/// What it takes to compile each formula and to plan its question.
+pub(crate) async fn plan_all(product: &Product, client: Uuid, kpis: &[Kpi]) -> Result<()> {
+    let known = known(&product.database.app, client).await?;
+    let range = Range {
+        from: format!("{FROM}T00:00:00Z").parse()?,
+        to: format!("{TO}T00:00:00Z").parse()?,
+    };
+    let mut slowest_ms: f64 = 0.0;
+    for kpi in kpis {
+        let mut definition = KpiDefinition::named(&kpi.code, &kpi.formula);
+        definition.formula.clone_from(&kpi.formula);
+        let mut times = Vec::with_capacity(WARM);
+        for _ in 0..WARM {
+            let definition = definition.clone();
+            let began = Instant::now();
+            let kpi = definition.validate(&known.catalog);
+            let kpi = kpi.map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
+            let request = Request {
+                kpi: &kpi,
+                period: Period::Day,
+                range,
+                filter: &Filter::new(),
+                by: &[],
+                now: Timestamp::MAX,
+            };
+            let entity = |code: &str| known.placed.get(code).map(|placed| &placed.readable);
+            let planned = series::plan(&request, &known.calendar, entity);
+            planned.map_err(|refused| anyhow::anyhow!(refused))?;
+            times.push(began.elapsed().as_secs_f64() * 1e3);
+        }
+        slowest_ms = slowest_ms.max(median(times)?);
+    }
+    figures::print_with_target(
+        "calculate.compile_and_plan_slowest_ms",
+        slowest_ms,
+        Target::AtMost(PLAN_LIMIT_MS),
+    );
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! `make bench-calculate`: KPIs of all kinds, each by day over 90 days of the 3,000,000 flights, against DuckDB over a Parquet file of the same facts and PostgreSQL over a
+//! table of them, in one run; what compiling and planning take; and two years by day in zones whose days begin elsewhere.
+//!
+//! What is measured is the way of a question through the functions without HTTP: plan, one statement, finish. DuckDB and PostgreSQL are given the same question in
+//! SQL, and the answers are compared. `cold` is the first time, on connections that have seen nothing; `warm` the median of the next ones.
+#![allow(
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    reason = "a bench prints figures, none of which is near 2^52"
+)]
+
+mod engine;
+mod kpis;
+mod others;
+mod zones;
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+use tests::figures::{self, Target};
+use tests::product::Product;
+
+use self::kpis::{Group, Kpi};
+
+/// Times that a question is asked after the first time.
+const WARM: usize = 5;
+
+/// The most that we may take of the time of DuckDB and of PostgreSQL's scan.
+const OF_DUCKDB: Target = Target::AtMost(1.0 / 50.0);
+const OF_POSTGRESQL: Target = Target::AtMost(1.0 / 200.0);
+
+/// How far an answer may be from one that is computed with floats, relatively.
+const TOLERANCE: f64 = 1e-9;
+
+/// One question asked once after the other.
+#[derive(Clone, Debug)]
+struct Asked {
+    /// Seconds of the first time, and the median of the others.
+    cold_s: f64,
+    warm_s: f64,
+    /// The value of each day, by its date; days without one are left out.
+    days: BTreeMap<String, f64>,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let product = Product::start().await;
+    let kpis = kpis::all();
+    let client = engine::load(&product, &kpis).await?;
+    let ours = engine::ask_all(&product, client, &kpis).await?;
+    let queries: Vec<String> = kpis.iter().map(|kpi| kpi.sql.clone()).collect();
+    let postgresql = others::postgresql(&product.database, &queries).await?;
+    let duckdb = others::duckdb(&queries)?;
+    println!("{:>10} {:>10} {:>10}  ms, warm", "engine", "DuckDB", "PostgreSQL");
+    let mut wrong = 0;
+    for (number, kpi) in kpis.iter().enumerate() {
+        let [ours, duckdb, postgresql] = [&ours, &duckdb, &postgresql].map(|all| &all[number]);
+        let [one, two, three] = [ours, duckdb, postgresql].map(|asked| asked.warm_s * 1e3);
+        println!("{one:>10.2} {two:>10.2} {three:>10.2}  {}", kpi.formula);
+        for other in [duckdb, postgresql] {
+            if kpi.is_compared && !are_alike(&ours.days, &other.days) {
+                wrong += 1;
+                println!("  differs: {:?}\n      from {:?}", ours.days, other.days);
+            }
+        }
+    }
+    figures::print("calculate.kpis", kpis.len() as f64);
+    figures::print_with_target("calculate.wrong_answers", f64::from(wrong), Target::AtMost(0.0));
+    for group in Group::ALL {
+        compare(group, &kpis, [&ours, &duckdb, &postgresql]);
+    }
+    engine::plan_all(&product, client, &kpis).await?;
+    zones::measure(&product).await?;
+    product.stop().await;
+    Ok(())
+}
+
+/// One of the times of a question.
+type Time = fn(&Asked) -> f64;
+
+/// Prints what the KPIs of a group take together, as parts of what the others take.
+fn compare(group: Group, kpis: &[Kpi], all: [&[Asked]; 3]) {
+    let total = |asked: &[Asked], time: Time| -> f64 {
+        let of_group = kpis.iter().zip(asked).filter(|(kpi, _)| kpi.group == group);
+        of_group.map(|(_, asked)| time(asked)).sum()
+    };
+    let times: [(&str, Time); 2] = [("cold", |asked| asked.cold_s), ("warm", |asked| asked.warm_s)];
+    for (name, time) in times {
+        let [ours, duckdb, postgresql] = all.map(|asked| total(asked, time));
+        let name = format!("calculate.{}_{name}", group.name());
+        figures::print(&format!("{name}_s"), ours);
+        for (other, took, target) in [("duckdb", duckdb, OF_DUCKDB), ("postgresql", postgresql, OF_POSTGRESQL)] {
+            let name = format!("{name}_ratio_to_{other}");
+            match group {
+                Group::Merged => figures::print_with_target(&name, ours / took, target),
+                // These read the facts as the others do: there is no target.
+                Group::Exact => figures::print(&name, ours / took),
+            }
+        }
+    }
+}
+
+fn are_alike(ours: &BTreeMap<String, f64>, other: &BTreeMap<String, f64>) -> bool {
+    let is_near = |(day, value): (&String, &f64)| {
+        let known = ours.get(day);
+        known.is_some_and(|known| (known - value).abs() <= TOLERANCE * value.abs().max(1.0))
+    };
+    ours.len() == other.len() && other.iter().all(is_near)
+}
+
+/// The median of some times.
+fn median(mut times: Vec<f64>) -> Result<f64> {
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied().context("nothing was measured")
+}

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use catalog::Level;
 use database::{Database, Error};
 use facts::read::Read;
+use facts::sketches::SKETCHES;
 use records::definitions::ClientCatalog;
 use series::plan::sketched::Told;
 use series::windows::Described;
@@ -98,7 +99,11 @@ fn step(read: &Read) -> Step {
         Source::Rollup(index) => question.entity.groupings().get(index),
         Source::Raw => None,
     };
-    let relation = rollup.map_or_else(|| read.volume.facts(), |_| read.volume.rollup(question.level));
+    let relation = match rollup {
+        Some(_) if question.sketch.is_some() => SKETCHES.to_owned(),
+        Some(_) => read.volume.rollup(question.level),
+        None => read.volume.facts(),
+    };
     Step {
         grouping: rollup.map(|grouping| grouping.dimensions.clone()),
         entity: question.entity.code().to_owned(),

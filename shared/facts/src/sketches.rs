@@ -23,6 +23,9 @@ use crate::place::{Place, Placed};
 
 pub(crate) use step::step;
 
+/// The relation that has them, by which plans name it.
+pub const SKETCHES: &str = "core.sketches";
+
 /// Rows of one statement that writes sketches: 12 MB where all are of the largest.
 const MAX_ROWS: usize = 1_000;
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use catalog::{EntityDefinition, Kpi, KpiDefinition, Mode, Period, SketchKind};
+use database::Database;
 use formula::Number;
 use jiff::Timestamp;
 use records::definitions::{self, Written};
@@ -40,7 +41,7 @@ const KPIS: [(&str, &str, &str, SketchKind); 4] = [
 
 impl Shop {
     /// Declares sketches of an entity that has facts, and KPIs that ask for them.
-    async fn declare(&self) {
+    pub(super) async fn declare(&self) {
         let mut known = self.definitions(self.ours).await;
         let old = known.placed["Sale"].clone();
         let mut definition: EntityDefinition = old.entity.definition().clone();
@@ -81,14 +82,14 @@ impl Shop {
         sketched::told(&request, &definitions.calendar, readable).unwrap()
     }
 
-    async fn are_read(&self) -> bool {
+    pub(super) async fn are_read(&self) -> bool {
         self.told("P90", Period::Day).await[0].from == Ok(SketchKind::Percentiles)
     }
 
     /// Goes on with long work until all is done.
-    async fn made_anew(&self) {
+    pub(super) async fn made_anew(&self, database: &Database) {
         let until = Instant::now() + Duration::from_secs(60);
-        self.work_until(&self.database.owner, until).await.unwrap();
+        self.work_until(database, until).await.unwrap();
         let plain = self.database.plain().await.unwrap();
         let left = "SELECT count(*) FROM core.unsketched WHERE client_id = $1";
         let left: i64 = plain.query_one(left, &[&self.ours]).await.unwrap().get(0);
@@ -96,7 +97,7 @@ impl Shop {
     }
 
     /// Holds the answers to all KPIs against sketches that are made here.
-    async fn approximate(&self, name: &str) -> Vec<String> {
+    pub(super) async fn approximate(&self, name: &str) -> Vec<String> {
         let mut all = Vec::new();
         let plain = self.database.plain().await.unwrap();
         let north = Filter::from([("region".to_owned(), ["north".to_owned()].into())]);
@@ -156,7 +157,7 @@ impl Shop {
     }
 
     /// Holds all that is kept against sketches that are made here of the facts of the same hours and days. `is_one` says that each is in one row.
-    async fn kept(&self, name: &str, is_one: bool) {
+    pub(super) async fn kept(&self, name: &str, is_one: bool) {
         let plain = self.database.plain().await.unwrap();
         let mut made: BTreeMap<Key, Sketch> = BTreeMap::new();
         for level in ["hour", "day"] {
@@ -228,7 +229,7 @@ async fn sketches_are_those_of_the_facts_whatever_becomes_of_them() {
             sale("r3", "2026-03-31T22:00:00Z", "0", 1),
         ];
         sell(shop, &late).await;
-        shop.made_anew().await;
+        shop.made_anew(&shop.database.owner).await;
         assert!(shop.are_read().await);
         let mut answers = shop.approximate("filled").await;
         shop.kept("filled", true).await;
@@ -245,13 +246,13 @@ async fn sketches_are_those_of_the_facts_whatever_becomes_of_them() {
         shop.kept("as batches brought them", false).await;
         shop.compact("2026-03-28T10:30:30Z").await;
         answers.extend(shop.approximate("moved up").await);
-        shop.made_anew().await;
+        shop.made_anew(&shop.database.owner).await;
         answers.extend(shop.approximate("made anew").await);
         shop.kept("made anew", true).await;
 
         undo(shop, wrong).await;
         answers.extend(shop.approximate("undone").await);
-        shop.made_anew().await;
+        shop.made_anew(&shop.database.owner).await;
         answers.extend(shop.approximate("undone and made anew").await);
         shop.kept("undone and made anew", true).await;
         answers
@@ -267,7 +268,7 @@ async fn what_a_key_replaces_is_in_no_sketch() {
         sell(shop, &day).await;
         assert!(shop.are_read().await, "there was nothing to fill");
         let mut answers = shop.approximate("not made yet").await;
-        shop.made_anew().await;
+        shop.made_anew(&shop.database.owner).await;
         shop.kept("made", true).await;
         let corrected = [
             sale("r3", "2026-03-28T12:03:30Z", "7000", 2),
@@ -275,9 +276,18 @@ async fn what_a_key_replaces_is_in_no_sketch() {
         ];
         sell(shop, &corrected).await;
         answers.extend(shop.approximate("replaced").await);
-        shop.made_anew().await;
+        shop.made_anew(&shop.database.owner).await;
         answers.extend(shop.approximate("replaced and made anew").await);
         shop.kept("replaced and made anew", true).await;
+
+        let volume = shop.second_volume().await;
+        shop.begin_move(&shop.database.owner, &volume).await.unwrap();
+        sell(shop, &[sale("meanwhile", "2026-03-28T09:10:00Z", "12", 1)]).await;
+        answers.extend(shop.approximate("on the move").await);
+        shop.end_moves(&shop.database.owner).await;
+        answers.extend(shop.approximate("moved").await);
+        shop.made_anew(&shop.database.owner).await;
+        shop.kept("moved and made anew", true).await;
         answers
     })
     .await;

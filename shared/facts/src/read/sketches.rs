@@ -57,12 +57,9 @@ impl Statement {
             read.volume.facts(),
             scope.condition("time"),
         );
-        let dimensions: String = (1..=question.dimensions.len())
-            .map(|number| format!("d{number}, "))
-            .collect();
         let bucket = self.binned(question);
         Ok(format!(
-            "(SELECT {number}::int AS question, client_id, {bucket} AS bucket, ARRAY[{dimensions}value]::text[] AS dimensions, facts, NULL::numeric[] AS states, sketch
+            "(SELECT {number}::int AS question, client_id, {bucket} AS bucket, ARRAY[{group}value]::text[] AS dimensions, facts, NULL::numeric[] AS states, sketch
              FROM ({kept} UNION ALL {facts}) AS parts)"
         ))
     }

@@ -127,6 +127,7 @@ fn pushed(question: &Question, facts: &[Made]) -> Vec<Row> {
                 attributes: Vec::new(),
             },
             numbers: brought.collect(),
+            sketched: None,
         }
     });
     rows.collect()

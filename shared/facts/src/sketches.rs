@@ -167,8 +167,12 @@ database::row! {
     }
 }
 
-/// What may be made anew now: what is being filled, and what is closed, as of an hour that goes on more comes.
-const DUE: &str = "(is_filling OR from_time < date_trunc('hour', clock_timestamp(), 'UTC'))";
+/// What may be made anew now, also of an hour that goes on: what is being filled, and what was noted some minutes ago, so that what batches brought of the hour one by
+/// one does not become as many rows as there are batches in an hour.
+const DUE_AT_ONCE: &str = "(is_filling OR noted_at < clock_timestamp() - interval '5 minutes')";
+
+/// The same, and what of the others is closed.
+const DUE: &str = "(is_filling OR noted_at < clock_timestamp() - interval '5 minutes' OR from_time < date_trunc('hour', clock_timestamp(), 'UTC'))";
 
 /// The one of each client that lives here whose turn it is, but for some entities. It takes the owner's login.
 pub(crate) async fn next_of_each(session: &Session, but: &[i32]) -> Result<Vec<Sketching>, Error> {

@@ -13,7 +13,7 @@ use series::sketch::{Seen, Sketch};
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
-use super::{Cell, DUE, Sketching, insert};
+use super::{Cell, DUE, DUE_AT_ONCE, Sketching, insert};
 use crate::copy::timestamp;
 use crate::fill::{MAX_STEP, end_of_step};
 use crate::layout::Slot;
@@ -66,7 +66,7 @@ async fn make(session: &Session, client: Uuid, placed: &Placed) -> Result<After,
     }
     let sql = format!(
         "SELECT lower(range) AS from_time, upper(range) AS to_time, is_filling FROM (
-             SELECT unnest(range_agg(tstzrange(from_time, CASE WHEN is_filling THEN to_time ELSE least(to_time, date_trunc('hour', clock_timestamp(), 'UTC')) END))) AS range,
+             SELECT unnest(range_agg(tstzrange(from_time, CASE WHEN {DUE_AT_ONCE} THEN to_time ELSE least(to_time, date_trunc('hour', clock_timestamp(), 'UTC')) END))) AS range,
                  bool_or(is_filling) AS is_filling
              FROM core.unsketched WHERE client_id = $1 AND entity_id = $2 AND {DUE}
          ) AS due ORDER BY from_time LIMIT 1"

@@ -1,5 +1,6 @@
 //! Questions over HTTP: series and values.
 
+mod approximate;
 mod asked_first;
 mod durations;
 mod meaning;

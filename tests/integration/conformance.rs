@@ -31,6 +31,7 @@ mod prover;
 mod replays;
 mod scenarios;
 mod shop;
+mod sketches;
 mod statements;
 mod states;
 mod upkeep;

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use catalog::Level;
 use database::{Database, Error};
 use facts::read::Read;
+use facts::sketches::SKETCHES;
 use records::definitions::ClientCatalog;
+use series::plan::sketched::Told;
 use series::windows::Described;
 use series::{Calendar, Point, Request, SeriesKey, Source};
 use uuid::Uuid;
@@ -20,6 +22,8 @@ pub struct Answer {
     pub plan: Vec<Step>,
     /// What the windows of the formula are for the request, by which rules.
     pub windows: Vec<Described>,
+    /// How the measures are answered that the mode `approximate` is for, where that is the KPI's.
+    pub told: Vec<Told>,
 }
 
 /// What was read of one entity.
@@ -63,9 +67,19 @@ pub async fn ask(
     request: &Request<'_>,
 ) -> Result<Answer, AskError> {
     let together = ask_together(database, client, definitions, calendar, std::slice::from_ref(request));
-    let Together { points, plan, windows } = together.await?;
+    let Together {
+        points,
+        plan,
+        windows,
+        told,
+    } = together.await?;
     let points = points.into_iter().next().unwrap_or_default();
-    Ok(Answer { points, plan, windows })
+    Ok(Answer {
+        points,
+        plan,
+        windows,
+        told,
+    })
 }
 
 /// The steps of some reads: one for all parts of the range that are read of one relation.
@@ -85,7 +99,11 @@ fn step(read: &Read) -> Step {
         Source::Rollup(index) => question.entity.groupings().get(index),
         Source::Raw => None,
     };
-    let relation = rollup.map_or_else(|| read.volume.facts(), |_| read.volume.rollup(question.level));
+    let relation = match rollup {
+        Some(_) if question.sketch.is_some() => SKETCHES.to_owned(),
+        Some(_) => read.volume.rollup(question.level),
+        None => read.volume.facts(),
+    };
     Step {
         grouping: rollup.map(|grouping| grouping.dimensions.clone()),
         entity: question.entity.code().to_owned(),

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use catalog::{GroupingDefinition, Level};
+use catalog::{GroupingDefinition, Level, SketchKind};
 use facts::read::{Read, Related};
 use facts::{Layout, Volume};
 use series::calendar::Bins;
@@ -59,6 +59,8 @@ struct Place {
     pushed: Option<(Vec<String>, Filter)>,
     /// What is looked up for each fact: objects of one client, which no other's facts mean.
     lookups: Option<(Uuid, Vec<Looked>)>,
+    /// The sketch that is read, by its attribute and kind.
+    sketch: Option<(String, SketchKind)>,
 }
 
 /// What is looked up, and where: its path, the attribute that is its key, which facts tell of it, and where they are.
@@ -101,6 +103,7 @@ impl Place {
                 });
                 (client, looked.collect())
             }),
+            sketch: question.sketch.clone(),
         }
     }
 }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use catalog::{Kpi, Mode};
 use database::{Database, Error};
 use records::definitions::ClientCatalog;
+use series::plan::sketched::{self, Told};
 use series::windows::{self, Described};
 use series::{Calendar, Point, Request, SeriesKey};
 use uuid::Uuid;
@@ -19,6 +21,8 @@ pub struct Together {
     pub plan: Vec<Step>,
     /// What the windows of their formulas are, by which rules, each once.
     pub windows: Vec<Described>,
+    /// How the measures of the first request are answered that the mode `approximate` is for, where that is its mode.
+    pub told: Vec<Told>,
 }
 
 /// Answers requests of a client, with its definitions, asked in a calendar. What reads the same facts is read once, and all in one statement.
@@ -26,6 +30,43 @@ pub struct Together {
 /// # Errors
 /// When one of them can't be answered as it is asked, or the database fails.
 pub async fn ask_together(
+    database: &Database,
+    client: Uuid,
+    definitions: &ClientCatalog,
+    calendar: &Calendar,
+    requests: &[Request<'_>],
+) -> Result<Together, AskError> {
+    let readable = |code: &str| definitions.placed.get(code).map(|placed| &placed.readable);
+    let told = requests
+        .first()
+        .map(|request| sketched::told(request, calendar, readable));
+    let told = told.transpose().map_err(AskError::Refused)?.unwrap_or_default();
+    let answered = once(database, client, definitions, calendar, requests).await;
+    if !matches!(answered, Err(AskError::Refused(_))) || told.iter().all(|told| told.from.is_err()) {
+        return Ok(Together { told, ..answered? });
+    }
+    // Hours that have no sketches yet may have more facts than are read, which the database has no need to send.
+    let exact: Vec<Kpi> = requests
+        .iter()
+        .map(|request| request.kpi.in_mode(Mode::Exact))
+        .collect();
+    let requests = requests.iter().zip(&exact);
+    let requests: Vec<Request<'_>> = requests
+        .map(|(request, kpi)| Request { kpi, ..request.clone() })
+        .collect();
+    let together = once(database, client, definitions, calendar, &requests).await?;
+    let told = told.into_iter().map(|told| Told {
+        from: Err("the facts whose sketches are to be made anew are too many to be read".to_owned()),
+        ..told
+    });
+    Ok(Together {
+        told: told.collect(),
+        ..together
+    })
+}
+
+/// Answers them in the modes of their KPIs.
+async fn once(
     database: &Database,
     client: Uuid,
     definitions: &ClientCatalog,
@@ -68,5 +109,6 @@ pub async fn ask_together(
         points,
         plan: steps(asked.iter().flat_map(|asked| batch.reads(asked))),
         windows,
+        told: Vec::new(),
     })
 }

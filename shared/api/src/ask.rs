@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use catalog::{Level, Limit, Period, Status};
+use catalog::{Level, Limit, Mode, Period, Status};
 use identity::Permission;
 use jiff::Timestamp;
 use route::{Access, Answer, Form, Method, Parameter, Route};
@@ -45,6 +45,12 @@ const STATUS: Parameter = Parameter::query(
 )
 .of(Form::OneOf(&["true"]));
 
+const MODE: Parameter = Parameter::query(
+    "mode",
+    "`exact`, or `approximate`: percentiles and numbers of different values are answered within a bound from the sketches that the entity declares, and exactly where it keeps none; the KPI's own mode when absent.",
+)
+.of(Form::OneOf(&["exact", "approximate"]));
+
 /// All routes of this area.
 pub static ROUTES: [&Route; 2] = [&READ_VALUE, &READ_SERIES];
 
@@ -64,6 +70,7 @@ pub static READ_VALUE: Route = Route {
         FILTER,
         NUMBERS,
         STATUS,
+        MODE,
     ],
     request: None,
     answer: Answer::ok::<KpiValue>(),
@@ -96,6 +103,7 @@ pub static READ_SERIES: Route = Route {
         FILTER,
         NUMBERS,
         STATUS,
+        MODE,
     ],
     request: None,
     answer: Answer::ok::<Series>(),
@@ -130,6 +138,11 @@ pub struct KpiValue {
     pub goal: Option<Held>,
     /// Whether the bucket's end is still to come.
     pub open: bool,
+    /// `approximate` where something of it is from sketches.
+    pub mode: Mode,
+    /// In the mode `approximate`: how each of the formula's medians, percentiles and numbers of different values was answered.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub measures: Vec<MeasureMode>,
     /// Where the answer was read from.
     pub plan: Vec<PlanStep>,
     /// What each function of other periods in the formula means for this question.
@@ -161,6 +174,11 @@ pub struct Series {
     pub empty: Option<Figure>,
     /// Points by bucket, then by group; a bucket in which no fact counts, of its own or of another period that its value is over, has one only with `gaps=fill`.
     pub points: Vec<SeriesPoint>,
+    /// `approximate` where something of it is from sketches.
+    pub mode: Mode,
+    /// In the mode `approximate`: how each of the formula's medians, percentiles and numbers of different values was answered.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub measures: Vec<MeasureMode>,
     /// Where the answer was read from.
     pub plan: Vec<PlanStep>,
     /// What each function of other periods in the formula means for this question.
@@ -235,6 +253,24 @@ pub struct WindowRule {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, format = DateTime)]
     pub to: Option<Timestamp>,
+}
+
+/// How a measure was answered that can be answered from a sketch.
+#[derive(Serialize, ToSchema)]
+pub struct MeasureMode {
+    /// The measure, as the formula has it.
+    pub measure: String,
+    /// How it was answered.
+    pub mode: Mode,
+    /// By which share of it, at most, a percentile differs from the exact one; of the middle of two values by which share of the larger.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relative_error: Option<f64>,
+    /// The standard error of a number of different values, as a share of it: of 100 numbers 68 are within it, and 95 within twice as much.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standard_error: Option<f64>,
+    /// Why it is exact, with what to declare.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// One read of a plan.

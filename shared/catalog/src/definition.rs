@@ -1,6 +1,7 @@
 //! What people write about entities. Nothing of it is checked yet except its JSON.
 
 use crate::level::Level;
+use crate::sketch::SketchKind;
 use formula::AttributeType;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -189,6 +190,10 @@ pub struct AttributeDefinition {
     /// Whether an event without it is rejected.
     #[serde(default)]
     pub required: bool,
+    /// What is kept of it in sketches, from which KPIs of the mode `approximate` are answered. Each takes up to some kilobytes for every hour and group.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 2)]
+    pub sketches: Vec<SketchKind>,
     /// How it is computed from the other attributes, `delay < 15`; without a formula it is read from the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(examples("delay < 15"))]

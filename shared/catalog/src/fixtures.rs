@@ -13,6 +13,7 @@ pub(crate) fn attribute(name: &str, kind: AttributeType) -> AttributeDefinition 
         unit: None,
         dimension: false,
         required: false,
+        sketches: Vec::new(),
         formula: None,
         description: String::new(),
     }

@@ -316,6 +316,7 @@ fn bound(kpi: &Kpi, catalog: &Catalog, expression: &Expression) -> Result<Arc<Kp
     let refers_to = references(&parsed).into_iter().map(str::to_owned).collect();
     let definition = KpiDefinition {
         formula: text.clone(),
+        mode: kpi.definition.mode,
         ..KpiDefinition::named(kpi.code(), &kpi.definition.name)
     };
     Ok(Arc::new(Kpi {

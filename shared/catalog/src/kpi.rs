@@ -55,6 +55,9 @@ pub struct KpiDefinition {
     /// The part of the value chain it belongs to.
     #[serde(default)]
     pub value_chain: String,
+    /// Whether percentiles and numbers of different values are exact, or answered within a bound from sketches that the entity declares.
+    #[serde(default, skip_serializing_if = "Mode::is_exact")]
+    pub mode: Mode,
     /// How many decimals it is shown with.
     #[serde(default = "default_decimals")]
     #[schema(maximum = 10)]
@@ -94,6 +97,34 @@ impl Direction {
     }
 }
 
+/// How a value is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Of the facts, to the last digit.
+    #[default]
+    Exact,
+    /// Percentiles and numbers of different values from sketches, within their bounds, where the entity keeps such; else exactly.
+    Approximate,
+}
+
+impl Mode {
+    /// As definitions and questions write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Approximate => "approximate",
+        }
+    }
+
+    /// Whether it need not be declared.
+    #[must_use]
+    pub const fn is_exact(&self) -> bool {
+        matches!(self, Self::Exact)
+    }
+}
+
 /// A KPI whose definition is valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kpi {
@@ -124,6 +155,7 @@ impl KpiDefinition {
             critical: None,
             module: String::new(),
             value_chain: String::new(),
+            mode: Mode::default(),
             decimals: default_decimals(),
         }
     }
@@ -207,5 +239,17 @@ impl Kpi {
     #[must_use]
     pub fn code(&self) -> &str {
         &self.definition.code
+    }
+
+    /// The same in a mode, with what its values are held against.
+    #[must_use]
+    pub fn in_mode(&self, mode: Mode) -> Self {
+        let mut kpi = self.clone();
+        kpi.definition.mode = mode;
+        kpi.goal = self
+            .goal
+            .as_ref()
+            .map(|goal| goal.map(|bound| Arc::new(bound.in_mode(mode))));
+        kpi
     }
 }

@@ -10,6 +10,7 @@ use crate::names::{
     check_reserved, quoted,
 };
 use crate::problem::{Problem, none_or};
+use crate::sketch::check_sketches;
 use crate::zone::Zone;
 use crate::{MAX_ATTRIBUTES, MAX_FORMER_NAMES, MAX_GROUPING_DIMENSIONS, MAX_GROUPINGS, derived};
 use formula::{Attribute, AttributeType, RowFormula, closest};
@@ -44,6 +45,7 @@ impl EntityDefinition {
         }
         check_attributes(&self, &mut problems);
         keys::check(&self, &mut problems);
+        check_sketches(&self, &mut problems);
         let groupings = check_groupings(&self, &mut problems);
         let zone = check_zone(&self, &mut problems);
         let mut attributes: Vec<Attribute> = self.attributes.iter().map(for_formulas).collect();

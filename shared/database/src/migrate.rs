@@ -6,7 +6,7 @@ use crate::transaction::{Held, Scope};
 use crate::{ANSWER_WITHIN, Database, Edition, Error, Session};
 
 /// The files of `migrations/core` with their names, in order.
-const MIGRATIONS: [(&str, &str); 22] = [
+const MIGRATIONS: [(&str, &str); 23] = [
     ("V1__core", include_str!("../../../migrations/core/V1__core.sql")),
     (
         "V2__proposals",
@@ -76,6 +76,10 @@ const MIGRATIONS: [(&str, &str); 22] = [
     (
         "V22__definition_versions",
         include_str!("../../../migrations/core/V22__definition_versions.sql"),
+    ),
+    (
+        "V23__sketches",
+        include_str!("../../../migrations/core/V23__sketches.sql"),
     ),
 ];
 

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::clock::Numbered;
 use crate::copy::timestamp;
 use crate::place::Placed;
+use crate::sketches;
 
 /// Most ranges in which a commit says that aggregates lag (Community edition): a day with its hours apart has twenty-four, and a flood of commits that each
 /// touch a thousand times must not leave a thousand rows each for every question to look at.
@@ -30,7 +31,7 @@ pub struct Committed {
     pub facts: usize,
 }
 
-/// Tells what the transaction touched: readers on the Community edition that the aggregates lag there, who moves the entity that it is to be copied again, and
+/// Tells what the transaction touched, and whether it brings the sketches of it along: readers on the Community edition that the aggregates lag there, who moves the entity that it is to be copied again, and
 /// the publisher by one NOTIFY, which takes effect at the commit.
 pub(crate) async fn tell(
     session: &Session,
@@ -39,6 +40,7 @@ pub(crate) async fn tell(
     commit: &Numbered,
     facts: usize,
     minutes: &BTreeSet<i64>,
+    are_sketched: bool,
 ) -> Result<(), Error> {
     let (Some(first), Some(last)) = (minutes.first().copied(), minutes.last().copied()) else {
         return Ok(());
@@ -71,6 +73,7 @@ pub(crate) async fn tell(
             )
             .await?;
     }
+    sketches::note(session, client, placed, minutes, are_sketched).await?;
     let committed = Committed {
         client,
         entity: placed.entity.code().to_owned(),
@@ -87,7 +90,7 @@ pub(crate) async fn tell(
 }
 
 /// Minutes as few ranges. Gaps that are bridged, an hour as a rule, only make readers take a little more from partials.
-fn ranges(minutes: &BTreeSet<i64>, bridged_us: i64) -> Vec<(i64, i64)> {
+pub(crate) fn ranges(minutes: &BTreeSet<i64>, bridged_us: i64) -> Vec<(i64, i64)> {
     let mut ranges: Vec<(i64, i64)> = Vec::new();
     for minute in minutes {
         match ranges.last_mut() {
@@ -99,7 +102,7 @@ fn ranges(minutes: &BTreeSet<i64>, bridged_us: i64) -> Vec<(i64, i64)> {
 }
 
 /// At most so many ranges, at least one, that cover the same: the shortest gaps between them are bridged.
-fn fewer(ranges: &[(i64, i64)], most: usize) -> Vec<(i64, i64)> {
+pub(crate) fn fewer(ranges: &[(i64, i64)], most: usize) -> Vec<(i64, i64)> {
     let gap = |at: usize| ranges[at].0 - ranges[at - 1].1;
     let mut cuts: Vec<usize> = (1..ranges.len()).collect();
     cuts.sort_by_key(|at| std::cmp::Reverse(gap(*at)));

@@ -252,7 +252,7 @@ async fn copy_page(
 }
 
 /// A dimension's value as rollups have it: the one text of each value.
-fn dimension(value: &Value) -> Option<String> {
+pub(crate) fn dimension(value: &Value) -> Option<String> {
     match value {
         Value::Null => None,
         value => Some(series::answer::text(value)),

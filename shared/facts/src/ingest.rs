@@ -22,7 +22,7 @@ use crate::copy::{CopyingFacts, Writing};
 use crate::mark::{Mark, Marks, mark};
 use crate::part::{Part, halves, most_events, sets};
 use crate::place::{Placed, writers_lock};
-use crate::{copy, keyed};
+use crate::{copy, keyed, sketches};
 
 /// Tries in which an error that may pass by itself, such as a deadlock or a lost connection, is waited out.
 const PASSING_TRIES: u32 = 10;
@@ -357,8 +357,9 @@ pub(crate) async fn write_partials(
         .filter(|(grouping, _)| placed.kept().any(|kept| kept == *grouping))
         .collect();
     let copying = copy::partials(session, writing, &kept);
-    let telling = tell(session, client, placed, commit, facts, &minutes);
-    try_join!(copying, telling).map(drop)
+    let telling = tell(session, client, placed, commit, facts, &minutes, true);
+    try_join!(copying, telling)?;
+    sketches::write(session, client, placed, &partials.sketches).await
 }
 
 /// An event that would become this fact.

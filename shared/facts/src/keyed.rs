@@ -202,7 +202,7 @@ pub(crate) async fn counted_anew(
         recompute(limited, writing, grouping, times).await?;
     }
     let minutes: BTreeSet<i64> = times.iter().map(|time_us| floor_us(Level::Minute, *time_us)).collect();
-    tell(limited.next().await?, client, placed, commit, facts, &minutes).await
+    tell(limited.next().await?, client, placed, commit, facts, &minutes, false).await
 }
 
 database::row! {

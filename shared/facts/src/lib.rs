@@ -6,6 +6,7 @@
 //! - [`ingest`]: batches into facts, partials, refused events and the batches' marks, in transactions of bounded cost, for keyed entities as replacements
 //! - [`pieces`]: batches that come in pieces, as those of files do; [`changes`]: facts that are taken out again, and what comes in their place
 //! - [`read`]: states of buckets for [`series::Question`]s, many in one statement
+//! - [`sketches`]: states from which percentiles and numbers of different values are answered within a bound
 //! - [`compact`]: upkeep of rollups; [`notifications`]: what wakes the publisher; [`watermarks`]: how far the facts have come
 //! - [`migrate`] brings a database up to date; [`health`]: how TimescaleDB and its jobs are
 
@@ -36,6 +37,7 @@ pub mod pieces;
 pub mod place;
 pub mod read;
 pub mod ready_made;
+pub mod sketches;
 mod states;
 pub mod stream;
 pub mod volume;

@@ -13,6 +13,7 @@ mod decode;
 mod lookups;
 mod parts;
 mod pushed;
+pub(crate) mod sketches;
 mod states;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -120,8 +121,8 @@ async fn read(session: &Session, reads: &[Read], client: Option<Uuid>) -> Result
         .enumerate()
         .map(|(number, read)| statement.branch(edition, number, read))
         .collect::<Result<_, Error>>()?;
-    let stale = statement.stale(reads, edition);
-    let sql = statement.whole(stale, &branches.join("\nUNION ALL\n"), client);
+    let stale = [statement.stale(reads, edition), statement.unsketched(reads)];
+    let sql = statement.whole(stale.into_iter().flatten(), &branches.join("\nUNION ALL\n"), client);
     let (mut rows, mut bytes) = (0, 0);
     let take = |row: tokio_postgres::Row| {
         rows += 1;
@@ -318,6 +319,16 @@ impl Statement {
         if edition == Edition::Apache {
             return None;
         }
+        let [clients, from, to] = self.hulls(reads.iter());
+        Some(format!(
+            "stale AS MATERIALIZED (
+                SELECT volume, client_id, entity_id, from_time, to_time FROM core.stale_ranges_within({clients}, {from}, {to})
+            )"
+        ))
+    }
+
+    /// The clients of some reads, and between what times the questions of each are.
+    fn hulls<'r>(&mut self, reads: impl Iterator<Item = &'r Read>) -> [String; 3] {
         let mut hulls: BTreeMap<Uuid, (Timestamp, Timestamp)> = BTreeMap::new();
         for read in reads {
             let (from, to) = (read.question.range.from, read.question.range.to);
@@ -330,16 +341,12 @@ impl Statement {
         let from = self.many_times(hulls.values().map(|(from, _)| *from));
         // The last bucket may reach further than what is asked for.
         let to = self.many_times(hulls.values().map(|(_, to)| to.checked_add(A_DAY).unwrap_or(*to)));
-        Some(format!(
-            "stale AS MATERIALIZED (
-                SELECT volume, client_id, entity_id, from_time, to_time FROM core.stale_ranges_within({clients}, {from}, {to})
-            )"
-        ))
+        [clients, from, to]
     }
 
     /// The statement of these branches. That of a client first takes the first of its places that is free, by a lock that ends with the statement however it
     /// ends, and without one nothing of it is run.
-    fn whole(&mut self, stale: Option<String>, branches: &str, client: Option<Uuid>) -> String {
+    fn whole(&mut self, stale: impl Iterator<Item = String>, branches: &str, client: Option<Uuid>) -> String {
         let place = client.map(|client| {
             let client = self.clients(&[client]);
             format!(
@@ -352,11 +359,11 @@ impl Statement {
         let gated = place.as_ref().map(|_| {
             format!(
                 "SELECT {NO_PLACE} AS question, NULL::uuid AS client_id, NULL::timestamptz AS bucket, NULL::text[] AS dimensions, NULL::bigint AS facts,
-                    NULL::numeric[] AS states WHERE NOT EXISTS (SELECT FROM place)
+                    NULL::numeric[] AS states, NULL::bytea AS sketch WHERE NOT EXISTS (SELECT FROM place)
                  UNION ALL SELECT * FROM ({branches}) AS answers WHERE EXISTS (SELECT FROM place)"
             )
         });
-        let tables: Vec<String> = [place, stale].into_iter().flatten().collect();
+        let tables: Vec<String> = place.into_iter().chain(stale).collect();
         let with = if tables.is_empty() { "" } else { "WITH " };
         format!(
             "{with}{}\n{} LIMIT {}",
@@ -376,6 +383,9 @@ impl Statement {
             Source::Rollup(index) => question.entity.groupings().get(index),
             Source::Raw => None,
         };
+        if let (Some(sketch), Some(grouping)) = (&question.sketch, grouping) {
+            return self.sketched(number, read, grouping, sketch);
+        }
         let columns = Columns::of(read, grouping)?;
         let scope = Scope {
             clients: self.clients(&read.members.iter().map(|(client, _)| *client).collect::<Vec<_>>()),
@@ -394,7 +404,8 @@ impl Statement {
         let group: String = dimensions.iter().map(|name| format!(", {name}")).collect();
         let bucket = self.binned(question);
         Ok(format!(
-            "(SELECT {number}::int AS question, client_id, {bucket} AS bucket, ARRAY[{}]::text[] AS dimensions, {} AS facts, ARRAY[{}]::numeric[] AS states
+            "(SELECT {number}::int AS question, client_id, {bucket} AS bucket, ARRAY[{}]::text[] AS dimensions, {} AS facts, ARRAY[{}]::numeric[] AS states,
+                NULL::bytea AS sketch
              FROM ({}) AS parts GROUP BY client_id, {bucket}{group})",
             dimensions.join(", "),
             columns.facts(),

@@ -1,4 +1,4 @@
-//! Long work: fillings, moves and changes go on a step at a time, so that nobody feels them.
+//! Long work: fillings, moves, changes and sketches go on a step at a time, so that nobody feels them.
 //!
 //! They take turns by when they were last tried, so what takes long or fails keeps nothing else from its turn in the next run.
 //!
@@ -16,6 +16,7 @@ use crate::changes::{self, Change};
 use crate::fill::{self, Filling};
 use crate::moves::{self, Move};
 use crate::place::Placed;
+use crate::sketches::{self, Sketching};
 
 /// Longest that a step of a move may take, and each statement of a step of a filling, waiting included: less than a run has left after its time. Where one bucket takes longer, its grouping can't be filled.
 pub(crate) const MAX_STEP_TIME: Duration = Duration::from_secs(30);
@@ -44,6 +45,7 @@ enum Job {
     Filling(Filling),
     Move(Move),
     Change(Change),
+    Sketching(Sketching),
 }
 
 impl Job {
@@ -52,6 +54,7 @@ impl Job {
             Self::Filling(filling) => (filling.client_id, filling.entity_id),
             Self::Move(moving) => (moving.client_id, moving.entity_id),
             Self::Change(change) => (change.client_id, change.entity_id),
+            Self::Sketching(sketching) => (sketching.client_id, sketching.entity_id),
         }
     }
 
@@ -61,6 +64,7 @@ impl Job {
             Self::Filling(filling) => filling.turn,
             Self::Move(moving) => moving.turn,
             Self::Change(change) => change.turn,
+            Self::Sketching(sketching) => sketching.turn,
         }
     }
 
@@ -69,6 +73,7 @@ impl Job {
             Self::Filling(filling) => fill::tried(database, filling).await,
             Self::Move(moving) => moves::tried(database, moving).await,
             Self::Change(change) => changes::tried(database, change).await,
+            Self::Sketching(sketching) => sketches::tried(database, sketching).await,
         }
     }
 
@@ -79,6 +84,7 @@ impl Job {
             Self::Filling(filling) => fill::failed(database, filling, &cause.kind()).await,
             Self::Move(moving) => moves::told(database, moving, Some(&cause.to_string())).await,
             Self::Change(change) => changes::told(database, change, Some(&cause.kind())).await,
+            Self::Sketching(sketching) => sketches::told(database, sketching, Some(&cause.kind())).await,
         }
     }
 
@@ -87,6 +93,7 @@ impl Job {
             Self::Filling(filling) if filling.failures > 0 => fill::recovered(database, filling).await,
             Self::Move(moving) if moving.failures > 0 => moves::told(database, moving, None).await,
             Self::Change(change) if change.failures > 0 => changes::told(database, change, None).await,
+            Self::Sketching(sketching) if sketching.failures > 0 => sketches::told(database, sketching, None).await,
             _ => Ok(()),
         }
     }
@@ -99,6 +106,7 @@ impl Job {
                 let after = Box::pin(changes::step(database, placed, change, changes::Pace::LONG)).await?;
                 Ok(after.unwrap_or(After::Rest))
             }
+            Self::Sketching(sketching) => Box::pin(sketches::step(database, placed, sketching)).await,
         }
     }
 
@@ -106,7 +114,8 @@ impl Job {
     const fn rest(&self) -> u32 {
         match self {
             Self::Filling(_) | Self::Move(_) => REST,
-            Self::Change(_) => REST_OF_CHANGES,
+            // Nor is an hour cheap to read until it has its sketches.
+            Self::Change(_) | Self::Sketching(_) => REST_OF_CHANGES,
         }
     }
 }
@@ -155,7 +164,7 @@ pub async fn run(
                 (After::Done, Job::Filling(_)) => worked.filled += 1,
                 (After::Done, Job::Move(_)) => worked.moved += 1,
                 (After::Done, Job::Change(_)) => worked.changed += 1,
-                (After::Rest | After::Next, _) => {}
+                (After::Done, Job::Sketching(_)) | (After::Rest | After::Next, _) => {}
             }
             if after != After::Next {
                 let rest = began.elapsed() * job.rest();
@@ -185,7 +194,9 @@ async fn jobs(database: &Database, failed: &[i32]) -> Result<Vec<Job>, Error> {
         .into_iter()
         .map(Job::Move)
         .chain(changes.into_iter().map(Job::Change));
-    let mut jobs: Vec<Job> = fillings.chain(others).collect();
+    let sketchings = sketches::next_of_each(&session, failed).await?;
+    let sketchings = sketchings.into_iter().map(Job::Sketching);
+    let mut jobs: Vec<Job> = fillings.chain(others).chain(sketchings).collect();
     jobs.sort_by_key(Job::turn);
     let mut clients = BTreeSet::new();
     jobs.retain(|job| clients.insert(job.of().0));

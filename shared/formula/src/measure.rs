@@ -77,7 +77,12 @@ impl<'a> Reading<'a> {
     /// What is aggregated.
     #[must_use]
     pub fn measured(&self) -> BTreeSet<&'a Measured> {
-        let measures = self.measures.iter();
+        self.measured_of(|_| true)
+    }
+
+    /// What some of its measures aggregate.
+    pub fn measured_of(&self, is_of: impl Fn(&Measure) -> bool) -> BTreeSet<&'a Measured> {
+        let measures = self.measures.iter().filter(|(_, measure)| is_of(measure));
         measures.flat_map(|(_, measure)| measure.measured()).collect()
     }
 }

@@ -31,7 +31,7 @@ use crate::client_removal::TABLES;
 /// Tables whose rows of clients are at home wherever the client lives, and one in which each database says who lives there.
 const AT_HOME: [&str; 4] = ["licence_notices", "licences", "users", "residences"];
 
-/// What is copied, each after those that it refers to. Leftovers and stale ranges are of one database, and made anew in another one; nobody moves while moves
+/// What is copied, each after those that it refers to. Leftovers, sketches and stale ranges are of one database, and made anew in another one; nobody moves while moves
 /// between volumes go on.
 const COPIED: [&str; 23] = [
     "entities",
@@ -318,7 +318,7 @@ mod tests {
 
     use super::{AT_HOME, COPIED, TABLES};
 
-    const MADE_ANEW: [&str; 3] = ["leftovers", "stale_ranges", "upkeep"];
+    const MADE_ANEW: [&str; 5] = ["leftovers", "sketches", "stale_ranges", "unsketched", "upkeep"];
 
     /// Of moves between volumes, of which there are none when a client moves.
     const ENDED: [&str; 2] = ["moves", "moved_ranges"];

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::cells::remove_from_cells;
 
 /// Ordinary tables with rows of clients, each before those that it refers to.
-pub const TABLES: [&str; 32] = [
+pub const TABLES: [&str; 34] = [
     "residences",
     "licence_notices",
     "licences",
@@ -37,6 +37,8 @@ pub const TABLES: [&str; 32] = [
     "moves",
     "changes",
     "stale_ranges",
+    "sketches",
+    "unsketched",
     "upkeep",
     "departed_codes",
     "commits",

@@ -1,20 +1,22 @@
 //! From the states that were read to the KPI's values.
 
 mod folded;
+mod measure;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops;
 
 use catalog::Level;
-use formula::{Aggregate, Arithmetic, Basis, Formula, Measure, Measured, Number, Value, Window};
+use formula::{Basis, Formula, Measure, Number, Value, Window};
 use jiff::Timestamp;
 
 use self::folded::Values;
+use self::measure::{MeasureState, Reads};
 use crate::calendar::{Calendar, Range};
 use crate::plan::{MAX_GROUPED_POINTS, Purpose, Question, Request, Spread};
 use crate::pushed;
+use crate::sketch::Sketched;
 use crate::spread::Merged;
-use crate::state::{AttributeState, GroupState};
+use crate::state::GroupState;
 use crate::windows::{MAX_FOLDED, Members, Windows, members, windows};
 
 /// A row that was read: one bucket and group of one entity.
@@ -28,6 +30,8 @@ pub struct Row {
     pub state: GroupState,
     /// Of each measure that is pushed the numbers that it needs, in the question's order.
     pub numbers: Vec<Option<Number>>,
+    /// Of a sketch that is read: it, or a value for it.
+    pub sketched: Option<Sketched>,
 }
 
 /// Key of a point: bucket of the request's period, and the values of the dimensions that it splits by.
@@ -303,7 +307,7 @@ impl<'a> Gathered<'a> {
         cell.count(reading, row.state.facts);
         for (place, _, reads) in counted {
             if let Some(state) = cell.measures.get_mut(*place) {
-                state.add(&row.state, reads, &lookup);
+                state.add(row, reads, &lookup);
             }
         }
     }
@@ -341,7 +345,7 @@ impl<'a> Gathered<'a> {
             for row in rows {
                 let lookup = |name: &str| dimension(question, row, name);
                 if counts(measure, &lookup) {
-                    states.entry(row.bucket).or_default().add(&row.state, reads, &lookup);
+                    states.entry(row.bucket).or_default().add(row, reads, &lookup);
                 }
             }
             let states = Merged::new(states, MeasureState::merge);
@@ -506,91 +510,6 @@ impl Cell {
             *known = (*known).max(*facts);
         }
         most.values().sum()
-    }
-}
-
-#[derive(Clone, Default)]
-struct MeasureState {
-    facts: i64,
-    attribute: AttributeState,
-    /// The value that the database took by itself: of all facts of the bucket and group, so that there is nothing to merge.
-    pushed: Option<Option<Number>>,
-}
-
-impl MeasureState {
-    fn add(&mut self, state: &GroupState, reads: &Reads<'_>, lookup: &dyn Fn(&str) -> Value) {
-        self.facts += state.facts;
-        match reads {
-            // What is pushed is not added up.
-            Reads::Facts | Reads::Pushed(_) => {}
-            Reads::EachFact => self.attribute.count += state.facts,
-            Reads::State(position) => {
-                if let Some(attribute) = state.attributes.get(*position) {
-                    self.attribute.merge(attribute);
-                }
-            }
-            Reads::Dimension(name) if lookup(name).is_null() => {}
-            Reads::Dimension(_) => self.attribute.count += state.facts,
-        }
-    }
-
-    fn merge(&mut self, other: &Self) {
-        self.facts += other.facts;
-        self.attribute.merge(&other.attribute);
-    }
-
-    fn value(&self, measure: &Measure) -> Option<Number> {
-        let state = &self.attribute;
-        if let Some(value) = &self.pushed {
-            return value.clone();
-        }
-        match measure.aggregate {
-            Aggregate::Count if measure.attribute.is_none() => Some(self.facts.into()),
-            Aggregate::Count => Some(state.count.into()),
-            Aggregate::Sum => (state.count > 0).then_some(state.sum.into()),
-            Aggregate::Avg => Number::from(state.sum).calculate(Arithmetic::Divide, &state.count.into()),
-            Aggregate::Min => state.min.map(Number::from),
-            Aggregate::Max => state.max.map(Number::from),
-            Aggregate::First => state.first.map(|(_, value)| value.into()),
-            Aggregate::Last => state.last.map(|(_, value)| value.into()),
-            // No state of facts says it; without any nothing moved, and nothing is different.
-            Aggregate::Entered | Aggregate::Left | Aggregate::Stayed | Aggregate::Distinct => Some(self.facts.into()),
-            // The others are pushed down, and have no value where there is nothing.
-            _ => None,
-        }
-    }
-}
-
-/// What a measure takes of a row.
-enum Reads<'a> {
-    /// How many facts it is of.
-    Facts,
-    /// The numbers at some positions.
-    Pushed(ops::Range<usize>),
-    /// The same as the number of values, of what every fact has: its own time.
-    EachFact,
-    /// The state at a position.
-    State(usize),
-    /// How many facts have a value of a dimension: all of a group, or none.
-    Dimension(&'a str),
-}
-
-impl<'a> Reads<'a> {
-    /// `index` is the measure's place among those that the question serves: of what is pushed, the place there.
-    fn of(question: &Question, index: usize, measure: &'a Measure) -> Self {
-        if question.is_pushed() {
-            let before = question.pushed.iter().take(index);
-            let from = before.map(|measure| pushed::numbers(measure).len()).sum();
-            return Reads::Pushed(from..from + pushed::numbers(measure).len());
-        }
-        let Some(measured) = &measure.attribute else {
-            return Reads::Facts;
-        };
-        match (question.attributes.iter().position(|state| state == measured), measured) {
-            (Some(position), _) => Reads::State(position),
-            (None, Measured::Attribute(name)) if !question.entity.is_own_time(name) => Reads::Dimension(name),
-            (None, _) => Reads::EachFact,
-        }
     }
 }
 

@@ -20,6 +20,7 @@ pub mod mapping;
 pub mod partials;
 pub mod plan;
 pub mod pushed;
+pub mod sketch;
 mod spread;
 pub mod state;
 mod sum;

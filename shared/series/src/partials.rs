@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use catalog::{Entity, GroupingDefinition};
+use catalog::{Entity, GroupingDefinition, Level};
 use foldhash::fast::RandomState;
 use formula::Value;
 use rust_decimal::Decimal;
 
+use crate::answer::text;
 use crate::calendar::floor_us;
 use crate::fact::Fact;
+use crate::sketch::{Seen, Sketch};
 use crate::state::GroupState;
 
 /// One row of a grouping's partials.
@@ -28,6 +30,23 @@ pub struct PartialRow {
 pub struct Partials {
     /// Rows per grouping, sorted by bucket.
     pub groupings: Vec<Vec<PartialRow>>,
+    /// The sketches of all groupings.
+    pub sketches: Vec<SketchRow>,
+}
+
+/// A sketch of an hour and group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SketchRow {
+    /// Place of the grouping among those of the entity.
+    pub grouping: usize,
+    /// Start of the hour in microseconds since 1970.
+    pub hour_us: i64,
+    /// Values of the grouping's dimensions in their order.
+    pub dimensions: Vec<Value>,
+    /// Place of the attribute in a row.
+    pub attribute: usize,
+    /// What there is of its values.
+    pub sketch: Sketch,
 }
 
 impl Partials {
@@ -40,7 +59,10 @@ impl Partials {
             .iter()
             .map(|grouping| batch.rows(entity, grouping))
             .collect();
-        Self { groupings }
+        Self {
+            groupings,
+            sketches: batch.sketches(entity),
+        }
     }
 
     /// The minutes that the facts touch, in microseconds since 1970: the whole entity is always kept by minute, as its first
@@ -83,7 +105,8 @@ impl<'f> Batch<'f> {
             .filter_map(|name| entity.index_of(name))
             .collect();
         let mut rows: Vec<PartialRow> = Vec::new();
-        for (position, group) in self.groups(grouping, &dimensions).into_iter().enumerate() {
+        let groups = self.groups(grouping.finest, &dimensions);
+        for (position, group) in groups.into_iter().enumerate() {
             let fact = self.facts[position];
             // Groups are numbered as they first appear.
             if group == rows.len() {
@@ -100,9 +123,43 @@ impl<'f> Batch<'f> {
         rows
     }
 
+    /// The sketches of all groupings that have some. What a value is to a sketch is found once for all of them.
+    fn sketches(&mut self, entity: &Entity) -> Vec<SketchRow> {
+        let mut rows: Vec<SketchRow> = Vec::new();
+        for (attribute, _, kind) in entity.sketches() {
+            let seen = self.facts.iter().map(|fact| match &fact.values[attribute] {
+                Value::Null => None,
+                value => Seen::of(kind, &text(value), 1),
+            });
+            let seen: Vec<Option<Seen>> = seen.collect();
+            for (place, grouping) in entity.sketched_groupings() {
+                let dimensions = grouping.dimensions.iter();
+                let dimensions: Vec<usize> = dimensions.filter_map(|name| entity.index_of(name)).collect();
+                let mut of_group: HashMap<usize, usize, RandomState> = HashMap::default();
+                let groups = self.groups(Level::Hour, &dimensions);
+                for ((fact, seen), group) in self.facts.iter().zip(&seen).zip(groups) {
+                    // A group none of whose facts has a value has no sketch.
+                    let Some(seen) = seen else { continue };
+                    let row = *of_group.entry(group).or_insert_with(|| {
+                        rows.push(SketchRow {
+                            grouping: place,
+                            hour_us: floor_us(Level::Hour, fact.time_us),
+                            dimensions: dimensions.iter().map(|index| fact.values[*index].clone()).collect(),
+                            attribute,
+                            sketch: Sketch::empty(kind),
+                        });
+                        rows.len() - 1
+                    });
+                    rows[row].sketch.add(seen);
+                }
+            }
+        }
+        rows
+    }
+
     /// The number of each fact's group: by bucket, then split by one dimension after the other.
-    fn groups(&mut self, grouping: &GroupingDefinition, dimensions: &[usize]) -> Vec<usize> {
-        let mut groups = numbered(self.facts.iter().map(|fact| floor_us(grouping.finest, fact.time_us)));
+    fn groups(&mut self, level: Level, dimensions: &[usize]) -> Vec<usize> {
+        let mut groups = numbered(self.facts.iter().map(|fact| floor_us(level, fact.time_us)));
         for index in dimensions {
             let facts = self.facts;
             let codes = self

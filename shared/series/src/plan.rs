@@ -2,11 +2,12 @@
 
 mod lookups;
 mod pushed;
+pub mod sketched;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use catalog::{AttributeDefinition, Entity, Kpi, Level, Period, Relationship};
+use catalog::{AttributeDefinition, Entity, Kpi, Level, Period, Relationship, SketchKind};
 use formula::{Basis, Measure, Measured, Reading, is_path};
 use jiff::Timestamp;
 
@@ -89,6 +90,8 @@ pub struct Question {
     pub pushed: Vec<Measure>,
     /// What is looked up for each fact of what is pushed, each after those that its path goes through.
     pub lookups: Vec<Lookup>,
+    /// The sketch that is read, where one is: by its attribute and kind. Its rows have nothing else, and facts are not counted by them.
+    pub sketch: Option<(String, SketchKind)>,
 }
 
 impl Question {
@@ -164,15 +167,17 @@ pub fn plan<'a>(
     let mut parts = Vec::with_capacity(readings.len());
     for reading in &readings {
         let entity = entity(reading.entity).ok_or_else(|| format!("there is no entity {:?}", reading.entity))?;
-        let is_pushed = reading.is_pushed(&|name| is_dimension(entity, name));
         if asks_paths {
             pushed::takes_paths(entity, reading)?;
         }
-        if is_pushed || asks_paths {
-            parts.push(pushed::of_reading(request, calendar, entity, reading, &ways)?);
-        } else {
+        let is_pushed = asks_paths || reading.is_pushed(&|name| is_dimension(entity, name));
+        if !is_pushed {
             let (tiles, windows) = tiles(request, calendar, reading, most)?;
             parts.extend(of_reading(request, entity, reading, &tiles, windows.as_ref())?);
+        } else if !asks_paths && let Some(sketched) = sketched::of_reading(request, calendar, entity, reading, most)? {
+            parts.extend(sketched);
+        } else {
+            parts.push(pushed::of_reading(request, calendar, entity, reading, &ways)?);
         }
     }
     Ok(parts)
@@ -212,7 +217,8 @@ fn of_reading(
     let mut dimensions: BTreeSet<&str> = reading.filtered_by();
     dimensions.extend(request.filter.keys().map(String::as_str));
     dimensions.extend(request.by.iter().map(String::as_str));
-    let counted = Counted::of(entity, reading.measured());
+    // What sketches answer is read of them beside.
+    let counted = Counted::of(entity, reading.measured_of(|measure| !measure.aggregate.is_pushed()));
     dimensions.extend(counted.dimensions);
     all_are_dimensions(entity, &[], &dimensions)?;
     let of_tile = |tile: &Tile| Question {
@@ -230,6 +236,7 @@ fn of_reading(
         filter: restricted(request.filter, &reading.restrictions()),
         pushed: Vec::new(),
         lookups: Vec::new(),
+        sketch: None,
     };
     let parts = tiles.iter().map(|tile| Part {
         question: of_tile(tile),

@@ -1,6 +1,7 @@
 //! Clients in several databases: they move without a number that is lost, doubled or changed, whatever cuts a move off.
 
 mod cost;
+mod sketches;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

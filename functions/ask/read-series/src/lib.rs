@@ -3,22 +3,25 @@
 mod goals;
 mod query;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use answer::{Answer, AskError, Definitions, Together};
 use anyhow::{Context as _, Result};
-use api::ask::{KpiValue, PlanStep, Series, SeriesPoint, WindowRule};
+use api::ask::{KpiValue, MeasureMode, PlanStep, Series, SeriesPoint, WindowRule};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Json, Router};
-use catalog::{Kpi, Period, UnknownPeriod};
+use catalog::{Kpi, Mode, Period, SketchKind, UnknownPeriod};
 use database::{Database, Timeouts};
 use platform::extract::{Authorized, Path, Query};
 use platform::http::Routes;
 use platform::{Problem, clock};
 use records::definitions::ClientCatalog;
+use series::plan::sketched::Told;
 use series::plan::{MAX_GROUPED_POINTS, MAX_POINTS};
+use series::sketch::{RELATIVE_ERROR, STANDARD_ERROR};
 use series::windows::Described;
 use series::{Calendar, Range, Request, filters, gaps};
 use uuid::Uuid;
@@ -81,7 +84,7 @@ async fn value(
     let asked = query::value(&pairs)?;
     let now = clock::now();
     let definitions = context.definitions(caller.client).await?;
-    let kpi = kpi(&definitions, &code)?;
+    let kpi = in_mode(kpi(&definitions, &code)?, asked.mode);
     let calendar = definitions.calendar.asked(asked.zone.as_ref());
     let from = calendar.start(asked.period, asked.at.unwrap_or(now));
     let range = Range {
@@ -89,7 +92,7 @@ async fn value(
         to: calendar.next(asked.period, from),
     };
     let request = Request {
-        kpi,
+        kpi: &kpi,
         period: asked.period,
         range,
         filter: &asked.filter,
@@ -98,7 +101,12 @@ async fn value(
         now: now.max(from),
     };
     let mut goals = Goals::beside(&request, asked.status)?;
-    let Answer { points, plan, windows } = ask(
+    let Answer {
+        points,
+        plan,
+        windows,
+        told,
+    } = ask(
         &context.database,
         caller.client,
         (&definitions, &calendar),
@@ -122,6 +130,8 @@ async fn value(
         facts: point.facts,
         goal,
         open: range.to > now,
+        mode: mode_of(&told),
+        measures: told.into_iter().map(measure).collect(),
         plan: plan.into_iter().map(step).collect(),
         windows: windows.into_iter().map(window).collect(),
     }))
@@ -136,7 +146,7 @@ async fn series(
     let asked = query::series(&pairs)?;
     let now = clock::now();
     let definitions = context.definitions(caller.client).await?;
-    let kpi = kpi(&definitions, &code)?;
+    let kpi = in_mode(kpi(&definitions, &code)?, asked.mode);
     let calendar = definitions.calendar.asked(asked.zone.as_ref());
     let range = calendar.align(
         asked.period,
@@ -152,7 +162,7 @@ async fn series(
         );
     }
     let request = Request {
-        kpi,
+        kpi: &kpi,
         period: asked.period,
         range,
         filter: &asked.filter,
@@ -164,6 +174,7 @@ async fn series(
         mut points,
         plan,
         windows,
+        told,
     } = ask(
         &context.database,
         caller.client,
@@ -201,6 +212,8 @@ async fn series(
         to: range.to,
         empty: asked.numbers.figure(series::answer::empty(&request).value),
         points,
+        mode: mode_of(&told),
+        measures: told.into_iter().map(measure).collect(),
         plan: plan.into_iter().map(step).collect(),
         windows: windows.into_iter().map(window).collect(),
     }))
@@ -247,7 +260,12 @@ async fn ask<'a>(
             .map_err(|wrong| Problem::invalid(wrong.detail).hint(wrong.hint))?;
     }
     let together = answer::ask_together(database, client, definitions, calendar, &requests).await;
-    let Together { points, plan, windows } = together.map_err(problem)?;
+    let Together {
+        points,
+        plan,
+        windows,
+        told,
+    } = together.map_err(problem)?;
     let mut points = points.into_iter();
     let own = points.next().unwrap_or_default();
     if let Some(goals) = goals {
@@ -257,6 +275,7 @@ async fn ask<'a>(
         points: own,
         plan,
         windows,
+        told,
     })
 }
 
@@ -288,6 +307,37 @@ fn step(step: answer::Step) -> PlanStep {
         grouping: step.grouping,
         raw: step.raw,
         level: step.level,
+    }
+}
+
+/// The KPI in the mode that is asked for, or in its own.
+fn in_mode(kpi: &Kpi, mode: Option<Mode>) -> Cow<'_, Kpi> {
+    match mode {
+        Some(mode) if mode != kpi.definition.mode => Cow::Owned(kpi.in_mode(mode)),
+        _ => Cow::Borrowed(kpi),
+    }
+}
+
+fn mode_of(told: &[Told]) -> Mode {
+    if told.iter().any(|told| told.from.is_ok()) {
+        Mode::Approximate
+    } else {
+        Mode::Exact
+    }
+}
+
+fn measure(told: Told) -> MeasureMode {
+    let kind = told.from.as_ref().ok().copied();
+    MeasureMode {
+        measure: told.measure,
+        mode: kind.map_or(Mode::Exact, |_| Mode::Approximate),
+        relative_error: kind
+            .filter(|kind| *kind == SketchKind::Percentiles)
+            .map(|_| RELATIVE_ERROR),
+        standard_error: kind
+            .filter(|kind| *kind == SketchKind::Distinct)
+            .map(|_| STANDARD_ERROR),
+        reason: told.from.err(),
     }
 }
 

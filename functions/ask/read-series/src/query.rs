@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use api::numbers::NumberForm;
-use catalog::{Period, UnknownZone, Zone};
+use catalog::{Mode, Period, UnknownZone, Zone};
 use jiff::Timestamp;
 use platform::Problem;
 use platform::query::{Filters, Pairs};
@@ -22,6 +22,8 @@ pub(crate) struct ValueQuery {
     pub(crate) numbers: NumberForm,
     /// Whether values are held against the KPI's target and thresholds.
     pub(crate) status: bool,
+    /// How percentiles and numbers of different values are answered, where it is not as the KPI says.
+    pub(crate) mode: Option<Mode>,
 }
 
 /// What `/series` asks.
@@ -39,6 +41,8 @@ pub(crate) struct SeriesQuery {
     pub(crate) numbers: NumberForm,
     /// Whether values are held against the KPI's target and thresholds.
     pub(crate) status: bool,
+    /// How percentiles and numbers of different values are answered, where it is not as the KPI says.
+    pub(crate) mode: Option<Mode>,
 }
 
 pub(crate) fn value(pairs: &[(String, String)]) -> Result<ValueQuery, Problem> {
@@ -49,6 +53,7 @@ pub(crate) fn value(pairs: &[(String, String)]) -> Result<ValueQuery, Problem> {
         at: pairs.time("at")?,
         numbers: numbers(pairs.take("numbers"))?,
         status: is_said(&mut pairs, "status", "true")?,
+        mode: mode(pairs.take("mode"))?,
         filter: pairs.finish()?,
     })
 }
@@ -75,6 +80,7 @@ pub(crate) fn series(pairs: &[(String, String)]) -> Result<SeriesQuery, Problem>
         fill_gaps: is_said(&mut pairs, "gaps", "fill")?,
         numbers: numbers(pairs.take("numbers"))?,
         status: is_said(&mut pairs, "status", "true")?,
+        mode: mode(pairs.take("mode"))?,
         filter: pairs.finish()?,
     })
 }
@@ -94,6 +100,18 @@ fn is_said(pairs: &mut Pairs<'_>, name: &str, only: &str) -> Result<bool, Proble
         Some(value) if value == only => Ok(true),
         Some(other) => Err(Problem::malformed(format!("`{name}` is {other:?}"))
             .hint(format!("write {name}={only}, or leave the parameter out"))),
+    }
+}
+
+fn mode(value: Option<&str>) -> Result<Option<Mode>, Problem> {
+    match value {
+        None => Ok(None),
+        Some("exact") => Ok(Some(Mode::Exact)),
+        Some("approximate") => Ok(Some(Mode::Approximate)),
+        Some(other) => Err(
+            Problem::malformed(format!("`mode` is {other:?}, which is neither exact nor approximate"))
+                .hint("leave it out to be answered as the KPI says"),
+        ),
     }
 }
 
@@ -157,6 +175,7 @@ mod tests {
             (format!("period=day&{range}&by=a,a"), "different"),
             (format!("period=day&{range}&gaps=zero"), "gaps"),
             (format!("period=day&{range}&status=yes"), "status"),
+            (format!("period=day&{range}&mode=fast"), "fast"),
             (format!("period=day&{range}&time_zone=Berlin"), "time_zone"),
             (format!("period=day&{range}&time_zone=%2B05:30"), "time_zone"),
         ];

@@ -61,6 +61,7 @@ fn question(entity: &Arc<Entity>, minutes: std::ops::Range<i64>, filter: &[(&str
             .collect(),
         pushed: Vec::new(),
         lookups: Vec::new(),
+        sketch: None,
     }
 }
 

@@ -1,9 +1,11 @@
 //! Rows of the common shape back to what a question asks for.
 
+use catalog::SketchKind;
 use database::Error;
 use formula::{AttributeType, Number, Value};
 use jiff::Timestamp;
 use series::answer::Row;
+use series::sketch::{Seen, Sketch, Sketched};
 use series::{AttributeState, GroupState, Question, Sum};
 
 use crate::numeric::{Exact, Numeric};
@@ -21,6 +23,15 @@ pub(super) fn decode(question: &Question, row: &tokio_postgres::Row) -> Result<R
             text.map_or(Ok(Value::Null), |text| value_of(kind, text))
         })
         .collect::<Result<Vec<_>, _>>()?;
+    if let Some((_, kind)) = question.sketch {
+        return Ok(Row {
+            bucket: row.try_get("bucket")?,
+            dimensions,
+            state: GroupState::default(),
+            numbers: Vec::new(),
+            sketched: Some(sketched(kind, row)?),
+        });
+    }
     if question.is_pushed() {
         return Ok(Row {
             bucket: row.try_get("bucket")?,
@@ -30,6 +41,7 @@ pub(super) fn decode(question: &Question, row: &tokio_postgres::Row) -> Result<R
                 attributes: Vec::new(),
             },
             numbers: numbers(row)?,
+            sketched: None,
         });
     }
     let numbers: Vec<Option<Numeric>> = row.try_get("states")?;
@@ -46,7 +58,25 @@ pub(super) fn decode(question: &Question, row: &tokio_postgres::Row) -> Result<R
             attributes,
         },
         numbers: Vec::new(),
+        sketched: None,
     })
+}
+
+/// A sketch, or a value of an hour that has none: the text after the dimensions, and how many facts have it.
+fn sketched(kind: SketchKind, row: &tokio_postgres::Row) -> Result<Sketched, Error> {
+    let bytes: Option<&[u8]> = row.try_get("sketch")?;
+    let unreadable = |what: &str| Error::Stored {
+        place: format!("sketches of the kind {}", kind.name()),
+        cause: format!("{what} can't be read"),
+    };
+    if let Some(bytes) = bytes {
+        let sketch = Sketch::from_bytes(kind, bytes).ok_or_else(|| unreadable("one"))?;
+        return Ok(Sketched::Cell(Box::new(sketch)));
+    }
+    let texts: Vec<Option<&str>> = row.try_get("dimensions")?;
+    let value = texts.last().copied().flatten().unwrap_or_default();
+    let seen = Seen::of(kind, value, row.try_get("facts")?);
+    Ok(Sketched::Value(seen.ok_or_else(|| unreadable(value))?))
 }
 
 /// Numbers of measures that are pushed down.

@@ -22,7 +22,7 @@ pub(super) struct Scope {
 
 impl Scope {
     /// The condition on a column of bucket or event times. It names the client: there is no other form.
-    fn condition(&self, column: &str) -> String {
+    pub(super) fn condition(&self, column: &str) -> String {
         format!(
             "client_id = ANY ({}) AND entity_id = ANY ({}) AND {column} >= {} AND {column} < {}{}",
             self.clients, self.entities, self.from, self.to, self.filter
@@ -103,7 +103,7 @@ impl Columns {
     }
 
     /// The dimensions as the middle of a list: `dimensions[1] AS d1, `.
-    fn named_dimensions(&self) -> String {
+    pub(super) fn named_dimensions(&self) -> String {
         let named = self.dimensions.iter().enumerate();
         named
             .map(|(number, sql)| format!("{sql} AS d{}, ", number + 1))
@@ -178,7 +178,7 @@ fn position(grouping: &GroupingDefinition, name: &str) -> Result<usize, Error> {
     })
 }
 
-fn bucket_of(level: Level, column: &str) -> String {
+pub(super) fn bucket_of(level: Level, column: &str) -> String {
     format!("time_bucket('1 {}', {column})", level_name(level))
 }
 

@@ -31,7 +31,7 @@ impl Statement {
         let (bucket, rows) = self.rows(read)?;
         Ok(format!(
             "(SELECT {number}::int AS question, client_id, {bucket} AS bucket, ARRAY[{}]::text[] AS dimensions, count(*) AS facts,
-                ARRAY[{}]::numeric[] AS states
+                ARRAY[{}]::numeric[] AS states, NULL::bytea AS sketch
              FROM {rows}{}{}
              GROUP BY client_id, {bucket}{group})",
             by.join(", "),

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use database::{Edition, Error, Session, identifier};
 use facts::fill::stale;
+use facts::sketches;
 use facts::volume::{Volume, open_volume};
 use facts::{Layout, Place};
 use uuid::Uuid;
@@ -160,6 +161,7 @@ impl Copy<'_> {
                 }
             }
         }
+        sketches::begin_all(self.target, self.client).await?;
         Ok(rows)
     }
 

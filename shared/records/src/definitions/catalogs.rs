@@ -129,6 +129,8 @@ struct EntityRow {
     stopped: Vec<i16>,
     /// Those of them that batches bring no more.
     unwritten: Vec<i16>,
+    /// Whether its sketches are not whole yet.
+    sketching: bool,
 }
 
 #[derive(serde::Deserialize)]
@@ -237,6 +239,11 @@ fn placed(entity: Arc<Entity>, row: EntityRow) -> Placed {
         Arc::clone(&entity)
     } else {
         Arc::new(entity.without_groupings(&unreadable))
+    };
+    let readable = if row.sketching {
+        Arc::new(readable.without_sketches())
+    } else {
+        readable
     };
     Placed {
         entity,

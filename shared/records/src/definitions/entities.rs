@@ -1,12 +1,13 @@
 //! Entities, created and replaced.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use catalog::{Entity, MAX_ENTITIES};
+use catalog::{Entity, MAX_ENTITIES, SketchKind};
 use database::{Database, Error, Session, json};
 use facts::place::KPI_VALUE;
 use facts::volume::open_volume;
-use facts::{Layout, Place, Placed, fill, groups};
+use facts::{Layout, Place, Placed, fill, groups, sketches};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
@@ -167,12 +168,23 @@ async fn give_up(change: &Change<'_>, old: &Placed) -> Result<Written, Error> {
     Ok(Written::Stored(number))
 }
 
-/// Fills the groupings that an entity did not have before, or begins to.
+/// Fills the groupings that an entity did not have before, or begins to, and begins to make the sketches that are others by now.
 async fn fill_new(change: &Change<'_>, old: &Entity, placed: &Placed) -> Result<(), Error> {
     let groupings = placed.entity.groupings().iter();
     for grouping in groupings.filter(|new| !old.groupings().contains(new)) {
         change.session.limit_transaction(MAX_CHANGE).await?;
         fill::begin(change.session, change.client, placed, grouping).await?;
+    }
+    let kept = |entity: &Entity| -> Vec<(String, SketchKind)> {
+        let sketches = entity.sketches();
+        sketches
+            .map(|(_, attribute, kind)| (attribute.name.clone(), kind))
+            .collect()
+    };
+    let (before, after) = (kept(old), kept(&placed.entity));
+    let grows = placed.entity.groupings().len() > old.groupings().len() && !after.is_empty();
+    if grows || before.iter().collect::<BTreeSet<_>>() != after.iter().collect::<BTreeSet<_>>() {
+        sketches::begin(change.session, change.client, &placed.place).await?;
     }
     Ok(())
 }

@@ -40,6 +40,7 @@ pub(super) fn of_reading(
         filter: request.filter.clone(),
         pushed: reading.measures.iter().map(|(_, measure)| (*measure).clone()).collect(),
         lookups,
+        sketch: None,
     };
     let purpose = Purpose {
         measures: reading.measures.iter().map(|(place, _)| *place).collect(),

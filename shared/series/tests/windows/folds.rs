@@ -201,7 +201,7 @@ fn what_has_no_meaning_or_is_too_much_is_refused() {
             by: &[],
             now: at("2026-06-01T00:00:00Z"),
         };
-        let refused = series::plan(&request, &utc, |code| catalog.entity(code)).unwrap_err();
+        let refused = series::plan(&request, &utc, |code| catalog.entity(code), |_, _| None).unwrap_err();
         assert!(refused.contains(expected), "{formula}: {refused}");
     }
 }
@@ -221,7 +221,7 @@ fn an_answer_of_too_many_groups_is_none() {
         by: &by,
         now: at("2026-06-01T00:00:00Z"),
     };
-    let parts = series::plan(&request, &utc, |code| catalog.entity(code)).unwrap();
+    let parts = series::plan(&request, &utc, |code| catalog.entity(code), |_, _| None).unwrap();
     for (groups, is_answered) in [(MAX_FOLDED / days, true), (MAX_FOLDED / days + 1, false)] {
         let row = |number: usize| series::answer::Row {
             bucket: at("2025-03-01T00:00:00Z"),
@@ -232,6 +232,7 @@ fn an_answer_of_too_many_groups_is_none() {
                 state
             },
             numbers: Vec::new(),
+            sketched: None,
         };
         let rows: Vec<series::answer::Row> = (0..groups).map(row).collect();
         let read: Vec<series::answer::Brought<'_>> = parts

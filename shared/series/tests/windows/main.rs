@@ -65,6 +65,7 @@ fn read(question: &Question, facts: &[Fact]) -> Vec<Row> {
         dimensions: vec![formula::Value::Text(group.to_owned()); question.dimensions.len()],
         state,
         numbers: Vec::new(),
+        sketched: None,
     };
     rows.into_iter().map(row).collect()
 }

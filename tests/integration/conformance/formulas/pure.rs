@@ -69,6 +69,7 @@ fn read(question: &Question, facts: &[Made]) -> Vec<Row> {
             dimensions,
             state,
             numbers: Vec::new(),
+            sketched: None,
         })
         .collect()
 }
@@ -126,6 +127,7 @@ fn pushed(question: &Question, facts: &[Made]) -> Vec<Row> {
                 attributes: Vec::new(),
             },
             numbers: brought.collect(),
+            sketched: None,
         }
     });
     rows.collect()

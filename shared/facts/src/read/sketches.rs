@@ -1,0 +1,86 @@
+//! Questions that are answered from sketches: those that are kept, and of hours that are to be made anew the facts themselves, value by value.
+
+use catalog::{GroupingDefinition, Level, SketchKind};
+use database::Error;
+
+use super::parts::{Columns, Scope, bucket_of};
+use super::{Read, Statement};
+use crate::layout::{Family, Slot};
+
+impl Statement {
+    /// One question as a SELECT of the common shape: a row for each sketch, and one for each value of hours that are read from the facts, which has it after the
+    /// dimensions.
+    pub(super) fn sketched(
+        &mut self,
+        number: usize,
+        read: &Read,
+        grouping: &GroupingDefinition,
+        (attribute, kind): &(String, SketchKind),
+    ) -> Result<String, Error> {
+        let question = &read.question;
+        let slot = read.layout.slot_of(&question.entity, attribute)?;
+        let (kept, facts) = (Columns::of(read, Some(grouping))?, Columns::of(read, None)?);
+        let clients = self.clients(&read.members.iter().map(|(client, _)| *client).collect::<Vec<_>>());
+        let entities = self.entities(read.members.iter().map(|(_, entity)| *entity).collect());
+        let (from, to) = (self.time(question.range.from), self.time(question.range.to));
+        let filter = self.filter(question, &kept);
+        let kept = format!(
+            "SELECT client_id, bucket, {}NULL::text AS value, 0::bigint AS facts, sketch
+             FROM core.sketches_within({clients}, {entities}, {}::smallint, '{}', '{}', {}, {from}, {to}) AS part WHERE true{filter}",
+            kept.named_dimensions(),
+            read.layout.grouping_id(grouping)?,
+            slot.name(),
+            kind.name(),
+            question.level == Level::Day,
+        );
+        let filter = self.filter(question, &facts);
+        let group: String = (1..=question.dimensions.len())
+            .map(|number| format!("d{number}, "))
+            .collect();
+        let scope = Scope {
+            clients,
+            entities,
+            from,
+            to,
+            filter,
+        };
+        let facts = format!(
+            "SELECT client_id, bucket, {group}value, count(*) AS facts, NULL::bytea AS sketch FROM (
+                 SELECT client_id, {} AS bucket, {}{} AS value FROM (
+                     SELECT fact.* FROM unsketched AS hours JOIN {} AS fact ON fact.client_id = hours.client_id AND fact.entity_id = hours.entity_id
+                         AND fact.time >= hours.from_time AND fact.time < hours.to_time
+                 ) AS fact WHERE {}
+             ) AS seen WHERE value IS NOT NULL GROUP BY client_id, bucket, {group}value",
+            bucket_of(question.level, "time"),
+            facts.named_dimensions(),
+            value(slot),
+            read.volume.facts(),
+            scope.condition("time"),
+        );
+        let bucket = self.binned(question);
+        Ok(format!(
+            "(SELECT {number}::int AS question, client_id, {bucket} AS bucket, ARRAY[{group}value]::text[] AS dimensions, facts, NULL::numeric[] AS states, sketch
+             FROM ({kept} UNION ALL {facts}) AS parts)"
+        ))
+    }
+
+    /// The hours that are read from the facts where sketches are asked for, read once for all branches.
+    pub(super) fn unsketched(&mut self, reads: &[Read]) -> Option<String> {
+        let mut sketched = reads.iter().filter(|read| read.question.sketch.is_some()).peekable();
+        sketched.peek()?;
+        let [clients, from, to] = self.hulls(sketched);
+        Some(format!(
+            "unsketched AS MATERIALIZED (
+                SELECT client_id, entity_id, from_time, to_time FROM core.unsketched_within({clients}, {from}, {to})
+            )"
+        ))
+    }
+}
+
+/// The one text of each value, as sketches take it; an empty text is none.
+pub(crate) fn value(slot: Slot) -> String {
+    match slot.family {
+        Family::Text => format!("nullif({}, '')", slot.text()),
+        Family::Number | Family::Time | Family::Flag => slot.text(),
+    }
+}

@@ -12,15 +12,15 @@ async fn every_route_answers_as_the_oracle_does() {
         let prover = Prover {
             seed: 11,
             worlds: 0..4,
-            questions: 120,
+            questions: 100,
             folder: None,
         };
         let report = prover.prove(&server).await.unwrap();
         assert!(report.wrong.is_empty(), "{server}:\n{}", report.wrong.join("\n"));
         assert_eq!(report.verdict.mismatches, 0);
-        assert_eq!(report.verdict.questions, 480);
+        assert_eq!(report.verdict.questions, 400);
         assert!(
-            report.verdict.answered > 380,
+            report.verdict.answered > 320,
             "{} have answers",
             report.verdict.answered
         );

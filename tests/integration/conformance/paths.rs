@@ -337,6 +337,11 @@ impl Bench {
                 .map(|(key, point)| (key, point.value))
                 .collect();
             compare(world, code, expected, &request, &known, &found);
+            let some = |value: &Option<Number>| value.as_ref().is_some_and(|value| *value != Number::from(0));
+            assert!(
+                found.values().any(some),
+                "{code} by {by:?}, filter {filter:?}: nothing was found"
+            );
         }
     }
 }

@@ -162,12 +162,12 @@ fn formulas_keep_the_relationships_that_they_go_along() {
         (
             "to orders",
             |it| it.to_entity = "Order".into(),
-            vec!["the KPI GOLD goes along it", "the KPI SEGMENTS goes along it"],
+            vec!["the KPI `GOLD` goes along it", "the KPI `SEGMENTS` goes along it"],
         ),
         (
             "from another attribute",
             |it| it.attribute = "region".into(),
-            vec!["the KPI GOLD goes along it", "the KPI SEGMENTS goes along it"],
+            vec!["the KPI `GOLD` goes along it", "the KPI `SEGMENTS` goes along it"],
         ),
     ] {
         let mut changed = order_customer();

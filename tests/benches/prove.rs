@@ -89,6 +89,15 @@ fn tell(report: &Report, is_replay: bool) {
         for (construct, count) in &counts {
             println!("  {count:>6}  {construct}");
         }
+        let least = counts.iter().min_by_key(|(_, count)| **count);
+        if let Some((construct, count)) = least {
+            println!("least asked: {construct}");
+            figures::print_with_target(
+                "prover-questions-of-the-least-asked-construct",
+                *count as f64,
+                Target::AtLeast(OF_A_CONSTRUCT as f64),
+            );
+        }
         let rare = counts.values().filter(|count| **count < OF_A_CONSTRUCT).count();
         figures::print_with_target(
             "prover-questions",

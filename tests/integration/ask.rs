@@ -5,6 +5,7 @@ mod asked_first;
 mod durations;
 mod meaning;
 mod numbers;
+mod paths;
 mod periods;
 mod questions;
 mod states;

@@ -24,6 +24,7 @@ mod lists;
 mod market;
 mod numbers;
 mod oracle;
+mod paths;
 mod placement;
 mod places;
 mod prover;

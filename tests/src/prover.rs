@@ -3,6 +3,7 @@
 //! A *world* is drawn from a seed ([`world::World`]), played against a server ([`Prover::prove`]), and judged by the oracle, a program in Python (`tests/prover/oracle`). What is wrong is made
 //! as small as it gets and told, with a file that plays it again. `tests/prover/README.md` says how to add a construct.
 
+mod aggregates;
 mod draw;
 mod events;
 mod generator;
@@ -12,6 +13,7 @@ pub mod oracle;
 mod rows;
 mod shape;
 mod shrink;
+mod windows;
 pub mod world;
 
 use std::collections::{BTreeMap, BTreeSet};

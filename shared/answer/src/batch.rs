@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use catalog::Entity;
 use database::{Error, Session};
-use facts::read::{self, OnFailure, Read};
+use facts::read::{self, OnFailure, Read, Related};
 use records::definitions::ClientCatalog;
 use series::answer::{Brought, Row};
 use series::{Calendar, Point, Purpose, Request, SeriesKey};
@@ -49,17 +50,25 @@ impl Batch {
         request: &Request<'_>,
     ) -> Result<Asked, String> {
         let readable = |code: &str| definitions.placed.get(code).map(|placed| &placed.readable);
-        let parts = series::plan(request, calendar, readable)?;
+        let relationship = |entity: &str, attribute: &str| definitions.catalog.relationship_of(entity, attribute);
+        let parts = series::plan(request, calendar, readable, relationship)?;
+        let place = |entity: &Entity| {
+            let placed = definitions.placed.get(entity.code());
+            let place = placed.map(|placed| &placed.place);
+            place.ok_or_else(|| format!("entity {} has no place", entity.code()))
+        };
         let placed = parts.into_iter().map(|part| {
-            let code = part.question.entity.code();
-            let placed = definitions.placed.get(code);
-            let place = &placed.ok_or_else(|| format!("entity {code} has no place"))?.place;
-            Ok((place, part))
+            let related = part.question.lookups.iter().map(|lookup| {
+                let facts::Place { volume, id, layout } = place(&lookup.entity)?.clone();
+                Ok(Related { volume, id, layout })
+            });
+            let related = related.collect::<Result<Vec<_>, String>>()?;
+            Ok((place(&part.question.entity)?, related, part))
         });
         let placed: Vec<_> = placed.collect::<Result<_, String>>()?;
         let parts = placed
             .into_iter()
-            .map(|(place, part)| (self.merged.add(client, place, part.question), part.purpose))
+            .map(|(place, related, part)| (self.merged.add(client, place, related, part.question), part.purpose))
             .collect();
         Ok(Asked {
             client,
@@ -130,7 +139,7 @@ pub enum Outcome {
 }
 
 /// How what was read becomes points.
-type Finishing = fn(&Request<'_>, &Calendar, &[Brought<'_>]) -> BTreeMap<SeriesKey, Point>;
+type Finishing = fn(&Request<'_>, &Calendar, &[Brought<'_>]) -> Option<BTreeMap<SeriesKey, Point>>;
 
 /// What was read for a batch.
 pub struct Answers<'a> {
@@ -148,7 +157,7 @@ impl Answers<'_> {
     }
 
     /// A request's values: a point for every bucket of its range that has facts which count; `None` where a part of them was not read,
-    /// because a part of an answer would be a wrong number. The request must be the one that was added.
+    /// because a part of an answer would be a wrong number, and where its groups have more values of shorter periods than may be. The request must be the one that was added.
     #[must_use]
     pub fn points(&self, asked: &Asked, request: &Request<'_>) -> Option<BTreeMap<SeriesKey, Point>> {
         self.finished(asked, request, series::answer)
@@ -170,7 +179,7 @@ impl Answers<'_> {
             Some((purpose, &reads.get(*position)?.question, rows))
         });
         let read: Option<Vec<Brought<'_>>> = parts.collect();
-        let mut points = finish(request, &asked.calendar, &read?);
+        let mut points = finish(request, &asked.calendar, &read?)?;
         // A read that answers other requests too may have brought more than this one asks.
         points.retain(|(bucket, _), _| *bucket >= request.range.from && *bucket < request.range.to);
         Some(points)

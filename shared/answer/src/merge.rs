@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use catalog::{GroupingDefinition, Level, SketchKind};
-use facts::read::Read;
+use facts::read::{Read, Related};
 use facts::{Layout, Volume};
 use series::calendar::Bins;
-use series::plan::Filter;
+use series::plan::{Filter, Known};
 use series::{Basis, Question, Range, Source};
 use uuid::Uuid;
 
@@ -57,12 +57,17 @@ struct Place {
     objects: Vec<String>,
     /// Measures that the database takes by itself, as they are written, with the values that it filters by: nothing of it can be sorted out later.
     pushed: Option<(Vec<String>, Filter)>,
+    /// What is looked up for each fact: objects of one client, which no other's facts mean.
+    lookups: Option<(Uuid, Vec<Looked>)>,
     /// The sketch that is read, by its attribute and kind.
     sketch: Option<(String, SketchKind)>,
 }
 
+/// What is looked up, and where: its path, the attribute that is its key, which facts tell of it, and where they are.
+type Looked = (String, String, Known, Related);
+
 impl Place {
-    fn of(place: &facts::Place, question: &Question) -> Self {
+    fn of(client: Uuid, place: &facts::Place, related: &[Related], question: &Question) -> Self {
         let grouping = |grouping: &GroupingDefinition| (grouping.dimensions.clone(), grouping.finest);
         Self {
             volume: place.volume.clone(),
@@ -90,17 +95,21 @@ impl Place {
                 let measures = question.pushed.iter().map(ToString::to_string).collect();
                 (measures, question.filter.clone())
             }),
+            lookups: (!related.is_empty()).then(|| {
+                let looked = question.lookups.iter().zip(related);
+                let looked = looked.map(|(lookup, related)| {
+                    let (path, key) = (lookup.path.clone(), lookup.key.clone());
+                    (path, key, lookup.known, related.clone())
+                });
+                (client, looked.collect())
+            }),
             sketch: question.sketch.clone(),
         }
     }
 }
 
 fn type_of(question: &Question, name: &str) -> Option<&'static str> {
-    let attributes = question.entity.stored_attributes();
-    attributes
-        .iter()
-        .find(|attribute| attribute.name == name)
-        .map(|attribute| attribute.kind.name())
+    question.attribute(name).map(|attribute| attribute.kind.name())
 }
 
 /// For how many questions a read is, and how many cells those would have apart.
@@ -120,14 +129,23 @@ impl Merged {
     }
 
     /// Adds a question of a client and returns the position of the read that answers it.
-    pub(crate) fn add(&mut self, client: Uuid, place: &facts::Place, question: Question) -> usize {
+    pub(crate) fn add(
+        &mut self,
+        client: Uuid,
+        place: &facts::Place,
+        related: Vec<Related>,
+        question: Question,
+    ) -> usize {
         let asked = cells(
             1,
             question.range,
             &question.bins,
             question.filter.values().map(BTreeSet::len),
         );
-        let candidates = self.by_place.entry(Place::of(place, &question)).or_default();
+        let candidates = self
+            .by_place
+            .entry(Place::of(client, place, &related, &question))
+            .or_default();
         let found = candidates.iter().copied().find(|position| {
             !self.apart
                 && self
@@ -151,6 +169,7 @@ impl Merged {
             volume: place.volume.clone(),
             layout: Arc::clone(&place.layout),
             question,
+            related,
         });
         self.shares.push(Share { questions: 1, asked });
         position

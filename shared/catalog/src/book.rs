@@ -10,8 +10,8 @@ use crate::names::quoted;
 use crate::pattern::ValueChainPattern;
 use crate::problem::{Problem, none_or};
 use crate::references::{Defining, in_order, order};
-use crate::relationship::Relationship;
-use formula::{Attribute, Diagnostic, Entities, Formula, Parsed, Referred, Unit};
+use crate::relationship::{Cardinality, Relationship};
+use formula::{Attribute, Diagnostic, Entities, Formula, Leads, Parsed, Referred, Unit};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -48,6 +48,23 @@ impl Entities for Catalog {
         self.entities.get(entity)?.unit(attribute)
     }
 
+    fn leads(&self, entity: &str, attribute: &str) -> Option<Leads<'_>> {
+        self.relationship_of(entity, attribute).map(|relationship| Leads {
+            to: &relationship.to_entity,
+            is_to_one: relationship.cardinality == Cardinality::One,
+        })
+    }
+
+    fn referring(&self, entity: &str) -> Vec<[&str; 2]> {
+        let referring = self
+            .relationships
+            .values()
+            .filter(|relationship| relationship.to_entity == entity);
+        referring
+            .map(|relationship| [relationship.from_entity.as_str(), relationship.attribute.as_str()])
+            .collect()
+    }
+
     fn kpi(&self, code: &str) -> Option<Referred<'_>> {
         self.kpis.get(code).map(|kpi| Referred::Formula(&kpi.formula))
     }
@@ -73,7 +90,7 @@ impl Catalog {
     }
 
     /// A catalogue of definitions that are stored: dimensions of groupings are in the order in which their values are kept. Former codes are not checked:
-    /// where two entities have one, each of them can still be read and mended. Nor are units, which were not looked at once, nor companions, by which nothing is computed.
+    /// where two entities have one, each of them can still be read and mended. Nor are units, which were not looked at once, nor companions: what they name was there when they were stored.
     ///
     /// # Errors
     /// As [`Self::new`].
@@ -102,10 +119,11 @@ impl Catalog {
             let found = add(&mut catalog, definition).err().unwrap_or_default();
             problems.extend(below(&format!("/entities/{index}"), found));
         }
-        problems.extend(catalog.add_kpis(kpis, check));
+        // Formulas go along them.
         for relationship in companions.relationships {
             catalog.insert_companion(relationship);
         }
+        problems.extend(catalog.add_kpis(kpis, check));
         for actor in companions.actors {
             catalog.insert_companion(actor);
         }
@@ -307,9 +325,27 @@ impl Catalog {
         kpi
     }
 
+    /// Compiles again the KPIs whose paths go along a relationship that is another one now, or is gone, and says which of them it breaks.
+    pub(crate) fn recompile_walkers(&mut self, entity: &str, attribute: &str) -> Vec<Problem> {
+        let walkers = self.kpis.values().filter(|kpi| kpi.goes_along(entity, attribute));
+        let walkers: Vec<Arc<Kpi>> = in_order(walkers).into_iter().cloned().collect();
+        let mut problems = self.recompile(walkers, |kpi, diagnostic| {
+            let message = format!(
+                "the KPI {} goes along it and would not fit: {}",
+                quoted(kpi.code()),
+                diagnostic.message
+            );
+            Problem::new("", message).with_hint("change the KPI first")
+        });
+        if problems.is_empty() {
+            problems = self.set_goals(|kpi, problem| would_not_fit("", kpi, &problem));
+        }
+        problems
+    }
+
     /// Compiles again the KPIs that read an entity, and says which of them it breaks.
     fn recompile_readers(&mut self, entity: &str) -> Vec<Problem> {
-        let readers = self.kpis.values().filter(|kpi| kpi.formula.entities().contains(entity));
+        let readers = self.kpis.values().filter(|kpi| kpi.formula.required().contains(entity));
         let readers: Vec<Arc<Kpi>> = in_order(readers).into_iter().cloned().collect();
         let mut problems = self.recompile(readers, |kpi, diagnostic| {
             let message = format!(

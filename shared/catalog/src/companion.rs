@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::actor::Actor;
 use crate::book::Catalog;
+use crate::kpi::Kpi;
 use crate::names::quoted;
 use crate::pattern::ValueChainPattern;
 use crate::problem::{Problem, none_or};
@@ -36,6 +37,11 @@ pub trait Companion: sealed::Held + Clone + PartialEq + Serialize + DeserializeO
 
     /// The name in addresses.
     fn code(&self) -> &str;
+
+    /// The entity and the attribute from which paths of formulas go along it; `None` where none do.
+    fn leads_from(&self) -> Option<(&str, &str)> {
+        None
+    }
 
     /// Adds everything that is wrong with it, by itself and beside what the catalogue has.
     fn check(&self, catalog: &Catalog, problems: &mut Vec<Problem>);
@@ -112,14 +118,30 @@ impl Catalog {
         none_or(problems, || self.insert_companion(definition))
     }
 
-    /// Puts a companion in the place of the one of the same code.
+    /// Puts a companion in the place of the one of the same code. Formulas whose paths go along it follow.
     ///
     /// # Errors
-    /// Everything that is wrong with it. Then nothing is replaced.
+    /// Everything that is wrong with it, and whom it would break. Then nothing is replaced.
     pub fn replace_companion<C: Companion>(&mut self, definition: C) -> Result<Arc<C>, Vec<Problem>> {
         let mut problems = Vec::new();
         definition.check(self, &mut problems);
-        none_or(problems, || self.insert_companion(definition))
+        none_or(problems, || ())?;
+        let old = self.companion::<C>(definition.code()).cloned();
+        let mut trial = self.clone();
+        let new = trial.insert_companion(definition);
+        if let Some((entity, attribute)) = old.as_ref().and_then(|old| old.leads_from()) {
+            none_or(trial.recompile_walkers(entity, attribute), || ())?;
+        }
+        *self = trial;
+        Ok(new)
+    }
+
+    /// The KPIs whose paths go along a companion: while there are any, it stays.
+    pub fn going_along<C: Companion>(&self, code: &str) -> impl Iterator<Item = &Arc<Kpi>> {
+        let leads_from = self.companion::<C>(code).and_then(|companion| companion.leads_from());
+        let goes =
+            move |kpi: &&Arc<Kpi>| leads_from.is_some_and(|(entity, attribute)| kpi.goes_along(entity, attribute));
+        self.kpis().filter(goes)
     }
 
     /// The companions that name a definition: while there are any, it stays.

@@ -233,6 +233,14 @@ impl Entities for Beside<'_> {
         self.catalog.unit(entity, attribute)
     }
 
+    fn leads(&self, entity: &str, attribute: &str) -> Option<formula::Leads<'_>> {
+        self.catalog.leads(entity, attribute)
+    }
+
+    fn referring(&self, entity: &str) -> Vec<[&str; 2]> {
+        self.catalog.referring(entity)
+    }
+
     fn kpi(&self, code: &str) -> Option<Referred<'_>> {
         if code == self.kpi.code() {
             return Some(Referred::Formula(&self.kpi.formula));
@@ -322,7 +330,8 @@ fn bound(kpi: &Kpi, catalog: &Catalog, expression: &Expression) -> Result<Arc<Kp
 /// Its value, where it reads no facts.
 fn constant(bound: &Arc<Kpi>) -> Option<Number> {
     let formula = &bound.formula;
-    formula.finish(&[]).filter(|_| formula.measures.is_empty())
+    let is_constant = formula.measures.is_empty() && formula.folds.is_empty();
+    formula.finish(formula::Values::default()).filter(|_| is_constant)
 }
 
 fn no_band() -> Problem {
@@ -383,7 +392,7 @@ fn milder(direction: Direction, goal: &Goal<Option<Number>>) -> Option<Problem> 
 
 impl Kpi {
     /// The formula, and those of targets and thresholds.
-    fn formulas(&self) -> impl Iterator<Item = &formula::Formula> {
+    pub(crate) fn formulas(&self) -> impl Iterator<Item = &formula::Formula> {
         let bounds = self.goal.iter().flat_map(Goal::all).map(|bound| &bound.formula);
         std::iter::once(&self.formula).chain(bounds)
     }
@@ -391,7 +400,7 @@ impl Kpi {
     /// Whether it is computed from facts of an entity, or its targets and thresholds are.
     #[must_use]
     pub fn reads(&self, entity: &str) -> bool {
-        self.formulas().any(|formula| formula.entities().contains(entity))
+        self.formulas().any(|formula| formula.required().contains(entity))
     }
 
     /// Whether its formula names a KPI, or a target or a threshold does.

@@ -149,7 +149,7 @@ impl Catalog {
             match self.kpi(code) {
                 Some(kpi) => {
                     drawing.kpi(kpi);
-                    entities.extend(kpi.formula.entities());
+                    entities.extend(kpi.formula.required());
                 }
                 None => unknown.push(code.to_owned()),
             }
@@ -207,7 +207,7 @@ impl Drawing {
 
     fn kpi(&mut self, kpi: &Kpi) {
         let id = self.node(GraphNodeKind::Kpi, kpi.code(), Some(&kpi.definition.name));
-        for entity in kpi.formula.entities() {
+        for entity in kpi.formula.required() {
             let entity = self.entity(entity);
             self.edge(&id, entity, GraphEdgeKind::Requires, "");
         }

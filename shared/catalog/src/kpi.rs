@@ -228,6 +228,13 @@ impl KpiDefinition {
 }
 
 impl Kpi {
+    /// Whether a path of it, or of its targets and thresholds, goes along the relationship of an attribute.
+    #[must_use]
+    pub fn goes_along(&self, entity: &str, attribute: &str) -> bool {
+        let mut steps = self.formulas().flat_map(Formula::steps);
+        steps.any(|step| step.entity == entity && step.attribute == attribute)
+    }
+
     /// The name in topics and addresses.
     #[must_use]
     pub fn code(&self) -> &str {

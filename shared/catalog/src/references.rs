@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use formula::{Attribute, Entities, Formula, Parsed, Referred, Unit, references};
+use formula::{Attribute, Entities, Formula, Leads, Parsed, Referred, Unit, references};
 
 use crate::MAX_BROKEN_KPIS;
 use crate::book::Catalog;
@@ -75,6 +75,14 @@ impl Entities for Defining<'_> {
 
     fn unit(&self, entity: &str, attribute: &str) -> Option<Unit> {
         self.catalog.unit(entity, attribute)
+    }
+
+    fn leads(&self, entity: &str, attribute: &str) -> Option<Leads<'_>> {
+        self.catalog.leads(entity, attribute)
+    }
+
+    fn referring(&self, entity: &str) -> Vec<[&str; 2]> {
+        self.catalog.referring(entity)
     }
 
     fn kpi(&self, code: &str) -> Option<Referred<'_>> {

@@ -78,6 +78,10 @@ impl Companion for Relationship {
         &self.code
     }
 
+    fn leads_from(&self) -> Option<(&str, &str)> {
+        Some((&self.from_entity, &self.attribute))
+    }
+
     fn check(&self, catalog: &Catalog, problems: &mut Vec<Problem>) {
         KPI_CODE.check("/code", &self.code, problems);
         check_label("/name", &self.name, problems);
@@ -224,6 +228,19 @@ fn named_attribute<'a>(
 }
 
 impl Catalog {
+    /// The attribute that a path from an entity leads to: `segment` of a customer by `customer.segment` of an order. A name without points is the entity's own.
+    #[must_use]
+    pub fn attribute_at(&self, entity: &str, path: &str) -> Option<&AttributeDefinition> {
+        let (mut at, mut path) = (entity, path);
+        while let Some((step, rest)) = path.split_once('.') {
+            let relationship = self.relationship_of(at, step)?;
+            at = Some(&relationship.to_entity).filter(|_| relationship.cardinality == Cardinality::One)?;
+            path = rest;
+        }
+        let attributes = self.entity(at)?.stored_attributes();
+        attributes.iter().find(|attribute| attribute.name == path)
+    }
+
     /// The relationship that an attribute of an entity has: `Order.customer` leads along it.
     #[must_use]
     pub fn relationship_of(&self, entity: &str, attribute: &str) -> Option<&Arc<Relationship>> {

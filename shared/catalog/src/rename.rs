@@ -100,7 +100,7 @@ impl Catalog {
         trial.remove_entity(old.code());
         let entity = trial.insert_entity(entity);
         trial.rename_in_companions(&renames);
-        let kpis = trial.rename_in_formulas(old.code(), &renames)?;
+        let kpis = trial.rename_in_formulas(old.code(), &renames, self)?;
         *self = trial;
         Ok(Renamed { entity, kpis })
     }
@@ -153,11 +153,16 @@ impl Catalog {
         }
     }
 
-    /// Renames in the formulas of the KPIs that read an entity.
-    fn rename_in_formulas(&mut self, entity: &str, renames: &Renames<'_>) -> Result<Vec<Arc<Kpi>>, Vec<Problem>> {
-        let readers = self.kpis().filter(|kpi| kpi.formula.entities().contains(entity));
+    /// Renames in the formulas of the KPIs that read an entity, or look its objects up.
+    fn rename_in_formulas(
+        &mut self,
+        entity: &str,
+        renames: &Renames<'_>,
+        before: &Catalog,
+    ) -> Result<Vec<Arc<Kpi>>, Vec<Problem>> {
+        let readers = self.kpis().filter(|kpi| kpi.formula.required().contains(entity));
         let readers = in_order(readers).into_iter().cloned().collect();
-        self.change_formulas(readers, |formula| rename(formula, renames))
+        self.change_formulas(readers, |formula| rename(formula, renames, before))
     }
 
     /// Compiles KPIs again, which come each after those that it refers to, with other formulas where they get one; those that did.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::book::Catalog;
 use crate::entity::Entity;
-use formula::{AttributeType, Diagnostic, Formula, Measure, Measured};
+use formula::{AttributeType, Diagnostic, Formula, Measure};
 
 /// What is known of a formula.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -73,18 +73,12 @@ impl Entity {
     }
 }
 
-/// What a KPI's formula reads of each entity: what it aggregates, and what it filters by.
+/// What a KPI's formula reads of each entity: what it aggregates, what it filters by, and what leads it to other objects.
 fn reads(formula: &Formula) -> BTreeMap<String, BTreeSet<String>> {
     let mut reads: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for reading in formula.readings() {
-        let measured = reading.measured().into_iter();
-        let measured = measured.flat_map(|what| match what {
-            Measured::Attribute(name) => vec![name.clone()],
-            Measured::Between { from, to } => vec![from.clone(), to.clone()],
-        });
-        let filtered = reading.filtered_by().into_iter().map(str::to_owned);
-        let of_entity = reads.entry(reading.entity.to_owned()).or_default();
-        of_entity.extend(measured.chain(filtered));
+    for measure in &formula.measures {
+        let of_entity = reads.entry(measure.entity.clone()).or_default();
+        of_entity.extend(measure.names().into_iter().map(str::to_owned));
     }
     reads
 }

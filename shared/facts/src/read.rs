@@ -10,6 +10,7 @@
 
 mod condition;
 mod decode;
+mod lookups;
 mod parts;
 mod pushed;
 pub(crate) mod sketches;
@@ -67,6 +68,19 @@ pub struct Read {
     pub layout: Arc<Layout>,
     /// What is asked.
     pub question: Question,
+    /// Where the objects are that are looked up for each fact, in the order of the question's. They are the one client's whose facts are read.
+    pub related: Vec<Related>,
+}
+
+/// Where an entity is whose objects are looked up.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Related {
+    /// Tables that hold its facts.
+    pub volume: Volume,
+    /// Its identity there.
+    pub id: i32,
+    /// How they lie there.
+    pub layout: Arc<Layout>,
 }
 
 /// How long a question waits before it looks for a place again. Dashboards ask for many tiles at once, each of which has its place for some milliseconds; who

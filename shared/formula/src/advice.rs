@@ -5,9 +5,10 @@ use crate::check::measured::kept_as;
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::function::Function;
 use crate::parser::parse;
+use crate::path::is_path;
 use crate::resolve::literal;
 use crate::tree::{Arithmetic, BinaryOperator, Call, Comparison, Expr, Ident, Node, UnaryOperator};
-use crate::value::{Attribute, AttributeType, Entities, Value};
+use crate::value::{Attribute, AttributeType, Entities, NoEntities, Value};
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -39,22 +40,9 @@ pub fn advise_row(source: &str, attributes: &[Attribute]) -> Vec<Diagnostic> {
     adviser.advice
 }
 
-/// A row is of one entity, and names none.
-struct NoEntities;
-
-impl Entities for NoEntities {
-    fn attributes(&self, _entity: &str) -> Option<&[Attribute]> {
-        None
-    }
-
-    fn is_state(&self, _: &str) -> bool {
-        false
-    }
-
-    fn names(&self) -> Vec<&str> {
-        Vec::new()
-    }
-}
+/// What helps where objects are looked up.
+const LOOKED_UP: &str =
+    "each answer looks the objects up by their key: ask short ranges, or send what is asked for often with each fact";
 
 /// What becomes of a fact for which a comparison has nothing to compare.
 #[derive(Clone, Copy)]
@@ -81,6 +69,7 @@ impl Adviser<'_> {
                     self.aggregate(call, &expr.span);
                 } else {
                     self.difference(call, &expr.span);
+                    self.measured(call, &expr.span);
                 }
                 if call.aggregate.is_of_flags() {
                     self.flag(call);
@@ -141,7 +130,9 @@ impl Adviser<'_> {
                 .iter()
                 .any(|attribute| attribute.name == name.name && attribute.required)
         };
-        call.attribute.as_ref().is_some_and(is_required) && call.less.iter().all(|(_, from)| is_required(from))
+        let beside = call.less.iter().chain(&call.times);
+        call.attribute.as_ref().is_some_and(is_required)
+            && beside.map(|of| call.named(of)).all(|name| is_required(&name))
     }
 
     /// An aggregate that no rollup has.
@@ -169,16 +160,17 @@ impl Adviser<'_> {
     fn flag(&mut self, call: &Call) {
         if let (Some(flag), Some(attributes)) = (&call.attribute, self.entities.attributes(&call.entity.name)) {
             let attributes = attributes.to_vec();
-            let name = Expr::new(flag.span.clone(), Node::Name(flag.name.clone()));
+            let name = Expr::new(flag.span.clone(), Node::named(flag));
             self.pushed(&name, &call.entity.name, &attributes);
         }
     }
 
     /// A difference of two times that no rollup has.
     fn difference(&mut self, call: &Call, span: &Range<usize>) {
-        let (Some(to), Some((_, from))) = (&call.attribute, &call.less) else {
+        let (Some(to), Some(less)) = (&call.attribute, &call.less) else {
             return;
         };
+        let from = call.named(less);
         let attributes = self.entities.attributes(&call.entity.name).unwrap_or_default();
         let difference = format!("{} - {}", to.name, from.name);
         let told = format!("{}: {difference}", call.entity.name);
@@ -192,6 +184,26 @@ impl Adviser<'_> {
         let hint = format!(
             "an entity that is defined with an attribute of type duration whose formula is {difference} has it rolled up"
         );
+        self.advice
+            .push(Diagnostic::new(span.clone(), "not-rolled-up", message).with_hint(hint));
+    }
+
+    /// A product, or what is known of another object, none of which a rollup has.
+    fn measured(&mut self, call: &Call, span: &Range<usize>) {
+        let Some(attribute) = &call.attribute else { return };
+        let text = match &call.times {
+            Some(other) => format!("{} * {}", attribute.name, call.named(other).name),
+            None => attribute.name.clone(),
+        };
+        let is_of_others = is_path(&text);
+        if !is_of_others && call.times.is_none() || !self.told.insert(format!("{}: {text}", call.entity.name)) {
+            return;
+        }
+        let message = format!("{} is computed from the facts, because no rollup has it", quoted(&text));
+        let hint = match is_of_others {
+            true => LOOKED_UP.to_owned(),
+            false => format!("an entity that is defined with an attribute whose formula is {text} has it rolled up"),
+        };
         self.advice
             .push(Diagnostic::new(span.clone(), "not-rolled-up", message).with_hint(hint));
     }
@@ -220,6 +232,17 @@ impl Adviser<'_> {
                     "a dimension that is derived from it, as a boolean that is the whole condition, is rolled up";
                 let advice = Diagnostic::new(expr.span.clone(), "not-rolled-up", message);
                 self.advice.push(advice.with_hint(hint));
+            }
+            Node::Path(first, rest) => {
+                let name = format!("{}.{}", first.name, rest.name);
+                if self.told.insert(format!("{entity}.{name}")) {
+                    let message = format!(
+                        "{} is of another object, so this is computed from the facts, because no rollup has it",
+                        quoted(&name)
+                    );
+                    let advice = Diagnostic::new(expr.span.clone(), "not-rolled-up", message);
+                    self.advice.push(advice.with_hint(LOOKED_UP));
+                }
             }
             Node::Unary(_, operand) | Node::In { operand, .. } => self.pushed(operand, entity, attributes),
             Node::Binary(_, left, right) => {

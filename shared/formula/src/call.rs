@@ -11,7 +11,7 @@ use crate::tree::{Argument, Call, Expr, Ident, Node};
 use std::ops::Range;
 
 /// What an aggregate takes, for hints.
-const ONE_VALUE: &str = "an aggregate reads one attribute, or the difference of two times; define a derived attribute for what else is computed";
+const ONE_VALUE: &str = "an aggregate reads one attribute, the difference of two times or the product of two numbers; define a derived attribute for what else is computed";
 
 /// What stands between the parentheses of an aggregate; a part is `None` if it was reported as missing.
 struct Inside {
@@ -22,6 +22,8 @@ struct Inside {
     attribute: Option<Option<Ident>>,
     /// What is subtracted from the attribute. `Some(None)`: nothing.
     less: Option<Option<(Ident, Ident)>>,
+    /// What it is multiplied by. `Some(None)`: nothing.
+    times: Option<Option<(Ident, Ident)>>,
     /// What stands after a comma. `Some(None)`: there is no comma.
     second: Option<Option<Argument>>,
     /// Whether different values are counted.
@@ -57,6 +59,7 @@ impl Parser<'_> {
                 entity: Some(entity),
                 attribute: Some(attribute),
                 less: Some(less),
+                times: Some(times),
                 second: Some(second),
                 distinct,
                 filter,
@@ -80,6 +83,7 @@ impl Parser<'_> {
             entity,
             attribute,
             less,
+            times,
             second,
             filter,
         };
@@ -132,8 +136,8 @@ impl Parser<'_> {
         Expr::error(span)
     }
 
-    /// `Entity`, `Entity.attribute` or `Entity.attribute - Entity.other`, the latter two also in the parentheses of a unit, and each with `WHERE filter`.
-    /// `DISTINCT` may stand before, and a comma and a second argument behind. Stops at the closing parenthesis or the end.
+    /// `Entity`, `Entity.attribute`, `Entity.attribute - Entity.other` or `Entity.attribute * Entity.other`, all but the first also in the parentheses of a unit, and each
+    /// with `WHERE filter`. `DISTINCT` may stand before, and a comma and a second argument behind. Stops at the closing parenthesis or the end.
     fn inside(&mut self) -> Inside {
         let distinct = self.distinct();
         let unit = self.unit();
@@ -153,25 +157,31 @@ impl Parser<'_> {
             Some(_) => self.attribute().map(Some),
             None => Some(None),
         };
-        let less = match (&entity, &attribute) {
-            (Some(entity), Some(Some(_))) => self.less(entity),
-            _ => Some(None),
+        let (less, times) = match (&entity, &attribute) {
+            (Some(entity), Some(Some(_))) if self.at_product() => {
+                self.advance();
+                (Some(None), self.beside(entity, "a number after *").map(Some))
+            }
+            (Some(entity), Some(Some(_))) => (self.less(entity), Some(None)),
+            _ => (Some(None), Some(None)),
         };
+        let is_read = entity.is_some() && less.is_some() && times.is_some();
         if let Some((_, open)) = &unit {
-            self.skip_to_where(entity.is_some() && less.is_some());
+            self.skip_to_where(is_read);
             self.close(open);
         }
         let second = match &entity {
-            Some(entity) if less.is_some() => self.second(entity),
+            Some(entity) if is_read => self.second(entity),
             _ => Some(None),
         };
-        self.skip_to_where(entity.is_some() && less.is_some() && second.is_some());
+        self.skip_to_where(is_read && second.is_some());
         let filter = self.eat(Symbol::Where).map(|_| self.sequence(&[Symbol::Close]));
         Inside {
             unit: unit.map(|(unit, _)| unit),
             entity,
             attribute,
             less,
+            times,
             second,
             distinct,
             filter,
@@ -237,15 +247,25 @@ impl Parser<'_> {
         if self.eat(Symbol::Minus).is_none() {
             return Some(None);
         }
+        self.beside(entity, "a time after the minus").map(Some)
+    }
+
+    /// Whether a `*` and a name are next, or a `*` at the end, where more is to come.
+    fn at_product(&self) -> bool {
+        *self.kind() == Kind::Symbol(Symbol::Star) && matches!(self.peek(1), Kind::Name(_) | Kind::End)
+    }
+
+    /// `Entity.other`, or `other` of the same entity, or a path from it, with what stands before the first point.
+    fn beside(&mut self, entity: &Ident, what: &str) -> Option<(Ident, Ident)> {
         let Some(first) = self.ident() else {
-            let message = format!("expected a time after the minus, found {}", self.excerpt());
+            let message = format!("expected {what}, found {}", self.excerpt());
             self.report("unexpected-in-aggregate", message, Some(ONE_VALUE.into()));
             return None;
         };
         if self.eat(Symbol::Dot).is_none() {
-            return Some(Some((entity.clone(), first)));
+            return Some((entity.clone(), first));
         }
-        self.attribute().map(|attribute| Some((first, attribute)))
+        self.attribute().map(|attribute| (first, attribute))
     }
 
     /// Reports and skips whatever stands before `WHERE` or the closing parenthesis.

@@ -2,9 +2,11 @@
 
 mod basis;
 mod bound;
+mod folds;
 mod functions;
 mod kind;
 pub(crate) mod measured;
+mod paths;
 mod pushed;
 mod quantified;
 mod references;
@@ -16,9 +18,11 @@ use crate::MAX_MEASURES;
 use crate::basis::Basis;
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::finish::Finish;
+use crate::fold::Fold;
 use crate::function::Function;
 use crate::measure::{Formula, Measure};
 use crate::parser::{Parsed, parse};
+use crate::path::PathStep;
 use crate::predicate::Predicate;
 use crate::reference::Extent;
 use crate::suggest::hint_for;
@@ -27,6 +31,7 @@ use crate::unit::{Quantity, unit_of};
 use crate::value::Entities;
 use crate::window::Window;
 pub use bound::check_bound;
+use std::collections::BTreeSet;
 use std::ops::Range;
 pub(crate) use units::Unit;
 
@@ -85,6 +90,8 @@ fn typed(parsed: &Parsed, entities: &dyn Entities, needs_facts: bool) -> Result<
     checker.refuse_computed();
     let Checker {
         measures,
+        folds,
+        steps,
         extent,
         diagnostics: mut found,
         ..
@@ -96,7 +103,9 @@ fn typed(parsed: &Parsed, entities: &dyn Entities, needs_facts: bool) -> Result<
         Some((finish, unit)) if diagnostics.is_empty() && !(needs_facts && measures.is_empty()) => {
             return Ok(Formula {
                 measures,
+                folds,
                 finish,
+                steps,
                 extent: Extent { unit, ..extent },
                 quantity: Quantity::Unknown,
                 mixes_units: false,
@@ -125,6 +134,10 @@ type Counted = Option<(Finish, Unit)>;
 struct Checker<'a> {
     entities: &'a dyn Entities,
     measures: Vec<Measure>,
+    folds: Vec<Fold>,
+    /// The steps of their paths, and the objects that are looked up for them.
+    steps: BTreeSet<PathStep>,
+    lookups: BTreeSet<(String, String)>,
     /// Where the condition of each measure stands.
     conditions: Vec<Range<usize>>,
     /// Of what the aggregates are taken that are looked at.
@@ -143,6 +156,9 @@ impl<'a> Checker<'a> {
         Self {
             entities,
             measures: Vec::new(),
+            folds: Vec::new(),
+            steps: BTreeSet::new(),
+            lookups: BTreeSet::new(),
             conditions: Vec::new(),
             basis: Basis::Facts,
             aggregates: 0,
@@ -189,6 +205,7 @@ impl<'a> Checker<'a> {
                 self.misplaced_condition(expr, &arguments.iter().collect::<Vec<_>>())
             }
             Node::Function(Function::Window(function), arguments) => self.windowed(*function, &expr.span, arguments),
+            Node::Function(Function::Fold(function), arguments) => self.folded(*function, &expr.span, arguments),
             Node::Function(function, arguments) => self.function(*function, arguments),
             Node::Unary(UnaryOperator::Not, operand) => self.misplaced_condition(expr, &[operand]),
             Node::Binary(_, left, right) => self.misplaced_condition(expr, &[left, right]),
@@ -227,7 +244,7 @@ impl<'a> Checker<'a> {
         let second = self.second(call, attributes, span);
         let filter = match &call.filter {
             None => Some(None),
-            Some(filter) => match Predicate::check(filter, &call.entity.name, attributes) {
+            Some(filter) => match Predicate::check(filter, &call.entity.name, self.entities) {
                 Ok(predicate) => Some(Some(predicate)),
                 Err(mut diagnostics) => {
                     self.diagnostics.append(&mut diagnostics);
@@ -265,6 +282,9 @@ impl<'a> Checker<'a> {
             );
         }
         if let Some(diagnostic) = self.too_many_windows(&measure, span) {
+            return self.fail(diagnostic);
+        }
+        if let Some(diagnostic) = self.look_up(&measure, span) {
             return self.fail(diagnostic);
         }
         self.measures.push(measure);

@@ -2,7 +2,7 @@
 //!
 //! Logic is three-valued as in [`Scalar`](crate::Scalar): a comparison with no value is unknown, and what is unknown is not true.
 
-use crate::finish::Finish;
+use crate::finish::{Finish, Values};
 use crate::number::Number;
 use crate::tree::Comparison;
 use rust_decimal::Decimal;
@@ -43,7 +43,7 @@ pub enum Condition {
 }
 
 impl Choice {
-    pub(crate) fn evaluate(&self, values: &[Option<Number>]) -> Option<Number> {
+    pub(crate) fn evaluate(&self, values: Values<'_>) -> Option<Number> {
         let is_true = |(condition, _): &&(Condition, Finish)| condition.evaluate(values) == Some(true);
         let chosen = self.arms.iter().find(is_true).map(|(_, value)| value);
         chosen.or(self.otherwise.as_ref())?.evaluate(values)
@@ -58,7 +58,7 @@ impl Choice {
 impl Condition {
     /// True, false, or unknown because a number has no value.
     #[must_use]
-    pub fn evaluate(&self, values: &[Option<Number>]) -> Option<bool> {
+    pub fn evaluate(&self, values: Values<'_>) -> Option<bool> {
         match self {
             Condition::Constant(truth) => Some(*truth),
             Condition::Compare(operator, left, right) => {

@@ -6,6 +6,23 @@ use crate::numeric::Numeric;
 use crate::tree::Arithmetic;
 use rust_decimal::Decimal;
 
+/// What a finishing expression is over.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Values<'a> {
+    /// The values of the formula's measures, in their order.
+    pub measures: &'a [Option<Number>],
+    /// Those of its folds.
+    pub folds: &'a [Option<Number>],
+}
+
+impl<'a> Values<'a> {
+    /// Of measures alone.
+    #[must_use]
+    pub const fn of(measures: &'a [Option<Number>]) -> Self {
+        Self { measures, folds: &[] }
+    }
+}
+
 /// Arithmetic over measures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finish {
@@ -13,6 +30,8 @@ pub enum Finish {
     Number(Decimal),
     /// The value of the measure with this index.
     Measure(usize),
+    /// The value of the fold with this index.
+    Fold(usize),
     /// The operand with its sign changed.
     Negate(Box<Finish>),
     /// `left operator right`.
@@ -29,10 +48,11 @@ impl Finish {
     /// The value, or none if an operand has none, a divisor is zero, or a result is beyond [`MAX_POWER`](crate::MAX_POWER). `COALESCE` and `IF`
     /// go on where an operand has none.
     #[must_use]
-    pub fn evaluate(&self, values: &[Option<Number>]) -> Option<Number> {
+    pub fn evaluate(&self, values: Values<'_>) -> Option<Number> {
         match self {
             Finish::Number(number) => Some(Number::from(*number)),
-            Finish::Measure(index) => values.get(*index).cloned().flatten(),
+            Finish::Measure(index) => values.measures.get(*index).cloned().flatten(),
+            Finish::Fold(index) => values.folds.get(*index).cloned().flatten(),
             Finish::Negate(operand) => operand.evaluate(values).map(|value| value.negated()),
             Finish::Calculate(operator, left, right) => {
                 left.evaluate(values)?.calculate(*operator, &right.evaluate(values)?)
@@ -58,7 +78,7 @@ impl Finish {
     /// Whether a part of the result is of a kind; what decides which result it is, is no part of it.
     fn has(&self, kind: &dyn Fn(&Finish) -> bool) -> bool {
         let inside = || match self {
-            Finish::Number(_) | Finish::Measure(_) => false,
+            Finish::Number(_) | Finish::Measure(_) | Finish::Fold(_) => false,
             Finish::Negate(operand) => operand.has(kind),
             Finish::Calculate(_, left, right) => left.has(kind) || right.has(kind),
             Finish::Coalesce(operands) => operands.iter().any(|operand| operand.has(kind)),
@@ -323,7 +343,7 @@ mod tests {
                 .iter()
                 .map(|text| (!text.is_empty()).then(|| number(text)))
                 .collect();
-            assert_eq!(formula.finish(&values), expected.map(number), "{name}");
+            assert_eq!(formula.finish(Values::of(&values)), expected.map(number), "{name}");
         }
     }
 
@@ -360,9 +380,12 @@ mod tests {
     fn mirrored(finish: &Finish) -> Finish {
         let boxed = |finish: &Finish| Box::new(mirrored(finish));
         match finish {
-            Finish::Number(_) | Finish::Measure(_) | Finish::Coalesce(_) | Finish::If(_) | Finish::Numeric(..) => {
-                finish.clone()
-            }
+            Finish::Number(_)
+            | Finish::Measure(_)
+            | Finish::Fold(_)
+            | Finish::Coalesce(_)
+            | Finish::If(_)
+            | Finish::Numeric(..) => finish.clone(),
             Finish::Negate(operand) => Finish::Negate(boxed(operand)),
             Finish::Calculate(operator @ (Arithmetic::Add | Arithmetic::Multiply), l, r) => {
                 Finish::Calculate(*operator, boxed(r), boxed(l))
@@ -374,7 +397,9 @@ mod tests {
     /// The same expression with its measures numbered backwards.
     fn renumbered(finish: &Finish) -> Finish {
         match finish {
-            Finish::Number(_) | Finish::Coalesce(_) | Finish::If(_) | Finish::Numeric(..) => finish.clone(),
+            Finish::Number(_) | Finish::Fold(_) | Finish::Coalesce(_) | Finish::If(_) | Finish::Numeric(..) => {
+                finish.clone()
+            }
             Finish::Measure(index) => Finish::Measure(MEASURES - 1 - index),
             Finish::Negate(operand) => Finish::Negate(Box::new(renumbered(operand))),
             Finish::Calculate(operator, l, r) => {
@@ -386,13 +411,13 @@ mod tests {
     proptest! {
         #[test]
         fn sums_and_products_commute(finish in finishes(), values in values()) {
-            prop_assert_eq!(finish.evaluate(&values), mirrored(&finish).evaluate(&values));
+            prop_assert_eq!(finish.evaluate(Values::of(&values)), mirrored(&finish).evaluate(Values::of(&values)));
         }
 
         #[test]
         fn the_order_of_measures_does_not_matter(finish in finishes(), values in values()) {
             let backwards: Vec<Option<Number>> = values.iter().rev().cloned().collect();
-            prop_assert_eq!(finish.evaluate(&values), renumbered(&finish).evaluate(&backwards));
+            prop_assert_eq!(finish.evaluate(Values::of(&values)), renumbered(&finish).evaluate(Values::of(&backwards)));
         }
 
         #[test]
@@ -402,7 +427,7 @@ mod tests {
                 let add = |sum, number: &i64| {
                     Finish::Calculate(Arithmetic::Add, Box::new(sum), Box::new(Finish::Number(Decimal::from(*number))))
                 };
-                numbers.iter().fold(first, add).evaluate(&[])
+                numbers.iter().fold(first, add).evaluate(Values::default())
             };
             let mut rotated = numbers.clone();
             rotated.rotate_left(by.index(numbers.len()));
@@ -413,14 +438,14 @@ mod tests {
         fn a_value_needs_all_its_measures(finish in finishes()) {
             fn reads(finish: &Finish) -> bool {
                 match finish {
-                    Finish::Number(_) | Finish::Coalesce(_) | Finish::If(_) | Finish::Numeric(..) => false,
+                    Finish::Number(_) | Finish::Fold(_) | Finish::Coalesce(_) | Finish::If(_) | Finish::Numeric(..) => false,
                     Finish::Measure(_) => true,
                     Finish::Negate(operand) => reads(operand),
                     Finish::Calculate(_, l, r) => reads(l) || reads(r),
                 }
             }
             let nothing = vec![None; MEASURES];
-            prop_assert!(!reads(&finish) || finish.evaluate(&nothing).is_none());
+            prop_assert!(!reads(&finish) || finish.evaluate(Values::of(&nothing)).is_none());
         }
     }
 }

@@ -137,6 +137,16 @@ fn ident() -> impl Strategy<Value = Ident> {
     name().prop_map(|name| Ident { span: 0..0, name })
 }
 
+/// One to four names with points between them.
+fn path() -> impl Strategy<Value = Ident> {
+    let names = prop_oneof![4 => Just(1_usize), 1 => 2_usize..=4];
+    let names = names.prop_flat_map(|names| proptest::collection::vec(name(), names));
+    names.prop_map(|names| Ident {
+        span: 0..0,
+        name: names.join("."),
+    })
+}
+
 fn node(node: Node) -> Expr {
     Expr::new(0..0, node)
 }
@@ -149,13 +159,14 @@ pub(crate) fn trees() -> impl Strategy<Value = Expr> {
         any::<bool>().prop_map(Node::Boolean),
         (0_i64..4_000_000_000_000_000).prop_map(Node::Time),
         name().prop_map(Node::Name),
-        (ident(), ident()).prop_map(|(entity, attribute)| Node::Path(entity, attribute)),
-        (aggregates(), ident(), proptest::option::of(ident())).prop_map(|(aggregate, entity, attribute)| Node::Call(
+        (ident(), path()).prop_map(|(entity, attribute)| Node::Path(entity, attribute)),
+        (aggregates(), ident(), proptest::option::of(path())).prop_map(|(aggregate, entity, attribute)| Node::Call(
             Box::new(Call {
                 aggregate,
                 entity,
                 attribute,
                 less: None,
+                times: None,
                 second: None,
                 filter: None
             })
@@ -191,17 +202,23 @@ pub(crate) fn trees() -> impl Strategy<Value = Expr> {
             (
                 aggregates(),
                 ident(),
-                proptest::option::of((ident(), proptest::option::of((ident(), ident())))),
+                proptest::option::of((path(), proptest::option::of((any::<bool>(), ident(), path())))),
                 proptest::option::of(arguments()),
                 inner.clone()
             )
                 .prop_map(|(aggregate, entity, measured, second, filter)| {
-                    let (attribute, less) = measured.map_or((None, None), |(attribute, less)| (Some(attribute), less));
+                    let (attribute, beside) =
+                        measured.map_or((None, None), |(attribute, beside)| (Some(attribute), beside));
+                    let (mut less, mut times) = (None, None);
+                    if let Some((is_less, entity, name)) = beside {
+                        *(if is_less { &mut less } else { &mut times }) = Some((entity, name));
+                    }
                     Node::Call(Box::new(Call {
                         aggregate,
                         entity,
                         attribute,
                         less,
+                        times,
                         second,
                         filter: Some(filter),
                     }))
@@ -224,7 +241,7 @@ fn aggregates() -> impl Strategy<Value = Aggregate> {
 }
 
 fn arguments() -> impl Strategy<Value = Argument> {
-    let values = (ident(), ident(), proptest::option::of((ident(), ident())));
+    let values = (ident(), path(), proptest::option::of((ident(), path())));
     prop_oneof![
         (0_i64..10_000).prop_map(|digits| Argument::Number(0..0, Decimal::new(digits, 2))),
         values.prop_map(|(entity, attribute, less)| Argument::Values {
@@ -289,6 +306,7 @@ pub(crate) fn without_spans(expr: Expr) -> Expr {
             entity: ident(call.entity),
             attribute: call.attribute.map(ident),
             less: call.less.map(|(entity, attribute)| (ident(entity), ident(attribute))),
+            times: call.times.map(|(entity, attribute)| (ident(entity), ident(attribute))),
             second: call.second.map(|second| match second {
                 Argument::Number(_, number) => Argument::Number(0..0, number),
                 Argument::Values {

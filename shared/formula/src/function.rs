@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use crate::fold::FoldFunction;
 use crate::numeric::Numeric;
 use crate::text::TextTest;
 use crate::window::WindowFunction;
@@ -39,6 +40,8 @@ pub enum Function {
     Numeric(Numeric),
     /// A function over other stretches of time.
     Window(WindowFunction),
+    /// A function over the values of shorter periods.
+    Fold(FoldFunction),
 }
 
 /// The most arguments of a call, and the most `WHEN` of a `CASE`: as many ways out as a person can follow.
@@ -54,7 +57,7 @@ struct Row {
 
 impl Function {
     /// All that are written as calls, in the order of the manual.
-    pub const ALL: [Function; 23] = [
+    pub const ALL: [Function; 39] = [
         Function::Coalesce,
         Function::If,
         Function::AtStart,
@@ -78,6 +81,22 @@ impl Function {
         Function::Window(WindowFunction::ToDate),
         Function::Window(WindowFunction::Rolling),
         Function::Window(WindowFunction::Cumulative),
+        Function::Fold(FoldFunction::Avg),
+        Function::Fold(FoldFunction::Sum),
+        Function::Fold(FoldFunction::Min),
+        Function::Fold(FoldFunction::Max),
+        Function::Fold(FoldFunction::First),
+        Function::Fold(FoldFunction::Last),
+        Function::Fold(FoldFunction::Count),
+        Function::Fold(FoldFunction::Median),
+        Function::Fold(FoldFunction::Percentile),
+        Function::Fold(FoldFunction::Stddev),
+        Function::Fold(FoldFunction::StddevPop),
+        Function::Fold(FoldFunction::Variance),
+        Function::Fold(FoldFunction::VariancePop),
+        Function::Fold(FoldFunction::Correlation),
+        Function::Fold(FoldFunction::Slope),
+        Function::Fold(FoldFunction::Drawdown),
     ];
 
     /// The function of a name in upper or lower case.
@@ -126,12 +145,18 @@ impl Function {
             | Function::Between
             | Function::Text(_)
             | Function::Numeric(_)
-            | Function::Window(_) => None,
+            | Function::Window(_)
+            | Function::Fold(_) => None,
             Function::Seconds => Some(1),
             Function::Minutes => Some(60),
             Function::Hours => Some(3_600),
             Function::Days => Some(86_400),
         }
+    }
+
+    /// Whether it is of other periods than the one that is asked for, or of several.
+    pub(crate) fn is_of_periods(self) -> bool {
+        matches!(self, Function::Window(_) | Function::Fold(_))
     }
 
     /// Whether it is a condition.
@@ -173,7 +198,35 @@ impl Function {
             Function::Window(WindowFunction::ToDate) => row("TO_DATE", 2, 2, "TO_DATE(x, YEAR)"),
             Function::Window(WindowFunction::Rolling) => row("ROLLING", 2, 3, "ROLLING(x, 7, DAY)"),
             Function::Window(WindowFunction::Cumulative) => row("CUMULATIVE", 1, 1, "CUMULATIVE(x)"),
+            Function::Fold(function) => folded(function),
         }
+    }
+}
+
+fn folded(function: FoldFunction) -> Row {
+    let row = |name, arguments, usage| Row {
+        name,
+        least: arguments,
+        most: arguments,
+        usage,
+    };
+    match function {
+        FoldFunction::Avg => row("AVG_PER", 2, "AVG_PER(x, DAY)"),
+        FoldFunction::Sum => row("SUM_PER", 2, "SUM_PER(x, DAY)"),
+        FoldFunction::Min => row("MIN_PER", 2, "MIN_PER(x, DAY)"),
+        FoldFunction::Max => row("MAX_PER", 2, "MAX_PER(x, DAY)"),
+        FoldFunction::First => row("FIRST_PER", 2, "FIRST_PER(x, DAY)"),
+        FoldFunction::Last => row("LAST_PER", 2, "LAST_PER(x, DAY)"),
+        FoldFunction::Count => row("COUNT_PER", 2, "COUNT_PER(x, DAY)"),
+        FoldFunction::Median => row("MEDIAN_PER", 2, "MEDIAN_PER(x, DAY)"),
+        FoldFunction::Percentile => row("PERCENTILE_PER", 3, "PERCENTILE_PER(x, DAY, 95)"),
+        FoldFunction::Stddev => row("STDDEV_PER", 2, "STDDEV_PER(x, DAY)"),
+        FoldFunction::StddevPop => row("STDDEV_POP_PER", 2, "STDDEV_POP_PER(x, DAY)"),
+        FoldFunction::Variance => row("VARIANCE_PER", 2, "VARIANCE_PER(x, DAY)"),
+        FoldFunction::VariancePop => row("VARIANCE_POP_PER", 2, "VARIANCE_POP_PER(x, DAY)"),
+        FoldFunction::Correlation => row("CORRELATION_PER", 3, "CORRELATION_PER(x, y, DAY)"),
+        FoldFunction::Slope => row("SLOPE_PER", 3, "SLOPE_PER(x, y, DAY)"),
+        FoldFunction::Drawdown => row("DRAWDOWN_PER", 2, "DRAWDOWN_PER(x, DAY)"),
     }
 }
 

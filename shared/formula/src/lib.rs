@@ -11,8 +11,8 @@
 //!
 //! The map, one concern a file: `lexer` -> `parser` (with `call`, `case` and `between`) -> `tree` (printed by `print`) -> `check` for KPI
 //! formulas, `resolve` for what stands in one row -> `measure`, `finish`, `predicate`, `row`. Functions of values are listed in
-//! `function`, those of numbers in `numeric`, those of other periods in `window`, and what is taken of states in `basis`. A KPI that another one's formula names is put in
-//! its place (`reference`). What units attributes declare is followed by `unit`. What a formula does that its author may not expect is said by `advice`, what may stand at
+//! `function`, those of numbers in `numeric`, those of other periods in `window`, those over the values of shorter ones in `fold`, and what is taken of states in `basis`. A KPI that another one's formula names is put in
+//! its place (`reference`). A name with points in it goes along relationships to what is known of another object (`path`). What units attributes declare is followed by `unit`. What a formula does that its author may not expect is said by `advice`, what may stand at
 //! a place of one by `complete`, and what the database has to decide of each fact by `pushed`. A new operator is a line
 //! in `tree`, its power in the parser's table, and a line in each of the flat matches of `resolve` or `check` and of
 //! the evaluators.
@@ -35,12 +35,14 @@ mod diagnostic;
 mod finish;
 #[cfg(test)]
 mod fixtures;
+mod fold;
 mod function;
 mod lexer;
 mod measure;
 mod number;
 mod numeric;
 mod parser;
+mod path;
 mod period;
 mod predicate;
 mod print;
@@ -65,13 +67,15 @@ pub use check::{check, check_bound, check_known, compile};
 pub use choice::{Choice, Condition};
 pub use complete::{Completion, CompletionKind, Completions, MAX_COMPLETIONS, MAX_FORGIVEN, Subject, complete};
 pub use diagnostic::{Diagnostic, utf16_position, utf16_span};
-pub use finish::Finish;
+pub use finish::{Finish, Values};
+pub use fold::{Fold, FoldFunction, MAX_FOLDS};
 pub use function::{Function, MAX_ARGUMENTS};
 pub use lexer::is_keyword;
 pub use measure::{Formula, Measure, Measured, Reading, Second};
 pub use number::{MAX_DIGITS, MAX_POWER, NoNumber, Number, ROUNDED_DIGITS};
 pub use numeric::{MAX_PLACES, Numeric};
 pub use parser::{Parsed, parse};
+pub use path::{PathStep, is_path, lookups, path_steps};
 pub use period::{Period, UnknownPeriod};
 pub use predicate::Predicate;
 pub use print::format;
@@ -84,7 +88,7 @@ pub use suggest::closest;
 pub use text::TextTest;
 pub use tree::{Argument, Arithmetic, BinaryOperator, Call, Comparison, Expr, Ident, Node, UnaryOperator};
 pub use unit::{Unit, is_currency, unit_mistakes_of_row};
-pub use value::{Attribute, AttributeType, Entities, Value};
+pub use value::{Attribute, AttributeType, Entities, Leads, Value};
 pub use window::{MAX_STEP, MAX_STEPS, MAX_WINDOWS, Open, Step, Window, WindowFunction};
 
 /// The longest text of a formula in bytes: 4 KiB hold about 100 aggregates, three times what [`MAX_MEASURES`] allows.
@@ -106,6 +110,13 @@ pub const MAX_POWERS: usize = 8;
 /// The most distinct measures of one formula: each is a column of a plan, and a dashboard asks for over 100 formulas at
 /// once.
 pub const MAX_MEASURES: usize = 32;
+
+/// The most steps of one path: an order's customer's country's region. Each is one more object that is looked up for a fact.
+pub const MAX_PATH_STEPS: usize = 3;
+
+/// The most different objects that are looked up for the facts of one formula, or of one question of it: each is a hash join of all that is known of an entity, and
+/// six of them with 100,000 objects each take some 200 MB of a server's memory or disk.
+pub const MAX_LOOKUPS: usize = 6;
 
 /// How many KPIs may lie one below the other in a formula: more than a person follows. Each level adds [`MAX_DEPTH`] to the depth that is walked, so a value is computed at
 /// most 512 operators + 17 x 32 levels deep: 1,056 frames of under 1 KiB, half of the 2 MiB stack of a worker thread.

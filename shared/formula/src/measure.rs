@@ -2,9 +2,11 @@
 
 use crate::aggregate::Aggregate;
 use crate::basis::Basis;
-use crate::finish::Finish;
+use crate::finish::{Finish, Values};
+use crate::fold::Fold;
 use crate::number::Number;
 use crate::parser::parse;
+use crate::path::{PathStep, is_path};
 use crate::predicate::Predicate;
 use crate::reference::Extent;
 use crate::unit::{Quantity, Unit};
@@ -18,8 +20,12 @@ use std::fmt;
 pub struct Formula {
     /// The distinct aggregates, in the order of their first appearance.
     pub measures: Vec<Measure>,
-    /// How their values make the KPI's value; it refers to measures by index.
+    /// What is computed of their values in each of several shorter periods.
+    pub folds: Vec<Fold>,
+    /// How their values make the KPI's value; it refers to measures and folds by index.
     pub finish: Finish,
+    /// The steps of the paths that it goes.
+    pub(crate) steps: BTreeSet<PathStep>,
     /// How large it is with the KPIs that it refers to.
     pub(crate) extent: Extent,
     /// What its value is a number of, by what attributes declare.
@@ -102,6 +108,13 @@ pub enum Measured {
         /// The time that it is subtracted from.
         to: String,
     },
+    /// The product of two numbers; a fact that lacks one of them has no value.
+    Product {
+        /// One of them.
+        one: String,
+        /// The other.
+        other: String,
+    },
 }
 
 impl Measured {
@@ -110,8 +123,23 @@ impl Measured {
     pub fn attribute(&self) -> Option<&str> {
         match self {
             Measured::Attribute(name) => Some(name),
-            Measured::Between { .. } => None,
+            Measured::Between { .. } | Measured::Product { .. } => None,
         }
+    }
+
+    /// The attributes and paths that it is made of.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let (one, other) = match self {
+            Measured::Attribute(name) => (name, None),
+            Measured::Between { from, to } => (from, Some(to)),
+            Measured::Product { one, other } => (one, Some(other)),
+        };
+        std::iter::once(one).chain(other).map(String::as_str)
+    }
+
+    /// Whether only the facts have it: rollups keep no products, and nothing of other objects.
+    pub(crate) fn is_pushed(&self) -> bool {
+        matches!(self, Measured::Product { .. }) || self.names().any(is_path)
     }
 }
 
@@ -120,6 +148,7 @@ impl fmt::Display for Measured {
         match self {
             Measured::Attribute(name) => f.write_str(name),
             Measured::Between { from, to } => write!(f, "{to} - {from}"),
+            Measured::Product { one, other } => write!(f, "{one} * {other}"),
         }
     }
 }
@@ -130,7 +159,9 @@ impl Formula {
     pub fn of_measure(measure: Measure) -> Self {
         Self {
             extent: Extent::of(&parse(&measure.to_string()).tree),
+            steps: BTreeSet::new(),
             measures: vec![measure],
+            folds: Vec::new(),
             finish: Finish::Measure(0),
             quantity: Quantity::Unknown,
             mixes_units: false,
@@ -141,6 +172,19 @@ impl Formula {
     #[must_use]
     pub fn entities(&self) -> BTreeSet<&str> {
         self.measures.iter().map(|measure| measure.entity.as_str()).collect()
+    }
+
+    /// The steps of the paths that it goes.
+    #[must_use]
+    pub fn steps(&self) -> &BTreeSet<PathStep> {
+        &self.steps
+    }
+
+    /// The entities that it needs: those whose facts it reads, and those whose objects it looks up.
+    #[must_use]
+    pub fn required(&self) -> BTreeSet<&str> {
+        let looked_up = self.steps.iter().map(|step| step.to.as_str());
+        self.entities().into_iter().chain(looked_up).collect()
     }
 
     /// What is read apart: of each entity, over each window, and of each basis.
@@ -164,10 +208,10 @@ impl Formula {
         readings
     }
 
-    /// The KPI's value from the values of its measures, in their order. `None` is no value: a division by zero, a
+    /// The KPI's value from the values of its measures and folds, in their order. `None` is no value: a division by zero, a
     /// missing operand, or a number beyond [`MAX_POWER`](crate::MAX_POWER).
     #[must_use]
-    pub fn finish(&self, values: &[Option<Number>]) -> Option<Number> {
+    pub fn finish(&self, values: Values<'_>) -> Option<Number> {
         self.finish.evaluate(values)
     }
 
@@ -218,8 +262,15 @@ impl fmt::Display for Measure {
 }
 
 impl Measure {
+    /// The attributes and paths that it reads.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<&str> {
+        let conditions = self.filter.iter().flat_map(Predicate::attributes);
+        self.measured().flat_map(Measured::names).chain(conditions).collect()
+    }
+
     /// What of each fact it takes, one thing or two.
-    fn measured(&self) -> impl Iterator<Item = &Measured> {
+    pub(crate) fn measured(&self) -> impl Iterator<Item = &Measured> {
         let second = match &self.second {
             Some(Second::Values(measured)) => Some(measured),
             Some(Second::Percent(_)) | None => None,
@@ -232,6 +283,7 @@ impl Measure {
         match measured {
             Measured::Attribute(name) => write!(f, ".{name}"),
             Measured::Between { from, to } => write!(f, ".{to} - {}.{from}", self.entity),
+            Measured::Product { one, other } => write!(f, ".{one} * {}.{other}", self.entity),
         }
     }
 }

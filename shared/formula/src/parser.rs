@@ -210,8 +210,20 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// The name after a point.
+    /// The name after a point, with all that come after more points.
     pub(crate) fn attribute(&mut self) -> Option<Ident> {
+        let mut path = self.point_name()?;
+        while self.eat(Symbol::Dot).is_some() {
+            let name = self.point_name()?;
+            path.span.end = name.span.end;
+            path.name.push('.');
+            path.name.push_str(&name.name);
+        }
+        Some(path)
+    }
+
+    /// The one name after a point.
+    fn point_name(&mut self) -> Option<Ident> {
         let attribute = self.ident();
         if attribute.is_none() {
             let message = format!(

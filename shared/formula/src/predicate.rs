@@ -4,7 +4,7 @@ use crate::diagnostic::Diagnostic;
 use crate::resolve::{FilterScope, resolve_condition};
 use crate::scalar::{Operand, Scalar};
 use crate::tree::Expr;
-use crate::value::{Attribute, Value};
+use crate::value::{Entities, Value};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -16,8 +16,8 @@ pub struct Predicate {
 
 impl Predicate {
     /// Checks the filter of an aggregate over `entity`.
-    pub(crate) fn check(expr: &Expr, entity: &str, attributes: &[Attribute]) -> Result<Self, Vec<Diagnostic>> {
-        resolve_condition(expr, FilterScope { entity, attributes }).map(|condition| Self { condition })
+    pub(crate) fn check(expr: &Expr, entity: &str, entities: &dyn Entities) -> Result<Self, Vec<Diagnostic>> {
+        resolve_condition(expr, FilterScope { entity, entities }).map(|condition| Self { condition })
     }
 
     /// Whether a row is meant; `lookup` finds the value of an attribute. Unknown is no.

@@ -109,6 +109,9 @@ impl fmt::Display for Call {
             write!(f, ".{}", attribute.name)?;
         }
         print_less(f, self.less.as_ref())?;
+        if let Some((entity, attribute)) = &self.times {
+            write!(f, " * {}.{}", entity.name, attribute.name)?;
+        }
         match &self.second {
             Some(Argument::Number(_, number)) => write!(f, ", {number}")?,
             Some(Argument::Values {

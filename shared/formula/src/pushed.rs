@@ -6,7 +6,7 @@
 
 use crate::basis::Basis;
 use crate::function::Function;
-use crate::measure::{Measure, Reading};
+use crate::measure::{Measure, Measured, Reading};
 use crate::predicate::Predicate;
 use crate::scalar::Scalar;
 use crate::tree::Arithmetic;
@@ -21,6 +21,7 @@ impl Measure {
         }
         let filter = self.filter.as_ref();
         self.aggregate.is_pushed()
+            || self.measured().any(Measured::is_pushed)
             || filter.is_some_and(|filter| filter.attributes().into_iter().any(|name| !is_dimension(name)))
     }
 }
@@ -29,6 +30,14 @@ impl Reading<'_> {
     /// Whether only the facts themselves have what a measure of it needs; then all of it is read of them, so that each fact is counted once.
     pub fn is_pushed(&self, is_dimension: &dyn Fn(&str) -> bool) -> bool {
         self.measures.iter().any(|(_, measure)| measure.is_pushed(is_dimension))
+    }
+}
+
+impl Reading<'_> {
+    /// The first part of a condition that SQL might compute otherwise, if there is one: such a reading can't be of the facts one by one. `kind` tells the types of attributes.
+    pub fn computed(&self, kind: &dyn Fn(&str) -> Option<AttributeType>) -> Option<String> {
+        let mut filters = self.measures.iter().filter_map(|(_, measure)| measure.filter.as_ref());
+        filters.find_map(|filter| filter.computed(kind))
     }
 }
 

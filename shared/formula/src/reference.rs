@@ -102,6 +102,7 @@ pub fn references(parsed: &Parsed) -> Vec<&str> {
 fn operands_of(function: Function) -> usize {
     match function {
         Function::Window(_) => 1,
+        Function::Fold(function) => function.operands(),
         _ => usize::MAX,
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::parser::parse;
-use crate::tree::{Argument, Expr, Ident, Node};
+use crate::tree::{Argument, Call, Expr, Ident, Node};
+use crate::value::{Entities, NoEntities};
 
 /// Names of one entity that change.
 #[derive(Debug, Clone, Copy)]
@@ -16,87 +17,119 @@ pub struct Renames<'a> {
     pub attributes: &'a BTreeMap<String, String>,
 }
 
-/// A KPI's formula with the new names, printed in the canonical form; `None` where it has none of the old ones, so that it stays as somebody wrote it.
+/// A KPI's formula with the new names, printed in the canonical form; `None` where it has none of the old ones, so that it stays as somebody wrote it. `before` are the
+/// entities as they are called until now, by which paths are followed.
 #[must_use]
-pub fn rename(source: &str, renames: &Renames<'_>) -> Option<String> {
-    renamed(source, renames, false)
+pub fn rename(source: &str, renames: &Renames<'_>, before: &dyn Entities) -> Option<String> {
+    renamed(source, &Renaming { renames, before }, None)
 }
 
 /// The same of a derived attribute's formula, whose names are those of the entity's attributes.
 #[must_use]
 pub fn rename_row(source: &str, renames: &Renames<'_>) -> Option<String> {
-    renamed(source, renames, true)
+    let before = &NoEntities;
+    renamed(source, &Renaming { renames, before }, Some(renames.entity))
 }
 
 /// What can't be understood is never printed anew.
-fn renamed(source: &str, renames: &Renames<'_>, is_of_entity: bool) -> Option<String> {
+fn renamed(source: &str, renaming: &Renaming<'_>, of: Option<&str>) -> Option<String> {
     let mut parsed = parse(source);
-    let is_renamed = parsed.diagnostics.is_empty() && walk(&mut parsed.tree, renames, is_of_entity);
+    let is_renamed = parsed.diagnostics.is_empty() && renaming.walk(&mut parsed.tree, of);
     is_renamed.then(|| parsed.tree.to_string())
 }
 
-/// Renames below a node, whose bare names are attributes of the entity or are not; whether there was anything to rename.
-fn walk(expr: &mut Expr, renames: &Renames<'_>, is_of_entity: bool) -> bool {
-    match &mut expr.node {
-        Node::Error | Node::Number(_) | Node::Text(_) | Node::Boolean(_) | Node::Time(_) => false,
-        Node::Name(name) => is_of_entity && attribute(name, renames),
-        Node::Path(entity, name) => path(entity, name, renames),
-        Node::Call(call) => {
-            let is_of_entity = call.entity.name == renames.entity;
-            let mut renamed = code(&mut call.entity, renames);
-            if let Some(aggregated) = call.attribute.as_mut().filter(|_| is_of_entity) {
-                renamed |= attribute(&mut aggregated.name, renames);
-            }
-            if let Some((less_of, less)) = &mut call.less {
-                renamed |= path(less_of, less, renames);
-            }
-            if let Some(Argument::Values {
-                entity,
-                attribute,
-                less,
-            }) = &mut call.second
-            {
-                renamed |= path(entity, attribute, renames);
-                renamed |= less.as_mut().is_some_and(|(entity, less)| path(entity, less, renames));
-            }
-            if let Some(filter) = &mut call.filter {
-                renamed |= walk(filter, renames, is_of_entity);
-            }
-            renamed
+struct Renaming<'a> {
+    renames: &'a Renames<'a>,
+    before: &'a dyn Entities,
+}
+
+impl Renaming<'_> {
+    /// Renames below a node, whose bare names are attributes of an entity, or of none; whether there was anything to rename.
+    fn walk(&self, expr: &mut Expr, of: Option<&str>) -> bool {
+        match &mut expr.node {
+            Node::Error | Node::Number(_) | Node::Text(_) | Node::Boolean(_) | Node::Time(_) => false,
+            Node::Name(name) => of.is_some_and(|of| self.path(of, name)),
+            Node::Path(first, rest) => match of {
+                Some(of) => self.beside(of, first, rest),
+                None => false,
+            },
+            Node::Call(call) => self.call(call),
+            Node::Function(_, arguments) => self.each(arguments, of),
+            Node::Unary(_, operand) => self.walk(operand, of),
+            Node::Binary(_, left, right) => self.walk(left, of) | self.walk(right, of),
+            Node::In { operand, items, .. } => self.walk(operand, of) | self.each(items, of),
         }
-        Node::Function(_, arguments) => each(arguments, renames, is_of_entity),
-        Node::Unary(_, operand) => walk(operand, renames, is_of_entity),
-        Node::Binary(_, left, right) => walk(left, renames, is_of_entity) | walk(right, renames, is_of_entity),
-        Node::In { operand, items, .. } => walk(operand, renames, is_of_entity) | each(items, renames, is_of_entity),
     }
-}
 
-fn each(items: &mut [Expr], renames: &Renames<'_>, is_of_entity: bool) -> bool {
-    let items = items.iter_mut();
-    items.fold(false, |renamed, item| walk(item, renames, is_of_entity) | renamed)
-}
+    fn each(&self, items: &mut [Expr], of: Option<&str>) -> bool {
+        let items = items.iter_mut();
+        items.fold(false, |renamed, item| self.walk(item, of) | renamed)
+    }
 
-/// `Entity.attribute`.
-fn path(entity: &mut Ident, name: &mut Ident, renames: &Renames<'_>) -> bool {
-    let is_of_entity = entity.name == renames.entity;
-    let renamed = is_of_entity && attribute(&mut name.name, renames);
-    code(entity, renames) | renamed
-}
+    fn call(&self, call: &mut Call) -> bool {
+        let of = call.entity.name.clone();
+        let mut renamed = self.code(&mut call.entity);
+        if let Some(aggregated) = &mut call.attribute {
+            renamed |= self.path(&of, &mut aggregated.name);
+        }
+        for (before, name) in call.less.iter_mut().chain(&mut call.times) {
+            renamed |= self.beside(&of, before, name);
+        }
+        if let Some(Argument::Values {
+            entity,
+            attribute,
+            less,
+        }) = &mut call.second
+        {
+            renamed |= self.beside(&of, entity, attribute);
+            renamed |= less
+                .as_mut()
+                .is_some_and(|(before, name)| self.beside(&of, before, name));
+        }
+        if let Some(filter) = &mut call.filter {
+            renamed |= self.walk(filter, Some(&of));
+        }
+        renamed
+    }
 
-fn attribute(name: &mut String, renames: &Renames<'_>) -> bool {
-    let Some(new) = renames.attributes.get(name) else {
-        return false;
-    };
-    name.clone_from(new);
-    true
-}
+    /// `Entity.attribute`, or a path from an attribute of the entity.
+    fn beside(&self, of: &str, before: &mut Ident, name: &mut Ident) -> bool {
+        if before.name == of {
+            return self.code(before) | self.path(of, &mut name.name);
+        }
+        let mut path = format!("{}.{}", before.name, name.name);
+        let renamed = self.path(of, &mut path);
+        if let Some((first, rest)) = path.split_once('.') {
+            first.clone_into(&mut before.name);
+            rest.clone_into(&mut name.name);
+        }
+        renamed
+    }
 
-fn code(entity: &mut Ident, renames: &Renames<'_>) -> bool {
-    let Some(new) = renames.code.filter(|_| entity.name == renames.entity) else {
-        return false;
-    };
-    new.clone_into(&mut entity.name);
-    true
+    /// Renames an attribute, or each of a path that is of the entity.
+    fn path(&self, of: &str, path: &mut String) -> bool {
+        let mut at = Some(of.to_owned());
+        let mut names = Vec::new();
+        for name in path.split('.') {
+            let is_of_entity = at.as_deref() == Some(self.renames.entity);
+            let new = self.renames.attributes.get(name).filter(|_| is_of_entity);
+            names.push(new.map_or(name, String::as_str));
+            let leads = at.as_deref().and_then(|at| self.before.leads(at, name));
+            at = leads.map(|leads| leads.to.to_owned());
+        }
+        let new = names.join(".");
+        let renamed = new != *path;
+        *path = new;
+        renamed
+    }
+
+    fn code(&self, entity: &mut Ident) -> bool {
+        let Some(new) = self.renames.code.filter(|_| entity.name == self.renames.entity) else {
+            return false;
+        };
+        new.clone_into(&mut entity.name);
+        true
+    }
 }
 
 #[cfg(test)]
@@ -166,7 +199,7 @@ mod tests {
             ("nothing of it", "COUNT( Order WHERE origin='ORD' )", None),
             ("what can't be understood", "COUNT(Flight", None),
         ] {
-            assert_eq!(rename(source, &renames).as_deref(), expected, "{name}");
+            assert_eq!(rename(source, &renames, &NoEntities).as_deref(), expected, "{name}");
         }
     }
 
@@ -180,6 +213,6 @@ mod tests {
         };
         assert_eq!(rename_row("delay<15", &renames).as_deref(), Some("late < 15"));
         assert_eq!(rename_row("distance<15", &renames), None);
-        assert_eq!(rename("COUNT(Flight WHERE distance<15)", &renames), None);
+        assert_eq!(rename("COUNT(Flight WHERE distance<15)", &renames, &NoEntities), None);
     }
 }

@@ -10,10 +10,11 @@ pub(crate) use functions::misplaced;
 
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::function::Function;
+use crate::path::{Written, follow};
 use crate::scalar::Scalar;
 use crate::suggest::hint_for;
-use crate::tree::{Arithmetic, BinaryOperator, Comparison, Expr, Node, UnaryOperator};
-use crate::value::{Attribute, AttributeType, Value};
+use crate::tree::{Arithmetic, BinaryOperator, Comparison, Expr, Ident, Node, UnaryOperator};
+use crate::value::{Attribute, AttributeType, Entities, Value};
 use rust_decimal::Decimal;
 use std::ops::Range;
 
@@ -24,23 +25,32 @@ pub(crate) trait Scope {
 
     /// The attribute of a name, or why there is none to use.
     fn find(&self, name: &str, span: &Range<usize>) -> Result<(Self::Reference, AttributeType), Diagnostic>;
+
+    /// What a path ends at, or why there is nothing to use.
+    fn path(&self, path: [&Ident; 2], span: &Range<usize>) -> Result<(Self::Reference, AttributeType), Diagnostic>;
 }
 
-/// The attributes of an entity, by name.
+/// The attributes of an entity, by name, and what their paths lead to.
 pub(crate) struct FilterScope<'a> {
     pub(crate) entity: &'a str,
-    pub(crate) attributes: &'a [Attribute],
+    pub(crate) entities: &'a dyn Entities,
+}
+
+impl FilterScope<'_> {
+    fn attributes(&self) -> &[Attribute] {
+        self.entities.attributes(self.entity).unwrap_or_default()
+    }
 }
 
 impl Scope for FilterScope<'_> {
     type Reference = String;
 
     fn find(&self, name: &str, span: &Range<usize>) -> Result<(String, AttributeType), Diagnostic> {
-        if let Some(attribute) = self.attributes.iter().find(|attribute| attribute.name == name) {
+        if let Some(attribute) = self.attributes().iter().find(|attribute| attribute.name == name) {
             return Ok((attribute.name.clone(), attribute.kind));
         }
         let names: Vec<&str> = self
-            .attributes
+            .attributes()
             .iter()
             .map(|attribute| attribute.name.as_str())
             .collect();
@@ -48,6 +58,26 @@ impl Scope for FilterScope<'_> {
         let what = format!("the attributes of {} are", self.entity);
         Err(unknown(span, message, hint_for(name, &what, &names)))
     }
+
+    fn path(&self, [first, rest]: [&Ident; 2], span: &Range<usize>) -> Result<(String, AttributeType), Diagnostic> {
+        let is_attribute = self.attributes().iter().any(|attribute| attribute.name == first.name);
+        let name = format!("{}.{}", first.name, rest.name);
+        let found = follow(self.entities, self.entity, Written { name: &name, span });
+        match found {
+            Err(found)
+                if !is_attribute && found.code != "path-to-many" && self.entities.attributes(&first.name).is_some() =>
+            {
+                Err(named_with_entity(rest, span))
+            }
+            found => found.map(|attribute| (name, attribute.kind)),
+        }
+    }
+}
+
+/// What is named as if it was outside of a condition.
+fn named_with_entity(rest: &Ident, span: &Range<usize>) -> Diagnostic {
+    let message = "an attribute is named without its entity here";
+    Diagnostic::new(span.clone(), "path-in-row", message).with_hint(format!("write {}", rest.name))
 }
 
 /// The attributes of a row, by index.
@@ -76,6 +106,18 @@ impl Scope for RowScope<'_> {
                 hint_for(name, "the attributes are", &names),
             )
         })
+    }
+
+    fn path(&self, [first, rest]: [&Ident; 2], span: &Range<usize>) -> Result<(usize, AttributeType), Diagnostic> {
+        if !self.attributes.iter().any(|attribute| attribute.name == first.name) {
+            return Err(named_with_entity(rest, span));
+        }
+        let message = "a derived attribute is computed as its fact arrives, and looks nothing up";
+        let hint = format!(
+            "name {}.{} in the formula of a KPI, or in `by` and `filter` of a question",
+            first.name, rest.name
+        );
+        Err(Diagnostic::new(span.clone(), "path-in-row", message).with_hint(hint))
     }
 }
 
@@ -141,14 +183,10 @@ impl<S: Scope> Resolver<S> {
                 Ok((reference, kind)) => Some((Scalar::Attribute(reference), kind)),
                 Err(diagnostic) => self.fail(diagnostic),
             },
-            Node::Path(_, attribute) => {
-                let diagnostic = Diagnostic::new(
-                    expr.span.clone(),
-                    "path-in-row",
-                    "an attribute is named without its entity here",
-                );
-                self.fail(diagnostic.with_hint(format!("write {}", attribute.name)))
-            }
+            Node::Path(first, rest) => match self.scope.path([first, rest], &expr.span) {
+                Ok((reference, kind)) => Some((Scalar::Attribute(reference), kind)),
+                Err(diagnostic) => self.fail(diagnostic),
+            },
             Node::Call(_) => {
                 let diagnostic = Diagnostic::new(
                     expr.span.clone(),

@@ -30,7 +30,7 @@ pub enum Node {
     Time(i64),
     /// A bare name: an attribute of the row at hand, or outside of aggregates a KPI.
     Name(String),
-    /// `Entity.attribute` outside of an aggregate, where it has no meaning yet.
+    /// `customer.segment` in a condition: a path, whose second part may have points itself. Outside of aggregates, `Entity.attribute` has no meaning.
     Path(Ident, Ident),
     /// An aggregate over the facts of an entity.
     Call(Box<Call>),
@@ -51,6 +51,20 @@ pub enum Node {
     },
 }
 
+impl Node {
+    /// A name or a path, as it stands in a condition.
+    pub(crate) fn named(ident: &Ident) -> Self {
+        let part = |name: &str| Ident {
+            span: ident.span.clone(),
+            name: name.to_owned(),
+        };
+        match ident.name.split_once('.') {
+            Some((first, rest)) => Node::Path(part(first), part(rest)),
+            None => Node::Name(ident.name.clone()),
+        }
+    }
+}
+
 /// A name with its place in the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ident {
@@ -61,7 +75,7 @@ pub struct Ident {
 }
 
 /// `AGGREGATE(Entity.attribute WHERE filter)`, or `AGGREGATE(Entity.attribute - Entity.other WHERE filter)`; with a second argument
-/// `AGGREGATE(Entity.attribute, argument WHERE filter)`.
+/// `AGGREGATE(Entity.attribute, argument WHERE filter)`. What stands for an attribute may be a path: then its name has points in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
     /// The aggregate.
@@ -72,10 +86,25 @@ pub struct Call {
     pub attribute: Option<Ident>,
     /// What is subtracted from the attribute, with the entity that is written before it.
     pub less: Option<(Ident, Ident)>,
+    /// What the attribute is multiplied by, with the entity that is written before it.
+    pub times: Option<(Ident, Ident)>,
     /// What stands after a comma.
     pub second: Option<Argument>,
     /// The condition that facts must meet.
     pub filter: Option<Expr>,
+}
+
+impl Call {
+    /// What a name of something beside the attribute is, with what is written before it: an attribute or a path of this call's entity.
+    pub(crate) fn named(&self, (before, name): &(Ident, Ident)) -> Ident {
+        if before.name == self.entity.name {
+            return name.clone();
+        }
+        Ident {
+            span: before.span.start..name.span.end,
+            name: format!("{}.{}", before.name, name.name),
+        }
+    }
 }
 
 /// What an aggregate takes beside the values that it aggregates.

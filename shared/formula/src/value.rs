@@ -154,6 +154,15 @@ pub struct Attribute {
     pub difference: Option<[String; 2]>,
 }
 
+/// Where an attribute leads: to facts of an entity that it means by their key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Leads<'a> {
+    /// The entity.
+    pub to: &'a str,
+    /// Whether it means one object of it at most.
+    pub is_to_one: bool,
+}
+
 /// The entities that formulas may name, and the KPIs.
 pub trait Entities {
     /// The attributes of an entity, or `None` if there is no such entity.
@@ -170,6 +179,16 @@ pub trait Entities {
         None
     }
 
+    /// Where an attribute of an entity leads, or `None` if nothing says so.
+    fn leads(&self, _entity: &str, _attribute: &str) -> Option<Leads<'_>> {
+        None
+    }
+
+    /// The entities whose facts refer to one of this entity, each with the attribute that does.
+    fn referring(&self, _entity: &str) -> Vec<[&str; 2]> {
+        Vec::new()
+    }
+
     /// What a formula means by the code of a KPI, or `None` if there is no such KPI.
     fn kpi(&self, _code: &str) -> Option<Referred<'_>> {
         None
@@ -177,6 +196,23 @@ pub trait Entities {
 
     /// The codes of all KPIs, for suggestions.
     fn kpi_codes(&self) -> Vec<&str> {
+        Vec::new()
+    }
+}
+
+/// A row is of one entity, and names none.
+pub(crate) struct NoEntities;
+
+impl Entities for NoEntities {
+    fn attributes(&self, _entity: &str) -> Option<&[Attribute]> {
+        None
+    }
+
+    fn is_state(&self, _: &str) -> bool {
+        false
+    }
+
+    fn names(&self) -> Vec<&str> {
         Vec::new()
     }
 }

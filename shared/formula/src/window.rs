@@ -20,7 +20,8 @@ pub struct Window {
     steps: Vec<Step>,
 }
 
-/// One move. Those to other buckets stand before the one that makes a longer stretch of a bucket, of which there is one at most.
+/// One move. Those to other buckets stand before the one that makes a longer stretch of a bucket, of which there is one at most, before the step to each of its periods and
+/// behind it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Step {
     /// To an earlier bucket.
@@ -43,6 +44,8 @@ pub enum Step {
     },
     /// To all there is.
     Cumulative,
+    /// To each of the periods that begin in a stretch of time and have begun: what follows is seen from each of them, as from a bucket. A stretch may stand before it.
+    Each(Period),
 }
 
 /// How much of the earlier bucket an open one is compared with.
@@ -89,7 +92,19 @@ impl Step {
             Step::ToDate(_) => "TO_DATE",
             Step::Rolling { .. } => "ROLLING",
             Step::Cumulative => "CUMULATIVE",
+            Step::Each(_) => "EACH",
         }
+    }
+
+    /// Whether it compares an open bucket with a part of an earlier one.
+    pub(crate) const fn is_cut(&self) -> bool {
+        matches!(
+            self,
+            Step::Back {
+                open: Open::LikeForLike,
+                ..
+            }
+        )
     }
 
     /// What stands behind its first argument, with the parenthesis.
@@ -110,7 +125,7 @@ impl Step {
                 }
             }
             Step::Rolling { count: many, period } => count(f, many, period)?,
-            Step::ToDate(period) => write!(f, ", {}", written(*period))?,
+            Step::ToDate(period) | Step::Each(period) => write!(f, ", {}", written(*period))?,
             Step::Cumulative => {}
         }
         f.write_str(")")
@@ -146,16 +161,36 @@ impl Window {
     /// Whether what it holds depends on the moment of the question, and not on the bucket alone.
     #[must_use]
     pub fn moves_with_time(&self) -> bool {
-        let is_cut = |step: &Step| {
-            matches!(
-                step,
-                Step::Back {
-                    open: Open::LikeForLike,
-                    ..
-                }
-            )
+        let is_of_now = |step: &Step| step.is_cut() || matches!(step, Step::Each(_));
+        self.steps.iter().any(is_of_now)
+    }
+
+    /// Of one that leads to each of several periods: the window of the stretch of time in which they begin, the period, and the window that each has, seen from itself.
+    #[must_use]
+    pub fn each(&self) -> Option<(Self, Period, Self)> {
+        let place = self.steps.iter().position(|step| matches!(step, Step::Each(_)))?;
+        let (outer, rest) = self.steps.split_at_checked(place)?;
+        let (Step::Each(period), inner) = rest.split_first()? else {
+            return None;
         };
-        self.steps.iter().any(is_cut)
+        let of = |steps: &[Step]| Self { steps: steps.to_vec() };
+        Some((of(outer), *period, of(inner)))
+    }
+
+    /// The steps that lead to each of several periods, without what each has of its own; `None` where there are none.
+    #[must_use]
+    pub fn to_each(&self) -> Option<Self> {
+        let place = self.steps.iter().position(|step| matches!(step, Step::Each(_)))?;
+        let steps = self.steps.get(..=place)?.to_vec();
+        Some(Self { steps })
+    }
+
+    /// The steps seen from the bucket, or from each of the periods, that they begin with.
+    pub(crate) fn innermost(&self) -> &[Step] {
+        let behind = self.steps.iter().rposition(|step| matches!(step, Step::Each(_)));
+        self.steps
+            .get(behind.map_or(0, |place| place + 1)..)
+            .unwrap_or_default()
     }
 
     pub(crate) fn push(&mut self, step: Step) {

@@ -9,8 +9,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use formula::{
-    Attribute, AttributeType, Diagnostic, Entities, Formula, Number, Referred, Subject, Unit, Value, advise,
-    advise_row, compile, compile_row, complete, format, parse,
+    Attribute, AttributeType, Diagnostic, Entities, Formula, Leads, Number, Referred, Subject, Unit, Value, Values,
+    advise, advise_row, compile, compile_row, complete, format, parse,
 };
 
 /// A table of the manual: the cells of its header, and those of each row.
@@ -114,6 +114,8 @@ struct Described(
     BTreeMap<String, (Vec<Attribute>, Vec<Value>)>,
     BTreeMap<String, Formula>,
     BTreeMap<String, Unit>,
+    /// Where attributes lead, by entity and attribute.
+    BTreeMap<String, String>,
 );
 
 impl Described {
@@ -122,7 +124,10 @@ impl Described {
             table.header.len() == 4 && table.header[1..] == ["type", "dimension", "value in the examples"]
         });
         let entities = described.map(|table| (one(&table.header[0]), entity(&table.rows)));
-        let mut described = Self(entities.collect(), BTreeMap::new(), BTreeMap::new());
+        let mut described = Self(entities.collect(), BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        for row in rows(&["attribute of the examples", "leads to"]) {
+            described.3.insert(one(&row[0]), one(&row[1]));
+        }
         for row in rows(&["attribute of an invoice", "unit"]) {
             described.2.insert(one(&row[0]), Unit::declared(&one(&row[1])).unwrap());
         }
@@ -173,6 +178,17 @@ impl Entities for Described {
         self.2.get(attribute).filter(|_| entity == "Invoice").cloned()
     }
 
+    fn leads(&self, entity: &str, attribute: &str) -> Option<Leads<'_>> {
+        let to = self.3.get(&format!("{entity}.{attribute}"))?;
+        Some(Leads { to, is_to_one: true })
+    }
+
+    fn referring(&self, entity: &str) -> Vec<[&str; 2]> {
+        let referring = self.3.iter().filter(|(_, to)| *to == entity);
+        let referring = referring.filter_map(|(from, _)| from.split_once('.'));
+        referring.map(|(from, attribute)| [from, attribute]).collect()
+    }
+
     fn kpi(&self, code: &str) -> Option<Referred<'_>> {
         self.1.get(code).map(Referred::Formula)
     }
@@ -218,7 +234,7 @@ fn measures_finish_to_the_values_of_the_manual() {
         let formula = compile(&one(&row[0]), &entities).unwrap_or_else(|errors| panic!("{row:?}: {errors:?}"));
         let number = |cell: &str| value(cell).as_decimal().map(Number::from);
         let values: Vec<Option<Number>> = row[1].split(", ").map(number).collect();
-        let told = formula.finish(&values).map(|value| value.answered());
+        let told = formula.finish(Values::of(&values)).map(|value| value.answered());
         assert_eq!(told, number(&row[2]), "{row:?}");
     }
 }

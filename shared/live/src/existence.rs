@@ -42,6 +42,10 @@ fn check_dimension(
     for code in kpi.formula.entities() {
         let dimensions = catalog.entity(code).into_iter().flat_map(|entity| entity.dimensions());
         let dimensions: Vec<_> = dimensions.map(|(_, attribute)| attribute).collect();
+        if name.contains('.') {
+            check_path(name, values, code, place, catalog)?;
+            continue;
+        }
         let Some(dimension) = dimensions.iter().find(|attribute| attribute.name == name) else {
             let names: Vec<&str> = dimensions.iter().map(|attribute| attribute.name.as_str()).collect();
             let refusal = unknown_dimension(name, code, &names, place);
@@ -56,6 +60,32 @@ fn check_dimension(
         for value in values {
             check_value(name, dimension.kind, value).map_err(|wrong| impossible_value(wrong, place))?;
         }
+    }
+    Ok(())
+}
+
+/// What a path leads to is a dimension of another entity.
+fn check_path(
+    path: &str,
+    values: &BTreeSet<String>,
+    entity: &str,
+    place: &str,
+    catalog: &Catalog,
+) -> Result<(), Refusal> {
+    let Some(dimension) = catalog
+        .attribute_at(entity, path)
+        .filter(|attribute| attribute.dimension)
+    else {
+        let refusal = Refusal::new(
+            RefusalKind::UnknownDimension,
+            format!("{path:?} leads to no dimension from {entity}"),
+        );
+        return Err(refusal.at(format!("{place}/filter/{}", escaped(path))).hint(
+            "a path goes along relationships to one object, and ends at a dimension: GET /v1/relationships lists them",
+        ));
+    };
+    for value in values {
+        check_value(path, dimension.kind, value).map_err(|wrong| impossible_value(wrong, place))?;
     }
     Ok(())
 }

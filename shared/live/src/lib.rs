@@ -69,7 +69,7 @@ pub use limits::*;
 pub use message::{ClientMessage, Ping, Resume, Subscribe, TopicRequest, Unsubscribe};
 pub use publisher::{
     Calendar, ConnectionInfo, Counters, Failure, Observed, Outgoing, Publisher, Reach, RestoreError, Stats, TopicRead,
-    TopicStats, Touched, Verdict,
+    TopicStats, Touched, Touches, Verdict,
 };
 pub use refusal::{Refusal, RefusalKind};
 pub use row::Row;

@@ -51,10 +51,11 @@ pub trait Calendar {
     /// Start of the bucket after the one that starts at `start`.
     fn next(&self, topic: &Topic, start: Timestamp) -> Timestamp;
 
-    /// Whether facts of the entity can change the topic, which its client and KPI tell. When in doubt, yes: the topic is then read once more than needed.
-    fn uses(&self, topic: &Topic, entity: &str) -> bool {
+    /// Which buckets of the topic facts of the entity can change, or of any where none is given. Topics that differ only in the values of their filters have the same.
+    /// When in doubt more: the topic is then read once more than needed.
+    fn touches(&self, topic: &Topic, entity: Option<&str>) -> Touches {
         let _ = (topic, entity);
-        true
+        Touches::Own
     }
 
     /// What beside its own facts changes a bucket of the topic, which its client and KPI tell.
@@ -62,6 +63,19 @@ pub trait Calendar {
         let _ = topic;
         Reach::Own
     }
+}
+
+/// Which buckets facts change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Touches {
+    /// None.
+    Nothing,
+    /// Their own, and those that [reach](Reach) back to them.
+    Own,
+    /// Their own and all later ones: they tell what an object is like from then on, which is looked up for other facts.
+    Later,
+    /// All: what was told of it last is looked up for facts of any time.
+    All,
 }
 
 /// What changes a bucket.

@@ -104,7 +104,7 @@ fn filter(asked: &BTreeMap<String, FilterValue>, place: &str) -> Result<BTreeMap
     for (name, values) in asked {
         let place = format!("{place}/filter/{}", escaped(name));
         let values = values.values();
-        if !is_name(name) {
+        if !name.split('.').all(is_name) || name.split('.').count() > formula::MAX_PATH_STEPS + 1 {
             return Err(invalid(
                 &place,
                 format!("{:?} is not the name of a dimension", shortened(name)),

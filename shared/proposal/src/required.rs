@@ -65,7 +65,7 @@ pub fn required_objects(catalog: &Catalog, codes: &BTreeSet<String>) -> Required
             code: code.clone(),
             name: kpi.definition.name.clone(),
         });
-        for entity in kpi.formula.entities() {
+        for entity in kpi.formula.required() {
             objects.entry(entity).or_default().push(code.clone());
         }
         let chain = kpi.definition.value_chain.trim();

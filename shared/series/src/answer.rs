@@ -1,13 +1,15 @@
 //! From the states that were read to the KPI's values.
 
+mod folded;
 mod measure;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::Level;
-use formula::{Basis, Measure, Number, Value};
+use formula::{Basis, Formula, Measure, Number, Value, Window};
 use jiff::Timestamp;
 
+use self::folded::Values;
 use self::measure::{MeasureState, Reads};
 use crate::calendar::{Calendar, Range};
 use crate::plan::{MAX_GROUPED_POINTS, Purpose, Question, Request, Spread};
@@ -15,7 +17,7 @@ use crate::pushed;
 use crate::sketch::Sketched;
 use crate::spread::Merged;
 use crate::state::GroupState;
-use crate::windows::{Windows, windows};
+use crate::windows::{MAX_FOLDED, Members, Windows, members, windows};
 
 /// A row that was read: one bucket and group of one entity.
 #[derive(Clone, Debug)]
@@ -50,20 +52,24 @@ pub type Brought<'a> = (&'a Purpose, &'a Question, &'a [Row]);
 
 /// Finishes what was read for each part of a request: a point for every bucket of its range in which facts count, its own or those of a window. One that lacks a
 /// window has a point too where its value is another than [`empty`]. Of a split answer with more than [`MAX_GROUPED_POINTS`], which nobody is answered, not all
-/// are there, but more than those.
+/// are there, but more than those. `None` where the values of shorter periods that it is made of are more than [`MAX_FOLDED`] in all groups together.
 #[must_use]
-pub fn answer(request: &Request<'_>, calendar: &Calendar, read: &[Brought<'_>]) -> BTreeMap<SeriesKey, Point> {
+pub fn answer(request: &Request<'_>, calendar: &Calendar, read: &[Brought<'_>]) -> Option<BTreeMap<SeriesKey, Point>> {
     gathered(request, calendar, read).finish(false)
 }
 
 /// The same, with what is known already of buckets that have not begun and have no facts: what other values are held against there.
 #[must_use]
-pub fn answer_ahead(request: &Request<'_>, calendar: &Calendar, read: &[Brought<'_>]) -> BTreeMap<SeriesKey, Point> {
+pub fn answer_ahead(
+    request: &Request<'_>,
+    calendar: &Calendar,
+    read: &[Brought<'_>],
+) -> Option<BTreeMap<SeriesKey, Point>> {
     gathered(request, calendar, read).finish(true)
 }
 
 fn gathered<'a>(request: &'a Request<'a>, calendar: &Calendar, read: &'a [Brought<'a>]) -> Gathered<'a> {
-    let mut gathered = Gathered::new(request);
+    let mut gathered = Gathered::new(request, calendar);
     for (purpose, question, rows) in read {
         gathered.take(calendar, purpose, question, rows);
     }
@@ -74,7 +80,7 @@ fn gathered<'a>(request: &'a Request<'a>, calendar: &Calendar, read: &'a [Brough
 #[derive(Clone, Debug)]
 pub struct Absent {
     usual: Point,
-    /// Those of the buckets in which something has no window.
+    /// Those of the buckets in which something has no window, or that are made of shorter periods.
     lacking: BTreeMap<Timestamp, Point>,
 }
 
@@ -82,24 +88,22 @@ impl Absent {
     /// Of a request that was planned, so that its windows have a meaning.
     #[must_use]
     pub fn of(request: &Request<'_>, calendar: &Calendar) -> Self {
-        let formula = &request.kpi.formula;
-        let mut lacking: BTreeMap<Timestamp, BTreeSet<usize>> = BTreeMap::new();
-        for reading in formula.readings().iter().filter(|reading| !reading.window.is_own()) {
-            let windows = windows(request, calendar, reading.window);
-            for start in windows.iter().flat_map(Windows::lacking) {
-                lacking
-                    .entry(start)
-                    .or_default()
-                    .extend(reading.measures.iter().map(|(place, _)| *place));
+        let mut gathered = Gathered::new(request, calendar);
+        for reading in request
+            .kpi
+            .formula
+            .readings()
+            .iter()
+            .filter(|reading| !reading.window.is_own())
+        {
+            let measures: Vec<usize> = reading.measures.iter().map(|(place, _)| *place).collect();
+            if let Ok(windows) = windows(request, calendar, reading.window) {
+                gathered.lacks(&measures, &windows);
             }
         }
-        let cell = Cell::new(formula.measures.len(), 0);
-        let points = lacking.into_iter();
         Self {
             usual: empty(request),
-            lacking: points
-                .map(|(start, lacking)| (start, finish(request, &cell, &[], &lacking)))
-                .collect(),
+            lacking: gathered.absent(),
         }
     }
 
@@ -113,22 +117,57 @@ impl Absent {
 /// What was read so far.
 struct Gathered<'a> {
     request: &'a Request<'a>,
-    /// For each reading of the formula its entity, and whether it is of the bucket itself.
-    readings: Vec<(&'a str, bool)>,
+    readings: Vec<Taken<'a>>,
     /// For each measure its reading.
     reading_of: Vec<usize>,
+    /// The buckets of the answer, and then those of shorter periods that it is made of.
+    grids: Vec<Grid>,
+}
+
+/// A reading of the formula.
+struct Taken<'a> {
+    entity: &'a str,
+    /// Whether it is of facts of the bucket itself.
+    is_own: bool,
+    /// The place of the buckets that its rows go into.
+    grid: usize,
+}
+
+/// Buckets that rows go into.
+struct Grid {
+    /// What leads to them from a bucket of the answer, and where; `None` of these buckets themselves.
+    each: Option<(Window, Members)>,
     cells: BTreeMap<SeriesKey, Cell>,
     /// The measures that have no window, by bucket.
     lacking: BTreeMap<Timestamp, BTreeSet<usize>>,
 }
 
+impl Grid {
+    fn new(each: Option<(Window, Members)>) -> Self {
+        Self {
+            each,
+            cells: BTreeMap::new(),
+            lacking: BTreeMap::new(),
+        }
+    }
+}
+
 /// A measure of a part, by its place in the formula, and what it takes of a row.
-type Taken<'a> = (usize, &'a Measure, Reads<'a>);
+type Mine<'a> = (usize, &'a Measure, Reads<'a>);
 
 impl<'a> Gathered<'a> {
-    fn new(request: &'a Request<'a>) -> Self {
+    fn new(request: &'a Request<'a>, calendar: &Calendar) -> Self {
         let formula = &request.kpi.formula;
+        let mut grids = vec![Grid::new(None)];
         let readings = formula.readings();
+        let windows = readings.iter().filter_map(|reading| reading.window.to_each());
+        for window in windows.chain(formula.folds.iter().map(|fold| fold.window.clone())) {
+            if grid_of(&grids, &window).is_none() {
+                // What was planned has members.
+                let members = members(request, calendar, &window).unwrap_or_default();
+                grids.push(Grid::new(Some((window, members))));
+            }
+        }
         let mut reading_of = vec![0; formula.measures.len()];
         for (number, reading) in readings.iter().enumerate() {
             for (place, _) in &reading.measures {
@@ -137,31 +176,51 @@ impl<'a> Gathered<'a> {
                 }
             }
         }
+        let taken = readings.iter().map(|reading| {
+            let to_each = reading.window.to_each();
+            let steps = reading.window.steps().len();
+            Taken {
+                entity: reading.entity,
+                is_own: reading.basis == Basis::Facts && steps == usize::from(to_each.is_some()),
+                grid: to_each.and_then(|window| grid_of(&grids, &window)).unwrap_or_default(),
+            }
+        });
         Self {
             request,
-            readings: readings
-                .iter()
-                .map(|reading| (reading.entity, reading.window.is_own() && reading.basis == Basis::Facts))
-                .collect(),
+            readings: taken.collect(),
             reading_of,
-            cells: BTreeMap::new(),
-            lacking: BTreeMap::new(),
+            grids,
         }
+    }
+
+    /// Some measures have no window in some buckets.
+    fn lacks(&mut self, measures: &[usize], windows: &Windows) {
+        let grid = self.grid_of_measures(measures);
+        if let Some(grid) = self.grids.get_mut(grid) {
+            for start in windows.lacking() {
+                grid.lacking.entry(start).or_default().extend(measures);
+            }
+        }
+    }
+
+    /// The buckets that the rows of a reading go into, by one of its measures.
+    fn grid_of_measures(&self, measures: &[usize]) -> usize {
+        let reading = measures.first().and_then(|place| self.reading_of.get(*place));
+        let taken = reading.and_then(|reading| self.readings.get(*reading));
+        taken.map(|taken| taken.grid).unwrap_or_default()
     }
 
     /// Takes the rows of a part.
     fn take(&mut self, calendar: &Calendar, purpose: &'a Purpose, question: &Question, rows: &[Row]) {
         let measures = &self.request.kpi.formula.measures;
         let places = purpose.measures.iter();
-        let mine: Vec<Taken<'_>> = places
+        let mine: Vec<Mine<'_>> = places
             .enumerate()
             .filter_map(|(index, place)| Some((index, *place, measures.get(*place)?)))
             .map(|(index, place, measure)| (place, measure, Reads::of(question, index, measure)))
             .collect();
         if let Spread::Windows { windows, .. } = &purpose.spread {
-            for start in windows.lacking() {
-                self.lacking.entry(start).or_default().extend(&purpose.measures);
-            }
+            self.lacks(&purpose.measures, windows);
         }
         if question.is_pushed() {
             for row in rows {
@@ -196,20 +255,31 @@ impl<'a> Gathered<'a> {
         by.map(|name| text(&dimension(question, row, name))).collect()
     }
 
-    fn cell(&mut self, key: SeriesKey) -> &mut Cell {
+    /// The cell of a reading in one of the buckets that its rows go into.
+    fn cell(&mut self, reading: usize, key: SeriesKey) -> Option<&mut Cell> {
         let (measures, readings) = (self.reading_of.len(), self.readings.len());
-        self.cells.entry(key).or_insert_with(|| Cell::new(measures, readings))
+        let grid = self.readings.get(reading)?.grid;
+        let cells = &mut self.grids.get_mut(grid)?.cells;
+        Some(cells.entry(key).or_insert_with(|| Cell::new(measures, readings)))
     }
 
-    fn reading(&self, mine: &[Taken<'_>]) -> usize {
+    /// How many cells the answer has so far, or a part of its values.
+    fn cells(&self, reading: usize) -> usize {
+        let grid = self.readings.get(reading).and_then(|taken| self.grids.get(taken.grid));
+        grid.map(|grid| grid.cells.len()).unwrap_or_default()
+    }
+
+    fn reading(&self, mine: &[Mine<'_>]) -> usize {
         let first = mine.first().and_then(|(place, ..)| self.reading_of.get(*place));
         first.copied().unwrap_or_default()
     }
 
     /// A row of what the database takes by itself: it is of one of the answer's buckets, and nothing of it is left to decide or to merge.
-    fn pushed(&mut self, mine: &[Taken<'_>], question: &Question, row: &Row) {
+    fn pushed(&mut self, mine: &[Mine<'_>], question: &Question, row: &Row) {
         let (reading, group) = (self.reading(mine), self.group(question, row));
-        let cell = self.cell((row.bucket, group));
+        let Some(cell) = self.cell(reading, (row.bucket, group)) else {
+            return;
+        };
         cell.count(reading, row.state.facts);
         for (place, measure, reads) in mine {
             let (Some(state), Reads::Pushed(numbers)) = (cell.measures.get_mut(*place), reads) else {
@@ -221,7 +291,7 @@ impl<'a> Gathered<'a> {
     }
 
     /// A row of the bucket that it lies in.
-    fn own(&mut self, calendar: &Calendar, mine: &[Taken<'_>], question: &Question, row: &Row) {
+    fn own(&mut self, calendar: &Calendar, mine: &[Mine<'_>], question: &Question, row: &Row) {
         let lookup = |name: &str| dimension(question, row, name);
         let bucket = calendar.start(self.request.period, row.bucket);
         let counted: Vec<_> = mine.iter().filter(|(_, measure, _)| counts(measure, &lookup)).collect();
@@ -231,7 +301,9 @@ impl<'a> Gathered<'a> {
         }
         let reading = self.reading(mine);
         let group = self.group(question, row);
-        let cell = self.cell((bucket, group));
+        let Some(cell) = self.cell(reading, (bucket, group)) else {
+            return;
+        };
         cell.count(reading, row.state.facts);
         for (place, _, reads) in counted {
             if let Some(state) = cell.measures.get_mut(*place) {
@@ -241,7 +313,7 @@ impl<'a> Gathered<'a> {
     }
 
     /// The rows of a group, each into all buckets whose windows hold it.
-    fn spread(&mut self, mine: &[Taken<'_>], question: &Question, windows: &Windows, group: &[String], rows: &[&Row]) {
+    fn spread(&mut self, mine: &[Mine<'_>], question: &Question, windows: &Windows, group: &[String], rows: &[&Row]) {
         let reading = self.reading(mine);
         let mut facts: BTreeMap<Timestamp, i64> = BTreeMap::new();
         for row in rows {
@@ -252,13 +324,20 @@ impl<'a> Gathered<'a> {
         }
         let facts = Merged::new(facts, |sum, more| *sum += more);
         let touched: Vec<(Timestamp, Range)> = facts.touched(windows);
+        // So many are too much to answer, whichever buckets they are of.
+        let most = match self.readings.get(reading) {
+            Some(Taken { grid: 0, .. }) => MAX_GROUPED_POINTS,
+            _ => MAX_FOLDED,
+        };
         let is_split = !self.request.by.is_empty();
         for (bucket, range) in &touched {
-            if is_split && self.cells.len() > MAX_GROUPED_POINTS {
+            if is_split && self.cells(reading) > most {
                 return;
             }
-            if let Some(facts) = facts.over(*range).filter(|facts| *facts > 0) {
-                self.cell((*bucket, group.to_vec())).count(reading, facts);
+            if let Some(facts) = facts.over(*range).filter(|facts| *facts > 0)
+                && let Some(cell) = self.cell(reading, (*bucket, group.to_vec()))
+            {
+                cell.count(reading, facts);
             }
         }
         for (place, measure, reads) in mine {
@@ -270,8 +349,12 @@ impl<'a> Gathered<'a> {
                 }
             }
             let states = Merged::new(states, MeasureState::merge);
+            let grid = self.readings.get(reading).map(|taken| taken.grid).unwrap_or_default();
+            let Some(Grid { cells, .. }) = self.grids.get_mut(grid) else {
+                return;
+            };
             for (bucket, range) in &touched {
-                let cell = self.cells.get_mut(&(*bucket, group.to_vec()));
+                let cell = cells.get_mut(&(*bucket, group.to_vec()));
                 let state = cell.and_then(|cell| cell.measures.get_mut(*place));
                 if let Some((state, more)) = state.zip(states.over(*range)) {
                     state.merge(&more);
@@ -281,39 +364,73 @@ impl<'a> Gathered<'a> {
     }
 
     /// `ahead` has what is known of buckets that have not begun too.
-    fn finish(self, ahead: bool) -> BTreeMap<SeriesKey, Point> {
+    fn finish(self, ahead: bool) -> Option<BTreeMap<SeriesKey, Point>> {
+        let cells = self.folded()?;
         // Where not all cells were made the points must be too many as well, so that nobody takes them for all.
-        let ahead = ahead || self.cells.len() > MAX_GROUPED_POINTS;
-        let nothing = BTreeSet::new();
-        let without = |bucket: &Timestamp| self.lacking.get(bucket).unwrap_or(&nothing);
+        let ahead = ahead || cells.len() > MAX_GROUPED_POINTS;
+        let told = |bucket: &Timestamp| ahead || *bucket <= self.request.now;
         let mut points: BTreeMap<SeriesKey, Point> = BTreeMap::new();
-        for (key, cell) in &self.cells {
+        for (key, cell) in &cells {
             // What is compared with is known before a bucket begins, and its own facts are not.
-            if ahead || key.0 <= self.request.now || cell.has_own(&self.readings) {
-                points.insert(key.clone(), finish(self.request, cell, &self.readings, without(&key.0)));
+            if told(&key.0) || cell.has_own(&self.readings) {
+                points.insert(key.clone(), self.point(key.0, cell));
             }
         }
         let groups: BTreeSet<Vec<String>> = match self.request.by {
             [] => BTreeSet::from([Vec::new()]),
             _ => points.keys().map(|(_, group)| group.clone()).collect(),
         };
-        let cell = Cell::new(self.reading_of.len(), self.readings.len());
         let usual = empty(self.request);
-        let told = |bucket: &Timestamp| ahead || *bucket <= self.request.now;
-        for (bucket, lacking) in self.lacking.iter().filter(|(bucket, _)| told(bucket)) {
-            let point = finish(self.request, &cell, &self.readings, lacking);
+        for (bucket, point) in self.absent().into_iter().filter(|(bucket, _)| told(bucket)) {
             if point == usual {
                 continue;
             }
             for group in &groups {
                 if !self.request.by.is_empty() && points.len() > MAX_GROUPED_POINTS {
-                    return points;
+                    return Some(points);
                 }
-                points.entry((*bucket, group.clone())).or_insert_with(|| point.clone());
+                points.entry((bucket, group.clone())).or_insert_with(|| point.clone());
             }
         }
-        points
+        Some(points)
     }
+
+    /// The point of a cell of the answer.
+    fn point(&self, bucket: Timestamp, cell: &Cell) -> Point {
+        let nothing = BTreeSet::new();
+        let lacking = self.grids.first().and_then(|own| own.lacking.get(&bucket));
+        Point {
+            value: cell.value(&self.request.kpi.formula, lacking.unwrap_or(&nothing)),
+            facts: cell.facts(&self.readings),
+        }
+    }
+
+    fn new_cell(&self) -> Cell {
+        Cell::new(self.reading_of.len(), self.readings.len())
+    }
+
+    /// The points of buckets without facts that may have another value than others without: where something has no window, and all of those that are made of
+    /// shorter periods.
+    fn absent(&self) -> BTreeMap<Timestamp, Point> {
+        let of_folds = self.grids.iter().filter_map(|grid| grid.each.as_ref());
+        let made = of_folds.flat_map(|(_, members)| members.of.keys());
+        let lacking = self.grids.first().into_iter().flat_map(|own| own.lacking.keys());
+        let buckets: BTreeSet<Timestamp> = made.chain(lacking).copied().collect();
+        let absent: Vec<Values> = self.grids.iter().map(|grid| self.values_of(grid, &[])).collect();
+        let point = |bucket: Timestamp| {
+            let mut cell = self.new_cell();
+            cell.folds = self.folds(bucket, &absent);
+            (bucket, self.point(bucket, &cell))
+        };
+        buckets.into_iter().map(point).collect()
+    }
+}
+
+/// The place of the buckets that a window leads to.
+fn grid_of(grids: &[Grid], window: &Window) -> Option<usize> {
+    let mut places = grids.iter().enumerate();
+    let found = places.find(|(_, grid)| grid.each.as_ref().is_some_and(|(known, _)| known == window));
+    found.map(|(place, _)| place)
 }
 
 /// Whether a measure counts what has these dimensions.
@@ -324,19 +441,27 @@ fn counts(measure: &Measure, lookup: &dyn Fn(&str) -> Value) -> bool {
 /// The value of a bucket without facts, of its own or in a window: a count is zero, anything else has no value.
 #[must_use]
 pub fn empty(request: &Request<'_>) -> Point {
-    finish(
-        request,
-        &Cell::new(request.kpi.formula.measures.len(), 0),
-        &[],
-        &BTreeSet::new(),
-    )
+    let formula = &request.kpi.formula;
+    let mut cell = Cell::new(formula.measures.len(), 0);
+    cell.folds = formula
+        .folds
+        .iter()
+        .map(|fold| fold.value(std::iter::empty()))
+        .collect();
+    Point {
+        value: cell.value(formula, &BTreeSet::new()),
+        facts: 0,
+    }
 }
 
 /// What one point gathers while rows are merged.
+#[derive(Clone)]
 struct Cell {
     /// How many facts count in each reading.
     facts: Vec<i64>,
     measures: Vec<MeasureState>,
+    /// What the values of shorter periods come to.
+    folds: Vec<Option<Number>>,
 }
 
 impl Cell {
@@ -344,7 +469,25 @@ impl Cell {
         Self {
             facts: vec![0; readings],
             measures: vec![MeasureState::default(); measures],
+            folds: Vec::new(),
         }
+    }
+
+    /// The values of measures, of which some have no window.
+    fn measured(&self, measures: &[Measure], lacking: &BTreeSet<usize>) -> Vec<Option<Number>> {
+        let states = measures.iter().zip(&self.measures).enumerate();
+        let value = |(place, (measure, state)): (usize, (&Measure, &MeasureState))| {
+            state.value(measure).filter(|_| !lacking.contains(&place))
+        };
+        states.map(value).collect()
+    }
+
+    fn value(&self, formula: &Formula, lacking: &BTreeSet<usize>) -> Option<Number> {
+        let values = formula::Values {
+            measures: &self.measured(&formula.measures, lacking),
+            folds: &self.folds,
+        };
+        formula.finish(values).map(|value| value.answered())
     }
 
     fn count(&mut self, reading: usize, facts: i64) {
@@ -354,32 +497,19 @@ impl Cell {
     }
 
     /// Whether facts of the bucket itself count.
-    fn has_own(&self, readings: &[(&str, bool)]) -> bool {
+    fn has_own(&self, readings: &[Taken<'_>]) -> bool {
         let mut counted = self.facts.iter().zip(readings);
-        counted.any(|(facts, (_, is_own))| *is_own && *facts > 0)
+        counted.any(|(facts, taken)| taken.is_own && *facts > 0)
     }
 
     /// How many facts the value rests on. A fact may be in several windows: it is counted in the one that has most of its entity.
-    fn facts(&self, readings: &[(&str, bool)]) -> i64 {
+    fn facts(&self, readings: &[Taken<'_>]) -> i64 {
         let mut most: BTreeMap<&str, i64> = BTreeMap::new();
-        for (facts, (entity, _)) in self.facts.iter().zip(readings) {
-            let known = most.entry(entity).or_default();
+        for (facts, taken) in self.facts.iter().zip(readings) {
+            let known = most.entry(taken.entity).or_default();
             *known = (*known).max(*facts);
         }
         most.values().sum()
-    }
-}
-
-/// The point of a cell, of whose measures some have no window.
-fn finish(request: &Request<'_>, cell: &Cell, readings: &[(&str, bool)], lacking: &BTreeSet<usize>) -> Point {
-    let formula = &request.kpi.formula;
-    let states = formula.measures.iter().zip(&cell.measures).enumerate();
-    let values: Vec<Option<Number>> = states
-        .map(|(place, (measure, state))| state.value(measure).filter(|_| !lacking.contains(&place)))
-        .collect();
-    Point {
-        value: formula.finish(&values).map(|value| value.answered()),
-        facts: cell.facts(readings),
     }
 }
 

@@ -267,7 +267,7 @@ fn midnight(day: &Zoned) -> Timestamp {
 }
 
 /// So many microseconds later, or earlier, and at most at an end of time.
-fn later(time: Timestamp, us: i64) -> Timestamp {
+pub(crate) fn later(time: Timestamp, us: i64) -> Timestamp {
     let end = if us < 0 { Timestamp::MIN } else { Timestamp::MAX };
     Timestamp::from_microsecond(time.as_microsecond().saturating_add(us)).unwrap_or(end)
 }

@@ -44,7 +44,7 @@ fn source(entity: &Arc<Entity>, kpi: &Kpi, period: Period) -> Option<usize> {
         by: &[],
         now: range.to,
     };
-    let parts = plan(&request, &calendar, |_| Some(entity)).ok()?;
+    let parts = plan(&request, &calendar, |_| Some(entity), |_, _| None).ok()?;
     let mut sources = parts.iter().map(|part| part.question.source);
     match sources.next() {
         Some(Source::Rollup(grouping)) if sources.all(|source| source == Source::Rollup(grouping)) => Some(grouping),

@@ -1,8 +1,6 @@
 //! Values of a filter, checked by the type of the dimension: what no fact can have would be answered by nothing, and nobody would know why.
 
-use std::sync::Arc;
-
-use catalog::{Entity, Kpi};
+use catalog::{Catalog, Kpi};
 use formula::AttributeType;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
@@ -25,15 +23,10 @@ pub struct ImpossibleValue {
 ///
 /// # Errors
 /// The first value that its dimension never has.
-pub fn check<'a>(
-    kpi: &Kpi,
-    filter: &Filter,
-    entity: impl Fn(&str) -> Option<&'a Arc<Entity>>,
-) -> Result<(), ImpossibleValue> {
+pub fn check(kpi: &Kpi, filter: &Filter, catalog: &Catalog) -> Result<(), ImpossibleValue> {
     for code in kpi.formula.entities() {
-        let attributes = entity(code).map_or(&[][..], |entity| entity.stored_attributes());
         for (name, values) in filter {
-            let Some(attribute) = attributes.iter().find(|attribute| attribute.name == *name) else {
+            let Some(attribute) = catalog.attribute_at(code, name) else {
                 continue;
             };
             for value in values {

@@ -1,17 +1,21 @@
 //! What to read for a question: the smallest rollup that covers it, or else the facts themselves.
 
+mod lookups;
 mod pushed;
 pub mod sketched;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use catalog::{Entity, Kpi, Level, Period, SketchKind};
-use formula::{Basis, Measure, Measured, Reading};
+use catalog::{AttributeDefinition, Entity, Kpi, Level, Period, Relationship, SketchKind};
+use formula::{Basis, Measure, Measured, Reading, is_path};
 use jiff::Timestamp;
 
 use crate::calendar::{Bins, Calendar, Range, Tile};
 use crate::windows::{Windows, windows};
+
+pub use self::lookups::{Known, Lookup};
+use self::lookups::{Ways, attribute};
 
 /// The most buckets of one answer: a week of minutes (10,080), 27 years of days, or 193 years of weeks.
 pub const MAX_POINTS: usize = 10_080;
@@ -84,6 +88,8 @@ pub struct Question {
     /// are of facts that at least one of them counts, grouped by `dimensions`, and have what [`numbers`](crate::pushed::numbers) each of them needs;
     /// nothing is left to filter. Empty where groups of facts are read. All have the same basis.
     pub pushed: Vec<Measure>,
+    /// What is looked up for each fact of what is pushed, each after those that its path goes through.
+    pub lookups: Vec<Lookup>,
     /// The sketch that is read, where one is: by its attribute and kind. Its rows have nothing else, and facts are not counted by them.
     pub sketch: Option<(String, SketchKind)>,
 }
@@ -93,6 +99,12 @@ impl Question {
     #[must_use]
     pub fn is_pushed(&self) -> bool {
         !self.pushed.is_empty()
+    }
+
+    /// The attribute of a name: of the entity, or of an object that is looked up.
+    #[must_use]
+    pub fn attribute(&self, name: &str) -> Option<&AttributeDefinition> {
+        attribute(&self.entity, &self.lookups, name)
     }
 
     /// Of what is read: facts, or the states that they tell.
@@ -138,24 +150,34 @@ pub enum Spread {
 /// the same facts.
 ///
 /// # Errors
-/// Names the dimension that an entity of the formula does not have, or the window that has no meaning for the request's period.
+/// Names the dimension that an entity of the formula does not have, the window that has no meaning for the request's period, or the path that leads nowhere.
 pub fn plan<'a>(
     request: &Request<'_>,
     calendar: &Calendar,
     entity: impl Fn(&str) -> Option<&'a Arc<Entity>>,
+    relationship: impl Fn(&str, &str) -> Option<&'a Arc<Relationship>>,
 ) -> Result<Vec<Part>, String> {
+    let ways = Ways {
+        entity: &entity,
+        relationship: &relationship,
+    };
     let readings = request.kpi.formula.readings();
     let most = MAX_READS / readings.len().max(1);
+    let asks_paths = request.by.iter().chain(request.filter.keys()).any(|name| is_path(name));
     let mut parts = Vec::with_capacity(readings.len());
     for reading in &readings {
         let entity = entity(reading.entity).ok_or_else(|| format!("there is no entity {:?}", reading.entity))?;
-        if !reading.is_pushed(&|name| is_dimension(entity, name)) {
+        if asks_paths {
+            pushed::takes_paths(entity, reading)?;
+        }
+        let is_pushed = asks_paths || reading.is_pushed(&|name| is_dimension(entity, name));
+        if !is_pushed {
             let (tiles, windows) = tiles(request, calendar, reading, most)?;
             parts.extend(of_reading(request, entity, reading, &tiles, windows.as_ref())?);
-        } else if let Some(sketched) = sketched::of_reading(request, calendar, entity, reading, most)? {
+        } else if !asks_paths && let Some(sketched) = sketched::of_reading(request, calendar, entity, reading, most)? {
             parts.extend(sketched);
         } else {
-            parts.push(pushed::of_reading(request, calendar, entity, reading)?);
+            parts.push(pushed::of_reading(request, calendar, entity, reading, &ways)?);
         }
     }
     Ok(parts)
@@ -198,7 +220,7 @@ fn of_reading(
     // What sketches answer is read of them beside.
     let counted = Counted::of(entity, reading.measured_of(|measure| !measure.aggregate.is_pushed()));
     dimensions.extend(counted.dimensions);
-    all_are_dimensions(entity, &dimensions)?;
+    all_are_dimensions(entity, &[], &dimensions)?;
     let of_tile = |tile: &Tile| Question {
         entity: Arc::clone(entity),
         source: if counted.others {
@@ -213,6 +235,7 @@ fn of_reading(
         attributes: counted.states.iter().map(|measured| (*measured).clone()).collect(),
         filter: restricted(request.filter, &reading.restrictions()),
         pushed: Vec::new(),
+        lookups: Vec::new(),
         sketch: None,
     };
     let parts = tiles.iter().map(|tile| Part {
@@ -281,14 +304,19 @@ fn restricted(filter: &Filter, restrictions: &formula::Restrictions<'_>) -> Filt
 }
 
 /// Names one that is none.
-fn all_are_dimensions(entity: &Entity, names: &BTreeSet<&str>) -> Result<(), String> {
-    let Some(unknown) = names.iter().find(|name| !is_dimension(entity, name)) else {
+fn all_are_dimensions(entity: &Entity, lookups: &[Lookup], names: &BTreeSet<&str>) -> Result<(), String> {
+    let is_dimension = |name: &str| attribute(entity, lookups, name).is_some_and(|attribute| attribute.dimension);
+    let Some(unknown) = names.iter().find(|name| !is_dimension(name)) else {
         return Ok(());
     };
+    let owner = unknown
+        .rsplit_once('.')
+        .and_then(|(path, _)| lookups.iter().find(|lookup| lookup.path == path));
+    let owner = owner.map_or(entity, |lookup| &*lookup.entity);
     Err(format!(
         "{unknown:?} is not a dimension of {}, which has {}",
-        entity.code(),
-        dimensions_of(entity)
+        owner.code(),
+        dimensions_of(owner)
     ))
 }
 

@@ -7,13 +7,14 @@
 //! - a bucket that is still open is compared with the whole earlier one, or, where the formula says so, with so much of it as has passed.
 //! - a longer stretch ends where its bucket ends.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops;
 
 use catalog::{Kpi, Period};
 use formula::{Open, Step, Window};
 use jiff::Timestamp;
 
-use crate::calendar::{Calendar, Range};
+use crate::calendar::{Calendar, Range, later};
 use crate::field::EARLIEST_S;
 use crate::plan::{MAX_POINTS, Request};
 
@@ -43,31 +44,143 @@ impl Windows {
     }
 }
 
-/// The windows of a request's buckets.
+/// The windows of a request's buckets, or of the shorter periods to which a window leads.
 ///
 /// # Errors
 /// Why the period of the request has none: a sentence for whoever asks.
 pub fn windows(request: &Request<'_>, calendar: &Calendar, window: &Window) -> Result<Windows, String> {
     check_window(request.period, window)?;
+    let Some((_, period, inner)) = window.each() else {
+        let starts = starts(calendar, request.period, request.range);
+        return Ok(of_starts(calendar, request.period, &starts, request.now, window));
+    };
+    let Members { starts, all, .. } = members(request, calendar, window)?;
+    // What is counted back from one of them is counted over those between that are in no stretch, too.
+    let mut windows = of_starts(calendar, period, &all, request.now, &inner);
+    windows.0.retain(|(start, _)| starts.binary_search(start).is_ok());
+    Ok(windows)
+}
+
+/// The starts of all buckets of a range.
+fn starts(calendar: &Calendar, period: Period, range: Range) -> Vec<Timestamp> {
+    let starts = std::iter::successors(Some(range.from), |start| {
+        Some(calendar.next(period, *start)).filter(|next| next > start)
+    });
+    starts
+        .take_while(|start| *start < range.to)
+        .take(MAX_POINTS + 1)
+        .collect()
+}
+
+/// The window of each of some buckets, one after the other.
+fn of_starts(calendar: &Calendar, period: Period, starts: &[Timestamp], now: Timestamp, window: &Window) -> Windows {
+    let end = starts.last().map(|last| calendar.next(period, *last));
     let mut grid = Grid {
         calendar,
-        period: request.period,
-        starts: vec![request.range.to],
+        period,
+        starts: end.into_iter().chain(starts.iter().rev().copied()).collect(),
         far: VecDeque::new(),
     };
-    let starts = std::iter::successors(Some(request.range.from), |start| {
-        Some(calendar.next(request.period, *start)).filter(|next| next > start)
-    });
-    let starts = starts
-        .take_while(|start| *start < request.range.to)
-        .take(MAX_POINTS + 1);
-    let starts: Vec<Timestamp> = starts.collect();
-    grid.starts.extend(starts.iter().rev());
     let of = starts.iter().map(|start| {
         // What is asked of a bucket that has not begun is asked as at its first moment.
-        (*start, grid.window(window, *start, request.now.max(*start)))
+        (*start, grid.window(window, *start, now.max(*start)))
     });
-    Ok(Windows(of.collect()))
+    Windows(of.collect())
+}
+
+/// The shorter periods of each bucket of a request: those that begin in the stretch of time to which a window leads, and have begun.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Members {
+    /// The starts of all that are in a stretch, in their order.
+    pub(crate) starts: Vec<Timestamp>,
+    /// For each bucket the places of its own among these; `None` where there is no such time.
+    pub(crate) of: BTreeMap<Timestamp, Option<ops::Range<usize>>>,
+    /// The starts of all from the first of them to the last.
+    all: Vec<Timestamp>,
+}
+
+/// The most periods whose values one answer is made of, each counted as often as it is in a bucket: as many as there are rows of a statement.
+pub const MAX_FOLDED: usize = 504_000;
+
+/// The members of a window that leads to each of several periods.
+///
+/// # Errors
+/// As [`windows`], and where there are more than [`MAX_POINTS`] periods, or in all buckets together more than [`MAX_FOLDED`].
+pub(crate) fn members(request: &Request<'_>, calendar: &Calendar, window: &Window) -> Result<Members, String> {
+    check_window(request.period, window)?;
+    let Some((outer, period, _)) = window.each() else {
+        return Ok(Members::default());
+    };
+    let buckets = starts(calendar, request.period, request.range);
+    let stretches = of_starts(calendar, request.period, &buckets, request.now, &outer);
+    let hull = stretches.ranges().map(|(_, range)| range).reduce(|one, other| Range {
+        from: one.from.min(other.from),
+        to: one.to.max(other.to),
+    });
+    // The first one may have begun before it.
+    let aligned = |hull: Range| Range {
+        from: calendar.start(period, hull.from),
+        to: hull.to.min(later(request.now, 1)),
+    };
+    let all = hull.map_or_else(Vec::new, |hull| starts(calendar, period, aligned(hull)));
+    let too_many = |most: usize| {
+        let named = named(period);
+        format!(
+            "the answer is made of more than {most} values by {named}: ask a shorter range, or take a longer period than {named}"
+        )
+    };
+    if all.len() > MAX_POINTS {
+        return Err(too_many(MAX_POINTS));
+    }
+    let places = |range: Range| {
+        let place = |time: Timestamp| all.partition_point(|start| *start < time);
+        place(range.from)..place(range.to)
+    };
+    let of: BTreeMap<Timestamp, Option<ops::Range<usize>>> = stretches
+        .0
+        .iter()
+        .map(|(bucket, range)| (*bucket, range.map(places)))
+        .collect();
+    let members = Members::new(all, of);
+    if members.count() > MAX_FOLDED {
+        return Err(too_many(MAX_FOLDED));
+    }
+    Ok(members)
+}
+
+impl Members {
+    /// How many values all buckets are made of.
+    pub(crate) fn count(&self) -> usize {
+        self.of.values().flatten().map(ExactSizeIterator::len).sum()
+    }
+
+    /// Leaves out what is in no stretch.
+    fn new(all: Vec<Timestamp>, of: BTreeMap<Timestamp, Option<ops::Range<usize>>>) -> Self {
+        let mut is_member = vec![false; all.len()];
+        for place in of.values().flatten().flat_map(Clone::clone) {
+            if let Some(is_member) = is_member.get_mut(place) {
+                *is_member = true;
+            }
+        }
+        // How many there are before each.
+        let mut before = Vec::with_capacity(all.len() + 1);
+        before.push(0);
+        before.extend(is_member.iter().scan(0, |count, is_member| {
+            *count += usize::from(*is_member);
+            Some(*count)
+        }));
+        let moved = |place: usize| before.get(place).copied().unwrap_or_default();
+        let moved = |places: ops::Range<usize>| moved(places.start)..moved(places.end);
+        let members = all.iter().zip(&is_member).filter(|(_, is_member)| **is_member);
+        Self {
+            starts: members.map(|(start, _)| *start).collect(),
+            of: of
+                .into_iter()
+                .map(|(bucket, places)| (bucket, places.map(moved)))
+                .collect(),
+            all,
+        }
+    }
 }
 
 /// Whether the windows of a KPI have a meaning for buckets of a period.
@@ -80,10 +193,26 @@ pub fn check(kpi: &Kpi, period: Period) -> Result<(), String> {
 }
 
 fn check_window(period: Period, window: &Window) -> Result<(), String> {
-    window.steps().iter().try_for_each(|step| check_step(period, step))
+    let mut seen_from = period;
+    for step in window.steps() {
+        check_step(seen_from, step)?;
+        if let Step::Each(each) = step {
+            seen_from = *each;
+        }
+    }
+    Ok(())
 }
 
 fn check_step(period: Period, step: &Step) -> Result<(), String> {
+    if let Step::Each(each) = step
+        && each.rank() > period.rank()
+    {
+        return Err(format!(
+            "the formula takes values by {}, and the question is by {}, which is shorter: ask by {0} or a longer period",
+            named(*each),
+            named(period)
+        ));
+    }
     let (Step::Back {
         period: Some(named), ..
     }
@@ -177,7 +306,7 @@ impl Grid<'_> {
                 period: Some(of),
             }) => calendar.before(end, *of, *count),
             Some(Step::Cumulative) => earliest(),
-            Some(Step::Back { .. }) | None => bucket,
+            Some(Step::Back { .. } | Step::Each(_)) | None => bucket,
         };
         let from = from.max(earliest());
         Some(Range {
@@ -282,14 +411,25 @@ pub fn described(request: &Request<'_>, calendar: &Calendar) -> Result<Vec<Descr
         .map(|window| {
             let bounds = windows(request, calendar, window)?.bounds();
             let ends = bounds.first().zip(bounds.last());
-            let rules: Vec<String> = window.steps().iter().map(|step| rule(request.period, step)).collect();
             Ok(Described {
                 function: window.to_string(),
-                rule: rules.join("; "),
+                rule: rules(request.period, window).join("; "),
                 range: ends.map(|(from, to)| Range { from: *from, to: *to }),
             })
         })
         .collect()
+}
+
+/// The rules of a window, step by step.
+fn rules(period: Period, window: &Window) -> Vec<String> {
+    let steps = window.steps().iter().scan(period, |seen_from, step| {
+        let rule = rule(*seen_from, step);
+        if let Step::Each(each) = step {
+            *seen_from = *each;
+        }
+        Some(rule)
+    });
+    steps.collect()
 }
 
 /// The rules of a step.
@@ -321,6 +461,7 @@ fn rule(period: Period, step: &Step) -> String {
             period: Some(of),
         } => format!("{} up to its end, by the calendar", many(usize::from(*count), *of)),
         Step::Cumulative => "from the first fact there is to its end".to_owned(),
+        Step::Each(each) => format!("each {} that begins in it and has begun, by itself", named(*each)),
     }
 }
 

@@ -183,7 +183,8 @@ pub(crate) async fn plan_all(product: &Product, client: Uuid, kpis: &[Kpi]) -> R
                 now: Timestamp::MAX,
             };
             let entity = |code: &str| known.placed.get(code).map(|placed| &placed.readable);
-            let planned = series::plan(&request, &known.calendar, entity);
+            let relationship = |entity: &str, attribute: &str| known.catalog.relationship_of(entity, attribute);
+            let planned = series::plan(&request, &known.calendar, entity, relationship);
             planned.map_err(|refused| anyhow::anyhow!(refused))?;
             times.push(began.elapsed().as_secs_f64() * 1e3);
         }

@@ -11,7 +11,7 @@ use tests::json::JsonExt as _;
 use tests::product::Product;
 
 /// What each comes to, by the period that it is asked by.
-fn kpis(now: Date) -> [(&'static str, &'static str, &'static str, f64); 8] {
+fn kpis(now: Date) -> [(&'static str, &'static str, &'static str, f64); 9] {
     // The month before January is of another year.
     let to_date = if now.month() == 1 { 300.0 } else { 500.0 };
     [
@@ -48,10 +48,16 @@ fn kpis(now: Date) -> [(&'static str, &'static str, &'static str, f64); 8] {
             "month",
             50.0,
         ),
+        (
+            "GOLD_REVENUE",
+            "SUM(Order.amount WHERE customer.segment = 'gold')",
+            "month",
+            270.0,
+        ),
     ]
 }
 
-fn entities() -> [Value; 4] {
+fn entities() -> [Value; 5] {
     let text = |name: &str| json!({ "name": name, "type": "text", "required": true });
     [
         json!({ "code": "Ticket", "domain": "desk", "time": "opened", "attributes": [{ "name": "closed", "type": "time" }] }),
@@ -60,6 +66,8 @@ fn entities() -> [Value; 4] {
             "attributes": [text("article"), text("warehouse"), { "name": "quantity", "type": "integer" }] }),
         json!({ "code": "Subscription", "domain": "sales", "state": ["id"],
             "attributes": [text("id"), { "name": "status", "type": "text", "dimension": true }] }),
+        json!({ "code": "Customer", "domain": "shop", "state": ["id"],
+            "attributes": [text("id"), { "name": "segment", "type": "text", "dimension": true }] }),
     ]
 }
 
@@ -87,8 +95,10 @@ async fn send(client: &User, now: Timestamp, before: Timestamp) {
         status(now, "d", "ended"),
         status(now, "e", "active"),
     ]);
+    let customer = |id: &str, segment: &str| json!({ "time": before.to_string(), "id": id, "segment": segment });
     for (entity, facts) in [
         ("Ticket", tickets),
+        ("Customer", json!([customer("ada", "gold"), customer("cleo", "silver")])),
         ("Order", orders),
         ("Stock", json!([level("north", 40), level("south", 7)])),
         ("Subscription", subscriptions),
@@ -109,6 +119,9 @@ async fn what_businesses_ask_for_first_is_one_number_by_every_route() {
     for entity in entities() {
         client.post("/v1/entities", &entity).await.expect(201);
     }
+    let relationship = json!({ "code": "ORDER_CUSTOMER", "from_entity": "Order", "attribute": "customer", "to_entity": "Customer", "key": "id",
+        "cardinality": "one", "resolved": "as_of_fact" });
+    client.post("/v1/relationships", &relationship).await.expect(201);
     let now = platform::clock::now();
     let today = now.to_zoned(TimeZone::UTC).date();
     let before = today.first_of_month() - 1.month();
@@ -132,5 +145,24 @@ async fn what_businesses_ask_for_first_is_one_number_by_every_route() {
         let frame = dashboard.next("subscribed").await;
         assert!(is_close(&frame["rows"][0][2], expected), "{code}: {frame}");
     }
+    // And the same for all segments at once.
+    let range = format!("period=month&from={now}&to={}&by=customer.segment", now + 1.second());
+    client
+        .post(
+            "/v1/kpis",
+            &json!({ "code": "REVENUE", "name": "Revenue", "formula": "SUM(Order.amount)" }),
+        )
+        .await
+        .expect(201);
+    let series = client.get(&format!("/v1/kpis/REVENUE/series?{range}")).await.ok();
+    let points = series["points"].list().iter();
+    let shown: Vec<_> = points
+        .map(|point| (&point["group"]["customer.segment"], &point["value"]))
+        .collect();
+    assert_eq!(
+        shown,
+        [(&json!("gold"), &json!(270)), (&json!("silver"), &json!(30))],
+        "{series}"
+    );
     product.stop().await;
 }

@@ -1,4 +1,4 @@
-//! `docs/market-data.md` holds: what it defines, sends and asks has the figures of its tables.
+//! `docs/market-data.md` holds: what it defines, sends and asks has the figures of its tables, and its measures of risk those of pandas.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -105,6 +105,7 @@ async fn holds(database: &TestDatabase, client: Uuid, table: &[Vec<String>]) {
 async fn open_high_low_close_volume_and_vwap_are_those_of_the_manual() {
     let tables = tables();
     let (kpis, figures) = tables.split_first().unwrap();
+    let (_, figures) = figures.split_last().unwrap();
     assert_eq!((kpis[0][0].as_str(), figures.len()), ("KPI", 4));
     let trades: Vec<&str> = block("ndjson").lines().collect();
     for server in servers() {
@@ -126,6 +127,107 @@ async fn open_high_low_close_volume_and_vwap_are_those_of_the_manual() {
         }
         for table in figures {
             holds(&database, client, table).await;
+        }
+        database.drop_it().await.unwrap();
+    }
+}
+
+/// Trades of two symbols on the weekdays of 150 days, on some days none; their prices walk at random.
+fn walk() -> Vec<String> {
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut prices = [("ACME", 10_000_i64), ("MARKET", 500_000)];
+    let first: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    let mut trades = Vec::new();
+    for day in (0..150_i64).filter(|day| ![1, 2].contains(&((day + 5) % 7))) {
+        for (symbol, price) in prices.iter_mut().filter(|_| random.u8(..) > 20) {
+            for _ in 0..random.i64(1..6) {
+                *price += *price * random.i64(-30..31) / 1_000;
+                let at = first + jiff::SignedDuration::from_secs(day * 86_400 + random.i64(30_000..70_000));
+                let (whole, cents) = (*price / 100, *price % 100);
+                trades.push(format!(
+                    r#"{{ "at": "{at}", "symbol": "{symbol}", "price": "{whole}.{cents:02}", "volume": 1 }}"#
+                ));
+            }
+        }
+    }
+    trades
+}
+
+/// What pandas says of trades, by month and KPI.
+fn reference(trades: &[String]) -> BTreeMap<String, BTreeMap<String, Option<f64>>> {
+    let script = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/integration/conformance/market/reference.py"
+    );
+    let mut process = std::process::Command::new(tests::required("TEST_PYTHON"))
+        .arg(script)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = process.stdin.take().unwrap();
+    std::io::Write::write_all(&mut input, trades.join("\n").as_bytes()).unwrap();
+    drop(input);
+    let output = process.wait_with_output().unwrap();
+    assert!(output.status.success());
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn measures_of_risk_are_those_of_pandas() {
+    let trades = walk();
+    let expected = reference(&trades);
+    assert_eq!(expected.len(), 5, "months");
+    let tables = tables();
+    let returns = ["ACME", "MARKET"].map(|symbol| {
+        let price = format!("LAST(Trade.price WHERE symbol = '{symbol}')");
+        let code = if symbol == "ACME" { "RETURN" } else { "MARKET_RETURN" };
+        vec![
+            code.to_owned(),
+            format!("{price} / PREVIOUS(ROLLING({price}, 10, DAY)) - 1"),
+        ]
+    });
+    let kpis: Vec<Vec<String>> = returns
+        .into_iter()
+        .chain(tables.last().unwrap()[1..].iter().cloned())
+        .collect();
+    let range = Range {
+        from: "2026-01-01T00:00:00Z".parse().unwrap(),
+        to: "2026-06-01T00:00:00Z".parse().unwrap(),
+    };
+    for server in servers() {
+        let database = TestDatabase::create(&server).await.unwrap();
+        let client = traders(&database, &kpis).await;
+        let trades: Vec<&str> = trades.iter().map(String::as_str).collect();
+        for part in trades.chunks(400) {
+            trade(&database, client, part).await;
+        }
+        let known = definitions::load_one(&database.app, client).await.unwrap().unwrap();
+        let filter = Filter::new();
+        for code in expected["2026-03"].keys() {
+            let request = Request {
+                kpi: known.catalog.kpi(code).unwrap(),
+                period: Period::Month,
+                range,
+                filter: &filter,
+                by: &[],
+                now: range.to,
+            };
+            let answer = answer::ask(&database.app, client, &known, &known.calendar, &request).await;
+            let points = answer.unwrap().points;
+            assert_eq!(points.len(), expected.len(), "{code}");
+            for ((start, _), point) in points {
+                let value = point.value.map(|value| value.to_float());
+                let wanted = expected[&start.strftime("%Y-%m").to_string()][code];
+                let (value, wanted) = value
+                    .zip(wanted)
+                    .unwrap_or_else(|| panic!("{code} of {start}: {value:?}, {wanted:?}"));
+                assert!(
+                    (value - wanted).abs() <= 1e-9 * wanted.abs().max(1e-3),
+                    "{code} of {start}: {value}, {wanted}"
+                );
+                assert!(point.facts > 0, "{code} of {start}");
+            }
         }
         database.drop_it().await.unwrap();
     }

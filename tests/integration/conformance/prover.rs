@@ -12,21 +12,21 @@ async fn every_route_answers_as_the_oracle_does() {
         let prover = Prover {
             seed: 11,
             worlds: 0..4,
-            questions: 150,
+            questions: 120,
             folder: None,
         };
         let report = prover.prove(&server).await.unwrap();
         assert!(report.wrong.is_empty(), "{server}:\n{}", report.wrong.join("\n"));
         assert_eq!(report.verdict.mismatches, 0);
-        assert_eq!(report.verdict.questions, 600);
+        assert_eq!(report.verdict.questions, 480);
         assert!(
-            report.verdict.answered > 400,
+            report.verdict.answered > 380,
             "{} have answers",
             report.verdict.answered
         );
         let missing: Vec<_> = report.counts().into_iter().filter(|(_, count)| *count == 0).collect();
         // `make prove` asks for 200 of each; so few questions may miss a rare one.
-        assert!(missing.len() <= 5, "no question has {missing:?}");
+        assert!(missing.len() <= 2, "no question has {missing:?}");
     }
 }
 

@@ -1,96 +1,78 @@
-"""What a question is worth, by counting the facts one by one."""
+"""A KPI: the value of its formula, when the facts of each of its measures are given."""
 
+import operator
 from decimal import Decimal
 
-from formula import UNITS, aggregates, names, parse
-from numbers_of import WIDE, Number, rounded
-from rows import COMPARE, both, literal
+from formula import MOVED, UNITS, children, parse
+from measures import Measure, in_unit
+from numbers_of import Number, rounded
+from rows import COMPARE, both, literal, negated_if
 
 STEPS = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide"}
 
 
-def shown(value):
-    """A dimension's value as filters and groups write it."""
-    if value is None:
-        return ""
-    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
+def frozen(tree):
+    """A tree that can be a key."""
+    return tuple(frozen(part) for part in tree) if isinstance(tree, (tuple, list)) else tree
 
 
-# What each aggregate makes of the values, in the order of their facts' times and their own, of which there is at least one.
-OF_VALUES = {
-    "SUM": lambda values: Number(total(values)),
-    "AVG": lambda values: Number.computed("divide", Number(total(values)), Number(Decimal(len(values)))),
-    "MIN": lambda values: Number(min(values)),
-    "MAX": lambda values: Number(max(values)),
-    "FIRST": lambda values: Number(values[0]),
-    "LAST": lambda values: Number(values[-1]),
-}
+def placed(tree, others, steps=(), at=None):
+    """A formula with each aggregate told by where it is taken: behind which steps to other periods, and of what; other KPIs stand in it as they are written."""
+    def within(part):
+        return placed(part, others, steps, at)
+
+    kind = tree[0]
+    if kind == "name":
+        return within(parse(others[tree[1]]))
+    if kind == "window":
+        return placed(tree[2], others, (*steps, (tree[1], *tree[3:])), at)
+    if kind == "at":
+        return placed(tree[2], others, steps, tree[1])
+    if kind == "aggregate":
+        return ("measure", (frozen(tree), steps, at or (tree[1] if tree[1] in MOVED else None)))
+    if kind in ("negate", "not"):
+        return (kind, within(tree[1]))
+    if kind == "binary":
+        return (kind, tree[1], within(tree[2]), within(tree[3]))
+    if kind == "in":
+        return (kind, within(tree[1]), *tree[2:])
+    if kind == "range":
+        return (kind, *(within(part) for part in tree[1:4]), tree[4])
+    if kind == "call":
+        return (kind, tree[1], [within(operand) for operand in tree[2]])
+    if kind == "case":
+        return (kind, [(within(condition), within(value)) for condition, value in tree[1]], tree[2] and within(tree[2]))
+    return tree
 
 
-def total(values):
-    sum_of_all = Decimal(0)
-    for value in values:
-        sum_of_all = WIDE.add(sum_of_all, value)
-    return sum_of_all
-
-
-class Measure:
-    """An aggregate over the facts of an entity."""
-
-    def __init__(self, tree, entity):
-        _, self.function, self.entity, self.measured, self.unit, condition = tree
-        self.time, self.condition = entity.time, condition
-        self.holds = entity.rows.compile(condition)[1] if condition else lambda fact: True
-
-    def names(self):
-        """The attributes that it reads."""
-        return set(self.measured[1:] if self.measured else ()) | (names(self.condition) if self.condition else set())
-
-    def counts(self, fact):
-        return self.holds(fact) is True
-
-    def of(self, fact):
-        if self.measured[0] == "attribute":
-            return fact[self.measured[1]]
-        to, since = fact[self.measured[1]], fact[self.measured[2]]
-        return None if None in (to, since) else Decimal(to - since).scaleb(-6)
-
-    def value(self, facts):
-        if self.measured is None:
-            return Number(Decimal(len(facts)))
-        found = [(fact[self.time], self.of(fact)) for fact in facts]
-        found = [(time, value) for time, value in found if value is not None]
-        if self.function == "COUNT":
-            return Number(Decimal(len(found)))
-        if not found:
-            return None
-        value = OF_VALUES[self.function]([Decimal(value) for _, value in sorted(found)])
-        return in_unit(value, self.unit) if self.unit else value
-
-
-def in_unit(value, unit):
-    return value and Number.computed("divide", value, Number(Decimal(UNITS[unit])))
+def measures(tree):
+    """What is measured for a formula, each once."""
+    if tree[0] == "measure":
+        return [tree[1]]
+    return list(dict.fromkeys(measure for child in children(tree) for measure in measures(child)))
 
 
 class Kpi:
-    """A KPI of a client with these entities."""
+    """A KPI of a client with these entities and other KPIs, which are told by their codes."""
 
-    def __init__(self, text, entities):
-        self.tree = parse(text)
-        self.measures = {aggregate: Measure(aggregate, entities[aggregate[2]]) for aggregate in map(frozen, aggregates(self.tree))}
+    def __init__(self, text, entities, others):
+        self.written = parse(text)
+        self.tree = placed(self.written, others)
+        self.measures = {key: Measure(key[0], entities[key[0][2]]) for key in measures(self.tree)}
 
     def entities(self):
         return sorted({measure.entity for measure in self.measures.values()})
 
     def value(self, facts):
-        """The value, where `facts` has the facts of each measure."""
-        found = self.evaluate(self.tree, {key: measure.value(facts.get(key, [])) for key, measure in self.measures.items()})
+        """The value, where `facts` has the facts of each measure: no list where there is no time to look at."""
+        values = {key: None if (given := facts.get(key, [])) is None else measure.value(given) for key, measure in self.measures.items()}
+        found = self.evaluate(self.tree, values)
         return found and found.answered()
 
     def evaluate(self, tree, values):
         kind = tree[0]
-        if kind == "aggregate":
-            return values[frozen(tree)]
+        if kind == "measure":
+            return values[tree[1]]
         if kind == "number":
             return Number(Decimal(tree[1]))
         if kind == "negate":
@@ -124,6 +106,13 @@ class Kpi:
         if kind == "not":
             known = self.holds(tree[1], values)
             return None if known is None else not known
+        if kind == "measure":
+            value = values[tree[1]]
+            return value and value.value == 1
+        if kind == "range":
+            value, least, most = (self.evaluate(operand, values) for operand in tree[1:4])
+            from_least, to_most = (None if None in (value, end) else compare(value.value, end.value) for compare, end in ((operator.ge, least), (operator.le, most)))
+            return negated_if(tree[4], both(True, from_least, to_most))
         if kind == "in":
             value = self.evaluate(tree[1], values)
             return None if value is None else (value.value in [literal(item) for item in tree[2]]) != tree[3]
@@ -146,29 +135,3 @@ CALLS = {
     "EXP": lambda number: Number.computed("exp", number),
     "POWER": lambda base, exponent: base.to_the(exponent),
 } | {unit: lambda number, unit=unit: in_unit(number, unit) for unit in UNITS}
-
-
-def frozen(tree):
-    """A tree that can be a key."""
-    return tuple(frozen(part) for part in tree) if isinstance(tree, (tuple, list)) else tree
-
-
-def points(kpi, entities, calendar, question, since, until):
-    """The points of a question over an aligned range: for each bucket and group with facts that count, how many and the value."""
-    cells = {}
-    for code in kpi.entities():
-        entity = entities[code]
-        measures = [(key, measure) for key, measure in kpi.measures.items() if measure.entity == code]
-        for fact in entity.facts:
-            if not since <= fact[entity.time] < until:
-                continue
-            if any(shown(fact[name]) not in values for name, values in question["filter"].items()):
-                continue
-            counting = [key for key, measure in measures if measure.counts(fact)]
-            if counting:
-                bucket = calendar.bucket(question["period"], fact[entity.time])[0]
-                cell = cells.setdefault((bucket, tuple(shown(fact[name]) for name in question["by"])), [0, {}])
-                cell[0] += 1
-                for key in counting:
-                    cell[1].setdefault(key, []).append(fact)
-    return {key: (kpi.value(facts), count) for key, (count, facts) in cells.items()}

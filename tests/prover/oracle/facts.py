@@ -6,10 +6,9 @@ from decimal import Decimal
 
 from formula import names, parse
 from numbers_of import INTEGERS, WIDE, of_fact
-from periods import DAY, clocks, instant
+from periods import DAY, EARLIEST, clocks, instant
 from rows import Rows
 
-EARLIEST = instant("1990-01-01T00:00:00+00:00")
 CENTURY = 3_155_760_000 * 1_000_000
 MAX_TEXT_BYTES = 512
 
@@ -37,8 +36,10 @@ class Entity:
 
     def __init__(self, definition, zone):
         self.code, self.time, self.key = definition["code"], definition["time"], definition.get("key", [])
+        self.state = definition.get("state", [])
         self.zone = zone
         self.attributes = {attribute["name"]: attribute for attribute in definition["attributes"]}
+        self.dimensions = {name for name, attribute in self.attributes.items() if attribute.get("dimension")}
         self.types = {name: attribute["type"] for name, attribute in self.attributes.items()} | {self.time: "time"}
         self.rows = Rows(self.types)
         self.trees = {name: parse(attribute["formula"]) for name, attribute in self.attributes.items() if attribute.get("formula")}
@@ -136,6 +137,16 @@ class Entity:
 
     def add(self, fact):
         """One with the key of another replaces it."""
-        key = tuple(fact[name] for name in self.key) if self.key else len(self.stored)
+        names = [*self.state, self.time] if self.state else self.key
+        key = tuple(fact[name] for name in names) if names else len(self.stored)
         self.replaced += key in self.stored
         self.stored[key] = fact
+
+    def histories(self):
+        """Of each object the times of its facts, in their order, and these."""
+        objects = {}
+        for fact in sorted(self.facts, key=lambda fact: fact[self.time]):
+            times, facts = objects.setdefault(tuple(fact[name] for name in self.state), ([], []))
+            times.append(fact[self.time])
+            facts.append(fact)
+        return list(objects.values())

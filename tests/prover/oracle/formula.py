@@ -3,18 +3,26 @@
 A formula becomes a tree of tuples:
 
     ("number", text) ("text", text) ("truth", bool) ("name", name)
-    ("negate", x) ("not", x) ("binary", operator, x, y) ("in", x, [literals], negated)
+    ("time", text) ("negate", x) ("not", x) ("binary", operator, x, y) ("in", x, [literals], negated) ("range", x, from, to, negated)
     ("call", FUNCTION, [operands]) ("case", [(condition, value)], otherwise or None)
-    ("aggregate", FUNCTION, entity, measured, unit or None, condition or None)
+    ("aggregate", FUNCTION, entity, measured, unit or None, condition or None, second or None)
+    ("window", FUNCTION, x, count or None, PERIOD or None, like for like) ("at", FUNCTION, x)
 
-What is measured is None (the facts themselves), ("attribute", name), or ("between", to, from).
+What is measured is None (the facts themselves), ("attribute", name), or ("between", to, from); the second of an aggregate is that or ("number", text). ENTERED and its kin are
+aggregates, and `COUNT(DISTINCT ...)` is the function DISTINCT.
 """
 
 import re
 
-AGGREGATES = ("COUNT", "SUM", "AVG", "MIN", "MAX", "FIRST", "LAST")
+MOVED = ("ENTERED", "LEFT", "STAYED")
+AGGREGATES = (
+    "COUNT", "SUM", "AVG", "MIN", "MAX", "FIRST", "LAST", "MEDIAN", "PERCENTILE", "MODE", "VARIANCE", "VARIANCE_POP", "STDDEV", "STDDEV_POP", "WEIGHTED_AVG",
+    "CORRELATION", "SLOPE", "ANY", "ALL", *MOVED,
+)
 UNITS = {"SECONDS": 1, "MINUTES": 60, "HOURS": 3_600, "DAYS": 86_400}
-CALLS = ("COALESCE", "IF", "ABS", "ROUND", "GREATEST", "LEAST", "LN", "EXP", "POWER", *UNITS)
+CALLS = ("COALESCE", "IF", "ABS", "ROUND", "GREATEST", "LEAST", "LN", "EXP", "POWER", "STARTS_WITH", "ENDS_WITH", "CONTAINS", *UNITS)
+WINDOWS = ("PREVIOUS", "SAME_PERIOD_LAST_YEAR", "TO_DATE", "ROLLING", "CUMULATIVE")
+RULES = ("WHOLE", "LIKE_FOR_LIKE")
 COMPARISONS = ("=", "!=", "<>", "<=", ">=", "<", ">")
 
 WORDS = re.compile(r"\s*(?:(?P<number>\d+(?:\.\d+)?|\.\d+)|(?P<name>[A-Za-z_][A-Za-z_0-9]*)|(?P<text>'(?:[^']|'')*')|(?P<sign><>|!=|<=|>=|[-+*/=<>(),.]))")
@@ -32,9 +40,12 @@ class Parser:
         self.words.append(("end", ""))
         self.place = 0
 
-    def is_next(self, *words):
-        kind, word = self.words[self.place]
+    def is_next(self, *words, ahead=0):
+        kind, word = self.words[min(self.place + ahead, len(self.words) - 1)]
         return kind in ("name", "sign") and word.upper() in words
+
+    def is_kind(self, kind, ahead=0):
+        return self.words[min(self.place + ahead, len(self.words) - 1)][0] == kind
 
     def take(self):
         self.place += 1
@@ -76,11 +87,15 @@ class Parser:
         operand = self.sum()
         if operator := self.took(*COMPARISONS):
             return ("binary", "!=" if operator == "<>" else operator, operand, self.sum())
+        negated = self.took("NOT") is not None
         if self.took("IN"):
-            return ("in", operand, self.listed(), False)
-        if self.took("NOT"):
-            self.need("IN")
-            return ("in", operand, self.listed(), True)
+            return ("in", operand, self.listed(), negated)
+        if self.took("BETWEEN"):
+            least = self.sum()
+            self.need("AND")
+            return ("range", operand, least, self.sum(), negated)
+        if negated:
+            raise ValueError(f"expected IN or BETWEEN, found {self.words[self.place]}")
         return operand
 
     def sum(self):
@@ -102,11 +117,18 @@ class Parser:
             return ("not", self.operand())
         if truth := self.took("TRUE", "FALSE"):
             return ("truth", truth == "TRUE")
+        if self.is_next("TIME") and self.is_kind("text", 1):
+            self.take()
+            return ("time", self.take()[1][1:-1])
         word, is_called = self.name(), self.is_next("(")
         if is_called and word.upper() in AGGREGATES:
             return self.aggregate(word.upper())
         if is_called and word.upper() in CALLS:
             return ("call", word.upper(), self.listed())
+        if is_called and word.upper() in WINDOWS:
+            return self.window(word.upper())
+        if is_called and word.upper() in ("AT_START", "AT_END"):
+            return ("at", word.upper(), self.listed()[0])
         if word.upper() == "CASE" and self.is_next("WHEN"):
             return self.case()
         return ("name", word)
@@ -122,8 +144,27 @@ class Parser:
         self.need("END")
         return ("case", arms, otherwise)
 
+    def window(self, function):
+        self.need("(")
+        tree, count, period, rule = self.expression(), None, None, None
+        while self.took(","):
+            kind, word = self.take()
+            if kind == "number":
+                count = int(word)
+            elif word.upper() in RULES:
+                rule = word.upper()
+            else:
+                period = word.lower()
+        self.need(")")
+        if function == "SAME_PERIOD_LAST_YEAR":
+            count, period = 1, "year"
+        return ("window", function, tree, count, period, rule == "LIKE_FOR_LIKE")
+
     def aggregate(self, function):
         self.need("(")
+        if function == "COUNT" and self.is_next("DISTINCT") and self.is_kind("name", 1) and not self.is_next("WHERE", ahead=1):
+            self.take()
+            function = "DISTINCT"
         first, unit = self.name(), None
         if self.is_next("(") and first.upper() in UNITS:
             self.take()
@@ -131,13 +172,24 @@ class Parser:
         measured = self.measured(first)
         if unit:
             self.need(")")
+        second = self.second(first) if self.took(",") else None
         condition = self.expression() if self.took("WHERE") else None
         self.need(")")
-        return ("aggregate", function, first, measured, unit, condition)
+        return ("aggregate", function, first, measured, unit, condition, second)
+
+    def second(self, entity):
+        if self.is_kind("number"):
+            return self.take()
+        if not self.is_next(".", ahead=1):
+            return self.between(entity)
+        if (name := self.name()) != entity:
+            raise ValueError(f"{name} is not {entity}")
+        return self.measured(entity)
 
     def measured(self, entity):
-        if not self.took("."):
-            return None
+        return self.between(entity) if self.took(".") else None
+
+    def between(self, entity):
         to = self.name()
         if not self.took("-"):
             return ("attribute", to)
@@ -165,21 +217,15 @@ def children(tree):
         return [tree[2], tree[3]]
     if kind == "in":
         return [tree[1]]
+    if kind == "range":
+        return list(tree[1:4])
+    if kind in ("window", "at"):
+        return [tree[2]]
     if kind == "call":
         return tree[2]
     if kind == "case":
         return [part for arm in tree[1] for part in arm] + ([tree[2]] if tree[2] else [])
     return []
-
-
-def aggregates(tree):
-    """The aggregates of a KPI's formula, each once."""
-    if tree[0] == "aggregate":
-        return [tree]
-    found = []
-    for child in children(tree):
-        found += [aggregate for aggregate in aggregates(child) if aggregate not in found]
-    return found
 
 
 def names(tree):
@@ -188,39 +234,3 @@ def names(tree):
     return found.union(*(names(child) for child in children(tree)))
 
 
-def node(tree):
-    """The construct that the root of a tree is, as the table of the generator calls it."""
-    kind = tree[0]
-    if kind == "call":
-        function, operands = tree[1], tree[2]
-        if function == "IF" and len(operands) == 2:
-            return "IF without else"
-        if function == "ROUND" and len(operands) == 2:
-            return "ROUND to places"
-        return function
-    if kind == "case":
-        return "CASE" if tree[2] else "CASE without ELSE"
-    if kind == "binary":
-        is_empty = ("text", "") in (tree[2], tree[3])
-        return f"{tree[1]} ''" if is_empty else tree[1]
-    if kind == "in":
-        word = "NOT IN" if tree[3] else "IN"
-        return f"{word} with ''" if ("text", "") in tree[2] else word
-    return {"negate": "-x", "not": "NOT", "number": "number", "truth": "TRUE"}.get(kind)
-
-
-def constructs(tree, place=""):
-    """The constructs of a formula: those after WHERE and of derived attributes with that word before them."""
-    found = {place + node(tree)} if node(tree) else set()
-    if tree[0] == "aggregate":
-        _, function, _, measured, unit, condition = tree
-        found = {function}
-        if function == "COUNT" and measured:
-            found = {"COUNT of an attribute"}
-        if measured and measured[0] == "between":
-            found.add("difference of times")
-        if unit:
-            found.add(f"{unit} inside")
-        if condition:
-            found |= {"WHERE"} | constructs(condition, "WHERE ")
-    return found.union(*(constructs(child, place) for child in children(tree)))

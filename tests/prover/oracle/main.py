@@ -12,10 +12,11 @@ import sys
 from collections import Counter
 from decimal import Decimal
 
-from answers import Kpi, points
-from constructs import CONSTRUCTS, circumstances
+from answers import Kpi
+from cells import Question
+from constructs import CONSTRUCTS, circumstances, constructs
 from facts import Entity
-from formula import constructs
+from goals import Goal
 from periods import Calendar, instant
 
 # Wrong questions of a world, and differences of each, that are told.
@@ -56,19 +57,24 @@ class World:
     def kpi(self, question):
         key = (question["client"], question["kpi"])
         if key not in self.kpis:
-            formulas = {kpi["code"]: kpi["formula"] for kpi in self.clients[key[0]]["kpis"]}
-            self.kpis[key] = Kpi(formulas[key[1]], self.entities[key[0]])
+            kpis = {kpi["code"]: kpi for kpi in self.clients[key[0]]["kpis"]}
+            formulas = {code: kpi["formula"] for code, kpi in kpis.items()}
+            entities = self.entities[key[0]]
+            self.kpis[key] = Kpi(formulas[key[1]], entities, formulas), Goal(kpis[key[1]], entities, formulas)
         return self.kpis[key]
 
     def expected(self, question):
         """The points of a series, with what a bucket without facts has, and the point of a value."""
-        kpi, entities, calendar = self.kpi(question), self.entities[question["client"]], self.calendar(question)
+        (kpi, goal), entities, calendar = self.kpi(question), self.entities[question["client"]], self.calendar(question)
         since, until = calendar.align(question["period"], instant(question["from"]), instant(question["to"]))
-        series = points(kpi, entities, calendar, question, since, until)
+        question = question | {"now": instant(question["now"])}
+        asked = Question(kpi, entities, calendar, question, since, until)
+        series = asked.points()
         start, end = calendar.bucket(question["period"], instant(question["at"]))
-        alone = points(kpi, entities, calendar, question | {"by": []}, start, end)
+        alone = Question(kpi, entities, calendar, question | {"by": []}, start, end).points()
         empty = kpi.value({})
         return {
+            "status": goal.held(asked, series, lambda bound: Question(bound, entities, calendar, question, since, until)),
             "series": (since, until, empty, series),
             "value": (start, end, empty, {(start, ()): alone.get((start, ()), (empty, 0))}),
         }
@@ -84,6 +90,10 @@ def differences(expected, answer):
     """Where an answer differs, each as a text."""
     if "refused" in answer:
         return [f"refused: {answer['refused']}"]
+    if "held" in answer:
+        said = {(instant(held["bucket"]), tuple(held["group"])): (held["status"], [limit and Decimal(limit) for limit in held["limits"]]) for held in answer["held"]}
+        wrong = [key for key in sorted(expected.keys() | said.keys()) if expected.get(key) != said.get(key)]
+        return [f"{key[0]} {list(key[1])}: held {said.get(key)}, expected {expected.get(key)}" for key in wrong]
     (*bounds, points), (*said_bounds, said) = expected, told(answer)
     found = [f"{what} is {said}, expected {right}" for what, said, right in zip(("from", "to", "empty"), said_bounds, bounds) if said != right]
     for key in sorted(points.keys() | said.keys()):
@@ -114,9 +124,10 @@ def judge(case):
             question = case["world"]["questions"][place]
             if place not in expected:
                 expected[place] = world.expected(question)
-            right = expected[place]["value" if answer["route"].endswith("value") else "series"]
+            route = answer["route"] if answer["route"] == "status" else "value" if answer["route"].endswith("value") else "series"
+            right = expected[place][route]
             compared += 1
-            if any(value is not None for value, facts in right[3].values() if facts):
+            if route != "status" and any(value is not None for value, facts in right[3].values() if facts):
                 answered.add(place)
             seen.setdefault(place, set()).update(used(world, question))
             if found := differences(right, answer):
@@ -150,13 +161,15 @@ def first_of_each(mismatches, seen):
 
 def used(world, question):
     """The constructs of a question: of its formula, of the derived attributes that it reads, and its circumstances."""
-    kpi, entities = world.kpi(question), world.entities[question["client"]]
-    found = constructs(kpi.tree)
+    (kpi, goal), entities = world.kpi(question), world.entities[question["client"]]
+    dimensions = {code: entity.dimensions for code, entity in entities.items()}
+    found = constructs(kpi.written, dimensions)
     for measure in kpi.measures.values():
         entity = entities[measure.entity]
         named = {*question["filter"], *question["by"], *measure.names()}
         for name in entity.reads(named):
-            found |= constructs(entity.trees[name], "derived ")
+            found |= constructs(entity.trees[name], dimensions, "derived ")
+    found |= set(goal.limits) | {"target of a band" for limits in goal.limits.values() if len(limits) > 1}
     return found | circumstances(world, question, kpi)
 
 

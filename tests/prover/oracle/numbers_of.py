@@ -1,6 +1,7 @@
 """Arithmetic as docs/formulas.md describes it: of KPIs to 76 digits, of one fact to 28."""
 
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow, setcontext
+from fractions import Fraction
 
 # Beyond e to the power of this, and of its negative, no number is within the limits.
 MAX_EXPONENT = 700
@@ -83,6 +84,20 @@ class Number:
             return None
         exact = not limited.flags[Inexact] and all(operand.exact for operand in operands)
         return Number.within(value, exact)
+
+    @staticmethod
+    def quotient(dividend, divisor):
+        """Of exact numbers, however many digits they have: it is rounded once."""
+        if divisor == 0:
+            return None
+        exact, limited = Fraction(dividend) / Fraction(divisor), context(76)
+        value = limited.divide(Decimal(exact.numerator), Decimal(exact.denominator))
+        return Number.within(value, not limited.flags[Inexact])
+
+    def root(self):
+        limited = context(76)
+        value = limited.sqrt(self.value)
+        return Number.within(value, self.exact and not limited.flags[Inexact])
 
     def to_the(self, exponent):
         found = power(self.value, exponent.value, 76)

@@ -17,6 +17,10 @@ def instant(text):
     return (datetime.fromisoformat(text) - EPOCH) // timedelta(microseconds=1)
 
 
+# No fact is older.
+EARLIEST = instant("1990-01-01T00:00:00+00:00")
+
+
 class Clocks:
     """What the clocks of a zone show."""
 

@@ -5,8 +5,10 @@ from decimal import Decimal, DivisionByZero, InvalidOperation
 
 from formula import UNITS
 from numbers_of import INTEGERS, MAX_EXPONENT, WIDE, context, of_fact, power, rounded
+from periods import instant
 
 COMPARE = {"=": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+TEXTS = {"STARTS_WITH": str.startswith, "ENDS_WITH": str.endswith, "CONTAINS": operator.contains}
 KPI_DIGITS = context(76)
 STEP = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide"}
 
@@ -23,7 +25,13 @@ def strict(function):
 def literal(tree):
     if tree[0] == "negate":
         return -literal(tree[1])
+    if tree[0] == "time":
+        return instant(tree[1])
     return Decimal(tree[1]) if tree[0] == "number" else tree[1]
+
+
+def negated_if(negated, known):
+    return known if known is None else known != negated
 
 
 def both(is_and, left, right):
@@ -58,6 +66,9 @@ class Rows:
     def of_truth(self, truth):
         return "boolean", lambda fact: truth
 
+    def of_time(self, text):
+        return "time", lambda fact, time=instant(text): time
+
     def of_name(self, name):
         return self.types[name], lambda fact: fact[name]
 
@@ -82,6 +93,10 @@ class Rows:
             return None if value is None else (value in items) != negated
 
         return "boolean", holds
+
+    def of_range(self, operand, least, most, negated):
+        from_least, to_most = self.comparison(">=", operand, least), self.comparison("<=", operand, most)
+        return "boolean", lambda fact: negated_if(negated, both(True, from_least(fact), to_most(fact)))
 
     def of_binary(self, sign, left, right):
         if sign in ("AND", "OR"):
@@ -144,6 +159,10 @@ class Rows:
     def of_call(self, function, operands):
         if function == "IF":
             return self.of_case([(operands[0], operands[1])], operands[2] if len(operands) > 2 else None)
+        if function in TEXTS:
+            lies = strict(TEXTS[function])
+            (_, text), (_, part) = (self.compile(operand) for operand in operands)
+            return "boolean", lambda fact: lies(text(fact), part(fact))
         places = int(literal(operands[1])) if function == "ROUND" and len(operands) > 1 else 0
         kind, values = self.one_type([self.compile(operand) for operand in (operands[:1] if function == "ROUND" else operands)])
         if function == "COALESCE":

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::draw::Draw;
-use super::shape::{Attribute, KEY, Shape, TEXTS, TIME};
+use super::shape::{Attribute, KEY, OBJECT, SHELF, Shape, TEXTS, TIME};
 
 /// Days that the facts of a world are about.
 const DAYS: i64 = 10;
@@ -53,7 +53,10 @@ impl Events<'_> {
     }
 
     fn one(&mut self) -> String {
-        let time = time(self.draw, self.begin);
+        let mut time = time(self.draw, self.begin);
+        if self.draw.one_in(8) {
+            time -= SignedDuration::from_hours(24 * self.draw.pick(&DAYS_BEFORE));
+        }
         let mut fields = vec![(TIME.to_owned(), self.written(time))];
         for attribute in self
             .shape
@@ -65,6 +68,13 @@ impl Events<'_> {
                 // As many keys as there are events or fewer: some come twice.
                 let key = format!("\"r{}\"", self.draw.below(60));
                 fields.push((KEY.to_owned(), key));
+            } else if attribute.name == SHELF {
+                let shelf = self.draw.between(0, 1).to_string();
+                fields.push((SHELF.to_owned(), shelf));
+            } else if attribute.name == OBJECT {
+                // So few objects that most change.
+                let object = format!("\"o{}\"", self.draw.below(12));
+                fields.push((OBJECT.to_owned(), object));
             } else if !self.draw.one_in(5) {
                 let value = self.value(attribute);
                 fields.push((attribute.name.clone(), value));
@@ -152,6 +162,9 @@ impl Events<'_> {
         }
     }
 }
+
+/// Days before the others, on which there are a few facts too: what other periods are compared with.
+const DAYS_BEFORE: [i64; 7] = [7, 28, 30, 31, 91, 364, 365];
 
 /// An instant of a world: in a few hours of each day, so that buckets have several facts and many have none; now and then on an edge.
 pub(super) fn time(draw: &mut Draw, begin: Timestamp) -> Timestamp {

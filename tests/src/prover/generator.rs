@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
-use catalog::{Catalog, KpiDefinition, Period};
+use catalog::{Catalog, Direction, Expression, Limit, Period};
 use formula::AttributeType;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -11,10 +11,10 @@ use series::calendar::Rules;
 
 use super::draw::Draw;
 use super::events::{self, Events, SCENES};
-use super::kpis::{KPIS, Kpis};
-use super::rows::ROWS;
-use super::shape::{self, Attribute, Shape, TEXTS};
-use super::world::{Client, Kpi, Question, Step, World};
+use super::kpis::{KPIS, Kind, Kpis};
+use super::rows::{Place, ROWS, Row};
+use super::shape::{self, Attribute, ENTITIES, Shape, TEXTS};
+use super::world::{Client, Goal, Kpi, Question, Step, World};
 
 /// What clocks show when the events of a world come: the prover gives the same answers on any day.
 const NOW: &str = "2026-11-15T12:00:00Z";
@@ -24,6 +24,9 @@ const CLIENTS: usize = 2;
 
 /// Events of each entity, half of them late.
 const EVENTS: usize = 70;
+
+/// KPIs of a client that others name.
+const OTHERS: usize = 4;
 
 /// How often a formula is drawn anew when it is refused.
 const TRIES: usize = 50;
@@ -49,7 +52,8 @@ pub(super) fn world(seed: u64, number: usize, questions: usize) -> Result<Drawn>
         drafts.push(Draft::drawn(
             &mut draw,
             scene.1,
-            (number * CLIENTS + place) * 2,
+            (number * CLIENTS + place) * ENTITIES.len(),
+            begin,
             &mut refused,
         )?);
     }
@@ -81,14 +85,18 @@ struct Draft {
     client: Client,
     shapes: Vec<Shape>,
     catalog: Catalog,
+    /// Codes of KPIs that others name.
+    others: Vec<String>,
 }
 
 impl Draft {
-    fn drawn(draw: &mut Draw, zones: &[&str], turn: usize, refused: &mut usize) -> Result<Self> {
+    fn drawn(draw: &mut Draw, zones: &[&str], turn: usize, begin: Timestamp, refused: &mut usize) -> Result<Self> {
         for _ in 0..TRIES {
             let dimensions = shape::dimensions(draw);
-            let shapes: Vec<Shape> = (0..2)
-                .map(|place| Shape::drawn(draw, ["Alpha", "Beta"][place], &dimensions, (turn + place) * 8))
+            let shapes: Vec<Shape> = ENTITIES
+                .iter()
+                .enumerate()
+                .map(|(place, code)| Shape::drawn(draw, code, &dimensions, (turn + place) * 8, begin))
                 .collect();
             let entities: Result<Vec<_>, _> = shapes
                 .iter()
@@ -105,14 +113,101 @@ impl Draft {
                 entities,
                 kpis: Vec::new(),
             };
-            return Ok(Self {
+            let mut draft = Self {
                 client,
                 shapes,
                 catalog,
-            });
+                others: Vec::new(),
+            };
+            for place in 0..OTHERS {
+                draft.add_other(draw, place, refused)?;
+            }
+            return Ok(draft);
         }
         anyhow::bail!("no entities are accepted")
     }
+
+    /// A KPI that others name, of the bucket's own facts: those who name it move it to other periods. It may name those before it.
+    fn add_other(&mut self, draw: &mut Draw, place: usize, refused: &mut usize) -> Result<()> {
+        let code = format!("OTHER_{place}");
+        let constructs: Vec<_> = KPIS.iter().filter(|construct| construct.kind == Kind::Number).collect();
+        self.add(&code, refused, |draft| {
+            let mut kpis = Kpis::new(draw, &draft.shapes, Period::Minute, &[]);
+            kpis.is_inside = true;
+            let some = [0; 3].map(|_| kpis.draw.pick(&constructs));
+            let written = kpis.around(some);
+            let formula = match draft.others.last() {
+                Some(other) if place % 2 == 1 => format!("({written}) - {other}"),
+                _ => written,
+            };
+            (formula, None)
+        })?;
+        let definitions = self.client.kpis.iter().map(Kpi::definition);
+        let catalog = Catalog::new(self.client.entities.clone(), definitions.collect());
+        self.catalog = catalog.map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
+        self.others.push(code);
+        Ok(())
+    }
+
+    /// Adds a KPI with the first formula, and the first goal, that are accepted.
+    fn add(
+        &mut self,
+        code: &str,
+        refused: &mut usize,
+        mut drawn: impl FnMut(&Self) -> (String, Option<Goal>),
+    ) -> Result<catalog::Kpi> {
+        let accepted = (0..TRIES).find_map(|_| {
+            let (formula, goal) = drawn(self);
+            let kpi = Kpi {
+                code: code.to_owned(),
+                formula,
+                goal,
+            };
+            let compiled = kpi.definition().validate(&self.catalog);
+            *refused += usize::from(compiled.is_err());
+            compiled.ok().map(|compiled| (kpi, compiled))
+        });
+        let (kpi, compiled) = accepted.with_context(|| format!("no formula of {code} is accepted"))?;
+        self.client.kpis.push(kpi);
+        Ok(compiled)
+    }
+}
+
+/// What a KPI is held against, now and then: numbers, and what is computed of other KPIs, of itself and of other periods.
+fn goal(draw: &mut Draw, code: &str, others: &[String]) -> Option<Goal> {
+    if !draw.one_in(5) {
+        return None;
+    }
+    let direction = draw.pick(&[Direction::HigherIsBetter, Direction::LowerIsBetter, Direction::Between]);
+    let mut limit = || {
+        let other = draw.pick(others);
+        let formulas = [
+            "0".to_owned(),
+            "1".to_owned(),
+            "2.5".to_owned(),
+            format!("{other} * 1.05"),
+            format!("PREVIOUS({other})"),
+            format!("0.9 * {code}"),
+            code.to_owned(),
+        ];
+        let mut formula = || Expression(draw.pick(&formulas));
+        let one = match direction {
+            Direction::Between => Limit::Band {
+                from: formula(),
+                to: formula(),
+            },
+            _ => Limit::One(formula()),
+        };
+        draw.one_in(2).then_some(one)
+    };
+    let (target, warning, critical) = (limit(), limit(), limit());
+    let is_any = target.is_some() || warning.is_some() || critical.is_some();
+    is_any.then_some(Goal {
+        direction,
+        target,
+        warning,
+        critical,
+    })
 }
 
 /// A calendar: half of all clients declare nothing.
@@ -130,21 +225,36 @@ fn calendar(draw: &mut Draw) -> Result<Rules> {
     Ok(serde_json::from_value(declared)?)
 }
 
+/// Constructs of one fact that can be written in a place.
+fn rows(place: Place) -> Vec<&'static Row> {
+    let all = ROWS.iter();
+    all.filter(|row| !row.given(place).is_empty()).collect()
+}
+
+/// Those of a table whose turn it is: far from each other, so that they are together with others in another turn.
+fn turn_of<T: Copy>(table: &[T], place: usize) -> [T; 4] {
+    [0, 1, 2, 3].map(|fourth| table[(place + fourth * table.len() / 4) % table.len()])
+}
+
 /// A formula around the constructs whose turn it is.
-fn formula(draw: &mut Draw, shapes: &[Shape], turn: usize) -> String {
-    // Without those of durations, which no dimension is.
-    let rows = ROWS.len() - 4;
-    // A third of all questions read derived attributes, which have as many constructs.
-    let place = turn % (KPIS.len() + 2 * rows);
-    let mut kpis = Kpis::new(draw, shapes);
-    if place < KPIS.len() {
-        return kpis.around([0, 1, 2].map(|third| &KPIS[(place + third * KPIS.len() / 3) % KPIS.len()]));
+fn formula(draw: &mut Draw, draft: &Draft, period: Period, turn: usize) -> String {
+    let mut kpis = Kpis::new(draw, &draft.shapes, period, &draft.others);
+    let table: Vec<_> = KPIS.iter().collect();
+    let (of_dimensions, of_facts) = (rows(Place::OfDimensions), rows(Place::OfFacts));
+    // Those of whole formulas have more ways to be without a value, and those of derived attributes are in filters and splits too.
+    let lengths = [table.len() * 5 / 4, of_dimensions.len(), of_facts.len(), ROWS.len() / 4];
+    let mut place = turn % lengths.iter().sum::<usize>();
+    let section = lengths.iter().position(|length| {
+        let is_within = place < *length;
+        place -= if is_within { 0 } else { *length };
+        is_within
+    });
+    match section {
+        Some(0) => kpis.around(turn_of(&table, place)),
+        Some(1) => kpis.filtered_by(turn_of(&of_dimensions, place), Place::OfDimensions),
+        Some(2) => kpis.filtered_by(turn_of(&of_facts, place), Place::OfFacts),
+        _ => kpis.over(turn),
     }
-    let place = place - KPIS.len();
-    if place < rows {
-        return kpis.filtered_by([0, 1, 2].map(|third| &ROWS[(place + third * rows / 3) % rows]));
-    }
-    kpis.over(turn)
 }
 
 fn question(
@@ -157,24 +267,19 @@ fn question(
 ) -> Result<Question> {
     let draft = &mut drafts[client];
     let code = format!("K{}", draft.client.kpis.len());
-    let compiled = (0..TRIES).find_map(|_| {
-        let mut kpi = KpiDefinition::named(&code, &code);
-        // One after the other by this turn, and not by that of the client: each client has every construct.
-        kpi.formula = formula(draw, &draft.shapes, turn / CLIENTS + client * 7);
-        let accepted = kpi.validate(&draft.catalog);
-        *refused += usize::from(accepted.is_err());
-        accepted.ok()
-    });
-    let compiled = compiled.with_context(|| format!("no formula of turn {turn} is accepted"))?;
-    draft.client.kpis.push(Kpi {
-        code: code.clone(),
-        formula: compiled.definition.formula.clone(),
-    });
-    let entities = compiled.formula.entities();
+    let period = draw.pick(&Period::ALL);
+    // One after the other by this turn, and not by that of the client: each client has every construct.
+    let compiled = draft.add(&code, refused, |draft| {
+        let formula = formula(draw, draft, period, turn / CLIENTS + client * 7);
+        (formula, goal(draw, &code, &draft.others))
+    })?;
+    let limits = compiled.goal.iter().flat_map(catalog::Goal::all);
+    let formulas = limits.map(|limit| &limit.formula).chain([&compiled.formula]);
+    let entities: BTreeSet<&str> = formulas.flat_map(formula::Formula::entities).collect();
     let mut shapes = draft
         .shapes
         .iter()
-        .filter(|shape| entities.contains(&shape.code.as_str()));
+        .filter(|shape| entities.contains(shape.code.as_str()));
     let shape = shapes.next().context("a formula has an entity")?;
     let is_of_both = shapes.next().is_some();
     let dimensions: Vec<&Attribute> = shape
@@ -182,7 +287,6 @@ fn question(
         .into_iter()
         .filter(|dimension| !is_of_both || dimension.formula.is_none())
         .collect();
-    let period = draw.pick(&Period::ALL);
     let at = events::time(draw, begin);
     let (from, to) = range(draw, period, at);
     let zones = [
@@ -201,9 +305,18 @@ fn question(
         from: from.to_string(),
         to: to.to_string(),
         at: at.to_string(),
+        now: now(draw, begin, to).to_string(),
         filter: filter(draw, &dimensions),
         by: split(draw, &dimensions),
     })
+}
+
+/// When a question is asked: mostly when all of its buckets have ended.
+fn now(draw: &mut Draw, begin: Timestamp, to: Timestamp) -> Timestamp {
+    if draw.one_in(3) {
+        return events::time(draw, begin);
+    }
+    to + SignedDuration::from_hours(24 * 400)
 }
 
 /// A range around an instant, about as long as a question with such a period has.
@@ -310,21 +423,23 @@ fn random(draw: &mut Draw) -> uuid::Bytes {
 
 /// Every construct that the generator writes, under the names that the oracle has.
 pub(super) fn constructs() -> BTreeSet<String> {
-    const UNITS: [&str; 4] = ["SECONDS", "MINUTES", "HOURS", "DAYS"];
-    let rows = super::rows::names().filter(|name| !UNITS.contains(name));
-    let after_where = rows.map(|name| format!("WHERE {name}"));
-    let derived = super::rows::names().map(|name| format!("derived {name}"));
-    let periods = Period::NAMES.map(|name| format!("by {name}"));
-    let all = super::kpis::names()
-        .map(str::to_owned)
-        .chain(after_where)
-        .chain(derived)
-        .chain(periods);
+    let named =
+        |word: &'static str, names: Vec<&'static str>| names.into_iter().map(move |name| format!("{word} {name}"));
+    let names_in = |place: Place| {
+        let rows = rows(place).into_iter();
+        rows.map(|row| row.name).collect()
+    };
+    let kpis = super::kpis::names().map(str::to_owned);
+    let all = kpis
+        .chain(named("WHERE", names_in(Place::OfDimensions)))
+        .chain(named("WHERE of facts", names_in(Place::OfFacts)))
+        .chain(named("derived", names_in(Place::Derived)))
+        .chain(named("by", Period::NAMES.to_vec()));
     all.chain(CIRCUMSTANCES.map(str::to_owned)).collect()
 }
 
 /// What is not written in a formula.
-const CIRCUMSTANCES: [&str; 12] = [
+const CIRCUMSTANCES: [&str; 17] = [
     "week from another day",
     "fiscal months",
     "fiscal weeks",
@@ -337,4 +452,9 @@ const CIRCUMSTANCES: [&str; 12] = [
     "late",
     "sent twice",
     "corrected",
+    "open bucket",
+    "target",
+    "warning",
+    "critical",
+    "target of a band",
 ];

@@ -2,39 +2,55 @@
 //!
 //! A new construct is an entry in [`KPIS`], under the name that the oracle knows it by (`KPIS` in `tests/prover/oracle/constructs.py`).
 
+use catalog::Period;
 use formula::AttributeType;
 
 use super::draw::Draw;
-use super::rows::{Gives, Row, Rows};
-use super::shape::{Shape, TIME};
+use super::rows::{Gives, Place, Row, Rows};
+use super::shape::Shape;
 
-/// A construct with its name, whether it is a condition, and how it is written.
+/// A construct with its name, what it is, and how it is written.
 pub(super) struct Construct {
     pub(super) name: &'static str,
-    pub(super) is_condition: bool,
+    pub(super) kind: Kind,
     pub(super) write: fn(&mut Kpis<'_>, usize) -> String,
 }
 
-/// A construct that gives a number.
-const fn number(name: &'static str, write: fn(&mut Kpis<'_>, usize) -> String) -> Construct {
-    Construct {
-        name,
-        is_condition: false,
-        write,
-    }
+/// What a construct gives, and where it can stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A number.
+    Number,
+    /// What is true, false or unknown.
+    Condition,
+    /// A number that is computed of the facts themselves, beside conditions that compare and don't compute.
+    OfFacts,
+    /// A number over other periods or of states, which are not inside each other but in a few ways.
+    Elsewhere,
 }
 
-/// A construct that is true, false or unknown.
+const fn number(name: &'static str, write: fn(&mut Kpis<'_>, usize) -> String) -> Construct {
+    let kind = Kind::Number;
+    Construct { name, kind, write }
+}
+
 const fn condition(name: &'static str, write: fn(&mut Kpis<'_>, usize) -> String) -> Construct {
-    Construct {
-        name,
-        is_condition: true,
-        write,
-    }
+    let kind = Kind::Condition;
+    Construct { name, kind, write }
+}
+
+const fn of_facts(name: &'static str, write: fn(&mut Kpis<'_>, usize) -> String) -> Construct {
+    let kind = Kind::OfFacts;
+    Construct { name, kind, write }
+}
+
+const fn elsewhere(name: &'static str, write: fn(&mut Kpis<'_>, usize) -> String) -> Construct {
+    let kind = Kind::Elsewhere;
+    Construct { name, kind, write }
 }
 
 /// Every construct of a KPI's formula.
-pub(super) static KPIS: [Construct; 50] = [
+pub(super) static KPIS: [Construct; 81] = [
     number("COUNT", |kpis, _| kpis.aggregate("COUNT", "")),
     number("COUNT of an attribute", |kpis, _| kpis.count_of_attribute()),
     number("SUM", |kpis, _| kpis.of_number("SUM")),
@@ -43,9 +59,38 @@ pub(super) static KPIS: [Construct; 50] = [
     number("MAX", |kpis, _| kpis.of_number("MAX")),
     number("FIRST", |kpis, _| kpis.of_number("FIRST")),
     number("LAST", |kpis, _| kpis.of_number("LAST")),
+    of_facts("COUNT DISTINCT", |kpis, _| kpis.distinct()),
+    of_facts("MEDIAN", |kpis, _| kpis.exact("MEDIAN")),
+    of_facts("PERCENTILE", |kpis, _| kpis.percentile()),
+    of_facts("MODE", |kpis, _| kpis.exact("MODE")),
+    of_facts("VARIANCE", |kpis, _| kpis.of_number("VARIANCE")),
+    of_facts("VARIANCE_POP", |kpis, _| kpis.of_number("VARIANCE_POP")),
+    of_facts("STDDEV", |kpis, _| kpis.exact("STDDEV")),
+    of_facts("STDDEV_POP", |kpis, _| kpis.exact("STDDEV_POP")),
+    of_facts("WEIGHTED_AVG", |kpis, _| kpis.weighted()),
+    of_facts("CORRELATION", |kpis, _| kpis.correlation()),
+    of_facts("SLOPE", |kpis, _| kpis.slope()),
+    number("ANY", |kpis, _| kpis.of_flag("ANY")),
+    number("ALL", |kpis, _| kpis.of_flag("ALL")),
+    condition("ANY as a condition", |kpis, depth| kpis.flag_as_condition(depth)),
     number("WHERE", |kpis, depth| kpis.restricted(depth)),
-    number("difference of times", |kpis, _| kpis.difference()),
+    of_facts("difference of times", |kpis, _| kpis.difference()),
     number("two entities", |kpis, _| kpis.two_entities()),
+    elsewhere("other KPI", |kpis, _| kpis.other_kpi()),
+    elsewhere("PREVIOUS", |kpis, depth| kpis.previous(depth)),
+    elsewhere("PREVIOUS of a period", |kpis, depth| kpis.previous_of_period(depth)),
+    elsewhere("SAME_PERIOD_LAST_YEAR", |kpis, depth| kpis.last_year(depth)),
+    elsewhere("LIKE_FOR_LIKE", |kpis, depth| kpis.like_for_like(depth)),
+    elsewhere("TO_DATE", |kpis, depth| kpis.up_to_date(depth)),
+    elsewhere("ROLLING", |kpis, depth| kpis.rolling(depth)),
+    elsewhere("ROLLING of a period", |kpis, depth| kpis.rolling_of_period(depth)),
+    elsewhere("CUMULATIVE", |kpis, depth| kpis.cumulative(depth)),
+    elsewhere("PREVIOUS of a stretch", |kpis, depth| kpis.previous_of_stretch(depth)),
+    elsewhere("AT_START", |kpis, _| kpis.at("AT_START")),
+    elsewhere("AT_END", |kpis, _| kpis.at("AT_END")),
+    elsewhere("ENTERED", |kpis, _| kpis.moved("ENTERED")),
+    elsewhere("LEFT", |kpis, _| kpis.moved("LEFT")),
+    elsewhere("STAYED", |kpis, _| kpis.moved("STAYED")),
     number("SECONDS", |kpis, _| kpis.in_unit("SECONDS")),
     number("MINUTES", |kpis, _| kpis.in_unit("MINUTES")),
     number("HOURS", |kpis, _| kpis.in_unit("HOURS")),
@@ -60,6 +105,8 @@ pub(super) static KPIS: [Construct; 50] = [
     condition("<=", |kpis, depth| kpis.compared("<=", depth)),
     condition(">", |kpis, depth| kpis.compared(">", depth)),
     condition(">=", |kpis, depth| kpis.compared(">=", depth)),
+    condition("BETWEEN", |kpis, depth| kpis.ranged("BETWEEN", depth)),
+    condition("NOT BETWEEN", |kpis, depth| kpis.ranged("NOT BETWEEN", depth)),
     condition("IN", |kpis, depth| {
         format!("{} IN (0, 1, -3, 2.5)", kpis.operand(depth))
     }),
@@ -74,12 +121,8 @@ pub(super) static KPIS: [Construct; 50] = [
         format!("COALESCE({}, {}, 0)", kpis.number(depth), kpis.number(0))
     }),
     number("IF", |kpis, depth| {
-        format!(
-            "IF({}, {}, {})",
-            kpis.condition(depth),
-            kpis.number(depth),
-            kpis.number(0)
-        )
+        let condition = kpis.condition(depth);
+        format!("IF({condition}, {}, {})", kpis.number(depth), kpis.number(0))
     }),
     number("IF without else", |kpis, depth| {
         format!("IF({}, {})", kpis.condition(depth), kpis.number(depth))
@@ -90,18 +133,10 @@ pub(super) static KPIS: [Construct; 50] = [
         format!("{} + {}", kpis.operand(depth), kpis.literal())
     }),
     number("-x", |kpis, depth| format!("-{}", kpis.operand(depth))),
-    number("+", |kpis, depth| {
-        format!("{} + {}", kpis.operand(depth), kpis.operand(0))
-    }),
-    number("-", |kpis, depth| {
-        format!("{} - {}", kpis.operand(depth), kpis.operand(0))
-    }),
-    number("*", |kpis, depth| {
-        format!("{} * {}", kpis.operand(depth), kpis.operand(0))
-    }),
-    number("/", |kpis, depth| {
-        format!("{} / {}", kpis.operand(depth), kpis.operand(0))
-    }),
+    number("+", |kpis, depth| kpis.calculated("+", depth)),
+    number("-", |kpis, depth| kpis.calculated("-", depth)),
+    number("*", |kpis, depth| kpis.calculated("*", depth)),
+    number("/", |kpis, depth| kpis.calculated("/", depth)),
     number("ABS", |kpis, depth| format!("ABS({})", kpis.number(depth))),
     number("ROUND", |kpis, depth| format!("ROUND({})", kpis.number(depth))),
     number("ROUND to places", |kpis, depth| kpis.rounded(depth)),
@@ -119,37 +154,60 @@ pub(super) static KPIS: [Construct; 50] = [
 /// Writes formulas over the entities of a client.
 pub(super) struct Kpis<'a> {
     pub(super) draw: &'a mut Draw,
-    shapes: &'a [Shape],
+    pub(super) shapes: &'a [Shape],
+    /// By which period the KPI is asked: others of its formula are longer.
+    pub(super) period: Period,
+    /// Codes of other KPIs.
+    pub(super) others: &'a [String],
     /// The entity whose aggregates are written.
-    entity: usize,
+    pub(super) entity: usize,
+    /// Whether facts are read: conditions are then over any attribute, and don't compute.
+    pub(super) is_of_facts: bool,
+    /// Whether what is written stands where neither other periods nor states can.
+    pub(super) is_inside: bool,
     /// What has to stand after the next `WHERE`, if that was chosen.
-    wanted: Option<String>,
+    pub(super) wanted: Option<String>,
     is_compared: bool,
 }
 
 impl<'a> Kpis<'a> {
-    pub(super) fn new(draw: &'a mut Draw, shapes: &'a [Shape]) -> Self {
+    pub(super) fn new(draw: &'a mut Draw, shapes: &'a [Shape], period: Period, others: &'a [String]) -> Self {
         let entity = draw.below(shapes.len());
+        let is_of_facts = draw.one_in(3);
         Self {
             draw,
             shapes,
+            period,
+            others,
             entity,
+            is_of_facts,
+            is_inside: false,
             wanted: None,
             is_compared: false,
         }
     }
 
-    fn shape(&self) -> &'a Shape {
+    pub(super) fn shape(&self) -> &'a Shape {
         &self.shapes[self.entity]
     }
 
+    /// Where what stands after `WHERE` stands.
+    pub(super) fn place(&self) -> Place {
+        if self.is_of_facts {
+            Place::OfFacts
+        } else {
+            Place::OfDimensions
+        }
+    }
+
     /// A formula of some constructs, mostly one in which all of them make a difference.
-    pub(super) fn around(&mut self, constructs: [&Construct; 3]) -> String {
+    pub(super) fn around<const N: usize>(&mut self, constructs: [&Construct; N]) -> String {
         let alone = self.draw.one_in(4);
+        self.is_of_facts |= constructs.iter().any(|construct| construct.kind == Kind::OfFacts);
         let mut parts = Vec::new();
         for construct in constructs {
             let written = (construct.write)(self, 1);
-            parts.push(if construct.is_condition {
+            parts.push(if construct.kind == Kind::Condition {
                 format!("IF({written}, {}, {})", self.number(0), self.number(0))
             } else {
                 written
@@ -163,10 +221,11 @@ impl<'a> Kpis<'a> {
     }
 
     /// A formula with constructs after `WHERE`.
-    pub(super) fn filtered_by(&mut self, rows: [&Row; 3]) -> String {
+    pub(super) fn filtered_by(&mut self, rows: [&Row; 4], place: Place) -> String {
+        self.is_of_facts = place == Place::OfFacts;
         let conditions = rows.map(|row| {
-            let mut rows = Rows::of_dimensions(self.draw, &self.shape().attributes);
-            let gives = rows.draw.pick(row.gives);
+            let mut rows = Rows::of_shape(self.draw, self.shape(), place);
+            let gives = rows.draw.pick(&row.given(place));
             let written = (row.write)(&mut rows, gives, 1);
             match gives {
                 Gives::Truth => format!("({written})"),
@@ -184,8 +243,12 @@ impl<'a> Kpis<'a> {
         format!("COALESCE({}, {of_all})", self.of_number(function))
     }
 
-    /// A formula that reads a derived attribute.
+    /// A formula that reads derived attributes.
     pub(super) fn over(&mut self, place: usize) -> String {
+        format!("COALESCE({}, 0) + {}", self.over_one(place), self.over_one(place + 3))
+    }
+
+    fn over_one(&mut self, place: usize) -> String {
         let shape = self.shape();
         let derived: Vec<_> = shape
             .attributes
@@ -217,7 +280,7 @@ impl<'a> Kpis<'a> {
         }
     }
 
-    fn number(&mut self, depth: usize) -> String {
+    pub(super) fn number(&mut self, depth: usize) -> String {
         if depth == 0 {
             return if self.draw.one_in(5) {
                 self.literal()
@@ -225,12 +288,20 @@ impl<'a> Kpis<'a> {
                 self.measure()
             };
         }
-        let numbers: Vec<&Construct> = KPIS.iter().filter(|construct| !construct.is_condition).collect();
+        let numbers: Vec<&Construct> = KPIS
+            .iter()
+            .filter(|construct| match construct.kind {
+                Kind::Number => true,
+                Kind::Condition => false,
+                Kind::OfFacts => self.is_of_facts,
+                Kind::Elsewhere => !self.is_inside,
+            })
+            .collect();
         (self.draw.pick(&numbers).write)(self, depth - 1)
     }
 
     /// The same as an operand. Now and then it comes without parentheses, so that what binds tighter matters.
-    fn operand(&mut self, depth: usize) -> String {
+    pub(super) fn operand(&mut self, depth: usize) -> String {
         let written = self.number(depth);
         if depth == 0 || self.draw.one_in(4) {
             written
@@ -239,12 +310,15 @@ impl<'a> Kpis<'a> {
         }
     }
 
-    fn condition(&mut self, depth: usize) -> String {
+    pub(super) fn condition(&mut self, depth: usize) -> String {
         if depth == 0 {
             let operator = self.draw.pick(&["<", ">=", "="]);
             return format!("{} {operator} {}", self.measure(), self.literal());
         }
-        let conditions: Vec<&Construct> = KPIS.iter().filter(|construct| construct.is_condition).collect();
+        let conditions: Vec<&Construct> = KPIS
+            .iter()
+            .filter(|construct| construct.kind == Kind::Condition)
+            .collect();
         (self.draw.pick(&conditions).write)(self, depth - 1)
     }
 
@@ -256,11 +330,33 @@ impl<'a> Kpis<'a> {
         written
     }
 
+    fn ranged(&mut self, operator: &str, depth: usize) -> String {
+        let outer = std::mem::replace(&mut self.is_compared, true);
+        let (least, most) = (self.number(0), self.literal());
+        let written = format!("{} {operator} {least} AND {most}", self.operand(depth));
+        self.is_compared = outer;
+        written
+    }
+
+    fn flag_as_condition(&mut self, depth: usize) -> String {
+        let flag = self.draw.pick(&["ANY", "ALL"]);
+        let written = self.of_flag(flag);
+        match self.draw.below(3) {
+            0 => written,
+            1 => format!("NOT {written}"),
+            _ => format!("({written} OR {})", self.condition(depth)),
+        }
+    }
+
+    fn calculated(&mut self, operator: &str, depth: usize) -> String {
+        format!("{} {operator} {}", self.operand(depth), self.operand(0))
+    }
+
     fn joined(&mut self, operator: &str, depth: usize) -> String {
         format!("({}) {operator} ({})", self.condition(depth), self.condition(0))
     }
 
-    fn literal(&mut self) -> String {
+    pub(super) fn literal(&mut self) -> String {
         let literals = ["0", "1", "2.5", "100", "0.0000001", "12345678901234567890.12345678"];
         self.draw.pick(&literals).to_owned()
     }
@@ -288,115 +384,6 @@ impl<'a> Kpis<'a> {
             .draw
             .pick(if self.is_compared { &exponents[..5] } else { &exponents });
         format!("POWER({}, {exponent})", self.number(depth))
-    }
-
-    /// Any aggregate that is a number.
-    fn measure(&mut self) -> String {
-        match self.draw.below(10) {
-            0..=2 => self.aggregate("COUNT", ""),
-            3 => self.count_of_attribute(),
-            4..=7 => {
-                let function = self.draw.pick(&["SUM", "AVG", "MIN", "MAX", "FIRST", "LAST"]);
-                self.of_number(function)
-            }
-            8 => self.in_unit("HOURS"),
-            _ => self.unit_inside("MINUTES"),
-        }
-    }
-
-    fn of_number(&mut self, function: &str) -> String {
-        let numbers = self.shape().of(&[AttributeType::Integer, AttributeType::Decimal]);
-        let name = &self.draw.pick(&numbers).name;
-        self.aggregate(function, &format!(".{name}"))
-    }
-
-    /// Of attributes of every type, and of the facts' own time.
-    fn count_of_attribute(&mut self) -> String {
-        let shape = self.shape();
-        let names: Vec<&str> = shape
-            .attributes
-            .iter()
-            .map(|attribute| attribute.name.as_str())
-            .collect();
-        let name = if self.draw.one_in(12) {
-            TIME
-        } else {
-            self.draw.pick(&names)
-        };
-        self.aggregate("COUNT", &format!(".{name}"))
-    }
-
-    fn restricted(&mut self, depth: usize) -> String {
-        let mut rows = Rows::of_dimensions(self.draw, &self.shape().attributes);
-        self.wanted = Some(rows.any(Gives::Truth, depth + 1));
-        self.aggregate("COUNT", "")
-    }
-
-    /// A duration: an attribute, or the difference of two times, which may be one that no attribute has.
-    fn duration(&mut self) -> String {
-        let shape = self.shape();
-        let durations = shape.of(&[AttributeType::Duration]);
-        if self.draw.one_in(2) {
-            return self.draw.pick(&durations).name.clone();
-        }
-        let times = shape.of(&[AttributeType::Time]);
-        let mut names: Vec<&str> = times.iter().map(|attribute| attribute.name.as_str()).collect();
-        names.push(TIME);
-        let (to, since) = (self.draw.pick(&names), self.draw.pick(&names));
-        let entity = if self.draw.one_in(2) {
-            format!("{}.", shape.code)
-        } else {
-            String::new()
-        };
-        format!("{to} - {entity}{since}")
-    }
-
-    fn difference(&mut self) -> String {
-        let times = self.shape().of(&[AttributeType::Time]);
-        let name = &self.draw.pick(&times).name;
-        let function = self.draw.pick(&["SUM", "AVG", "MIN", "MAX", "FIRST", "LAST"]);
-        let difference = self
-            .draw
-            .pick(&[format!("{TIME} - {name}"), format!("{name} - {TIME}")]);
-        format!("MINUTES({})", self.aggregate(function, &format!(".{difference}")))
-    }
-
-    fn in_unit(&mut self, unit: &str) -> String {
-        let function = self.draw.pick(&["SUM", "AVG", "MIN", "MAX", "FIRST", "LAST"]);
-        let duration = self.duration();
-        format!("{unit}({})", self.aggregate(function, &format!(".{duration}")))
-    }
-
-    fn unit_inside(&mut self, unit: &str) -> String {
-        let function = self.draw.pick(&["SUM", "AVG", "MIN", "MAX", "FIRST", "LAST"]);
-        let (code, duration) = (&self.shape().code, self.duration());
-        let condition = self.after_where();
-        format!("{function}({unit}({code}.{duration}){condition})")
-    }
-
-    /// An aggregate with what it is of, often with a condition.
-    fn aggregate(&mut self, function: &str, of: &str) -> String {
-        let (function, code) = (self.draw.cased(function), &self.shape().code);
-        let condition = self.after_where();
-        format!("{function}({code}{of}{condition})")
-    }
-
-    fn after_where(&mut self) -> String {
-        if let Some(wanted) = self.wanted.take() {
-            return format!(" WHERE {wanted}");
-        }
-        if self.draw.one_in(3) {
-            let mut rows = Rows::of_dimensions(self.draw, &self.shape().attributes);
-            return format!(" WHERE {}", rows.any(Gives::Truth, 1));
-        }
-        String::new()
-    }
-
-    fn two_entities(&mut self) -> String {
-        let operator = self.draw.pick(&["+", "-", "*", "/"]);
-        let mine = self.measure();
-        self.entity = (self.entity + 1) % self.shapes.len();
-        format!("{mine} {operator} {}", self.measure())
     }
 }
 

@@ -12,10 +12,10 @@ use facts::read::OnFailure;
 use formula::AttributeType;
 use jiff::Timestamp;
 use records::definitions::{self, ClientCatalog};
-use series::{Calendar, Mapper, Point, Range, Request, SeriesKey};
+use series::{Absent, Calendar, Mapper, Point, Range, Request, SeriesKey};
 use uuid::Uuid;
 
-use super::world::{Answer, Case, Question, Step, Told, World};
+use super::world::{Answer, Case, Held, Kpi, Question, Step, Told, World};
 use crate::databases::TestDatabase;
 
 /// Questions that are read together, as topics of a publisher are.
@@ -98,11 +98,7 @@ impl Subject<'_> {
                 let entity = entity.map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
                 definitions::create_entity(&self.database.owner, id, &entity).await?;
             }
-            let kpis = client.kpis.iter().map(|kpi| {
-                let mut definition = catalog::KpiDefinition::named(&kpi.code, &kpi.code);
-                definition.formula.clone_from(&kpi.formula);
-                definition
-            });
+            let kpis = client.kpis.iter().map(Kpi::definition);
             let catalog = Catalog::new(client.entities.clone(), kpis.collect());
             self.catalogs
                 .push(catalog.map_err(|problems| anyhow::anyhow!("{problems:?}"))?);
@@ -189,11 +185,59 @@ impl Subject<'_> {
                 };
                 answers.push(one.answer(step, route, told));
             }
+            if one.kpi.goal.is_some() {
+                let told = self.status(one, known).await?;
+                answers.push(one.answer(step, "status", told));
+            }
         }
         for together in asked.chunks(TOGETHER) {
             answers.extend(self.together(step, &known, together).await?);
         }
         Ok(answers)
+    }
+
+    /// How the points of a series stand to what the KPI is held against, all asked together.
+    async fn status(&self, one: &Asked<'_>, known: &ClientCatalog) -> Result<Told> {
+        let goal = one.kpi.goal.as_ref().context("the KPI has a target")?;
+        let request = one.request(one.range, &one.question.by);
+        let bounds = goal.all().into_iter().map(|bound| Request {
+            kpi: bound,
+            ..request.clone()
+        });
+        let requests: Vec<Request<'_>> = std::iter::once(request.clone()).chain(bounds).collect();
+        let client = self.clients[one.question.client];
+        let answered = answer::ask_together(&self.database.app, client, known, &one.calendar, &requests).await;
+        let points = match answered {
+            Ok(answered) => answered.points,
+            Err(error) => {
+                return Ok(Told::Refused {
+                    refused: error.to_string(),
+                });
+            }
+        };
+        let (values, limits) = points.split_first().context("the KPI itself is asked")?;
+        let absent: Vec<Absent> = requests
+            .iter()
+            .skip(1)
+            .map(|request| Absent::of(request, &one.calendar))
+            .collect();
+        let held = values.iter().map(|(key, point)| {
+            let mut known = limits.iter().zip(&absent);
+            let goal = goal.map(|_| {
+                let (points, absent) = known.next()?;
+                points.get(key).unwrap_or_else(|| absent.point(key.0)).value.clone()
+            });
+            let status = one.kpi.definition.direction.status(point.value.as_ref(), &goal);
+            let limits = goal.all().into_iter();
+            let limits = limits.map(|limit| limit.as_ref().map(ToString::to_string));
+            Held {
+                bucket: key.0.to_string(),
+                group: key.1.clone(),
+                status,
+                limits: limits.collect(),
+            }
+        });
+        Ok(Told::Held { held: held.collect() })
     }
 
     /// As the publisher asks: of all clients, in one batch.
@@ -230,6 +274,7 @@ struct Asked<'a> {
     calendar: Calendar,
     range: Range,
     bucket: Range,
+    now: Timestamp,
 }
 
 impl<'a> Asked<'a> {
@@ -250,6 +295,7 @@ impl<'a> Asked<'a> {
                 from: start,
                 to: calendar.next(question.period, start),
             },
+            now: question.now.parse()?,
             calendar,
         })
     }
@@ -266,8 +312,7 @@ impl<'a> Asked<'a> {
             range,
             filter: &self.question.filter,
             by,
-            // No construct that is drawn so far depends on it.
-            now: range.to,
+            now: self.now,
         }
     }
 

@@ -3,9 +3,11 @@
 //! A new construct is an entry in [`ROWS`], under the name that the oracle knows it by (`ROWS` in `tests/prover/oracle/constructs.py`).
 
 use formula::AttributeType;
+use jiff::Timestamp;
 
 use super::draw::Draw;
-use super::shape::{Attribute, TEXTS, TIME};
+use super::events;
+use super::shape::{Attribute, Shape, TEXTS, TIME};
 
 /// What a construct gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,24 +25,43 @@ pub(super) struct Row {
     pub(super) write: fn(&mut Rows<'_>, Gives, usize) -> String,
 }
 
+/// Where a formula over one fact stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In a derived attribute: whatever the fact has is computed with.
+    Derived,
+    /// After a `WHERE` that is answered from rollups, which have only dimensions.
+    OfDimensions,
+    /// After one that is decided of each fact, which compares and does not compute.
+    OfFacts,
+}
+
 use Gives::{Duration, Number, Text, Truth};
+use Place::{Derived, OfDimensions, OfFacts};
 
 const fn row(name: &'static str, gives: &'static [Gives], write: fn(&mut Rows<'_>, Gives, usize) -> String) -> Row {
     Row { name, gives, write }
 }
 
+/// What makes a number of a duration.
+pub(super) const UNITS: [&str; 4] = ["SECONDS", "MINUTES", "HOURS", "DAYS"];
+
 const ANY: &[Gives] = &[Truth, Number, Text];
 const NUMBER: &[Gives] = &[Number];
 const TRUTH: &[Gives] = &[Truth];
+/// Where facts are compared, it stands on a side of a comparison.
+const NUMBER_OR_TRUTH: &[Gives] = &[Number, Truth];
 
 /// Every construct over one fact.
-pub(super) static ROWS: [Row; 39] = [
+pub(super) static ROWS: [Row; 45] = [
     row("=", TRUTH, |rows, _, depth| rows.compared("=", depth)),
     row("!=", TRUTH, |rows, _, depth| rows.unequal(depth)),
     row("<", TRUTH, |rows, _, depth| rows.compared("<", depth)),
     row("<=", TRUTH, |rows, _, depth| rows.compared("<=", depth)),
     row(">", TRUTH, |rows, _, depth| rows.compared(">", depth)),
     row(">=", TRUTH, |rows, _, depth| rows.compared(">=", depth)),
+    row("BETWEEN", TRUTH, |rows, _, depth| rows.ranged("BETWEEN", depth)),
+    row("NOT BETWEEN", TRUTH, |rows, _, depth| rows.ranged("NOT BETWEEN", depth)),
     row("= ''", TRUTH, |rows, _, depth| {
         format!("{} = ''", rows.operand(Text, depth))
     }),
@@ -55,6 +76,12 @@ pub(super) static ROWS: [Row; 39] = [
     row("NOT IN with ''", TRUTH, |rows, _, depth| {
         rows.listed_or_missing("NOT IN", depth)
     }),
+    row("STARTS_WITH", TRUTH, |rows, _, depth| {
+        rows.of_texts("STARTS_WITH", depth)
+    }),
+    row("ENDS_WITH", TRUTH, |rows, _, depth| rows.of_texts("ENDS_WITH", depth)),
+    row("CONTAINS", TRUTH, |rows, _, depth| rows.of_texts("CONTAINS", depth)),
+    row("TIME", TRUTH, |rows, _, _| rows.of_instant()),
     row("AND", TRUTH, |rows, _, depth| rows.joined("AND", depth)),
     row("OR", TRUTH, |rows, _, depth| rows.joined("OR", depth)),
     row("NOT", TRUTH, |rows, _, depth| {
@@ -73,7 +100,7 @@ pub(super) static ROWS: [Row; 39] = [
         format!("-{}", rows.operand(gives, depth))
     }),
     row("+", NUMBER, |rows, gives, depth| rows.calculated("+", gives, depth)),
-    row("-", NUMBER, |rows, gives, depth| rows.calculated("-", gives, depth)),
+    row("-", NUMBER_OR_TRUTH, |rows, gives, depth| rows.subtracted(gives, depth)),
     row("*", NUMBER, |rows, gives, depth| rows.calculated("*", gives, depth)),
     row("/", NUMBER, |rows, gives, depth| rows.calculated("/", gives, depth)),
     row("ABS", NUMBER, |rows, gives, depth| rows.called("ABS", gives, depth, 1)),
@@ -90,51 +117,65 @@ pub(super) static ROWS: [Row; 39] = [
     row("LN", NUMBER, |rows, gives, depth| rows.called("LN", gives, depth, 1)),
     row("EXP", NUMBER, |rows, _, depth| rows.exponential(depth)),
     row("POWER", NUMBER, |rows, _, depth| rows.power(depth)),
-    row("SECONDS", NUMBER, |rows, _, depth| {
-        rows.called("SECONDS", Duration, depth, 1)
+    row("SECONDS", NUMBER_OR_TRUTH, |rows, gives, depth| {
+        rows.in_unit("SECONDS", gives, depth)
     }),
-    row("MINUTES", NUMBER, |rows, _, depth| {
-        rows.called("MINUTES", Duration, depth, 1)
+    row("MINUTES", NUMBER_OR_TRUTH, |rows, gives, depth| {
+        rows.in_unit("MINUTES", gives, depth)
     }),
-    row("HOURS", NUMBER, |rows, _, depth| {
-        rows.called("HOURS", Duration, depth, 1)
+    row("HOURS", NUMBER_OR_TRUTH, |rows, gives, depth| {
+        rows.in_unit("HOURS", gives, depth)
     }),
-    row("DAYS", &[Number, Duration], |rows, gives, depth| {
+    row("DAYS", &[Number, Truth, Duration], |rows, gives, depth| {
         rows.in_days(gives, depth)
     }),
 ];
+
+impl Row {
+    /// What it may give where a formula stands; nothing where it can't be written.
+    pub(super) fn given(&self, place: Place) -> Vec<Gives> {
+        let is_of_times = self.name == "TIME" || UNITS.contains(&self.name);
+        let may_be = |gives: &&Gives| match place {
+            Derived => **gives != Truth || self.name != "-",
+            OfDimensions => !is_of_times && (**gives != Truth || self.name != "-"),
+            OfFacts if is_of_times || self.name == "-" => **gives == Truth,
+            OfFacts => self.compares(),
+        };
+        self.gives.iter().filter(may_be).copied().collect()
+    }
+
+    /// Whether a database decides it: none of those that compute, and round.
+    fn compares(&self) -> bool {
+        self.name == "number" || self.gives.contains(&Truth)
+    }
+}
 
 /// Writes formulas over the attributes that may be named.
 pub(super) struct Rows<'a> {
     pub(super) draw: &'a mut Draw,
     attributes: Vec<Attribute>,
-    /// Whether every attribute of the fact may be named, and its time: after `WHERE` only dimensions may.
-    has_all: bool,
+    place: Place,
+    /// Where the facts begin.
+    begin: Timestamp,
 }
 
 impl<'a> Rows<'a> {
-    /// Over all attributes of a fact.
-    pub(super) fn of_facts(draw: &'a mut Draw, attributes: &[Attribute]) -> Self {
+    /// Over attributes of a fact, all of which may be named, but after a `WHERE` that is answered from rollups.
+    pub(super) fn new(draw: &'a mut Draw, attributes: &[Attribute], place: Place, begin: Timestamp) -> Self {
+        let named = attributes
+            .iter()
+            .filter(|attribute| place != OfDimensions || attribute.dimension);
         Self {
+            attributes: named.cloned().collect(),
             draw,
-            attributes: attributes.to_vec(),
-            has_all: true,
+            place,
+            begin,
         }
     }
 
-    /// Over the dimensions among attributes.
-    pub(super) fn of_dimensions(draw: &'a mut Draw, attributes: &[Attribute]) -> Self {
-        let dimensions = attributes.iter().filter(|attribute| attribute.dimension);
-        Self {
-            attributes: dimensions.cloned().collect(),
-            draw,
-            has_all: false,
-        }
-    }
-
-    /// Whether a construct can be written here.
-    pub(super) fn has(&self, row: &Row) -> bool {
-        self.has_all || !matches!(row.name, "SECONDS" | "MINUTES" | "HOURS" | "DAYS")
+    /// Over attributes of an entity.
+    pub(super) fn of_shape(draw: &'a mut Draw, shape: &Shape, place: Place) -> Self {
+        Self::new(draw, &shape.attributes, place, shape.begin)
     }
 
     /// What gives this, with so many constructs inside each other.
@@ -144,7 +185,7 @@ impl<'a> Rows<'a> {
         }
         let rows: Vec<&Row> = ROWS
             .iter()
-            .filter(|row| row.gives.contains(&gives) && self.has(row))
+            .filter(|row| row.given(self.place).contains(&gives))
             .collect();
         if rows.is_empty() {
             return self.simple(gives);
@@ -217,13 +258,83 @@ impl<'a> Rows<'a> {
 
     /// What is compared: numbers, texts, and of facts durations and times.
     fn compared(&mut self, operator: &str, depth: usize) -> String {
-        let of = self.draw.below(if self.has_all { 4 } else { 2 });
-        match of {
+        match self.draw.below(self.comparable()) {
             0 => format!("{} {operator} {}", self.operand(Number, depth), self.literal(Number)),
             1 => format!("{} {operator} {}", self.operand(Text, depth), self.literal(Text)),
             2 => format!("{} {operator} {}", self.operand(Duration, 0), self.operand(Duration, 0)),
             _ => format!("{} {operator} {}", self.time(), self.time()),
         }
+    }
+
+    /// How many types can be compared: times and durations are of facts alone.
+    fn comparable(&self) -> usize {
+        if self.place == OfDimensions { 2 } else { 4 }
+    }
+
+    fn ranged(&mut self, operator: &str, depth: usize) -> String {
+        let (of, least, most) = match self.draw.below(self.comparable()) {
+            0 => (self.operand(Number, depth), self.literal(Number), self.simple(Number)),
+            1 => (self.operand(Text, depth), self.literal(Text), self.simple(Text)),
+            2 => (self.simple(Duration), self.simple(Duration), self.simple(Duration)),
+            _ => (self.time(), self.time(), self.instant()),
+        };
+        if self.draw.one_in(2) {
+            format!("{of} {operator} {least} AND {most}")
+        } else {
+            format!("{of} {operator} {most} AND {least}")
+        }
+    }
+
+    fn instant(&mut self) -> String {
+        let time = events::time(self.draw, self.begin);
+        let zoned = time.to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(self.draw.pick(&[0, 2, -9]))));
+        format!("TIME '{}'", zoned.strftime("%Y-%m-%dT%H:%M:%S%.f%:z"))
+    }
+
+    fn of_instant(&mut self) -> String {
+        let operator = self.draw.pick(&["=", "<>", "<", "<=", ">", ">="]);
+        if self.draw.one_in(4) {
+            let (time, instant) = (self.time(), self.instant());
+            return format!("COALESCE({time}, {instant}) {operator} {}", self.instant());
+        }
+        format!("{} {operator} {}", self.time(), self.instant())
+    }
+
+    /// Some of which lie in the texts that there are, and some that databases take for patterns.
+    fn of_texts(&mut self, function: &str, depth: usize) -> String {
+        let part = self
+            .draw
+            .pick(&["x", "it", "'s", "s", "Z", "rger", "", "%", "_", "t", "-", "E"]);
+        let part = if self.draw.one_in(4) {
+            self.simple(Text)
+        } else {
+            quoted(part)
+        };
+        format!("{function}({}, {part})", self.any(Text, depth))
+    }
+
+    /// Of facts that are compared the difference of two times, else of numbers.
+    fn subtracted(&mut self, gives: Gives, depth: usize) -> String {
+        if gives == Truth {
+            let operator = self.draw.pick(&["<", ">=", "!="]);
+            let difference = self.literal(Duration);
+            return format!("{difference} {operator} {}", self.simple(Duration));
+        }
+        self.calculated("-", gives, depth)
+    }
+
+    fn in_unit(&mut self, unit: &str, gives: Gives, depth: usize) -> String {
+        let written = self.called(unit, Duration, if self.place == OfFacts { 0 } else { depth }, 1);
+        if gives == Truth {
+            return self.against(&written);
+        }
+        written
+    }
+
+    /// A number of a fact that is compared.
+    fn against(&mut self, written: &str) -> String {
+        let operator = self.draw.pick(&["<", "<=", ">", "!="]);
+        format!("{written} {operator} {}", self.number())
     }
 
     fn unequal(&mut self, depth: usize) -> String {
@@ -318,6 +429,9 @@ impl<'a> Rows<'a> {
 
     /// Of a duration that is computed of others.
     fn in_days(&mut self, gives: Gives, depth: usize) -> String {
+        if self.place == OfFacts {
+            return self.in_unit("DAYS", gives, depth);
+        }
         let duration = match self.draw.below(5) {
             0 => format!("{} * 2", self.simple(Duration)),
             1 => format!("({} + {}) / 3", self.simple(Duration), self.simple(Duration)),
@@ -325,10 +439,10 @@ impl<'a> Rows<'a> {
             3 => format!("IF({}, {}, 0)", self.any(Truth, depth), self.simple(Duration)),
             _ => format!("ABS({} - {})", self.simple(Duration), self.simple(Duration)),
         };
-        if gives == Duration {
-            duration
-        } else {
-            format!("DAYS({duration})")
+        match gives {
+            Duration => duration,
+            Truth => self.against(&format!("DAYS({duration})")),
+            _ => format!("DAYS({duration})"),
         }
     }
 }
@@ -336,9 +450,4 @@ impl<'a> Rows<'a> {
 /// As a literal.
 pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
-}
-
-/// The names of all constructs over one fact.
-pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    ROWS.iter().map(|row| row.name)
 }

@@ -1,10 +1,11 @@
 //! Entities as the generator knows them: what their attributes are called and what they may hold.
 
 use formula::AttributeType;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::draw::Draw;
-use super::rows::{self, Gives, Rows};
+use super::rows::{self, Gives, Place, Rows};
 
 /// The time of every entity.
 pub(super) const TIME: &str = "at";
@@ -12,8 +13,18 @@ pub(super) const TIME: &str = "at";
 /// What identifies a fact of an entity that has a key.
 pub(super) const KEY: &str = "receipt";
 
+/// What identifies an object of an entity of states.
+pub(super) const OBJECT: &str = "object";
+
+/// What some have beside it, by which one can ask.
+pub(super) const SHELF: &str = "shelf";
+
 /// Texts that facts have: some that sort otherwise than people would, and some that look like something else.
-pub(super) const TEXTS: [&str; 7] = ["x", "y", "it's", "Z", "Ärger", "true", "'; --"];
+pub(super) const TEXTS: [&str; 8] = ["x", "y", "it's", "Z", "Ärger", "true", "'; --", "x_%"];
+
+/// The entities of a client; the last one is of states.
+pub(super) const ENTITIES: [&str; 3] = ["Alpha", "Beta", STATES];
+const STATES: &str = "Gamma";
 
 /// Derived attributes of an entity.
 const DERIVED: usize = 8;
@@ -33,6 +44,9 @@ pub(super) struct Shape {
     pub(super) code: String,
     pub(super) attributes: Vec<Attribute>,
     pub(super) is_keyed: bool,
+    pub(super) is_state: bool,
+    /// Where its facts begin.
+    pub(super) begin: Timestamp,
     groupings: Vec<Value>,
 }
 
@@ -59,8 +73,9 @@ fn attribute(name: &str, kind: AttributeType, dimension: bool) -> Attribute {
 
 impl Shape {
     /// Draws an entity. `turn` says which construct its derived attributes begin with, so that all have their turn.
-    pub(super) fn drawn(draw: &mut Draw, code: &str, dimensions: &[Attribute], turn: usize) -> Self {
-        let is_keyed = draw.one_in(3);
+    pub(super) fn drawn(draw: &mut Draw, code: &str, dimensions: &[Attribute], turn: usize, begin: Timestamp) -> Self {
+        let is_state = code == STATES;
+        let is_keyed = !is_state && draw.one_in(3);
         let mut attributes = dimensions.to_vec();
         let names = [
             (["delay", "items", "select"], AttributeType::Integer),
@@ -76,8 +91,12 @@ impl Shape {
         if is_keyed {
             attributes.push(attribute(KEY, AttributeType::Text, false));
         }
+        if is_state {
+            attributes.push(attribute(OBJECT, AttributeType::Text, false));
+            attributes.extend(draw.one_in(2).then(|| attribute(SHELF, AttributeType::Integer, true)));
+        }
         for place in 0..DERIVED {
-            let derived = derived(draw, &attributes, turn + place, format!("d{place}"));
+            let derived = derived(draw, &attributes, turn + place, format!("d{place}"), begin);
             attributes.extend(derived);
         }
         let groupings = groupings(draw, &attributes);
@@ -85,6 +104,8 @@ impl Shape {
             code: code.to_owned(),
             attributes,
             is_keyed,
+            is_state,
+            begin,
             groupings,
         }
     }
@@ -93,8 +114,11 @@ impl Shape {
     pub(super) fn definition(&self) -> Value {
         let attributes: Vec<Value> = self.attributes.iter().map(Attribute::definition).collect();
         let key: &[&str] = if self.is_keyed { &[KEY] } else { &[] };
+        let named = self.attributes.iter().map(|attribute| attribute.name.as_str());
+        let state: Vec<&str> = named.filter(|name| [OBJECT, SHELF].contains(name)).collect();
         json!({
-            "code": self.code, "domain": "proof", "time": TIME, "attributes": attributes, "key": key, "groupings": self.groupings
+            "code": self.code, "domain": "proof", "time": TIME, "attributes": attributes, "key": key, "state": state,
+            "groupings": self.groupings
         })
     }
 
@@ -111,8 +135,9 @@ impl Shape {
 
 impl Attribute {
     fn definition(&self) -> Value {
+        let is_required = [KEY, OBJECT, SHELF].contains(&self.name.as_str());
         let mut definition =
-            json!({ "name": self.name, "type": self.kind, "dimension": self.dimension, "required": self.name == KEY });
+            json!({ "name": self.name, "type": self.kind, "dimension": self.dimension, "required": is_required });
         if let Some(formula) = &self.formula {
             definition["formula"] = formula.as_str().into();
         }
@@ -121,10 +146,16 @@ impl Attribute {
 }
 
 /// A derived attribute around the construct whose turn it is.
-fn derived(draw: &mut Draw, attributes: &[Attribute], turn: usize, name: String) -> Option<Attribute> {
-    let mut rows = Rows::of_facts(draw, attributes);
+fn derived(
+    draw: &mut Draw,
+    attributes: &[Attribute],
+    turn: usize,
+    name: String,
+    begin: Timestamp,
+) -> Option<Attribute> {
+    let mut rows = Rows::new(draw, attributes, Place::Derived, begin);
     let construct = &rows::ROWS[turn % rows::ROWS.len()];
-    let gives = rows.draw.pick(construct.gives);
+    let gives = rows.draw.pick(&construct.given(Place::Derived));
     let formula = (construct.write)(&mut rows, gives, 1);
     let (kind, dimension) = match gives {
         Gives::Truth => (AttributeType::Boolean, true),

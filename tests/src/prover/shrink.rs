@@ -1,5 +1,7 @@
 //! Makes a world in which an answer is wrong as small as it gets, by playing it again without some of its parts.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 
 use super::library;
@@ -66,10 +68,12 @@ impl Shrinking<'_> {
         let mut world = self.found.world.clone();
         if let Some(place) = self.found.mismatch.question {
             let question = world.questions.swap_remove(place);
-            for (place, client) in world.clients.iter_mut().enumerate() {
+            // What others are asked; the KPIs that the one may name stay.
+            let asked: BTreeSet<String> = world.questions.drain(..).map(|other| other.kpi).collect();
+            for client in &mut world.clients {
                 client
                     .kpis
-                    .retain(|kpi| place == question.client && kpi.code == question.kpi);
+                    .retain(|kpi| kpi.code == question.kpi || !asked.contains(&kpi.code));
             }
             world.questions = vec![question];
         }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use catalog::{EntityDefinition, Period};
+use catalog::{Direction, EntityDefinition, Expression, KpiDefinition, Limit, Period, Status};
 use serde::{Deserialize, Serialize};
 use series::calendar::Rules;
 use uuid::Uuid;
@@ -43,6 +43,36 @@ pub struct Kpi {
     pub code: String,
     /// Its formula.
     pub formula: String,
+    /// What its values are held against.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goal: Option<Goal>,
+}
+
+/// What a KPI's values are held against.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Goal {
+    /// Which way is good.
+    pub direction: Direction,
+    /// What is aimed for.
+    pub target: Option<Limit<Expression>>,
+    /// Beyond it a value needs attention.
+    pub warning: Option<Limit<Expression>>,
+    /// Beyond it a value needs attention at once.
+    pub critical: Option<Limit<Expression>>,
+}
+
+impl Kpi {
+    /// As it is defined.
+    #[must_use]
+    pub fn definition(&self) -> KpiDefinition {
+        let mut definition = KpiDefinition::named(&self.code, &self.code);
+        definition.formula.clone_from(&self.formula);
+        if let Some(goal) = self.goal.clone() {
+            definition.direction = goal.direction;
+            (definition.target, definition.warning, definition.critical) = (goal.target, goal.warning, goal.critical);
+        }
+        definition
+    }
 }
 
 /// Something that happens.
@@ -89,6 +119,8 @@ pub struct Question {
     pub to: String,
     /// RFC 3339.
     pub at: String,
+    /// When it is asked, RFC 3339.
+    pub now: String,
     /// For each dimension the values that count.
     pub filter: BTreeMap<String, BTreeSet<String>>,
     /// Dimensions by which the series is split.
@@ -96,7 +128,7 @@ pub struct Question {
 }
 
 /// An answer to a question, by one of the routes.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Answer {
     /// The place of the [`Step::Ask`].
     pub step: usize,
@@ -109,14 +141,32 @@ pub struct Answer {
     pub told: Told,
 }
 
+/// How a value stands.
+#[derive(Clone, Debug, Serialize)]
+pub struct Held {
+    /// The bucket.
+    pub bucket: String,
+    /// The group.
+    pub group: Vec<String>,
+    /// The status.
+    pub status: Option<Status>,
+    /// What each limit comes to: of a band both its ends.
+    pub limits: Vec<Option<String>>,
+}
+
 /// What an answer tells.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 pub enum Told {
     /// Why there is none.
     Refused {
         /// The reason.
         refused: String,
+    },
+    /// How the values of a series stand, and what they are held against.
+    Held {
+        /// Each point of it.
+        held: Vec<Held>,
     },
     /// Values.
     Points {
@@ -132,7 +182,7 @@ pub enum Told {
 }
 
 /// A world with the answers that were told in it: what the oracle judges.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Case {
     /// The world.
     pub world: World,

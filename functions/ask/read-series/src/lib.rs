@@ -253,11 +253,10 @@ async fn ask<'a>(
     request: &Request<'a>,
     goals: Option<&mut Goals<'a>>,
 ) -> Result<Answer, Problem> {
-    let readable = |code: &str| definitions.placed.get(code).map(|placed| &placed.readable);
     let beside = goals.iter().flat_map(|goals| goals.requests());
     let requests: Vec<Request<'a>> = std::iter::once(request).chain(beside).cloned().collect();
     for request in &requests {
-        filters::check(request.kpi, request.filter, readable)
+        filters::check(request.kpi, request.filter, &definitions.catalog)
             .map_err(|wrong| Problem::invalid(wrong.detail).hint(wrong.hint))?;
     }
     let together = answer::ask_together(database, client, definitions, calendar, &requests).await;

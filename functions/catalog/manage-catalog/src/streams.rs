@@ -49,17 +49,22 @@ pub(crate) async fn follow_attributes(
     let renamed = |topic: &Topic| {
         let kpi = catalog.kpi(&topic.kpi)?;
         let entities = kpi.formula.entities();
-        if !entities.contains(entity) || !topic.filter.keys().any(|name| names.contains_key(name)) {
-            return None;
-        }
         let filter = topic.filter.iter().map(|(name, values)| {
-            let name = names.get(name).unwrap_or(name);
-            (name.clone(), values.clone())
+            let mut renamed = entities
+                .iter()
+                .map(|of| renamed_path(catalog, of, name, (entity, names)));
+            (
+                renamed.find(|new| new != name).unwrap_or_else(|| name.clone()),
+                values.clone(),
+            )
         });
         let filter: BTreeMap<_, _> = filter.collect();
+        if filter == topic.filter {
+            return None;
+        }
         let is_dimension = |code: &str, name: &String| {
-            let entity = catalog.entity(code);
-            entity.is_some_and(|entity| entity.dimensions().any(|(_, attribute)| attribute.name == *name))
+            let attribute = catalog.attribute_at(code, name);
+            attribute.is_some_and(|attribute| attribute.dimension)
         };
         let fits = entities
             .iter()
@@ -70,6 +75,19 @@ pub(crate) async fn follow_attributes(
         })
     };
     follow(context, client, renamed).await
+}
+
+/// A path from an entity, or its attribute, with the new names of an entity's attributes, which the catalogue has already.
+fn renamed_path(catalog: &Catalog, of: &str, path: &str, (entity, names): (&str, &BTreeMap<String, String>)) -> String {
+    let mut at = Some(of);
+    let renamed = path.split('.').map(|name| {
+        let new = names.get(name).filter(|_| at == Some(entity));
+        let name = new.map_or(name, String::as_str);
+        let relationship = at.and_then(|at| catalog.relationship_of(at, name));
+        at = relationship.map(|relationship| relationship.to_entity.as_str());
+        name
+    });
+    renamed.collect::<Vec<_>>().join(".")
 }
 
 async fn controls(context: &Context, client: Uuid) -> Result<Vec<(Topic, Control)>, Problem> {

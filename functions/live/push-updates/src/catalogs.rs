@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use answer::Definitions;
+use catalog::Resolution;
 use database::{Database, Error, Residence};
-use formula::Basis;
+use formula::{Basis, Entities as _};
 use jiff::Timestamp;
-use live::{Reach, Topic};
+use live::{Reach, Topic, Touches};
 use records::definitions::ClientCatalog;
 use uuid::Uuid;
 
@@ -68,10 +69,36 @@ impl live::Calendar for Catalogs {
         self.calendar(topic).next(topic.period, start)
     }
 
-    fn uses(&self, topic: &Topic, entity: &str) -> bool {
+    fn touches(&self, topic: &Topic, entity: Option<&str>) -> Touches {
         let definitions = self.of(topic.client);
-        let kpi = definitions.as_ref().and_then(|known| known.catalog.kpi(&topic.kpi));
-        kpi.is_none_or(|kpi| kpi.formula.entities().contains(entity))
+        let Some((definitions, kpi)) = definitions
+            .as_ref()
+            .and_then(|known| Some((known, known.catalog.kpi(&topic.kpi)?)))
+        else {
+            return Touches::All;
+        };
+        let catalog = &definitions.catalog;
+        let own = kpi
+            .formula
+            .entities()
+            .into_iter()
+            .filter(|own| entity.is_none_or(|entity| *own == entity));
+        let own = own.map(|_| Touches::Own);
+        let filtered = topic.filter.keys().flat_map(|name| {
+            let entities = kpi.formula.entities().into_iter();
+            entities.flat_map(move |entity| formula::path_steps(catalog, entity, name))
+        });
+        let steps = kpi.formula.steps().iter().cloned().chain(filtered);
+        let looked_up = steps.filter(|step| entity.is_none_or(|entity| step.to == entity));
+        let looked_up = looked_up.map(|step| {
+            let relationship = catalog.relationship_of(&step.entity, &step.attribute);
+            let is_of_history = relationship.is_some_and(|known| known.resolved == Resolution::AsOfFact);
+            match is_of_history && catalog.is_state(&step.to) {
+                true => Touches::Later,
+                false => Touches::All,
+            }
+        });
+        own.chain(looked_up).max().unwrap_or(Touches::Nothing)
     }
 
     fn reach(&self, topic: &Topic) -> Reach {

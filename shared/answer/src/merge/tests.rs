@@ -60,6 +60,7 @@ fn question(entity: &Arc<Entity>, minutes: std::ops::Range<i64>, filter: &[(&str
             .map(|(name, list)| ((*name).to_owned(), values(list)))
             .collect(),
         pushed: Vec::new(),
+        lookups: Vec::new(),
         sketch: None,
     }
 }
@@ -79,7 +80,12 @@ fn what_clients_say_of_an_entity_does_not_keep_questions_apart_that_lie_alike() 
         ..place("volume_1", id, &ours)
     });
     let mut merged = Merged::default();
-    let first = merged.add(CLIENT, &our_place, question(&ours, 0..5, &[("origin", &["ORD"])]));
+    let first = merged.add(
+        CLIENT,
+        &our_place,
+        Vec::new(),
+        question(&ours, 0..5, &[("origin", &["ORD"])]),
+    );
     let mut other = question(&theirs, 3..9, &[("origin", &["LAX"])]);
     other.attributes = vec![Measured::Attribute("distance".to_owned())];
     assert_ne!(
@@ -87,7 +93,7 @@ fn what_clients_say_of_an_entity_does_not_keep_questions_apart_that_lie_alike() 
         merged.reads()[first].question.source,
         "the rollup has another number there"
     );
-    assert_eq!(merged.add(OTHER, &their_place, other.clone()), first);
+    assert_eq!(merged.add(OTHER, &their_place, Vec::new(), other.clone()), first);
     let read = &merged.reads()[first];
     assert_eq!(read.members, [(CLIENT, 1), (OTHER, 2)]);
     assert_eq!(read.question.range, question(&ours, 0..9, &[]).range);
@@ -101,7 +107,11 @@ fn what_clients_say_of_an_entity_does_not_keep_questions_apart_that_lie_alike() 
     assert_eq!(read.question.filter["origin"], ["LAX", "ORD"].map(str::to_owned).into());
     assert!(merged.is_shared(first));
     let otherwise = place("volume_1", 2, &theirs);
-    assert_ne!(merged.add(OTHER, &otherwise, other), first, "they lie otherwise");
+    assert_ne!(
+        merged.add(OTHER, &otherwise, Vec::new(), other),
+        first,
+        "they lie otherwise"
+    );
 }
 
 /// What is a time to one may be any text of another, and lies alike; and every fact has its own time, by whatever name.
@@ -110,7 +120,7 @@ fn clients_to_whom_other_attributes_are_times_are_asked_apart() {
     let ours = entity("", BY_BOTH);
     let at = place("volume_1", 1, &ours);
     let mut merged = Merged::default();
-    let first = merged.add(CLIENT, &at, question(&ours, 0..5, &[]));
+    let first = merged.add(CLIENT, &at, Vec::new(), question(&ours, 0..5, &[]));
     for change in [
         json!({ "time": "taken_off" }),
         json!({ "type": "time", "dimension": false }),
@@ -129,7 +139,7 @@ fn clients_to_whom_other_attributes_are_times_are_asked_apart() {
         assert_eq!(Layout::of(&theirs), Layout::of(&ours));
         let asked = question(&theirs, 0..5, &[]);
         assert_ne!(
-            merged.add(OTHER, &facts::Place { id: 2, ..at.clone() }, asked),
+            merged.add(OTHER, &facts::Place { id: 2, ..at.clone() }, Vec::new(), asked),
             first,
             "{change}"
         );
@@ -171,13 +181,13 @@ fn a_read_does_not_grow_beyond_what_is_asked() {
     ];
     for (what, first, second, together) in cases {
         let mut merged = Merged::default();
-        merged.add(CLIENT, &at, first);
-        merged.add(CLIENT, &at, second.clone());
+        merged.add(CLIENT, &at, Vec::new(), first);
+        merged.add(CLIENT, &at, Vec::new(), second.clone());
         assert_eq!(merged.reads().len(), if together { 1 } else { 2 }, "{what}");
     }
     let mut merged = Merged::default();
     for value in &names {
-        merged.add(CLIENT, &at, of(0..1_440, &[("origin", &[value])]));
+        merged.add(CLIENT, &at, Vec::new(), of(0..1_440, &[("origin", &[value])]));
     }
     assert_eq!(
         merged.reads().len(),
@@ -197,10 +207,10 @@ fn stretches_with_other_ends_are_read_apart() {
         question
     };
     let mut merged = Merged::default();
-    let week = merged.add(CLIENT, &at, of(0..7));
-    let month = merged.add(CLIENT, &at, of(0..31));
+    let week = merged.add(CLIENT, &at, Vec::new(), of(0..7));
+    let month = merged.add(CLIENT, &at, Vec::new(), of(0..31));
     assert_ne!(week, month);
-    assert_eq!(merged.add(OTHER, &at, of(0..7)), week);
+    assert_eq!(merged.add(OTHER, &at, Vec::new(), of(0..7)), week);
     assert_eq!(merged.reads()[week].question.range, of(0..7).range);
 }
 
@@ -210,7 +220,12 @@ fn other_places_and_what_is_asked_apart_are_reads_of_their_own() {
     for mut merged in [Merged::default(), Merged::apart()] {
         let is_apart = merged.apart;
         for name in ["volume_1", "volume_2", "volume_1"] {
-            merged.add(CLIENT, &place(name, 1, &entity), question(&entity, 0..1, &[]));
+            merged.add(
+                CLIENT,
+                &place(name, 1, &entity),
+                Vec::new(),
+                question(&entity, 0..1, &[]),
+            );
         }
         assert_eq!(merged.reads().len(), if is_apart { 3 } else { 2 });
         assert_eq!(merged.is_shared(0), !is_apart);
@@ -226,11 +241,17 @@ fn entities_that_lie_alike_are_read_apart() {
     "Transfer".clone_into(&mut definition.code);
     let transfers = Arc::new(definition.validate().unwrap());
     let mut merged = Merged::default();
-    merged.add(CLIENT, &place("volume_1", 1, &flights), question(&flights, 0..1, &[]));
+    merged.add(
+        CLIENT,
+        &place("volume_1", 1, &flights),
+        Vec::new(),
+        question(&flights, 0..1, &[]),
+    );
     for (client, id) in [(CLIENT, 2), (OTHER, 3)] {
         merged.add(
             client,
             &place("volume_1", id, &transfers),
+            Vec::new(),
             question(&transfers, 0..1, &[]),
         );
     }
@@ -243,6 +264,7 @@ fn entities_that_lie_alike_are_read_apart() {
     merged.add(
         CLIENT,
         &place("volume_1", 4, &transfers),
+        Vec::new(),
         question(&transfers, 0..1, &[]),
     );
     assert_eq!(merged.reads().len(), 3, "another entity of one client");
@@ -280,10 +302,10 @@ fn clients_to_whom_other_things_are_objects_are_asked_apart() {
     assert_eq!(Layout::of(&both), Layout::of(&articles));
     let at = place("volume_1", 1, &both);
     let mut merged = Merged::default();
-    let first = merged.add(CLIENT, &at, of(&both));
+    let first = merged.add(CLIENT, &at, Vec::new(), of(&both));
     let other = facts::Place { id: 2, ..at.clone() };
-    assert_eq!(merged.add(OTHER, &other, of(&both)), first);
-    assert_ne!(merged.add(OTHER, &other, of(&articles)), first);
+    assert_eq!(merged.add(OTHER, &other, Vec::new(), of(&both)), first);
+    assert_ne!(merged.add(OTHER, &other, Vec::new(), of(&articles)), first);
 }
 
 /// The database filters what is pushed down, so that nothing can be sorted out later.
@@ -302,7 +324,7 @@ fn what_is_pushed_down_is_shared_only_where_it_is_the_same() {
     };
     let long = "COUNT(Flight WHERE distance > 1000)";
     let mut merged = Merged::default();
-    let first = merged.add(CLIENT, &at, of(long, "ORD"));
+    let first = merged.add(CLIENT, &at, Vec::new(), of(long, "ORD"));
     for (what, formula, origin, together) in [
         ("the same", long, "ORD", true),
         ("another value", long, "LAX", false),
@@ -320,7 +342,12 @@ fn what_is_pushed_down_is_shared_only_where_it_is_the_same() {
             false,
         ),
     ] {
-        let position = merged.add(OTHER, &facts::Place { id: 2, ..at.clone() }, of(formula, origin));
+        let position = merged.add(
+            OTHER,
+            &facts::Place { id: 2, ..at.clone() },
+            Vec::new(),
+            of(formula, origin),
+        );
         assert_eq!(position == first, together, "{what}");
     }
 }

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 use super::*;
-use crate::fixtures::{order_customer, shop};
+use crate::fixtures::{kpi, order_customer, shop};
 
 /// A name, a change, and the pointers of the problems it makes.
 type Case = (&'static str, fn(&mut Relationship), &'static [&'static str]);
@@ -123,4 +123,117 @@ fn nothing_of_a_relationship_is_assumed() {
         assert!(serde_json::from_value::<Relationship>(without).is_err(), "{field}");
     }
     assert_eq!(whole["resolved"], "as_of_fact");
+}
+
+/// The shop with a relationship, and KPIs that go along it.
+fn walked() -> Catalog {
+    let mut catalog = shop();
+    catalog.add_companion(order_customer()).unwrap();
+    for (code, formula) in [
+        ("GOLD", "COUNT(Order WHERE customer.segment = 'gold')"),
+        ("GOLD_SHARE", "GOLD / ORDERS"),
+        ("SEGMENTS", "COUNT(DISTINCT Order.customer.segment)"),
+    ] {
+        catalog.add_kpi(kpi(code, formula)).unwrap();
+    }
+    catalog
+}
+
+#[test]
+fn formulas_keep_the_relationships_that_they_go_along() {
+    let catalog = walked();
+    let along = catalog.going_along::<Relationship>("ORDER_CUSTOMER");
+    let codes: Vec<&str> = along.map(|kpi| kpi.code()).collect();
+    assert_eq!(codes, ["GOLD", "GOLD_SHARE", "SEGMENTS"]);
+    assert_eq!(shop().going_along::<Relationship>("ORDER_CUSTOMER").count(), 0);
+    let reads: Vec<&str> = catalog
+        .kpis()
+        .filter(|kpi| kpi.reads("Customer"))
+        .map(|kpi| kpi.code())
+        .collect();
+    assert_eq!(reads, ["GOLD", "GOLD_SHARE", "PER_CUSTOMER", "SEGMENTS"]);
+    // As of when is no matter of where paths lead; another entity is.
+    for (name, change, expected) in [
+        (
+            "as of now",
+            (|it| it.resolved = Resolution::AsOfNow) as fn(&mut Relationship),
+            vec![],
+        ),
+        (
+            "to orders",
+            |it| it.to_entity = "Order".into(),
+            vec!["the KPI GOLD goes along it", "the KPI SEGMENTS goes along it"],
+        ),
+        (
+            "from another attribute",
+            |it| it.attribute = "region".into(),
+            vec!["the KPI GOLD goes along it", "the KPI SEGMENTS goes along it"],
+        ),
+    ] {
+        let mut changed = order_customer();
+        change(&mut changed);
+        let mut trial = catalog.clone();
+        let refused = trial.replace_companion(changed).err().unwrap_or_default();
+        let told: Vec<&str> = refused
+            .iter()
+            .filter_map(|problem| problem.message.split(" and would").next())
+            .collect();
+        assert_eq!(told, expected, "{name}");
+        assert_eq!(trial == catalog, !expected.is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn paths_follow_new_names_of_what_they_go_through() {
+    let mut catalog = walked();
+    let wanted: crate::EntityRename =
+        serde_json::from_str(r#"{ "code": "Buyer", "attributes": { "segment": "class" } }"#).unwrap();
+    let customer = catalog.entity("Customer").cloned().unwrap();
+    let renamed = catalog.rename_entity(&customer, &wanted).unwrap();
+    let kpis: Vec<(&str, &str)> = renamed
+        .kpis
+        .iter()
+        .map(|kpi| (kpi.code(), kpi.definition.formula.as_str()))
+        .collect();
+    assert_eq!(
+        kpis,
+        [
+            ("GOLD", "COUNT(Order WHERE customer.class = 'gold')"),
+            ("PER_CUSTOMER", "COUNT(Order) / COUNT(Buyer)"),
+            ("SEGMENTS", "COUNT(DISTINCT Order.customer.class)"),
+        ]
+    );
+    let kind = catalog
+        .attribute_at("Order", "customer.class")
+        .map(|attribute| attribute.kind);
+    assert_eq!(kind, Some(formula::AttributeType::Text));
+    for path in ["customer.segment", "region.class", "customer.id.class", "class"] {
+        assert_eq!(catalog.attribute_at("Order", path), None, "{path}");
+    }
+    let graph = catalog.graph_of(["GOLD"]).unwrap();
+    let edges: Vec<String> = graph
+        .edges
+        .iter()
+        .map(|edge| format!("{} {}", edge.from, edge.to))
+        .collect();
+    assert_eq!(
+        edges,
+        [
+            "kpi:GOLD entity:Buyer",
+            "kpi:GOLD entity:Order",
+            "entity:Order entity:Buyer"
+        ]
+    );
+}
+
+#[test]
+fn stored_definitions_may_go_along_relationships() {
+    let catalog = walked();
+    let definitions = catalog.entities().map(|entity| entity.definition().clone()).collect();
+    let kpis = catalog.kpis().map(|kpi| kpi.definition.clone()).collect();
+    let companions = crate::Companions {
+        relationships: vec![order_customer()],
+        ..crate::Companions::default()
+    };
+    assert_eq!(Catalog::stored(definitions, kpis, companions).unwrap(), catalog);
 }

@@ -11,6 +11,7 @@ use rust_decimal::Decimal;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::Read;
+use super::lookups::value;
 use crate::states::seconds_between;
 
 /// What the conditions of a statement compare with: one parameter for each type, because a statement has fewer places for parameters than its formulas may
@@ -191,20 +192,6 @@ impl Translator<'_> {
         sql.push_str(" END)");
         Ok(sql)
     }
-}
-
-/// The value of an attribute of a fact; an empty text, as facts of before may have, is none.
-pub(super) fn value(read: &Read, name: &str) -> Result<String, Error> {
-    let entity = &read.question.entity;
-    if entity.is_own_time(name) {
-        return Ok("time".to_owned());
-    }
-    let slot = read.layout.slot_of(entity, name)?;
-    let value = slot.value();
-    Ok(match slot.family {
-        crate::layout::Family::Text => format!("(nullif({value}, '') COLLATE \"C\")"),
-        _ => format!("({value})"),
-    })
 }
 
 fn compared(operator: Comparison, left: &Fraction, right: &Fraction) -> String {

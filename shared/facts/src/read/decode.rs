@@ -18,10 +18,7 @@ pub(super) fn decode(question: &Question, row: &tokio_postgres::Row) -> Result<R
         .zip(texts)
         .map(|(name, text)| {
             let kind = question
-                .entity
-                .stored_attributes()
-                .iter()
-                .find(|attribute| attribute.name == *name)
+                .attribute(name)
                 .map_or(AttributeType::Text, |attribute| attribute.kind);
             text.map_or(Ok(Value::Null), |text| value_of(kind, text))
         })

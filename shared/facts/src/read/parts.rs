@@ -62,6 +62,10 @@ impl Origin {
         match measured {
             Measured::Attribute(name) => Ok(Self::Slot(layout.slot_of(entity, name)?)),
             Measured::Between { from, to } => Ok(Self::Computed(seconds_between(&instant(from)?, &instant(to)?))),
+            Measured::Product { one, other } => {
+                let [one, other] = [one, other].map(|name| Ok::<_, Error>(layout.slot_of(entity, name)?.value()));
+                Ok(Self::Computed(format!("({} * {})", one?, other?)))
+            }
         }
     }
 

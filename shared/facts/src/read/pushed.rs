@@ -5,7 +5,8 @@ use formula::{Basis, Measure, Measured, Second, Value};
 use series::calendar::Bins;
 use series::pushed::{Brings, numbers};
 
-use super::condition::{Translator, value};
+use super::condition::Translator;
+use super::lookups::{text, value};
 use super::{Read, Statement};
 use crate::states::{TIME_US, seconds_between};
 
@@ -21,10 +22,10 @@ impl Statement {
         let states =
             measures.map(|(measure, condition)| brought(read, measure, condition.as_deref(), self.share(measure)));
         let states = states.collect::<Result<Vec<_>, Error>>()?.concat();
-        let by = question.dimensions.iter().map(|name| {
-            let text = read.layout.slot_of(&question.entity, name)?.text();
-            Ok(format!("nullif({text}, '')"))
-        });
+        let by = question
+            .dimensions
+            .iter()
+            .map(|name| Ok(format!("nullif({}, '')", text(read, name)?)));
         let by = by.collect::<Result<Vec<_>, Error>>()?;
         let group: String = by.iter().map(|sql| format!(", {sql}")).collect();
         let (bucket, rows) = self.rows(read)?;
@@ -55,11 +56,11 @@ impl Statement {
         // Chosen before anything is made of them: what a slot holds of other clients' facts may be no time at all, and the server is free to look at conditions in
         // any order but across OFFSET.
         let rows = format!(
-            "(SELECT * FROM {} WHERE client_id = ANY ({clients}) AND entity_id = ANY ({entities}) AND time >= {from} AND time < {to} OFFSET 0) AS fact{windows}
-             WHERE TRUE",
+            "(SELECT * FROM {} WHERE client_id = ANY ({clients}) AND entity_id = ANY ({entities}) AND time >= {from} AND time < {to} OFFSET 0)",
             read.volume.facts()
         );
-        Ok((bucket, rows))
+        let rows = self.looked_up(read, rows)?;
+        Ok((bucket, format!("{rows} AS fact{windows} WHERE TRUE")))
     }
 
     /// The condition of each measure, where it has one.
@@ -121,7 +122,7 @@ impl Statement {
         let question = &read.question;
         let mut sql = String::new();
         for (name, values) in &question.filter {
-            let text = read.layout.slot_of(&question.entity, name)?.text();
+            let text = text(read, name)?;
             sql.push_str(&format!(" AND coalesce({text}, '') = ANY ({})", self.values(values)));
         }
         Ok(sql)
@@ -156,6 +157,7 @@ impl Taken {
             None => Ok("NULL::numeric".to_owned()),
             Some(Measured::Attribute(name)) => value(read, name),
             Some(Measured::Between { from, to }) => Ok(seconds_between(&value(read, from)?, &value(read, to)?)),
+            Some(Measured::Product { one, other }) => Ok(format!("({} * {})", value(read, one)?, value(read, other)?)),
         };
         let second = match &measure.second {
             Some(Second::Values(measured)) => Some(measured),

@@ -39,6 +39,15 @@ impl Checker<'_> {
         if self.basis == Basis::Facts {
             return Ok(measure);
         }
+        if measure.window.each().is_some() {
+            let message = format!(
+                "the KPI {} is of a stretch of time, and this is of {}",
+                quoted(kpi),
+                self.basis
+            );
+            let hint = "write the function of shorter periods outside, as in AVG_PER(AT_END(x), DAY)";
+            return Err(Diagnostic::new(span.clone(), "nested-states", message).with_hint(hint));
+        }
         if measure.basis != Basis::Facts {
             let message = format!("the KPI {} is of {} already", quoted(kpi), measure.basis);
             let hint = "refer to a KPI that is of facts, or leave the function out";

@@ -73,6 +73,6 @@ mod tests {
             assert_eq!(codes, expected, "{source}");
         }
         let constant = check_bound(&parse("-0.5 * 2"), &entities(), &kpi).unwrap();
-        assert_eq!(constant.finish(&[]), Some((-1).into()));
+        assert_eq!(constant.finish(crate::Values::default()), Some((-1).into()));
     }
 }

@@ -5,8 +5,9 @@ use super::units::Unit;
 use crate::aggregate::Aggregate;
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::measure::Measured;
+use crate::path::{Written, follow, is_path, turned};
 use crate::suggest::hint_for;
-use crate::tree::{Call, Ident};
+use crate::tree::{Arithmetic, Call, Ident};
 use crate::value::{Attribute, AttributeType};
 use std::ops::Range;
 
@@ -18,8 +19,83 @@ impl<'a> Checker<'a> {
     pub(super) fn measured(&mut self, call: &Call, attributes: &'a [Attribute], span: &Range<usize>) -> Found {
         match &call.less {
             Some((entity, from)) => self.between(call, entity, from, attributes),
-            None => self.attribute(call, attributes, span),
+            None => match &call.times {
+                Some(other) => self.product(call, other, attributes, span),
+                None => self.attribute(call, attributes, span),
+            },
         }
+    }
+
+    /// The attribute at the end of a path.
+    pub(super) fn at_end_of(&mut self, call: &Call, path: &Ident) -> Option<&'a Attribute> {
+        let entities = self.entities;
+        match follow(entities, &call.entity.name, Written::of(path)) {
+            Ok(found) => Some(found),
+            Err(diagnostic) => {
+                let of_call = call.attribute.as_ref() == Some(path);
+                let meant = of_call.then(|| turned(entities, call)).flatten();
+                self.fail(meant.unwrap_or(diagnostic))
+            }
+        }
+    }
+
+    /// `Entity.one * other`: the product of two numbers of each fact.
+    fn product(
+        &mut self,
+        call: &Call,
+        (before, name): &(Ident, Ident),
+        attributes: &'a [Attribute],
+        span: &Range<usize>,
+    ) -> Found {
+        if !is_of_call(call, before, attributes) {
+            return self.other_facts(call, (before, name), "product", "numbers", '*');
+        }
+        let other = call.named(&(before.clone(), name.clone()));
+        let alone = |wanted: &Ident| Call {
+            attribute: Some(wanted.clone()),
+            times: None,
+            ..call.clone()
+        };
+        let one = self.number_of(&alone(call.attribute.as_ref()?), attributes, span);
+        let other = self.number_of(&alone(&other), attributes, span);
+        let ((one, one_unit), (other, other_unit)) = (one?, other?);
+        let unit = self.calculated(Arithmetic::Multiply, span, one_unit, other_unit)?;
+        Some((Some(Measured::Product { one, other }), unit))
+    }
+
+    /// The number of a factor, whatever the aggregate takes otherwise.
+    fn number_of(&mut self, call: &Call, attributes: &'a [Attribute], span: &Range<usize>) -> Option<(String, Unit)> {
+        let call = match call.aggregate.counts() {
+            true => Call {
+                aggregate: Aggregate::Sum,
+                ..call.clone()
+            },
+            false => call.clone(),
+        };
+        let (measured, unit) = self.attribute(&call, attributes, span)?;
+        Some((measured?.attribute()?.to_owned(), unit))
+    }
+
+    /// What stands in one aggregate is of one fact.
+    fn other_facts<T>(
+        &mut self,
+        call: &Call,
+        (before, name): (&Ident, &Ident),
+        what: &str,
+        values: &str,
+        operator: char,
+    ) -> Option<T> {
+        let (entity, one) = (&call.entity.name, call.attribute.as_ref()?);
+        let message = format!(
+            "{} and {} are of different facts, and a {what} is of one",
+            quoted(&format!("{entity}.{}", one.name)),
+            quoted(&format!("{}.{}", before.name, name.name))
+        );
+        let hint = format!(
+            "both {values} are of one entity, as in {entity}.{} {operator} {entity}.{}",
+            one.name, name.name
+        );
+        self.fail(Diagnostic::new(before.span.clone(), "different-entities", message).with_hint(hint))
     }
 
     /// The attribute of an aggregate.
@@ -47,7 +123,11 @@ impl<'a> Checker<'a> {
             );
             return self.fail(Diagnostic::new(wanted.span.clone(), "unexpected-attribute", message).with_hint(hint));
         }
-        let Some(found) = attributes.iter().find(|attribute| attribute.name == wanted.name) else {
+        let found = match is_path(&wanted.name) {
+            true => Some(self.at_end_of(call, wanted)?),
+            false => attributes.iter().find(|attribute| attribute.name == wanted.name),
+        };
+        let Some(found) = found else {
             let (what, candidates) = if aggregate.counts() {
                 ("its attributes are", names(attributes, |_| true))
             } else {
@@ -61,11 +141,11 @@ impl<'a> Checker<'a> {
             } else {
                 Unit::Plain
             };
-            return Some((Some(Measured::Attribute(found.name.clone())), unit));
+            return Some((Some(Measured::Attribute(wanted.name.clone())), unit));
         }
         let message = format!(
             "{aggregate} needs a number, and {} is of type {}",
-            quoted(&found.name),
+            quoted(&wanted.name),
             found.kind
         );
         let hint = match (found.kind, other_time(attributes, found)) {
@@ -82,19 +162,11 @@ impl<'a> Checker<'a> {
 
     /// `Entity.to - Entity.from`: both are times of one fact.
     fn between(&mut self, call: &Call, other: &Ident, from: &Ident, attributes: &'a [Attribute]) -> Found {
-        let (entity, to) = (&call.entity, call.attribute.as_ref()?);
-        if other.name != entity.name {
-            let message = format!(
-                "{} and {} are of different facts, and a difference is of one",
-                quoted(&format!("{}.{}", entity.name, to.name)),
-                quoted(&format!("{}.{}", other.name, from.name))
-            );
-            let hint = format!(
-                "both times are of one entity, as in {}.{} - {}.{}",
-                entity.name, to.name, entity.name, from.name
-            );
-            return self.fail(Diagnostic::new(other.span.clone(), "different-entities", message).with_hint(hint));
+        let to = call.attribute.as_ref()?;
+        if !is_of_call(call, other, attributes) {
+            return self.other_facts(call, (other, from), "difference", "times", '-');
         }
+        let from = &call.named(&(other.clone(), from.clone()));
         let ends = [to, from].map(|name| self.time(call, name, attributes));
         let [Some(()), Some(())] = ends else { return None };
         let measured = match kept_as(attributes, &to.name, &from.name) {
@@ -110,7 +182,11 @@ impl<'a> Checker<'a> {
     /// One of two times.
     fn time(&mut self, call: &Call, wanted: &Ident, attributes: &[Attribute]) -> Option<()> {
         let (entity, aggregate) = (&call.entity.name, call.aggregate);
-        let Some(found) = attributes.iter().find(|attribute| attribute.name == wanted.name) else {
+        let found = match is_path(&wanted.name) {
+            true => Some(self.at_end_of(call, wanted)?),
+            false => attributes.iter().find(|attribute| attribute.name == wanted.name),
+        };
+        let Some(found) = found else {
             let times = names(attributes, |kind| kind == AttributeType::Time);
             return self.unknown_attribute(entity, wanted, "its times are", &times);
         };
@@ -119,7 +195,7 @@ impl<'a> Checker<'a> {
         }
         let message = format!(
             "the difference in an aggregate is of two times, and {} is of type {}",
-            quoted(&found.name),
+            quoted(&wanted.name),
             found.kind
         );
         let hint = match (&call.attribute, &call.less) {
@@ -139,6 +215,11 @@ impl<'a> Checker<'a> {
         let hint = hint_for(&wanted.name, what, candidates);
         self.fail(Diagnostic::new(wanted.span.clone(), "unknown-attribute", message).with_optional_hint(hint))
     }
+}
+
+/// Whether what stands before a point in an aggregate is its entity, or an attribute from which a path goes on.
+pub(super) fn is_of_call(call: &Call, before: &Ident, attributes: &[Attribute]) -> bool {
+    before.name == call.entity.name || attributes.iter().any(|attribute| attribute.name == before.name)
 }
 
 /// A time and another one of the same entity, the later one first: an entity's own time, which is often the earlier one, is its last.

@@ -4,6 +4,7 @@ use super::Checker;
 use crate::basis::Basis;
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::measure::Measure;
+use crate::path::{Written, follow};
 
 impl Checker<'_> {
     /// Refuses what the database can't decide, where it has to: for measures whose facts are read one by one, and those that are read with them.
@@ -38,10 +39,10 @@ impl Checker<'_> {
     }
     /// What in a measure's condition the database can't decide.
     fn computed(&self, measure: &Measure) -> Option<String> {
-        let attributes = self.entities.attributes(&measure.entity)?;
         let kind = |name: &str| {
-            let found = attributes.iter().find(|attribute| attribute.name == name);
-            found.map(|attribute| attribute.kind)
+            let path = Written { name, span: &(0..0) };
+            let found = follow(self.entities, &measure.entity, path);
+            found.ok().map(|attribute| attribute.kind)
         };
         measure.filter.as_ref()?.computed(&kind)
     }

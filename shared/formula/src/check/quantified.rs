@@ -6,6 +6,7 @@ use crate::aggregate::Aggregate;
 use crate::choice::{Choice, Condition};
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::finish::Finish;
+use crate::path::is_path;
 use crate::suggest::hint_for;
 use crate::tree::{BinaryOperator, Call, Comparison, Expr, Ident, Node};
 use crate::value::AttributeType;
@@ -21,10 +22,11 @@ impl Checker<'_> {
             entity: call.entity.clone(),
             attribute,
             less: None,
+            times: None,
             second: None,
             filter,
         };
-        let is_true = Expr::new(flag.span.clone(), Node::Name(flag.name.clone()));
+        let is_true = Expr::new(flag.span.clone(), Node::named(&flag));
         let is_true = match &call.filter {
             Some(filter) => {
                 let span = filter.span.clone();
@@ -78,17 +80,21 @@ impl Checker<'_> {
             };
             return self.fail(Diagnostic::new(span.clone(), "missing-attribute", message).with_hint(hint));
         };
-        if call.less.is_some() || call.second.is_some() {
+        if call.less.is_some() || call.times.is_some() || call.second.is_some() {
             let message = format!("{aggregate} takes one truth value");
             let hint = format!("write {}", aggregate.usage(entity));
             return self.fail(Diagnostic::new(span.clone(), "wrong-arguments", message).with_hint(hint));
         }
-        match attributes.iter().find(|attribute| attribute.name == wanted.name) {
+        let found = match is_path(&wanted.name) {
+            true => Some(self.at_end_of(call, wanted)?),
+            false => attributes.iter().find(|attribute| attribute.name == wanted.name),
+        };
+        match found {
             Some(found) if found.kind == AttributeType::Boolean => Some(wanted.clone()),
             Some(found) => {
                 let message = format!(
                     "{aggregate} needs a truth value, and {} is of type {}",
-                    quoted(&found.name),
+                    quoted(&wanted.name),
                     found.kind
                 );
                 let hint = "define a derived boolean, as in late: delay > 15";

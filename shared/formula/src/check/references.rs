@@ -5,6 +5,7 @@ use crate::aggregate::Aggregate;
 use crate::choice::{Choice, Condition};
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::finish::Finish;
+use crate::fold::Fold;
 use crate::measure::{Formula, Measure};
 use crate::reference::Referred;
 use crate::suggest::hint_for;
@@ -83,7 +84,22 @@ impl Checker<'_> {
         let places: Option<Vec<usize>> = measures.map(|measure| self.place(measure, span, span)).collect();
         self.extent = extent;
         self.aggregates += formula.measures.len();
-        Some((moved(&formula.finish, &places?), formula.extent.unit))
+        let mut places = Places {
+            measures: places?,
+            folds: Vec::new(),
+        };
+        for fold in &formula.folds {
+            let mut window = self.window.clone();
+            fold.window.steps().iter().cloned().for_each(|step| window.push(step));
+            let fold = Fold {
+                window,
+                operands: fold.operands.iter().map(|operand| moved(operand, &places)).collect(),
+                ..fold.clone()
+            };
+            let place = self.fold(fold, span)?;
+            places.folds.push(place);
+        }
+        Some((moved(&formula.finish, &places), formula.extent.unit))
     }
 
     /// What is wrong with a name that is no KPI's.
@@ -113,14 +129,21 @@ impl Checker<'_> {
     }
 }
 
+/// Where the measures and folds of a formula lie in another one.
+struct Places {
+    measures: Vec<usize>,
+    folds: Vec<usize>,
+}
+
 /// The same expression over measures that lie elsewhere.
-fn moved(finish: &Finish, places: &[usize]) -> Finish {
+fn moved(finish: &Finish, places: &Places) -> Finish {
     let boxed = |operand: &Finish| Box::new(moved(operand, places));
     let each = |operands: &[Finish]| operands.iter().map(|operand| moved(operand, places)).collect();
     match finish {
         Finish::Number(number) => Finish::Number(*number),
         // A measure that the formula does not have has no value, here as there.
-        Finish::Measure(index) => Finish::Measure(places.get(*index).copied().unwrap_or(usize::MAX)),
+        Finish::Measure(index) => Finish::Measure(places.measures.get(*index).copied().unwrap_or(usize::MAX)),
+        Finish::Fold(index) => Finish::Fold(places.folds.get(*index).copied().unwrap_or(usize::MAX)),
         Finish::Negate(operand) => Finish::Negate(boxed(operand)),
         Finish::Calculate(operator, left, right) => Finish::Calculate(*operator, boxed(left), boxed(right)),
         Finish::Coalesce(operands) => Finish::Coalesce(each(operands)),
@@ -137,7 +160,7 @@ fn moved(finish: &Finish, places: &[usize]) -> Finish {
     }
 }
 
-fn moved_condition(condition: &Condition, places: &[usize]) -> Condition {
+fn moved_condition(condition: &Condition, places: &Places) -> Condition {
     let boxed = |condition: &Condition| Box::new(moved_condition(condition, places));
     match condition {
         Condition::Constant(truth) => Condition::Constant(*truth),

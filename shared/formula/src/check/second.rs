@@ -1,6 +1,7 @@
 //! What an aggregate takes beside the values that it aggregates, and what its result is a number of.
 
 use super::Checker;
+use super::measured::is_of_call;
 use super::units::Unit;
 use crate::aggregate::{Aggregate, Takes};
 use crate::diagnostic::{Diagnostic, quoted};
@@ -23,8 +24,11 @@ impl<'a> Checker<'a> {
     ) -> Option<Option<(Second, Unit)>> {
         match (call.aggregate.takes(), &call.second) {
             (Takes::Nothing, None) => Some(None),
-            (Takes::Percent, Some(Argument::Number(span, percent))) => self.percent(span, *percent),
-            (Takes::Values, Some(Argument::Values { entity, .. })) if entity.name != call.entity.name => {
+            (Takes::Percent, Some(Argument::Number(span, number))) => match percent(span, *number) {
+                Ok(percent) => Some(Some((Second::Percent(percent), Unit::Plain))),
+                Err(diagnostic) => self.fail(diagnostic),
+            },
+            (Takes::Values, Some(Argument::Values { entity, .. })) if !is_of_call(call, entity, attributes) => {
                 let message = format!(
                     "{} and {} are of different facts, and {} takes both of one",
                     quoted(&call.entity.name),
@@ -44,9 +48,10 @@ impl<'a> Checker<'a> {
             ) => {
                 let values = Call {
                     aggregate: call.aggregate,
-                    entity: entity.clone(),
-                    attribute: Some(attribute.clone()),
+                    entity: call.entity.clone(),
+                    attribute: Some(call.named(&(entity.clone(), attribute.clone()))),
                     less: less.clone(),
+                    times: None,
                     second: None,
                     filter: None,
                 };
@@ -70,18 +75,6 @@ impl<'a> Checker<'a> {
                 self.fail(Diagnostic::new(span, "wrong-arguments", message).with_hint(hint))
             }
         }
-    }
-
-    fn percent(&mut self, span: &Range<usize>, percent: Decimal) -> Option<Option<(Second, Unit)>> {
-        let percent = percent.normalize();
-        if percent > Decimal::ZERO && percent < Decimal::ONE_HUNDRED && percent.scale() <= MAX_PERCENT_PLACES {
-            return Some(Some((Second::Percent(percent), Unit::Plain)));
-        }
-        let message = format!(
-            "a percentile is above 0 and below 100, with at most {MAX_PERCENT_PLACES} decimals, and {percent} is not"
-        );
-        let hint = "for the value that nine of ten do not exceed write 90; MIN and MAX are the ends";
-        self.fail(Diagnostic::new(span.clone(), "wrong-percentile", message).with_hint(hint))
     }
 
     /// What the result of an aggregate is a number of.
@@ -114,4 +107,17 @@ impl<'a> Checker<'a> {
             _ => Some(unit),
         }
     }
+}
+
+/// How many percent a percentile is of.
+pub(super) fn percent(span: &Range<usize>, percent: Decimal) -> Result<Decimal, Diagnostic> {
+    let percent = percent.normalize();
+    if percent > Decimal::ZERO && percent < Decimal::ONE_HUNDRED && percent.scale() <= MAX_PERCENT_PLACES {
+        return Ok(percent);
+    }
+    let message = format!(
+        "a percentile is above 0 and below 100, with at most {MAX_PERCENT_PLACES} decimals, and {percent} is not"
+    );
+    let hint = "for the value that nine of ten do not exceed write 90; MIN and MAX are the ends";
+    Err(Diagnostic::new(span.clone(), "wrong-percentile", message).with_hint(hint))
 }

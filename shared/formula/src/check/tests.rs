@@ -279,7 +279,7 @@ fn the_deepest_trees_fit_the_stack_of_a_thread() {
     let chain = "+1".repeat(crate::MAX_OPERATORS - crate::MAX_DEPTH);
     let formula = compile(&nested(&format!("COUNT(Flight){chain}")), &entities()).unwrap();
     let ones = i64::try_from(crate::MAX_OPERATORS - 1).unwrap();
-    assert_eq!(formula.finish(&[Some(0.into())]), Some(ones.into()));
+    assert_eq!(formula.finish(crate::Values::of(&[Some(0.into())])), Some(ones.into()));
     let row = crate::compile_row(&nested(&format!("delay{chain}")), &crate::fixtures::attributes()).unwrap();
     assert_eq!(row.evaluate(&[crate::Value::Integer(0)]), crate::Value::Integer(ones));
 }

@@ -1,6 +1,7 @@
 //! Functions of other periods: each moves the window of every measure in its first argument, so that its value is the expression over that window. A ratio over
 //! a quarter is the ratio of the quarter's sums, and never the mean of its months'.
 
+use super::folds::without_periods;
 use super::{Checker, Counted};
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::function::Function;
@@ -37,7 +38,7 @@ impl Checker<'_> {
 
     /// Why a step can't stand inside of those around it.
     fn misplaced_step(&self, step: &Step, function: WindowFunction, span: &Range<usize>) -> Option<Diagnostic> {
-        let around = self.window.steps();
+        let around = self.window.innermost();
         let inner = Function::Window(function).name();
         if let Some(outer) = around.iter().find(|outer| !outer.is_move()) {
             let message = format!("{inner} stands inside of {outer}, which is no bucket any more");
@@ -48,7 +49,7 @@ impl Checker<'_> {
             };
             return Some(Diagnostic::new(span.clone(), "nested-window", message).with_hint(hint));
         }
-        (around.len() == MAX_STEPS).then(|| {
+        (self.window.steps().len() == MAX_STEPS).then(|| {
             let message = format!("more than {MAX_STEPS} functions of other periods stand inside each other");
             let hint = "PREVIOUS takes how many periods to go back, as in PREVIOUS(x, 3)";
             Diagnostic::new(span.clone(), "too-many-steps", message).with_hint(hint)
@@ -57,8 +58,14 @@ impl Checker<'_> {
 
     /// A measure of a KPI that is referred to, moved by the functions around its name.
     pub(super) fn in_window(&self, measure: &Measure, kpi: &str, span: &Range<usize>) -> Result<Measure, Diagnostic> {
-        let (around, own) = (self.window.steps(), measure.window.steps());
-        if let Some((outer, inner)) = around.iter().find(|outer| !outer.is_move()).zip(own.first()) {
+        let (around, own) = (self.window.innermost(), measure.window.steps());
+        let takes_periods = matches!(own.first(), Some(Step::Each(_)));
+        if let Some((message, hint)) = without_periods(&self.window).filter(|_| measure.window.each().is_some()) {
+            let message = format!("the KPI {} is of shorter periods, and {message}", quoted(kpi));
+            return Err(Diagnostic::new(span.clone(), "nested-window", message).with_hint(hint));
+        }
+        let outer = around.iter().find(|outer| !outer.is_move() && !takes_periods);
+        if let Some((outer, inner)) = outer.zip(own.first()) {
             let message = format!(
                 "the KPI {} has {inner} in it, which stands inside of {outer} here, which is no bucket any more",
                 quoted(kpi)
@@ -66,7 +73,7 @@ impl Checker<'_> {
             let hint = "a value is over one stretch of time: refer to a KPI that names no other one";
             return Err(Diagnostic::new(span.clone(), "nested-window", message).with_hint(hint));
         }
-        if around.len() + own.len() > MAX_STEPS {
+        if self.window.steps().len() + own.len() > MAX_STEPS {
             let message = format!(
                 "with those in the KPI {} more than {MAX_STEPS} functions of other periods stand inside each other",
                 quoted(kpi)
@@ -155,7 +162,7 @@ fn count(expr: &Expr) -> Result<u16, Diagnostic> {
 }
 
 /// A period by its name.
-fn period(expr: &Expr) -> Result<Period, Diagnostic> {
+pub(super) fn period(expr: &Expr) -> Result<Period, Diagnostic> {
     let text = expr.to_string();
     let named = match &expr.node {
         Node::Name(name) => Period::named(name),

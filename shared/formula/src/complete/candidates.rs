@@ -2,6 +2,7 @@
 
 use super::place::{Place, Scope};
 use super::{Completion, CompletionKind, Subject};
+use crate::MAX_PATH_STEPS;
 use crate::aggregate::Aggregate;
 use crate::case;
 use crate::function::Function;
@@ -56,27 +57,24 @@ impl Candidate {
         }
     }
 
-    fn attribute(attribute: &Attribute) -> Self {
+    /// An attribute, and behind it what its path leads to; `before` is the path to it.
+    fn attribute(attribute: &Attribute, before: &str, onward: &[String]) -> Self {
         let name = &attribute.name;
         let kind = if attribute.dimension {
             CompletionKind::Dimension
         } else {
             CompletionKind::Attribute
         };
+        let mut followed_by = followers("", &format!("{before}{name}"));
+        for onward in onward {
+            followed_by.extend(followers(onward, &format!("{before}{name}{onward}")));
+        }
         Self {
-            class: Class::Attribute(attribute.kind, attribute.dimension),
-            // What is compared is a condition, the difference of two times is a number, and some aggregates take something more.
-            followed_by: vec![
-                String::new(),
-                format!(" = {name}"),
-                format!(" - {name}"),
-                format!(" - {name}) = 1"),
-                ") = 1".to_owned(),
-                ", 90".to_owned(),
-                format!(", {name}"),
-                "), 90".to_owned(),
-                format!("), {name}"),
-            ],
+            class: match onward {
+                [] => Class::Attribute(attribute.kind, attribute.dimension),
+                _ => Class::Own,
+            },
+            followed_by,
             ..Self::new(kind, name, attribute.kind.name())
         }
     }
@@ -133,12 +131,17 @@ impl Candidate {
 /// Everything that could stand at a place, whether or not it may.
 pub(super) fn candidates(place: &Place<'_>, subject: Subject<'_>) -> Vec<Candidate> {
     let mut found = Vec::new();
-    let attributes = match (&place.scope, place.pointed) {
-        (Scope::Facts(entities, _), Some(entity)) => entities.attributes(entity).unwrap_or_default(),
-        (Scope::Measures, _) | (_, Some(_)) => &[],
-        (Scope::Facts(_, attributes) | Scope::Row(_, attributes), None) => attributes,
+    let (attributes, before) = known(place);
+    let onward = |attribute: &Attribute| match &before {
+        Some((entities, entity, _)) => onward(*entities, entity, &attribute.name, 1),
+        None => Vec::new(),
     };
-    found.extend(attributes.iter().map(Candidate::attribute));
+    let path = before.as_ref().map_or("", |(_, _, path)| path.as_str());
+    found.extend(
+        attributes
+            .iter()
+            .map(|attribute| Candidate::attribute(attribute, path, &onward(attribute))),
+    );
     if place.pointed.is_some() {
         return found;
     }
@@ -154,7 +157,7 @@ pub(super) fn candidates(place: &Place<'_>, subject: Subject<'_>) -> Vec<Candida
             }
             found.extend(words_of_windows());
         }
-        Scope::Facts(entities, _) => {
+        Scope::Facts(entities, ..) => {
             found.extend(entities.names().into_iter().map(|name| {
                 let attributes = entities.attributes(name).unwrap_or_default();
                 Candidate::entity(name, attributes)
@@ -163,10 +166,108 @@ pub(super) fn candidates(place: &Place<'_>, subject: Subject<'_>) -> Vec<Candida
         }
         Scope::Row(..) => {}
     }
-    found.extend(Function::ALL.into_iter().map(Candidate::function));
+    // One of other periods is never seen to be wrong before its last argument.
+    let has_periods = matches!(place.scope, Scope::Measures);
+    let functions = Function::ALL
+        .into_iter()
+        .filter(|function| has_periods || !function.is_of_periods());
+    found.extend(functions.map(Candidate::function));
     found.extend(words());
     let commas = found.iter_mut().filter(|candidate| candidate.label == ",");
     commas.for_each(|comma| comma.followed_by = after_comma(attributes));
+    if !matches!(place.scope, Scope::Measures) {
+        let onward = place
+            .path_on()
+            .and_then(at_end)
+            .map_or(&[][..], |(attributes, ..)| attributes);
+        follow_with(&mut found, ".", onward, "");
+    }
+    if matches!(place.scope, Scope::Facts(..)) {
+        follow_with(&mut found, "*", attributes, " ");
+        let minuses = found.iter_mut().filter(|candidate| candidate.label == "-");
+        minuses
+            .for_each(|minus| minus.followed_by = attributes.iter().map(|time| format!(" {})", time.name)).collect());
+    }
+    found
+}
+
+/// Has a symbol be followed by attributes alone: with nothing behind it, it is never seen to be wrong.
+fn follow_with(found: &mut [Candidate], symbol: &str, attributes: &[Attribute], space: &str) {
+    for candidate in found.iter_mut().filter(|candidate| candidate.label == symbol) {
+        let names = attributes.iter().map(|attribute| &attribute.name);
+        let alone = names.clone().map(|name| format!("{space}{name}"));
+        let compared = names.map(|name| format!("{space}{name} = 1"));
+        candidate.followed_by = alone.chain(compared).collect();
+    }
+}
+
+/// What may follow a name so that it is right: what is compared is a condition, the difference of two times is a number, and some aggregates take something more.
+fn followers(onward: &str, name: &str) -> Vec<String> {
+    vec![
+        onward.to_owned(),
+        format!("{onward} = {name}"),
+        format!("{onward} - {name}"),
+        format!("{onward} - {name}) = 1"),
+        format!("{onward}) = 1"),
+        format!("{onward}, 90"),
+        format!("{onward}, {name}"),
+        format!("{onward}), 90"),
+        format!("{onward}), {name}"),
+    ]
+}
+
+/// Entities, the one whose attributes stand at a place, and the path to it with a point behind it.
+type Before<'a> = (&'a dyn Entities, String, String);
+
+/// The attributes that may be named at a place, and where they are.
+fn known<'a>(place: &Place<'a>) -> (&'a [Attribute], Option<Before<'a>>) {
+    let attributes = match (&place.scope, &place.pointed) {
+        (Scope::Row(None, attributes), None) => *attributes,
+        _ => &[],
+    };
+    match place.path().and_then(at_end) {
+        Some((attributes, entities, entity, path)) => (attributes, Some((entities, entity, path))),
+        None => (attributes, None),
+    }
+}
+
+/// The attributes at the end of a path, of which entity they are, and the path with a point behind it.
+fn at_end<'a>(
+    (entities, entity, names): (&'a dyn Entities, &'a str, &[&'a str]),
+) -> Option<(&'a [Attribute], &'a dyn Entities, String, String)> {
+    let mut at = entity;
+    for name in names {
+        at = entities.leads(at, name).filter(|leads| leads.is_to_one)?.to;
+    }
+    let path: String = names.iter().map(|name| format!("{name}.")).collect();
+    Some((entities.attributes(at)?, entities, at.to_owned(), path))
+}
+
+/// Most ends of paths that are tried behind an attribute: one of each type of some entities.
+const MAX_ONWARD: usize = 18;
+
+/// Where the paths from an attribute end: at an attribute of each type of each entity that they lead to. `steps` is how many there are with this one.
+fn onward(entities: &dyn Entities, entity: &str, attribute: &str, steps: usize) -> Vec<String> {
+    let Some(leads) = entities
+        .leads(entity, attribute)
+        .filter(|leads| leads.is_to_one && steps <= MAX_PATH_STEPS)
+    else {
+        return Vec::new();
+    };
+    let (mut told, mut found) = (Vec::new(), Vec::new());
+    for attribute in entities.attributes(leads.to).unwrap_or_default() {
+        if !told.contains(&attribute.kind) {
+            told.push(attribute.kind);
+            found.push(format!(".{}", attribute.name));
+        }
+        let further = onward(entities, leads.to, &attribute.name, steps + 1);
+        found.extend(
+            further
+                .into_iter()
+                .map(|further| format!(".{}{further}", attribute.name)),
+        );
+        found.truncate(MAX_ONWARD);
+    }
     found
 }
 

@@ -23,18 +23,20 @@ pub(super) struct Place<'a> {
     pub(super) last: usize,
     /// What is known there.
     pub(super) scope: Scope<'a>,
-    /// The name before the last token if that is a point, after which names are those of what it names; empty where none is before it.
-    pub(super) pointed: Option<&'a str>,
+    /// The names before the last token if that is a point, after which names are those of what it names; none where none is before it.
+    pub(super) pointed: Option<Vec<&'a str>>,
+    /// The names with points between them that the last tokens are.
+    named: Vec<&'a str>,
 }
 
 /// What is known at a place.
 pub(super) enum Scope<'a> {
     /// Outside of aggregates.
     Measures,
-    /// Inside of an aggregate: entities, and the attributes of the one that is named.
-    Facts(&'a dyn Entities, &'a [Attribute]),
+    /// Inside of an aggregate: entities, and the one that is named.
+    Facts(&'a dyn Entities, Option<&'a str>),
     /// In a condition of an aggregate, or in a row: attributes, and the entity where it has a name.
-    Row(Option<&'a str>, &'a [Attribute]),
+    Row(Option<(&'a dyn Entities, &'a str)>, &'a [Attribute]),
 }
 
 /// A parenthesis that is not closed.
@@ -56,6 +58,28 @@ enum Called {
 }
 
 impl<'a> Place<'a> {
+    /// The entity that is known there, which attributes are of and paths begin at, with the names before a point at the place.
+    pub(super) fn path(&self) -> Option<(&'a dyn Entities, &'a str, &[&'a str])> {
+        self.path_of(self.pointed.as_deref().unwrap_or_default())
+    }
+
+    /// The same if a point was put there.
+    pub(super) fn path_on(&self) -> Option<(&'a dyn Entities, &'a str, &[&'a str])> {
+        self.path_of(&self.named).filter(|_| !self.named.is_empty())
+    }
+
+    fn path_of<'n>(&self, names: &'n [&'a str]) -> Option<(&'a dyn Entities, &'a str, &'n [&'a str])> {
+        match (&self.scope, names) {
+            (Scope::Facts(entities, _), [first, rest @ ..]) if entities.attributes(first).is_some() => {
+                Some((*entities, first, rest))
+            }
+            (Scope::Facts(entities, Some(entity)) | Scope::Row(Some((entities, entity)), _), names) => {
+                Some((*entities, entity, names))
+            }
+            _ => None,
+        }
+    }
+
     /// The place at a position; none inside of a text, a number or a symbol.
     pub(super) fn find(source: &'a str, position: usize, subject: Subject<'a>) -> Option<Self> {
         let (tokens, diagnostics) = lex(source);
@@ -91,6 +115,7 @@ impl<'a> Place<'a> {
             last: last.saturating_sub(start),
             scope,
             pointed: pointed(&before),
+            named: named(&before),
             replaces,
         })
     }
@@ -153,16 +178,24 @@ fn opens(tokens: &[Token<'_>]) -> Vec<Open> {
     opens
 }
 
-/// The name before a point that ends some tokens.
-fn pointed<'a>(tokens: &[Token<'a>]) -> Option<&'a str> {
+/// The names with points between them before a point that ends some tokens.
+fn pointed<'a>(tokens: &[Token<'a>]) -> Option<Vec<&'a str>> {
     let (last, before) = tokens.split_last()?;
-    if last.kind != Kind::Symbol(Symbol::Dot) {
-        return None;
+    (last.kind == Kind::Symbol(Symbol::Dot)).then(|| named(before))
+}
+
+/// The names with points between them that end some tokens.
+fn named<'a>(tokens: &[Token<'a>]) -> Vec<&'a str> {
+    let mut names = Vec::new();
+    let mut tokens = tokens.iter().rev().map(|token| &token.kind);
+    while let Some(Kind::Name(name)) = tokens.next() {
+        names.push(*name);
+        if tokens.next() != Some(&Kind::Symbol(Symbol::Dot)) {
+            break;
+        }
     }
-    Some(match before.last().map(|token| &token.kind) {
-        Some(Kind::Name(name)) => name,
-        _ => "",
-    })
+    names.reverse();
+    names
 }
 
 fn called(kind: &Kind<'_>) -> Called {
@@ -191,10 +224,10 @@ fn scope<'a>(tokens: &[Token<'a>], opens: &[Open], subject: Subject<'a>) -> (Sco
         _ => None,
     });
     let scope = match named {
-        Some((entity, attributes)) if aggregate.is_filtered => Scope::Row(Some(entity), attributes),
-        Some((_, attributes)) => Scope::Facts(entities, attributes),
+        Some((entity, attributes)) if aggregate.is_filtered => Scope::Row(Some((entities, entity)), attributes),
+        Some((entity, _)) => Scope::Facts(entities, Some(entity)),
         None if aggregate.is_filtered => Scope::Row(None, &[]),
-        None => Scope::Facts(entities, &[]),
+        None => Scope::Facts(entities, None),
     };
     (scope, start)
 }

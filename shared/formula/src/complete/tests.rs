@@ -227,6 +227,17 @@ fn there_are_no_more_than_fit_in_a_list() {
 }
 
 #[test]
+fn a_difference_begins_with_a_time() {
+    let known = Tickets(tickets());
+    let offers = |text: &str| {
+        let found = complete(text, text.len(), Subject::Kpi(&known));
+        found.items.iter().any(|item| item.label == "-")
+    };
+    assert!(offers("SLOPE(Ticket.closed - Ticket.opened, Ticket.closed "));
+    assert!(!offers("SLOPE(Ticket.stops, Ticket "), "which is no attribute");
+}
+
+#[test]
 fn nothing_is_offered_beyond_the_limits() {
     let known = entities();
     let deep = |levels: usize| format!("{}COUNT(", "(".repeat(levels));

@@ -130,7 +130,15 @@ impl<'a> Trial<'a> {
     /// Whether an attribute may stand in the condition of an aggregate at all. What is not finished around a place hides what it means there.
     fn is_known(&self, name: &str) -> bool {
         match (self.subject, &self.place.scope) {
-            (Subject::Kpi(entities), Scope::Row(Some(entity), _)) => {
+            (Subject::Kpi(entities), Scope::Row(Some((_, entity)), _)) => {
+                let path: String = self
+                    .place
+                    .pointed
+                    .iter()
+                    .flatten()
+                    .map(|name| format!("{name}."))
+                    .collect();
+                let name = format!("{path}{name}");
                 crate::compile(&format!("COUNT({entity} WHERE {name} = {name})"), entities).is_ok()
             }
             _ => true,

@@ -19,7 +19,7 @@ impl<S: Scope> Resolver<S> {
         if let Function::Numeric(numeric) = function {
             return self.numeric(numeric, arguments);
         }
-        if let Function::Window(_) = function {
+        if let Function::Window(_) | Function::Fold(_) = function {
             let message = format!("{function} is of other periods, and this is about one fact");
             let span = arguments.first().map_or(0..0, |argument| argument.span.clone());
             let diagnostic = Diagnostic::new(span, "window-in-row", message);

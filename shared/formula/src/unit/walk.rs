@@ -3,9 +3,11 @@
 use super::{Quantity, Unit};
 use crate::aggregate::Aggregate;
 use crate::diagnostic::{Diagnostic, quoted};
+use crate::fold::FoldFunction;
 use crate::function::Function;
 use crate::numeric::Numeric;
 use crate::parser::parse;
+use crate::path::owner;
 use crate::reference::Referred;
 use crate::tree::{Arithmetic, BinaryOperator, Call, Expr, Node, UnaryOperator};
 use crate::value::Entities;
@@ -60,7 +62,11 @@ impl Walk<'_> {
                 Quantity::Unknown
             }
             Node::Function(function, arguments) => self.function(*function, arguments),
-            Node::Error | Node::Text(_) | Node::Boolean(_) | Node::Time(_) | Node::Path(..) => Quantity::Unknown,
+            Node::Path(first, rest) => match self.row {
+                Some(entity) => self.declared(entity, &format!("{}.{}", first.name, rest.name)),
+                None => Quantity::Unknown,
+            },
+            Node::Error | Node::Text(_) | Node::Boolean(_) | Node::Time(_) => Quantity::Unknown,
         }
     }
 
@@ -74,9 +80,11 @@ impl Walk<'_> {
         }
     }
 
-    fn declared(&self, entity: &str, attribute: &str) -> Quantity {
+    /// The unit of an attribute, or of what a path leads to.
+    fn declared(&self, entity: &str, name: &str) -> Quantity {
+        let (entity, attribute) = owner(self.entities, entity, name);
         self.entities
-            .unit(entity, attribute)
+            .unit(&entity, attribute)
             .map_or(Quantity::Unknown, Quantity::Of)
     }
 
@@ -114,7 +122,14 @@ impl Walk<'_> {
         match &call.attribute {
             _ if call.aggregate.does_without_attribute() || has_none.contains(&call.aggregate) => Quantity::Plain,
             Some(attribute) if call.less.is_none() && keeps_unit.contains(&call.aggregate) => {
-                self.declared(&call.entity.name, &attribute.name)
+                let unit = self.declared(&call.entity.name, &attribute.name);
+                match &call.times {
+                    Some(other) => {
+                        let other = self.declared(&call.entity.name, &call.named(other).name);
+                        Quantity::combined(Arithmetic::Multiply, &unit, &other).unwrap_or(Quantity::Unknown)
+                    }
+                    None => unit,
+                }
             }
             _ => Quantity::Unknown,
         }
@@ -173,6 +188,18 @@ impl Walk<'_> {
                 }
                 _ => Quantity::Unknown,
             },
+            Function::Fold(function) => {
+                let quantities: Vec<Quantity> = all
+                    .iter()
+                    .take(function.operands())
+                    .map(|operand| self.quantity(operand))
+                    .collect();
+                match function {
+                    FoldFunction::Count | FoldFunction::Correlation | FoldFunction::Drawdown => Quantity::Plain,
+                    FoldFunction::Variance | FoldFunction::VariancePop | FoldFunction::Slope => Quantity::Unknown,
+                    _ => quantities.into_iter().next().unwrap_or(Quantity::Unknown),
+                }
+            }
             // A logarithm, a duration told in a unit, and what this does not know yet.
             _ => {
                 all.iter().for_each(|argument| drop(self.quantity(argument)));

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::grid::{Clocks, Grid, Span, clocks, later};
 use super::topics::{TopicState, Topics};
 use super::work::Work;
-use super::{Calendar, Observed, Publisher, Reach, TopicRead, Touched};
+use super::{Calendar, Observed, Publisher, Reach, TopicRead, Touched, Touches};
 use crate::{MAX_TICK_BUCKETS, MAX_TICK_READS, MIN_TICK_SHARE, MIN_TICK_SHARERS, POSTPONE_MS, SUSPECT_MS, Topic};
 
 /// What was touched of one client, by entity.
@@ -361,11 +361,11 @@ impl Topics {
     }
 }
 
-/// What was touched of one client, by KPI: asked of the calendar once for all topics of a KPI.
+/// What was touched of one client, by KPI and the names that topics filter by: asked of the calendar once for all topics that have the same.
 struct Touching<'a> {
     touched: TouchedRanges,
     calendar: &'a dyn Calendar,
-    of_kpis: BTreeMap<String, Vec<Span>>,
+    of_kpis: BTreeMap<(String, Vec<String>), Vec<Span>>,
 }
 
 impl<'a> Touching<'a> {
@@ -382,23 +382,30 @@ impl<'a> Touching<'a> {
         if self.touched.is_empty() {
             return &[];
         }
-        if !self.of_kpis.contains_key(&topic.kpi) {
-            let used = self
-                .touched
-                .iter()
-                .filter(|(entity, _)| entity.as_ref().is_none_or(|entity| self.calendar.uses(topic, entity)));
-            // A fact counts in buckets after its own where a formula looks back; how far is not asked, because what is read once too often is right too.
-            let reaching = |range: &Span| match reach {
-                Reach::Own => *range,
-                Reach::Back | Reach::Clock => Span {
-                    to: Timestamp::MAX,
-                    ..*range
-                },
-            };
-            let ranges = used.map(|(_, range)| reaching(range)).collect();
-            self.of_kpis.insert(topic.kpi.clone(), ranges);
-        }
-        &self.of_kpis[&topic.kpi]
+        let key = (topic.kpi.clone(), topic.filter.keys().cloned().collect());
+        let Self {
+            touched,
+            calendar,
+            of_kpis,
+        } = self;
+        of_kpis.entry(key).or_insert_with(|| {
+            let ranges = touched.iter().filter_map(|(entity, range)| {
+                match calendar.touches(topic, entity.as_deref()) {
+                    Touches::Nothing => None,
+                    Touches::Own if reach == Reach::Own => Some(*range),
+                    // A fact counts in buckets after its own where a formula looks back; how far is not asked, because what is read once too often is right too.
+                    Touches::Own | Touches::Later => Some(Span {
+                        to: Timestamp::MAX,
+                        ..*range
+                    }),
+                    Touches::All => Some(Span {
+                        from: Timestamp::MIN,
+                        to: Timestamp::MAX,
+                    }),
+                }
+            });
+            ranges.collect()
+        })
     }
 }
 

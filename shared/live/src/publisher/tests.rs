@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::grid::later;
-use super::{Calendar, Observed, Outgoing, Publisher, TopicRead, Touched};
+use super::{Calendar, Observed, Outgoing, Publisher, TopicRead, Touched, Touches};
 use crate::{Change, Frame, Mode, Resume, Row, Subscription, Topic};
 
 const CLIENT: Uuid = Uuid::from_u128(1);
@@ -33,8 +33,11 @@ impl Calendar for Minutes {
         second(start.as_second() + 60)
     }
 
-    fn uses(&self, _: &Topic, entity: &str) -> bool {
-        entity == "Flight"
+    fn touches(&self, _: &Topic, entity: Option<&str>) -> Touches {
+        match entity.is_none_or(|entity| entity == "Flight") {
+            true => Touches::Own,
+            false => Touches::Nothing,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use database::{Database, Error, json};
 use uuid::Uuid;
 
 use super::change::{Change, Version, change};
-use super::uses::{bounded, naming};
+use super::uses::{bounded, kpis, naming};
 use super::{User, Written};
 
 /// The table of a kind.
@@ -115,10 +115,12 @@ async fn delete<C: Companion>(change: &Change<'_>, code: &str, expected: Option<
     Ok(Written::Stored(version))
 }
 
-/// What names a companion.
+/// What names a companion, or goes along it.
 fn users<C: Companion>(known: &Catalog, code: &str) -> Vec<User> {
     let named = C::named(code);
-    bounded(named.map_or_else(Vec::new, |named| naming(known, named)))
+    let mut users = named.map_or_else(Vec::new, |named| naming(known, named));
+    users.extend(kpis(known.going_along::<C>(code)));
+    bounded(users)
 }
 
 async fn stored_version<C: Companion>(change: &Change<'_>, code: &str) -> Result<Option<i32>, Error> {

@@ -72,7 +72,7 @@ pub(super) async fn of_kpi(change: &Change<'_>, known: &Catalog, code: &str) -> 
 }
 
 /// KPIs as users, with what is to be done about each.
-fn kpis<'k>(found: impl Iterator<Item = &'k Arc<Kpi>>) -> Vec<User> {
+pub(super) fn kpis<'k>(found: impl Iterator<Item = &'k Arc<Kpi>>) -> Vec<User> {
     let found = found.take(MAX_USERS + 1).map(|kpi| User {
         what: format!("the KPI {}", kpi.code()),
         way_out: format!("delete it, or give it another formula: /v1/kpis/{}", kpi.code()),

@@ -20,7 +20,9 @@ impl Calendar {
             return (self.date(first) == date).then_some(first);
         }
         let found = self.instant(date.to_datetime(own.time()), self.is_second(own, start))?;
-        (self.start(period, found) == found).then_some(found)
+        // An hour that is cut where clocks are changed begins otherwise, or ends early.
+        let is_whole = period == Period::Minute || self.next(period, found) == later(found, HOUR_US);
+        (is_whole && self.start(period, found) == found).then_some(found)
     }
 
     /// The date so many periods before, if there is one of the kind.

@@ -7,7 +7,7 @@ use catalog::{Entity, Level, Period};
 use formula::{Basis, Reading};
 use jiff::Timestamp;
 
-use super::{Part, Purpose, Question, Request, Source, Spread, all_are_dimensions};
+use super::{Part, Purpose, Question, Request, Source, Spread, Ways, all_are_dimensions};
 use crate::calendar::{Bins, Calendar, Range};
 use crate::windows::windows;
 
@@ -17,10 +17,17 @@ pub(super) fn of_reading(
     calendar: &Calendar,
     entity: &Arc<Entity>,
     reading: &Reading<'_>,
+    ways: &Ways<'_, '_>,
 ) -> Result<Part, String> {
     let by: BTreeSet<&str> = request.by.iter().map(String::as_str).collect();
-    let filtered = request.filter.keys().map(String::as_str);
-    all_are_dimensions(entity, &by.iter().copied().chain(filtered).collect())?;
+    let asked: BTreeSet<&str> = by
+        .iter()
+        .copied()
+        .chain(request.filter.keys().map(String::as_str))
+        .collect();
+    let measured = reading.measures.iter().flat_map(|(_, measure)| measure.names());
+    let lookups = ways.lookups(entity, asked.iter().copied().chain(measured))?;
+    all_are_dimensions(entity, &lookups, &asked)?;
     let (bins, range, spread) = windows_of(request, calendar, reading)?;
     let question = Question {
         entity: Arc::clone(entity),
@@ -32,6 +39,7 @@ pub(super) fn of_reading(
         attributes: Vec::new(),
         filter: request.filter.clone(),
         pushed: reading.measures.iter().map(|(_, measure)| (*measure).clone()).collect(),
+        lookups,
         sketch: None,
     };
     let purpose = Purpose {
@@ -39,6 +47,31 @@ pub(super) fn of_reading(
         spread,
     };
     Ok(Part { question, purpose })
+}
+
+/// Whether a reading can be split or filtered by what is known of other objects: then it is of the facts themselves, whatever rollups have.
+pub(super) fn takes_paths(entity: &Entity, reading: &Reading<'_>) -> Result<(), String> {
+    if reading.basis != Basis::Facts {
+        return Err(format!(
+            "the KPI is of states of {}, for which no other object is looked up: ask by a dimension of {}",
+            entity.code(),
+            entity.code()
+        ));
+    }
+    let kind = |name: &str| {
+        let mut attributes = entity.attributes().iter();
+        attributes
+            .find(|attribute| attribute.name == name)
+            .map(|attribute| attribute.kind)
+    };
+    match reading.computed(&kind) {
+        None => Ok(()),
+        Some(part) => Err(format!(
+            "the KPI has {part} in a condition, which is not decided for each fact: define a derived attribute of {} for it, or ask by a dimension of {}",
+            entity.code(),
+            entity.code()
+        )),
+    }
 }
 
 /// The windows of a reading, with the range that all of them lie in. States are asked for at instants, so that each bucket has its own even where no other is.

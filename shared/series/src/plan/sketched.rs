@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use catalog::{Entity, Level, Mode, SketchKind};
-use formula::{Basis, Measure, Predicate, Reading};
+use formula::{Basis, Measure, Predicate, Reading, is_path};
 
 use super::{
     Counted, MAX_READS, Part, Purpose, Question, Request, Source, choose, is_dimension, of_reading as of_rollups, tiles,
@@ -115,6 +115,11 @@ fn sketches<'a>(
     let mut dimensions: BTreeSet<&str> = reading.filtered_by();
     dimensions.extend(request.filter.keys().map(String::as_str));
     dimensions.extend(request.by.iter().map(String::as_str));
+    if let Some(path) = dimensions.iter().find(|name| is_path(name)) {
+        return Ok(Err(format!(
+            "{path} is looked up for each fact, and sketches are kept by dimensions"
+        )));
+    }
     let counted = Counted::of(entity, reading.measured_of(|measure| !measure.aggregate.is_pushed()));
     dimensions.extend(counted.dimensions);
     let Source::Rollup(grouping) = choose(entity, &dimensions, Level::Hour) else {

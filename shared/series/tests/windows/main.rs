@@ -1,6 +1,7 @@
 //! Windows against counting facts one by one, in zones that are odd, and what other products have answered wrongly.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod folds;
 mod naive;
 mod whole;
 
@@ -80,7 +81,7 @@ fn shared(question: &Question) -> Question {
 }
 
 fn told(request: &Request<'_>, catalog: &Catalog, calendar: &Calendar, facts: &[Fact]) -> BTreeMap<SeriesKey, Point> {
-    let parts = series::plan(request, calendar, |code| catalog.entity(code)).unwrap();
+    let parts = series::plan(request, calendar, |code| catalog.entity(code), |_, _| None).unwrap();
     let read: Vec<(Part, Vec<Row>)> = parts
         .into_iter()
         .map(|part| {
@@ -91,7 +92,7 @@ fn told(request: &Request<'_>, catalog: &Catalog, calendar: &Calendar, facts: &[
     let read = read
         .iter()
         .map(|(part, rows)| (&part.purpose, &part.question, rows.as_slice()));
-    series::answer(request, calendar, &read.collect::<Vec<Brought<'_>>>())
+    series::answer(request, calendar, &read.collect::<Vec<Brought<'_>>>()).unwrap()
 }
 
 /// The values of a formula by bucket, those of gaps too.
@@ -302,6 +303,12 @@ fn clocks_that_are_changed_have_their_rules() {
     assert_eq!(after, "10", "the first of two hours of one name");
     let spring = by_hour("2026-03-30T00:00:00Z", "2026-03-30T01:00:00Z");
     assert_eq!(spring, "-", "the hour that a spring night lacks");
+    // At a minute past midnight clocks of Newfoundland were put back to a minute past eleven: the first hour of that day is a minute.
+    let st_johns = Calendar::of("America/St_Johns").unwrap();
+    let hours = ("2010-11-08T03:30:00Z", "2010-11-08T05:30:00Z");
+    let minute = [(at("2010-11-07T02:30:30Z"), 1, "x")];
+    let before = values("PREVIOUS(COUNT(M), 1, DAY)", &st_johns, Period::Hour, hours, &minute);
+    assert_eq!(shown(&before), "- 0", "an hour that clocks show cut");
     let days = ("2026-10-25T10:00:00Z", "2026-10-26T10:00:00Z");
     let days = values("PREVIOUS(COUNT(M))", &berlin, Period::Day, days, &facts);
     assert_eq!(shown(&days), "3 11", "a day of 25 hours is a day");
@@ -463,7 +470,7 @@ fn what_a_period_has_no_window_for_is_refused_with_the_reason() {
             by: &[],
             now: to,
         };
-        let refused = series::plan(&request, &Calendar::utc(), |code| catalog.entity(code)).unwrap_err();
+        let refused = series::plan(&request, &Calendar::utc(), |code| catalog.entity(code), |_, _| None).unwrap_err();
         assert!(refused.contains(told), "{formula}: {refused}");
     }
 }

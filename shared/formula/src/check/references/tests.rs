@@ -140,7 +140,11 @@ fn a_name_means_the_other_kpis_expression() {
         let shown: Vec<String> = formula.measures.iter().map(ToString::to_string).collect();
         assert_eq!(shown.join(", "), measures, "{name}");
         let values: Vec<Option<Number>> = values.iter().map(|value| value.parse().ok()).collect();
-        assert_eq!(formula.finish(&values), Some(expected.parse().unwrap()), "{name}");
+        assert_eq!(
+            formula.finish(crate::Values::of(&values)),
+            Some(expected.parse().unwrap()),
+            "{name}"
+        );
     }
     assert_eq!(compile("LEVEL * 2", &book).unwrap().levels(), 3);
 }
@@ -300,7 +304,12 @@ fn the_deepest_chain_fits_the_stack_of_a_thread() {
     let deepest = &book.kpis[&format!("K{MAX_REFERENCE_LEVELS}")];
     let expected = Number::from(i64::try_from(MAX_OPERATORS).unwrap());
     let values = [Some(0.into())];
-    let evaluated = std::thread::scope(|scope| scope.spawn(|| deepest.finish(&values)).join().unwrap());
+    let evaluated = std::thread::scope(|scope| {
+        scope
+            .spawn(|| deepest.finish(crate::Values::of(&values)))
+            .join()
+            .unwrap()
+    });
     assert_eq!(evaluated, Some(expected));
 }
 

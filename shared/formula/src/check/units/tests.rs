@@ -131,7 +131,7 @@ fn durations_are_measures_in_seconds_and_numbers_in_a_unit() {
         assert_eq!(measures, [measure], "{formula}");
         let number = |text: &str| text.parse::<Number>().unwrap();
         assert_eq!(
-            compiled.finish(&[Some(number(seconds))]),
+            compiled.finish(crate::Values::of(&[Some(number(seconds))])),
             Some(number(expected)),
             "{formula}"
         );

@@ -4,7 +4,7 @@ use catalog::Period;
 use jiff::Timestamp;
 
 use crate::Topic;
-use crate::publisher::Calendar;
+use crate::publisher::{Calendar, Touches};
 
 /// Days start at half past five, and hours at half past: none of them may be taken for one of UTC.
 const MIDNIGHT_SECONDS: i64 = 5 * 3_600 + 1_800;
@@ -63,7 +63,10 @@ impl Calendar for ClientsOwn {
         instant(period_end(topic.period, start.as_second()))
     }
 
-    fn uses(&self, topic: &Topic, entity: &str) -> bool {
-        topic.kpi == entity
+    fn touches(&self, topic: &Topic, entity: Option<&str>) -> Touches {
+        match entity.is_none_or(|entity| topic.kpi == entity) {
+            true => Touches::Own,
+            false => Touches::Nothing,
+        }
     }
 }

@@ -6,11 +6,11 @@ use catalog::Period;
 use jiff::Timestamp;
 
 use super::{CLIENT, frames, rows};
-use crate::publisher::{Calendar, Observed, Publisher, Reach, TopicRead, Touched};
+use crate::publisher::{Calendar, Observed, Publisher, Reach, TopicRead, Touched, Touches};
 use crate::{Change, Mode, Subscription, Topic};
 
-/// Hours of UTC, with topics that reach so far.
-struct Hours(Reach);
+/// Hours of UTC, with topics that reach so far, of which facts change so much.
+struct Hours(Reach, Touches);
 
 impl Calendar for Hours {
     fn start(&self, topic: &Topic, at: Timestamp) -> Timestamp {
@@ -23,6 +23,10 @@ impl Calendar for Hours {
 
     fn reach(&self, _: &Topic) -> Reach {
         self.0
+    }
+
+    fn touches(&self, _: &Topic, _: Option<&str>) -> Touches {
+        self.1
     }
 }
 
@@ -56,13 +60,18 @@ fn watched() -> Publisher {
 
 /// What is read in a tick in which a fact came, all of it observed as empty.
 fn read(publisher: &mut Publisher, reach: Reach, now: &str, fact: Option<&str>) -> Vec<String> {
+    read_of(publisher, &Hours(reach, Touches::Own), now, fact)
+}
+
+/// The same of hours.
+fn read_of(publisher: &mut Publisher, hours: &Hours, now: &str, fact: Option<&str>) -> Vec<String> {
     let touched = fact.map(|fact| Touched {
         client: CLIENT,
         entity: None,
         from: at(fact),
         to: at(fact),
     });
-    let reads = publisher.reads(at(now), Some(touched.as_slice()), &Hours(reach));
+    let reads = publisher.reads(at(now), Some(touched.as_slice()), hours);
     let shown = |read: &TopicRead| format!("{} {}", &read.from.to_string()[11..16], &read.to.to_string()[11..16]);
     let shown = reads.iter().map(shown).collect();
     reads
@@ -92,6 +101,24 @@ fn an_earlier_fact_changes_what_looks_back() {
 }
 
 #[test]
+fn what_is_told_of_another_object_changes_the_facts_that_look_it_up() {
+    for (touches, fact, expected) in [
+        (Touches::Nothing, "09:30:00", vec![]),
+        (Touches::Later, "08:30:00", vec!["08:00 11:00"]),
+        // It holds from before all that is shown.
+        (Touches::Later, "01:30:00", vec!["06:00 11:00"]),
+        (Touches::All, "09:30:00", vec!["06:00 11:00"]),
+        (Touches::All, "23:30:00", vec!["06:00 11:00"]),
+    ] {
+        let mut publisher = watched();
+        let hours = Hours(Reach::Own, touches);
+        assert_eq!(read_of(&mut publisher, &hours, "10:00:00", None), ["06:00 11:00"]);
+        let found = read_of(&mut publisher, &hours, "10:00:02", Some(fact));
+        assert_eq!(found, expected, "{touches:?} {fact}");
+    }
+}
+
+#[test]
 fn what_is_compared_with_what_has_passed_is_read_once_a_minute() {
     for (reach, expected) in [(Reach::Back, vec![]), (Reach::Clock, vec!["10:00 11:00"])] {
         let mut publisher = watched();
@@ -106,7 +133,7 @@ fn what_is_compared_with_what_has_passed_is_read_once_a_minute() {
 #[test]
 fn a_bucket_without_facts_is_told_where_its_value_is_another() {
     let mut publisher = watched();
-    for read in publisher.reads(at("10:00:00"), Some(&[]), &Hours(Reach::Back)) {
+    for read in publisher.reads(at("10:00:00"), Some(&[]), &Hours(Reach::Back, Touches::Own)) {
         let odd = Observed {
             start: at("08:00:00"),
             value: None,

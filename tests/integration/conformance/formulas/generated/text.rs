@@ -11,6 +11,7 @@ pub(crate) fn written(measured: &Measured) -> String {
     match measured {
         Measured::Attribute(name) => name.clone(),
         Measured::Between { from, to } => format!("{to} - M.{from}"),
+        Measured::Product { one, other } => format!("{one} * M.{other}"),
     }
 }
 

@@ -1,0 +1,131 @@
+//! Buckets whose values are made of those of shorter periods.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use formula::Number;
+use jiff::Timestamp;
+
+use super::{Cell, Gathered, Grid, SeriesKey};
+use crate::windows::MAX_FOLDED;
+
+/// What the expressions of each fold over some buckets come to in each of them, in one group: for each fold by its place, for each bucket.
+pub(super) type Values = BTreeMap<usize, Vec<Vec<Option<Number>>>>;
+
+impl Gathered<'_> {
+    /// The cells of the answer's own buckets, with what those of shorter periods come to; `None` where these are too many.
+    pub(super) fn folded(&self) -> Option<BTreeMap<SeriesKey, Cell>> {
+        let mut own = self.grids.first().map(|own| own.cells.clone()).unwrap_or_default();
+        if self.grids.len() < 2 {
+            return Some(own);
+        }
+        let by_group: Vec<BTreeMap<&Vec<String>, Vec<(Timestamp, &Cell)>>> = self.grids.iter().map(of_groups).collect();
+        let groups: BTreeSet<&Vec<String>> = by_group.iter().flat_map(BTreeMap::keys).copied().collect();
+        let folded: usize = self.members().map(|(_, members)| members.count()).sum();
+        if folded.saturating_mul(groups.len()) > MAX_FOLDED {
+            return None;
+        }
+        for group in groups {
+            let cells: Vec<&[(Timestamp, &Cell)]> = by_group
+                .iter()
+                .map(|cells| cells.get(group).map(Vec::as_slice).unwrap_or_default())
+                .collect();
+            let grids = self.grids.iter().zip(&cells);
+            let values: Vec<Values> = grids.map(|(grid, cells)| self.values_of(grid, cells)).collect();
+            let mut facts = self.facts_of(&cells);
+            let known = cells.first().into_iter().flat_map(|own| own.iter());
+            for (bucket, _) in known {
+                facts.entry(*bucket).or_default();
+            }
+            for (bucket, facts) in facts {
+                let cell = own.entry((bucket, group.clone())).or_insert_with(|| self.new_cell());
+                facts
+                    .into_iter()
+                    .for_each(|(reading, facts)| cell.count(reading, facts));
+                cell.folds = self.folds(bucket, &values);
+            }
+        }
+        Some(own)
+    }
+
+    /// What the expressions of the folds over some buckets come to in each of these, in a group with these cells.
+    pub(super) fn values_of(&self, grid: &Grid, cells: &[(Timestamp, &Cell)]) -> Values {
+        let Some((window, members)) = &grid.each else {
+            return Values::new();
+        };
+        let formula = &self.request.kpi.formula;
+        let (nothing, absent) = (BTreeSet::new(), self.new_cell());
+        let measured: Vec<Vec<Option<Number>>> = members
+            .starts
+            .iter()
+            .map(|start| {
+                let found = cells.binary_search_by_key(start, |(bucket, _)| *bucket).ok();
+                let cell = found
+                    .and_then(|place| cells.get(place))
+                    .map_or(&absent, |(_, cell)| *cell);
+                cell.measured(&formula.measures, grid.lacking.get(start).unwrap_or(&nothing))
+            })
+            .collect();
+        let folds = formula
+            .folds
+            .iter()
+            .enumerate()
+            .filter(|(_, fold)| fold.window == *window);
+        folds
+            .map(|(place, fold)| (place, measured.iter().map(|measures| fold.values(measures)).collect()))
+            .collect()
+    }
+
+    /// What each fold comes to in a bucket of the answer.
+    pub(super) fn folds(&self, bucket: Timestamp, values: &[Values]) -> Vec<Option<Number>> {
+        let folds = self.request.kpi.formula.folds.iter().enumerate();
+        let value = |(place, fold): (usize, &formula::Fold)| {
+            let grids = self.grids.iter().zip(values);
+            let mut of_fold = grids.filter_map(|(grid, values)| Some((grid.each.as_ref()?, values.get(&place)?)));
+            let ((_, members), values) = of_fold.next()?;
+            let places = members.of.get(&bucket)?.clone()?;
+            fold.value(values.get(places)?.iter().map(Vec::as_slice))
+        };
+        folds.map(value).collect()
+    }
+
+    /// For each bucket of the answer that is made of cells of a group how many facts count in each reading.
+    fn facts_of(&self, cells: &[&[(Timestamp, &Cell)]]) -> BTreeMap<Timestamp, BTreeMap<usize, i64>> {
+        let mut found: BTreeMap<Timestamp, BTreeMap<usize, i64>> = BTreeMap::new();
+        for (grid, cells) in self.grids.iter().zip(cells) {
+            let Some((_, members)) = &grid.each else {
+                continue;
+            };
+            for (bucket, places) in members
+                .of
+                .iter()
+                .filter_map(|(bucket, places)| Some((bucket, places.clone()?)))
+            {
+                let starts = members.starts.get(places).unwrap_or_default();
+                let (Some(first), Some(last)) = (starts.first(), starts.last()) else {
+                    continue;
+                };
+                let from = cells.partition_point(|(start, _)| start < first);
+                let to = cells.partition_point(|(start, _)| start <= last);
+                for (_, cell) in cells.get(from..to).unwrap_or_default() {
+                    let of = found.entry(*bucket).or_default();
+                    let counted = cell.facts.iter().enumerate().filter(|(_, facts)| **facts > 0);
+                    counted.for_each(|(reading, facts)| *of.entry(reading).or_default() += facts);
+                }
+            }
+        }
+        found
+    }
+
+    fn members(&self) -> impl Iterator<Item = &(formula::Window, crate::windows::Members)> {
+        self.grids.iter().filter_map(|grid| grid.each.as_ref())
+    }
+}
+
+/// The cells by group, in the order of time.
+fn of_groups(grid: &Grid) -> BTreeMap<&Vec<String>, Vec<(Timestamp, &Cell)>> {
+    let mut groups: BTreeMap<&Vec<String>, Vec<(Timestamp, &Cell)>> = BTreeMap::new();
+    for ((bucket, group), cell) in &grid.cells {
+        groups.entry(group).or_default().push((*bucket, cell));
+    }
+    groups
+}

@@ -150,7 +150,11 @@ fn of_measure<'a>(entity: &Entity, measure: &'a Measure) -> Result<Option<(&'a s
         return Err("states have no sketches".to_owned());
     }
     if !measure.aggregate.is_pushed() {
-        return Ok(None);
+        // A product or a path is of the facts alone, whatever aggregates it.
+        return match measure.is_pushed(&|name| is_dimension(entity, name)) {
+            true => Err(format!("{measure} is read of the same facts")),
+            false => Ok(None),
+        };
     }
     match sketch::of_measure(measure) {
         Some((name, kind)) if entity.is_sketched(name, kind) => Ok(Some((name, kind))),

@@ -236,4 +236,4 @@ fn the_form_of_the_bytes_stays() {
 }
 
 const PERCENTILES: &str = "01c6d40301fad40301afd50303";
-const DISTINCT: &str = "";
+const DISTINCT: &str = "01881f019d4601";

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use catalog::{KpiDefinition, Period};
+use catalog::{KpiDefinition, Mode, Period};
 use database::Database;
 use jiff::Timestamp;
 use records::definitions::{self, ClientCatalog};
@@ -15,7 +15,7 @@ use tests::product::Product;
 use tests::required;
 use uuid::Uuid;
 
-use super::kpis::{FROM, Kpi, TO};
+use super::kpis::{FROM, Group, Kpi, TO};
 use super::{Asked, WARM, median};
 
 /// The flights of the file.
@@ -27,15 +27,40 @@ const LOAD_LIMIT: Duration = Duration::from_secs(600);
 /// The most that compiling and planning a formula may take.
 const PLAN_LIMIT_MS: f64 = 1.0;
 
+const ENTITIES: &str = include_str!("../../../infra/local/demo/entities.json");
+
+/// The demo's entity with the sketches that the KPIs need, which are kept by hour.
+fn flight() -> Result<serde_json::Value> {
+    let mut entities: Vec<serde_json::Value> = serde_json::from_str(ENTITIES)?;
+    let mut flight = entities.drain(..).next().context("the demo has no entity")?;
+    for (name, sketch) in [("delay", "percentiles"), ("destination", "distinct")] {
+        let attributes = flight["attributes"].as_array_mut().into_iter().flatten();
+        attributes
+            .filter(|attribute| attribute["name"] == name)
+            .for_each(|attribute| attribute["sketches"] = serde_json::json!([sketch]));
+    }
+    let groupings = flight["groupings"].as_array_mut().into_iter().flatten();
+    groupings
+        .filter(|grouping| grouping["finest"] == "day")
+        .for_each(|grouping| grouping["finest"] = "hour".into());
+    Ok(flight)
+}
+
 /// A client with the flights and the KPIs, once no rollup has anything left to move.
 pub(crate) async fn load(product: &Product, kpis: &[Kpi]) -> Result<Uuid> {
-    let airline = product.airline().await;
+    let airline = product.client().await;
+    airline.post("/v1/entities", &flight()?).await.created();
+    let count = serde_json::json!({ "code": "FLIGHTS", "name": "Flights", "formula": "COUNT(Flight)" });
+    airline.post("/v1/kpis", &count).await.created();
     let file = std::fs::read(required("FACTS_FILE"))?;
     product.drop_file(&airline, "Flight/flights.parquet", file).await;
     wait_for(product, airline.client, FLIGHTS).await?;
     for kpi in kpis {
         let mut definition = KpiDefinition::named(&kpi.code, &kpi.formula);
         definition.formula.clone_from(&kpi.formula);
+        if kpi.group == Group::Approximate {
+            definition.mode = Mode::Approximate;
+        }
         let written = definitions::create_kpi(&product.database.app, airline.client, &definition).await?;
         let is_stored = matches!(written, definitions::Written::Stored(_));
         anyhow::ensure!(is_stored, "{}: {written:?}", kpi.formula);

@@ -5,16 +5,19 @@
 pub(crate) enum Group {
     /// States of rollups, which merge.
     Merged,
+    /// Sketches, which merge too, within a bound.
+    Approximate,
     /// The facts: there is no exact state that merges.
     Exact,
 }
 
 impl Group {
-    pub(crate) const ALL: [Self; 2] = [Self::Merged, Self::Exact];
+    pub(crate) const ALL: [Self; 3] = [Self::Merged, Self::Approximate, Self::Exact];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Merged => "merged",
+            Self::Approximate => "approximate",
             Self::Exact => "exact",
         }
     }
@@ -28,8 +31,8 @@ pub(crate) struct Kpi {
     /// A day and its value, for each day of the range, over `flights`.
     pub(crate) sql: String,
     pub(crate) group: Group,
-    /// Whether both have one answer: which of several facts of one instant comes first is for each to say.
-    pub(crate) is_compared: bool,
+    /// How far others' answers may be from ours, relatively; `None` where each has its own: which of several facts of one instant comes first is for each to say.
+    pub(crate) tolerance: Option<f64>,
 }
 
 /// 90 days.
@@ -48,27 +51,34 @@ const CONDITIONS: [(&str, &str); 5] = [
     ),
 ];
 
-/// Over the facts of a day: a formula in which `?` stands for a condition, the same in SQL, and whether the answers can be compared.
-type OfDay = (&'static str, &'static str, bool);
+/// Over the facts of a day: a formula in which `?` stands for a condition, the same in SQL, and how far the answers may be from each other.
+type OfDay = (&'static str, &'static str, Option<f64>);
+
+/// Others compute with floats.
+const FLOAT: Option<f64> = Some(1e-9);
+
+/// The bounds of sketches: of percentiles, and five standard errors of numbers of different values.
+const OF_PERCENTILE: Option<f64> = Some(0.0101);
+const OF_DISTINCT: Option<f64> = Some(0.05);
 
 const MERGED: [OfDay; 10] = [
-    ("COUNT(Flight?)", "count(*)", true),
-    ("SUM(Flight.delay?)", "sum(delay)", true),
-    ("AVG(Flight.delay?)", "avg(delay)", true),
-    ("MIN(Flight.delay?)", "min(delay)", true),
-    ("MAX(Flight.delay?)", "max(delay)", true),
-    ("FIRST(Flight.delay?)", "(array_agg(delay ORDER BY date))[1]", false),
-    ("LAST(Flight.delay?)", "(array_agg(delay ORDER BY date DESC))[1]", false),
+    ("COUNT(Flight?)", "count(*)", FLOAT),
+    ("SUM(Flight.delay?)", "sum(delay)", FLOAT),
+    ("AVG(Flight.delay?)", "avg(delay)", FLOAT),
+    ("MIN(Flight.delay?)", "min(delay)", FLOAT),
+    ("MAX(Flight.delay?)", "max(delay)", FLOAT),
+    ("FIRST(Flight.delay?)", "(array_agg(delay ORDER BY date))[1]", None),
+    ("LAST(Flight.delay?)", "(array_agg(delay ORDER BY date DESC))[1]", None),
     (
         "SUM(Flight.distance?) / COUNT(Flight?)",
         "sum(distance) * 1.0 / count(*)",
-        true,
+        FLOAT,
     ),
-    ("ABS(SUM(Flight.delay?)) / 60", "abs(sum(delay)) / 60.0", true),
+    ("ABS(SUM(Flight.delay?)) / 60", "abs(sum(delay)) / 60.0", FLOAT),
     (
         "GREATEST(MAX(Flight.delay?) - MIN(Flight.delay?), 60)",
         "greatest(max(delay) - min(delay), 60)",
-        true,
+        FLOAT,
     ),
 ];
 
@@ -76,34 +86,52 @@ const EXACT: [OfDay; 8] = [
     (
         "COUNT(DISTINCT Flight.destination?)",
         "count(DISTINCT destination)",
-        true,
+        FLOAT,
     ),
     (
         "MEDIAN(Flight.delay?)",
-        "percentile_disc(0.5) WITHIN GROUP (ORDER BY delay)",
-        true,
+        "percentile_cont(0.5) WITHIN GROUP (ORDER BY delay)",
+        FLOAT,
     ),
     (
         "PERCENTILE(Flight.delay, 90?)",
         "percentile_disc(0.9) WITHIN GROUP (ORDER BY delay)",
-        true,
+        FLOAT,
     ),
-    ("STDDEV(Flight.delay?)", "stddev_samp(delay)", true),
-    ("VARIANCE_POP(Flight.distance?)", "var_pop(distance)", true),
+    ("STDDEV(Flight.delay?)", "stddev_samp(delay)", FLOAT),
+    ("VARIANCE_POP(Flight.distance?)", "var_pop(distance)", FLOAT),
     (
         "CORRELATION(Flight.delay, Flight.distance?)",
         "corr(delay, distance)",
-        true,
+        FLOAT,
     ),
     (
         "WEIGHTED_AVG(Flight.delay, Flight.distance?)",
         "sum(delay * distance) * 1.0 / sum(distance)",
-        true,
+        FLOAT,
     ),
     (
         "MAX(Flight.distance?) - MEDIAN(Flight.distance?)",
-        "max(distance) - percentile_disc(0.5) WITHIN GROUP (ORDER BY distance)",
-        true,
+        "max(distance) - percentile_cont(0.5) WITHIN GROUP (ORDER BY distance)",
+        FLOAT,
+    ),
+];
+
+const APPROXIMATE: [OfDay; 3] = [
+    (
+        "COUNT(DISTINCT Flight.destination?)",
+        "count(DISTINCT destination)",
+        OF_DISTINCT,
+    ),
+    (
+        "MEDIAN(Flight.delay?)",
+        "percentile_cont(0.5) WITHIN GROUP (ORDER BY delay)",
+        OF_PERCENTILE,
+    ),
+    (
+        "PERCENTILE(Flight.delay, 90?)",
+        "percentile_disc(0.9) WITHIN GROUP (ORDER BY delay)",
+        OF_PERCENTILE,
     ),
 ];
 
@@ -143,13 +171,17 @@ const OVER_DAYS: [OverDays; 6] = [
 pub(crate) fn all() -> Vec<Kpi> {
     let mut kpis = Vec::new();
     for (condition, sql_condition) in CONDITIONS {
-        for (group, kinds) in [(Group::Merged, &MERGED[..]), (Group::Exact, &EXACT[..])] {
-            for (formula, value, is_compared) in kinds {
+        for (group, kinds) in [
+            (Group::Merged, &MERGED[..]),
+            (Group::Approximate, &APPROXIMATE[..]),
+            (Group::Exact, &EXACT[..]),
+        ] {
+            for (formula, value, tolerance) in kinds {
                 let sql = format!(
                     "SELECT date_trunc('day', date) AS day, {value} AS value FROM flights
                      WHERE date >= '{FROM}' AND date < '{TO}' AND {sql_condition} GROUP BY 1"
                 );
-                kpis.push((group, formula.replace('?', condition), sql, *is_compared));
+                kpis.push((group, formula.replace('?', condition), sql, *tolerance));
             }
         }
         for (formula, value, over) in OVER_DAYS {
@@ -160,15 +192,15 @@ pub(crate) fn all() -> Vec<Kpi> {
                     ) AS days
                  ) AS all_days WHERE day >= '{FROM}'"
             );
-            kpis.push((Group::Merged, formula.replace('?', condition), sql, true));
+            kpis.push((Group::Merged, formula.replace('?', condition), sql, FLOAT));
         }
     }
-    let kpi = |(number, (group, formula, sql, is_compared))| Kpi {
+    let kpi = |(number, (group, formula, sql, tolerance))| Kpi {
         code: format!("KPI_{number}"),
         formula,
         sql,
         group,
-        is_compared,
+        tolerance,
     };
     kpis.into_iter().enumerate().map(kpi).collect()
 }

@@ -11,6 +11,9 @@ use crate::windows::MAX_FOLDED;
 /// What the expressions of each fold over some buckets come to in each of them, in one group: for each fold by its place, for each bucket.
 pub(super) type Values = BTreeMap<usize, Vec<Vec<Option<Number>>>>;
 
+/// Cells by group, in the order of time.
+type Groups<'a> = BTreeMap<&'a Vec<String>, Vec<(Timestamp, &'a Cell)>>;
+
 impl Gathered<'_> {
     /// The cells of the answer's own buckets, with what those of shorter periods come to; `None` where these are too many.
     pub(super) fn folded(&self) -> Option<BTreeMap<SeriesKey, Cell>> {
@@ -18,7 +21,7 @@ impl Gathered<'_> {
         if self.grids.len() < 2 {
             return Some(own);
         }
-        let by_group: Vec<BTreeMap<&Vec<String>, Vec<(Timestamp, &Cell)>>> = self.grids.iter().map(of_groups).collect();
+        let by_group: Vec<Groups<'_>> = self.grids.iter().map(of_groups).collect();
         let groups: BTreeSet<&Vec<String>> = by_group.iter().flat_map(BTreeMap::keys).copied().collect();
         let folded: usize = self.members().map(|(_, members)| members.count()).sum();
         if folded.saturating_mul(groups.len()) > MAX_FOLDED {
@@ -122,8 +125,8 @@ impl Gathered<'_> {
 }
 
 /// The cells by group, in the order of time.
-fn of_groups(grid: &Grid) -> BTreeMap<&Vec<String>, Vec<(Timestamp, &Cell)>> {
-    let mut groups: BTreeMap<&Vec<String>, Vec<(Timestamp, &Cell)>> = BTreeMap::new();
+fn of_groups(grid: &Grid) -> Groups<'_> {
+    let mut groups = Groups::new();
     for ((bucket, group), cell) in &grid.cells {
         groups.entry(group).or_default().push((*bucket, cell));
     }

@@ -21,7 +21,7 @@ pub struct Together {
     pub plan: Vec<Step>,
     /// What the windows of their formulas are, by which rules, each once.
     pub windows: Vec<Described>,
-    /// How the measures of the first request are answered that the mode `approximate` is for, where that is its mode.
+    /// How the measures of the requests are answered that the mode `approximate` is for, where that is their mode; each once.
     pub told: Vec<Told>,
 }
 
@@ -37,10 +37,12 @@ pub async fn ask_together(
     requests: &[Request<'_>],
 ) -> Result<Together, AskError> {
     let readable = |code: &str| definitions.placed.get(code).map(|placed| &placed.readable);
-    let told = requests
-        .first()
-        .map(|request| sketched::told(request, calendar, readable));
-    let told = told.transpose().map_err(AskError::Refused)?.unwrap_or_default();
+    let mut told: Vec<Told> = Vec::new();
+    for request in requests {
+        let of_request = sketched::told(request, calendar, readable).map_err(AskError::Refused)?;
+        let new: Vec<Told> = of_request.into_iter().filter(|one| !told.contains(one)).collect();
+        told.extend(new);
+    }
     let answered = once(database, client, definitions, calendar, requests).await;
     if !matches!(answered, Err(AskError::Refused(_))) || told.iter().all(|told| told.from.is_err()) {
         return Ok(Together { told, ..answered? });
@@ -56,7 +58,12 @@ pub async fn ask_together(
         .collect();
     let together = once(database, client, definitions, calendar, &requests).await?;
     let told = told.into_iter().map(|told| Told {
-        from: Err("the facts whose sketches are to be made anew are too many to be read".to_owned()),
+        from: told.from.and_then(|_| {
+            Err(
+                "what would be read of sketches, and of facts that have none yet, is too much for one statement"
+                    .to_owned(),
+            )
+        }),
         ..told
     });
     Ok(Together {

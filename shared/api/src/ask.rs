@@ -29,7 +29,7 @@ const TIME_ZONE: Parameter = Parameter::query(
 
 const FILTER: Parameter = Parameter::query(
     "filter",
-    r"Values of a dimension that count, separated by commas: `filter[origin]=ORD,LAX`. A value's own comma is written `\,` and its own backslash `\\`; an empty value, as in `filter[origin]=` or `filter[origin]=ORD,`, asks for facts without one.",
+    r"Values of a dimension, or of one that a path leads to (`filter[customer.segment]=gold`), that count, separated by commas: `filter[origin]=ORD,LAX`. A value's own comma is written `\,` and its own backslash `\\`; an empty value, as in `filter[origin]=` or `filter[origin]=ORD,`, asks for facts without one.",
 )
 .of(Form::ByKey);
 
@@ -94,7 +94,7 @@ pub static READ_SERIES: Route = Route {
         Parameter::query("to", "RFC 3339, outside the range; widened to whole buckets.")
             .of(Form::Time)
             .required(),
-        Parameter::query("by", "Dimensions to split by, separated by commas."),
+        Parameter::query("by", "Dimensions to split by, separated by commas; one of another entity by its path, as `customer.segment`."),
         Parameter::query(
             "gaps",
             "`fill`: a point for every bucket that has begun, also for those in which no fact counts, in each group that the range has. Without it they are left out.",
@@ -145,7 +145,7 @@ pub struct KpiValue {
     pub measures: Vec<MeasureMode>,
     /// Where the answer was read from.
     pub plan: Vec<PlanStep>,
-    /// What each function of other periods in the formula means for this question.
+    /// What each function of other or shorter periods in the formula means for this question.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub windows: Vec<WindowRule>,
 }
@@ -181,7 +181,7 @@ pub struct Series {
     pub measures: Vec<MeasureMode>,
     /// Where the answer was read from.
     pub plan: Vec<PlanStep>,
-    /// What each function of other periods in the formula means for this question.
+    /// What each function of other or shorter periods in the formula means for this question.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub windows: Vec<WindowRule>,
 }

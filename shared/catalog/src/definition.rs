@@ -190,7 +190,7 @@ pub struct AttributeDefinition {
     /// Whether an event without it is rejected.
     #[serde(default)]
     pub required: bool,
-    /// What is kept of it in sketches, from which KPIs of the mode `approximate` are answered. Each takes up to some kilobytes for every hour and group.
+    /// What is kept of it in sketches, from which KPIs of the mode `approximate` are answered. Each takes up to 12 KB for every hour, day and group.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 2)]
     pub sketches: Vec<SketchKind>,

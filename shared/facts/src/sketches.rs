@@ -167,19 +167,30 @@ database::row! {
     }
 }
 
-/// What may be made anew now, also of an hour that goes on: what is being filled, and what was noted some minutes ago, so that what batches brought of the hour one by
-/// one does not become as many rows as there are batches in an hour.
-const DUE_AT_ONCE: &str = "(is_filling OR noted_at < clock_timestamp() - interval '5 minutes')";
+/// How long what was noted of an hour that goes on waits: as long as a dashboard's reader would not notice, and so long that what batches bring of the hour one by one
+/// does not become as many rows as there are batches in an hour. One batch a second leaves 300 of them for each group.
+pub const NOTED_MINUTES: u32 = 5;
+
+/// What may be made anew now, also of an hour that goes on: what is being filled, and what was noted some minutes ago.
+fn due_at_once() -> String {
+    format!("(is_filling OR noted_at < clock_timestamp() - interval '{NOTED_MINUTES} minutes')")
+}
 
 /// The same, and what of the others is closed.
-const DUE: &str = "(is_filling OR noted_at < clock_timestamp() - interval '5 minutes' OR from_time < date_trunc('hour', clock_timestamp(), 'UTC'))";
+fn due() -> String {
+    format!(
+        "({} OR from_time < date_trunc('hour', clock_timestamp(), 'UTC'))",
+        due_at_once()
+    )
+}
 
 /// The one of each client that lives here whose turn it is, but for some entities. It takes the owner's login.
 pub(crate) async fn next_of_each(session: &Session, but: &[i32]) -> Result<Vec<Sketching>, Error> {
+    let due = due();
     let sql = format!(
         "SELECT DISTINCT ON (client_id) client_id, entity_id, turn, failures FROM (
              SELECT client_id, entity_id, min(coalesce(tried_at, noted_at)) AS turn, max(failures) AS failures FROM core.unsketched
-             WHERE core.is_here(client_id) AND entity_id <> ALL ($1) AND {DUE} GROUP BY client_id, entity_id
+             WHERE core.is_here(client_id) AND entity_id <> ALL ($1) AND {due} GROUP BY client_id, entity_id
          ) AS waiting ORDER BY client_id, turn, entity_id"
     );
     session.rows(&sql, &[&but]).await
@@ -188,7 +199,8 @@ pub(crate) async fn next_of_each(session: &Session, but: &[i32]) -> Result<Vec<S
 /// Says that it is tried now, before it is.
 pub(crate) async fn tried(database: &Database, sketching: &Sketching) -> Result<(), Error> {
     let sql = format!(
-        "UPDATE core.unsketched SET tried_at = clock_timestamp() WHERE client_id = $1 AND entity_id = $2 AND {DUE}"
+        "UPDATE core.unsketched SET tried_at = clock_timestamp() WHERE client_id = $1 AND entity_id = $2 AND {}",
+        due()
     );
     let Sketching {
         client_id, entity_id, ..

@@ -60,26 +60,6 @@ pub struct Fold {
 }
 
 impl FoldFunction {
-    /// All, in the order of the manual.
-    pub const ALL: [Self; 16] = [
-        Self::Avg,
-        Self::Sum,
-        Self::Min,
-        Self::Max,
-        Self::First,
-        Self::Last,
-        Self::Count,
-        Self::Median,
-        Self::Percentile,
-        Self::Stddev,
-        Self::StddevPop,
-        Self::Variance,
-        Self::VariancePop,
-        Self::Correlation,
-        Self::Slope,
-        Self::Drawdown,
-    ];
-
     /// How many expressions it takes, before the period.
     #[must_use]
     pub const fn operands(self) -> usize {

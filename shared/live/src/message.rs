@@ -48,7 +48,7 @@ pub struct TopicRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub time_zone: Option<Zone>,
-    /// For each dimension the value or values that count; without it all facts count.
+    /// For each dimension, or path to one, the value or values that count; without it all facts count.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub filter: BTreeMap<String, FilterValue>,
     /// When rows are sent; `live` unless said.

@@ -85,7 +85,7 @@ pub enum Reach {
     Own,
     /// Earlier facts too.
     Back,
-    /// Those, and while it is open each minute by itself: it is compared with so much of another as has passed.
+    /// Those, and while it is open each minute by itself: it is compared with so much of another as has passed, or made of the shorter periods that have begun.
     Clock,
 }
 

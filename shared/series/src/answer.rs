@@ -1,5 +1,7 @@
 //! From the states that were read to the KPI's values.
 
+mod absent;
+mod cell;
 mod folded;
 mod measure;
 
@@ -9,7 +11,9 @@ use catalog::Level;
 use formula::{Basis, Formula, Measure, Number, Value, Window};
 use jiff::Timestamp;
 
-use self::folded::Values;
+pub use self::absent::Absent;
+use self::cell::Cell;
+use self::folded::FoldValues;
 use self::measure::{MeasureState, Reads};
 use crate::calendar::{Calendar, Range};
 use crate::plan::{MAX_GROUPED_POINTS, Purpose, Question, Request, Spread};
@@ -74,44 +78,6 @@ fn gathered<'a>(request: &'a Request<'a>, calendar: &Calendar, read: &'a [Brough
         gathered.take(calendar, purpose, question, rows);
     }
     gathered
-}
-
-/// The values of a request where nothing was read of a bucket and group.
-#[derive(Clone, Debug)]
-pub struct Absent {
-    usual: Point,
-    /// Those of the buckets in which something has no window, or that are made of shorter periods.
-    lacking: BTreeMap<Timestamp, Point>,
-}
-
-impl Absent {
-    /// Of a request that was planned, so that its windows have a meaning.
-    #[must_use]
-    pub fn of(request: &Request<'_>, calendar: &Calendar) -> Self {
-        let mut gathered = Gathered::new(request, calendar);
-        for reading in request
-            .kpi
-            .formula
-            .readings()
-            .iter()
-            .filter(|reading| !reading.window.is_own())
-        {
-            let measures: Vec<usize> = reading.measures.iter().map(|(place, _)| *place).collect();
-            if let Ok(windows) = windows(request, calendar, reading.window) {
-                gathered.lacks(&measures, &windows);
-            }
-        }
-        Self {
-            usual: empty(request),
-            lacking: gathered.absent(),
-        }
-    }
-
-    /// The point of a bucket.
-    #[must_use]
-    pub fn point(&self, bucket: Timestamp) -> &Point {
-        self.lacking.get(&bucket).unwrap_or(&self.usual)
-    }
 }
 
 /// What was read so far.
@@ -416,7 +382,7 @@ impl<'a> Gathered<'a> {
         let made = of_folds.flat_map(|(_, members)| members.of.keys());
         let lacking = self.grids.first().into_iter().flat_map(|own| own.lacking.keys());
         let buckets: BTreeSet<Timestamp> = made.chain(lacking).copied().collect();
-        let absent: Vec<Values> = self.grids.iter().map(|grid| self.values_of(grid, &[])).collect();
+        let absent: Vec<FoldValues> = self.grids.iter().map(|grid| self.values_of(grid, &[])).collect();
         let point = |bucket: Timestamp| {
             let mut cell = self.new_cell();
             cell.folds = self.folds(bucket, &absent);
@@ -451,65 +417,6 @@ pub fn empty(request: &Request<'_>) -> Point {
     Point {
         value: cell.value(formula, &BTreeSet::new()),
         facts: 0,
-    }
-}
-
-/// What one point gathers while rows are merged.
-#[derive(Clone)]
-struct Cell {
-    /// How many facts count in each reading.
-    facts: Vec<i64>,
-    measures: Vec<MeasureState>,
-    /// What the values of shorter periods come to.
-    folds: Vec<Option<Number>>,
-}
-
-impl Cell {
-    fn new(measures: usize, readings: usize) -> Self {
-        Self {
-            facts: vec![0; readings],
-            measures: vec![MeasureState::default(); measures],
-            folds: Vec::new(),
-        }
-    }
-
-    /// The values of measures, of which some have no window.
-    fn measured(&self, measures: &[Measure], lacking: &BTreeSet<usize>) -> Vec<Option<Number>> {
-        let states = measures.iter().zip(&self.measures).enumerate();
-        let value = |(place, (measure, state)): (usize, (&Measure, &MeasureState))| {
-            state.value(measure).filter(|_| !lacking.contains(&place))
-        };
-        states.map(value).collect()
-    }
-
-    fn value(&self, formula: &Formula, lacking: &BTreeSet<usize>) -> Option<Number> {
-        let values = formula::Values {
-            measures: &self.measured(&formula.measures, lacking),
-            folds: &self.folds,
-        };
-        formula.finish(values).map(|value| value.answered())
-    }
-
-    fn count(&mut self, reading: usize, facts: i64) {
-        if let Some(of) = self.facts.get_mut(reading) {
-            *of += facts;
-        }
-    }
-
-    /// Whether facts of the bucket itself count.
-    fn has_own(&self, readings: &[Taken<'_>]) -> bool {
-        let mut counted = self.facts.iter().zip(readings);
-        counted.any(|(facts, taken)| taken.is_own && *facts > 0)
-    }
-
-    /// How many facts the value rests on. A fact may be in several windows: it is counted in the one that has most of its entity.
-    fn facts(&self, readings: &[Taken<'_>]) -> i64 {
-        let mut most: BTreeMap<&str, i64> = BTreeMap::new();
-        for (facts, taken) in self.facts.iter().zip(readings) {
-            let known = most.entry(taken.entity).or_default();
-            *known = (*known).max(*facts);
-        }
-        most.values().sum()
     }
 }
 

@@ -12,7 +12,7 @@ use formula::{Basis, Measure, Measured, Reading, is_path};
 use jiff::Timestamp;
 
 use crate::calendar::{Bins, Calendar, Range, Tile};
-use crate::windows::{Windows, windows};
+use crate::windows::{Windows, check_folds, windows};
 
 pub use self::lookups::{Known, Lookup};
 use self::lookups::{Ways, attribute};
@@ -161,6 +161,7 @@ pub fn plan<'a>(
         entity: &entity,
         relationship: &relationship,
     };
+    check_folds(request, calendar)?;
     let readings = request.kpi.formula.readings();
     let most = MAX_READS / readings.len().max(1);
     let asks_paths = request.by.iter().chain(request.filter.keys()).any(|name| is_path(name));

@@ -7,14 +7,20 @@
 //! - a bucket that is still open is compared with the whole earlier one, or, where the formula says so, with so much of it as has passed.
 //! - a longer stretch ends where its bucket ends.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::ops;
+mod described;
+mod members;
+
+use std::collections::{BTreeSet, VecDeque};
 
 use catalog::{Kpi, Period};
-use formula::{Open, Step, Window};
+use formula::{Step, Window};
 use jiff::Timestamp;
 
-use crate::calendar::{Calendar, Range, later};
+pub use self::described::{Described, described};
+use self::described::{many, named};
+pub use self::members::MAX_FOLDED;
+pub(crate) use self::members::{Members, check_folds, members};
+use crate::calendar::{Calendar, Range};
 use crate::field::EARLIEST_S;
 use crate::plan::{MAX_POINTS, Request};
 
@@ -88,108 +94,14 @@ fn of_starts(calendar: &Calendar, period: Period, starts: &[Timestamp], now: Tim
     Windows(of.collect())
 }
 
-/// The shorter periods of each bucket of a request: those that begin in the stretch of time to which a window leads, and have begun.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Members {
-    /// The starts of all that are in a stretch, in their order.
-    pub(crate) starts: Vec<Timestamp>,
-    /// For each bucket the places of its own among these; `None` where there is no such time.
-    pub(crate) of: BTreeMap<Timestamp, Option<ops::Range<usize>>>,
-    /// The starts of all from the first of them to the last.
-    all: Vec<Timestamp>,
-}
-
-/// The most periods whose values one answer is made of, each counted as often as it is in a bucket: as many as there are rows of a statement.
-pub const MAX_FOLDED: usize = 504_000;
-
-/// The members of a window that leads to each of several periods.
-///
-/// # Errors
-/// As [`windows`], and where there are more than [`MAX_POINTS`] periods, or in all buckets together more than [`MAX_FOLDED`].
-pub(crate) fn members(request: &Request<'_>, calendar: &Calendar, window: &Window) -> Result<Members, String> {
-    check_window(request.period, window)?;
-    let Some((outer, period, _)) = window.each() else {
-        return Ok(Members::default());
-    };
-    let buckets = starts(calendar, request.period, request.range);
-    let stretches = of_starts(calendar, request.period, &buckets, request.now, &outer);
-    let hull = stretches.ranges().map(|(_, range)| range).reduce(|one, other| Range {
-        from: one.from.min(other.from),
-        to: one.to.max(other.to),
-    });
-    // The first one may have begun before it.
-    let aligned = |hull: Range| Range {
-        from: calendar.start(period, hull.from),
-        to: hull.to.min(later(request.now, 1)),
-    };
-    let all = hull.map_or_else(Vec::new, |hull| starts(calendar, period, aligned(hull)));
-    let too_many = |most: usize| {
-        let named = named(period);
-        format!(
-            "the answer is made of more than {most} values by {named}: ask a shorter range, or take a longer period than {named}"
-        )
-    };
-    if all.len() > MAX_POINTS {
-        return Err(too_many(MAX_POINTS));
-    }
-    let places = |range: Range| {
-        let place = |time: Timestamp| all.partition_point(|start| *start < time);
-        place(range.from)..place(range.to)
-    };
-    let of: BTreeMap<Timestamp, Option<ops::Range<usize>>> = stretches
-        .0
-        .iter()
-        .map(|(bucket, range)| (*bucket, range.map(places)))
-        .collect();
-    let members = Members::new(all, of);
-    if members.count() > MAX_FOLDED {
-        return Err(too_many(MAX_FOLDED));
-    }
-    Ok(members)
-}
-
-impl Members {
-    /// How many values all buckets are made of.
-    pub(crate) fn count(&self) -> usize {
-        self.of.values().flatten().map(ExactSizeIterator::len).sum()
-    }
-
-    /// Leaves out what is in no stretch.
-    fn new(all: Vec<Timestamp>, of: BTreeMap<Timestamp, Option<ops::Range<usize>>>) -> Self {
-        let mut is_member = vec![false; all.len()];
-        for place in of.values().flatten().flat_map(Clone::clone) {
-            if let Some(is_member) = is_member.get_mut(place) {
-                *is_member = true;
-            }
-        }
-        // How many there are before each.
-        let mut before = Vec::with_capacity(all.len() + 1);
-        before.push(0);
-        before.extend(is_member.iter().scan(0, |count, is_member| {
-            *count += usize::from(*is_member);
-            Some(*count)
-        }));
-        let moved = |place: usize| before.get(place).copied().unwrap_or_default();
-        let moved = |places: ops::Range<usize>| moved(places.start)..moved(places.end);
-        let members = all.iter().zip(&is_member).filter(|(_, is_member)| **is_member);
-        Self {
-            starts: members.map(|(start, _)| *start).collect(),
-            of: of
-                .into_iter()
-                .map(|(bucket, places)| (bucket, places.map(moved)))
-                .collect(),
-            all,
-        }
-    }
-}
-
 /// Whether the windows of a KPI have a meaning for buckets of a period.
 ///
 /// # Errors
 /// Why one has none: a sentence for whoever asks.
 pub fn check(kpi: &Kpi, period: Period) -> Result<(), String> {
-    let windows = kpi.formula.measures.iter().map(|measure| &measure.window);
-    windows.into_iter().try_for_each(|window| check_window(period, window))
+    let measured = kpi.formula.measures.iter().map(|measure| &measure.window);
+    let mut windows = measured.chain(kpi.formula.folds.iter().map(|fold| &fold.window));
+    windows.try_for_each(|window| check_window(period, window))
 }
 
 fn check_window(period: Period, window: &Window) -> Result<(), String> {
@@ -386,115 +298,4 @@ fn cut(
 /// The first time that a fact may have.
 fn earliest() -> Timestamp {
     Timestamp::from_second(EARLIEST_S).unwrap_or(Timestamp::UNIX_EPOCH)
-}
-
-/// What a window of a formula is for a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Described {
-    /// The functions, with a point in place of what they are of.
-    pub function: String,
-    /// By which rules, as a sentence.
-    pub rule: String,
-    /// The time that it is over, of all buckets of the request together; `None` where there is none.
-    pub range: Option<Range>,
-}
-
-/// Each window of the request's formula, with its rules.
-///
-/// # Errors
-/// As [`windows`].
-pub fn described(request: &Request<'_>, calendar: &Calendar) -> Result<Vec<Described>, String> {
-    let measures = request.kpi.formula.measures.iter();
-    let different: BTreeSet<&Window> = measures.map(|measure| &measure.window).collect();
-    let others = different.into_iter().filter(|window| !window.is_own());
-    others
-        .map(|window| {
-            let bounds = windows(request, calendar, window)?.bounds();
-            let ends = bounds.first().zip(bounds.last());
-            Ok(Described {
-                function: window.to_string(),
-                rule: rules(request.period, window).join("; "),
-                range: ends.map(|(from, to)| Range { from: *from, to: *to }),
-            })
-        })
-        .collect()
-}
-
-/// The rules of a window, step by step.
-fn rules(period: Period, window: &Window) -> Vec<String> {
-    let steps = window.steps().iter().scan(period, |seen_from, step| {
-        let rule = rule(*seen_from, step);
-        if let Step::Each(each) = step {
-            *seen_from = *each;
-        }
-        Some(rule)
-    });
-    steps.collect()
-}
-
-/// The rules of a step.
-fn rule(period: Period, step: &Step) -> String {
-    match step {
-        Step::Back {
-            count,
-            period: named,
-            open,
-        } => {
-            let open = match open {
-                Open::Whole => "an open one is compared with the whole of it",
-                Open::LikeForLike => {
-                    "of an open one as much counts of it as has passed, by date and clock, to the end of the minute"
-                }
-            };
-            format!("{}, and {open}", moved(period, *named, *count))
-        }
-        Step::ToDate(longer) => format!(
-            "from the start of the {} that the {} ends in to its end",
-            named(*longer),
-            named(period)
-        ),
-        Step::Rolling { count, period: None } => {
-            format!("the last {}, this one included", many(usize::from(*count), period))
-        }
-        Step::Rolling {
-            count,
-            period: Some(of),
-        } => format!("{} up to its end, by the calendar", many(usize::from(*count), *of)),
-        Step::Cumulative => "from the first fact there is to its end".to_owned(),
-        Step::Each(each) => format!("each {} that begins in it and has begun, by itself", named(*each)),
-    }
-}
-
-/// Which bucket an earlier one is.
-fn moved(period: Period, by: Option<Period>, count: u16) -> String {
-    match Move::of(period, by, count) {
-        Move::Buckets(count) => format!("the {} {} before", named(period), many(count, period)),
-        Move::Dates(by, count) => {
-            let before = many(usize::from(count), by);
-            let same = match (period, by) {
-                (Period::Day, _) => "the date",
-                (_, _) => "the same time of the date",
-            };
-            let lacks = match (period, by) {
-                (Period::Day, Period::Day | Period::Week) => "a date that the zone left out is none",
-                (Period::Day, _) => "a date that is missing there, as 29 February or the 31st, has no counterpart",
-                (_, Period::Day | Period::Week) => {
-                    "a time that clocks leave out there has no counterpart, and one that they show twice has the first"
-                }
-                (_, _) => {
-                    "a date or a time that is missing there has no counterpart, and a time that clocks show twice has the first"
-                }
-            };
-            format!("{same} {before} before, where {lacks}")
-        }
-    }
-}
-
-fn many(count: usize, period: Period) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {}{plural}", named(period))
-}
-
-fn named(period: Period) -> String {
-    period.name().replace('_', " ")
 }

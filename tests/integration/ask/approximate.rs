@@ -9,7 +9,10 @@ use tests::product::Product;
 const KPIS: [(&str, &str); 3] = [
     ("P95", "PERCENTILE(Call.seconds, 95)"),
     ("CALLERS", "COUNT(DISTINCT Call.caller)"),
-    ("EACH", "COUNT(Call) / COUNT(DISTINCT Call.caller WHERE kind = 'new')"),
+    (
+        "PER_CALLER",
+        "COUNT(Call) / COUNT(DISTINCT Call.caller WHERE kind = 'new')",
+    ),
 ];
 
 /// A client with calls of just now, as many as there are of one request.

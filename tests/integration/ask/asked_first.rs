@@ -11,7 +11,7 @@ use tests::json::JsonExt as _;
 use tests::product::Product;
 
 /// What each comes to, by the period that it is asked by.
-fn kpis(now: Date) -> [(&'static str, &'static str, &'static str, f64); 9] {
+fn kpis(now: Date) -> [(&'static str, &'static str, &'static str, f64); 10] {
     // The month before January is of another year.
     let to_date = if now.month() == 1 { 300.0 } else { 500.0 };
     [
@@ -47,6 +47,13 @@ fn kpis(now: Date) -> [(&'static str, &'static str, &'static str, f64); 9] {
             "100 * COUNT(Order WHERE amount >= 100) / COUNT(Order)",
             "month",
             50.0,
+        ),
+        // Four of today, over the days of the month so far.
+        (
+            "ORDERS_A_DAY",
+            "AVG_PER(COUNT(Order), DAY)",
+            "month",
+            4.0 / f64::from(now.day()),
         ),
         (
             "GOLD_REVENUE",

@@ -236,18 +236,7 @@ struct Bench {
 
 impl Bench {
     async fn client(&self, name: &str) -> Uuid {
-        let new = records::clients::NewClient {
-            name,
-            time_zone: "Europe/Berlin",
-            calendar: series::calendar::Rules::default(),
-            email: &format!("{name}@example.com").parse().unwrap(),
-            password_hash: "none",
-            role: "admin",
-        };
-        let client = records::clients::provision(&self.database.owner, &new)
-            .await
-            .unwrap()
-            .client;
+        let client = self.database.client(name, "Europe/Berlin").await.unwrap();
         for definition in entities() {
             let definition: EntityDefinition = serde_json::from_value(definition).unwrap();
             let entity = definition.validate().unwrap();

@@ -83,7 +83,16 @@ impl live::Calendar for Catalogs {
             .entities()
             .into_iter()
             .filter(|own| entity.is_none_or(|entity| *own == entity));
-        let own = own.map(|_| Touches::Own);
+        // A period that begins in a bucket may end in the next one.
+        let ends_later = |fold: &formula::Fold| {
+            let each = fold.window.each().map(|(_, each, _)| each);
+            each.is_some_and(|each| each != topic.period && each.rank() >= catalog::Period::Week.rank())
+        };
+        let of_own = match kpi.formula.folds.iter().any(ends_later) {
+            true => Touches::All,
+            false => Touches::Own,
+        };
+        let own = own.map(|_| of_own);
         let filtered = topic.filter.keys().flat_map(|name| {
             let entities = kpi.formula.entities().into_iter();
             entities.flat_map(move |entity| formula::path_steps(catalog, entity, name))

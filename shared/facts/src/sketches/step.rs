@@ -13,7 +13,7 @@ use series::sketch::{Seen, Sketch};
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
-use super::{Cell, DUE, DUE_AT_ONCE, Sketching, insert};
+use super::{Cell, Sketching, due, due_at_once, insert};
 use crate::copy::timestamp;
 use crate::fill::{MAX_STEP, end_of_step};
 use crate::layout::Slot;
@@ -64,11 +64,12 @@ async fn make(session: &Session, client: Uuid, placed: &Placed) -> Result<After,
     if stored.is_none_or(|stored| stored.version != placed.version) {
         return Err(Error::DefinitionChanged(placed.entity.code().to_owned()));
     }
+    let (at_once, due) = (due_at_once(), due());
     let sql = format!(
         "SELECT lower(range) AS from_time, upper(range) AS to_time, is_filling FROM (
-             SELECT unnest(range_agg(tstzrange(from_time, CASE WHEN {DUE_AT_ONCE} THEN to_time ELSE least(to_time, date_trunc('hour', clock_timestamp(), 'UTC')) END))) AS range,
+             SELECT unnest(range_agg(tstzrange(from_time, CASE WHEN {at_once} THEN to_time ELSE least(to_time, date_trunc('hour', clock_timestamp(), 'UTC')) END))) AS range,
                  bool_or(is_filling) AS is_filling
-             FROM core.unsketched WHERE client_id = $1 AND entity_id = $2 AND {DUE}
+             FROM core.unsketched WHERE client_id = $1 AND entity_id = $2 AND {due}
          ) AS due ORDER BY from_time LIMIT 1"
     );
     let due: Option<Due> = session.row(&sql, &[&client, &id]).await?;

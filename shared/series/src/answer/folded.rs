@@ -9,7 +9,7 @@ use super::{Cell, Gathered, Grid, SeriesKey};
 use crate::windows::MAX_FOLDED;
 
 /// What the expressions of each fold over some buckets come to in each of them, in one group: for each fold by its place, for each bucket.
-pub(super) type Values = BTreeMap<usize, Vec<Vec<Option<Number>>>>;
+pub(super) type FoldValues = BTreeMap<usize, Vec<Vec<Option<Number>>>>;
 
 /// Cells by group, in the order of time.
 type Groups<'a> = BTreeMap<&'a Vec<String>, Vec<(Timestamp, &'a Cell)>>;
@@ -33,7 +33,7 @@ impl Gathered<'_> {
                 .map(|cells| cells.get(group).map(Vec::as_slice).unwrap_or_default())
                 .collect();
             let grids = self.grids.iter().zip(&cells);
-            let values: Vec<Values> = grids.map(|(grid, cells)| self.values_of(grid, cells)).collect();
+            let values: Vec<FoldValues> = grids.map(|(grid, cells)| self.values_of(grid, cells)).collect();
             let mut facts = self.facts_of(&cells);
             let known = cells.first().into_iter().flat_map(|own| own.iter());
             for (bucket, _) in known {
@@ -51,9 +51,9 @@ impl Gathered<'_> {
     }
 
     /// What the expressions of the folds over some buckets come to in each of these, in a group with these cells.
-    pub(super) fn values_of(&self, grid: &Grid, cells: &[(Timestamp, &Cell)]) -> Values {
+    pub(super) fn values_of(&self, grid: &Grid, cells: &[(Timestamp, &Cell)]) -> FoldValues {
         let Some((window, members)) = &grid.each else {
-            return Values::new();
+            return FoldValues::new();
         };
         let formula = &self.request.kpi.formula;
         let (nothing, absent) = (BTreeSet::new(), self.new_cell());
@@ -79,7 +79,7 @@ impl Gathered<'_> {
     }
 
     /// What each fold comes to in a bucket of the answer.
-    pub(super) fn folds(&self, bucket: Timestamp, values: &[Values]) -> Vec<Option<Number>> {
+    pub(super) fn folds(&self, bucket: Timestamp, values: &[FoldValues]) -> Vec<Option<Number>> {
         let folds = self.request.kpi.formula.folds.iter().enumerate();
         let value = |(place, fold): (usize, &formula::Fold)| {
             let grids = self.grids.iter().zip(values);

@@ -158,6 +158,9 @@ fn of_measure<'a>(entity: &Entity, measure: &'a Measure) -> Result<Option<(&'a s
     }
     match sketch::of_measure(measure) {
         Some((name, kind)) if entity.is_sketched(name, kind) => Ok(Some((name, kind))),
+        Some((name, _)) if is_path(name) => Err(format!(
+            "{name} is looked up for each fact, and sketches are kept of an entity's own attributes"
+        )),
         Some((name, kind)) => Err(format!(
             "no sketch of {}.{name} is kept, or not all facts are in it yet: declare \"sketches\": [\"{}\"] for {name}",
             entity.code(),

@@ -168,6 +168,18 @@ fn what_has_no_meaning_or_is_too_much_is_refused() {
             "ask by day or a longer period",
         ),
         (
+            "AVG_PER(7, YEAR) * COUNT(M)",
+            Period::Day,
+            "2026-01-02T00:00:00Z",
+            "ask by year or a longer period",
+        ),
+        (
+            "ROLLING(AVG_PER(COUNT(M), HOUR), 300, HOUR) + ROLLING(AVG_PER(COUNT(M), HOUR), 400, HOUR)",
+            Period::Hour,
+            "2026-02-05T00:00:00Z",
+            "and 504000 is the most",
+        ),
+        (
             "AVG_PER(COUNT(M), FISCAL_YEAR)",
             Period::Quarter,
             "2026-04-01T00:00:00Z",

@@ -181,9 +181,12 @@ impl Adviser<'_> {
             "{} is computed from the facts, because no rollup has it",
             quoted(&difference)
         );
-        let hint = format!(
-            "an entity that is defined with an attribute of type duration whose formula is {difference} has it rolled up"
-        );
+        let hint = match is_path(&difference) {
+            true => LOOKED_UP.to_owned(),
+            false => format!(
+                "an entity that is defined with an attribute of type duration whose formula is {difference} has it rolled up"
+            ),
+        };
         self.advice
             .push(Diagnostic::new(span.clone(), "not-rolled-up", message).with_hint(hint));
     }
@@ -196,7 +199,9 @@ impl Adviser<'_> {
             None => attribute.name.clone(),
         };
         let is_of_others = is_path(&text);
-        if !is_of_others && call.times.is_none() || !self.told.insert(format!("{}: {text}", call.entity.name)) {
+        // A difference is told as such.
+        let is_kept = call.less.is_some() || !is_of_others && call.times.is_none();
+        if is_kept || !self.told.insert(format!("{}: {text}", call.entity.name)) {
             return;
         }
         let message = format!("{} is computed from the facts, because no rollup has it", quoted(&text));

@@ -327,8 +327,10 @@ impl Bench {
                 .collect();
             compare(world, code, expected, &request, &known, &found);
             let some = |value: &Option<Number>| value.as_ref().is_some_and(|value| *value != Number::from(0));
+            // Before the first month there is nothing, and none of what is gold has no segment.
+            let may_be_none = code == "BEFORE" || filter.values().any(|values| values.contains(""));
             assert!(
-                found.values().any(some),
+                may_be_none || found.values().any(some),
                 "{code} by {by:?}, filter {filter:?}: nothing was found"
             );
         }

@@ -197,7 +197,9 @@ fn follow_with(found: &mut [Candidate], symbol: &str, attributes: &[Attribute], 
         let names = attributes.iter().map(|attribute| &attribute.name);
         let alone = names.clone().map(|name| format!("{space}{name}"));
         let compared = names.map(|name| format!("{space}{name} = 1"));
-        candidate.followed_by = alone.chain(compared).collect();
+        // A point is fine wherever a path goes on: what comes after it may be looked for later.
+        let itself = (symbol == "." && !attributes.is_empty()).then(String::new);
+        candidate.followed_by = itself.into_iter().chain(alone).chain(compared).collect();
     }
 }
 

@@ -1,7 +1,7 @@
 //! Parts of batches: what one transaction writes. A batch that would take long is written in several, each of which marks how far the batch has
 //! come; one that the server refuses is halved until the event at fault stands alone.
 
-use catalog::Entity;
+use catalog::{Entity, Level};
 
 use crate::batch::{Batch, Mapped, Reject};
 use crate::states::STATES;
@@ -13,12 +13,23 @@ pub const MAX_CELLS: usize = 1_000_000;
 /// With each further try of a batch a transaction writes so many times less.
 pub(crate) const LESS_EACH_TRY: usize = 8;
 
+/// What a row of a sketch costs, in cells: its seven columns and its entries in two indexes.
+const CELLS_OF_A_SKETCH: usize = 10;
+
 /// Cells that an event is written to at most: its fact, and a group of its own in each grouping with the states of each numeric attribute.
 pub(crate) fn cells_of_an_event(entity: &Entity) -> usize {
     let states = 3 + STATES.len() * entity.numeric_attributes().count();
     let groupings = entity.groupings().iter();
     let partials: usize = groupings.map(|grouping| states + grouping.dimensions.len()).sum();
-    2 + entity.stored_attributes().len() + partials
+    // A row for each sketch of each group that has any: its key, the bytes, and two indexes.
+    let attributes = entity.definition().attributes.iter();
+    let sketches: usize = attributes.map(|attribute| attribute.sketches.len()).sum();
+    let sketched = entity
+        .groupings()
+        .iter()
+        .filter(|grouping| grouping.finest <= Level::Hour)
+        .count();
+    2 + entity.stored_attributes().len() + partials + sketches * sketched * CELLS_OF_A_SKETCH
 }
 
 /// The most events of one transaction: fewer with each try, until one that can't be written stands alone.

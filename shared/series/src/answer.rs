@@ -8,7 +8,7 @@ mod measure;
 use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::Level;
-use formula::{Basis, Formula, Measure, Number, Value, Window};
+use formula::{Basis, Measure, Number, Value, Window};
 use jiff::Timestamp;
 
 pub use self::absent::Absent;
@@ -21,7 +21,7 @@ use crate::pushed;
 use crate::sketch::Sketched;
 use crate::spread::Merged;
 use crate::state::GroupState;
-use crate::windows::{MAX_FOLDED, Members, Windows, members, windows};
+use crate::windows::{MAX_FOLDED, Members, Windows, members};
 
 /// A row that was read: one bucket and group of one entity.
 #[derive(Clone, Debug)]

@@ -16,8 +16,8 @@ use catalog::{Kpi, Period};
 use formula::{Step, Window};
 use jiff::Timestamp;
 
+use self::described::named;
 pub use self::described::{Described, described};
-use self::described::{many, named};
 pub use self::members::MAX_FOLDED;
 pub(crate) use self::members::{Members, check_folds, members};
 use crate::calendar::{Calendar, Range};
@@ -92,6 +92,17 @@ fn of_starts(calendar: &Calendar, period: Period, starts: &[Timestamp], now: Tim
         (*start, grid.window(window, *start, now.max(*start)))
     });
     Windows(of.collect())
+}
+
+/// Whether facts behind a bucket's end may count in it: a week that begins in a month may end in the next one.
+#[must_use]
+pub fn reach_beyond(kpi: &Kpi, period: Period) -> bool {
+    let is_within = |each: Period| {
+        let is_of_dates = each.rank() < Period::Week.rank() || each == period;
+        is_of_dates || (each != Period::Week && each.is_fiscal() == period.is_fiscal())
+    };
+    let mut each = kpi.formula.folds.iter().filter_map(|fold| fold.window.each());
+    each.any(|(_, each, _)| !is_within(each))
 }
 
 /// Whether the windows of a KPI have a meaning for buckets of a period.

@@ -83,12 +83,7 @@ impl live::Calendar for Catalogs {
             .entities()
             .into_iter()
             .filter(|own| entity.is_none_or(|entity| *own == entity));
-        // A period that begins in a bucket may end in the next one.
-        let ends_later = |fold: &formula::Fold| {
-            let each = fold.window.each().map(|(_, each, _)| each);
-            each.is_some_and(|each| each != topic.period && each.rank() >= catalog::Period::Week.rank())
-        };
-        let of_own = match kpi.formula.folds.iter().any(ends_later) {
+        let of_own = match series::windows::reach_beyond(kpi, topic.period) {
             true => Touches::All,
             false => Touches::Own,
         };

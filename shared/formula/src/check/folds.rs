@@ -60,7 +60,7 @@ impl Checker<'_> {
     }
 
     /// Why one can't stand inside of what is around it.
-    fn misplaced_fold(&self, function: FoldFunction, span: &Range<usize>) -> Option<Diagnostic> {
+    pub(super) fn misplaced_fold(&self, function: FoldFunction, span: &Range<usize>) -> Option<Diagnostic> {
         let name = Function::Fold(function).name();
         let diagnostic =
             |code, message: String, hint: String| Some(Diagnostic::new(span.clone(), code, message).with_hint(hint));

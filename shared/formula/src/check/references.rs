@@ -89,6 +89,9 @@ impl Checker<'_> {
             folds: Vec::new(),
         };
         for fold in &formula.folds {
+            if let Some(diagnostic) = self.misplaced_fold(fold.function, span) {
+                return self.fail(diagnostic);
+            }
             let mut window = self.window.clone();
             fold.window.steps().iter().cloned().for_each(|step| window.push(step));
             let fold = Fold {

@@ -23,7 +23,11 @@ impl Gathered<'_> {
         }
         let by_group: Vec<Groups<'_>> = self.grids.iter().map(of_groups).collect();
         let groups: BTreeSet<&Vec<String>> = by_group.iter().flat_map(BTreeMap::keys).copied().collect();
-        let folded: usize = self.members().map(|(_, members)| members.count()).sum();
+        let of_fold = |fold: &formula::Fold| {
+            let mut members = self.members().filter(|(window, _)| *window == fold.window);
+            members.next().map(|(_, members)| members.count()).unwrap_or_default()
+        };
+        let folded: usize = self.request.kpi.formula.folds.iter().map(of_fold).sum();
         if folded.saturating_mul(groups.len()) > MAX_FOLDED {
             return None;
         }

@@ -106,7 +106,18 @@ fn windows_of(
         windows: Arc::new(windows),
         range,
     };
-    Ok((Bins::Windows(ranges), range, spread))
+    // What lies one behind the other is read in one pass; what overlaps is looked for period by period.
+    let bounds = is_of_facts.then(|| in_a_row(&ranges)).flatten();
+    Ok((bounds.map_or(Bins::Windows(ranges), Bins::Between), range, spread))
+}
+
+/// The bounds of windows each of which begins with its bucket and ends where the next one begins.
+fn in_a_row(windows: &[(Timestamp, Range)]) -> Option<Vec<Timestamp>> {
+    let (_, last) = windows.last()?;
+    let mut pairs = windows.iter().zip(windows.iter().skip(1));
+    let is_own = windows.iter().all(|(bucket, range)| *bucket == range.from);
+    let is_in_a_row = pairs.all(|((_, one), (_, next))| one.to == next.from);
+    (is_own && is_in_a_row).then(|| windows.iter().map(|(bucket, _)| *bucket).chain([last.to]).collect())
 }
 
 /// The level of the answer's buckets, where rollups have one: facts have none.

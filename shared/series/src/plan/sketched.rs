@@ -12,6 +12,9 @@ use super::{
 use crate::calendar::{Calendar, Tile};
 use crate::sketch;
 
+/// The most windows, of all buckets and sketches of a reading, for each of which sketches are merged: registers of each take 16 KB, so these take 32 MB in each group.
+pub const MAX_SKETCHED_WINDOWS: usize = 2_048;
+
 /// How a measure of the mode `approximate` was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
@@ -130,12 +133,18 @@ fn sketches<'a>(
             names.join(", ")
         )));
     };
-    let (tiles, _) = tiles(request, calendar, reading, most / (1 + sketches.len()))?;
+    let (tiles, windows) = tiles(request, calendar, reading, most / (1 + sketches.len()))?;
     if tiles.iter().any(|tile: &Tile| tile.level < Level::Hour) {
         return Ok(Err(
             "sketches are kept by hour of UTC, and what is asked for begins between two: ask for hours or days of a zone whose hours begin with those of UTC"
                 .to_owned(),
         ));
+    }
+    let windows = windows.map_or(0, |windows| windows.ranges().count());
+    if windows * sketches.len() > MAX_SKETCHED_WINDOWS {
+        return Ok(Err(format!(
+            "sketches of more than {MAX_SKETCHED_WINDOWS} windows would be merged: ask a shorter range"
+        )));
     }
     Ok(Ok(Found { grouping, sketches }))
 }

@@ -111,7 +111,7 @@ fn moved(period: Period, by: Option<Period>, count: u16) -> String {
     }
 }
 
-pub(super) fn many(count: usize, period: Period) -> String {
+fn many(count: usize, period: Period) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {}{plural}", named(period))
 }

@@ -1,6 +1,6 @@
 //! The shorter periods that buckets are made of.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops;
 
 use formula::Window;
@@ -39,10 +39,12 @@ pub(crate) fn members(request: &Request<'_>, calendar: &Calendar, window: &Windo
         from: one.from.min(other.from),
         to: one.to.max(other.to),
     });
+    // What is asked of a bucket that has not begun is asked as at its first moment.
+    let begun = |bucket: Timestamp| later(request.now.max(bucket), 1);
     // The first one may have begun before it.
     let aligned = |hull: Range| Range {
         from: calendar.start(period, hull.from),
-        to: hull.to.min(later(request.now, 1)),
+        to: hull.to.min(begun(buckets.last().copied().unwrap_or(request.now))),
     };
     let all = hull.map_or_else(Vec::new, |hull| starts(calendar, period, aligned(hull)));
     let too_many = |most: usize| {
@@ -54,14 +56,14 @@ pub(crate) fn members(request: &Request<'_>, calendar: &Calendar, window: &Windo
     if all.len() > MAX_POINTS {
         return Err(too_many(MAX_POINTS));
     }
-    let places = |range: Range| {
+    let places = |bucket: Timestamp, range: Range| {
         let place = |time: Timestamp| all.partition_point(|start| *start < time);
-        place(range.from)..place(range.to)
+        place(range.from)..place(range.to.min(begun(bucket)))
     };
     let of: BTreeMap<Timestamp, Option<ops::Range<usize>>> = stretches
         .0
         .iter()
-        .map(|(bucket, range)| (*bucket, range.map(places)))
+        .map(|(bucket, range)| (*bucket, range.map(|range| places(*bucket, range))))
         .collect();
     let members = Members::new(all, of);
     if members.count() > MAX_FOLDED {
@@ -75,11 +77,9 @@ pub(crate) fn members(request: &Request<'_>, calendar: &Calendar, window: &Windo
 /// # Errors
 /// As [`members`].
 pub(crate) fn check_folds(request: &Request<'_>, calendar: &Calendar) -> Result<(), String> {
-    let folds = request.kpi.formula.folds.iter();
-    let windows: BTreeSet<&Window> = folds.map(|fold| &fold.window).collect();
     let mut count = 0;
-    for window in windows {
-        count += members(request, calendar, window)?.count();
+    for fold in &request.kpi.formula.folds {
+        count += members(request, calendar, &fold.window)?.count();
     }
     if count > MAX_FOLDED {
         return Err(format!(

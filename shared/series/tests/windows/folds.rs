@@ -158,6 +158,39 @@ fn each_group_has_its_own_and_facts_are_counted() {
 }
 
 #[test]
+fn a_week_may_end_behind_its_bucket() {
+    for (formula, period, expected) in [
+        ("COUNT(M)", Period::Month, false),
+        ("SUM_PER(COUNT(M), DAY)", Period::Month, false),
+        ("SUM_PER(COUNT(M), WEEK)", Period::Week, false),
+        ("SUM_PER(COUNT(M), DAY) + SUM_PER(COUNT(M), WEEK)", Period::Month, true),
+        ("SUM_PER(COUNT(M), MONTH)", Period::Year, false),
+        ("SUM_PER(COUNT(M), MONTH)", Period::FiscalYear, true),
+        ("SUM_PER(COUNT(M), FISCAL_MONTH)", Period::FiscalQuarter, false),
+    ] {
+        let catalog = catalog(formula);
+        let kpi = catalog.kpi("K").unwrap();
+        assert_eq!(
+            series::windows::reach_beyond(kpi, period),
+            expected,
+            "{formula} by {period}"
+        );
+    }
+    // The week of 30 March has a fact of April, which March is made of.
+    let utc = Calendar::utc();
+    let asked = Asked {
+        formula: "SUM_PER(COUNT(M), WEEK)",
+        calendar: &utc,
+        period: Period::Month,
+        range: range(&utc, Period::Month, "2026-03-01T00:00:00Z", "2026-04-01T00:00:00Z"),
+        by: &[],
+        now: at("2026-04-03T00:00:00Z"),
+    };
+    let found = asked.values(&[(at("2026-04-02T10:00:00Z"), 1, "x")]);
+    assert_eq!(found[0].1, Some(Number::from(1)));
+}
+
+#[test]
 fn what_has_no_meaning_or_is_too_much_is_refused() {
     let utc = Calendar::utc();
     for (formula, period, to, expected) in [

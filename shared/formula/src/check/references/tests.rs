@@ -329,3 +329,43 @@ fn names_of_kpis_are_found_and_renamed() {
         assert_eq!(rename_kpi(source, old, new), None, "{name}");
     }
 }
+
+#[test]
+fn a_kpi_of_shorter_periods_stands_where_its_expression_may() {
+    let book = Book::of(&[
+        ("DAILY", "AVG_PER(COUNT(Flight), DAY)"),
+        ("A_DAY", "COUNT(Flight) / COUNT_PER(1, DAY)"),
+        ("SPREAD", "STDDEV_PER(COUNT(Flight), DAY) / DAILY"),
+    ]);
+    for (source, measures, folds) in [
+        ("DAILY * 7", "EACH(COUNT(Flight), DAY)", 1),
+        (
+            "ROLLING(DAILY, 4, WEEK)",
+            "ROLLING(EACH(COUNT(Flight), DAY), 4, WEEK)",
+            1,
+        ),
+        (
+            "PREVIOUS(SPREAD) - SPREAD",
+            "PREVIOUS(EACH(COUNT(Flight), DAY), 1), EACH(COUNT(Flight), DAY)",
+            4,
+        ),
+        ("SUM(Flight.delay) / A_DAY", "SUM(Flight.delay), COUNT(Flight)", 1),
+    ] {
+        let formula = compile(source, &book).unwrap();
+        let shown: Vec<String> = formula.measures.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            (shown.join(", ").as_str(), formula.folds.len()),
+            (measures, folds),
+            "{source}"
+        );
+    }
+    for source in [
+        "AVG_PER(DAILY, WEEK)",
+        "AVG_PER(A_DAY + COUNT(Flight), WEEK)",
+        "CUMULATIVE(A_DAY)",
+        "PREVIOUS(DAILY, LIKE_FOR_LIKE)",
+    ] {
+        let refused = compile(source, &book).unwrap_err();
+        assert_eq!(codes(&refused), ["nested-window"], "{source}: {refused:?}");
+    }
+}

@@ -17,8 +17,8 @@ use serde::Serialize;
 use std::ops::Range;
 use trial::{Fit, Trial};
 
-/// The most completions of one answer: as many as an entity has attributes. Who looks for others types a letter of them.
-pub const MAX_COMPLETIONS: usize = 64;
+/// The most completions of one answer: all words of the language, some 90, and as many names beside. Who looks for others types a letter of them.
+pub const MAX_COMPLETIONS: usize = 128;
 
 /// The most mistakes of form behind which something is offered: a text with more of them is no formula, and each would be told anew for all that is tried.
 pub const MAX_FORGIVEN: usize = 32;

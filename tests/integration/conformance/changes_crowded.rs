@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use database::Database;
+use facts::Placed;
 use facts::changes::{self, MAX_MINUTE_AT_ONCE};
 use records::files::End;
 use records::undo::Target;
@@ -100,11 +101,10 @@ async fn a_minute_of_many_facts_is_undone_and_comes_back_in_steps_of_bounded_siz
 }
 
 /// Another process that goes on with a change, whatever becomes of its connection.
-async fn going_on(shop: &Shop, database: &Database, change: Uuid) {
-    let placed = sale_placed(shop).await;
+async fn going_on(shop: &Shop, placed: &Placed, database: &Database, change: Uuid) {
     loop {
         let until = Instant::now() + Duration::from_secs(5);
-        match changes::go_on(database, shop.ours, &placed, change, until).await {
+        match changes::go_on(database, shop.ours, placed, change, until).await {
             Ok(true) => return,
             Ok(false) => {}
             Err(error) => assert!(!error.is_of_statement() || error.is_conflict(), "{error}"),
@@ -154,7 +154,7 @@ async fn a_change_that_is_cut_off_anywhere_ends_with_every_number() {
             let others = [shop.connect(), shop.connect()];
             let seller = shop.connect();
             let both = async {
-                let going = others.iter().map(|database| going_on(shop, database, change));
+                let going = others.iter().map(|database| going_on(shop, &placed, database, change));
                 futures::future::join_all(going).await;
             };
             tokio::select! {

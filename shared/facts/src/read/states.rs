@@ -117,7 +117,7 @@ impl Statement {
         });
         let counts: Vec<String> = counts.collect();
         Ok(format!(
-            "(SELECT {number}::int AS question, client_id, start AS bucket, ARRAY[{}]::text[] AS dimensions, count(*) AS facts, ARRAY[{}]::numeric[] AS states
+            "(SELECT {number}::int AS question, client_id, start AS bucket, ARRAY[{}]::text[] AS dimensions, count(*) AS facts, ARRAY[{}]::numeric[] AS states, NULL::bytea AS sketch
              FROM (
                 SELECT client_id, start{named}{ends} FROM {told} AS fact WHERE TRUE{}{} GROUP BY client_id, start{object}{group}
              ) AS objects GROUP BY client_id, start{group})",

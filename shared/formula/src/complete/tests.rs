@@ -222,7 +222,7 @@ fn there_are_no_more_than_fit_in_a_list() {
     let found = complete("", 0, Subject::Row(&many));
     assert_eq!((found.items.len(), found.incomplete), (MAX_COMPLETIONS, true));
     let found = complete("a6", 2, Subject::Row(&many));
-    assert_eq!((found.items.len(), found.incomplete), (5, false));
+    assert_eq!((found.items.len(), found.incomplete), (11, false));
     assert_eq!(found.items[0].label, "a6");
 }
 

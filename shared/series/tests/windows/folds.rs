@@ -75,7 +75,7 @@ fn a_bucket_is_made_of_the_periods_that_have_begun_in_it() {
     ];
     for (formula, now, expected) in [
         // Four days have begun; on one of them nothing was sold.
-        ("AVG_PER(COUNT(M), DAY)", "2026-03-04T09:00:00Z", ["1", "none"]),
+        ("AVG_PER(COUNT(M), DAY)", "2026-03-04T09:00:00Z", ["1", "0"]),
         (
             "AVG_PER(COUNT(M), DAY)",
             "2026-06-01T00:00:00Z",

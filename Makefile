@@ -60,8 +60,8 @@ prove-bugs: fetch ## Have the prover catch 46 bugs that are put into copies of t
 fuzz: ## Fuzz the parser, the checker and the printer of formulas: make fuzz SECONDS=600 (needs a nightly compiler and cargo-fuzz)
 	@infra/setup/fuzz $(SECONDS) $(ARGS)
 
-bench-calculate: build-bench fetch-test ## Measure KPIs of all kinds against DuckDB and PostgreSQL over the same facts, and days of other zones against UTC's
-	@exec infra/setup/with-environment --tests env FUNCTIONS_DIR="$(CARGO_TARGET_DIR)/release" infra/setup/with-test-database cargo bench -p tests --bench calculate
+bench-calculate: build-bench fetch-test ## Measure KPIs of all kinds against DuckDB and PostgreSQL over the same facts, and days of other zones against UTC's (ARGS="kpis" leaves out the latter)
+	@exec infra/setup/with-environment --tests env FUNCTIONS_DIR="$(CARGO_TARGET_DIR)/release" infra/setup/with-test-database cargo bench -p tests --bench calculate -- $(ARGS)
 
 bench-proposals: build-bench ## Measure quotes, computed and over HTTP, and documents (WEASYPRINT_PYTHON=... compares them with WeasyPrint's)
 	@$(bench) proposals

@@ -330,7 +330,7 @@ impl<'a> Gathered<'a> {
     }
 
     /// `ahead` has what is known of buckets that have not begun too.
-    fn finish(self, ahead: bool) -> Option<BTreeMap<SeriesKey, Point>> {
+    fn finish(mut self, ahead: bool) -> Option<BTreeMap<SeriesKey, Point>> {
         let cells = self.folded()?;
         // Where not all cells were made the points must be too many as well, so that nobody takes them for all.
         let ahead = ahead || cells.len() > MAX_GROUPED_POINTS;

@@ -1,5 +1,5 @@
 //! `make bench-calculate`: KPIs of all kinds, each by day over 90 days of the 3,000,000 flights, against DuckDB over a Parquet file of the same facts and PostgreSQL over a
-//! table of them, in one run; what compiling and planning take; and two years by day in zones whose days begin elsewhere.
+//! table of them, in one run; what compiling and planning take; and two years by day in zones whose days begin elsewhere. `ARGS` names one part to run: `kpis` or `zones`.
 //!
 //! What is measured is the way of a question through the functions without HTTP: plan, one statement, finish. DuckDB and PostgreSQL are given the same question in
 //! SQL, and the answers are compared. `cold` is the first time, on connections that have seen nothing; `warm` the median of the next ones.
@@ -47,10 +47,27 @@ struct Asked {
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    let named: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|name| !name.starts_with("--"))
+        .collect();
+    let wanted = |name: &str| named.is_empty() || named.iter().any(|one| one == name);
     let product = Product::start().await;
+    if wanted("kpis") {
+        Box::pin(measure(&product)).await?;
+    }
+    if wanted("zones") {
+        Box::pin(zones::measure(&product)).await?;
+    }
+    product.stop().await;
+    Ok(())
+}
+
+/// KPIs of all kinds, against the others.
+async fn measure(product: &Product) -> Result<()> {
     let kpis = kpis::all();
-    let client = engine::load(&product, &kpis).await?;
-    let ours = engine::ask_all(&product, client, &kpis).await?;
+    let client = engine::load(product, &kpis).await?;
+    let ours = engine::ask_all(product, client, &kpis).await?;
     let queries: Vec<String> = kpis.iter().map(|kpi| kpi.sql.clone()).collect();
     let postgresql = others::postgresql(&product.database, &queries).await?;
     let duckdb = others::duckdb(&queries)?;
@@ -75,9 +92,7 @@ async fn main() -> Result<()> {
     for group in Group::ALL {
         compare(group, &kpis, [&ours, &duckdb, &postgresql]);
     }
-    engine::plan_all(&product, client, &kpis).await?;
-    zones::measure(&product).await?;
-    product.stop().await;
+    engine::plan_all(product, client, &kpis).await?;
     Ok(())
 }
 

@@ -16,13 +16,19 @@ type Groups<'a> = BTreeMap<&'a Vec<String>, Vec<(Timestamp, &'a Cell)>>;
 
 impl Gathered<'_> {
     /// The cells of the answer's own buckets, with what those of shorter periods come to; `None` where these are too many.
-    pub(super) fn folded(&self) -> Option<BTreeMap<SeriesKey, Cell>> {
-        let mut own = self.grids.first().map(|own| own.cells.clone()).unwrap_or_default();
+    pub(super) fn folded(&mut self) -> Option<BTreeMap<SeriesKey, Cell>> {
+        let own = self.grids.first_mut().map(|own| std::mem::take(&mut own.cells));
+        let mut own = own.unwrap_or_default();
         if self.grids.len() < 2 {
             return Some(own);
         }
+        let mut known: BTreeMap<Vec<String>, Vec<Timestamp>> = BTreeMap::new();
+        for (bucket, group) in own.keys() {
+            known.entry(group.clone()).or_default().push(*bucket);
+        }
         let by_group: Vec<Groups<'_>> = self.grids.iter().map(of_groups).collect();
-        let groups: BTreeSet<&Vec<String>> = by_group.iter().flat_map(BTreeMap::keys).copied().collect();
+        let others = by_group.iter().flat_map(BTreeMap::keys).copied();
+        let groups: BTreeSet<&Vec<String>> = known.keys().chain(others).collect();
         let of_fold = |fold: &formula::Fold| {
             let mut members = self.members().filter(|(window, _)| *window == fold.window);
             members.next().map(|(_, members)| members.count()).unwrap_or_default()
@@ -39,8 +45,7 @@ impl Gathered<'_> {
             let grids = self.grids.iter().zip(&cells);
             let values: Vec<FoldValues> = grids.map(|(grid, cells)| self.values_of(grid, cells)).collect();
             let mut facts = self.facts_of(&cells);
-            let known = cells.first().into_iter().flat_map(|own| own.iter());
-            for (bucket, _) in known {
+            for bucket in known.get(group).into_iter().flatten() {
                 facts.entry(*bucket).or_default();
             }
             for (bucket, facts) in facts {

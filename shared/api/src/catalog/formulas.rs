@@ -144,7 +144,7 @@ pub struct Completions {
     /// The same in UTF-16 code units.
     pub replaces_utf16: [usize; 2],
     /// Best first.
-    #[schema(max_items = 64)]
+    #[schema(max_items = 128)]
     pub items: Vec<Completion>,
     /// Whether there are more: who types on, or asks again with a letter typed, gets others.
     pub incomplete: bool,

@@ -56,7 +56,7 @@ pub(crate) async fn load(product: &Product, kpis: &[Kpi]) -> Result<Uuid> {
     product.drop_file(&airline, "Flight/flights.parquet", file).await;
     wait_for(product, airline.client, FLIGHTS).await?;
     for kpi in kpis {
-        let mut definition = KpiDefinition::named(&kpi.code, &kpi.formula);
+        let mut definition = KpiDefinition::named(&kpi.code, &kpi.code);
         definition.formula.clone_from(&kpi.formula);
         if kpi.group == Group::Approximate {
             definition.mode = Mode::Approximate;
@@ -191,7 +191,7 @@ pub(crate) async fn plan_all(product: &Product, client: Uuid, kpis: &[Kpi]) -> R
     };
     let mut slowest_ms: f64 = 0.0;
     for kpi in kpis {
-        let mut definition = KpiDefinition::named(&kpi.code, &kpi.formula);
+        let mut definition = KpiDefinition::named(&kpi.code, &kpi.code);
         definition.formula.clone_from(&kpi.formula);
         let mut times = Vec::with_capacity(WARM);
         for _ in 0..WARM {

@@ -9,6 +9,7 @@ pub mod http;
 pub mod json;
 pub mod lone_function;
 pub mod mailbox;
+pub mod parts;
 pub mod processes;
 pub mod product;
 pub mod prover;

@@ -180,9 +180,9 @@ impl Window {
     /// The steps that lead to each of several periods, without what each has of its own; `None` where there are none.
     #[must_use]
     pub fn to_each(&self) -> Option<Self> {
-        let place = self.steps.iter().position(|step| matches!(step, Step::Each(_)))?;
-        let steps = self.steps.get(..=place)?.to_vec();
-        Some(Self { steps })
+        let (mut outer, period, _) = self.each()?;
+        outer.push(Step::Each(period));
+        Some(outer)
     }
 
     /// The steps seen from the bucket, or from each of the periods, that they begin with.

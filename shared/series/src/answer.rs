@@ -83,7 +83,7 @@ fn gathered<'a>(request: &'a Request<'a>, calendar: &Calendar, read: &'a [Brough
 /// What was read so far.
 struct Gathered<'a> {
     request: &'a Request<'a>,
-    readings: Vec<Taken<'a>>,
+    readings: Vec<OfReading<'a>>,
     /// For each measure its reading.
     reading_of: Vec<usize>,
     /// The buckets of the answer, and then those of shorter periods that it is made of.
@@ -91,7 +91,7 @@ struct Gathered<'a> {
 }
 
 /// A reading of the formula.
-struct Taken<'a> {
+struct OfReading<'a> {
     entity: &'a str,
     /// Whether it is of facts of the bucket itself.
     is_own: bool,
@@ -119,7 +119,7 @@ impl Grid {
 }
 
 /// A measure of a part, by its place in the formula, and what it takes of a row.
-type Mine<'a> = (usize, &'a Measure, Reads<'a>);
+type Taken<'a> = (usize, &'a Measure, Reads<'a>);
 
 impl<'a> Gathered<'a> {
     fn new(request: &'a Request<'a>, calendar: &Calendar) -> Self {
@@ -145,7 +145,7 @@ impl<'a> Gathered<'a> {
         let taken = readings.iter().map(|reading| {
             let to_each = reading.window.to_each();
             let steps = reading.window.steps().len();
-            Taken {
+            OfReading {
                 entity: reading.entity,
                 is_own: reading.basis == Basis::Facts && steps == usize::from(to_each.is_some()),
                 grid: to_each.and_then(|window| grid_of(&grids, &window)).unwrap_or_default(),
@@ -180,7 +180,7 @@ impl<'a> Gathered<'a> {
     fn take(&mut self, calendar: &Calendar, purpose: &'a Purpose, question: &Question, rows: &[Row]) {
         let measures = &self.request.kpi.formula.measures;
         let places = purpose.measures.iter();
-        let mine: Vec<Mine<'_>> = places
+        let mine: Vec<Taken<'_>> = places
             .enumerate()
             .filter_map(|(index, place)| Some((index, *place, measures.get(*place)?)))
             .map(|(index, place, measure)| (place, measure, Reads::of(question, index, measure)))
@@ -235,13 +235,13 @@ impl<'a> Gathered<'a> {
         grid.map(|grid| grid.cells.len()).unwrap_or_default()
     }
 
-    fn reading(&self, mine: &[Mine<'_>]) -> usize {
+    fn reading(&self, mine: &[Taken<'_>]) -> usize {
         let first = mine.first().and_then(|(place, ..)| self.reading_of.get(*place));
         first.copied().unwrap_or_default()
     }
 
     /// A row of what the database takes by itself: it is of one of the answer's buckets, and nothing of it is left to decide or to merge.
-    fn pushed(&mut self, mine: &[Mine<'_>], question: &Question, row: &Row) {
+    fn pushed(&mut self, mine: &[Taken<'_>], question: &Question, row: &Row) {
         let (reading, group) = (self.reading(mine), self.group(question, row));
         let Some(cell) = self.cell(reading, (row.bucket, group)) else {
             return;
@@ -257,7 +257,7 @@ impl<'a> Gathered<'a> {
     }
 
     /// A row of the bucket that it lies in.
-    fn own(&mut self, calendar: &Calendar, mine: &[Mine<'_>], question: &Question, row: &Row) {
+    fn own(&mut self, calendar: &Calendar, mine: &[Taken<'_>], question: &Question, row: &Row) {
         let lookup = |name: &str| dimension(question, row, name);
         let bucket = calendar.start(self.request.period, row.bucket);
         let counted: Vec<_> = mine.iter().filter(|(_, measure, _)| counts(measure, &lookup)).collect();
@@ -279,7 +279,7 @@ impl<'a> Gathered<'a> {
     }
 
     /// The rows of a group, each into all buckets whose windows hold it.
-    fn spread(&mut self, mine: &[Mine<'_>], question: &Question, windows: &Windows, group: &[String], rows: &[&Row]) {
+    fn spread(&mut self, mine: &[Taken<'_>], question: &Question, windows: &Windows, group: &[String], rows: &[&Row]) {
         let reading = self.reading(mine);
         let mut facts: BTreeMap<Timestamp, i64> = BTreeMap::new();
         for row in rows {
@@ -292,7 +292,7 @@ impl<'a> Gathered<'a> {
         let touched: Vec<(Timestamp, Range)> = facts.touched(windows);
         // So many are too much to answer, whichever buckets they are of.
         let most = match self.readings.get(reading) {
-            Some(Taken { grid: 0, .. }) => MAX_GROUPED_POINTS,
+            Some(OfReading { grid: 0, .. }) => MAX_GROUPED_POINTS,
             _ => MAX_FOLDED,
         };
         let is_split = !self.request.by.is_empty();

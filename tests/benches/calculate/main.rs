@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 use tests::figures::{self, Target};
+use tests::parts::wanted;
 use tests::product::Product;
 
 use self::kpis::{Group, Kpi};
@@ -47,11 +48,6 @@ struct Asked {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let named: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|name| !name.starts_with("--"))
-        .collect();
-    let wanted = |name: &str| named.is_empty() || named.iter().any(|one| one == name);
     let product = Product::start().await;
     if wanted("kpis") {
         Box::pin(measure(&product)).await?;

@@ -18,14 +18,10 @@ mod takeover;
 mod wide;
 
 use anyhow::Result;
+use tests::parts::wanted;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let named: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|name| !name.starts_with("--"))
-        .collect();
-    let wanted = |name: &str| named.is_empty() || named.iter().any(|one| one == name);
     if wanted("wide") {
         Box::pin(wide::run()).await?;
     }

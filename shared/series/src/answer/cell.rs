@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use formula::{Formula, Measure, Number};
 
-use super::Taken;
+use super::OfReading;
 use super::measure::MeasureState;
 
 /// What one point gathers while rows are merged.
@@ -50,13 +50,13 @@ impl Cell {
     }
 
     /// Whether facts of the bucket itself count.
-    pub(super) fn has_own(&self, readings: &[Taken<'_>]) -> bool {
+    pub(super) fn has_own(&self, readings: &[OfReading<'_>]) -> bool {
         let mut counted = self.facts.iter().zip(readings);
         counted.any(|(facts, taken)| taken.is_own && *facts > 0)
     }
 
     /// How many facts the value rests on. A fact may be in several windows: it is counted in the one that has most of its entity.
-    pub(super) fn facts(&self, readings: &[Taken<'_>]) -> i64 {
+    pub(super) fn facts(&self, readings: &[OfReading<'_>]) -> i64 {
         let mut most: BTreeMap<&str, i64> = BTreeMap::new();
         for (facts, taken) in self.facts.iter().zip(readings) {
             let known = most.entry(taken.entity).or_default();

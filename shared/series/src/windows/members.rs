@@ -1,6 +1,7 @@
 //! The shorter periods that buckets are made of.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops;
 
 use formula::Window;
@@ -77,9 +78,12 @@ pub(crate) fn members(request: &Request<'_>, calendar: &Calendar, window: &Windo
 /// # Errors
 /// As [`members`].
 pub(crate) fn check_folds(request: &Request<'_>, calendar: &Calendar) -> Result<(), String> {
-    let mut count = 0;
+    let (mut known, mut count) = (BTreeMap::new(), 0);
     for fold in &request.kpi.formula.folds {
-        count += members(request, calendar, &fold.window)?.count();
+        if let Entry::Vacant(new) = known.entry(&fold.window) {
+            new.insert(members(request, calendar, &fold.window)?.count());
+        }
+        count += known.get(&fold.window).copied().unwrap_or_default();
     }
     if count > MAX_FOLDED {
         return Err(format!(

@@ -349,7 +349,13 @@ proptest! {
                 let one = Asked { formula: inner, calendar: &calendar, period: shorter, range, by: &[], now }.values(&facts);
                 one[0].1.clone()
             }).collect();
-            prop_assert_eq!(sum.map(|sum| sum.answered()), total(&expected).map(|sum| sum.answered()), "{} {} {}", inner, shorter, start);
+            // What is asked by itself was rounded to 15 digits before it is added up here.
+            let is_alike = match (&sum, &total(&expected)) {
+                (Some(sum), Some(total)) if sum.is_exact() => sum == total,
+                (Some(sum), Some(total)) => (sum.to_float() - total.to_float()).abs() < 1e-9,
+                (sum, total) => sum == total,
+            };
+            prop_assert!(is_alike, "{} {} {}: {:?} {:?}", inner, shorter, start, sum, expected);
             prop_assert_eq!(count, Some(Number::from(i64::try_from(expected.iter().flatten().count()).unwrap())));
         }
     }

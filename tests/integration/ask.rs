@@ -2,6 +2,7 @@
 
 mod approximate;
 mod asked_first;
+mod calculate;
 mod durations;
 mod meaning;
 mod numbers;

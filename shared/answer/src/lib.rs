@@ -8,7 +8,8 @@
 //! 4. **read**: [`facts::read`], all of them in one statement
 //! 5. **finish**: [`series::answer`] merges the states that were read and finishes them to values ([`Answers::points`])
 //!
-//! [`ask`] does all of it for one request, [`ask_together`] for several of one client that belong together, a [`Batch`] for many. [`Definitions`] is the one cache of clients' definitions.
+//! [`ask`] does all of it for one request, [`ask_together`] for several of one client that belong together, [`ask_many`] for many questions of one client, a [`Batch`] for
+//! those of many clients. [`Definitions`] is the one cache of clients' definitions.
 
 mod ask;
 mod batch;
@@ -19,4 +20,4 @@ mod together;
 pub use ask::{Answer, AskError, Step, ask};
 pub use batch::{Answers, Asked, Batch, Outcome};
 pub use definitions::Definitions;
-pub use together::{Together, ask_together};
+pub use together::{Asking, Together, ask_many, ask_together};

@@ -238,9 +238,9 @@ fn widen(read: &mut Read, member: (Uuid, i32), question: Question) {
     }
     let wide = &mut read.question;
     wide.range = hull(wide.range, question.range);
-    wide.attributes.extend(question.attributes);
-    wide.attributes.sort();
-    wide.attributes.dedup();
+    for (measured, states) in question.attributes {
+        wide.attributes.entry(measured).or_default().extend(states);
+    }
     for (name, values) in question.filter {
         wide.filter.entry(name).or_default().extend(values);
     }

@@ -1,12 +1,14 @@
 //! How numbers of answers are written, so that no reader sees another number than the one that was computed.
 
 use formula::Number;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
+use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 
 /// The forms of numbers that one can ask for, as `numbers` names them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum NumberForm {
     /// A JSON number where a float of 64 bits reads back as all of its digits, else a text with them.
     #[default]

@@ -258,7 +258,7 @@ fn gateway_refusal() -> RefOr<Schema> {
 }
 
 /// RFC 9457 with hints; the type itself lives in `platform`, which every function has.
-fn problem() -> RefOr<Schema> {
+pub(crate) fn problem() -> RefOr<Schema> {
     let text = || ObjectBuilder::new().schema_type(Type::String);
     let issue = ObjectBuilder::new()
         .property("pointer", text().description(Some("JSON pointer to the input.")))

@@ -446,7 +446,7 @@ impl Statement {
     }
 
     /// Dimension filters that the database can apply; the answer applies them all again.
-    fn filter(&mut self, question: &Question, columns: &Columns) -> String {
+    fn filter(&mut self, question: &Question, columns: &Columns<'_>) -> String {
         let mut sql = String::new();
         for (name, values) in &question.filter {
             let found = question

@@ -8,12 +8,15 @@ use crate::layout::{Family, Slot};
 use crate::place::Placed;
 use crate::volume::level_name;
 
+/// The one that is read with every other one.
+pub(crate) const COUNT: &str = "count";
+
 /// Columns that rollups keep of each numeric attribute: suffix, type, and the aggregate that merges it.
 ///
 /// First and last are pairs of microseconds and value: the smallest and largest pair, so that ties of time are broken by
 /// value alike on every edition and in [`series::AttributeState`].
 pub(crate) const STATES: [(&str, &str, &str); 6] = [
-    ("count", "bigint", "sum"),
+    (COUNT, "bigint", "sum"),
     ("sum", "numeric", "sum"),
     ("min", "numeric", "min"),
     ("max", "numeric", "max"),

@@ -77,12 +77,7 @@ impl<'a> Reading<'a> {
     /// What is aggregated.
     #[must_use]
     pub fn measured(&self) -> BTreeSet<&'a Measured> {
-        self.measured_of(|_| true)
-    }
-
-    /// What some of its measures aggregate.
-    pub fn measured_of(&self, is_of: impl Fn(&Measure) -> bool) -> BTreeSet<&'a Measured> {
-        let measures = self.measures.iter().filter(|(_, measure)| is_of(measure));
+        let measures = self.measures.iter();
         measures.flat_map(|(_, measure)| measure.measured()).collect()
     }
 }
@@ -270,7 +265,7 @@ impl Measure {
     }
 
     /// What of each fact it takes, one thing or two.
-    pub(crate) fn measured(&self) -> impl Iterator<Item = &Measured> {
+    pub fn measured(&self) -> impl Iterator<Item = &Measured> {
         let second = match &self.second {
             Some(Second::Values(measured)) => Some(measured),
             Some(Second::Percent(_)) | None => None,

@@ -9,6 +9,30 @@ use crate::Problem;
 /// Values that count, by dimension; the empty one asks for facts without one.
 pub type Filters = BTreeMap<String, BTreeSet<String>>;
 
+/// Refuses a filter of more dimensions, or with more values of one, than may be.
+///
+/// # Errors
+/// When there are more.
+pub fn check_size(filter: &Filters, most_filters: usize, most_values: usize) -> Result<(), Problem> {
+    if filter.len() > most_filters || filter.values().any(|values| values.len() > most_values) {
+        return Err(Problem::invalid(format!(
+            "a filter takes up to {most_filters} dimensions with {most_values} values each"
+        )));
+    }
+    Ok(())
+}
+
+/// Refuses a range whose ends are the wrong way round.
+///
+/// # Errors
+/// When `from` is not before `to`.
+pub fn range(from: Timestamp, to: Timestamp) -> Result<(Timestamp, Timestamp), Problem> {
+    if from >= to {
+        return Err(Problem::invalid("`from` is not before `to`"));
+    }
+    Ok((from, to))
+}
+
 /// A query string's pairs, each taken once. What is left over is refused, because a misspelt parameter would silently ask
 /// for something else.
 #[derive(Debug)]
@@ -36,11 +60,7 @@ impl<'a> Pairs<'a> {
                 .or_default()
                 .extend(listed(name, value)?);
         }
-        if filter.len() > most_filters || filter.values().any(|values| values.len() > most_values) {
-            return Err(Problem::invalid(format!(
-                "a filter takes up to {most_filters} dimensions with {most_values} values each"
-            )));
-        }
+        check_size(&filter, most_filters, most_values)?;
         Ok(Self { rest, filter })
     }
 
@@ -92,10 +112,7 @@ impl<'a> Pairs<'a> {
         };
         let from = self.time("from")?.ok_or_else(|| missing("from"))?;
         let to = self.time("to")?.ok_or_else(|| missing("to"))?;
-        if from >= to {
-            return Err(Problem::invalid("`from` is not before `to`"));
-        }
-        Ok((from, to))
+        range(from, to)
     }
 
     /// The filter, when nothing else is left.

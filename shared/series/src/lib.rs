@@ -35,5 +35,5 @@ pub use formula::{Basis, Measured};
 pub use mapping::{Mapper, Rejection};
 pub use partials::Partials;
 pub use plan::{Part, Purpose, Question, Request, Source, Spread, plan};
-pub use state::{AttributeState, GroupState};
+pub use state::{AttributeState, GroupState, State, States};
 pub use sum::Sum;

@@ -12,6 +12,7 @@ use formula::{Basis, Measure, Measured, Reading, is_path};
 use jiff::Timestamp;
 
 use crate::calendar::{Bins, Calendar, Range, Tile};
+use crate::state::{State, States};
 use crate::windows::{Windows, check_folds, windows};
 
 pub use self::lookups::{Known, Lookup};
@@ -79,9 +80,9 @@ pub struct Question {
     pub range: Range,
     /// Dimensions by which the answer's rows are grouped, sorted.
     pub dimensions: Vec<String>,
-    /// What states are needed of, sorted: numbers, and where the facts are read also the time between two times, and texts, booleans and times, of which
-    /// only the count is a state.
-    pub attributes: Vec<Measured>,
+    /// What states are needed of, and which beside the count: of numbers, and where the facts are read also of the time between two times, and texts, booleans and
+    /// times, of which only the count is a state.
+    pub attributes: BTreeMap<Measured, States>,
     /// Values to which the database can restrict the read; the answer filters again. Of what is pushed exactly those that count.
     pub filter: Filter,
     /// Measures that the database takes by itself, as it decides which facts count for each: where only the facts have what one of them needs. The rows
@@ -219,7 +220,7 @@ fn of_reading(
     dimensions.extend(request.filter.keys().map(String::as_str));
     dimensions.extend(request.by.iter().map(String::as_str));
     // What sketches answer is read of them beside.
-    let counted = Counted::of(entity, reading.measured_of(|measure| !measure.aggregate.is_pushed()));
+    let counted = Counted::of(entity, needed(reading));
     dimensions.extend(counted.dimensions);
     all_are_dimensions(entity, &[], &dimensions)?;
     let of_tile = |tile: &Tile| Question {
@@ -233,7 +234,7 @@ fn of_reading(
         bins: tile.bins.clone(),
         range: tile.range,
         dimensions: dimensions.iter().map(|name| (*name).to_owned()).collect(),
-        attributes: counted.states.iter().map(|measured| (*measured).clone()).collect(),
+        attributes: counted.states.clone(),
         filter: restricted(request.filter, &reading.restrictions()),
         pushed: Vec::new(),
         lookups: Vec::new(),
@@ -255,11 +256,23 @@ fn of_reading(
     Ok(parts.collect())
 }
 
+/// What the measures of a reading aggregate that merge, with the states that they need.
+fn needed<'a>(reading: &Reading<'a>) -> BTreeMap<&'a Measured, States> {
+    let mut needed: BTreeMap<&Measured, States> = BTreeMap::new();
+    let measures = reading.measures.iter().map(|(_, measure)| measure);
+    for measure in measures.filter(|measure| !measure.aggregate.is_pushed()) {
+        for measured in measure.measured() {
+            needed.entry(measured).or_default().extend(State::of(measure.aggregate));
+        }
+    }
+    needed
+}
+
 /// Where the states of aggregated attributes come from. Rollups keep states of numbers alone; a formula may also count the values of any other attribute,
 /// and aggregate the time between two times.
 struct Counted<'a> {
     /// What has states of its own in what is read.
-    states: Vec<&'a Measured>,
+    states: BTreeMap<Measured, States>,
     /// Texts and booleans that are dimensions: each group is of one value, so its facts are the count.
     dimensions: Vec<&'a str>,
     /// Whether there are others among the states, which only the facts know.
@@ -267,21 +280,21 @@ struct Counted<'a> {
 }
 
 impl<'a> Counted<'a> {
-    fn of(entity: &Entity, measured: BTreeSet<&'a Measured>) -> Self {
+    fn of(entity: &Entity, needed: BTreeMap<&'a Measured, States>) -> Self {
         let find = |name: &str| {
             let attributes = entity.stored_attributes().iter();
             attributes.clone().find(|attribute| attribute.name == name)
         };
         let is_number = |name: &str| find(name).is_none_or(|attribute| attribute.kind.is_numeric());
-        let (mut dimensions, mut states, mut others) = (Vec::new(), Vec::new(), false);
-        for what in measured {
+        let (mut dimensions, mut states, mut others) = (Vec::new(), BTreeMap::new(), false);
+        for (what, of_it) in needed {
             match what.attribute() {
                 // Every fact has it.
                 Some(name) if entity.is_own_time(name) => {}
                 Some(name) if !is_number(name) && is_dimension(entity, name) => dimensions.push(name),
                 name => {
                     others |= !name.is_some_and(is_number);
-                    states.push(what);
+                    states.insert(what.clone(), of_it);
                 }
             }
         }

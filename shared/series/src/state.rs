@@ -3,9 +3,46 @@
 //! Merging is associative and commutative with the empty state as identity (property-tested), so partials of any batches
 //! in any order give the same state.
 
+use std::collections::BTreeSet;
+
+use formula::Aggregate;
 use rust_decimal::Decimal;
 
 use crate::sum::Sum;
+
+/// What can be known of an attribute beside how many facts have it, which always is. A question asks for what its measures need alone: reading and merging the
+/// others costs as much again for each of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// The sum.
+    Sum,
+    /// The smallest value.
+    Min,
+    /// The largest value.
+    Max,
+    /// The value of the earliest fact.
+    First,
+    /// The value of the latest fact.
+    Last,
+}
+
+impl State {
+    /// What an aggregate needs; nothing but the count where it is none of these.
+    #[must_use]
+    pub const fn of(aggregate: Aggregate) -> Option<Self> {
+        match aggregate {
+            Aggregate::Sum | Aggregate::Avg => Some(Self::Sum),
+            Aggregate::Min => Some(Self::Min),
+            Aggregate::Max => Some(Self::Max),
+            Aggregate::First => Some(Self::First),
+            Aggregate::Last => Some(Self::Last),
+            _ => None,
+        }
+    }
+}
+
+/// Those that are needed.
+pub type States = BTreeSet<State>;
 
 /// State of one numeric attribute over some facts; facts where it is missing don't count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use answer::Asking;
 use anyhow::{Context as _, Result};
 use catalog::{KpiDefinition, Mode, Period};
 use database::Database;
 use jiff::Timestamp;
 use records::definitions::{self, ClientCatalog};
 use series::plan::Filter;
-use series::{Calendar, Range, Request};
+use series::{Calendar, Point, Range, Request, SeriesKey};
 use tests::figures::{self, Target};
 use tests::product::Product;
 use tests::required;
@@ -23,6 +24,9 @@ const FLIGHTS: u64 = 3_000_000;
 
 /// How long a file of flights may take to be loaded.
 const LOAD_LIMIT: Duration = Duration::from_secs(600);
+
+/// All facts count.
+static NO_FILTER: Filter = Filter::new();
 
 /// The most that compiling and planning a formula may take.
 const PLAN_LIMIT_MS: f64 = 1.0;
@@ -151,6 +155,48 @@ pub(crate) async fn ask_all(product: &Product, client: Uuid, kpis: &[Kpi]) -> Re
     Ok(all)
 }
 
+/// Seconds that it takes to ask the KPIs of a group by day, all at once: the first time, on a new pool of connections, and the median of the next ones. What is
+/// answered is what each by itself was.
+pub(crate) async fn ask_together(product: &Product, client: Uuid, kpis: &[&Kpi], alone: &[&Asked]) -> Result<[f64; 2]> {
+    let database = Database::new(&product.database.url, "analytics_app")?;
+    let known = known(&database, client).await?;
+    let range = Range {
+        from: format!("{FROM}T00:00:00Z").parse()?,
+        to: format!("{TO}T00:00:00Z").parse()?,
+    };
+    let kpi = |kpi: &&Kpi| known.catalog.kpi(&kpi.code).context("there is no such KPI");
+    let kpis: Vec<_> = kpis.iter().map(kpi).collect::<Result<_>>()?;
+    let (mut cold_s, mut times) = (0.0, Vec::with_capacity(WARM));
+    for time in 0..=WARM {
+        let began = Instant::now();
+        let questions = kpis.iter().map(|kpi| Asking {
+            calendar: &known.calendar,
+            requests: vec![Request {
+                kpi,
+                period: Period::Day,
+                range,
+                filter: &NO_FILTER,
+                by: &[],
+                now: Timestamp::MAX,
+            }],
+        });
+        let questions: Vec<Asking<'_>> = questions.collect();
+        let answers = answer::ask_many(&database, client, &known, &questions).await?;
+        let took_s = began.elapsed().as_secs_f64();
+        for ((answer, alone), kpi) in answers.into_iter().zip(alone).zip(&kpis) {
+            let together = answer.map_err(|refused| anyhow::anyhow!(refused))?;
+            let points = together.points.into_iter().next().unwrap_or_default();
+            anyhow::ensure!(days(points) == alone.days, "{} is another number alone", kpi.code());
+        }
+        if time == 0 {
+            cold_s = took_s;
+        } else {
+            times.push(took_s);
+        }
+    }
+    Ok([cold_s, median(times)?])
+}
+
 /// A KPI's values by the dates of its buckets.
 pub(crate) async fn ask(
     database: &Database,
@@ -170,11 +216,15 @@ pub(crate) async fn ask(
         now: Timestamp::MAX,
     };
     let answer = answer::ask(database, client, known, calendar, &request).await?;
-    let value = |(key, point): (series::SeriesKey, series::Point)| {
+    Ok(days(answer.points))
+}
+
+fn days(points: BTreeMap<SeriesKey, Point>) -> BTreeMap<String, f64> {
+    let value = |(key, point): (SeriesKey, Point)| {
         let day = key.0.strftime("%Y-%m-%d").to_string();
         point.value.map(|value| (day, value.to_float()))
     };
-    Ok(answer.points.into_iter().filter_map(value).collect())
+    points.into_iter().filter_map(value).collect()
 }
 
 /// The calendar of a zone.

@@ -1,4 +1,4 @@
-//! `make bench-calculate`: KPIs of all kinds, each by day over 90 days of the 3,000,000 flights, against DuckDB over a Parquet file of the same facts and PostgreSQL over a
+//! `make bench-calculate`: KPIs of all kinds, by day over 90 days of the 3,000,000 flights, one after the other and all at once, against DuckDB over a Parquet file of the same facts and PostgreSQL over a
 //! table of them, in one run; what compiling and planning take; and two years by day in zones whose days begin elsewhere. `ARGS` names one part to run: `kpis` or `zones`.
 //!
 //! What is measured is the way of a question through the functions without HTTP: plan, one statement, finish. DuckDB and PostgreSQL are given the same question in
@@ -86,37 +86,50 @@ async fn measure(product: &Product) -> Result<()> {
     figures::print("calculate.kpis", kpis.len() as f64);
     figures::print_with_target("calculate.wrong_answers", f64::from(wrong), Target::AtMost(0.0));
     for group in Group::ALL {
-        compare(group, &kpis, [&ours, &duckdb, &postgresql]);
+        let others = compare(group, &kpis, [&ours, &duckdb, &postgresql]);
+        let of_group = kpis.iter().zip(&ours).filter(|(kpi, _)| kpi.group == group);
+        let (kpis, alone): (Vec<&Kpi>, Vec<&Asked>) = of_group.unzip();
+        let together = engine::ask_together(product, client, &kpis, &alone).await?;
+        for (number, time) in ["cold", "warm"].into_iter().enumerate() {
+            print(
+                group,
+                &format!("together_{time}"),
+                [together, others[0], others[1]].map(|times| times[number]),
+            );
+        }
     }
     engine::plan_all(product, client, &kpis).await?;
     Ok(())
 }
 
-/// One of the times of a question.
-type Time = fn(&Asked) -> f64;
-
-/// Prints what the KPIs of a group take together, as parts of what the others take.
-fn compare(group: Group, kpis: &[Kpi], all: [&[Asked]; 3]) {
-    let total = |asked: &[Asked], time: Time| -> f64 {
+/// Prints what the KPIs of a group take one after the other, as parts of what DuckDB and PostgreSQL take, and returns what these take: the first time and later ones.
+fn compare(group: Group, kpis: &[Kpi], all: [&[Asked]; 3]) -> [[f64; 2]; 2] {
+    let [ours, duckdb, postgresql] = all.map(|asked| {
         let of_group = kpis.iter().zip(asked).filter(|(kpi, _)| kpi.group == group);
-        of_group.map(|(_, asked)| time(asked)).sum()
-    };
-    let times: [(&str, Time); 2] = [("cold", |asked| asked.cold_s), ("warm", |asked| asked.warm_s)];
-    for (name, time) in times {
-        let [ours, duckdb, postgresql] = all.map(|asked| total(asked, time));
-        let name = format!("calculate.{}_{name}", group.name());
-        figures::print(&format!("{name}_s"), ours);
-        for (other, took, target) in [("duckdb", duckdb, OF_DUCKDB), ("postgresql", postgresql, OF_POSTGRESQL)] {
-            let name = format!("{name}_ratio_to_{other}");
-            match group {
-                Group::Merged => figures::print_with_target(&name, ours / took, target),
-                Group::Approximate if other == "postgresql" => {
-                    figures::print_with_target(&name, ours / took, OF_EXACT_POSTGRESQL);
-                }
-                Group::Approximate => figures::print_with_target(&name, ours / took, target),
-                // These read the facts as the others do: there is no target.
-                Group::Exact => figures::print(&name, ours / took),
+        of_group.fold([0.0, 0.0], |[cold_s, warm_s], (_, asked)| {
+            [cold_s + asked.cold_s, warm_s + asked.warm_s]
+        })
+    });
+    for (number, time) in ["cold", "warm"].into_iter().enumerate() {
+        print(group, time, [ours, duckdb, postgresql].map(|times| times[number]));
+    }
+    [duckdb, postgresql]
+}
+
+/// Prints what some questions took, as parts of what DuckDB and PostgreSQL took for the same.
+fn print(group: Group, time: &str, [ours, duckdb, postgresql]: [f64; 3]) {
+    let name = format!("calculate.{}_{time}", group.name());
+    figures::print(&format!("{name}_s"), ours);
+    for (other, took, target) in [("duckdb", duckdb, OF_DUCKDB), ("postgresql", postgresql, OF_POSTGRESQL)] {
+        let name = format!("{name}_ratio_to_{other}");
+        match group {
+            Group::Merged => figures::print_with_target(&name, ours / took, target),
+            Group::Approximate if other == "postgresql" => {
+                figures::print_with_target(&name, ours / took, OF_EXACT_POSTGRESQL);
             }
+            Group::Approximate => figures::print_with_target(&name, ours / took, target),
+            // These read the facts as the others do: there is no target.
+            Group::Exact => figures::print(&name, ours / took),
         }
     }
 }

@@ -1,23 +1,24 @@
-//! Query strings of the two routes, parsed into what is asked.
+//! What is asked, parsed from the query strings of the two routes for one question, and from the body of that for many.
 
 use std::collections::BTreeSet;
 
+use api::ask::{Gaps, Question};
 use api::numbers::NumberForm;
 use catalog::{Mode, Period, UnknownZone, Zone};
 use jiff::Timestamp;
 use platform::Problem;
-use platform::query::{Filters, Pairs};
+use platform::query::{Filters, Pairs, check_size, range};
 use series::plan::{MAX_FILTER_VALUES, MAX_FILTERS};
 
 use crate::period;
 
-/// What `/value` asks.
+/// What is asked of a KPI.
 #[derive(Debug)]
-pub(crate) struct ValueQuery {
+pub(crate) struct Asked {
     pub(crate) period: Period,
     /// The zone in which buckets begin, where it is not the client's.
     pub(crate) zone: Option<Zone>,
-    pub(crate) at: Option<Timestamp>,
+    pub(crate) over: Over,
     pub(crate) filter: Filters,
     pub(crate) numbers: NumberForm,
     /// Whether values are held against the KPI's target and thresholds.
@@ -26,31 +27,51 @@ pub(crate) struct ValueQuery {
     pub(crate) mode: Option<Mode>,
 }
 
-/// What `/series` asks.
+/// The buckets that are asked for.
 #[derive(Debug)]
-pub(crate) struct SeriesQuery {
-    pub(crate) period: Period,
-    /// The zone in which buckets begin, where it is not the client's.
-    pub(crate) zone: Option<Zone>,
-    pub(crate) from: Timestamp,
-    pub(crate) to: Timestamp,
-    pub(crate) filter: Filters,
-    pub(crate) by: Vec<String>,
-    /// Whether buckets in which no fact counts have a point too.
-    pub(crate) fill_gaps: bool,
-    pub(crate) numbers: NumberForm,
-    /// Whether values are held against the KPI's target and thresholds.
-    pub(crate) status: bool,
-    /// How percentiles and numbers of different values are answered, where it is not as the KPI says.
-    pub(crate) mode: Option<Mode>,
+pub(crate) enum Over {
+    /// The one that an instant is in, which is now if none is named.
+    One(Option<Timestamp>),
+    /// Those of a range.
+    Range {
+        from: Timestamp,
+        to: Timestamp,
+        by: Vec<String>,
+        /// Whether buckets in which no fact counts have a point too.
+        fill_gaps: bool,
+    },
 }
 
-pub(crate) fn value(pairs: &[(String, String)]) -> Result<ValueQuery, Problem> {
+/// The question of a query string of `/value`.
+pub(crate) fn value(pairs: &[(String, String)]) -> Result<Asked, Problem> {
     let mut pairs = Pairs::new(pairs, MAX_FILTERS, MAX_FILTER_VALUES)?;
-    Ok(ValueQuery {
-        period: period(pairs.required("period")?)?,
+    let period = period(pairs.required("period")?)?;
+    let over = Over::One(pairs.time("at")?);
+    finish(pairs, period, over)
+}
+
+/// That of a query string of `/series`.
+pub(crate) fn series(pairs: &[(String, String)]) -> Result<Asked, Problem> {
+    let mut pairs = Pairs::new(pairs, MAX_FILTERS, MAX_FILTER_VALUES)?;
+    let period = period(pairs.required("period")?)?;
+    let (from, to) = pairs.range()?;
+    let by = pairs.take("by");
+    let by = by.map(|list| list.split(',').map(str::to_owned).collect());
+    let over = Over::Range {
+        from,
+        to,
+        by: different(by.unwrap_or_default())?,
+        fill_gaps: is_said(&mut pairs, "gaps", "fill")?,
+    };
+    finish(pairs, period, over)
+}
+
+/// What both have.
+fn finish(mut pairs: Pairs<'_>, period: Period, over: Over) -> Result<Asked, Problem> {
+    Ok(Asked {
+        period,
+        over,
         zone: zone(pairs.take("time_zone"))?,
-        at: pairs.time("at")?,
         numbers: numbers(pairs.take("numbers"))?,
         status: is_said(&mut pairs, "status", "true")?,
         mode: mode(pairs.take("mode"))?,
@@ -58,31 +79,45 @@ pub(crate) fn value(pairs: &[(String, String)]) -> Result<ValueQuery, Problem> {
     })
 }
 
-pub(crate) fn series(pairs: &[(String, String)]) -> Result<SeriesQuery, Problem> {
-    let mut pairs = Pairs::new(pairs, MAX_FILTERS, MAX_FILTER_VALUES)?;
-    let period = period(pairs.required("period")?)?;
-    let (from, to) = pairs.range()?;
-    let by: Vec<String> = pairs
-        .take("by")
-        .map(|list| list.split(',').map(str::to_owned).collect())
-        .unwrap_or_default();
+/// One of many questions.
+pub(crate) fn one_of_many(question: Question, numbers: NumberForm) -> Result<Asked, Problem> {
+    check_size(&question.filter, MAX_FILTERS, MAX_FILTER_VALUES)?;
+    Ok(Asked {
+        period: question.period,
+        zone: zone(question.time_zone.as_deref())?,
+        over: over(&question)?,
+        filter: question.filter,
+        numbers,
+        status: question.status,
+        mode: question.mode,
+    })
+}
+
+fn over(question: &Question) -> Result<Over, Problem> {
+    let (from, to) = match (question.from, question.to) {
+        (None, None) if question.by.is_empty() && question.gaps.is_none() => return Ok(Over::One(question.at)),
+        (Some(from), Some(to)) if question.at.is_none() => range(from, to)?,
+        _ => {
+            return Err(Problem::invalid(
+                "a question has both `from` and `to`, of a series, which only then may have `by` and `gaps`; or neither, of one value, which only then may have `at`",
+            ));
+        }
+    };
+    Ok(Over::Range {
+        from,
+        to,
+        by: different(question.by.clone())?,
+        fill_gaps: question.gaps == Some(Gaps::Fill),
+    })
+}
+
+fn different(by: Vec<String>) -> Result<Vec<String>, Problem> {
     if by.len() > MAX_FILTERS || by.iter().collect::<BTreeSet<_>>().len() < by.len() {
         return Err(Problem::invalid(format!(
             "`by` takes up to {MAX_FILTERS} different dimensions"
         )));
     }
-    Ok(SeriesQuery {
-        period,
-        zone: zone(pairs.take("time_zone"))?,
-        from,
-        to,
-        by,
-        fill_gaps: is_said(&mut pairs, "gaps", "fill")?,
-        numbers: numbers(pairs.take("numbers"))?,
-        status: is_said(&mut pairs, "status", "true")?,
-        mode: mode(pairs.take("mode"))?,
-        filter: pairs.finish()?,
-    })
+    Ok(by)
 }
 
 fn zone(name: Option<&str>) -> Result<Option<Zone>, Problem> {
@@ -141,7 +176,7 @@ mod tests {
             "period=day&from=2001-01-01T00:00:00Z&to=2001-02-01T00:00:00Z&by=origin&filter[origin]=ORD,LAX",
         ))
         .unwrap();
-        assert_eq!(query.by, ["origin"]);
+        assert!(matches!(query.over, Over::Range { by, .. } if by == ["origin"]));
         assert_eq!(
             query.filter["origin"],
             BTreeSet::from(["LAX".to_owned(), "ORD".to_owned()])
@@ -182,6 +217,32 @@ mod tests {
         for (text, named) in cases {
             let problem = series(&pairs(&text)).unwrap_err();
             assert!(problem.detail.contains(named), "{text}: {}", problem.detail);
+        }
+    }
+
+    #[test]
+    fn one_of_many_is_of_a_value_or_of_a_series() {
+        let (from, to) = (r#""from":"2001-01-01T00:00:00Z""#, r#""to":"2001-02-01T00:00:00Z""#);
+        let at = r#""at":"2001-01-01T00:00:00Z""#;
+        let cases: [(Vec<&str>, Option<bool>); 11] = [
+            (vec![], Some(false)),
+            (vec![at], Some(false)),
+            (vec![from, to], Some(true)),
+            (vec![from, to, r#""by":["a"]"#, r#""gaps":"fill""#], Some(true)),
+            (vec![from], None),
+            (vec![to], None),
+            (vec![from, to, at], None),
+            (vec![at, r#""by":["a"]"#], None),
+            (vec![r#""gaps":"fill""#], None),
+            (vec![from, to, r#""by":["a","a"]"#], None),
+            (vec![from, r#""to":"2001-01-01T00:00:00Z""#], None),
+        ];
+        for (fields, is_series) in cases {
+            let fields: String = fields.iter().map(|field| format!(",{field}")).collect();
+            let question = serde_json::from_str(&format!(r#"{{"kpi":"K","period":"day"{fields}}}"#)).unwrap();
+            let asked = one_of_many(question, NumberForm::default());
+            let found = asked.ok().map(|asked| matches!(asked.over, Over::Range { .. }));
+            assert_eq!(found, is_series, "{fields}");
         }
     }
 }

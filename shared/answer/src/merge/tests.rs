@@ -87,7 +87,7 @@ fn what_clients_say_of_an_entity_does_not_keep_questions_apart_that_lie_alike() 
         question(&ours, 0..5, &[("origin", &["ORD"])]),
     );
     let mut other = question(&theirs, 3..9, &[("origin", &["LAX"])]);
-    other.attributes = vec![Measured::Attribute("distance".to_owned())];
+    other.attributes = [(Measured::Attribute("distance".to_owned()), [State::Max].into())].into();
     assert_ne!(
         other.source,
         merged.reads()[first].question.source,
@@ -101,9 +101,9 @@ fn what_clients_say_of_an_entity_does_not_keep_questions_apart_that_lie_alike() 
         .question
         .attributes
         .iter()
-        .filter_map(Measured::attribute)
+        .filter_map(|(measured, states)| Some((measured.attribute()?, states.iter().copied().collect::<Vec<_>>())))
         .collect();
-    assert_eq!(names, ["delay", "distance"]);
+    assert_eq!(names, [("delay", vec![State::Sum]), ("distance", vec![State::Max])]);
     assert_eq!(read.question.filter["origin"], ["LAX", "ORD"].map(str::to_owned).into());
     assert!(merged.is_shared(first));
     let otherwise = place("volume_1", 2, &theirs);

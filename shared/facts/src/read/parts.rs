@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use catalog::{GroupingDefinition, Level};
 use database::Error;
 use formula::Measured;
+use series::{State, States};
 
 use super::Read;
 use crate::layout::{Slot, StateSlot};
-use crate::states::{STATES, seconds_between, state_column, state_of_facts, state_of_numbers};
+use crate::states::{COUNT, seconds_between, state_column, state_of_facts, state_of_numbers};
 use crate::volume::{level_name, levels};
 
 /// What every part of a branch is limited to, as SQL.
@@ -31,13 +32,13 @@ impl Scope {
 }
 
 /// Where a question's dimensions, filters and numbers are in the relation that answers it.
-pub(super) struct Columns {
+pub(super) struct Columns<'a> {
     /// Each dimension's text as SQL, in the question's order.
     dimensions: Vec<String>,
     /// The column of each dimension that is filtered on.
     pub(super) filters: BTreeMap<String, String>,
-    /// Where what is measured comes from, in the question's order.
-    numbers: Vec<Origin>,
+    /// Where what is measured comes from, in the question's order, and which of its states are needed.
+    numbers: Vec<(Origin, &'a States)>,
     /// Whether it is a rollup, whose rows come in pages. How many there are by now is not known here: a batch may have brought one that this layout lacks.
     paged: bool,
 }
@@ -85,15 +86,16 @@ impl Origin {
     }
 }
 
-impl Columns {
-    pub(super) fn of(read: &Read, grouping: Option<&GroupingDefinition>) -> Result<Self, Error> {
+impl<'a> Columns<'a> {
+    pub(super) fn of(read: &'a Read, grouping: Option<&GroupingDefinition>) -> Result<Self, Error> {
         let (question, layout) = (&read.question, &read.layout);
         let column = |name: &String| match grouping {
             None => Ok(layout.slot_of(&question.entity, name)?.text()),
             Some(grouping) => position(grouping, name).map(|position| format!("dimensions[{position}]")),
         };
         let filters = question.filter.keys().map(|name| Ok((name.clone(), column(name)?)));
-        let numbers = question.attributes.iter().map(|measured| Origin::of(read, measured));
+        let numbers = question.attributes.iter();
+        let numbers = numbers.map(|(measured, states)| Ok::<_, Error>((Origin::of(read, measured)?, states)));
         Ok(Self {
             dimensions: question.dimensions.iter().map(column).collect::<Result<_, Error>>()?,
             filters: filters.collect::<Result<_, Error>>()?,
@@ -113,9 +115,10 @@ impl Columns {
     /// The columns of a part over a rollup: client, bucket, dimensions, facts, states.
     fn of_rollup(&self, bucket: &str) -> String {
         let places = self.numbers.iter().enumerate();
-        let places = places.filter_map(|(number, origin)| Some((number, origin.state()?)));
-        let states = places.flat_map(|(number, place)| {
-            STATES.map(|(state, _, _)| format!(", {} AS a{number}_{state}", state_column(place.slot, state)))
+        let places = places.filter_map(|(number, (origin, states))| Some((number, origin.state()?, states)));
+        let states = places.flat_map(|(number, place, states)| {
+            let column = move |state| format!(", {} AS a{number}_{state}", state_column(place.slot, state));
+            needed(states).map(column)
         });
         let states: String = states.collect();
         let page = if self.paged { "page, " } else { "" };
@@ -136,22 +139,30 @@ impl Columns {
 
     /// Numbers of the attributes' merged states, in the order that answers are decoded in.
     pub(super) fn merged(&self) -> Vec<String> {
-        let merged = self.numbers.iter().enumerate().flat_map(|(number, origin)| {
+        let merged = self.numbers.iter().enumerate().flat_map(|(number, (origin, states))| {
             let only = match origin.state() {
                 Some(place) if self.paged => format!(" FILTER (WHERE page = {})", place.page),
                 _ => String::new(),
             };
             let of = move |merge: &str, state: &str| format!("{merge}(a{number}_{state}){only}");
-            let pair = |merge: &str, state: &str, at: i32| format!("({})[{at}]", of(merge, state));
+            let if_needed = |state: State, sql: String| {
+                if states.contains(&state) {
+                    sql
+                } else {
+                    "NULL".to_owned()
+                }
+            };
+            let pair =
+                |state: State, merge: &str, at: i32| if_needed(state, format!("({})[{at}]", of(merge, name(state))));
             [
-                of("sum", "count"),
-                of("sum", "sum"),
-                of("min", "min"),
-                of("max", "max"),
-                pair("min", "first", 1),
-                pair("min", "first", 2),
-                pair("max", "last", 1),
-                pair("max", "last", 2),
+                of("sum", COUNT),
+                if_needed(State::Sum, of("sum", "sum")),
+                if_needed(State::Min, of("min", "min")),
+                if_needed(State::Max, of("max", "max")),
+                pair(State::First, "min", 1),
+                pair(State::First, "min", 2),
+                pair(State::Last, "max", 1),
+                pair(State::Last, "max", 2),
             ]
         });
         merged.collect()
@@ -162,7 +173,7 @@ impl Columns {
         if !self.paged {
             return String::new();
         }
-        let numbers = self.numbers.iter().filter_map(Origin::state);
+        let numbers = self.numbers.iter().filter_map(|(origin, _)| origin.state());
         let pages: BTreeSet<i16> = numbers.map(|place| place.page).chain([0]).collect();
         let pages: Vec<String> = pages.into_iter().map(|page| page.to_string()).collect();
         format!(" AND page IN ({})", pages.join(", "))
@@ -178,16 +189,36 @@ fn position(grouping: &GroupingDefinition, name: &str) -> Result<usize, Error> {
     })
 }
 
+/// The columns of the count and of what is needed beside it.
+fn needed(states: &States) -> impl Iterator<Item = &'static str> {
+    std::iter::once(COUNT).chain(states.iter().map(|state| name(*state)))
+}
+
+/// The column of a state.
+const fn name(state: State) -> &'static str {
+    match state {
+        State::Sum => "sum",
+        State::Min => "min",
+        State::Max => "max",
+        State::First => "first",
+        State::Last => "last",
+    }
+}
+
 pub(super) fn bucket_of(level: Level, column: &str) -> String {
     format!("time_bucket('1 {}', {column})", level_name(level))
 }
 
 /// Straight from the facts.
-pub(super) fn raw(read: &Read, columns: &Columns, scope: &Scope) -> String {
+pub(super) fn raw(read: &Read, columns: &Columns<'_>, scope: &Scope) -> String {
     let bucket = bucket_of(read.question.level, "time");
-    let states = columns.numbers.iter().enumerate().flat_map(|(number, origin)| {
-        STATES.map(|(state, _, _)| format!(", {} AS a{number}_{state}", origin.state_of_facts(state)))
-    });
+    let states = columns
+        .numbers
+        .iter()
+        .enumerate()
+        .flat_map(|(number, (origin, states))| {
+            needed(states).map(move |state| format!(", {} AS a{number}_{state}", origin.state_of_facts(state)))
+        });
     let states: String = states.collect();
     let group: String = columns.dimensions.iter().map(|sql| format!(", {sql}")).collect();
     format!(
@@ -199,7 +230,7 @@ pub(super) fn raw(read: &Read, columns: &Columns, scope: &Scope) -> String {
 }
 
 /// The rows of a grouping in a relation.
-fn part(relation: &str, grouping_id: i16, columns: &Columns, bucket: &str, scope: &Scope) -> String {
+fn part(relation: &str, grouping_id: i16, columns: &Columns<'_>, bucket: &str, scope: &Scope) -> String {
     format!(
         "SELECT {} FROM {relation} AS part WHERE grouping_id = {grouping_id}{} AND {}",
         columns.of_rollup(bucket),
@@ -211,7 +242,7 @@ fn part(relation: &str, grouping_id: i16, columns: &Columns, bucket: &str, scope
 pub(super) fn apache(
     read: &Read,
     grouping: &GroupingDefinition,
-    columns: &Columns,
+    columns: &Columns<'_>,
     scope: &Scope,
 ) -> Result<Vec<String>, Error> {
     let level = read.question.level;
@@ -225,7 +256,7 @@ pub(super) fn apache(
 pub(super) fn community(
     read: &Read,
     grouping: &GroupingDefinition,
-    columns: &Columns,
+    columns: &Columns<'_>,
     scope: &Scope,
 ) -> Result<Vec<String>, Error> {
     let question = &read.question;

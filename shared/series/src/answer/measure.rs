@@ -121,7 +121,7 @@ impl<'a> Reads<'a> {
         let Some(measured) = &measure.attribute else {
             return Reads::Facts;
         };
-        match (question.attributes.iter().position(|state| state == measured), measured) {
+        match (question.attributes.keys().position(|state| state == measured), measured) {
             (Some(position), _) => Reads::State(position),
             (None, Measured::Attribute(name)) if !question.entity.is_own_time(name) => Reads::Dimension(name),
             (None, _) => Reads::EachFact,

@@ -1,6 +1,6 @@
 //! What is read of the facts themselves, one by one: all that a reading asks is decided where they are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use catalog::{Entity, Level, Period};
@@ -36,7 +36,7 @@ pub(super) fn of_reading(
         bins,
         range,
         dimensions: by.into_iter().map(str::to_owned).collect(),
-        attributes: Vec::new(),
+        attributes: BTreeMap::new(),
         filter: request.filter.clone(),
         pushed: reading.measures.iter().map(|(_, measure)| (*measure).clone()).collect(),
         lookups,

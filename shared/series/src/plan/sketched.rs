@@ -1,13 +1,14 @@
 //! What is read of sketches, for readings of a KPI that is asked in the mode `approximate`; and what is told of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use catalog::{Entity, Level, Mode, SketchKind};
 use formula::{Basis, Measure, Predicate, Reading, is_path};
 
 use super::{
-    Counted, MAX_READS, Part, Purpose, Question, Request, Source, choose, is_dimension, of_reading as of_rollups, tiles,
+    Counted, MAX_READS, Part, Purpose, Question, Request, Source, choose, is_dimension, needed,
+    of_reading as of_rollups, tiles,
 };
 use crate::calendar::{Calendar, Tile};
 use crate::sketch;
@@ -80,7 +81,7 @@ pub(super) fn of_reading(
         parts.extend(rollups.iter().map(|part| Part {
             question: Question {
                 source: Source::Rollup(found.grouping),
-                attributes: Vec::new(),
+                attributes: BTreeMap::new(),
                 sketch: Some((name.to_owned(), kind)),
                 ..part.question.clone()
             },
@@ -123,7 +124,7 @@ fn sketches<'a>(
             "{path} is looked up for each fact, and sketches are kept by dimensions"
         )));
     }
-    let counted = Counted::of(entity, reading.measured_of(|measure| !measure.aggregate.is_pushed()));
+    let counted = Counted::of(entity, needed(reading));
     dimensions.extend(counted.dimensions);
     let Source::Rollup(grouping) = choose(entity, &dimensions, Level::Hour) else {
         let names: Vec<&str> = dimensions.into_iter().collect();

@@ -37,7 +37,7 @@ fn read(question: &Question, facts: &[Made]) -> Vec<Row> {
         );
         assert!(grouping.finest <= question.level, "{question:?}");
         assert!(
-            question.attributes.iter().all(is_number),
+            question.attributes.keys().all(is_number),
             "no rollup has them: {question:?}"
         );
     }
@@ -53,11 +53,11 @@ fn read(question: &Question, facts: &[Made]) -> Vec<Row> {
             .or_insert_with(|| GroupState::empty(question.attributes.len()));
         let numbers: Vec<Option<Decimal>> = question
             .attributes
-            .iter()
+            .keys()
             .map(|measured| number_of(fact, &written(measured)))
             .collect();
         state.add(time.as_microsecond(), &numbers);
-        for (measured, state) in question.attributes.iter().zip(&mut state.attributes) {
+        for (measured, state) in question.attributes.keys().zip(&mut state.attributes) {
             if let (Some(name), false) = (measured.attribute(), is_number(measured)) {
                 *state = counted(state, has_value(fact, name));
             }

@@ -1,5 +1,6 @@
 //! Definitions of entities and KPIs, and of what stands beside them.
 
+mod advice;
 mod companions;
 mod definitions;
 mod fillings;

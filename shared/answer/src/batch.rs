@@ -89,6 +89,11 @@ impl Batch {
         asked.parts.iter().filter_map(|(position, _)| all.get(*position))
     }
 
+    /// All reads.
+    pub(crate) fn all_reads(&self) -> &[Read] {
+        self.merged.reads()
+    }
+
     /// Reads all in one statement, which are of one client, in one of its places; see [`facts::read::read_in_place`].
     ///
     /// # Errors

@@ -150,6 +150,7 @@ async fn once(
         Error::TooManyAtOnce(most) => AskError::TooManyAtOnce(most),
         other => AskError::Database(other),
     })?;
+    facts::ungrouped::note(database, client, batch.all_reads()).await;
     let finished = planned.into_iter().zip(asking);
     let finished = finished.map(|(planned, asking)| finish(&batch, &answers, planned?, asking));
     Ok(finished.collect())

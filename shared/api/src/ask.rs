@@ -204,7 +204,7 @@ pub enum OneOfMany {
     /// A value over one bucket.
     Value(Box<KpiValue>),
     /// Values over a range.
-    Series(Series),
+    Series(Box<Series>),
     /// Why it can't be answered as it is asked, which spoils no other.
     Problem(Refusal),
 }

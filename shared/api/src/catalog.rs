@@ -1,5 +1,6 @@
 //! The catalogue: definitions of entities and KPIs with what is known of them.
 
+pub mod advice;
 pub mod companions;
 pub mod formulas;
 pub mod versions;
@@ -20,7 +21,7 @@ pub use written::Written;
 const CODE: Parameter = Parameter::path("code", "Code of the definition.");
 
 /// All routes of entities, KPIs and formulas; those of what stands beside them are in [`companions`].
-pub static ROUTES: [&Route; 22] = [
+pub static ROUTES: [&Route; 23] = [
     &CREATE_ENTITY,
     &LIST_ENTITIES,
     &READ_ENTITY,
@@ -43,6 +44,7 @@ pub static ROUTES: [&Route; 22] = [
     &versions::COMPARE_KPI_VERSIONS,
     &formulas::CHECK_FORMULA,
     &formulas::COMPLETE_FORMULA,
+    &advice::ADVISE_GROUPINGS,
 ];
 
 /// Defines an entity.

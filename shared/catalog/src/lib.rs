@@ -23,6 +23,7 @@ mod fixtures;
 mod former;
 mod goal;
 mod graph;
+pub mod groupings;
 mod hints;
 mod kpi;
 mod level;

@@ -40,6 +40,7 @@ pub mod ready_made;
 pub mod sketches;
 mod states;
 pub mod stream;
+pub mod ungrouped;
 pub mod volume;
 pub mod watermarks;
 pub mod work;

@@ -33,13 +33,14 @@ const AT_HOME: [&str; 4] = ["licence_notices", "licences", "users", "residences"
 
 /// What is copied, each after those that it refers to. Leftovers, sketches and stale ranges are of one database, and made anew in another one; nobody moves while moves
 /// between volumes go on.
-const COPIED: [&str; 23] = [
+const COPIED: [&str; 24] = [
     "entities",
     "clocks",
     "commits",
     "changes",
     "stopped_groupings",
     "fillings",
+    "ungrouped",
     "departed_codes",
     "kpis",
     "definition_versions",

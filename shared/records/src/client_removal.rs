@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::cells::remove_from_cells;
 
 /// Ordinary tables with rows of clients, each before those that it refers to.
-pub const TABLES: [&str; 34] = [
+pub const TABLES: [&str; 35] = [
     "residences",
     "licence_notices",
     "licences",
@@ -31,6 +31,7 @@ pub const TABLES: [&str; 34] = [
     "kpis",
     "definition_versions",
     "fillings",
+    "ungrouped",
     "stopped_groupings",
     "leftovers",
     "moved_ranges",

@@ -29,14 +29,23 @@ pub fn text(bytes: &[u8]) -> Option<&str> {
         .filter(|text| text.len() <= MAX_LENGTH + 16)
 }
 
-/// A tree without where its parts stand in the text.
+/// A tree without where its parts stand in the text: a field of most, and what comes before the number that an aggregate takes beside its values.
 pub fn meaning(tree: &Expr) -> String {
     let all = format!("{tree:?}");
-    let mut parts = all.split("span: ");
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |meaning, part| {
-        meaning + part.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.')
+    ["span: ", "Number("].iter().fold(all, |all, before| {
+        let mut parts = all.split(before);
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |meaning, part| meaning + before + without_range(part))
     })
+}
+
+/// What follows a range, where there is one.
+fn without_range(text: &str) -> &str {
+    let digits = |text: &'_ str| text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let Some(end) = text[text.len() - digits(text)..].strip_prefix("..") else {
+        return text;
+    };
+    &end[end.len() - digits(end)..]
 }
 
 /// Entities with an attribute of each type, some of them dimensions.

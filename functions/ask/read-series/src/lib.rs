@@ -186,7 +186,7 @@ fn shown(question: &Question<'_>, answer: Answer<'_>, left: &mut usize) -> Resul
     }
     let series = question.series(answer, *left)?;
     *left = left.saturating_sub(series.points.len());
-    Ok(OneOfMany::Series(series))
+    Ok(OneOfMany::Series(Box::new(series)))
 }
 
 fn problem(error: AskError) -> Problem {

@@ -1,6 +1,7 @@
 //! `manage-catalog`: creates, replaces, reads, lists, renames and deletes entities and KPIs, and what stands beside them, draws the graph of all, checks and completes
 //! formulas, and tells what versions there were of definitions, and what is kept of groupings.
 
+mod advice;
 mod companions;
 mod deletions;
 mod entities;
@@ -106,6 +107,7 @@ fn routes() -> Routes<Context> {
         .serve(&api::catalog::versions::LIST_KPI_VERSIONS, versions::list_of_kpi)
         .serve(&api::catalog::versions::READ_KPI_VERSION, versions::read_of_kpi)
         .serve(&api::catalog::versions::COMPARE_KPI_VERSIONS, versions::compare_of_kpi)
+        .serve(&api::catalog::advice::ADVISE_GROUPINGS, advice::advise)
         .serve(&api::catalog::formulas::CHECK_FORMULA, formulas::check)
         .serve(&api::catalog::formulas::COMPLETE_FORMULA, formulas::completions);
     routes_beside(routes)

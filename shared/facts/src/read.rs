@@ -10,6 +10,7 @@
 
 mod condition;
 mod decode;
+mod gate;
 mod lookups;
 mod parts;
 mod pushed;
@@ -34,6 +35,7 @@ use uuid::Uuid;
 
 use self::condition::Constants;
 use self::decode::decode;
+use self::gate::{NO_PLACE, UNSKETCHED};
 use self::parts::{Columns, Scope, apache, community, raw};
 use crate::layout::Layout;
 use crate::volume::{Volume, hash_of, is_hashed};
@@ -103,11 +105,28 @@ pub async fn read_in_place(session: &Session, client: Uuid, reads: &[Read]) -> R
     read(session, reads, Some(client)).await
 }
 
-/// Reads all questions in one statement, in one of the places of `client` if there is one.
+/// Reads all questions in one statement, in one of the places of `client` if there is one. Facts of hours without sketches are read by another one, where there are
+/// such hours: mostly there are none, and to plan for them takes the server longer than all else.
 async fn read(session: &Session, reads: &[Read], client: Option<Uuid>) -> Result<Vec<Vec<(Uuid, Row)>>, Error> {
+    if reads.iter().any(|read| read.question.sketch.is_some())
+        && let Some(answers) = read_once(session, reads, client, false).await?
+    {
+        return Ok(answers);
+    }
+    let answers = read_once(session, reads, client, true).await?;
+    Ok(answers.unwrap_or_default())
+}
+
+/// `None` where facts are to be read as well.
+async fn read_once(
+    session: &Session,
+    reads: &[Read],
+    client: Option<Uuid>,
+    reads_unsketched: bool,
+) -> Result<Option<Vec<Vec<(Uuid, Row)>>>, Error> {
     let mut answers: Vec<Vec<(Uuid, Row)>> = vec![Vec::new(); reads.len()];
     if reads.is_empty() {
-        return Ok(answers);
+        return Ok(Some(answers));
     }
     if reads.len() > MAX_BRANCHES {
         return Err(Error::TooMuch(format!(
@@ -116,15 +135,18 @@ async fn read(session: &Session, reads: &[Read], client: Option<Uuid>) -> Result
         )));
     }
     let edition = session.edition().await?;
-    let mut statement = Statement::default();
+    let mut statement = Statement {
+        reads_unsketched,
+        ..Statement::default()
+    };
     let branches: Vec<String> = reads
         .iter()
         .enumerate()
         .map(|(number, read)| statement.branch(edition, number, read))
         .collect::<Result<_, Error>>()?;
     let stale = [statement.stale(reads, edition), statement.unsketched(reads)];
-    let sql = statement.whole(stale.into_iter().flatten(), &branches.join("\nUNION ALL\n"), client);
-    let (mut rows, mut bytes) = (0, 0);
+    let sql = statement.whole(stale, &branches.join("\nUNION ALL\n"), client);
+    let (mut rows, mut bytes, mut is_whole) = (0, 0, true);
     let take = |row: tokio_postgres::Row| {
         rows += 1;
         let number = row.get::<_, i32>("question");
@@ -140,8 +162,10 @@ async fn read(session: &Session, reads: &[Read], client: Option<Uuid>) -> Result
         if bytes > MAX_READ_BYTES {
             return Err(too_much(format!("{} MiB", MAX_READ_BYTES >> 20)));
         }
-        if number == NO_PLACE {
-            return Err(Error::TooManyAtOnce(MAX_AT_ONCE));
+        match number {
+            NO_PLACE => return Err(Error::TooManyAtOnce(MAX_AT_ONCE)),
+            UNSKETCHED => is_whole = false,
+            _ => {}
         }
         let number = usize::try_from(number).unwrap_or(usize::MAX);
         if let (Some(read), Some(answer)) = (reads.get(number), answers.get_mut(number)) {
@@ -150,7 +174,7 @@ async fn read(session: &Session, reads: &[Read], client: Option<Uuid>) -> Result
         Ok(())
     };
     session.each_once(&sql, &statement.parameters(), take).await?;
-    Ok(answers)
+    Ok(is_whole.then_some(answers))
 }
 
 /// How many times as large what is read of a question is in memory as on its way: a bin of a histogram takes 2 to 3 bytes packed and 16 otherwise, registers take
@@ -240,9 +264,6 @@ pub async fn read_each(
     Ok(answers)
 }
 
-/// The number that the one row has which says that no place was free.
-const NO_PLACE: i32 = -1;
-
 /// Parameters of a statement as they are added.
 #[derive(Default)]
 struct Statement {
@@ -253,6 +274,8 @@ struct Statement {
     texts: Vec<(usize, Vec<String>)>,
     constants: Constants,
     next: usize,
+    /// Whether facts of hours without sketches are read as well.
+    reads_unsketched: bool,
 }
 
 impl Statement {
@@ -357,35 +380,6 @@ impl Statement {
         // The last bucket may reach further than what is asked for.
         let to = self.many_times(hulls.values().map(|(_, to)| to.checked_add(A_DAY).unwrap_or(*to)));
         [clients, from, to]
-    }
-
-    /// The statement of these branches. That of a client first takes the first of its places that is free, by a lock that ends with the statement however it
-    /// ends, and without one nothing of it is run.
-    fn whole(&mut self, stale: impl Iterator<Item = String>, branches: &str, client: Option<Uuid>) -> String {
-        let place = client.map(|client| {
-            let client = self.clients(&[client]);
-            format!(
-                "place AS MATERIALIZED (
-                    SELECT FROM generate_series(1, {MAX_AT_ONCE}) AS number
-                    WHERE pg_try_advisory_xact_lock(hashtextextended('question ' || ({client})[1] || ' ' || number, 0)) LIMIT 1
-                )"
-            )
-        });
-        let gated = place.as_ref().map(|_| {
-            format!(
-                "SELECT {NO_PLACE} AS question, NULL::uuid AS client_id, NULL::timestamptz AS bucket, NULL::text[] AS dimensions, NULL::bigint AS facts,
-                    NULL::numeric[] AS states, NULL::bytea AS sketch WHERE NOT EXISTS (SELECT FROM place)
-                 UNION ALL SELECT * FROM ({branches}) AS answers WHERE EXISTS (SELECT FROM place)"
-            )
-        });
-        let tables: Vec<String> = place.into_iter().chain(stale).collect();
-        let with = if tables.is_empty() { "" } else { "WITH " };
-        format!(
-            "{with}{}\n{} LIMIT {}",
-            tables.join(",\n"),
-            gated.as_deref().unwrap_or(branches),
-            MAX_ROWS + 1
-        )
     }
 
     /// One question as a SELECT of the common shape.

@@ -165,8 +165,8 @@ database::row! {
         pub(crate) from_time: Timestamp,
         /// When they were last tried, or noted.
         pub(crate) turn: Timestamp,
-        /// How often the first of them failed.
-        pub(crate) failures: i32,
+        /// Whether a step of several hours failed: then they are taken one by one, until the one at fault stands alone.
+        pub(crate) is_careful: bool,
     }
 }
 
@@ -205,12 +205,12 @@ fn due() -> String {
     )
 }
 
-/// Those of each client that lives here whose turn it is, but for some entities. It takes the owner's login.
+/// Those of each client that lives here whose turn it is, but for some entities; what failed comes after all others. It takes the owner's login.
 pub(crate) async fn next_of_each(session: &Session, but: &[i32]) -> Result<Vec<Sketching>, Error> {
     let due = due();
     let sql = format!(
-        "SELECT DISTINCT ON (client_id) client_id, entity_id, from_time, coalesce(tried_at, noted_at) AS turn, failures FROM core.unsketched
-         WHERE core.is_here(client_id) AND entity_id <> ALL ($1) AND {due} ORDER BY client_id, turn, entity_id, from_time, failures"
+        "SELECT DISTINCT ON (client_id) client_id, entity_id, from_time, coalesce(tried_at, noted_at) AS turn, reason IS NOT NULL AS is_careful FROM core.unsketched
+         WHERE core.is_here(client_id) AND entity_id <> ALL ($1) AND {due} ORDER BY client_id, failures > 0, turn, entity_id, from_time, is_careful"
     );
     session.rows(&sql, &[&but]).await
 }
@@ -237,21 +237,27 @@ database::row! {
     }
 }
 
-/// Says that a step failed, and of what kind that was. Its first hour is noted apart from then on, so that it keeps no other from its turn, and no other sketches from
-/// being read: it is read from its facts where its sketches don't say all of them.
+/// Says that a step failed, and of what kind that was: its hours are taken one by one then. One that fails by itself is noted apart from then on, so that it keeps no
+/// other from its turn, and no other sketches from being read: it is read from its facts where its sketches don't say all of them.
 pub(crate) async fn failed(database: &Database, sketching: &Sketching, kind: &str) -> Result<(), Error> {
     let Sketching {
         client_id: client,
         entity_id: entity,
         from_time: from,
+        is_careful,
         ..
     } = sketching;
+    if !is_careful {
+        let sql = "UPDATE core.unsketched SET reason = $4 WHERE client_id = $1 AND entity_id = $2 AND from_time = $3";
+        let of_client = database.of(*client);
+        return of_client.execute(sql, &[client, entity, from, &kind]).await.map(drop);
+    }
     let to = timestamp(from.as_microsecond() + HOUR_US);
     let sql = "WITH inside AS (
              DELETE FROM core.unsketched WHERE client_id = $1 AND entity_id = $2 AND from_time >= $3 AND to_time <= $4
              RETURNING is_written, is_filling, noted_at, failures
          ), beyond AS (
-             UPDATE core.unsketched SET from_time = $4 WHERE client_id = $1 AND entity_id = $2 AND from_time >= $3 AND from_time < $4 AND to_time > $4
+             UPDATE core.unsketched SET from_time = $4, reason = NULL WHERE client_id = $1 AND entity_id = $2 AND from_time >= $3 AND from_time < $4 AND to_time > $4
              RETURNING is_written, is_filling, noted_at, failures
          ), noted AS (
              SELECT * FROM inside UNION ALL SELECT * FROM beyond

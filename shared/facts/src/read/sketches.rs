@@ -34,38 +34,27 @@ impl Statement {
             kind.name(),
             question.level == Level::Day,
         );
-        let filter = self.filter(question, &facts);
         let group: String = (1..=question.dimensions.len())
             .map(|number| format!("d{number}, "))
             .collect();
-        let scope = Scope {
-            clients,
-            entities,
-            from,
-            to,
-            filter,
-            hashed: String::new(),
+        let facts = if self.reads_unsketched {
+            let filter = self.filter(question, &facts);
+            let scope = Scope {
+                clients,
+                entities,
+                from,
+                to,
+                filter,
+                hashed: String::new(),
+            };
+            format!(" UNION ALL {}", of_facts(read, slot, &facts, &scope))
+        } else {
+            String::new()
         };
-        // Hour by hour, whatever the server believes: mostly there is none, and else all facts of the range would be sorted for the join.
-        let facts = format!(
-            "SELECT client_id, bucket, {group}value, count(*) AS facts, NULL::bytea AS sketch FROM (
-                 SELECT client_id, {} AS bucket, {}{} AS value FROM (
-                     SELECT fact.* FROM unsketched AS hours CROSS JOIN LATERAL (
-                         SELECT * FROM {} WHERE {} AND client_id = hours.client_id AND entity_id = hours.entity_id
-                             AND time >= hours.from_time AND time < hours.to_time OFFSET 0
-                     ) AS fact
-                 ) AS fact
-             ) AS seen WHERE value IS NOT NULL GROUP BY client_id, bucket, {group}value",
-            bucket_of(question.level, "time"),
-            facts.named_dimensions(),
-            value(slot),
-            read.volume.facts(),
-            scope.condition("time"),
-        );
         let bucket = self.binned(question);
         Ok(format!(
             "(SELECT {number}::int AS question, client_id, {bucket} AS bucket, ARRAY[{group}value]::text[] AS dimensions, facts, NULL::numeric[] AS states, sketch
-             FROM ({kept} UNION ALL {facts}) AS parts)"
+             FROM ({kept}{facts}) AS parts)"
         ))
     }
 
@@ -91,6 +80,29 @@ impl Statement {
             )"
         ))
     }
+}
+
+/// The values of hours that are read from the facts, hour by hour whatever the server believes: else all facts of the range would be sorted to be joined with few hours.
+fn of_facts(read: &Read, slot: Slot, columns: &Columns, scope: &Scope) -> String {
+    let question = &read.question;
+    let group: String = (1..=question.dimensions.len())
+        .map(|number| format!("d{number}, "))
+        .collect();
+    format!(
+        "SELECT client_id, bucket, {group}value, count(*) AS facts, NULL::bytea AS sketch FROM (
+             SELECT client_id, {} AS bucket, {}{} AS value FROM (
+                 SELECT fact.* FROM unsketched AS hours CROSS JOIN LATERAL (
+                     SELECT * FROM {} WHERE {} AND client_id = hours.client_id AND entity_id = hours.entity_id
+                         AND time >= hours.from_time AND time < hours.to_time OFFSET 0
+                 ) AS fact
+             ) AS fact
+         ) AS seen WHERE value IS NOT NULL GROUP BY client_id, bucket, {group}value",
+        bucket_of(question.level, "time"),
+        columns.named_dimensions(),
+        value(slot),
+        read.volume.facts(),
+        scope.condition("time"),
+    )
 }
 
 /// The one text of each value, as sketches take it; an empty text is none.

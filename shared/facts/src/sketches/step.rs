@@ -75,13 +75,7 @@ async fn make(session: &Session, sketching: &Sketching, placed: &Placed) -> Resu
         // Somebody has been here.
         return Ok(After::Done);
     };
-    // The hour of the fact with which the step would be too large is the first of the next one, unless it is the first of this one.
-    let sql = format!(
-        "SELECT time FROM {} WHERE client_id = $1 AND entity_id = $2 AND time >= $3 AND time < $4 ORDER BY time OFFSET $5::bigint LIMIT 1",
-        placed.place.volume.facts()
-    );
-    let next: Option<Next> = session.row(&sql, &[&client, &id, &from, &last, &MAX_STEP]).await?;
-    let to = next.map_or(last, |next| end_of_step(Level::Hour, from, next.time).min(last));
+    let to = end(session, sketching, placed, last).await?;
     anew(session, client, placed, [from, to]).await?;
     let sql = "WITH done AS (
              DELETE FROM core.unsketched WHERE client_id = $1 AND entity_id = $2 AND from_time >= $3 AND to_time <= $4
@@ -94,24 +88,44 @@ async fn make(session: &Session, sketching: &Sketching, placed: &Placed) -> Resu
     Ok(After::Rest)
 }
 
-/// How far what is due goes from some hours on: with what was noted beside it, but for what failed. An hour that failed is tried alone.
+/// Where a step ends of what goes to `last` without a gap.
+async fn end(session: &Session, sketching: &Sketching, placed: &Placed, last: Timestamp) -> Result<Timestamp, Error> {
+    let Sketching {
+        client_id,
+        entity_id,
+        from_time: from,
+        is_careful,
+        ..
+    } = sketching;
+    let sql = format!(
+        "SELECT time FROM {} WHERE client_id = $1 AND entity_id = $2 AND time >= $3 AND time < $4 ORDER BY time OFFSET $5::bigint LIMIT 1",
+        placed.place.volume.facts()
+    );
+    let before = if *is_careful { 0 } else { MAX_STEP };
+    let next: Option<Next> = session.row(&sql, &[client_id, entity_id, from, &last, &before]).await?;
+    // The hour of the fact with which the step would be too large is the first of the next one, unless it is the first of this one. Who is careful takes one hour
+    // that has facts, or those before it.
+    Ok(next.map_or(last, |next| end_of_step(Level::Hour, *from, next.time).min(last)))
+}
+
+/// How far what is due goes from some hours on: with what was noted beside it, but of what failed with nothing else.
 async fn due_from(session: &Session, sketching: &Sketching) -> Result<Option<Due>, Error> {
     let (at_once, due) = (due_at_once(), may_be_made());
     let sql = format!(
-        "SELECT least(upper(range), CASE WHEN $4 > 0 THEN $3::timestamptz + interval '1 hour' ELSE 'infinity' END) AS to_time, is_filling FROM (
+        "SELECT upper(range) AS to_time, is_filling FROM (
              SELECT unnest(range_agg(tstzrange(from_time, CASE WHEN {at_once} THEN to_time ELSE least(to_time, date_trunc('hour', clock_timestamp(), 'UTC')) END))) AS range,
                  bool_or(is_filling) AS is_filling
-             FROM core.unsketched WHERE client_id = $1 AND entity_id = $2 AND {due} AND (failures = 0 OR $4 > 0)
+             FROM core.unsketched WHERE client_id = $1 AND entity_id = $2 AND {due} AND (reason IS NOT NULL) = $4
          ) AS due WHERE range @> $3::timestamptz"
     );
     let Sketching {
         client_id,
         entity_id,
         from_time,
-        failures,
+        is_careful,
         ..
     } = sketching;
-    session.row(&sql, &[client_id, entity_id, from_time, failures]).await
+    session.row(&sql, &[client_id, entity_id, from_time, is_careful]).await
 }
 
 /// Once all that was filled is there, or has failed and is read from the facts, sketches are read.

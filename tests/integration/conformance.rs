@@ -32,6 +32,8 @@ mod replays;
 mod scenarios;
 mod shop;
 mod sketches;
+mod sketches_asked;
+mod sketches_kept;
 mod statements;
 mod states;
 mod upkeep;

@@ -11,7 +11,8 @@ CREATE TABLE {{rows}} (
     {{states}}
 );
 SELECT create_hypertable('{{rows}}', 'bucket', chunk_time_interval => interval '{{chunk}}', create_default_indexes => false);
-CREATE INDEX ON {{rows}} (entity_id, grouping_id, bucket);
+-- Where filters are on some of a grouping's dimensions, rows of other groups are passed over by hashes of these.
+CREATE INDEX ON {{rows}} (entity_id, grouping_id, bucket{{hashes}});
 GRANT SELECT, INSERT, DELETE ON {{rows}} TO analytics_app;
 
 CREATE VIEW {{rollup}} AS

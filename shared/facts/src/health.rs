@@ -14,6 +14,23 @@ pub struct Health {
     pub jobs: Jobs,
     /// Stale ranges that wait for a refresh (Community edition).
     pub stale_ranges: i64,
+    /// Sketches that can't be made.
+    pub sketches: Sketches,
+}
+
+database::row! {
+    /// Hours whose sketches can't be made anew; they are tried again, and read from their facts meanwhile, which takes longer.
+    #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+    pub struct Sketches {
+        /// Entities that have such hours.
+        pub entities: i64,
+        /// Those hours.
+        pub hours: i64,
+        /// How often that was tried which was tried most.
+        pub failures: i32,
+        /// Of what kinds the failures are.
+        pub reasons: String,
+    }
 }
 
 /// Our background jobs (Community edition); those below 1000 are TimescaleDB's own, of which telemetry and the like fail on
@@ -56,7 +73,12 @@ pub async fn check(database: &Database) -> Result<Health, Error> {
         edition: edition.name(),
         jobs: Jobs::default(),
         stale_ranges: 0,
+        sketches: Sketches::default(),
     };
+    let sql = "SELECT entities, hours, failures, reasons FROM core.failing_sketches()";
+    if let Some(failing) = session.row(sql, &[]).await? {
+        health.sketches = failing;
+    }
     if edition == Edition::Community {
         let sql = "SELECT count(*) FILTER (WHERE last_run_status = 'Failed') AS failing,
                 coalesce(sum(total_failures), 0)::bigint AS failures_so_far, core.count_stale_ranges() AS stale_ranges

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::chunks;
+use crate::sketches::SKETCHES;
 use crate::volume::{Volume, volumes};
 
 /// Seconds after which nobody reads any more what was there before a change of place or groupings: a reader learns of it with its next question, and no
@@ -127,7 +128,7 @@ async fn clear(session: &Session, client: Uuid, entity: i32, volume: &Volume) ->
     clearing.clear(session, volume, &tables).await
 }
 
-/// Clears rows of one grouping out of a volume, at most [`MAX_CLEARED`] of each table. Returns how many there were.
+/// Clears rows of one grouping out of a volume, and its sketches, at most [`MAX_CLEARED`] of each table. Returns how many there were.
 ///
 /// # Errors
 /// When a statement fails.
@@ -142,7 +143,18 @@ pub(crate) async fn clear_grouping(
         grouping: Some(grouping),
     };
     let rollups = volume.rollups(session.edition().await?);
-    clearing.clear(session, volume, &rollups).await
+    let cleared = clearing.clear(session, volume, &rollups).await?;
+    Ok(cleared + clearing.clear_table(session, SKETCHES).await?)
+}
+
+/// Clears sketches of an entity, which are in no volume, at most [`MAX_CLEARED`] of them. Returns how many there were.
+async fn clear_sketches(session: &Session, client: Uuid, entity: i32) -> Result<u64, Error> {
+    let clearing = Clearing {
+        client,
+        entity,
+        grouping: None,
+    };
+    clearing.clear_table(session, SKETCHES).await
 }
 
 database::row! {
@@ -163,6 +175,9 @@ pub async fn clear_some(session: &Session, client: Uuid) -> Result<u64, Error> {
         for entity in &entities {
             cleared += clear(session, client, entity.id, &volume).await?;
         }
+    }
+    for entity in &entities {
+        cleared += clear_sketches(session, client, entity.id).await?;
     }
     Ok(cleared)
 }
@@ -254,7 +269,14 @@ pub(crate) async fn clear_leftovers(session: &Session, now: Timestamp, until: In
 
 async fn clear_leftover(session: &Session, left: &Leftover) -> Result<(), Error> {
     let volume = Volume::named(left.volume.clone());
-    if clear(session, left.client_id, left.entity_id, &volume).await? == 0 {
+    let mut cleared = clear(session, left.client_id, left.entity_id, &volume).await?;
+    // Those of an entity that has moved between volumes stay.
+    let is_gone =
+        "SELECT WHERE NOT core.is_here($1) OR NOT EXISTS (SELECT FROM core.entities WHERE client_id = $1 AND id = $2)";
+    if session.execute(is_gone, &[&left.client_id, &left.entity_id]).await? > 0 {
+        cleared += clear_sketches(session, left.client_id, left.entity_id).await?;
+    }
+    if cleared == 0 {
         let sql = "DELETE FROM core.leftovers WHERE volume = $1 AND entity_id = $2";
         session.execute(sql, &[&volume.name(), &left.entity_id]).await?;
     }

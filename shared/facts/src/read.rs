@@ -10,6 +10,7 @@
 
 mod condition;
 mod decode;
+mod gate;
 mod lookups;
 mod parts;
 mod pushed;
@@ -21,7 +22,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use catalog::SketchKind;
+use catalog::{GroupingDefinition, SketchKind};
 use database::{Edition, Error, Session};
 use formula::AttributeType;
 use jiff::{SignedDuration, Timestamp};
@@ -34,9 +35,10 @@ use uuid::Uuid;
 
 use self::condition::Constants;
 use self::decode::decode;
+use self::gate::{NO_PLACE, UNSKETCHED};
 use self::parts::{Columns, Scope, apache, community, raw};
 use crate::layout::Layout;
-use crate::volume::Volume;
+use crate::volume::{Volume, hash_of, is_hashed};
 
 /// Most branches of one statement. A publisher with 20 relations at three levels, each asked with five combinations of dimensions and filters, has 300.
 pub const MAX_BRANCHES: usize = 512;
@@ -103,11 +105,28 @@ pub async fn read_in_place(session: &Session, client: Uuid, reads: &[Read]) -> R
     read(session, reads, Some(client)).await
 }
 
-/// Reads all questions in one statement, in one of the places of `client` if there is one.
+/// Reads all questions in one statement, in one of the places of `client` if there is one. Facts of hours without sketches are read by another one, where there are
+/// such hours: mostly there are none, and to plan for them takes the server longer than all else.
 async fn read(session: &Session, reads: &[Read], client: Option<Uuid>) -> Result<Vec<Vec<(Uuid, Row)>>, Error> {
+    if reads.iter().any(|read| read.question.sketch.is_some())
+        && let Some(answers) = read_once(session, reads, client, false).await?
+    {
+        return Ok(answers);
+    }
+    let answers = read_once(session, reads, client, true).await?;
+    Ok(answers.unwrap_or_default())
+}
+
+/// `None` where facts are to be read as well.
+async fn read_once(
+    session: &Session,
+    reads: &[Read],
+    client: Option<Uuid>,
+    reads_unsketched: bool,
+) -> Result<Option<Vec<Vec<(Uuid, Row)>>>, Error> {
     let mut answers: Vec<Vec<(Uuid, Row)>> = vec![Vec::new(); reads.len()];
     if reads.is_empty() {
-        return Ok(answers);
+        return Ok(Some(answers));
     }
     if reads.len() > MAX_BRANCHES {
         return Err(Error::TooMuch(format!(
@@ -116,15 +135,18 @@ async fn read(session: &Session, reads: &[Read], client: Option<Uuid>) -> Result
         )));
     }
     let edition = session.edition().await?;
-    let mut statement = Statement::default();
+    let mut statement = Statement {
+        reads_unsketched,
+        ..Statement::default()
+    };
     let branches: Vec<String> = reads
         .iter()
         .enumerate()
         .map(|(number, read)| statement.branch(edition, number, read))
         .collect::<Result<_, Error>>()?;
     let stale = [statement.stale(reads, edition), statement.unsketched(reads)];
-    let sql = statement.whole(stale.into_iter().flatten(), &branches.join("\nUNION ALL\n"), client);
-    let (mut rows, mut bytes) = (0, 0);
+    let sql = statement.whole(stale, &branches.join("\nUNION ALL\n"), client);
+    let (mut rows, mut bytes, mut is_whole) = (0, 0, true);
     let take = |row: tokio_postgres::Row| {
         rows += 1;
         let number = row.get::<_, i32>("question");
@@ -140,8 +162,10 @@ async fn read(session: &Session, reads: &[Read], client: Option<Uuid>) -> Result
         if bytes > MAX_READ_BYTES {
             return Err(too_much(format!("{} MiB", MAX_READ_BYTES >> 20)));
         }
-        if number == NO_PLACE {
-            return Err(Error::TooManyAtOnce(MAX_AT_ONCE));
+        match number {
+            NO_PLACE => return Err(Error::TooManyAtOnce(MAX_AT_ONCE)),
+            UNSKETCHED => is_whole = false,
+            _ => {}
         }
         let number = usize::try_from(number).unwrap_or(usize::MAX);
         if let (Some(read), Some(answer)) = (reads.get(number), answers.get_mut(number)) {
@@ -150,14 +174,14 @@ async fn read(session: &Session, reads: &[Read], client: Option<Uuid>) -> Result
         Ok(())
     };
     session.each_once(&sql, &statement.parameters(), take).await?;
-    Ok(answers)
+    Ok(is_whole.then_some(answers))
 }
 
-/// How many times as large what is read of a question is in memory as on its way: a bin of a histogram takes 2 to 3 bytes packed and about 24 in a tree, registers take
+/// How many times as large what is read of a question is in memory as on its way: a bin of a histogram takes 2 to 3 bytes packed and 16 otherwise, registers take
 /// a byte each instead of six bits.
 fn growth(read: &Read) -> usize {
     match read.question.sketch {
-        Some((_, SketchKind::Percentiles)) => 10,
+        Some((_, SketchKind::Percentiles)) => 8,
         Some((_, SketchKind::Distinct)) => 2,
         None => 1,
     }
@@ -240,9 +264,6 @@ pub async fn read_each(
     Ok(answers)
 }
 
-/// The number that the one row has which says that no place was free.
-const NO_PLACE: i32 = -1;
-
 /// Parameters of a statement as they are added.
 #[derive(Default)]
 struct Statement {
@@ -253,6 +274,8 @@ struct Statement {
     texts: Vec<(usize, Vec<String>)>,
     constants: Constants,
     next: usize,
+    /// Whether facts of hours without sketches are read as well.
+    reads_unsketched: bool,
 }
 
 impl Statement {
@@ -267,9 +290,9 @@ impl Statement {
         format!("${place}")
     }
 
-    fn entities(&mut self, entities: Vec<i32>) -> String {
+    fn many_numbers(&mut self, numbers: Vec<i32>) -> String {
         let place = self.place();
-        self.numbers.push((place, entities));
+        self.numbers.push((place, numbers));
         format!("${place}")
     }
 
@@ -287,11 +310,14 @@ impl Statement {
         format!("${place}")
     }
 
-    /// Texts to compare with. One with U+0000 is in no fact, and PostgreSQL can't even be asked for it.
+    /// Texts to compare with.
     fn values(&mut self, values: &BTreeSet<String>) -> String {
+        self.many_texts(possible(values).cloned().collect())
+    }
+
+    fn many_texts(&mut self, texts: Vec<String>) -> String {
         let place = self.place();
-        let possible = values.iter().filter(|value| !value.contains('\0'));
-        self.texts.push((place, possible.cloned().collect()));
+        self.texts.push((place, texts));
         format!("${place}")
     }
 
@@ -356,35 +382,6 @@ impl Statement {
         [clients, from, to]
     }
 
-    /// The statement of these branches. That of a client first takes the first of its places that is free, by a lock that ends with the statement however it
-    /// ends, and without one nothing of it is run.
-    fn whole(&mut self, stale: impl Iterator<Item = String>, branches: &str, client: Option<Uuid>) -> String {
-        let place = client.map(|client| {
-            let client = self.clients(&[client]);
-            format!(
-                "place AS MATERIALIZED (
-                    SELECT FROM generate_series(1, {MAX_AT_ONCE}) AS number
-                    WHERE pg_try_advisory_xact_lock(hashtextextended('question ' || ({client})[1] || ' ' || number, 0)) LIMIT 1
-                )"
-            )
-        });
-        let gated = place.as_ref().map(|_| {
-            format!(
-                "SELECT {NO_PLACE} AS question, NULL::uuid AS client_id, NULL::timestamptz AS bucket, NULL::text[] AS dimensions, NULL::bigint AS facts,
-                    NULL::numeric[] AS states, NULL::bytea AS sketch WHERE NOT EXISTS (SELECT FROM place)
-                 UNION ALL SELECT * FROM ({branches}) AS answers WHERE EXISTS (SELECT FROM place)"
-            )
-        });
-        let tables: Vec<String> = place.into_iter().chain(stale).collect();
-        let with = if tables.is_empty() { "" } else { "WITH " };
-        format!(
-            "{with}{}\n{} LIMIT {}",
-            tables.join(",\n"),
-            gated.as_deref().unwrap_or(branches),
-            MAX_ROWS + 1
-        )
-    }
-
     /// One question as a SELECT of the common shape.
     fn branch(&mut self, edition: Edition, number: usize, read: &Read) -> Result<String, Error> {
         let question = &read.question;
@@ -399,12 +396,15 @@ impl Statement {
             return self.sketched(number, read, grouping, sketch);
         }
         let columns = Columns::of(read, grouping)?;
+        // What is moved up of minutes has no such index, and aggregates have none at all.
+        let hashed = grouping.filter(|_| edition == Edition::Apache && is_hashed(question.level));
         let scope = Scope {
             clients: self.clients(&read.members.iter().map(|(client, _)| *client).collect::<Vec<_>>()),
-            entities: self.entities(read.members.iter().map(|(_, entity)| *entity).collect()),
+            entities: self.many_numbers(read.members.iter().map(|(_, entity)| *entity).collect()),
             from: self.time(question.range.from),
             to: self.time(question.range.to),
             filter: self.filter(question, &columns),
+            hashed: hashed.map_or_else(String::new, |grouping| self.hashed(question, grouping)),
         };
         let parts = match grouping {
             None => vec![raw(read, &columns, &scope)],
@@ -448,21 +448,40 @@ impl Statement {
     /// Dimension filters that the database can apply; the answer applies them all again.
     fn filter(&mut self, question: &Question, columns: &Columns<'_>) -> String {
         let mut sql = String::new();
-        for (name, values) in &question.filter {
-            let found = question
-                .entity
-                .stored_attributes()
-                .iter()
-                .find(|attribute| attribute.name == *name);
-            let Some((attribute, column)) = found.zip(columns.filters.get(name)) else {
-                continue;
-            };
-            // A missing value is written as the empty text, which has no counterpart in the column; only texts are compared here, since what else
-            // people write for a value is for the answer to judge.
-            if attribute.kind == AttributeType::Text && !values.contains("") {
+        for (name, values) in comparable(question) {
+            if let Some(column) = columns.filters.get(name) {
                 sql.push_str(&format!(" AND {column} = ANY ({})", self.values(values)));
             }
         }
         sql
     }
+
+    /// The same of the hashes of a grouping's dimensions, as conditions on an index.
+    fn hashed(&mut self, question: &Question, grouping: &GroupingDefinition) -> String {
+        let mut sql = String::new();
+        for (name, values) in comparable(question) {
+            if let Some(place) = grouping.dimensions.iter().position(|dimension| dimension == name) {
+                let (hash, values) = (hash_of(place + 1), self.values(values));
+                sql.push_str(&format!(
+                    " AND {hash} = ANY (ARRAY(SELECT hashtext(value) FROM unnest({values}) AS value))"
+                ));
+            }
+        }
+        sql
+    }
+}
+
+/// Those of some texts that a fact can have: one with U+0000 is in none, and PostgreSQL can't even be asked for it.
+fn possible(values: &BTreeSet<String>) -> impl Iterator<Item = &String> {
+    values.iter().filter(|value| !value.contains('\0'))
+}
+
+/// The filters whose values are in columns as people write them. A missing value is written as the empty text, which has no counterpart there; only texts are
+/// compared, since what else people write for a value is for the answer to judge.
+fn comparable(question: &Question) -> impl Iterator<Item = (&String, &BTreeSet<String>)> {
+    question.filter.iter().filter(|(name, values)| {
+        let attributes = question.entity.stored_attributes().iter();
+        let mut found = attributes.filter(|attribute| attribute.name == **name);
+        found.any(|attribute| attribute.kind == AttributeType::Text) && !values.contains("")
+    })
 }

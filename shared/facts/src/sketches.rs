@@ -5,6 +5,7 @@
 //! left: these hours are read from the facts until the long work has been there. So an undo, a correction and a file that is replaced are nothing of their own here,
 //! and what is kept is what one makes of the facts.
 
+mod facts;
 mod step;
 
 use std::collections::BTreeSet;
@@ -21,6 +22,7 @@ use crate::commit::{MAX_RANGES, fewer, ranges};
 use crate::copy::{dimension, timestamp};
 use crate::place::{Place, Placed};
 
+pub use step::MAX_HOUR_TIME;
 pub(crate) use step::step;
 
 /// The relation that has them, by which plans name it.
@@ -155,15 +157,16 @@ pub async fn begin_all(session: &Session, client: Uuid) -> Result<(), Error> {
 }
 
 database::row! {
-    /// An entity of which sketches are to be made anew.
+    /// Hours of an entity whose sketches are to be made anew: from then on, as far as a step gets.
     #[derive(Clone, Debug)]
     pub(crate) struct Sketching {
         pub(crate) client_id: Uuid,
         pub(crate) entity_id: i32,
-        /// When it was last tried, or first noted.
+        pub(crate) from_time: Timestamp,
+        /// When they were last tried, or noted.
         pub(crate) turn: Timestamp,
-        /// How often it failed since a step ended well.
-        pub(crate) failures: i32,
+        /// Whether a step of several hours failed: then they are taken one by one, until the one at fault stands alone.
+        pub(crate) is_careful: bool,
     }
 }
 
@@ -171,57 +174,104 @@ database::row! {
 /// does not become as many rows as there are batches in an hour. One batch a second leaves 300 of them for each group.
 pub const NOTED_MINUTES: u32 = 5;
 
+/// How long an hour that failed waits before it is tried again: a run of the long work tries it once.
+pub const RETRY_MINUTES: u32 = 1;
+
+/// How often an hour may fail before it waits for long between two tries. It takes up to [`MAX_HOUR_TIME`] each time, which others wait for; meanwhile it is read from
+/// its facts.
+pub const MAX_FAILURES: u32 = 5;
+
+/// How long that is.
+pub const LONG_WAIT_MINUTES: u32 = 60;
+
 /// What may be made anew now, also of an hour that goes on: what is being filled, and what was noted some minutes ago.
 fn due_at_once() -> String {
     format!("(is_filling OR noted_at < clock_timestamp() - interval '{NOTED_MINUTES} minutes')")
 }
 
 /// The same, and what of the others is closed.
-fn due() -> String {
+fn may_be_made() -> String {
     format!(
         "({} OR from_time < date_trunc('hour', clock_timestamp(), 'UTC'))",
         due_at_once()
     )
 }
 
-/// The one of each client that lives here whose turn it is, but for some entities. It takes the owner's login.
+/// The same, but not what failed just now.
+fn due() -> String {
+    format!(
+        "{} AND (failures = 0 OR tried_at < clock_timestamp() - CASE WHEN failures < {MAX_FAILURES} THEN interval '{RETRY_MINUTES} minutes' ELSE interval '{LONG_WAIT_MINUTES} minutes' END)",
+        may_be_made()
+    )
+}
+
+/// Those of each client that lives here whose turn it is, but for some entities; what failed comes after all others. It takes the owner's login.
 pub(crate) async fn next_of_each(session: &Session, but: &[i32]) -> Result<Vec<Sketching>, Error> {
     let due = due();
     let sql = format!(
-        "SELECT DISTINCT ON (client_id) client_id, entity_id, turn, failures FROM (
-             SELECT client_id, entity_id, min(coalesce(tried_at, noted_at)) AS turn, max(failures) AS failures FROM core.unsketched
-             WHERE core.is_here(client_id) AND entity_id <> ALL ($1) AND {due} GROUP BY client_id, entity_id
-         ) AS waiting ORDER BY client_id, turn, entity_id"
+        "SELECT DISTINCT ON (client_id) client_id, entity_id, from_time, coalesce(tried_at, noted_at) AS turn, reason IS NOT NULL AS is_careful FROM core.unsketched
+         WHERE core.is_here(client_id) AND entity_id <> ALL ($1) AND {due} ORDER BY client_id, failures > 0, turn, entity_id, from_time, is_careful"
     );
     session.rows(&sql, &[&but]).await
 }
 
-/// Says that it is tried now, before it is.
+/// Says that they are tried now, before they are: who is killed has had its turn too.
 pub(crate) async fn tried(database: &Database, sketching: &Sketching) -> Result<(), Error> {
-    let sql = format!(
-        "UPDATE core.unsketched SET tried_at = clock_timestamp() WHERE client_id = $1 AND entity_id = $2 AND {}",
-        due()
-    );
-    let Sketching {
-        client_id, entity_id, ..
-    } = sketching;
-    let of_client = database.of(*client_id);
-    of_client.execute(&sql, &[client_id, entity_id]).await.map(drop)
-}
-
-/// Says that a step failed, and of what kind that was, or that one ended well after some that did not.
-pub(crate) async fn told(database: &Database, sketching: &Sketching, kind: Option<&str>) -> Result<(), Error> {
+    let sql = "UPDATE core.unsketched SET tried_at = clock_timestamp() WHERE client_id = $1 AND entity_id = $2 AND from_time = $3";
     let Sketching {
         client_id,
         entity_id,
-        failures,
+        from_time,
         ..
     } = sketching;
-    let failures = kind.map_or(0, |_| failures + 1);
-    let sql = "UPDATE core.unsketched SET failures = $3, reason = $4 WHERE client_id = $1 AND entity_id = $2";
     let of_client = database.of(*client_id);
     of_client
-        .execute(sql, &[client_id, entity_id, &failures, &kind])
+        .execute(sql, &[client_id, entity_id, from_time])
         .await
         .map(drop)
+}
+
+database::row! {
+    struct Noted {
+        is_filling: bool,
+    }
+}
+
+/// Says that a step failed, and of what kind that was: its hours are taken one by one then. One that fails by itself is noted apart from then on, so that it keeps no
+/// other from its turn, and no other sketches from being read: it is read from its facts where its sketches don't say all of them.
+pub(crate) async fn failed(database: &Database, sketching: &Sketching, kind: &str) -> Result<(), Error> {
+    let Sketching {
+        client_id: client,
+        entity_id: entity,
+        from_time: from,
+        is_careful,
+        ..
+    } = sketching;
+    if !is_careful {
+        let sql = "UPDATE core.unsketched SET reason = $4 WHERE client_id = $1 AND entity_id = $2 AND from_time = $3";
+        let of_client = database.of(*client);
+        return of_client.execute(sql, &[client, entity, from, &kind]).await.map(drop);
+    }
+    let to = timestamp(from.as_microsecond() + HOUR_US);
+    let sql = "WITH inside AS (
+             DELETE FROM core.unsketched WHERE client_id = $1 AND entity_id = $2 AND from_time >= $3 AND to_time <= $4
+             RETURNING is_written, is_filling, noted_at, failures
+         ), beyond AS (
+             UPDATE core.unsketched SET from_time = $4, reason = NULL WHERE client_id = $1 AND entity_id = $2 AND from_time >= $3 AND from_time < $4 AND to_time > $4
+             RETURNING is_written, is_filling, noted_at, failures
+         ), noted AS (
+             SELECT * FROM inside UNION ALL SELECT * FROM beyond
+         ), apart AS (
+             INSERT INTO core.unsketched (client_id, entity_id, from_time, to_time, is_written, noted_at, tried_at, failures, reason)
+             SELECT $1, $2, $3, $4, bool_and(is_written AND NOT is_filling), min(noted_at), clock_timestamp(), max(failures) + 1, $5 FROM noted HAVING count(*) > 0
+         )
+         SELECT coalesce(bool_or(is_filling), false) AS is_filling FROM noted";
+    let work = async |session: &Session| {
+        let noted: Option<Noted> = session.row(sql, &[client, entity, from, &to, &kind]).await?;
+        if noted.is_some_and(|noted| noted.is_filling) {
+            step::whole(session, *client, *entity).await?;
+        }
+        Ok(())
+    };
+    database.transaction(*client, work).await
 }

@@ -84,7 +84,7 @@ impl Job {
             Self::Filling(filling) => fill::failed(database, filling, &cause.kind()).await,
             Self::Move(moving) => moves::told(database, moving, Some(&cause.to_string())).await,
             Self::Change(change) => changes::told(database, change, Some(&cause.kind())).await,
-            Self::Sketching(sketching) => sketches::told(database, sketching, Some(&cause.kind())).await,
+            Self::Sketching(sketching) => sketches::failed(database, sketching, &cause.kind()).await,
         }
     }
 
@@ -93,7 +93,6 @@ impl Job {
             Self::Filling(filling) if filling.failures > 0 => fill::recovered(database, filling).await,
             Self::Move(moving) if moving.failures > 0 => moves::told(database, moving, None).await,
             Self::Change(change) if change.failures > 0 => changes::told(database, change, None).await,
-            Self::Sketching(sketching) if sketching.failures > 0 => sketches::told(database, sketching, None).await,
             _ => Ok(()),
         }
     }
@@ -155,8 +154,11 @@ pub async fn run(
             let after = match turn(database, &find, job).await {
                 Ok(after) => after,
                 Err(cause) => {
-                    failed.push(job.of().1);
-                    has_failed(database, job, &cause).await;
+                    let is_kept = has_failed(database, job, &cause).await;
+                    // Only an hour of its sketches waits, as is known from then on.
+                    if !(is_kept && matches!(job, Job::Sketching(_))) {
+                        failed.push(job.of().1);
+                    }
                     After::Rest
                 }
             };
@@ -174,12 +176,15 @@ pub async fn run(
     }
 }
 
-async fn has_failed(database: &Database, job: &Job, cause: &Error) {
+/// Whether its failure is kept.
+async fn has_failed(database: &Database, job: &Job, cause: &Error) -> bool {
     let (client, entity) = job.of();
     tracing::error!(%client, entity, %cause, "long work can't go on");
-    if let Err(cause) = job.failed(database, cause).await {
+    let kept = job.failed(database, cause).await;
+    if let Err(cause) = &kept {
         tracing::error!(%client, entity, %cause, "a failure of long work can't be kept");
     }
+    kept.is_ok() && cause.is_of_statement()
 }
 
 /// The one of each client whose turn it is, those first that were tried longest ago. Entities whose work failed in this run keep no other of their client from

@@ -40,6 +40,18 @@ pub fn advise_row(source: &str, attributes: &[Attribute]) -> Vec<Diagnostic> {
     adviser.advice
 }
 
+/// The sketch that would answer an aggregate within a bound, as definitions write it, and the attribute that it would be kept of.
+fn sketch_of(call: &Call) -> Option<(&'static str, &str)> {
+    let sketch = match call.aggregate {
+        Aggregate::Median | Aggregate::Percentile => "percentiles",
+        Aggregate::Distinct => "distinct",
+        _ => return None,
+    };
+    let is_kept = call.less.is_none() && call.times.is_none();
+    let attribute = call.attribute.as_ref().filter(|_| is_kept)?;
+    (!is_path(&attribute.name)).then_some((sketch, attribute.name.as_str()))
+}
+
 /// What helps where objects are looked up.
 const LOOKED_UP: &str =
     "each answer looks the objects up by their key: ask short ranges, or send what is asked for often with each fact";
@@ -150,8 +162,14 @@ impl Adviser<'_> {
             return;
         }
         let message = format!("{} is computed from the facts, because no rollup has it", quoted(&name));
-        let hint =
-            "the answer is exact, and takes longer the more facts there are: ask short ranges, or ask a range once";
+        let mut hint =
+            "the answer is exact, and takes longer the more facts there are: ask short ranges, or ask a range once"
+                .to_owned();
+        if let Some((sketch, attribute)) = sketch_of(call) {
+            hint.push_str(&format!(
+                "; or have it answered within a bound, in the mode approximate, where {attribute} declares \"sketches\": [\"{sketch}\"]"
+            ));
+        }
         self.advice
             .push(Diagnostic::new(span.clone(), "not-rolled-up", message).with_hint(hint));
     }

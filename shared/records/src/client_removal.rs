@@ -38,13 +38,14 @@ pub const TABLES: [&str; 35] = [
     "moves",
     "changes",
     "stale_ranges",
-    "sketches",
     "unsketched",
     "upkeep",
     "departed_codes",
     "commits",
     "clocks",
     "entities",
+    // What makes them holds the entity: once that is gone nobody does.
+    "sketches",
     "users",
 ];
 

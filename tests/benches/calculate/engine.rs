@@ -72,7 +72,39 @@ pub(crate) async fn load(product: &Product, kpis: &[Kpi]) -> Result<Uuid> {
     Ok(airline.client)
 }
 
-/// Waits until a client has so many flights, and moves them up and analyses their tables then.
+/// How long the long work may take to make their sketches: it rests for four times as long as it works.
+const SKETCH_LIMIT: Duration = Duration::from_secs(1_800);
+
+/// How long it is gone on with before it is looked at again.
+const WORK: Duration = Duration::from_secs(20);
+
+/// Waits until all sketches of a client are made, going on with the long work: a run of the product's own begins every minute, and is at it as well.
+async fn wait_for_sketches(product: &Product, client: Uuid) -> Result<()> {
+    let began = Instant::now();
+    let owner = &product.database.owner;
+    let find = async |client: Uuid, entity: i32| {
+        let known = definitions::load_one(owner, client).await?;
+        let found = known.and_then(|known| known.placed.values().find(|placed| placed.place.id == entity).cloned());
+        Ok::<_, database::Error>(found)
+    };
+    let plain = product.database.plain().await?;
+    loop {
+        let sql = "SELECT count(*) FROM core.unsketched WHERE client_id = $1";
+        let due: i64 = plain.query_one(sql, &[&client]).await?.get(0);
+        if due == 0 {
+            return Ok(());
+        }
+        anyhow::ensure!(
+            began.elapsed() < SKETCH_LIMIT,
+            "{due} notes of hours without sketches are left"
+        );
+        facts::work::run(owner, find, Instant::now() + WORK).await?;
+        // What it leaves is being made by the product, or waits for its turn.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// Waits until a client has so many flights, and all sketches of them, and moves them up and analyses their tables then.
 pub(crate) async fn wait_for(product: &Product, client: Uuid, flights: u64) -> Result<()> {
     let began = Instant::now();
     let known = known(&product.database.app, client).await?;
@@ -101,6 +133,7 @@ pub(crate) async fn wait_for(product: &Product, client: Uuid, flights: u64) -> R
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     facts::compact::run(&product.database.owner, platform::clock::now()).await?;
+    wait_for_sketches(product, client).await?;
     product
         .database
         .plain()

@@ -144,3 +144,45 @@ async fn what_has_no_sketch_is_exact_and_the_answer_says_what_to_declare() {
     );
     product.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_exact_kpi_that_is_asked_approximately_says_what_it_is() {
+    let product = Product::shared().await;
+    let now = platform::clock::now();
+    let client = with_calls(&product, now).await;
+    for (code, formula) in [
+        ("MIDDLE", "MEDIAN(Call.seconds)"),
+        ("WIRES", "COUNT(DISTINCT Call.line)"),
+        ("ALL_CALLS", "COUNT(Call)"),
+    ] {
+        let kpi = json!({ "code": code, "name": code, "formula": formula });
+        client.post("/v1/kpis", &kpi).await.expect(201);
+    }
+    for route in ["value?period=day&at=", "series?period=day&"] {
+        let asked = |code: &str| match route.ends_with('=') {
+            true => format!("/v1/kpis/{code}/{route}{now}&mode=approximate"),
+            false => format!("/v1/kpis/{code}/{route}{}&mode=approximate", day(now)),
+        };
+        let told = client.get(&asked("MIDDLE")).await.ok();
+        assert_eq!(told["mode"], "approximate", "{told}");
+        assert_eq!(told["measures"][0]["relative_error"], 0.01, "{told}");
+
+        let told = client.get(&asked("WIRES")).await.ok();
+        let measure = &told["measures"][0];
+        assert_eq!(
+            (&told["mode"], &measure["mode"]),
+            (&json!("exact"), &json!("exact")),
+            "{told}"
+        );
+        assert!(measure["reason"].text().contains("for line"), "{told}");
+
+        // Nothing of it is for sketches to answer.
+        let told = client.get(&asked("ALL_CALLS")).await.ok();
+        assert_eq!(
+            (&told["mode"], told.body.get("measures")),
+            (&json!("exact"), None),
+            "{told}"
+        );
+    }
+    product.stop().await;
+}

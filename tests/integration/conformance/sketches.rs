@@ -67,7 +67,7 @@ impl Shop {
         }
     }
 
-    async fn told(&self, code: &str, period: Period) -> Vec<Told> {
+    pub(super) async fn told(&self, code: &str, period: Period) -> Vec<Told> {
         let definitions = self.definitions(self.ours).await;
         let (by, filter) = (Vec::new(), Filter::new());
         let request = Request {
@@ -376,7 +376,7 @@ async fn sketches_are_a_clients_own() {
         sell(shop, &a_day()).await;
         let nobody: Vec<Uuid> = vec![shop.theirs];
         let session = shop.database.app.session().await.unwrap();
-        let sql = "SELECT count(*) FROM core.sketches_within($1, ARRAY(SELECT generate_series(1, 1000)), 0::smallint, 't1', 'distinct', false, '2026-01-01Z', '2027-01-01Z')";
+        let sql = "SELECT count(*) FROM core.sketches_within($1, ARRAY(SELECT generate_series(1, 1000)), 0::smallint, 't1', 'distinct', false, '2026-01-01Z', '2027-01-01Z', '{}', '{}')";
         let theirs: i64 = session.query(sql, &[&nobody]).await.unwrap()[0].get(0);
         assert_eq!(theirs, 0);
         let ours: i64 = session.query(sql, &[&vec![shop.ours]]).await.unwrap()[0].get(0);

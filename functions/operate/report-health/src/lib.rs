@@ -12,7 +12,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Json, Router};
 use database::{Database, HOME, Timeouts};
-use facts::health::{self, Health, Jobs};
+use facts::health::{self, Health, Jobs, Sketches};
 use futures::future::join_all;
 use platform::http::Routes;
 use platform::{clock, environment};
@@ -133,8 +133,27 @@ fn described(seen: &Health) -> HealthCheck {
     HealthCheck {
         ok: failing == 0,
         detail: format!(
-            "TimescaleDB {} ({}), {} stale ranges, {failing} background jobs failed in their last run{advice} ({failures_so_far} failed runs so far)",
-            seen.timescaledb, seen.edition, seen.stale_ranges
+            "TimescaleDB {} ({}), {} stale ranges, {failing} background jobs failed in their last run{advice} ({failures_so_far} failed runs so far){}",
+            seen.timescaledb,
+            seen.edition,
+            seen.stale_ranges,
+            described_sketches(&seen.sketches)
+        ),
+    }
+}
+
+/// What one client's facts are too many for is told, and is no fault of the database: answers are right all the same.
+fn described_sketches(failing: &Sketches) -> String {
+    let Sketches {
+        entities,
+        hours,
+        failures,
+        reasons,
+    } = failing;
+    match hours {
+        0 => String::new(),
+        _ => format!(
+            "; sketches of {hours} hours of {entities} entities can't be made ({reasons}; tried {failures} times): they are read from their facts, see core.unsketched"
         ),
     }
 }
@@ -183,15 +202,32 @@ mod tests {
                     failures_so_far,
                 },
                 stale_ranges: 0,
+                sketches: Sketches::default(),
             };
             let check = described(&seen);
             assert_eq!(check.ok, ok, "{}", check.detail);
+            assert!(!check.detail.contains("sketches"), "{}", check.detail);
             assert!(
                 check.detail.contains(&format!("{failures_so_far} failed runs")),
                 "{}",
                 check.detail
             );
         }
+    }
+
+    #[test]
+    fn sketches_that_can_not_be_made_are_told() {
+        let failing = Sketches {
+            entities: 1,
+            hours: 2,
+            failures: 7,
+            reasons: "query_canceled".to_owned(),
+        };
+        let told = described_sketches(&failing);
+        assert!(
+            told.contains("2 hours of 1 entities") && told.contains("query_canceled; tried 7 times"),
+            "{told}"
+        );
     }
 
     #[tokio::test]

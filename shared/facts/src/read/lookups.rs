@@ -44,7 +44,7 @@ impl Statement {
         columns: &[Column],
     ) -> Result<String, Error> {
         let clients = self.clients(&read.members.iter().map(|(client, _)| *client).collect::<Vec<_>>());
-        let entities = self.entities(vec![related.id]);
+        let entities = self.many_numbers(vec![related.id]);
         let until = match lookup.known {
             Known::Only | Known::Last => String::new(),
             Known::AtFact => format!(" AND time < {}", self.time(read.question.range.to)),

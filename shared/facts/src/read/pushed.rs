@@ -50,7 +50,7 @@ impl Statement {
             return Ok(("start".to_owned(), format!("{told} AS fact WHERE TRUE")));
         }
         let clients = self.clients(&read.members.iter().map(|(client, _)| *client).collect::<Vec<_>>());
-        let entities = self.entities(read.members.iter().map(|(_, entity)| *entity).collect());
+        let entities = self.many_numbers(read.members.iter().map(|(_, entity)| *entity).collect());
         let (from, to) = (self.time(question.range.from), self.time(question.range.to));
         let (bucket, windows) = self.windows(&question.bins);
         // Chosen before anything is made of them: what a slot holds of other clients' facts may be no time at all, and the server is free to look at conditions in

@@ -59,7 +59,7 @@ impl Statement {
             ));
         }
         let clients = self.clients(&read.members.iter().map(|(client, _)| *client).collect::<Vec<_>>());
-        let entities = self.entities(read.members.iter().map(|(_, entity)| *entity).collect());
+        let entities = self.many_numbers(read.members.iter().map(|(_, entity)| *entity).collect());
         let last = self.time(last);
         Ok(format!(
             "(SELECT told.*, look.start, look.is_end FROM (

@@ -179,3 +179,6 @@ fn of_measure<'a>(entity: &Entity, measure: &'a Measure) -> Result<Option<(&'a s
         None => Err(format!("{measure} has no sketch, and is read of the same facts")),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 //! a bin is known within it. Bins are even within each power of two, as in the sketch's linear mapping: a bin follows from the bits of a float alone, and no machine
 //! finds another one.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
 
 use formula::{Arithmetic, Number};
 
@@ -27,8 +27,8 @@ const VERSION: u8 = 1;
 /// How many values are in each bin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Histogram {
-    /// By bin, in the order of values: below zero, zero, above.
-    bins: BTreeMap<i32, i64>,
+    /// Bins with values, in the order of these: below zero, zero, above.
+    bins: Vec<(i32, i64)>,
 }
 
 /// The bin of a number in decimal digits: the float that is next to it tells it, which parsing finds exactly everywhere.
@@ -65,28 +65,32 @@ fn middle_of(bin: i32) -> Option<Number> {
 impl Histogram {
     /// Adds a number by its bin, which so many facts have.
     pub(super) fn add(&mut self, bin: i32, facts: i64) {
-        let known = self.bins.entry(bin).or_default();
-        *known = known.saturating_add(facts);
-    }
-
-    pub(super) fn merge(&mut self, other: &Self) {
-        for (bin, facts) in &other.bins {
-            self.add(*bin, *facts);
+        match self.bins.binary_search_by_key(&bin, |(known, _)| *known) {
+            Ok(place) => {
+                if let Some((_, known)) = self.bins.get_mut(place) {
+                    *known = known.saturating_add(facts);
+                }
+            }
+            Err(place) => self.bins.insert(place, (bin, facts)),
         }
     }
 
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.bins = both(&self.bins, &other.bins);
+    }
+
     fn count(&self) -> i128 {
-        self.bins.values().map(|facts| i128::from(*facts)).sum()
+        self.bins.iter().map(|(_, facts)| i128::from(*facts)).sum()
     }
 
     /// The number at a place in the order of all, from 1.
     fn at(&self, rank: i128) -> Option<Number> {
         let mut before = 0;
         let found = self.bins.iter().find(|(_, facts)| {
-            before += i128::from(**facts);
+            before += i128::from(*facts);
             before >= rank
         });
-        middle_of(*found?.0)
+        middle_of(found?.0)
     }
 
     /// The least number that so many hundredths of a percent of all do not exceed.
@@ -125,12 +129,41 @@ impl Histogram {
         if reader.byte()? != VERSION {
             return None;
         }
-        let mut histogram = Self::default();
+        // A bin takes two bytes at least.
+        let mut bins: Vec<(i32, i64)> = Vec::with_capacity(reader.0.len() / 2);
         let mut before = -2 * i64::from(OFFSET);
         while !reader.0.is_empty() {
             before = before.checked_add(i64::try_from(reader.number()?).ok()?)?;
-            histogram.add(i32::try_from(before).ok()?, i64::try_from(reader.number()?).ok()?);
+            let bin = i32::try_from(before).ok()?;
+            // They are written in their order, each once.
+            if bins.last().is_some_and(|(last, _)| *last >= bin) {
+                return None;
+            }
+            bins.push((bin, i64::try_from(reader.number()?).ok()?));
         }
-        Some(histogram)
+        Some(Self { bins })
     }
+}
+
+/// What is in the bins of two lists in their order.
+fn both(mine: &[(i32, i64)], theirs: &[(i32, i64)]) -> Vec<(i32, i64)> {
+    let mut merged = Vec::with_capacity(mine.len().max(theirs.len()));
+    let (mut mine, mut theirs) = (mine, theirs);
+    while let ([(bin, facts), rest @ ..], [(other, more), others @ ..]) = (mine, theirs) {
+        let order = bin.cmp(other);
+        merged.push(match order {
+            Ordering::Less => (*bin, *facts),
+            Ordering::Equal => (*bin, facts.saturating_add(*more)),
+            Ordering::Greater => (*other, *more),
+        });
+        if order != Ordering::Greater {
+            mine = rest;
+        }
+        if order != Ordering::Less {
+            theirs = others;
+        }
+    }
+    merged.extend_from_slice(mine);
+    merged.extend_from_slice(theirs);
+    merged
 }

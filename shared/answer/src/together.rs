@@ -107,11 +107,7 @@ async fn once(
         _ => answers.points_ahead(asked, request),
     });
     let points: Option<Vec<_>> = points.collect();
-    let points = points.ok_or_else(|| {
-        AskError::Refused(
-            "the answer has too many groups: ask a shorter range, a longer period or fewer dimensions".to_owned(),
-        )
-    })?;
+    let points = points.ok_or_else(|| AskError::Refused(windows::too_many_values()))?;
     Ok(Together {
         points,
         plan: steps(asked.iter().flat_map(|asked| batch.reads(asked))),

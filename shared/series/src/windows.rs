@@ -18,7 +18,7 @@ use jiff::Timestamp;
 
 use self::described::named;
 pub use self::described::{Described, described};
-pub use self::members::{MAX_FOLDED, MAX_MEMBERS};
+pub use self::members::{MAX_FOLDED, MAX_MEMBERS, too_many_values};
 pub(crate) use self::members::{Members, check_folds, members};
 use crate::calendar::{Calendar, Range};
 use crate::field::EARLIEST_S;

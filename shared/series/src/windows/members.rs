@@ -28,6 +28,14 @@ pub const MAX_FOLDED: usize = 504_000;
 /// The most values of dimensions of which something is taken in one bucket and group: as many as a split has points.
 pub const MAX_MEMBERS: usize = MAX_GROUPED_POINTS;
 
+/// Why an answer is refused whose values are made of too many.
+#[must_use]
+pub fn too_many_values() -> String {
+    format!(
+        "what functions of several values take is more than {MAX_FOLDED} values in all buckets and groups, or more than {MAX_MEMBERS} values of a dimension in one of them: ask a shorter range, filter, or take periods or a dimension of which there are fewer"
+    )
+}
+
 /// The members of a window that leads to each of several periods.
 ///
 /// # Errors

@@ -4,7 +4,7 @@
 use crate::choice::{Choice, Condition};
 use crate::finish::Finish;
 use crate::fold::{Fold, Over};
-use crate::measure::{Formula, Measure};
+use crate::measure::Measure;
 use crate::window::Window;
 use std::collections::BTreeSet;
 
@@ -59,17 +59,6 @@ impl Fold {
         let mut reads = Reads::default();
         self.operands.iter().for_each(|operand| reads.add(operand));
         reads
-    }
-}
-
-impl Formula {
-    /// The measures that a fold comes to be of, those of folds inside of it too.
-    #[must_use]
-    pub fn measures_of(&self, fold: &Fold) -> BTreeSet<usize> {
-        let Reads { mut measures, folds } = fold.reads();
-        let inner = folds.iter().filter_map(|place| self.folds.get(*place));
-        inner.for_each(|fold| measures.extend(self.measures_of(fold)));
-        measures
     }
 }
 

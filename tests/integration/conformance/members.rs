@@ -43,7 +43,7 @@ const EXPRESSIONS: [(&str, &str, Mode); 10] = [
     ("COUNT(Trade)", "symbol", Mode::Exact),
     ("LAST(Trade.price) - PREVIOUS(LAST(Trade.price))", "symbol", Mode::Exact),
     (
-        "AT_END(SUM(Position.quantity)) * ROLLING(LAST(Trade.price), 3, DAY)",
+        "AT_END(SUM(Position.quantity)) * ROLLING(LAST(Trade.price), 3)",
         "symbol",
         Mode::Exact,
     ),

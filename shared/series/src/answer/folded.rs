@@ -273,6 +273,10 @@ impl Gathered<'_> {
         if folds.is_empty() {
             return Some(own);
         }
+        // Where there are so many not all cells were made.
+        if self.grids.iter().any(|grid| grid.cells.len() > MAX_FOLDED) {
+            return None;
+        }
         let mut known: BTreeMap<Vec<String>, BTreeSet<Timestamp>> = BTreeMap::new();
         for (bucket, group) in own.keys() {
             known.entry(group.clone()).or_default().insert(*bucket);

@@ -1,7 +1,7 @@
 """What pandas says of trades and positions: reads them as lines of JSON, prints of each kind of figures for each bucket a number, or null.
 
 Returns are from the close of one trading day to that of the next. Of a month those count that end in it. Positions are those told last before an instant, and prices the last ones of
-the ten days before it.
+the ten days before it, or of the ten weeks or months.
 """
 
 import itertools
@@ -14,6 +14,7 @@ import pandas
 TRADING_DAYS = 252
 BEGIN, END = pandas.Timestamp("2026-01-01", tz="UTC"), pandas.Timestamp("2026-06-01", tz="UTC")
 STARTS = {"day": "D", "week": "W-MON", "month": "MS"}
+TEN = {"day": pandas.DateOffset(days=10), "week": pandas.DateOffset(weeks=10), "month": pandas.DateOffset(months=10)}
 
 
 def fall(values: pandas.Series) -> float:
@@ -48,26 +49,26 @@ class Book:
         at = self.trades["at"]
         return self.trades[(at >= since) & (at < until)].groupby("symbol")["price"].last()
 
-    def prices(self, until: pandas.Timestamp) -> pandas.Series:
-        return self.closes(until - pandas.Timedelta(days=10), until)
+    def prices(self, until: pandas.Timestamp, period: str) -> pandas.Series:
+        return self.closes(until - TEN[period], until)
 
     def held(self, until: pandas.Timestamp) -> pandas.Series:
         told = self.positions[self.positions["at"] < until]
         return told.groupby(["account", "symbol"])["quantity"].last().groupby("symbol").sum()
 
-    def gains(self, start: pandas.Timestamp, end: pandas.Timestamp) -> pandas.Series:
-        return self.held(start) * (self.prices(end) - self.prices(start))
+    def gains(self, start: pandas.Timestamp, end: pandas.Timestamp, period: str) -> pandas.Series:
+        return self.held(start) * (self.prices(end, period) - self.prices(start, period))
 
-    def figures(self, start: pandas.Timestamp, end: pandas.Timestamp) -> dict:
-        before = self.prices(start)
+    def figures(self, start: pandas.Timestamp, end: pandas.Timestamp, period: str) -> dict:
+        before = self.prices(start, period)
         change = (self.closes(start, end) - before).dropna()
         advancing, declining = float((change > 0).sum()), float((change < 0).sum())
-        gain, value = total(self.gains(start, end)), total(self.held(start) * before)
+        gain, value = total(self.gains(start, end, period)), total(self.held(start) * before)
         return {
             "ADVANCING": advancing,
             "DECLINING": declining,
             "BREADTH": advancing / declining if declining else numpy.nan,
-            "PORTFOLIO_VALUE": total(self.held(end) * self.prices(end)),
+            "PORTFOLIO_VALUE": total(self.held(end) * self.prices(end, period)),
             "PORTFOLIO_BEFORE": value,
             "PORTFOLIO_GAIN": gain,
             "PORTFOLIO_RETURN": gain / value,
@@ -87,7 +88,7 @@ def buckets(frequency: str) -> list:
 def many(book: Book) -> dict:
     told = {}
     for period, frequency in STARTS.items():
-        told[period] = {start.strftime("%Y-%m-%d"): book.figures(start, end) for start, end in buckets(frequency)}
+        told[period] = {start.strftime("%Y-%m-%d"): book.figures(start, end, period) for start, end in buckets(frequency)}
     daily = pandas.Series({date: of["PORTFOLIO_RETURN"] for date, of in told["day"].items()})
     for period, frequency in STARTS.items():
         for start, end in buckets(frequency):
@@ -95,7 +96,7 @@ def many(book: Book) -> dict:
             so_far = daily[(daily.index <= last) & (daily.index >= last[:4])].dropna()
             told[period][start.strftime("%Y-%m-%d")]["YEAR_TO_DATE"] = (1 + so_far).prod(min_count=1) - 1
     for name, of in [("symbol", lambda gains: gains), ("sector", lambda gains: gains.groupby(book.sectors).sum(min_count=1))]:
-        by_month = {start: of(book.gains(start, end)).dropna().to_dict() for start, end in buckets("MS")}
+        by_month = {start: of(book.gains(start, end, "month")).dropna().to_dict() for start, end in buckets("MS")}
         told[name] = {start.strftime("%Y-%m-%d"): gains for start, gains in by_month.items()}
     return told
 

@@ -22,6 +22,7 @@ mod keys;
 mod listed;
 mod lists;
 mod market;
+mod members;
 mod numbers;
 mod oracle;
 mod paths;

@@ -181,8 +181,7 @@ fn finish(
         _ => answers.points_ahead(asked, request),
     });
     let points: Option<Vec<_>> = points.collect();
-    let points =
-        points.ok_or("the answer has too many groups: ask a shorter range, a longer period or fewer dimensions")?;
+    let points = points.ok_or_else(windows::too_many_values)?;
     Ok(Together {
         points,
         plan: steps(asked.iter().flat_map(|asked| batch.reads(asked))),

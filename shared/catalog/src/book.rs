@@ -48,6 +48,12 @@ impl Entities for Catalog {
         self.entities.get(entity)?.unit(attribute)
     }
 
+    fn is_grouped(&self, entity: &str, dimensions: &[String]) -> bool {
+        let groupings = self.entities.get(entity).map_or(&[][..], |entity| entity.groupings());
+        let has_all = |known: &[String]| dimensions.iter().all(|name| known.contains(name));
+        groupings.iter().any(|grouping| has_all(&grouping.dimensions))
+    }
+
     fn leads(&self, entity: &str, attribute: &str) -> Option<Leads<'_>> {
         self.relationship_of(entity, attribute).map(|relationship| Leads {
             to: &relationship.to_entity,

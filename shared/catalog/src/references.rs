@@ -77,6 +77,10 @@ impl Entities for Defining<'_> {
         self.catalog.unit(entity, attribute)
     }
 
+    fn is_grouped(&self, entity: &str, dimensions: &[String]) -> bool {
+        self.catalog.is_grouped(entity, dimensions)
+    }
+
     fn leads(&self, entity: &str, attribute: &str) -> Option<Leads<'_>> {
         self.catalog.leads(entity, attribute)
     }

@@ -2,6 +2,7 @@
 
 use crate::aggregate::Aggregate;
 use crate::check::measured::kept_as;
+use crate::check::members::{dimension_named, read_by};
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::function::Function;
 use crate::parser::parse;
@@ -19,6 +20,7 @@ pub fn advise(source: &str, entities: &dyn Entities) -> Vec<Diagnostic> {
     let mut adviser = Adviser {
         entities,
         told: BTreeSet::new(),
+        per: Vec::new(),
         advice: Vec::new(),
     };
     adviser.number(&parse(source).tree);
@@ -33,6 +35,7 @@ pub fn advise_row(source: &str, attributes: &[Attribute]) -> Vec<Diagnostic> {
     let mut adviser = Adviser {
         entities: &NoEntities,
         told: BTreeSet::new(),
+        per: Vec::new(),
         advice: Vec::new(),
     };
     adviser.row(&parse(source).tree, attributes);
@@ -69,6 +72,8 @@ struct Adviser<'a> {
     entities: &'a dyn Entities,
     /// What was told already; once is enough.
     told: BTreeSet<String>,
+    /// The dimensions for each value of which something is taken.
+    per: Vec<String>,
     advice: Vec<Diagnostic>,
 }
 
@@ -82,6 +87,7 @@ impl Adviser<'_> {
                 } else {
                     self.difference(call, &expr.span);
                     self.measured(call, &expr.span);
+                    self.members(call, &expr.span);
                 }
                 if call.aggregate.is_of_flags() {
                     self.flag(call);
@@ -99,6 +105,21 @@ impl Adviser<'_> {
                 self.number(right);
             }
             Node::Unary(_, operand) | Node::In { operand, .. } => self.number(operand),
+            // States are read of the facts whatever is asked of them.
+            Node::Function(Function::AtStart | Function::AtEnd, arguments) => {
+                let per = std::mem::take(&mut self.per);
+                arguments.iter().for_each(|argument| self.number(argument));
+                self.per = per;
+            }
+            Node::Function(Function::Fold(function), arguments) => {
+                let (operands, settings) = arguments.split_at(function.operands().min(arguments.len()));
+                let read = read_by(operands, self.entities);
+                let members = settings.first().and_then(|setting| dimension_named(setting, &read));
+                let before = self.per.len();
+                self.per.extend(members);
+                operands.iter().for_each(|operand| self.number(operand));
+                self.per.truncate(before);
+            }
             Node::Function(_, arguments) => arguments.iter().for_each(|argument| self.number(argument)),
             Node::Error
             | Node::Number(_)
@@ -226,6 +247,29 @@ impl Adviser<'_> {
         let hint = match is_of_others {
             true => LOOKED_UP.to_owned(),
             false => format!("an entity that is defined with an attribute whose formula is {text} has it rolled up"),
+        };
+        self.advice
+            .push(Diagnostic::new(span.clone(), "not-rolled-up", message).with_hint(hint));
+    }
+
+    /// What is taken for each value of dimensions that no grouping has together.
+    fn members(&mut self, call: &Call, span: &Range<usize>) {
+        let entity = &call.entity.name;
+        let Some(last) = self.per.last() else { return };
+        let names: Vec<&str> = self.per.iter().map(String::as_str).collect();
+        let names = names.join(" and ");
+        let is_of_others = self.per.iter().any(|name| is_path(name));
+        let is_kept = !is_of_others && self.entities.is_grouped(entity, &self.per);
+        if is_kept || !self.told.insert(format!("{entity} per {names}")) {
+            return;
+        }
+        let message = format!(
+            "each value of {} is computed from the facts, because no rollup of {entity} has it",
+            quoted(last)
+        );
+        let hint = match is_of_others {
+            true => LOOKED_UP.to_owned(),
+            false => format!("a grouping of {entity} with {names} has it rolled up"),
         };
         self.advice
             .push(Diagnostic::new(span.clone(), "not-rolled-up", message).with_hint(hint));

@@ -95,7 +95,7 @@ impl Parser<'_> {
         }
     }
 
-    /// `CONVERT(…)`, which the language does not have: a rate is that of a fact's time, and no formula finds it.
+    /// `CONVERT(…)`, which the language does not have: what a fact is multiplied by is written, so that it is known which rate it is and of what time.
     fn conversion(&mut self) -> Expr {
         let name = self.span();
         self.advance();
@@ -103,9 +103,8 @@ impl Parser<'_> {
         self.advance();
         self.nested(Self::items);
         self.close(&open);
-        let message =
-            "a currency is not converted in a formula, because the rate of each fact's time can't be looked up";
-        let hint = "send each fact's amount in the other currency, too, or multiply by the mean rate of the bucket: the AVG of an attribute with a unit such as EUR/USD";
+        let message = "a currency is not converted by a function, because it is converted by a rate, and which one that is has to be said";
+        let hint = "multiply each fact by the rate of its own time, as in SUM(Order.amount * currency.rate), where a relationship leads from currency to an entity of rates; or the whole by the AVG of an attribute with a unit such as EUR/USD";
         self.push(Diagnostic::new(name.clone(), "no-conversion", message).with_hint(hint));
         Expr::error(name.start..self.previous_end())
     }

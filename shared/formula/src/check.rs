@@ -6,6 +6,7 @@ mod folds;
 mod functions;
 mod kind;
 pub(crate) mod measured;
+pub(crate) mod members;
 mod paths;
 mod pushed;
 mod quantified;
@@ -148,6 +149,8 @@ struct Checker<'a> {
     extent: Extent,
     /// The window of what is being checked.
     window: Window,
+    /// The dimensions for each value of which it is taken.
+    per: BTreeSet<String>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -164,6 +167,7 @@ impl<'a> Checker<'a> {
             aggregates: 0,
             extent: Extent::of(&parsed.tree),
             window: Window::default(),
+            per: BTreeSet::new(),
             diagnostics: Vec::new(),
         }
     }
@@ -263,6 +267,7 @@ impl<'a> Checker<'a> {
             second: second.map(|(second, _)| second),
             filter,
             window: self.window.clone(),
+            per: self.per.clone(),
             basis: basis?,
         };
         let condition = call.filter.as_ref().map_or(span, |filter| &filter.span);

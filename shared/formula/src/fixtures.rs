@@ -1,6 +1,7 @@
 //! What tests start from: entities, and strategies for random trees and sequences of tokens.
 
 use crate::aggregate::Aggregate;
+use crate::fold::FoldFunction;
 use crate::function::Function;
 use crate::lexer::is_keyword;
 use crate::tree::{Argument, Arithmetic, BinaryOperator, Call, Comparison, Expr, Ident, Node, UnaryOperator};
@@ -76,9 +77,9 @@ impl Entities for States {
 pub(crate) fn token_soup() -> impl Strategy<Value = String> {
     let tokens = [
         "COUNT", "DISTINCT", "MODE", "SLOPE", "ANY", "SUM", "COALESCE", "IF", "HOURS", "BETWEEN", "TIME", "CASE",
-        "WHEN", "THEN", "ELSE", "END", "ROUND", "PREVIOUS", "TO_DATE", "YEAR", "AT_END", "ENTERED", "(", ")", "(", ")",
-        "Flight", ".", "delay", "WHERE", "IN", "NOT", "AND", "OR", ",", "+", "-", "*", "/", "=", "<", "==", "1", "2.5",
-        "'x'", "'", "TRUE", ";", "é", "?", "1e5", "\"y\"",
+        "WHEN", "THEN", "ELSE", "END", "ROUND", "PREVIOUS", "TO_DATE", "MAX_PER", "origin", "YEAR", "AT_END",
+        "ENTERED", "(", ")", "(", ")", "Flight", ".", "delay", "WHERE", "IN", "NOT", "AND", "OR", ",", "+", "-", "*",
+        "/", "=", "<", "==", "1", "2.5", "'x'", "'", "TRUE", ";", "é", "?", "1e5", "\"y\"",
     ];
     proptest::collection::vec(
         (
@@ -223,6 +224,23 @@ pub(crate) fn trees() -> impl Strategy<Value = Expr> {
                         filter: Some(filter),
                     }))
                 }),
+            (
+                folds(),
+                inner.clone(),
+                inner.clone(),
+                ident(),
+                proptest::option::of(path())
+            )
+                .prop_map(|(function, operand, other, first, rest)| {
+                    let each = match rest {
+                        Some(rest) => Node::Path(first, rest),
+                        None => Node::Name(first.name),
+                    };
+                    let operands = [operand, other].into_iter().take(function.operands());
+                    let percent = (function == FoldFunction::Percentile).then(|| Node::Number(Decimal::from(90)));
+                    let arguments = operands.chain([node(each)]).chain(percent.map(node));
+                    Node::Function(Function::Fold(function), arguments.collect())
+                }),
             (inner, 1_u16..2_000, proptest::option::of(name())).prop_map(|(operand, count, period)| {
                 let count = node(Node::Number(Decimal::from(count)));
                 let period = period.map(|name| node(Node::Name(name)));
@@ -233,6 +251,14 @@ pub(crate) fn trees() -> impl Strategy<Value = Expr> {
         .prop_map(node)
     })
     .prop_filter("beyond the limits", is_within_limits)
+}
+
+fn folds() -> impl Strategy<Value = FoldFunction> {
+    let all = Function::ALL.into_iter().filter_map(|function| match function {
+        Function::Fold(function) => Some(function),
+        _ => None,
+    });
+    proptest::sample::select(all.collect::<Vec<_>>())
 }
 
 fn aggregates() -> impl Strategy<Value = Aggregate> {

@@ -1,20 +1,21 @@
-//! Functions over what an expression comes to in each of several shorter periods: the mean of its days, the deviation of a month's daily returns, the deepest fall of a year.
+//! Functions over what an expression comes to in each of several shorter periods: the mean of its days, the deviation of a month's daily returns, the deepest fall of a year. Or for each value
+//! of a dimension: how many symbols rose, what all positions are worth.
 
 use crate::finish::{Finish, Values};
 use crate::number::Number;
+use crate::scope::Scope;
 use crate::tree::Arithmetic;
-use crate::window::Window;
 use rust_decimal::Decimal;
 
-/// The most of them in one formula: each is computed for every period of every bucket of an answer.
+/// The most of them in one formula: each is computed for every period of every bucket of an answer, or for every value of a dimension in it.
 pub const MAX_FOLDS: usize = 8;
 
-/// What is computed of the values of several periods.
+/// What is computed of several values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum FoldFunction {
     /// Their sum.
     Sum,
-    /// Their mean, in which each period counts alike.
+    /// Their mean, in which each counts alike.
     Avg,
     /// The least.
     Min,
@@ -24,7 +25,7 @@ pub enum FoldFunction {
     First,
     /// That of the last.
     Last,
-    /// How many periods have a value.
+    /// How many there are.
     Count,
     /// The one in the middle, or the mean of the two.
     Median,
@@ -46,14 +47,25 @@ pub enum FoldFunction {
     Drawdown,
 }
 
-/// A function over the values of an expression, or of two, in each period of a stretch of time.
+/// Of what the values are that a fold takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Over {
+    /// Of each of several periods.
+    Periods,
+    /// Of each value of a dimension, what has no value of it among them.
+    Values(String),
+}
+
+/// A function over the values of an expression, or of two, in each period of a stretch of time or for each value of a dimension.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fold {
     /// The function.
     pub function: FoldFunction,
-    /// Which periods, seen from the bucket that is asked for: its last step is [`Step::Each`](crate::Step::Each).
-    pub window: Window,
-    /// What is computed of each of them, of measures whose windows begin with this one.
+    /// Of what each value is.
+    pub over: Over,
+    /// Where its expressions are taken.
+    pub scope: Scope,
+    /// What is computed there, of measures and folds of this scope. A fold among them stands before this one in the formula.
     pub operands: Vec<Finish>,
     /// How many percent, of a percentile.
     pub percent: Option<Decimal>,
@@ -68,17 +80,28 @@ impl FoldFunction {
             _ => 1,
         }
     }
+
+    /// Whether it is of values that follow each other in time.
+    pub(crate) const fn is_of_time(self) -> bool {
+        matches!(self, Self::First | Self::Last | Self::Drawdown)
+    }
 }
 
 impl Fold {
-    /// The values of its expressions in one period.
+    /// Where its value is.
     #[must_use]
-    pub fn values(&self, measures: &[Option<Number>]) -> Vec<Option<Number>> {
-        let operands = self.operands.iter();
-        operands.map(|operand| operand.evaluate(Values::of(measures))).collect()
+    pub fn outside(&self) -> Scope {
+        self.scope.outside(&self.over)
     }
 
-    /// What it comes to, of the values of its expressions in each period, in the order of time. A period in which one of them has no value does not count.
+    /// The values of its expressions in one place of its scope.
+    #[must_use]
+    pub fn values(&self, values: Values<'_>) -> Vec<Option<Number>> {
+        let operands = self.operands.iter();
+        operands.map(|operand| operand.evaluate(values)).collect()
+    }
+
+    /// What it comes to, of the values of its expressions in each period, in the order of time, or for each value of a dimension. Where one of them has none is none that counts.
     #[must_use]
     pub fn value<'a>(&self, periods: impl Iterator<Item = &'a [Option<Number>]>) -> Option<Number> {
         let (mut first, mut second) = (Vec::new(), Vec::new());
@@ -223,7 +246,8 @@ mod tests {
         let number = |text: &&str| (!text.is_empty()).then(|| text.parse().unwrap());
         let fold = Fold {
             function,
-            window: Window::default(),
+            over: Over::Periods,
+            scope: Scope::default(),
             operands: Vec::new(),
             percent: percent.map(Decimal::from),
         };

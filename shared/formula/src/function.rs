@@ -40,7 +40,7 @@ pub enum Function {
     Numeric(Numeric),
     /// A function over other stretches of time.
     Window(WindowFunction),
-    /// A function over the values of shorter periods.
+    /// A function over the values of shorter periods, or over those for each value of a dimension.
     Fold(FoldFunction),
 }
 

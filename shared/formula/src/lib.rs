@@ -11,7 +11,7 @@
 //!
 //! The map, one concern a file: `lexer` -> `parser` (with `call`, `case` and `between`) -> `tree` (printed by `print`) -> `check` for KPI
 //! formulas, `resolve` for what stands in one row -> `measure`, `finish`, `predicate`, `row`. Functions of values are listed in
-//! `function`, those of numbers in `numeric`, those of other periods in `window`, those over the values of shorter ones in `fold`, and what is taken of states in `basis`. A KPI that another one's formula names is put in
+//! `function`, those of numbers in `numeric`, those of other periods in `window`, those over the values of shorter ones, or of each value of a dimension, in `fold` and `scope`, and what is taken of states in `basis`. A KPI that another one's formula names is put in
 //! its place (`reference`). A name with points in it goes along relationships to what is known of another object (`path`). What units attributes declare is followed by `unit`. What a formula does that its author may not expect is said by `advice`, what may stand at
 //! a place of one by `complete`, and what the database has to decide of each fact by `pushed`. A new operator is a line
 //! in `tree`, its power in the parser's table, and a line in each of the flat matches of `resolve` or `check` and of
@@ -53,6 +53,7 @@ mod resolve;
 mod restrict;
 mod row;
 mod scalar;
+mod scope;
 mod suggest;
 mod text;
 mod tree;
@@ -68,7 +69,7 @@ pub use choice::{Choice, Condition};
 pub use complete::{Completion, CompletionKind, Completions, MAX_COMPLETIONS, MAX_FORGIVEN, Subject, complete};
 pub use diagnostic::{Diagnostic, utf16_position, utf16_span};
 pub use finish::{Finish, Values};
-pub use fold::{Fold, FoldFunction, MAX_FOLDS};
+pub use fold::{Fold, FoldFunction, MAX_FOLDS, Over};
 pub use function::{Function, MAX_ARGUMENTS};
 pub use lexer::is_keyword;
 pub use measure::{Formula, Measure, Measured, Reading, Second};
@@ -84,6 +85,7 @@ pub use rename::{Renames, rename, rename_row};
 pub use restrict::Restrictions;
 pub use row::{RowFormula, compile_row};
 pub use scalar::Scalar;
+pub use scope::{MAX_MEMBER_DIMENSIONS, Reads, Scope};
 pub use suggest::closest;
 pub use text::TextTest;
 pub use tree::{Argument, Arithmetic, BinaryOperator, Call, Comparison, Expr, Ident, Node, UnaryOperator};

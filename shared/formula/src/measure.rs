@@ -10,7 +10,7 @@ use crate::path::{PathStep, is_path};
 use crate::predicate::Predicate;
 use crate::reference::Extent;
 use crate::unit::{Quantity, Unit};
-use crate::window::Window;
+use crate::window::{EACH, Window};
 use rust_decimal::Decimal;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -20,7 +20,7 @@ use std::fmt;
 pub struct Formula {
     /// The distinct aggregates, in the order of their first appearance.
     pub measures: Vec<Measure>,
-    /// What is computed of their values in each of several shorter periods.
+    /// What is computed of their values in each of several shorter periods, or for each value of a dimension.
     pub folds: Vec<Fold>,
     /// How their values make the KPI's value; it refers to measures and folds by index.
     pub finish: Finish,
@@ -49,17 +49,21 @@ pub struct Measure {
     pub filter: Option<Predicate>,
     /// When they are, seen from the bucket that is asked for.
     pub window: Window,
+    /// The dimensions for each value of which it is taken.
+    pub per: BTreeSet<String>,
     /// Whether it is taken of the facts themselves, or of the states that they tell.
     pub basis: Basis,
 }
 
-/// Measures whose facts can be read together: those of one entity over one window, and of one basis.
+/// Measures whose facts can be read together: those of one entity over one window, for each value of the same dimensions, and of one basis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading<'a> {
     /// The entity.
     pub entity: &'a str,
     /// The window.
     pub window: &'a Window,
+    /// The dimensions for each value of which they are taken.
+    pub per: &'a BTreeSet<String>,
     /// Of what they are taken.
     pub basis: Basis,
     /// The measures, each with its place in [`Formula::measures`].
@@ -182,19 +186,21 @@ impl Formula {
         self.entities().into_iter().chain(looked_up).collect()
     }
 
-    /// What is read apart: of each entity, over each window, and of each basis.
+    /// What is read apart: of each entity, over each window, for each value of which dimensions, and of each basis.
     #[must_use]
     pub fn readings(&self) -> Vec<Reading<'_>> {
         let mut readings: Vec<Reading<'_>> = Vec::new();
         for (place, measure) in self.measures.iter().enumerate() {
             let same = |reading: &&mut Reading<'_>| {
-                reading.entity == measure.entity && *reading.window == measure.window && reading.basis == measure.basis
+                let is_of_same = reading.entity == measure.entity && reading.basis == measure.basis;
+                is_of_same && *reading.window == measure.window && *reading.per == measure.per
             };
             match readings.iter_mut().find(same) {
                 Some(reading) => reading.measures.push((place, measure)),
                 None => readings.push(Reading {
                     entity: &measure.entity,
                     window: &measure.window,
+                    per: &measure.per,
                     basis: measure.basis,
                     measures: vec![(place, measure)],
                 }),
@@ -229,6 +235,7 @@ impl Formula {
 /// Prints a measure in one way, whatever the spacing, case and parentheses of its source: fit for keys.
 impl fmt::Display for Measure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.per.iter().try_for_each(|_| write!(f, "{EACH}("))?;
         self.window.open(f)?;
         if let Some(function) = self.basis.function() {
             write!(f, "{function}(")?;
@@ -252,7 +259,8 @@ impl fmt::Display for Measure {
         if self.basis.function().is_some() {
             f.write_str(")")?;
         }
-        self.window.close(f)
+        self.window.close(f)?;
+        self.per.iter().try_for_each(|dimension| write!(f, ", {dimension})"))
     }
 }
 
@@ -261,7 +269,9 @@ impl Measure {
     #[must_use]
     pub fn names(&self) -> BTreeSet<&str> {
         let conditions = self.filter.iter().flat_map(Predicate::attributes);
-        self.measured().flat_map(Measured::names).chain(conditions).collect()
+        let per = self.per.iter().map(String::as_str);
+        let measured = self.measured().flat_map(Measured::names);
+        measured.chain(conditions).chain(per).collect()
     }
 
     /// What of each fact it takes, one thing or two.

@@ -7,6 +7,7 @@
 use crate::basis::Basis;
 use crate::function::Function;
 use crate::measure::{Measure, Measured, Reading};
+use crate::path::is_path;
 use crate::predicate::Predicate;
 use crate::scalar::Scalar;
 use crate::tree::Arithmetic;
@@ -22,6 +23,7 @@ impl Measure {
         let filter = self.filter.as_ref();
         self.aggregate.is_pushed()
             || self.measured().any(Measured::is_pushed)
+            || self.per.iter().any(|name| is_path(name))
             || filter.is_some_and(|filter| filter.attributes().into_iter().any(|name| !is_dimension(name)))
     }
 }

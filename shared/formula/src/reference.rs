@@ -99,7 +99,7 @@ pub fn references(parsed: &Parsed) -> Vec<&str> {
 }
 
 /// How many of a function's arguments are expressions at most: behind the first of those of other periods stand words of its own, such as `YEAR`.
-fn operands_of(function: Function) -> usize {
+pub(crate) fn operands_of(function: Function) -> usize {
     match function {
         Function::Window(_) => 1,
         Function::Fold(function) => function.operands(),

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::check::members::read_by;
+use crate::function::Function;
 use crate::parser::parse;
+use crate::period::Period;
 use crate::tree::{Argument, Call, Expr, Ident, Node};
 use crate::value::{Entities, NoEntities};
 
@@ -54,6 +57,14 @@ impl Renaming<'_> {
                 None => false,
             },
             Node::Call(call) => self.call(call),
+            Node::Function(Function::Fold(function), arguments) => {
+                let count = function.operands().min(arguments.len());
+                let (operands, settings) = arguments.split_at_mut(count);
+                let read = read_by(&*operands, self.before);
+                let read: Vec<String> = read.into_iter().map(str::to_owned).collect();
+                let members = settings.iter_mut().next();
+                members.is_some_and(|name| self.members(name, &read)) | self.each(operands, of)
+            }
             Node::Function(_, arguments) => self.each(arguments, of),
             Node::Unary(_, operand) => self.walk(operand, of),
             Node::Binary(_, left, right) => self.walk(left, of) | self.walk(right, of),
@@ -64,6 +75,35 @@ impl Renaming<'_> {
     fn each(&self, items: &mut [Expr], of: Option<&str>) -> bool {
         let items = items.iter_mut();
         items.fold(false, |renamed, item| self.walk(item, of) | renamed)
+    }
+
+    /// Renames the dimension for each value of which something of some entities is taken. One that comes to have the name of a period is written with its entity.
+    fn members(&self, setting: &mut Expr, read: &[String]) -> bool {
+        match &mut setting.node {
+            Node::Name(name) if Period::named(name).is_none() => {
+                let is_renamed = read.iter().fold(false, |renamed, of| self.path(of, name) | renamed);
+                if is_renamed && Period::named(name).is_some() {
+                    let ident = |name: &str| Ident {
+                        span: setting.span.clone(),
+                        name: name.to_owned(),
+                    };
+                    let (mut entity, name) = (ident(self.renames.entity), ident(name));
+                    self.code(&mut entity);
+                    setting.node = Node::Path(entity, name);
+                }
+                is_renamed
+            }
+            Node::Path(first, rest) => {
+                let of: Vec<&String> = match read.contains(&first.name) {
+                    true => read.iter().filter(|of| **of == first.name).collect(),
+                    false => read.iter().collect(),
+                };
+                let of: Vec<String> = of.into_iter().cloned().collect();
+                of.iter()
+                    .fold(false, |renamed, of| self.beside(of, first, rest) | renamed)
+            }
+            _ => false,
+        }
     }
 
     fn call(&self, call: &mut Call) -> bool {
@@ -135,6 +175,7 @@ impl Renaming<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures::entities;
 
     #[test]
     fn names_change_where_they_are_names() {
@@ -196,10 +237,18 @@ mod tests {
                 "SUM(Flight.delay) / previous(SUM(Flight.delay), 1, month)",
                 Some("SUM(Leg.minutes_late) / PREVIOUS(SUM(Leg.minutes_late), 1, month)"),
             ),
+            (
+                "what is taken for each value",
+                "max_per(COUNT(Flight), origin) + COUNT_PER(COUNT(Flight), Flight.delay) + SUM_PER(COUNT(Flight), day)",
+                Some(
+                    "MAX_PER(COUNT(Leg), from_airport) + COUNT_PER(COUNT(Leg), Leg.minutes_late) + SUM_PER(COUNT(Leg), day)",
+                ),
+            ),
+            ("what is taken of others", "MAX_PER(COUNT(Order), origin)", None),
             ("nothing of it", "COUNT( Order WHERE origin='ORD' )", None),
             ("what can't be understood", "COUNT(Flight", None),
         ] {
-            assert_eq!(rename(source, &renames, &NoEntities).as_deref(), expected, "{name}");
+            assert_eq!(rename(source, &renames, &entities()).as_deref(), expected, "{name}");
         }
     }
 

@@ -171,6 +171,11 @@ pub trait Entities {
     /// Whether the facts of an entity tell the states of objects.
     fn is_state(&self, entity: &str) -> bool;
 
+    /// Whether rollups of an entity are kept by all of some dimensions together.
+    fn is_grouped(&self, _entity: &str, _dimensions: &[String]) -> bool {
+        true
+    }
+
     /// The names of all entities, for suggestions.
     fn names(&self) -> Vec<&str>;
 

@@ -11,7 +11,7 @@ pub const MAX_STEP: u16 = 1_000;
 /// The most functions of windows that stand inside each other: a stretch of time, and three moves to it.
 pub const MAX_STEPS: usize = 4;
 
-/// The most different windows of one formula, its bucket's own not counted: the seven years before and one more. Each is read apart.
+/// The most different windows of one formula, its bucket's own not counted: the seven years before and one more. Each is read apart, and so is one of which each value of a dimension is taken.
 pub const MAX_WINDOWS: usize = 8;
 
 /// Moves that lead from the bucket that is asked for to the stretch of time whose facts count, the outermost function first. None of them: the bucket itself.
@@ -19,6 +19,9 @@ pub const MAX_WINDOWS: usize = 8;
 pub struct Window {
     steps: Vec<Step>,
 }
+
+/// The word for a step to each of several.
+pub(crate) const EACH: &str = "EACH";
 
 /// One move. Those to other buckets stand before the one that makes a longer stretch of a bucket, of which there is one at most, before the step to each of its periods and
 /// behind it.
@@ -92,7 +95,7 @@ impl Step {
             Step::ToDate(_) => "TO_DATE",
             Step::Rolling { .. } => "ROLLING",
             Step::Cumulative => "CUMULATIVE",
-            Step::Each(_) => "EACH",
+            Step::Each(_) => EACH,
         }
     }
 

@@ -175,7 +175,8 @@ impl Entities for Described {
     }
 
     fn unit(&self, entity: &str, attribute: &str) -> Option<Unit> {
-        self.2.get(attribute).filter(|_| entity == "Invoice").cloned()
+        let has_units = matches!(entity, "Invoice" | "Rate");
+        self.2.get(attribute).filter(|_| has_units).cloned()
     }
 
     fn leads(&self, entity: &str, attribute: &str) -> Option<Leads<'_>> {

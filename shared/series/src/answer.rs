@@ -3,17 +3,18 @@
 mod absent;
 mod cell;
 mod folded;
+mod grid;
 mod measure;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::Level;
-use formula::{Basis, Measure, Number, Value, Window};
+use formula::{Basis, Measure, Number, Value};
 use jiff::Timestamp;
 
 pub use self::absent::Absent;
 use self::cell::Cell;
-use self::folded::FoldValues;
+use self::grid::{Grid, grids, place_of};
 use self::measure::{MeasureState, Reads};
 use crate::calendar::{Calendar, Range};
 use crate::plan::{MAX_GROUPED_POINTS, Purpose, Question, Request, Spread};
@@ -21,7 +22,7 @@ use crate::pushed;
 use crate::sketch::Sketched;
 use crate::spread::Merged;
 use crate::state::GroupState;
-use crate::windows::{MAX_FOLDED, Members, Windows, members};
+use crate::windows::{MAX_FOLDED, Windows};
 
 /// A row that was read: one bucket and group of one entity.
 #[derive(Clone, Debug)]
@@ -86,36 +87,19 @@ struct Gathered<'a> {
     readings: Vec<OfReading<'a>>,
     /// For each measure its reading.
     reading_of: Vec<usize>,
-    /// The buckets of the answer, and then those of shorter periods that it is made of.
+    /// The buckets of the answer, and then what they are made of: shorter periods, and values of dimensions.
     grids: Vec<Grid>,
 }
 
 /// A reading of the formula.
 struct OfReading<'a> {
     entity: &'a str,
+    /// The dimensions for each value of which its measures are taken.
+    per: &'a BTreeSet<String>,
     /// Whether it is of facts of the bucket itself.
     is_own: bool,
     /// The place of the buckets that its rows go into.
     grid: usize,
-}
-
-/// Buckets that rows go into.
-struct Grid {
-    /// What leads to them from a bucket of the answer, and where; `None` of these buckets themselves.
-    each: Option<(Window, Members)>,
-    cells: BTreeMap<SeriesKey, Cell>,
-    /// The measures that have no window, by bucket.
-    lacking: BTreeMap<Timestamp, BTreeSet<usize>>,
-}
-
-impl Grid {
-    fn new(each: Option<(Window, Members)>) -> Self {
-        Self {
-            each,
-            cells: BTreeMap::new(),
-            lacking: BTreeMap::new(),
-        }
-    }
 }
 
 /// A measure of a part, by its place in the formula, and what it takes of a row.
@@ -124,16 +108,8 @@ type Taken<'a> = (usize, &'a Measure, Reads<'a>);
 impl<'a> Gathered<'a> {
     fn new(request: &'a Request<'a>, calendar: &Calendar) -> Self {
         let formula = &request.kpi.formula;
-        let mut grids = vec![Grid::new(None)];
+        let grids = grids(request, calendar);
         let readings = formula.readings();
-        let windows = readings.iter().filter_map(|reading| reading.window.to_each());
-        for window in windows.chain(formula.folds.iter().map(|fold| fold.window.clone())) {
-            if grid_of(&grids, &window).is_none() {
-                // What was planned has members.
-                let members = members(request, calendar, &window).unwrap_or_default();
-                grids.push(Grid::new(Some((window, members))));
-            }
-        }
         let mut reading_of = vec![0; formula.measures.len()];
         for (number, reading) in readings.iter().enumerate() {
             for (place, _) in &reading.measures {
@@ -143,12 +119,14 @@ impl<'a> Gathered<'a> {
             }
         }
         let taken = readings.iter().map(|reading| {
-            let to_each = reading.window.to_each();
             let steps = reading.window.steps().len();
+            let scope = reading.measures.first().map(|(_, measure)| measure.scope());
+            let scope = scope.unwrap_or_default();
             OfReading {
                 entity: reading.entity,
-                is_own: reading.basis == Basis::Facts && steps == usize::from(to_each.is_some()),
-                grid: to_each.and_then(|window| grid_of(&grids, &window)).unwrap_or_default(),
+                per: reading.per,
+                is_own: reading.basis == Basis::Facts && steps == usize::from(scope.periods.is_some()),
+                grid: place_of(&grids, &scope),
             }
         });
         Self {
@@ -204,9 +182,10 @@ impl<'a> Gathered<'a> {
                 }
             }
             Spread::Windows { windows, range } => {
+                let reading = self.reading(&mine);
                 let mut groups: BTreeMap<Vec<String>, Vec<&Row>> = BTreeMap::new();
                 for row in passing.filter(|row| range.holds(row.bucket)) {
-                    groups.entry(self.group(question, row)).or_default().push(row);
+                    groups.entry(self.group(reading, question, row)).or_default().push(row);
                 }
                 for (group, rows) in groups {
                     self.spread(&mine, question, windows, &group, &rows);
@@ -215,10 +194,11 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    /// The point's group that a row is of.
-    fn group(&self, question: &Question, row: &Row) -> Vec<String> {
-        let by = self.request.by.iter();
-        by.map(|name| text(&dimension(question, row, name))).collect()
+    /// The point's group that a row of a reading is of, and behind it the values for each of which something is taken.
+    fn group(&self, reading: usize, question: &Question, row: &Row) -> Vec<String> {
+        let per = self.readings.get(reading).into_iter().flat_map(|taken| taken.per);
+        let names = self.request.by.iter().chain(per);
+        names.map(|name| text(&dimension(question, row, name))).collect()
     }
 
     /// The cell of a reading in one of the buckets that its rows go into.
@@ -242,7 +222,8 @@ impl<'a> Gathered<'a> {
 
     /// A row of what the database takes by itself: it is of one of the answer's buckets, and nothing of it is left to decide or to merge.
     fn pushed(&mut self, mine: &[Taken<'_>], question: &Question, row: &Row) {
-        let (reading, group) = (self.reading(mine), self.group(question, row));
+        let reading = self.reading(mine);
+        let group = self.group(reading, question, row);
         let Some(cell) = self.cell(reading, (row.bucket, group)) else {
             return;
         };
@@ -253,6 +234,7 @@ impl<'a> Gathered<'a> {
             };
             let numbers = row.numbers.get(numbers.clone()).unwrap_or_default();
             state.pushed = Some(pushed::value(measure, numbers));
+            state.counted = pushed::counted(measure, numbers);
         }
     }
 
@@ -266,7 +248,7 @@ impl<'a> Gathered<'a> {
             return;
         }
         let reading = self.reading(mine);
-        let group = self.group(question, row);
+        let group = self.group(reading, question, row);
         let Some(cell) = self.cell(reading, (bucket, group)) else {
             return;
         };
@@ -295,7 +277,7 @@ impl<'a> Gathered<'a> {
             Some(OfReading { grid: 0, .. }) => MAX_GROUPED_POINTS,
             _ => MAX_FOLDED,
         };
-        let is_split = !self.request.by.is_empty();
+        let is_split = !group.is_empty();
         for (bucket, range) in &touched {
             if is_split && self.cells(reading) > most {
                 return;
@@ -370,33 +352,6 @@ impl<'a> Gathered<'a> {
             facts: cell.facts(&self.readings),
         }
     }
-
-    fn new_cell(&self) -> Cell {
-        Cell::new(self.reading_of.len(), self.readings.len())
-    }
-
-    /// The points of buckets without facts that may have another value than others without: where something has no window, and all of those that are made of
-    /// shorter periods.
-    fn absent(&self) -> BTreeMap<Timestamp, Point> {
-        let of_folds = self.grids.iter().filter_map(|grid| grid.each.as_ref());
-        let made = of_folds.flat_map(|(_, members)| members.of.keys());
-        let lacking = self.grids.first().into_iter().flat_map(|own| own.lacking.keys());
-        let buckets: BTreeSet<Timestamp> = made.chain(lacking).copied().collect();
-        let absent: Vec<FoldValues> = self.grids.iter().map(|grid| self.values_of(grid, &[])).collect();
-        let point = |bucket: Timestamp| {
-            let mut cell = self.new_cell();
-            cell.folds = self.folds(bucket, &absent);
-            (bucket, self.point(bucket, &cell))
-        };
-        buckets.into_iter().map(point).collect()
-    }
-}
-
-/// The place of the buckets that a window leads to.
-fn grid_of(grids: &[Grid], window: &Window) -> Option<usize> {
-    let mut places = grids.iter().enumerate();
-    let found = places.find(|(_, grid)| grid.each.as_ref().is_some_and(|(known, _)| known == window));
-    found.map(|(place, _)| place)
 }
 
 /// Whether a measure counts what has these dimensions.

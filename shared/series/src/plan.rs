@@ -169,6 +169,7 @@ pub fn plan<'a>(
     let mut parts = Vec::with_capacity(readings.len());
     for reading in &readings {
         let entity = entity(reading.entity).ok_or_else(|| format!("there is no entity {:?}", reading.entity))?;
+        let asks_paths = asks_paths || reading.per.iter().any(|name| is_path(name));
         if asks_paths {
             pushed::takes_paths(entity, reading)?;
         }
@@ -218,7 +219,7 @@ fn of_reading(
 ) -> Result<Vec<Part>, String> {
     let mut dimensions: BTreeSet<&str> = reading.filtered_by();
     dimensions.extend(request.filter.keys().map(String::as_str));
-    dimensions.extend(request.by.iter().map(String::as_str));
+    dimensions.extend(request.by.iter().chain(reading.per).map(String::as_str));
     // What sketches answer is read of them beside.
     let counted = Counted::of(entity, needed(reading));
     dimensions.extend(counted.dimensions);

@@ -49,9 +49,15 @@ pub enum Brings {
     SecondDeviation,
 }
 
-/// The numbers that a measure needs.
+/// The numbers that a measure needs. Of one that is taken for each value of dimensions the last one is how many facts count, by which it is known of which values there are any.
 #[must_use]
-pub fn numbers(measure: &Measure) -> &'static [Brings] {
+pub fn numbers(measure: &Measure) -> Vec<Brings> {
+    let counted = (!measure.per.is_empty()).then_some(Brings::Facts);
+    of_value(measure).iter().copied().chain(counted).collect()
+}
+
+/// Those that its value is made of.
+fn of_value(measure: &Measure) -> &'static [Brings] {
     match measure.aggregate {
         Aggregate::Count if measure.attribute.is_none() => &[Brings::Facts],
         // Formulas have `ANY` and `ALL` as counts.
@@ -103,6 +109,14 @@ pub fn value(measure: &Measure, numbers: &[Option<Number>]) -> Option<Number> {
         Aggregate::Correlation => correlation(number(0)?, number(1)?, number(2)?),
         _ => number(0).cloned(),
     }
+}
+
+/// How many facts count for a measure that is taken for each value of dimensions; none is known of any other.
+#[must_use]
+pub fn counted(measure: &Measure, numbers: &[Option<Number>]) -> i64 {
+    let last = numbers.last().filter(|_| !measure.per.is_empty());
+    let facts = last.and_then(|facts| facts.as_ref()?.to_string().parse().ok());
+    facts.unwrap_or_default()
 }
 
 /// Pearson's coefficient. What is rounded may be a digit beyond 1, where it never is.
@@ -166,10 +180,21 @@ mod tests {
                 second: None,
                 filter: None,
                 window: Window::default(),
+                per: std::collections::BTreeSet::new(),
                 basis: formula::Basis::Facts,
             };
             assert_eq!(numbers(&measure).len(), brought.len(), "{aggregate}");
             let numbers: Vec<Option<Number>> = brought.iter().map(|text| text.parse().ok()).collect();
+            let for_each = Measure {
+                per: std::collections::BTreeSet::from(["d".to_owned()]),
+                ..measure.clone()
+            };
+            let more = super::numbers(&for_each);
+            assert_eq!(
+                (more.len(), more.last()),
+                (brought.len() + 1, Some(&Brings::Facts)),
+                "{aggregate}"
+            );
             let told = value(&measure, &numbers).map(|value| value.answered());
             assert_eq!(
                 told,

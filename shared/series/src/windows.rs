@@ -18,7 +18,7 @@ use jiff::Timestamp;
 
 use self::described::named;
 pub use self::described::{Described, described};
-pub use self::members::MAX_FOLDED;
+pub use self::members::{MAX_FOLDED, MAX_MEMBERS, too_many_values};
 pub(crate) use self::members::{Members, check_folds, members};
 use crate::calendar::{Calendar, Range};
 use crate::field::EARLIEST_S;
@@ -101,8 +101,12 @@ pub fn reach_beyond(kpi: &Kpi, period: Period) -> bool {
         let is_of_dates = each.rank() < Period::Week.rank() || each == period;
         is_of_dates || (each != Period::Week && each.is_fiscal() == period.is_fiscal())
     };
-    let mut each = kpi.formula.folds.iter().filter_map(|fold| fold.window.each());
-    each.any(|(_, each, _)| !is_within(each))
+    let periods = kpi
+        .formula
+        .folds
+        .iter()
+        .filter_map(|fold| fold.scope.periods.as_ref()?.each());
+    periods.into_iter().any(|(_, each, _)| !is_within(each))
 }
 
 /// Whether the windows of a KPI have a meaning for buckets of a period.
@@ -111,7 +115,8 @@ pub fn reach_beyond(kpi: &Kpi, period: Period) -> bool {
 /// Why one has none: a sentence for whoever asks.
 pub fn check(kpi: &Kpi, period: Period) -> Result<(), String> {
     let measured = kpi.formula.measures.iter().map(|measure| &measure.window);
-    let mut windows = measured.chain(kpi.formula.folds.iter().map(|fold| &fold.window));
+    let folded = kpi.formula.folds.iter().filter_map(|fold| fold.scope.periods.as_ref());
+    let mut windows = measured.chain(folded);
     windows.try_for_each(|window| check_window(period, window))
 }
 

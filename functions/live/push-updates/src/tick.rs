@@ -353,12 +353,13 @@ impl Round {
     /// What became of a topic; `None` where it may be answered in less company.
     fn answer(&self, answers: &Answers<'_>, topic: &Planned, how: How, on_failure: OnFailure) -> Option<Answer> {
         let is_shared = self.batch.is_shared(&topic.asked);
-        let (mut refusal, mut was_in_company) = (None, false);
+        let (mut refusal, mut was_in_company, mut is_whole) = (None, false, true);
         for outcome in answers.outcomes(&topic.asked) {
             match outcome {
                 Outcome::Refused(error) => refusal = Some(error),
                 Outcome::InCompany => was_in_company = true,
-                Outcome::Rows(_) | Outcome::Later => {}
+                Outcome::Later => is_whole = false,
+                Outcome::Rows(_) => {}
             }
         }
         if was_in_company || refusal.is_some_and(Error::is_out_of_time) {
@@ -370,7 +371,11 @@ impl Round {
             Some(error) => Some(Answer::Refused(error.to_string())),
             None => {
                 let values = values(answers, topic, self.now);
-                Some(values.map_or(Answer::Later, |(values, empty)| Answer::Values(values, empty)))
+                Some(match values {
+                    Some((values, empty)) => Answer::Values(values, empty),
+                    None if is_whole => Answer::Refused(series::windows::too_many_values()),
+                    None => Answer::Later,
+                })
             }
         }
     }
@@ -403,7 +408,7 @@ fn request<'a>(read: &'a TopicRead, kpi: &'a Kpi, now: Timestamp) -> Request<'a>
     }
 }
 
-/// A topic's buckets that have facts, and the value of one that has none; `None` where there was no time for all of it.
+/// A topic's buckets that have facts, and the value of one that has none; `None` where there was no time for all of it, or where they are made of too many.
 fn values(answers: &Answers<'_>, topic: &Planned, now: Timestamp) -> Option<(Vec<Observed>, Option<Number>)> {
     let request = request(&topic.read, &topic.kpi, now);
     let observed = answers

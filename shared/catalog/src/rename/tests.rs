@@ -154,3 +154,41 @@ fn a_kpi_has_another_code() {
     let other: KpiDefinition = kpi("ORDERS", "COUNT(Order)");
     assert_eq!(catalog.add_kpi(other).unwrap_err()[0].pointer, "/code");
 }
+
+#[test]
+fn a_dimension_for_each_value_of_which_something_is_taken_follows_or_refuses() {
+    let mut before = catalog();
+    before
+        .add_kpi(kpi(
+            "BUSIEST",
+            "MAX_PER(FLIGHTS, origin) + COUNT_PER(ORDERS, Order.origin)",
+        ))
+        .unwrap();
+    for (new, expected) in [
+        (
+            "departs_from",
+            "MAX_PER(FLIGHTS, departs_from) + COUNT_PER(ORDERS, Order.origin)",
+        ),
+        // A period is written so.
+        ("day", "MAX_PER(FLIGHTS, Flight.day) + COUNT_PER(ORDERS, Order.origin)"),
+    ] {
+        let mut catalog = before.clone();
+        let wanted = attributes(&[("origin", new)]);
+        let kpis = renamed(&mut catalog, "Flight", &wanted).unwrap().kpis;
+        let busiest = kpis.iter().find(|kpi| kpi.code() == "BUSIEST").unwrap();
+        assert_eq!(busiest.definition.formula, expected);
+        assert_eq!(
+            busiest.formula.measures[0].to_string(),
+            format!("EACH(COUNT(Flight), {new})")
+        );
+    }
+    // Of two entities it is one name in both.
+    before
+        .add_kpi(kpi("TOGETHER", "MAX_PER(COUNT(Flight) + COUNT(Order), origin)"))
+        .unwrap();
+    let old = Arc::clone(before.entity("Flight").unwrap());
+    let refused = before
+        .rename_entity(&old, &attributes(&[("origin", "departs_from")]))
+        .unwrap_err();
+    assert!(refused[0].message.contains("TOGETHER"), "{refused:?}");
+}

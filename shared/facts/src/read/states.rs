@@ -106,10 +106,11 @@ impl Statement {
             })
             .collect();
         let counts = (1..).zip(&question.pushed).flat_map(|(place, measure)| {
-            numbers(measure).iter().map(move |brings| {
+            numbers(measure).into_iter().map(move |brings| {
                 let condition = match brings {
                     Brings::Entered => format!("e{place} AND NOT s{place}"),
                     Brings::Left => format!("s{place} AND NOT e{place}"),
+                    Brings::Facts => format!("s{place} OR e{place}"),
                     _ => format!("s{place} AND e{place}"),
                 };
                 format!("count(*) FILTER (WHERE {condition})")

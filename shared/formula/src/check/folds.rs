@@ -1,48 +1,95 @@
-//! Functions over the values of shorter periods: each makes of the stretch of time that it stands for the periods in it, and its expressions are taken in each of these.
+//! Functions over several values: each makes of the stretch of time that it stands for the periods in it, or of its facts those of each value of a dimension, and its expressions are taken in each
+//! of these.
 
+use super::members::Each;
 use super::units::Unit;
-use super::{Checker, Counted, second, windows};
+use super::{Checker, Counted, second};
 use crate::basis::Basis;
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::finish::Finish;
-use crate::fold::{Fold, FoldFunction, MAX_FOLDS};
+use crate::fold::{Fold, FoldFunction, MAX_FOLDS, Over};
 use crate::function::Function;
 use crate::period::Period;
 use crate::resolve::literal;
+use crate::scope::Scope;
 use crate::tree::Expr;
 use crate::window::{MAX_STEPS, Step, Window};
 use rust_decimal::Decimal;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 impl Checker<'_> {
     /// A call of one of them. Its expressions are checked in any case, for their own diagnostics.
     pub(super) fn folded(&mut self, function: FoldFunction, span: &Range<usize>, arguments: &[Expr]) -> Counted {
         let (operands, settings) = arguments.split_at_checked(function.operands())?;
-        let settings = match settings_of(settings) {
-            Err(diagnostic) => self.fail(diagnostic),
-            Ok(settings) => match self.misplaced_fold(function, span) {
-                Some(diagnostic) => self.fail(diagnostic),
-                None => Some(settings),
-            },
+        let settings = self.settings(function, operands, settings).and_then(|settings| {
+            let misplaced = match &settings.0 {
+                Each::Period(_) => self.misplaced_fold(function, span),
+                Each::Member(dimension) => {
+                    let name = Function::Fold(function).name();
+                    self.misplaced_members(name, &BTreeSet::from([dimension.clone()]), span)
+                }
+            };
+            misplaced.map_or(Ok(settings), Err)
+        });
+        let (each, percent) = match settings {
+            Ok(settings) => settings,
+            Err(diagnostic) => {
+                operands.iter().for_each(|operand| drop(self.number(operand)));
+                return self.fail(diagnostic);
+            }
         };
-        let Some((period, percent)) = settings else {
-            operands.iter().for_each(|operand| drop(self.number(operand)));
-            return None;
-        };
-        self.window.push(Step::Each(period));
-        let checked: Vec<Counted> = operands.iter().map(|operand| self.number(operand)).collect();
-        let window = self.window.clone();
-        self.window.pop();
+        let (scope, over, checked) = self.inside(&each, operands);
         let (finishes, units): (Vec<Finish>, Vec<Unit>) = checked.into_iter().collect::<Option<_>>()?;
         let units: Vec<(&Expr, Unit)> = operands.iter().zip(units).collect();
         let unit = self.unit_of_fold(function, &units)?;
         let fold = Fold {
             function,
-            window,
+            over,
+            scope,
             operands: finishes,
             percent,
         };
+        if matches!(fold.over, Over::Values(_)) && !self.reads_facts(&fold) {
+            let message = format!(
+                "{} reads no facts, so it is taken of none",
+                quoted(&operands.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+            );
+            let diagnostic = Diagnostic::new(span.clone(), "no-measure", message);
+            return self
+                .fail(diagnostic.with_hint("take an aggregate for each value, as in MAX_PER(COUNT(Order), region)"));
+        }
         Some((Finish::Fold(self.fold(fold, span)?), unit))
+    }
+
+    /// The expressions, taken in each period or for each value, and where that is.
+    fn inside(&mut self, each: &Each, operands: &[Expr]) -> (Scope, Over, Vec<Counted>) {
+        let over = match each {
+            Each::Period(period) => {
+                self.window.push(Step::Each(*period));
+                Over::Periods
+            }
+            Each::Member(dimension) => {
+                self.per.insert(dimension.clone());
+                Over::Values(dimension.clone())
+            }
+        };
+        let checked = operands.iter().map(|operand| self.number(operand)).collect();
+        let scope = Scope {
+            periods: self.window.to_each(),
+            per: self.per.clone(),
+        };
+        match &over {
+            Over::Periods => self.window.pop(),
+            Over::Values(dimension) => drop(self.per.remove(dimension)),
+        }
+        (scope, over, checked)
+    }
+
+    fn reads_facts(&self, fold: &Fold) -> bool {
+        let reads = fold.reads();
+        let mut inner = reads.folds.iter().filter_map(|place| self.folds.get(*place));
+        !reads.measures.is_empty() || inner.any(|fold| self.reads_facts(fold))
     }
 
     /// The index of a fold; equal ones share one.
@@ -51,7 +98,7 @@ impl Checker<'_> {
             return Some(known);
         }
         if self.folds.len() == MAX_FOLDS {
-            let message = format!("the formula has more than {MAX_FOLDS} different functions of shorter periods");
+            let message = format!("the formula has more than {MAX_FOLDS} different functions of several values");
             let diagnostic = Diagnostic::new(span.clone(), "too-many-folds", message);
             return self.fail(diagnostic.with_hint("split it into several KPIs"));
         }
@@ -59,7 +106,7 @@ impl Checker<'_> {
         Some(self.folds.len() - 1)
     }
 
-    /// Why one can't stand inside of what is around it.
+    /// Why one of periods can't stand inside of what is around it.
     pub(super) fn misplaced_fold(&self, function: FoldFunction, span: &Range<usize>) -> Option<Diagnostic> {
         let name = Function::Fold(function).name();
         let diagnostic =
@@ -80,6 +127,20 @@ impl Checker<'_> {
         without_periods(&self.window).map(|(message, hint)| {
             Diagnostic::new(span.clone(), "nested-window", format!("{name} {message}")).with_hint(hint)
         })
+    }
+
+    /// What stands behind the expressions: of what each value is, and of a percentile how many percent.
+    fn settings(
+        &self,
+        function: FoldFunction,
+        operands: &[Expr],
+        settings: &[Expr],
+    ) -> Result<(Each, Option<Decimal>), Diagnostic> {
+        let mut settings = settings.iter();
+        // The parser lets no fewer arguments through.
+        let each = settings.next().map(|setting| self.each(function, operands, setting));
+        let each = each.unwrap_or(Ok(Each::Period(Period::Day)))?;
+        Ok((each, percent_of(settings.next())?))
     }
 
     /// What its value is a number of.
@@ -111,21 +172,16 @@ pub(super) fn without_periods(window: &Window) -> Option<(String, &'static str)>
     Some((format!("stands inside of {outer}, which has no whole periods"), hint))
 }
 
-/// What stands behind the expressions: the period, and of a percentile how many percent.
-fn settings_of(settings: &[Expr]) -> Result<(Period, Option<Decimal>), Diagnostic> {
-    let mut settings = settings.iter();
-    // The parser lets no fewer arguments through.
-    let period = settings.next().map_or(Ok(Period::Day), windows::period)?;
-    let percent = settings
-        .next()
-        .map(|expr| match literal(expr).and_then(|value| value.as_decimal()) {
-            Some(percent) => second::percent(&expr.span, percent),
-            None => {
-                let message = format!("expected a number of percent, found {}", quoted(&expr.to_string()));
-                Err(Diagnostic::new(expr.span.clone(), "wrong-percentile", message).with_hint("for example 5, or 95"))
-            }
-        });
-    Ok((period, percent.transpose()?))
+/// How many percent a percentile is of, by what stands behind the period.
+fn percent_of(setting: Option<&Expr>) -> Result<Option<Decimal>, Diagnostic> {
+    let percent = setting.map(|expr| match literal(expr).and_then(|value| value.as_decimal()) {
+        Some(percent) => second::percent(&expr.span, percent),
+        None => {
+            let message = format!("expected a number of percent, found {}", quoted(&expr.to_string()));
+            Err(Diagnostic::new(expr.span.clone(), "wrong-percentile", message).with_hint("for example 5, or 95"))
+        }
+    });
+    percent.transpose()
 }
 
 #[cfg(test)]

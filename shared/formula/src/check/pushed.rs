@@ -21,7 +21,8 @@ impl Checker<'_> {
         let mut refused = Vec::new();
         for (measure, span) in self.measures.iter().zip(&self.conditions) {
             let is_read_with = |pushed: &&&Measure| {
-                pushed.entity == measure.entity && pushed.window == measure.window && pushed.basis == measure.basis
+                let is_of_same = pushed.entity == measure.entity && pushed.basis == measure.basis;
+                is_of_same && pushed.window == measure.window && pushed.per == measure.per
             };
             let Some((part, pushed)) = self.computed(measure).zip(pushed.iter().find(is_read_with)) else {
                 continue;

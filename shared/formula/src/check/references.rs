@@ -5,10 +5,12 @@ use crate::aggregate::Aggregate;
 use crate::choice::{Choice, Condition};
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::finish::Finish;
-use crate::fold::Fold;
+use crate::fold::{Fold, Over};
 use crate::measure::{Formula, Measure};
 use crate::reference::Referred;
+use crate::scope::Scope;
 use crate::suggest::hint_for;
+use crate::window::Window;
 use crate::{MAX_MEASURES, MAX_OPERATORS, MAX_POWERS, MAX_REFERENCE_LEVELS, MAX_WRITTEN_OUT};
 use std::ops::Range;
 
@@ -89,13 +91,19 @@ impl Checker<'_> {
             folds: Vec::new(),
         };
         for fold in &formula.folds {
-            if let Some(diagnostic) = self.misplaced_fold(fold.function, span) {
+            if fold.over == Over::Periods
+                && let Some(diagnostic) = self.misplaced_fold(fold.function, span)
+            {
                 return self.fail(diagnostic);
             }
             let mut window = self.window.clone();
-            fold.window.steps().iter().cloned().for_each(|step| window.push(step));
+            let own = fold.scope.periods.iter().flat_map(Window::steps);
+            own.cloned().for_each(|step| window.push(step));
             let fold = Fold {
-                window,
+                scope: Scope {
+                    periods: window.to_each(),
+                    per: self.per.union(&fold.scope.per).cloned().collect(),
+                },
                 operands: fold.operands.iter().map(|operand| moved(operand, &places)).collect(),
                 ..fold.clone()
             };

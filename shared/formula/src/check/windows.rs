@@ -10,7 +10,7 @@ use crate::period::{Period, UnknownPeriod};
 use crate::resolve::literal;
 use crate::suggest::closest;
 use crate::tree::{Expr, Node};
-use crate::window::{MAX_STEP, MAX_STEPS, MAX_WINDOWS, Open, Step, WindowFunction};
+use crate::window::{MAX_STEP, MAX_STEPS, MAX_WINDOWS, Open, Step, Window, WindowFunction};
 use rust_decimal::prelude::ToPrimitive as _;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -81,10 +81,15 @@ impl Checker<'_> {
             let hint = "PREVIOUS takes how many periods to go back, as in PREVIOUS(x, 3)";
             return Err(Diagnostic::new(span.clone(), "too-many-steps", message).with_hint(hint));
         }
+        let who = format!("the KPI {}", quoted(kpi));
+        if let Some(diagnostic) = self.misplaced_members(&who, &measure.per, span) {
+            return Err(diagnostic);
+        }
         let mut window = self.window.clone();
         own.iter().cloned().for_each(|step| window.push(step));
         Ok(Measure {
             window,
+            per: self.per.union(&measure.per).cloned().collect(),
             ..measure.clone()
         })
     }
@@ -92,8 +97,9 @@ impl Checker<'_> {
     /// Why a formula can't have one more measure: its window would be one too many.
     pub(super) fn too_many_windows(&self, measure: &Measure, span: &Range<usize>) -> Option<Diagnostic> {
         let measures = self.measures.iter().chain([measure]);
-        let windows: BTreeSet<_> = measures.map(|measure| &measure.window).collect();
-        let others = windows.iter().filter(|window| !window.is_own()).count();
+        let windows: BTreeSet<_> = measures.map(|measure| (&measure.window, &measure.per)).collect();
+        let is_other = |(window, per): &&(&Window, &BTreeSet<String>)| !window.is_own() || !per.is_empty();
+        let others = windows.iter().filter(is_other).count();
         (others > MAX_WINDOWS).then(|| {
             let message = format!("the formula has more than {MAX_WINDOWS} different windows");
             Diagnostic::new(span.clone(), "too-many-windows", message).with_hint("split it into several KPIs")

@@ -5,11 +5,14 @@ use super::{Completion, CompletionKind, Subject};
 use crate::MAX_PATH_STEPS;
 use crate::aggregate::Aggregate;
 use crate::case;
+use crate::check::members::shared_by;
 use crate::function::Function;
 use crate::lexer::{keywords, symbols};
 use crate::period::Period;
+use crate::reference::Referred;
 use crate::value::{Attribute, Entities};
 use crate::window::Open;
+use std::collections::BTreeSet;
 
 /// Something that could stand at a place.
 pub(super) struct Candidate {
@@ -156,6 +159,7 @@ pub(super) fn candidates(place: &Place<'_>, subject: Subject<'_>) -> Vec<Candida
                 found.extend(kpis.map(|code| Candidate::new(CompletionKind::Kpi, code, "a KPI")));
             }
             found.extend(words_of_windows());
+            found.extend(members(place, subject));
         }
         Scope::Facts(entities, ..) => {
             found.extend(entities.names().into_iter().map(|name| {
@@ -285,6 +289,24 @@ fn words_of_windows() -> impl Iterator<Item = Candidate> {
     let periods = Period::ALL.into_iter().map(|period| period.name().to_ascii_uppercase());
     let words = periods.chain([Open::LIKE_FOR_LIKE.to_owned()]);
     words.map(|word| Candidate::new(CompletionKind::Keyword, word, "of a function of other periods"))
+}
+
+/// The dimensions that all entities have whose facts are read before a place, where one may stand of which something is taken for each value.
+fn members(place: &Place<'_>, subject: Subject<'_>) -> Vec<Candidate> {
+    let (Some(names), Subject::Kpi(entities)) = (&place.folded, subject) else {
+        return Vec::new();
+    };
+    let mut read: BTreeSet<&str> = names.iter().copied().collect();
+    for name in names {
+        if let Some(Referred::Formula(formula)) = entities.kpi(name) {
+            read.extend(formula.entities());
+        }
+    }
+    read.retain(|name| entities.attributes(name).is_some());
+    let dimensions = shared_by(entities, &read).into_iter();
+    dimensions
+        .map(|name| Candidate::new(CompletionKind::Dimension, name, "for each of its values"))
+        .collect()
 }
 
 /// `DISTINCT`, which is a word only where the name of an entity follows.

@@ -6,6 +6,7 @@ use crate::function::{Function, MAX_ARGUMENTS};
 use crate::lexer::{Kind, Symbol, Token, lex};
 use crate::parser::parse;
 use crate::value::{Attribute, Entities};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// Longer than any name of a client's is, in bytes.
@@ -27,6 +28,8 @@ pub(super) struct Place<'a> {
     pub(super) pointed: Option<Vec<&'a str>>,
     /// The names with points between them that the last tokens are.
     named: Vec<&'a str>,
+    /// The names in the expressions of a function of several values, where a period or a dimension stands behind them.
+    pub(super) folded: Option<BTreeSet<&'a str>>,
 }
 
 /// What is known at a place.
@@ -116,6 +119,7 @@ impl<'a> Place<'a> {
             scope,
             pointed: pointed(&before),
             named: named(&before),
+            folded: folded(&before, &opens),
             replaces,
         })
     }
@@ -147,6 +151,20 @@ pub(super) fn is_overfull(text: &str) -> bool {
         Called::Nothing | Called::Aggregate => false,
     };
     opens(&tokens).iter().any(overfull)
+}
+
+/// The names in the expressions of a function of several values, behind which a place is.
+fn folded<'a>(tokens: &[Token<'a>], opens: &[Open]) -> Option<BTreeSet<&'a str>> {
+    let open = opens.last()?;
+    let Called::Function(Function::Fold(function)) = open.called else {
+        return None;
+    };
+    let inside = tokens.get(open.name..).unwrap_or_default().iter();
+    let names = inside.filter_map(|token| match token.kind {
+        Kind::Name(name) => Some(name),
+        _ => None,
+    });
+    (open.commas == function.operands()).then(|| names.collect())
 }
 
 /// The parentheses that are not closed, the outermost first.

@@ -121,6 +121,12 @@ fn what_may_stand_in_a_kpi_is_offered_and_nothing_else() {
             "",
         ),
         ("1|5", &CompletionKind::ALL, ""),
+        // For each value of a dimension.
+        ("MAX_PER(COUNT(Ticket), |", NAMES, "origin on_time stops"),
+        ("1 + SLOPE_PER(COUNT(Ticket), AVG(Ticket.delay), or|", NAMES, "origin"),
+        ("MAX_PER(COUNT(Ticket) + |", NAMES, ""),
+        ("LAST_PER(COUNT(Ticket), |", NAMES, ""),
+        ("MAX_PER(COUNT(Ticket) + COUNT(Note), |", NAMES, ""),
         // What is wrong elsewhere is no reason to be silent.
         (
             "TOTAL(1 ; 2)) + COUNT(Ticket WHERE nobody = 3) + COUNT(Tick|",

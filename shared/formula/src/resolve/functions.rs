@@ -20,7 +20,7 @@ impl<S: Scope> Resolver<S> {
             return self.numeric(numeric, arguments);
         }
         if let Function::Window(_) | Function::Fold(_) = function {
-            let message = format!("{function} is of other periods, and this is about one fact");
+            let message = format!("{function} is of other periods, or of several values, and this is about one fact");
             let span = arguments.first().map_or(0..0, |argument| argument.span.clone());
             let diagnostic = Diagnostic::new(span, "window-in-row", message);
             return self.fail(diagnostic.with_hint("it belongs outside of WHERE, in the formula of a KPI"));

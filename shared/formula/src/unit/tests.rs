@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 use super::*;
 use crate::reference::Referred;
-use crate::value::{Attribute, AttributeType, Entities};
+use crate::value::{Attribute, AttributeType, Entities, Leads};
 use crate::{Formula, check_bound, compile, parse};
 
 const ATTRIBUTES: &[(&str, &str)] = &[
@@ -14,6 +14,7 @@ const ATTRIBUTES: &[(&str, &str)] = &[
     ("discount", "%"),
     ("pieces", ""),
     ("mass", "KG"),
+    ("currency", ""),
 ];
 
 /// Orders, whose attributes have units, and a KPI.
@@ -24,7 +25,7 @@ struct Shop {
 
 impl Entities for Shop {
     fn attributes(&self, entity: &str) -> Option<&[Attribute]> {
-        (entity == "Order").then_some(self.attributes.as_slice())
+        matches!(entity, "Order" | "Rate").then_some(self.attributes.as_slice())
     }
 
     fn is_state(&self, _: &str) -> bool {
@@ -32,7 +33,15 @@ impl Entities for Shop {
     }
 
     fn names(&self) -> Vec<&str> {
-        vec!["Order"]
+        vec!["Order", "Rate"]
+    }
+
+    fn leads(&self, entity: &str, attribute: &str) -> Option<Leads<'_>> {
+        let leads = Leads {
+            to: "Rate",
+            is_to_one: true,
+        };
+        ([entity, attribute] == ["Order", "currency"]).then_some(leads)
     }
 
     fn kpi(&self, code: &str) -> Option<Referred<'_>> {
@@ -100,6 +109,13 @@ fn units_are_combined() {
         ("SUM(Order.amount) / SUM(Order.weight)", Some("EUR/kg")),
         ("AVG(Order.price) * SUM(Order.weight) + SUM(Order.amount)", Some("EUR")),
         ("SUM(Order.fee) * AVG(Order.rate) + SUM(Order.amount)", Some("EUR")),
+        // By the rate of each fact's own time.
+        ("SUM(Order.fee * Order.currency.rate)", Some("EUR")),
+        ("SUM(Order.fee * currency.rate) + SUM(Order.amount)", Some("EUR")),
+        (
+            "SUM_PER(MAX(Order.fee * currency.rate), DAY) - SUM(Order.amount)",
+            Some("EUR"),
+        ),
         ("SUM(Order.amount) * AVG(Order.discount) - SUM(Order.cost)", Some("EUR")),
         ("100 * SUM(Order.cost) / SUM(Order.amount)", Some("1")),
         ("1 / SUM(Order.weight)", Some("1/kg")),
@@ -143,7 +159,12 @@ fn what_is_of_different_units_is_refused_at_both_places() {
         (
             "SUM(Order.amount) - SUM(Order.fee)",
             vec![0..17, 20..34],
-            "multiply the one in USD by a number in EUR/USD",
+            "multiply the one in USD by a number in EUR/USD, such as each fact by the rate of its own time",
+        ),
+        (
+            "SUM(Order.amount * currency.rate) + SUM(Order.amount)",
+            vec![0..33, 36..53],
+            "one unit",
         ),
         (
             "SUM(Order.weight) + SUM(Order.mass)",

@@ -255,8 +255,8 @@ pub(crate) fn hint(one: &Unit, other: &Unit) -> String {
     }
     let rate = one.clone().times(other, -1);
     match (one.currency(), other.currency()) {
-        (Some(one), Some(other)) => format!(
-            "a currency is converted only by declared rates: multiply the one in {other} by a number in {rate}, such as AVG of an attribute with the unit {rate}, or have {one} sent with each fact"
+        (Some(_), Some(other)) => format!(
+            "a currency is converted only by declared rates: multiply the one in {other} by a number in {rate}, such as each fact by the rate of its own time, as in SUM(Order.amount * currency.rate), where a relationship leads to an entity of rates, or the whole by the AVG of an attribute with the unit {rate}"
         ),
         _ if other.is_ratio() || one.is_ratio() => "multiply the ratio by what it is a part of".to_owned(),
         _ => format!("what is added or compared is of one unit; a number in {rate} makes the one of the other"),

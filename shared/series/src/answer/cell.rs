@@ -13,7 +13,7 @@ pub(super) struct Cell {
     /// How many facts count in each reading.
     pub(super) facts: Vec<i64>,
     pub(super) measures: Vec<MeasureState>,
-    /// What the values of shorter periods come to.
+    /// What the values of shorter periods, and of each value of dimensions, come to.
     pub(super) folds: Vec<Option<Number>>,
 }
 
@@ -41,6 +41,11 @@ impl Cell {
             folds: &self.folds,
         };
         formula.finish(values).map(|value| value.answered())
+    }
+
+    /// Whether a fact counts for a measure that is taken for each value of dimensions.
+    pub(super) fn counts(&self, measure: usize) -> bool {
+        self.measures.get(measure).is_some_and(|state| state.counted > 0)
     }
 
     pub(super) fn count(&mut self, reading: usize, facts: i64) {

@@ -14,6 +14,8 @@ use crate::state::AttributeState;
 /// The state of a measure.
 #[derive(Clone, Default)]
 pub(super) struct MeasureState {
+    /// How many facts count for it, whatever it takes of them.
+    pub(super) counted: i64,
     facts: i64,
     attribute: AttributeState,
     /// The value that the database took by itself: of all facts of the bucket and group, so that there is nothing to merge.
@@ -27,7 +29,10 @@ impl MeasureState {
         let state = &row.state;
         // Sketches are read beside the facts that are counted, and a measure that they answer is not of these.
         match reads {
-            Reads::Elsewhere => return,
+            Reads::Elsewhere => {
+                self.counted += state.facts;
+                return;
+            }
             Reads::Sketch(kind) => {
                 if let Some(more) = &row.sketched {
                     sketch::merge(&mut self.sketch, more, *kind);
@@ -37,6 +42,7 @@ impl MeasureState {
             _ => {}
         }
         self.facts += state.facts;
+        self.counted += state.facts;
         match reads {
             // What is pushed is not added up.
             Reads::Facts | Reads::Pushed(_) | Reads::Elsewhere | Reads::Sketch(_) => {}
@@ -53,6 +59,7 @@ impl MeasureState {
 
     pub(super) fn merge(&mut self, other: &Self) {
         self.facts += other.facts;
+        self.counted += other.counted;
         self.attribute.merge(&other.attribute);
         match (&mut self.sketch, &other.sketch) {
             (Some(mine), Some(theirs)) => mine.merge(theirs),

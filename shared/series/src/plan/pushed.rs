@@ -19,7 +19,7 @@ pub(super) fn of_reading(
     reading: &Reading<'_>,
     ways: &Ways<'_, '_>,
 ) -> Result<Part, String> {
-    let by: BTreeSet<&str> = request.by.iter().map(String::as_str).collect();
+    let by: BTreeSet<&str> = request.by.iter().chain(reading.per).map(String::as_str).collect();
     let asked: BTreeSet<&str> = by
         .iter()
         .copied()

@@ -118,7 +118,7 @@ fn sketches<'a>(
     }
     let mut dimensions: BTreeSet<&str> = reading.filtered_by();
     dimensions.extend(request.filter.keys().map(String::as_str));
-    dimensions.extend(request.by.iter().map(String::as_str));
+    dimensions.extend(request.by.iter().chain(reading.per).map(String::as_str));
     if let Some(path) = dimensions.iter().find(|name| is_path(name)) {
         return Ok(Err(format!(
             "{path} is looked up for each fact, and sketches are kept by dimensions"

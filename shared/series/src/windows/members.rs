@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ops;
 
-use formula::Window;
+use formula::{Over, Window};
 use jiff::Timestamp;
 
 use super::{check_window, named, of_starts, starts};
 use crate::calendar::{Calendar, Range, later};
-use crate::plan::{MAX_POINTS, Request};
+use crate::plan::{MAX_GROUPED_POINTS, MAX_POINTS, Request};
 
 /// The shorter periods of each bucket of a request: those that begin in the stretch of time to which a window leads, and have begun.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +24,17 @@ pub(crate) struct Members {
 
 /// The most periods whose values one answer is made of, each counted as often as it is in a bucket: as many as there are rows of a statement.
 pub const MAX_FOLDED: usize = 504_000;
+
+/// The most values of dimensions of which something is taken in one bucket and group: as many as a split has points.
+pub const MAX_MEMBERS: usize = MAX_GROUPED_POINTS;
+
+/// Why an answer is refused whose values are made of too many.
+#[must_use]
+pub fn too_many_values() -> String {
+    format!(
+        "what functions of several values take is more than {MAX_FOLDED} values in all buckets and groups, or more than {MAX_MEMBERS} values of a dimension in one of them: ask a shorter range, filter, or take periods or a dimension of which there are fewer"
+    )
+}
 
 /// The members of a window that leads to each of several periods.
 ///
@@ -79,11 +90,15 @@ pub(crate) fn members(request: &Request<'_>, calendar: &Calendar, window: &Windo
 /// As [`members`].
 pub(crate) fn check_folds(request: &Request<'_>, calendar: &Calendar) -> Result<(), String> {
     let (mut known, mut count) = (BTreeMap::new(), 0);
-    for fold in &request.kpi.formula.folds {
-        if let Entry::Vacant(new) = known.entry(&fold.window) {
-            new.insert(members(request, calendar, &fold.window)?.count());
+    let folds = request.kpi.formula.folds.iter();
+    for window in folds
+        .filter(|fold| fold.over == Over::Periods)
+        .filter_map(|fold| fold.scope.periods.as_ref())
+    {
+        if let Entry::Vacant(new) = known.entry(window) {
+            new.insert(members(request, calendar, window)?.count());
         }
-        count += known.get(&fold.window).copied().unwrap_or_default();
+        count += known.get(window).copied().unwrap_or_default();
     }
     if count > MAX_FOLDED {
         return Err(format!(

@@ -116,8 +116,8 @@ fn pushed(question: &Question, facts: &[Made]) -> Vec<Row> {
         let brought = question.pushed.iter().flat_map(|measure| {
             let counted: Vec<&Made> = facts.iter().copied().filter(|fact| counts(measure, fact)).collect();
             numbers(measure)
-                .iter()
-                .map(move |brings| brought(*brings, measure, &counted))
+                .into_iter()
+                .map(move |brings| brought(brings, measure, &counted))
         });
         Row {
             bucket,

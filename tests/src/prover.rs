@@ -6,10 +6,12 @@
 mod aggregates;
 mod draw;
 mod events;
+mod folds;
 mod generator;
 mod kpis;
 mod library;
 pub mod oracle;
+mod paths;
 mod rows;
 mod shape;
 mod shrink;
@@ -111,6 +113,8 @@ impl Prover {
         sum.answered += verdict.answered;
         sum.compared += verdict.compared;
         sum.mismatches += verdict.mismatches;
+        sum.distinct += verdict.distinct;
+        sum.within += verdict.within;
         for (construct, count) in verdict.constructs {
             *sum.constructs.entry(construct).or_default() += count;
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
-use catalog::{Catalog, Direction, Expression, Limit, Period};
+use catalog::{Catalog, Direction, Expression, Limit, Mode, Period};
 use formula::AttributeType;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -12,6 +12,7 @@ use series::calendar::Rules;
 use super::draw::Draw;
 use super::events::{self, Events, SCENES};
 use super::kpis::{KPIS, Kind, Kpis};
+use super::paths;
 use super::rows::{Place, ROWS, Row};
 use super::shape::{self, Attribute, ENTITIES, Shape, TEXTS};
 use super::world::{Client, Goal, Kpi, Question, Step, World};
@@ -27,6 +28,16 @@ const EVENTS: usize = 70;
 
 /// KPIs of a client that others name.
 const OTHERS: usize = 4;
+
+/// Constructs of a formula that have their turn together.
+const OF_A_TURN: usize = 4;
+
+/// The section of formulas that sketches answer, and how many of them have their turn.
+const FOURTH: usize = 4;
+const FOR_SKETCHES: usize = 24;
+
+/// What is neither split nor filtered by paths: other KPIs may compute in conditions, and states look nothing up.
+const OTHERS_AND_STATES: [&str; 6] = ["OTHER_", "AT_START", "AT_END", "ENTERED", "LEFT", "STAYED"];
 
 /// How often a formula is drawn anew when it is refused.
 const TRIES: usize = 50;
@@ -93,7 +104,7 @@ impl Draft {
     fn drawn(draw: &mut Draw, zones: &[&str], turn: usize, begin: Timestamp, refused: &mut usize) -> Result<Self> {
         for _ in 0..TRIES {
             let dimensions = shape::dimensions(draw);
-            let shapes: Vec<Shape> = ENTITIES
+            let mut shapes: Vec<Shape> = ENTITIES
                 .iter()
                 .enumerate()
                 .map(|(place, code)| Shape::drawn(draw, code, &dimensions, (turn + place) * 8, begin))
@@ -102,16 +113,16 @@ impl Draft {
                 .iter()
                 .map(|shape| serde_json::from_value(shape.definition()))
                 .collect();
-            let entities = entities.context("an entity is drawn that can't be read")?;
-            let Ok(catalog) = Catalog::new(entities.clone(), Vec::new()) else {
-                *refused += 1;
-                continue;
-            };
             let client = Client {
                 zone: draw.pick(zones).to_owned(),
                 calendar: calendar(draw)?,
-                entities,
+                entities: entities.context("an entity is drawn that can't be read")?,
+                relationships: paths::relate(draw, &mut shapes),
                 kpis: Vec::new(),
+            };
+            let Ok(catalog) = client.catalog() else {
+                *refused += 1;
+                continue;
             };
             let mut draft = Self {
                 client,
@@ -140,11 +151,9 @@ impl Draft {
                 Some(other) if place % 2 == 1 => format!("({written}) - {other}"),
                 _ => written,
             };
-            (formula, None)
+            (formula, Mode::Exact, None)
         })?;
-        let definitions = self.client.kpis.iter().map(Kpi::definition);
-        let catalog = Catalog::new(self.client.entities.clone(), definitions.collect());
-        self.catalog = catalog.map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
+        self.catalog = self.client.catalog()?;
         self.others.push(code);
         Ok(())
     }
@@ -154,13 +163,14 @@ impl Draft {
         &mut self,
         code: &str,
         refused: &mut usize,
-        mut drawn: impl FnMut(&Self) -> (String, Option<Goal>),
+        mut drawn: impl FnMut(&Self) -> (String, Mode, Option<Goal>),
     ) -> Result<catalog::Kpi> {
         let accepted = (0..TRIES).find_map(|_| {
-            let (formula, goal) = drawn(self);
+            let (formula, mode, goal) = drawn(self);
             let kpi = Kpi {
                 code: code.to_owned(),
                 formula,
+                mode,
                 goal,
             };
             let compiled = kpi.definition().validate(&self.catalog);
@@ -232,28 +242,47 @@ fn rows(place: Place) -> Vec<&'static Row> {
 }
 
 /// Those of a table whose turn it is: far from each other, so that they are together with others in another turn.
-fn turn_of<T: Copy>(table: &[T], place: usize) -> [T; 4] {
-    [0, 1, 2, 3].map(|fourth| table[(place + fourth * table.len() / 4) % table.len()])
+fn turn_of<T: Copy>(table: &[T], place: usize) -> [T; OF_A_TURN] {
+    std::array::from_fn(|part| table[(place + part * table.len() / OF_A_TURN) % table.len()])
+}
+
+/// A formula, whether it reads facts and compares, so that it may be split by paths, and whether it is for sketches.
+struct Written {
+    formula: String,
+    is_of_facts: bool,
+    is_for_sketches: bool,
 }
 
 /// A formula around the constructs whose turn it is.
-fn formula(draw: &mut Draw, draft: &Draft, period: Period, turn: usize) -> String {
+fn formula(draw: &mut Draw, draft: &Draft, period: Period, turn: usize) -> Written {
     let mut kpis = Kpis::new(draw, &draft.shapes, period, &draft.others);
     let table: Vec<_> = KPIS.iter().collect();
     let (of_dimensions, of_facts) = (rows(Place::OfDimensions), rows(Place::OfFacts));
     // Those of whole formulas have more ways to be without a value, and those of derived attributes are in filters and splits too.
-    let lengths = [table.len() * 5 / 4, of_dimensions.len(), of_facts.len(), ROWS.len() / 4];
+    let lengths = [
+        table.len() * 5 / 4,
+        of_dimensions.len(),
+        of_facts.len(),
+        ROWS.len() / 4,
+        FOR_SKETCHES,
+    ];
     let mut place = turn % lengths.iter().sum::<usize>();
     let section = lengths.iter().position(|length| {
         let is_within = place < *length;
         place -= if is_within { 0 } else { *length };
         is_within
     });
-    match section {
+    let formula = match section {
         Some(0) => kpis.around(turn_of(&table, place)),
         Some(1) => kpis.filtered_by(turn_of(&of_dimensions, place), Place::OfDimensions),
         Some(2) => kpis.filtered_by(turn_of(&of_facts, place), Place::OfFacts),
-        _ => kpis.over(turn),
+        Some(3) => kpis.over(turn),
+        _ => kpis.approximate(),
+    };
+    Written {
+        formula,
+        is_of_facts: kpis.is_of_facts,
+        is_for_sketches: section == Some(FOURTH),
     }
 }
 
@@ -268,10 +297,16 @@ fn question(
     let draft = &mut drafts[client];
     let code = format!("K{}", draft.client.kpis.len());
     let period = draw.pick(&Period::ALL);
+    let (mut reads_facts, mut is_for_sketches) = (false, false);
     // One after the other by this turn, and not by that of the client: each client has every construct.
     let compiled = draft.add(&code, refused, |draft| {
-        let formula = formula(draw, draft, period, turn / CLIENTS + client * 7);
-        (formula, goal(draw, &code, &draft.others))
+        let written = formula(draw, draft, period, turn / CLIENTS + client * 7);
+        (reads_facts, is_for_sketches) = (written.is_of_facts, written.is_for_sketches);
+        if is_for_sketches || draw.one_in(10) {
+            return (written.formula, Mode::Approximate, None);
+        }
+        let goal = goal(draw, &code, &draft.others);
+        (written.formula, Mode::Exact, goal)
     })?;
     let limits = compiled.goal.iter().flat_map(catalog::Goal::all);
     let formulas = limits.map(|limit| &limit.formula).chain([&compiled.formula]);
@@ -282,11 +317,19 @@ fn question(
         .filter(|shape| entities.contains(shape.code.as_str()));
     let shape = shapes.next().context("a formula has an entity")?;
     let is_of_both = shapes.next().is_some();
-    let dimensions: Vec<&Attribute> = shape
-        .dimensions()
-        .into_iter()
+    let own = shape.dimensions().into_iter();
+    let mut dimensions: Vec<&Attribute> = own
         .filter(|dimension| !is_of_both || dimension.formula.is_none())
         .collect();
+    let text = &compiled.definition.formula;
+    let names_others = OTHERS_AND_STATES.iter().any(|word| text.contains(word));
+    if reads_facts && !is_of_both && !names_others && compiled.goal.is_none() && draw.one_in(2) {
+        // As often as the entity's own.
+        let paths: Vec<&Attribute> = shape.paths.iter().filter(|path| path.dimension).collect();
+        let some = (0..dimensions.len()).filter(|_| !paths.is_empty());
+        let some: Vec<&Attribute> = some.map(|_| draw.pick(&paths)).collect();
+        dimensions.extend(some);
+    }
     let at = events::time(draw, begin);
     let (from, to) = range(draw, period, at);
     let zones = [
@@ -297,6 +340,11 @@ fn question(
         "Australia/Lord_Howe",
         "Europe/Berlin",
     ];
+    let is_made_of_many = period.rank() <= Period::Hour.rank() && text.to_uppercase().contains("_PER(");
+    let mut by = split(draw, &dimensions);
+    // An answer is made of so many values at most, and has groups enough by one dimension.
+    by.truncate(if is_made_of_many || is_for_sketches { 1 } else { by.len() });
+    let filter = filter(draw, &dimensions);
     Ok(Question {
         client,
         kpi: code,
@@ -306,8 +354,8 @@ fn question(
         to: to.to_string(),
         at: at.to_string(),
         now: now(draw, begin, to).to_string(),
-        filter: filter(draw, &dimensions),
-        by: split(draw, &dimensions),
+        filter: if is_for_sketches && by.len() == 1 { BTreeMap::new() } else { filter },
+        by,
     })
 }
 
@@ -439,7 +487,7 @@ pub(super) fn constructs() -> BTreeSet<String> {
 }
 
 /// What is not written in a formula.
-const CIRCUMSTANCES: [&str; 17] = [
+const CIRCUMSTANCES: [&str; 25] = [
     "week from another day",
     "fiscal months",
     "fiscal weeks",
@@ -457,4 +505,12 @@ const CIRCUMSTANCES: [&str; 17] = [
     "warning",
     "critical",
     "target of a band",
+    "split by a path",
+    "filter by a path",
+    "path as of the fact",
+    "path as of now",
+    "path to a key",
+    "path of several steps",
+    "approximate percentile",
+    "approximate distinct",
 ];

@@ -26,6 +26,10 @@ pub struct Verdict {
     pub told: Vec<Mismatch>,
     /// For each construct the answered questions that have it.
     pub constructs: BTreeMap<String, usize>,
+    /// Numbers of different values that were told from sketches.
+    pub distinct: usize,
+    /// Those of them that are within two standard errors.
+    pub within: usize,
 }
 
 /// An answer that is wrong.

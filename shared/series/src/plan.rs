@@ -169,7 +169,7 @@ pub fn plan<'a>(
     for reading in &readings {
         let entity = entity(reading.entity).ok_or_else(|| format!("there is no entity {:?}", reading.entity))?;
         if asks_paths {
-            pushed::takes_paths(entity, reading)?;
+            pushed::takes_paths(entity, reading, &ways)?;
         }
         let is_pushed = asks_paths || reading.is_pushed(&|name| is_dimension(entity, name));
         if !is_pushed {

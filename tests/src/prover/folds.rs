@@ -121,7 +121,11 @@ impl Kpis<'_> {
             5 if period == Period::Hour => format!("TO_DATE({fold}, DAY)"),
             5 | 6 => format!("TO_DATE({fold}, {})", written(longest)),
             _ => {
-                let named = if longest.name().starts_with("fiscal") { self.period } else { longest };
+                let named = if longest.name().starts_with("fiscal") {
+                    self.period
+                } else {
+                    longest
+                };
                 if named.name().starts_with("fiscal") {
                     return format!("ROLLING({fold}, 2)");
                 }

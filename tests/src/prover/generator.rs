@@ -321,7 +321,7 @@ fn question(
     let mut dimensions: Vec<&Attribute> = own
         .filter(|dimension| !is_of_both || dimension.formula.is_none())
         .collect();
-    let text = &compiled.definition.formula;
+    let text = compiled.definition.formula.to_uppercase();
     let names_others = OTHERS_AND_STATES.iter().any(|word| text.contains(word));
     if reads_facts && !is_of_both && !names_others && compiled.goal.is_none() && draw.one_in(2) {
         // As often as the entity's own.
@@ -340,10 +340,14 @@ fn question(
         "Australia/Lord_Howe",
         "Europe/Berlin",
     ];
-    let is_made_of_many = period.rank() <= Period::Hour.rank() && text.to_uppercase().contains("_PER(");
+    let is_made_of_many = period.rank() <= Period::Hour.rank() && text.contains("_PER(");
     let mut by = split(draw, &dimensions);
     // An answer is made of so many values at most, and has groups enough by one dimension.
-    by.truncate(if is_made_of_many || is_for_sketches { 1 } else { by.len() });
+    by.truncate(if is_made_of_many || is_for_sketches {
+        1
+    } else {
+        by.len()
+    });
     let filter = filter(draw, &dimensions);
     Ok(Question {
         client,
@@ -354,7 +358,11 @@ fn question(
         to: to.to_string(),
         at: at.to_string(),
         now: now(draw, begin, to).to_string(),
-        filter: if is_for_sketches && by.len() == 1 { BTreeMap::new() } else { filter },
+        filter: if is_for_sketches && by.len() == 1 {
+            BTreeMap::new()
+        } else {
+            filter
+        },
         by,
     })
 }

@@ -278,14 +278,15 @@ impl Subject<'_> {
         let answers = asked.iter().zip(&requests).zip(added).map(|((one, request), added)| {
             let points =
                 added.and_then(|added| read.points(&added, request).ok_or_else(|| "it was not read".to_owned()));
-            let readable = |code: &str| known[one.question.client].placed.get(code).map(|placed| &placed.readable);
+            let readable = |code: &str| {
+                known[one.question.client]
+                    .placed
+                    .get(code)
+                    .map(|placed| &placed.readable)
+            };
             let sketched = sketched::told(request, &one.calendar, readable);
             let told = points.and_then(|points| Ok(told(request, &points, is_any(&sketched?))));
-            one.answer(
-                step,
-                "batch",
-                told.unwrap_or_else(|refused| Told::Refused { refused }),
-            )
+            one.answer(step, "batch", told.unwrap_or_else(|refused| Told::Refused { refused }))
         });
         Ok(answers.collect())
     }

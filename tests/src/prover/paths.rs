@@ -12,7 +12,9 @@ const OF_A_FORMULA: usize = 8;
 
 /// Declares what the attributes of a client's entities lead to, and tells each entity its paths.
 pub(super) fn relate(draw: &mut Draw, shapes: &mut [Shape]) -> Vec<Relationship> {
-    let states = shapes.iter().find(|shape| shape.code == STATES && shape.identity().is_some());
+    let states = shapes
+        .iter()
+        .find(|shape| shape.code == STATES && shape.identity().is_some());
     let keyed = shapes.iter().rfind(|shape| shape.is_keyed);
     let mut relationships = Vec::new();
     for shape in shapes.iter() {
@@ -38,7 +40,10 @@ pub(super) fn relate(draw: &mut Draw, shapes: &mut [Shape]) -> Vec<Relationship>
             });
         }
     }
-    let paths: Vec<_> = shapes.iter().map(|shape| paths(shapes, &relationships, shape)).collect();
+    let paths: Vec<_> = shapes
+        .iter()
+        .map(|shape| paths(shapes, &relationships, shape))
+        .collect();
     for (shape, paths) in shapes.iter_mut().zip(paths) {
         shape.paths = paths;
     }
@@ -73,7 +78,11 @@ fn ends(path: &str, to: &Shape) -> Vec<Attribute> {
         sketches: Vec::new(),
         ..attribute.clone()
     };
-    to.attributes.iter().filter(|attribute| attribute.name != SHELF).map(of).collect()
+    to.attributes
+        .iter()
+        .filter(|attribute| attribute.name != SHELF)
+        .map(of)
+        .collect()
 }
 
 impl Kpis<'_> {
@@ -126,7 +135,9 @@ impl Kpis<'_> {
             let of = format!(".{}", path.name);
             match path.kind {
                 AttributeType::Integer | AttributeType::Decimal => {
-                    let function = kpis.draw.pick(&["SUM", "AVG", "MIN", "MAX", "FIRST", "LAST", "MEDIAN", "MODE"]);
+                    let function = kpis
+                        .draw
+                        .pick(&["SUM", "AVG", "MIN", "MAX", "FIRST", "LAST", "MEDIAN", "MODE"]);
                     kpis.aggregate(function, &of)
                 }
                 AttributeType::Duration => {

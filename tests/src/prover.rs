@@ -117,6 +117,10 @@ impl Prover {
         for (construct, count) in verdict.constructs {
             *sum.constructs.entry(construct).or_default() += count;
         }
+        if let Some(folder) = &self.folder {
+            // A long run tells meanwhile how far it is.
+            write(folder, "verdict", &report.verdict)?;
+        }
         if verdict.told.is_empty() {
             return Ok(());
         }

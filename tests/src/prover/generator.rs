@@ -30,11 +30,11 @@ const EVENTS: usize = 70;
 const OTHERS: usize = 4;
 
 /// Constructs of a formula that have their turn together.
-const OF_A_TURN: usize = 4;
+const OF_A_TURN: usize = 5;
 
 /// The section of formulas that sketches answer, and how many of them have their turn.
 const FOURTH: usize = 4;
-const FOR_SKETCHES: usize = 24;
+const FOR_SKETCHES: usize = 16;
 
 /// What is neither split nor filtered by paths: other KPIs may compute in conditions, and states look nothing up.
 const OTHERS_AND_STATES: [&str; 6] = ["OTHER_", "AT_START", "AT_END", "ENTERED", "LEFT", "STAYED"];

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use anyhow::{Context as _, Result};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
 use super::world::Case;
 
 /// What the oracle says of a case.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Verdict {
     /// Questions that were asked.
     pub questions: usize,
@@ -33,7 +33,7 @@ pub struct Verdict {
 }
 
 /// An answer that is wrong.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Mismatch {
     /// The place of the step.
     pub step: usize,

@@ -12,6 +12,7 @@ mod kpis;
 mod library;
 pub mod oracle;
 mod paths;
+mod questions;
 mod rows;
 mod shape;
 mod shrink;

@@ -22,7 +22,7 @@ fn shorter(period: Period) -> &'static [Period] {
     }
 }
 
-/// All of them, each with how many expressions it takes.
+/// All of them.
 const FOLDS: [&str; 16] = [
     "AVG_PER",
     "SUM_PER",

@@ -20,7 +20,7 @@ const OF_A_TURN: usize = 5;
 
 /// The section of formulas that sketches answer, and how many of them have their turn.
 const FOURTH: usize = 4;
-const FOR_SKETCHES: usize = 16;
+const FOR_SKETCHES: usize = 40;
 
 /// What is neither split nor filtered by paths: other KPIs may compute in conditions, and states look nothing up.
 const OTHERS_AND_STATES: [&str; 6] = ["OTHER_", "AT_START", "AT_END", "ENTERED", "LEFT", "STAYED"];
@@ -121,7 +121,7 @@ pub(super) fn question(
 ) -> Result<Question> {
     let draft = &mut drafts[client];
     let code = format!("K{}", draft.client.kpis.len());
-    let period = draw.pick(&Period::ALL);
+    let mut period = draw.pick(&Period::ALL);
     let (mut reads_facts, mut is_for_sketches) = (false, false);
     // One after the other by this turn, and not by that of the client: each client has every construct.
     let compiled = draft.add(&code, refused, |draft| {
@@ -133,6 +133,10 @@ pub(super) fn question(
         let goal = goal(draw, &code, &draft.others);
         (written.formula, Mode::Exact, goal)
     })?;
+    if is_for_sketches && period == Period::Minute {
+        // None is kept by minute, and no formula for them names a period.
+        period = Period::Hour;
+    }
     let limits = compiled.goal.iter().flat_map(catalog::Goal::all);
     let formulas = limits.map(|limit| &limit.formula).chain([&compiled.formula]);
     let entities: BTreeSet<&str> = formulas.flat_map(formula::Formula::entities).collect();

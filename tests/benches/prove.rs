@@ -111,6 +111,13 @@ fn tell(report: &Report, is_replay: bool) {
             rare as f64,
             Target::AtMost(0.0),
         );
+        let percent = 100.0 * verdict.within as f64 / verdict.distinct.max(1) as f64;
+        figures::print("prover-distinct-from-sketches", verdict.distinct as f64);
+        figures::print_with_target(
+            "prover-distinct-within-two-errors-percent",
+            percent,
+            Target::AtLeast(95.0),
+        );
         figures::print("prover-refused-formulas", report.refused as f64);
     }
     figures::print("prover-answers", verdict.compared as f64);

@@ -6,10 +6,13 @@
 mod aggregates;
 mod draw;
 mod events;
+mod folds;
 mod generator;
 mod kpis;
 mod library;
 pub mod oracle;
+mod paths;
+mod questions;
 mod rows;
 mod shape;
 mod shrink;
@@ -21,6 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use futures::StreamExt as _;
 use serde::Serialize;
 
 use self::oracle::{Mismatch, Verdict};
@@ -28,6 +32,9 @@ use self::world::{Case, World};
 
 /// Kinds of wrong answers whose examples are made as small as they get, which takes a minute each.
 const MAX_SMALL: usize = 1;
+
+/// Worlds that are played at once, each in a database of its own.
+const AT_ONCE: usize = 3;
 
 /// What is played, and where.
 pub struct Prover {
@@ -68,21 +75,16 @@ impl Prover {
     /// When the server or the oracle fails.
     pub async fn prove(&self, server: &str) -> Result<Report> {
         let mut report = Report::default();
-        let mut judged = None;
-        for number in self.worlds.start..=self.worlds.end {
-            // The oracle judges a world while the next one is played.
-            let judging = judged
-                .take()
-                .map(|case: Case| tokio::spawn(async move { (oracle::judge(&case).await, case) }));
-            if number < self.worlds.end {
-                let drawn = generator::world(self.seed, number, self.questions)?;
-                report.refused += drawn.refused;
-                judged = Some(library::play(server, &drawn.world).await?);
-            }
-            if let Some(judging) = judging {
-                let (verdict, case) = judging.await?;
-                self.take(case, verdict?, &mut report)?;
-            }
+        // While one waits for the server or for the oracle others go on.
+        let worlds = self
+            .worlds
+            .clone()
+            .map(|number| one(server, self.seed, number, self.questions));
+        let mut worlds = futures::stream::iter(worlds).buffered(AT_ONCE);
+        while let Some(played) = worlds.next().await {
+            let (case, verdict, refused) = played?;
+            report.refused += refused;
+            self.take(case, verdict, &mut report)?;
             if self.folder.is_none() && !report.kinds.is_empty() {
                 break;
             }
@@ -111,8 +113,14 @@ impl Prover {
         sum.answered += verdict.answered;
         sum.compared += verdict.compared;
         sum.mismatches += verdict.mismatches;
+        sum.distinct += verdict.distinct;
+        sum.within += verdict.within;
         for (construct, count) in verdict.constructs {
             *sum.constructs.entry(construct).or_default() += count;
+        }
+        if let Some(folder) = &self.folder {
+            // A long run tells meanwhile how far it is.
+            write(folder, "verdict", &report.verdict)?;
         }
         if verdict.told.is_empty() {
             return Ok(());
@@ -155,6 +163,14 @@ impl Prover {
         }
         Ok(())
     }
+}
+
+/// Plays a world and has it judged: how many formulas were refused is told beside.
+async fn one(server: &str, seed: u64, number: usize, questions: usize) -> Result<(Case, Verdict, usize)> {
+    let drawn = generator::world(seed, number, questions)?;
+    let case = library::play(server, &drawn.world).await?;
+    let verdict = oracle::judge(&case).await?;
+    Ok((case, verdict, drawn.refused))
 }
 
 fn write(folder: &Path, name: &str, what: &impl Serialize) -> Result<PathBuf> {

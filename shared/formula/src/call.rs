@@ -216,13 +216,14 @@ impl Parser<'_> {
             self.report("expected-argument", message, Some(hint.into()));
             return None;
         };
-        let (entity, attribute) = match self.eat(Symbol::Dot) {
+        let (before, attribute) = match self.eat(Symbol::Dot) {
             Some(_) => (first, self.attribute()?),
             None => (entity.clone(), first),
         };
-        let less = self.less(&entity)?;
+        // What stands before the first point may be an attribute that a path begins at, and what is subtracted is of the aggregate's own entity all the same.
+        let less = self.less(entity)?;
         Some(Some(Argument::Values {
-            entity,
+            entity: before,
             attribute,
             less,
         }))

@@ -171,7 +171,7 @@ pub fn plan<'a>(
         let entity = entity(reading.entity).ok_or_else(|| format!("there is no entity {:?}", reading.entity))?;
         let asks_paths = asks_paths || reading.per.iter().any(|name| is_path(name));
         if asks_paths {
-            pushed::takes_paths(entity, reading)?;
+            pushed::takes_paths(entity, reading, &ways)?;
         }
         let is_pushed = asks_paths || reading.is_pushed(&|name| is_dimension(entity, name));
         if !is_pushed {

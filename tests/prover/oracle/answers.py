@@ -2,7 +2,9 @@
 
 import operator
 from decimal import Decimal
+from typing import NamedTuple
 
+from folds import fold_of
 from formula import MOVED, UNITS, children, parse
 from measures import Measure, in_unit
 from numbers_of import Number, rounded
@@ -13,23 +15,37 @@ STEPS = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide"}
 
 def frozen(tree):
     """A tree that can be a key."""
+    if isinstance(tree, Key):
+        return tree
     return tuple(frozen(part) for part in tree) if isinstance(tree, (tuple, list)) else tree
 
 
-def placed(tree, others, steps=(), at=None):
-    """A formula with each aggregate told by where it is taken: behind which steps to other periods, and of what; other KPIs stand in it as they are written."""
+class Key(NamedTuple):
+    """An aggregate, and where it is taken: behind which steps to other periods, at which end of states, and of which shorter periods: the steps to them, and what they are."""
+
+    tree: tuple
+    steps: tuple
+    at: str | None
+    each: tuple | None
+
+
+def placed(tree, others, steps=(), at=None, each=None):
+    """A formula with each aggregate told by where it is taken; other KPIs stand in it as they are written."""
     def within(part):
-        return placed(part, others, steps, at)
+        return placed(part, others, steps, at, each)
 
     kind = tree[0]
     if kind == "name":
         return within(parse(others[tree[1]]))
     if kind == "window":
-        return placed(tree[2], others, (*steps, (tree[1], *tree[3:])), at)
+        return placed(tree[2], others, (*steps, (tree[1], *tree[3:])), at, each)
     if kind == "at":
-        return placed(tree[2], others, steps, tree[1])
+        return placed(tree[2], others, steps, tree[1], each)
     if kind == "aggregate":
-        return ("measure", (frozen(tree), steps, at or (tree[1] if tree[1] in MOVED else None)))
+        return ("measure", Key(frozen(tree), steps, at or (tree[1] if tree[1] in MOVED else None), each))
+    if kind == "fold":
+        operands = tuple(frozen(placed(operand, others, (), None, (steps, tree[3]))) for operand in tree[2])
+        return (kind, tree[1], operands, (steps, tree[3]), tree[4])
     if kind in ("negate", "not"):
         return (kind, within(tree[1]))
     if kind == "binary":
@@ -52,27 +68,40 @@ def measures(tree):
     return list(dict.fromkeys(measure for child in children(tree) for measure in measures(child)))
 
 
+def folds(tree):
+    """The functions over shorter periods of a formula."""
+    return {tree} if tree[0] == "fold" else set().union(*(folds(child) for child in children(tree)))
+
+
 class Kpi:
     """A KPI of a client with these entities and other KPIs, which are told by their codes."""
 
     def __init__(self, text, entities, others):
         self.written = parse(text)
         self.tree = placed(self.written, others)
-        self.measures = {key: Measure(key[0], entities[key[0][2]]) for key in measures(self.tree)}
+        self.measures = {key: Measure(key.tree, entities[key.tree[2]]) for key in measures(self.tree)}
+        self.folds = folds(self.tree)
 
     def entities(self):
         return sorted({measure.entity for measure in self.measures.values()})
 
-    def value(self, facts):
-        """The value, where `facts` has the facts of each measure: no list where there is no time to look at."""
-        values = {key: None if (given := facts.get(key, [])) is None else measure.value(given) for key, measure in self.measures.items()}
-        found = self.evaluate(self.tree, values)
+    def measured(self, facts, each=None):
+        """The values of the measures of each of some periods, or of none, where `facts` has the facts of each: no list where there is no time to look at."""
+        mine = ((key, measure) for key, measure in self.measures.items() if key.each == each)
+        return {key: None if (given := facts.get(key, [])) is None else measure.value(given) for key, measure in mine}
+
+    def value(self, facts, folded=None):
+        """The value, where `folded` has what functions over shorter periods come to: where it has nothing, of no period."""
+        folded = {fold: fold_of(fold, []) for fold in self.folds} if folded is None else folded
+        found = self.evaluate(self.tree, self.measured(facts) | folded)
         return found and found.answered()
 
     def evaluate(self, tree, values):
         kind = tree[0]
         if kind == "measure":
             return values[tree[1]]
+        if kind == "fold":
+            return values[tree]
         if kind == "number":
             return Number(Decimal(tree[1]))
         if kind == "negate":

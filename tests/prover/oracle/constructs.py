@@ -1,7 +1,7 @@
 """Every construct that is counted. Add a new one here (`node`, or `constructs` for what belongs to an aggregate), how it is written in formula.py, what computes it
 (measures.py, answers.py, rows.py, windows.py), and in the tables of the generator (tests/src/prover): a test holds that both know the same."""
 
-from formula import MOVED, UNITS, children, names
+from formula import FOLDS, MOVED, UNITS, children, names
 from periods import instant
 
 COMPARISONS = ["=", "!=", "<", "<=", ">", ">="]
@@ -23,10 +23,11 @@ WINDOWS = [
     "PREVIOUS", "PREVIOUS of a period", "SAME_PERIOD_LAST_YEAR", "LIKE_FOR_LIKE", "TO_DATE", "ROLLING", "ROLLING of a period", "CUMULATIVE", "PREVIOUS of a stretch",
 ]
 STATES = ["AT_START", "AT_END", *MOVED]
+PATHS = ["path", "path in a condition", "product", "product with a path"]
 
 KPIS = [
     "COUNT", "COUNT of an attribute", "SUM", "AVG", "MIN", "MAX", "FIRST", "LAST", "difference of times", "WHERE", "two entities", "other KPI", *EXACT, "ANY as a condition",
-    *WINDOWS, *STATES, *UNITS, *(f"{unit} inside" for unit in UNITS), *COMPARISONS, *RANGES, "IN", "NOT IN", *LOGIC, *CHOICES, *ARITHMETIC, *FUNCTIONS,
+    *WINDOWS, *FOLDS, "fold in a window", "window in a fold", *STATES, *PATHS, *UNITS, *(f"{unit} inside" for unit in UNITS), *COMPARISONS, *RANGES, "IN", "NOT IN", *LOGIC, *CHOICES, *ARITHMETIC, *FUNCTIONS,
 ]
 
 PERIODS = ["minute", "hour", "day", "week", "month", "quarter", "year", "fiscal_month", "fiscal_quarter", "fiscal_year"]
@@ -34,7 +35,8 @@ PERIODS = ["minute", "hour", "day", "week", "month", "quarter", "year", "fiscal_
 CIRCUMSTANCES = [
     *(f"by {period}" for period in PERIODS), "week from another day", "fiscal months", "fiscal weeks", "zone of the question", "clocks change",
     "filter", "filter of what is missing", "split", "split by several", "late", "sent twice", "corrected", "open bucket",
-    "target", "warning", "critical", "target of a band",
+    "target", "warning", "critical", "target of a band", "split by a path", "filter by a path", "path as of the fact", "path as of now", "path to a key",
+    "path of several steps", "approximate percentile", "approximate distinct",
 ]
 
 CONSTRUCTS = [
@@ -63,6 +65,8 @@ def node(tree):
         return f"{word} with ''" if ("text", "") in tree[2] else word
     if kind == "range":
         return "NOT BETWEEN" if tree[4] else "BETWEEN"
+    if kind == "fold":
+        return tree[1]
     return {"negate": "-x", "not": "NOT", "number": "number", "truth": "TRUE", "time": "TIME", "at": tree[1]}.get(kind)
 
 
@@ -75,6 +79,8 @@ def constructs(tree, dimensions, place=""):
         found = of_aggregate(tree, dimensions)
     if tree[0] == "window":
         found = of_window(tree)
+    if tree[0] == "fold" and any(has(part, ("window",)) for part in children(tree)):
+        found.add("window in a fold")
     if not place and {"ANY", "ALL"} & {part[1] for part in conditions(tree) if part[0] == "aggregate"}:
         found.add("ANY as a condition")
     return found.union(*(constructs(child, dimensions, place) for child in children(tree)))
@@ -87,7 +93,14 @@ def of_aggregate(tree, dimensions):
         found.add("difference of times")
     if unit:
         found.add(f"{unit} inside")
+    paths = [name for of in (measured, second) if of and of[0] != "number" for name in of[1:] if "." in name]
+    if measured and measured[0] == "product":
+        found |= {"product", "product with a path"} if paths else {"product"}
+    elif paths:
+        found.add("path")
     if condition:
+        if any("." in name for name in names(condition)):
+            found.add("path in a condition")
         is_of_dimensions = names(condition) <= dimensions[entity]
         found |= {"WHERE"} | constructs(condition, dimensions, "WHERE " if is_of_dimensions else "WHERE of facts ")
     return found
@@ -98,13 +111,16 @@ def of_window(tree):
     found = {f"{function} of a period" if period and function in ("PREVIOUS", "ROLLING") else function}
     if is_like:
         found.add("LIKE_FOR_LIKE")
-    if function in ("PREVIOUS", "SAME_PERIOD_LAST_YEAR") and has_stretch(inside):
+    if function in ("PREVIOUS", "SAME_PERIOD_LAST_YEAR") and has(inside, ("window",), ("TO_DATE", "ROLLING", "CUMULATIVE")):
         found.add("PREVIOUS of a stretch")
+    if has(inside, ("fold",)):
+        found.add("fold in a window")
     return found
 
 
-def has_stretch(tree):
-    return (tree[0] == "window" and tree[1] in ("TO_DATE", "ROLLING", "CUMULATIVE")) or any(has_stretch(child) for child in children(tree))
+def has(tree, kinds, functions=None):
+    """Whether a tree has a node of some kinds, or of these with some functions."""
+    return (tree[0] in kinds and (functions is None or tree[1] in functions)) or any(has(child, kinds, functions) for child in children(tree))
 
 
 def conditions(tree):
@@ -134,7 +150,23 @@ def circumstances(world, question, kpi):
         "split": question["by"],
         "split by several": len(question["by"]) > 1,
         "two entities": len(kpi.entities()) > 1,
-        "open bucket": bounds[0] <= instant(question["now"]) < bounds[1] and any(steps or at for _, steps, at in kpi.measures),
+        "open bucket": bounds[0] <= instant(question["now"]) < bounds[1] and any(key.steps or key.at or key.each for key in kpi.measures),
+        "split by a path": any("." in name for name in question["by"]),
+        "filter by a path": any("." in name for name in question["filter"]),
     }
+    entities = world.entities[question["client"]]
+    for measure in kpi.measures.values():
+        for path in (name for name in {*measure.names(), *question["by"], *question["filter"]} if "." in name):
+            holds |= dict.fromkeys(of_path(entities[measure.entity], path), True)
     happened = set().union(*(world.happened[question["client"]][code] for code in kpi.entities()))
     return {name for name, applies in holds.items() if applies} | happened
+
+
+def of_path(entity, path):
+    """What the objects are that a path looks up, and as of when."""
+    *steps, _ = path.split(".")
+    found = {"path of several steps"} if len(steps) > 1 else set()
+    for step in steps:
+        entity, as_of_fact = entity.leads[step]
+        found.add("path to a key" if not entity.state else "path as of the fact" if as_of_fact else "path as of now")
+    return found

@@ -1,6 +1,7 @@
 """From events to facts, as docs/files.md and docs/limits.md have it: what is refused, what is missing, and what replaces what."""
 
 import json
+from bisect import bisect_right
 from datetime import datetime
 from decimal import Decimal
 
@@ -31,6 +32,31 @@ def number(given):
     return value
 
 
+class Fact(dict):
+    """A fact: its attributes, and by paths what is known of the objects that these mean."""
+
+    def __init__(self, entity):
+        super().__init__()
+        self.entity = entity
+
+    def __missing__(self, name):
+        if "." not in name:
+            raise KeyError(name)
+        return self.entity.look_up(self, name, self[self.entity.time])
+
+
+class Types(dict):
+    """The types of attributes, and of the ends of paths."""
+
+    def __init__(self, entity, types):
+        super().__init__(types)
+        self.entity = entity
+
+    def __missing__(self, name):
+        first, _, rest = name.partition(".")
+        return self.entity.leads[first][0].types[rest]
+
+
 class Entity:
     """An entity of a client, with its facts."""
 
@@ -40,11 +66,13 @@ class Entity:
         self.zone = zone
         self.attributes = {attribute["name"]: attribute for attribute in definition["attributes"]}
         self.dimensions = {name for name, attribute in self.attributes.items() if attribute.get("dimension")}
+        self.sketches = {(name, kind) for name, attribute in self.attributes.items() for kind in attribute.get("sketches", [])}
         self.types = {name: attribute["type"] for name, attribute in self.attributes.items()} | {self.time: "time"}
+        self.types, self.leads = Types(self, self.types), {}
         self.rows = Rows(self.types)
         self.trees = {name: parse(attribute["formula"]) for name, attribute in self.attributes.items() if attribute.get("formula")}
         self.derived = {name: self.rows.compile(tree)[1] for name, tree in self.trees.items()}
-        self.stored, self.batches, self.replaced = {}, set(), 0
+        self.stored, self.batches, self.replaced, self.known = {}, set(), 0, None
 
     def instant(self, given):
         if isinstance(given, int) and not isinstance(given, bool):
@@ -87,7 +115,8 @@ class Entity:
         time = self.instant(event[self.time])
         if not EARLIEST <= time <= now + DAY:
             raise Refused("too far")
-        fact = {name: self.value(self.types[name], event.get(name), now) for name in self.attributes if name not in self.derived}
+        fact = Fact(self)
+        fact.update({name: self.value(self.types[name], event.get(name), now) for name in self.attributes if name not in self.derived})
         if any(fact[name] is None for name in fact if self.attributes[name].get("required")):
             raise Refused("missing")
         fact[self.time] = time
@@ -140,13 +169,31 @@ class Entity:
         names = [*self.state, self.time] if self.state else self.key
         key = tuple(fact[name] for name in names) if names else len(self.stored)
         self.replaced += key in self.stored
-        self.stored[key] = fact
+        self.stored[key], self.known = fact, None
 
     def histories(self):
         """Of each object the times of its facts, in their order, and these."""
-        objects = {}
-        for fact in sorted(self.facts, key=lambda fact: fact[self.time]):
-            times, facts = objects.setdefault(tuple(fact[name] for name in self.state), ([], []))
-            times.append(fact[self.time])
-            facts.append(fact)
-        return list(objects.values())
+        if self.known is None:
+            self.known = {}
+            for fact in sorted(self.facts, key=lambda fact: fact[self.time]):
+                times, facts = self.known.setdefault(tuple(fact[name] for name in self.state), ([], []))
+                times.append(fact[self.time])
+                facts.append(fact)
+        return self.known
+
+    def look_up(self, fact, path, time):
+        """What a path leads to from a fact, for the time of the one at which it begins."""
+        first, _, rest = path.partition(".")
+        other, as_of_fact = self.leads[first]
+        found = None if fact[first] is None else other.told((fact[first],), time if as_of_fact else None)
+        if found is None:
+            return None
+        return other.look_up(found, rest, time) if "." in rest else found[rest]
+
+    def told(self, key, time):
+        """The fact that tells of an object: the last one that is not after a time, or the last of all; of an entity with a key the one there is."""
+        if not self.state:
+            return self.stored.get(key)
+        times, facts = self.histories().get(key, ([], []))
+        place = len(times) if time is None else bisect_right(times, time)
+        return facts[place - 1] if place else None

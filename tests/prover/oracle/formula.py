@@ -7,9 +7,10 @@ A formula becomes a tree of tuples:
     ("call", FUNCTION, [operands]) ("case", [(condition, value)], otherwise or None)
     ("aggregate", FUNCTION, entity, measured, unit or None, condition or None, second or None)
     ("window", FUNCTION, x, count or None, PERIOD or None, like for like) ("at", FUNCTION, x)
+    ("fold", FUNCTION, [x, or x and y], PERIOD, percent or None)
 
-What is measured is None (the facts themselves), ("attribute", name), or ("between", to, from); the second of an aggregate is that or ("number", text). ENTERED and its kin are
-aggregates, and `COUNT(DISTINCT ...)` is the function DISTINCT.
+What is measured is None (the facts themselves), ("attribute", name), ("between", to, from), or ("product", one, other); the second of an aggregate is one of these or
+("number", text). A name may be a path, with points in it. ENTERED and its kin are aggregates, and `COUNT(DISTINCT ...)` is the function DISTINCT.
 """
 
 import re
@@ -22,6 +23,11 @@ AGGREGATES = (
 UNITS = {"SECONDS": 1, "MINUTES": 60, "HOURS": 3_600, "DAYS": 86_400}
 CALLS = ("COALESCE", "IF", "ABS", "ROUND", "GREATEST", "LEAST", "LN", "EXP", "POWER", "STARTS_WITH", "ENDS_WITH", "CONTAINS", *UNITS)
 WINDOWS = ("PREVIOUS", "SAME_PERIOD_LAST_YEAR", "TO_DATE", "ROLLING", "CUMULATIVE")
+# Over the values of shorter periods, each with how many expressions it is of.
+FOLDS = {
+    f"{name}_PER": 1
+    for name in ("SUM", "AVG", "MIN", "MAX", "FIRST", "LAST", "COUNT", "MEDIAN", "PERCENTILE", "STDDEV", "STDDEV_POP", "VARIANCE", "VARIANCE_POP", "DRAWDOWN")
+} | {"CORRELATION_PER": 2, "SLOPE_PER": 2}
 RULES = ("WHOLE", "LIKE_FOR_LIKE")
 COMPARISONS = ("=", "!=", "<>", "<=", ">=", "<", ">")
 
@@ -127,11 +133,19 @@ class Parser:
             return ("call", word.upper(), self.listed())
         if is_called and word.upper() in WINDOWS:
             return self.window(word.upper())
+        if is_called and word.upper() in FOLDS:
+            return self.fold(word.upper())
         if is_called and word.upper() in ("AT_START", "AT_END"):
             return ("at", word.upper(), self.listed()[0])
         if word.upper() == "CASE" and self.is_next("WHEN"):
             return self.case()
-        return ("name", word)
+        return ("name", self.path(word))
+
+    def path(self, first=None):
+        names = [first or self.name()]
+        while self.took("."):
+            names.append(self.name())
+        return ".".join(names)
 
     def case(self):
         arms, otherwise = [], None
@@ -160,6 +174,17 @@ class Parser:
             count, period = 1, "year"
         return ("window", function, tree, count, period, rule == "LIKE_FOR_LIKE")
 
+    def fold(self, function):
+        self.need("(")
+        operands = [self.expression()]
+        for _ in range(1, FOLDS[function]):
+            self.need(",")
+            operands.append(self.expression())
+        self.need(",")
+        period, percent = self.name().lower(), self.take()[1] if self.took(",") else None
+        self.need(")")
+        return ("fold", function, operands, period, percent)
+
     def aggregate(self, function):
         self.need("(")
         if function == "COUNT" and self.is_next("DISTINCT") and self.is_kind("name", 1) and not self.is_next("WHERE", ahead=1):
@@ -178,27 +203,19 @@ class Parser:
         return ("aggregate", function, first, measured, unit, condition, second)
 
     def second(self, entity):
-        if self.is_kind("number"):
-            return self.take()
-        if not self.is_next(".", ahead=1):
-            return self.between(entity)
-        if (name := self.name()) != entity:
-            raise ValueError(f"{name} is not {entity}")
-        return self.measured(entity)
+        return self.take() if self.is_kind("number") else self.between(entity, self.own_path(entity))
 
     def measured(self, entity):
-        return self.between(entity) if self.took(".") else None
+        return self.between(entity, self.path()) if self.took(".") else None
 
-    def between(self, entity):
-        to = self.name()
-        if not self.took("-"):
-            return ("attribute", to)
-        since = self.name()
-        if self.took("."):
-            if since != entity:
-                raise ValueError(f"{since} is not {entity}")
-            since = self.name()
-        return ("between", to, since)
+    def own_path(self, entity):
+        """A path, before which the entity may stand."""
+        return self.path().removeprefix(f"{entity}.")
+
+    def between(self, entity, one):
+        if self.took("-"):
+            return ("between", one, self.own_path(entity))
+        return ("product", one, self.own_path(entity)) if self.took("*") else ("attribute", one)
 
 
 def parse(text):
@@ -221,8 +238,8 @@ def children(tree):
         return list(tree[1:4])
     if kind in ("window", "at"):
         return [tree[2]]
-    if kind == "call":
-        return tree[2]
+    if kind in ("call", "fold"):
+        return list(tree[2])
     if kind == "case":
         return [part for arm in tree[1] for part in arm] + ([tree[2]] if tree[2] else [])
     return []

@@ -19,8 +19,11 @@ class Goal:
         self.direction = (kpi.get("goal") or {}).get("direction")
         self.limits = {name: [Kpi(formula, entities, others) for formula in formulas] for name, formulas in declared(kpi).items()}
 
+    def kpis(self):
+        return [kpi for kpis in self.limits.values() for kpi in kpis]
+
     def entities(self):
-        return {code for kpis in self.limits.values() for kpi in kpis for code in kpi.entities()}
+        return {code for kpi in self.kpis() for code in kpi.entities()}
 
     def held(self, asked, points, ask):
         """For each point of a question its status, and what the limits come to there; `ask` asks the same of another KPI."""

@@ -13,9 +13,11 @@ from collections import Counter
 from decimal import Decimal
 
 from answers import Kpi
+from bounds import Bounds, Told, kinds, near, share
 from cells import Question
 from constructs import CONSTRUCTS, circumstances, constructs
 from facts import Entity
+from folds import LOOSE
 from goals import Goal
 from periods import Calendar, instant
 
@@ -30,6 +32,9 @@ class World:
         self.world, self.now = world, instant(world["now"])
         self.clients, self.calendars, self.kpis = world["clients"], {}, {}
         self.entities = [{given["code"]: Entity(given, client["zone"]) for given in client["entities"]} for client in self.clients]
+        for entities, client in zip(self.entities, self.clients):
+            for given in client["relationships"]:
+                entities[given["from_entity"]].leads[given["attribute"]] = (entities[given["to_entity"]], given["resolved"] == "as_of_fact")
         self.is_compacted, self.happened = False, [{code: set() for code in entities} for entities in self.entities]
 
     def step(self, step):
@@ -71,9 +76,12 @@ class World:
         asked = Question(kpi, entities, calendar, question, since, until)
         series = asked.points()
         start, end = calendar.bucket(question["period"], instant(question["at"]))
-        alone = Question(kpi, entities, calendar, question | {"by": []}, start, end).points()
+        # What is asked of a bucket that has not begun is answered as at its first moment.
+        single = Question(kpi, entities, calendar, question | {"by": [], "now": max(question["now"], start)}, start, end)
+        alone = single.points()
         empty = kpi.value({})
         return {
+            "kpi": kpi, "goal": goal, "bounds": {"series": Bounds(asked), "value": Bounds(single)},
             "status": goal.held(asked, series, lambda bound: Question(bound, entities, calendar, question, since, until)),
             "series": (since, until, empty, series),
             "value": (start, end, empty, {(start, ()): alone.get((start, ()), (empty, 0))}),
@@ -86,60 +94,104 @@ def told(answer):
     return instant(answer["from"]), instant(answer["to"]), answer["empty"] and Decimal(answer["empty"]), said
 
 
-def differences(expected, answer):
+def exactly(cell, right, said):
+    return right == said
+
+
+def differences(expected, answer, is_same=exactly):
     """Where an answer differs, each as a text."""
     if "refused" in answer:
         return [f"refused: {answer['refused']}"]
-    if "held" in answer:
-        said = {(instant(held["bucket"]), tuple(held["group"])): (held["status"], [limit and Decimal(limit) for limit in held["limits"]]) for held in answer["held"]}
-        wrong = [key for key in sorted(expected.keys() | said.keys()) if expected.get(key) != said.get(key)]
-        return [f"{key[0]} {list(key[1])}: held {said.get(key)}, expected {expected.get(key)}" for key in wrong]
     (*bounds, points), (*said_bounds, said) = expected, told(answer)
     found = [f"{what} is {said}, expected {right}" for what, said, right in zip(("from", "to", "empty"), said_bounds, bounds) if said != right]
-    for key in sorted(points.keys() | said.keys()):
-        if points.get(key) != said.get(key):
-            found.append(f"{key[0]} {list(key[1])}: told {words(said.get(key))}, expected {words(points.get(key))}")
+    for cell in sorted(points.keys() | said.keys()):
+        right, point = points.get(cell), said.get(cell)
+        if right != point and (None in (right, point) or right[1] != point[1] or not is_same(cell, right[0], point[0])):
+            found.append(f"{cell[0]} {list(cell[1])}: told {words(point)}, expected {words(right)}")
     return found
+
+
+def differences_of_status(expected, answer, is_same):
+    if "refused" in answer:
+        return [f"refused: {answer['refused']}"]
+    said = {(instant(held["bucket"]), tuple(held["group"])): (held["status"], [limit and Decimal(limit) for limit in held["limits"]]) for held in answer["held"]}
+
+    def agree(cell):
+        right, held = expected.get(cell), said.get(cell)
+        return right == held or (None not in (right, held) and right[0] == held[0] and all(is_same(cell, *limits) for limits in zip(right[1], held[1])))
+
+    wrong = [cell for cell in sorted(expected.keys() | said.keys()) if not agree(cell)]
+    return [f"{cell[0]} {list(cell[1])}: held {said.get(cell)}, expected {expected.get(cell)}" for cell in wrong]
 
 
 def words(point):
     return "nothing" if point is None else f"{point[0]} of {point[1]} facts"
 
 
-def judge(case):
-    world, compared, mismatches, answered = World(case["world"]), 0, [], set()
-    answers = {}
-    for answer in case["answers"]:
-        answers.setdefault(answer["step"], []).append(answer)
-    expected, seen = {}, {}
-    for number, step in enumerate(case["world"]["steps"]):
-        refused = world.step(step)
-        if refused is not None:
-            expected = {}
-            said = case["refused"][str(number)]
-            if said != refused:
-                mismatches.append({"step": number, "route": "ingest", "question": None, "told": [f"refused {said}, expected {refused}"]})
-        for answer in answers.get(number, []):
-            place = answer["question"]
-            question = case["world"]["questions"][place]
-            if place not in expected:
-                expected[place] = world.expected(question)
-            route = answer["route"] if answer["route"] == "status" else "value" if answer["route"].endswith("value") else "series"
-            right = expected[place][route]
-            compared += 1
-            if route != "status" and any(value is not None for value, facts in right[3].values() if facts):
-                answered.add(place)
-            seen.setdefault(place, set()).update(used(world, question))
-            if found := differences(right, answer):
-                mismatches.append({"step": number, "route": answer["route"], "question": place, "told": found})
-    counts = Counter(construct for place in answered for construct in seen[place])
-    unknown = counts.keys() - set(CONSTRUCTS)
-    if unknown:
-        raise SystemExit(f"constructs that the table lacks: {sorted(unknown)}")
-    return {
-        "questions": len(seen), "answered": len(answered), "compared": compared, "mismatches": len(mismatches),
-        "told": first_of_each(mismatches, seen)[:MAX_TOLD], "constructs": counts,
-    }
+class Judge:
+    """Goes through a world and the answers that were told in it."""
+
+    def __init__(self, case):
+        self.case, self.world = case, World(case["world"])
+        self.compared, self.mismatches, self.answered, self.seen = 0, [], set(), {}
+        self.expected, self.told, self.numbers = {}, Told(), []
+
+    def judge(self):
+        answers = {}
+        for answer in self.case["answers"]:
+            answers.setdefault(answer["step"], []).append(answer)
+        for number, step in enumerate(self.case["world"]["steps"]):
+            refused = self.world.step(step)
+            if refused is not None:
+                self.expected, self.told = {}, Told()
+                said = self.case["refused"][str(number)]
+                if said != refused:
+                    self.mismatches.append({"step": number, "route": "ingest", "question": None, "told": [f"refused {said}, expected {refused}"]})
+            for answer in answers.get(number, []):
+                if found := self.differences(answer):
+                    self.mismatches.append({"step": number, "route": answer["route"], "question": answer["question"], "told": found})
+        return self.verdict()
+
+    def differences(self, answer):
+        place, self.compared = answer["question"], self.compared + 1
+        question = self.case["world"]["questions"][place]
+        if place not in self.expected:
+            self.expected[place] = self.world.expected(question)
+        expected = self.expected[place]
+        kpi, goal = expected["kpi"], expected["goal"]
+        self.seen.setdefault(place, set()).update(used(self.world, question))
+        is_loose = any(fold[1] in LOOSE for one in (kpi, *goal.kpis()) for fold in one.folds)
+        is_same = (lambda cell, right, said: near(said, right)) if is_loose else exactly
+        if answer["route"] == "status":
+            return differences_of_status(expected["status"], answer, is_same)
+        route = "value" if answer["route"].endswith("value") else "series"
+        right = expected[route]
+        if any(value is not None for value, facts in right[3].values() if facts):
+            self.answered.add(place)
+        if not answer.get("sketched"):
+            return differences(right, answer, is_same)
+        return differences(right, answer, expected["bounds"][route].allow) + self.of_sketches(answer, place, route, right[3])
+
+    def of_sketches(self, answer, place, route, right):
+        """What is wrong with an answer that is from sketches, beside its values."""
+        kpi = self.expected[place]["kpi"]
+        self.seen[place] |= kinds(kpi.tree)
+        points = told(answer)[3]
+        if route == "series" and kpi.tree[0] == "measure" and kpi.tree[1].tree[1] == "DISTINCT":
+            self.numbers += [(points[cell][0], value) for cell, (value, _) in right.items() if cell in points]
+        declared = any(measure.is_sketched for measure in kpi.measures.values())
+        return self.told.differences(place, route, points) + ([] if declared else ["it is told to be from sketches, and none is declared"])
+
+    def verdict(self):
+        counts = Counter(construct for place in self.answered for construct in self.seen[place])
+        unknown = counts.keys() - set(CONSTRUCTS)
+        if unknown:
+            raise SystemExit(f"constructs that the table lacks: {sorted(unknown)}")
+        distinct, within = share(self.numbers)
+        return {
+            "questions": len(self.seen), "answered": len(self.answered), "compared": self.compared, "mismatches": len(self.mismatches),
+            "told": first_of_each(self.mismatches, self.seen)[:MAX_TOLD], "constructs": counts, "distinct": distinct, "within": within,
+        }
 
 
 def first_of_each(mismatches, seen):
@@ -177,7 +229,7 @@ def main():
     if sys.argv[1:] == ["--constructs"]:
         print("\n".join(CONSTRUCTS))
     else:
-        json.dump(judge(json.load(sys.stdin)), sys.stdout)
+        json.dump(Judge(json.load(sys.stdin)).judge(), sys.stdout)
 
 
 main()

@@ -91,6 +91,9 @@ OF_VALUES = {
 
 OF_PAIRS = {"WEIGHTED_AVG": weighted, "CORRELATION": correlation, "SLOPE": slope}
 
+# The sketch that answers an aggregate in the mode `approximate`.
+SKETCHES = {"MEDIAN": "percentiles", "PERCENTILE": "percentiles", "DISTINCT": "distinct"}
+
 # What becomes of the values themselves, which may be of any type.
 OF_ANY = {
     "COUNT": lambda values: Number(Decimal(len(values))),
@@ -110,6 +113,8 @@ class Measure:
     def __init__(self, tree, entity):
         _, self.function, self.entity, self.measured, self.unit, condition, self.second = tree
         self.time, self.condition = entity.time, condition
+        kind = SKETCHES.get(self.function)
+        self.is_sketched = bool(kind) and self.measured[0] == "attribute" and (self.measured[1], kind) in entity.sketches
         self.holds = entity.rows.compile(condition)[1] if condition else lambda fact: True
 
     def names(self):
@@ -124,8 +129,10 @@ class Measure:
     def of(measured, fact):
         if measured[0] == "attribute":
             return fact[measured[1]]
-        to, since = fact[measured[1]], fact[measured[2]]
-        return None if None in (to, since) else Decimal(to - since).scaleb(-6)
+        one, other = fact[measured[1]], fact[measured[2]]
+        if None in (one, other):
+            return None
+        return WIDE.multiply(Decimal(one), Decimal(other)) if measured[0] == "product" else Decimal(one - other).scaleb(-6)
 
     def value(self, facts):
         if self.measured is None:

@@ -34,7 +34,7 @@ impl Kpis<'_> {
         self.of_number(function)
     }
 
-    fn any_function(&mut self) -> &'static str {
+    pub(super) fn any_function(&mut self) -> &'static str {
         if self.is_of_facts && self.draw.one_in(3) {
             return self.draw.pick(&EXACT);
         }
@@ -42,9 +42,8 @@ impl Kpis<'_> {
     }
 
     /// A number of a fact.
-    fn numeric(&mut self) -> String {
-        let numbers = self.shape().of(&NUMBERS);
-        self.draw.pick(&numbers).name.clone()
+    pub(super) fn numeric(&mut self) -> String {
+        self.named(&NUMBERS)
     }
 
     pub(super) fn of_number(&mut self, function: &str) -> String {
@@ -74,6 +73,48 @@ impl Kpis<'_> {
         self.aggregate("PERCENTILE", &of)
     }
 
+    /// What sketches answer, beside conditions over dimensions: of an attribute that declares one.
+    fn sketched(&mut self) -> String {
+        let shape = self.shape();
+        let all = shape.attributes.iter();
+        let all: Vec<(&Attribute, &str)> = all
+            .flat_map(|attribute| attribute.sketches.iter().map(move |sketch| (attribute, *sketch)))
+            .collect();
+        if all.is_empty() {
+            return self.measure();
+        }
+        let (attribute, sketch) = self.draw.pick(&all);
+        let name = &attribute.name;
+        if sketch == "distinct" {
+            let condition = self.after_where();
+            return format!("COUNT(DISTINCT {}.{name}{condition})", shape.code);
+        }
+        let percent = self.draw.pick(&["50", "90", "0.01", "99.99", "25", "33.3"]);
+        let written = if self.draw.one_in(2) {
+            self.aggregate("MEDIAN", &format!(".{name}"))
+        } else {
+            self.aggregate("PERCENTILE", &format!(".{name}, {percent}"))
+        };
+        if attribute.kind == AttributeType::Duration {
+            return format!("MINUTES({written})");
+        }
+        written
+    }
+
+    /// A formula whose values may be of sketches, within bounds that can be told.
+    pub(super) fn approximate(&mut self) -> String {
+        self.is_of_facts = false;
+        let one = self.sketched();
+        match self.draw.below(8) {
+            0 => format!("PREVIOUS({one})"),
+            1 => format!("ROLLING({one}, {})", self.draw.between(1, 9)),
+            2 => format!("CUMULATIVE({one})"),
+            3 => format!("COALESCE({one}, 0) + COALESCE({}, 0)", self.sketched()),
+            4 => format!("COALESCE({one}, 0) - COALESCE({}, 0)", self.measure()),
+            _ => one,
+        }
+    }
+
     pub(super) fn distinct(&mut self) -> String {
         let shape = self.shape();
         let of = if self.draw.one_in(5) {
@@ -86,7 +127,7 @@ impl Kpis<'_> {
     }
 
     /// What may be the second of an aggregate, with the entity or without.
-    fn second(&mut self, name: &str) -> String {
+    pub(super) fn second(&mut self, name: &str) -> String {
         if self.draw.one_in(2) {
             format!("{}.{name}", self.shape().code)
         } else {
@@ -160,14 +201,14 @@ impl Kpis<'_> {
 
     pub(super) fn restricted(&mut self, depth: usize) -> String {
         let place = self.place();
-        let mut rows = Rows::of_shape(self.draw, self.shape(), place);
+        let paths = self.paths();
+        let mut rows = Rows::of_shape(self.draw, &self.shapes[self.entity], paths, place);
         self.wanted = Some(rows.any(Gives::Truth, depth + 1));
         self.aggregate("COUNT", "")
     }
 
     fn duration_attribute(&mut self) -> String {
-        let durations = self.shape().of(&[AttributeType::Duration]);
-        self.draw.pick(&durations).name.clone()
+        self.named(&[AttributeType::Duration])
     }
 
     /// A duration: an attribute, or where facts are read the difference of two times, which may be one that no attribute has.
@@ -176,9 +217,8 @@ impl Kpis<'_> {
             return self.duration_attribute();
         }
         let shape = self.shape();
-        let times = shape.of(&[AttributeType::Time]);
-        let mut names: Vec<&str> = times.iter().map(|attribute| attribute.name.as_str()).collect();
-        names.push(TIME);
+        let mut names = [0; 3].map(|_| self.named(&[AttributeType::Time])).to_vec();
+        names.push(TIME.to_owned());
         let (to, since) = (self.draw.pick(&names), self.draw.pick(&names));
         let entity = if self.draw.one_in(2) {
             format!("{}.", shape.code)
@@ -222,7 +262,8 @@ impl Kpis<'_> {
         }
         if self.draw.one_in(3) {
             let place = self.place();
-            let mut rows = Rows::of_shape(self.draw, self.shape(), place);
+            let paths = self.paths();
+            let mut rows = Rows::of_shape(self.draw, &self.shapes[self.entity], paths, place);
             return format!(" WHERE {}", rows.any(Gives::Truth, 1));
         }
         String::new()
@@ -240,8 +281,9 @@ impl Kpis<'_> {
         let states = self.shapes.iter().position(|shape| shape.is_state);
         let entity = std::mem::replace(&mut self.entity, states.unwrap_or_default());
         let is_of_facts = std::mem::replace(&mut self.is_of_facts, true);
+        let is_of_states = std::mem::replace(&mut self.is_of_states, true);
         let written = write(self);
-        (self.entity, self.is_of_facts) = (entity, is_of_facts);
+        (self.entity, self.is_of_facts, self.is_of_states) = (entity, is_of_facts, is_of_states);
         written
     }
 

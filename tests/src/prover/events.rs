@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::draw::Draw;
-use super::shape::{Attribute, KEY, OBJECT, SHELF, Shape, TEXTS, TIME};
+use super::shape::{Attribute, KEY, OBJECT, OWNER, PARENT, SHELF, SLIP, Shape, TEXTS, TIME};
 
 /// Days that the facts of a world are about.
 const DAYS: i64 = 10;
@@ -123,6 +123,11 @@ impl Events<'_> {
     fn value(&mut self, attribute: &Attribute) -> String {
         match attribute.kind {
             AttributeType::Boolean => self.draw.pick(&["true", "false"]).to_owned(),
+            // Of some of which nothing is told.
+            AttributeType::Text if [OWNER, PARENT].contains(&attribute.name.as_str()) => {
+                format!("\"o{}\"", self.draw.below(14))
+            }
+            AttributeType::Text if attribute.name == SLIP => format!("\"r{}\"", self.draw.below(66)),
             AttributeType::Integer if attribute.dimension => self.draw.pick(&["0", "1", "2", "-3"]).to_owned(),
             AttributeType::Integer => self.integer(),
             AttributeType::Decimal => self.decimal(),

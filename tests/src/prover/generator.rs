@@ -1,11 +1,10 @@
 //! Draws worlds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
-use catalog::{Catalog, Direction, Expression, Limit, Period};
-use formula::AttributeType;
-use jiff::{SignedDuration, Timestamp};
+use catalog::{Catalog, Mode, Period};
+use jiff::Timestamp;
 use serde_json::json;
 use series::calendar::Rules;
 
@@ -13,14 +12,15 @@ use super::draw::Draw;
 use super::events::{self, Events, SCENES};
 use super::kpis::{KPIS, Kind, Kpis};
 use super::rows::{Place, ROWS, Row};
-use super::shape::{self, Attribute, ENTITIES, Shape, TEXTS};
-use super::world::{Client, Goal, Kpi, Question, Step, World};
+use super::shape::{self, ENTITIES, Shape};
+use super::world::{Client, Goal, Kpi, Step, World};
+use super::{paths, questions};
 
 /// What clocks show when the events of a world come: the prover gives the same answers on any day.
 const NOW: &str = "2026-11-15T12:00:00Z";
 
 /// Clients of a world, who use the same codes for what they define differently.
-const CLIENTS: usize = 2;
+pub(super) const CLIENTS: usize = 2;
 
 /// Events of each entity, half of them late.
 const EVENTS: usize = 70;
@@ -60,7 +60,7 @@ pub(super) fn world(seed: u64, number: usize, questions: usize) -> Result<Drawn>
     let mut asked = Vec::new();
     for place in 0..questions {
         let client = place % CLIENTS;
-        asked.push(question(
+        asked.push(questions::question(
             &mut draw,
             &mut drafts,
             client,
@@ -81,19 +81,19 @@ pub(super) fn world(seed: u64, number: usize, questions: usize) -> Result<Drawn>
 }
 
 /// A client that is being drawn.
-struct Draft {
-    client: Client,
-    shapes: Vec<Shape>,
+pub(super) struct Draft {
+    pub(super) client: Client,
+    pub(super) shapes: Vec<Shape>,
     catalog: Catalog,
     /// Codes of KPIs that others name.
-    others: Vec<String>,
+    pub(super) others: Vec<String>,
 }
 
 impl Draft {
     fn drawn(draw: &mut Draw, zones: &[&str], turn: usize, begin: Timestamp, refused: &mut usize) -> Result<Self> {
         for _ in 0..TRIES {
             let dimensions = shape::dimensions(draw);
-            let shapes: Vec<Shape> = ENTITIES
+            let mut shapes: Vec<Shape> = ENTITIES
                 .iter()
                 .enumerate()
                 .map(|(place, code)| Shape::drawn(draw, code, &dimensions, (turn + place) * 8, begin))
@@ -102,16 +102,16 @@ impl Draft {
                 .iter()
                 .map(|shape| serde_json::from_value(shape.definition()))
                 .collect();
-            let entities = entities.context("an entity is drawn that can't be read")?;
-            let Ok(catalog) = Catalog::new(entities.clone(), Vec::new()) else {
-                *refused += 1;
-                continue;
-            };
             let client = Client {
                 zone: draw.pick(zones).to_owned(),
                 calendar: calendar(draw)?,
-                entities,
+                entities: entities.context("an entity is drawn that can't be read")?,
+                relationships: paths::relate(draw, &mut shapes),
                 kpis: Vec::new(),
+            };
+            let Ok(catalog) = client.catalog() else {
+                *refused += 1;
+                continue;
             };
             let mut draft = Self {
                 client,
@@ -140,27 +140,26 @@ impl Draft {
                 Some(other) if place % 2 == 1 => format!("({written}) - {other}"),
                 _ => written,
             };
-            (formula, None)
+            (formula, Mode::Exact, None)
         })?;
-        let definitions = self.client.kpis.iter().map(Kpi::definition);
-        let catalog = Catalog::new(self.client.entities.clone(), definitions.collect());
-        self.catalog = catalog.map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
+        self.catalog = self.client.catalog()?;
         self.others.push(code);
         Ok(())
     }
 
     /// Adds a KPI with the first formula, and the first goal, that are accepted.
-    fn add(
+    pub(super) fn add(
         &mut self,
         code: &str,
         refused: &mut usize,
-        mut drawn: impl FnMut(&Self) -> (String, Option<Goal>),
+        mut drawn: impl FnMut(&Self) -> (String, Mode, Option<Goal>),
     ) -> Result<catalog::Kpi> {
         let accepted = (0..TRIES).find_map(|_| {
-            let (formula, goal) = drawn(self);
+            let (formula, mode, goal) = drawn(self);
             let kpi = Kpi {
                 code: code.to_owned(),
                 formula,
+                mode,
                 goal,
             };
             let compiled = kpi.definition().validate(&self.catalog);
@@ -171,43 +170,6 @@ impl Draft {
         self.client.kpis.push(kpi);
         Ok(compiled)
     }
-}
-
-/// What a KPI is held against, now and then: numbers, and what is computed of other KPIs, of itself and of other periods.
-fn goal(draw: &mut Draw, code: &str, others: &[String]) -> Option<Goal> {
-    if !draw.one_in(5) {
-        return None;
-    }
-    let direction = draw.pick(&[Direction::HigherIsBetter, Direction::LowerIsBetter, Direction::Between]);
-    let mut limit = || {
-        let other = draw.pick(others);
-        let formulas = [
-            "0".to_owned(),
-            "1".to_owned(),
-            "2.5".to_owned(),
-            format!("{other} * 1.05"),
-            format!("PREVIOUS({other})"),
-            format!("0.9 * {code}"),
-            code.to_owned(),
-        ];
-        let mut formula = || Expression(draw.pick(&formulas));
-        let one = match direction {
-            Direction::Between => Limit::Band {
-                from: formula(),
-                to: formula(),
-            },
-            _ => Limit::One(formula()),
-        };
-        draw.one_in(2).then_some(one)
-    };
-    let (target, warning, critical) = (limit(), limit(), limit());
-    let is_any = target.is_some() || warning.is_some() || critical.is_some();
-    is_any.then_some(Goal {
-        direction,
-        target,
-        warning,
-        critical,
-    })
 }
 
 /// A calendar: half of all clients declare nothing.
@@ -226,146 +188,9 @@ fn calendar(draw: &mut Draw) -> Result<Rules> {
 }
 
 /// Constructs of one fact that can be written in a place.
-fn rows(place: Place) -> Vec<&'static Row> {
+pub(super) fn rows(place: Place) -> Vec<&'static Row> {
     let all = ROWS.iter();
     all.filter(|row| !row.given(place).is_empty()).collect()
-}
-
-/// Those of a table whose turn it is: far from each other, so that they are together with others in another turn.
-fn turn_of<T: Copy>(table: &[T], place: usize) -> [T; 4] {
-    [0, 1, 2, 3].map(|fourth| table[(place + fourth * table.len() / 4) % table.len()])
-}
-
-/// A formula around the constructs whose turn it is.
-fn formula(draw: &mut Draw, draft: &Draft, period: Period, turn: usize) -> String {
-    let mut kpis = Kpis::new(draw, &draft.shapes, period, &draft.others);
-    let table: Vec<_> = KPIS.iter().collect();
-    let (of_dimensions, of_facts) = (rows(Place::OfDimensions), rows(Place::OfFacts));
-    // Those of whole formulas have more ways to be without a value, and those of derived attributes are in filters and splits too.
-    let lengths = [table.len() * 5 / 4, of_dimensions.len(), of_facts.len(), ROWS.len() / 4];
-    let mut place = turn % lengths.iter().sum::<usize>();
-    let section = lengths.iter().position(|length| {
-        let is_within = place < *length;
-        place -= if is_within { 0 } else { *length };
-        is_within
-    });
-    match section {
-        Some(0) => kpis.around(turn_of(&table, place)),
-        Some(1) => kpis.filtered_by(turn_of(&of_dimensions, place), Place::OfDimensions),
-        Some(2) => kpis.filtered_by(turn_of(&of_facts, place), Place::OfFacts),
-        _ => kpis.over(turn),
-    }
-}
-
-fn question(
-    draw: &mut Draw,
-    drafts: &mut [Draft],
-    client: usize,
-    turn: usize,
-    begin: Timestamp,
-    refused: &mut usize,
-) -> Result<Question> {
-    let draft = &mut drafts[client];
-    let code = format!("K{}", draft.client.kpis.len());
-    let period = draw.pick(&Period::ALL);
-    // One after the other by this turn, and not by that of the client: each client has every construct.
-    let compiled = draft.add(&code, refused, |draft| {
-        let formula = formula(draw, draft, period, turn / CLIENTS + client * 7);
-        (formula, goal(draw, &code, &draft.others))
-    })?;
-    let limits = compiled.goal.iter().flat_map(catalog::Goal::all);
-    let formulas = limits.map(|limit| &limit.formula).chain([&compiled.formula]);
-    let entities: BTreeSet<&str> = formulas.flat_map(formula::Formula::entities).collect();
-    let mut shapes = draft
-        .shapes
-        .iter()
-        .filter(|shape| entities.contains(shape.code.as_str()));
-    let shape = shapes.next().context("a formula has an entity")?;
-    let is_of_both = shapes.next().is_some();
-    let dimensions: Vec<&Attribute> = shape
-        .dimensions()
-        .into_iter()
-        .filter(|dimension| !is_of_both || dimension.formula.is_none())
-        .collect();
-    let at = events::time(draw, begin);
-    let (from, to) = range(draw, period, at);
-    let zones = [
-        "UTC",
-        "Asia/Tokyo",
-        "Asia/Kathmandu",
-        "America/New_York",
-        "Australia/Lord_Howe",
-        "Europe/Berlin",
-    ];
-    Ok(Question {
-        client,
-        kpi: code,
-        period,
-        zone: draw.one_in(3).then(|| draw.pick(&zones).to_owned()),
-        from: from.to_string(),
-        to: to.to_string(),
-        at: at.to_string(),
-        now: now(draw, begin, to).to_string(),
-        filter: filter(draw, &dimensions),
-        by: split(draw, &dimensions),
-    })
-}
-
-/// When a question is asked: mostly when all of its buckets have ended.
-fn now(draw: &mut Draw, begin: Timestamp, to: Timestamp) -> Timestamp {
-    if draw.one_in(3) {
-        return events::time(draw, begin);
-    }
-    to + SignedDuration::from_hours(24 * 400)
-}
-
-/// A range around an instant, about as long as a question with such a period has.
-fn range(draw: &mut Draw, period: Period, at: Timestamp) -> (Timestamp, Timestamp) {
-    let most_s = match period {
-        Period::Minute => 4 * 3_600,
-        Period::Hour => 3 * 86_400,
-        Period::Day => 12 * 86_400,
-        _ => 100 * 86_400,
-    };
-    let before = draw.between(0, most_s);
-    let after = draw.between(1, most_s);
-    (
-        at - SignedDuration::from_secs(before),
-        at + SignedDuration::from_secs(after),
-    )
-}
-
-fn filter(draw: &mut Draw, dimensions: &[&Attribute]) -> BTreeMap<String, BTreeSet<String>> {
-    let mut filter = BTreeMap::new();
-    for _ in 0..draw.pick(&[0, 0, 1, 1, 2]) {
-        let dimension = draw.pick(dimensions);
-        let values: BTreeSet<String> = (0..1 + draw.below(4)).map(|_| value(draw, dimension.kind)).collect();
-        filter.insert(dimension.name.clone(), values);
-    }
-    filter
-}
-
-/// A value as filters write it: the empty one is that of what is missing.
-fn value(draw: &mut Draw, kind: AttributeType) -> String {
-    if draw.one_in(3) {
-        return String::new();
-    }
-    match kind {
-        AttributeType::Boolean => draw.pick(&["true", "false"]).to_owned(),
-        AttributeType::Integer => draw.pick(&["0", "1", "2", "-3"]).to_owned(),
-        _ => draw.pick(&TEXTS).to_owned(),
-    }
-}
-
-fn split(draw: &mut Draw, dimensions: &[&Attribute]) -> Vec<String> {
-    let mut by: Vec<String> = Vec::new();
-    for _ in 0..draw.pick(&[0, 0, 1, 1, 2, 3]) {
-        let name = &draw.pick(dimensions).name;
-        if !by.contains(name) {
-            by.push(name.clone());
-        }
-    }
-    by
 }
 
 /// What happens: half of the facts come, the upkeep moves some of them, the others come late, with a batch that was there before, and the upkeep moves all. After each
@@ -439,7 +264,7 @@ pub(super) fn constructs() -> BTreeSet<String> {
 }
 
 /// What is not written in a formula.
-const CIRCUMSTANCES: [&str; 17] = [
+const CIRCUMSTANCES: [&str; 25] = [
     "week from another day",
     "fiscal months",
     "fiscal weeks",
@@ -457,4 +282,12 @@ const CIRCUMSTANCES: [&str; 17] = [
     "warning",
     "critical",
     "target of a band",
+    "split by a path",
+    "filter by a path",
+    "path as of the fact",
+    "path as of now",
+    "path to a key",
+    "path of several steps",
+    "approximate percentile",
+    "approximate distinct",
 ];

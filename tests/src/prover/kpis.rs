@@ -50,7 +50,7 @@ const fn elsewhere(name: &'static str, write: fn(&mut Kpis<'_>, usize) -> String
 }
 
 /// Every construct of a KPI's formula.
-pub(super) static KPIS: [Construct; 81] = [
+pub(super) static KPIS: [Construct; 103] = [
     number("COUNT", |kpis, _| kpis.aggregate("COUNT", "")),
     number("COUNT of an attribute", |kpis, _| kpis.count_of_attribute()),
     number("SUM", |kpis, _| kpis.of_number("SUM")),
@@ -86,6 +86,28 @@ pub(super) static KPIS: [Construct; 81] = [
     elsewhere("ROLLING of a period", |kpis, depth| kpis.rolling_of_period(depth)),
     elsewhere("CUMULATIVE", |kpis, depth| kpis.cumulative(depth)),
     elsewhere("PREVIOUS of a stretch", |kpis, depth| kpis.previous_of_stretch(depth)),
+    elsewhere("AVG_PER", |kpis, depth| kpis.fold("AVG_PER", depth)),
+    elsewhere("SUM_PER", |kpis, depth| kpis.fold("SUM_PER", depth)),
+    elsewhere("MIN_PER", |kpis, depth| kpis.fold("MIN_PER", depth)),
+    elsewhere("MAX_PER", |kpis, depth| kpis.fold("MAX_PER", depth)),
+    elsewhere("FIRST_PER", |kpis, depth| kpis.fold("FIRST_PER", depth)),
+    elsewhere("LAST_PER", |kpis, depth| kpis.fold("LAST_PER", depth)),
+    elsewhere("COUNT_PER", |kpis, depth| kpis.fold("COUNT_PER", depth)),
+    elsewhere("MEDIAN_PER", |kpis, depth| kpis.fold("MEDIAN_PER", depth)),
+    elsewhere("PERCENTILE_PER", |kpis, depth| kpis.fold("PERCENTILE_PER", depth)),
+    elsewhere("STDDEV_PER", |kpis, depth| kpis.fold("STDDEV_PER", depth)),
+    elsewhere("STDDEV_POP_PER", |kpis, depth| kpis.fold("STDDEV_POP_PER", depth)),
+    elsewhere("VARIANCE_PER", |kpis, depth| kpis.fold("VARIANCE_PER", depth)),
+    elsewhere("VARIANCE_POP_PER", |kpis, depth| kpis.fold("VARIANCE_POP_PER", depth)),
+    elsewhere("CORRELATION_PER", |kpis, depth| kpis.fold("CORRELATION_PER", depth)),
+    elsewhere("SLOPE_PER", |kpis, depth| kpis.fold("SLOPE_PER", depth)),
+    elsewhere("DRAWDOWN_PER", |kpis, depth| kpis.fold("DRAWDOWN_PER", depth)),
+    elsewhere("fold in a window", |kpis, depth| kpis.fold_in_window(depth)),
+    elsewhere("window in a fold", |kpis, depth| kpis.window_in_fold(depth)),
+    of_facts("path", |kpis, _| kpis.path()),
+    of_facts("path in a condition", |kpis, _| kpis.path_condition()),
+    of_facts("product", |kpis, _| kpis.product()),
+    of_facts("product with a path", |kpis, _| kpis.product_by_path()),
     elsewhere("AT_START", |kpis, _| kpis.at("AT_START")),
     elsewhere("AT_END", |kpis, _| kpis.at("AT_END")),
     elsewhere("ENTERED", |kpis, _| kpis.moved("ENTERED")),
@@ -163,6 +185,10 @@ pub(super) struct Kpis<'a> {
     pub(super) entity: usize,
     /// Whether facts are read: conditions are then over any attribute, and don't compute.
     pub(super) is_of_facts: bool,
+    /// Whether states are read, which look nothing up.
+    pub(super) is_of_states: bool,
+    /// Whether facts are asked for what their attributes lead to, too.
+    pub(super) has_paths: bool,
     /// Whether what is written stands where neither other periods nor states can.
     pub(super) is_inside: bool,
     /// What has to stand after the next `WHERE`, if that was chosen.
@@ -174,6 +200,7 @@ impl<'a> Kpis<'a> {
     pub(super) fn new(draw: &'a mut Draw, shapes: &'a [Shape], period: Period, others: &'a [String]) -> Self {
         let entity = draw.below(shapes.len());
         let is_of_facts = draw.one_in(3);
+        let has_paths = draw.one_in(3);
         Self {
             draw,
             shapes,
@@ -181,6 +208,8 @@ impl<'a> Kpis<'a> {
             others,
             entity,
             is_of_facts,
+            is_of_states: false,
+            has_paths,
             is_inside: false,
             wanted: None,
             is_compared: false,
@@ -221,10 +250,11 @@ impl<'a> Kpis<'a> {
     }
 
     /// A formula with constructs after `WHERE`.
-    pub(super) fn filtered_by(&mut self, rows: [&Row; 4], place: Place) -> String {
+    pub(super) fn filtered_by<const N: usize>(&mut self, rows: [&Row; N], place: Place) -> String {
         self.is_of_facts = place == Place::OfFacts;
         let conditions = rows.map(|row| {
-            let mut rows = Rows::of_shape(self.draw, self.shape(), place);
+            let paths = self.paths();
+            let mut rows = Rows::of_shape(self.draw, &self.shapes[self.entity], paths, place);
             let gives = rows.draw.pick(&row.given(place));
             let written = (row.write)(&mut rows, gives, 1);
             match gives {

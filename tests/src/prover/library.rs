@@ -1,7 +1,7 @@
 //! How the libraries answer: a value and a series as whoever asks has them, and all questions of all clients in as few statements as the publisher has.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use answer::Batch;
 use anyhow::{Context as _, Result};
@@ -9,13 +9,15 @@ use catalog::Catalog;
 use facts::batch::Batch as Events;
 use facts::ingest::{self, Effort};
 use facts::read::OnFailure;
+use facts::{Placed, work};
 use formula::AttributeType;
 use jiff::Timestamp;
-use records::definitions::{self, ClientCatalog};
+use records::definitions::{self, ClientCatalog, Written};
+use series::plan::sketched;
 use series::{Absent, Calendar, Mapper, Point, Range, Request, SeriesKey};
 use uuid::Uuid;
 
-use super::world::{Answer, Case, Held, Kpi, Question, Step, Told, World};
+use super::world::{Answer, Case, Held, Question, Step, Told, World};
 use crate::databases::TestDatabase;
 
 /// Questions that are read together, as topics of a publisher are.
@@ -72,6 +74,7 @@ async fn play_in(database: &TestDatabase, world: &World) -> Result<Case> {
             }
             Step::Compact { at } => {
                 facts::compact::run(&database.owner, at.parse()?).await?;
+                subject.work().await?;
             }
             Step::EmptyTexts => subject.empty_texts().await?,
             Step::Ask => case.answers.extend(subject.ask(place).await?),
@@ -98,12 +101,24 @@ impl Subject<'_> {
                 let entity = entity.map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
                 definitions::create_entity(&self.database.owner, id, &entity).await?;
             }
-            let kpis = client.kpis.iter().map(Kpi::definition);
-            let catalog = Catalog::new(client.entities.clone(), kpis.collect());
-            self.catalogs
-                .push(catalog.map_err(|problems| anyhow::anyhow!("{problems:?}"))?);
+            for relationship in &client.relationships {
+                let written = definitions::create_companion(&self.database.owner, id, relationship).await?;
+                anyhow::ensure!(matches!(written, Written::Stored(_)), "{relationship:?}: {written:?}");
+            }
+            self.catalogs.push(client.catalog()?);
             self.clients.push(id);
         }
+        Ok(())
+    }
+
+    /// Goes on with long work until all is done.
+    async fn work(&self) -> Result<()> {
+        let find = async |client: Uuid, entity: i32| -> Result<Option<Placed>, database::Error> {
+            let known = definitions::load_one(&self.database.app, client).await?;
+            let mut placed = known.iter().flat_map(|known| known.placed.values());
+            Ok(placed.find(|placed| placed.place.id == entity).cloned())
+        };
+        work::run(&self.database.owner, find, Instant::now() + UNTIL).await?;
         Ok(())
     }
 
@@ -174,11 +189,15 @@ impl Subject<'_> {
         for one in &asked {
             let (client, known) = (self.clients[one.question.client], &known[one.question.client]);
             for (route, range, by) in one.alone() {
-                let request = one.request(range, by);
+                let mut request = one.request(range, by);
+                if route == "value" {
+                    // What is asked of a bucket that has not begun is answered as at its first moment.
+                    request.now = request.now.max(range.from);
+                }
                 let answer = answer::ask(&self.database.app, client, known, &one.calendar, &request).await;
                 let told = match answer {
-                    Ok(answer) if route == "value" => one.value(&request, &answer.points),
-                    Ok(answer) => told(&request, &answer.points),
+                    Ok(answer) if route == "value" => one.value(&request, &answer.points, is_any(&answer.told)),
+                    Ok(answer) => told(&request, &answer.points, is_any(&answer.told)),
                     Err(error) => Told::Refused {
                         refused: error.to_string(),
                     },
@@ -259,8 +278,15 @@ impl Subject<'_> {
         let answers = asked.iter().zip(&requests).zip(added).map(|((one, request), added)| {
             let points =
                 added.and_then(|added| read.points(&added, request).ok_or_else(|| "it was not read".to_owned()));
-            let told = points.map_or_else(|refused| Told::Refused { refused }, |points| told(request, &points));
-            one.answer(step, "batch", told)
+            let readable = |code: &str| {
+                known[one.question.client]
+                    .placed
+                    .get(code)
+                    .map(|placed| &placed.readable)
+            };
+            let sketched = sketched::told(request, &one.calendar, readable);
+            let told = points.and_then(|points| Ok(told(request, &points, is_any(&sketched?))));
+            one.answer(step, "batch", told.unwrap_or_else(|refused| Told::Refused { refused }))
         });
         Ok(answers.collect())
     }
@@ -326,20 +352,26 @@ impl<'a> Asked<'a> {
     }
 
     /// The point of its bucket, which has one without facts too.
-    fn value(&self, request: &Request<'_>, points: &BTreeMap<SeriesKey, Point>) -> Told {
+    fn value(&self, request: &Request<'_>, points: &BTreeMap<SeriesKey, Point>, sketched: bool) -> Told {
         let key = (self.bucket.from, Vec::new());
         let point = points.get(&key).cloned();
         let point = point.unwrap_or_else(|| series::answer::empty(request));
-        told(request, &BTreeMap::from([(key, point)]))
+        told(request, &BTreeMap::from([(key, point)]), sketched)
     }
 }
 
-fn told(request: &Request<'_>, points: &BTreeMap<SeriesKey, Point>) -> Told {
+/// Whether some measures were answered from sketches.
+fn is_any(told: &[sketched::Told]) -> bool {
+    told.iter().any(|told| told.from.is_ok())
+}
+
+fn told(request: &Request<'_>, points: &BTreeMap<SeriesKey, Point>, sketched: bool) -> Told {
     let text = |point: &Point| point.value.as_ref().map(ToString::to_string);
     Told::Points {
         from: request.range.from.to_string(),
         to: request.range.to.to_string(),
         empty: text(&series::answer::empty(request)),
+        sketched,
         points: points
             .iter()
             .map(|((bucket, group), point)| (bucket.to_string(), group.clone(), text(point), point.facts))

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use anyhow::{Context as _, Result};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
 use super::world::Case;
 
 /// What the oracle says of a case.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Verdict {
     /// Questions that were asked.
     pub questions: usize,
@@ -26,10 +26,14 @@ pub struct Verdict {
     pub told: Vec<Mismatch>,
     /// For each construct the answered questions that have it.
     pub constructs: BTreeMap<String, usize>,
+    /// Numbers of different values that were told from sketches.
+    pub distinct: usize,
+    /// Those of them that are within two standard errors.
+    pub within: usize,
 }
 
 /// An answer that is wrong.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Mismatch {
     /// The place of the step.
     pub step: usize,

@@ -173,9 +173,11 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Over attributes of an entity.
-    pub(super) fn of_shape(draw: &'a mut Draw, shape: &Shape, place: Place) -> Self {
-        Self::new(draw, &shape.attributes, place, shape.begin)
+    /// Over attributes of an entity, and what paths lead to.
+    pub(super) fn of_shape(draw: &'a mut Draw, shape: &Shape, paths: Vec<Attribute>, place: Place) -> Self {
+        let mut rows = Self::new(draw, &shape.attributes, place, shape.begin);
+        rows.attributes.extend(paths);
+        rows
     }
 
     /// What gives this, with so many constructs inside each other.

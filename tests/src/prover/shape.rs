@@ -19,12 +19,21 @@ pub(super) const OBJECT: &str = "object";
 /// What some have beside it, by which one can ask.
 pub(super) const SHELF: &str = "shelf";
 
+/// Which object a fact is of.
+pub(super) const OWNER: &str = "owner";
+
+/// Which fact that has a key another one means.
+pub(super) const SLIP: &str = "slip";
+
+/// Which other object an object belongs to.
+pub(super) const PARENT: &str = "parent";
+
 /// Texts that facts have: some that sort otherwise than people would, and some that look like something else.
 pub(super) const TEXTS: [&str; 8] = ["x", "y", "it's", "Z", "Ärger", "true", "'; --", "x_%"];
 
 /// The entities of a client; the last one is of states.
 pub(super) const ENTITIES: [&str; 3] = ["Alpha", "Beta", STATES];
-const STATES: &str = "Gamma";
+pub(super) const STATES: &str = "Gamma";
 
 /// Derived attributes of an entity.
 const DERIVED: usize = 8;
@@ -36,6 +45,7 @@ pub(super) struct Attribute {
     pub(super) kind: AttributeType,
     pub(super) dimension: bool,
     pub(super) formula: Option<String>,
+    pub(super) sketches: Vec<&'static str>,
 }
 
 /// An entity.
@@ -45,6 +55,8 @@ pub(super) struct Shape {
     pub(super) attributes: Vec<Attribute>,
     pub(super) is_keyed: bool,
     pub(super) is_state: bool,
+    /// What is known of the objects that its attributes mean, each under its path.
+    pub(super) paths: Vec<Attribute>,
     /// Where its facts begin.
     pub(super) begin: Timestamp,
     groupings: Vec<Value>,
@@ -68,6 +80,27 @@ fn attribute(name: &str, kind: AttributeType, dimension: bool) -> Attribute {
         kind,
         dimension,
         formula: None,
+        sketches: Vec::new(),
+    }
+}
+
+/// Declares sketches of some attributes: of each type one mostly.
+fn sketch(draw: &mut Draw, attributes: &mut [Attribute]) {
+    let wanted = [
+        (AttributeType::Integer, false, &["percentiles", "distinct"][..]),
+        (AttributeType::Decimal, false, &["percentiles"]),
+        (AttributeType::Duration, false, &["percentiles"]),
+        (AttributeType::Text, true, &["distinct"]),
+        (AttributeType::Text, false, &["distinct"]),
+        (AttributeType::Time, false, &["distinct"]),
+    ];
+    for (kind, dimension, sketches) in wanted {
+        let mut fitting = attributes
+            .iter_mut()
+            .filter(|attribute| attribute.kind == kind && attribute.dimension == dimension);
+        if let Some(attribute) = fitting.next().filter(|_| !draw.one_in(4)) {
+            attribute.sketches = sketches.to_vec();
+        }
     }
 }
 
@@ -75,7 +108,7 @@ impl Shape {
     /// Draws an entity. `turn` says which construct its derived attributes begin with, so that all have their turn.
     pub(super) fn drawn(draw: &mut Draw, code: &str, dimensions: &[Attribute], turn: usize, begin: Timestamp) -> Self {
         let is_state = code == STATES;
-        let is_keyed = !is_state && draw.one_in(3);
+        let is_keyed = !is_state && draw.one_in(2);
         let mut attributes = dimensions.to_vec();
         let names = [
             (["delay", "items", "select"], AttributeType::Integer),
@@ -88,12 +121,15 @@ impl Shape {
             (["spent", "resolution", "interval"], AttributeType::Duration),
         ];
         attributes.extend(names.map(|(names, kind)| attribute(draw.pick(&names), kind, false)));
+        sketch(draw, &mut attributes);
+        let leading: &[&str] = if is_state { &[PARENT] } else { &[OWNER, SLIP] };
+        attributes.extend(leading.iter().map(|name| attribute(name, AttributeType::Text, false)));
         if is_keyed {
             attributes.push(attribute(KEY, AttributeType::Text, false));
         }
         if is_state {
             attributes.push(attribute(OBJECT, AttributeType::Text, false));
-            attributes.extend(draw.one_in(2).then(|| attribute(SHELF, AttributeType::Integer, true)));
+            attributes.extend(draw.one_in(4).then(|| attribute(SHELF, AttributeType::Integer, true)));
         }
         for place in 0..DERIVED {
             let derived = derived(draw, &attributes, turn + place, format!("d{place}"), begin);
@@ -105,6 +141,7 @@ impl Shape {
             attributes,
             is_keyed,
             is_state,
+            paths: Vec::new(),
             begin,
             groupings,
         }
@@ -128,6 +165,16 @@ impl Shape {
         all.filter(|attribute| kinds.contains(&attribute.kind)).collect()
     }
 
+    /// What identifies its objects or facts, where that is one attribute.
+    pub(super) fn identity(&self) -> Option<&'static str> {
+        let has = |name: &str| self.attributes.iter().any(|attribute| attribute.name == name);
+        match (self.is_state, self.is_keyed) {
+            (true, _) => (!has(SHELF)).then_some(OBJECT),
+            (_, true) => Some(KEY),
+            _ => None,
+        }
+    }
+
     pub(super) fn dimensions(&self) -> Vec<&Attribute> {
         self.attributes.iter().filter(|attribute| attribute.dimension).collect()
     }
@@ -138,6 +185,9 @@ impl Attribute {
         let is_required = [KEY, OBJECT, SHELF].contains(&self.name.as_str());
         let mut definition =
             json!({ "name": self.name, "type": self.kind, "dimension": self.dimension, "required": is_required });
+        if !self.sketches.is_empty() {
+            definition["sketches"] = json!(self.sketches);
+        }
         if let Some(formula) = &self.formula {
             definition["formula"] = formula.as_str().into();
         }
@@ -168,6 +218,7 @@ fn derived(
         kind,
         dimension,
         formula: Some(formula),
+        sketches: Vec::new(),
     })
 }
 

@@ -5,12 +5,12 @@ use catalog::Period;
 use super::kpis::Kpis;
 
 /// A period as formulas write it.
-fn written(period: Period) -> String {
+pub(super) fn written(period: Period) -> String {
     period.name().to_ascii_uppercase()
 }
 
 /// Periods of which an earlier one has a counterpart for buckets of a period: the shorter ones first, whose buckets have facts.
-fn earlier(period: Period) -> &'static [Period] {
+pub(super) fn earlier(period: Period) -> &'static [Period] {
     use Period::{Day, FiscalMonth, FiscalQuarter, FiscalYear, Hour, Minute, Month, Quarter, Week, Year};
     match period {
         Minute => &[Minute, Hour, Day, Day, Week, Month, FiscalMonth],
@@ -39,7 +39,7 @@ fn earlier(period: Period) -> &'static [Period] {
 }
 
 /// Periods that are as long as a period or longer.
-fn longer(period: Period) -> Vec<Period> {
+pub(super) fn longer(period: Period) -> Vec<Period> {
     Period::ALL
         .into_iter()
         .filter(|longer| longer.rank() >= period.rank())
@@ -48,7 +48,7 @@ fn longer(period: Period) -> Vec<Period> {
 
 impl Kpis<'_> {
     /// What stands in such a function: an expression over facts, or of states.
-    fn moved_expression(&mut self, depth: usize) -> String {
+    pub(super) fn moved_expression(&mut self, depth: usize) -> String {
         if self.draw.one_in(5) {
             let function = self.draw.pick(&["AT_START", "AT_END", "AT_END"]);
             return self.at(function);

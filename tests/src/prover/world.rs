@@ -3,7 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use catalog::{Direction, EntityDefinition, Expression, KpiDefinition, Limit, Period, Status};
+use anyhow::Result;
+use catalog::{
+    Catalog, Direction, EntityDefinition, Expression, KpiDefinition, Limit, Mode, Period, Relationship, Status,
+};
 use serde::{Deserialize, Serialize};
 use series::calendar::Rules;
 use uuid::Uuid;
@@ -32,8 +35,30 @@ pub struct Client {
     pub calendar: Rules,
     /// Its entities.
     pub entities: Vec<EntityDefinition>,
+    /// What their attributes lead to.
+    pub relationships: Vec<Relationship>,
     /// Its KPIs.
     pub kpis: Vec<Kpi>,
+}
+
+impl Client {
+    /// All that it has defined.
+    ///
+    /// # Errors
+    /// When some of it is refused.
+    pub fn catalog(&self) -> Result<Catalog> {
+        let entities = Catalog::new(self.entities.clone(), Vec::new());
+        let mut catalog = entities.map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
+        for relationship in &self.relationships {
+            let added = catalog.add_companion(relationship.clone());
+            added.map_err(|problems| anyhow::anyhow!("{}: {problems:?}", relationship.code))?;
+        }
+        for kpi in &self.kpis {
+            let added = catalog.add_kpi(kpi.definition());
+            added.map_err(|problems| anyhow::anyhow!("{}: {problems:?}", kpi.formula))?;
+        }
+        Ok(catalog)
+    }
 }
 
 /// A KPI.
@@ -43,6 +68,9 @@ pub struct Kpi {
     pub code: String,
     /// Its formula.
     pub formula: String,
+    /// Whether percentiles and numbers of different values may be of sketches.
+    #[serde(default)]
+    pub mode: Mode,
     /// What its values are held against.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub goal: Option<Goal>,
@@ -67,6 +95,7 @@ impl Kpi {
     pub fn definition(&self) -> KpiDefinition {
         let mut definition = KpiDefinition::named(&self.code, &self.code);
         definition.formula.clone_from(&self.formula);
+        definition.mode = self.mode;
         if let Some(goal) = self.goal.clone() {
             definition.direction = goal.direction;
             (definition.target, definition.warning, definition.critical) = (goal.target, goal.warning, goal.critical);
@@ -90,7 +119,7 @@ pub enum Step {
         /// The events, as texts: a tree of values would lose digits.
         events: Vec<String>,
     },
-    /// The upkeep runs as at a time, RFC 3339.
+    /// The upkeep runs as at a time, RFC 3339, and makes the sketches anew that facts have changed.
     Compact {
         /// That time.
         at: String,
@@ -176,6 +205,8 @@ pub enum Told {
         to: String,
         /// The value of a bucket without facts.
         empty: Option<String>,
+        /// Whether some of it is from sketches.
+        sketched: bool,
         /// Bucket, group, value, and how many facts it rests on.
         points: Vec<(String, Vec<String>, Option<String>, i64)>,
     },

@@ -136,6 +136,12 @@ fn paths_are_followed_wherever_an_attribute_may_stand() {
             "WEIGHTED_AVG(Order.customer.age, product.price)",
             vec!["WEIGHTED_AVG(Order.customer.age, Order.product.price)"],
         ),
+        // What is subtracted is of the order, though a path stands before it.
+        (
+            "CORRELATION(Order.quantity, customer.since - placed)",
+            "CORRELATION(Order.quantity, customer.since - Order.placed)",
+            vec!["CORRELATION(Order.quantity, Order.customer.since - Order.placed)"],
+        ),
         (
             "ALL(Order.customer.active)",
             "ALL(Order.customer.active)",

@@ -118,12 +118,17 @@ impl Ways<'_, '_> {
     }
 }
 
+/// The entity that has what a name means, itself or one that is looked up, and what it is called there.
+pub(super) fn owner<'a, 'n>(entity: &'a Entity, lookups: &'a [Lookup], name: &'n str) -> Option<(&'a Entity, &'n str)> {
+    match name.rsplit_once('.') {
+        None => Some((entity, name)),
+        Some((path, name)) => Some((&*lookups.iter().find(|lookup| lookup.path == path)?.entity, name)),
+    }
+}
+
 /// The attribute of a name: of the entity, or of an object that is looked up.
 pub(crate) fn attribute<'a>(entity: &'a Entity, lookups: &'a [Lookup], name: &str) -> Option<&'a AttributeDefinition> {
-    let (entity, name) = match name.rsplit_once('.') {
-        None => (entity, name),
-        Some((path, name)) => (&*lookups.iter().find(|lookup| lookup.path == path)?.entity, name),
-    };
+    let (entity, name) = owner(entity, lookups, name)?;
     entity
         .stored_attributes()
         .iter()
@@ -147,9 +152,9 @@ mod tests {
         let entities = [
             json!({ "code": "Order", "domain": "shop", "attributes": [
                 text("customer"), text("product"), text("visit"), dimension("channel"),
-                { "name": "amount", "type": "decimal" }, { "name": "stops", "type": "integer", "dimension": true }] }),
+                { "name": "paid", "type": "time" }, { "name": "amount", "type": "decimal" }, { "name": "stops", "type": "integer", "dimension": true }] }),
             json!({ "code": "Customer", "domain": "shop", "state": ["id"],
-                "attributes": [required("id"), dimension("segment"), text("country"), text("note")] }),
+                "attributes": [required("id"), dimension("segment"), text("country"), text("note"), { "name": "since", "type": "time" }] }),
             json!({ "code": "Country", "domain": "shop", "state": ["code"], "attributes": [required("code"), dimension("region")] }),
             json!({ "code": "Product", "domain": "shop", "key": ["sku"], "attributes": [required("sku"), dimension("category")] }),
             json!({ "code": "Visit", "domain": "shop", "attributes": [text("number"), dimension("shop")] }),
@@ -223,6 +228,13 @@ mod tests {
                 &["customer.country.region"],
                 &["channel"],
                 Some("customer: Customer.id AtFact, customer.country: Country.code Last"),
+            ),
+            // The difference of two times is compared and not computed, wherever they are known.
+            (
+                "COUNT(Order WHERE HOURS(paid - customer.since) > 1)",
+                &["customer.segment"],
+                &[],
+                Some("customer: Customer.id AtFact"),
             ),
             (
                 "COUNT(DISTINCT Order.customer.note)",

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use catalog::{Entity, Level, Period};
-use formula::{Basis, Reading};
+use formula::{Basis, Predicate, Reading};
 use jiff::Timestamp;
 
+use super::lookups::owner;
 use super::{Part, Purpose, Question, Request, Source, Spread, Ways, all_are_dimensions};
 use crate::calendar::{Bins, Calendar, Range};
 use crate::windows::windows;
@@ -50,7 +51,7 @@ pub(super) fn of_reading(
 }
 
 /// Whether a reading can be split or filtered by what is known of other objects: then it is of the facts themselves, whatever rollups have.
-pub(super) fn takes_paths(entity: &Entity, reading: &Reading<'_>) -> Result<(), String> {
+pub(super) fn takes_paths(entity: &Arc<Entity>, reading: &Reading<'_>, ways: &Ways<'_, '_>) -> Result<(), String> {
     if reading.basis != Basis::Facts {
         return Err(format!(
             "the KPI is of states of {}, for which no other object is looked up: ask by a dimension of {}",
@@ -58,7 +59,13 @@ pub(super) fn takes_paths(entity: &Entity, reading: &Reading<'_>) -> Result<(), 
             entity.code()
         ));
     }
+    let filters = reading
+        .measures
+        .iter()
+        .filter_map(|(_, measure)| measure.filter.as_ref());
+    let lookups = ways.lookups(entity, filters.flat_map(Predicate::attributes))?;
     let kind = |name: &str| {
+        let (entity, name) = owner(entity, &lookups, name)?;
         let mut attributes = entity.attributes().iter();
         attributes
             .find(|attribute| attribute.name == name)

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use catalog::{Catalog, Entity, EntityDefinition, KpiDefinition};
 use jiff::Timestamp;
 use serde_json::json;
-use series::Measured;
+use series::{Measured, State};
 
 use super::*;
 
@@ -54,7 +54,7 @@ fn question(entity: &Arc<Entity>, minutes: std::ops::Range<i64>, filter: &[(&str
             to: minute(minutes.end),
         },
         dimensions: vec!["gate".to_owned(), "origin".to_owned()],
-        attributes: vec![Measured::Attribute("delay".to_owned())],
+        attributes: [(Measured::Attribute("delay".to_owned()), [State::Sum].into())].into(),
         filter: filter
             .iter()
             .map(|(name, list)| ((*name).to_owned(), values(list)))
@@ -293,7 +293,7 @@ fn clients_to_whom_other_things_are_objects_are_asked_apart() {
             entity: Arc::clone(entity),
             source: Source::Raw,
             dimensions: Vec::new(),
-            attributes: Vec::new(),
+            attributes: BTreeMap::new(),
             pushed: catalog.kpi("K").unwrap().formula.measures.clone(),
             ..question(&self::entity("", BY_BOTH), 0..5, &[])
         }

@@ -83,7 +83,7 @@ impl Statement {
 }
 
 /// The values of hours that are read from the facts, hour by hour whatever the server believes: else all facts of the range would be sorted to be joined with few hours.
-fn of_facts(read: &Read, slot: Slot, columns: &Columns, scope: &Scope) -> String {
+fn of_facts(read: &Read, slot: Slot, columns: &Columns<'_>, scope: &Scope) -> String {
     let question = &read.question;
     let group: String = (1..=question.dimensions.len())
         .map(|number| format!("d{number}, "))

@@ -150,6 +150,8 @@ async fn once(
         Error::TooManyAtOnce(most) => AskError::TooManyAtOnce(most),
         other => AskError::Database(other),
     })?;
+    // A function has one connection, which what is noted needs as well.
+    drop(session);
     facts::ungrouped::note(database, client, batch.all_reads()).await;
     let finished = planned.into_iter().zip(asking);
     let finished = finished.map(|(planned, asking)| finish(&batch, &answers, planned?, asking));

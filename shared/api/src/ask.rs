@@ -1,6 +1,5 @@
 //! Asking for numbers: a KPI's current value, its series over a range, and many of both at once.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::{Level, Limit, Mode, Period, Status};
@@ -133,7 +132,7 @@ pub static CALCULATE: Route = Route {
 pub struct Calculation {
     /// What is asked.
     #[schema(min_items = 1, max_items = 128)]
-    pub questions: Vec<Question>,
+    pub questions: Vec<KpiQuestion>,
     /// How the values of all answers are written.
     #[serde(default)]
     pub numbers: NumberForm,
@@ -143,7 +142,7 @@ pub struct Calculation {
 /// `/v1/kpis/{code}/value` and `/v1/kpis/{code}/series`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Question {
+pub struct KpiQuestion {
     /// Code of the KPI.
     #[schema(examples("REVENUE"))]
     pub kpi: String,
@@ -206,25 +205,21 @@ pub enum OneOfMany {
     /// Values over a range.
     Series(Box<Series>),
     /// Why it can't be answered as it is asked, which spoils no other.
-    Problem(Refusal),
+    Problem(RefusedQuestion),
 }
 
 /// What a request is answered that is refused, as a part of an answer.
 #[derive(Serialize)]
 #[serde(transparent)]
-pub struct Refusal(pub serde_json::Value);
+pub struct RefusedQuestion(pub serde_json::Value);
 
-impl PartialSchema for Refusal {
+impl PartialSchema for RefusedQuestion {
     fn schema() -> RefOr<Schema> {
         problem()
     }
 }
 
-impl ToSchema for Refusal {
-    fn name() -> Cow<'static, str> {
-        "Problem".into()
-    }
-}
+impl ToSchema for RefusedQuestion {}
 
 /// A KPI's value over the bucket that holds an instant.
 #[derive(Serialize, ToSchema)]

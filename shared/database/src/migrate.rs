@@ -6,7 +6,7 @@ use crate::transaction::{Held, Scope};
 use crate::{ANSWER_WITHIN, Database, Edition, Error, Session};
 
 /// The files of `migrations/core` with their names, in order.
-const MIGRATIONS: [(&str, &str); 24] = [
+const MIGRATIONS: [(&str, &str); 25] = [
     ("V1__core", include_str!("../../../migrations/core/V1__core.sql")),
     (
         "V2__proposals",
@@ -84,6 +84,10 @@ const MIGRATIONS: [(&str, &str); 24] = [
     (
         "V24__sketches_in_turn",
         include_str!("../../../migrations/core/V24__sketches_in_turn.sql"),
+    ),
+    (
+        "V25__ungrouped",
+        include_str!("../../../migrations/core/V25__ungrouped.sql"),
     ),
 ];
 

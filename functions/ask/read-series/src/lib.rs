@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use answer::{AskError, Definitions};
 use anyhow::{Context as _, Result};
-use api::ask::{Calculated, Calculation, KpiValue, MAX_QUESTIONS, OneOfMany, Refusal, Series};
+use api::ask::{Calculated, Calculation, KpiValue, MAX_QUESTIONS, OneOfMany, RefusedQuestion, Series};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Json, Router};
@@ -172,7 +172,7 @@ async fn calculate(
                 None => Err(anyhow::anyhow!("a question has no answer").into()),
             },
         };
-        shown.or_else(|problem| Ok(OneOfMany::Problem(Refusal(serde_json::to_value(problem)?))))
+        shown.or_else(|problem| Ok(OneOfMany::Problem(RefusedQuestion(serde_json::to_value(problem)?))))
     });
     let answers: Result<Vec<OneOfMany>, serde_json::Error> = answers.collect();
     let answers = answers.context("write an answer")?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use api::ask::{Gaps, Question};
+use api::ask::{Gaps, KpiQuestion};
 use api::numbers::NumberForm;
 use catalog::{Mode, Period, UnknownZone, Zone};
 use jiff::Timestamp;
@@ -80,7 +80,7 @@ fn finish(mut pairs: Pairs<'_>, period: Period, over: Over) -> Result<Asked, Pro
 }
 
 /// One of many questions.
-pub(crate) fn one_of_many(question: Question, numbers: NumberForm) -> Result<Asked, Problem> {
+pub(crate) fn one_of_many(question: KpiQuestion, numbers: NumberForm) -> Result<Asked, Problem> {
     check_size(&question.filter, MAX_FILTERS, MAX_FILTER_VALUES)?;
     Ok(Asked {
         period: question.period,
@@ -93,7 +93,7 @@ pub(crate) fn one_of_many(question: Question, numbers: NumberForm) -> Result<Ask
     })
 }
 
-fn over(question: &Question) -> Result<Over, Problem> {
+fn over(question: &KpiQuestion) -> Result<Over, Problem> {
     let (from, to) = match (question.from, question.to) {
         (None, None) if question.by.is_empty() && question.gaps.is_none() => return Ok(Over::One(question.at)),
         (Some(from), Some(to)) if question.at.is_none() => range(from, to)?,

@@ -10,24 +10,6 @@ DROP INDEX core.sketches_of_question;
 -- How many hashes there are decides whether the index is taken.
 ANALYZE core.sketches;
 
--- The same of rollups whose rows are moved up (Apache edition), by which facts are counted beside; volumes that are added have it so.
-DO $$
-DECLARE
-    name text;
-    relation text;
-BEGIN
-    FOR name IN SELECT v.name FROM core.volumes v LOOP
-        FOREACH relation IN ARRAY ARRAY['hour_rows', 'day_rows'] LOOP
-            IF to_regclass(format('%I.%I', name, relation)) IS NOT NULL THEN
-                EXECUTE format('CREATE INDEX ON %I.%I (entity_id, grouping_id, bucket,
-                    hashtext(dimensions[1]), hashtext(dimensions[2]), hashtext(dimensions[3]), hashtext(dimensions[4]),
-                    hashtext(dimensions[5]), hashtext(dimensions[6]), hashtext(dimensions[7]), hashtext(dimensions[8]))', name, relation);
-                EXECUTE format('DROP INDEX IF EXISTS %I.%I', name, relation || '_entity_id_grouping_id_bucket_idx');
-            END IF;
-        END LOOP;
-    END LOOP;
-END $$;
-
 -- What is left of an entity that goes is cleared by the upkeep, as its facts are: no statement deletes all of it.
 ALTER TABLE core.sketches DROP CONSTRAINT sketches_client_id_entity_id_fkey;
 

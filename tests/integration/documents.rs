@@ -201,6 +201,8 @@ fn check_body(file: &str, key: &str, body: &str) {
         "POST /v1/value-chain-patterns" | "PUT /v1/value-chain-patterns/{code}" => {
             drop(parse::<catalog::ValueChainPattern>(file, body));
         }
+        "POST /v1/calculate" => drop(parse::<api::ask::Calculation>(file, body)),
+        "POST /v1/groupings/advice" => drop(parse::<api::catalog::advice::GroupingsAsked>(file, body)),
         "POST /v1/formulas/check" => drop(parse::<api::catalog::formulas::FormulaText>(file, body)),
         "POST /v1/formulas/complete" => drop(parse::<api::catalog::formulas::FormulaPlace>(file, body)),
         "POST /v1/dead-letters/replay" => drop(parse::<api::ingest::ReplayMany>(file, body)),

@@ -11,8 +11,7 @@ CREATE TABLE {{rows}} (
     {{states}}
 );
 SELECT create_hypertable('{{rows}}', 'bucket', chunk_time_interval => interval '{{chunk}}', create_default_indexes => false);
--- Where filters are on some of a grouping's dimensions, rows of other groups are passed over by hashes of these.
-CREATE INDEX ON {{rows}} (entity_id, grouping_id, bucket{{hashes}});
+CREATE INDEX ON {{rows}} (entity_id, grouping_id, bucket);
 GRANT SELECT, INSERT, DELETE ON {{rows}} TO analytics_app;
 
 CREATE VIEW {{rollup}} AS

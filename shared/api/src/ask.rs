@@ -1,6 +1,6 @@
 //! Asking for numbers: a KPI's current value, its series over a range, and many of both at once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use catalog::{Level, Limit, Mode, Period, Status};
 use identity::Permission;
@@ -166,7 +166,7 @@ pub struct KpiQuestion {
     pub to: Option<Timestamp>,
     /// Of each dimension that is named the values that count; the empty text asks for facts without one.
     #[serde(default)]
-    pub filter: BTreeMap<String, BTreeSet<String>>,
+    pub filter: BTreeMap<String, Vec<String>>,
     /// Of values over a range: the dimensions to split by.
     #[serde(default)]
     pub by: Vec<String>,

@@ -22,7 +22,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use catalog::{GroupingDefinition, SketchKind};
+use catalog::SketchKind;
 use database::{Edition, Error, Session};
 use formula::AttributeType;
 use jiff::{SignedDuration, Timestamp};
@@ -38,7 +38,7 @@ use self::decode::decode;
 use self::gate::{NO_PLACE, UNSKETCHED};
 use self::parts::{Columns, Scope, apache, community, raw};
 use crate::layout::Layout;
-use crate::volume::{Volume, hash_of, is_hashed};
+use crate::volume::Volume;
 
 /// Most branches of one statement. A publisher with 20 relations at three levels, each asked with five combinations of dimensions and filters, has 300.
 pub const MAX_BRANCHES: usize = 512;
@@ -396,15 +396,12 @@ impl Statement {
             return self.sketched(number, read, grouping, sketch);
         }
         let columns = Columns::of(read, grouping)?;
-        // What is moved up of minutes has no such index, and aggregates have none at all.
-        let hashed = grouping.filter(|_| edition == Edition::Apache && is_hashed(question.level));
         let scope = Scope {
             clients: self.clients(&read.members.iter().map(|(client, _)| *client).collect::<Vec<_>>()),
             entities: self.many_numbers(read.members.iter().map(|(_, entity)| *entity).collect()),
             from: self.time(question.range.from),
             to: self.time(question.range.to),
             filter: self.filter(question, &columns),
-            hashed: hashed.map_or_else(String::new, |grouping| self.hashed(question, grouping)),
         };
         let parts = match grouping {
             None => vec![raw(read, &columns, &scope)],
@@ -451,20 +448,6 @@ impl Statement {
         for (name, values) in comparable(question) {
             if let Some(column) = columns.filters.get(name) {
                 sql.push_str(&format!(" AND {column} = ANY ({})", self.values(values)));
-            }
-        }
-        sql
-    }
-
-    /// The same of the hashes of a grouping's dimensions, as conditions on an index.
-    fn hashed(&mut self, question: &Question, grouping: &GroupingDefinition) -> String {
-        let mut sql = String::new();
-        for (name, values) in comparable(question) {
-            if let Some(place) = grouping.dimensions.iter().position(|dimension| dimension == name) {
-                let (hash, values) = (hash_of(place + 1), self.values(values));
-                sql.push_str(&format!(
-                    " AND {hash} = ANY (ARRAY(SELECT hashtext(value) FROM unnest({values}) AS value))"
-                ));
             }
         }
         sql

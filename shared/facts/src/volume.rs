@@ -3,7 +3,7 @@
 //! No definition changes a table. What holds which attribute is written in the [`Layout`](crate::Layout) of each entity, so what one client defines is
 //! nothing that another one's tables have, need or wait for.
 
-use catalog::{Level, MAX_GROUPING_DIMENSIONS};
+use catalog::Level;
 use database::{Database, Edition, Error, Scope, Session, identifier};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -199,29 +199,11 @@ impl Volume {
             ("states", state_columns()),
             ("state_names", state_names(1..=PAGE)),
             ("merges", merges(1..=PAGE)),
-            ("hashes", if is_hashed(level) { hashes() } else { String::new() }),
         ];
         values.iter().fold(template.to_owned(), |text, (name, value)| {
             text.replace(&format!("{{{{{name}}}}}"), value)
         })
     }
-}
-
-/// Whether rows of a level are found by hashes of their dimensions (Apache edition): minutes are asked of short times, and many are written.
-pub(crate) fn is_hashed(level: Level) -> bool {
-    level > Level::Minute
-}
-
-/// The hash of a dimension, by its position, as indexes have it.
-pub(crate) fn hash_of(position: usize) -> String {
-    format!("hashtext(dimensions[{position}])")
-}
-
-/// Those of all dimensions that a grouping can have, each after a comma.
-fn hashes() -> String {
-    (1..=MAX_GROUPING_DIMENSIONS)
-        .map(|position| format!(", {}", hash_of(position)))
-        .collect()
 }
 
 /// Definitions of the slots' columns of facts.

@@ -85,12 +85,14 @@ fn kpi_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
     let (names, name) = (json!({ "attributes": {} }), json!({ "code": "MINE" }));
     let text = json!({ "formula": "COUNT(Flight)" });
     let place = json!({ "formula": "COUNT(", "position": 6 });
+    let any_entity = json!({});
+    let questions = json!({ "questions": [{ "kpi": "FLIGHTS", "period": "day" }] });
     let stream = json!({ "kpi": "FLIGHTS", "period": "minute" });
     let event = json!([{ "date": "2026-03-28T10:00:00Z" }]);
     let many = json!({ "entity": "Nothing" });
     let nothing = uuid::Uuid::nil().to_string();
     let day = "period=day&from=2026-03-28T00:00:00Z&to=2026-03-29T00:00:00Z";
-    let routes: [(Method, &'static str, &str, Option<&Value>, Permission); 41] = [
+    let routes: [(Method, &'static str, &str, Option<&Value>, Permission); 43] = [
         (Method::GET, "/v1/entities", "", None, ReadCatalog),
         (Method::POST, "/v1/entities", "", Some(&entity), WriteCatalog),
         (Method::GET, "/v1/entities/{code}", "Flight", None, ReadCatalog),
@@ -159,6 +161,8 @@ fn kpi_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
             None,
             ReadCatalog,
         ),
+        (Method::POST, "/v1/groupings/advice", "", Some(&any_entity), ReadCatalog),
+        (Method::POST, "/v1/calculate", "", Some(&questions), ReadSeries),
         (Method::POST, "/v1/formulas/check", "", Some(&text), ReadCatalog),
         (Method::POST, "/v1/formulas/complete", "", Some(&place), ReadCatalog),
         (Method::GET, "/v1/kpis/{code}/value", "FLIGHTS", None, ReadSeries),

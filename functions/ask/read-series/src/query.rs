@@ -81,12 +81,16 @@ fn finish(mut pairs: Pairs<'_>, period: Period, over: Over) -> Result<Asked, Pro
 
 /// One of many questions.
 pub(crate) fn one_of_many(question: KpiQuestion, numbers: NumberForm) -> Result<Asked, Problem> {
-    check_size(&question.filter, MAX_FILTERS, MAX_FILTER_VALUES)?;
+    let over = over(&question)?;
+    let filter = question.filter.into_iter();
+    let filter = filter.map(|(name, values)| (name, values.into_iter().collect()));
+    let filter: Filters = filter.collect();
+    check_size(&filter, MAX_FILTERS, MAX_FILTER_VALUES)?;
     Ok(Asked {
         period: question.period,
         zone: zone(question.time_zone.as_deref())?,
-        over: over(&question)?,
-        filter: question.filter,
+        over,
+        filter,
         numbers,
         status: question.status,
         mode: question.mode,

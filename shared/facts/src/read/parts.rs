@@ -19,8 +19,6 @@ pub(super) struct Scope {
     pub(super) from: String,
     pub(super) to: String,
     pub(super) filter: String,
-    /// The same of hashes, by which rows that are moved up are found (Apache edition).
-    pub(super) hashed: String,
 }
 
 impl Scope {
@@ -249,10 +247,8 @@ pub(super) fn apache(
 ) -> Result<Vec<String>, Error> {
     let level = read.question.level;
     let id = read.layout.grouping_id(grouping)?;
-    let mut rows = part(&read.volume.rows(level), id, columns, "bucket", scope);
-    rows.push_str(&scope.hashed);
     Ok(vec![
-        rows,
+        part(&read.volume.rows(level), id, columns, "bucket", scope),
         part(&read.volume.partials(), id, columns, &bucket_of(level, "bucket"), scope),
     ])
 }

@@ -45,7 +45,6 @@ impl Statement {
                 from,
                 to,
                 filter,
-                hashed: String::new(),
             };
             format!(" UNION ALL {}", of_facts(read, slot, &facts, &scope))
         } else {

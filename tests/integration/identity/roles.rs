@@ -205,7 +205,11 @@ fn kpi_routes(batch: &str, letter: &str) -> Vec<GuardedRoute> {
                 .fold(route.replace("{number}", "1"), |path, parameter| {
                     path.replace(parameter, name)
                 });
-            let query = if permission == ReadSeries { day } else { "" };
+            let query = if permission == ReadSeries && body.is_none() {
+                day
+            } else {
+                ""
+            };
             // Without a confirmation it counts.
             let counted = "from=2026-03-28T00:00:00Z&to=2026-03-29T00:00:00Z";
             let query = if route.ends_with("/facts") { counted } else { query };

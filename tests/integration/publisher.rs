@@ -8,15 +8,12 @@ use std::time::Duration;
 
 use catalog::{EntityDefinition, KpiDefinition, Period};
 use database::{Database, LOGIN_ROLE, Scope, Timeouts};
-use facts::batch::Batch;
-use facts::ingest::{self, Effort};
 use jiff::{SignedDuration, Timestamp};
 use live::{Change, Frame, MAX_TICK_TOPICS, Mode, Outgoing, Publisher, Silence, Subscription, Topic, Touched};
 use push_updates::catalogs::Catalogs;
 use push_updates::tick::{self, How};
 use records::{cells, definitions};
 use serde_json::{Value, json};
-use series::Mapper;
 use tests::databases::{TestDatabase, servers};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -63,28 +60,9 @@ impl Airline {
 
     /// Ingests flights, and returns what the publisher is told of them.
     async fn land(&self, at: Timestamp, origins: &[String]) -> Vec<Touched> {
-        let definitions = definitions::load_one(&self.database.app, self.client)
-            .await
-            .unwrap()
-            .unwrap();
-        let placed = &definitions.placed["Flight"];
-        let mapper = Mapper::new(placed.entity.clone());
-        let flight = |origin: &String| {
-            let event =
-                json!({ "date": at.to_string(), "delay": 1, "distance": 10, "origin": origin, "destination": "LGA" });
-            mapper.json(platform::clock::now(), &event.to_string()).unwrap()
-        };
-        let batch = Batch::of(Uuid::now_v7(), origins.iter().map(flight));
-        ingest::ingest(
-            &self.database.app,
-            self.client,
-            placed,
-            "test",
-            &[batch],
-            Effort::default(),
-        )
-        .await
-        .unwrap();
+        let flight = |origin: &String| json!({ "date": at.to_string(), "delay": 1, "distance": 10, "origin": origin, "destination": "LGA" });
+        let flights = origins.iter().map(flight);
+        self.database.ingest(self.client, "Flight", flights).await.unwrap();
         vec![Touched {
             client: self.client,
             entity: Some("Flight".to_owned()),

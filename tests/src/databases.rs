@@ -1,8 +1,14 @@
 //! Fresh databases on the servers that are given.
 
+use std::fmt::Display;
+
 use anyhow::{Context as _, Result};
 use database::{Database, LOGIN_ROLE};
+use facts::batch::Batch;
+use facts::ingest::{self, Effort};
 use records::clients::{self, NewClient};
+use records::definitions;
+use series::Mapper;
 use series::calendar::Rules;
 use tokio_postgres::NoTls;
 use uuid::Uuid;
@@ -103,6 +109,29 @@ impl TestDatabase {
             url: url.to_owned(),
             created: None,
         })
+    }
+
+    /// Ingests events of a client's entity as one batch, each as the JSON that it is displayed as.
+    ///
+    /// # Errors
+    /// When the entity is not there, an event is refused, or it is not written.
+    pub async fn ingest(
+        &self,
+        client: Uuid,
+        entity: &str,
+        events: impl IntoIterator<Item = impl Display>,
+    ) -> Result<()> {
+        let known = definitions::load_one(&self.app, client).await?;
+        let known = known.context("the client is there")?;
+        let placed = known.placed.get(entity).context("the entity is placed")?;
+        let mapper = Mapper::new(placed.entity.clone());
+        let now = platform::clock::now();
+        let facts = events.into_iter().map(|event| mapper.json(now, &event.to_string()));
+        let facts = facts.collect::<Result<Vec<_>, _>>();
+        let facts = facts.map_err(|refused| anyhow::anyhow!("{refused:?}"))?;
+        let batch = Batch::of(Uuid::now_v7(), facts);
+        ingest::ingest(&self.app, client, placed, "test", &[batch], Effort::default()).await?;
+        Ok(())
     }
 
     /// A bare connection, for oracles that must not share code with what they check.

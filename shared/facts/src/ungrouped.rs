@@ -1,10 +1,13 @@
 //! What was asked of the facts because no grouping has it, and what a grouping that has it would be like.
 
+use std::collections::BTreeMap;
+
 use catalog::Level;
 use catalog::groupings::Asked;
-use database::{Database, Error};
+use database::{Database, Error, Session, json};
 use jiff::Timestamp;
 use series::{Question, Source};
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::place::Placed;
@@ -76,31 +79,49 @@ fn lacks_grouping(question: &Question) -> bool {
     question.source == Source::Raw && !question.is_pushed() && question.sketch.is_none() && are_numbers()
 }
 
+/// What lacked a grouping: of an entity the dimensions and the level.
+type Lacking<'a> = (i32, &'a [String], Level);
+
 /// Keeps in mind what some reads of a client had to take from the facts for want of a grouping. What is kept is advice: where that fails the answer is none the worse.
 pub async fn note(database: &Database, client: Uuid, reads: &[Read]) {
+    let mut questions: BTreeMap<Lacking<'_>, i64> = BTreeMap::new();
     for read in reads.iter().filter(|read| lacks_grouping(&read.question)) {
-        let entity = read.members.iter().find(|(member, _)| *member == client);
-        let Some((_, entity)) = entity else { continue };
-        if let Err(error) = note_one(database, client, *entity, &read.question).await {
-            tracing::warn!(cause = %error, "what lacks a grouping is not kept in mind");
+        let entities = read.members.iter().filter(|(member, _)| *member == client);
+        for (_, entity) in entities {
+            let lacking = (*entity, read.question.dimensions.as_slice(), read.question.level);
+            *questions.entry(lacking).or_default() += 1;
         }
+    }
+    if questions.is_empty() {
+        return;
+    }
+    if let Err(error) = keep(database, client, &questions).await {
+        tracing::warn!(cause = %error, "what lacks a grouping is not kept in mind");
     }
 }
 
-async fn note_one(database: &Database, client: Uuid, entity: i32, question: &Question) -> Result<(), Error> {
-    let sql = "WITH noted AS (
-            INSERT INTO core.ungrouped AS known (client_id, entity_id, dimensions, level) VALUES ($1, $2, $3, $4)
-            ON CONFLICT (entity_id, dimensions, level) DO UPDATE SET questions = known.questions + 1, last_at = clock_timestamp()
-            RETURNING xmax = 0 AS is_new
-        )
-        DELETE FROM core.ungrouped USING noted WHERE is_new AND client_id = $1 AND entity_id = $2 AND (dimensions, level) IN (
-            SELECT dimensions, level FROM core.ungrouped WHERE client_id = $1 AND entity_id = $2 ORDER BY last_at DESC OFFSET $5)";
-    let level = level_name(question.level);
-    // With the new one there are as many as may be.
-    let others = MAX_KEPT - 1;
-    let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
-        [&client, &entity, &question.dimensions, &level, &others];
-    database.of(client).execute(sql, &parameters).await.map(drop)
+async fn keep(database: &Database, client: Uuid, questions: &BTreeMap<Lacking<'_>, i64>) -> Result<(), Error> {
+    let entities: Vec<i32> = questions.keys().map(|(entity, ..)| *entity).collect();
+    // As JSON: the server takes no arrays of arrays of different lengths.
+    let dimensions = questions.keys().map(|(_, dimensions, _)| json(dimensions));
+    let dimensions: Vec<serde_json::Value> = dimensions.collect::<Result<_, Error>>()?;
+    let levels: Vec<&str> = questions.keys().map(|(.., level)| level_name(*level)).collect();
+    let counts: Vec<i64> = questions.values().copied().collect();
+    let sql = "INSERT INTO core.ungrouped AS known (client_id, entity_id, dimensions, level, questions)
+        SELECT $1, n.entity_id, ARRAY(SELECT jsonb_array_elements_text(n.dimensions)), n.level, n.questions
+        FROM unnest($2::int[], $3::jsonb[], $4::text[], $5::bigint[]) AS n (entity_id, dimensions, level, questions)
+        ON CONFLICT (entity_id, dimensions, level) DO UPDATE SET questions = known.questions + EXCLUDED.questions, last_at = clock_timestamp()";
+    let most = "DELETE FROM core.ungrouped WHERE client_id = $1 AND (entity_id, dimensions, level) IN (
+        SELECT entity_id, dimensions, level FROM (
+            SELECT entity_id, dimensions, level, row_number() OVER (PARTITION BY entity_id ORDER BY last_at DESC) AS place
+            FROM core.ungrouped WHERE client_id = $1 AND entity_id = ANY ($2)
+        ) AS kept WHERE place > $3)";
+    let work = async |session: &Session| {
+        let parameters: [&(dyn ToSql + Sync); 5] = [&client, &entities, &dimensions, &levels, &counts];
+        session.execute(sql, &parameters).await?;
+        session.execute(most, &[&client, &entities, &MAX_KEPT]).await.map(drop)
+    };
+    database.transaction(client, work).await
 }
 
 /// What was asked of an entity for want of a grouping.

@@ -9,12 +9,10 @@ use std::sync::Arc;
 
 use answer::Batch;
 use catalog::{Kpi, Period};
-use facts::batch::Batch as Events;
-use facts::ingest::{self, Effort};
 use generated::{Choices, Made, Number};
-use records::definitions::{self, ClientCatalog};
+use records::definitions;
 use series::plan::Filter;
-use series::{Mapper, Range, Request};
+use series::{Range, Request};
 use tests::databases::{TestDatabase, servers};
 use uuid::Uuid;
 
@@ -62,20 +60,13 @@ fn askings(random: &mut fastrand::Rng) -> Vec<Asking> {
     drawn.flatten().take(FORMULAS).collect()
 }
 
-async fn write(database: &TestDatabase, client: Uuid, known: &ClientCatalog, made: &[Made]) {
-    let placed = &known.placed["M"];
-    let mapper = Mapper::new(placed.entity.clone());
-    let now = platform::clock::now();
+async fn write(database: &TestDatabase, client: Uuid, made: &[Made]) {
     // Every other fact has empty texts where it has none.
-    let events = made.iter().enumerate().map(|(number, fact)| {
-        let event = generated::event(fact, &time(fact).to_string(), number % 2 == 0);
-        mapper.json(now, &event.to_string()).unwrap()
-    });
-    let batch = Events::of(Uuid::now_v7(), events);
-    let effort = Effort::default();
-    ingest::ingest(&database.app, client, placed, "test", &[batch], effort)
-        .await
-        .unwrap();
+    let events = made
+        .iter()
+        .enumerate()
+        .map(|(number, fact)| generated::event(fact, &time(fact).to_string(), number % 2 == 0));
+    database.ingest(client, "M", events).await.unwrap();
 }
 
 /// Asks all in one statement.
@@ -124,13 +115,12 @@ async fn what_the_checker_accepts_is_answered_by_the_database() {
         definitions::create_entity(&database.owner, client, &entity)
             .await
             .unwrap();
-        let known = definitions::load_one(&database.app, client).await.unwrap().unwrap();
         let (early, late) = facts.split_at(FACTS / 2);
-        write(&database, client, &known, early).await;
+        write(&database, client, early).await;
         facts::compact::run(&database.owner, "2026-03-22T08:00:00Z".parse().unwrap())
             .await
             .unwrap();
-        write(&database, client, &known, late).await;
+        write(&database, client, late).await;
         check(&database, client, &askings, &facts).await;
         // Facts of before an empty text was no value have some.
         let plain = database.plain().await.unwrap();

@@ -3,11 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::{EntityDefinition, KpiDefinition, Period};
-use facts::batch::Batch;
-use facts::ingest::{self, Effort};
 use records::definitions;
 use series::plan::Filter;
-use series::{Mapper, Range, Request};
+use series::{Range, Request};
 use tests::databases::{TestDatabase, servers};
 use uuid::Uuid;
 
@@ -68,15 +66,7 @@ async fn trade(database: &TestDatabase, client: Uuid, trades: &[&str]) {
 }
 
 async fn send(database: &TestDatabase, client: Uuid, entity: &str, trades: &[&str]) {
-    let known = definitions::load_one(&database.app, client).await.unwrap().unwrap();
-    let placed = &known.placed[entity];
-    let mapper = Mapper::new(placed.entity.clone());
-    let now = platform::clock::now();
-    let facts = trades.iter().map(|trade| mapper.json(now, trade).unwrap());
-    let batch = Batch::of(Uuid::now_v7(), facts);
-    ingest::ingest(&database.app, client, placed, "test", &[batch], Effort::default())
-        .await
-        .unwrap();
+    database.ingest(client, entity, trades).await.unwrap();
 }
 
 /// Holds a table against what is answered: its header says of which symbol it is, by which period, and which KPIs.

@@ -4,14 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::{EntityDefinition, Kpi, KpiDefinition, Mode, Period, Relationship};
-use facts::batch::Batch;
-use facts::ingest::{self, Effort};
 use formula::{Arithmetic, Number};
 use jiff::{SignedDuration, Timestamp};
 use records::definitions::{ClientCatalog, Written, create_companion, create_entity, load_one};
 use serde_json::{Value, json};
 use series::plan::Filter;
-use series::{Mapper, Point, Range, Request, SeriesKey};
+use series::{Point, Range, Request, SeriesKey};
 use tests::databases::{TestDatabase, servers};
 use uuid::Uuid;
 
@@ -97,23 +95,8 @@ impl Bench {
     }
 
     async fn write(&self, entity: &str, events: &[Value]) {
-        let known = self.known().await;
-        let placed = &known.placed[entity];
-        let mapper = Mapper::new(placed.entity.clone());
-        let now = platform::clock::now();
         for events in events.chunks(100) {
-            let events = events.iter().map(|event| mapper.json(now, &event.to_string()).unwrap());
-            let batch = Batch::of(Uuid::now_v7(), events);
-            ingest::ingest(
-                &self.database.app,
-                self.client,
-                placed,
-                "test",
-                &[batch],
-                Effort::default(),
-            )
-            .await
-            .unwrap();
+            self.database.ingest(self.client, entity, events).await.unwrap();
         }
     }
 

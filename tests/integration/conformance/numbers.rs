@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 
 use catalog::{EntityDefinition, KpiDefinition, Period};
-use facts::batch::Batch;
-use facts::ingest::{self, Effort};
 use formula::Number;
 use jiff::{Timestamp, ToSpan as _};
 use records::definitions::{self, ClientCatalog};
 use serde_json::json;
 use series::plan::Filter;
-use series::{Mapper, Range, Request};
+use series::{Range, Request};
 use tests::databases::{TestDatabase, servers};
 use uuid::Uuid;
 
@@ -94,22 +92,7 @@ impl Bench {
     }
 
     async fn ingest(&self, events: impl Iterator<Item = serde_json::Value>) {
-        let known = self.known().await;
-        let placed = &known.placed["Reading"];
-        let mapper = Mapper::new(placed.entity.clone());
-        let now = platform::clock::now();
-        let facts = events.map(|event| mapper.json(now, &event.to_string()).unwrap());
-        let batch = Batch::of(Uuid::now_v7(), facts);
-        let batches = [batch];
-        let done = ingest::ingest(
-            &self.database.app,
-            self.client,
-            placed,
-            "test",
-            &batches,
-            Effort::default(),
-        );
-        done.await.unwrap();
+        self.database.ingest(self.client, "Reading", events).await.unwrap();
     }
 
     /// Every KPI by every period, as a whole, by what a grouping has and by what none has, against SQL over the facts.

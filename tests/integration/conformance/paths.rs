@@ -6,14 +6,12 @@ mod definitions;
 use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::{EntityDefinition, Kpi, KpiDefinition, Period, Relationship};
-use facts::batch::Batch;
-use facts::ingest::{self, Effort};
 use formula::Number;
 use jiff::{SignedDuration, Timestamp};
 use records::definitions::{ClientCatalog, Written, create_companion, create_entity, load_one};
 use serde_json::{Value, json};
 use series::plan::Filter;
-use series::{Mapper, Range, Request, SeriesKey};
+use series::{Range, Request, SeriesKey};
 use tests::databases::{TestDatabase, servers};
 use uuid::Uuid;
 
@@ -257,16 +255,8 @@ impl Bench {
     }
 
     async fn write(&self, client: Uuid, entity: &str, events: Vec<String>) {
-        let known = self.known(client).await;
-        let placed = &known.placed[entity];
-        let mapper = Mapper::new(placed.entity.clone());
-        let now = platform::clock::now();
         for events in events.chunks(300) {
-            let events = events.iter().map(|event| mapper.json(now, event).unwrap());
-            let batch = Batch::of(Uuid::now_v7(), events);
-            ingest::ingest(&self.database.app, client, placed, "test", &[batch], Effort::default())
-                .await
-                .unwrap();
+            self.database.ingest(client, entity, events).await.unwrap();
         }
     }
 

@@ -3,14 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::{EntityDefinition, KpiDefinition, Period};
-use facts::batch::Batch;
-use facts::ingest::{self, Effort};
 use formula::Number;
 use jiff::{SignedDuration, Timestamp};
 use records::definitions::{self, ClientCatalog};
 use serde_json::json;
 use series::plan::Filter;
-use series::{Calendar, Mapper, Range, Request, SeriesKey};
+use series::{Calendar, Range, Request, SeriesKey};
 use tests::databases::{TestDatabase, servers};
 use uuid::Uuid;
 
@@ -172,22 +170,8 @@ impl Bench {
     }
 
     async fn write(&self, reports: &[Report]) {
-        let known = self.known().await;
-        let placed = &known.placed["Policy"];
-        let mapper = Mapper::new(placed.entity.clone());
-        let now = platform::clock::now();
-        let events = reports.iter().map(|report| mapper.json(now, &report.event()).unwrap());
-        let batch = Batch::of(Uuid::now_v7(), events);
-        ingest::ingest(
-            &self.database.app,
-            self.client,
-            placed,
-            "test",
-            &[batch],
-            Effort::default(),
-        )
-        .await
-        .unwrap();
+        let events = reports.iter().map(Report::event);
+        self.database.ingest(self.client, "Policy", events).await.unwrap();
     }
 
     /// Asks every KPI by a period, and compares every bucket of the range with the list.

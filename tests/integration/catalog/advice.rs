@@ -93,3 +93,32 @@ async fn groupings_are_advised_that_questions_lack_and_that_are_smaller_than_the
         .refused(404);
     product.stop().await;
 }
+
+/// One that is wanted by day helps, though it would not by the minutes that another one needs which it covers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_grouping_is_not_made_finer_than_helps() {
+    let product = Product::shared().await;
+    let client = product.client().await;
+    client.post("/v1/entities", &order(&json!([]))).await.created();
+    let kpi = json!({ "code": "REVENUE", "name": "Revenue", "formula": "SUM(Order.amount)" });
+    client.post("/v1/kpis", &kpi).await.created();
+    let orders = (0..400).map(|order| {
+        json!({ "time": format!("2026-03-28T{:02}:{:02}:00Z", order / 60, order % 60), "amount": order,
+            "region": format!("region {}", order % 2), "shop": format!("shop {}", order % 10) })
+    });
+    assert_eq!(client.ingest("Order", &orders.collect()).await, (400, 0));
+    ask(&client, "REVENUE", "day", "shop,region").await;
+    ask(&client, "REVENUE", "minute", "shop").await;
+    let told = client.post("/v1/groupings/advice", &json!({})).await.ok();
+    let of = |advice: &Value| {
+        let rows = &advice["sample"]["rows"];
+        json!([advice["dimensions"], advice["finest"], advice["helps"], rows])
+    };
+    let told: Vec<Value> = told["advice"].list().iter().map(of).collect();
+    let expected = [
+        json!([["region", "shop"], "day", true, 10]),
+        json!([["shop"], "minute", false, 400]),
+    ];
+    assert_eq!(told, expected);
+    product.stop().await;
+}

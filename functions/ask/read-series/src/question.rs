@@ -140,10 +140,10 @@ impl<'d> Question<'d> {
         let numbers = self.asked.numbers;
         if matches!(self.asked.over, Over::Range { fill_gaps: true, .. }) {
             let filled = gaps::fill(&request, &self.calendar, self.now, &mut points, most);
-            filled.map_err(too_many_points)?;
+            filled.map_err(|points| too_many_points(points, most))?;
         }
         if points.len() > most {
-            return Err(too_many_points(points.len()));
+            return Err(too_many_points(points.len(), most));
         }
         let points = points.into_iter().map(|(key, point)| SeriesPoint {
             bucket: key.0,
@@ -193,11 +193,14 @@ fn range(calendar: &Calendar, asked: &Asked, now: Timestamp) -> Result<Range, Pr
     }
 }
 
-fn too_many_points(points: usize) -> Problem {
-    Problem::invalid(format!(
-        "the series has {points} points or more over all groups, and {MAX_GROUPED_POINTS} are allowed in an answer"
-    ))
-    .hint("ask a shorter range, a longer period or fewer dimensions, or filter; or ask fewer questions at once")
+fn too_many_points(points: usize, most: usize) -> Problem {
+    let all = format!("the series has {points} points or more over all groups, and {MAX_GROUPED_POINTS} are allowed");
+    let hint = "ask a shorter range, a longer period or fewer dimensions, or filter";
+    if most < MAX_GROUPED_POINTS {
+        return Problem::invalid(format!("{all} in all answers together, of which {most} are left"))
+            .hint(format!("ask it by itself, or {hint}"));
+    }
+    Problem::invalid(all).hint(hint)
 }
 
 fn zone_name(calendar: &Calendar) -> String {

@@ -59,19 +59,36 @@ async fn of_entity(
         let alone = candidates.remove(0);
         let all = alone.with_covered(&candidates);
         *samples -= 1;
-        let (dimensions, finest) = (&all.grouping.dimensions, all.grouping.finest);
-        let sampled = ungrouped::sample(&context.database, client, placed, dimensions, finest).await;
-        let sampled = sampled.context("look at the last facts")?;
-        let reason = why_not(&placed.entity, &sampled);
-        let candidate = if reason.is_none() {
+        let (sampled, reason) = tried(context, client, placed, &all).await?;
+        if reason.is_none() {
             candidates = all.without_covered(candidates);
-            all
+            advice.push(told(&placed.entity, all, sampled, reason));
+            continue;
+        }
+        // For all of them it may have to be so fine that it is of no use, and for its own questions be of use all the same.
+        let (sampled, reason) = if all.grouping.finest < alone.grouping.finest {
+            *samples = samples.saturating_sub(1);
+            tried(context, client, placed, &alone).await?
         } else {
-            alone
+            (sampled, reason)
         };
-        advice.push(told(&placed.entity, candidate, sampled, reason));
+        advice.push(told(&placed.entity, alone, sampled, reason));
     }
     Ok(advice)
+}
+
+/// What the last facts say of a grouping, and why it would not help, if it would not.
+async fn tried(
+    context: &Context,
+    client: Uuid,
+    placed: &Placed,
+    candidate: &Candidate,
+) -> Result<(Sampled, Option<String>), Problem> {
+    let (dimensions, finest) = (&candidate.grouping.dimensions, candidate.grouping.finest);
+    let sampled = ungrouped::sample(&context.database, client, placed, dimensions, finest).await;
+    let sampled = sampled.context("look at the last facts")?;
+    let reason = why_not(&placed.entity, &sampled);
+    Ok((sampled, reason))
 }
 
 /// Why a grouping would not help, if it would not.

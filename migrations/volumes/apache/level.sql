@@ -11,7 +11,7 @@ CREATE TABLE {{rows}} (
     {{states}}
 );
 SELECT create_hypertable('{{rows}}', 'bucket', chunk_time_interval => interval '{{chunk}}', create_default_indexes => false);
-CREATE INDEX ON {{rows}} (entity_id, grouping_id, bucket);
+CREATE INDEX ON {{rows}} (entity_id, grouping_id, bucket);{{by_dimension}}
 GRANT SELECT, INSERT, DELETE ON {{rows}} TO analytics_app;
 
 CREATE VIEW {{rollup}} AS

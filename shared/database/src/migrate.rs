@@ -6,7 +6,7 @@ use crate::transaction::{Held, Scope};
 use crate::{ANSWER_WITHIN, Database, Edition, Error, Session};
 
 /// The files of `migrations/core` with their names, in order.
-const MIGRATIONS: [(&str, &str); 25] = [
+const MIGRATIONS: [(&str, &str); 26] = [
     ("V1__core", include_str!("../../../migrations/core/V1__core.sql")),
     (
         "V2__proposals",
@@ -88,6 +88,10 @@ const MIGRATIONS: [(&str, &str); 25] = [
     (
         "V25__ungrouped",
         include_str!("../../../migrations/core/V25__ungrouped.sql"),
+    ),
+    (
+        "V26__groups_by_dimension",
+        include_str!("../../../migrations/core/V26__groups_by_dimension.sql"),
     ),
 ];
 

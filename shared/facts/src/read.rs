@@ -22,7 +22,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use catalog::SketchKind;
+use catalog::{GroupingDefinition, SketchKind};
 use database::{Edition, Error, Session};
 use formula::AttributeType;
 use jiff::{SignedDuration, Timestamp};
@@ -38,7 +38,7 @@ use self::decode::decode;
 use self::gate::{NO_PLACE, UNSKETCHED};
 use self::parts::{Columns, Scope, apache, community, raw};
 use crate::layout::Layout;
-use crate::volume::Volume;
+use crate::volume::{Volume, hash_of, is_found_by_dimension};
 
 /// Most branches of one statement. A publisher with 20 relations at three levels, each asked with five combinations of dimensions and filters, has 300.
 pub const MAX_BRANCHES: usize = 512;
@@ -396,12 +396,15 @@ impl Statement {
             return self.sketched(number, read, grouping, sketch);
         }
         let columns = Columns::of(read, grouping)?;
+        // What is not moved up yet has no such index, and aggregates have none at all.
+        let found_by = grouping.filter(|_| edition == Edition::Apache && is_found_by_dimension(question.level));
         let scope = Scope {
             clients: self.clients(&read.members.iter().map(|(client, _)| *client).collect::<Vec<_>>()),
             entities: self.many_numbers(read.members.iter().map(|(_, entity)| *entity).collect()),
             from: self.time(question.range.from),
             to: self.time(question.range.to),
             filter: self.filter(question, &columns),
+            found_by: found_by.map_or_else(String::new, |grouping| self.found_by(question, grouping)),
         };
         let parts = match grouping {
             None => vec![raw(read, &columns, &scope)],
@@ -448,6 +451,21 @@ impl Statement {
         for (name, values) in comparable(question) {
             if let Some(column) = columns.filters.get(name) {
                 sql.push_str(&format!(" AND {column} = ANY ({})", self.values(values)));
+            }
+        }
+        sql
+    }
+
+    /// The same as conditions on the indexes by dimension of a grouping's rows. The hashes are known when the statement is planned, and so how few rows they have.
+    fn found_by(&mut self, question: &Question, grouping: &GroupingDefinition) -> String {
+        let mut sql = String::new();
+        for (name, values) in comparable(question) {
+            if let Some(place) = grouping.dimensions.iter().position(|dimension| dimension == name) {
+                let (hash, count) = (hash_of(place + 1), possible(values).count());
+                let values = self.values(values);
+                let hashes = (1..=count).map(|number| format!("hashtext(({values})[{number}])"));
+                let hashes: Vec<String> = hashes.collect();
+                sql.push_str(&format!(" AND {hash} = ANY (ARRAY[{}]::integer[])", hashes.join(", ")));
             }
         }
         sql

@@ -3,7 +3,7 @@
 //! No definition changes a table. What holds which attribute is written in the [`Layout`](crate::Layout) of each entity, so what one client defines is
 //! nothing that another one's tables have, need or wait for.
 
-use catalog::Level;
+use catalog::{Level, MAX_GROUPING_DIMENSIONS};
 use database::{Database, Edition, Error, Scope, Session, identifier};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -170,6 +170,20 @@ impl Volume {
         text.replace("{{levels}}", &all).replace("{{part}}", part)
     }
 
+    /// An index for each dimension that a grouping can have, which holds the groupings that have so many.
+    fn indexes_by_dimension(&self, level: Level) -> String {
+        if !is_found_by_dimension(level) {
+            return String::new();
+        }
+        let index = |place| {
+            let (rows, hash) = (self.rows(level), hash_of(place));
+            format!(
+                "\nCREATE INDEX ON {rows} (entity_id, grouping_id, {hash}, bucket) WHERE dimensions[{place}] IS NOT NULL;"
+            )
+        };
+        (1..=MAX_GROUPING_DIMENSIONS).map(index).collect()
+    }
+
     fn fill(&self, template: &str, level: Level) -> String {
         let below = match level {
             Level::Minute => self.partials(),
@@ -199,11 +213,22 @@ impl Volume {
             ("states", state_columns()),
             ("state_names", state_names(1..=PAGE)),
             ("merges", merges(1..=PAGE)),
+            ("by_dimension", self.indexes_by_dimension(level)),
         ];
         values.iter().fold(template.to_owned(), |text, (name, value)| {
             text.replace(&format!("{{{{{name}}}}}"), value)
         })
     }
+}
+
+/// Whether rows of a level are found by the values of single dimensions (Apache edition): minutes are asked of short times, and many are written.
+pub(crate) fn is_found_by_dimension(level: Level) -> bool {
+    level >= Level::Hour
+}
+
+/// What stands for the text of a dimension in an index, by its place in the grouping: texts may be longer than an index takes.
+pub(crate) fn hash_of(place: usize) -> String {
+    format!("hashtext(dimensions[{place}])")
 }
 
 /// Definitions of the slots' columns of facts.

@@ -19,6 +19,8 @@ pub(super) struct Scope {
     pub(super) from: String,
     pub(super) to: String,
     pub(super) filter: String,
+    /// The same for the indexes by dimension of rows that are moved up (Apache edition).
+    pub(super) found_by: String,
 }
 
 impl Scope {
@@ -247,8 +249,10 @@ pub(super) fn apache(
 ) -> Result<Vec<String>, Error> {
     let level = read.question.level;
     let id = read.layout.grouping_id(grouping)?;
+    let mut rows = part(&read.volume.rows(level), id, columns, "bucket", scope);
+    rows.push_str(&scope.found_by);
     Ok(vec![
-        part(&read.volume.rows(level), id, columns, "bucket", scope),
+        rows,
         part(&read.volume.partials(), id, columns, &bucket_of(level, "bucket"), scope),
     ])
 }

@@ -45,6 +45,7 @@ impl Statement {
                 from,
                 to,
                 filter,
+                found_by: String::new(),
             };
             format!(" UNION ALL {}", of_facts(read, slot, &facts, &scope))
         } else {

@@ -14,6 +14,9 @@ use crate::window::Window;
 use crate::{MAX_MEASURES, MAX_OPERATORS, MAX_POWERS, MAX_REFERENCE_LEVELS, MAX_WRITTEN_OUT};
 use std::ops::Range;
 
+/// Unknown names of a formula after which it is no more looked for what was meant, among all KPIs and all attributes that a client has: that is what takes long.
+const MAX_MEANT: usize = 32;
+
 impl Checker<'_> {
     /// The expression of the KPI that a name stands for, over the measures of this formula.
     pub(super) fn reference(&mut self, name: &str, span: &Range<usize>) -> Counted {
@@ -124,6 +127,10 @@ impl Checker<'_> {
             return diagnostic(format!("{} is an entity, and a KPI is a number", quoted(name)))
                 .with_hint(format!("write COUNT({name})"));
         }
+        let message = format!("there is no KPI {}", quoted(name));
+        if self.diagnostics.len() >= MAX_MEANT {
+            return Diagnostic::new(span.clone(), "unknown-kpi", message);
+        }
         let has = |entity: &&str| {
             self.entities
                 .attributes(entity)
@@ -133,7 +140,6 @@ impl Checker<'_> {
             let message = format!("{} has a value for each fact, and a KPI is one number", quoted(name));
             return diagnostic(message).with_hint(format!("aggregate it, as in AVG({entity}.{name})"));
         }
-        let message = format!("there is no KPI {}", quoted(name));
         let hint = hint_for(name, "the KPIs are", &self.entities.kpi_codes());
         let hint = hint.unwrap_or_else(|| "a KPI is arithmetic over aggregates, as in COUNT(Order)".to_owned());
         Diagnostic::new(span.clone(), "unknown-kpi", message).with_hint(hint)

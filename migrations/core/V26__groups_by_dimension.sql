@@ -21,5 +21,14 @@ BEGIN
     END LOOP;
 END $$;
 
+-- The same of sketches of days. Those of hours, of which there are many more, are asked of shorter times: they stay with one index that has all hashes.
+DO $$
+BEGIN
+    FOR place IN 1..8 LOOP
+        EXECUTE format($sql$CREATE INDEX sketches_of_days_%1$s ON core.sketches (entity_id, grouping_id, slot, kind, hashtext(dimensions[%1$s]), bucket)
+            WHERE level = 'day' AND dimensions[%1$s] IS NOT NULL$sql$, place);
+    END LOOP;
+END $$;
+
 -- What follows is the migration runner's own bookkeeping, as the login.
 RESET ROLE;

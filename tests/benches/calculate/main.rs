@@ -85,14 +85,14 @@ async fn measure(product: &Product) -> Result<()> {
     }
     figures::print("calculate.kpis", kpis.len() as f64);
     figures::print_with_target("calculate.wrong_answers", f64::from(wrong), Target::AtMost(0.0));
-    for group in Group::ALL {
-        let others = compare(group, &kpis, [&ours, &duckdb, &postgresql]);
-        let of_group = kpis.iter().zip(&ours).filter(|(kpi, _)| kpi.group == group);
-        let (kpis, alone): (Vec<&Kpi>, Vec<&Asked>) = of_group.unzip();
+    for of in Group::ALL.map(Some).into_iter().chain([None]) {
+        let others = compare(of, &kpis, [&ours, &duckdb, &postgresql]);
+        let mine = kpis.iter().zip(&ours).filter(|(kpi, _)| is_of(kpi, of));
+        let (kpis, alone): (Vec<&Kpi>, Vec<&Asked>) = mine.unzip();
         let together = engine::ask_together(product, client, &kpis, &alone).await?;
         for (number, time) in ["cold", "warm"].into_iter().enumerate() {
             print(
-                group,
+                of,
                 &format!("together_{time}"),
                 [together, others[0], others[1]].map(|times| times[number]),
             );
@@ -102,10 +102,15 @@ async fn measure(product: &Product) -> Result<()> {
     Ok(())
 }
 
+/// Whether a KPI is of a group, or, of all kinds together, one that need not read the facts.
+fn is_of(kpi: &Kpi, group: Option<Group>) -> bool {
+    group.map_or(kpi.group != Group::Exact, |group| kpi.group == group)
+}
+
 /// Prints what the KPIs of a group take one after the other, as parts of what DuckDB and PostgreSQL take, and returns what these take: the first time and later ones.
-fn compare(group: Group, kpis: &[Kpi], all: [&[Asked]; 3]) -> [[f64; 2]; 2] {
+fn compare(group: Option<Group>, kpis: &[Kpi], all: [&[Asked]; 3]) -> [[f64; 2]; 2] {
     let [ours, duckdb, postgresql] = all.map(|asked| {
-        let of_group = kpis.iter().zip(asked).filter(|(kpi, _)| kpi.group == group);
+        let of_group = kpis.iter().zip(asked).filter(|(kpi, _)| is_of(kpi, group));
         of_group.fold([0.0, 0.0], |[cold_s, warm_s], (_, asked)| {
             [cold_s + asked.cold_s, warm_s + asked.warm_s]
         })
@@ -117,19 +122,19 @@ fn compare(group: Group, kpis: &[Kpi], all: [&[Asked]; 3]) -> [[f64; 2]; 2] {
 }
 
 /// Prints what some questions took, as parts of what DuckDB and PostgreSQL took for the same.
-fn print(group: Group, time: &str, [ours, duckdb, postgresql]: [f64; 3]) {
-    let name = format!("calculate.{}_{time}", group.name());
+fn print(group: Option<Group>, time: &str, [ours, duckdb, postgresql]: [f64; 3]) {
+    let name = format!("calculate.{}_{time}", group.map_or("all_kinds", Group::name));
     figures::print(&format!("{name}_s"), ours);
     for (other, took, target) in [("duckdb", duckdb, OF_DUCKDB), ("postgresql", postgresql, OF_POSTGRESQL)] {
         let name = format!("{name}_ratio_to_{other}");
         match group {
-            Group::Merged => figures::print_with_target(&name, ours / took, target),
-            Group::Approximate if other == "postgresql" => {
+            None | Some(Group::Merged) => figures::print_with_target(&name, ours / took, target),
+            Some(Group::Approximate) if other == "postgresql" => {
                 figures::print_with_target(&name, ours / took, OF_EXACT_POSTGRESQL);
             }
-            Group::Approximate => figures::print_with_target(&name, ours / took, target),
+            Some(Group::Approximate) => figures::print_with_target(&name, ours / took, target),
             // These read the facts as the others do: there is no target.
-            Group::Exact => figures::print(&name, ours / took),
+            Some(Group::Exact) => figures::print(&name, ours / took),
         }
     }
 }

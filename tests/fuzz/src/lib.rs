@@ -1,19 +1,20 @@
 //! What the targets have in common: entities to check formulas against, and the time that nothing may exceed.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use cpu_time::ThreadTime;
 use formula::{Attribute, AttributeType, Entities, Expr, MAX_LENGTH};
 
-/// The longest that anything may take for a formula of the longest length.
+/// The longest that anything may take for a formula of the longest length, of the processor's time: what else a machine has to do is nothing of it.
 const MOST: Duration = Duration::from_millis(10);
 
-/// How often something is tried again that took longer: a machine that has other things to do is not a slow parser.
+/// How often something is tried again that took longer: the first time reads what the next ones have in the processor's caches.
 const TRIES: usize = 5;
 
 /// Does something, which has to be done in time.
 pub fn in_time<T>(what: &str, work: impl Fn() -> T) -> T {
     for _ in 0..TRIES {
-        let began = Instant::now();
+        let began = ThreadTime::now();
         let done = work();
         if began.elapsed() <= MOST {
             return done;

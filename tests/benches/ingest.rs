@@ -1,6 +1,6 @@
 //! `make bench-ingest`: events a second of `ingest-events` against a bare binary COPY of the same rows into a hypertable of
 //! the same shape, in turns in the same run. Twice: flights as they arrive live, and as history, where a batch spans most of a
-//! day and its partials are more than half as many as its facts.
+//! day and its partials are more than half as many as its facts. Beside it a client whose flights have sketches in three groupings, against the one without.
 #![allow(
     clippy::print_stdout,
     clippy::cast_precision_loss,
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use bytes::Bytes;
+use catalog::{Entity, EntityDefinition};
 use formula::Value;
 use jiff::Timestamp;
 use lambda_runtime::LambdaEvent;
@@ -38,6 +39,12 @@ const LIVE_EVENTS_PER_SECOND: i64 = 1_000;
 const LIVE_RATIO: f64 = 0.8;
 const HISTORY_RATIO: f64 = 0.5;
 
+/// The least that ingest with sketches may be of that without.
+const SKETCHED_RATIO: f64 = 0.5;
+
+/// What is sketched: of the demo's groupings three are kept by hour or finer.
+const SKETCHES: [(&str, &str); 2] = [("delay", "percentiles"), ("destination", "distinct")];
+
 const COPY: &str =
     "COPY public.bare (client_id, entity_id, time, batch_number, n1, n2, t1, t2, f1) FROM STDIN (FORMAT binary)";
 
@@ -50,21 +57,8 @@ async fn main() -> Result<()> {
         .next()
         .context("TEST_DATABASE_URLS names no server")?;
     let database = TestDatabase::create(&server).await?;
-    let new = records::clients::NewClient {
-        name: "bench",
-        time_zone: "UTC",
-        calendar: series::calendar::Rules::default(),
-        email: &"bench@example.com".parse()?,
-        password_hash: "none",
-        role: "admin",
-    };
-    let client = records::clients::provision(&database.owner, &new).await?.client;
-    let mut definitions: Vec<catalog::EntityDefinition> = serde_json::from_str(ENTITIES)?;
-    let entity = definitions
-        .remove(0)
-        .validate()
-        .map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
-    records::definitions::create_entity(&database.owner, client, &entity).await?;
+    let (client, entity) = client_with(&database, "bench", &[]).await?;
+    let (sketched, _) = client_with(&database, "sketched", &SKETCHES).await?;
     let mapper = Mapper::new(std::sync::Arc::new(entity));
     let bytes = Bytes::from(std::fs::read(tests::required("FACTS_FILE"))?);
     let events = events(bytes)?;
@@ -85,24 +79,58 @@ async fn main() -> Result<()> {
         MESSAGES * EVENTS
     );
     for kind in ["live", "history"] {
-        let (mut rates, mut ratios) = (Vec::new(), Vec::new());
+        let (mut rates, mut ratios, mut of_sketched) = (Vec::new(), Vec::new(), Vec::new());
         for events in events.chunks_exact(per_round).take(ROUNDS) {
             let events = if kind == "live" { live(events) } else { events.to_vec() };
-            let (ours, bare) = (
+            let took = [
                 ingest(&context, client, &events).await?,
                 copy(&plain, client, &mapper, &events).await?,
+                ingest(&context, sketched, &events).await?,
+            ];
+            let [ours, bare, sketched] = took.map(|took| per_round as f64 / took.as_secs_f64());
+            println!(
+                "{kind}: ingest-events {ours:.0} events/s, with sketches {sketched:.0}, bare COPY {bare:.0} rows/s"
             );
-            let [ours, bare] = [ours, bare].map(|took| per_round as f64 / took.as_secs_f64());
-            println!("{kind}: ingest-events {ours:.0} events/s, bare COPY {bare:.0} rows/s");
             rates.push(ours);
             ratios.push(ours / bare);
+            of_sketched.push(sketched / ours);
         }
         figures::print(&format!("ingest.{kind}_events_per_s"), median(rates));
         let name = format!("ingest.{kind}_ratio_to_bare_copy");
         let target = if kind == "live" { LIVE_RATIO } else { HISTORY_RATIO };
         figures::print_with_target(&name, median(ratios), Target::AtLeast(target));
+        let name = format!("ingest.{kind}_with_sketches_ratio_to_without");
+        figures::print_with_target(&name, median(of_sketched), Target::AtLeast(SKETCHED_RATIO));
     }
     database.drop_it().await
+}
+
+/// A client with the demo's flights, of which some attributes have sketches.
+async fn client_with(database: &TestDatabase, name: &str, sketches: &[(&str, &str)]) -> Result<(Uuid, Entity)> {
+    let new = records::clients::NewClient {
+        name,
+        time_zone: "UTC",
+        calendar: series::calendar::Rules::default(),
+        email: &format!("{name}@example.com").parse()?,
+        password_hash: "none",
+        role: "admin",
+    };
+    let client = records::clients::provision(&database.owner, &new).await?.client;
+    let mut definitions: Vec<serde_json::Value> = serde_json::from_str(ENTITIES)?;
+    let mut flight = definitions.remove(0);
+    for attribute in flight["attributes"].as_array_mut().into_iter().flatten() {
+        let of_it = sketches.iter().filter(|(name, _)| attribute["name"] == *name);
+        let kinds: Vec<&str> = of_it.map(|(_, kind)| *kind).collect();
+        if !kinds.is_empty() {
+            attribute["sketches"] = json!(kinds);
+        }
+    }
+    let definition: EntityDefinition = serde_json::from_value(flight)?;
+    let entity = definition
+        .validate()
+        .map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
+    records::definitions::create_entity(&database.owner, client, &entity).await?;
+    Ok((client, entity))
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

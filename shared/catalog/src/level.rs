@@ -6,11 +6,13 @@ use utoipa::ToSchema;
 
 /// How coarse a rollup is, finest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Level {
     /// One row a minute and group.
     #[default]
     Minute,
+    /// One row a quarter of an hour and group: days and hours of zones that are not whole hours from UTC are put together from these.
+    QuarterHour,
     /// One row an hour and group.
     Hour,
     /// One row a day and group.
@@ -19,13 +21,14 @@ pub enum Level {
 
 impl Level {
     /// Every level, finest first.
-    pub const ALL: [Level; 3] = [Level::Minute, Level::Hour, Level::Day];
+    pub const ALL: [Level; 4] = [Level::Minute, Level::QuarterHour, Level::Hour, Level::Day];
 
     /// The name in JSON and in names of rollups.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Level::Minute => "minute",
+            Level::QuarterHour => "quarter_hour",
             Level::Hour => "hour",
             Level::Day => "day",
         }

@@ -11,7 +11,7 @@ use catalog::{AttributeDefinition, Entity, Kpi, Level, Period, Relationship, Ske
 use formula::{Basis, Measure, Measured, Reading, is_path};
 use jiff::Timestamp;
 
-use crate::calendar::{Bins, Calendar, Range, Tile};
+use crate::calendar::{Bins, Calendar, Hours, Range, Tile};
 use crate::state::{State, States};
 use crate::windows::{Windows, check_folds, windows};
 
@@ -78,6 +78,8 @@ pub struct Question {
     pub bins: Bins,
     /// Range to read.
     pub range: Range,
+    /// Of which hours of each day: those of the others are read by another question.
+    pub hours: Hours,
     /// Dimensions by which the answer's rows are grouped, sorted.
     pub dimensions: Vec<String>,
     /// What states are needed of, and which beside the count: of numbers, and where the facts are read also of the time between two times, and texts, booleans and
@@ -234,6 +236,7 @@ fn of_reading(
         level: tile.level,
         bins: tile.bins.clone(),
         range: tile.range,
+        hours: tile.hours,
         dimensions: dimensions.iter().map(|name| (*name).to_owned()).collect(),
         attributes: counted.states.clone(),
         filter: restricted(request.filter, &reading.restrictions()),

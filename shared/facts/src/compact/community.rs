@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Failures, MAX_RANGES, MAX_STATEMENT_TIME, Upkeep};
 use crate::copy::timestamp;
 use crate::groups::{Touched, stop_crowded};
-use crate::volume::{Volume, level_name, levels};
+use crate::volume::{Volume, levels};
 
 /// Longest time that one call refreshes at first. TimescaleDB refreshes only what was invalidated inside the window, so an ordinary one costs little, and 27 years
 /// are ten calls for each level: in windows of a month they were a thousand, which took two minutes.
@@ -264,7 +264,7 @@ pub(super) fn smaller(level: Level, (from, to): Window) -> Option<Vec<Window>> {
 async fn call(session: &Session, volume: &Volume, level: Level, (from, to): Window) -> Result<(), Error> {
     let (from, to) = (timestamp(from), timestamp(to));
     let name = volume.rollup(level).replace('\'', "''");
-    tracing::debug!(rollup = name, level = level_name(level), "refresh");
+    tracing::debug!(rollup = name, %level, "refresh");
     // A CALL that commits inside takes no bind parameters in a transaction of its own; timestamps have no quotes.
     session
         .batch(&format!(

@@ -177,34 +177,45 @@ proptest! {
 #[test]
 fn days_within_a_bucket_are_read_by_day_where_that_saves_much() {
     let cases = [
-        // zone, period, days of 2026, the levels of the tiles
-        ("UTC", Period::Year, "01-10 12-12", "day"),
-        ("UTC", Period::Week, "01-10 12-12", "day"),
-        ("Europe/Berlin", Period::Month, "01-10 01-11", "hour"),
-        ("Europe/Berlin", Period::Month, "01-10 12-12", "hour"),
-        ("Europe/Berlin", Period::Year, "01-10 01-11", "hour day hour"),
-        ("Asia/Kolkata", Period::Week, "01-10 01-11", "minute day minute"),
-        ("Asia/Kolkata", Period::Month, "01-10 01-11", "minute day minute"),
+        // zone, period, days, the levels of the tiles
+        ("UTC", Period::Year, "2026-01-10 2026-12-12", "day"),
+        ("UTC", Period::Week, "2026-01-10 2026-12-12", "day"),
+        ("Europe/Berlin", Period::Month, "2026-01-10 2026-01-11", "hour"),
+        ("Europe/Berlin", Period::Month, "2026-01-10 2026-12-12", "hour"),
+        ("Europe/Berlin", Period::Year, "2026-01-10 2026-01-11", "hour day hour"),
+        ("Asia/Kolkata", Period::Week, "2026-01-10 2026-01-11", "quarter_hour"),
         (
             "Asia/Kolkata",
             Period::Month,
-            "01-10 02-11",
-            "minute day minute day minute",
+            "2026-01-10 2026-01-11",
+            "hour quarter_hour",
         ),
-        // More parts than there may be: what is left is read by minutes.
         (
             "Asia/Kolkata",
             Period::Month,
-            "01-10 12-12",
-            "minute day minute day minute day minute minute",
+            "2026-01-10 2026-12-12",
+            "hour quarter_hour",
+        ),
+        (
+            "Asia/Kolkata",
+            Period::Year,
+            "2026-01-10 2027-02-11",
+            "quarter_hour day quarter_hour day quarter_hour",
+        ),
+        // More parts than there may be: what is left is read by hours and quarters.
+        (
+            "Asia/Kolkata",
+            Period::Year,
+            "2026-01-10 2036-12-12",
+            "quarter_hour day quarter_hour day quarter_hour day quarter_hour hour quarter_hour",
         ),
         // In winter their midnights are those of UTC.
-        ("Europe/London", Period::Month, "01-10 02-12", "day"),
+        ("Europe/London", Period::Month, "2026-01-10 2026-02-12", "day"),
     ];
     for (zone, period, days, levels) in cases {
         let calendar = Calendar::of(zone).unwrap();
         let (from, to) = days.split_once(' ').unwrap();
-        let [from, to] = [from, to].map(|day| at(&format!("2026-{day}T00:00:00Z")));
+        let [from, to] = [from, to].map(|day| at(&format!("{day}T00:00:00Z")));
         let tiles = calendar.tile(period, calendar.align(period, Range { from, to }), 9);
         let told: Vec<&str> = tiles.iter().map(|tile| tile.level.name()).collect();
         assert_eq!(told.join(" "), levels, "{zone} {period} {days}");

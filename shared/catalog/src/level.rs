@@ -15,13 +15,21 @@ pub enum Level {
     QuarterHour,
     /// One row an hour and group.
     Hour,
+    /// One row a quarter of a day, which is six hours, and group: most of a day that does not begin with one of UTC is put together from these.
+    QuarterDay,
     /// One row a day and group.
     Day,
 }
 
 impl Level {
     /// Every level, finest first.
-    pub const ALL: [Level; 4] = [Level::Minute, Level::QuarterHour, Level::Hour, Level::Day];
+    pub const ALL: [Level; 5] = [
+        Level::Minute,
+        Level::QuarterHour,
+        Level::Hour,
+        Level::QuarterDay,
+        Level::Day,
+    ];
 
     /// The name in JSON and in names of rollups.
     #[must_use]
@@ -30,6 +38,7 @@ impl Level {
             Level::Minute => "minute",
             Level::QuarterHour => "quarter_hour",
             Level::Hour => "hour",
+            Level::QuarterDay => "quarter_day",
             Level::Day => "day",
         }
     }

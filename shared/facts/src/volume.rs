@@ -60,6 +60,7 @@ pub const fn width(level: Level) -> &'static str {
         Level::Minute => "1 minute",
         Level::QuarterHour => "15 minutes",
         Level::Hour => "1 hour",
+        Level::QuarterDay => "6 hours",
         Level::Day => "1 day",
     }
 }
@@ -131,7 +132,13 @@ impl Volume {
         let mut tables = vec![self.partials()];
         if edition == Edition::Apache {
             tables.push(self.qualified("history"));
-            let order = [Level::Minute, Level::Hour, Level::Day, Level::QuarterHour];
+            let order = [
+                Level::Minute,
+                Level::Hour,
+                Level::Day,
+                Level::QuarterHour,
+                Level::QuarterDay,
+            ];
             tables.extend(order.map(|level| self.rows(level)));
         }
         tables
@@ -161,18 +168,21 @@ impl Volume {
             Edition::Community => COMMUNITY_LEVEL,
         };
         let mut sql = self.fill(template, level);
-        if level == Level::QuarterHour {
-            // Of all days the same hours are asked for.
-            let indexed = match edition {
-                Edition::Apache => self.rows(level),
-                Edition::Community => self.rollup(level),
-            };
-            let hour = hour_of_day("bucket");
-            sql.push_str(&format!(
-                "CREATE INDEX ON {indexed} (entity_id, grouping_id, ({hour}), bucket);\n"
-            ));
-        }
+        sql.push_str(&self.index_by_hour(edition, level));
         sql
+    }
+
+    /// That which creates the index by which rows of the same hours of many days are found, of levels that are asked so.
+    pub(crate) fn index_by_hour(&self, edition: Edition, level: Level) -> String {
+        if !matches!(level, Level::QuarterHour | Level::Hour) {
+            return String::new();
+        }
+        let indexed = match edition {
+            Edition::Apache => self.rows(level),
+            Edition::Community => self.rollup(level),
+        };
+        let hour = hour_of_day("bucket");
+        format!("CREATE INDEX ON {indexed} (entity_id, grouping_id, ({hour}), bucket);\n")
     }
 
     /// The statement that moves closed buckets of some entities up (Apache edition): from, to, clients, entities and the most groups are its parameters.
@@ -212,12 +222,13 @@ impl Volume {
         let below = match level {
             Level::Minute => self.partials(),
             Level::QuarterHour | Level::Hour => self.rollup(Level::Minute),
-            Level::Day => self.rollup(Level::Hour),
+            Level::QuarterDay | Level::Day => self.rollup(Level::Hour),
         };
         let (chunk, start_offset, compress_after) = match level {
             Level::Minute => ("30 days", "2 days", "30 days"),
             Level::QuarterHour => ("180 days", "3 days", "60 days"),
             Level::Hour => ("180 days", "7 days", "90 days"),
+            Level::QuarterDay => ("1800 days", "14 days", "200 days"),
             Level::Day => ("3650 days", "30 days", "400 days"),
         };
         let values = [

@@ -29,6 +29,8 @@ pub const MINUTE_US: i64 = 60_000_000;
 pub const QUARTER_HOUR_US: i64 = 15 * MINUTE_US;
 /// An hour in microseconds.
 pub const HOUR_US: i64 = 60 * MINUTE_US;
+/// A quarter of a day in microseconds.
+pub const QUARTER_DAY_US: i64 = 6 * HOUR_US;
 /// A UTC day in microseconds.
 pub const DAY_US: i64 = 24 * HOUR_US;
 
@@ -56,6 +58,7 @@ pub const fn length_us(level: Level) -> i64 {
         Level::Minute => MINUTE_US,
         Level::QuarterHour => QUARTER_HOUR_US,
         Level::Hour => HOUR_US,
+        Level::QuarterDay => QUARTER_DAY_US,
         Level::Day => DAY_US,
     }
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use catalog::Level;
 use database::{Error, Session};
 use jiff::Timestamp;
-use series::calendar::{DAY_US, HOUR_US, floor_us};
+use series::calendar::{DAY_US, HOUR_US, floor_us, length_us};
 use uuid::Uuid;
 
 use super::{Failures, MAX_RANGES, MAX_STATEMENT_TIME, Upkeep};
@@ -252,9 +252,9 @@ async fn refresh_level(
     Ok(true)
 }
 
-/// A window that takes too long in months, one of these in days, a day in hours; a day's bucket is never cut.
+/// A window that takes too long in months, one of these in days, a day in hours; a bucket is never cut.
 pub(super) fn smaller(level: Level, (from, to): Window) -> Option<Vec<Window>> {
-    let fits = |width: &&i64| **width < to - from && (level < Level::Day || **width >= DAY_US);
+    let fits = |width: &&i64| **width < to - from && **width >= length_us(level);
     let width = *WIDTHS_US.iter().find(fits)?;
     let count = (to - from + width - 1) / width;
     let piece = |number| (from + number * width, to.min(from + (number + 1) * width));

@@ -297,9 +297,9 @@ pub(super) fn community(
     let mut parts = Vec::new();
     // From the question's level down: what is not touched there, inside what is touched above.
     let mut above = String::new();
-    // Minutes have what is touched of an hour without the quarters between them.
-    let is_read =
-        |level: &Level| *level <= question.level && (*level != Level::QuarterHour || *level == question.level);
+    // Hours have what is touched of a day without its quarters, and minutes what is touched of an hour.
+    let is_passed = |level: Level| matches!(level, Level::QuarterHour | Level::QuarterDay) && level != question.level;
+    let is_read = |level: &Level| *level <= question.level && !is_passed(*level);
     for level in levels(grouping.finest).rev().filter(is_read) {
         let rows = part(&read.volume.rollup(level), id, columns, &bucket, scope);
         parts.push(format!("{rows} AND NOT {}{above}", touched(level)));

@@ -1,4 +1,5 @@
-//! Which hours of the day instants cut, and so by which levels each hour is read: where all days begin at half past an hour, only that hour is needed by quarters of one.
+//! Which hours of the day instants cut, and so by which levels each hour is read: where all days begin at half past an hour, only that hour is needed by quarters of
+//! one, and only the quarter of the day around it by hours.
 
 use catalog::Level;
 use jiff::Timestamp;
@@ -18,21 +19,23 @@ impl Cut {
     pub(super) fn of(bounds: &[Timestamp]) -> Self {
         // No fact is so old that it matters where an earlier bucket began.
         let counted = || bounds.iter().filter(|bound| bound.as_second() > EARLIEST_S);
-        let all_fit = |level: Level| counted().all(|bound| floor(level, *bound) == *bound);
-        if let Some(level) = [Level::Day, Level::Hour].into_iter().find(|level| all_fit(*level)) {
+        let cut = |level: Level, hours: fn(Timestamp) -> Hours| {
+            let inside = counted().filter(|bound| floor(level, **bound) != **bound);
+            inside.fold(Hours::NONE, |cut, bound| cut.and(hours(*bound)))
+        };
+        if cut(Level::Day, Hours::of) == Hours::NONE {
             return Self {
-                parts: vec![(level, Hours::ALL)],
+                parts: vec![(Level::Day, Hours::ALL)],
             };
         }
-        let cut = |level: Level| {
-            let inside = counted().filter(|bound| floor(level, **bound) != **bound);
-            inside.fold(Hours::NONE, |hours, bound| hours.and(Hours::of(*bound)))
-        };
-        let (hours, quarters) = (cut(Level::Hour), cut(Level::QuarterHour));
+        let of_days = cut(Level::QuarterDay, Hours::of_quarter);
+        let of_hours = cut(Level::Hour, Hours::of);
+        let of_quarters = cut(Level::QuarterHour, Hours::of);
         let parts = [
-            (Level::Hour, Hours::ALL.without(hours)),
-            (Level::QuarterHour, hours.without(quarters)),
-            (Level::Minute, quarters),
+            (Level::QuarterDay, Hours::ALL.without(of_days)),
+            (Level::Hour, of_days.without(of_hours)),
+            (Level::QuarterHour, of_hours.without(of_quarters)),
+            (Level::Minute, of_quarters),
         ];
         Self {
             parts: parts.into_iter().filter(|(_, hours)| hours.count() > 0).collect(),
@@ -46,28 +49,44 @@ impl Cut {
 
     /// Buckets of a day, each hour by its level.
     pub(super) fn buckets_of_a_day(&self) -> i64 {
-        let of_part = |(level, hours): &(Level, Hours)| match level {
-            Level::Day => 1,
-            level => i64::from(hours.count()) * (HOUR_US / length_us(*level)),
-        };
-        self.parts.iter().map(of_part).sum()
+        buckets(&self.parts)
     }
 
-    /// The tiles of a range in some bins: for each level one, if there may be so many and that saves more than so many reads take.
+    /// The tiles of a range in some bins: of each level one, or with the coarsest read by the next finer one where a read more would take longer than it saves, or
+    /// there may not be so many.
     pub(super) fn tiles(&self, bins: &Bins, range: Range, most: usize) -> Vec<Tile> {
-        let tile = |level, hours| Tile {
+        let days = range_us(range) / DAY_US + 1;
+        let cost = |parts: &Vec<(Level, Hours)>| {
+            let reads = i64::try_from(parts.len()).unwrap_or(i64::MAX);
+            let of_days = days.saturating_mul(buckets(parts));
+            of_days.saturating_add(reads.saturating_mul(BUCKETS_OF_A_READ))
+        };
+        let without = (0..self.parts.len()).map(|coarse| self.without(coarse));
+        let allowed = without.filter(|parts| parts.len() <= most.max(1));
+        let parts = allowed.min_by_key(cost).unwrap_or_default();
+        let tile = |(level, hours)| Tile {
             level,
             bins: bins.clone(),
             range,
             hours,
         };
-        let finest = self.finest();
-        let saved_of_a_day = DAY_US / length_us(finest) - self.buckets_of_a_day();
-        let saved = (range_us(range) / DAY_US).saturating_mul(saved_of_a_day);
-        let more_reads = i64::try_from(self.parts.len()).unwrap_or(i64::MAX) - 1;
-        if self.parts.len() > most || saved <= more_reads.saturating_mul(BUCKETS_OF_A_READ) {
-            return vec![tile(finest, Hours::ALL)];
-        }
-        self.parts.iter().map(|(level, hours)| tile(*level, *hours)).collect()
+        parts.into_iter().map(tile).collect()
     }
+
+    /// The levels without so many of the coarsest, whose hours the next one has too.
+    fn without(&self, coarse: usize) -> Vec<(Level, Hours)> {
+        let (coarse, rest) = self.parts.split_at(coarse);
+        let hours = coarse.iter().fold(Hours::NONE, |hours, (_, more)| hours.and(*more));
+        let mut parts = rest.to_vec();
+        if let Some((_, first)) = parts.first_mut() {
+            *first = first.and(hours);
+        }
+        parts
+    }
+}
+
+/// Buckets of a day, each hour by its level.
+fn buckets(parts: &[(Level, Hours)]) -> i64 {
+    let of_part = |(level, hours): &(Level, Hours)| i64::from(hours.count()) * HOUR_US / length_us(*level);
+    parts.iter().map(of_part).sum()
 }

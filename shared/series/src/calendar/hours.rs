@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{DAY_US, HOUR_US};
+use super::{DAY_US, HOUR_US, QUARTER_DAY_US};
 
 /// Some of the 24 hours that every day of UTC has. What lies in the others is not read: another read has it, of another level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +19,13 @@ impl Hours {
     pub fn of(time: Timestamp) -> Self {
         let hour = time.as_microsecond().rem_euclid(DAY_US) / HOUR_US;
         Self(1 << hour)
+    }
+
+    /// Those of the quarter of a day that an instant is in.
+    #[must_use]
+    pub fn of_quarter(time: Timestamp) -> Self {
+        let quarter = time.as_microsecond().rem_euclid(DAY_US) / QUARTER_DAY_US;
+        Self(0b11_1111 << (6 * quarter))
     }
 
     /// These and others.
@@ -70,6 +77,9 @@ mod tests {
             let others = Hours::ALL.without(hours);
             assert!(hours.hold(time) && !others.hold(time), "{instant}");
             assert_eq!((others.count(), others.and(hours)), (23, Hours::ALL), "{instant}");
+            let first = hour - hour % 6;
+            let quarter: Vec<u32> = Hours::of_quarter(time).numbers().collect();
+            assert_eq!(quarter, (first..first + 6).collect::<Vec<_>>(), "{instant}");
         }
     }
 }

@@ -293,9 +293,14 @@ fn buckets_are_tiled_by_the_coarsest_that_fits() {
         ("Europe/Berlin", Period::Day, "2026-01-10 2026-01-12", "hour 1440+1380"),
         ("Europe/Berlin", Period::Day, "2026-03-01 2026-04-12", "hour 60+0"),
         // Clocks are changed, and bins of an hour would be many more than days.
-        ("Europe/Berlin", Period::Day, "2026-01-10 2026-12-12", "hour between"),
+        (
+            "Europe/Berlin",
+            Period::Day,
+            "2024-01-10 2026-12-12",
+            "quarter_day but 18 19 20 21 22 23 between, hour at 18 19 20 21 22 23 between",
+        ),
         ("Europe/Berlin", Period::Hour, "2026-03-01 2026-04-12", "hour 60+0"),
-        // Few days are one read, of many only one hour is read by quarters.
+        // Of more days one hour is read by quarters, and of many the quarter of the day around it by hours.
         (
             "Asia/Kolkata",
             Period::Day,
@@ -305,27 +310,34 @@ fn buckets_are_tiled_by_the_coarsest_that_fits() {
         (
             "Asia/Kolkata",
             Period::Day,
-            "2026-01-10 2026-12-12",
+            "2026-01-10 2026-03-12",
             "hour but 18 1440+1110, quarter_hour at 18 1440+1110",
         ),
         (
             "Asia/Kathmandu",
             Period::Day,
             "2024-01-10 2026-12-12",
-            "hour but 18 1440+1095, quarter_hour at 18 1440+1095",
+            "quarter_day but 18 19 20 21 22 23 1440+1095, hour at 19 20 21 22 23 1440+1095, quarter_hour at 18 1440+1095",
         ),
-        // Where clocks are changed by an hour it is two, and where by half an hour the same.
+        // Clocks that are changed by an hour cut two, and by half an hour one.
         (
             "Australia/Adelaide",
             Period::Day,
             "2026-01-10 2026-12-12",
-            "hour but 13 14 between, quarter_hour at 13 14 between",
+            "quarter_day but 12 13 14 15 16 17 between, hour at 12 15 16 17 between, quarter_hour at 13 14 between",
         ),
         (
             "Australia/Lord_Howe",
             Period::Day,
             "2026-01-10 2026-12-12",
-            "hour but 13 between, quarter_hour at 13 between",
+            "quarter_day but 12 13 14 15 16 17 between, hour at 12 14 15 16 17 between, quarter_hour at 13 between",
+        ),
+        // Its days begin with a quarter of one.
+        (
+            "Asia/Dhaka",
+            Period::Day,
+            "2026-01-10 2026-01-31",
+            "quarter_day 1440+1080",
         ),
         (
             "Asia/Kolkata",
@@ -402,7 +414,7 @@ fn instants_that_cut_minutes_are_read_by_these_and_others_are_not() {
     let told: Vec<(Level, u32)> = tiles.iter().map(|tile| (tile.level, tile.hours.count())).collect();
     assert_eq!(told, [(Level::Hour, 23), (Level::Minute, 1)]);
     assert!(tiles[1].hours.hold(at("2026-01-01T09:00:00Z")));
-    // Of three reads there may be two only.
+    // Of three reads there may be fewer.
     let bounds: Vec<Timestamp> = bounds
         .into_iter()
         .flat_map(|bound| [bound, later(bound, 14 * HOUR_US + 15 * MINUTE_US)])
@@ -412,7 +424,8 @@ fn instants_that_cut_minutes_are_read_by_these_and_others_are_not() {
         tiles.iter().map(|tile| tile.level).collect()
     };
     assert_eq!(told(3), [Level::Hour, Level::QuarterHour, Level::Minute]);
-    assert_eq!(told(2), [Level::Minute]);
+    assert_eq!(told(2), [Level::QuarterHour, Level::Minute]);
+    assert_eq!(told(1), [Level::Minute]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use database::{Edition, Error, Session};
 
 use crate::leftovers::UPKEEP_LOCK;
 use crate::states::{merges, state_names};
-use crate::volume::{PAGE, Volume, volumes, width};
+use crate::volume::{PAGE, Volume, finest_of, volumes, width};
 
 /// The levels, each with the one that it is made from.
 const ADDED: [(Level, Level); 2] = [(Level::QuarterHour, Level::Minute), (Level::QuarterDay, Level::Hour)];
@@ -56,18 +56,23 @@ async fn complete(session: &Session, volume: &Volume) -> Result<(), Error> {
     Ok(())
 }
 
-/// What was moved up to one level is moved up to another. Copies of what lies elsewhere, of moves that go on or are over, are not counted twice.
+/// What was moved up to one level is moved up to another, of groupings that this one has. Copies of what lies elsewhere, of moves that go on or are over, are not
+/// counted twice.
 fn moved_up(volume: &Volume, level: Level, from: Level) -> String {
     format!(
         "INSERT INTO {} (client_id, entity_id, grouping_id, page, bucket, dimensions, facts{})
          SELECT client_id, entity_id, grouping_id, page, time_bucket('{}', bucket) AS start, dimensions, sum(facts){} FROM {} kept
-         WHERE EXISTS (SELECT FROM core.entities e WHERE e.client_id = kept.client_id AND e.id = kept.entity_id AND e.volume = $1)
+         WHERE EXISTS (
+             SELECT FROM core.entities e WHERE e.client_id = kept.client_id AND e.id = kept.entity_id AND e.volume = $1
+                 AND e.layout->'groupings'->kept.grouping_id::integer->>'finest' IN ({})
+         )
          GROUP BY client_id, entity_id, grouping_id, page, start, dimensions",
         volume.rows(level),
         state_names(1..=PAGE),
         width(level),
         merges(1..=PAGE),
         volume.rows(from),
+        finest_of(level),
     )
 }
 

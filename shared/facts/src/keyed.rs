@@ -280,7 +280,7 @@ async fn recompute(
     let edition = limited.session.edition().await?;
     of.delete(limited, edition, &volume.partials(), &finest).await?;
     if edition == Edition::Apache {
-        // What the grouping does not keep is in the levels below its finest with the finest's buckets.
+        // Levels below the grouping's finest have what versions before moved there, with the finest's buckets.
         for level in levels(Level::Minute) {
             let touched = buckets(level.max(grouping.finest));
             of.delete(limited, edition, &volume.rows(level), &touched).await?;

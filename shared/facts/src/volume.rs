@@ -243,6 +243,7 @@ impl Volume {
             ("movable", MOVABLE.to_owned()),
             ("level", level.name().to_owned()),
             ("width", width(level).to_owned()),
+            ("finest", finest_of(level)),
             ("chunk", chunk.to_owned()),
             ("start_offset", start_offset.to_owned()),
             ("compress_after", compress_after.to_owned()),
@@ -266,6 +267,15 @@ pub(crate) fn is_found_by_dimension(level: Level) -> bool {
 /// What stands for the text of a dimension in an index, by its place in the grouping: texts may be longer than an index takes.
 pub(crate) fn hash_of(place: usize) -> String {
     format!("hashtext(dimensions[{place}])")
+}
+
+/// The levels from which the groupings are kept that a level has, as a list of SQL.
+pub(crate) fn finest_of(level: Level) -> String {
+    let finest = Level::ALL.into_iter().filter(|finest| *finest <= level);
+    finest
+        .map(|finest| format!("'{finest}'"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// Definitions of the slots' columns of facts.

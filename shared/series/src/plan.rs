@@ -22,7 +22,7 @@ use self::lookups::{Ways, attribute};
 pub const MAX_POINTS: usize = 10_080;
 
 /// The most reads of one request, but one for each entity at least: a quarter of what a statement has branches for (`facts::read::MAX_BRANCHES`), so that four requests
-/// fit into one. 60 years have 121 where these don't begin with those of UTC.
+/// fit into one. 60 stretches that begin within days of UTC have 121 where what is between is read by day.
 pub const MAX_READS: usize = 128;
 
 /// The most points of one answer over all its buckets and groups. Lambda answers with at most 6 MB, in which every quote of the body is

@@ -40,3 +40,4 @@ mod states;
 mod upkeep;
 mod users;
 mod windows;
+mod zones;

@@ -19,7 +19,7 @@ SELECT client_id, entity_id, grouping_id, page, bucket, dimensions, sum(facts)::
 FROM (
     SELECT client_id, entity_id, grouping_id, page, bucket, dimensions, facts{{state_names}} FROM {{rows}}
     UNION ALL
-    SELECT client_id, entity_id, grouping_id, page, time_bucket('1 {{level}}', bucket), dimensions, facts{{state_names}} FROM {{partials}}
+    SELECT client_id, entity_id, grouping_id, page, time_bucket('{{width}}', bucket), dimensions, facts{{state_names}} FROM {{partials}}
 ) AS all_rows
 GROUP BY client_id, entity_id, grouping_id, page, bucket, dimensions;
 GRANT SELECT ON {{rollup}} TO analytics_app;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use catalog::{GroupingDefinition, Level, SketchKind};
 use facts::read::{Read, Related};
 use facts::{Layout, Volume};
-use series::calendar::Bins;
+use series::calendar::{Bins, Hours};
 use series::plan::{Filter, Known};
 use series::{Basis, Question, Range, Source};
 use uuid::Uuid;
@@ -45,6 +45,8 @@ struct Place {
     level: Level,
     /// They begin at the same times.
     bins: Bins,
+    /// They are of the same hours.
+    hours: Hours,
     /// More dimensions would mean more groups, up to one for each fact.
     dimensions: Vec<String>,
     /// Their types: integers and decimals lie alike.
@@ -79,6 +81,7 @@ impl Place {
             },
             level: question.level,
             bins: question.bins.clone(),
+            hours: question.hours,
             dimensions: question.dimensions.clone(),
             types: question
                 .dimensions

@@ -28,7 +28,7 @@ use crate::mark::{Mark, Marks, mark};
 use crate::part::Part;
 use crate::place::{Place, Placed, writers_lock};
 use crate::states::{from_facts, merges, state_names};
-use crate::volume::{PAGE, level_name, levels};
+use crate::volume::{PAGE, levels, width};
 
 /// The longest that a transaction of replacements may take, with all tries of it: `ingest-events` begins one in its first 6 s, may wait 6 s for the entity's
 /// other writers, and has 30 s. What takes longer is written in halves, and an event that takes longer by itself is a dead letter in the end. All that is counted
@@ -280,7 +280,7 @@ async fn recompute(
     let edition = limited.session.edition().await?;
     of.delete(limited, edition, &volume.partials(), &finest).await?;
     if edition == Edition::Apache {
-        // What the grouping does not keep is in the levels below its finest with the finest's buckets.
+        // Levels below the grouping's finest have what versions before moved there, with the finest's buckets.
         for level in levels(Level::Minute) {
             let touched = buckets(level.max(grouping.finest));
             of.delete(limited, edition, &volume.rows(level), &touched).await?;
@@ -299,8 +299,8 @@ async fn recompute(
         edge(&finest, series::calendar::length_us(grouping.finest)),
     );
     let touched = format!(
-        "time_bucket('1 {}', time) = ANY ($4) AND time >= $5 AND time < $6",
-        level_name(grouping.finest)
+        "time_bucket('{}', time) = ANY ($4) AND time >= $5 AND time < $6",
+        width(grouping.finest)
     );
     for sql in from_facts(placed, grouping, &touched)? {
         let session = limited.next().await?;
@@ -353,11 +353,11 @@ fn edge(buckets: &[Timestamp], width_us: i64) -> Timestamp {
 
 /// Rebuilds buckets of a level from what was moved to the finest one; what is still in the partials is added on read.
 fn rebuild_level(place: &Place, grouping: &GroupingDefinition, level: Level) -> String {
-    let name = level_name(level);
+    let width = width(level);
     format!(
         "INSERT INTO {} (client_id, entity_id, grouping_id, page, bucket, dimensions, facts{})
-         SELECT $1, $2, $3, page, time_bucket('1 {name}', bucket) AS start, dimensions, sum(facts){} FROM {}
-         WHERE client_id = $1 AND entity_id = $2 AND grouping_id = $3 AND time_bucket('1 {name}', bucket) = ANY ($4)
+         SELECT $1, $2, $3, page, time_bucket('{width}', bucket) AS start, dimensions, sum(facts){} FROM {}
+         WHERE client_id = $1 AND entity_id = $2 AND grouping_id = $3 AND time_bucket('{width}', bucket) = ANY ($4)
              AND bucket >= $5 AND bucket < $6
          GROUP BY page, start, dimensions",
         place.volume.rows(level),

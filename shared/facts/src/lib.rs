@@ -17,6 +17,7 @@ mod chunks;
 mod clock;
 mod commit;
 pub mod compact;
+mod complete;
 mod copy;
 mod count;
 pub mod fill;

@@ -5,7 +5,7 @@ use database::{Database, Error, Session};
 
 use crate::ready_made::create_views;
 use crate::volume::{add_volume, volumes};
-use crate::{bring_over, volume};
+use crate::{bring_over, complete, volume};
 
 /// Migrates; nothing happens when the database is up to date.
 ///
@@ -14,6 +14,9 @@ use crate::{bring_over, volume};
 pub async fn run(database: &Database) -> Result<Migrated, Error> {
     let finish = async |session: &Session| {
         if !volumes(session).await?.is_empty() {
+            if complete::volumes_of_before(session).await? {
+                create_views(session).await?;
+            }
             return Ok(());
         }
         let first: volume::Volume = add_volume(session, None).await?;

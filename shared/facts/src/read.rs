@@ -403,6 +403,7 @@ impl Statement {
             entities: self.many_numbers(read.members.iter().map(|(_, entity)| *entity).collect()),
             from: self.time(question.range.from),
             to: self.time(question.range.to),
+            hours: question.hours,
             filter: self.filter(question, &columns),
             found_by: found_by.map_or_else(String::new, |grouping| self.found_by(question, grouping)),
         };

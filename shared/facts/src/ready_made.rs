@@ -6,7 +6,7 @@ use database::{Error, Session};
 use crate::layout::Layout;
 use crate::place::KPI_VALUE;
 use crate::states::state_column;
-use crate::volume::{Volume, level_name, levels, volumes};
+use crate::volume::{Volume, levels, volumes};
 
 /// Name of the view of its facts, by which people know them.
 const KPI_VALUE_FACTS: &str = "kpi_raw_data";
@@ -80,7 +80,7 @@ pub async fn create_views(session: &Session) -> Result<(), Error> {
                 count = column("count")
             )
         });
-        let view = format!("kpi_data.kpi_values_{}", level_name(level));
+        let view = format!("kpi_data.kpi_values_{level}");
         sql.push_str(&format!(
             "CREATE OR REPLACE VIEW {view} AS {rows}; GRANT SELECT ON {view} TO analytics_app;"
         ));

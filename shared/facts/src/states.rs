@@ -6,7 +6,7 @@ use database::Error;
 
 use crate::layout::{Family, Slot};
 use crate::place::Placed;
-use crate::volume::level_name;
+use crate::volume::width;
 
 /// The one that is read with every other one.
 pub(crate) const COUNT: &str = "count";
@@ -64,7 +64,7 @@ pub(crate) fn from_facts(
 ) -> Result<Vec<String>, Error> {
     let place = &placed.place;
     let id = place.layout.grouping_id(grouping)?;
-    let bucket = format!("time_bucket('1 {}', time)", level_name(grouping.finest));
+    let bucket = format!("time_bucket('{}', time)", width(grouping.finest));
     let dimensions: Vec<String> = grouping
         .dimensions
         .iter()

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::place::Placed;
 use crate::read::Read;
-use crate::volume::level_name;
+use crate::volume::width;
 
 /// Most combinations of dimensions and a level that are kept of an entity, those that were asked for last.
 pub const MAX_KEPT: i64 = 64;
@@ -105,7 +105,7 @@ async fn keep(database: &Database, client: Uuid, questions: &BTreeMap<Lacking<'_
     // As JSON: the server takes no arrays of arrays of different lengths.
     let dimensions = questions.keys().map(|(_, dimensions, _)| json(dimensions));
     let dimensions: Vec<serde_json::Value> = dimensions.collect::<Result<_, Error>>()?;
-    let levels: Vec<&str> = questions.keys().map(|(.., level)| level_name(*level)).collect();
+    let levels: Vec<&str> = questions.keys().map(|(.., level)| level.name()).collect();
     let counts: Vec<i64> = questions.values().copied().collect();
     let sql = "INSERT INTO core.ungrouped AS known (client_id, entity_id, dimensions, level, questions)
         SELECT $1, n.entity_id, ARRAY(SELECT jsonb_array_elements_text(n.dimensions)), n.level, n.questions
@@ -133,9 +133,7 @@ pub async fn asked(database: &Database, client: Uuid, placed: &Placed) -> Result
         ORDER BY last_at DESC, dimensions, level";
     let stored: Vec<Stored> = database.of(client).rows(sql, &[&client, &placed.place.id]).await?;
     let asked = stored.into_iter().filter_map(|stored| {
-        let level = series::answer::LEVELS
-            .into_iter()
-            .find(|level| level_name(*level) == stored.level)?;
+        let level = Level::ALL.into_iter().find(|level| level.name() == stored.level)?;
         Some(Asked {
             dimensions: stored.dimensions,
             level,
@@ -167,12 +165,12 @@ pub async fn sample(
              SELECT time, ARRAY[{}]::text[] AS by FROM {} WHERE client_id = $1 AND entity_id = $2 ORDER BY time DESC LIMIT $3
          )
          SELECT count(*) AS facts, min(time) AS from_time, max(time) AS to_time,
-             count(DISTINCT (time_bucket('1 {}', time), by)) AS rows,
+             count(DISTINCT (time_bucket('{}', time), by)) AS rows,
              coalesce((SELECT max(groups) FROM (SELECT count(DISTINCT by) AS groups FROM sampled GROUP BY time_bucket('1 day', time)) AS days), 0) AS groups
          FROM sampled",
         slots.join(", "),
         place.volume.facts(),
-        level_name(finest)
+        width(finest)
     );
     let sampled: Option<Sampled> = database
         .of(client)

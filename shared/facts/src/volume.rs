@@ -53,19 +53,26 @@ pub(crate) const MOVABLE: &str = "NOT EXISTS (
 #[serde(transparent)]
 pub struct Volume(String);
 
-/// Name of a level in SQL.
+/// Length of a level's buckets as an interval of SQL.
 #[must_use]
-pub const fn level_name(level: Level) -> &'static str {
+pub const fn width(level: Level) -> &'static str {
     match level {
-        Level::Minute => "minute",
-        Level::Hour => "hour",
-        Level::Day => "day",
+        Level::Minute => "1 minute",
+        Level::QuarterHour => "15 minutes",
+        Level::Hour => "1 hour",
+        Level::QuarterDay => "6 hours",
+        Level::Day => "1 day",
     }
+}
+
+/// The hour of the day that an instant is in, in UTC: as quarters of an hour are found by, so that it must be written as their index has it.
+pub(crate) fn hour_of_day(column: &str) -> String {
+    format!("date_part('hour', {column} AT TIME ZONE 'UTC')")
 }
 
 /// The levels that a rollup is read at, finest first.
 pub fn levels(finest: Level) -> impl DoubleEndedIterator<Item = Level> {
-    series::answer::LEVELS.into_iter().filter(move |level| *level >= finest)
+    Level::ALL.into_iter().filter(move |level| *level >= finest)
 }
 
 impl Volume {
@@ -102,13 +109,13 @@ impl Volume {
     /// One level of the rollups, as everyone may read it.
     #[must_use]
     pub fn rollup(&self, level: Level) -> String {
-        self.qualified(level_name(level))
+        self.qualified(level.name())
     }
 
     /// What was moved up to a level (Apache edition).
     #[must_use]
     pub fn rows(&self, level: Level) -> String {
-        self.qualified(&format!("{}_rows", level_name(level)))
+        self.qualified(&format!("{level}_rows"))
     }
 
     /// All tables that have rows of clients.
@@ -119,13 +126,20 @@ impl Volume {
         tables
     }
 
-    /// Those of them that have rows of groupings.
+    /// Those of them that have rows of groupings. Their order stays: a move that goes on counts them, so what came later is last.
     #[must_use]
     pub fn rollups(&self, edition: Edition) -> Vec<String> {
         let mut tables = vec![self.partials()];
         if edition == Edition::Apache {
             tables.push(self.qualified("history"));
-            tables.extend(levels(Level::Minute).map(|level| self.rows(level)));
+            let order = [
+                Level::Minute,
+                Level::Hour,
+                Level::Day,
+                Level::QuarterHour,
+                Level::QuarterDay,
+            ];
+            tables.extend(order.map(|level| self.rows(level)));
         }
         tables
     }
@@ -141,14 +155,34 @@ impl Volume {
         if edition == Edition::Apache {
             sql.push_str(&self.fill(APACHE_HISTORY, Level::Minute));
         }
+        for level in levels(Level::Minute) {
+            sql.push_str(&self.create_level(edition, level));
+        }
+        sql
+    }
+
+    /// Those that create one level of its rollups.
+    pub(crate) fn create_level(&self, edition: Edition, level: Level) -> String {
         let template = match edition {
             Edition::Apache => APACHE_LEVEL,
             Edition::Community => COMMUNITY_LEVEL,
         };
-        for level in levels(Level::Minute) {
-            sql.push_str(&self.fill(template, level));
-        }
+        let mut sql = self.fill(template, level);
+        sql.push_str(&self.index_by_hour(edition, level));
         sql
+    }
+
+    /// That which creates the index by which rows of the same hours of many days are found, of levels that are asked so.
+    pub(crate) fn index_by_hour(&self, edition: Edition, level: Level) -> String {
+        if !matches!(level, Level::QuarterHour | Level::Hour) {
+            return String::new();
+        }
+        let indexed = match edition {
+            Edition::Apache => self.rows(level),
+            Edition::Community => self.rollup(level),
+        };
+        let hour = hour_of_day("bucket");
+        format!("CREATE INDEX ON {indexed} (entity_id, grouping_id, ({hour}), bucket);\n")
     }
 
     /// The statement that moves closed buckets of some entities up (Apache edition): from, to, clients, entities and the most groups are its parameters.
@@ -187,12 +221,14 @@ impl Volume {
     fn fill(&self, template: &str, level: Level) -> String {
         let below = match level {
             Level::Minute => self.partials(),
-            Level::Hour => self.rollup(Level::Minute),
-            Level::Day => self.rollup(Level::Hour),
+            Level::QuarterHour | Level::Hour => self.rollup(Level::Minute),
+            Level::QuarterDay | Level::Day => self.rollup(Level::Hour),
         };
         let (chunk, start_offset, compress_after) = match level {
             Level::Minute => ("30 days", "2 days", "30 days"),
+            Level::QuarterHour => ("180 days", "3 days", "60 days"),
             Level::Hour => ("180 days", "7 days", "90 days"),
+            Level::QuarterDay => ("1800 days", "14 days", "200 days"),
             Level::Day => ("3650 days", "30 days", "400 days"),
         };
         let values = [
@@ -205,7 +241,9 @@ impl Volume {
             ("rollup", self.rollup(level)),
             ("below", below),
             ("movable", MOVABLE.to_owned()),
-            ("level", level_name(level).to_owned()),
+            ("level", level.name().to_owned()),
+            ("width", width(level).to_owned()),
+            ("finest", finest_of(level)),
             ("chunk", chunk.to_owned()),
             ("start_offset", start_offset.to_owned()),
             ("compress_after", compress_after.to_owned()),
@@ -229,6 +267,15 @@ pub(crate) fn is_found_by_dimension(level: Level) -> bool {
 /// What stands for the text of a dimension in an index, by its place in the grouping: texts may be longer than an index takes.
 pub(crate) fn hash_of(place: usize) -> String {
     format!("hashtext(dimensions[{place}])")
+}
+
+/// The levels from which the groupings are kept that a level has, as a list of SQL.
+pub(crate) fn finest_of(level: Level) -> String {
+    let finest = Level::ALL.into_iter().filter(|finest| *finest <= level);
+    finest
+        .map(|finest| format!("'{finest}'"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// Definitions of the slots' columns of facts.

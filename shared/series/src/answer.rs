@@ -8,7 +8,6 @@ mod measure;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use catalog::Level;
 use formula::{Basis, Measure, Number, Value};
 use jiff::Timestamp;
 
@@ -406,6 +405,3 @@ pub fn text(value: &Value) -> String {
             .to_string(),
     }
 }
-
-/// The levels from finest to coarsest.
-pub const LEVELS: [Level; 3] = [Level::Minute, Level::Hour, Level::Day];

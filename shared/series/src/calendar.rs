@@ -7,7 +7,9 @@
 //!
 //! Rollups are kept in buckets of UTC. What of them a client's buckets are put together from are their [`Tile`]s.
 
+mod cut;
 mod dates;
+mod hours;
 mod moves;
 mod rules;
 mod tiling;
@@ -17,13 +19,18 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
+pub use hours::Hours;
 pub use rules::{Day, Ends, FiscalYear, Month, Pattern, Rules};
 pub use tiling::{Bins, Tile};
 
 /// Microseconds, the resolution of PostgreSQL's `timestamptz`.
 pub const MINUTE_US: i64 = 60_000_000;
+/// A quarter of an hour in microseconds.
+pub const QUARTER_HOUR_US: i64 = 15 * MINUTE_US;
 /// An hour in microseconds.
 pub const HOUR_US: i64 = 60 * MINUTE_US;
+/// A quarter of a day in microseconds.
+pub const QUARTER_DAY_US: i64 = 6 * HOUR_US;
 /// A UTC day in microseconds.
 pub const DAY_US: i64 = 24 * HOUR_US;
 
@@ -49,7 +56,9 @@ impl Range {
 pub const fn length_us(level: Level) -> i64 {
     match level {
         Level::Minute => MINUTE_US,
+        Level::QuarterHour => QUARTER_HOUR_US,
         Level::Hour => HOUR_US,
+        Level::QuarterDay => QUARTER_DAY_US,
         Level::Day => DAY_US,
     }
 }
@@ -178,7 +187,8 @@ impl Calendar {
         count
     }
 
-    /// What the buckets of an aligned range are put together from: parts of the range, one after the other, of which there are at most `most`.
+    /// What the buckets of an aligned range are put together from: parts of the range, one after the other, each perhaps in parts by hours of the day. There are at
+    /// most `most`.
     #[must_use]
     pub fn tile(&self, period: Period, range: Range, most: usize) -> Vec<Tile> {
         tiling::tiles(self, period, range, most)

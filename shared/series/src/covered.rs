@@ -18,14 +18,10 @@ pub fn covered(entity: &Arc<Entity>, measure: &Measure) -> Option<(usize, Level)
         refers_to: Vec::new(),
         goal: None,
     };
-    let by_level = [
-        (Level::Minute, Period::Minute),
-        (Level::Hour, Period::Hour),
-        (Level::Day, Period::Day),
-    ];
-    by_level
-        .into_iter()
-        .find_map(|(level, period)| Some((source(entity, &kpi, period)?, level)))
+    let mut periods = [Period::Minute, Period::Hour, Period::Day].into_iter();
+    let grouping = periods.find_map(|period| source(entity, &kpi, period))?;
+    let finest = entity.groupings().get(grouping)?.finest;
+    Some((grouping, finest))
 }
 
 /// The grouping from which a whole bucket is read.

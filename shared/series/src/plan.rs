@@ -11,7 +11,7 @@ use catalog::{AttributeDefinition, Entity, Kpi, Level, Period, Relationship, Ske
 use formula::{Basis, Measure, Measured, Reading, is_path};
 use jiff::Timestamp;
 
-use crate::calendar::{Bins, Calendar, Range, Tile};
+use crate::calendar::{Bins, Calendar, Hours, Range, Tile};
 use crate::state::{State, States};
 use crate::windows::{Windows, check_folds, windows};
 
@@ -22,7 +22,7 @@ use self::lookups::{Ways, attribute};
 pub const MAX_POINTS: usize = 10_080;
 
 /// The most reads of one request, but one for each entity at least: a quarter of what a statement has branches for (`facts::read::MAX_BRANCHES`), so that four requests
-/// fit into one. The months of five years have 121 where days don't begin with those of UTC.
+/// fit into one. 60 stretches that begin within days of UTC have 121 where what is between is read by day.
 pub const MAX_READS: usize = 128;
 
 /// The most points of one answer over all its buckets and groups. Lambda answers with at most 6 MB, in which every quote of the body is
@@ -78,6 +78,8 @@ pub struct Question {
     pub bins: Bins,
     /// Range to read.
     pub range: Range,
+    /// Of which hours of each day: those of the others are read by another question.
+    pub hours: Hours,
     /// Dimensions by which the answer's rows are grouped, sorted.
     pub dimensions: Vec<String>,
     /// What states are needed of, and which beside the count: of numbers, and where the facts are read also of the time between two times, and texts, booleans and
@@ -234,6 +236,7 @@ fn of_reading(
         level: tile.level,
         bins: tile.bins.clone(),
         range: tile.range,
+        hours: tile.hours,
         dimensions: dimensions.iter().map(|name| (*name).to_owned()).collect(),
         attributes: counted.states.clone(),
         filter: restricted(request.filter, &reading.restrictions()),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use catalog::Period;
 use formula::Number;
 use jiff::Timestamp;
+use series::Range;
 use series::plan::Filter;
 use tests::answers::answered;
 use uuid::Uuid;
@@ -33,13 +34,24 @@ fn questions() -> Vec<(Filter, Vec<String>)> {
 
 /// Asks everything both ways, compares, and returns the answers, which must be alike on every edition.
 pub(super) async fn check(shop: &Shop, client: Uuid, zone: &str, step: &str) -> Vec<String> {
+    check_within(shop, (client, zone), range(), &Period::ALL, step).await
+}
+
+/// The same of some time, by some periods.
+pub(super) async fn check_within(
+    shop: &Shop,
+    (client, zone): (Uuid, &str),
+    within: Range,
+    periods: &[Period],
+    step: &str,
+) -> Vec<String> {
     let plain = shop.database.plain().await.unwrap();
     let mut answers = Vec::new();
     for (code, _, sql) in KPIS {
-        for period in Period::ALL {
+        for period in periods.iter().copied() {
             for (filter, by) in questions() {
-                let told = shop.ask(client, code, period, range(), &filter, &by).await;
-                let expected = expected(&plain, client, zone, sql, period, &filter, &by).await;
+                let told = shop.ask(client, code, period, within, &filter, &by).await;
+                let expected = expected(&plain, (client, zone), (sql, period, within), &filter, &by).await;
                 let place = format!("{step}: {code} by {} {by:?} {filter:?}", period.name());
                 assert_eq!(
                     told.keys().collect::<Vec<_>>(),
@@ -62,10 +74,8 @@ type Expected = BTreeMap<(Timestamp, Vec<String>), (Option<Number>, i64)>;
 
 async fn expected(
     plain: &tokio_postgres::Client,
-    client: Uuid,
-    zone: &str,
-    sql: &str,
-    period: Period,
+    (client, zone): (Uuid, &str),
+    (sql, period, within): (&str, Period, Range),
     filter: &Filter,
     by: &[String],
 ) -> Expected {
@@ -103,7 +113,7 @@ async fn expected(
         "SELECT {bucket} AS bucket, trim_scale(({sql})::numeric)::text AS value, count(*) AS facts{groups} FROM shop_data.sale
          WHERE client_id = '{client}' AND time >= $1 AND time < $2{conditions}{counted} GROUP BY bucket{order}"
     );
-    let range = series::Calendar::of(zone).unwrap().align(period, range());
+    let range = series::Calendar::of(zone).unwrap().align(period, within);
     let rows = plain
         .query(&text, &[&range.from, &range.to])
         .await

@@ -323,12 +323,12 @@ async fn ready_made_values_have_their_views() {
         shop.compact("2026-04-01T00:00:00Z").await;
         let plain = shop.database.plain().await.unwrap();
         let mut answers = Vec::new();
-        for level in ["minute", "hour", "day"] {
+        for level in ["minute", "quarter_hour", "hour", "quarter_day", "day"] {
             let sql = format!("SELECT format('%s %s %s %s %s %s', bucket, kpi_code, round(avg_value, 4), min_value, max_value, data_points) FROM kpi_data.kpi_values_{level} WHERE client_id = $1 ORDER BY bucket");
             answers.extend(plain.query(&sql, &[&shop.ours]).await.unwrap().iter().map(|row| row.get::<_, String>(0)));
         }
-        assert_eq!(answers.len(), 5, "{answers:?}");
-        assert!(answers[4].contains("CHURN 4.0000 1.5 8 3"), "{answers:?}");
+        assert_eq!(answers.len(), 9, "{answers:?}");
+        assert!(answers[8].contains("CHURN 4.0000 1.5 8 3"), "{answers:?}");
         answers
     })
     .await;

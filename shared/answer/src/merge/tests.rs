@@ -53,6 +53,7 @@ fn question(entity: &Arc<Entity>, minutes: std::ops::Range<i64>, filter: &[(&str
             from: minute(minutes.start),
             to: minute(minutes.end),
         },
+        hours: Hours::ALL,
         dimensions: vec!["gate".to_owned(), "origin".to_owned()],
         attributes: [(Measured::Attribute("delay".to_owned()), [State::Sum].into())].into(),
         filter: filter
@@ -212,6 +213,23 @@ fn stretches_with_other_ends_are_read_apart() {
     assert_ne!(week, month);
     assert_eq!(merged.add(OTHER, &at, Vec::new(), of(0..7)), week);
     assert_eq!(merged.reads()[week].question.range, of(0..7).range);
+}
+
+#[test]
+fn reads_of_other_hours_are_apart() {
+    let entity = entity("", BY_BOTH);
+    let at = place("volume_1", 1, &entity);
+    let of = |hours: Hours| Question {
+        hours,
+        ..question(&entity, 0..7, &[])
+    };
+    let night = Hours::of(Timestamp::UNIX_EPOCH);
+    let mut merged = Merged::default();
+    let [whole, inside, others] =
+        [Hours::ALL, night, Hours::ALL.without(night)].map(|hours| merged.add(CLIENT, &at, Vec::new(), of(hours)));
+    assert_eq!([whole, inside, others], [0, 1, 2]);
+    assert_eq!(merged.add(OTHER, &at, Vec::new(), of(night)), inside);
+    assert_eq!(merged.reads()[inside].question.hours, night);
 }
 
 #[test]

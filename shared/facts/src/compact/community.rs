@@ -6,13 +6,13 @@ use std::time::Instant;
 use catalog::Level;
 use database::{Error, Session};
 use jiff::Timestamp;
-use series::calendar::{DAY_US, HOUR_US, floor_us};
+use series::calendar::{DAY_US, HOUR_US, floor_us, length_us};
 use uuid::Uuid;
 
 use super::{Failures, MAX_RANGES, MAX_STATEMENT_TIME, Upkeep};
 use crate::copy::timestamp;
 use crate::groups::{Touched, stop_crowded};
-use crate::volume::{Volume, level_name, levels};
+use crate::volume::{Volume, levels};
 
 /// Longest time that one call refreshes at first. TimescaleDB refreshes only what was invalidated inside the window, so an ordinary one costs little, and 27 years
 /// are ten calls for each level: in windows of a month they were a thousand, which took two minutes.
@@ -252,9 +252,9 @@ async fn refresh_level(
     Ok(true)
 }
 
-/// A window that takes too long in months, one of these in days, a day in hours; a day's bucket is never cut.
+/// A window that takes too long in months, one of these in days, a day in hours; a bucket is never cut.
 pub(super) fn smaller(level: Level, (from, to): Window) -> Option<Vec<Window>> {
-    let fits = |width: &&i64| **width < to - from && (level < Level::Day || **width >= DAY_US);
+    let fits = |width: &&i64| **width < to - from && **width >= length_us(level);
     let width = *WIDTHS_US.iter().find(fits)?;
     let count = (to - from + width - 1) / width;
     let piece = |number| (from + number * width, to.min(from + (number + 1) * width));
@@ -264,7 +264,7 @@ pub(super) fn smaller(level: Level, (from, to): Window) -> Option<Vec<Window>> {
 async fn call(session: &Session, volume: &Volume, level: Level, (from, to): Window) -> Result<(), Error> {
     let (from, to) = (timestamp(from), timestamp(to));
     let name = volume.rollup(level).replace('\'', "''");
-    tracing::debug!(rollup = name, level = level_name(level), "refresh");
+    tracing::debug!(rollup = name, %level, "refresh");
     // A CALL that commits inside takes no bind parameters in a transaction of its own; timestamps have no quotes.
     session
         .batch(&format!(

@@ -195,6 +195,9 @@ fn a_window_that_takes_too_long_is_cut_down_to_buckets() {
         (Level::Hour, DAY_US, Some((24, HOUR_US))),
         (Level::Minute, HOUR_US, None),
         (Level::Day, 2 * DAY_US, Some((2, DAY_US))),
+        (Level::QuarterDay, 2 * DAY_US, Some((2, DAY_US))),
+        (Level::QuarterDay, DAY_US, None),
+        (Level::QuarterHour, DAY_US, Some((24, HOUR_US))),
         (Level::Day, DAY_US, None),
     ] {
         let pieces = smaller(level, (0, length));

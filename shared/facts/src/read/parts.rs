@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use catalog::{GroupingDefinition, Level};
 use database::Error;
 use formula::Measured;
+use series::calendar::Hours;
 use series::{State, States};
 
 use super::Read;
 use crate::layout::{Slot, StateSlot};
 use crate::states::{COUNT, seconds_between, state_column, state_of_facts, state_of_numbers};
-use crate::volume::{level_name, levels};
+use crate::volume::{hour_of_day, levels, width};
 
 /// What every part of a branch is limited to, as SQL.
 pub(super) struct Scope {
@@ -18,6 +19,7 @@ pub(super) struct Scope {
     pub(super) entities: String,
     pub(super) from: String,
     pub(super) to: String,
+    pub(super) hours: Hours,
     pub(super) filter: String,
     /// The same for the indexes by dimension of rows that are moved up (Apache edition).
     pub(super) found_by: String,
@@ -27,10 +29,27 @@ impl Scope {
     /// The condition on a column of bucket or event times. It names the client: there is no other form.
     pub(super) fn condition(&self, column: &str) -> String {
         format!(
-            "client_id = ANY ({}) AND entity_id = ANY ({}) AND {column} >= {} AND {column} < {}{}",
-            self.clients, self.entities, self.from, self.to, self.filter
+            "client_id = ANY ({}) AND entity_id = ANY ({}) AND {column} >= {} AND {column} < {}{}{}",
+            self.clients,
+            self.entities,
+            self.from,
+            self.to,
+            of_hours(self.hours, column),
+            self.filter
         )
     }
+}
+
+/// The condition that a time is in some hours of its day. Of those of a whole day it says which it is not in: no index is of use then.
+fn of_hours(hours: Hours, column: &str) -> String {
+    let others = Hours::ALL.without(hours);
+    let (not, named) = match hours.count() {
+        24 => return String::new(),
+        0..12 => ("", hours),
+        _ => ("NOT ", others),
+    };
+    let named: Vec<String> = named.numbers().map(|hour| hour.to_string()).collect();
+    format!(" AND {} {not}IN ({})", hour_of_day(column), named.join(", "))
 }
 
 /// Where a question's dimensions, filters and numbers are in the relation that answers it.
@@ -208,7 +227,7 @@ const fn name(state: State) -> &'static str {
 }
 
 pub(super) fn bucket_of(level: Level, column: &str) -> String {
-    format!("time_bucket('1 {}', {column})", level_name(level))
+    format!("time_bucket('{}', {column})", width(level))
 }
 
 /// Straight from the facts.
@@ -270,15 +289,18 @@ pub(super) fn community(
         let start = bucket_of(level, "part.bucket");
         format!(
             "EXISTS (SELECT 1 FROM stale WHERE stale.volume = '{}' AND stale.client_id = part.client_id AND stale.entity_id = part.entity_id
-                AND {start} < stale.to_time AND {start} + interval '1 {}' > stale.from_time)",
+                AND {start} < stale.to_time AND {start} + interval '{}' > stale.from_time)",
             read.volume.name().replace('\'', "''"),
-            level_name(level)
+            width(level)
         )
     };
     let mut parts = Vec::new();
     // From the question's level down: what is not touched there, inside what is touched above.
     let mut above = String::new();
-    for level in levels(grouping.finest).rev().filter(|level| *level <= question.level) {
+    // Hours have what is touched of a day without its quarters, and minutes what is touched of an hour.
+    let is_passed = |level: Level| matches!(level, Level::QuarterHour | Level::QuarterDay) && level != question.level;
+    let is_read = |level: &Level| *level <= question.level && !is_passed(*level);
+    for level in levels(grouping.finest).rev().filter(is_read) {
         let rows = part(&read.volume.rollup(level), id, columns, &bucket, scope);
         parts.push(format!("{rows} AND NOT {}{above}", touched(level)));
         above = format!(" AND {}", touched(level));

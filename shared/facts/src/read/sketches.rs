@@ -44,6 +44,7 @@ impl Statement {
                 entities,
                 from,
                 to,
+                hours: question.hours,
                 filter,
                 found_by: String::new(),
             };

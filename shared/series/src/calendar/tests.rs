@@ -210,17 +210,24 @@ proptest! {
             let tiles = calendar.tile(period, range, most);
             prop_assert!(tiles.len() <= most.max(1));
             let mut begun = range.from;
-            for tile in tiles {
-                prop_assert_eq!(tile.range.from, begun);
-                check_tile(&calendar, period, &tile)?;
-                begun = tile.range.to;
+            for parts in tiles.chunk_by(|one, other| one.range == other.range) {
+                let Range { from, to } = parts[0].range;
+                prop_assert_eq!(from, begun);
+                let mut left = Hours::ALL;
+                for tile in parts {
+                    prop_assert_eq!(left.and(tile.hours), left, "hours of two tiles");
+                    left = left.without(tile.hours);
+                    check_tile(&calendar, period, tile)?;
+                }
+                prop_assert_eq!(left, Hours::NONE);
+                begun = to;
             }
             prop_assert_eq!(begun, range.to);
         }
     }
 }
 
-/// Checks that each bin of a tile is of one bucket, and that the buckets of its level are each in one bin.
+/// Checks that each bin of a tile is of one bucket, and that none of the buckets of its level that are of its hours has an end of a bin inside which is one of a bucket.
 fn check_tile(calendar: &Calendar, period: Period, tile: &Tile) -> Result<(), TestCaseError> {
     let Range { from, to } = tile.range;
     let bounds = match &tile.bins {
@@ -228,7 +235,9 @@ fn check_tile(calendar: &Calendar, period: Period, tile: &Tile) -> Result<(), Te
         Bins::Windows(_) => return Err(TestCaseError::fail("a range is never tiled by windows")),
         Bins::Even { length_us, origin_us } => {
             prop_assert!(
-                origin_us < length_us && *length_us <= 25 * HOUR_US && length_us % super::length_us(tile.level) == 0
+                origin_us < length_us
+                    && *length_us <= 25 * HOUR_US
+                    && length_us % super::length_us(tile.level).min(QUARTER_HOUR_US) == 0
             );
             prop_assert_eq!((from.as_microsecond() - origin_us).rem_euclid(*length_us), 0);
             let starts = std::iter::successors(Some(from), |start| Some(calendar.next(period, *start)));
@@ -248,40 +257,175 @@ fn check_tile(calendar: &Calendar, period: Period, tile: &Tile) -> Result<(), Te
         );
     }
     for bound in bounds {
-        prop_assert_eq!(floor(tile.level, bound), bound);
+        prop_assert!(floor(tile.level, bound) == bound || !tile.hours.hold(bound), "{bound}");
     }
     Ok(())
+}
+
+/// The tiles of some time in a few words: levels, with the hours that they are of where these are not all, and the minutes of a bin with where one begins.
+fn tiled(zone: &str, period: Period, days: &str) -> String {
+    let calendar = Calendar::of(zone).unwrap();
+    let (from, to) = days.split_once(' ').unwrap();
+    let [from, to] = [from, to].map(|day| at(&format!("{day}T00:00:00Z")));
+    let range = calendar.align(period, Range { from, to });
+    let told = |tile: &Tile| {
+        let numbers = |hours: Hours| hours.numbers().map(|hour| format!(" {hour}")).collect::<String>();
+        let hours = match tile.hours.count() {
+            24 => String::new(),
+            0..12 => format!(" at{}", numbers(tile.hours)),
+            _ => format!(" but{}", numbers(Hours::ALL.without(tile.hours))),
+        };
+        let bins = match &tile.bins {
+            Bins::Even { length_us, origin_us } => format!("{}+{}", length_us / MINUTE_US, origin_us / MINUTE_US),
+            Bins::Between(_) => "between".to_owned(),
+            Bins::Windows(_) => "windows".to_owned(),
+        };
+        format!("{}{hours} {bins}", tile.level)
+    };
+    let tiles = calendar.tile(period, range, 9);
+    tiles.iter().map(told).collect::<Vec<_>>().join(", ")
 }
 
 #[test]
 fn buckets_are_tiled_by_the_coarsest_that_fits() {
     let cases = [
-        // zone, period, days of 2026, level, minutes of a bin, where one begins
-        ("UTC", Period::Day, "01-10 01-12", Level::Day, 1_440, 0),
-        ("Europe/Berlin", Period::Day, "01-10 01-12", Level::Hour, 1_440, 1_380),
-        ("Europe/Berlin", Period::Day, "03-01 04-12", Level::Hour, 60, 0),
-        ("Europe/Berlin", Period::Hour, "03-01 04-12", Level::Hour, 60, 0),
-        ("Asia/Kolkata", Period::Day, "01-10 12-12", Level::Minute, 1_440, 1_110),
-        ("Asia/Kolkata", Period::Hour, "01-10 12-12", Level::Minute, 60, 30),
-        ("Asia/Kathmandu", Period::Hour, "01-10 12-12", Level::Minute, 60, 15),
-        ("Asia/Kathmandu", Period::Minute, "01-10 01-11", Level::Minute, 1, 0),
-        ("Pacific/Chatham", Period::Hour, "01-10 03-12", Level::Minute, 60, 15),
-        ("Pacific/Chatham", Period::Hour, "01-10 12-12", Level::Minute, 15, 0),
-        ("Australia/Lord_Howe", Period::Hour, "01-10 03-12", Level::Hour, 60, 0),
-        ("Australia/Lord_Howe", Period::Hour, "01-10 12-12", Level::Minute, 30, 0),
+        ("UTC", Period::Day, "2026-01-10 2026-01-12", "day 1440+0"),
+        ("Europe/Berlin", Period::Day, "2026-01-10 2026-01-12", "hour 1440+1380"),
+        ("Europe/Berlin", Period::Day, "2026-03-01 2026-04-12", "hour 60+0"),
+        // Clocks are changed, and bins of an hour would be many more than days.
+        (
+            "Europe/Berlin",
+            Period::Day,
+            "2024-01-10 2026-12-12",
+            "quarter_day but 18 19 20 21 22 23 between, hour at 18 19 20 21 22 23 between",
+        ),
+        ("Europe/Berlin", Period::Hour, "2026-03-01 2026-04-12", "hour 60+0"),
+        // Of more days one hour is read by quarters, and of many the quarter of the day around it by hours.
+        (
+            "Asia/Kolkata",
+            Period::Day,
+            "2026-01-10 2026-01-31",
+            "quarter_hour 1440+1110",
+        ),
+        (
+            "Asia/Kolkata",
+            Period::Day,
+            "2026-01-10 2026-03-12",
+            "hour but 18 1440+1110, quarter_hour at 18 1440+1110",
+        ),
+        (
+            "Asia/Kathmandu",
+            Period::Day,
+            "2024-01-10 2026-12-12",
+            "quarter_day but 18 19 20 21 22 23 1440+1095, hour at 19 20 21 22 23 1440+1095, quarter_hour at 18 1440+1095",
+        ),
+        // Clocks that are changed by an hour cut two, and by half an hour one.
+        (
+            "Australia/Adelaide",
+            Period::Day,
+            "2026-01-10 2026-12-12",
+            "quarter_day but 12 13 14 15 16 17 between, hour at 12 15 16 17 between, quarter_hour at 13 14 between",
+        ),
+        (
+            "Australia/Lord_Howe",
+            Period::Day,
+            "2026-01-10 2026-12-12",
+            "quarter_day but 12 13 14 15 16 17 between, hour at 12 14 15 16 17 between, quarter_hour at 13 between",
+        ),
+        // Its days begin with a quarter of one.
+        (
+            "Asia/Dhaka",
+            Period::Day,
+            "2026-01-10 2026-01-31",
+            "quarter_day 1440+1080",
+        ),
+        (
+            "Asia/Kolkata",
+            Period::Hour,
+            "2026-01-10 2026-12-12",
+            "quarter_hour 60+30",
+        ),
+        (
+            "Asia/Kathmandu",
+            Period::Hour,
+            "2026-01-10 2026-12-12",
+            "quarter_hour 60+15",
+        ),
+        ("Asia/Kathmandu", Period::Minute, "2026-01-10 2026-01-11", "minute 1+0"),
+        (
+            "Pacific/Chatham",
+            Period::Hour,
+            "2026-01-10 2026-03-12",
+            "quarter_hour 60+15",
+        ),
+        (
+            "Pacific/Chatham",
+            Period::Hour,
+            "2026-01-10 2026-12-12",
+            "quarter_hour 15+0",
+        ),
+        (
+            "Australia/Lord_Howe",
+            Period::Hour,
+            "2026-01-10 2026-03-12",
+            "hour 60+0",
+        ),
+        (
+            "Australia/Lord_Howe",
+            Period::Hour,
+            "2026-01-10 2026-12-12",
+            "quarter_hour 30+0",
+        ),
     ];
-    for (zone, period, days, level, minutes, origin) in cases {
-        let calendar = Calendar::of(zone).unwrap();
-        let (from, to) = days.split_once(' ').unwrap();
-        let [from, to] = [from, to].map(|day| at(&format!("2026-{day}T00:00:00Z")));
-        let range = calendar.align(period, Range { from, to });
-        let bins = Bins::Even {
-            length_us: minutes * MINUTE_US,
-            origin_us: origin * MINUTE_US,
-        };
-        let tile = Tile { level, bins, range };
-        assert_eq!(calendar.tile(period, range, 9), [tile], "{zone} {period} {days}");
+    for (zone, period, days, tiles) in cases {
+        assert_eq!(tiled(zone, period, days), tiles, "{zone} {period} {days}");
     }
+}
+
+/// Zones whose clocks differed from UTC by anything but quarters of an hour at some time since an instant.
+fn odd_zones(since: &str) -> Vec<String> {
+    let (first, last) = (at(since), at("2040-01-01T00:00:00Z"));
+    let is_odd = |zone: &TimeZone| {
+        let changes = zone.following(first).map(|change| change.timestamp());
+        let times = std::iter::once(first).chain(changes.take_while(|change| *change < last));
+        let mut offsets = times.map(|time| zone.to_offset(time).seconds());
+        offsets.any(|offset| offset % (15 * 60) != 0)
+    };
+    let odd = zones().into_iter().filter(is_odd);
+    odd.filter_map(|zone| zone.iana_name().map(str::to_owned)).collect()
+}
+
+#[test]
+fn zones_are_quarters_of_an_hour_apart_since_there_may_be_facts() {
+    assert_eq!(odd_zones("1990-01-01T00:00:00Z"), Vec::<String>::new());
+    // Days of the last that were not, before, are tiled from minutes.
+    let before = odd_zones("1971-01-01T00:00:00Z");
+    assert!(before.contains(&"Africa/Monrovia".to_owned()), "{before:?}");
+}
+
+#[test]
+fn instants_that_cut_minutes_are_read_by_these_and_others_are_not() {
+    let days = |day: i64| later(at("2026-01-01T00:00:00Z"), day * DAY_US);
+    // Every day up to the same minute of the clock, as like for like has it.
+    let bounds: Vec<Timestamp> = (0..90)
+        .flat_map(|day| [days(day), later(days(day), 9 * HOUR_US + 37 * MINUTE_US)])
+        .collect();
+    let tiles = Calendar::utc().tile_between(&bounds, 9);
+    let told: Vec<(Level, u32)> = tiles.iter().map(|tile| (tile.level, tile.hours.count())).collect();
+    assert_eq!(told, [(Level::Hour, 23), (Level::Minute, 1)]);
+    assert!(tiles[1].hours.hold(at("2026-01-01T09:00:00Z")));
+    // Of three reads there may be fewer.
+    let bounds: Vec<Timestamp> = bounds
+        .into_iter()
+        .flat_map(|bound| [bound, later(bound, 14 * HOUR_US + 15 * MINUTE_US)])
+        .collect();
+    let told = |most: usize| -> Vec<Level> {
+        let tiles = Calendar::utc().tile_between(&bounds, most);
+        tiles.iter().map(|tile| tile.level).collect()
+    };
+    assert_eq!(told(3), [Level::Hour, Level::QuarterHour, Level::Minute]);
+    assert_eq!(told(2), [Level::QuarterHour, Level::Minute]);
+    assert_eq!(told(1), [Level::Minute]);
 }
 
 #[test]

@@ -3,19 +3,21 @@
 use catalog::{Level, Period};
 use jiff::Timestamp;
 
-use super::{Calendar, DAY_US, HOUR_US, MINUTE_US, Range, floor, floor_us, later, length_us};
-use crate::field::EARLIEST_S;
+use super::cut::Cut;
+use super::{Calendar, DAY_US, HOUR_US, Hours, MINUTE_US, Range, floor, floor_us, later, length_us};
 use crate::plan::MAX_POINTS;
 
 /// A part of a range, and how it is tiled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tile {
-    /// The coarsest level of rollups none of whose buckets lies in two of the client's.
+    /// The coarsest level of rollups none of whose buckets, of these hours, lies in two of the client's.
     pub level: Level,
     /// The widest bins into which these may be summed up before they are answered: one to a bucket where clocks are not changed within the range.
     pub bins: Bins,
     /// The part of the range.
     pub range: Range,
+    /// The hours of each day that it is of: tiles of the others have the same range.
+    pub hours: Hours,
 }
 
 /// Stretches of time, one after the other, none of which lies in two of the client's buckets.
@@ -36,7 +38,7 @@ pub enum Bins {
 
 /// How many buckets of a rollup are read in the time that one more read takes to plan and begin: about a millisecond. The days of a range are read apart from its
 /// edges where that saves more.
-const BUCKETS_OF_A_READ: i64 = 2_000;
+pub(super) const BUCKETS_OF_A_READ: i64 = 2_000;
 
 impl Bins {
     /// The buckets of a level.
@@ -66,13 +68,19 @@ pub(super) fn tiles(calendar: &Calendar, period: Period, range: Range, most: usi
     let step_us = match period {
         Period::Minute => MINUTE_US,
         Period::Hour => step_of_hours(calendar, range),
-        Period::Day => step_of_days(calendar, range),
-        _ => return of_days(calendar, period, range, most),
+        _ => {
+            let bounds = bounds(calendar, period, range);
+            let cut = Cut::of(&bounds);
+            return if period == Period::Day {
+                evenly(&cut, bounds, most)
+            } else {
+                of_bounds(&cut, bounds, most)
+            };
+        }
     };
     let from_us = range.from.as_microsecond();
     let fits = |level: &Level| step_us % length_us(*level) == 0 && floor_us(*level, from_us) == from_us;
-    let level = [Level::Day, Level::Hour].into_iter().find(fits);
-    let level = level.unwrap_or(Level::Minute);
+    let level = Level::ALL.into_iter().rev().find(fits).unwrap_or(Level::Minute);
     // Before there were zones of full minutes a step may be shorter than a minute; no fact is so old.
     let bins = if step_us > length_us(level) {
         Bins::Even {
@@ -82,48 +90,41 @@ pub(super) fn tiles(calendar: &Calendar, period: Period, range: Range, most: usi
     } else {
         Bins::of(level)
     };
-    vec![Tile { level, bins, range }]
-}
-
-/// Buckets of whole days, of any length. Where they don't begin with days of UTC, only the days in which they do need a finer level: these are read apart where
-/// that is less to read. Of more parts than there may be the last one has all that is left, by the finer level.
-fn of_days(calendar: &Calendar, period: Period, range: Range, most: usize) -> Vec<Tile> {
-    let bounds = bounds(calendar, period, range);
-    of_bounds(level_of(&bounds), bounds, most)
-}
-
-/// The coarsest level none of whose buckets has an instant inside.
-fn level_of(bounds: &[Timestamp]) -> Level {
-    // No fact is so old that it matters where an earlier bucket began.
-    let counted = || bounds.iter().filter(|bound| bound.as_second() > EARLIEST_S);
-    let fits = |level: &Level| counted().all(|bound| floor(*level, *bound) == *bound);
-    let level = [Level::Day, Level::Hour].into_iter().find(fits);
-    level.unwrap_or(Level::Minute)
+    let hours = Hours::ALL;
+    vec![Tile {
+        level,
+        bins,
+        range,
+        hours,
+    }]
 }
 
 /// Stretches that begin and end at some instants, of any length.
 pub(super) fn between(bounds: &[Timestamp], most: usize) -> Vec<Tile> {
-    let level = level_of(bounds);
+    let cut = Cut::of(bounds);
     // What leads up to the second instant may be most of all: from the first fact there is to the first bucket.
     let lead = bounds
         .get(..2)
-        .filter(|lead| most > 4 && bounds.len() > 2 && saves(level, lead));
+        .filter(|lead| most > 4 && bounds.len() > 2 && saves(&cut, lead));
     let (mut tiles, rest) = match lead.zip(bounds.get(1..)) {
-        Some((lead, rest)) => (edged(level, lead), rest),
+        Some((lead, rest)) => (edged(cut.finest(), lead), rest),
         None => (Vec::new(), bounds),
     };
-    match even(level, rest) {
-        Some(even) => tiles.push(even),
-        None => {
-            let left = most.saturating_sub(tiles.len());
-            tiles.extend(of_bounds(level, rest.to_vec(), left));
-        }
-    }
+    let left = most.saturating_sub(tiles.len());
+    tiles.extend(evenly(&cut, rest.to_vec(), left));
     tiles
 }
 
-/// Bins of one length, which other questions may share, unless they are many more than the stretches between the instants.
-fn even(level: Level, bounds: &[Timestamp]) -> Option<Tile> {
+/// Stretches in bins of one length where that may be, which other questions may share.
+fn evenly(cut: &Cut, bounds: Vec<Timestamp>, most: usize) -> Vec<Tile> {
+    match even(cut.finest(), &bounds) {
+        Some((bins, range)) => cut.tiles(&bins, range, most),
+        None => of_bounds(cut, bounds, most),
+    }
+}
+
+/// Bins of one length, unless they are many more than the stretches between the instants.
+fn even(level: Level, bounds: &[Timestamp]) -> Option<(Bins, Range)> {
     let (from, to) = (*bounds.first()?, *bounds.last()?);
     let steps = bounds.windows(2).filter_map(|pair| match pair {
         [from, to] => Some(to.as_microsecond() - from.as_microsecond()),
@@ -133,42 +134,39 @@ fn even(level: Level, bounds: &[Timestamp]) -> Option<Tile> {
     let range = Range { from, to };
     let most = i64::try_from(bounds.len()).unwrap_or(i64::MAX).max(BUCKETS_OF_A_READ);
     let fits = length_us > 0 && length_us <= DAY_US && length_us % super::length_us(level) == 0;
-    (fits && range_us(range) / length_us <= most).then(|| Tile {
-        level,
-        bins: Bins::Even {
-            length_us,
-            origin_us: from.as_microsecond().rem_euclid(length_us),
-        },
-        range,
-    })
+    let bins = || Bins::Even {
+        length_us,
+        origin_us: from.as_microsecond().rem_euclid(length_us),
+    };
+    (fits && range_us(range) / length_us <= most).then(|| (bins(), range))
 }
 
-/// Buckets between instants, by a level none of whose buckets has one inside, and by day where that is less to read.
-fn of_bounds(level: Level, bounds: Vec<Timestamp>, most: usize) -> Vec<Tile> {
+/// Buckets between instants, by levels none of whose buckets has one inside, and by day where that is less to read. Where they don't begin with days of UTC, only
+/// the days in which they do need finer levels: these are read apart. Of more parts than there may be the last one has all that is left, by the finer levels.
+fn of_bounds(cut: &Cut, bounds: Vec<Timestamp>, most: usize) -> Vec<Tile> {
     // So many bounds make two parts less one, and there is one for the rest.
     let apart = if 2 * bounds.len() - 1 <= most {
         bounds.len()
     } else {
         most / 2
     };
-    let apart = bounds.get(..apart).filter(|apart| saves(level, apart));
+    let apart = bounds.get(..apart).filter(|apart| saves(cut, apart));
     let Some(apart) = apart else {
-        return vec![tile(level, bounds)];
+        return cut.tiles(&Bins::Between(bounds.clone()), whole(&bounds), most);
     };
-    let mut tiles = edged(level, apart);
-    let rest = bounds.get(apart.len() - 1..).filter(|rest| rest.len() > 1);
-    tiles.extend(rest.map(|rest| tile(level, rest.to_vec())));
+    let mut tiles = edged(cut.finest(), apart);
+    if let Some(rest) = bounds.get(apart.len() - 1..).filter(|rest| rest.len() > 1) {
+        let left = most.saturating_sub(tiles.len());
+        tiles.extend(cut.tiles(&Bins::Between(rest.to_vec()), whole(rest), left));
+    }
     tiles
 }
 
 /// Whether reading the days between bounds apart saves more than so many reads take.
-fn saves(level: Level, bounds: &[Timestamp]) -> bool {
-    let (Some(from), Some(to)) = (bounds.first(), bounds.last()) else {
-        return false;
-    };
-    let length_of_all_us = to.as_microsecond().saturating_sub(from.as_microsecond());
+fn saves(cut: &Cut, bounds: &[Timestamp]) -> bool {
+    let days = range_us(whole(bounds)) / DAY_US;
     let reads = i64::try_from(2 * bounds.len()).unwrap_or(i64::MAX);
-    length_of_all_us / length_us(level) - length_of_all_us / DAY_US > reads.saturating_mul(BUCKETS_OF_A_READ)
+    days.saturating_mul(cut.buckets_of_a_day() - 1) > reads.saturating_mul(BUCKETS_OF_A_READ)
 }
 
 /// The starts of all buckets of a range, and its end.
@@ -213,16 +211,22 @@ fn edged(level: Level, bounds: &[Timestamp]) -> Vec<Tile> {
 }
 
 fn tile(level: Level, bounds: Vec<Timestamp>) -> Tile {
-    let ends = bounds.first().zip(bounds.last());
-    let (from, to) = ends.map_or((Timestamp::MIN, Timestamp::MIN), |(from, to)| (*from, *to));
     Tile {
         level,
-        range: Range { from, to },
+        range: whole(&bounds),
         bins: Bins::Between(bounds),
+        hours: Hours::ALL,
     }
 }
 
-fn range_us(range: Range) -> i64 {
+/// From the first of some instants to the last.
+fn whole(bounds: &[Timestamp]) -> Range {
+    let ends = bounds.first().zip(bounds.last());
+    let (from, to) = ends.map_or((Timestamp::MIN, Timestamp::MIN), |(from, to)| (*from, *to));
+    Range { from, to }
+}
+
+pub(super) fn range_us(range: Range) -> i64 {
     range.to.as_microsecond().saturating_sub(range.from.as_microsecond())
 }
 
@@ -240,20 +244,6 @@ fn step_of_hours(calendar: &Calendar, range: Range) -> i64 {
         at = change;
     }
     step_us
-}
-
-/// Days have 24 hours where clocks are not changed.
-fn step_of_days(calendar: &Calendar, range: Range) -> i64 {
-    let (mut step_us, mut start) = (0, range.from);
-    for _ in 0..=MAX_POINTS {
-        let next = calendar.next(Period::Day, start);
-        step_us = common(step_us, next.as_microsecond() - start.as_microsecond());
-        if next >= range.to || next <= start {
-            break;
-        }
-        start = next;
-    }
-    step_us.max(1)
 }
 
 /// The greatest common divisor.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::lookups::owner;
 use super::{Part, Purpose, Question, Request, Source, Spread, Ways, all_are_dimensions};
-use crate::calendar::{Bins, Calendar, Range};
+use crate::calendar::{Bins, Calendar, Hours, Range};
 use crate::windows::windows;
 
 /// The one read of a reading that is pushed down: for each of the answer's buckets and groups one row.
@@ -36,6 +36,7 @@ pub(super) fn of_reading(
         level: level(request.period),
         bins,
         range,
+        hours: Hours::ALL,
         dimensions: by.into_iter().map(str::to_owned).collect(),
         attributes: BTreeMap::new(),
         filter: request.filter.clone(),

@@ -10,7 +10,7 @@ use super::{
     Counted, MAX_READS, Part, Purpose, Question, Request, Source, choose, is_dimension, needed,
     of_reading as of_rollups, tiles,
 };
-use crate::calendar::{Calendar, Tile};
+use crate::calendar::{Calendar, Hours, Tile};
 use crate::sketch;
 
 /// The most windows, of all buckets and sketches of a reading, for each of which sketches are merged: registers of each take 16 KB, so these take 32 MB in each group.
@@ -72,7 +72,7 @@ pub(super) fn of_reading(
     };
     let most = most / (1 + found.sketches.len());
     let (tiles, windows) = tiles(request, calendar, reading, most)?;
-    let mut parts = of_rollups(request, entity, reading, &tiles, windows.as_ref())?;
+    let mut parts = of_rollups(request, entity, reading, &by_hours_and_days(tiles), windows.as_ref())?;
     let rollups = parts.clone();
     for (name, kind) in found.sketches {
         let measures = reading.measures.iter();
@@ -92,6 +92,22 @@ pub(super) fn of_reading(
         }));
     }
     Ok(Some(parts))
+}
+
+/// The same with all hours of a range by the hour, unless it is by day: sketches have no level between.
+fn by_hours_and_days(tiles: Vec<Tile>) -> Vec<Tile> {
+    let mut wide: Vec<Tile> = Vec::with_capacity(tiles.len());
+    for tile in tiles {
+        if wide.last().is_none_or(|before| before.range != tile.range) {
+            let level = match tile.level {
+                Level::Day => Level::Day,
+                _ => Level::Hour,
+            };
+            let hours = Hours::ALL;
+            wide.push(Tile { level, hours, ..tile });
+        }
+    }
+    wide
 }
 
 /// What a reading is answered from.

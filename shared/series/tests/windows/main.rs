@@ -14,7 +14,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use rust_decimal::Decimal;
 use series::answer::{Brought, Row};
-use series::calendar::{Bins, Rules};
+use series::calendar::{Bins, Rules, floor};
 use series::plan::Filter;
 use series::{Calendar, GroupState, Part, Point, Question, Range, Request, SeriesKey};
 
@@ -34,8 +34,9 @@ fn catalog(formula: &str) -> Catalog {
     Catalog::new(entities, serde_json::from_value(kpis).unwrap()).unwrap()
 }
 
-/// The start of the bin that a time is in.
+/// The start of the bin that a time is in, as that of its bucket is.
 fn bin(question: &Question, time: Timestamp) -> Timestamp {
+    let time = floor(question.level, time);
     match &question.bins {
         Bins::Even { length_us, origin_us } => {
             let into = (time.as_microsecond() - origin_us).rem_euclid(*length_us);
@@ -50,7 +51,7 @@ fn bin(question: &Question, time: Timestamp) -> Timestamp {
 fn read(question: &Question, facts: &[Fact]) -> Vec<Row> {
     let mut rows: BTreeMap<(Timestamp, &str), GroupState> = BTreeMap::new();
     for (time, amount, kind) in facts {
-        if *time < question.range.from || *time >= question.range.to {
+        if !question.range.holds(*time) || !question.hours.hold(*time) {
             continue;
         }
         let bin = bin(question, *time);

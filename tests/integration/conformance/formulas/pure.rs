@@ -44,7 +44,7 @@ fn read(question: &Question, facts: &[Made]) -> Vec<Row> {
     let mut rows: BTreeMap<(Timestamp, Vec<Value>), GroupState> = BTreeMap::new();
     for fact in facts.iter().filter(|fact| restricted(question, fact)) {
         let time = time(fact);
-        if time < question.range.from || time >= question.range.to {
+        if !question.range.holds(time) || !question.hours.hold(time) {
             continue;
         }
         let group = question.dimensions.iter().map(|name| of(fact, name).clone()).collect();

@@ -177,36 +177,75 @@ proptest! {
 #[test]
 fn days_within_a_bucket_are_read_by_day_where_that_saves_much() {
     let cases = [
-        // zone, period, days of 2026, the levels of the tiles
-        ("UTC", Period::Year, "01-10 12-12", "day"),
-        ("UTC", Period::Week, "01-10 12-12", "day"),
-        ("Europe/Berlin", Period::Month, "01-10 01-11", "hour"),
-        ("Europe/Berlin", Period::Month, "01-10 12-12", "hour"),
-        ("Europe/Berlin", Period::Year, "01-10 01-11", "hour day hour"),
-        ("Asia/Kolkata", Period::Week, "01-10 01-11", "minute day minute"),
-        ("Asia/Kolkata", Period::Month, "01-10 01-11", "minute day minute"),
+        // zone, period, days, the levels of the tiles
+        ("UTC", Period::Year, "2026-01-10 2026-12-12", "day"),
+        ("UTC", Period::Week, "2026-01-10 2026-12-12", "day"),
+        ("Europe/Berlin", Period::Month, "2026-01-10 2026-01-11", "hour"),
         (
-            "Asia/Kolkata",
+            "Europe/Berlin",
             Period::Month,
-            "01-10 02-11",
-            "minute day minute day minute",
+            "2026-01-10 2026-12-12",
+            "quarter_day hour",
         ),
-        // More parts than there may be: what is left is read by minutes.
+        (
+            "Europe/Berlin",
+            Period::Year,
+            "2026-01-10 2026-01-11",
+            "quarter_day hour",
+        ),
+        ("Asia/Kolkata", Period::Week, "2026-01-10 2026-01-11", "quarter_hour"),
         (
             "Asia/Kolkata",
             Period::Month,
-            "01-10 12-12",
-            "minute day minute day minute day minute minute",
+            "2026-01-10 2026-01-11",
+            "hour quarter_hour",
+        ),
+        (
+            "Asia/Kolkata",
+            Period::Month,
+            "2026-01-10 2026-12-12",
+            "quarter_day hour quarter_hour",
+        ),
+        (
+            "Asia/Kolkata",
+            Period::Year,
+            "2026-01-10 2026-01-11",
+            "quarter_day hour quarter_hour",
         ),
         // In winter their midnights are those of UTC.
-        ("Europe/London", Period::Month, "01-10 02-12", "day"),
+        ("Europe/London", Period::Month, "2026-01-10 2026-02-12", "day"),
     ];
     for (zone, period, days, levels) in cases {
         let calendar = Calendar::of(zone).unwrap();
         let (from, to) = days.split_once(' ').unwrap();
-        let [from, to] = [from, to].map(|day| at(&format!("2026-{day}T00:00:00Z")));
+        let [from, to] = [from, to].map(|day| at(&format!("{day}T00:00:00Z")));
         let tiles = calendar.tile(period, calendar.align(period, Range { from, to }), 9);
         let told: Vec<&str> = tiles.iter().map(|tile| tile.level.name()).collect();
         assert_eq!(told.join(" "), levels, "{zone} {period} {days}");
     }
+}
+
+#[test]
+fn days_between_instants_that_are_far_apart_are_read_by_day() {
+    let told = |bounds: &[Timestamp], most: usize| {
+        let tiles = Calendar::utc().tile_between(bounds, most);
+        let levels: Vec<&str> = tiles.iter().map(|tile| tile.level.name()).collect();
+        levels.join(" ")
+    };
+    // Each year up to the same minute, as like for like has it.
+    let years = |last: i64| -> Vec<Timestamp> {
+        let bounds = (2001..=last)
+            .flat_map(|year| ["01-01T00:00:00Z", "09-20T09:37:00Z"].map(|day| at(&format!("{year}-{day}"))));
+        bounds.collect()
+    };
+    assert_eq!(told(&years(2002), 9), "day minute minute day day minute");
+    // Of more parts than there may be the last have all that is left.
+    assert_eq!(
+        told(&years(2003), 9),
+        "day minute minute day day minute quarter_day hour minute"
+    );
+    // What leads up to the first day, from the first fact there is.
+    let mut days = vec![at("1990-01-01T00:00:00Z")];
+    days.extend((0..40).map(|day| later(at("2026-01-01T18:30:00Z"), day * DAY_US)));
+    assert_eq!(told(&days, 9), "day quarter_hour hour quarter_hour");
 }

@@ -33,8 +33,9 @@ export default defineConfig({
   preview: { port: 4173 },
   build: {
     target: "es2022",
+    manifest: true,
     // Charts are a piece of their own, fetched by the pages that draw one.
     chunkSizeWarningLimit: 700,
-    rolldownOptions: { output: { advancedChunks: { groups: [{ name: "react", test: /node_modules\/(react|react-dom|react-router|scheduler)\// }] } } },
+    rolldownOptions: { output: { codeSplitting: { groups: [{ name: "react", test: /node_modules\/(react|react-dom|react-router|scheduler)\// }] } } },
   },
 });

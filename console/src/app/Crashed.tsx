@@ -1,5 +1,6 @@
 import { Button } from "@mantine/core";
 import { Link, useRouteError } from "react-router";
+import { PageHeader } from "~/components/PageHeader.tsx";
 import { Empty, Failed } from "~/components/States.tsx";
 import { Problem, Unreachable } from "~/lib/api/client.ts";
 import { text } from "~/lib/text.ts";
@@ -21,10 +22,11 @@ export function Crashed() {
 
 export function NotFound() {
   return (
-    <Empty title={text.states.notFound} hint={text.states.notFoundHint}>
-      <Button component={Link} to="/" variant="default" mt="xs">
+    <>
+      <PageHeader title={text.states.notFound} lead={text.states.notFoundHint} />
+      <Button component={Link} to="/" variant="default">
         {text.states.goHome}
       </Button>
-    </Empty>
+    </>
   );
 }

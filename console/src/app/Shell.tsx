@@ -24,6 +24,7 @@ export function Shell({ forget }: { forget: () => void }) {
   const navigate = useNavigate();
   const main = useRef<HTMLElement>(null);
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the menu closes when one has gone somewhere
   useEffect(() => close(), [pathname, close]);
   useEffect(() => {
     if (user) return;
@@ -34,12 +35,9 @@ export function Shell({ forget }: { forget: () => void }) {
 
   return (
     <AppShell header={{ height: 48 }} navbar={{ width: 176, breakpoint: "sm", collapsed: { mobile: !isOpen } }} padding="md">
-      <a className="skip" href="#main" onClick={(event) => {
-        event.preventDefault();
-        main.current?.focus();
-      }}>
+      <button type="button" className="skip" onClick={() => main.current?.focus()}>
         {text.skip}
-      </a>
+      </button>
       <AppShell.Header className={classes.bar}>
         <Group gap="xs" wrap="nowrap" miw={0}>
           <Burger opened={isOpen} onClick={toggle} hiddenFrom="sm" size="sm" aria-label={isOpen ? text.closeNavigation : text.openNavigation} />

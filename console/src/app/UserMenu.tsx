@@ -30,7 +30,12 @@ export function UserMenu({ user }: { user: User }) {
         <Menu.Divider />
         <Menu.Label>{text.scheme.label}</Menu.Label>
         {SCHEMES.map(({ value, icon: Icon }) => (
-          <Menu.Item key={value} leftSection={<Icon size={16} stroke={1.6} />} onClick={() => setColorScheme(value)} fw={colorScheme === value ? 600 : undefined}>
+          <Menu.Item
+            key={value}
+            leftSection={<Icon size={16} stroke={1.6} />}
+            onClick={() => setColorScheme(value)}
+            fw={colorScheme === value ? 600 : undefined}
+          >
             {text.scheme[value]}
           </Menu.Item>
         ))}

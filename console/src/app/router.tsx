@@ -12,7 +12,12 @@ export function createRouter(session: Session, forget: () => void) {
     return session.user ? null : redirect(back === "/" ? "/sign-in" : `/sign-in?to=${encodeURIComponent(back)}`);
   };
   return createBrowserRouter([
-    { path: "/sign-in", lazy: async () => ({ Component: (await import("~/features/session/components/SignInPage.tsx")).SignInPage }), HydrateFallback: Loading, ErrorBoundary: Crashed },
+    {
+      path: "/sign-in",
+      lazy: async () => ({ Component: (await import("~/features/session/components/SignInPage.tsx")).SignInPage }),
+      HydrateFallback: Loading,
+      ErrorBoundary: Crashed,
+    },
     {
       path: "/",
       element: <Shell forget={forget} />,

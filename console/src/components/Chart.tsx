@@ -79,7 +79,9 @@ function option({ kind, lines, period, timeZone, unit, decimals, target }: Chart
     textStyle: { fontFamily: "inherit" },
     aria: { enabled: false },
     grid: { left: 4, right: 12, top: lines.length > 1 ? 30 : 10, bottom: 2, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
-    ...(lines.length > 1 ? { legend: { type: "plain", top: 0, left: 0, icon: "roundRect", itemWidth: 10, itemHeight: 3, textStyle: { color: quiet, fontSize: 12 } } } : {}),
+    ...(lines.length > 1
+      ? { legend: { type: "plain", top: 0, left: 0, icon: "roundRect", itemWidth: 10, itemHeight: 3, textStyle: { color: quiet, fontSize: 12 } } }
+      : {}),
     tooltip: {
       trigger: "axis",
       confine: true,
@@ -111,7 +113,8 @@ function option({ kind, lines, period, timeZone, unit, decimals, target }: Chart
         type: kind,
         name: line.name,
         data: buckets.map((bucket) => numeric(values.get(bucket))),
-        showSymbol: line.points.length === 1,
+        // A value with nothing beside it is no line.
+        showSymbol: line.points.filter((point) => point.value !== null).length < 3,
         symbolSize: 5,
         lineStyle: { width: 2 },
         barMaxWidth: 28,

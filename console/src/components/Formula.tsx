@@ -1,6 +1,7 @@
 import classes from "./Formula.module.css";
 
-const TOKEN = /('(?:[^']|'')*')|(\b\d+(?:\.\d+)?\b)|\b(AND|OR|NOT|WHERE|CASE|WHEN|THEN|ELSE|END|IN|BETWEEN|IS|NULL|TRUE|FALSE|LIKE)\b|\b([A-Z][A-Z0-9_]*)(?=\s*\()|\b([A-Z][a-z]\w*)\b/g;
+const TOKEN =
+  /('(?:[^']|'')*')|(\b\d+(?:\.\d+)?\b)|\b(AND|OR|NOT|WHERE|CASE|WHEN|THEN|ELSE|END|IN|BETWEEN|IS|NULL|TRUE|FALSE|LIKE)\b|\b([A-Z][A-Z0-9_]*)(?=\s*\()|\b([A-Z][a-z]\w*)\b/g;
 const KINDS = ["text", "figure", "keyword", "function", "entity"] as const;
 
 /** A formula as it is written, its kinds of words told apart. */
@@ -18,7 +19,6 @@ export function Formula({ children }: { children: string }) {
     <pre className={classes.formula}>
       <code>
         {pieces.map(({ word, kind }, index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: a formula's words have no identity but their place
           <span key={index} className={kind && classes[kind]}>
             {word}
           </span>

@@ -20,10 +20,27 @@ export function Sparkline({ points, label, height = HEIGHT }: { points: readonly
     .join("");
   const last = numbers.at(-1);
   return (
-    <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" width="100%" height={height} role="img" aria-label={label} style={{ display: "block" }}>
-      <path d={path} fill="none" stroke="var(--mantine-primary-color-filled)" strokeWidth={1.5} vectorEffect="non-scaling-stroke" strokeLinejoin="round" />
+    <svg
+      viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+      preserveAspectRatio="none"
+      width="100%"
+      height={height}
+      role="img"
+      aria-label={label}
+      style={{ display: "block", overflow: "visible" }}
+    >
+      <path d={path} fill="none" stroke="var(--accent)" strokeWidth={1.5} vectorEffect="non-scaling-stroke" strokeLinejoin="round" />
       {last !== null && last !== undefined && (
-        <line x1={WIDTH} x2={WIDTH} y1={up(last)} y2={up(last)} stroke="var(--mantine-primary-color-filled)" strokeWidth={5} strokeLinecap="round" vectorEffect="non-scaling-stroke" />
+        <line
+          x1={WIDTH}
+          x2={WIDTH}
+          y1={up(last)}
+          y2={up(last)}
+          stroke="var(--accent)"
+          strokeWidth={5}
+          strokeLinecap="round"
+          vectorEffect="non-scaling-stroke"
+        />
       )}
     </svg>
   );

@@ -4,15 +4,21 @@ import { Problem, Unreachable } from "~/lib/api/client.ts";
 import { text } from "~/lib/text.ts";
 
 /** Nothing is here, why that is, and what to do about it. */
-export function Empty({ title, hint, children }: { title: string; hint?: string | undefined; children?: ReactNode }) {
+export function Empty({ title, hint, isSmall, children }: { title: string; hint?: string | undefined; isSmall?: boolean; children?: ReactNode }) {
   return (
-    <Center mih={160} p="lg">
-      <Stack gap={6} align="center" maw={440}>
-        <Title order={2} ta="center">
-          {title}
-        </Title>
+    <Center mih={isSmall ? undefined : 160} h={isSmall ? "100%" : undefined} p={isSmall ? 0 : "lg"} style={{ overflow: "auto" }}>
+      <Stack gap={isSmall ? 2 : 6} align="center" maw={440}>
+        {isSmall ? (
+          <Text size="sm" fw={600} ta="center">
+            {title}
+          </Text>
+        ) : (
+          <Title order={2} ta="center">
+            {title}
+          </Title>
+        )}
         {hint && (
-          <Text size="sm" c="dimmed" ta="center">
+          <Text size={isSmall ? "xs" : "sm"} c="dimmed" ta="center" style={{ overflowWrap: "anywhere" }}>
             {hint}
           </Text>
         )}

@@ -7,7 +7,13 @@ export function Trend({ change, direction, size = "sm" }: { change: number | nul
   if (change === null) return null;
   const verdict = judge(change, direction);
   return (
-    <Text component="span" size={size} fw={600} className={`number ${verdict === "neutral" ? "quiet" : verdict}`} title={verdict === "neutral" ? undefined : text[verdict]}>
+    <Text
+      component="span"
+      size={size}
+      fw={600}
+      className={`number ${verdict === "neutral" ? "quiet" : verdict}`}
+      title={verdict === "neutral" ? undefined : text[verdict]}
+    >
       <span aria-hidden>{change > 0 ? "▲ " : change < 0 ? "▼ " : ""}</span>
       {formatNumber(change, { decimals: 1, signed: true })} %
     </Text>

@@ -58,14 +58,7 @@ export interface Snapshot {
 
 /** The same text for the same topic, however its filter is ordered. */
 export function keyOf(topic: Topic): string {
-  return JSON.stringify([
-    topic.kpi,
-    topic.period,
-    topic.mode ?? "live",
-    topic.buckets ?? 1,
-    topic.timeZone ?? "",
-    filterKey(topic.filter ?? {}),
-  ]);
+  return JSON.stringify([topic.kpi, topic.period, topic.mode ?? "live", topic.buckets ?? 1, topic.timeZone ?? "", filterKey(topic.filter ?? {})]);
 }
 
 /** Whether the server, which repeats topics as it understood them, means this one. It grants fewer buckets at times, and leaves out the client's own zone. */

@@ -264,7 +264,11 @@ describe("a client", () => {
     expect(state()).toBe("idle");
   });
 
-  it.each([["no JSON", "{"], ["no object", "3"], ["no text", new ArrayBuffer(1)]])("passes over a message that is %s", async (_, data) => {
+  it.each([
+    ["no JSON", "{"],
+    ["no object", "3"],
+    ["no text", new ArrayBuffer(1)],
+  ])("passes over a message that is %s", async (_, data) => {
     await live();
     last().onmessage?.({ data });
     expect(state()).toBe("live");

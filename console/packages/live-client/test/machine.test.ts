@@ -51,10 +51,27 @@ describe("a machine that is connected", () => {
   it("asks for what is watched and takes the snapshot", () => {
     const { machine, sent } = connected(FLIGHTS, DELAY);
     expect(sent).toEqual([
-      { action: "subscribe", id: "1", topics: [{ kpi: "FLIGHTS", period: "minute", buckets: 3 }, { kpi: "DELAY", period: "hour", buckets: 1 }] },
+      {
+        action: "subscribe",
+        id: "1",
+        topics: [
+          { kpi: "FLIGHTS", period: "minute", buckets: 3 },
+          { kpi: "DELAY", period: "hour", buckets: 1 },
+        ],
+      },
     ]);
     expect(machine.snapshot(keyOf(FLIGHTS)).state).toBe("waiting");
-    machine.receive(subscribed(5, [echo(1, FLIGHTS), echo(2, DELAY)], [[1, 60, 7, 7, 1], [1, 120, null, 0], [2, 0, "9007199254740993", 2]]));
+    machine.receive(
+      subscribed(
+        5,
+        [echo(1, FLIGHTS), echo(2, DELAY)],
+        [
+          [1, 60, 7, 7, 1],
+          [1, 120, null, 0],
+          [2, 0, "9007199254740993", 2],
+        ],
+      ),
+    );
     expect(machine.snapshot(keyOf(FLIGHTS))).toEqual({
       state: "live",
       rows: [
@@ -78,13 +95,29 @@ describe("a machine that is connected", () => {
     ["a prev in an epoch that is not known", [update(1, 0, [[1, 60, 1, 1]], { epoch: 2 })], [7], ["reconnect"]],
     ["rows of a channel that is not known", [update(6, 5, [[9, 60, 1, 1]])], [7], []],
     ["a second bucket", [update(6, 5, [[1, 120, 8, 8]])], [7, 8], []],
-    ["more buckets than are wanted", [update(6, 5, [[1, 120, 8, 8], [1, 180, 9, 9], [1, 240, 10, 10]])], [8, 9, 10], []],
+    [
+      "more buckets than are wanted",
+      [
+        update(6, 5, [
+          [1, 120, 8, 8],
+          [1, 180, 9, 9],
+          [1, 240, 10, 10],
+        ]),
+      ],
+      [8, 9, 10],
+      [],
+    ],
     ["parts in order", [update(6, 5, [[1, 60, 8, 8]], { part: 1, parts: 2 }), update(6, 5, [[1, 120, 9, 9]], { part: 2, parts: 2 })], [8, 9], []],
     ["a part that waits for the next", [update(6, 5, [[1, 60, 8, 8]], { part: 1, parts: 2 })], [7], []],
     ["a part that was lost", [update(6, 5, [[1, 60, 8, 8]], { part: 1, parts: 3 }), update(6, 5, [], { part: 3, parts: 3 })], [7], ["reconnect"]],
     ["a later part without the first", [update(6, 5, [[1, 60, 8, 8]], { part: 2, parts: 2 })], [7], ["reconnect"]],
     ["part 1 of a later step after an unfinished one", [update(6, 5, [[1, 60, 1, 1]], { part: 1, parts: 2 }), update(7, 5, [[1, 60, 9, 9]])], [9], []],
-    ["a late part of a step before the unfinished one", [update(8, 5, [[1, 60, 9, 9]], { part: 1, parts: 2 }), update(7, 5, [[1, 60, 1, 1]]), update(8, 5, [], { part: 2, parts: 2 })], [9], []],
+    [
+      "a late part of a step before the unfinished one",
+      [update(8, 5, [[1, 60, 9, 9]], { part: 1, parts: 2 }), update(7, 5, [[1, 60, 1, 1]]), update(8, 5, [], { part: 2, parts: 2 })],
+      [9],
+      [],
+    ],
     ["a resync", [frame({ type: "resync", epoch: 2, seq: 1, prev: null, reason: "restarted", topics: [echo(1, FLIGHTS)], rows: [[1, 120, 3, 3]] })], [3], []],
     ["an error about nothing that was asked", [frame({ type: "error", problem: "invalid-field", title: "t", detail: "d" })], [7], []],
     ["a pong", [frame({ type: "pong", time: "2026-11-21T05:28:17Z" })], [7], []],
@@ -150,9 +183,21 @@ describe("topics that come and go", () => {
     machine.unwatch([keyOf(FLIGHTS)]);
     const asked = sent(machine.watch([FLIGHTS]));
     expect(asked[0]).not.toHaveProperty("resume");
-    expect(sent(machine.receive(subscribed(9, [echo(1, FLIGHTS)], [[1, 120, 9, 9]], { id: "2", resumed: true })))).toMatchObject([{ action: "unsubscribe", channels: [1] }]);
+    expect(sent(machine.receive(subscribed(9, [echo(1, FLIGHTS)], [[1, 120, 9, 9]], { id: "2", resumed: true })))).toMatchObject([
+      { action: "unsubscribe", channels: [1] },
+    ]);
     expect(values(machine, FLIGHTS)).toEqual([]);
-    machine.receive(subscribed(10, [echo(2, FLIGHTS)], [[2, 60, 7, 7], [2, 120, 9, 9]], { id: "3", prev: 9 }));
+    machine.receive(
+      subscribed(
+        10,
+        [echo(2, FLIGHTS)],
+        [
+          [2, 60, 7, 7],
+          [2, 120, 9, 9],
+        ],
+        { id: "3", prev: 9 },
+      ),
+    );
     expect(values(machine, FLIGHTS)).toEqual([7, 9]);
   });
 
@@ -171,7 +216,9 @@ describe("topics that come and go", () => {
     machine.unwatch([keyOf(FLIGHTS)]);
     machine.watch([FLIGHTS]);
     machine.receive(subscribed(5, [echo(1, FLIGHTS)], [[1, 60, 7, 7]]));
-    expect(sent(machine.receive(subscribed(6, [echo(2, FLIGHTS)], [[2, 60, 7, 7]], { id: "2", prev: 5 })))).toMatchObject([{ action: "unsubscribe", channels: [2] }]);
+    expect(sent(machine.receive(subscribed(6, [echo(2, FLIGHTS)], [[2, 60, 7, 7]], { id: "2", prev: 5 })))).toMatchObject([
+      { action: "unsubscribe", channels: [2] },
+    ]);
     machine.receive(update(7, 6, [[1, 60, 8, 8]]));
     expect(values(machine, FLIGHTS)).toEqual([8]);
   });
@@ -187,9 +234,24 @@ describe("topics that come and go", () => {
   });
 
   it("finds topics in the order of the message, also when fewer buckets are granted", () => {
-    const [few, many]: Topic[] = [{ ...FLIGHTS, buckets: 3 }, { ...FLIGHTS, buckets: 60 }] as [Topic, Topic];
+    const [few, many]: Topic[] = [
+      { ...FLIGHTS, buckets: 3 },
+      { ...FLIGHTS, buckets: 60 },
+    ] as [Topic, Topic];
     const { machine } = connected(many as Topic, few as Topic);
-    machine.receive(subscribed(5, [{ ...echo(1, FLIGHTS), buckets: 2 }, { ...echo(2, FLIGHTS), buckets: 1 }], [[1, 60, 1, 1], [2, 60, 2, 2]]));
+    machine.receive(
+      subscribed(
+        5,
+        [
+          { ...echo(1, FLIGHTS), buckets: 2 },
+          { ...echo(2, FLIGHTS), buckets: 1 },
+        ],
+        [
+          [1, 60, 1, 1],
+          [2, 60, 2, 2],
+        ],
+      ),
+    );
     expect(values(machine, many as Topic)).toEqual([1]);
     expect(values(machine, few as Topic)).toEqual([2]);
   });
@@ -217,7 +279,15 @@ describe("topics that come and go", () => {
 });
 
 describe("a refusal", () => {
-  const refused = { type: "error", id: "1", problem: "unknown-kpi", title: "The KPI is unknown", detail: "there is no KPI \"X\"", hint: "did you mean Y?", pointer: "/topics/1/kpi" };
+  const refused = {
+    type: "error",
+    id: "1",
+    problem: "unknown-kpi",
+    title: "The KPI is unknown",
+    detail: 'there is no KPI "X"',
+    hint: "did you mean Y?",
+    pointer: "/topics/1/kpi",
+  };
 
   it("is of the topic that it names, and the others are asked for again", () => {
     const { machine } = connected(FLIGHTS, { kpi: "X", period: "day" }, DELAY);
@@ -253,10 +323,7 @@ describe("a break", () => {
     machine.closed();
     expect(machine.snapshot(keyOf(FLIGHTS))).toMatchObject({ state: "held", rows: [{ value: 8 }] });
     machine.watch([DELAY]);
-    expect(sent(machine.opened())).toMatchObject([
-      { topics: [{ kpi: "FLIGHTS" }], resume: { epoch: 1, seq: 6 } },
-      { topics: [{ kpi: "DELAY" }] },
-    ]);
+    expect(sent(machine.opened())).toMatchObject([{ topics: [{ kpi: "FLIGHTS" }], resume: { epoch: 1, seq: 6 } }, { topics: [{ kpi: "DELAY" }] }]);
     machine.receive(subscribed(9, [echo(1, FLIGHTS)], [[1, 120, 9, 9]], { id: "2", resumed: true }));
     expect(values(machine, FLIGHTS)).toEqual([8, 9]);
   });

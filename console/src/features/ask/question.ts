@@ -110,7 +110,10 @@ export function pointsOf(column: Column, buckets: readonly number[]): Point[] {
 
 /** As spreadsheets read it: instants in UTC, digits as they are, and nothing that could be taken for a formula. */
 export function toCsv(columns: readonly Column[], titles: readonly string[], bucketTitle: string): string {
-  const lines = bucketsOf(columns).map((bucket) => [new Date(bucket * 1000).toISOString(), ...columns.map((column) => String(column.values.get(bucket) ?? ""))]);
+  const lines = bucketsOf(columns).map((bucket) => [
+    new Date(bucket * 1000).toISOString(),
+    ...columns.map((column) => String(column.values.get(bucket) ?? "")),
+  ]);
   return [[bucketTitle, ...titles].map(cell), ...lines].map((line) => line.join(",")).join("\r\n");
 }
 

@@ -16,7 +16,10 @@ export function treeOf(kpis: readonly Kpi[]): Chain[] {
   const chains = group(kpis, (kpi) => kpi.value_chain ?? "");
   return chains.map(([name, members]) => ({
     name,
-    modules: group(members, (kpi) => kpi.module ?? "").map(([module, own]) => ({ name: module, kpis: [...own].sort((one, other) => one.name.localeCompare(other.name)) })),
+    modules: group(members, (kpi) => kpi.module ?? "").map(([module, own]) => ({
+      name: module,
+      kpis: [...own].sort((one, other) => one.name.localeCompare(other.name)),
+    })),
   }));
 }
 
@@ -39,5 +42,8 @@ export function search(kpis: readonly Kpi[], typed: string): Kpi[] {
 }
 
 function plain(letters: string): string {
-  return letters.normalize("NFKD").replace(/\p{Mark}/gu, "").toLowerCase();
+  return letters
+    .normalize("NFKD")
+    .replace(/\p{Mark}/gu, "")
+    .toLowerCase();
 }

@@ -169,5 +169,13 @@ function isDashboard(value: unknown): value is Dashboard {
 function isTile(value: unknown): value is Tile {
   const tile = value as Tile;
   const whole = [tile?.x, tile?.y, tile?.w, tile?.h].every((number) => Number.isInteger(number) && number >= 0);
-  return whole && tile.w >= 1 && tile.h >= 1 && tile.x + tile.w <= COLUMNS && typeof tile.id === "string" && typeof tile.kpi === "string" && KINDS.includes(tile.kind);
+  return (
+    whole &&
+    tile.w >= 1 &&
+    tile.h >= 1 &&
+    tile.x + tile.w <= COLUMNS &&
+    typeof tile.id === "string" &&
+    typeof tile.kpi === "string" &&
+    KINDS.includes(tile.kind)
+  );
 }

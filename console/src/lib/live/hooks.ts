@@ -10,6 +10,7 @@ export function useStreamingKpi(topic: Topic | null): Snapshot {
   const { live } = useServices();
   const key = topic ? keyOf(topic) : "";
   // The same topic for the same key: a new object of the same content is no reason to subscribe anew.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the key says all that the topic does
   const stable = useMemo(() => topic, [key]);
   const subscribe = useCallback((changed: () => void) => (stable ? live.watch(stable, changed) : () => {}), [live, stable]);
   return useSyncExternalStore(subscribe, () => (stable ? live.snapshot(stable) : NOBODY));
@@ -19,6 +20,7 @@ export function useStreamingKpi(topic: Topic | null): Snapshot {
 export function useStreamingDashboard(topics: readonly Topic[]): readonly Snapshot[] {
   const { live } = useServices();
   const key = topics.map(keyOf).join("\n");
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the keys say all that the topics do
   const stable = useMemo(() => topics, [key]);
   const last = useRef<readonly Snapshot[]>([]);
   const subscribe = useCallback(

@@ -98,8 +98,9 @@ function Values({ columns, buckets, asked, kpis, timeZone }: ValuesProps) {
           )}
         </CopyButton>
       </Group>
+      {/* biome-ignore lint/a11y/useSemanticElements: a fieldset has fields */}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by keyboard too */}
-      <section className={classes.scroll} tabIndex={0} aria-label={text.ask.table}>
+      <div className={classes.scroll} tabIndex={0} role="group" aria-labelledby="values">
         <Table stickyHeader verticalSpacing={3} fz="sm" highlightOnHover>
           <Table.Thead>
             <Table.Tr>
@@ -126,7 +127,7 @@ function Values({ columns, buckets, asked, kpis, timeZone }: ValuesProps) {
             ))}
           </Table.Tbody>
         </Table>
-      </section>
+      </div>
     </section>
   );
 }

@@ -21,7 +21,13 @@ export function AskPage() {
     <>
       <PageHeader title={text.ask.title} lead={text.ask.lead} />
       <div className={classes.page}>
-        <QuestionForm key={query.toString()} asked={asked} kpis={kpis.data} isAsking={answers.isFetching} ask={(next) => (toQuery(next).toString() === query.toString() ? answers.refetch() : setQuery(toQuery(next)))} />
+        <QuestionForm
+          key={query.toString()}
+          asked={asked}
+          kpis={kpis.data}
+          isAsking={answers.isFetching}
+          ask={(next) => (toQuery(next).toString() === query.toString() ? answers.refetch() : setQuery(toQuery(next)))}
+        />
         <div className={classes.answer}>
           {asked.kpis.length === 0 ? (
             <div className="panel">

@@ -27,7 +27,8 @@ export function Plan({ answers }: { answers: readonly Series[] }) {
                 </Table.Td>
                 <Table.Td>{step.entity}</Table.Td>
                 <Table.Td>
-                  {step.raw ? text.ask.raw : text.ask.rollup(step.level, (step.grouping ?? []).join(", "))}, {series.mode === "approximate" ? text.ask.approximate : text.ask.exact}
+                  {step.raw ? text.ask.raw : text.ask.rollup(step.level, (step.grouping ?? []).join(", "))},{" "}
+                  {series.mode === "approximate" ? text.ask.approximate : text.ask.exact}
                 </Table.Td>
               </Table.Tr>
             )),

@@ -63,7 +63,13 @@ export function QuestionForm({ asked, kpis, isAsking, ask }: QuestionFormProps) 
         />
         {question.preset === "own" && (
           <>
-            <TextInput type="datetime-local" label={text.ask.from} value={question.from} onChange={(event) => change({ from: event.currentTarget.value })} required />
+            <TextInput
+              type="datetime-local"
+              label={text.ask.from}
+              value={question.from}
+              onChange={(event) => change({ from: event.currentTarget.value })}
+              required
+            />
             <TextInput
               type="datetime-local"
               label={text.ask.to}

@@ -47,7 +47,11 @@ export function CataloguePage() {
           {text.catalogue.count(found.length, kpis.data.length)}
         </Text>
         <ScrollArea className={`panel ${classes.tree}`} type="auto">
-          {found.length === 0 ? <Empty title={text.catalogue.nothing} hint={text.catalogue.nothingHint} /> : <KpiTree kpis={found} chosen={code} isSearching={wanted.trim() !== ""} />}
+          {found.length === 0 ? (
+            <Empty title={text.catalogue.nothing} hint={text.catalogue.nothingHint} />
+          ) : (
+            <KpiTree kpis={found} chosen={code} isSearching={wanted.trim() !== ""} />
+          )}
         </ScrollArea>
       </div>
       <div className={classes.detail}>

@@ -28,7 +28,13 @@ export function KpiTree({ kpis, chosen, isSearching }: KpiTreeProps) {
                 <bdi>{module.name || text.catalogue.noModule}</bdi> <span className="number quiet">{module.kpis.length}</span>
               </summary>
               {module.kpis.map((kpi) => (
-                <Link key={kpi.code} to={`/kpis/${encodeURIComponent(kpi.code)}`} className={`clip ${classes.kpi}`} title={kpi.name} aria-current={kpi.code === chosen ? "page" : undefined}>
+                <Link
+                  key={kpi.code}
+                  to={`/kpis/${encodeURIComponent(kpi.code)}`}
+                  className={`clip ${classes.kpi}`}
+                  title={kpi.name}
+                  aria-current={kpi.code === chosen ? "page" : undefined}
+                >
                   <bdi>{kpi.name}</bdi>
                 </Link>
               ))}

@@ -63,7 +63,9 @@ function Reads({ formula }: { formula: string }) {
   const { data } = useReads(formula);
   return (
     <Text size="sm" mt={8} mih={22} c="dimmed" style={{ overflowWrap: "anywhere" }}>
-      {data && data.reads.length > 0 && `${text.catalogue.reads} ${data.reads.map((read) => (read.attributes.length > 0 ? `${read.entity} (${read.attributes.join(", ")})` : read.entity)).join(", ")}`}
+      {data &&
+        data.reads.length > 0 &&
+        `${text.catalogue.reads} ${data.reads.map((read) => (read.attributes.length > 0 ? `${read.entity} (${read.attributes.join(", ")})` : read.entity)).join(", ")}`}
     </Text>
   );
 }

@@ -33,7 +33,14 @@ export function useSplit({ kpi, period, by, filters, isSeen }: Split) {
     queryKey: ["split", kpi, period, by, filters],
     queryFn: async () => {
       const now = new Date().toISOString();
-      const { points } = await askSeries(api, { kpi, period, by: [by], filter: filters as Record<string, string[]>, from: now, to: new Date(Date.now() + 1).toISOString() });
+      const { points } = await askSeries(api, {
+        kpi,
+        period,
+        by: [by],
+        filter: filters as Record<string, string[]>,
+        from: now,
+        to: new Date(Date.now() + 1).toISOString(),
+      });
       return points.map((point): Group => ({ name: point.group?.[by] ?? "", value: (point.value as Value | undefined) ?? null })).sort(byValue);
     },
     enabled: isSeen,

@@ -33,7 +33,9 @@ export function Controls({ dashboard, kpis, update }: ControlsProps) {
         w={156}
         allowDeselect={false}
         value={String(range)}
-        data={[...RANGES[period]].sort((one, other) => one - other).map((count) => ({ value: String(count), label: text.dashboard.ranges(count, text.periodWords[period] ?? period) }))}
+        data={[...RANGES[period]]
+          .sort((one, other) => one - other)
+          .map((count) => ({ value: String(count), label: text.dashboard.ranges(count, text.periodWords[period] ?? period) }))}
         onChange={(value) => value && update((before) => ({ ...before, range: Number(value) }))}
       />
       <SegmentedControl
@@ -53,7 +55,9 @@ export function Controls({ dashboard, kpis, update }: ControlsProps) {
               <CloseButton
                 size={18}
                 aria-label={text.dashboard.clear(dimension)}
-                onClick={() => update((before) => ({ ...before, filters: Object.fromEntries(Object.entries(before.filters).filter(([name]) => name !== dimension)) }))}
+                onClick={() =>
+                  update((before) => ({ ...before, filters: Object.fromEntries(Object.entries(before.filters).filter(([name]) => name !== dimension)) }))
+                }
               />
             </Group>
           </Pill>

@@ -92,7 +92,13 @@ function NameDialog({ title, name, close, done }: { title: string; name: string;
   return (
     <Modal opened onClose={close} title={title}>
       <Stack component="form" gap="sm" onSubmit={submit}>
-        <TextInput label={text.dashboard.name} value={typed} maxLength={NAME_LETTERS} onChange={(event) => setTyped(event.currentTarget.value)} data-autofocus />
+        <TextInput
+          label={text.dashboard.name}
+          value={typed}
+          maxLength={NAME_LETTERS}
+          onChange={(event) => setTyped(event.currentTarget.value)}
+          data-autofocus
+        />
         <Group justify="flex-end" gap="xs">
           <Button variant="default" onClick={close}>
             {text.cancel}

@@ -108,7 +108,12 @@ export function DashboardPage() {
         }}
         done={(tile) =>
           update((before) =>
-            edited ? { ...before, tiles: before.tiles.map((each) => (each.id === edited.id ? { ...each, title: undefined, by: undefined, ...tile } as Tile : each)) } : addTile(before, crypto.randomUUID(), tile),
+            edited
+              ? {
+                  ...before,
+                  tiles: before.tiles.map((each) => (each.id === edited.id ? ({ ...each, title: undefined, by: undefined, ...tile } as Tile) : each)),
+                }
+              : addTile(before, crypto.randomUUID(), tile),
           )
         }
       />

@@ -39,7 +39,15 @@ export function FilterEditor({ codes, kpis, close, done }: FilterEditorProps) {
               }}
               data-autofocus
             />
-            <TagsInput label={text.dashboard.values} data={known.data ?? []} limit={MOST_OPTIONS} maxTags={MOST_VALUES} value={values} onChange={setValues} disabled={!dimension} />
+            <TagsInput
+              label={text.dashboard.values}
+              data={known.data ?? []}
+              limit={MOST_OPTIONS}
+              maxTags={MOST_VALUES}
+              value={values}
+              onChange={setValues}
+              disabled={!dimension}
+            />
           </>
         )}
         <Group justify="flex-end" gap="xs">

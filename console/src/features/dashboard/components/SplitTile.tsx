@@ -21,7 +21,7 @@ export function SplitTile({ tile, by, kpi, dashboard, isSeen }: SplitTileProps) 
   const { query, groups, others } = useSplit({ kpi: kpi.code, period: dashboard.period, by, filters: dashboard.filters, isSeen });
   if (query.error && !query.data) return <TileFailed error={query.error} retry={() => void query.refetch()} />;
   if (!query.data) return <Loading height="100%" />;
-  if (groups.length === 0) return <Empty title={text.dashboard.noData} />;
+  if (groups.length === 0) return <Empty isSmall title={text.dashboard.noData} />;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by keyboard too
     <section className={classes.table} tabIndex={0} aria-label={`${kpi.name} ${text.dashboard.tile.split} ${by}`}>

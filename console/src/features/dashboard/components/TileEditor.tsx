@@ -58,7 +58,15 @@ export function TileEditor({ isOpen, tile, kpis, close, done }: TileEditorProps)
           />
         </div>
         {canSplit && (
-          <Select label={text.dashboard.tile.split} placeholder={text.dashboard.tile.none} data={dimensions ?? []} value={by} onChange={setBy} clearable disabled={!kpi} />
+          <Select
+            label={text.dashboard.tile.split}
+            placeholder={text.dashboard.tile.none}
+            data={dimensions ?? []}
+            value={by}
+            onChange={setBy}
+            clearable
+            disabled={!kpi}
+          />
         )}
         <TextInput
           label={text.dashboard.tile.title}

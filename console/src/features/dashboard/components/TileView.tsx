@@ -38,7 +38,7 @@ export const TileView = memo(function TileView({ tile, kpi, dashboard, canArrang
       </div>
       <div className={classes.body}>
         {!kpi ? (
-          <Empty title={text.dashboard.gone} hint={text.catalogue.missing(tile.kpi)} />
+          <Empty isSmall title={text.dashboard.gone} hint={text.catalogue.missing(tile.kpi)} />
         ) : tile.by && (tile.kind === "bar" || tile.kind === "table") ? (
           <SplitTile tile={tile} by={tile.by} kpi={kpi} dashboard={dashboard} isSeen={isSeen} />
         ) : (
@@ -80,7 +80,13 @@ function Silence({ latest }: { latest: Latest }) {
   if (!silent) return null;
   return (
     <Tooltip label={text.dashboard.silent[silent]}>
-      <IconAlertTriangle size={16} color="var(--warn)" style={{ position: "absolute", top: 0, right: 0, zIndex: 1 }} role="img" aria-label={text.dashboard.silent[silent]} />
+      <IconAlertTriangle
+        size={16}
+        color="var(--warn)"
+        style={{ position: "absolute", top: 0, right: 0, zIndex: 1 }}
+        role="img"
+        aria-label={text.dashboard.silent[silent]}
+      />
     </Tooltip>
   );
 }

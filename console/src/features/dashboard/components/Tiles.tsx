@@ -22,7 +22,15 @@ export function Tiles({ dashboard, kpis, isArranging, update, edit }: TilesProps
   const { width, containerRef, mounted } = useContainerWidth();
   const isNarrow = useMediaQuery("(max-width: 48em)", undefined, { getInitialValueInEffect: false });
   const view = (tile: Tile) => (
-    <TileView tile={tile} dashboard={dashboard} kpi={kpis.find((kpi) => kpi.code === tile.kpi)} canArrange={!isNarrow} isArranging={isArranging} update={update} edit={edit} />
+    <TileView
+      tile={tile}
+      dashboard={dashboard}
+      kpi={kpis.find((kpi) => kpi.code === tile.kpi)}
+      canArrange={!isNarrow}
+      isArranging={isArranging}
+      update={update}
+      edit={edit}
+    />
   );
   if (isNarrow) {
     return (

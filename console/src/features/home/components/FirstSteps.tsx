@@ -6,12 +6,16 @@ import classes from "./Home.module.css";
 /** From nothing to a live number, with what any program would send. */
 export function FirstSteps({ isOpen }: { isOpen: boolean }) {
   const { config } = useServices();
-  const send = (path: string, body: string) => `curl -s -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' \\\n  ${config.http}${path} -d '${body}'`;
+  const send = (path: string, body: string) =>
+    `curl -s -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' \\\n  ${config.http}${path} -d '${body}'`;
   const steps = [
     {
       title: text.home.step.entity,
       hint: text.home.step.entityHint,
-      command: send("/v1/entities", '{"code":"Order","domain":"sales","time":"ordered_at","attributes":[{"name":"amount","type":"decimal","required":true},{"name":"region","type":"text","dimension":true}],"groupings":[{"dimensions":["region"]}]}'),
+      command: send(
+        "/v1/entities",
+        '{"code":"Order","domain":"sales","time":"ordered_at","attributes":[{"name":"amount","type":"decimal","required":true},{"name":"region","type":"text","dimension":true}],"groupings":[{"dimensions":["region"]}]}',
+      ),
     },
     {
       title: text.home.step.kpi,

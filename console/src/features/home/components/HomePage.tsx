@@ -15,7 +15,8 @@ const MOST_CARDS = 8;
 export function HomePage() {
   const kpis = useKpis();
   const moved = useMoved(kpis.data);
-  const shown = moved.data ?? kpis.data;
+  const period = moved.data?.period ?? "hour";
+  const shown = moved.data?.kpis ?? kpis.data;
   return (
     <>
       <PageHeader title={text.home.title} lead={text.home.lead}>
@@ -33,7 +34,7 @@ export function HomePage() {
               {text.home.moved}
             </Title>
             <Text size="sm" c="dimmed" mb="xs">
-              {text.home.movedHint}{" "}
+              {text.home.movedHint(text.periodWords[period] ?? period)}{" "}
               <Anchor component={Link} to="/kpis" size="sm">
                 {text.home.actions.catalogue}
               </Anchor>
@@ -53,7 +54,7 @@ export function HomePage() {
             ) : (
               <SimpleGrid cols={{ base: 1, xs: 2, md: 3, xl: 4 }} spacing="sm">
                 {shown.slice(0, MOST_CARDS).map((kpi) => (
-                  <KpiCard key={kpi.code} kpi={kpi} />
+                  <KpiCard key={kpi.code} kpi={kpi} period={period} />
                 ))}
               </SimpleGrid>
             )}

@@ -8,15 +8,15 @@ import type { Kpi } from "~/lib/api/queries.ts";
 import { newest } from "~/lib/live/hooks.ts";
 import { useLatest } from "~/lib/live/points.ts";
 import { changeInPercent, formatNumber, unitSuffix } from "~/lib/numbers.ts";
+import { defaultRange, type OfferedPeriod } from "~/lib/periods.ts";
 import { text } from "~/lib/text.ts";
 import classes from "./Home.module.css";
 
-const HOURS = 24;
 const NO_FILTER = {};
 
-/** How a KPI stands in this hour, and how the last full one was against the one before. */
-export function KpiCard({ kpi }: { kpi: Kpi }) {
-  const { points, snapshot, error } = useLatest(kpi.code, "hour", HOURS, NO_FILTER);
+/** How a KPI stands in the bucket that is open, and how the last full one was against the one before. */
+export function KpiCard({ kpi, period }: { kpi: Kpi; period: OfferedPeriod }) {
+  const { points, snapshot, error } = useLatest(kpi.code, period, defaultRange(period), NO_FILTER);
   const { open } = newest(snapshot.rows);
   const [before, last] = points.slice(-3, -1);
   const change = changeInPercent(last?.value, before?.value);
@@ -45,12 +45,12 @@ export function KpiCard({ kpi }: { kpi: Kpi }) {
               <>
                 <Trend change={change} direction={kpi.direction} />
                 <Text size="xs" c="dimmed" className="clip">
-                  {text.home.lastHour}
+                  {text.dashboard.lastFull(text.periodWords[period] ?? period)}
                 </Text>
               </>
             )}
           </Group>
-          <Sparkline points={points} label={text.chart(kpi.name, text.periods.hour ?? "")} />
+          <Sparkline points={points} label={text.chart(kpi.name, text.periods[period] ?? period)} />
         </>
       )}
     </Link>

@@ -12,7 +12,13 @@ import classes from "./Home.module.css";
 export function Services() {
   const health = useHealth();
   const state = health.isError ? "failing" : (health.data?.status ?? "unknown");
-  const told = health.isError ? text.states.unreachable : state === "ok" ? text.home.healthOk : state === "failing" ? text.home.healthFailing : text.home.healthUnknown;
+  const told = health.isError
+    ? text.states.unreachable
+    : state === "ok"
+      ? text.home.healthOk
+      : state === "failing"
+        ? text.home.healthFailing
+        : text.home.healthUnknown;
   return (
     <section className={`panel ${classes.side}`} aria-labelledby="services">
       <Title order={2} id="services">

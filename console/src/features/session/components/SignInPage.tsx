@@ -42,10 +42,19 @@ export function SignInPage() {
               {told(signIn.error)}
             </Alert>
           )}
-          <TextInput label={text.session.email} type="email" autoComplete="username" required value={email} onChange={(event) => setEmail(event.currentTarget.value)} data-autofocus />
+          <TextInput
+            label={text.session.email}
+            type="email"
+            autoComplete="username"
+            required
+            value={email}
+            onChange={(event) => setEmail(event.currentTarget.value)}
+            data-autofocus
+          />
           <PasswordInput
             label={text.session.password}
             autoComplete="current-password"
+            visibilityToggleButtonProps={{ "aria-label": text.session.show }}
             required
             value={password}
             onChange={(event) => setPassword(event.currentTarget.value)}

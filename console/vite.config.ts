@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
 import type { Connect, Plugin } from "vite";
 import { defineConfig } from "vite";
+import { notices } from "./scripts/notices.mjs";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -27,7 +28,7 @@ function config(): Plugin {
 }
 
 export default defineConfig({
-  plugins: [react(), config()],
+  plugins: [react(), config(), notices()],
   resolve: { alias: { "~": here("src"), "@analytics-engine/live-client": here("packages/live-client/src/index.ts") } },
   server: { port: 5173, strictPort: false },
   preview: { port: 4173 },

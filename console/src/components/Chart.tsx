@@ -21,6 +21,8 @@ interface ChartProps {
   readonly unit?: string | undefined;
   readonly decimals?: number | undefined;
   readonly target?: number | null;
+  /** The bucket that is not over: its bar is a pale one. */
+  readonly open?: number | undefined;
   readonly height?: number | string;
 }
 
@@ -62,13 +64,16 @@ export function Chart(props: ChartProps) {
   );
 }
 
+/** Of a bar that still grows. */
+const OPEN_OPACITY = 0.5;
+
 /** Apart for eyes that can't tell all colours apart; the first is the accent. */
 const COLOURS = {
   light: ["#2563a8", "#b35c00", "#1d7a46", "#7a3f98", "#a3324a", "#5a6472"],
   dark: ["#69a0d1", "#e0a050", "#5fc98d", "#c08fdc", "#ee8aa0", "#a3adba"],
 };
 
-function option({ kind, lines, period, timeZone, unit, decimals, target }: ChartProps, dark: boolean): ChartOption {
+function option({ kind, lines, period, timeZone, unit, decimals, target, open }: ChartProps, dark: boolean): ChartOption {
   const quiet = dark ? "#a3adba" : "#5a6472";
   const rule = dark ? "#30363e" : "#e6e9ed";
   const buckets = [...new Set(lines.flatMap((line) => line.points.map((point) => point.bucket)))].sort((one, other) => one - other);
@@ -112,7 +117,10 @@ function option({ kind, lines, period, timeZone, unit, decimals, target }: Chart
       return {
         type: kind,
         name: line.name,
-        data: buckets.map((bucket) => numeric(values.get(bucket))),
+        data: buckets.map((bucket) => {
+          const value = numeric(values.get(bucket));
+          return bucket === open && kind === "bar" ? { value, itemStyle: { opacity: OPEN_OPACITY } } : value;
+        }),
         // A value with nothing beside it is no line.
         showSymbol: line.points.filter((point) => point.value !== null).length < 3,
         symbolSize: 5,

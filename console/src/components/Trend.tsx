@@ -15,7 +15,7 @@ export function Trend({ change, direction, size = "sm" }: { change: number | nul
       title={verdict === "neutral" ? undefined : text[verdict]}
     >
       <span aria-hidden>{change > 0 ? "▲ " : change < 0 ? "▼ " : ""}</span>
-      {formatNumber(change, { decimals: 1, signed: true })} %
+      {formatNumber(change, { decimals: 1, signed: true, rounded: true })} %
     </Text>
   );
 }

@@ -16,6 +16,7 @@ it.each<[string, number | string | null | undefined, Shape, string]>([
   ["what is too small for its decimals", 0.0042, { decimals: 2 }, "0.0042"],
   ["a negative one of these", -0.0042, { decimals: 2 }, "-0.0042"],
   ["a change", 3.14, { decimals: 1, signed: true }, "+3.1"],
+  ["a change that is nearly none", -0.0042, { decimals: 1, signed: true, rounded: true }, "0.0"],
   ["no change", 0, { decimals: 1, signed: true }, "0.0"],
 ])("writes %s", (_, value, shape, expected) => {
   expect(formatNumber(value, { locale: "en", ...shape })).toBe(expected);

@@ -23,19 +23,21 @@ export interface Shape {
   readonly decimals?: number | undefined;
   readonly short?: boolean;
   readonly locale?: string;
+  /** What is too small for its decimals is nothing. */
+  readonly rounded?: boolean;
   /** A sign, also of what is above zero. */
   readonly signed?: boolean;
 }
 
 export const NO_VALUE = "–";
 
-export function formatNumber(value: Value | undefined, { decimals, short, locale, signed }: Shape = {}): string {
+export function formatNumber(value: Value | undefined, { decimals, short, locale, rounded, signed }: Shape = {}): string {
   if (value === null || value === undefined) return NO_VALUE;
   const size = Math.abs(Number(value));
   const sign = signed ? { signDisplay: "exceptZero" as const } : {};
   if (short && size >= SHORTENED_FROM) return format({ notation: "compact", maximumFractionDigits: 2, ...sign }, locale).format(Number(value));
   const digits = decimals ?? (Number.isInteger(Number(value)) ? 0 : 2);
-  if (size > 0 && size < 0.5 * 10 ** -digits) {
+  if (!rounded && size > 0 && size < 0.5 * 10 ** -digits) {
     return format({ notation: size < 1e-6 ? "scientific" : "standard", maximumSignificantDigits: SMALL_DIGITS, ...sign }, locale).format(Number(value));
   }
   // A text is a number that a float can't hold: it is written digit by digit.

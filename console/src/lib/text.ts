@@ -106,6 +106,7 @@ export const text = {
     arranged: "Done",
     fullScreen: "Full screen",
     add: "Add a tile",
+    start: "Start with some KPIs",
     period: "Period",
     range: "Range",
     ranges: (count: number, period: string) => `last ${count} ${period}${count === 1 ? "" : "s"}`,

@@ -42,6 +42,13 @@ it("is small", () => {
   }
 });
 
+it("says whose work is in it", () => {
+  const notices = readFileSync(new URL("third-party-notices.txt", DIST), "utf8");
+  for (const name of ["react-dom", "@mantine/core", "echarts", "zrender", "react-grid-layout", "@tanstack/query-core"]) {
+    expect(notices).toMatch(new RegExp(`^${name} [0-9.]+, (MIT|Apache-2.0|BSD-3-Clause)$`, "m"));
+  }
+});
+
 it("brings no word of this machine", () => {
   const texts = readdirSync(DIST, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && /\.(js|css|html)$/.test(entry.name))

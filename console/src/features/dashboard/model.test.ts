@@ -11,6 +11,7 @@ import {
   overlap,
   placeTiles,
   removeTile,
+  startWith,
   type Step,
   stepTile,
   type Tile,
@@ -65,6 +66,22 @@ describe("a tile", () => {
     expect(removeTile(dashboard, "t0").tiles.map((tile) => tile.id)).toEqual(["copy"]);
     expect(duplicateTile(dashboard, "nobody", "x")).toBe(dashboard);
   });
+});
+
+it("begins with the numbers in a row and two lines below", () => {
+  let last = 0;
+  const started = startWith(EMPTY, ["A", "B", "C", "D", "E"], () => {
+    last += 1;
+    return String(last);
+  });
+  expect(started.tiles.map(({ kpi, kind, x, y }) => [kpi, kind, x, y])).toEqual([
+    ["A", "number", 0, 0],
+    ["B", "number", 3, 0],
+    ["C", "number", 6, 0],
+    ["D", "number", 9, 0],
+    ["A", "line", 0, 2],
+    ["B", "line", 6, 2],
+  ]);
 });
 
 it("has so many tiles at most", () => {

@@ -64,6 +64,16 @@ export function addTile(dashboard: Dashboard, id: string, tile: Pick<Tile, "kpi"
   return { ...dashboard, tiles: [...dashboard.tiles, { ...tile, ...place, id }] };
 }
 
+/** KPIs of which a first dashboard is made. */
+const STARTERS = 4;
+
+/** What one may begin with: the numbers in a row, and how the first two went. */
+export function startWith(dashboard: Dashboard, kpis: readonly string[], newId: () => string): Dashboard {
+  const some = kpis.slice(0, STARTERS);
+  const tiles = [...some.map((kpi) => ({ kpi, kind: "number" as const })), ...some.slice(0, 2).map((kpi) => ({ kpi, kind: "line" as const }))];
+  return tiles.reduce((before, tile) => addTile(before, newId(), tile), dashboard);
+}
+
 function freePlace(tiles: readonly Tile[], { w, h }: { w: number; h: number }): { x: number; y: number } {
   const bottom = Math.max(0, ...tiles.map((tile) => tile.y + tile.h));
   for (let y = 0; y < bottom; y += 1) {

@@ -119,6 +119,7 @@ export function ChartTile({ kpi, name, latest, dashboard, kind }: BodyProps & { 
       unit={kpi.unit}
       decimals={kpi.decimals}
       target={target === null ? null : Number(target)}
+      open={newest(latest.snapshot.rows).open?.bucket}
     />
   );
 }

@@ -8,7 +8,7 @@ import { Empty, Failed, Loading } from "~/components/States.tsx";
 import { useKpis } from "~/lib/api/queries.ts";
 import { text } from "~/lib/text.ts";
 import { useDashboards } from "../api/dashboards.ts";
-import { addTile, type Dashboard, MOST_TILES, newDashboard, type Tile } from "../model.ts";
+import { addTile, type Dashboard, MOST_TILES, newDashboard, startWith, type Tile } from "../model.ts";
 import { Controls } from "./Controls.tsx";
 import classes from "./Dashboard.module.css";
 import { DashboardMenu } from "./DashboardMenu.tsx";
@@ -83,7 +83,23 @@ export function DashboardPage() {
       ) : dashboard.tiles.length === 0 ? (
         <div className="panel">
           <Empty title={text.dashboard.empty} hint={text.dashboard.emptyHint}>
-            <Group mt="xs">{add}</Group>
+            <Group mt="xs" gap="xs" justify="center">
+              {add}
+              <Button
+                variant="default"
+                onClick={() =>
+                  update((before) =>
+                    startWith(
+                      before,
+                      kpis.data.map((kpi) => kpi.code),
+                      () => crypto.randomUUID(),
+                    ),
+                  )
+                }
+              >
+                {text.dashboard.start}
+              </Button>
+            </Group>
           </Empty>
         </div>
       ) : (

@@ -29,7 +29,12 @@ struct Edge {
 ///
 /// # Errors
 /// When the listener has no address.
-pub(crate) fn start(tasks: &mut Tasks, listener: TcpListener, distribution: &Distribution, objects: &Path) -> std::io::Result<()> {
+pub(crate) fn start(
+    tasks: &mut Tasks,
+    listener: TcpListener,
+    distribution: &Distribution,
+    objects: &Path,
+) -> std::io::Result<()> {
     let edge = Arc::new(Edge {
         bucket: objects.join(&distribution.bucket),
         distribution: distribution.clone(),
@@ -78,7 +83,10 @@ impl Edge {
         };
         let key = Path::new(key);
         let is_inside = key.components().all(|part| matches!(part, Component::Normal(_)));
-        let bytes = tokio::fs::read(self.bucket.join(key)).await.ok().filter(|_| is_inside)?;
+        let bytes = tokio::fs::read(self.bucket.join(key))
+            .await
+            .ok()
+            .filter(|_| is_inside)?;
         let mut response = Response::new(Body::from(bytes));
         *response.status_mut() = status;
         let kind = HeaderValue::from_static(content_type(key));
@@ -108,7 +116,9 @@ fn content_type(key: &Path) -> &'static str {
 }
 
 fn refusal(status: StatusCode) -> Response {
-    let mut response = Response::new(Body::from("<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"));
+    let mut response = Response::new(Body::from(
+        "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>",
+    ));
     *response.status_mut() = status;
     let kind = HeaderValue::from_static("application/xml");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);

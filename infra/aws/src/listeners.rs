@@ -88,7 +88,11 @@ impl Listeners {
         Ok(Endpoints {
             http: url(&self.http)?,
             websocket: format!("ws://{websocket}/{}", template.websocket_stage),
-            cloudfront: template.distribution.as_ref().map(|_| url(&self.cloudfront)).transpose()?,
+            cloudfront: template
+                .distribution
+                .as_ref()
+                .map(|_| url(&self.cloudfront))
+                .transpose()?,
             dynamodb: url(&self.dynamodb)?,
             s3: url(&self.s3)?,
             sqs: url(&self.sqs)?,

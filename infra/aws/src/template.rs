@@ -22,8 +22,8 @@ use serde_json::{Map, Value};
 
 pub use self::model::{
     Addresses, AttributeDefinition, Authorizer, Behaviour, Bucket, BucketNotification, Cors, Distribution, ErrorPage,
-    EventRule, EventTarget, Function, HttpRoute, IdentitySource, Index, KeyElement, Queue, QueueSource, Schedule, Table, TargetKind, Template, Throttle,
-    WebSocketRoute,
+    EventRule, EventTarget, Function, HttpRoute, IdentitySource, Index, KeyElement, Queue, QueueSource, Schedule,
+    Table, TargetKind, Template, Throttle, WebSocketRoute,
 };
 pub use self::permissions::Permission;
 pub use self::resolver::ResolveError;

@@ -54,13 +54,23 @@ async fn a_page_is_served_with_its_headers_and_stands_for_what_is_not_there() {
     let folder = TempFolder::create();
     let bucket = folder.path().join("pages");
     std::fs::create_dir_all(bucket.join("assets")).unwrap();
-    for (key, content) in [("index.html", "page"), ("assets/a-1.js", "script"), ("../secret.txt", "secret")] {
+    for (key, content) in [
+        ("index.html", "page"),
+        ("assets/a-1.js", "script"),
+        ("../secret.txt", "secret"),
+    ] {
         std::fs::write(bucket.join(key), content).unwrap();
     }
     let mut tasks = Tasks::default();
     let (socket, address) = listener().await;
     let template = parse(TEMPLATE).unwrap();
-    start(&mut tasks, socket, template.distribution.as_ref().unwrap(), folder.path()).unwrap();
+    start(
+        &mut tasks,
+        socket,
+        template.distribution.as_ref().unwrap(),
+        folder.path(),
+    )
+    .unwrap();
 
     for (path, status, content, kind, cache) in [
         ("/", 200, "page", "text/html", "no-cache"),
@@ -93,11 +103,36 @@ async fn a_page_is_served_with_its_headers_and_stands_for_what_is_not_there() {
 #[test]
 fn what_is_not_served_as_on_aws_is_refused() {
     for (name, from, to, message) in [
-        ("a pattern", "/assets/*", "/a*/b*", "only patterns such as /assets/* are known here"),
-        ("a policy of AWS's own", "!Ref Hashed", "67f7725c", "there is no response headers policy 67f7725c"),
-        ("an origin", "TargetOriginId: pages, CachePolicyId: x, ViewerProtocolPolicy: redirect-to-https, ResponseHeadersPolicyId: !Ref Hashed", "TargetOriginId: other, CachePolicyId: x, ViewerProtocolPolicy: redirect-to-https", "there is no origin other"),
-        ("what is no bucket", "!GetAtt Pages.RegionalDomainName", "example.com", "its origin is no bucket's"),
-        ("a field", "Enabled: true", "Enabled: true\n        WebACLId: x", "WebACLId"),
+        (
+            "a pattern",
+            "/assets/*",
+            "/a*/b*",
+            "only patterns such as /assets/* are known here",
+        ),
+        (
+            "a policy of AWS's own",
+            "!Ref Hashed",
+            "67f7725c",
+            "there is no response headers policy 67f7725c",
+        ),
+        (
+            "an origin",
+            "TargetOriginId: pages, CachePolicyId: x, ViewerProtocolPolicy: redirect-to-https, ResponseHeadersPolicyId: !Ref Hashed",
+            "TargetOriginId: other, CachePolicyId: x, ViewerProtocolPolicy: redirect-to-https",
+            "there is no origin other",
+        ),
+        (
+            "what is no bucket",
+            "!GetAtt Pages.RegionalDomainName",
+            "example.com",
+            "its origin is no bucket's",
+        ),
+        (
+            "a field",
+            "Enabled: true",
+            "Enabled: true\n        WebACLId: x",
+            "WebACLId",
+        ),
     ] {
         assert!(TEMPLATE.contains(from), "{name}");
         let error = parse(&TEMPLATE.replace(from, to)).unwrap_err().to_string();

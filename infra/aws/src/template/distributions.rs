@@ -174,7 +174,11 @@ pub(super) fn read(reader: &Reader<'_>, template: &mut Template) -> Result<(), T
     Ok(())
 }
 
-fn distribution(id: String, config: Config, policies: &BTreeMap<String, Headers>) -> Result<Distribution, TemplateError> {
+fn distribution(
+    id: String,
+    config: Config,
+    policies: &BTreeMap<String, Headers>,
+) -> Result<Distribution, TemplateError> {
     let [origin] = config.origins.as_slice() else {
         return Err(TemplateError::invalid(&id, "it needs one origin, a bucket"));
     };
@@ -187,7 +191,8 @@ fn distribution(id: String, config: Config, policies: &BTreeMap<String, Headers>
         }
         let pattern = behaviour.path_pattern.as_deref().unwrap_or("/*");
         let prefix = pattern.strip_suffix('*').filter(|prefix| !prefix.contains(['*', '?']));
-        let prefix = prefix.ok_or_else(|| TemplateError::invalid(&id, "only patterns such as /assets/* are known here"))?;
+        let prefix =
+            prefix.ok_or_else(|| TemplateError::invalid(&id, "only patterns such as /assets/* are known here"))?;
         let policy = behaviour.response_headers_policy_id.as_ref();
         let headers = match policy.map(|policy| policies.get(policy).ok_or(policy)) {
             Some(Ok(headers)) => headers.clone(),
@@ -236,17 +241,29 @@ fn headers(config: HeadersConfig) -> Headers {
     let fixed = [
         (
             "content-security-policy",
-            security.content_security_policy.map(|policy| policy.content_security_policy),
+            security
+                .content_security_policy
+                .map(|policy| policy.content_security_policy),
         ),
         (
             "x-content-type-options",
             security.content_type_options.map(|_| "nosniff".to_owned()),
         ),
-        ("x-frame-options", security.frame_options.map(|options| options.frame_option)),
-        ("referrer-policy", security.referrer_policy.map(|policy| policy.referrer_policy)),
+        (
+            "x-frame-options",
+            security.frame_options.map(|options| options.frame_option),
+        ),
+        (
+            "referrer-policy",
+            security.referrer_policy.map(|policy| policy.referrer_policy),
+        ),
         ("strict-transport-security", strict),
     ];
-    let fixed = fixed.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    let fixed = fixed
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
     let custom = config.custom_headers_config.items.into_iter();
-    fixed.chain(custom.map(|header| (header.header.to_lowercase(), header.value))).collect()
+    fixed
+        .chain(custom.map(|header| (header.header.to_lowercase(), header.value)))
+        .collect()
 }

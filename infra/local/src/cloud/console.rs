@@ -48,13 +48,10 @@ impl Console {
     /// # Errors
     /// When a file can't be read or written.
     pub fn publish(&self) -> anyhow::Result<()> {
-        self.objects
-            .put(&self.bucket, "config.json", self.config.as_bytes())?;
+        self.objects.put(&self.bucket, "config.json", self.config.as_bytes())?;
         let index = self.built.join("index.html");
         if !index.is_file() {
-            return self
-                .objects
-                .put(&self.bucket, "index.html", UNDER_WAY.as_bytes());
+            return self.objects.put(&self.bucket, "index.html", UNDER_WAY.as_bytes());
         }
         // The page last: what it names is there before it is.
         let mut files = files_below(&self.built)?;

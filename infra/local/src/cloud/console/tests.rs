@@ -29,7 +29,11 @@ async fn a_page_says_that_it_is_built_until_it_is() {
     assert_eq!(object("index.html").unwrap(), UNDER_WAY);
     assert_eq!(object("config.json").unwrap(), "{}");
 
-    let failed = console.build("echo why; exit 3", &folder).await.unwrap_err().to_string();
+    let failed = console
+        .build("echo why; exit 3", &folder)
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(failed.contains("exit status: 3") && failed.contains(LOG), "{failed}");
     assert_eq!(std::fs::read_to_string(folder.join(LOG)).unwrap(), "why\n");
     let build = format!(

@@ -2,7 +2,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint invoke bench-live bench-ingest bench-clients endurance bench-calculate prove prove-bugs fuzz bench-proposals bench-build rebuilds event build build-all build-bench fetch fetch-test tools
+.PHONY: help run test lint console screenshots invoke bench-live bench-ingest bench-clients endurance bench-calculate prove prove-bugs fuzz bench-proposals bench-build rebuilds event build build-all build-bench fetch fetch-test tools
 # Cargo uses all cores by itself, and its lock makes two calls wait for each other.
 .NOTPARALLEL:
 
@@ -25,7 +25,7 @@ help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: build ## Start the local cloud with real facts, Ctrl-C ends it (ARGS="--only read-series" leaves one function to a debugger)
-	@exec infra/setup/with-environment "$(local_cloud)" run --build-rest "infra/setup/build rest" $(ARGS)
+	@exec infra/setup/with-environment "$(local_cloud)" run --build-rest "infra/setup/build rest" --build-console infra/console/build $(ARGS)
 
 test: fetch-test lint ## Check everything and run every test (TEST_DATABASE_URLS="postgres://..." names the servers to test against)
 	@exec infra/setup/with-environment --tests infra/setup/with-test-database infra/setup/run-tests
@@ -35,6 +35,14 @@ lint: ## Check formatting, lints and dependencies, which builds everything (ARGS
 	cargo fmt --all --check
 	@infra/setup/build tests
 	@infra/setup/check-dependencies $(ARGS)
+
+console: ## Serve the console's sources beside the running cloud, changes at once
+	@infra/console/build packages
+	@cd console && exec npx --no-install vite
+
+screenshots: ## Take every page of the running cloud's console, in light and dark at three widths, into console/screenshots
+	@infra/console/build packages
+	@CHROMIUM=$$(infra/browser/fetch-chromium) STATE_DIR="$${STATE_DIR:-.local}" node console/scripts/screenshots.mjs console/screenshots
 
 invoke: event build ## Send one event to one function: make invoke F=read-series E=events/ask/read-series.value.json
 	@exec infra/setup/with-environment "$(local_cloud)" invoke "$(F)" "$(E)" $(ARGS)

@@ -4,6 +4,7 @@ pub mod account;
 pub mod api_gateway;
 mod aws_json;
 pub mod clock;
+mod cloudfront;
 pub mod dynamodb;
 pub mod eventbridge;
 mod gate;

@@ -15,6 +15,7 @@ use crate::template::{Addresses, Template};
 pub struct Listeners {
     pub(crate) http: TcpListener,
     pub(crate) websocket: TcpListener,
+    pub(crate) cloudfront: TcpListener,
     pub(crate) runtime: TcpListener,
     pub(crate) lambda: TcpListener,
     pub(crate) dynamodb: TcpListener,
@@ -31,6 +32,9 @@ pub struct Endpoints {
     pub http: String,
     /// Address of the WebSocket API, its stage included.
     pub websocket: String,
+    /// Address of the CloudFront distribution, where the template has one.
+    #[serde(default)]
+    pub cloudfront: Option<String>,
     /// The DynamoDB endpoint.
     pub dynamodb: String,
     /// The S3 endpoint.
@@ -46,15 +50,16 @@ pub struct Endpoints {
 }
 
 impl Listeners {
-    /// The two APIs listen where the caller wants them, everything else on any free port of 127.0.0.1.
+    /// The two APIs and the distribution listen where the caller wants them, everything else on any free port of 127.0.0.1.
     ///
     /// # Errors
     /// When there is no free port.
-    pub async fn bind(http: TcpListener, websocket: TcpListener) -> io::Result<Self> {
+    pub async fn bind(http: TcpListener, websocket: TcpListener, cloudfront: TcpListener) -> io::Result<Self> {
         let any = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
         Ok(Self {
             http,
             websocket,
+            cloudfront,
             runtime: any().await?,
             lambda: any().await?,
             dynamodb: any().await?,
@@ -83,6 +88,11 @@ impl Listeners {
         Ok(Endpoints {
             http: url(&self.http)?,
             websocket: format!("ws://{websocket}/{}", template.websocket_stage),
+            cloudfront: template
+                .distribution
+                .as_ref()
+                .map(|_| url(&self.cloudfront))
+                .transpose()?,
             dynamodb: url(&self.dynamodb)?,
             s3: url(&self.s3)?,
             sqs: url(&self.sqs)?,

@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 
 use crate::api_gateway::websocket_api::Limits;
 use crate::api_gateway::{http_api, websocket_api};
+use crate::cloudfront;
 use crate::dynamodb::Tables;
 use crate::eventbridge::Buses;
 use crate::gate::Gate;
@@ -51,6 +52,7 @@ pub struct StandIn {
     invoker: Invoker,
     template: Arc<Template>,
     endpoints: Endpoints,
+    objects: ObjectStore,
     external: Vec<ExternalFunction>,
     mail: PathBuf,
     /// What [`StandIn::open`] takes.
@@ -93,6 +95,9 @@ impl StandIn {
         for bucket in &template.buckets {
             objects.create_bucket(&bucket.name)?;
         }
+        if let Some(distribution) = &template.distribution {
+            cloudfront::start(&mut tasks, listeners.cloudfront, distribution, &state.join("s3"))?;
+        }
         Buses::start(&mut tasks, listeners.eventbridge, &template, &queues, state)?;
         let mail = state.join("mail");
         ses::start(&mut tasks, listeners.ses, mail.clone())?;
@@ -114,6 +119,7 @@ impl StandIn {
             pool,
             template: Arc::new(template),
             endpoints,
+            objects,
             mail,
             waiting: Some(Waiting {
                 http: listeners.http,
@@ -184,6 +190,12 @@ impl StandIn {
     #[must_use]
     pub fn external(&self) -> &[ExternalFunction] {
         &self.external
+    }
+
+    /// What the buckets hold.
+    #[must_use]
+    pub const fn objects(&self) -> &ObjectStore {
+        &self.objects
     }
 
     /// The folder of the mails that were sent.

@@ -6,6 +6,7 @@
 
 mod apis;
 mod buses;
+mod distributions;
 mod functions;
 mod model;
 mod permissions;
@@ -20,16 +21,17 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 pub use self::model::{
-    Addresses, AttributeDefinition, Authorizer, Bucket, BucketNotification, Cors, EventRule, EventTarget, Function,
-    HttpRoute, IdentitySource, Index, KeyElement, Queue, QueueSource, Schedule, Table, TargetKind, Template, Throttle,
-    WebSocketRoute,
+    Addresses, AttributeDefinition, Authorizer, Behaviour, Bucket, BucketNotification, Cors, Distribution, ErrorPage,
+    EventRule, EventTarget, Function, HttpRoute, IdentitySource, Index, KeyElement, Queue, QueueSource, Schedule,
+    Table, TargetKind, Template, Throttle, WebSocketRoute,
 };
 pub use self::permissions::Permission;
 pub use self::resolver::ResolveError;
 use self::resolver::Resolver;
 
 /// Resource types that have no counterpart on a developer's machine.
-const IGNORED_TYPES: [&str; 10] = [
+const IGNORED_TYPES: [&str; 12] = [
+    "AWS::CloudFront::OriginAccessControl",
     "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::Dashboard",
     "AWS::IAM::Role",
@@ -37,19 +39,22 @@ const IGNORED_TYPES: [&str; 10] = [
     "AWS::Logs::LogGroup",
     "AWS::Logs::MetricFilter",
     "AWS::Logs::ResourcePolicy",
+    "AWS::S3::BucketPolicy",
     "AWS::SNS::Topic",
     "AWS::SNS::TopicPolicy",
     "AWS::SQS::QueuePolicy",
 ];
 
 /// Resource types that the stand-in runs.
-const KNOWN_TYPES: [&str; 13] = [
+const KNOWN_TYPES: [&str; 15] = [
     "AWS::ApiGatewayV2::Api",
     "AWS::ApiGatewayV2::Authorizer",
     "AWS::ApiGatewayV2::Integration",
     "AWS::ApiGatewayV2::Route",
     "AWS::ApiGatewayV2::RouteResponse",
     "AWS::ApiGatewayV2::Stage",
+    "AWS::CloudFront::Distribution",
+    "AWS::CloudFront::ResponseHeadersPolicy",
     "AWS::DynamoDB::Table",
     "AWS::Events::EventBus",
     "AWS::Events::Rule",
@@ -137,6 +142,7 @@ impl Template {
         apis::read_websocket(&reader, &mut template)?;
         storage::read(&reader, &mut template)?;
         buses::read(&reader, &mut template)?;
+        distributions::read(&reader, &mut template)?;
         template.check_references()?;
         Ok(template)
     }

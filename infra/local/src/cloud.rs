@@ -2,6 +2,7 @@
 
 mod access;
 mod components;
+mod console;
 mod later;
 mod options;
 mod ports;
@@ -15,6 +16,7 @@ use serde_json::Value;
 
 pub use self::access::{Access, NOT_RUNNING};
 use self::components::{Components, Started};
+pub use self::console::Console;
 pub use self::later::Build;
 pub use self::options::Options;
 pub use self::ports::Ports;
@@ -28,6 +30,8 @@ pub struct Cloud {
     pub external: Vec<ExternalFunction>,
     /// Functions that had no binary when it started.
     pub missing: Vec<String>,
+    /// The console, where the template has one.
+    pub console: Option<Console>,
     invoker: Invoker,
     components: Components,
     access_path: PathBuf,
@@ -65,12 +69,14 @@ impl Cloud {
                     access,
                     external,
                     missing,
+                    console,
                     invoker,
                 } = started;
                 Ok(Some(Self {
                     access,
                     external,
                     missing,
+                    console,
                     invoker,
                     components,
                     access_path,

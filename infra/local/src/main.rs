@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use aws_stand_in::account::AUTHORIZATION;
 use aws_stand_in::api_gateway::websocket_api::Limits;
 use clap::{Args, Parser, Subcommand};
-use local_cloud::cloud::{Access, Build, NOT_RUNNING};
+use local_cloud::cloud::{Access, Build, Console, NOT_RUNNING};
 use local_cloud::progress::Progress;
 use local_cloud::{Cloud, Options, Ports};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -59,6 +59,9 @@ struct Run {
     /// A command that builds the functions which are not built yet; it is run once everything else is ready.
     #[arg(long, value_name = "COMMAND")]
     build_rest: Option<String>,
+    /// A command that builds the console where it is out of date; it is run once everything else is ready.
+    #[arg(long, value_name = "COMMAND")]
+    build_console: Option<String>,
     /// No demo client, facts and live events.
     #[arg(long)]
     no_demo: bool,
@@ -81,6 +84,8 @@ struct Run {
     http_port: u16,
     #[arg(long, env = "WEBSOCKET_PORT", default_value_t = Ports::default().websocket)]
     websocket_port: u16,
+    #[arg(long, env = "CONSOLE_PORT", default_value_t = Ports::default().console)]
+    console_port: u16,
     /// 0 takes any free port.
     #[arg(long, env = "POSTGRES_PORT", default_value_t = Ports::default().postgres)]
     postgres_port: u16,
@@ -104,7 +109,7 @@ async fn main() -> ExitCode {
 
 impl Run {
     async fn start(self, state_dir: &Path) -> anyhow::Result<()> {
-        let build_rest = self.build_rest.clone();
+        let (build_rest, build_console) = (self.build_rest.clone(), self.build_console.clone());
         let options = self.options(state_dir)?;
         let log = start_log(state_dir)?;
         let mut signals = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
@@ -114,6 +119,7 @@ impl Run {
         };
         print_welcome(progress, &cloud, &log);
         let missing = std::mem::take(&mut cloud.missing);
+        let console = cloud.console.take();
         let build = build_rest.map(|command| Build::start(&command, missing, state_dir));
         let build = build.and_then(|build| match build {
             Ok(build) => Some(build),
@@ -129,6 +135,7 @@ impl Run {
             () = either(&mut signals) => None,
             reason = cloud.broken() => Some(reason),
             () = follow(build, progress) => None,
+            () = build_pages(console, build_console, state_dir, progress) => None,
         };
         progress.line("");
         let step = progress.step("stopping");
@@ -160,6 +167,7 @@ impl Run {
             ports: Ports {
                 http: self.http_port,
                 websocket: self.websocket_port,
+                console: self.console_port,
                 postgres: self.postgres_port,
             },
             only: self.only,
@@ -177,6 +185,16 @@ impl Run {
 async fn follow(build: Option<Build>, progress: Progress) {
     if let Some(mut build) = build {
         build.finished(progress).await;
+    }
+    std::future::pending().await
+}
+
+/// Builds the console as long as the cloud runs.
+async fn build_pages(console: Option<Console>, command: Option<String>, state_dir: &Path, progress: Progress) {
+    if let (Some(console), Some(command)) = (console, command)
+        && let Err(error) = console.build(&command, state_dir).await
+    {
+        progress.line(&format!("{error:#}"));
     }
     std::future::pending().await
 }
@@ -245,6 +263,12 @@ fn print_welcome(progress: Progress, cloud: &Cloud, log: &Path) {
         progress.line(&format!(
             "  npx --yes wscat -c \"{live}?token=$TOKEN&kpi=FLIGHTS&period=minute\""
         ));
+    }
+    if let Some(console) = &cloud.console {
+        progress.line(&format!("\nopen {}", console.address));
+        if let (Some(email), Some(password)) = (&access.email, &access.password) {
+            progress.line(&format!("  e-mail         {email}\n  password       {password}"));
+        }
     }
     progress.line("\nCtrl-C stops everything");
 }

@@ -39,7 +39,16 @@ impl CloudProcess {
         let output = File::options().create(true).append(true).open(&log)?;
         let mut command = Command::new(functions.join("local-cloud"));
         command.arg("--state-dir").arg(state);
-        command.args(["run", "--no-demo", "--http-port", "0", "--websocket-port", "0"]);
+        command.args([
+            "run",
+            "--no-demo",
+            "--http-port",
+            "0",
+            "--websocket-port",
+            "0",
+            "--console-port",
+            "0",
+        ]);
         command
             .arg("--project")
             .arg(project.context("the tests are in the project")?);

@@ -42,7 +42,7 @@ pub struct Created {
 }
 
 /// The embedded engine and its folder.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ObjectStore {
     root: PathBuf,
 }
@@ -94,6 +94,20 @@ impl ObjectStore {
     /// When its folder cannot be made.
     pub fn create_bucket(&self, name: &str) -> anyhow::Result<()> {
         std::fs::create_dir_all(self.root.join(name)).with_context(|| format!("bucket {name} cannot be made"))
+    }
+
+    /// Puts an object on a bucket without a word to anybody, as what a deployment uploads is. It is there whole or not at all.
+    ///
+    /// # Errors
+    /// When its file cannot be written.
+    pub fn put(&self, bucket: &str, key: &str, content: &[u8]) -> anyhow::Result<()> {
+        let path = self.root.join(bucket).join(key);
+        let beside = path.with_extension("uploading");
+        let folder = path.parent().context("an object is in a bucket")?;
+        std::fs::create_dir_all(folder)
+            .and_then(|()| std::fs::write(&beside, content))
+            .and_then(|()| std::fs::rename(&beside, &path))
+            .with_context(|| format!("object {key} of bucket {bucket} cannot be written"))
     }
 }
 

@@ -30,8 +30,8 @@ Resources:
 "#;
 
 async fn start(folder: &TempFolder) -> StandIn {
-    let (http, websocket) = (listener().await.0, listener().await.0);
-    let listeners = Listeners::bind(http, websocket).await.unwrap();
+    let (http, websocket, pages) = (listener().await.0, listener().await.0, listener().await.0);
+    let listeners = Listeners::bind(http, websocket, pages).await.unwrap();
     let addresses = listeners.addresses().unwrap();
     let template = Template::parse(TEMPLATE, &addresses, &BTreeMap::new(), &|_, _| None).unwrap();
     let settings = Settings {

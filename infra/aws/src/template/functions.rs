@@ -165,7 +165,7 @@ fn environment(
 }
 
 /// Puts local addresses in the place of API Gateway's host names.
-fn localise(reader: &Reader<'_>, text: &str) -> String {
+pub(super) fn localise(reader: &Reader<'_>, text: &str) -> String {
     let mut text = text.to_owned();
     for (id, kind) in reader.resolver.resources() {
         let local = match kind {

@@ -60,6 +60,8 @@ pub struct Template {
     pub event_buses: Vec<String>,
     /// Which events go where.
     pub event_rules: Vec<EventRule>,
+    /// The pages in front of a bucket.
+    pub distribution: Option<Distribution>,
 }
 
 /// One Lambda function.
@@ -254,6 +256,39 @@ pub struct Bucket {
     pub logical_id: String,
     /// The bucket's name.
     pub name: String,
+}
+
+/// A CloudFront distribution in front of a bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Distribution {
+    /// Its key under `Resources`.
+    pub logical_id: String,
+    /// Name of the bucket.
+    pub bucket: String,
+    /// The key of `/`.
+    pub root_object: String,
+    /// What is done with which paths, the default last.
+    pub behaviours: Vec<Behaviour>,
+    /// What is answered instead of the bucket's refusals, by their status.
+    pub error_pages: BTreeMap<u16, ErrorPage>,
+}
+
+/// What a distribution does with some paths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Behaviour {
+    /// How the paths begin.
+    pub prefix: String,
+    /// Headers that are added, names in lower case.
+    pub headers: Vec<(String, String)>,
+}
+
+/// An object that is answered with another status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErrorPage {
+    /// The status.
+    pub status: u16,
+    /// The object's path.
+    pub path: String,
 }
 
 /// A queue that hears of objects in a bucket.

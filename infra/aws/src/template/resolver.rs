@@ -309,6 +309,8 @@ impl<'a> Resolver<'a> {
             ("AWS::SQS::Queue", "Arn") => Ok(queue_arn(&name)),
             ("AWS::SQS::Queue", "QueueName") => Ok(name),
             ("AWS::DynamoDB::Table", "Arn") => Ok(table_arn(&name)),
+            ("AWS::S3::Bucket", "RegionalDomainName") => Ok(format!("{name}.s3.{REGION}.amazonaws.com")),
+            ("AWS::CloudFront::OriginAccessControl", "Id") => Ok(name),
             ("AWS::S3::Bucket", "Arn") => Ok(format!("arn:aws:s3:::{name}")),
             ("AWS::Events::EventBus", "Arn") => Ok(format!("arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{name}")),
             ("AWS::Events::EventBus", "Name") => Ok(name),

@@ -12,7 +12,7 @@ use aws_stand_in::tasks::Tasks;
 use bytes::Bytes;
 
 use super::access::{self, Access};
-use super::{Options, later, ports};
+use super::{Console, Options, later, ports};
 use crate::demo::{Demo, Stage};
 use crate::postgres::{Postgres, Server, cells};
 use crate::progress::Progress;
@@ -41,6 +41,7 @@ pub(super) struct Started {
     pub(super) access: Access,
     pub(super) external: Vec<ExternalFunction>,
     pub(super) missing: Vec<String>,
+    pub(super) console: Option<Console>,
     pub(super) invoker: Invoker,
 }
 
@@ -90,11 +91,16 @@ impl Components {
         let step = progress.step("opening the APIs");
         services.open()?;
         step.done();
+        let console = Console::of(services, options.project.join("console/dist"));
+        if let Some(console) = &console {
+            console.publish()?;
+        }
 
         let mut started = Started {
             access: Access::new(services, database_url),
             external: services.external().to_vec(),
             missing,
+            console,
             invoker: services.invoker().clone(),
         };
         if options.demo {

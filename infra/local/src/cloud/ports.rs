@@ -13,6 +13,8 @@ pub struct Ports {
     pub http: u16,
     /// The WebSocket API.
     pub websocket: u16,
+    /// The console.
+    pub console: u16,
     /// A PostgreSQL server of our own.
     pub postgres: u16,
 }
@@ -22,6 +24,7 @@ impl Default for Ports {
         Self {
             http: 3000,
             websocket: 3001,
+            console: 3002,
             postgres: 0,
         }
     }
@@ -32,6 +35,7 @@ impl Ports {
     pub const ANY: Self = Self {
         http: 0,
         websocket: 0,
+        console: 0,
         postgres: 0,
     };
 }
@@ -40,7 +44,8 @@ impl Ports {
 pub(super) async fn bind_all(ports: Ports) -> anyhow::Result<Listeners> {
     let http = bind(ports.http, "HTTP_PORT").await?;
     let websocket = bind(ports.websocket, "WEBSOCKET_PORT").await?;
-    Listeners::bind(http, websocket)
+    let console = bind(ports.console, "CONSOLE_PORT").await?;
+    Listeners::bind(http, websocket, console)
         .await
         .context("127.0.0.1 has no free port")
 }
@@ -87,6 +92,13 @@ mod tests {
                     ..Ports::ANY
                 },
                 "WEBSOCKET_PORT",
+            ),
+            (
+                Ports {
+                    console: port,
+                    ..Ports::ANY
+                },
+                "CONSOLE_PORT",
             ),
         ] {
             let error = bind_all(ports).await.unwrap_err().to_string();

@@ -163,7 +163,34 @@ async fn facts_that_are_replaced_are_in_no_quarter_of_an_hour() {
     in_each_zone(&["Asia/Kolkata", "Australia/Adelaide"], &["receipt"]).await;
 }
 
-/// A database of the version before, that has rollups and not this level.
+/// Rows of the grouping that is kept by hour, in the tables of a level (Apache edition).
+async fn rows_by_hour(shop: &Shop, level: Level) -> i64 {
+    let sql = format!(
+        "SELECT count(*) FROM volume_1.{level}_rows r JOIN core.entities e ON e.client_id = r.client_id AND e.id = r.entity_id
+         WHERE e.layout->'groupings'->r.grouping_id::int->>'finest' = 'hour'"
+    );
+    shop.database
+        .plain()
+        .await
+        .unwrap()
+        .query_one(&sql, &[])
+        .await
+        .unwrap()
+        .get(0)
+}
+
+/// No level has rows of groupings that are kept from a coarser one on.
+async fn has_only_what_is_kept(shop: &Shop, edition: Edition) {
+    if edition == Edition::Community {
+        return;
+    }
+    for level in Level::ALL {
+        let rows = rows_by_hour(shop, level).await;
+        assert_eq!(rows > 0, level >= Level::Hour, "{level}: {rows} rows");
+    }
+}
+
+/// A database of the version before, that has rollups and not these levels.
 #[tokio::test]
 async fn quarters_of_an_hour_are_made_from_what_there_is() {
     let zone = "Asia/Kolkata";
@@ -183,10 +210,12 @@ async fn quarters_of_an_hour_are_made_from_what_there_is() {
                 plain.batch_execute(&drop.replace('$', level.name())).await.unwrap();
             }
             shop.database.migrate().await.unwrap();
+            has_only_what_is_kept(&shop, edition).await;
             let before = check(&shop, zone, &PERIODS, "migrated").await;
             shop.compact("2026-06-01T00:00:00Z").await;
             let after = check(&shop, zone, &PERIODS, "migrated").await;
             assert_eq!(before, after, "upkeep changes no answer");
+            has_only_what_is_kept(&shop, edition).await;
             shop.sell(shop.ours, &[sale("r9", "2026-03-01T18:35:00Z", "4", 1)])
                 .await;
             check(&shop, zone, &DAYS, "and goes on").await;

@@ -6,7 +6,7 @@ export default defineConfig({
   resolve: { alias: { "@analytics-engine/live-client": fileURLToPath(new URL("packages/live-client/src/index.ts", import.meta.url)) } },
   test: {
     include: ["test/journeys/*.test.ts"],
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 60_000,
     // One after the other: what they measure is how soon something is seen.
     fileParallelism: false,

@@ -16,7 +16,7 @@ export function ConnectionState() {
           <span role="status" aria-live="polite">
             {text.connection[state]}
           </span>
-          {asOf !== null && <span className={`number quiet ${classes.time}`}>{text.connection.asOf(formatTime(asOf))}</span>}
+          {asOf !== null && state !== "idle" && <span className={`number quiet ${classes.time}`}>{text.connection.asOf(formatTime(asOf))}</span>}
         </UnstyledButton>
       </Popover.Target>
       <Popover.Dropdown>

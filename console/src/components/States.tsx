@@ -30,7 +30,7 @@ export function Empty({ title, hint, isSmall, children }: { title: string; hint?
 
 export function Loading({ height = 160 }: { height?: number | string }) {
   return (
-    <Center mih={height} role="status" aria-label={text.states.loading}>
+    <Center mih={height} role="status" aria-label={text.states.loading} className="late">
       <Loader size="sm" />
     </Center>
   );

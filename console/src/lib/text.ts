@@ -143,6 +143,7 @@ export const text = {
     },
     kinds: { number: "Number", line: "Line", bar: "Bars", sparkline: "Sparkline", table: "Table" },
     soFar: "so far",
+    thisSoFar: (period: string) => `this ${period}, so far`,
     closesIn: (time: string) => `closes in ${time}`,
     against: (period: string) => `against the ${period} before`,
     lastFull: (period: string) => `last full ${period}`,

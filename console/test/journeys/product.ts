@@ -96,7 +96,7 @@ async function answer(url: string, authorization: string, body: unknown): Promis
 }
 
 /** Waits for what comes by itself, and says what came instead. */
-export async function until<T>(what: string, look: () => T | Promise<T>, isThere: (value: T) => boolean, patienceMs = 15_000): Promise<T> {
+export async function until<T>(what: string, look: () => T | Promise<T>, isThere: (value: T) => boolean, patienceMs = 30_000): Promise<T> {
   const end = Date.now() + patienceMs;
   for (;;) {
     const value = await look();

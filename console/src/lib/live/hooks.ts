@@ -1,5 +1,5 @@
 // The live client in React. Every component may watch what it shows: there is one connection and one subscription of each topic, however many there are.
-import { keyOf, type Row, type Snapshot, type Status, type Topic } from "@analytics-engine/live-client";
+import { keyOf, type Row, type Snapshot, type State, type Status, type Topic } from "@analytics-engine/live-client";
 import { useCallback, useMemo, useRef, useSyncExternalStore } from "react";
 import { useServices } from "../context.tsx";
 
@@ -45,6 +45,15 @@ export function useLiveStatus(): Status {
   return useSyncExternalStore(
     useCallback((changed: () => void) => live.onStatus(changed), [live]),
     () => live.status,
+  );
+}
+
+/** Its state alone, for what need not be drawn anew with every beat. */
+export function useLiveState(): State {
+  const { live } = useServices();
+  return useSyncExternalStore(
+    useCallback((changed: () => void) => live.onStatus(changed), [live]),
+    () => live.status.state,
   );
 }
 

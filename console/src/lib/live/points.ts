@@ -1,13 +1,14 @@
 // A KPI's latest buckets: fetched first, so that there is something at once, and live from then on.
-import type { Snapshot, Topic } from "@analytics-engine/live-client";
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { useMemo } from "react";
+import type { Refusal, Snapshot, Topic } from "@analytics-engine/live-client";
+import { useQuery } from "@tanstack/react-query";
+import { useMemo, useRef } from "react";
 import { askSeries, askValue } from "../api/batch.ts";
+import { Problem } from "../api/client.ts";
 import type { KpiValue, Series } from "../api/queries.ts";
 import { useApi } from "../context.tsx";
 import { type OfferedPeriod, rangeOf } from "../periods.ts";
 import { merge, type Point } from "../points.ts";
-import { useLiveStatus, useStreamingKpi } from "./hooks.ts";
+import { useLiveState, useStreamingKpi } from "./hooks.ts";
 
 export type Filter = Readonly<Record<string, readonly string[]>>;
 
@@ -39,24 +40,22 @@ interface How {
 /** The newest `buckets` of a KPI. */
 export function useLatest(kpi: string, period: OfferedPeriod, buckets: number, filter: Filter, { mode = "live", isSeen = true }: How = {}): Latest {
   const api = useApi();
-  const { state } = useLiveStatus();
+  const state = useLiveState();
+  const topic = useMemo((): Topic => ({ kpi, period, filter, mode, buckets: Math.min(buckets, MOST_BUCKETS) }), [kpi, period, filter, mode, buckets]);
+  const snapshot = useStreamingKpi(isSeen ? topic : null);
   const query = useQuery({
     queryKey: ["latest", kpi, period, buckets, filter],
     queryFn: () => askSeries(api, { kpi, period, filter: filter as Record<string, string[]>, gaps: "fill", ...rangeOf(period, buckets, Date.now()) }),
     enabled: isSeen,
     staleTime: TARGET_MS,
-    refetchInterval: state === "live" || state === "connecting" ? false : POLL_MS,
-    placeholderData: keepPreviousData,
+    refetchInterval: state === "live" && snapshot.state !== "refused" ? false : POLL_MS,
   });
-  const topic = useMemo((): Topic => ({ kpi, period, filter, mode, buckets: Math.min(buckets, MOST_BUCKETS) }), [kpi, period, filter, mode, buckets]);
-  const snapshot = useStreamingKpi(isSeen ? topic : null);
-  // What was asked before belongs to another question: it is kept only while nothing better is there.
-  const isOfThis = query.data?.kpi === kpi && query.data.period === period;
+  const rows = useNewest(snapshot, query.dataUpdatedAt);
   const points = useMemo(() => {
-    const merged = merge(isOfThis ? query.data : undefined, snapshot.rows, mode === "closed" ? buckets + 1 : buckets);
-    return mode === "closed" ? withoutOpen(merged, snapshot.rows) : merged;
-  }, [isOfThis, query.data, snapshot.rows, buckets, mode]);
-  const refused = snapshot.state === "refused" && snapshot.refusal ? new Error(snapshot.refusal.detail) : null;
+    const merged = merge(query.data, rows, mode === "closed" ? buckets + 1 : buckets);
+    return mode === "closed" ? withoutOpen(merged, rows) : merged;
+  }, [query.data, rows, buckets, mode]);
+  const refused = snapshot.state === "refused" && snapshot.refusal ? refusedBy(snapshot.refusal) : null;
   return {
     points,
     series: query.data,
@@ -65,6 +64,20 @@ export function useLatest(kpi: string, period: OfferedPeriod, buckets: number, f
     isLoading: points.length === 0 && query.isLoading,
     retry: () => void query.refetch(),
   };
+}
+
+const NO_ROWS: Snapshot["rows"] = [];
+
+/** Live rows count more than what was fetched; those from before a break count less than what was fetched since. */
+function useNewest(snapshot: Snapshot, fetchedAt: number): Snapshot["rows"] {
+  const liveAt = useRef(0);
+  if (snapshot.state === "live") liveAt.current = Date.now();
+  return snapshot.state === "live" || fetchedAt <= liveAt.current ? snapshot.rows : NO_ROWS;
+}
+
+/** A refusal of the live protocol, as the API would have it. */
+function refusedBy({ kind, detail, hint }: Refusal): Problem {
+  return new Problem(kind === "forbidden" ? 403 : 422, detail, { kind, ...(hint ? { hint } : {}) });
 }
 
 /** A range that was fetched ends with the bucket that is open; rows on close tell of the newest that is not. */

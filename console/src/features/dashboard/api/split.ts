@@ -1,6 +1,6 @@
 // A KPI by the values of a dimension, live: which values there are is asked now and then, and each of the largest is watched.
 import type { Topic, Value } from "@analytics-engine/live-client";
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { askSeries } from "~/lib/api/batch.ts";
 import { useApi } from "~/lib/context.tsx";
@@ -45,7 +45,6 @@ export function useSplit({ kpi, period, by, filters, isSeen }: Split) {
     },
     enabled: isSeen,
     refetchInterval: LOOK_MS,
-    placeholderData: keepPreviousData,
   });
   const names = useMemo(() => (query.data ?? []).slice(0, MOST_GROUPS), [query.data]);
   const topics = useMemo(
@@ -53,7 +52,10 @@ export function useSplit({ kpi, period, by, filters, isSeen }: Split) {
     [isSeen, names, kpi, period, filters, by],
   );
   const snapshots = useStreamingDashboard(topics);
-  const groups = names.map(({ name, value }, index): Group => ({ name, value: snapshots[index]?.rows.at(-1)?.value ?? value }));
+  const groups = names.map(({ name, value }, index): Group => {
+    const row = snapshots[index]?.rows.at(-1);
+    return { name, value: row ? row.value : value };
+  });
   return { query, groups: groups.sort(byValue), others: Math.max(0, (query.data?.length ?? 0) - MOST_GROUPS) };
 }
 

@@ -26,11 +26,10 @@ export function SplitTile({ tile, by, kpi, dashboard, isSeen }: SplitTileProps) 
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by keyboard too
     <section className={classes.table} tabIndex={0} aria-label={`${kpi.name} ${text.dashboard.tile.split} ${by}`}>
       {tile.kind === "bar" ? <Bars groups={groups} kpi={kpi} /> : <Rows groups={groups} by={by} kpi={kpi} />}
-      {others > 0 && (
-        <Text size="xs" c="dimmed" mt={4}>
-          {text.dashboard.others(others)}
-        </Text>
-      )}
+      <Text size="xs" c="dimmed" mt={4}>
+        {text.dashboard.thisSoFar(text.periodWords[dashboard.period] ?? dashboard.period)}
+        {others > 0 && `, ${text.dashboard.others(others)}`}
+      </Text>
     </section>
   );
 }

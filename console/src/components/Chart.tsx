@@ -52,9 +52,17 @@ export function Chart(props: ChartProps) {
     };
   }, []);
 
+  const { kind, lines, period, timeZone, unit, decimals, target, open } = props;
+  // Everything but the values is laid out once: what comes every second is as little work as it can be.
+  const layout = JSON.stringify([kind, lines.map((line) => line.name), period, timeZone, unit, decimals, target, scheme]);
+  const laidOut = useRef("");
   useEffect(() => {
-    if (isReady) chart.current?.setOption(option(props, scheme === "dark"), { notMerge: true, lazyUpdate: true });
-  });
+    if (!isReady) return;
+    const values = data({ kind, lines, period, timeZone, open });
+    if (laidOut.current === layout) chart.current?.setOption(values, { lazyUpdate: true });
+    else chart.current?.setOption(option({ kind, lines, unit, decimals, target }, values, scheme === "dark"), { notMerge: true, lazyUpdate: true });
+    laidOut.current = layout;
+  }, [isReady, layout, kind, lines, period, timeZone, unit, decimals, target, open, scheme]);
 
   return (
     <Box pos="relative" h={props.height ?? "100%"} mih={80} role="img" aria-label={text.chart(props.name, summary(props))}>
@@ -73,10 +81,38 @@ const COLOURS = {
   dark: ["#69a0d1", "#e0a050", "#5fc98d", "#c08fdc", "#ee8aa0", "#a3adba"],
 };
 
-function option({ kind, lines, period, timeZone, unit, decimals, target, open }: ChartProps, dark: boolean): ChartOption {
+interface Values {
+  readonly xAxis: { readonly data: string[] };
+  readonly series: { readonly data: unknown[]; readonly showSymbol: boolean }[];
+}
+
+/** What changes from one moment to the next. */
+function data({ kind, lines, period, timeZone, open }: Pick<ChartProps, "kind" | "lines" | "period" | "timeZone" | "open">): Values & ChartOption {
+  const buckets = [...new Set(lines.flatMap((line) => line.points.map((point) => point.bucket)))].sort((one, other) => one - other);
+  return {
+    xAxis: { data: buckets.map((bucket) => formatBucket(bucket, period, timeZone)) },
+    series: lines.map((line) => {
+      const values = new Map(line.points.map((point) => [point.bucket, point.value]));
+      return {
+        // A value with nothing beside it is no line.
+        showSymbol: line.points.filter((point) => point.value !== null).length < 3,
+        data: buckets.map((bucket) => {
+          const value = numeric(values.get(bucket));
+          return bucket === open && kind === "bar" ? { value, itemStyle: { opacity: OPEN_OPACITY } } : value;
+        }),
+      };
+    }),
+  };
+}
+
+/** All of it. */
+function option(
+  { kind, lines, unit, decimals, target }: Pick<ChartProps, "kind" | "lines" | "unit" | "decimals" | "target">,
+  values: Values,
+  dark: boolean,
+): ChartOption {
   const quiet = dark ? "#a3adba" : "#5a6472";
   const rule = dark ? "#30363e" : "#e6e9ed";
-  const buckets = [...new Set(lines.flatMap((line) => line.points.map((point) => point.bucket)))].sort((one, other) => one - other);
   const written = (value: unknown) => `${formatNumber(value as number | null, { decimals })}${unitSuffix(unit)}`;
   return {
     animation: false,
@@ -98,8 +134,8 @@ function option({ kind, lines, period, timeZone, unit, decimals, target, open }:
       axisPointer: { lineStyle: { color: quiet, type: "dotted" }, shadowStyle: { opacity: 0.15 }, type: kind === "bar" ? "shadow" : "line" },
     },
     xAxis: {
+      ...values.xAxis,
       type: "category",
-      data: buckets.map((bucket) => formatBucket(bucket, period, timeZone)),
       boundaryGap: kind === "bar",
       axisLine: { lineStyle: { color: rule } },
       axisTick: { show: false },
@@ -112,24 +148,16 @@ function option({ kind, lines, period, timeZone, unit, decimals, target, open }:
       splitLine: { lineStyle: { color: rule } },
       axisLabel: { color: quiet, fontSize: 11, formatter: (value: number) => formatNumber(value, { short: true }) },
     },
-    series: lines.map((line, index) => {
-      const values = new Map(line.points.map((point) => [point.bucket, point.value]));
-      return {
-        type: kind,
-        name: line.name,
-        data: buckets.map((bucket) => {
-          const value = numeric(values.get(bucket));
-          return bucket === open && kind === "bar" ? { value, itemStyle: { opacity: OPEN_OPACITY } } : value;
-        }),
-        // A value with nothing beside it is no line.
-        showSymbol: line.points.filter((point) => point.value !== null).length < 3,
-        symbolSize: 5,
-        lineStyle: { width: 2 },
-        barMaxWidth: 28,
-        emphasis: { disabled: true },
-        ...(index === 0 && typeof target === "number" ? { markLine: targetLine(target, written(target), quiet) } : {}),
-      };
-    }),
+    series: lines.map((line, index) => ({
+      ...values.series[index],
+      type: kind,
+      name: line.name,
+      symbolSize: 5,
+      lineStyle: { width: 2 },
+      barMaxWidth: 28,
+      emphasis: { disabled: true },
+      ...(index === 0 && typeof target === "number" ? { markLine: targetLine(target, written(target), quiet) } : {}),
+    })),
   };
 }
 

@@ -1,5 +1,5 @@
 import { Group, SegmentedControl, Tabs, Text, Title } from "@mantine/core";
-import { useEffect, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { Chart } from "~/components/Chart.tsx";
 import { Failed, Loading } from "~/components/States.tsx";
 import { Trend } from "~/components/Trend.tsx";
@@ -52,6 +52,7 @@ function Now({ kpi }: { kpi: Kpi }) {
   const [before, last] = latest.points.slice(-3, -1);
   const change = changeInPercent(last?.value, before?.value);
   const word = text.periodWords[period] ?? period;
+  const lines = useMemo(() => [{ name: kpi.name, points: latest.points }], [kpi.name, latest.points]);
   return (
     <section className={`panel ${classes.block}`} aria-label={text.catalogue.title}>
       <Group justify="space-between" align="flex-start" gap="xs">
@@ -93,7 +94,7 @@ function Now({ kpi }: { kpi: Kpi }) {
           kind="line"
           name={kpi.name}
           height={240}
-          lines={[{ name: kpi.name, points: latest.points }]}
+          lines={lines}
           period={period}
           timeZone={latest.series?.time_zone}
           unit={kpi.unit}

@@ -1,4 +1,5 @@
 import { Table } from "@mantine/core";
+import { useMemo } from "react";
 import { Chart } from "~/components/Chart.tsx";
 import { Sparkline } from "~/components/Sparkline.tsx";
 import { Trend } from "~/components/Trend.tsx";
@@ -109,11 +110,12 @@ export function SparklineTile({ kpi, name, latest }: BodyProps) {
 export function ChartTile({ kpi, name, latest, dashboard, kind }: BodyProps & { kind: "line" | "bar" }) {
   const goal = useGoal(kpi.code, dashboard.period, dashboard.filters, declaresGoal(kpi));
   const target = targetOf(goal);
+  const lines = useMemo(() => [{ name, points: latest.points }], [name, latest.points]);
   return (
     <Chart
       kind={kind}
       name={name}
-      lines={[{ name, points: latest.points }]}
+      lines={lines}
       period={dashboard.period}
       timeZone={latest.series?.time_zone}
       unit={kpi.unit}

@@ -49,7 +49,7 @@ describe("a tile", () => {
     ["left", [0, 0, 3, 2]],
     ["right", [1, 0, 3, 2]],
     ["up", [0, 0, 3, 2]],
-    ["down", [0, 1, 3, 2]],
+    ["down", [0, 6, 3, 2]],
     ["wider", [0, 0, 4, 2]],
     ["narrower", [0, 0, 2, 2]],
     ["taller", [0, 0, 3, 3]],
@@ -57,6 +57,17 @@ describe("a tile", () => {
   ])("takes the step %s by keyboard, and none out of the grid", (step, expected) => {
     const dashboard = stepTile(withTiles("number", "number", "number", "number", "line"), "t0", step);
     expect(placeOf(dashboard, "t0")).toEqual(expected);
+    expectNoOverlap(dashboard);
+  });
+
+  it("changes places with its neighbour above", () => {
+    const dashboard = stepTile(withTiles("number", "number", "number", "number", "line"), "t4", "up");
+    expect(placeOf(dashboard, "t4")).toEqual([0, 0, 6, 4]);
+    expect([placeOf(dashboard, "t0"), placeOf(dashboard, "t1"), placeOf(dashboard, "t2")]).toEqual([
+      [0, 4, 3, 2],
+      [3, 4, 3, 2],
+      [6, 0, 3, 2],
+    ]);
     expectNoOverlap(dashboard);
   });
 

@@ -124,8 +124,9 @@ export function stepTile(dashboard: Dashboard, id: string, step: Step): Dashboar
   const places: Record<Step, Place> = {
     left: { x: x - 1, y, w, h },
     right: { x: x + 1, y, w, h },
-    up: { x, y: y - 1, w, h },
-    down: { x, y: y + 1, w, h },
+    // The grid leaves no gap above a tile: it changes places with its neighbour.
+    up: { x, y: neighbour(dashboard.tiles, tile, "above")?.y ?? y, w, h },
+    down: { x, y: bottom(neighbour(dashboard.tiles, tile, "below")) ?? y, w, h },
     wider: { x, y, w: w + 1, h },
     narrower: { x, y, w: w - 1, h },
     taller: { x, y, w, h: h + 1 },
@@ -134,6 +135,18 @@ export function stepTile(dashboard: Dashboard, id: string, step: Step): Dashboar
   const place = places[step];
   const fits = place.x >= 0 && place.y >= 0 && place.w >= 2 && place.h >= 2 && place.h <= MOST_ROWS && place.x + place.w <= COLUMNS;
   return fits ? { ...dashboard, tiles: settle(dashboard.tiles, { ...tile, ...place }) } : dashboard;
+}
+
+/** The tile that is next above or below, in any of the same columns. */
+function neighbour(tiles: readonly Tile[], tile: Tile, where: "above" | "below"): Tile | undefined {
+  const beside = tiles.filter((other) => other.x < tile.x + tile.w && tile.x < other.x + other.w);
+  const above = beside.filter((other) => other.y < tile.y).sort((one, other) => other.y - one.y);
+  const below = beside.filter((other) => other.y > tile.y).sort((one, other) => one.y - other.y);
+  return where === "above" ? above[0] : below[0];
+}
+
+function bottom(tile: Tile | undefined): number | undefined {
+  return tile && tile.y + tile.h;
 }
 
 /** Puts a tile where it is wanted: what lies there goes below it, and so on. */

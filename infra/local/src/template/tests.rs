@@ -99,9 +99,9 @@ fn the_projects_queues_tables_buckets_and_schedules_are_understood() {
     assert_eq!(table.ttl_attribute.as_deref(), Some("expires_at"));
     assert_eq!(table.key_schema.len(), 2);
     let buckets: Vec<&str> = template.buckets.iter().map(|bucket| bucket.name.as_str()).collect();
-    let [documents, incoming] =
-        ["documents", "incoming"].map(|name| format!("analytics-engine-{name}-dev-000000000000"));
-    assert_eq!(buckets, [&documents, &incoming]);
+    let [console, documents, incoming] =
+        ["console", "documents", "incoming"].map(|name| format!("analytics-engine-{name}-dev-000000000000"));
+    assert_eq!(buckets, [&console, &documents, &incoming]);
     let [notification] = template.bucket_notifications.as_slice() else {
         panic!("{:?}", template.bucket_notifications)
     };
@@ -145,4 +145,28 @@ fn a_missing_secret_names_the_function_and_the_variable() {
         error.contains("variable") && error.contains("analytics-engine/dev/"),
         "{error}"
     );
+}
+
+#[test]
+fn the_console_is_served_with_a_strict_policy() {
+    let template = parse(REAL).unwrap();
+    let console = template.distribution.unwrap();
+    assert_eq!(console.bucket, "analytics-engine-console-dev-000000000000");
+    assert_eq!(console.error_pages[&403].path, "/index.html");
+    let [assets, pages] = console.behaviours.as_slice() else {
+        panic!("{:?}", console.behaviours)
+    };
+    assert_eq!((assets.prefix.as_str(), pages.prefix.as_str()), ("/assets/", "/"));
+    let header = |name: &str| {
+        let found = pages.headers.iter().find(|(own, _)| own == name);
+        found.unwrap_or_else(|| panic!("no {name}")).1.clone()
+    };
+    let policy = header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{policy}");
+    assert!(
+        policy.contains("connect-src 'self' http://127.0.0.1:3000 ws://127.0.0.1:3001;"),
+        "{policy}"
+    );
+    assert!(header("strict-transport-security").starts_with("max-age=63072000"));
+    assert!(assets.headers.iter().any(|(_, value)| value.contains("immutable")));
 }

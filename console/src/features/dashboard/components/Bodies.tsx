@@ -85,13 +85,14 @@ function Closing({ bucket, period }: { bucket: number | undefined; period: strin
   if (seconds === null) return <span>{text.dashboard.soFar}</span>;
   return (
     <span className="number">
-      <Countdown until={(bucket + seconds) * 1000} />
+      <Countdown until={(bucket + seconds) * 1000} most={seconds} />
     </span>
   );
 }
 
-function Countdown({ until }: { until: number }) {
-  const left = Math.max(0, Math.ceil((until - useNow()) / 1000));
+/** Never more than a whole bucket, also where this machine's clock is behind the server's. */
+function Countdown({ until, most }: { until: number; most: number }) {
+  const left = Math.min(most, Math.max(0, Math.ceil((until - useNow()) / 1000)));
   const written = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
   return <>{`${text.dashboard.soFar}, ${text.dashboard.closesIn(written)}`}</>;
 }

@@ -1,5 +1,5 @@
 import { Alert, Button, Group, Text } from "@mantine/core";
-import { useDisclosure, useFullscreenElement } from "@mantine/hooks";
+import { useDisclosure, useFullscreenDocument } from "@mantine/hooks";
 import { IconMaximize, IconPlus } from "@tabler/icons-react";
 import { lazy, Suspense, useCallback, useMemo, useState } from "react";
 import { useNavigate, useParams } from "react-router";
@@ -10,7 +10,6 @@ import { text } from "~/lib/text.ts";
 import { useDashboards } from "../api/dashboards.ts";
 import { addTile, type Dashboard, MOST_TILES, newDashboard, startWith, type Tile } from "../model.ts";
 import { Controls } from "./Controls.tsx";
-import classes from "./Dashboard.module.css";
 import { DashboardMenu } from "./DashboardMenu.tsx";
 import { TileEditor } from "./TileEditor.tsx";
 
@@ -25,7 +24,8 @@ export function DashboardPage() {
   const [isAdding, { open, close }] = useDisclosure(false);
   const [edited, setEdited] = useState<Tile | null>(null);
   const kept = useDashboards(isArranging || isAdding || edited !== null);
-  const { ref, toggle, fullscreen } = useFullscreenElement();
+  // The whole page: menus and dialogs are beside this element, and the connection says how it is on a wall too.
+  const { toggle, fullscreen } = useFullscreenDocument();
   // The first one is there before anybody has made one; it is kept once it is changed.
   const first = useMemo(() => newDashboard("first", text.dashboard.untitled), []);
   const dashboard = kept.dashboards.find((each) => each.id === id) ?? kept.dashboards[0] ?? first;
@@ -51,7 +51,7 @@ export function DashboardPage() {
     </Button>
   );
   return (
-    <div ref={ref} className={fullscreen ? classes.wall : undefined}>
+    <div>
       <PageHeader title={dashboard.name}>
         {dashboard.tiles.length > 0 && (
           <Button variant={isArranging ? "filled" : "default"} aria-pressed={isArranging} onClick={() => setArranging(!isArranging)} visibleFrom="sm">

@@ -63,9 +63,11 @@ async fn nothing_is_left_of_a_removed_client_anywhere() {
 fn earlier_versions_of_files_end_within_a_month() {
     let template = crate::tidy::template::template();
     let resources = template["Resources"].as_object().unwrap();
+    // The console's has nothing of any client.
     let buckets: Vec<_> = resources
-        .values()
-        .filter(|resource| resource["Type"] == "AWS::S3::Bucket")
+        .iter()
+        .filter(|(name, resource)| resource["Type"] == "AWS::S3::Bucket" && *name != "ConsoleBucket")
+        .map(|(_, bucket)| bucket)
         .collect();
     assert_eq!(
         buckets.len(),

@@ -117,7 +117,11 @@ async fn weeks_to_years_are_those_of_the_clients_zone_on_every_route() {
         .await
         .ok();
     let levels: Vec<&str> = year["plan"].list().iter().map(|step| step["level"].text()).collect();
-    assert_eq!(levels, ["minute", "day"], "only its edges are read by minute: {year}");
+    assert_eq!(
+        levels,
+        ["quarter_day", "hour", "quarter_hour"],
+        "of each day only the hour in which it begins is read by quarters: {year}"
+    );
     product.stop().await;
 }
 

@@ -4,8 +4,18 @@ import { loadConfig } from "~/lib/config.ts";
 import { createServices } from "~/lib/context.tsx";
 import { text } from "~/lib/text.ts";
 
-// A new version replaces its pieces by others: a page that was open meanwhile asks for those that are gone, and is read anew.
-addEventListener("vite:preloadError", () => location.reload());
+/** How long a page that was read anew for a piece that is gone is not read anew for another. */
+const RELOADED_FOR_MS = 60_000;
+
+// A new version replaces its pieces by others: a page that was open meanwhile asks for those that are gone, and is read anew. Not again and again, and not
+// without a network, where it would be the browser's own page of errors: the page tells of it then.
+addEventListener("vite:preloadError", () => {
+  const key = "analytics-engine.reloaded";
+  const last = Number(sessionStorage.getItem(key) ?? 0);
+  if (!navigator.onLine || Date.now() - last < RELOADED_FOR_MS) return;
+  sessionStorage.setItem(key, String(Date.now()));
+  location.reload();
+});
 
 const element = document.getElementById("root");
 if (!element) throw new Error("the page has no root");

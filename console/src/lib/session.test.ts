@@ -83,6 +83,21 @@ describe("a session", () => {
     expect(localStorage.getItem(NAME)).toBeNull();
   });
 
+  it.each<[string, (session: Session) => void, string | null]>([
+    ["is over", (session) => session.close(), null],
+    ["is over in another tab", () => localStorage.removeItem(NAME), null],
+    ["is somebody else's", (session) => session.open(tokens("other"), "bob@example.com"), accessToken("other")],
+  ])("that %s while it is refreshed stays so", async (_, meanwhile, expected) => {
+    const session = opened(30);
+    answer = () => {
+      meanwhile(session);
+      return Response.json(tokens("new"));
+    };
+    expect(await session.token()).toBe(expected);
+    expect(session.user?.email ?? null).toBe(expected && "bob@example.com");
+    expect(localStorage.getItem(NAME)?.includes("refresh new") ?? false).toBe(false);
+  });
+
   it("stays where a refresh does not get through", async () => {
     answer = () => new Response(null, { status: 503 });
     const session = opened(30);

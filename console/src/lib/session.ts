@@ -81,12 +81,19 @@ export class Session {
         headers: { "content-type": "application/json" },
         body: JSON.stringify({ refresh_token: kept.refresh }),
       });
+      const tokens: unknown = response.ok ? await response.json() : null;
+      // Who signed out meanwhile, here or in another tab, stays signed out; and who signed in stays signed in.
+      const now = load(NAME, isKept);
+      if (now?.refresh !== kept.refresh) {
+        this.#take(now);
+        return now?.access ?? null;
+      }
       if (response.status === 400 || response.status === 401 || response.status === 403) {
         this.close();
         return null;
       }
       if (!response.ok) throw new Error(`the session can't be refreshed now: ${response.status}`);
-      this.#keep((await response.json()) as Tokens, kept.email);
+      this.#keep(tokens as Tokens, kept.email);
       return this.#kept?.access ?? null;
     });
   }

@@ -78,6 +78,7 @@ async fn a_page_is_served_with_its_headers_and_stands_for_what_is_not_there() {
         ("/assets/a-1.js", 200, "script", "text/javascript", "immutable"),
         ("/things/7", 200, "page", "text/html", "no-cache"),
         ("/%2e%2e/secret.txt", 200, "page", "text/html", "no-cache"),
+        ("/%2fetc%2fpasswd", 200, "page", "text/html", "no-cache"),
         ("/..%2fsecret.txt", 200, "page", "text/html", "no-cache"),
         ("/%ff", 200, "page", "text/html", "no-cache"),
     ] {

@@ -169,4 +169,9 @@ fn the_console_is_served_with_a_strict_policy() {
     );
     assert!(header("strict-transport-security").starts_with("max-age=63072000"));
     assert!(assets.headers.iter().any(|(_, value)| value.contains("immutable")));
+    // A name that is not there is answered with the page: it must run nothing, and stand in no frame.
+    let is_closed = |(name, value): &(String, String)| {
+        name == "content-security-policy" && value == "default-src 'none'; frame-ancestors 'none'"
+    };
+    assert!(assets.headers.iter().any(is_closed), "{:?}", assets.headers);
 }

@@ -80,7 +80,10 @@ function told(error: unknown): string {
 
 /** Only a page of this console: an address from elsewhere is no place to go to. */
 function inside(to: string | null): string {
-  return to?.startsWith("/") && !to.startsWith("//") && !to.includes("\\") ? to : "/";
+  if (!to?.startsWith("/") || !URL.canParse(to, location.origin)) return "/";
+  // As a browser reads it: it leaves out control characters, and takes \ for /.
+  const { origin, pathname, search, hash } = new URL(to, location.origin);
+  return origin === location.origin && !pathname.startsWith("//") ? pathname + search + hash : "/";
 }
 
 function isLocal(address: string): boolean {

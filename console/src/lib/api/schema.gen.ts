@@ -3288,7 +3288,7 @@ export interface components {
          * @description How coarse a rollup is, finest first.
          * @enum {string}
          */
-        Level: "minute" | "hour" | "day";
+        Level: "minute" | "quarter_hour" | "hour" | "quarter_day" | "day";
         /** @description A licence that was issued. */
         Licence: {
             /**

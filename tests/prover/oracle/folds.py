@@ -82,10 +82,11 @@ def drawdown(numbers):
     """The deepest fall from an earlier peak, as a share of it. Of peaks that are not above zero there is none."""
     peak, deepest = numbers[0], None
     for number in numbers:
-        peak = max(peak, number, key=lambda known: known.value)
+        # Of equal ones the later, of which another may be said to be exact: the answer has as many digits as that says.
+        peak = number if number.value >= peak.value else peak
         if peak.value > 0:
             fall = Number.computed("divide", Number.computed("subtract", peak, number), peak)
-            deepest = fall if deepest is None or fall.value > deepest.value else deepest
+            deepest = fall if deepest is None or fall.value >= deepest.value else deepest
     return deepest
 
 

@@ -1,4 +1,4 @@
-// Writes the types of the API and of the live protocol from the documents that the product serves. `--check` only says whether they are those of today.
+// Writes the types of the API and of the live protocol from the documents that the product serves; with `api` those of the API alone.
 import { readFile, writeFile } from "node:fs/promises";
 import openapiTS, { astToString } from "openapi-typescript";
 
@@ -16,14 +16,17 @@ async function liveProtocol() {
   return { openapi: "3.1.0", info, paths: {}, components: { schemas: components.schemas } };
 }
 
-export async function generated() {
-  const print = async (document) => HEAD + astToString(await openapiTS(document, { defaultNonNullable: false }));
-  return new Map([
-    ["console/src/lib/api/schema.gen.ts", await print(await read("shared/api/openapi.json"))],
-    ["console/packages/live-client/src/protocol.gen.ts", await print(await liveProtocol())],
-  ]);
-}
+const print = async (document) => HEAD + astToString(await openapiTS(document, { defaultNonNullable: false }));
+
+/** The types of the API are made by each build, and are in no commit. */
+const OF_THE_API = "console/src/lib/api/schema.gen.ts";
+
+/** Those of the live protocol are a part of the package that others install. */
+export const OF_THE_PROTOCOL = "console/packages/live-client/src/protocol.gen.ts";
+
+export const protocol = async () => print(await liveProtocol());
 
 if (process.argv[1] === new URL(import.meta.url).pathname) {
-  for (const [path, text] of await generated()) await writeFile(new URL(path, root), text);
+  await writeFile(new URL(OF_THE_API, root), await print(await read("shared/api/openapi.json")));
+  if (process.argv[2] !== "api") await writeFile(new URL(OF_THE_PROTOCOL, root), await protocol());
 }

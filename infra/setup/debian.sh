@@ -2,7 +2,13 @@
 #
 # What unpacks Debian's packages into a folder shares this: without root, and without a word to the host's own packages. Sourced after common.sh, never run.
 
-readonly MIRROR=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+# The mirror that the host itself takes its packages from; empty where it has none.
+host_mirror() {
+  { apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null || true; } | sed -nE '\,/debian/?$,{s,/$,,p;q}'
+}
+
+MIRROR=${DEBIAN_MIRROR:-$(host_mirror)}
+readonly MIRROR
 readonly KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
 # write_apt_config FOLDER SUITE
@@ -10,6 +16,7 @@ readonly KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 # A private apt: its own lists, cache and (empty) package status, with the host's proxy settings. APT_CONFIG=FOLDER/apt.conf takes it.
 write_apt_config() {
   local apt=$1 suite=$2
+  [[ -n $MIRROR ]] || die "this machine takes packages from no mirror of Debian: name one in DEBIAN_MIRROR"
   mkdir -p "$apt"/{lists/partial,cache/archives/partial,empty}
   : >"$apt/status"
   cat >"$apt/sources.list" <<SOURCES

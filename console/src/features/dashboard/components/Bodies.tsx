@@ -14,6 +14,7 @@ import type { Point } from "~/lib/points.ts";
 import { text } from "~/lib/text.ts";
 import type { Dashboard } from "../model.ts";
 import classes from "./Dashboard.module.css";
+import { ValueTable } from "./ValueTable.tsx";
 
 interface BodyProps {
   readonly kpi: Kpi;
@@ -133,27 +134,19 @@ export function TableTile({ kpi, name, latest, dashboard }: BodyProps) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by keyboard too
     <section className={classes.table} tabIndex={0} aria-label={name}>
-      <Table stickyHeader verticalSpacing={2} fz="sm">
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>{text.dashboard.bucket}</Table.Th>
-            <Table.Th ta="right">{kpi.unit || text.dashboard.value}</Table.Th>
+      <ValueTable label={text.dashboard.bucket} kpi={kpi}>
+        {rows.map(({ bucket, value }) => (
+          <Table.Tr key={bucket}>
+            <Table.Td className="number">
+              {formatBucket(bucket, dashboard.period, latest.series?.time_zone)}
+              {bucket === open && <span className="quiet"> {text.dashboard.soFar}</span>}
+            </Table.Td>
+            <Table.Td ta="right" className="number">
+              {formatNumber(value, { decimals: kpi.decimals })}
+            </Table.Td>
           </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {rows.map(({ bucket, value }) => (
-            <Table.Tr key={bucket}>
-              <Table.Td className="number">
-                {formatBucket(bucket, dashboard.period, latest.series?.time_zone)}
-                {bucket === open && <span className="quiet"> {text.dashboard.soFar}</span>}
-              </Table.Td>
-              <Table.Td ta="right" className="number">
-                {formatNumber(value, { decimals: kpi.decimals })}
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
+        ))}
+      </ValueTable>
     </section>
   );
 }

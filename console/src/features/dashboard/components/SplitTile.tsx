@@ -7,6 +7,7 @@ import { type Group, useSplit } from "../api/split.ts";
 import type { Dashboard, Tile } from "../model.ts";
 import classes from "./Dashboard.module.css";
 import { TileFailed } from "./TileFailed.tsx";
+import { ValueTable } from "./ValueTable.tsx";
 
 interface SplitTileProps {
   readonly tile: Tile;
@@ -58,25 +59,17 @@ function Bars({ groups, kpi }: { groups: readonly Group[]; kpi: Kpi }) {
 
 function Rows({ groups, by, kpi }: { groups: readonly Group[]; by: string; kpi: Kpi }) {
   return (
-    <Table stickyHeader verticalSpacing={2} fz="sm">
-      <Table.Thead>
-        <Table.Tr>
-          <Table.Th>{by}</Table.Th>
-          <Table.Th ta="right">{kpi.unit || text.dashboard.value}</Table.Th>
+    <ValueTable label={by} kpi={kpi}>
+      {groups.map(({ name, value }) => (
+        <Table.Tr key={name}>
+          <Table.Td className="clip">
+            <bdi>{name || text.dashboard.withoutValue}</bdi>
+          </Table.Td>
+          <Table.Td ta="right" className="number">
+            {formatNumber(value, { decimals: kpi.decimals })}
+          </Table.Td>
         </Table.Tr>
-      </Table.Thead>
-      <Table.Tbody>
-        {groups.map(({ name, value }) => (
-          <Table.Tr key={name}>
-            <Table.Td className="clip">
-              <bdi>{name || text.dashboard.withoutValue}</bdi>
-            </Table.Td>
-            <Table.Td ta="right" className="number">
-              {formatNumber(value, { decimals: kpi.decimals })}
-            </Table.Td>
-          </Table.Tr>
-        ))}
-      </Table.Tbody>
-    </Table>
+      ))}
+    </ValueTable>
   );
 }
